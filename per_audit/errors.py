@@ -1,0 +1,7 @@
+"""The errors that a user is meant to read."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Bad input: the message names the file, the value and the remedy. The command line prints it and exits 2."""

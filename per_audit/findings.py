@@ -1,0 +1,98 @@
+"""What the audit says: findings, their evidence, notices, and the report that holds them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class Severity(str, enum.Enum):
+    """How much a finding matters: error = learning is wrong, warning = slower, biased or fragile, info = policy."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """2 for error, 1 for warning, 0 for info."""
+        return {"error": 2, "warning": 1, "info": 0}[self.value]
+
+
+class Applicability(str, enum.Enum):
+    """What may be done with a fix without a person looking at it."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+    MANUAL = "manual"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A range of a file. Lines count from 1, columns from 1 in characters; the end column is exclusive."""
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One link of the chain that proves a finding: a place, its role (buffer, store, draw, loss...) and a note."""
+
+    place: Place
+    role: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class FixOffer:
+    """Whether `per-audit fix` can repair the finding, by which recipe, and why not where it cannot."""
+
+    applicability: Applicability = Applicability.NONE
+    recipe: str | None = None
+    title: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One defect: `rule` is the code, `name` the rule's name, `symbol` what it is about (`ReplayBuffer.sample`)."""
+
+    rule: str
+    name: str
+    severity: Severity
+    confidence: str
+    message: str
+    place: Place
+    symbol: str
+    evidence: tuple[Evidence, ...] = ()
+    fix: FixOffer = FixOffer()
+    pipeline: str | None = None
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should know that is no defect of theirs: `kind` is a slug such as `unparsable-file`."""
+
+    path: str
+    line: int
+    kind: str
+    message: str
+
+
+@dataclass(slots=True)
+class Report:
+    """The result of a scan. `pipelines` holds JSON-ready descriptions of the replay pipelines that were seen."""
+
+    root: str
+    findings: list[Finding] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    pipelines: list[dict[str, Any]] = field(default_factory=list)
+    files: int = 0
+    suppressed: int = 0

@@ -1,0 +1,80 @@
+"""What a rule is: one file, one class, whose declaration feeds the audit, the tests, the docs and `explain`."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar
+
+from per_audit.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from per_audit.graph import ReplayGraph
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A small project: file name -> source. The lines a bad example must be reported at end in `# <- CODE`."""
+
+    title: str
+    files: dict[str, str]
+
+    def expected(self, code: str) -> set[tuple[str, int]]:
+        """The (path, line) pairs at which `code` must be reported."""
+        mark = f"# <- {code}"
+        return {
+            (path, number)
+            for path, text in self.files.items()
+            for number, line in enumerate(text.splitlines(), 1)
+            if line.rstrip().endswith(mark)
+        }
+
+
+class Rule(ABC):
+    """One defect that the audit knows.
+
+    The docstring of a subclass is its documentation: the first line says what is wrong, and the headings
+    `## What it does`, `## Why is this bad`, `## Known problems`, `## Example`, `## Use instead`, `## Fix safety`
+    and `## References` follow in this order.
+    """
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    severity: ClassVar[Severity]
+    bad: ClassVar[tuple[Example, ...]] = ()
+    good: ClassVar[tuple[Example, ...]] = ()
+
+    @abstractmethod
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """Every place where the project that `graph` describes has this defect."""
+
+    def witness(self) -> str:
+        """Show the defect numerically and say in a line what was seen; raise AssertionError where it is not."""
+        raise NotImplementedError(f"{self.code} has no witness")
+
+    def documentation(self) -> str:
+        """The rule's page as Markdown, without the title."""
+        return inspect.cleandoc(type(self).__doc__ or "")
+
+
+@cache
+def all_rules() -> tuple[Rule, ...]:
+    """The bundled rules in order of their codes: every Rule subclass defined in a module of `per_audit_rules`."""
+    package = importlib.import_module("per_audit_rules")
+    found: list[Rule] = []
+    for info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"per_audit_rules.{info.name}")
+        found += [
+            value()
+            for value in vars(module).values()
+            if isinstance(value, type)
+            and issubclass(value, Rule)
+            and not inspect.isabstract(value)
+            and value.__module__ == module.__name__
+        ]
+    return tuple(sorted(found, key=lambda rule: rule.code))

@@ -1,0 +1,1 @@
+"""The rules of per-audit, one file each."""
