@@ -1,0 +1,455 @@
+"""The facts of one file: a compact program of plain, slotted nodes, each with its byte span.
+
+This is what the audit reasons about and what the fixes cut: smaller than a syntax tree, without trivia, and free of
+libcst objects, so that it can be stored and read back without parsing. Spans are byte offsets into the file's text
+encoded as UTF-8 without a byte order mark; parentheses around an expression are outside its span.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from functools import cache
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """Anything with a place in the file. Nodes compare by identity."""
+
+    start: int
+    end: int
+
+
+@dataclass(slots=True, eq=False)
+class Expr(Node):
+    """An expression."""
+
+
+@dataclass(slots=True, eq=False)
+class Name(Expr):
+    """A plain name."""
+
+    id: str
+
+
+@dataclass(slots=True, eq=False)
+class Attr(Expr):
+    """`value.attr`."""
+
+    value: Expr
+    attr: str
+
+
+@dataclass(slots=True, eq=False)
+class Const(Expr):
+    """A number, string, None, True, False or Ellipsis."""
+
+    value: object
+
+
+@dataclass(slots=True, eq=False)
+class Arg(Node):
+    """An argument of a call: `keyword` of a named one, `star` is "", "*" or "**"."""
+
+    value: Expr
+    keyword: str | None
+    star: str
+
+
+@dataclass(slots=True, eq=False)
+class Call(Expr):
+    """`func(args)`."""
+
+    func: Expr
+    args: list[Arg]
+
+    def keyword(self, name: str) -> Arg | None:
+        """The argument given by that keyword."""
+        return next((arg for arg in self.args if arg.keyword == name), None)
+
+    def argument(self, position: int | None, name: str | None = None) -> Expr | None:
+        """The argument given at that position or by that keyword, None where neither is or a star hides it."""
+        if name is not None and (found := self.keyword(name)):
+            return found.value
+        plain = [arg for arg in self.args if arg.keyword is None]
+        if position is None or position >= len(plain) or any(arg.star for arg in plain[: position + 1]):
+            return None
+        return plain[position].value
+
+
+@dataclass(slots=True, eq=False)
+class Sub(Expr):
+    """`value[index]`; several indices are a tuple `Seq`."""
+
+    value: Expr
+    index: Expr
+
+
+@dataclass(slots=True, eq=False)
+class Slice(Expr):
+    """`lower:upper:step` inside a subscript."""
+
+    lower: Expr | None
+    upper: Expr | None
+    step: Expr | None
+
+
+@dataclass(slots=True, eq=False)
+class Seq(Expr):
+    """A display: `kind` is "tuple", "list" or "set"."""
+
+    kind: str
+    items: list[Expr]
+
+
+@dataclass(slots=True, eq=False)
+class Map(Expr):
+    """A dict display; a key is None for `**other`."""
+
+    keys: list[Expr | None]
+    values: list[Expr]
+
+
+@dataclass(slots=True, eq=False)
+class Bin(Expr):
+    """A binary operation; `op` is the operator's symbol."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(slots=True, eq=False)
+class Un(Expr):
+    """A unary operation: "-", "+", "~" or "not"."""
+
+    op: str
+    operand: Expr
+
+
+@dataclass(slots=True, eq=False)
+class Cmp(Expr):
+    """A comparison chain; `ops[i]` stands before `rights[i]`."""
+
+    left: Expr
+    ops: list[str]
+    rights: list[Expr]
+
+
+@dataclass(slots=True, eq=False)
+class Logic(Expr):
+    """`left and right`, `left or right`."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(slots=True, eq=False)
+class IfExp(Expr):
+    """`body if test else orelse`."""
+
+    test: Expr
+    body: Expr
+    orelse: Expr
+
+
+@dataclass(slots=True, eq=False)
+class Generator(Node):
+    """One `for target in iter if ...` of a comprehension."""
+
+    target: Expr
+    iter: Expr
+    ifs: list[Expr]
+
+
+@dataclass(slots=True, eq=False)
+class Comp(Expr):
+    """A comprehension: `kind` is "list", "set", "dict" or "generator"; `key` only for a dict."""
+
+    kind: str
+    key: Expr | None
+    elt: Expr
+    generators: list[Generator]
+
+
+@dataclass(slots=True, eq=False)
+class Star(Expr):
+    """`*value` in a display, a call or a target."""
+
+    value: Expr
+
+
+@dataclass(slots=True, eq=False)
+class Walrus(Expr):
+    """`target := value`."""
+
+    target: Expr
+    value: Expr
+
+
+@dataclass(slots=True, eq=False)
+class Parameter(Node):
+    """A parameter: `kind` is "", "*" or "**"; `keyword_only` and `positional_only` as in the signature."""
+
+    name: str
+    default: Expr | None
+    kind: str
+    keyword_only: bool
+    annotation: Expr | None
+
+
+@dataclass(slots=True, eq=False)
+class Lambda(Expr):
+    """`lambda parameters: body`."""
+
+    parameters: list[Parameter]
+    body: Expr
+
+
+@dataclass(slots=True, eq=False)
+class Other(Expr):
+    """Any other expression (f-string, await, yield): only its parts matter."""
+
+    kind: str
+    parts: list[Expr]
+
+
+@dataclass(slots=True, eq=False)
+class Stmt(Node):
+    """A statement. Compound statements span from their keyword to the end of their body."""
+
+
+@dataclass(slots=True, eq=False)
+class Assign(Stmt):
+    """`targets[0] = targets[1] = value`; `value` is None for a bare annotation."""
+
+    targets: list[Expr]
+    value: Expr | None
+    annotation: Expr | None
+
+
+@dataclass(slots=True, eq=False)
+class Aug(Stmt):
+    """`target op= value`."""
+
+    target: Expr
+    op: str
+    value: Expr
+
+
+@dataclass(slots=True, eq=False)
+class Return(Stmt):
+    """`return value`."""
+
+    value: Expr | None
+
+
+@dataclass(slots=True, eq=False)
+class Do(Stmt):
+    """An expression as a statement."""
+
+    value: Expr
+
+
+@dataclass(slots=True, eq=False)
+class If(Stmt):
+    """`if test: body else: orelse`."""
+
+    test: Expr
+    body: list[Stmt]
+    orelse: list[Stmt]
+
+
+@dataclass(slots=True, eq=False)
+class For(Stmt):
+    """`for target in iter: body else: orelse`."""
+
+    target: Expr
+    iter: Expr
+    body: list[Stmt]
+    orelse: list[Stmt]
+
+
+@dataclass(slots=True, eq=False)
+class While(Stmt):
+    """`while test: body else: orelse`."""
+
+    test: Expr
+    body: list[Stmt]
+    orelse: list[Stmt]
+
+
+@dataclass(slots=True, eq=False)
+class WithItem(Node):
+    """One `value as target` of a with statement."""
+
+    value: Expr
+    target: Expr | None
+
+
+@dataclass(slots=True, eq=False)
+class With(Stmt):
+    """`with items: body`."""
+
+    items: list[WithItem]
+    body: list[Stmt]
+
+
+@dataclass(slots=True, eq=False)
+class Try(Stmt):
+    """`try: body except: handlers else: orelse finally: final`; each handler is its body."""
+
+    body: list[Stmt]
+    handlers: list[list[Stmt]]
+    orelse: list[Stmt]
+    final: list[Stmt]
+
+
+@dataclass(slots=True, eq=False)
+class Match(Stmt):
+    """`match subject:`; patterns are left out, each case is its body."""
+
+    subject: Expr
+    cases: list[list[Stmt]]
+
+
+@dataclass(slots=True, eq=False)
+class Function(Stmt):
+    """A function or method; `body_start` is where its first statement begins."""
+
+    name: str
+    parameters: list[Parameter]
+    body: list[Stmt]
+    decorators: list[Expr]
+
+
+@dataclass(slots=True, eq=False)
+class Class(Stmt):
+    """A class."""
+
+    name: str
+    bases: list[Expr]
+    body: list[Stmt]
+    decorators: list[Expr]
+
+
+@dataclass(slots=True, eq=False)
+class Import(Stmt):
+    """`import a.b as c`: pairs of dotted name and alias."""
+
+    names: list[tuple[str, str | None]]
+
+
+@dataclass(slots=True, eq=False)
+class ImportFrom(Stmt):
+    """`from module import names`; `level` counts the leading dots, ("*", None) is the star."""
+
+    module: str
+    level: int
+    names: list[tuple[str, str | None]]
+
+
+@dataclass(slots=True, eq=False)
+class Delete(Stmt):
+    """`del targets`."""
+
+    targets: list[Expr]
+
+
+@dataclass(slots=True, eq=False)
+class Raise(Stmt):
+    """`raise value`."""
+
+    value: Expr | None
+
+
+@dataclass(slots=True, eq=False)
+class Assert(Stmt):
+    """`assert test`."""
+
+    test: Expr
+
+
+@dataclass(slots=True, eq=False)
+class Scope(Stmt):
+    """`global names` or `nonlocal names`."""
+
+    kind: str
+    names: list[str]
+
+
+@dataclass(slots=True, eq=False)
+class Jump(Stmt):
+    """`pass`, `break` or `continue`."""
+
+    kind: str
+
+
+@dataclass(slots=True)
+class ModuleFacts:
+    """The facts of one file. `exact` is False where spans may be off (libcst did not reproduce the text)."""
+
+    path: str
+    body: list[Stmt]
+    text: bytes
+    exact: bool = True
+    line_starts: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not self.line_starts:
+            self.line_starts = [0]
+            self.line_starts += [i + 1 for i, byte in enumerate(self.text) if byte == 10]
+
+    def line(self, offset: int) -> int:
+        """The line, from 1, that holds the byte offset."""
+        return bisect_right(self.line_starts, offset)
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column, both from 1, the column in characters."""
+        line = self.line(offset)
+        begin = self.line_starts[line - 1]
+        return line, len(self.text[begin:offset].decode("utf-8", "replace")) + 1
+
+    def source(self, node: Node) -> str:
+        """The text of a node."""
+        return self.text[node.start : node.end].decode("utf-8", "replace")
+
+
+@cache
+def _fields(kind: type[Node]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.name not in ("start", "end"))
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The nodes directly inside a node, in order of the fields."""
+    for name in _fields(type(node)):
+        yield from _nodes(getattr(node, name))
+
+
+def _nodes(value: object) -> Iterator[Node]:
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _nodes(item)
+
+
+def walk(*roots: Node) -> Iterator[Node]:
+    """Every node below and including the roots, in source order of the fields, without recursion."""
+    stack = list(reversed(roots))
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(list(children(node))))
+
+
+def walk_scope(body: list[Stmt]) -> Iterator[Node]:
+    """As `walk`, without entering functions, classes and lambdas defined inside."""
+    stack: list[Node] = list(reversed(body))
+    while stack:
+        node = stack.pop()
+        yield node
+        if not isinstance(node, (Function, Class, Lambda)):
+            stack.extend(reversed(list(children(node))))
