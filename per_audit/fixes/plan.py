@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from per_audit.findings import Applicability
+if TYPE_CHECKING:
+    from per_audit.findings import Applicability
 
 
 @dataclass(frozen=True, slots=True)
