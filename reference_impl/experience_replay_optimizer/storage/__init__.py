@@ -1,0 +1,1 @@
+"""Storages: where the transitions of a buffer live, by slot."""
