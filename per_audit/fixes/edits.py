@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from per_audit.source import Undecodable, decode
+from per_audit.source import DecodingError, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,7 +35,7 @@ class Text:
         """Read the file's bytes; raises EditError where they would not come back the same."""
         try:
             text = decode(data)
-        except Undecodable as error:
+        except DecodingError as error:
             raise EditError(f"line {error.line}: {error.reason}") from error
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         # A codec with several spellings of one character would change bytes that no edit touches.
