@@ -6,14 +6,14 @@ import importlib
 import inspect
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
-from per_audit.findings import Finding, Severity
-
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.findings import Finding, Severity
     from per_audit.graph import ReplayGraph
 
 

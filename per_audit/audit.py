@@ -1,0 +1,133 @@
+"""The audit: discover -> gate -> facts -> link -> rules -> suppressions -> a report in a fixed order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from per_audit.catalogue import choose
+from per_audit.errors import InternalError
+from per_audit.findings import Finding, Notice, Report, Severity
+from per_audit.source import SourceFile, discover
+from per_audit.suppress import Suppressor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from per_audit.facts import ModuleFacts
+    from per_audit.graph import ReplayGraph
+    from per_audit.rule import Rule
+    from per_audit.settings import Settings
+
+Progress = Callable[[int, int], None]
+"""Called with how many files are done and how many there are."""
+
+
+@dataclass(slots=True)
+class Audit:
+    """What an audit found, and the replay graph that it rests on, from which fixes are planned."""
+
+    report: Report
+    graph: ReplayGraph
+
+
+def audit(root: Path, paths: Sequence[Path], settings: Settings, progress: Progress | None = None) -> Audit:
+    """Audit the Python files at and below `paths`; nothing of the audited code is imported or run.
+
+    `root` holds all paths, and reported paths are relative to it. Raises UserError for paths or settings that make
+    no sense, InternalError where per-audit itself fails on a file or in a rule.
+    """
+    from per_audit.graph import link
+
+    root = root.resolve()
+    files = discover(root, paths, settings.filters)
+    notices: list[Notice] = []
+    suppressor = Suppressor()
+    modules: list[ModuleFacts] = []
+    for number, file in enumerate(files):
+        if progress is not None:
+            progress(number, len(files))
+        facts = _facts(file, settings.gates, notices)
+        if facts is not None:
+            modules.append(facts)
+        suppressor.read(file)
+    if progress is not None:
+        progress(len(files), len(files))
+    try:
+        graph = link(modules)
+    except Exception as error:
+        raise InternalError(f"linking the files of {root} failed: {_say(error)}") from error
+    rules = choose(settings.select, settings.ignore)
+    found = _with_ids(finding for rule in rules for finding in _check(rule, graph, root))
+    kept, about_comments = suppressor.apply(found, rules)
+    if not files:
+        notices.append(Notice(".", 1, "no-python-files", "there is no Python file to audit here"))
+    notices += files.notices + suppressor.notices
+    report = Report(
+        root=root.as_posix(),
+        findings=sorted([*kept, *_with_ids(about_comments)], key=_order),
+        notices=sorted(set(notices), key=lambda notice: (notice.path, notice.line, notice.kind, notice.message)),
+        pipelines=graph.describe(),
+        files=len(files),
+        suppressed=len(found) - len(kept),
+    )
+    return Audit(report, graph)
+
+
+def fails(report: Report, fail_on: str) -> bool:
+    """Whether a finding is as severe as `fail_on`: "error", "warning", "info" or "never"."""
+    if fail_on == "never":
+        return False
+    return any(finding.severity.rank >= Severity(fail_on).rank for finding in report.findings)
+
+
+def _facts(file: SourceFile, gates: bool, notices: list[Notice]) -> ModuleFacts | None:
+    from per_audit.facts import Unparsable, extract, may_matter
+
+    if b"\0" in file.data:
+        notices.append(Notice(file.relative, 1, "unparsable-file", "not audited: binary content (NUL bytes)"))
+        return None
+    if gates and not may_matter(file.data):
+        return None
+    try:
+        return extract(file.relative, file.data)
+    except Unparsable as error:
+        notices.append(Notice(file.relative, error.line, "unparsable-file", f"not audited: {error.reason}"))
+        return None
+    except Exception as error:
+        raise InternalError(f"reading {file.relative} failed: {_say(error)}") from error
+
+
+def _check(rule: Rule, graph: ReplayGraph, root: Path) -> list[Finding]:
+    try:
+        return list(rule.check(graph))
+    except Exception as error:
+        raise InternalError(f"rule {rule.code} ({rule.name}) failed on {root}: {_say(error)}") from error
+
+
+def _say(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _order(finding: Finding) -> tuple[object, ...]:
+    return finding.place, finding.rule, finding.symbol, finding.message
+
+
+def _with_ids(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings in order, without repetitions, each with its id.
+
+    The id is made of the rule, the file, the symbol and the how-manieth finding of these three it is, so that lines
+    added or removed above do not change it.
+    """
+    seen: Counter[tuple[str, str, str]] = Counter()
+    numbered = []
+    for finding in sorted(dict.fromkeys(findings), key=_order):
+        key = (finding.rule, finding.place.path, finding.symbol)
+        text = "\0".join((*key, str(seen[key])))
+        seen[key] += 1
+        digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+        numbered.append(replace(finding, id=digest[:16]))
+    return numbered

@@ -1,0 +1,103 @@
+"""The report as JSON, as `schema/report.schema.json` describes it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from per_audit import __version__
+from per_audit.findings import Applicability, Evidence, Finding, Notice, Report, Severity
+
+if TYPE_CHECKING:
+    from per_audit.report import Look
+
+SCHEMA_VERSION = "1.0"
+"""Grows behind the point when something is added, before it when something a reader may rely on changes."""
+
+
+def render(report: Report, _look: Look | None = None) -> str:
+    """The document as text: ASCII, indented, ending in a newline."""
+    return json.dumps(document(report), indent=2) + "\n"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema that every document conforms to."""
+    text = files("per_audit.report").joinpath("schema/report.schema.json").read_text("utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The report as plain dictionaries and lists."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "per-audit", "version": __version__},
+        "root": report.root,
+        "summary": summary(report),
+        "findings": [_finding(finding) for finding in report.findings],
+        "pipelines": report.pipelines,
+        "notices": [_notice(notice) for notice in report.notices],
+    }
+
+
+def summary(report: Report) -> dict[str, Any]:
+    """The counts: of files, of findings by severity, rule and fix, of what was suppressed, of pipelines, of notices."""
+    severities = Counter(finding.severity for finding in report.findings)
+    fixes = Counter(finding.fix.applicability for finding in report.findings)
+    rules = Counter(finding.rule for finding in report.findings)
+    return {
+        "files": report.files,
+        "pipelines": len(report.pipelines),
+        "findings": len(report.findings),
+        "by_severity": {severity.value: severities[severity] for severity in Severity},
+        "by_rule": dict(sorted(rules.items())),
+        "by_fix": {applicability.value: fixes[applicability] for applicability in Applicability},
+        "suppressed": report.suppressed,
+        "notices": len(report.notices),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    place = finding.place
+    return {
+        "id": finding.id,
+        "rule": finding.rule,
+        "name": finding.name,
+        "severity": finding.severity.value,
+        "confidence": finding.confidence,
+        "message": finding.message,
+        "path": place.path,
+        "line": place.line,
+        "column": place.column,
+        "end_line": place.end_line,
+        "end_column": place.end_column,
+        "symbol": finding.symbol,
+        "pipeline": finding.pipeline,
+        "evidence": [_evidence(evidence) for evidence in finding.evidence],
+        "fix": {
+            "applicability": finding.fix.applicability.value,
+            "recipe": finding.fix.recipe,
+            "title": finding.fix.title,
+            "reason": finding.fix.reason,
+        },
+        "docs": f"per-audit explain {finding.rule}",
+    }
+
+
+def _evidence(evidence: Evidence) -> dict[str, Any]:
+    place = evidence.place
+    return {
+        "path": place.path,
+        "line": place.line,
+        "column": place.column,
+        "end_line": place.end_line,
+        "end_column": place.end_column,
+        "role": evidence.role,
+        "note": evidence.note,
+    }
+
+
+def _notice(notice: Notice) -> dict[str, Any]:
+    return {"path": notice.path, "line": notice.line, "kind": notice.kind, "message": notice.message}

@@ -1,0 +1,109 @@
+"""The report for people: each finding with its code, the chain of evidence and what can be done about it."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from per_audit.findings import Applicability, Finding, FixOffer, Notice, Place, Report, Severity
+from per_audit.report import PLAIN, Look
+from per_audit.report.frame import code_frame, printable, read_lines
+
+_COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold cyan"}
+_FIX = {
+    Applicability.SAFE: "fix",
+    Applicability.UNSAFE: "unsafe fix",
+    Applicability.MANUAL: "by hand",
+    Applicability.NONE: "no fix",
+}
+_MAX_NOTICES = 10
+
+
+def render(report: Report, look: Look = PLAIN) -> str:
+    """The whole report; `look.quiet` leaves out the notices and the summary."""
+    out = io.StringIO()
+    # Only the colours are rich's: lines are as long as they are, and nothing in them is markup or a link.
+    console = Console(
+        file=out, force_terminal=look.colour, color_system="standard" if look.colour else None, highlight=False
+    )
+
+    def show(text: Text) -> None:
+        console.print(text, soft_wrap=True, overflow="ignore", crop=False)
+
+    sources: dict[str, list[str]] = {}
+    for finding in report.findings:
+        path = finding.place.path
+        if path not in sources:
+            sources[path] = read_lines(Path(report.root, path))
+        show(_finding(finding, sources[path]))
+    if not look.quiet:
+        for notice in report.notices[:_MAX_NOTICES]:
+            show(_notice(notice))
+        hidden = len(report.notices) - _MAX_NOTICES
+        if hidden > 0:
+            show(Text(f"notice: {_count(hidden, 'more notice')}; `--format json` lists all", "dim"))
+        show(_summary(report))
+    return out.getvalue()
+
+
+def _finding(finding: Finding, source: list[str]) -> Text:
+    colour = _COLOURS[finding.severity]
+    text = Text()
+    text.append(_position(finding.place), "bold")
+    text.append(f": {finding.severity.value} ", colour)
+    text.append(f"{finding.rule} ", colour)
+    text.append(f"{finding.name}\n", "bold")
+    text.append(f"  {printable(finding.message)}\n")
+    text.append(code_frame(source, finding.place, colour))
+    rows = [(link.role, _position(link.place), printable(link.note)) for link in finding.evidence]
+    role_width = max((len(role) for role, _, _ in rows), default=0)
+    place_width = max((len(place) for _, place, _ in rows), default=0)
+    for role, place, note in rows:
+        text.append(f"  {role:{role_width}}  ", "cyan")
+        text.append(f"{place:{place_width}}  {note}".rstrip() + "\n")
+    if finding.fix.title or finding.fix.reason:
+        text.append(f"  {_FIX[finding.fix.applicability]}: ", "green")
+        text.append(f"{printable(_offer(finding.fix))}\n")
+    return text
+
+
+def _offer(fix: FixOffer) -> str:
+    return ": ".join(part for part in (fix.title, fix.reason) if part)
+
+
+def _position(place: Place) -> str:
+    return f"{printable(place.path)}:{place.line}:{place.column}"
+
+
+def _notice(notice: Notice) -> Text:
+    text = Text("notice: ", "cyan")
+    return text.append(
+        f"{printable(notice.path)}:{notice.line}: {printable(notice.message)} ({notice.kind})", "not bold default"
+    )
+
+
+def _summary(report: Report) -> Text:
+    scope = f"{_count(report.files, 'file')}, {_count(len(report.pipelines), 'replay pipeline')}"
+    suppressed = f", {report.suppressed} suppressed" if report.suppressed else ""
+    if not report.findings:
+        return Text(f"No findings in {scope}{suppressed}.", "bold green")
+    counts = Counter(finding.severity for finding in report.findings)
+    severities = ", ".join(_count(counts[kind], kind.value) for kind in Severity if counts[kind])
+    text = Text(f"Found {severities}{suppressed} in {scope}.", "bold")
+    fixes = Counter(finding.fix.applicability for finding in report.findings)
+    offers = []
+    if fixes[Applicability.SAFE]:
+        offers.append(f"{fixes[Applicability.SAFE]} fixable with `per-audit fix`")
+    if fixes[Applicability.UNSAFE]:
+        offers.append(f"{fixes[Applicability.UNSAFE]} with `per-audit fix --unsafe-fixes`")
+    if offers:
+        text.append(f"\n{', '.join(offers)}.")
+    return text
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 or noun == "info" else f"{number} {noun}s"
