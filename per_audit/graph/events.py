@@ -1,0 +1,132 @@
+"""What the interpreter saw, for the rules and the fixes to ask about. Events of several contexts are one per node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from per_audit.facts import ir
+from per_audit.graph.values import UNKNOWN, Alloc, Func, Instance, Tag, Value
+
+Owner = ir.Function | ir.Lambda | None  # the function in which something happens; None at module level
+
+
+@dataclass(slots=True)
+class Draw:
+    """A random draw. `items`: out of a sequence; otherwise of positions. `weighted`: by given probabilities."""
+
+    node: ir.Call
+    function: Owner
+    path: str
+    method: str
+    items: bool
+    weighted: bool
+    containers: set[Alloc] = field(default_factory=set)
+    population: Value = UNKNOWN
+    probabilities: ir.Expr | None = None
+
+
+@dataclass(slots=True)
+class Store:
+    """Something put into a container: `how` is append, index, insert, extend or rebuild."""
+
+    container: Alloc
+    node: ir.Node
+    function: Owner
+    path: str
+    how: str
+    value: Value
+    expression: ir.Expr | None
+    index: ir.Expr | None = None
+    roles: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Evict:
+    """Something taken out of a container: `how` is pop, delete, clear, slice or reset."""
+
+    container: Alloc
+    node: ir.Node
+    function: Owner
+    path: str
+    how: str
+
+
+@dataclass(slots=True)
+class Gather:
+    """A container read at drawn positions."""
+
+    container: Alloc
+    node: ir.Node
+    function: Owner
+    path: str
+    draws: frozenset[ir.Node]
+
+
+@dataclass(slots=True)
+class CallSite:
+    """A call: what it may call and with what."""
+
+    node: ir.Call
+    function: Owner
+    path: str
+    names: set[str] = field(default_factory=set)
+    targets: set[Func] = field(default_factory=set)
+    receiver: Value = UNKNOWN
+    arguments: list[Value] = field(default_factory=list)
+    result: Value = UNKNOWN
+
+
+@dataclass(slots=True)
+class Unpack:
+    """A value taken apart into a target list."""
+
+    node: ir.Seq
+    function: Owner
+    path: str
+    value: Value
+
+
+@dataclass(slots=True)
+class Weighting:
+    """A product of importance-sampling weights with something else."""
+
+    node: ir.Expr
+    function: Owner
+    path: str
+    weights: ir.Expr
+    other: ir.Expr
+    other_value: Value
+
+
+@dataclass(slots=True)
+class AttributeWrite:
+    """An assignment to an attribute of an object of the project."""
+
+    owner: Instance
+    attribute: str
+    node: ir.Node
+    function: Owner
+    path: str
+    expression: ir.Expr | None
+    augmented: bool = False
+
+
+@dataclass(slots=True)
+class Events:
+    """Everything seen, by the node at which it happened."""
+
+    draws: dict[ir.Node, Draw] = field(default_factory=dict)
+    stores: dict[tuple[ir.Node, Alloc], Store] = field(default_factory=dict)
+    evictions: dict[tuple[ir.Node, Alloc], Evict] = field(default_factory=dict)
+    gathers: dict[tuple[ir.Node, Alloc], Gather] = field(default_factory=dict)
+    calls: dict[ir.Call, CallSite] = field(default_factory=dict)
+    unpacks: dict[ir.Seq, Unpack] = field(default_factory=dict)
+    weightings: dict[ir.Node, Weighting] = field(default_factory=dict)
+    writes: dict[tuple[ir.Node, Instance, str], AttributeWrite] = field(default_factory=dict)
+    values: dict[ir.Node, Value] = field(default_factory=dict)
+    returns: dict[Owner, dict[ir.Return, Value]] = field(default_factory=dict)
+    compared: set[Tag] = field(default_factory=set)
+
+    def value(self, node: ir.Node | None) -> Value:
+        """The value of an expression in any context, unknown for what was not reached."""
+        return UNKNOWN if node is None else self.values.get(node, UNKNOWN)

@@ -1,0 +1,102 @@
+"""What calls of other libraries mean to the audit: containers, conversions, reductions, losses, draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CONTAINERS = {
+    "builtins.list": "list",
+    "builtins.dict": "dict",
+    "builtins.set": "set",
+    "collections.deque": "deque",
+    "collections.OrderedDict": "dict",
+    "collections.defaultdict": "dict",
+    "queue.Queue": "deque",
+    "numpy.zeros": "array",
+    "numpy.empty": "array",
+    "numpy.ones": "array",
+    "numpy.full": "array",
+    "numpy.zeros_like": "array",
+    "numpy.empty_like": "array",
+    "numpy.ones_like": "array",
+    "numpy.memmap": "array",
+    "numpy.ndarray": "array",
+    "torch.zeros": "array",
+    "torch.empty": "array",
+    "torch.ones": "array",
+    "torch.full": "array",
+    "torch.FloatTensor": "array",
+    "jax.numpy.zeros": "array",
+    "jax.numpy.empty": "array",
+    "tensorflow.Variable": "array",
+}
+
+# Methods and functions that give back what they were given in another form: the fields keep their roles.
+CONVERSIONS = {
+    "array", "asarray", "asanyarray", "ascontiguousarray", "tensor", "as_tensor", "from_numpy", "FloatTensor",
+    "LongTensor", "BoolTensor", "ByteTensor", "IntTensor", "DoubleTensor", "Tensor", "Variable", "to", "cuda", "cpu",
+    "float", "double", "half", "int", "long", "bool", "byte", "type", "astype", "copy", "clone", "detach", "numpy",
+    "unsqueeze", "squeeze", "expand_dims", "reshape", "view", "flatten", "ravel", "convert_to_tensor", "cast",
+    "constant", "deepcopy", "stack", "vstack", "hstack", "row_stack", "concatenate", "concat", "cat", "tolist", "item",
+    "float32", "float64", "int32", "int64", "uint8", "type_as", "pin_memory", "contiguous", "tuple", "atleast_2d",
+    "atleast_1d", "requires_grad_", "stop_gradient", "device_put", "transpose", "permute", "swapaxes", "expand",
+}  # fmt: skip
+
+# Calls that average or add over everything unless they are told an axis.
+REDUCTIONS = {"mean", "sum", "reduce_mean", "reduce_sum", "nanmean", "nansum", "average"}
+
+# Calls that keep the reduction of what they are given.
+POINTWISE = {
+    "abs", "absolute", "square", "pow", "sqrt", "exp", "log", "clamp", "clip", "clip_by_value", "minimum", "maximum",
+    "neg", "mul", "multiply", "add", "sub", "subtract", "div", "divide", "where", "huber", "tanh", "relu",
+}  # fmt: skip
+
+# Losses of torch: element-wise with reduction="none", averaged otherwise.
+TORCH_LOSSES = {
+    "mse_loss", "smooth_l1_loss", "huber_loss", "l1_loss", "cross_entropy", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "nll_loss", "kl_div", "gaussian_nll_loss",
+    "MSELoss", "SmoothL1Loss", "HuberLoss", "L1Loss", "CrossEntropyLoss", "BCELoss", "BCEWithLogitsLoss", "NLLLoss",
+    "KLDivLoss",
+}  # fmt: skip
+
+# Losses that give one value a row (Keras functions) or keep every element (optax, rlax).
+ROWWISE_LOSSES = {
+    "mse", "MSE", "mean_squared_error", "huber", "mae", "MAE", "mean_absolute_error", "l2_loss", "huber_loss",
+    "sparse_categorical_crossentropy", "categorical_crossentropy", "squared_error",
+}  # fmt: skip
+
+_RANDOM_MODULES = ("random.", "numpy.random.", "torch.", "jax.random.", "tensorflow.random.", "secrets.", "cupy.random.")
+_ITEM_DRAWS = {"sample", "choice", "choices"}
+_INDEX_DRAWS = {"randint", "random_integers", "integers", "randrange", "randperm", "permutation"}
+_RANDOM_OBJECTS = ("random.Random", "random.SystemRandom", "numpy.random.RandomState", "numpy.random.default_rng",
+                   "numpy.random.Generator", "gym.utils.seeding.np_random", "gymnasium.utils.seeding.np_random")  # fmt: skip
+RANDOM_WORDS = {"rng", "random", "rand", "rs", "generator", "randomstate", "nprandom", "prng", "rnd"}
+
+
+@dataclass(frozen=True, slots=True)
+class DrawCall:
+    """How a random call draws: `method` of its name, `items` (from its first argument) or positions."""
+
+    method: str
+    items: bool
+
+
+def draw_call(name: str) -> DrawCall | None:
+    """What draw the external callable of that name makes, None where it is no draw of items or positions."""
+    owner, _, method = name.rpartition(".")
+    if not (name.startswith(_RANDOM_MODULES) or owner in _RANDOM_OBJECTS):
+        return None
+    if name.startswith("torch.") and method not in ("randint", "randperm", "multinomial"):
+        return None
+    if name in ("tensorflow.random.uniform", "tensorflow.random_uniform"):
+        return DrawCall("uniform", False)
+    if method in _ITEM_DRAWS:
+        return DrawCall(method, True)
+    if method in _INDEX_DRAWS or method == "multinomial":
+        return DrawCall(method, False)
+    return None
+
+
+def last(name: str) -> str:
+    """The last component of a dotted name."""
+    return name.rpartition(".")[2]

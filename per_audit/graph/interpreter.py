@@ -1,0 +1,456 @@
+"""A small abstract interpreter over the facts of a project.
+
+It walks every module, class and function, follows calls into the project with their arguments, keeps one abstract
+object for each class, and records what happens (`events`) until nothing new is learnt. Rules ask questions of the
+values and events, so that none of them has to follow names or files itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from per_audit.facts import ModuleFacts, ir
+from per_audit.graph import events as ev
+from per_audit.graph.calls import Calls
+from per_audit.graph.evaluate import Evaluator
+from per_audit.graph.project import Project
+from per_audit.graph.roles import role_of_name
+from per_audit.graph.values import (
+    UNKNOWN, Alloc, ClassRef, External, Func, Instance, Literal, ModuleRef, Record, TupleOf, Value, join_all, of, shallow,
+)  # fmt: skip
+
+_ROUNDS = 5
+_MAX_CALL_DEPTH = 12
+_RUNS_PER_FUNCTION = 25
+
+
+@dataclass(slots=True)
+class Frame:
+    """The execution of one function body (or of a module or class body)."""
+
+    module: ModuleFacts
+    function: ev.Owner
+    owner: Instance | None
+    env: dict[str, Value]
+    parent: Frame | None = None
+    depth: int = 0
+    globals: set[str] = field(default_factory=set)
+    returned: Value | None = None
+
+
+class Interpreter:
+    """Runs a project abstractly. `events` holds the result."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.events = ev.Events()
+        self.evaluator = Evaluator(self)
+        self.calls = Calls(self)
+        self.module_envs: dict[str, dict[str, Value]] = {}
+        self.attributes: dict[tuple[ir.Class, str], Value] = {}
+        self.content: dict[ir.Node, Value] = {}
+        self.parameters: dict[tuple[ir.Node, str], Value] = {}
+        self.closures: dict[ir.Node, Frame] = {}
+        self.results: dict[tuple[ir.Node, Instance | None], Value] = {}
+        self.subclasses: dict[ir.Class, list[ir.Class]] = {}
+        self._memo: dict[object, Value] = {}
+        self._active: set[object] = set()
+        self._runs: dict[ir.Node, int] = {}
+        self._mro: dict[ir.Class, list[ir.Class]] = {}
+        self._bases: dict[ir.Class, list[Value]] = {}
+        self.changed = False
+
+    # ---------------------------------------------------------------- rounds
+
+    def run(self) -> ev.Events:
+        """Interpret until a round changes nothing that another function could see."""
+        for _ in range(_ROUNDS):
+            self.changed = False
+            self._memo.clear()
+            self._runs.clear()
+            self._mro.clear()
+            self.module_envs_done: set[str] = set()
+            for path in self.project.modules:
+                self.module_env(path)
+            self._find_subclasses()
+            for function in self.project.functions:
+                self._run_root(function)
+            if not self.changed:
+                break
+        return self.events
+
+    def _find_subclasses(self) -> None:
+        self.subclasses.clear()
+        for node in self.project.classes:
+            for base in self.mro(node)[1:]:
+                self.subclasses.setdefault(base, []).append(node)
+
+    def _run_root(self, function: ir.Function) -> None:
+        owner = self.project.class_of.get(function)
+        if owner is None:
+            if function not in self.project.outer_of or function in self.closures:
+                self._run_with_parameters(function, None)
+            return
+        heirs = [c for c in self.subclasses.get(owner, [])[:10] if self.find_method(c, function.name) is function]
+        for node in (owner, *heirs):
+            self._run_with_parameters(function, Instance(node))
+
+    def _run_with_parameters(self, function: ir.Function, owner: Instance | None) -> None:
+        env = {}
+        for parameter in function.parameters:
+            known = self.parameters.get((function, parameter.name), UNKNOWN)
+            env[parameter.name] = known.with_role(role_of_name(parameter.name) if not parameter.kind else None)
+        self._bind_self(function, owner, env)
+        self._execute(function, owner, env, 0, root=True)
+
+    # ---------------------------------------------------------------- modules and classes
+
+    def module_env(self, path: str) -> dict[str, Value]:
+        """The names of a module, its body interpreted once a round. In a cycle of imports, what is known so far."""
+        env = self.module_envs.setdefault(path, {"__name__": of(Literal("__main__"))})
+        if path not in self.module_envs_done:
+            self.module_envs_done.add(path)
+            module = self.project.modules[path]
+            self.run_block(module.body, Frame(module, None, None, env))
+        return env
+
+    def bases(self, node: ir.Class) -> list[Value]:
+        """The values of a class's bases."""
+        return self._bases.get(node, [])
+
+    def set_bases(self, node: ir.Class, bases: list[Value]) -> None:
+        """Remember the bases of a class when its statement is run."""
+        self._bases[node] = bases
+
+    def mro(self, node: ir.Class) -> list[ir.Class]:
+        """The class and its bases in the project, nearest first."""
+        known = self._mro.get(node)
+        if known is None:
+            known = [node]
+            self._mro[node] = known
+            for base in self.bases(node):
+                for atom in base.atoms:
+                    if isinstance(atom, ClassRef):
+                        known += [c for c in self.mro(atom.node) if c not in known]
+        return known
+
+    def external_bases(self, node: ir.Class) -> set[str]:
+        """The names of the library classes among a class's ancestors."""
+        return {
+            atom.name
+            for cls in self.mro(node)
+            for base in self.bases(cls)
+            for atom in base.atoms
+            if isinstance(atom, External)
+        }
+
+    def find_method(self, node: ir.Class, name: str) -> ir.Function | None:
+        """The method that an object of the class answers with, by the order of its bases."""
+        for cls in self.mro(node):
+            for statement in cls.body:
+                if isinstance(statement, ir.Function) and statement.name == name:
+                    return statement
+        return None
+
+    def attribute(self, owner: Instance, name: str) -> Value:
+        """What an attribute of an object may be: from its class, its ancestors, or failing these its heirs."""
+        chain = self.mro(owner.node)
+        found = join_all(self.attributes.get((cls, name), UNKNOWN) for cls in chain)
+        if found is UNKNOWN or found == UNKNOWN:
+            found = join_all(self.attributes.get((cls, name), UNKNOWN) for cls in self.subclasses.get(owner.node, ()))
+        return found
+
+    def write_attribute(self, owner: Instance, name: str, value: Value) -> None:
+        """Join a value into an attribute of an object."""
+        key = (owner.node, name)
+        self._grow(self.attributes, key, value)
+
+    def add_content(self, container: ir.Node, value: Value) -> None:
+        """Join a value into what a container holds."""
+        self._grow(self.content, container, value)
+
+    def _grow(self, table: dict[object, Value], key: object, value: Value) -> None:  # type: ignore[type-arg]
+        before = table.get(key)
+        after = shallow(value) if before is None else before.join(shallow(value))
+        if after != before:
+            table[key] = after
+            self.changed = True
+
+    # ---------------------------------------------------------------- functions
+
+    def call_function(self, func: Func, arguments: list[tuple[str | None, str, Value]], depth: int) -> Value:
+        """The result of a call into the project. Each argument is (keyword, star, value)."""
+        node = func.node
+        env = self._bind(node, func.owner, arguments)
+        if isinstance(node, ir.Lambda):
+            frame = self.closures.get(node)
+            if frame is None or depth > _MAX_CALL_DEPTH:
+                return UNKNOWN
+            inner = Frame(frame.module, frame.function, frame.owner, env, frame, depth + 1)
+            return self.evaluator.eval(node.body, inner)
+        for name, value in env.items():
+            if name not in ("self", "cls"):
+                self._grow(self.parameters, (node, name), value)
+        return self._execute(node, func.owner, env, depth + 1)
+
+    def _bind_self(self, node: ir.Function | ir.Lambda, owner: Instance | None, env: dict[str, Value]) -> None:
+        if owner is None or isinstance(node, ir.Lambda) or not node.parameters:
+            return
+        names = {d.id for d in node.decorators if isinstance(d, ir.Name)}
+        if "staticmethod" in names:
+            return
+        env[node.parameters[0].name] = of(ClassRef(owner.node)) if "classmethod" in names else of(owner)
+
+    def _bind(
+        self, node: ir.Function | ir.Lambda, owner: Instance | None, arguments: list[tuple[str | None, str, Value]]
+    ) -> dict[str, Value]:
+        env: dict[str, Value] = {}
+        parameters = node.parameters
+        skip = 0
+        if owner is not None and isinstance(node, ir.Function):
+            self._bind_self(node, owner, env)
+            skip = 1 if env else 0
+        positional = [p for p in parameters[skip:] if not p.kind and not p.keyword_only]
+        rest: list[Value] = []
+        unknown_star = UNKNOWN
+        place = 0
+        for keyword, star, value in arguments:
+            if star == "*":
+                items = self.evaluator.items_of(value)
+                if items is None:
+                    unknown_star = unknown_star.join(self.evaluator.element(value))
+                    place = len(positional)
+                    continue
+                plain = list(items)
+            elif keyword is None and not star:
+                plain = [value]
+            else:
+                if keyword is not None:
+                    env[keyword] = value
+                continue
+            for item in plain:
+                if place < len(positional):
+                    env[positional[place].name] = item
+                    place += 1
+                else:
+                    rest.append(item)
+        for parameter in parameters[skip:]:
+            if parameter.kind == "*":
+                star_value = of(TupleOf(parameter, tuple(rest))) if unknown_star is UNKNOWN else unknown_star
+                env[parameter.name] = star_value
+            elif parameter.kind == "**":
+                known = {p.name for p in parameters}
+                extra = {k: v for k, v in env.items() if k not in known}
+                env[parameter.name] = of(Record(self.evaluator.dict_type(tuple(extra)), parameter, tuple(extra.values())))
+            elif parameter.name not in env:
+                default = parameter.default
+                env[parameter.name] = self.events.value(default) if default is not None else UNKNOWN
+        names = {p.name: p for p in parameters}
+        return {
+            name: shallow(value).with_role(role_of_name(name) if not names[name].kind else None)
+            for name, value in env.items()
+            if name in names
+        }
+
+    def _execute(
+        self, node: ir.Function, owner: Instance | None, env: dict[str, Value], depth: int, root: bool = False
+    ) -> Value:
+        key = (node, owner, tuple(sorted(env.items(), key=lambda item: item[0])))
+        if key in self._memo:
+            return self._memo[key]
+        runs = self._runs.get(node, 0)
+        summary = (node, owner)
+        if key in self._active or depth > _MAX_CALL_DEPTH or (runs >= _RUNS_PER_FUNCTION and not root):
+            return self.results.get(summary, UNKNOWN)
+        self._runs[node] = runs + 1
+        self._active.add(key)
+        frame = Frame(self.project.module_of[node], node, owner, dict(env), self.closures.get(node), depth)
+        self.run_block(node.body, frame)
+        self._active.discard(key)
+        result = shallow(frame.returned or UNKNOWN)
+        self._memo[key] = result
+        self._grow(self.results, summary, result)  # type: ignore[arg-type]
+        return result
+
+    # ---------------------------------------------------------------- statements
+
+    def run_block(self, block: list[ir.Stmt], frame: Frame) -> None:
+        """Interpret statements in order."""
+        for statement in block:
+            _STATEMENTS[type(statement)](self, statement, frame)
+
+    def _assign(self, node: ir.Assign, frame: Frame) -> None:
+        if node.value is None:
+            return
+        value = self.evaluator.eval(node.value, frame)
+        for target in node.targets:
+            self.evaluator.assign(target, value, frame, node, node.value)
+
+    def _aug(self, node: ir.Aug, frame: Frame) -> None:
+        self.evaluator.augment(node, frame)
+
+    def _return(self, node: ir.Return, frame: Frame) -> None:
+        value = UNKNOWN if node.value is None else self.evaluator.eval(node.value, frame)
+        frame.returned = value if frame.returned is None else frame.returned.join(value)
+        seen = self.events.returns.setdefault(frame.function, {})
+        seen[node] = seen.get(node, UNKNOWN).join(value)
+
+    def _do(self, node: ir.Do, frame: Frame) -> None:
+        self.evaluator.eval(node.value, frame)
+
+    def _branches(self, blocks: list[list[ir.Stmt]], frame: Frame) -> None:
+        before = frame.env
+        merged: dict[str, Value] = {}
+        for block in blocks:
+            frame.env = dict(before)
+            self.run_block(block, frame)
+            for name, value in frame.env.items():
+                merged[name] = merged[name].join(value) if name in merged else value
+        # In place: others hold on to a module's environment.
+        before.clear()
+        before.update(merged)
+        frame.env = before
+
+    def _if(self, node: ir.If, frame: Frame) -> None:
+        self.evaluator.eval(node.test, frame)
+        self._branches([node.body, node.orelse], frame)
+
+    def _loop(self, body: list[ir.Stmt], orelse: list[ir.Stmt], frame: Frame) -> None:
+        # Twice, so that what one iteration leaves behind is seen by the next.
+        self._branches([[], body], frame)
+        self._branches([[], body], frame)
+        self.run_block(orelse, frame)
+
+    def _for(self, node: ir.For, frame: Frame) -> None:
+        iterated = self.evaluator.eval(node.iter, frame)
+        self.evaluator.assign(node.target, self.evaluator.element(iterated), frame, node, None)
+        self._loop(node.body, node.orelse, frame)
+
+    def _while(self, node: ir.While, frame: Frame) -> None:
+        self.evaluator.eval(node.test, frame)
+        self._loop(node.body, node.orelse, frame)
+
+    def _with(self, node: ir.With, frame: Frame) -> None:
+        for item in node.items:
+            value = self.evaluator.eval(item.value, frame)
+            if item.target is not None:
+                self.evaluator.assign(item.target, value, frame, node, item.value)
+        self.run_block(node.body, frame)
+
+    def _try(self, node: ir.Try, frame: Frame) -> None:
+        self.run_block(node.body, frame)
+        self._branches([[], *node.handlers], frame)
+        self.run_block(node.orelse, frame)
+        self.run_block(node.final, frame)
+
+    def _match(self, node: ir.Match, frame: Frame) -> None:
+        self.evaluator.eval(node.subject, frame)
+        self._branches([[], *node.cases], frame)
+
+    def _function(self, node: ir.Function, frame: Frame) -> None:
+        self.closures[node] = frame
+        for parameter in node.parameters:
+            if parameter.default is not None:
+                self.evaluator.eval(parameter.default, frame)
+        decorators = [self.evaluator.eval(d, frame) for d in node.decorators]
+        del decorators
+        if self.project.class_of.get(node) is None:
+            self.evaluator.bind_name(node.name, of(Func(node)), frame)
+
+    def _class(self, node: ir.Class, frame: Frame) -> None:
+        self.set_bases(node, [self.evaluator.eval(base, frame) for base in node.bases])
+        for decorator in node.decorators:
+            self.evaluator.eval(decorator, frame)
+        inner = Frame(frame.module, frame.function, None, {}, frame, frame.depth)
+        self.run_block(node.body, inner)
+        for name, value in inner.env.items():
+            self.write_attribute(Instance(node), name, value)
+        self.evaluator.bind_name(node.name, of(ClassRef(node)), frame)
+
+    def _import(self, node: ir.Import, frame: Frame) -> None:
+        for dotted, alias in node.names:
+            name = dotted if alias else dotted.partition(".")[0]
+            path = self.project.find_module(frame.module.path, name)
+            value = of(ModuleRef(path)) if path else of(External(name))
+            if path:
+                self.module_env(path)
+            self.evaluator.bind_name(alias or name, value, frame)
+
+    def _import_from(self, node: ir.ImportFrom, frame: Frame) -> None:
+        path = self.project.find_module(frame.module.path, node.module, node.level)
+        for name, alias in node.names:
+            if name == "*":
+                if path is not None:
+                    for key, value in self.module_env(path).items():
+                        if not key.startswith("_"):
+                            self.evaluator.bind_name(key, value, frame)
+                continue
+            value = self.import_name(frame.module.path, node, path, name)
+            self.evaluator.bind_name(alias or name, value, frame)
+
+    def import_name(self, importer: str, node: ir.ImportFrom, path: str | None, name: str) -> Value:
+        """What `from module import name` gives."""
+        if path is not None:
+            env = self.module_env(path)
+            if name in env:
+                return env[name]
+        submodule = f"{node.module}.{name}" if node.module else name
+        inner = self.project.find_module(importer, submodule, node.level)
+        if inner is not None:
+            self.module_env(inner)
+            return of(ModuleRef(inner))
+        if path is not None or node.level:
+            return UNKNOWN
+        return of(External(submodule))
+
+    def _delete(self, node: ir.Delete, frame: Frame) -> None:
+        for target in node.targets:
+            if isinstance(target, ir.Sub):
+                value = self.evaluator.eval(target.value, frame)
+                self.evaluator.eval(target.index, frame)
+                whole = isinstance(target.index, ir.Slice) and target.index.lower is None and target.index.upper is None
+                self.evict(value, node, frame, "clear" if whole else "delete")
+
+    def evict(self, value: Value, node: ir.Node, frame: Frame, how: str) -> None:
+        """Record that something leaves the containers that the value may be."""
+        for atom in value.atoms:
+            if isinstance(atom, Alloc):
+                key = (node, atom)
+                self.events.evictions[key] = ev.Evict(atom, node, frame.function, frame.module.path, how)
+
+    def _raise(self, node: ir.Raise, frame: Frame) -> None:
+        if node.value is not None:
+            self.evaluator.eval(node.value, frame)
+
+    def _assert(self, node: ir.Assert, frame: Frame) -> None:
+        self.evaluator.eval(node.test, frame)
+
+    def _scope(self, node: ir.Scope, frame: Frame) -> None:
+        if node.kind == "global":
+            frame.globals.update(node.names)
+
+    def _jump(self, node: ir.Jump, frame: Frame) -> None:
+        """`pass`, `break` and `continue` change no value."""
+
+
+_STATEMENTS = {
+    ir.Assign: Interpreter._assign,
+    ir.Aug: Interpreter._aug,
+    ir.Return: Interpreter._return,
+    ir.Do: Interpreter._do,
+    ir.If: Interpreter._if,
+    ir.For: Interpreter._for,
+    ir.While: Interpreter._while,
+    ir.With: Interpreter._with,
+    ir.Try: Interpreter._try,
+    ir.Match: Interpreter._match,
+    ir.Function: Interpreter._function,
+    ir.Class: Interpreter._class,
+    ir.Import: Interpreter._import,
+    ir.ImportFrom: Interpreter._import_from,
+    ir.Delete: Interpreter._delete,
+    ir.Raise: Interpreter._raise,
+    ir.Assert: Interpreter._assert,
+    ir.Scope: Interpreter._scope,
+    ir.Jump: Interpreter._jump,
+}

@@ -1,0 +1,105 @@
+"""Which field of a transition a name stands for, by the vocabulary of the field.
+
+Names are weak evidence: a role is used only in combination (a stored group with a reward and a next observation), and
+what `env.step` returned has its role from there, whatever it is called.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from per_audit.facts import ir
+
+_REWARD = {"reward", "rewards", "rew", "rews", "rwd", "rwds", "r"}
+_DONE = {
+    "done", "dones", "terminal", "terminals", "terminate", "terminated", "terminates", "truncated", "term", "terms",
+    "finished", "over", "dead", "notdone", "nonterminal", "nonterminals", "dw", "d", "mask", "masks", "end", "ended",
+    "discount", "discounts",
+}  # fmt: skip
+_STATE = {"state", "states", "obs", "observation", "observations", "ob", "obses", "s", "o", "frame", "frames", "screen"}
+_ACTION = {"action", "actions", "act", "acts", "acs", "ac", "a", "u"}
+_NEXT = {"next", "nxt", "new", "prime", "succ", "successor", "tp1", "after", "post"}
+_NEXT_NAMES = re.compile(r"(s|o|ob|obs|x|state|states|observation|observations)(_|__|1|2|p|_1|_2|_p|_n|t1|_t1|n)|ns|sp|nobs")
+_POLICY = {"logp", "logps", "logprob", "logprobs", "neglogp", "neglogps", "neglogpacs", "logpac", "logpacs", "adv",
+           "advs", "advantage", "advantages", "gae", "returns", "vpred", "vpreds"}  # fmt: skip
+_BETA = {"beta", "betas"}
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+
+REWARD, DONE, STATE, ACTION, NEXT, POLICY, VALUE = "reward", "done", "state", "action", "next", "policy", "value"
+
+
+@lru_cache(maxsize=20_000)
+def words(name: str) -> tuple[str, ...]:
+    """The lower-case words of an identifier in snake or camel case."""
+    return tuple(word.lower() for word in _WORDS.findall(name))
+
+
+@lru_cache(maxsize=20_000)
+def role_of_name(name: str) -> str | None:
+    """The role that an identifier suggests, None where it suggests none."""
+    parts = words(name)
+    if not parts:
+        return None
+    joined = "".join(parts)
+    if not _POLICY.isdisjoint(parts) or joined in _POLICY or ("log" in parts and ("prob" in joined or "pi" in parts)):
+        return POLICY
+    if joined in ("value", "values", "vals", "vs"):
+        return VALUE
+    if not _REWARD.isdisjoint(parts):
+        return REWARD
+    lowered = name.lower().strip("_") + ("_" if name.endswith("_") else "")
+    if _NEXT_NAMES.fullmatch(lowered) or (not _NEXT.isdisjoint(parts) and (not _STATE.isdisjoint(parts) or len(parts) == 1)):
+        return NEXT
+    if not _DONE.isdisjoint(parts):
+        return DONE
+    if not _ACTION.isdisjoint(parts):
+        return ACTION
+    return STATE if not _STATE.isdisjoint(parts) else None
+
+
+def name_of(expression: ir.Node | None) -> str | None:
+    """The identifier that an expression ends in: `b` of `a.b`, the key of `d["b"]`, the name under a conversion."""
+    while True:
+        if isinstance(expression, ir.Name):
+            return expression.id
+        if isinstance(expression, ir.Attr):
+            return expression.attr
+        if isinstance(expression, ir.Sub):
+            if isinstance(expression.index, ir.Const) and isinstance(expression.index.value, str):
+                return expression.index.value
+            expression = expression.value
+        elif isinstance(expression, ir.Star):
+            expression = expression.value
+        elif isinstance(expression, ir.Seq) and len(expression.items) == 1:
+            expression = expression.items[0]
+        elif isinstance(expression, ir.Un):
+            expression = expression.operand
+        elif isinstance(expression, ir.Bin) and isinstance(expression.left, ir.Const):
+            expression = expression.right  # 1 - done, 1.0 * reward
+        elif isinstance(expression, ir.Call):
+            # float(done), np.array([r]), state.copy(): conversions keep the name of what they convert.
+            if expression.args:
+                expression = expression.args[0].value
+            elif isinstance(expression.func, ir.Attr):
+                expression = expression.func.value
+            else:
+                return None
+        else:
+            return None
+
+
+def role_of(expression: ir.Node | None) -> str | None:
+    """The role that an expression's identifier suggests."""
+    name = name_of(expression)
+    return None if name is None else role_of_name(name)
+
+
+def is_beta(name: str) -> bool:
+    """Whether the identifier names the exponent of the importance-sampling weights."""
+    return not _BETA.isdisjoint(words(name))
+
+
+def looks_like_transition(roles: frozenset[str] | set[str]) -> bool:
+    """Whether a group of fields is a transition of off-policy learning."""
+    return REWARD in roles and bool(roles & {NEXT, DONE}) and POLICY not in roles and len(roles) >= 3

@@ -1,0 +1,246 @@
+"""The abstract values that the audit computes with.
+
+A value is a product of small lattices: what it may be (`atoms`), what it was computed from (`tags`), which field of a
+transition it is (`roles`), and whether a loss in it has been averaged already (`reduction`). Unknown is a value: no
+atoms, no tags. Every atom and every value is immutable and hashable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Union
+
+from per_audit.facts import ir
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant of the program."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A name of another library, fully qualified: `torch.nn.functional.mse_loss`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an external call returned; `name` is the callee, so `torch.nn.MSELoss` is an instance of it."""
+
+    name: str
+    call: ir.Node
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleRef:
+    """A module of the project."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Func:
+    """A function of the project, bound to `owner` where it is a method of an instance."""
+
+    node: ir.Function | ir.Lambda
+    owner: Instance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRef:
+    """A class of the project."""
+
+    node: ir.Class
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An object of a class of the project; all objects of one class are one."""
+
+    node: ir.Class
+
+
+@dataclass(frozen=True, slots=True)
+class Super:
+    """`super()` inside a method of `node`, bound to `owner`."""
+
+    node: ir.Class
+    owner: Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Alloc:
+    """A container made at `node`; `kind` is list, deque, dict, set, array or heap."""
+
+    node: ir.Node
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A sequence of elements that a draw took out of containers."""
+
+    draw: ir.Node
+
+
+@dataclass(frozen=True, slots=True)
+class TupleOf:
+    """A tuple or list display with known items; the node tells displays apart, for the return map."""
+
+    node: ir.Node
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordType:
+    """A named tuple or similar: its name and fields."""
+
+    name: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An instance of a record type or a dict display with constant keys."""
+
+    type: RecordType
+    node: ir.Node
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What `env.step(...)` returned, before it is unpacked."""
+
+    call: ir.Node
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """`zip(*rows)`: the columns of the rows that `rows` describes."""
+
+    rows: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Ints:
+    """`range(n)`, `len(x)`, an integer: a population of positions rather than of items."""
+
+
+Atom = Union[
+    Literal, External, Result, ModuleRef, Func, ClassRef, Instance, Super, Alloc, Drawn, TupleOf, RecordType, Record,
+    Step, Columns, Ints,
+]  # fmt: skip
+
+# What a value was computed from: ("draw", node) items of a draw, ("index", node) its positions,
+# ("isw", node) importance-sampling weights, ("beta", node)...
+Tag = tuple[str, ir.Node]
+
+ELEMENTWISE, SCALAR = "elementwise", "scalar"
+_MOST_ATOMS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One abstract value. `reduction` is None where it is unknown or does not apply."""
+
+    atoms: frozenset[Atom] = frozenset()
+    tags: frozenset[Tag] = frozenset()
+    roles: frozenset[str] = frozenset()
+    reduction: str | None = None
+
+    def join(self, other: Value) -> Value:
+        """The least value above both."""
+        if self is other or self == other:
+            return self
+        if other is UNKNOWN:
+            return self
+        if self is UNKNOWN:
+            return other
+        atoms = _merged(self.atoms | other.atoms)
+        if len(atoms) > _MOST_ATOMS:
+            atoms = frozenset(a for a in atoms if isinstance(a, (Alloc, Instance, Func, Drawn)))
+        reduction = self.reduction if self.reduction == other.reduction else None
+        return Value(atoms, self.tags | other.tags, self.roles | other.roles, reduction)
+
+    def only_taint(self) -> Value:
+        """A value computed from this one in an unknown way: the tags stay, the rest is lost."""
+        return Value(tags=self.tags) if self.tags else UNKNOWN
+
+    def with_tags(self, *tags: Tag) -> Value:
+        """This value with more tags."""
+        return self if self.tags.issuperset(tags) else replace(self, tags=self.tags | frozenset(tags))
+
+    def with_role(self, role: str | None) -> Value:
+        """This value with a role, unless it has one already."""
+        return self if role is None or self.roles else replace(self, roles=frozenset((role,)))
+
+    def tagged(self, kind: str) -> set[ir.Node]:
+        """The nodes of the tags of that kind."""
+        return {node for name, node in self.tags if name == kind}
+
+    def literal(self) -> object:
+        """The constant that this value is, or None."""
+        if len(self.atoms) == 1:
+            (atom,) = self.atoms
+            if isinstance(atom, Literal):
+                return atom.value
+        return None
+
+
+def _merged(atoms: frozenset[Atom]) -> frozenset[Atom]:
+    """The atoms with at most one tuple or record for each display, its items joined."""
+    displays: dict[ir.Node, list[TupleOf | Record]] = {}
+    for atom in atoms:
+        if isinstance(atom, (TupleOf, Record)):
+            displays.setdefault(atom.node, []).append(atom)
+    for group in displays.values():
+        if len(group) > 1:
+            atoms -= frozenset(group)
+            lengths = {len(atom.items) for atom in group}
+            if len(lengths) == 1:
+                items = tuple(join_all(atom.items[i] for atom in group) for i in range(lengths.pop()))
+                atoms |= {replace(group[0], items=items)}
+    return atoms
+
+
+def shallow(value: Value, depth: int = 3) -> Value:
+    """The value with what lies deeper than `depth` displays forgotten, so that values cannot grow for ever."""
+    if not any(isinstance(atom, (TupleOf, Record, Columns)) for atom in value.atoms):
+        return value
+    if depth == 0:
+        return value.only_taint()
+    atoms: set[Atom] = set()
+    for atom in value.atoms:
+        if isinstance(atom, (TupleOf, Record)):
+            atoms.add(replace(atom, items=tuple(shallow(item, depth - 1) for item in atom.items)))
+        elif isinstance(atom, Columns):
+            atoms.add(Columns(shallow(atom.rows, depth - 1)))
+        else:
+            atoms.add(atom)
+    return replace(value, atoms=frozenset(atoms))
+
+
+UNKNOWN = Value()
+
+
+def of(atom: Atom) -> Value:
+    """The value that is just this atom."""
+    return Value(frozenset((atom,)))
+
+
+def join_all(values: Iterable[Value]) -> Value:
+    """The join of all values, unknown for none."""
+    return reduce(Value.join, values, UNKNOWN)
+
+
+def taint(*values: Value) -> Value:
+    """A value computed from all of these in an unknown way."""
+    tags: frozenset[Tag] = frozenset().union(*(v.tags for v in values))
+    return Value(tags=tags) if tags else UNKNOWN
