@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from per_audit.catalogue import choose
 from per_audit.errors import InternalError
 from per_audit.findings import Finding, Notice, Report, Severity
+from per_audit.housekeeping import UNPARSABLE_FILE
 from per_audit.source import SourceFile, discover
+from per_audit.source.suppressions import MARK
 from per_audit.suppress import Suppressor
 
 if TYPE_CHECKING:
@@ -50,7 +52,10 @@ def audit(root: Path, paths: Sequence[Path], settings: Settings, progress: Progr
     for number, file in enumerate(files):
         if progress is not None:
             progress(number, len(files))
-        facts = _facts(file, settings.gates, notices)
+        facts = _facts(file, settings.gates)
+        if isinstance(facts, Notice):
+            notices.append(facts)
+            continue
         if facts is not None:
             modules.append(facts)
         suppressor.read(file)
@@ -84,21 +89,25 @@ def fails(report: Report, fail_on: str) -> bool:
     return any(finding.severity.rank >= Severity(fail_on).rank for finding in report.findings)
 
 
-def _facts(file: SourceFile, gates: bool, notices: list[Notice]) -> ModuleFacts | None:
+def _facts(file: SourceFile, gates: bool) -> ModuleFacts | Notice | None:
+    """The facts of a file, None where the gate says that it cannot matter, a notice where it does not parse."""
     from per_audit.facts import Unparsable, extract, may_matter
 
     if b"\0" in file.data:
-        notices.append(Notice(file.relative, 1, "unparsable-file", "not audited: binary content (NUL bytes)"))
-        return None
-    if gates and not may_matter(file.data):
+        return _unparsable(file, 1, "binary content (NUL bytes)")
+    # Whether a suppression is unused can only be said of a file that parses, so the gate leaves such files alone.
+    if gates and MARK not in file.data and not may_matter(file.data):
         return None
     try:
         return extract(file.relative, file.data)
     except Unparsable as error:
-        notices.append(Notice(file.relative, error.line, "unparsable-file", f"not audited: {error.reason}"))
-        return None
+        return _unparsable(file, error.line, error.reason)
     except Exception as error:
         raise InternalError(f"reading {file.relative} failed: {_say(error)}") from error
+
+
+def _unparsable(file: SourceFile, line: int, reason: str) -> Notice:
+    return Notice(file.relative, line, UNPARSABLE_FILE.name, f"not audited: {reason}")
 
 
 def _check(rule: Rule, graph: ReplayGraph, root: Path) -> list[Finding]:

@@ -40,10 +40,7 @@ def did_you_mean(text: str, known: Iterable[str]) -> str:
 
 def suggest_rule(text: str) -> str:
     """What to do about a rule that does not exist."""
-    hint = did_you_mean(text.lower(), [known.name for known in catalogue()]) or did_you_mean(
-        text.upper(), [known.code for known in catalogue()]
-    )
-    return hint or "`per-audit rules` lists them"
+    return did_you_mean(text.lower(), [known.name for known in catalogue()]) or "`per-audit rules` lists them"
 
 
 def check_selectors(selectors: Iterable[str], origin: str) -> tuple[str, ...]:

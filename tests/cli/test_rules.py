@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("engine")
+
+
+def test_the_list_as_text(run: Any) -> None:
+    code, out, _ = run("rules")
+    assert code == 0
+    assert out.splitlines()[:2] == [
+        "PER001  uniform-only-sampling       error    A pipeline draws uniformly.",
+        "PER002  rare-events-not-preserved   info     Rare events are lost.",
+    ]
+    assert [line[:6] for line in out.splitlines()[2:]] == ["PER102", "PER900", "PER910", "PER911"]
+
+
+def test_the_list_as_markdown(run: Any) -> None:
+    assert (
+        "| PER102 | `weights-broadcast` | warning | Weights broadcast \\| badly. |\n"
+        in run("rules", "--format", "markdown").out
+    )
+
+
+def test_the_list_as_json(run: Any) -> None:
+    first = json.loads(run("rules", "--format", "json").out)[0]
+    assert first == {
+        "code": "PER001",
+        "name": "uniform-only-sampling",
+        "severity": "error",
+        "summary": "A pipeline draws uniformly.",
+    }
+
+
+@pytest.mark.parametrize("name", ["PER001", "per001", "uniform-only-sampling"])
+def test_explain(run: Any, name: str) -> None:
+    code, out, _ = run("explain", name)
+    assert code == 0
+    assert out == (
+        "# PER001 uniform-only-sampling\n\nSeverity: error.\n\n"
+        "A pipeline draws uniformly.\n\n## What it does\nFinds `uniform`.\n"
+    )
+
+
+def test_explain_on_a_terminal(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("per_audit.cli.explain.wants_colour", lambda: True)
+    assert "\x1b[" in run("explain", "PER001").out
+
+
+def test_explain_as_json(run: Any) -> None:
+    page = json.loads(run("explain", "PER102", "--format", "json").out)
+    assert page["code"] == "PER102"
+    assert page["documentation"] == "Weights broadcast | badly."
+    assert page["bad"] == page["good"] == []
+
+
+def test_explain_an_unknown_rule(run: Any) -> None:
+    assert run("explain", "weight-broadcast") == (
+        2,
+        "",
+        "per-audit: error: unknown rule 'weight-broadcast'; did you mean 'weights-broadcast'?\n",
+    )

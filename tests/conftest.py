@@ -1,0 +1,111 @@
+"""A small engine in place of facts, graph and rules, for tests of what lies around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from per_audit import facts, graph, rule
+from per_audit.findings import Applicability, Evidence, Finding, FixOffer, Place, Severity
+from per_audit.rule import Rule
+
+
+@dataclass
+class FakeFacts:
+    path: str
+    lines: list[str]
+
+
+@dataclass
+class FakeGraph:
+    modules: list[FakeFacts]
+
+    def describe(self) -> list[dict[str, Any]]:
+        return [{"name": module.path} for module in self.modules]
+
+    def lines(self) -> Iterator[tuple[str, int, str]]:
+        for module in self.modules:
+            for number, line in enumerate(module.lines, 1):
+                yield module.path, number, line
+
+
+class WordRule(Rule):
+    """Reports each line that holds a word."""
+
+    word = ""
+
+    def check(self, graph: Any) -> Iterable[Finding]:
+        for path, number, line in graph.lines():
+            column = line.find(self.word)
+            if column >= 0 and not line.lstrip().startswith("#"):
+                place = Place(path, number, column + 1, number, column + 1 + len(self.word))
+                yield Finding(
+                    rule=self.code,
+                    name=self.name,
+                    severity=self.severity,
+                    confidence="high",
+                    message=f"the line says {self.word}",
+                    place=place,
+                    symbol=line.partition("(")[0].strip(),
+                    evidence=(Evidence(place, "draw", "drawn here"),),
+                    fix=FixOffer(Applicability.SAFE, "unword", "Remove the word", ""),
+                )
+
+
+class Uniform(WordRule):
+    """A pipeline draws uniformly.
+
+    ## What it does
+    Finds `uniform`.
+    """
+
+    code, name, severity, word = "PER001", "uniform-only-sampling", Severity.ERROR, "uniform("
+
+
+class Broadcast(WordRule):
+    """Weights broadcast | badly."""
+
+    code, name, severity, word = "PER102", "weights-broadcast", Severity.WARNING, "broadcast("
+
+
+class Eviction(WordRule):
+    """Rare events are lost."""
+
+    code, name, severity, word = "PER002", "rare-events-not-preserved", Severity.INFO, "evict("
+
+
+@dataclass
+class Engine:
+    """What the tests may change: `rules`; and `extracted`, the files that were parsed."""
+
+    rules: tuple[Rule, ...] = (Uniform(), Eviction(), Broadcast())
+    extracted: list[str] = field(default_factory=list)
+
+    def extract(self, path: str, data: bytes) -> FakeFacts:
+        self.extracted.append(path)
+        if b"print 'x'" in data:
+            raise facts.Unparsable(3, "Python 2")
+        return FakeFacts(path, data.decode().splitlines())
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    engine = Engine()
+    monkeypatch.setattr(facts, "extract", engine.extract)
+    monkeypatch.setattr(facts, "may_matter", lambda data: b"nothing" not in data)
+    monkeypatch.setattr(graph, "link", FakeGraph, raising=False)
+    monkeypatch.setattr(rule, "all_rules", lambda: engine.rules)
+    return engine
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty directory, which is the current one."""
+    root = tmp_path / "project"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    return root
