@@ -211,9 +211,7 @@ def test_a_failure_at_any_step_of_undo_leaves_everything_undoable(
 
 
 @pytest.mark.parametrize("step", range(4, STEPS + 1))
-def test_a_run_that_cannot_even_put_back_is_recovered(
-    project, failing_replace, monkeypatch, step, snapshot
-):
+def test_a_run_that_cannot_even_put_back_is_recovered(project, failing_replace, monkeypatch, step, snapshot):
     before = snapshot(project)
     failing_replace(step, OSError(5, "Input/output error"), forever=True)
     with pytest.raises(UserError, match="Input/output"):
