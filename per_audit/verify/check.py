@@ -1,0 +1,36 @@
+"""What a check is: a probe that measures inside the child process and a judge that decides outside of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from per_audit.verify.child.bench import Bench
+    from per_audit.verify.results import Outcome
+
+
+class NotProvided(Exception):  # noqa: N818  (it is an answer, not an error)
+    """Raised by a probe when the target does not offer what the check is about; the message says what is missing."""
+
+
+class Check:
+    """A subclass's docstring says what is tested. Its probe returns JSON-ready values; its judge turns them into a verdict.
+
+    `statistic` names the number that is shown, `relation` how it compares with the threshold to pass, `error_rate` the
+    chance that a sound buffer fails, `blind_spot` what the check cannot see.
+    """
+
+    name: ClassVar[str]
+    statistic: ClassVar[str]
+    relation: ClassVar[str] = "<="
+    error_rate: ClassVar[str] = "1e-4"
+    blind_spot: ClassVar[str]
+    order: ClassVar[int]
+
+    def probe(self, bench: Bench) -> dict[str, Any]:
+        """Measure. Runs in the child process; raises NotProvided where the target lacks what is measured."""
+        raise NotImplementedError
+
+    def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:
+        """Decide. Runs in the parent; `facts` are what was learned about the target (alpha, beta, epsilon, ...)."""
+        raise NotImplementedError

@@ -1,0 +1,130 @@
+"""Transitions are drawn in proportion to their priorities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from per_audit.verify import statistics
+from per_audit.verify.check import Check
+from per_audit.verify.child.bench import as_tds, log_grid
+from per_audit.verify.results import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from per_audit.verify.child.bench import Bench
+
+_CAPACITY = 50
+_DRAWS = 8000
+
+
+class Frequencies(Check):
+    """The share of each of 50 transitions in 8,000 draws agrees with p^alpha / sum p^alpha, by a G-test.
+
+    TD errors lie on a log grid from 0.1 to 0.9 and are set through the class's own update; where the class has a recent
+    share, the law is the mixture with it. A second round gives half of the TD errors a negative sign, where the class
+    takes them: only magnitudes may matter. A FAIL reports the maximum-likelihood alpha with its 99 % interval.
+    """
+
+    name = "frequencies"
+    statistic = "G"
+    blind_spot = "errors below some 10 % of an item's share; buffers whose law changes with their size"
+    order = 20
+
+    def probe(self, bench: Bench) -> dict[str, Any]:
+        """Counts by id in batches, one by one where batches never repeat an item, and with signs."""
+        batch = 20 if bench.facts["recent_fraction"] else 8
+        adapter = bench.filled(_CAPACITY, batch=batch)
+        td = log_grid(_CAPACITY)
+        updates = bench.facts["updates"]
+        measured: dict[str, Any] = {"batch": batch, "td": td.tolist(), "updates": updates, "unreached": []}
+        if updates:
+            measured["unreached"] = sorted(bench.settle(adapter, as_tds(td), batch))
+        measured["counts"] = bench.count(adapter, _DRAWS, _CAPACITY, batch)[:-1].tolist()
+        if not _repeats(adapter, batch):
+            measured["singles"] = bench.count(adapter, _DRAWS, _CAPACITY, 1)[:-1].tolist()
+        if updates and bench.facts["signed"]:
+            measured.update(self._signed(bench, td, batch))
+        return measured
+
+    @staticmethod
+    def _signed(bench: Bench, td: Any, batch: int) -> dict[str, Any]:
+        adapter = bench.filled(_CAPACITY, batch=batch)
+        try:
+            bench.settle(adapter, as_tds(td * np.where(np.arange(_CAPACITY) % 2, -1.0, 1.0)), batch)
+            return {"signed": bench.count(adapter, _DRAWS, _CAPACITY, batch)[:-1].tolist()}
+        except Exception as error:  # it took negative TD errors without complaint and broke on them later
+            return {"signed_error": f"{type(error).__name__}: {error}"[:160]}
+
+    def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:
+        """G against the law of the target's own constants."""
+        td = np.array(measured["td"])
+        counts = np.array(measured["counts"], dtype=np.float64)
+        if not measured["updates"]:
+            return self._uniform(counts)
+        if facts["alpha"] is None:
+            return self._unknown_alpha(counts, td)
+        law = statistics.mixture(td, facts, measured["batch"])
+        limit = statistics.g_threshold(td.size)
+        g = statistics.g_statistic(counts, law)
+        note = f"drawn by p^{facts['alpha']:g}"
+        if facts["recent_fraction"]:
+            note += f" mixed with a recent share of {facts['recent_fraction']:g}"
+        if g > limit and "singles" in measured:
+            counts = np.array(measured["singles"], dtype=np.float64)
+            g = statistics.g_statistic(counts, statistics.mixture(td, facts, 1))
+            note += ", one row at a time; batches are drawn without replacement, which flattens their shares"
+        if g > limit:
+            return Outcome(Verdict.FAIL, g, limit, self._explain(counts, td, law, facts, measured["unreached"]))
+        if "signed_error" in measured:
+            return Outcome(Verdict.FAIL, g, limit, f"negative TD errors are taken and break it: {measured['signed_error']}")
+        if "signed" in measured:
+            signed = statistics.g_statistic(np.array(measured["signed"], dtype=np.float64), law)
+            if signed > limit and "singles" not in measured:
+                message = "the sign of the TD error changes the priority: take its magnitude"
+                return Outcome(Verdict.FAIL, signed, limit, message)
+        return Outcome(Verdict.PASS, g, limit, note)
+
+    @staticmethod
+    def _uniform(counts: Any) -> Outcome:
+        limit = statistics.g_threshold(counts.size)
+        g = statistics.g_statistic(counts, np.full(counts.size, 1.0 / counts.size))
+        passed = g <= limit
+        message = "no priorities to update, so tested against uniform draws: " + ("they are" if passed else "they are not")
+        return Outcome(Verdict.PASS if passed else Verdict.FAIL, g, limit, message)
+
+    @staticmethod
+    def _unknown_alpha(counts: Any, td: Any) -> Outcome:
+        alpha, half = statistics.fit_alpha(counts, td)
+        limit = statistics.g_threshold(counts.size, fitted=1)
+        g = statistics.g_statistic(counts, statistics.power_law(td, alpha))
+        if g > limit:
+            return Outcome(Verdict.FAIL, g, limit, f"no power of the priorities fits; the nearest is {alpha:.2f}")
+        if alpha - half <= 0.0:
+            return Outcome(Verdict.FAIL, g, limit, f"draws do not depend on the priorities: alpha = {alpha:.2f} +- {half:.2f}")
+        note = f"drawn by a power of the priorities, alpha = {alpha:.2f} +- {half:.2f}; what it should be is not known"
+        return Outcome(Verdict.PASS, g, limit, note)
+
+    @staticmethod
+    def _explain(counts: Any, td: Any, law: Any, facts: dict[str, Any], unreached: list[int]) -> str:
+        alpha, half = statistics.fit_alpha(counts, td)
+        limit = statistics.g_threshold(td.size)
+        text = f"the draws do not follow the priorities: alpha = {alpha:.2f} +- {half:.2f} (99 %), it should be {facts['alpha']:g}"
+        ranks = np.empty(td.size)
+        ranks[np.argsort(-td)] = np.arange(1, td.size + 1)
+        if statistics.g_statistic(counts, np.full(td.size, 1.0 / td.size)) <= limit:
+            text += "; they are uniform"
+        elif abs(alpha - facts["alpha"] ** 2) < half and statistics.g_statistic(counts, statistics.power_law(td, alpha)) <= limit:
+            text += "; the exponent is applied twice"
+        elif statistics.g_statistic(counts, statistics.power_law(1.0 / ranks, facts["alpha"])) <= limit:
+            text += "; they follow (1/rank)^alpha"
+        else:
+            off = counts / counts.sum() / law
+            worst = int(np.argmax(np.abs(np.log(np.maximum(off, 1e-3)))))
+            text += f"; item {worst} has {off[worst]:.2f} times its share"
+        return text + (f"; {len(unreached)} items never came up to be updated" if unreached else "")
+
+
+def _repeats(adapter: Any, batch: int) -> bool:
+    """Whether any of 400 batches holds an item twice, as independent or stratified draws do."""
+    return any(len(set(ids.tolist())) < len(ids) for ids in (adapter.draw(batch)[0] for _ in range(400)))

@@ -1,0 +1,110 @@
+"""A full buffer does not grow."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import tracemalloc
+from typing import TYPE_CHECKING, Any
+
+from per_audit.verify.check import Check
+from per_audit.verify.results import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from per_audit.verify.child.bench import Bench
+
+_CAPACITY = 256
+_WINDOW = 2000
+_WINDOWS = 3
+_LIMIT = 2.0
+# Pages and allocator arenas come in lumps: a true leak shows in every window, and well above this.
+_RESIDENT_LIMIT = 24.0
+
+
+class Memory(Check):
+    """Memory of a full buffer does not grow with further additions, draws and updates.
+
+    After a warm-up of three times the capacity, three windows of 2,000 additions, each with draws and updates, are
+    measured: bytes traced by tracemalloc, resident memory, and bytes of live torch tensors (which tracemalloc does not
+    see). Growth above 2 bytes an addition (24 for resident memory) in every window that does not fall fails.
+    """
+
+    name = "memory"
+    statistic = "bytes an addition, smallest window"
+    blind_spot = "leaks below 2 bytes an addition; memory on an accelerator; leaks in code that only the training loop calls"
+    order = 70
+
+    def probe(self, bench: Bench) -> dict[str, Any]:
+        """Bytes at the borders of the windows."""
+        adapter = bench.make(_CAPACITY)
+        updates = bench.facts["updates"]
+        self._run(adapter, 0, 3 * _CAPACITY, updates)
+        tracemalloc.start()
+        try:
+            marks = []
+            for window in range(_WINDOWS + 1):
+                # The first window settles what tracing itself and lazy caches allocate; it is not judged.
+                self._run(adapter, 3 * _CAPACITY + window * _WINDOW, _WINDOW, updates)
+                gc.collect()
+                marks.append([tracemalloc.get_traced_memory()[0], _resident(), _tensor_bytes()])
+        finally:
+            tracemalloc.stop()
+        return {"marks": marks, "length": _length(adapter.buffer)}
+
+    @staticmethod
+    def _run(adapter: Any, first: int, count: int, updates: bool) -> None:
+        for tid in range(first, first + count):
+            adapter.add(tid, 0.1 * (tid % 5), 0.5, tid % 50 == 0)
+            if tid % 10 == 0 and tid >= 50:
+                ids, handles, _ = adapter.draw(8)
+                if updates:
+                    adapter.update(handles, 0.1 + (ids % 9) / 10.0)
+
+    def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:  # noqa: ARG002
+        """Growth an addition in each window, for each measure."""
+        length = measured["length"]
+        if length is not None and length > 4 * _CAPACITY:
+            message = f"holds {length} transitions with a capacity of {_CAPACITY}: nothing is ever overwritten"
+            return Outcome(Verdict.FAIL, None, _LIMIT, message)
+        shown = 0.0
+        for column, label, limit in (
+            (0, "traced memory", _LIMIT),
+            (2, "live tensors", _LIMIT),
+            (1, "resident memory", _RESIDENT_LIMIT),
+        ):
+            values = [mark[column] for mark in measured["marks"]]
+            if None in values:
+                continue
+            growth = [(b - a) / _WINDOW for a, b in zip(values, values[1:])]
+            if column == 0:
+                shown = min(growth)
+            if min(growth) > limit and growth[-1] > 0.5 * growth[0]:
+                return Outcome(Verdict.FAIL, min(growth), limit, f"{label} grows by {min(growth):.1f} bytes an addition")
+        return Outcome(Verdict.PASS, max(shown, 0.0), _LIMIT, f"no growth over {_WINDOWS * _WINDOW} additions")
+
+
+def _resident() -> int | None:
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 (pathlib would be traced)
+            return int(file.read().split()[1]) * 4096
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _tensor_bytes() -> int | None:
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return None
+    storages = {}
+    for item in gc.get_objects():
+        if type(item) is torch.Tensor:
+            storage = item.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+    return sum(storages.values())
+
+
+def _length(buffer: Any) -> int | None:
+    try:
+        return len(buffer)
+    except Exception:  # no `len`, or one that is broken
+        return None

@@ -1,0 +1,53 @@
+"""Every stored slot can be drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from per_audit.verify.check import Check
+from per_audit.verify.results import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from per_audit.verify.child.bench import Bench
+
+_CAPACITY = 50
+_DRAWS = 4000
+
+
+class Reach(Check):
+    """Every stored transition, the first and the last slot included, comes up in a draw; empty slots never do.
+
+    A full and a part-filled buffer of equal priorities are drawn from 4,000 times each: a slot with its fair share is
+    missed with probability 50 * 0.98^4000 < 1e-33. Typical fault: a tree walk or a bound that is off by one leaf.
+    """
+
+    name = "reach"
+    statistic = "slots missed or drawn while empty"
+    error_rate = "1e-33"
+    blind_spot = "a slot whose share is wrong but not zero (see frequencies); capacities other than 50"
+    order = 10
+
+    def probe(self, bench: Bench) -> dict[str, Any]:
+        """Count the draws by id."""
+        full = bench.count(bench.filled(_CAPACITY), _DRAWS, _CAPACITY)
+        count = 3 * _CAPACITY // 5
+        part = bench.count(bench.filled(_CAPACITY, count), _DRAWS, count)
+        return {"full": full.tolist(), "part": part.tolist()}
+
+    def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:  # noqa: ARG002
+        """No id may be missing, nothing else may be drawn."""
+        faults: list[str] = []
+        bad = 0
+        for label in ("full", "part"):
+            *counts, other = measured[label]
+            missed = [index for index, value in enumerate(counts) if value == 0]
+            bad += len(missed) + bool(other)
+            where = "a full buffer" if label == "full" else f"a buffer with {len(counts)} of {_CAPACITY} slots filled"
+            if missed:
+                named = ", ".join(map(str, missed[:5])) + (", ..." if len(missed) > 5 else "")
+                faults.append(f"{where} never drew {len(missed)} of {len(counts)} items (by order of insertion: {named})")
+            if other:
+                faults.append(f"{where} drew an empty slot {other} times")
+        if faults:
+            return Outcome(Verdict.FAIL, bad, 0, "; ".join(faults))
+        return Outcome(Verdict.PASS, 0, 0, f"all {_CAPACITY} slots of a full buffer and of a part-filled one were drawn")

@@ -1,0 +1,238 @@
+"""The three verbs through which the checks speak to any buffer, and the inference that finds them in a class."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from typing import Any, Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from per_audit.verify.child import decode, marks
+from per_audit.verify.child.parameters import classify, constructor_values, parameters, required
+
+Ids = npt.NDArray[np.int64]
+Weights = npt.NDArray[np.float64]
+
+_ADD_NAMES = (
+    "add push append store remember insert put save_transition add_experience add_transition store_transition "
+    "push_transition store_experience add_sample save record memorize memorise cache observe write enqueue feed"
+).split()
+_DRAW_NAMES = (
+    "sample draw draw_samples sample_batch get_batch sample_buffer sample_memory get_sample get_samples sample_experience "
+    "sample_experiences sample_transitions sample_minibatch next_batch batch recall replay get_experiences"
+).split()
+_UPDATE_NAMES = (
+    "update_priorities update_priority batch_update update_batch set_priorities set_priority priority_update "
+    "priorities_update update_td_errors update_td_error update_errors update_weights update_tree update"
+).split()
+_ADD_PATTERN = re.compile(r"^(add|push|append|store|remember|insert|put|save|record|memori|cache)")
+_DRAW_PATTERN = re.compile(r"^(sample|draw|get_.*(batch|sample)|fetch)")
+_UPDATE_PATTERN = re.compile(r"^(batch_)?(update|set)_.*(prior|td|error|weight)|prior.*update|update.*prior")
+PROBE_BATCH = 11
+"""A batch size that is no plausible number of fields, so that rows and columns of a batch cannot be confused."""
+
+
+class AdapterError(Exception):
+    """The target could not be driven; the message says what was tried and what an adapter file would have to do."""
+
+
+class Adapter:
+    """A buffer under test. An adapter file's class offers the same three methods."""
+
+    def __init__(self, buffer: Any, plan: Plan) -> None:
+        self.buffer, self._plan = buffer, plan
+
+    def add(self, tid: int, reward: float, td: float, done: bool) -> None:
+        """Store the transition `tid`; `td` is passed only to buffers that want the priority when they store."""
+        self._plan.add(self.buffer, tid, reward, td, done)
+
+    def draw(self, batch: int) -> tuple[Ids, Any, Weights | None]:
+        """Draw: (ids (B,), handles for `update`, weights (B,) or None). B may differ where the class fixes it."""
+        layout = self._plan.layout
+        if layout is None:
+            raise AdapterError("the layout of the batch is not known yet")
+        return layout.read(self._plan.draw(self.buffer, batch))
+
+    def update(self, handles: Any, td: npt.NDArray[np.float64]) -> None:
+        """Set the TD errors (B,) of the rows that the last draw returned as `handles`."""
+        self._plan.update(self.buffer, handles, td)
+
+    @property
+    def beta(self) -> float | None:
+        """The exponent of the weights as the buffer shows it now, or None."""
+        return read_number(self.buffer, ("beta", "_beta", "current_beta", "per_beta"))
+
+
+def read_number(buffer: Any, names: tuple[str, ...]) -> float | None:
+    """The first of these attributes that is a finite number, looked for on the object and on its sampler."""
+    for owner in (buffer, getattr(buffer, "sampler", None), getattr(buffer, "_sampler", None)):
+        for name in names:
+            try:
+                value = getattr(owner, name)
+            except Exception:  # a property that raises says nothing
+                continue
+            if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and np.isfinite(value):
+                return float(value)
+    return None
+
+
+def _methods(cls: type, names: list[str], pattern: re.Pattern[str]) -> list[str]:
+    public = [name for name in dir(cls) if not name.startswith("_") and callable(getattr(cls, name, None))]
+    return [name for name in names if name in public] + [
+        name for name in public if name not in names and pattern.search(name)
+    ]
+
+
+class Plan:
+    """How to call one class: filled in by `infer`, step by step, each step proved by calling the class."""
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+        self.add_name, self.add_form = "", ""
+        self.values_form = "numpy"
+        self.draw_name, self.update_name = "", ""
+        self.update_form = ""
+        self.takes = "td"
+        self.signed = False
+        self.layout: decode.Layout | None = None
+        self.meanings: dict[str, str] = {}
+
+    # --- construct
+
+    def construct(self, settings: dict[str, Any]) -> Any:
+        """A new buffer; raises AdapterError where a required argument has no known meaning."""
+        try:
+            arguments, self.meanings = constructor_values(self.cls, settings)
+        except ValueError as error:
+            raise AdapterError(str(error)) from error
+        return self.cls(**arguments)
+
+    def offers(self, meaning: str) -> bool:
+        """Whether the constructor has a parameter of this meaning, or of this name."""
+        return meaning in self.meanings.values() or meaning in [p.name for p in parameters(self.cls)]
+
+    # --- add
+
+    def add(self, buffer: Any, tid: int, reward: float, td: float, done: bool) -> None:
+        """Store one transition by the plan."""
+        parts = marks.value_forms(tid, reward, done)[self.values_form]()
+        method = getattr(buffer, self.add_name)
+        if self.add_form == "by name":
+            method(*_by_name(method, parts, td))
+        elif self.add_form == "five arguments":
+            method(*parts)
+        elif self.add_form == "four arguments":
+            method(*parts[:4])
+        elif self.add_form == "keywords":
+            method(obs=parts.state, act=parts.action, rew=parts.reward, next_obs=parts.next_state, done=parts.done)
+        else:
+            whole = marks.transition_forms(parts)[self.add_form]
+            method(*[td if meaning == "td" else whole for meaning in self._whole_meanings(method)])
+
+    def _whole_meanings(self, method: Callable[..., Any]) -> list[str]:
+        """The arguments of a method that takes the transition in one piece, perhaps with its priority."""
+        needed = [classify(p.name, "add") or "whole" for p in parameters(method) if required(p)]
+        return needed or ["whole"]
+
+    def add_forms(self, buffer: Any) -> list[str]:
+        """The forms worth trying, by the method's parameters."""
+        needed = [p for p in parameters(getattr(buffer, self.add_name)) if required(p)]
+        kinds = {p.kind for p in parameters(getattr(buffer, self.add_name))}
+        meanings = [classify(p.name, "add") for p in needed]
+        forms: list[str] = []
+        if len(needed) >= 3 and "state" in meanings and "whole" not in meanings and None not in meanings:
+            forms.append("by name")
+        if len(needed) in (4, 5):
+            forms.append("five arguments" if len(needed) == 5 else "four arguments")
+        if not needed and inspect.Parameter.VAR_POSITIONAL in kinds:
+            forms += ["five arguments", "four arguments"]
+        if not needed and inspect.Parameter.VAR_KEYWORD in kinds:
+            forms.append("keywords")
+        if len([m for m in meanings if m != "td"]) == 1 or (not needed and not forms):
+            forms += list(marks.transition_forms(marks.Transition(np.zeros(4), 0, 0.0, np.zeros(4), False)))
+        return forms
+
+    # --- draw
+
+    def draw(self, buffer: Any, batch: int) -> Any:
+        """Call the draw method; positional arguments are the batch size and, where the method demands it, beta."""
+        method = getattr(buffer, self.draw_name)
+        arguments: dict[str, Any] = {}
+        for index, parameter in enumerate(p for p in parameters(method) if p.kind != p.VAR_KEYWORD):
+            meaning = classify(parameter.name, "constructor")
+            if meaning in ("batch", "capacity") or (index == 0 and meaning is None and required(parameter)):
+                arguments[parameter.name] = batch
+            elif required(parameter):
+                arguments[parameter.name] = {"beta": 0.4, "alpha": 0.6, "device": "cpu", "one": 1}.get(str(meaning), batch)
+        positional_only = [p.name for p in parameters(method) if p.kind == p.POSITIONAL_ONLY and p.name in arguments]
+        return method(*[arguments.pop(name) for name in positional_only], **arguments)
+
+    # --- update
+
+    def update(self, buffer: Any, handles: Any, td: npt.NDArray[np.float64]) -> None:
+        """Call the update method in the form that was found to work."""
+        if not self.update_name:
+            raise AdapterError("the class has no method that updates priorities")
+        values = td if self.signed else np.abs(td)
+        method = getattr(buffer, self.update_name)
+        for arguments in _update_calls(method, handles, values, self.update_form):
+            method(*arguments)
+
+    def words(self) -> dict[str, str]:
+        """The mapping, for people."""
+        layout = self.layout
+        draw = f"{self.draw_name}() -> states at {decode.describe(layout.state if layout else None)}"
+        if layout is not None:
+            draw += f", handles at {decode.describe(layout.handles)}, weights at {decode.describe(layout.weights)}"
+        unit = ("TD errors" if self.signed else "absolute TD errors") if self.takes == "td" else "priorities"
+        return {
+            "add": f"{self.add_name}(), {self.add_form}, values as {self.values_form}",
+            "draw": draw,
+            "update": f"{self.update_name}(), {self.update_form}, {unit}" if self.update_name else "none",
+        }
+
+
+def _by_name(method: Callable[..., Any], parts: marks.Transition, td: float) -> list[Any]:
+    values = {
+        "state": parts.state,
+        "action": parts.action,
+        "reward": parts.reward,
+        "next_state": parts.next_state,
+        "done": parts.done,
+        "truncated": False,
+        "mask": 1.0 - float(bool(parts.done)) if isinstance(parts.done, bool) else 1 - parts.done,
+        "info": {},
+        "td": td,
+    }
+    return [values[str(classify(p.name, "add"))] for p in parameters(method) if required(p)]
+
+
+UPDATE_FORMS = ("arrays", "lists", "columns (B, 1)", "torch tensors", "one call a row")
+
+
+def _update_calls(method: Callable[..., Any], handles: Any, td: npt.NDArray[np.float64], form: str) -> list[list[Any]]:
+    """The argument lists of the calls that one update makes."""
+    meanings = [classify(p.name, "update") for p in parameters(method) if required(p)]
+    if not meanings:
+        meanings = [classify(p.name, "update") for p in parameters(method)][:2]
+    swapped = len(meanings) > 1 and meanings[0] in ("td", "priority") and meanings[1] == "handles"
+
+    def order(index: Any, value: Any) -> list[Any]:
+        if len(meanings) == 1:
+            return [value]
+        return [value, index] if swapped else [index, value]
+
+    if form == "one call a row":
+        return [order(index, float(value)) for index, value in zip(handles, td)]
+    if form == "columns (B, 1)":
+        return [order(handles, td.reshape(-1, 1))]
+    if form == "lists":
+        return [order(list(handles) if handles is not None else None, td.tolist())]
+    if form == "torch tensors":
+        torch = sys.modules["torch"]
+        return [order(handles, torch.as_tensor(td, dtype=torch.float32))]
+    index = np.asarray(handles) if isinstance(handles, list) and handles and np.isscalar(handles[0]) else handles
+    return [order(index, td.astype(np.float64))]

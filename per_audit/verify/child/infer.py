@@ -1,0 +1,163 @@
+"""Finds out how to drive a class: tries plausible calls on a small buffer until added states come back out of a draw."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from per_audit.verify.child import decode
+from per_audit.verify.child.adapter import (
+    _ADD_NAMES,
+    _ADD_PATTERN,
+    _DRAW_NAMES,
+    _DRAW_PATTERN,
+    _UPDATE_NAMES,
+    _UPDATE_PATTERN,
+    PROBE_BATCH,
+    UPDATE_FORMS,
+    AdapterError,
+    Plan,
+    _methods,
+)
+from per_audit.verify.child.parameters import classify, parameters, required
+
+_CAPACITY = 40
+_METHODS_TRIED = 3
+
+
+def _why(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error)[:160]}"
+
+
+def probe_settings(seed: int) -> dict[str, Any]:
+    """The settings of the small buffer that is used for the inference."""
+    return {"capacity": _CAPACITY, "batch": PROBE_BATCH, "seed": seed}
+
+
+def stored(tid: int) -> tuple[float, bool]:
+    """Reward and done flag of transition `tid` during the inference: varied, so that their columns can be told apart."""
+    return 0.5 + 0.01 * (tid % 7) + 0.001 * (tid % 11), tid % 3 == 0
+
+
+def infer(cls: type, seed: int) -> Plan:
+    """The plan for `cls`. Raises AdapterError saying what was tried last and why it failed."""
+    plan = Plan(cls)
+    try:
+        plan.construct(probe_settings(seed))
+    except AdapterError:
+        raise
+    except Exception as error:
+        raise AdapterError(f"{cls.__name__}() could not be constructed: {_why(error)}") from error
+    if not plan.offers("capacity"):
+        raise AdapterError(f"{cls.__name__}() has no argument that looks like a capacity")
+    adders = _methods(cls, _ADD_NAMES, _ADD_PATTERN)[:_METHODS_TRIED]
+    drawers = _methods(cls, _DRAW_NAMES, _DRAW_PATTERN)[:_METHODS_TRIED]
+    if not adders or not drawers:
+        missing = "adds a transition" if not adders else "draws a batch"
+        raise AdapterError(f"{cls.__name__} has no method that {missing} by its name")
+    failures: list[str] = []
+    for plan.add_name in adders:
+        for plan.draw_name in drawers:
+            buffer = _first_that_works(plan, seed, failures)
+            if buffer is not None:
+                _settle_update(plan, buffer)
+                return plan
+    raise AdapterError("no call was found that adds transitions and draws them again; tried last: " + "; ".join(failures[-3:]))
+
+
+def _fill(plan: Plan, seed: int) -> Any:
+    buffer = plan.construct(probe_settings(seed))
+    for tid in range(_CAPACITY):
+        plan.add(buffer, tid, stored(tid)[0], 0.5, stored(tid)[1])
+    return buffer
+
+
+def _first_that_works(plan: Plan, seed: int, failures: list[str]) -> Any:
+    """A filled buffer with `plan.layout` found, or None; what went wrong is appended to `failures`."""
+    forms = ["numpy", "lists"]
+    if "torch" in sys.modules:
+        forms += ["torch tensors", "torch tensors with a batch axis"]
+    empty = plan.construct(probe_settings(seed))
+    contents = {tid: stored(tid) for tid in range(_CAPACITY)}
+    for plan.values_form in forms:
+        for plan.add_form in plan.add_forms(empty):
+            try:
+                buffer = _fill(plan, seed)
+                draws = [_snapshot(plan.draw(buffer, PROBE_BATCH)) for _ in range(6)]
+                plan.layout = decode.find_layout(draws, PROBE_BATCH, contents, None)
+            except Exception as error:
+                failures.append(f"{plan.add_name}() with {plan.add_form}, then {plan.draw_name}(): {_why(error)}")
+            else:
+                return buffer
+    return None
+
+
+def _snapshot(value: Any) -> Any:
+    """A draw kept for later: `zip` and other iterators are read out, arrays copied at once (some buffers reuse them)."""
+    import copy
+
+    if hasattr(value, "__next__"):
+        value = list(value)
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # an object that cannot be copied is looked at as it is
+        return value
+
+
+def _settle_update(plan: Plan, buffer: Any) -> None:
+    """Find the update method and its form, then pin the layout again on draws with unequal priorities."""
+    contents = {tid: stored(tid) for tid in range(_CAPACITY)}
+    td = {tid: 0.1 + 0.8 * tid / _CAPACITY for tid in range(_CAPACITY)}
+    for name in _methods(plan.cls, _UPDATE_NAMES, _UPDATE_PATTERN)[:_METHODS_TRIED]:
+        if _find_update_form(plan, name, buffer, td):
+            break
+    else:
+        plan.update_name = ""
+        return
+    for _ in range(60):
+        _update_once(plan, buffer, td)
+    draws = [_snapshot(plan.draw(buffer, PROBE_BATCH)) for _ in range(8)]
+    plan.layout = decode.find_layout(draws, PROBE_BATCH, contents, td)
+
+
+def _update_once(plan: Plan, buffer: Any, td: dict[int, float]) -> None:
+    assert plan.layout is not None
+    ids, handles, _ = plan.layout.read(plan.draw(buffer, PROBE_BATCH))
+    plan.update(buffer, handles, np.array([td.get(int(tid), 0.5) for tid in ids]))
+
+
+def _find_update_form(plan: Plan, name: str, buffer: Any, td: dict[int, float]) -> bool:
+    needed = [p for p in parameters(getattr(buffer, name)) if required(p)] or parameters(getattr(buffer, name))
+    meanings = [classify(p.name, "update") for p in needed]
+    if len(needed) not in (1, 2) or (len(needed) == 2 and (plan.layout is None or plan.layout.handles is None)):
+        return False
+    plan.update_name = name
+    plan.takes = "priority" if "priority" in meanings else "td"
+    forms = [form for form in UPDATE_FORMS if form != "torch tensors" or "torch" in sys.modules]
+    one_row = len(needed) == 2 and not any(p.name.endswith("s") or p.name in ("idx", "i") for p in needed)
+    if one_row:  # `update(index, priority)`: an array may be taken without complaint and mean nothing
+        forms = ["one call a row", *[form for form in forms if form != "one call a row"]]
+    for plan.update_form in forms:
+        try:
+            for _ in range(4):
+                _update_once(plan, buffer, td)
+            plan.draw(buffer, PROBE_BATCH)
+        except Exception:  # this form is refused: the next one, on a buffer that the attempt has not touched
+            buffer = _fill(plan, 0)
+            continue
+        plan.signed = plan.takes == "td" and _takes_negative(plan, td)
+        return True
+    return False
+
+
+def _takes_negative(plan: Plan, td: dict[int, float]) -> bool:
+    """Whether `update` accepts negative TD errors. What it makes of them is for the checks to see."""
+    buffer = _fill(plan, 0)
+    plan.signed = True
+    try:
+        _update_once(plan, buffer, {tid: -value for tid, value in td.items()})
+    except Exception:  # refused: the caller is meant to pass magnitudes
+        return False
+    return True

@@ -1,0 +1,130 @@
+"""What the parameters of other people's constructors and methods mean, by their names."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any, Callable
+
+_EMPTY = inspect.Parameter.empty
+
+
+def _rx(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+# Tried in this order: `batch_size`, `state_size` and `action_size` must not be taken for a capacity.
+_CONSTRUCTOR: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("batch", _rx(r"batch|^sample_size$|^n_samples$|^mb_size$")),
+    ("next_dim", _rx(r"next_(obs|state).*(dim|size|shape)")),
+    ("dim", _rx(r"(state|obs|observation|input|feature|^in)s?_?(dims?|size|shape|space_dim|num|n)$|^n_(states|obs|features)$")),
+    ("dim", _rx(r"^num_(states|obs|features|inputs)$|^(state|obs)_?len$|^(s|o)_dim$")),
+    ("action", _rx(r"(action|act)s?_?(dims?|size|shape|num|n)$|^(n|num)_(actions?|acts?)$|^a_dim$")),
+    ("capacity", _rx(r"capacity|max_?len|max_?size|max_?mem|(buffer|memory|mem|replay|storage|table)_?(size|len|length|limit)")),
+    ("capacity", _rx(r"^(size|n|length|limit|maximum|max_length|size_max|max_entries|max_items|max_transitions|num_slots)$")),
+    ("alpha", _rx(r"alpha|^prioriti[sz]ation(_exponent)?$|^priority_exponent$|^omega$")),
+    ("increment", _rx(r"beta.*(inc|anneal|step_size|growth|delta)|anneal.*beta")),
+    ("steps", _rx(r"beta.*(frames|steps|iter|decay|horizon)|(frames|total_steps|max_steps|num_steps|annealing_steps)$")),
+    ("end", _rx(r"beta.*(end|max|final|1)$|^(max|final|end)_beta")),
+    ("beta", _rx(r"beta|importance")),
+    ("epsilon", _rx(r"^eps|epsilon|^e$|small")),
+    ("seed", _rx(r"seed|random_state")),
+    ("device", _rx(r"^device$")),
+    ("gamma", _rx(r"^gamma$|discount")),
+    ("one", _rx(r"n_?steps?$|num_envs|n_envs|num_agents|n_agents|^steps$|parallel")),
+    ("priority", _rx(r"init.*prio|max_prio|default_prio")),
+)
+
+_STATE = r"(s|st|state|states|obs|ob|observation|observations|o|x|s_t|obs_t|ob_t|state_t|cur_?state|curr_?state|current_state|prev_state|old_state|last_state|last_obs)"
+_NEXT = (
+    r"(next_?.*|new_?.*|n_state|n_obs|s_?prime|state_?prime|s_|state_|obs_|observation_|s2|s1|sp|ns|s_next|state_next|obs_next|"
+    r"obs2|state2|o2|s_tp1|s_t1|obs_tp1|ob_tp1|state_tp1|.*_next|.*_tp1|.*_prime|after|successor)"
+)
+
+_ADD: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("truncated", _rx(r"^(trunc.*|timeouts?)$")),
+    ("mask", _rx(r"^(masks?|not_?done|non_?terminal|continu.*)$")),
+    ("next_state", _rx(rf"^{_NEXT}$")),
+    ("done", _rx(r"^(d|dones?|.*terminal.*|terminated|terminate|term|finished|is_done|is_over|t|end|over|done_.*)$")),
+    ("state", _rx(rf"^{_STATE}$")),
+    ("action", _rx(r"^(a|a_t|u|ac|acts?|actions?|.*_action)$")),
+    ("reward", _rx(r"^(r|r_t|rew|rews|rewards?|.*_reward)$")),
+    ("info", _rx(r"^infos?$")),
+    ("td", _rx(r"prio|error|^td|^p$|delta")),
+    ("whole", _rx(r"^(transitions?|experiences?|exp|e|items?|data|samples?|tuple|element|entry|record|values?|obj|memory|sars\w*|event)$")),
+)
+
+_UPDATE: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("handles", _rx(r"^(i|idxe?s?|ids?)$|ind(ex|ices|exes|s)|idx|handles?|lea(f|ves)|nodes?$|slots?|keys?$|positions?")),
+    ("priority", _rx(r"prio|^p$|^ps$|new_p")),
+    ("td", _rx(r"td|err|delta|loss|surprise|abs|values?$")),
+)
+
+
+def classify(name: str, table: str) -> str | None:
+    """The meaning of a parameter name in `constructor`, `add` or `update`, or None."""
+    rows = {"constructor": _CONSTRUCTOR, "add": _ADD, "update": _UPDATE}[table]
+    bare = name.strip("_") if table == "constructor" else name
+    return next((meaning for meaning, pattern in rows if pattern.search(bare)), None)
+
+
+def parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters of a bound callable; an empty list where it has no readable signature."""
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
+def required(parameter: inspect.Parameter) -> bool:
+    """Whether a call must pass this parameter."""
+    return parameter.default is _EMPTY and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+
+
+def constructor_values(cls: type, settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Keyword arguments for `cls(...)`, and the meanings of its parameters by name.
+
+    `settings` holds capacity, batch and seed, and whatever is to be overridden: alpha, beta, or any parameter by its own
+    name; None keeps the default. Optional parameters that the checks do not need keep their defaults too.
+
+    Raises ValueError naming a required parameter whose meaning cannot be told.
+    """
+    arguments: dict[str, Any] = {}
+    meanings: dict[str, str] = {}
+    for parameter in parameters(cls):
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        name = parameter.name
+        meaning = classify(name, "constructor")
+        first = meaning is not None and meaning not in meanings.values()
+        wanted = settings.get(name, settings.get(meaning) if first and meaning else None)
+        if meaning is not None:
+            meanings[name] = meaning
+        if wanted is not None:
+            arguments[name] = wanted
+        elif required(parameter):
+            arguments[name] = _filler(name, meaning, cls)
+    return arguments, meanings
+
+
+def _filler(name: str, meaning: str | None, cls: type) -> Any:
+    shaped = "shape" in name.lower() or name.lower().endswith("dims")
+    fillers: dict[str, Any] = {
+        "dim": (4,) if shaped else 4,
+        "next_dim": (4,) if shaped else 4,
+        "action": (1,) if shaped else 1,
+        "alpha": 0.6,
+        "beta": 0.4,
+        "increment": 0.001,
+        "steps": 100_000,
+        "end": 1.0,
+        "epsilon": 1e-6,
+        "device": "cpu",
+        "gamma": 0.99,
+        "one": 1,
+        "priority": 1.0,
+        "capacity": 50,
+    }
+    if meaning not in fillers:
+        raise ValueError(f"the required argument `{name}` of {cls.__name__}() has no meaning that could be inferred")
+    return fillers[meaning]

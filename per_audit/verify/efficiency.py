@@ -1,0 +1,163 @@
+"""Learning efficiency, quick mode: the Blind Cliffwalk of Schaul et al. (2016, appendix B.1) through the target's class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from per_audit.verify import statistics
+from per_audit.verify.check import Check, NotProvided
+from per_audit.verify.child.bench import seed_everything
+from per_audit.verify.results import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from per_audit.verify.child.bench import Bench
+
+STATES = 8
+BATCH = 8
+RUNS = 20
+STEP = 0.25
+TARGET_ERROR = 1e-3
+MAX_UPDATES = 30_000
+WORDING = "faster on a benchmark built to favour prioritisation; it says nothing about your task"
+_LOOK_EVERY = 10
+
+
+class Cliffwalk:
+    """n states in a row, two actions: the right one (which alternates) leads on, the other ends the episode with nothing.
+
+    Only the last right action pays, 1; the discount is 1 - 1/n. The replay holds every transition of all 2^n action
+    sequences, 2^(n+1) - 2 of them, in random order. Q is linear in one-hot features.
+    """
+
+    def __init__(self, states: int) -> None:
+        self.states = states
+        self.gamma = 1.0 - 1.0 / states
+        self.truth = np.zeros((states, 2))
+        for state in range(states):
+            self.truth[state, state % 2] = self.gamma ** (states - 1 - state)
+
+    def transitions(self) -> npt.NDArray[np.int64]:
+        """Pair numbers 2 * state + action, shape (2^(n+1) - 2,): those of the k-th state occur 2^(n-k) times each."""
+        return np.repeat(np.arange(2 * self.states), [2 ** (self.states - 1 - pair // 2) for pair in range(2 * self.states)])
+
+    def learn(self, adapter: Any, rng: np.random.Generator, prioritised: bool) -> int:
+        """Updates until the mean squared error of Q falls below `TARGET_ERROR`; `MAX_UPDATES` where it does not."""
+        n = self.states
+        pairs = np.arange(2 * n)
+        right = pairs % 2 == (pairs // 2) % 2
+        last = pairs // 2 == n - 1
+        reward = (right & last).astype(np.float64)
+        leads_on = right & ~last
+        after = np.minimum(pairs // 2 + 1, n - 1)
+        for pair in rng.permutation(self.transitions()).tolist():
+            adapter.add(pair, float(reward[pair]), 1.0, not leads_on[pair])
+        q = rng.normal(0.0, 0.1, 2 * n)
+        truth = self.truth.reshape(-1)
+        for update in range(1, MAX_UPDATES + 1):
+            drawn, handles, _ = adapter.draw(BATCH)
+            best = q.reshape(n, 2).max(axis=1)
+            td = reward[drawn] + self.gamma * leads_on[drawn] * best[after[drawn]] - q[drawn]
+            if prioritised:
+                adapter.update(handles, np.abs(td))
+            # The mean over the rows of a pair: a pair that fills the batch is learnt at STEP, not at 8 times that.
+            count = np.maximum(np.bincount(drawn, minlength=2 * n), 1)
+            q += STEP * np.bincount(drawn, td, minlength=2 * n) / count
+            if update % _LOOK_EVERY == 0 and float(np.mean((q - truth) ** 2)) < TARGET_ERROR:
+                return update
+        return MAX_UPDATES
+
+
+class UniformMemory:
+    """The control where a class cannot be told to draw uniformly: the harness's own list."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._ids: list[int] = []
+
+    def add(self, tid: int, reward: float, td: float, done: bool) -> None:  # noqa: ARG002
+        """Store."""
+        self._ids.append(tid)
+
+    def draw(self, batch: int) -> tuple[npt.NDArray[np.int64], None, None]:
+        """Draw uniformly, with replacement."""
+        return np.array(self._ids)[self._rng.integers(0, len(self._ids), batch)], None, None
+
+
+class Efficiency(Check):
+    """Updates that the Blind Cliffwalk (n = 8, batches of 8, 20 runs an arm) takes with the class's own alpha and with 0.
+
+    The ratio of the interquartile means, control / prioritised, and its 99 % bootstrap interval decide: PASS where the
+    lower bound is above 1.1, REGRESSION where the upper one is below 1, INCONCLUSIVE otherwise. The importance-sampling
+    weights are ignored (beta = 0): at a fixed step size they make this benchmark slower. The rare share is switched off
+    where the class has one; with it on and alpha 0, the benchmark alone gives 1.5.
+    """
+
+    name: ClassVar[str] = "efficiency"
+    statistic: ClassVar[str] = "lower bound of the speed-up (99 %)"
+    relation: ClassVar[str] = ">="
+    error_rate: ClassVar[str] = "5e-3"
+    blind_spot: ClassVar[str] = "correctness (lost leaves and a double alpha pass), your task, the effect of the weights"
+    order: ClassVar[int] = 200
+    rare_share: ClassVar[float | None] = 0.0
+
+    def probe(self, bench: Bench) -> dict[str, Any]:
+        """Updates needed in every run of both arms."""
+        bench.need_update()
+        walk = Cliffwalk(STATES)
+        capacity = 2 ** (STATES + 1) - 2
+        extra = {"rare_fraction": self.rare_share} if bench.facts["rare_alias"] and self.rare_share is not None else {}
+        own_control = bench.facts["takes_alpha"]
+        arms: dict[str, list[int]] = {"control": [], "prioritised": []}
+        for run in range(RUNS):
+            for arm, results in arms.items():
+                seed = bench.seed + 1000 * run + (arm == "control")
+                seed_everything(seed)
+                adapter: Any
+                if arm == "prioritised":
+                    adapter = bench.make(capacity, BATCH, seed, **extra)
+                elif own_control:
+                    adapter = bench.make(capacity, BATCH, seed, alpha=0.0, **extra)
+                else:
+                    adapter = UniformMemory(seed)
+                # Both arms of a run learn the same order of transitions from the same first Q.
+                updates = not isinstance(adapter, UniformMemory)
+                results.append(walk.learn(adapter, np.random.default_rng(bench.seed + run), updates))
+        return {**arms, "own_control": own_control}
+
+    def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:  # noqa: ARG002
+        """The bootstrap interval decides."""
+        control = np.array(measured["control"], dtype=np.float64)
+        prioritised = np.array(measured["prioritised"], dtype=np.float64)
+        ratio, low, high = statistics.ratio_of_iqm(control, prioritised, seed=0)
+        unfinished = float(np.mean(control >= MAX_UPDATES))
+        arm = "the class at alpha = 0" if measured["own_control"] else "uniform draws by the harness"
+        text = f"{ratio:.2f}x [{low:.2f}, {high:.2f}] against {arm}, weights ignored"
+        if unfinished > 0.1:
+            return Outcome(Verdict.INCONCLUSIVE, low, 1.1, f"{unfinished:.0%} of the control runs did not finish; {text}")
+        if low > 1.1:
+            return Outcome(Verdict.PASS, low, 1.1, f"{text}: {WORDING}")
+        if high < 1.0:
+            return Outcome(Verdict.REGRESSION, low, 1.1, f"{text}: slower than uniform draws, even on a benchmark built to favour it")
+        return Outcome(Verdict.INCONCLUSIVE, low, 1.1, f"{text}: neither faster nor slower for certain")
+
+
+class EfficiencyRareShare(Efficiency):
+    """As `efficiency`, with the class's own share of rare events in both arms: a row of its own, so that the effect of
+    prioritisation is not mixed with that of the rare share.
+    """
+
+    name = "efficiency-rare-share"
+    order = 210
+    rare_share = None
+
+    def probe(self, bench: Bench) -> dict[str, Any]:
+        """As above; NotProvided without a rare share."""
+        if not bench.facts["rare_fraction"] or not bench.facts["rare_alias"]:
+            raise NotProvided("the class has no share of rare events")
+        return super().probe(bench)
+
+
+CHECKS: tuple[Check, ...] = (Efficiency(), EfficiencyRareShare())

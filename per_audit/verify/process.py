@@ -1,0 +1,165 @@
+"""The child process that runs the target's code: started, asked, limited and killed from here."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import IO, Any
+
+_OUTPUT_KEPT = 4000
+_LONGEST_ANSWER = 2**24
+_ENVIRONMENT = {
+    "PYTHONIOENCODING": "utf-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUNBUFFERED": "1",
+    # One thread each: targets are verified side by side, and results must not depend on the number of cores.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MPLBACKEND": "Agg",
+    "SDL_VIDEODRIVER": "dummy",
+}
+
+
+class ChildError(Exception):
+    """The child did not answer: it died, was killed for time, or wrote something else. The message is for the user."""
+
+
+class Child:
+    """A running child. Its own output is kept apart from the answers; `output` holds the end of it."""
+
+    def __init__(self, python: str, memory: int, packages: tuple[str, ...]) -> None:
+        self._scratch = tempfile.mkdtemp(prefix="per-audit-verify-")
+        self._answers: queue.Queue[bytes] = queue.Queue()
+        self._tail = b""
+        main = Path(__file__).parent / "child" / "__main__.py"
+        try:
+            self._process = subprocess.Popen(
+                [python, str(main)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=self._scratch,
+                env={**os.environ, **_ENVIRONMENT},
+                start_new_session=True,
+            )
+        except OSError as error:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            raise ChildError(f"{python} cannot be started: {error.strerror}; give --python a Python interpreter") from error
+        self._start_reader(self._process.stdout, self._read_answers)
+        self._start_reader(self._process.stderr, self._read_output)
+        self._send({"memory": memory, "mount": {name: _folder(name) for name in packages}})
+        self._memory = memory
+
+    @staticmethod
+    def _start_reader(stream: IO[bytes] | None, loop: Any) -> None:
+        threading.Thread(target=loop, args=(stream,), daemon=True).start()
+
+    def _read_answers(self, stream: IO[bytes]) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while line := stream.readline(_LONGEST_ANSWER):
+                self._answers.put(line)
+        self._answers.put(b"")
+
+    def _read_output(self, stream: IO[bytes]) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while chunk := os.read(stream.fileno(), 65536):
+                self._tail = (self._tail + chunk)[-_OUTPUT_KEPT:]
+
+    def _send(self, request: dict[str, Any]) -> None:
+        stream = self._process.stdin
+        assert stream is not None
+        # A child that has died is noticed when its answer is waited for.
+        with contextlib.suppress(OSError, ValueError):
+            stream.write(json.dumps(request).encode("utf-8") + b"\n")
+            stream.flush()
+
+    @property
+    def output(self) -> str:
+        """The end of what the target printed, on either stream."""
+        return self._tail.decode("utf-8", "replace")
+
+    def wait_ready(self, timeout: float) -> None:
+        """Wait until the child has imported what it needs. Raises ChildError."""
+        answer = self._receive(timeout)
+        if "ready" not in answer:
+            raise ChildError(str(answer.get("error", "the child process answered something else than it was asked")))
+
+    def ask(self, request: dict[str, Any], timeout: float) -> dict[str, Any]:
+        """The answer to a request. Raises ChildError, after which the child is of no more use."""
+        self._send(request)
+        return self._receive(timeout)
+
+    def _receive(self, timeout: float) -> dict[str, Any]:
+        try:
+            line = self._answers.get(timeout=max(0.0, timeout))
+        except queue.Empty:
+            self.close()
+            raise ChildError(f"no answer within {timeout:.0f} s (--timeout)") from None
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise ChildError(self._obituary())
+        return answer
+
+    def _obituary(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(2.0)
+        code = self._process.poll()
+        self.close()
+        if code is None:
+            return "the target closed or wrote into the channel to the checks"
+        if code < 0:
+            name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
+            return f"the process was killed by {name}; if memory ran out, raise --memory (now {self._memory} MB)"
+        last = self.output.strip().splitlines()[-1:] or [""]
+        return f"the process ended with exit code {code} before it answered: {last[0][:200]}".rstrip(": ")
+
+    def close(self) -> None:
+        """End the child and everything in its process group, and remove its scratch folder."""
+        if hasattr(os, "killpg"):
+            # The group is killed even where its leader has gone: what it forked may still be there.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        else:
+            self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5.0)
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            # The readers end by themselves at the end of the file; closing under them could hang on a busy buffer.
+            if stream is self._process.stdin and stream is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    stream.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _folder(name: str) -> str:
+    """The folder of an importable top-level package, without importing it."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise ChildError(f"the package {name} is not installed")
+    return next(iter(spec.submodule_search_locations))
+
+
+class Deadline:
+    """The time that one target may still take."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds, not below 0."""
+        return max(0.0, self._end - time.monotonic())

@@ -1,0 +1,206 @@
+"""`verify`: run the checks on each target and say what they found."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from per_audit.errors import UserError
+from per_audit.verify import statistics
+from per_audit.verify.check import Check
+from per_audit.verify.checks import discover
+from per_audit.verify.efficiency import CHECKS as EFFICIENCY
+from per_audit.verify.process import Child, ChildError, Deadline
+from per_audit.verify.results import CheckResult, Outcome, TargetResult, Verdict, Verification
+from per_audit.verify.targets import BUNDLED_PACKAGE, Target, bundled, parse
+
+EFFICIENCY_MODES = ("off", "quick")
+ADAPTER_HELP = (
+    "write an adapter file and pass it with --adapter: a class `Adapter` with __init__(self, cls, capacity, ...), "
+    "add(tid, reward, td, done), draw(batch) -> (tids, handles, weights or None) and update(handles, td); "
+    "docs/verification.md shows one"
+)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to verify. `checks` empty means all; `timeout` is in seconds a target, `memory` in MB a child process."""
+
+    adapter: Path | None = None
+    checks: tuple[str, ...] = ()
+    efficiency: str = "quick"
+    seed: int = 0
+    timeout: float = 120.0
+    memory: int = 2048
+    python: str = sys.executable
+
+
+def verify(
+    targets: Sequence[str | Target] = (), options: Options = Options(), progress: Progress | None = None
+) -> Verification:
+    """Verify `targets` (none: the bundled buffers), side by side on the cores at hand.
+
+    `progress(done, total)` is called, from other threads, whenever a check ends. Raises UserError for bad input; what
+    goes wrong in a target is an ERROR in the result.
+    """
+    started = time.monotonic()
+    statistics.scipy_stats()
+    named = [parse(target) if isinstance(target, str) else target for target in targets] or bundled()
+    checks = _selected(options)
+    if options.adapter is not None and not options.adapter.is_file():
+        raise UserError(f"{options.adapter}: no such adapter file; --adapter takes a Python file with a class `Adapter`")
+    if options.timeout <= 0 or options.memory <= 0:
+        raise UserError("--timeout and --memory must be above 0")
+    done = 0
+
+    def tick(count: int = 1) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress(done, len(named) * len(checks))
+
+    with ThreadPoolExecutor(max_workers=max(1, min(len(named), os.cpu_count() or 1))) as pool:
+        results = list(pool.map(lambda target: _Run(target, options, checks, tick).result(), named))
+    every = set(discover())
+    complete = every <= {check.name for check in checks}
+    return Verification(results, options.seed, complete, time.monotonic() - started)
+
+
+def available_checks() -> dict[str, Check]:
+    """Every check by name: the behavioural ones, then those of learning efficiency."""
+    return {**discover(), **{check.name: check for check in EFFICIENCY}}
+
+
+def _selected(options: Options) -> list[Check]:
+    checks = available_checks()
+    unknown = [name for name in options.checks if name not in checks]
+    if unknown:
+        raise UserError(f"--check {unknown[0]}: there is no such check; choose from {', '.join(checks)}")
+    if options.efficiency not in EFFICIENCY_MODES:
+        raise UserError(f"--efficiency {options.efficiency}: choose from {', '.join(EFFICIENCY_MODES)}")
+    if options.checks:
+        return [check for name, check in checks.items() if name in options.checks]
+    if options.efficiency == "off":
+        return list(discover().values())
+    return list(checks.values())
+
+
+class _Run:
+    """One target: a child that is opened once and opened again after a check that killed it."""
+
+    def __init__(self, target: Target, options: Options, checks: list[Check], tick: Callable[..., None]) -> None:
+        self._target, self._options, self._checks, self._tick = target, options, checks, tick
+        self._deadline = Deadline(options.timeout)
+        self._found = TargetResult(target.name)
+        self._child: Child | None = None
+
+    def result(self) -> TargetResult:
+        """Run every check."""
+        try:
+            self._open()
+        except ChildError as error:
+            self._all_errors(str(error))
+            return self._found
+        try:
+            for check in self._checks:
+                self._found.checks.append(self._run(check))
+                self._tick()
+        finally:
+            self._close()
+        return self._found
+
+    def _all_errors(self, message: str) -> None:
+        self._close()
+        for check in self._checks:
+            self._found.checks.append(self._report(check, 0.0, Outcome(Verdict.ERROR, None, None, message)))
+        self._tick(len(self._checks))
+
+    def _open(self) -> None:
+        target, options = self._target, self._options
+        packages = ("per_audit", BUNDLED_PACKAGE) if target.bundled else ("per_audit",)
+        child = self._child = Child(options.python, options.memory, packages)
+        child.wait_ready(self._share())
+        request = {
+            "op": "open",
+            "target": target.name,
+            "class": target.cls,
+            "file": str(target.file) if target.file else None,
+            "module": target.module,
+            "paths": list(target.paths),
+            "roots": list(target.roots),
+            "adapter": str(options.adapter.resolve()) if options.adapter else None,
+            "seed": options.seed,
+        }
+        answer = child.ask(request, self._share())
+        if "error" in answer:
+            remedy = f"; {ADAPTER_HELP}" if answer.get("adapter") and not options.adapter and "--python" not in answer["error"] else ""
+            raise ChildError(f"{answer['error']}{remedy}")
+        self._found.facts, self._found.mapping = answer["facts"], answer["mapping"]
+        self._found.files = {name: _text(name) for name in answer["files"]}
+
+    def _share(self) -> float:
+        """A check may take a third of the target's time, so that one that hangs leaves some for the others."""
+        return min(self._deadline.left, self._options.timeout / 3.0)
+
+    def _close(self) -> None:
+        if self._child is not None:
+            self._found.output = self._child.output or self._found.output
+            self._child.close()
+            self._child = None
+
+    def _run(self, check: Check) -> CheckResult:
+        started = time.monotonic()
+        if self._deadline.left <= 0.0:
+            message = f"not run: the other checks took the {self._options.timeout:g} s of this target (--timeout)"
+            return self._report(check, started, Outcome(Verdict.ERROR, None, None, message))
+        try:
+            if self._child is None:
+                self._open()
+            assert self._child is not None
+            answer = self._child.ask({"op": "check", "check": check.name, "seed": self._options.seed}, self._share())
+        except ChildError as error:
+            self._close()
+            return self._report(check, started, Outcome(Verdict.ERROR, None, None, str(error)))
+        return self._report(check, started, self._judge(check, answer))
+
+    def _judge(self, check: Check, answer: dict[str, Any]) -> Outcome:
+        if "not_provided" in answer:
+            return Outcome(Verdict.NOT_PROVIDED, None, None, str(answer["not_provided"]))
+        if "measured" not in answer:
+            return Outcome(Verdict.ERROR, None, None, str(answer.get("error", "the child process gave no result")))
+        try:
+            return check.judge(answer["measured"], self._found.facts)
+        except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError) as error:
+            # Measurements come from a process that runs foreign code: nonsense in them is no defect of ours to crash on.
+            message = f"what was measured makes no sense ({type(error).__name__}: {error})"
+            return Outcome(Verdict.ERROR, None, None, message)
+
+    def _report(self, check: Check, started: float, outcome: Outcome) -> CheckResult:
+        statistic = outcome.statistic
+        return CheckResult(
+            check=check.name,
+            verdict=outcome.verdict,
+            statistic=None if statistic is None or math.isnan(statistic) else float(statistic),
+            threshold=None if outcome.threshold is None else float(outcome.threshold),
+            seed=self._options.seed,
+            seconds=round(time.monotonic() - started, 3) if started else 0.0,
+            message=outcome.message,
+            statistic_name=check.statistic,
+            relation=check.relation,
+        )
+
+
+def _text(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

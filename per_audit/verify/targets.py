@@ -1,0 +1,59 @@
+"""What `per-audit verify` is asked to verify: the bundled buffers, `path/file.py:Class`, or `module:Class`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from per_audit.errors import UserError
+
+BUNDLED_PACKAGE = "experience_replay_optimizer"
+BUNDLED = ("PrioritizedReplayBuffer", "CombinedReplayBuffer")
+
+
+@dataclass(frozen=True)
+class Target:
+    """One class to verify. `file` or `module` says where it is; `paths` become importable, `roots` hold its sources."""
+
+    name: str
+    cls: str
+    file: Path | None = None
+    module: str | None = None
+    paths: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    bundled: bool = False
+
+
+def working_directory() -> Path:
+    """The current directory; raises UserError where it was deleted."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise UserError(f"the current directory does not exist any more ({error.strerror}); change to another") from error
+
+
+def parse(text: str, base: Path | None = None) -> Target:
+    """The target that `text` names, relative to `base` (default: the current directory). Raises UserError."""
+    folder = working_directory() if base is None else base
+    where, colon, cls = text.rpartition(":")
+    if not colon or not cls.isidentifier() or not where:
+        remedy = "write path/file.py:Class or package.module:Class"
+        if Path(folder, text).is_dir():
+            remedy = "projects as a whole cannot be verified yet; " + remedy
+        raise UserError(f"{text}: no class is named; {remedy}")
+    paths = tuple(str(path) for path in (folder, folder / "src") if path.is_dir())
+    looks_like_file = where.endswith(".py") or os.sep in where or "/" in where
+    if looks_like_file:
+        path = Path(folder, where)
+        if not path.is_file():
+            raise UserError(f"{text}: {where} is no file; write path/file.py:Class, relative to {folder}")
+        return Target(text, cls, file=path.resolve(), paths=paths, roots=(str(path.resolve().parent),))
+    if not all(part.isidentifier() for part in where.split(".")):
+        raise UserError(f"{text}: `{where}` is neither a .py file nor a module; write path/file.py:Class or package.module:Class")
+    return Target(text, cls, module=where, paths=paths, roots=(str(folder),))
+
+
+def bundled() -> list[Target]:
+    """The bundled buffers."""
+    return [Target(f"{BUNDLED_PACKAGE}:{cls}", cls, module=BUNDLED_PACKAGE, bundled=True) for cls in BUNDLED]
