@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -36,10 +36,17 @@ class Audit:
     graph: ReplayGraph
 
 
-def audit(root: Path, paths: Sequence[Path], settings: Settings, progress: Progress | None = None) -> Audit:
+def audit(
+    root: Path,
+    paths: Sequence[Path],
+    settings: Settings,
+    progress: Progress | None = None,
+    overlay: Mapping[str, bytes] | None = None,
+) -> Audit:
     """Audit the Python files at and below `paths`; nothing of the audited code is imported or run.
 
-    `root` holds all paths, and reported paths are relative to it. Raises UserError for paths or settings that make
+    `root` holds all paths, and reported paths are relative to it. `overlay` gives files, by such paths, other contents
+    than those on the disk, so that a fix can be judged before it is written. Raises UserError for paths or settings that make
     no sense, InternalError where per-audit itself fails on a file or in a rule.
     """
     from per_audit.graph import link
@@ -52,6 +59,8 @@ def audit(root: Path, paths: Sequence[Path], settings: Settings, progress: Progr
     for number, file in enumerate(files):
         if progress is not None:
             progress(number, len(files))
+        if overlay is not None and file.relative in overlay:
+            file = replace(file, data=overlay[file.relative])
         facts = _facts(file, settings.gates)
         if isinstance(facts, Notice):
             notices.append(facts)
