@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -132,28 +135,35 @@ def test_pipes_are_not_opened(tmp_path: Path) -> None:
         look(tmp_path, "pipe.py")
 
 
-def test_unreadable_files_and_directories_are_notices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path, "a.py", "closed.py", "locked/b.py")
-    read, scandir = Path.read_bytes, os.scandir
+@contextmanager
+def without_superuser_rights() -> Iterator[None]:
+    """The superuser may read everything; nobody may not."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
-    def deny_read(path: Path) -> bytes:
-        if path.name == "closed.py":
-            raise PermissionError(13, "Permission denied")
-        return read(path)
 
-    def deny_scan(path: Path) -> object:
-        if Path(path).name == "locked":
-            raise PermissionError(13, "Permission denied")
-        return scandir(path)
-
-    monkeypatch.setattr(Path, "read_bytes", deny_read)
-    monkeypatch.setattr(os, "scandir", deny_scan)
-    discovery = look(tmp_path)
-    assert [file.relative for file in discovery] == ["a.py"]
-    assert {(n.path, n.kind) for n in discovery.notices} == {
-        ("closed.py", "unreadable-file"),
-        ("locked", "unreadable-directory"),
-    }
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_unreadable_files_and_directories_are_notices() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o755)
+        write(root, "a.py", "secret.py", "closed/b.py")
+        (root / "secret.py").chmod(0)
+        (root / "closed").chmod(0)
+        with without_superuser_rights():
+            discovery = look(root)
+            read = [file.relative for file in discovery]
+        (root / "closed").chmod(0o755)
+    assert read == ["a.py"]
+    assert [(n.path, n.kind, n.message) for n in discovery.notices] == [
+        ("closed", "unreadable-directory", "not read: permission denied"),
+        ("secret.py", "unreadable-file", "not read: permission denied"),
+    ]
 
 
 def test_paths_that_make_no_sense(tmp_path: Path) -> None:
