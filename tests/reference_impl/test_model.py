@@ -93,7 +93,7 @@ class BufferMachine(RuleBasedStateMachine):
 
     def density(self, batch):
         stored = {slot: entry[1] ** ALPHA for slot, entry in enumerate(self.slots) if entry}
-        rare = min(round(0.1 * batch) if self.combined else batch // 4, 2 * len(self.protected), batch - 1)
+        rare = min(int(0.1 * batch + 0.5) if self.combined else batch // 4, 2 * len(self.protected), batch - 1)
         recent = min(int(0.2 * batch + 0.5), batch - 1 - rare) if self.combined else 0
         newest = self.written[-RECENT:]
         return {
