@@ -92,6 +92,5 @@ class SlotSet:
     def _compact(self) -> None:
         members = self.slots()
         self._queue[: members.size] = members
-        self._queue[members.size :] = -1
         self._place[members] = np.arange(members.size)
         self._head, self._tail = 0, members.size

@@ -84,6 +84,18 @@ def test_the_largest_weight_of_the_buffer_follows_updates_protection_and_overwri
         np.testing.assert_allclose(weights, density.min() / sampler.probabilities(drawn, 16), rtol=1e-6)
 
 
+def test_the_largest_weight_of_the_buffer_follows_events_found_after_burn_in():
+    sampler = PrioritizedSampler(100, normalise="buffer", seed=1)
+    for slot in range(20):
+        sampler.add(slot, reward=10.0 * (slot == 3))
+    assert sampler.protected.tolist() == [3]
+    # Slot 3 now has the least priority, but its share makes it the most probable.
+    sampler.update(np.r_[0:3, 4:20], np.full(19, 9.0))
+    drawn, weights = sampler.sample(16, beta=1.0)
+    density = sampler.probabilities(np.arange(20), 16)
+    np.testing.assert_allclose(weights, density.min() / density[drawn], rtol=1e-6)
+
+
 def test_weighted_means_are_unbiased_at_full_correction():
     values = np.linspace(-1.0, 1.0, 30) ** 3
     sampler = sampler_of(np.linspace(0.1, 3.0, 30), [28, 29], normalise=None)
