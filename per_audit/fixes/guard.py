@@ -28,7 +28,7 @@ def require_clean(root: Path, touched: Collection[str]) -> None:
 
 def _status(root: Path) -> list[tuple[str, bool]]:
     """The changed files below `root`, relative to it, each with whether git tracks it."""
-    # The state directory holds the record that `verify` writes; a monitor would be a program of the repository's choice.
+    # The state directory holds what `verify` writes; a file system monitor would be a program of the project's choice.
     what = ["--porcelain=v1", "-z", "--untracked-files=all", "--", ".", f":(exclude){STATE}"]
     prefix = _git(root, ["git", "rev-parse", "--show-prefix"])
     status = _git(root, ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "status", *what])

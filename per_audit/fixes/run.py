@@ -1,0 +1,264 @@
+"""`per-audit fix`: audit, plan, edit in memory, audit again until nothing changes, then write all at once."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from per_audit.audit import Audit, Progress, audit
+from per_audit.catalogue import choose
+from per_audit.findings import Applicability, Finding, Report, Severity
+from per_audit.fixes.delivery import deliver
+from per_audit.fixes.edits import EditError, apply, merge, syntax_error
+from per_audit.fixes.guard import require_clean
+from per_audit.fixes.imports import adjust
+from per_audit.fixes.journal import recover, write
+from per_audit.fixes.layout import Layout
+from per_audit.fixes.result import FixResult, Refusal, Why
+from per_audit.fixes.transaction import Change
+from per_audit.source import discover, project_root
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from per_audit.fixes.plan import Edit, FixOptions, Plan
+    from per_audit.settings import Settings
+
+_MAX_ROUNDS = 200
+# A fix may make a suppression comment superfluous; that comment is the user's to remove.
+_TOLERATED = frozenset({"PER910"})
+
+Key = tuple[str, str, str]
+
+
+def fix(
+    root: Path, paths: Sequence[Path], settings: Settings, options: FixOptions, progress: Progress | None = None
+) -> FixResult:
+    """Fix what can be fixed in the files at and below `paths`, or with `options.diff` only say how.
+
+    `root` holds all paths. Raises UserError, and changes nothing, where files cannot be written,
+    are not committed, or where the reference buffers cannot be brought into the project.
+    """
+    root = root.resolve()
+    paths = [(root / path).resolve() for path in paths] or [root]
+    project = _project(paths)
+    if not project.is_relative_to(root):
+        root = project  # what is copied may belong above the paths
+    notes = []
+    if not options.diff and recover(project) is not None:
+        notes.append("An earlier run had been cut short; the files were put back as they were before it.")
+    run = _Run(root, project, paths, settings, options, progress)
+    run.to_the_end()
+    changes = [
+        Change(path, run.sources[path], data) for path, data in run.contents.items() if data != run.sources[path]
+    ]
+    copied, about_delivery = deliver(root, project, run.layout, run.imports(), options)
+    notes += about_delivery
+    if (changes or copied) and not options.diff:
+        inside = [_inside(change, root, project) for change in [*changes, *copied]]
+        if not options.allow_dirty:
+            require_clean(project, {change.path for change in inside})
+        write(project, inside, "; ".join(dict.fromkeys(plan.title for plan in run.applied)))
+    return FixResult(
+        root=root,
+        project=project,
+        options=options,
+        report=run.selected_report(),
+        fail_on=settings.fail_on,
+        applied=run.applied,
+        refused=list(run.refused.values()),
+        changes=changes,
+        copied=copied,
+        notes=notes,
+        written=bool(changes or copied) and not options.diff,
+    )
+
+
+class _Run:
+    """The rounds of planning and editing; nothing of it touches the disk."""
+
+    def __init__(
+        self,
+        root: Path,
+        project: Path,
+        paths: Sequence[Path],
+        settings: Settings,
+        options: FixOptions,
+        progress: Progress | None,
+    ) -> None:
+        self.root = root
+        self._project = project
+        self.options = options
+        self.applied: list[Plan] = []
+        self.refused: dict[tuple[str, str, tuple[str, ...]], Refusal] = {}
+        self._paths = paths
+        # Every rule watches over the result, also those that the user did not ask for.
+        self._settings = replace(settings, select=(), ignore=())
+        self._chosen = {rule.code for rule in choose(settings.select, settings.ignore)}
+        self._progress = progress
+        # One reading of the files for all rounds: what is written later is compared with what was judged here.
+        self.sources = {file.relative: file.data for file in discover(root, paths, settings.filters)}
+        self.contents = dict(self.sources)
+        self._audit = self._audited(self.contents)
+
+    def to_the_end(self) -> None:
+        """Apply plans until there is none left that may be applied."""
+        one_by_one = False
+        for _ in range(_MAX_ROUNDS):
+            plans = self._open_plans()
+            batch = self._compatible(plans[:1] if one_by_one else plans)
+            if not batch:
+                return
+            problem = self._attempt(batch)
+            if problem is None:
+                self.applied += batch
+            elif len(batch) == 1:
+                self._refuse(batch[0], Why.FAILED, problem)
+                one_by_one = False
+            else:
+                one_by_one = True
+        for plan in self._open_plans():
+            self._refuse(plan, Why.FAILED, "the fixes did not come to an end")
+
+    @cached_property
+    def layout(self) -> Layout:
+        """All files of the project, whether they were audited or not."""
+        files = discover(self.root, [self._project], self._settings.filters)
+        return Layout({file.relative: file.data for file in files} | self.sources)
+
+    def imports(self) -> dict[str, set[str]]:
+        """The names of the package that each file needs for the plans that were applied."""
+        needed: dict[str, set[str]] = {}
+        for plan in self.applied:
+            for path, names in plan.imports.items():
+                needed.setdefault(path, set()).update(names)
+        return needed
+
+    def selected_report(self) -> Report:
+        """What is left of the findings that the user asked for."""
+        report = self._audit.report
+        return replace(report, findings=[finding for finding in report.findings if finding.rule in self._chosen])
+
+    def _audited(self, contents: dict[str, bytes]) -> Audit:
+        return audit(self.root, self._paths, self._settings, self._progress, overlay=contents)
+
+    def _open_plans(self) -> list[Plan]:
+        """The plans that may be applied; the others are noted with the reason."""
+        from per_audit.fixes.planner import plan_fixes
+
+        rules = {finding.id: finding.rule for finding in self._audit.report.findings}
+        done = {plan.key for plan in self.applied}
+        self.refused = {key: refusal for key, refusal in self.refused.items() if refusal.why is Why.FAILED}
+        found = []
+        for plan in plan_fixes(self._audit, self.options):
+            if plan.key in self.refused or self._chosen.isdisjoint(rules.get(name, "") for name in plan.findings):
+                continue
+            if plan.applicability is Applicability.UNSAFE and not self.options.unsafe:
+                self._refuse(plan, Why.UNSAFE, plan.reason)
+            elif plan.applicability in (Applicability.MANUAL, Applicability.NONE):
+                self._refuse(plan, Why(plan.applicability.value), plan.reason)
+            elif plan.key in done:
+                self._refuse(plan, Why.FAILED, "its findings came back after it had been applied")
+            else:
+                found.append(plan)
+        return found
+
+    def _compatible(self, plans: list[Plan]) -> list[Plan]:
+        """Plans that can be applied together; one that overlaps an earlier one is planned afresh in the next round."""
+        batch: list[Plan] = []
+        edits: list[Edit] = []
+        for plan in plans:
+            try:
+                own = merge([], plan.edits)
+            except EditError as error:
+                self._refuse(plan, Why.FAILED, f"{error}, which overlap")
+                continue
+            try:
+                edits = merge(edits, own)
+            except EditError:
+                continue
+            batch.append(plan)
+        return batch
+
+    def _attempt(self, batch: list[Plan]) -> str | None:
+        """Apply the plans and keep the result where it passes all checks, or say what is wrong with it."""
+        try:
+            contents = self.contents | self._edited(batch)
+        except EditError as error:
+            return str(error)
+        after = self._audited(contents)
+        problem = _shortfall(batch, self._audit.report, after.report)
+        if problem is None:
+            self.contents, self._audit = contents, after
+        return problem
+
+    def _edited(self, batch: list[Plan]) -> dict[str, bytes]:
+        """The new contents of the files that the plans touch."""
+        edits: list[Edit] = []
+        for plan in batch:
+            edits = merge(edits, plan.edits)
+        new: dict[str, bytes] = {}
+        for path in sorted({path for plan in batch for path in plan.paths}):
+            if path not in self.contents:
+                raise EditError(f"{path}: is not among the files that were audited")
+            add = {name for plan in batch for name in plan.imports.get(path, ())}
+            unneeded = {name for plan in batch for name in plan.unneeded.get(path, ())}
+            unneeded = {name for name in unneeded if not self.layout.imports_from(path, name)}
+            try:
+                data = apply(self.contents[path], [edit for edit in edits if edit.path == path])
+                _require_syntax(data)
+                new[path] = adjust(data, add, unneeded, self.layout.local_names(path))
+                _require_syntax(new[path])
+            except EditError as error:
+                raise EditError(f"{path}: {error}") from error
+        return new
+
+    def _refuse(self, plan: Plan, why: Why, reason: str) -> None:
+        self.refused[plan.key] = Refusal(plan, why, reason)
+
+
+def _require_syntax(data: bytes) -> None:
+    problem = syntax_error(data)
+    if problem is not None:
+        raise EditError(f"the result would not be valid Python: {problem}")
+
+
+def _shortfall(batch: list[Plan], before: Report, after: Report) -> str | None:
+    """What the result lacks: a finding that was to go is still there, or a new one has come into a touched file.
+
+    Findings are counted by rule, file and symbol, because the numbers in their ids move when one of them goes.
+    """
+    by_id = {finding.id: finding for finding in before.findings}
+    claimed = Counter(_key(by_id[name]) for name in {n for plan in batch for n in plan.findings} if name in by_id)
+    had = Counter(map(_key, before.findings))
+    touched = {path for plan in batch for path in plan.paths}
+    seen: Counter[Key] = Counter()
+    for finding in after.findings:
+        key = _key(finding)
+        seen[key] += 1
+        where = f"{finding.rule} {finding.name} at {finding.place.path}:{finding.place.line}: {finding.message}"
+        if key in claimed and seen[key] > had[key] - claimed[key]:
+            return f"the finding would stay: {where}"
+        is_new = seen[key] > had[key] and finding.place.path in touched and finding.rule not in _TOLERATED
+        if is_new and finding.severity.rank >= Severity.WARNING.rank:
+            return f"the result would have a new finding: {where}"
+    return None
+
+
+def _key(finding: Finding) -> Key:
+    return finding.rule, finding.place.path, finding.symbol
+
+
+def _project(paths: Sequence[Path]) -> Path:
+    """The project that holds all paths."""
+    return project_root(Path(os.path.commonpath([path if path.is_dir() else path.parent for path in paths])))
+
+
+def _inside(change: Change, root: Path, project: Path) -> Change:
+    """The change with its path relative to the project."""
+    path = (root / change.path).relative_to(project).as_posix()
+    return Change(path, change.before, change.after)
