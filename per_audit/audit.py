@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from per_audit.catalogue import choose
-from per_audit.errors import InternalError
+from per_audit.errors import InternalError, in_a_line
 from per_audit.findings import Finding, Notice, Report, Severity
 from per_audit.housekeeping import UNPARSABLE_FILE
 from per_audit.source import SourceFile, discover
@@ -73,7 +73,7 @@ def audit(
     try:
         graph = link(modules)
     except Exception as error:
-        raise InternalError(f"linking the files of {root} failed: {_say(error)}") from error
+        raise InternalError(f"linking the files of {root} failed: {in_a_line(error)}") from error
     rules = choose(settings.select, settings.ignore)
     found = _with_ids(finding for rule in rules for finding in _check(rule, graph, root))
     kept, about_comments = suppressor.apply(found, rules)
@@ -112,7 +112,7 @@ def _facts(file: SourceFile, gates: bool) -> ModuleFacts | Notice | None:
     except Unparsable as error:
         return _unparsable(file, error.line, error.reason)
     except Exception as error:
-        raise InternalError(f"reading {file.relative} failed: {_say(error)}") from error
+        raise InternalError(f"reading {file.relative} failed: {in_a_line(error)}") from error
 
 
 def _unparsable(file: SourceFile, line: int, reason: str) -> Notice:
@@ -123,11 +123,7 @@ def _check(rule: Rule, graph: ReplayGraph, root: Path) -> list[Finding]:
     try:
         return list(rule.check(graph))
     except Exception as error:
-        raise InternalError(f"rule {rule.code} ({rule.name}) failed on {root}: {_say(error)}") from error
-
-
-def _say(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+        raise InternalError(f"rule {rule.code} ({rule.name}) failed on {root}: {in_a_line(error)}") from error
 
 
 def _order(finding: Finding) -> tuple[object, ...]:

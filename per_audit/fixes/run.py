@@ -32,8 +32,6 @@ _MAX_ROUNDS = 200
 # A fix may make a suppression comment superfluous; that comment is the user's to remove.
 _TOLERATED = frozenset({"PER910"})
 
-Key = tuple[str, str, str]
-
 
 def fix(
     root: Path, paths: Sequence[Path], settings: Settings, options: FixOptions, progress: Progress | None = None
@@ -230,26 +228,32 @@ def _require_syntax(data: bytes) -> None:
 def _shortfall(batch: list[Plan], before: Report, after: Report) -> str | None:
     """What the result lacks: a finding that was to go is still there, or a new one has come into a touched file.
 
-    Findings are counted by rule, file and symbol, because the numbers in their ids move when one of them goes.
+    Findings are counted, because their ids hold numbers that move when one of them goes; those that stay may get
+    another symbol from the edits, so new ones are counted by rule and file alone.
     """
     by_id = {finding.id: finding for finding in before.findings}
-    claimed = Counter(_key(by_id[name]) for name in {n for plan in batch for n in plan.findings} if name in by_id)
-    had = Counter(map(_key, before.findings))
+    solved = [by_id[name] for name in {name for plan in batch for name in plan.findings} if name in by_id]
     touched = {path for plan in batch for path in plan.paths}
-    seen: Counter[Key] = Counter()
-    for finding in after.findings:
+    had, claimed = Counter(map(_key, before.findings)), Counter(map(_key, solved))
+    seen = Counter(map(_key, after.findings))
+    room = Counter(map(_rule_and_path, before.findings)) - Counter(map(_rule_and_path, solved))
+    for finding in sorted(after.findings, key=lambda finding: _key(finding) not in had):
         key = _key(finding)
-        seen[key] += 1
+        room[_rule_and_path(finding)] -= 1
         where = f"{finding.rule} {finding.name} at {finding.place.path}:{finding.place.line}: {finding.message}"
         if key in claimed and seen[key] > had[key] - claimed[key]:
             return f"the finding would stay: {where}"
-        is_new = seen[key] > had[key] and finding.place.path in touched and finding.rule not in _TOLERATED
+        is_new = room[_rule_and_path(finding)] < 0 and finding.place.path in touched and finding.rule not in _TOLERATED
         if is_new and finding.severity.rank >= Severity.WARNING.rank:
             return f"the result would have a new finding: {where}"
     return None
 
 
-def _key(finding: Finding) -> Key:
+def _rule_and_path(finding: Finding) -> tuple[str, str]:
+    return finding.rule, finding.place.path
+
+
+def _key(finding: Finding) -> tuple[str, str, str]:
     return finding.rule, finding.place.path, finding.symbol
 
 
