@@ -108,7 +108,7 @@ class _Run:
         try:
             self._open()
         except ChildError as error:
-            self._all_errors(str(error))
+            self._not_opened(str(error))
             return self._found
         try:
             for check in self._checks:
@@ -118,10 +118,10 @@ class _Run:
             self._close()
         return self._found
 
-    def _all_errors(self, message: str) -> None:
+    def _not_opened(self, message: str) -> None:
         self._close()
-        for check in self._checks:
-            self._found.checks.append(self._report(check, 0.0, Outcome(Verdict.ERROR, None, None, message)))
+        result = CheckResult("adapter", Verdict.ERROR, None, None, self._options.seed, 0.0, message)
+        self._found.checks.append(result)
         self._tick(len(self._checks))
 
     def _open(self) -> None:

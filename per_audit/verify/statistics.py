@@ -67,9 +67,12 @@ def same_law(first: Array, second: Array) -> float:
     return float(scipy_stats().chi2.sf(float(np.sum((table - expected) ** 2 / expected)), table.shape[1] - 1))
 
 
-def g_threshold(cells: int, fitted: int = 0) -> float:
-    """The value that G exceeds with probability `FALSE_ALARM` when the law holds; `fitted` parameters cost a degree each."""
-    return float(scipy_stats().chi2.isf(FALSE_ALARM, max(1, cells - 1 - fitted)))
+def g_threshold(cells: int, fitted: int = 0, looks: int = 1) -> float:
+    """The value that G exceeds with probability `FALSE_ALARM` in any of `looks` looks when the law holds.
+
+    `fitted` parameters cost a degree of freedom each.
+    """
+    return float(scipy_stats().chi2.isf(FALSE_ALARM / looks, max(1, cells - 1 - fitted)))
 
 
 def fit_alpha(counts: Array, td: Array) -> tuple[float, float]:

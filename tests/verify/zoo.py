@@ -77,3 +77,227 @@ class Correct:
     def set_priority_of(self, slot, priority):
         self.write(slot, priority**self.alpha)
         self.max_priority = max(self.max_priority, priority)
+
+
+# --- wrong laws
+
+
+class AlphaTwice(Correct):
+    def magnitude(self, td_error):
+        return (abs(td_error) + self.epsilon) ** self.alpha
+
+
+class AlphaOne(Correct):
+    def write(self, slot, value):
+        super().write(slot, value ** (1 / self.alpha) if value else 0.0)
+
+
+class Uniform(Correct):
+    def draw_slots(self, batch_size):
+        return self.rng.integers(0, self.size, batch_size)
+
+
+class LastLeafNeverDrawn(Correct):
+    def draw_slots(self, batch_size):
+        return np.minimum(super().draw_slots(batch_size), self.size - 2)
+
+
+class OffByOneLeaf(Correct):
+    def draw_slots(self, batch_size):
+        return (super().draw_slots(batch_size) + 1) % self.size
+
+
+class HalfTheUpdatesLost(Correct):
+    def update_priorities(self, indices, td_errors):
+        half = len(indices) // 2
+        super().update_priorities(indices[:half], td_errors[:half])
+
+
+class UpdatesOfOddSlotsLost(Correct):
+    def set_priority_of(self, slot, priority):
+        if slot % 2 == 0:
+            super().set_priority_of(slot, priority)
+
+
+class OneStaleLeaf(Correct):
+    def set_priority_of(self, slot, priority):
+        if slot != 13:
+            super().set_priority_of(slot, priority)
+
+
+class RankForm(Correct):
+    def draw_slots(self, batch_size):
+        order = np.argsort(-self.tree[self.width : self.width + self.size])
+        mass = np.arange(1, self.size + 1) ** -self.alpha
+        return order[self.rng.choice(self.size, batch_size, p=mass / mass.sum())]
+
+
+class SignedTd(Correct):
+    def magnitude(self, td_error):
+        return max(td_error, 0.0) + self.epsilon
+
+
+class SignedTdBreaks(Correct):
+    def set_priority_of(self, slot, priority):
+        self.write(slot, np.float64(priority) ** self.alpha)
+
+    def magnitude(self, td_error):
+        return td_error + self.epsilon
+
+
+class DrawsEmptySlots(Correct):
+    def draw_slots(self, batch_size):
+        return self.rng.integers(0, self.capacity, batch_size)
+
+    def pack(self, batch, weights, slots):
+        return [item or (np.zeros(4, np.float32), 0, 0.0, np.zeros(4, np.float32), False) for item in batch], weights, slots
+
+
+# --- wrong weights
+
+
+class WeightsAreProbabilities(Correct):
+    def weigh(self, slots):
+        return self.probabilities(slots)
+
+
+class WeightsAllOne(Correct):
+    def weigh(self, slots):
+        return np.ones(len(slots))
+
+
+class ZeroWeightsWhenPartFilled(Correct):
+    def weigh(self, slots):
+        smallest = self.tree[self.width : self.width + self.capacity].min() / self.tree[1]
+        with np.errstate(divide="ignore"):
+            largest = np.float64(self.size * smallest) ** -self.beta
+        return (self.size * self.probabilities(slots)) ** -self.beta / largest
+
+
+class WeightsByCapacity(Correct):
+    def weigh(self, slots):
+        return (self.capacity * self.probabilities(slots)) ** -self.beta
+
+
+class WeightsUndivided(Correct):
+    """Sound: nothing demands a division."""
+
+    def weigh(self, slots):
+        return (self.size * self.probabilities(slots)) ** -self.beta
+
+
+# --- wrong beginnings and ends
+
+
+class NewItemsLow(Correct):
+    def first_priority(self):
+        return 0.01
+
+
+class NewItemsAlwaysOne(Correct):
+    def first_priority(self):
+        return 1.0
+
+
+class UpdatesIgnored(Correct):
+    def set_priority_of(self, slot, priority):
+        pass
+
+
+class NoEpsilon(Correct):
+    def magnitude(self, td_error):
+        return abs(td_error)
+
+
+class KeepsNan(Correct):
+    def update_priorities(self, indices, td_errors):
+        for slot, td_error in zip(indices, td_errors):
+            self.set_priority_of(int(slot), self.magnitude(td_error))
+
+
+class Leak(Correct):
+    def add(self, state, action, reward, next_state, done):
+        self.__dict__.setdefault("history", []).append(reward)
+        super().add(state, action, reward, next_state, done)
+
+
+class Unbounded(Correct):
+    def __init__(self, capacity, alpha=0.6, beta=0.4, seed=None):
+        super().__init__(100_000, alpha, beta, seed=seed)
+
+
+class Unseeded(Correct):
+    def __init__(self, capacity, alpha=0.6, beta=0.4):
+        super().__init__(capacity, alpha, beta)
+
+
+class SeedIgnored(Correct):
+    def draw_slots(self, batch_size):
+        return np.array([self.find(mass) for mass in np.random.random(batch_size) * self.tree[1]])
+
+
+class SameDrawsForAnySeed(Correct):
+    def __init__(self, capacity, alpha=0.6, beta=0.4, seed=None):
+        super().__init__(capacity, alpha, beta, seed=0)
+
+
+class Drifts(Correct):
+    """Parents follow by differences, in float32."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.tree = np.zeros(2 * self.width, np.float32)
+
+    def write(self, slot, value):
+        node = slot + self.width
+        change = np.float32(value) - self.tree[node]
+        while node:
+            self.tree[node] += change
+            node //= 2
+
+
+class ProtectsRare(Correct):
+    """Sound: large rewards are kept and nothing else changes."""
+
+    rare_kept = True
+
+    def add(self, state, action, reward, next_state, done):
+        if self.size == self.capacity:
+            while self.items[self.position][2] > 5.0:
+                self.position = (self.position + 1) % self.capacity
+        super().add(state, action, reward, next_state, done)
+
+
+class LosesSomeRare(ProtectsRare):
+    def add(self, state, action, reward, next_state, done):
+        if reward > 5.0 and sum(1 for item in self.items if item and item[2] > 5.0) >= 3:
+            reward = 4.9
+        super().add(state, action, reward, next_state, done)
+
+
+class Generations(Correct):
+    """Sound: handles carry a generation, so that late updates are recognised."""
+
+    def __init__(self, capacity, alpha=0.6, beta=0.4, seed=None):
+        super().__init__(capacity, alpha, beta, seed=seed)
+        self.generation = np.zeros(capacity, np.int64)
+
+    def add(self, state, action, reward, next_state, done):
+        if self.items[self.position] is not None:
+            self.generation[self.position] += 1
+        super().add(state, action, reward, next_state, done)
+
+    def pack(self, batch, weights, slots):
+        return batch, weights, slots + self.capacity * self.generation[slots]
+
+    def update_priorities(self, indices, td_errors):
+        now = np.array([self.generation[index % self.capacity] == index // self.capacity for index in indices])
+        super().update_priorities(indices[now] % self.capacity, np.asarray(td_errors)[now])
+
+
+class WithoutReplacement(Correct):
+    """Sound: a batch never holds an item twice."""
+
+    def draw_slots(self, batch_size):
+        p = self.tree[self.width : self.width + self.size] / self.tree[1]
+        return self.rng.choice(self.size, batch_size, replace=False, p=p)

@@ -22,8 +22,9 @@ class Frequencies(Check):
     """The share of each of 50 transitions in 8,000 draws agrees with p^alpha / sum p^alpha, by a G-test.
 
     TD errors lie on a log grid from 0.1 to 0.9 and are set through the class's own update; where the class has a recent
-    share, the law is the mixture with it. A second round gives half of the TD errors a negative sign, where the class
-    takes them: only magnitudes may matter. A FAIL reports the maximum-likelihood alpha with its 99 % interval.
+    share, the law is the mixture with it. A second round turns the grid round, so that each slot has a low TD error
+    once, and gives half of them a negative sign where the class takes it: only magnitudes may matter. A FAIL reports
+    the maximum-likelihood alpha with its 99 % interval.
     """
 
     name = "frequencies"
@@ -43,18 +44,24 @@ class Frequencies(Check):
         measured["counts"] = bench.count(adapter, _DRAWS, _CAPACITY, batch)[:-1].tolist()
         if not _repeats(adapter, batch):
             measured["singles"] = bench.count(adapter, _DRAWS, _CAPACITY, 1)[:-1].tolist()
-        if updates and bench.facts["signed"]:
-            measured.update(self._signed(bench, td, batch))
+        if updates:
+            measured.update(self._turned(bench, td, batch))
         return measured
 
     @staticmethod
-    def _signed(bench: Bench, td: Any, batch: int) -> dict[str, Any]:
+    def _turned(bench: Bench, td: Any, batch: int) -> dict[str, Any]:
+        turned = td.min() * td.max() / td
+        signs = np.where(np.arange(_CAPACITY) % 2, -1.0, 1.0) if bench.facts["signed"] else np.ones(_CAPACITY)
         adapter = bench.filled(_CAPACITY, batch=batch)
         try:
-            bench.settle(adapter, as_tds(td * np.where(np.arange(_CAPACITY) % 2, -1.0, 1.0)), batch)
-            return {"signed": bench.count(adapter, _DRAWS, _CAPACITY, batch)[:-1].tolist()}
-        except Exception as error:  # it took negative TD errors without complaint and broke on them later
+            bench.settle(adapter, as_tds(turned * signs), batch)
+            counts = bench.count(adapter, _DRAWS, _CAPACITY, batch)[:-1]
+        except Exception as error:
+            if not bench.facts["signed"]:
+                raise
+            # It took negative TD errors without complaint and broke on them later.
             return {"signed_error": f"{type(error).__name__}: {error}"[:160]}
+        return {"turned": counts.tolist(), "turned_td": turned.tolist()}
 
     def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:
         """G against the law of the target's own constants."""
@@ -65,7 +72,7 @@ class Frequencies(Check):
         if facts["alpha"] is None:
             return self._unknown_alpha(counts, td)
         law = statistics.mixture(td, facts, measured["batch"])
-        limit = statistics.g_threshold(td.size)
+        limit = statistics.g_threshold(td.size, looks=2)
         g = statistics.g_statistic(counts, law)
         note = f"drawn by p^{facts['alpha']:g}"
         if facts["recent_fraction"]:
@@ -78,11 +85,17 @@ class Frequencies(Check):
             return Outcome(Verdict.FAIL, g, limit, self._explain(counts, td, law, facts, measured["unreached"]))
         if "signed_error" in measured:
             return Outcome(Verdict.FAIL, g, limit, f"negative TD errors are taken and break it: {measured['signed_error']}")
-        if "signed" in measured:
-            signed = statistics.g_statistic(np.array(measured["signed"], dtype=np.float64), law)
-            if signed > limit and "singles" not in measured:
-                message = "the sign of the TD error changes the priority: take its magnitude"
-                return Outcome(Verdict.FAIL, signed, limit, message)
+        if "turned" in measured and "singles" not in measured:
+            td, counts = np.array(measured["turned_td"]), np.array(measured["turned"], dtype=np.float64)
+            law = statistics.mixture(td, facts, measured["batch"])
+            turned = statistics.g_statistic(counts, law)
+            if turned > limit:
+                negative = float(counts[1::2].sum() / counts.sum() / law[1::2].sum())
+                message = self._explain(counts, td, law, facts, [])
+                if facts["signed"] and not 0.8 < negative < 1.25:
+                    message = "the sign of the TD error changes the priority: take its magnitude"
+                return Outcome(Verdict.FAIL, turned, limit, message)
+            g = max(g, turned)
         return Outcome(Verdict.PASS, g, limit, note)
 
     @staticmethod

@@ -13,7 +13,7 @@ from per_audit.verify.results import Outcome, Verdict
 if TYPE_CHECKING:
     from per_audit.verify.child.bench import Bench
 
-_CAPACITY = 256
+_CAPACITY = 64
 _WINDOW = 2000
 _WINDOWS = 3
 _LIMIT = 2.0

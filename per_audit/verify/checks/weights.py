@@ -50,85 +50,96 @@ class Weights(Check):
                 ids, _, weights = adapter.draw(_BATCH)
                 if weights is None:
                     raise NotProvided("the adapter returns no weights")
-                rows.append([ids.tolist(), [float(w) for w in weights], before, adapter.beta])
+                stored = (ids >= 0) & (ids < count)  # empty slots are the finding of `reach`
+                rows.append([ids[stored].tolist(), weights[stored].tolist(), before, adapter.beta])
             measured[label] = {"td": td.tolist(), "rows": rows, "unreached": sorted(unreached)}
         return measured
 
     def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:
-        """Slope and residual of every batch."""
-        worst = 0.0
-        notes: list[str] = []
-        for label in ("full", "part"):
+        """Slope and residual of every batch, then the constant factor."""
+        fits: list[_Fit] = []
+        for label, where in (("full", "a full buffer"), ("part", "a part-filled buffer")):
             part = measured[label]
-            where = "a full buffer" if label == "full" else "a part-filled buffer"
             every = np.array([w for row in part["rows"] for w in row[1]], dtype=np.float64)
             if not np.all(np.isfinite(every)):
                 return Outcome(Verdict.FAIL, None, _TOLERANCE, f"{where}: weights are not finite")
             if np.any(every <= 0.0):
                 return Outcome(Verdict.FAIL, None, _TOLERANCE, f"{where}: weights are zero or negative, so nothing is learned")
-            deviation, note = self._compare(part, facts)
-            if deviation > _TOLERANCE:
-                return Outcome(Verdict.FAIL, deviation, _TOLERANCE, f"{where}: {note}")
-            worst = max(worst, deviation)
-            notes.append(note)
-        return Outcome(Verdict.PASS, worst, _TOLERANCE, notes[0])
+            fit = _Fit(part, facts)
+            if fit.deviation > _TOLERANCE:
+                return Outcome(Verdict.FAIL, fit.deviation, _TOLERANCE, f"{where}: {fit.words(facts)}")
+            fits.append(fit)
+        full, part_filled = fits
+        worst = max(full.deviation, part_filled.deviation)
+        note = full.words(facts)
+        if full.divided_by_batch:
+            return Outcome(Verdict.PASS, worst, _TOLERANCE, note + ", divided by the largest of the batch")
+        if abs(full.constant) > _TOLERANCE:
+            return Outcome(Verdict.PASS, worst, _TOLERANCE, note + ", divided by a constant")
+        if abs(part_filled.constant) > _TOLERANCE:
+            message = "a part-filled buffer: N in (N P)^-beta is not the number of stored items"
+            return Outcome(Verdict.FAIL, abs(part_filled.constant), _TOLERANCE, message)
+        return Outcome(Verdict.PASS, worst, _TOLERANCE, note + ", not divided by anything")
 
-    def _compare(self, part: dict[str, Any], facts: dict[str, Any]) -> tuple[float, str]:
+
+class _Fit:
+    """The line through ln w over ln P of each batch: `beta` is its negative slope, `constant` ln w at P = 1/N (0 where
+    nothing was divided), `deviation` the larger of the error of the slope and of the largest residual.
+    """
+
+    def __init__(self, part: dict[str, Any], facts: dict[str, Any]) -> None:
         td = np.array(part["td"])
-        newest = {"recent_size": (facts.get("recent_size") or 0.2) * _CAPACITY / td.size}
-        law = statistics.mixture(td, {**facts, **newest, "alpha": facts["alpha"] or 0.6}, _BATCH)
-        slopes, residuals, betas, constants, maxima = [], [], [], [], []
-        drawn = np.bincount([i for row in part["rows"] for i in row[0]], minlength=td.size).astype(np.float64)
+        newest = (facts.get("recent_size") or 0.2) * _CAPACITY / td.size
+        law = statistics.mixture(td, {**facts, "recent_size": newest, "alpha": facts["alpha"] or 0.6}, _BATCH)
+        slopes, residuals, constants, maxima, betas = [], [], [], [], []
         for ids, weights, before, after in part["rows"]:
             x, y = np.log(law[ids]), np.log(weights)
             if np.ptp(x) < 0.1:
                 continue
             slope, constant = np.polyfit(x, y, 1)
-            slopes.append(slope)
+            slopes.append(float(slope))
             residuals.append(float(np.max(np.abs(y - slope * x - constant))))
-            constants.append(constant + slope * np.log(1.0 / td.size))
+            constants.append(constant - slope * np.log(td.size))
             maxima.append(max(weights))
-            betas.append((before, after))
-        # The slope is against the law that the buffer should follow. Where its draws follow another power, the weights
-        # may rightly belong to that one: the wrong power is the finding of `frequencies`, not of this check.
+            betas.append([value for value in (before, after, facts["beta"]) if value is not None][:2])
+        if not slopes:
+            raise ValueError("no batch held items of different priority")
+        self.beta = -float(np.median(slopes))
+        self.constant = float(np.median(constants))
+        self.divided_by_batch = max(abs(value - 1.0) for value in maxima) < 1e-4
+        self.slope_error = min(_slope_error(slopes, betas, *scale) for scale in self._scales(part, td, facts))
+        self.deviation = max(self.slope_error, float(np.max(residuals)))
+
+    @staticmethod
+    def _scales(part: dict[str, Any], td: Any, facts: dict[str, Any]) -> list[tuple[float, float]]:
+        """Factors on beta, and their slack. Where the draws follow another power than alpha, the weights may rightly
+        belong to that one: the wrong power is the finding of `frequencies`, not of this check.
+        """
+        if facts.get("recent_fraction") or not facts["alpha"]:
+            return [(1.0, 0.0)]
+        drawn = np.bincount([i for row in part["rows"] for i in row[0]], minlength=td.size).astype(np.float64)
         fitted, half = statistics.fit_alpha(drawn, td)
-        ratio = fitted / (facts["alpha"] or fitted) if not facts.get("recent_fraction") else 1.0
-        ratios = [1.0] if facts["alpha"] and abs(ratio - 1.0) * facts["alpha"] < half else [1.0, ratio]
-        off = min(self._slope_error(slopes, betas, facts, r, half / max(fitted, 0.1) if r != 1.0 else 0.0) for r in ratios)
-        deviation = max(off, max(residuals))
-        beta = -float(np.median(slopes))
-        text = f"weights go with P^{-beta:.3g}"
-        if abs(beta) < 0.01:
-            text += ": they do not correct the bias at all"
-        elif beta < 0:
-            text += ": they grow with the probability, so the bias is doubled in place of undone"
-        elif deviation > _TOLERANCE:
-            text += f", beta is {facts['beta']:g}" if facts["beta"] is not None and off > _TOLERANCE else ", and not all of them"
-        return self._normalisation(deviation, text, constants, maxima, td.size)
+        if abs(fitted - facts["alpha"]) < half:
+            return [(1.0, 0.0)]
+        return [(1.0, 0.0), (fitted / facts["alpha"], half / facts["alpha"])]
 
-    @staticmethod
-    def _slope_error(slopes: list[float], betas: list[Any], facts: dict[str, Any], ratio: float, slack: float) -> float:
-        """How far the slopes are from -beta, beta being anything between its values before and after the draw."""
-        errors = []
-        for slope, (before, after) in zip(slopes, betas):
-            fallback = facts["beta"] if facts["beta"] is not None else min(1.0, max(0.1, -slope / ratio))
-            known = [value for value in (before, after) if value is not None] or [fallback]
-            low, high = min(known) * ratio - slack, max(known) * ratio + slack
-            errors.append(max(low + slope, -slope - high, 0.0))
-        return float(np.median(errors))
+    def words(self, facts: dict[str, Any]) -> str:
+        """The fit, for people."""
+        text = f"weights go with P^{-self.beta:.3g}"
+        if abs(self.beta) < 0.01:
+            return text + ": they do not correct the bias at all"
+        if self.beta < 0:
+            return text + ": they grow with the probability, so the bias is doubled in place of undone"
+        if self.slope_error > _TOLERANCE and facts["beta"] is not None:
+            return text + f", but beta is {facts['beta']:g}"
+        return text if self.deviation <= _TOLERANCE else text + ", but not all of them"
 
-    @staticmethod
-    def _normalisation(
-        deviation: float, text: str, constants: list[float], maxima: list[float], size: int
-    ) -> tuple[float, str]:
-        if deviation > _TOLERANCE:
-            return deviation, text
-        if max(abs(value - 1.0) for value in maxima) < 1e-4:
-            return deviation, text + ", divided by the largest of the batch"
-        # exp(constant) is the weight of an item with P = 1/N: 1 where nothing is divided, below 1 where the largest
-        # weight of the buffer is the divisor.
-        if float(np.median(constants)) > 0.05:
-            return abs(float(np.median(constants))), text + f", but N is not the number of stored items ({size})"
-        if abs(float(np.median(constants))) < 0.02:
-            return deviation, text + ", not divided by anything"
-        return deviation, text + ", divided by a constant"
+
+def _slope_error(slopes: list[float], betas: list[list[float]], scale: float, slack: float) -> float:
+    """How far the slopes are from -beta, which may be anything between its values before and after a draw."""
+    errors = []
+    for slope, known in zip(slopes, betas):
+        # An unknown beta may be anything in (0, 1].
+        low, high = (min(known), max(known)) if known else (0.01, 1.0)
+        errors.append(max(low * scale - slack + slope, -slope - high * scale - slack, 0.0))
+    return float(np.median(errors))

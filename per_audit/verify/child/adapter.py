@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from per_audit.verify.child import decode, marks
-from per_audit.verify.child.parameters import classify, constructor_values, parameters, required
+from per_audit.verify.child.parameters import classify, constructor_parameters, constructor_values, parameters, required
 
 Ids = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float64]
@@ -99,6 +99,8 @@ class Plan:
         self.signed = False
         self.layout: decode.Layout | None = None
         self.meanings: dict[str, str] = {}
+        self.passed: tuple[str, ...] = ()
+        self._known: dict[str, list[tuple[str, str | None, bool]]] = {}
 
     # --- construct
 
@@ -108,20 +110,21 @@ class Plan:
             arguments, self.meanings = constructor_values(self.cls, settings)
         except ValueError as error:
             raise AdapterError(str(error)) from error
+        self.passed = tuple(arguments)
         return self.cls(**arguments)
 
     def offers(self, meaning: str) -> bool:
         """Whether the constructor has a parameter of this meaning, or of this name."""
-        return meaning in self.meanings.values() or meaning in [p.name for p in parameters(self.cls)]
+        return meaning in self.meanings.values() or meaning in [p.name for p in constructor_parameters(self.cls)]
 
     # --- add
 
     def add(self, buffer: Any, tid: int, reward: float, td: float, done: bool) -> None:
         """Store one transition by the plan."""
-        parts = marks.value_forms(tid, reward, done)[self.values_form]()
+        parts = marks.VALUE_FORMS[self.values_form](tid, reward, done)
         method = getattr(buffer, self.add_name)
         if self.add_form == "by name":
-            method(*_by_name(method, parts, td))
+            method(*_by_name(self._parameters(buffer, self.add_name), parts, td))
         elif self.add_form == "five arguments":
             method(*parts)
         elif self.add_form == "four arguments":
@@ -129,13 +132,20 @@ class Plan:
         elif self.add_form == "keywords":
             method(obs=parts.state, act=parts.action, rew=parts.reward, next_obs=parts.next_state, done=parts.done)
         else:
-            whole = marks.transition_forms(parts)[self.add_form]
-            method(*[td if meaning == "td" else whole for meaning in self._whole_meanings(method)])
+            whole = marks.WHOLE_FORMS[self.add_form](parts)
+            needed = [meaning for _, meaning, must in self._parameters(buffer, self.add_name) if must] or ["whole"]
+            method(*[td if meaning == "td" else whole for meaning in needed])
 
-    def _whole_meanings(self, method: Callable[..., Any]) -> list[str]:
-        """The arguments of a method that takes the transition in one piece, perhaps with its priority."""
-        needed = [classify(p.name, "add") or "whole" for p in parameters(method) if required(p)]
-        return needed or ["whole"]
+    def _parameters(self, buffer: Any, name: str) -> list[tuple[str, str | None, bool]]:
+        """Name, meaning and whether it must be passed, of each parameter of a method. Remembered: this is called often."""
+        if name not in self._known:
+            table = "constructor" if name == self.draw_name else "update" if name == self.update_name else "add"
+            self._known[name] = [
+                (p.name, classify(p.name, table), required(p))
+                for p in parameters(getattr(buffer, name))
+                if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+            ]
+        return self._known[name]
 
     def add_forms(self, buffer: Any) -> list[str]:
         """The forms worth trying, by the method's parameters."""
@@ -152,23 +162,20 @@ class Plan:
         if not needed and inspect.Parameter.VAR_KEYWORD in kinds:
             forms.append("keywords")
         if len([m for m in meanings if m != "td"]) == 1 or (not needed and not forms):
-            forms += list(marks.transition_forms(marks.Transition(np.zeros(4), 0, 0.0, np.zeros(4), False)))
+            forms += list(marks.WHOLE_FORMS)
         return forms
 
     # --- draw
 
     def draw(self, buffer: Any, batch: int) -> Any:
         """Call the draw method; positional arguments are the batch size and, where the method demands it, beta."""
-        method = getattr(buffer, self.draw_name)
         arguments: dict[str, Any] = {}
-        for index, parameter in enumerate(p for p in parameters(method) if p.kind != p.VAR_KEYWORD):
-            meaning = classify(parameter.name, "constructor")
-            if meaning in ("batch", "capacity") or (index == 0 and meaning is None and required(parameter)):
-                arguments[parameter.name] = batch
-            elif required(parameter):
-                arguments[parameter.name] = {"beta": 0.4, "alpha": 0.6, "device": "cpu", "one": 1}.get(str(meaning), batch)
-        positional_only = [p.name for p in parameters(method) if p.kind == p.POSITIONAL_ONLY and p.name in arguments]
-        return method(*[arguments.pop(name) for name in positional_only], **arguments)
+        for index, (name, meaning, must) in enumerate(self._parameters(buffer, self.draw_name)):
+            if meaning in ("batch", "capacity") or (index == 0 and meaning is None and must):
+                arguments[name] = batch
+            elif must:
+                arguments[name] = {"beta": 0.4, "alpha": 0.6, "device": "cpu", "one": 1}.get(str(meaning), batch)
+        return getattr(buffer, self.draw_name)(**arguments)
 
     # --- update
 
@@ -178,7 +185,9 @@ class Plan:
             raise AdapterError("the class has no method that updates priorities")
         values = td if self.signed else np.abs(td)
         method = getattr(buffer, self.update_name)
-        for arguments in _update_calls(method, handles, values, self.update_form):
+        known = self._parameters(buffer, self.update_name)
+        meanings = [meaning for _, meaning, must in known if must] or [meaning for _, meaning, _ in known][:2]
+        for arguments in _update_calls(meanings, handles, values, self.update_form):
             method(*arguments)
 
     def words(self) -> dict[str, str]:
@@ -195,7 +204,7 @@ class Plan:
         }
 
 
-def _by_name(method: Callable[..., Any], parts: marks.Transition, td: float) -> list[Any]:
+def _by_name(known: list[tuple[str, str | None, bool]], parts: marks.Transition, td: float) -> list[Any]:
     values = {
         "state": parts.state,
         "action": parts.action,
@@ -207,17 +216,16 @@ def _by_name(method: Callable[..., Any], parts: marks.Transition, td: float) -> 
         "info": {},
         "td": td,
     }
-    return [values[str(classify(p.name, "add"))] for p in parameters(method) if required(p)]
+    return [values[str(meaning)] for _, meaning, must in known if must]
 
 
 UPDATE_FORMS = ("arrays", "lists", "columns (B, 1)", "torch tensors", "one call a row")
 
 
-def _update_calls(method: Callable[..., Any], handles: Any, td: npt.NDArray[np.float64], form: str) -> list[list[Any]]:
+def _update_calls(
+    meanings: list[str | None], handles: Any, td: npt.NDArray[np.float64], form: str
+) -> list[list[Any]]:
     """The argument lists of the calls that one update makes."""
-    meanings = [classify(p.name, "update") for p in parameters(method) if required(p)]
-    if not meanings:
-        meanings = [classify(p.name, "update") for p in parameters(method)][:2]
     swapped = len(meanings) > 1 and meanings[0] in ("td", "priority") and meanings[1] == "handles"
 
     def order(index: Any, value: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,7 +29,7 @@ def as_array(value: Any) -> npt.NDArray[Any] | None:
     """A private numpy copy of an array, tensor, number or nested sequence of numbers; None for anything else."""
     if hasattr(value, "detach") and hasattr(value, "cpu"):
         value = value.detach().cpu().numpy()
-    if isinstance(value, (str, bytes)) or value is None:
+    if not isinstance(value, (np.ndarray, np.generic, list, tuple, int, float)) and not hasattr(value, "__array__"):
         return None
     try:
         array = np.array(value)
@@ -60,10 +61,15 @@ def _children(value: Any) -> list[tuple[Path, Any]]:
         return [(("item", index), item) for index, item in enumerate(value)]
     if isinstance(value, np.ndarray):
         return [(("item", index), item) for index, item in enumerate(value)] if value.dtype == object else []
-    names = list(getattr(value, "__dict__", None) or ()) + list(getattr(type(value), "__slots__", None) or ())
-    return [
-        (("attr", name), getattr(value, name)) for name in names if not name.startswith("__") and hasattr(value, name)
-    ]
+    if isinstance(value, (np.generic, int, float, complex, str, bytes)):
+        return []
+    names = list(getattr(value, "__dict__", None) or ())
+    names += [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+    fields = [name for name in names if not name.startswith("_") and getattr(value, name, None) is not None]
+    found: list[tuple[Path, Any]] = [(("attr", name), getattr(value, name)) for name in fields]
+    if not found and hasattr(value, "__len__") and hasattr(value, "__getitem__"):
+        found = [(("item", index), value[index]) for index in range(len(value))]
+    return found
 
 
 def _step(value: Any, step: Path) -> Any:
@@ -97,7 +103,7 @@ def columns(value: Any, batch: int, prefix: Path = (), depth: int = 0) -> dict[P
         return {prefix: array}
     if depth > _DEPTH:
         return found
-    sequence = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.dtype == object)
+    sequence = isinstance(value, (list, tuple, deque)) or (isinstance(value, np.ndarray) and value.dtype == object)
     if sequence and len(value) == batch and not hasattr(value, "_fields"):
         for path in _row_paths(value[0]):
             full = (*prefix, ("rows",), *path)
@@ -173,7 +179,8 @@ def find_layout(
     """
     tables = [columns(value, batch) for value in draws]
     shared = set(tables[0]).intersection(*tables[1:])
-    paths = [path for path in tables[0] if path in shared]
+    # Whole columns before fields of rows: they are the same values, and cheaper to read.
+    paths = sorted((path for path in tables[0] if path in shared), key=lambda path: ("rows",) in path)
     state = next((path for path in paths if all(marks.decode(t[path]) is not None for t in tables)), None)
     if state is None:
         seen = ", ".join(f"{describe(p)}: {tables[0][p].shape}" for p in paths) or f"a {type(draws[0]).__name__}"

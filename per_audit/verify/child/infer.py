@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from per_audit.verify.child import decode
+from per_audit.verify.child import decode, marks
 from per_audit.verify.child.adapter import (
     _ADD_NAMES,
     _ADD_PATTERN,
@@ -76,9 +76,7 @@ def _fill(plan: Plan, seed: int) -> Any:
 
 def _first_that_works(plan: Plan, seed: int, failures: list[str]) -> Any:
     """A filled buffer with `plan.layout` found, or None; what went wrong is appended to `failures`."""
-    forms = ["numpy", "lists"]
-    if "torch" in sys.modules:
-        forms += ["torch tensors", "torch tensors with a batch axis"]
+    forms = [form for form in marks.VALUE_FORMS if "torch" in sys.modules or "torch" not in form]
     empty = plan.construct(probe_settings(seed))
     contents = {tid: stored(tid) for tid in range(_CAPACITY)}
     for plan.values_form in forms:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections import namedtuple
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -47,38 +47,41 @@ def is_next_state(column: npt.NDArray[Any]) -> bool:
     return bool(np.any((rows == NEXT_MARK[0]).any(axis=1) & (rows == NEXT_MARK[1]).any(axis=1)))
 
 
-def transition_forms(parts: Transition) -> dict[str, Any]:
-    """The same transition in the forms that one-argument `add` methods take, the most common first."""
-    return {
-        "a tuple (state, action, reward, next_state, done)": tuple(parts),
-        "a namedtuple": parts,
-        "a dict": parts._asdict(),
-        "an object with attributes": SimpleNamespace(**parts._asdict()),
-        "one flat vector": np.hstack(
-            [np.ravel(parts.state), parts.action, parts.reward, np.ravel(parts.next_state), float(parts.done)]
-        ),
-    }
+WHOLE_FORMS: dict[str, Callable[[Transition], Any]] = {
+    "a tuple (state, action, reward, next_state, done)": tuple,
+    "a namedtuple": lambda parts: parts,
+    "a dict": lambda parts: parts._asdict(),
+    "an object with attributes": lambda parts: SimpleNamespace(**parts._asdict()),
+    "one flat vector": lambda parts: np.hstack(
+        [np.ravel(parts.state), parts.action, parts.reward, np.ravel(parts.next_state), float(parts.done)]
+    ),
+}
+"""How one-argument `add` methods take a transition, the most common form first."""
 
 
-def value_forms(tid: int, reward: float, done: bool) -> dict[str, Any]:
-    """Zero-argument makers of the five values, by the type that holds them; torch ones only where the target imported it."""
-    state, after = encode(tid), encode(tid, NEXT_MARK)
-    forms: dict[str, Any] = {
-        "numpy": lambda: Transition(state, 0, float(reward), after, bool(done)),
-        "lists": lambda: Transition(state.tolist(), 0, float(reward), after.tolist(), bool(done)),
-    }
-    torch = sys.modules.get("torch")
-    if torch is not None:
+def _arrays(tid: int, reward: float, done: bool) -> Transition:
+    return Transition(encode(tid), 0, float(reward), encode(tid, NEXT_MARK), bool(done))
 
-        def tensors(lead: tuple[int, ...]) -> Transition:
-            return Transition(
-                torch.as_tensor(state).reshape(*lead, WIDTH),
-                torch.zeros(lead, dtype=torch.int64) if lead else torch.tensor([0]),
-                torch.full(lead or (1,), float(reward)),
-                torch.as_tensor(after).reshape(*lead, WIDTH),
-                torch.full(lead or (1,), float(done)),
-            )
 
-        forms["torch tensors"] = lambda: tensors(())
-        forms["torch tensors with a batch axis"] = lambda: tensors((1,))
-    return forms
+def _lists(tid: int, reward: float, done: bool) -> Transition:
+    return Transition(encode(tid).tolist(), 0, float(reward), encode(tid, NEXT_MARK).tolist(), bool(done))
+
+
+def _tensors(tid: int, reward: float, done: bool, lead: tuple[int, ...] = ()) -> Transition:
+    torch = sys.modules["torch"]
+    return Transition(
+        torch.as_tensor(encode(tid)).reshape(*lead, WIDTH),
+        torch.zeros(lead or (1,), dtype=torch.int64),
+        torch.full(lead or (1,), float(reward)),
+        torch.as_tensor(encode(tid, NEXT_MARK)).reshape(*lead, WIDTH),
+        torch.full(lead or (1,), float(done)),
+    )
+
+
+VALUE_FORMS: dict[str, Callable[[int, float, bool], Transition]] = {
+    "numpy": _arrays,
+    "lists": _lists,
+    "torch tensors": _tensors,
+    "torch tensors with a batch axis": lambda tid, reward, done: _tensors(tid, reward, done, (1,)),
+}
+"""Makers of the five values, by the types that hold them; the torch ones need a target that imported torch."""

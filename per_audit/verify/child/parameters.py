@@ -76,6 +76,23 @@ def parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
         return []
 
 
+def constructor_parameters(cls: type) -> list[inspect.Parameter]:
+    """The named parameters of `cls(...)`; where a constructor passes `*args, **kwargs` on, those of its base as well."""
+    found: dict[str, inspect.Parameter] = {}
+    if cls.__new__ is not object.__new__ and cls.__init__ is object.__init__:  # type: ignore[misc]
+        return [p for p in parameters(cls) if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    for owner in cls.__mro__:
+        if "__init__" not in vars(owner) or owner is object:
+            continue
+        own = parameters(vars(owner)["__init__"])[1:]
+        for parameter in own:
+            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                found.setdefault(parameter.name, parameter)
+        if not any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in own):
+            break
+    return list(found.values())
+
+
 def required(parameter: inspect.Parameter) -> bool:
     """Whether a call must pass this parameter."""
     return parameter.default is _EMPTY and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
@@ -91,9 +108,7 @@ def constructor_values(cls: type, settings: dict[str, Any]) -> tuple[dict[str, A
     """
     arguments: dict[str, Any] = {}
     meanings: dict[str, str] = {}
-    for parameter in parameters(cls):
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
+    for parameter in constructor_parameters(cls):
         name = parameter.name
         meaning = classify(name, "constructor")
         first = meaning is not None and meaning not in meanings.values()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
-import inspect
 import os
 import sys
 from pathlib import Path
@@ -17,7 +16,7 @@ from per_audit.verify.check import Check
 from per_audit.verify.child.adapter import Adapter, AdapterError, Plan, read_number
 from per_audit.verify.child.bench import Bench
 from per_audit.verify.child.infer import infer, probe_settings
-from per_audit.verify.child.parameters import parameters
+from per_audit.verify.child.parameters import constructor_parameters
 
 _ALPHA = ("alpha", "_alpha", "per_alpha", "prioritized_replay_alpha", "priority_alpha", "omega", "a")
 _EPSILON = ("epsilon", "eps", "_epsilon", "_eps", "priority_eps", "prior_eps", "e", "PER_e", "small_constant")
@@ -48,7 +47,7 @@ class Session:
         if self._plan is not None:
             return Adapter(self._plan.construct(settings), self._plan)
         known = {"capacity", "alpha", "beta", "seed", "batch"}
-        accepted = {p.name for p in parameters(self._user)}
+        accepted = {p.name for p in constructor_parameters(self._user)}
         values = {k: v for k, v in settings.items() if k in known & accepted and v is not None}
         return UserAdapter(self._user(self.cls, **values))
 
@@ -59,7 +58,7 @@ class Session:
     def words(self) -> dict[str, str]:
         """The mapping, for people."""
         if self._plan is not None:
-            return {"class": self.cls.__name__ + str(_signature(self.cls)), **self._plan.words()}
+            return {"class": f"{self.cls.__name__}({', '.join(self._plan.passed)})", **self._plan.words()}
         return {"class": self.cls.__name__, "adapter": "the adapter file"}
 
     def _facts(self, seed: int) -> dict[str, Any]:
@@ -67,7 +66,7 @@ class Session:
         adapter.add(0, 0.0, 1.0, False)
         owner = adapter.buffer
         plan = self._plan
-        defaults = {p.name: p.default for p in parameters(self.cls) if isinstance(p.default, (int, float))}
+        defaults = {p.name: p.default for p in constructor_parameters(self.cls) if isinstance(p.default, (int, float))}
         facts: dict[str, Any] = {
             "alpha": read_number(owner, _ALPHA),
             "beta": read_number(owner, ("beta", "_beta", "per_beta")),
@@ -79,12 +78,14 @@ class Session:
             "recent_fraction": read_number(owner, ("recent_fraction",)),
             "recent_size": read_number(owner, ("recent_size",)),
             "rare_fraction": read_number(owner, ("rare_fraction",)),
-            "rare_alias": "rare_fraction" in [p.name for p in parameters(self.cls)],
-            "takes_alpha": plan.offers("alpha") if plan else "alpha" in [p.name for p in parameters(self._user)],
-            "takes_seed": plan.offers("seed") if plan else "seed" in [p.name for p in parameters(self._user)],
+            "rare_alias": "rare_fraction" in [p.name for p in constructor_parameters(self.cls)],
+            "takes_alpha": plan.offers("alpha") if plan else "alpha" in [p.name for p in constructor_parameters(self._user)],
+            "takes_seed": plan.offers("seed") if plan else "seed" in [p.name for p in constructor_parameters(self._user)],
             "class": self.cls.__name__,
         }
         if plan is not None:
+            if facts["recent_fraction"] and facts["recent_size"] is None:
+                facts["recent_size"] = defaults.get("recent_size")
             for fact in ("alpha", "beta", "epsilon"):
                 named = [name for name, meaning in plan.meanings.items() if meaning == fact and name in defaults]
                 if facts[fact] is None and named:
@@ -111,13 +112,6 @@ class UserAdapter:
     def beta(self) -> float | None:
         """The adapter's own `beta`, or None."""
         return read_number(self.buffer, ("beta",))
-
-
-def _signature(cls: type) -> Any:
-    try:
-        return inspect.signature(cls)
-    except (TypeError, ValueError):
-        return "(...)"
 
 
 def load_class(request: dict[str, Any]) -> type:
