@@ -9,3 +9,10 @@ class UserError(Exception):
 
 class InternalError(Exception):
     """A defect of per-audit itself: the message says in which step and on which input it showed."""
+
+
+def in_a_line(error: BaseException, limit: int = 200) -> str:
+    """The kind of an error and what it says, shortened: a message may hold a whole syntax tree."""
+    said = " ".join(str(error).split())
+    text = f"{type(error).__name__}: {said}"
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -6,13 +6,15 @@ import importlib
 import os
 import pkgutil
 import shlex
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import click
 
 from per_audit import __version__
-from per_audit.errors import InternalError, UserError
+from per_audit.errors import InternalError, UserError, in_a_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,22 +57,47 @@ def group(debug: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: the command's own, 2 for errors, 130 when interrupted."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    try:
-        return group.main(given, prog_name="per-audit", standalone_mode=False) or 0
-    except click.ClickException as error:
-        error.show()
-        return USAGE_ERROR
-    except UserError as error:
-        return _fail(f"per-audit: error: {error}")
-    except (click.Abort, KeyboardInterrupt):
-        _fail("per-audit: interrupted")
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever reads our output has gone away; the interpreter would complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        return _internal_error(error, given)
+    with _Interrupts() as interrupts:
+        try:
+            return group.main(given, prog_name="per-audit", standalone_mode=False) or 0
+        except click.ClickException as error:
+            error.show()
+            return USAGE_ERROR
+        except UserError as error:
+            return _fail(f"per-audit: error: {error}")
+        except (click.Abort, KeyboardInterrupt):
+            return _interrupted()
+        except BrokenPipeError:
+            # Whoever reads our output has gone away; the interpreter would complain when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except Exception as error:
+            return _interrupted() if interrupts.seen else _internal_error(error, given)
+
+
+class _Interrupts:
+    """Remembers Ctrl-C: in a callback from native code, KeyboardInterrupt is lost and shows as some other error."""
+
+    def __init__(self) -> None:
+        self.seen = False
+
+    def __enter__(self) -> _Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._remember)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._before)
+
+    def _remember(self, *_: object) -> None:
+        self.seen = True
+        raise KeyboardInterrupt
+
+
+def _interrupted() -> int:
+    _fail("per-audit: interrupted")
+    return INTERRUPTED
 
 
 def _internal_error(error: Exception, arguments: list[str]) -> int:
@@ -78,7 +105,7 @@ def _internal_error(error: Exception, arguments: list[str]) -> int:
         import traceback
 
         traceback.print_exception(error)
-    what = str(error) if isinstance(error, InternalError) else f"{type(error).__name__}: {error}"
+    what = str(error) if isinstance(error, InternalError) else in_a_line(error)
     _fail(f"per-audit: internal error: {what}")
     return _fail(
         "This is a defect of per-audit, not of the audited code. "

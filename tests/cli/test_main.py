@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -75,6 +77,24 @@ def test_interrupted(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_with(monkeypatch, KeyboardInterrupt())
     code, out, err = run("scan")
     assert (code, out, err.strip()) == (130, "", "per-audit: interrupted")
+
+
+def test_an_interrupt_that_native_code_turned_into_another_error(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def command() -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise KeyError("half a tree")
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(cli.importlib, "import_module", lambda name: SimpleNamespace(command=command))
+    assert run("scan") == (130, "", "per-audit: interrupted\n")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_internal_errors_are_short(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_with(monkeypatch, KeyError("x\n" * 10_000))
+    assert len(run("scan").err) < 500
 
 
 def test_internal_errors_say_how_to_get_the_traceback(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
