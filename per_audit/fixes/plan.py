@@ -62,7 +62,7 @@ class FixOptions:
     """What the user asked of `per-audit fix`.
 
     `delivery` says how the project gets the reference buffers: None decides by the project's declared dependencies.
-    `select` and `ignore` hold codes, names or prefixes of the rules whose findings are to be fixed.
+    `priority` says how the TD errors of several critics become one. Which rules are meant is in the settings.
     """
 
     diff: bool = False
@@ -71,5 +71,3 @@ class FixOptions:
     delivery: Literal["dependency", "vendor"] | None = None
     allow_dirty: bool = False
     priority: Literal["max", "mean"] = "max"
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()

@@ -1,0 +1,103 @@
+"""`per-audit fix`: rewrite code onto the reference buffers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from per_audit.cli._shared import Progress, emit, paths_argument, rule_options, wants_colour
+from per_audit.fixes.plan import FixOptions
+from per_audit.fixes.run import fix
+from per_audit.report import Look, fix_json, fix_text
+from per_audit.settings import load, override
+from per_audit.source import scan_root
+
+
+@click.command()
+@paths_argument
+@click.option("--diff", is_flag=True, help="Write nothing; print what would change, for `git apply`.")
+@click.option("--unsafe-fixes", is_flag=True, help="Also apply fixes that rest on an assumption, which they name.")
+@click.option(
+    "--buffer",
+    type=click.Choice(("per", "combined")),
+    default="per",
+    help="The buffer to use: prioritised, or prioritised + recent + rare (keeps rare events).",
+)
+@click.option(
+    "--priority",
+    type=click.Choice(("max", "mean")),
+    default="max",
+    help="With several critics, the priority is the largest or the mean |TD error|.",
+)
+@click.option(
+    "--dependency",
+    "delivery",
+    flag_value="dependency",
+    help="Declare per-audit in the project's dependencies rather than copy the buffers.",
+)
+@click.option(
+    "--vendor",
+    "delivery",
+    flag_value="vendor",
+    help="Copy the buffers into the project; the default unless per-audit is declared.",
+)
+@click.option("--allow-dirty", is_flag=True, help="Fix files that have changes not committed in git.")
+@click.option(
+    "--format", "format_", type=click.Choice(("text", "json")), default="text", help="How to report; text by default."
+)
+@rule_options
+@click.pass_context
+def command(
+    context: click.Context,
+    paths: tuple[Path, ...],
+    diff: bool,
+    unsafe_fixes: bool,
+    buffer: Literal["per", "combined"],
+    priority: Literal["max", "mean"],
+    delivery: Literal["dependency", "vendor"] | None,
+    allow_dirty: bool,
+    format_: str,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    no_config: bool,
+) -> None:
+    """Fix the experience replay in PATHS (default: the current directory).
+
+    Each replay pipeline is changed in all its files or not at all, and only where a second audit approves of the
+    result; `per-audit undo` takes everything back. On a terminal --diff only names the files that it would copy.
+    Exit codes: 0 done or nothing to do, 1 something was left unfixed (--diff: something would change), 2 wrong usage,
+    configuration or an internal error, 130 interrupted.
+
+    \b
+    Examples:
+      per-audit fix --diff
+      per-audit fix src --unsafe-fixes --buffer combined
+      per-audit fix --diff > per.patch && git apply per.patch
+    """
+    named = paths or (Path(),)
+    root = scan_root(named)
+    settings = override(load(root, use_config=not no_config), select, ignore)
+    options = FixOptions(
+        diff=diff,
+        unsafe=unsafe_fixes,
+        buffer=buffer,
+        delivery=delivery,
+        allow_dirty=allow_dirty,
+        priority=priority,
+    )
+    with Progress("fixing", quiet=format_ == "json") as progress:
+        result = fix(root, [path.resolve() for path in named], settings, options, progress)
+    look = Look(wants_colour())
+    if format_ == "json":
+        emit(fix_json.render(result))
+    elif diff:
+        if look.colour:
+            emit(fix_text.render_diff(result, look))
+        else:
+            click.echo(result.diff, nl=False)
+        click.echo(fix_text.render(result), nl=False, err=True)
+    else:
+        emit(fix_text.render(result, look))
+    context.exit(result.exit_code)
