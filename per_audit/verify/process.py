@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -56,14 +57,22 @@ class Child:
         except OSError as error:
             shutil.rmtree(self._scratch, ignore_errors=True)
             raise ChildError(f"{python} cannot be started: {error.strerror}; give --python a Python interpreter") from error
-        self._start_reader(self._process.stdout, self._read_answers)
-        self._start_reader(self._process.stderr, self._read_output)
-        self._send({"memory": memory, "mount": {name: _folder(name) for name in packages}})
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._readers = [
+            self._start_reader(self._process.stdout, self._read_answers),
+            self._start_reader(self._process.stderr, self._read_output),
+        ]
+        self._send({"memory": memory, "mount": {name: package_folder(name) for name in packages}})
         self._memory = memory
 
     @staticmethod
-    def _start_reader(stream: IO[bytes] | None, loop: Any) -> None:
-        threading.Thread(target=loop, args=(stream,), daemon=True).start()
+    def _start_reader(
+        stream: IO[bytes], loop: Callable[[IO[bytes]], None]
+    ) -> tuple[threading.Thread, IO[bytes]]:
+        thread = threading.Thread(target=loop, args=(stream,), daemon=True)
+        thread.start()
+        return thread, stream
 
     def _read_answers(self, stream: IO[bytes]) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -116,7 +125,7 @@ class Child:
 
     def _obituary(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(2.0)
+            self._process.wait(0.5)
         code = self._process.poll()
         self.close()
         if code is None:
@@ -137,15 +146,19 @@ class Child:
             self._process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5.0)
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            # The readers end by themselves at the end of the file; closing under them could hang on a busy buffer.
-            if stream is self._process.stdin and stream is not None:
-                with contextlib.suppress(OSError, ValueError):
-                    stream.close()
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._process.stdin.close()
+        for thread, stream in self._readers:
+            # A reader ends when nobody holds the other end any more. Where something of the target's got out of the
+            # process group and still does, closing under the reader could hang: then the stream is left to it.
+            thread.join(1.0)
+            if not thread.is_alive():
+                stream.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 
-def _folder(name: str) -> str:
+def package_folder(name: str) -> str:
     """The folder of an importable top-level package, without importing it."""
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:

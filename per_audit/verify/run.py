@@ -17,7 +17,7 @@ from per_audit.verify import statistics
 from per_audit.verify.check import Check
 from per_audit.verify.checks import discover
 from per_audit.verify.efficiency import CHECKS as EFFICIENCY
-from per_audit.verify.process import Child, ChildError, Deadline
+from per_audit.verify.process import Child, ChildError, Deadline, package_folder
 from per_audit.verify.results import CheckResult, Outcome, TargetResult, Verdict, Verification
 from per_audit.verify.targets import BUNDLED_PACKAGE, Target, bundled, parse
 
@@ -145,7 +145,8 @@ class _Run:
             remedy = f"; {ADAPTER_HELP}" if answer.get("adapter") and not options.adapter and "--python" not in answer["error"] else ""
             raise ChildError(f"{answer['error']}{remedy}")
         self._found.facts, self._found.mapping = answer["facts"], answer["mapping"]
-        self._found.files = {name: _text(name) for name in answer["files"]}
+        files = _bundled_files() if target.bundled else [Path(name) for name in answer["files"]]
+        self._found.files = {str(path): _text(path) for path in files}
 
     def _share(self) -> float:
         """A check may take a third of the target's time, so that one that hangs leaves some for the others."""
@@ -199,8 +200,12 @@ class _Run:
         )
 
 
-def _text(name: str) -> str:
+def _bundled_files() -> list[Path]:
+    return sorted(Path(package_folder(BUNDLED_PACKAGE)).rglob("*.py"))
+
+
+def _text(path: Path) -> str:
     try:
-        return Path(name).read_text(encoding="utf-8", errors="replace")
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""

@@ -37,7 +37,7 @@ class NewItems(Check):
         rounds = []
         for top in (0.9, 5.0):
             adapter = bench.filled(_CAPACITY, batch=batch)
-            td = {tid: 0.1 for tid in range(_CAPACITY)}
+            td = dict.fromkeys(range(_CAPACITY), 0.1)
             td[_TOP] = top
             bench.settle(adapter, td, batch)
             adapter.add(_CAPACITY, 0.0, top, False)

@@ -16,18 +16,9 @@ from per_audit.verify.child.parameters import classify, constructor_parameters, 
 Ids = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float64]
 
-_ADD_NAMES = (
-    "add push append store remember insert put save_transition add_experience add_transition store_transition "
-    "push_transition store_experience add_sample save record memorize memorise cache observe write enqueue feed"
-).split()
-_DRAW_NAMES = (
-    "sample draw draw_samples sample_batch get_batch sample_buffer sample_memory get_sample get_samples sample_experience "
-    "sample_experiences sample_transitions sample_minibatch next_batch batch recall replay get_experiences"
-).split()
-_UPDATE_NAMES = (
-    "update_priorities update_priority batch_update update_batch set_priorities set_priority priority_update "
-    "priorities_update update_td_errors update_td_error update_errors update_weights update_tree update"
-).split()
+_ADD_NAMES = ["add", "push", "append", "store", "remember", "insert", "put", "save_transition", "add_experience", "add_transition", "store_transition", "push_transition", "store_experience", "add_sample", "save", "record", "memorize", "memorise", "cache", "observe", "write", "enqueue", "feed"]
+_DRAW_NAMES = ["sample", "draw", "draw_samples", "sample_batch", "get_batch", "sample_buffer", "sample_memory", "get_sample", "get_samples", "sample_experience", "sample_experiences", "sample_transitions", "sample_minibatch", "next_batch", "batch", "recall", "replay", "get_experiences"]
+_UPDATE_NAMES = ["update_priorities", "update_priority", "batch_update", "update_batch", "set_priorities", "set_priority", "priority_update", "priorities_update", "update_td_errors", "update_td_error", "update_errors", "update_weights", "update_tree", "update"]
 _ADD_PATTERN = re.compile(r"^(add|push|append|store|remember|insert|put|save|record|memori|cache)")
 _DRAW_PATTERN = re.compile(r"^(sample|draw|get_.*(batch|sample)|fetch)")
 _UPDATE_PATTERN = re.compile(r"^(batch_)?(update|set)_.*(prior|td|error|weight)|prior.*update|update.*prior")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import sys
-from typing import Any, Callable, Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt

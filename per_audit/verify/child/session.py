@@ -123,6 +123,8 @@ def load_class(request: dict[str, Any]) -> type:
         raise AdapterError(
             f"importing {request['target']} failed: {error}; run with --python and the interpreter of the project"
         ) from error
+    except (AdapterError, MemoryError, RecursionError):
+        raise
     except Exception as error:
         raise AdapterError(f"importing {request['target']} failed: {type(error).__name__}: {error}") from error
     found = getattr(module, name, None)

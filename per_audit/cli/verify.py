@@ -1,0 +1,100 @@
+"""`per-audit verify`: measure that replay buffers behave as prioritised experience replay must."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from per_audit.cli._shared import Progress, emit, wants_colour
+from per_audit.report import verification_json, verification_text
+from per_audit.verify.record import project_root, write_record
+from per_audit.verify.run import EFFICIENCY_MODES, Options, available_checks
+from per_audit.verify.run import verify as run
+from per_audit.verify.targets import working_directory
+
+
+def _list_checks(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if not value or context.resilient_parsing:
+        return
+    for name, check in available_checks().items():
+        click.echo(f"{name}: {(check.__doc__ or '').splitlines()[0]}")
+        click.echo(f"    statistic: {check.statistic}; false alarms: {check.error_rate}; does not see: {check.blind_spot}")
+    context.exit(0)
+
+
+@click.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@click.option("--adapter", type=click.Path(path_type=Path), metavar="FILE", help="Drive the class by this file.")
+@click.option("--check", "checks", multiple=True, metavar="NAME", help="Only this check; may be repeated.")
+@click.option(
+    "--list-checks",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_checks,
+    help="Say what each check tests, and stop.",
+)
+@click.option(
+    "--efficiency", type=click.Choice(EFFICIENCY_MODES), default="quick", help="The learning benchmark; quick by default."
+)
+@click.option("--seed", type=click.IntRange(0, 2**31), default=0, help="Seed of the checks; 0 by default.")
+@click.option("--timeout", type=float, default=120.0, metavar="SECONDS", help="Time for each target; 120 by default.")
+@click.option("--memory", type=int, default=2048, metavar="MB", help="Memory for each target; 2048 by default.")
+@click.option("--python", default=sys.executable, metavar="PATH", help="Interpreter that runs the target's code.")
+@click.option("--format", type=click.Choice(("text", "json")), default="text", help="How to report; text by default.")
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the report to FILE.")
+@click.option("--record/--no-record", default=None, help="Write .per-audit/record.json; by default inside a project.")
+@click.option("--strict", is_flag=True, help="Exit 3 for INCONCLUSIVE and NOT PROVIDED as well.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress, and no word of the record.")
+@click.pass_context
+def command(
+    context: click.Context,
+    targets: tuple[str, ...],
+    adapter: Path | None,
+    checks: tuple[str, ...],
+    efficiency: str,
+    seed: int,
+    timeout: float,
+    memory: int,
+    python: str,
+    format: str,  # noqa: A002
+    output: Path | None,
+    record: bool | None,
+    strict: bool,
+    quiet: bool,
+) -> None:
+    """Measure that replay buffers behave as prioritised experience replay must.
+
+    TARGET is path/file.py:Class or package.module:Class; without one the bundled buffers are verified. The target's code
+    runs in a child process with limits on time and memory. Exit codes: 0 PASS, INCONCLUSIVE or NOT PROVIDED, 3 FAIL or
+    REGRESSION, 2 ERROR or wrong usage, 130 interrupted.
+
+    \b
+    Examples:
+      per-audit verify
+      per-audit verify agents/replay.py:PrioritizedBuffer
+      per-audit verify agents.replay:PrioritizedBuffer --python .venv/bin/python --format json
+      per-audit verify replay.py:Memory --adapter memory_adapter.py --check frequencies --check weights
+    """
+    options = Options(adapter, checks, efficiency, seed, timeout, memory, python)
+    here = working_directory()
+    with Progress("verifying", quiet) as progress:
+        result = run(targets, options, progress)
+    if format == "json":
+        text = verification_json.render(result)
+    else:
+        width = shutil.get_terminal_size((120, 40)).columns if output is None and sys.stdout.isatty() else 120
+        text = verification_text.render(result, wants_colour(output), width)
+    emit(text, output)
+    root = project_root(here)
+    if record or (record is None and root is not None and result.complete):
+        path = write_record(root or here, result)
+        if not quiet:
+            click.echo(f"per-audit: recorded in {path}", err=True)
+    context.exit(result.exit_code(strict))
+
+
+verify = command

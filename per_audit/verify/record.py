@@ -1,0 +1,142 @@
+"""The verification record, `.per-audit/record.json`: what was verified, by the content of the files that define it."""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from per_audit import __version__
+from per_audit.errors import UserError
+from per_audit.verify.results import TargetResult, Verdict, Verification
+
+SCHEMA_VERSION = "1.0"
+FOLDER = ".per-audit"
+NAME = "record.json"
+_IGNORE = "*\n!record.json\n"
+_GOOD = (Verdict.PASS.value, Verdict.INCONCLUSIVE.value)
+_PROJECT_MARKS = (FOLDER, "pyproject.toml", ".git")
+
+
+def project_root(start: Path) -> Path | None:
+    """The nearest directory at or above `start` with a `.per-audit`, a pyproject.toml or a `.git`; None without one."""
+    resolved = start.resolve()
+    marked = (path for path in (resolved, *resolved.parents) if any((path / mark).exists() for mark in _PROJECT_MARKS))
+    return next(marked, None)
+
+
+def module_hash(text: str) -> str | None:
+    """sha256 of a module without its leading comments and blank lines, where a copy carries its header.
+
+    None for a module that defines nothing: a package's list of re-exports differs in a copy of a subset.
+    """
+    lines = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    first = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
+    body = "\n".join(lines[first:]).rstrip()
+    return None if _defines_nothing(body) else hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _defines_nothing(body: str) -> bool:
+    try:
+        tree = ast.parse(body)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return all(
+        isinstance(node, (ast.Import, ast.ImportFrom))
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        or (isinstance(node, ast.Assign) and all(isinstance(t, ast.Name) and t.id.startswith("__") for t in node.targets))
+        for node in tree.body
+    )
+
+
+def entry(result: TargetResult, verification: Verification) -> dict[str, Any]:
+    """The record of one target. `modules` maps file names, relative to the folder they share, to `module_hash`."""
+    folder = os.path.commonpath([str(Path(name).parent) for name in result.files]) if result.files else ""
+    modules: dict[str, str] = {}
+    for name, text in result.files.items():
+        digest = module_hash(text)
+        if digest is not None:
+            modules[Path(name).relative_to(folder).as_posix()] = digest
+    together = "".join(f"{name}\0{digest}\n" for name, digest in sorted(modules.items()))
+    return {
+        "target": result.target,
+        "sha256": hashlib.sha256(together.encode("utf-8", "surrogatepass")).hexdigest(),
+        "modules": dict(sorted(modules.items())),
+        "version": __version__,
+        "verdict": result.verdict.value,
+        "complete": verification.complete,
+        "checks": {check.check: check.verdict.value for check in result.checks},
+        "seed": verification.seed,
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+    }
+
+
+def load_record(root: Path) -> dict[str, Any]:
+    """The record of the project at `root`; an empty one where there is none. Raises UserError where it is no record."""
+    path = root / FOLDER / NAME
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {"schema_version": SCHEMA_VERSION, "entries": []}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as a verification record ({error}); delete it and verify again") from error
+    entries = record.get("entries") if isinstance(record, dict) else None
+    if not isinstance(entries, list) or not all(isinstance(item, dict) and "target" in item for item in entries):
+        raise UserError(f"{path}: is no verification record; delete it and verify again")
+    if str(record.get("schema_version", "")).split(".")[0] != SCHEMA_VERSION.split(".")[0]:
+        raise UserError(f"{path}: was written by another version of per-audit; delete it and verify again")
+    return dict(record)
+
+
+def write_record(root: Path, verification: Verification) -> Path:
+    """Add the targets to the record of the project at `root`, in place of older entries of theirs; returns its path.
+
+    Raises UserError where the folder cannot be written.
+    """
+    record = load_record(root)
+    new = [entry(result, verification) for result in verification.targets]
+    names = {item["target"] for item in new}
+    kept = [item for item in record["entries"] if item["target"] not in names]
+    record = {"schema_version": SCHEMA_VERSION, "entries": sorted([*kept, *new], key=lambda item: str(item["target"]))}
+    folder = root / FOLDER
+    path = folder / NAME
+    if not folder.resolve().is_relative_to(root.resolve()):
+        raise UserError(f"{folder}: leads out of the project; remove the link, or use --no-record")
+    try:
+        folder.mkdir(exist_ok=True)
+        ignore = folder / ".gitignore"
+        # Other parts of per-audit keep what is private here; the record alone is meant to be committed.
+        lines = ignore.read_text(encoding="utf-8") if ignore.exists() else ""
+        if f"!{NAME}" not in lines.splitlines():
+            ignore.write_text(_IGNORE if not lines else f"{lines.rstrip()}\n!{NAME}\n", encoding="utf-8")
+        partial = folder / f"{NAME}.{os.getpid()}"
+        partial.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); use --no-record") from error
+    return path
+
+
+def is_current(root: Path, files: Iterable[Path]) -> bool:
+    """Whether one entry with a good verdict and every behavioural check covers the present content of all `files`.
+
+    A copy of some of the bundled modules is covered by a verification of the bundled buffers: only content counts.
+    """
+    wanted: set[str] = set()
+    for path in files:
+        try:
+            digest = module_hash(path.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            return False
+        if digest is not None:
+            wanted.add(digest)
+    entries = load_record(root)["entries"]
+    return bool(wanted) and any(
+        item.get("verdict") in _GOOD and item.get("complete") is True and wanted <= set(item.get("modules", {}).values())
+        for item in entries
+    )

@@ -1,0 +1,245 @@
+"""One sound buffer in the many shapes in which people write its interface."""
+
+from __future__ import annotations
+
+import random
+from collections import deque, namedtuple
+
+import numpy as np
+
+Step = namedtuple("Step", "state action reward next_state done")
+
+
+class Core:
+    """What all forms share: slots, priorities, draws with weights."""
+
+    def __init__(self, capacity, alpha=0.6, beta=0.4):
+        self.capacity, self.alpha, self.beta = capacity, alpha, beta
+        self.items, self.position = [], 0
+        self.p = np.zeros(capacity)
+
+    def put(self, item, priority=1.0):
+        if len(self.items) < self.capacity:
+            self.items.append(item)
+        else:
+            self.items[self.position] = item
+        self.p[self.position] = max(self.p.max(), priority)
+        self.position = (self.position + 1) % self.capacity
+
+    def pick(self, n):
+        mass = self.p[: len(self.items)] ** self.alpha
+        mass /= mass.sum()
+        slots = np.random.choice(len(self.items), n, p=mass)
+        weights = (len(self.items) * mass[slots]) ** -self.beta
+        return slots, (weights / weights.max()).astype(np.float32), [self.items[slot] for slot in slots]
+
+    def mark(self, slots, td):
+        self.p[np.asarray(slots, dtype=int)] = np.abs(td) + 1e-6
+
+
+class ColumnsLast(Core):
+    def push(self, state, action, reward, next_state, done):
+        self.put((state, action, reward, next_state, done))
+
+    def sample(self, batch_size):
+        slots, weights, rows = self.pick(batch_size)
+        return (*(np.array(column) for column in zip(*rows)), weights, slots)
+
+    def update_priorities(self, indices, priorities):
+        self.mark(indices, priorities)
+
+
+class OtherOrder(Core):
+    def remember(self, obs, act, next_obs, rew, terminal):
+        self.put((obs, act, rew, next_obs, terminal))
+
+    def sample(self, n):
+        slots, weights, rows = self.pick(n)
+        return slots, [Step(*row) for row in rows], weights
+
+    def batch_update(self, tree_idx, abs_errors):
+        self.mark(tree_idx, abs_errors)
+
+
+class DictBatch(Core):
+    def add(self, transition):
+        self.put(transition["state"] if isinstance(transition, dict) and False else transition)
+
+    def sample(self, batch_size, beta):
+        slots, weights, rows = self.pick(batch_size)
+        s, a, r, n, d = (np.array(column) for column in zip(*rows))
+        return {"obs": s, "acts": a, "rews": r, "next_obs": n, "done": d, "weights": weights, "indices": slots}
+
+    def update_priorities(self, td_errors, idxes):
+        self.mark(idxes, td_errors)
+
+
+class NamedBatch(Core):
+    Batch = namedtuple("Batch", "states actions rewards next_states dones weights indexes")
+
+    def append(self, *args):
+        self.put(Step(*args))
+
+    def sample(self, batch_size):
+        slots, weights, rows = self.pick(batch_size)
+        return self.Batch(*(np.array(column) for column in zip(*rows)), weights, slots)
+
+    def set_priorities(self, indexes, td_error):
+        self.mark(indexes, td_error)
+
+
+class Pairs(Core):
+    def add(self, error, sample):
+        self.put(sample, abs(error) + 1e-6)
+
+    def sample(self, n):
+        slots, weights, rows = self.pick(n)
+        return list(zip(slots.tolist(), rows)), weights
+
+    def update(self, idx, error):
+        self.p[idx] = abs(error) + 1e-6
+
+
+class Zipped(Core):
+    def store_transition(self, state, action, reward, state_, done):
+        self.put((state, action, reward, state_, done))
+
+    def sample_buffer(self, batch_size=32):
+        slots, weights, rows = self.pick(batch_size)
+        return list(zip(*rows)), slots.tolist(), weights.tolist()
+
+    def update_priority(self, index, priority):
+        if isinstance(index, (list, np.ndarray)):
+            raise TypeError("one index at a time")
+        self.mark([index], [priority])
+
+
+class FixedBatch(Core):
+    def __init__(self, obs_shape, max_len, batch_size, alpha, beta, beta_increment):
+        super().__init__(max_len, alpha, beta)
+        self.batch_size, self.p = batch_size, np.zeros((max_len, 1))
+
+    def add_experience(self, obs, action, reward, next_obs, done):
+        self.put((obs, action, reward, next_obs, done))
+
+    def draw_samples(self):
+        mass = (self.p[: len(self.items)] ** self.alpha).squeeze(1)
+        mass /= mass.sum()
+        slots = np.random.choice(len(self.items), self.batch_size, p=mass)
+        columns = [np.array(column).reshape(self.batch_size, -1) for column in zip(*[self.items[s] for s in slots])]
+        return (*columns, slots, ((len(self.items) * mass[slots]) ** -self.beta).reshape(-1, 1))
+
+    def update_priority(self, idxs, td_errors):
+        self.p[idxs] = np.abs(td_errors)
+
+
+class WithPriority(Core):
+    def store(self, state, action, reward, next_state, done, priority):
+        self.put((state, action, reward, next_state, done), priority)
+
+    def sample(self, batch_size, beta=0.4):
+        slots, weights, rows = self.pick(batch_size)
+        return rows, slots.tolist(), weights.tolist()
+
+    def update_priority(self, index, priority):
+        self.p[index] = priority
+
+
+class ObjectBatch(Core):
+    class Batch:
+        def __init__(self, **fields):
+            self.__dict__.update(fields)
+
+    def add(self, obs, next_obs, action, reward, done, infos):
+        self.put((obs, action, reward, next_obs, done))
+
+    def sample(self, batch_size):
+        slots, weights, rows = self.pick(batch_size)
+        s, a, r, n, d = (np.array(column) for column in zip(*rows))
+        return self.Batch(observations=s, actions=a, rewards=r, next_observations=n, dones=d, weights=weights, ids=slots)
+
+    def update_priorities(self, ids, td_errors):
+        self.mark(ids, td_errors)
+
+
+class RemembersTheDraw(Core):
+    def add(self, state, action, reward, next_state, done):
+        self.put((state, action, reward, next_state, done))
+
+    def sample(self, batch_size):
+        self.last, weights, rows = self.pick(batch_size)
+        return rows, weights
+
+    def update_priorities(self, td_errors):
+        self.mark(self.last, td_errors)
+
+
+class ReusesItsArrays(Core):
+    def add(self, state, action, reward, next_state, done):
+        self.put((state, action, reward, next_state, done))
+
+    def sample(self, batch_size):
+        slots, weights, rows = self.pick(batch_size)
+        if not hasattr(self, "out") or len(self.out[1]) != batch_size:
+            self.out = (np.zeros((batch_size, 4)), np.zeros(batch_size), np.zeros(batch_size, int))
+        self.out[0][:] = [row[0] for row in rows]
+        self.out[1][:], self.out[2][:] = weights, slots
+        return self.out
+
+    def update_priorities(self, indices, td_errors):
+        self.mark(indices, td_errors)
+
+
+class FlatRows(Core):
+    def store(self, transition):
+        if not isinstance(transition, np.ndarray):
+            raise TypeError("a vector is wanted")
+        self.put(transition)
+
+    def sample(self, n):
+        slots, weights, rows = self.pick(n)
+        return slots, np.array(rows), weights.reshape(n, 1)
+
+    def batch_update(self, tree_idx, abs_errors):
+        self.mark(tree_idx, abs_errors)
+
+
+class Mask(Core):
+    """Returns a not-done mask, constant discounts and raw probabilities beside the weights."""
+
+    def add(self, state, action, reward, next_state, mask):
+        self.put((state, action, reward, next_state, mask))
+
+    def sample(self, batch_size):
+        slots, weights, rows = self.pick(batch_size)
+        columns = [np.array(column) for column in zip(*rows)]
+        return (*columns, self.p[slots], np.full(batch_size, 0.99), weights, slots)
+
+    def update_priorities(self, indices, td_errors):
+        self.mark(indices, td_errors)
+
+
+class UniformDeque:
+    def __init__(self, maxlen):
+        self.memory = deque([], maxlen=maxlen)
+
+    def append(self, transition):
+        self.memory.append(transition)
+
+    def sample(self, sample_size):
+        return random.sample(self.memory, sample_size)
+
+
+class Torch(Core):
+    def push(self, state, action, reward, next_state, done):
+        self.put((state, action, reward, next_state, done))
+
+    def sample(self, batch_size):
+        import torch
+
+        slots, weights, rows = self.pick(batch_size)
+        states = torch.cat([row[0] for row in rows])
+        return states, torch.cat([row[2] for row in rows]), torch.as_tensor(weights), torch.as_tensor(slots)
+
+    def update_priorities(self, indices, td_errors):
+        self.mark(indices.numpy(), td_errors.numpy())

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from per_audit.verify.child.adapter import Adapter, AdapterError
+from per_audit.verify.child.bench import Bench
+from per_audit.verify.child.infer import infer
+
+from . import forms
+
+PRIORITISED = [
+    forms.ColumnsLast,
+    forms.OtherOrder,
+    forms.DictBatch,
+    forms.NamedBatch,
+    forms.Pairs,
+    forms.Zipped,
+    forms.FixedBatch,
+    forms.WithPriority,
+    forms.ObjectBatch,
+    forms.RemembersTheDraw,
+    forms.ReusesItsArrays,
+    forms.FlatRows,
+    forms.Mask,
+]
+
+
+def make_bench(cls):
+    plan = infer(cls, 0)
+    facts = {"updates": bool(plan.update_name), "recent_fraction": None}
+    return plan, Bench(lambda settings: Adapter(plan.construct(settings), plan), facts, 0, cls)
+
+
+@pytest.mark.parametrize("cls", PRIORITISED, ids=lambda cls: cls.__name__)
+def test_the_interface_is_inferred(cls):
+    np.random.seed(1)
+    plan, bench = make_bench(cls)
+    assert plan.layout.weights is not None, plan.words()
+    assert (plan.layout.handles is not None) == (cls is not forms.RemembersTheDraw)
+    adapter = bench.filled(30)
+    td = {tid: 0.1 + 0.03 * tid for tid in range(30)}
+    assert bench.settle(adapter, td) == set()
+    buffer = adapter.buffer
+    assert np.ravel(buffer.p) == pytest.approx(list(td.values()), abs=1e-4)
+    ids, _, weights = adapter.draw(8)
+    mass = np.array([td[int(tid)] for tid in ids]) ** buffer.alpha
+    slope = np.polyfit(np.log(mass), np.log(weights), 1)[0]
+    assert slope == pytest.approx(-buffer.beta, abs=0.01)
+
+
+def test_torch_tensors(monkeypatch):
+    pytest.importorskip("torch")
+    np.random.seed(1)
+    plan, bench = make_bench(forms.Torch)
+    assert plan.values_form == "torch tensors with a batch axis"
+    adapter = bench.filled(30)
+    assert bench.settle(adapter, dict.fromkeys(range(30), 0.3)) == set()
+
+
+def test_a_uniform_buffer_has_no_update_and_no_weights():
+    plan, bench = make_bench(forms.UniformDeque)
+    assert not plan.update_name
+    assert plan.layout.weights is None
+    assert set(bench.filled(30).draw(8)[0].tolist()) <= set(range(30))
+
+
+def test_returned_arrays_are_copies():
+    np.random.seed(1)
+    _, bench = make_bench(forms.ReusesItsArrays)
+    adapter = bench.filled(30)
+    ids, handles, weights = adapter.draw(8)
+    kept = ids.copy(), handles.copy(), weights.copy()
+    adapter.draw(8)
+    assert all(np.array_equal(a, b) for a, b in zip(kept, (ids, handles, weights)))
+
+
+class NoCapacity:
+    def __init__(self):
+        self.items = []
+
+    def add(self, state, action, reward, next_state, done):
+        self.items.append(state)
+
+    def sample(self, n):
+        return self.items[:n]
+
+
+class Configured:
+    def __init__(self, config):
+        self.items = []
+
+
+class NoDraw:
+    def __init__(self, capacity):
+        pass
+
+    def add(self, state, action, reward, next_state, done):
+        pass
+
+
+class Discards(NoDraw):
+    def sample(self, batch_size):
+        return np.zeros((batch_size, 4)), np.ones(batch_size)
+
+
+class Raises(NoDraw):
+    def sample(self, batch_size):
+        raise KeyError("boom")
+
+
+@pytest.mark.parametrize(
+    ("cls", "words"),
+    [
+        (NoCapacity, "no argument that looks like a capacity"),
+        (Configured, "`config`"),
+        (NoDraw, "no method that draws a batch"),
+        (Discards, "no column of the returned batch holds the states"),
+        (Raises, "KeyError: 'boom'"),
+    ],
+)
+def test_what_cannot_be_inferred_is_said(cls, words):
+    with pytest.raises(AdapterError, match=re.escape(words)):
+        infer(cls, 0)

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import experience_replay_optimizer
+from per_audit.errors import UserError
+from per_audit.verify.record import is_current, load_record, module_hash, project_root, write_record
+from per_audit.verify.results import CheckResult, TargetResult, Verdict, Verification
+
+SOURCES = sorted(Path(experience_replay_optimizer.__file__).parent.rglob("*.py"))
+
+
+def verification(files, verdict=Verdict.PASS, target="bundled", complete=True):
+    result = TargetResult(target, checks=[CheckResult("reach", verdict, 0, 0, 7, 0.1, "")])
+    result.files = {str(path): path.read_text("utf-8") for path in files}
+    return Verification([result], 7, complete)
+
+
+def test_nothing_is_recorded_at_first(tmp_path):
+    assert load_record(tmp_path)["entries"] == []
+    assert not is_current(tmp_path, SOURCES)
+    assert not (tmp_path / ".per-audit").exists()
+
+
+def test_a_record_is_written_and_ignores_what_is_private(tmp_path):
+    path = write_record(tmp_path, verification(SOURCES))
+    assert path == tmp_path / ".per-audit" / "record.json"
+    assert (path.parent / ".gitignore").read_text() == "*\n!record.json\n"
+    assert {item.name for item in path.parent.iterdir()} == {".gitignore", "record.json"}
+    (entry,) = json.loads(path.read_text())["entries"]
+    assert entry["verdict"] == "PASS"
+    assert entry["checks"] == {"reach": "PASS"}
+    assert entry["seed"] == 7
+    assert len(entry["sha256"]) == 64
+    assert entry["modules"].keys() >= {"samplers/prioritized.py"}
+    assert is_current(tmp_path, SOURCES)
+
+
+def test_a_copy_of_some_modules_with_a_header_is_covered(tmp_path):
+    write_record(tmp_path, verification(SOURCES))
+    copies = []
+    for path in SOURCES[: len(SOURCES) // 2 + 2]:
+        copy = tmp_path / "vendored" / path.relative_to(SOURCES[0].parent)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        text = path.read_text("utf-8")
+        if path.name == "__init__.py":
+            text = '"""Part of it."""\n\nfrom .prioritized_buffer import PrioritizedReplayBuffer\n\n__all__ = ["PrioritizedReplayBuffer"]\n'
+        copy.write_bytes(("# Copied by per-audit 0.1.0\n# sha256 ...\n\n" + text).replace("\n", "\r\n").encode())
+        copies.append(copy)
+    assert is_current(tmp_path, copies)
+    copies[-1].write_text(copies[-1].read_text("utf-8") + "\nX = 1\n", "utf-8")
+    assert not is_current(tmp_path, copies)
+    shutil.rmtree(tmp_path / "vendored")
+    assert not is_current(tmp_path, copies)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.REGRESSION, Verdict.ERROR])
+def test_only_a_good_verdict_counts(tmp_path, verdict):
+    write_record(tmp_path, verification(SOURCES, verdict))
+    assert not is_current(tmp_path, SOURCES)
+    write_record(tmp_path, verification(SOURCES))
+    assert is_current(tmp_path, SOURCES)
+    assert len(load_record(tmp_path)["entries"]) == 1
+
+
+def test_single_checks_cover_nothing(tmp_path):
+    write_record(tmp_path, verification(SOURCES, complete=False))
+    assert not is_current(tmp_path, SOURCES)
+
+
+def test_entries_of_other_targets_stay(tmp_path):
+    write_record(tmp_path, verification(SOURCES))
+    write_record(tmp_path, verification(SOURCES[:1], target="another"))
+    assert [item["target"] for item in load_record(tmp_path)["entries"]] == ["another", "bundled"]
+
+
+def test_an_existing_ignore_file_is_extended(tmp_path):
+    (tmp_path / ".per-audit").mkdir()
+    (tmp_path / ".per-audit" / ".gitignore").write_text("*\n")
+    write_record(tmp_path, verification(SOURCES))
+    assert (tmp_path / ".per-audit" / ".gitignore").read_text() == "*\n!record.json\n"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"schema_version": "1.0"}', '{"schema_version": "9.0", "entries": []}'])
+def test_a_broken_record_is_an_error_with_a_remedy(tmp_path, text):
+    (tmp_path / ".per-audit").mkdir()
+    (tmp_path / ".per-audit" / "record.json").write_text(text)
+    with pytest.raises(UserError, match=r"record\.json.*delete it"):
+        load_record(tmp_path)
+
+
+def test_a_folder_that_leads_out_is_refused(tmp_path):
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    root.mkdir()
+    elsewhere.mkdir()
+    (root / ".per-audit").symlink_to(elsewhere)
+    with pytest.raises(UserError, match="leads out of the project"):
+        write_record(root, verification(SOURCES))
+
+
+def test_hash_of_content():
+    text = "x = 1\n"
+    assert module_hash(text) == module_hash("# header\n#\n\nx = 1\r\n") == module_hash("\ufeffx = 1")
+    assert module_hash(text) != module_hash("x = 2\n")
+    assert module_hash('"""Doc."""\nfrom .a import b\n__all__ = ["b"]\n') is None
+
+
+def test_the_root_of_a_project(tmp_path):
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    (tmp_path / "a" / "pyproject.toml").write_text("")
+    assert project_root(inner) == tmp_path / "a"
