@@ -8,10 +8,31 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
+from per_audit.graph import reference
 from per_audit.graph.roles import name_of, words
 from per_audit.graph.values import (
-    ELEMENTWISE, SCALAR, UNKNOWN, Alloc, ClassRef, Columns, Drawn, External, Func, Instance, Ints, Literal, Record,
-    RecordType, Result, Step, Super, TupleOf, Value, join_all, of, taint,
+    ELEMENTWISE,
+    SCALAR,
+    UNKNOWN,
+    Alloc,
+    ClassRef,
+    Columns,
+    Drawn,
+    External,
+    Func,
+    Instance,
+    Ints,
+    Literal,
+    Record,
+    RecordType,
+    Result,
+    Step,
+    Super,
+    TupleOf,
+    Value,
+    join_all,
+    of,
+    taint,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -37,7 +58,7 @@ class Calls:
         self._by_method: dict[str, list[tuple[ir.Class, ir.Function]]] | None = None
 
     @property
-    def evaluator(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    def evaluator(self):  # type: ignore[no-untyped-def]
         """The evaluator of the same interpreter."""
         return self.interpreter.evaluator
 
@@ -100,7 +121,14 @@ class Calls:
         return None
 
     def _project_call(self, func: Func, arguments: Arguments, frame: Frame) -> Value:
-        return self.interpreter.call_function(func, arguments, frame.depth)
+        result = self.interpreter.call_function(func, arguments, frame.depth)
+        masses = {m for _, _, value in arguments for m in value.tagged("mass")}
+        chosen = [m for m in masses if self.interpreter.events.masses[m].descends]
+        if chosen:
+            # What a tree returns for a random sum depends on it by comparisons only.
+            tags = frozenset((kind, m) for m in chosen for kind in ("draw", "index"))
+            result = self.evaluator._spread(result, tags)
+        return result
 
     def _record(self, kind: RecordType, node: ir.Node, arguments: Arguments) -> Value:
         items: dict[str, Value] = {}
@@ -136,6 +164,7 @@ class Calls:
                 return record
             for name, value in zip(fields, next(iter(record.atoms)).items, strict=True):  # type: ignore[union-attr]
                 self.interpreter.write_attribute(Instance(cls), name, value)
+        site.classes.add(cls)
         instance = Instance(cls)
         constructor = self.interpreter.find_method(cls, "__init__")
         if constructor is not None:
@@ -203,8 +232,11 @@ class Calls:
         return [taint(*(value for _, _, value in arguments))]
 
     def _container_method(self, atom: Alloc, node: ir.Call, name: str, arguments: Arguments, frame: Frame) -> Value:
-        content = self.interpreter.content.get(atom.node, UNKNOWN)
+        content = self.interpreter.content_of(atom.node)
         values = [value for _, _, value in arguments]
+        known = reference.method(atom, node, name, values, frame, self.evaluator)
+        if known is not None:
+            return known
         if name in _PUT and arguments and atom.kind != "array":
             how = _PUT[name]
             if how == "insert":
@@ -247,6 +279,17 @@ class Calls:
         method = ext.last(name)
         if name.startswith("builtins.") and (found := self._builtin(method, node, arguments, frame)) is not None:
             return found
+        if (known := reference.call(name, node, values, frame, self.evaluator)) is not None:
+            return known
+        if ext.is_continuous(name):
+            self._mass(node, frame)
+            return Value(tags=taint(*values).tags | {("mass", node)})
+        if method in ("searchsorted", "bisect", "bisect_left", "bisect_right", "find_prefixsum_idx"):
+            chosen = taint(*values).tagged("mass")
+            for mass in chosen:
+                self.interpreter.events.masses[mass].searched = True
+            if chosen:
+                return Value(tags=frozenset((kind, m) for m in chosen for kind in ("index", "draw")))
         draw = ext.draw_call(name)
         if draw is not None and values:
             return self._draw(node, draw.method, draw.items, values, frame)
@@ -416,6 +459,11 @@ class Calls:
 
     # ---------------------------------------------------------------- draws
 
+    def _mass(self, node: ir.Call, frame: Frame) -> None:
+        masses = self.interpreter.events.masses
+        if node not in masses:
+            masses[node] = ev.Mass(node, frame.function, frame.module.path)
+
     def _draw(self, node: ir.Call, method: str, items: bool, values: list[Value], frame: Frame) -> Value:
         probabilities = _probabilities(node, method)
         population = values[0]
@@ -482,7 +530,7 @@ class Calls:
         fitting = [
             (cls, function)
             for cls, function in self._by_method.get(method, [])
-            if _accepts(function, arguments) and self._holds_containers(cls)
+            if _accepts(function, arguments) and cls in self.interpreter.holders
         ]
         if len(fitting) != 1:
             return None
@@ -490,12 +538,6 @@ class Calls:
         func = Func(function, Instance(cls))
         site.targets.add(func)
         return self._project_call(func, arguments, frame)
-
-    def _holds_containers(self, cls: ir.Class) -> bool:
-        return any(
-            owner is cls and any(isinstance(a, Alloc) for a in value.atoms)
-            for (owner, _), value in self.interpreter.attributes.items()
-        )
 
 
 def _accepts(function: ir.Function, arguments: Arguments) -> bool:

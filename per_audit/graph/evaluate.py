@@ -9,8 +9,30 @@ from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph.roles import is_beta, role_of
 from per_audit.graph.values import (
-    ELEMENTWISE, SCALAR, UNKNOWN, Alloc, ClassRef, Columns, Drawn, External, Func, Instance, Ints, Literal, ModuleRef,
-    Record, RecordType, Result, Step, Tag, TupleOf, Value, join_all, of, taint,
+    ELEMENTWISE,
+    SCALAR,
+    UNKNOWN,
+    Alloc,
+    ClassRef,
+    Columns,
+    Drawn,
+    External,
+    Func,
+    Instance,
+    Ints,
+    Literal,
+    ModuleRef,
+    Record,
+    RecordType,
+    Result,
+    Step,
+    Tag,
+    TupleOf,
+    Value,
+    join_all,
+    of,
+    shallow,
+    taint,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -35,7 +57,8 @@ class Evaluator:
         value = _EXPRESSIONS[type(node)](self, node, frame)
         values = self.interpreter.events.values
         known = values.get(node)
-        values[node] = value if known is None else known.join(value)
+        if known is not value:
+            values[node] = value if known is None else known.join(value)
         return value
 
     # ---------------------------------------------------------------- names
@@ -45,6 +68,8 @@ class Evaluator:
         here: Frame | None = frame
         while here is not None:
             if name in here.env and name not in here.globals:
+                if here.function is not frame.function:
+                    self.interpreter.note_read("closure")
                 return here.env[name]
             here = here.parent
         env = self.interpreter.module_env(frame.module.path)
@@ -54,12 +79,13 @@ class Evaluator:
 
     def bind_name(self, name: str, value: Value, frame: Frame) -> None:
         """Assign to a name in the scope where the assignment takes effect."""
+        value = shallow(value)
         if name in frame.globals:
             env = self.interpreter.module_env(frame.module.path)
             before = env.get(name, UNKNOWN)
             env[name] = before.join(value)
             if env[name] != before:
-                self.interpreter.changed = True
+                self.interpreter.touch_module(frame.module.path)
         else:
             frame.env[name] = value
 
@@ -77,9 +103,7 @@ class Evaluator:
         for atom in value.atoms:
             if isinstance(atom, ModuleRef):
                 found.append(self._member(atom.path, name))
-            elif isinstance(atom, External):
-                found.append(of(External(f"{atom.name}.{name}")))
-            elif isinstance(atom, Result):
+            elif isinstance(atom, External) or isinstance(atom, Result):
                 found.append(of(External(f"{atom.name}.{name}")))
             elif isinstance(atom, Instance):
                 found.append(self._instance_attribute(atom, name, frame))
@@ -92,7 +116,7 @@ class Evaluator:
         if not found or name in ("T", "data", "values", "real"):
             # A field of something unknown: of a drawn batch (`batch.reward`), or of a tensor (`x.data`).
             result = result.join(Value(tags=value.tags, roles=value.roles if name in ("T", "data") else frozenset()))
-        elif value.tags:
+        elif value.tags and not is_display(value):
             result = result.with_tags(*value.tags) if not any(isinstance(a, Func) for a in result.atoms) else result
         return result
 
@@ -126,12 +150,12 @@ class Evaluator:
         """`value[index]`, recording a gather where a container is read at drawn positions."""
         found: list[Value] = []
         is_slice = isinstance(node.index, ir.Slice)
-        drawn = frozenset(index.tagged("index"))
+        drawn = frozenset(index.tagged("index") | self.element(index).tagged("index"))
         for atom in value.atoms:
             if isinstance(atom, Alloc):
-                if drawn:
+                if drawn and not is_slice:
                     self.gather(atom, drawn, node, frame)
-                content = self.interpreter.content.get(atom.node, UNKNOWN)
+                content = self.interpreter.content_of(atom.node)
                 found.append(of(atom) if is_slice else content)
             elif isinstance(atom, Instance):
                 method = self.interpreter.find_method(atom.node, "__getitem__")
@@ -144,7 +168,9 @@ class Evaluator:
         result = join_all(found)
         roles = result.roles or value.roles
         role = role_of(node) if isinstance(node.index, ir.Const) and isinstance(node.index.value, str) else None
-        tags = value.tags | {t for t in index.tags if t[0] != "index"} | frozenset(drawn_tags)
+        tags = {t for t in index.tags if t[0] != "index"} | frozenset(drawn_tags)
+        if not is_display(value):
+            tags |= value.tags
         return replace(result, tags=result.tags | tags, roles=roles).with_role(role or role_of(node.value))
 
     def _item(self, atom: object, index: Value, node: ir.Sub) -> Value:
@@ -161,7 +187,7 @@ class Evaluator:
             return of(atom) if isinstance(node.index, ir.Slice) else self.element(of(atom))
         if isinstance(atom, Columns):
             row = self.element(atom.rows)
-            return join_all(self._item(inner, index, node) for inner in row.atoms)
+            return join_all(self._item(inner, index, node) for inner in row.atoms if not isinstance(inner, Columns))
         if isinstance(atom, Step) and isinstance(position, int):
             roles = {0: "next", 1: "reward", 2: "done", 3: "done"}
             return UNKNOWN.with_role(roles.get(position))
@@ -192,11 +218,11 @@ class Evaluator:
         tags: set[Tag] = set(value.tags)
         for atom in value.atoms:
             if isinstance(atom, Alloc):
-                found.append(self.interpreter.content.get(atom.node, UNKNOWN))
+                found.append(self.interpreter.content_of(atom.node))
             elif isinstance(atom, Drawn):
                 draw = self.interpreter.events.draws.get(atom.draw)
                 for container in draw.containers if draw else ():
-                    found.append(self.interpreter.content.get(container.node, UNKNOWN))
+                    found.append(self.interpreter.content_of(container.node))
                 tags.add(("draw", atom.draw))
             elif isinstance(atom, (TupleOf, Record)):
                 found.append(join_all(atom.items))
@@ -220,9 +246,11 @@ class Evaluator:
         options: list[tuple[Value, ...]] = []
         for atom in value.atoms:
             if isinstance(atom, (TupleOf, Record)):
-                options.append(tuple(self._spread(item, value.tags) for item in atom.items))
+                options.append(atom.items)
             elif isinstance(atom, Columns):
-                inner = self.items_of(self.element(atom.rows), wanted)
+                row = self.element(atom.rows)
+                plain = replace(row, atoms=frozenset(a for a in row.atoms if not isinstance(a, Columns)))
+                inner = self.items_of(plain, wanted)
                 if inner is not None:
                     options.append(tuple(Value(tags=i.tags | atom.rows.tags, roles=i.roles) for i in inner))
             elif isinstance(atom, Step) and wanted in _STEP_ROLES:
@@ -383,6 +411,9 @@ class Evaluator:
         self, node: ir.Node, op: str, left: ir.Expr, a: Value, right: ir.Expr, b: Value, frame: Frame
     ) -> Value:
         result = taint(a, b)
+        if op == "-" and not isinstance(right, ir.Const):
+            for mass in a.tagged("mass"):
+                self.interpreter.events.masses[mass].reduced = True
         constants = a.literal(), b.literal()
         if all(isinstance(c, (int, float)) for c in constants):
             return of(_folded(op, *constants))
@@ -419,7 +450,8 @@ class Evaluator:
     def _cmp(self, node: ir.Cmp, frame: Frame) -> Value:
         values = [self.eval(node.left, frame), *(self.eval(r, frame) for r in node.rights)]
         for value in values:
-            self.interpreter.events.compared.update(value.tags)
+            for mass in value.tagged("mass"):
+                self.interpreter.events.masses[mass].compared = True
         return taint(*values)
 
     def _logic(self, node: ir.Logic, frame: Frame) -> Value:
@@ -432,7 +464,8 @@ class Evaluator:
     # ---------------------------------------------------------------- displays and the rest
 
     def _const(self, node: ir.Const, frame: Frame) -> Value:
-        return of(Literal(node.value)) if _hashable(node.value) else UNKNOWN
+        known = self.interpreter.events.values.get(node)
+        return known or (of(Literal(node.value)) if _hashable(node.value) else UNKNOWN)
 
     def _seq(self, node: ir.Seq, frame: Frame) -> Value:
         items: list[Value] = []
@@ -484,8 +517,6 @@ class Evaluator:
         self.interpreter.add_content(node, value)
         draws = {atom.draw for atom in value.atoms if isinstance(atom, Drawn)}
         atoms: set[object] = {alloc} if not draws else {Drawn(d) for d in draws}
-        if node.kind == "dict" and isinstance(self.interpreter.content.get(node), Value) and not draws:
-            atoms = {alloc}
         roles = value.roles or (frozenset((role,)) if (role := role_of(node.elt)) else frozenset())
         return Value(frozenset(atoms), value.tags, roles)  # type: ignore[arg-type]
 
@@ -515,6 +546,11 @@ class Evaluator:
 
     def _call(self, node: ir.Call, frame: Frame) -> Value:
         return self.interpreter.calls.call(node, frame)
+
+
+def is_display(value: Value) -> bool:
+    """Whether all that the value may be is a tuple or record whose parts are known one by one."""
+    return bool(value.atoms) and all(isinstance(atom, (TupleOf, Record)) for atom in value.atoms)
 
 
 def replace_env(frame: Frame) -> Frame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from per_audit.facts import ir
-from per_audit.graph.values import UNKNOWN, Alloc, Func, Instance, Tag, Value
+from per_audit.graph.values import UNKNOWN, Alloc, Func, Instance, Value
 
 Owner = ir.Function | ir.Lambda | None  # the function in which something happens; None at module level
 
@@ -71,6 +71,7 @@ class CallSite:
     path: str
     names: set[str] = field(default_factory=set)
     targets: set[Func] = field(default_factory=set)
+    classes: set[ir.Class] = field(default_factory=set)
     receiver: Value = UNKNOWN
     arguments: list[Value] = field(default_factory=list)
     result: Value = UNKNOWN
@@ -99,6 +100,16 @@ class Weighting:
 
 
 @dataclass(slots=True)
+class PriorityUpdate:
+    """New priorities given to a buffer or sampler of the reference package."""
+
+    container: Alloc
+    node: ir.Call
+    function: Owner
+    path: str
+
+
+@dataclass(slots=True)
 class AttributeWrite:
     """An assignment to an attribute of an object of the project."""
 
@@ -112,6 +123,23 @@ class AttributeWrite:
 
 
 @dataclass(slots=True)
+class Mass:
+    """A continuous random number. One that is compared with stored sums and reduced by them walks a sum tree."""
+
+    node: ir.Call
+    function: Owner
+    path: str
+    compared: bool = False
+    reduced: bool = False
+    searched: bool = False
+
+    @property
+    def descends(self) -> bool:
+        """Whether the number picks a position by cumulative priority."""
+        return self.searched or (self.compared and self.reduced)
+
+
+@dataclass(slots=True)
 class Events:
     """Everything seen, by the node at which it happened."""
 
@@ -122,10 +150,11 @@ class Events:
     calls: dict[ir.Call, CallSite] = field(default_factory=dict)
     unpacks: dict[ir.Seq, Unpack] = field(default_factory=dict)
     weightings: dict[ir.Node, Weighting] = field(default_factory=dict)
+    updates: dict[tuple[ir.Node, Alloc], PriorityUpdate] = field(default_factory=dict)
     writes: dict[tuple[ir.Node, Instance, str], AttributeWrite] = field(default_factory=dict)
     values: dict[ir.Node, Value] = field(default_factory=dict)
     returns: dict[Owner, dict[ir.Return, Value]] = field(default_factory=dict)
-    compared: set[Tag] = field(default_factory=set)
+    masses: dict[ir.Node, Mass] = field(default_factory=dict)
 
     def value(self, node: ir.Node | None) -> Value:
         """The value of an expression in any context, unknown for what was not reached."""

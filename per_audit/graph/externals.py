@@ -97,6 +97,17 @@ def draw_call(name: str) -> DrawCall | None:
     return None
 
 
+_CONTINUOUS = {"random.uniform", "random.random", "numpy.random.uniform", "numpy.random.random", "numpy.random.rand",
+               "numpy.random.random_sample", "numpy.random.sample", "numpy.random.ranf", "torch.rand",
+               "jax.random.uniform"}  # fmt: skip
+
+
+def is_continuous(name: str) -> bool:
+    """Whether the callable returns continuous random numbers."""
+    owner, _, method = name.rpartition(".")
+    return name in _CONTINUOUS or (owner in _RANDOM_OBJECTS and method in ("uniform", "random"))
+
+
 def last(name: str) -> str:
     """The last component of a dotted name."""
     return name.rpartition(".")[2]

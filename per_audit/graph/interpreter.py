@@ -16,12 +16,25 @@ from per_audit.graph.evaluate import Evaluator
 from per_audit.graph.project import Project
 from per_audit.graph.roles import role_of_name
 from per_audit.graph.values import (
-    UNKNOWN, Alloc, ClassRef, External, Func, Instance, Literal, ModuleRef, Record, TupleOf, Value, join_all, of, shallow,
+    UNKNOWN,
+    Alloc,
+    ClassRef,
+    External,
+    Func,
+    Instance,
+    Literal,
+    ModuleRef,
+    Record,
+    TupleOf,
+    Value,
+    join_all,
+    of,
+    shallow,
 )  # fmt: skip
 
-_ROUNDS = 5
+_ROUNDS = 3
 _MAX_CALL_DEPTH = 12
-_RUNS_PER_FUNCTION = 25
+_RUNS_PER_FUNCTION = 12
 
 
 @dataclass(slots=True)
@@ -51,33 +64,56 @@ class Interpreter:
         self.content: dict[ir.Node, Value] = {}
         self.parameters: dict[tuple[ir.Node, str], Value] = {}
         self.closures: dict[ir.Node, Frame] = {}
-        self.results: dict[tuple[ir.Node, Instance | None], Value] = {}
+        self.results: dict[tuple[str, ir.Node, Instance | None], Value] = {}
         self.subclasses: dict[ir.Class, list[ir.Class]] = {}
-        self._memo: dict[object, Value] = {}
+        self.holders: set[ir.Class] = set()  # classes with a container in an attribute
+        self._memo: dict[object, tuple[Value, frozenset[object], int]] = {}
         self._active: set[object] = set()
         self._runs: dict[ir.Node, int] = {}
         self._mro: dict[ir.Class, list[ir.Class]] = {}
+        self._methods: dict[tuple[ir.Class, str], ir.Function | None] = {}
         self._bases: dict[ir.Class, list[Value]] = {}
-        self.changed = False
+        # What is interpreted again: only what has read something that changed since.
+        self._clock = 0
+        self._changed_at: dict[object, int] = {}
+        self._reads: list[set[object]] = [set()]
+        self._fresh: set[str] = set()
 
     # ---------------------------------------------------------------- rounds
 
     def run(self) -> ev.Events:
         """Interpret until a round changes nothing that another function could see."""
         for _ in range(_ROUNDS):
-            self.changed = False
-            self._memo.clear()
+            before = self._clock
             self._runs.clear()
             self._mro.clear()
-            self.module_envs_done: set[str] = set()
+            self._methods.clear()
+            self._fresh.clear()
+            self._touch("closure")
             for path in self.project.modules:
                 self.module_env(path)
             self._find_subclasses()
             for function in self.project.functions:
                 self._run_root(function)
-            if not self.changed:
+            if self._clock == before + 1:
                 break
         return self.events
+
+    def _touch(self, key: object) -> None:
+        self._clock += 1
+        self._changed_at[key] = self._clock
+
+    def touch_module(self, path: str) -> None:
+        """Remember that a global name of a module changed."""
+        self._touch(("module", path))
+
+    def note_read(self, key: object) -> None:
+        """Remember that what is being interpreted depends on a key."""
+        self._reads[-1].add(key)
+
+    def _is_valid(self, reads: frozenset[object], since: int) -> bool:
+        changed = self._changed_at
+        return all(changed.get(key, 0) <= since for key in reads)
 
     def _find_subclasses(self) -> None:
         self.subclasses.clear()
@@ -99,20 +135,41 @@ class Interpreter:
         env = {}
         for parameter in function.parameters:
             known = self.parameters.get((function, parameter.name), UNKNOWN)
+            if known is UNKNOWN and parameter.annotation is not None:
+                known = self._annotated(parameter.annotation, function)
             env[parameter.name] = known.with_role(role_of_name(parameter.name) if not parameter.kind else None)
         self._bind_self(function, owner, env)
         self._execute(function, owner, env, 0, root=True)
+
+    def _annotated(self, annotation: ir.Expr, function: ir.Function) -> Value:
+        """An object of the project's class that an annotation names."""
+        frame = Frame(self.project.module_of[function], None, None, {})
+        classes = self.evaluator.eval(annotation, frame) if isinstance(annotation, (ir.Name, ir.Attr)) else UNKNOWN
+        return join_all(of(Instance(atom.node)) for atom in classes.atoms if isinstance(atom, ClassRef))
 
     # ---------------------------------------------------------------- modules and classes
 
     def module_env(self, path: str) -> dict[str, Value]:
         """The names of a module, its body interpreted once a round. In a cycle of imports, what is known so far."""
         env = self.module_envs.setdefault(path, {"__name__": of(Literal("__main__"))})
-        if path not in self.module_envs_done:
-            self.module_envs_done.add(path)
-            module = self.project.modules[path]
-            self.run_block(module.body, Frame(module, None, None, env))
+        self.note_read(("module", path))
+        if path not in self._fresh:
+            self._fresh.add(path)
+            self._run_module(path, env)
         return env
+
+    def _run_module(self, path: str, env: dict[str, Value]) -> None:
+        known = self._memo.get(path)
+        if known is not None and self._is_valid(known[1], known[2]):
+            return
+        before, start = dict(env), self._clock
+        self._reads.append(set())
+        module = self.project.modules[path]
+        self.run_block(module.body, Frame(module, None, None, env))
+        reads = frozenset(self._reads.pop() - {("module", path)})
+        self._memo[path] = (UNKNOWN, reads, start)
+        if env != before:
+            self._touch(("module", path))
 
     def bases(self, node: ir.Class) -> list[Value]:
         """The values of a class's bases."""
@@ -146,24 +203,35 @@ class Interpreter:
 
     def find_method(self, node: ir.Class, name: str) -> ir.Function | None:
         """The method that an object of the class answers with, by the order of its bases."""
-        for cls in self.mro(node):
-            for statement in cls.body:
-                if isinstance(statement, ir.Function) and statement.name == name:
-                    return statement
-        return None
+        key = (node, name)
+        if key not in self._methods:
+            self._methods[key] = next(
+                (s for cls in self.mro(node) for s in cls.body if isinstance(s, ir.Function) and s.name == name), None
+            )
+        return self._methods[key]
 
     def attribute(self, owner: Instance, name: str) -> Value:
         """What an attribute of an object may be: from its class, its ancestors, or failing these its heirs."""
         chain = self.mro(owner.node)
-        found = join_all(self.attributes.get((cls, name), UNKNOWN) for cls in chain)
+        found = join_all(self._attribute_of(cls, name) for cls in chain)
         if found is UNKNOWN or found == UNKNOWN:
-            found = join_all(self.attributes.get((cls, name), UNKNOWN) for cls in self.subclasses.get(owner.node, ()))
+            found = join_all(self._attribute_of(cls, name) for cls in self.subclasses.get(owner.node, ()))
         return found
+
+    def _attribute_of(self, cls: ir.Class, name: str) -> Value:
+        self.note_read((cls, name))
+        return self.attributes.get((cls, name), UNKNOWN)
+
+    def content_of(self, container: ir.Node) -> Value:
+        """What a container holds."""
+        self.note_read(container)
+        return self.content.get(container, UNKNOWN)
 
     def write_attribute(self, owner: Instance, name: str, value: Value) -> None:
         """Join a value into an attribute of an object."""
-        key = (owner.node, name)
-        self._grow(self.attributes, key, value)
+        if any(isinstance(atom, Alloc) for atom in value.atoms):
+            self.holders.add(owner.node)
+        self._grow(self.attributes, (owner.node, name), value)
 
     def add_content(self, container: ir.Node, value: Value) -> None:
         """Join a value into what a container holds."""
@@ -174,7 +242,7 @@ class Interpreter:
         after = shallow(value) if before is None else before.join(shallow(value))
         if after != before:
             table[key] = after
-            self.changed = True
+            self._touch(key)
 
     # ---------------------------------------------------------------- functions
 
@@ -190,7 +258,7 @@ class Interpreter:
             return self.evaluator.eval(node.body, inner)
         for name, value in env.items():
             if name not in ("self", "cls"):
-                self._grow(self.parameters, (node, name), value)
+                self._grow(self.parameters, (node, name), value)  # type: ignore[arg-type]
         return self._execute(node, func.owner, env, depth + 1)
 
     def _bind_self(self, node: ir.Function | ir.Lambda, owner: Instance | None, env: dict[str, Value]) -> None:
@@ -256,19 +324,26 @@ class Interpreter:
         self, node: ir.Function, owner: Instance | None, env: dict[str, Value], depth: int, root: bool = False
     ) -> Value:
         key = (node, owner, tuple(sorted(env.items(), key=lambda item: item[0])))
-        if key in self._memo:
-            return self._memo[key]
+        known = self._memo.get(key)
+        if known is not None and self._is_valid(known[1], known[2]):
+            self._reads[-1] |= known[1]
+            return known[0]
         runs = self._runs.get(node, 0)
-        summary = (node, owner)
+        summary = ("result", node, owner)
         if key in self._active or depth > _MAX_CALL_DEPTH or (runs >= _RUNS_PER_FUNCTION and not root):
+            self.note_read(summary)
             return self.results.get(summary, UNKNOWN)
         self._runs[node] = runs + 1
         self._active.add(key)
+        start = self._clock
+        self._reads.append(set())
         frame = Frame(self.project.module_of[node], node, owner, dict(env), self.closures.get(node), depth)
         self.run_block(node.body, frame)
+        reads = frozenset(self._reads.pop())
+        self._reads[-1] |= reads
         self._active.discard(key)
         result = shallow(frame.returned or UNKNOWN)
-        self._memo[key] = result
+        self._memo[key] = (result, reads, start)
         self._grow(self.results, summary, result)  # type: ignore[arg-type]
         return result
 
@@ -305,7 +380,11 @@ class Interpreter:
             frame.env = dict(before)
             self.run_block(block, frame)
             for name, value in frame.env.items():
-                merged[name] = merged[name].join(value) if name in merged else value
+                known = merged.get(name)
+                if known is None:
+                    merged[name] = value
+                elif known is not value:
+                    merged[name] = known.join(value)
         # In place: others hold on to a module's environment.
         before.clear()
         before.update(merged)

@@ -8,6 +8,9 @@ from collections import defaultdict
 from per_audit.facts import ModuleFacts, ir
 
 
+REFERENCE = "experience_replay_optimizer"
+
+
 class Project:
     """All analysed modules by path, and the owner of every function and class in them."""
 
@@ -55,6 +58,8 @@ class Project:
         Relative imports are exact. Absolute ones are looked up from the importer's directory outwards, as Python does
         for scripts and for packages under any import root; then by the only module that ends in this name.
         """
+        if not level and dotted.partition(".")[0] == REFERENCE:
+            return None  # known by its interface, vendored or installed
         wanted = dotted.replace(".", "/")
         here = posixpath.dirname(importer)
         if level:

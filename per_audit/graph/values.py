@@ -157,12 +157,12 @@ class Value:
 
     def join(self, other: Value) -> Value:
         """The least value above both."""
-        if self is other or self == other:
-            return self
-        if other is UNKNOWN:
+        if self is other or other is UNKNOWN:
             return self
         if self is UNKNOWN:
             return other
+        if self.tags is other.tags and self.atoms is other.atoms and self == other:
+            return self
         atoms = _merged(self.atoms | other.atoms)
         if len(atoms) > _MOST_ATOMS:
             atoms = frozenset(a for a in atoms if isinstance(a, (Alloc, Instance, Func, Drawn)))
@@ -197,6 +197,8 @@ class Value:
 def _merged(atoms: frozenset[Atom]) -> frozenset[Atom]:
     """The atoms with at most one tuple or record for each display, its items joined."""
     displays: dict[ir.Node, list[TupleOf | Record]] = {}
+    if len(atoms) < 2:
+        return atoms
     for atom in atoms:
         if isinstance(atom, (TupleOf, Record)):
             displays.setdefault(atom.node, []).append(atom)

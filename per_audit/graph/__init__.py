@@ -1,0 +1,20 @@
+"""Facts of all files -> the replay graph."""
+
+from __future__ import annotations
+
+from per_audit.facts import ModuleFacts
+from per_audit.graph.interpreter import Interpreter
+from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
+from per_audit.graph.project import Project
+from per_audit.graph.recognise import find_buffers
+
+__all__ = ["PRIORITISED", "UNIFORM", "ReplayBuffer", "ReplayGraph", "link"]
+
+
+def link(modules: list[ModuleFacts]) -> ReplayGraph:
+    """The replay graph of a project: its modules interpreted together, its replay buffers recognised."""
+    interpreter = Interpreter(Project(modules))
+    interpreter.run()
+    graph = ReplayGraph(interpreter)
+    find_buffers(graph)
+    return graph

@@ -1,0 +1,171 @@
+"""The replay graph: the buffers of a project, where they are filled, drawn from and learnt from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from per_audit.facts import ModuleFacts, ir
+from per_audit.findings import Evidence, Place
+from per_audit.graph import events as ev
+from per_audit.graph.interpreter import Interpreter
+from per_audit.graph.values import Alloc
+
+UNIFORM, PRIORITISED = "uniform", "prioritised"
+
+
+@dataclass(slots=True, eq=False)
+class ReplayBuffer:
+    """One replay buffer: its containers, and the draws that one function makes from them.
+
+    `owner` is the class that holds it, None where it is a variable of a function or module. `function` draws from it.
+    """
+
+    kind: str
+    path: str
+    owner: ir.Class | None
+    function: ev.Owner
+    draws: list[ir.Call]
+    containers: set[Alloc] = field(default_factory=set)
+    stores: list[ev.Store] = field(default_factory=list)
+    evictions: list[ev.Evict] = field(default_factory=list)
+    roles: frozenset[str] = frozenset()
+    instances: list[ev.CallSite] = field(default_factory=list)
+    samples: list[ev.CallSite] = field(default_factory=list)
+
+
+class ReplayGraph:
+    """What the rules and the fixes ask questions of."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+        self.project = interpreter.project
+        self.events = interpreter.events
+        self.buffers: list[ReplayBuffer] = []
+
+    # ---------------------------------------------------------------- places and names
+
+    def module(self, path: str) -> ModuleFacts:
+        """The facts of a file."""
+        return self.project.modules[path]
+
+    def place(self, path: str, node: ir.Node) -> Place:
+        """Where a node is. A class or function is shown by its first line."""
+        module = self.module(path)
+        end = node.end
+        if isinstance(node, (ir.Class, ir.Function, ir.For, ir.While, ir.If, ir.With)):
+            newline = module.text.find(b"\n", node.start)
+            end = min(end, newline if newline >= 0 else end)
+        return Place(path, *module.position(node.start), *module.position(end))
+
+    def evidence(self, path: str, node: ir.Node, role: str, note: str) -> Evidence:
+        """A link of a finding's chain."""
+        return Evidence(self.place(path, node), role, note)
+
+    def source(self, path: str, node: ir.Node, limit: int = 60) -> str:
+        """The text of a node on one line, shortened."""
+        text = " ".join(self.module(path).source(node).split())
+        return text if len(text) <= limit else text[: limit - 3] + "..."
+
+    def symbol(self, function: ev.Owner, path: str) -> str:
+        """The name of a function for people, the module's name where there is none."""
+        if function is None:
+            return path.removesuffix(".py").replace("/", ".")
+        return self.project.qualified(function)
+
+    def name_of(self, buffer: ReplayBuffer) -> str:
+        """The name of a buffer for people: its class, or the variable or attribute that holds it."""
+        if buffer.owner is not None and not self.is_agent(buffer):
+            return self.project.qualified(buffer.owner)
+        for store in buffer.stores:
+            text = self._container_text(store)
+            if text:
+                return f"{self.project.qualified(buffer.owner)}.{text}" if buffer.owner is not None else text
+        return self.symbol(buffer.function, buffer.path)
+
+    def _container_text(self, store: ev.Store) -> str | None:
+        node = store.node
+        target: ir.Expr | None = None
+        if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr):
+            target = node.func.value
+        elif isinstance(node, ir.Assign) and isinstance(node.targets[0], ir.Sub):
+            target = node.targets[0].value
+        if isinstance(target, ir.Attr):
+            return target.attr
+        return target.id if isinstance(target, ir.Name) else None
+
+    def is_agent(self, buffer: ReplayBuffer) -> bool:
+        """Whether the class that holds the buffer also learns from it: an agent with a container, no buffer class."""
+        return buffer.owner is not None and self.learns(buffer.function)
+
+    def learns(self, function: ev.Owner) -> bool:
+        """Whether the function itself trains something: a backward pass, a fit, a minimisation, a gradient."""
+        return any(
+            (isinstance(site.node.func, ir.Attr)
+            and site.node.func.attr in ("backward", "fit", "train_on_batch", "minimize", "apply_gradients"))
+            or any(n.endswith(("GradientTape", "value_and_grad", "jax.grad")) for n in site.names)
+            for site in self.calls_in.get(function, ())
+        )
+
+    # ---------------------------------------------------------------- the call graph
+
+    @cached_property
+    def calls_in(self) -> dict[ev.Owner, list[ev.CallSite]]:
+        """The calls that stand in each function."""
+        table: dict[ev.Owner, list[ev.CallSite]] = defaultdict(list)
+        for site in self.events.calls.values():
+            table[site.function].append(site)
+        return dict(table)
+
+    @cached_property
+    def callers(self) -> dict[ev.Owner, list[ev.CallSite]]:
+        """The calls that may reach each function directly."""
+        table: dict[ev.Owner, list[ev.CallSite]] = defaultdict(list)
+        for site in self.events.calls.values():
+            for function in {func.node for func in site.targets}:
+                table[function].append(site)
+        return dict(table)
+
+    def callees(self, function: ev.Owner) -> set[ev.Owner]:
+        """The functions of the project that a function may call directly."""
+        return {func.node for site in self.calls_in.get(function, ()) for func in site.targets}
+
+    def reachable(self, function: ev.Owner, depth: int = 4) -> set[ev.Owner]:
+        """The function and those that it may call, up to a depth."""
+        seen = {function}
+        edge: Iterable[ev.Owner] = (function,)
+        for _ in range(depth):
+            edge = {callee for f in edge for callee in self.callees(f)} - seen
+            seen |= edge
+        return seen
+
+    # ---------------------------------------------------------------- the syntax around a node
+
+    @cached_property
+    def _parents(self) -> dict[str, dict[ir.Node, ir.Node]]:
+        return {}
+
+    def parents(self, path: str) -> dict[ir.Node, ir.Node]:
+        """The parent of each node of a file."""
+        table = self._parents.get(path)
+        if table is None:
+            module = self.module(path)
+            table = {child: node for node in ir.walk(*module.body) for child in ir.children(node)}
+            self._parents[path] = table
+        return table
+
+    def ancestors(self, path: str, node: ir.Node) -> Iterator[ir.Node]:
+        """The nodes around a node, innermost first."""
+        table = self.parents(path)
+        here = table.get(node)
+        while here is not None:
+            yield here
+            here = table.get(here)
+
+    def statement(self, path: str, node: ir.Node) -> ir.Stmt:
+        """The statement that holds an expression, or the node itself."""
+        if isinstance(node, ir.Stmt):
+            return node
+        return next(a for a in self.ancestors(path, node) if isinstance(a, ir.Stmt))

@@ -1,0 +1,243 @@
+"""Recognition of replay buffers by structure: what is stored, how it is drawn, who learns from it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from per_audit.facts import ir
+from per_audit.graph import events as ev
+from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
+from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, role_of
+from per_audit.graph.values import Alloc, Record, TupleOf, Value
+
+
+def find_buffers(graph: ReplayGraph) -> None:
+    """Fill `graph.buffers`, in order of their places."""
+    finder = _Finder(graph)
+    graph.buffers = sorted(finder.prioritised() + finder.uniform(), key=lambda b: (b.path, b.draws[0].start))
+
+
+def roles_in(value: Value, depth: int = 2) -> set[str]:
+    """The roles of a value and of the items of its displays."""
+    found = set(value.roles)
+    if depth:
+        for atom in value.atoms:
+            if isinstance(atom, (TupleOf, Record)):
+                for item in atom.items:
+                    found |= roles_in(item, depth - 1)
+    return found
+
+
+class _Finder:
+    def __init__(self, graph: ReplayGraph) -> None:
+        self.graph = graph
+        self.events = graph.events
+        self.project = graph.project
+        self.gathers: dict[ir.Node, set[Alloc]] = defaultdict(set)
+        for gather in self.events.gathers.values():
+            for node in gather.draws:
+                self.gathers[node].add(gather.container)
+        self.stores: dict[Alloc, list[ev.Store]] = defaultdict(list)
+        for store in self.events.stores.values():
+            self.stores[store.container].append(store)
+        self.evictions: dict[Alloc, list[ev.Evict]] = defaultdict(list)
+        for evict in self.events.evictions.values():
+            self.evictions[evict.container].append(evict)
+        self.unpacks: dict[ir.Node, list[ev.Unpack]] = defaultdict(list)
+        for unpack in self.events.unpacks.values():
+            if len(unpack.node.items) >= 3:
+                for node in unpack.value.tagged("draw"):
+                    self.unpacks[node].append(unpack)
+        self.instances: dict[ir.Class, list[ev.CallSite]] = defaultdict(list)
+        for site in self.events.calls.values():
+            for cls in site.classes:
+                self.instances[cls].append(site)
+        self.weighted_functions = {d.function for d in self.events.draws.values() if d.weighted and self._gathered(d)}
+        self.weighted_functions |= {m.function for m in self.events.masses.values() if m.descends}
+        self.weighted_functions.discard(None)
+
+    # ---------------------------------------------------------------- prioritised
+
+    def prioritised(self) -> list[ReplayBuffer]:
+        found: list[ReplayBuffer] = []
+        for draw in self.events.draws.values():
+            if draw.weighted:
+                containers = self._gathered(draw)
+                buffer = self._buffer(PRIORITISED, draw.path, draw.function, [draw.node], containers)
+                if containers and self._is_replay(buffer):
+                    found.append(buffer)
+        for mass in self.events.masses.values():
+            if mass.descends:
+                buffer = self._buffer(PRIORITISED, mass.path, mass.function, [mass.node], self._family(mass.function))
+                if self._is_replay(buffer):
+                    found.append(buffer)
+        return _merged(found)
+
+    def _family(self, function: ev.Owner) -> set[Alloc]:
+        """The containers that the class of the function, and the objects in its attributes, hold."""
+        owner = self.project.class_of.get(function) if function is not None else None
+        classes = [owner] if owner is not None else []
+        found: set[Alloc] = set()
+        for cls in classes:
+            for (holder, _), value in self.graph.interpreter.attributes.items():
+                if holder not in self.graph.interpreter.mro(cls):
+                    continue
+                for atom in value.atoms:
+                    if isinstance(atom, Alloc):
+                        found.add(atom)
+                    elif (node := getattr(atom, "node", None)) in self.project.classes and node not in classes:
+                        classes.append(node)
+        return found
+
+    # ---------------------------------------------------------------- uniform
+
+    def uniform(self) -> list[ReplayBuffer]:
+        found: list[ReplayBuffer] = []
+        for draw in self.events.draws.values():
+            if draw.weighted or self._is_pass(draw):
+                continue
+            containers = self._gathered(draw)
+            buffer = self._buffer(UNIFORM, draw.path, draw.function, [draw.node], containers)
+            if not self._is_replay(buffer) or self._has_prioritised_path(buffer) or self._is_on_policy(buffer):
+                continue
+            found.append(buffer)
+        return _merged(found)
+
+    def _gathered(self, draw: ev.Draw) -> set[Alloc]:
+        return draw.containers | self.gathers.get(draw.node, set())
+
+    def _is_pass(self, draw: ev.Draw) -> bool:
+        """Whether the draw only shuffles: a permutation that is walked through rather than cut to a batch."""
+        if draw.method not in ("permutation", "randperm"):
+            return False
+        parent = self.graph.parents(draw.path).get(draw.node)
+        cut = isinstance(parent, ir.Sub) and isinstance(parent.index, ir.Slice) and parent.index.lower is None
+        return not cut
+
+    # ---------------------------------------------------------------- evidence
+
+    def _buffer(
+        self, kind: str, path: str, function: ev.Owner, draws: list[ir.Call], containers: set[Alloc]
+    ) -> ReplayBuffer:
+        owner = self.project.class_of.get(function) if function is not None else None
+        buffer = ReplayBuffer(kind, path, owner, function, draws, containers)
+        buffer.stores = [s for container in containers for s in self.stores.get(container, ())]
+        buffer.evictions = [e for container in containers for e in self.evictions.get(container, ())]
+        roles: set[str] = set()
+        for store in buffer.stores:
+            roles |= roles_in(store.value) | store.roles
+        buffer.roles = frozenset(roles)
+        if function is not None:
+            buffer.samples = self.graph.callers.get(function, [])
+        if owner is not None:
+            heirs = {owner, *self.graph.interpreter.subclasses.get(owner, ())}
+            buffer.instances = [site for cls in heirs for site in self.instances.get(cls, ())]
+        return buffer
+
+    def _is_replay(self, buffer: ReplayBuffer) -> bool:
+        roles = set(buffer.roles)
+        if POLICY in roles or (VALUE in roles and NEXT not in roles):
+            return False
+        if looks_like_transition(roles):
+            return True
+        consumed = self._consumed_roles(buffer.draws)
+        if POLICY in consumed or (VALUE in consumed and NEXT not in consumed):
+            return False
+        if not buffer.containers and not self._drawn_from_something(buffer.draws):
+            return False
+        buffer.roles = frozenset(roles | consumed)
+        return looks_like_transition(consumed) or (looks_like_transition(roles | consumed) and len(consumed) >= 2)
+
+    def _drawn_from_something(self, draws: Iterable[ir.Call]) -> bool:
+        return any(node in self.events.draws and self.events.draws[node].items for node in draws)
+
+    def _consumed_roles(self, draws: Iterable[ir.Call]) -> set[str]:
+        """The roles of the names that drawn transitions are taken apart into."""
+        unpacks = [unpack for draw in draws for unpack in self.unpacks.get(draw, ())]
+        return {role for unpack in unpacks for item in unpack.node.items if (role := role_of(item))}
+
+    # ---------------------------------------------------------------- what is not uniform only
+
+    def _has_prioritised_path(self, buffer: ReplayBuffer) -> bool:
+        function = buffer.function
+        if function in self.weighted_functions:
+            return True
+        if buffer.owner is not None:
+            methods = [s for s in buffer.owner.body if isinstance(s, ir.Function)]
+            if any(method in self.weighted_functions for method in methods):
+                return True
+        if self.weighted_functions & self.graph.reachable(function, 3):
+            return True
+        callers = buffer.samples
+        return bool(callers) and all(self._is_switched(site) for site in callers)
+
+    def _is_switched(self, site: ev.CallSite) -> bool:
+        """Whether the function that makes the call may draw by priority as well."""
+        if {func.node for func in site.targets} & self.weighted_functions:
+            return True
+        return bool(self.weighted_functions & self.graph.reachable(site.function, 2)) and site.function is not None
+
+    def _is_on_policy(self, buffer: ReplayBuffer) -> bool:
+        """Whether the containers are emptied as often as they are learnt from."""
+        emptying = [e for e in buffer.evictions if e.how in ("clear", "reset")]
+        if not emptying:
+            return False
+        functions = {e.function for e in emptying}
+        if buffer.function in functions:
+            return True
+        sites = list(buffer.samples)
+        seen: set[ev.Owner] = {buffer.function}
+        for _ in range(3):
+            outer: list[ev.CallSite] = []
+            for site in sites:
+                if self._loop_empties(site, functions):
+                    return True
+                if site.function is not None and site.function not in seen:
+                    seen.add(site.function)
+                    outer += self.graph.callers.get(site.function, [])
+            sites = outer
+        return False
+
+    def _loop_empties(self, site: ev.CallSite, emptying: set[ev.Owner]) -> bool:
+        """Whether the innermost loop around a call (or else its function) also empties the buffer."""
+        scope: ir.Node | None = site.function
+        for ancestor in self.graph.ancestors(site.path, site.node):
+            if isinstance(ancestor, (ir.For, ir.While)):
+                scope = ancestor
+                break
+            if isinstance(ancestor, (ir.Function, ir.Lambda)):
+                break
+        if scope is None:
+            return False
+        if isinstance(scope, ir.Function) and not self.graph.learns(scope):
+            return False
+        inside = {n for n in ir.walk(scope) if isinstance(n, ir.Call)}
+        for call in inside:
+            other = self.events.calls.get(call)
+            if other is None or other is site:
+                continue
+            for func in other.targets:
+                if func.node in emptying or self.graph.callees(func.node) & emptying:
+                    return True
+        return any(e.node in inside for e in self.events.evictions.values() if e.how == "clear" and e.function in emptying)
+
+
+def _merged(buffers: list[ReplayBuffer]) -> list[ReplayBuffer]:
+    """Draws that one function makes from the same containers are one buffer."""
+    found: list[ReplayBuffer] = []
+    for buffer in buffers:
+        for known in found:
+            same = known.function is buffer.function and known.path == buffer.path
+            if same and (known.containers & buffer.containers or not buffer.containers):
+                known.draws += buffer.draws
+                known.containers |= buffer.containers
+                known.stores += [s for s in buffer.stores if s not in known.stores]
+                known.evictions += [e for e in buffer.evictions if e not in known.evictions]
+                known.roles |= buffer.roles
+                break
+        else:
+            found.append(buffer)
+    for buffer in found:
+        buffer.draws.sort(key=lambda node: node.start)
+    return found
