@@ -21,7 +21,9 @@ def _list_checks(context: click.Context, _: click.Parameter, value: bool) -> Non
         return
     for name, check in available_checks().items():
         click.echo(f"{name}: {(check.__doc__ or '').splitlines()[0]}")
-        click.echo(f"    statistic: {check.statistic}; false alarms: {check.error_rate}; does not see: {check.blind_spot}")
+        click.echo(
+            f"    statistic: {check.statistic}; false alarms: {check.error_rate}; does not see: {check.blind_spot}"
+        )
     context.exit(0)
 
 
@@ -38,7 +40,10 @@ def _list_checks(context: click.Context, _: click.Parameter, value: bool) -> Non
     help="Say what each check tests, and stop.",
 )
 @click.option(
-    "--efficiency", type=click.Choice(EFFICIENCY_MODES), default="quick", help="The learning benchmark; quick by default."
+    "--efficiency",
+    type=click.Choice(EFFICIENCY_MODES),
+    default="quick",
+    help="The learning benchmark; quick by default.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, help="Seed of the checks; 0 by default.")
 @click.option("--timeout", type=float, default=120.0, metavar="SECONDS", help="Time for each target; 120 by default.")
@@ -68,9 +73,9 @@ def command(
 ) -> None:
     """Measure that replay buffers behave as prioritised experience replay must.
 
-    TARGET is path/file.py:Class or package.module:Class; without one the bundled buffers are verified. The target's code
-    runs in a child process with limits on time and memory. Exit codes: 0 PASS, INCONCLUSIVE or NOT PROVIDED, 3 FAIL or
-    REGRESSION, 2 ERROR or wrong usage, 130 interrupted.
+    TARGET is path/file.py:Class or package.module:Class; without one the bundled buffers are verified. The target's
+    code runs in a child process with limits on time and memory. Exit codes: 0 PASS, INCONCLUSIVE or NOT PROVIDED,
+    3 FAIL or REGRESSION, 2 ERROR or wrong usage, 130 interrupted.
 
     \b
     Examples:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from per_audit import __version__
-from per_audit.verify.results import CheckResult, TargetResult, Verification
+
+if TYPE_CHECKING:
+    from per_audit.verify.results import CheckResult, TargetResult, Verification
 
 SCHEMA_VERSION = "1.0"
 

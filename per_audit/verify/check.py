@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from per_audit.verify.results import Outcome
 
 
-class NotProvided(Exception):  # noqa: N818  (it is an answer, not an error)
+class NotProvided(Exception):  # noqa: N818
     """Raised by a probe when the target does not offer what the check is about; the message says what is missing."""
 
 
 class Check:
-    """A subclass's docstring says what is tested. Its probe returns JSON-ready values; its judge turns them into a verdict.
+    """A subclass's docstring says what is tested. Its probe returns JSON-ready values; its judge makes them a verdict.
 
     `statistic` names the number that is shown, `relation` how it compares with the threshold to pass, `error_rate` the
     chance that a sound buffer fails, `blind_spot` what the check cannot see.

@@ -1,4 +1,4 @@
-"""Learning efficiency, quick mode: the Blind Cliffwalk of Schaul et al. (2016, appendix B.1) through the target's class."""
+"""Learning efficiency, quick mode: the Blind Cliffwalk (Schaul et al. 2016, appendix B.1) by the target's own class."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LOOK_EVERY = 10
 
 
 class Cliffwalk:
-    """n states in a row, two actions: the right one (which alternates) leads on, the other ends the episode with nothing.
+    """n states in a row, two actions: the right one (they alternate) leads on, the other ends the episode with nothing.
 
     Only the last right action pays, 1; the discount is 1 - 1/n. The replay holds every transition of all 2^n action
     sequences, 2^(n+1) - 2 of them, in random order. Q is linear in one-hot features.
@@ -41,7 +41,9 @@ class Cliffwalk:
 
     def transitions(self) -> npt.NDArray[np.int64]:
         """Pair numbers 2 * state + action, shape (2^(n+1) - 2,): those of the k-th state occur 2^(n-k) times each."""
-        return np.repeat(np.arange(2 * self.states), [2 ** (self.states - 1 - pair // 2) for pair in range(2 * self.states)])
+        return np.repeat(
+            np.arange(2 * self.states), [2 ** (self.states - 1 - pair // 2) for pair in range(2 * self.states)]
+        )
 
     def learn(self, adapter: Any, rng: np.random.Generator, prioritised: bool) -> int:
         """Updates until the mean squared error of Q falls below `TARGET_ERROR`; `MAX_UPDATES` where it does not."""
@@ -87,7 +89,7 @@ class UniformMemory:
 
 
 class Efficiency(Check):
-    """Updates that the Blind Cliffwalk (n = 8, batches of 8, 20 runs an arm) takes with the class's own alpha and with 0.
+    """Updates that the Blind Cliffwalk takes with the class's own alpha and with 0; n = 8, batches of 8, 20 runs each.
 
     The ratio of the interquartile means, control / prioritised, and its 99 % bootstrap interval decide: PASS where the
     lower bound is above 1.1, REGRESSION where the upper one is below 1, INCONCLUSIVE otherwise. The importance-sampling
@@ -99,7 +101,9 @@ class Efficiency(Check):
     statistic: ClassVar[str] = "lower bound of the speed-up (99 %)"
     relation: ClassVar[str] = ">="
     error_rate: ClassVar[str] = "5e-3"
-    blind_spot: ClassVar[str] = "correctness (lost leaves and a double alpha pass), your task, the effect of the weights"
+    blind_spot: ClassVar[str] = (
+        "correctness (lost leaves and a double alpha pass), your task, the effect of the weights"
+    )
     order: ClassVar[int] = 200
     rare_share: ClassVar[float | None] = 0.0
 
@@ -136,11 +140,18 @@ class Efficiency(Check):
         arm = "the class at alpha = 0" if measured["own_control"] else "uniform draws by the harness"
         text = f"{ratio:.2f}x [{low:.2f}, {high:.2f}] against {arm}, weights ignored"
         if unfinished > 0.1:
-            return Outcome(Verdict.INCONCLUSIVE, low, 1.1, f"{unfinished:.0%} of the control runs did not finish; {text}")
+            return Outcome(
+                Verdict.INCONCLUSIVE, low, 1.1, f"{unfinished:.0%} of the control runs did not finish; {text}"
+            )
         if low > 1.1:
             return Outcome(Verdict.PASS, low, 1.1, f"{text}: {WORDING}")
         if high < 1.0:
-            return Outcome(Verdict.REGRESSION, low, 1.1, f"{text}: slower than uniform draws, even on a benchmark built to favour it")
+            return Outcome(
+                Verdict.REGRESSION,
+                low,
+                1.1,
+                f"{text}: slower than uniform draws, even on a benchmark built to favour it",
+            )
         return Outcome(Verdict.INCONCLUSIVE, low, 1.1, f"{text}: neither faster nor slower for certain")
 
 

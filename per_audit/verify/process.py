@@ -13,9 +13,11 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _OUTPUT_KEPT = 4000
 _LONGEST_ANSWER = 2**24
@@ -56,7 +58,9 @@ class Child:
             )
         except OSError as error:
             shutil.rmtree(self._scratch, ignore_errors=True)
-            raise ChildError(f"{python} cannot be started: {error.strerror}; give --python a Python interpreter") from error
+            raise ChildError(
+                f"{python} cannot be started: {error.strerror}; give --python a Python interpreter"
+            ) from error
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self._readers = [
@@ -67,9 +71,7 @@ class Child:
         self._memory = memory
 
     @staticmethod
-    def _start_reader(
-        stream: IO[bytes], loop: Callable[[IO[bytes]], None]
-    ) -> tuple[threading.Thread, IO[bytes]]:
+    def _start_reader(stream: IO[bytes], loop: Callable[[IO[bytes]], None]) -> tuple[threading.Thread, IO[bytes]]:
         thread = threading.Thread(target=loop, args=(stream,), daemon=True)
         thread.start()
         return thread, stream

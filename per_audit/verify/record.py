@@ -7,13 +7,15 @@ import datetime
 import hashlib
 import json
 import os
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from per_audit import __version__
 from per_audit.errors import UserError
 from per_audit.verify.results import TargetResult, Verdict, Verification
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SCHEMA_VERSION = "1.0"
 FOLDER = ".per-audit"
@@ -49,7 +51,10 @@ def _defines_nothing(body: str) -> bool:
     return all(
         isinstance(node, (ast.Import, ast.ImportFrom))
         or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-        or (isinstance(node, ast.Assign) and all(isinstance(t, ast.Name) and t.id.startswith("__") for t in node.targets))
+        or (
+            isinstance(node, ast.Assign)
+            and all(isinstance(t, ast.Name) and t.id.startswith("__") for t in node.targets)
+        )
         for node in tree.body
     )
 
@@ -84,7 +89,9 @@ def load_record(root: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {"schema_version": SCHEMA_VERSION, "entries": []}
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as a verification record ({error}); delete it and verify again") from error
+        raise UserError(
+            f"{path}: cannot be read as a verification record ({error}); delete it and verify again"
+        ) from error
     entries = record.get("entries") if isinstance(record, dict) else None
     if not isinstance(entries, list) or not all(isinstance(item, dict) and "target" in item for item in entries):
         raise UserError(f"{path}: is no verification record; delete it and verify again")
@@ -137,6 +144,8 @@ def is_current(root: Path, files: Iterable[Path]) -> bool:
             wanted.add(digest)
     entries = load_record(root)["entries"]
     return bool(wanted) and any(
-        item.get("verdict") in _GOOD and item.get("complete") is True and wanted <= set(item.get("modules", {}).values())
+        item.get("verdict") in _GOOD
+        and item.get("complete") is True
+        and wanted <= set(item.get("modules", {}).values())
         for item in entries
     )

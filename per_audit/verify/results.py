@@ -39,7 +39,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check of one target. `statistic_name` and `relation` say how `statistic` compares with `threshold` to pass."""
+    """One check of one target: it passes where `statistic`, of the name `statistic_name`, is `relation` `threshold`."""
 
     check: str
     verdict: Verdict
@@ -54,7 +54,7 @@ class CheckResult:
 
 @dataclass
 class TargetResult:
-    """Everything about one target: `mapping` is the inferred adapter in words, `files` maps source files to their text."""
+    """Everything about one target: `mapping` is the inferred adapter in words, `files` the text of each source file."""
 
     target: str
     mapping: dict[str, str] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class TargetResult:
 
 @dataclass
 class Verification:
-    """The result of `verify`: one entry a target, in the order they were named. `complete`: no behavioural check was left out."""
+    """The result of `verify`: one entry a target, in the order named. `complete`: no behavioural check was left out."""
 
     targets: list[TargetResult]
     seed: int
@@ -84,7 +84,7 @@ class Verification:
         return worst([target.verdict for target in self.targets])
 
     def exit_code(self, strict: bool = False) -> int:
-        """3 for FAIL or REGRESSION, 2 for ERROR, otherwise 0; `strict` makes INCONCLUSIVE and NOT PROVIDED 3 as well."""
+        """3 for FAIL or REGRESSION, 2 for ERROR, else 0; `strict` makes INCONCLUSIVE and NOT PROVIDED 3 as well."""
         found = {check.verdict for target in self.targets for check in target.checks}
         if found & {Verdict.FAIL, Verdict.REGRESSION}:
             return 3

@@ -10,16 +10,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from per_audit.errors import UserError
 from per_audit.verify import statistics
-from per_audit.verify.check import Check
 from per_audit.verify.checks import discover
 from per_audit.verify.efficiency import CHECKS as EFFICIENCY
 from per_audit.verify.process import Child, ChildError, Deadline, package_folder
 from per_audit.verify.results import CheckResult, Outcome, TargetResult, Verdict, Verification
 from per_audit.verify.targets import BUNDLED_PACKAGE, Target, bundled, parse
+
+if TYPE_CHECKING:
+    from per_audit.verify.check import Check
 
 EFFICIENCY_MODES = ("off", "quick")
 ADAPTER_HELP = (
@@ -57,7 +59,9 @@ def verify(
     named = [parse(target) if isinstance(target, str) else target for target in targets] or bundled()
     checks = _selected(options)
     if options.adapter is not None and not options.adapter.is_file():
-        raise UserError(f"{options.adapter}: no such adapter file; --adapter takes a Python file with a class `Adapter`")
+        raise UserError(
+            f"{options.adapter}: no such adapter file; --adapter takes a Python file with a class `Adapter`"
+        )
     if options.timeout <= 0 or options.memory <= 0:
         raise UserError("--timeout and --memory must be above 0")
     done = 0
@@ -142,7 +146,11 @@ class _Run:
         }
         answer = child.ask(request, self._share())
         if "error" in answer:
-            remedy = f"; {ADAPTER_HELP}" if answer.get("adapter") and not options.adapter and "--python" not in answer["error"] else ""
+            remedy = (
+                f"; {ADAPTER_HELP}"
+                if answer.get("adapter") and not options.adapter and "--python" not in answer["error"]
+                else ""
+            )
             raise ChildError(f"{answer['error']}{remedy}")
         self._found.facts, self._found.mapping = answer["facts"], answer["mapping"]
         files = _bundled_files() if target.bundled else [Path(name) for name in answer["files"]]
@@ -181,7 +189,7 @@ class _Run:
         try:
             return check.judge(answer["measured"], self._found.facts)
         except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError) as error:
-            # Measurements come from a process that runs foreign code: nonsense in them is no defect of ours to crash on.
+            # Measurements come from a process that runs foreign code: nonsense in them is nothing to crash on.
             message = f"what was measured makes no sense ({type(error).__name__}: {error})"
             return Outcome(Verdict.ERROR, None, None, message)
 

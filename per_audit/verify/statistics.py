@@ -76,7 +76,7 @@ def g_threshold(cells: int, fitted: int = 0, looks: int = 1) -> float:
 
 
 def fit_alpha(counts: Array, td: Array) -> tuple[float, float]:
-    """Maximum-likelihood exponent of counts (N,) ~ |td|^alpha and the half width of its 99 % interval (Newton's method)."""
+    """Maximum-likelihood alpha of counts (N,) ~ |td|^alpha, and half the width of its 99 % interval."""
     x = np.log(np.abs(td))
     total = counts.sum()
     alpha = 0.5

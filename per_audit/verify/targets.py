@@ -30,7 +30,9 @@ def working_directory() -> Path:
     try:
         return Path.cwd()
     except OSError as error:
-        raise UserError(f"the current directory does not exist any more ({error.strerror}); change to another") from error
+        raise UserError(
+            f"the current directory does not exist any more ({error.strerror}); change to another"
+        ) from error
 
 
 def parse(text: str, base: Path | None = None) -> Target:
@@ -50,7 +52,9 @@ def parse(text: str, base: Path | None = None) -> Target:
             raise UserError(f"{text}: {where} is no file; write path/file.py:Class, relative to {folder}")
         return Target(text, cls, file=path.resolve(), paths=paths, roots=(str(path.resolve().parent),))
     if not all(part.isidentifier() for part in where.split(".")):
-        raise UserError(f"{text}: `{where}` is neither a .py file nor a module; write path/file.py:Class or package.module:Class")
+        raise UserError(
+            f"{text}: `{where}` is neither a .py file nor a module; write path/file.py:Class or package.module:Class"
+        )
     return Target(text, cls, module=where, paths=paths, roots=(str(folder),))
 
 

@@ -15,7 +15,7 @@ from per_audit.cli.verify import command
 ZOO = Path(__file__).parents[1] / "verify" / "zoo.py"
 
 
-@pytest.fixture()
+@pytest.fixture
 def outside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -108,7 +108,11 @@ def test_a_deleted_current_directory(tmp_path):
     script = f"import os; os.rmdir({str(gone)!r})\nfrom per_audit.cli import main\nraise SystemExit(main(['verify']))"
     paths = os.pathsep.join(entry for entry in map(os.path.abspath, sys.path) if entry)
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=gone, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True
+        [sys.executable, "-c", script],
+        cwd=gone,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 2
     assert "does not exist any more" in done.stderr

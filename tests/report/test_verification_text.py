@@ -20,7 +20,9 @@ def test_table():
     lines = text.splitlines()
     assert lines[0] == "replay.py:Buffer: FAIL"
     assert "  add: add(), by name" in lines
-    assert any(all(word in line for word in ("reach", "PASS", "0 <= 0", "3", "0.2 s", "slots missed")) for line in lines)
+    assert any(
+        all(word in line for word in ("reach", "PASS", "0 <= 0", "3", "0.2 s", "slots missed")) for line in lines
+    )
     assert any("246 <= 97.2" in line for line in lines)
     assert any("- <= 0.02" in line for line in lines)
     assert "  | two" in lines

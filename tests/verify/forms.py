@@ -43,7 +43,7 @@ class ColumnsLast(Core):
 
     def sample(self, batch_size):
         slots, weights, rows = self.pick(batch_size)
-        return (*(np.array(column) for column in zip(*rows)), weights, slots)
+        return (*(np.array(column) for column in zip(*rows, strict=True)), weights, slots)
 
     def update_priorities(self, indices, priorities):
         self.mark(indices, priorities)
@@ -63,11 +63,11 @@ class OtherOrder(Core):
 
 class DictBatch(Core):
     def add(self, transition):
-        self.put(transition["state"] if isinstance(transition, dict) and False else transition)
+        self.put(transition)
 
     def sample(self, batch_size, beta):
         slots, weights, rows = self.pick(batch_size)
-        s, a, r, n, d = (np.array(column) for column in zip(*rows))
+        s, a, r, n, d = (np.array(column) for column in zip(*rows, strict=True))
         return {"obs": s, "acts": a, "rews": r, "next_obs": n, "done": d, "weights": weights, "indices": slots}
 
     def update_priorities(self, td_errors, idxes):
@@ -82,7 +82,7 @@ class NamedBatch(Core):
 
     def sample(self, batch_size):
         slots, weights, rows = self.pick(batch_size)
-        return self.Batch(*(np.array(column) for column in zip(*rows)), weights, slots)
+        return self.Batch(*(np.array(column) for column in zip(*rows, strict=True)), weights, slots)
 
     def set_priorities(self, indexes, td_error):
         self.mark(indexes, td_error)
@@ -94,7 +94,7 @@ class Pairs(Core):
 
     def sample(self, n):
         slots, weights, rows = self.pick(n)
-        return list(zip(slots.tolist(), rows)), weights
+        return list(zip(slots.tolist(), rows, strict=True)), weights
 
     def update(self, idx, error):
         self.p[idx] = abs(error) + 1e-6
@@ -106,7 +106,7 @@ class Zipped(Core):
 
     def sample_buffer(self, batch_size=32):
         slots, weights, rows = self.pick(batch_size)
-        return list(zip(*rows)), slots.tolist(), weights.tolist()
+        return list(zip(*rows, strict=True)), slots.tolist(), weights.tolist()
 
     def update_priority(self, index, priority):
         if isinstance(index, (list, np.ndarray)):
@@ -126,7 +126,10 @@ class FixedBatch(Core):
         mass = (self.p[: len(self.items)] ** self.alpha).squeeze(1)
         mass /= mass.sum()
         slots = np.random.choice(len(self.items), self.batch_size, p=mass)
-        columns = [np.array(column).reshape(self.batch_size, -1) for column in zip(*[self.items[s] for s in slots])]
+        columns = [
+            np.array(column).reshape(self.batch_size, -1)
+            for column in zip(*[self.items[s] for s in slots], strict=True)
+        ]
         return (*columns, slots, ((len(self.items) * mass[slots]) ** -self.beta).reshape(-1, 1))
 
     def update_priority(self, idxs, td_errors):
@@ -155,8 +158,10 @@ class ObjectBatch(Core):
 
     def sample(self, batch_size):
         slots, weights, rows = self.pick(batch_size)
-        s, a, r, n, d = (np.array(column) for column in zip(*rows))
-        return self.Batch(observations=s, actions=a, rewards=r, next_observations=n, dones=d, weights=weights, ids=slots)
+        s, a, r, n, d = (np.array(column) for column in zip(*rows, strict=True))
+        return self.Batch(
+            observations=s, actions=a, rewards=r, next_observations=n, dones=d, weights=weights, ids=slots
+        )
 
     def update_priorities(self, ids, td_errors):
         self.mark(ids, td_errors)
@@ -212,7 +217,7 @@ class Mask(Core):
 
     def sample(self, batch_size):
         slots, weights, rows = self.pick(batch_size)
-        columns = [np.array(column) for column in zip(*rows)]
+        columns = [np.array(column) for column in zip(*rows, strict=True)]
         return (*columns, self.p[slots], np.full(batch_size, 0.99), weights, slots)
 
     def update_priorities(self, indices, td_errors):
@@ -221,7 +226,7 @@ class Mask(Core):
 
 class UniformDeque:
     def __init__(self, maxlen):
-        self.memory = deque([], maxlen=maxlen)
+        self.memory = deque(maxlen=maxlen)
 
     def append(self, transition):
         self.memory.append(transition)

@@ -74,7 +74,7 @@ def test_returned_arrays_are_copies():
     ids, handles, weights = adapter.draw(8)
     kept = ids.copy(), handles.copy(), weights.copy()
     adapter.draw(8)
-    assert all(np.array_equal(a, b) for a, b in zip(kept, (ids, handles, weights)))
+    assert all(np.array_equal(a, b) for a, b in zip(kept, (ids, handles, weights), strict=True))
 
 
 class NoCapacity:

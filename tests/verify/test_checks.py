@@ -55,7 +55,7 @@ def faulty():
     results = {}
     for check, names in by_check.items():
         found = verify([f"{ZOO}:{name}" for name in names], Options(checks=(check,)))
-        results.update({name: target.checks[0] for name, target in zip(names, found.targets)})
+        results.update({name: target.checks[0] for name, target in zip(names, found.targets, strict=True)})
     return results
 
 
@@ -71,7 +71,7 @@ def test_a_fault_fails_its_check(faulty, name):
 def sound():
     found = verify([f"{ZOO}:{name}" for name in SOUND], Options(efficiency="off"))
     assert found.complete
-    return dict(zip(SOUND, found.targets))
+    return dict(zip(SOUND, found.targets, strict=True))
 
 
 @pytest.mark.parametrize("name", SOUND)

@@ -48,7 +48,7 @@ def test_a_copy_of_some_modules_with_a_header_is_covered(tmp_path):
         copy.parent.mkdir(parents=True, exist_ok=True)
         text = path.read_text("utf-8")
         if path.name == "__init__.py":
-            text = '"""Part of it."""\n\nfrom .prioritized_buffer import PrioritizedReplayBuffer\n\n__all__ = ["PrioritizedReplayBuffer"]\n'
+            text = '"""Part of it."""\n\nfrom .schedules import LinearSchedule\n\n__all__ = ["LinearSchedule"]\n'
         copy.write_bytes(("# Copied by per-audit 0.1.0\n# sha256 ...\n\n" + text).replace("\n", "\r\n").encode())
         copies.append(copy)
     assert is_current(tmp_path, copies)

@@ -68,7 +68,7 @@ class Correct:
         return abs(td_error) + self.epsilon
 
     def update_priorities(self, indices, td_errors):
-        for slot, td_error in zip(indices, td_errors):
+        for slot, td_error in zip(indices, td_errors, strict=True):
             priority = self.magnitude(td_error)
             if not np.isfinite(priority):
                 raise ValueError("a TD error is not finite")
@@ -150,7 +150,11 @@ class DrawsEmptySlots(Correct):
         return self.rng.integers(0, self.capacity, batch_size)
 
     def pack(self, batch, weights, slots):
-        return [item or (np.zeros(4, np.float32), 0, 0.0, np.zeros(4, np.float32), False) for item in batch], weights, slots
+        return (
+            [item or (np.zeros(4, np.float32), 0, 0.0, np.zeros(4, np.float32), False) for item in batch],
+            weights,
+            slots,
+        )
 
 
 # --- wrong weights
@@ -211,7 +215,7 @@ class NoEpsilon(Correct):
 
 class KeepsNan(Correct):
     def update_priorities(self, indices, td_errors):
-        for slot, td_error in zip(indices, td_errors):
+        for slot, td_error in zip(indices, td_errors, strict=True):
             self.set_priority_of(int(slot), self.magnitude(td_error))
 
 

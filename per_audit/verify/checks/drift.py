@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from per_audit.verify.child.bench import as_tds, log_grid
 from per_audit.verify.results import Outcome, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from per_audit.verify.child.bench import Bench
 
 _CAPACITY = 50
@@ -62,12 +64,16 @@ class Drift(Check):
         gap = measured["gap"]
         td, counts = np.array(measured["td"]), np.array(measured["counts"], dtype=np.float64)
         if gap is not None and not gap <= _TOLERANCE:
-            return Outcome(Verdict.FAIL, gap, _TOLERANCE, f"the root of the sum tree is off by {gap:.2g} of the sum of its leaves")
+            return Outcome(
+                Verdict.FAIL, gap, _TOLERANCE, f"the root of the sum tree is off by {gap:.2g} of the sum of its leaves"
+            )
         # A law that was wrong from the start is the finding of `frequencies`: only what drifted counts here.
         p = statistics.same_law(np.array(measured["before"], dtype=np.float64), counts)
         if p < statistics.FALSE_ALARM:
             alpha = statistics.fit_alpha(counts, td)[0]
-            message = f"after the updates the draws are no longer what they were before (alpha = {alpha:.2f}, p = {p:.1g})"
+            message = (
+                f"after the updates the draws are no longer what they were before (alpha = {alpha:.2f}, p = {p:.1g})"
+            )
             return Outcome(Verdict.FAIL, gap, _TOLERANCE, message)
         found = "the draws still follow the priorities" if gap is None else "the root is still the sum of the leaves"
         return Outcome(Verdict.PASS, gap, _TOLERANCE, found)
@@ -81,18 +87,24 @@ def _trees(buffer: Any) -> list[Callable[[], Any]]:
     for _ in range(4):
         deeper: list[Any] = []
         for owner in level:
-            names = list(getattr(owner, "__dict__", ())) + [n for k in type(owner).__mro__ for n in getattr(k, "__slots__", ())]
+            names = list(getattr(owner, "__dict__", ())) + [
+                n for k in type(owner).__mro__ for n in getattr(k, "__slots__", ())
+            ]
             for name in names:
                 value = getattr(owner, name, None)
                 if id(value) in seen:
                     continue
                 seen.add(id(value))
                 if _heap(value) is not None:
-                    found.append(lambda owner=owner, name=name: _heap(getattr(owner, name)))
+                    found.append(functools.partial(_heap_of, owner, name))
                 elif hasattr(value, "__dict__") or hasattr(type(value), "__slots__"):
                     deeper.append(value)
         level = deeper
     return found
+
+
+def _heap_of(owner: Any, name: str) -> Any:
+    return _heap(getattr(owner, name))
 
 
 def _heap(value: Any) -> Any:

@@ -84,7 +84,9 @@ class Frequencies(Check):
         if g > limit:
             return Outcome(Verdict.FAIL, g, limit, self._explain(counts, td, law, facts, measured["unreached"]))
         if "signed_error" in measured:
-            return Outcome(Verdict.FAIL, g, limit, f"negative TD errors are taken and break it: {measured['signed_error']}")
+            return Outcome(
+                Verdict.FAIL, g, limit, f"negative TD errors are taken and break it: {measured['signed_error']}"
+            )
         if "turned" in measured and "singles" not in measured:
             td, counts = np.array(measured["turned_td"]), np.array(measured["turned"], dtype=np.float64)
             law = statistics.mixture(td, facts, measured["batch"])
@@ -103,7 +105,9 @@ class Frequencies(Check):
         limit = statistics.g_threshold(counts.size)
         g = statistics.g_statistic(counts, np.full(counts.size, 1.0 / counts.size))
         passed = g <= limit
-        message = "no priorities to update, so tested against uniform draws: " + ("they are" if passed else "they are not")
+        message = "no priorities to update, so tested against uniform draws: " + (
+            "they are" if passed else "they are not"
+        )
         return Outcome(Verdict.PASS if passed else Verdict.FAIL, g, limit, message)
 
     @staticmethod
@@ -114,7 +118,9 @@ class Frequencies(Check):
         if g > limit:
             return Outcome(Verdict.FAIL, g, limit, f"no power of the priorities fits; the nearest is {alpha:.2f}")
         if alpha - half <= 0.0:
-            return Outcome(Verdict.FAIL, g, limit, f"draws do not depend on the priorities: alpha = {alpha:.2f} +- {half:.2f}")
+            return Outcome(
+                Verdict.FAIL, g, limit, f"draws do not depend on the priorities: alpha = {alpha:.2f} +- {half:.2f}"
+            )
         note = f"drawn by a power of the priorities, alpha = {alpha:.2f} +- {half:.2f}; what it should be is not known"
         return Outcome(Verdict.PASS, g, limit, note)
 
@@ -122,12 +128,16 @@ class Frequencies(Check):
     def _explain(counts: Any, td: Any, law: Any, facts: dict[str, Any], unreached: list[int]) -> str:
         alpha, half = statistics.fit_alpha(counts, td)
         limit = statistics.g_threshold(td.size)
-        text = f"the draws do not follow the priorities: alpha = {alpha:.2f} +- {half:.2f} (99 %), it should be {facts['alpha']:g}"
+        text = f"the draws do not follow the priorities: alpha = {alpha:.2f} +- {half:.2f} (99 %), it should be "
+        text += f"{facts['alpha']:g}"
         ranks = np.empty(td.size)
         ranks[np.argsort(-td)] = np.arange(1, td.size + 1)
         if statistics.g_statistic(counts, np.full(td.size, 1.0 / td.size)) <= limit:
             text += "; they are uniform"
-        elif abs(alpha - facts["alpha"] ** 2) < half and statistics.g_statistic(counts, statistics.power_law(td, alpha)) <= limit:
+        elif (
+            abs(alpha - facts["alpha"] ** 2) < half
+            and statistics.g_statistic(counts, statistics.power_law(td, alpha)) <= limit
+        ):
             text += "; the exponent is applied twice"
         elif statistics.g_statistic(counts, statistics.power_law(1.0 / ranks, facts["alpha"])) <= limit:
             text += "; they follow (1/rank)^alpha"

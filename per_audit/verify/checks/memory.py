@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import sys
 import tracemalloc
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,9 @@ class Memory(Check):
 
     name = "memory"
     statistic = "bytes an addition, smallest window"
-    blind_spot = "leaks below 2 bytes an addition; memory on an accelerator; leaks in code that only the training loop calls"
+    blind_spot = (
+        "leaks below 2 bytes an addition; memory on an accelerator; leaks in code that only the training loop calls"
+    )
     order = 70
 
     def probe(self, bench: Bench) -> dict[str, Any]:
@@ -75,17 +78,19 @@ class Memory(Check):
             values = [mark[column] for mark in measured["marks"]]
             if None in values:
                 continue
-            growth = [(b - a) / _WINDOW for a, b in zip(values, values[1:])]
+            growth = [(b - a) / _WINDOW for a, b in itertools.pairwise(values)]
             if column == 0:
                 shown = min(growth)
             if min(growth) > limit and growth[-1] > 0.5 * growth[0]:
-                return Outcome(Verdict.FAIL, min(growth), limit, f"{label} grows by {min(growth):.1f} bytes an addition")
+                return Outcome(
+                    Verdict.FAIL, min(growth), limit, f"{label} grows by {min(growth):.1f} bytes an addition"
+                )
         return Outcome(Verdict.PASS, max(shown, 0.0), _LIMIT, f"no growth over {_WINDOWS * _WINDOW} additions")
 
 
 def _resident() -> int | None:
     try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 (pathlib would be traced)
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
             return int(file.read().split()[1]) * 4096
     except (OSError, ValueError, IndexError):
         return None
@@ -95,7 +100,7 @@ def _tensor_bytes() -> int | None:
     torch = sys.modules.get("torch")
     if torch is None:
         return None
-    storages = {}
+    storages: dict[int, int] = {}
     for item in gc.get_objects():
         if type(item) is torch.Tensor:
             storage = item.untyped_storage()

@@ -47,7 +47,9 @@ class NewItems(Check):
                 seen = _CAPACITY in ids.tolist()
                 rows += len(ids)
             counts = bench.count(adapter, _DRAWS, _CAPACITY + 1, batch)
-            rounds.append({"top": top, "new": int(counts[_CAPACITY]), "old": int(counts[_TOP]), "seen": rows if seen else None})
+            rounds.append(
+                {"top": top, "new": int(counts[_CAPACITY]), "old": int(counts[_TOP]), "seen": rows if seen else None}
+            )
         return {"rounds": rounds}
 
     def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:  # noqa: ARG002
@@ -62,8 +64,8 @@ class NewItems(Check):
             smallest = min(smallest, p)
             if p < limit:
                 message = (
-                    f"with a largest TD error of {entry['top']:g}, a new item was drawn {entry['new']} times and the top one "
-                    f"{entry['old']} times: new items do not get the largest priority"
+                    f"with a largest TD error of {entry['top']:g}, a new item was drawn {entry['new']} times and the "
+                    f"top one {entry['old']} times: new items do not get the largest priority"
                 )
                 return Outcome(Verdict.FAIL, p, limit, message)
         seen = max(entry["seen"] for entry in measured["rounds"])

@@ -53,5 +53,7 @@ class RareEvents(Check):
         if measured["claims"] and (alive or facts["rare_fraction"]):
             return Outcome(Verdict.FAIL, alive, _RARE, f"{_RARE - alive} of {_RARE} rare events were overwritten")
         if alive:
-            return Outcome(Verdict.INCONCLUSIVE, alive, _RARE, f"{alive} of {_RARE} survived: items are not evicted in order")
+            return Outcome(
+                Verdict.INCONCLUSIVE, alive, _RARE, f"{alive} of {_RARE} survived: items are not evicted in order"
+            )
         return Outcome(Verdict.NOT_PROVIDED, alive, _RARE, "the oldest item is overwritten first, rare or not")

@@ -45,9 +45,13 @@ class Reach(Check):
             where = "a full buffer" if label == "full" else f"a buffer with {len(counts)} of {_CAPACITY} slots filled"
             if missed:
                 named = ", ".join(map(str, missed[:5])) + (", ..." if len(missed) > 5 else "")
-                faults.append(f"{where} never drew {len(missed)} of {len(counts)} items (by order of insertion: {named})")
+                faults.append(
+                    f"{where} never drew {len(missed)} of {len(counts)} items (by order of insertion: {named})"
+                )
             if other:
                 faults.append(f"{where} drew an empty slot {other} times")
         if faults:
             return Outcome(Verdict.FAIL, bad, 0, "; ".join(faults))
-        return Outcome(Verdict.PASS, 0, 0, f"all {_CAPACITY} slots of a full buffer and of a part-filled one were drawn")
+        return Outcome(
+            Verdict.PASS, 0, 0, f"all {_CAPACITY} slots of a full buffer and of a part-filled one were drawn"
+        )

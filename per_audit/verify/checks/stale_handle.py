@@ -19,7 +19,7 @@ _DRAWS = 4000
 class StaleHandle(Check):
     """An update for a transition that was overwritten meanwhile does not touch its successor (informational).
 
-    A batch is drawn, every slot is overwritten, and the batch's handles are updated with a TD error 50 times that of the
+    A batch is drawn, every slot is overwritten, and the batch's handles are updated with 50 times the TD error of the
     others. With plain slot numbers as handles the successors rise; that is usual, and is reported as NOT PROVIDED. It
     matters where other threads or processes add between a draw and its update.
     """
@@ -55,6 +55,8 @@ class StaleHandle(Check):
         limit = 2.0 + (facts["recent_fraction"] or 0.0) / (facts["recent_size"] or 1.0)
         ratio = measured["ratio"]
         if ratio > limit:
-            message = "informational: handles are plain slots, so a late update changes the item that took the slot over"
+            message = (
+                "informational: handles are plain slots, so a late update changes the item that took the slot over"
+            )
             return Outcome(Verdict.NOT_PROVIDED, ratio, limit, message)
         return Outcome(Verdict.PASS, ratio, limit, "an update of an overwritten slot is ignored")

@@ -64,7 +64,9 @@ class Weights(Check):
             if not np.all(np.isfinite(every)):
                 return Outcome(Verdict.FAIL, None, _TOLERANCE, f"{where}: weights are not finite")
             if np.any(every <= 0.0):
-                return Outcome(Verdict.FAIL, None, _TOLERANCE, f"{where}: weights are zero or negative, so nothing is learned")
+                return Outcome(
+                    Verdict.FAIL, None, _TOLERANCE, f"{where}: weights are zero or negative, so nothing is learned"
+                )
             fit = _Fit(part, facts)
             if fit.deviation > _TOLERANCE:
                 return Outcome(Verdict.FAIL, fit.deviation, _TOLERANCE, f"{where}: {fit.words(facts)}")
@@ -138,7 +140,7 @@ class _Fit:
 def _slope_error(slopes: list[float], betas: list[list[float]], scale: float, slack: float) -> float:
     """How far the slopes are from -beta, which may be anything between its values before and after a draw."""
     errors = []
-    for slope, known in zip(slopes, betas):
+    for slope, known in zip(slopes, betas, strict=True):
         # An unknown beta may be anything in (0, 1].
         low, high = (min(known), max(known)) if known else (0.01, 1.0)
         errors.append(max(low * scale - slack + slope, -slope - high * scale - slack, 0.0))

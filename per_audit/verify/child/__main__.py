@@ -1,32 +1,37 @@
-"""The child process: reads requests, one JSON line each, and answers them on a descriptor that the target cannot print to.
+"""The child process: one JSON line a request, answered on a descriptor that the target cannot print to.
 
 Run by path, not by name: the packages it needs are mounted one by one, so that nothing else of the parent's environment
 becomes importable beside the target.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import json
 import os
 import sys
+from pathlib import Path
+from typing import IO, Any
 
-# Python puts the folder of a script on the path, where `adapter`, `bench` and the like would hide the project's modules.
-_HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != _HERE]
+# Python puts the folder of a script on the path: `adapter`, `bench` and the like would hide the project's modules.
+_HERE = Path(__file__).resolve().parent
+sys.path[:] = [entry for entry in sys.path if Path(entry or os.curdir).resolve() != _HERE]
+_OURS = str(_HERE.parent)
 
 
-def mount(name, folder):  # type: ignore[no-untyped-def]
+def mount(name: str, folder: str) -> None:
     """Make the package in `folder` importable as `name`, and nothing beside it."""
-    if name in sys.modules:
-        return
     spec = importlib.util.spec_from_file_location(
-        name, os.path.join(folder, "__init__.py"), submodule_search_locations=[folder]
+        name, Path(folder, "__init__.py"), submodule_search_locations=[folder]
     )
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
 
 
-def limit_memory(megabytes):  # type: ignore[no-untyped-def]
+def limit_memory(megabytes: int) -> None:
     """Limit private memory where the system can (Linux counts it in RLIMIT_DATA), the address space otherwise."""
     try:
         import resource
@@ -38,12 +43,12 @@ def limit_memory(megabytes):  # type: ignore[no-untyped-def]
         resource.setrlimit(kind, (size, size))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     except (ValueError, OSError):
-        pass
+        return
 
 
-def own_channel():  # type: ignore[no-untyped-def]
+def own_channel() -> tuple[IO[str], int]:
     """Take stdin and stdout for the protocol, and give the target /dev/null and stderr in their place."""
-    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    requests = os.fdopen(os.dup(0), encoding="utf-8")
     answers = os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -54,11 +59,11 @@ def own_channel():  # type: ignore[no-untyped-def]
 class Answers:
     """Writes answers; a fork of this process cannot."""
 
-    def __init__(self, descriptor):  # type: ignore[no-untyped-def]
+    def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._process = os.getpid()
 
-    def send(self, value):  # type: ignore[no-untyped-def]
+    def send(self, value: dict[str, Any]) -> None:
         """Send one JSON line."""
         if os.getpid() != self._process:
             os._exit(0)
@@ -67,25 +72,24 @@ class Answers:
             data = data[os.write(self._descriptor, data) :]
 
 
-def place(error):  # type: ignore[no-untyped-def]
-    """`(file.py:42)` for the innermost frame of the target's own code, or an empty string."""
+def place(error: BaseException) -> str:
+    """` (file.py:42)` for the innermost frame of the target's own code, or an empty string."""
     where = ""
     trace = error.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
-        if os.sep + "per_audit" + os.sep + "verify" not in name and "importlib" not in name:
-            where = " (%s:%d)" % (os.path.basename(name), trace.tb_lineno)
+        if not name.startswith(_OURS) and "importlib" not in name:
+            where = f" ({Path(name).name}:{trace.tb_lineno})"
         trace = trace.tb_next
     return where
 
 
-def answer(session, checks, request):  # type: ignore[no-untyped-def]
-    """The answer to one request, and the session, which `open` creates."""
+def answer(session: Any, checks: dict[str, Any], request: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The session, which the request `open` creates, and the answer."""
     from per_audit.verify.check import NotProvided
     from per_audit.verify.child.adapter import AdapterError
     from per_audit.verify.child.session import Session
 
-    limit = request.get("memory")
     try:
         if request["op"] == "open":
             session = Session(request)
@@ -96,27 +100,30 @@ def answer(session, checks, request):  # type: ignore[no-untyped-def]
     except AdapterError as error:
         return session, {"error": str(error), "adapter": True}
     except MemoryError:
-        return session, {"error": "the target needed more than %d MB (--memory)" % limit}
+        return session, {"error": f"the target needed more than {request['memory']} MB (--memory)"}
     except SystemExit as error:
-        return session, {"error": "the target called sys.exit(%r)" % (error.code,)}
+        return session, {"error": f"the target called sys.exit({error.code!r})"}
     except RecursionError as error:
-        return session, {"error": "the target recursed without end" + place(error)}
+        return session, {"error": f"the target recursed without end{place(error)}"}
     except BaseException as error:  # whatever the target raises is an answer, and must not end this process
-        return session, {"error": "the target raised %s: %s%s" % (type(error).__name__, str(error)[:300], place(error))}
+        return session, {"error": f"the target raised {type(error).__name__}: {str(error)[:300]}{place(error)}"}
 
 
-def main():  # type: ignore[no-untyped-def]
+def main() -> None:
     """Serve requests until the parent closes the channel."""
     requests, descriptor = own_channel()
     answers = Answers(descriptor)
     setup = json.loads(requests.readline())
-    for name, folder in setup["mount"].items():
-        mount(name, folder)
+    if sys.version_info < (3, 10):  # noqa: UP036
+        answers.send({"error": f"{sys.executable} is older than Python 3.10"})
+        return
     try:
+        for name, folder in setup["mount"].items():
+            mount(name, folder)
         from per_audit.verify.checks import discover
         from per_audit.verify.efficiency import CHECKS
     except ImportError as error:
-        answers.send({"error": "%s: the interpreter %s cannot run the checks; install numpy for it" % (error, sys.executable)})
+        answers.send({"error": f"{error}: {sys.executable} cannot run the checks; install numpy for it"})
         return
     checks = discover()
     checks.update({check.name: check for check in CHECKS})
@@ -124,9 +131,7 @@ def main():  # type: ignore[no-untyped-def]
     answers.send({"ready": sys.version.split()[0]})
     session = None
     for line in requests:
-        request = json.loads(line)
-        request["memory"] = setup["memory"]
-        session, reply = answer(session, checks, request)
+        session, reply = answer(session, checks, {**json.loads(line), "memory": setup["memory"]})
         answers.send(reply)
 
 

@@ -16,9 +16,67 @@ from per_audit.verify.child.parameters import classify, constructor_parameters, 
 Ids = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float64]
 
-_ADD_NAMES = ["add", "push", "append", "store", "remember", "insert", "put", "save_transition", "add_experience", "add_transition", "store_transition", "push_transition", "store_experience", "add_sample", "save", "record", "memorize", "memorise", "cache", "observe", "write", "enqueue", "feed"]
-_DRAW_NAMES = ["sample", "draw", "draw_samples", "sample_batch", "get_batch", "sample_buffer", "sample_memory", "get_sample", "get_samples", "sample_experience", "sample_experiences", "sample_transitions", "sample_minibatch", "next_batch", "batch", "recall", "replay", "get_experiences"]
-_UPDATE_NAMES = ["update_priorities", "update_priority", "batch_update", "update_batch", "set_priorities", "set_priority", "priority_update", "priorities_update", "update_td_errors", "update_td_error", "update_errors", "update_weights", "update_tree", "update"]
+_ADD_NAMES = [
+    "add",
+    "push",
+    "append",
+    "store",
+    "remember",
+    "insert",
+    "put",
+    "save_transition",
+    "add_experience",
+    "add_transition",
+    "store_transition",
+    "push_transition",
+    "store_experience",
+    "add_sample",
+    "save",
+    "record",
+    "memorize",
+    "memorise",
+    "cache",
+    "observe",
+    "write",
+    "enqueue",
+    "feed",
+]
+_DRAW_NAMES = [
+    "sample",
+    "draw",
+    "draw_samples",
+    "sample_batch",
+    "get_batch",
+    "sample_buffer",
+    "sample_memory",
+    "get_sample",
+    "get_samples",
+    "sample_experience",
+    "sample_experiences",
+    "sample_transitions",
+    "sample_minibatch",
+    "next_batch",
+    "batch",
+    "recall",
+    "replay",
+    "get_experiences",
+]
+_UPDATE_NAMES = [
+    "update_priorities",
+    "update_priority",
+    "batch_update",
+    "update_batch",
+    "set_priorities",
+    "set_priority",
+    "priority_update",
+    "priorities_update",
+    "update_td_errors",
+    "update_td_error",
+    "update_errors",
+    "update_weights",
+    "update_tree",
+    "update",
+]
 _ADD_PATTERN = re.compile(r"^(add|push|append|store|remember|insert|put|save|record|memori|cache)")
 _DRAW_PATTERN = re.compile(r"^(sample|draw|get_.*(batch|sample)|fetch)")
 _UPDATE_PATTERN = re.compile(r"^(batch_)?(update|set)_.*(prior|td|error|weight)|prior.*update|update.*prior")
@@ -128,7 +186,7 @@ class Plan:
             method(*[td if meaning == "td" else whole for meaning in needed])
 
     def _parameters(self, buffer: Any, name: str) -> list[tuple[str, str | None, bool]]:
-        """Name, meaning and whether it must be passed, of each parameter of a method. Remembered: this is called often."""
+        """Name, meaning and whether it must be passed, of each parameter of a method. Remembered: it is asked often."""
         if name not in self._known:
             table = "constructor" if name == self.draw_name else "update" if name == self.update_name else "add"
             self._known[name] = [
@@ -213,9 +271,7 @@ def _by_name(known: list[tuple[str, str | None, bool]], parts: marks.Transition,
 UPDATE_FORMS = ("arrays", "lists", "columns (B, 1)", "torch tensors", "one call a row")
 
 
-def _update_calls(
-    meanings: list[str | None], handles: Any, td: npt.NDArray[np.float64], form: str
-) -> list[list[Any]]:
+def _update_calls(meanings: list[str | None], handles: Any, td: npt.NDArray[np.float64], form: str) -> list[list[Any]]:
     """The argument lists of the calls that one update makes."""
     swapped = len(meanings) > 1 and meanings[0] in ("td", "priority") and meanings[1] == "handles"
 
@@ -225,7 +281,7 @@ def _update_calls(
         return [value, index] if swapped else [index, value]
 
     if form == "one call a row":
-        return [order(index, float(value)) for index, value in zip(handles, td)]
+        return [order(index, float(value)) for index, value in zip(handles, td, strict=True)]
     if form == "columns (B, 1)":
         return [order(handles, td.reshape(-1, 1))]
     if form == "lists":

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from per_audit.verify.check import NotProvided
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 Tds = dict[int, float]
 _SETTLE_DRAWS = 1500
@@ -19,16 +21,21 @@ _SETTLE_DRAWS = 1500
 class Bench:
     """Makes adapters of the target and measures with them.
 
-    `make_adapter(settings)` builds one; `facts` are what is known about the target: see `session.Session.facts`; `cls` is the target itself.
+    `make_adapter(settings)` builds one; `facts` are what is known about the target (`session.Session.facts`); `cls` is
+    the target itself.
     """
 
-    def __init__(self, make_adapter: Callable[[dict[str, Any]], Any], facts: dict[str, Any], seed: int, cls: type) -> None:
+    def __init__(
+        self, make_adapter: Callable[[dict[str, Any]], Any], facts: dict[str, Any], seed: int, cls: type
+    ) -> None:
         self._make, self.facts, self.seed, self.cls = make_adapter, facts, seed, cls
         seed_everything(seed)
 
     def make(self, capacity: int, batch: int = 8, seed: int | None = None, **settings: Any) -> Any:
         """An empty buffer. `batch` matters where the class fixes it; None among `settings` keeps the default."""
-        return self._make({"capacity": capacity, "batch": batch, "seed": self.seed if seed is None else seed, **settings})
+        return self._make(
+            {"capacity": capacity, "batch": batch, "seed": self.seed if seed is None else seed, **settings}
+        )
 
     def filled(self, capacity: int, count: int | None = None, batch: int = 8, **settings: Any) -> Any:
         """A buffer that holds the ids 0 .. count - 1, all with reward 0 and not done."""
@@ -43,7 +50,7 @@ class Bench:
             raise NotProvided("the class has no method that updates priorities")
 
     def settle(self, adapter: Any, td: Tds, batch: int = 8) -> set[int]:
-        """Draw and update until every id of `td` was updated after the last change; returns the ids that never came up."""
+        """Draw and update until every id of `td` was updated at least once; returns the ids that never came up."""
         missing = set(td)
         floor = min(td.values())
         for _ in range(_SETTLE_DRAWS):

@@ -1,4 +1,4 @@
-"""Reads what a draw returned: finds the columns in it, then which of them are the states, the handles and the weights."""
+"""Reads what a draw returned: finds the columns in it, then which of them are states, handles and weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from per_audit.verify.child import marks
 
 Path = tuple[Any, ...]
-"""Steps from the returned object to a column: ("item", 3), ("key", "w"), ("attr", "obs"), and ("rows",) before steps in a row."""
+"""Steps to a column: ("item", 3), ("key", "w"), ("attr", "obs"), and ("rows",) before the steps in each row."""
 
 _DEPTH = 5
 _WEIGHT_NAME = re.compile(r"weight|^w$|^ws$|^is$|is_w|isw|importance", re.IGNORECASE)
@@ -185,7 +185,7 @@ def find_layout(
     if state is None:
         seen = ", ".join(f"{describe(p)}: {tables[0][p].shape}" for p in paths) or f"a {type(draws[0]).__name__}"
         raise DecodeError(f"no column of the returned batch holds the states that were added (found {seen})")
-    ids = np.concatenate([marks.decode(t[state]) for t in tables])  # type: ignore[misc]
+    ids = np.concatenate([marks.decode(t[state]) for t in tables])
     rest: dict[Path, npt.NDArray[np.float64]] = {}
     for path in paths:
         flat = [_flat(t[path]) for t in tables]
@@ -216,7 +216,7 @@ def _pick_handles(rest: dict[Path, npt.NDArray[np.float64]], ids: npt.NDArray[np
     for path in sorted(rest, key=lambda path: not _HANDLE_NAME.search(_name(path))):
         column = rest[path]
         whole = np.all(np.isfinite(column)) and np.all(column == np.round(column))
-        pairs = set(zip(ids.tolist(), column.tolist()))
+        pairs = set(zip(ids.tolist(), column.tolist(), strict=True))
         if whole and len(pairs) == len(set(ids.tolist())) == len(set(column.tolist())) > 1:
             return path
     return None

@@ -1,7 +1,8 @@
-"""Finds out how to drive a class: tries plausible calls on a small buffer until added states come back out of a draw."""
+"""Finds out how to drive a class: plausible calls on a small buffer, until added states come back out of a draw."""
 
 from __future__ import annotations
 
+import copy
 import sys
 from typing import Any
 
@@ -37,7 +38,7 @@ def probe_settings(seed: int) -> dict[str, Any]:
 
 
 def stored(tid: int) -> tuple[float, bool]:
-    """Reward and done flag of transition `tid` during the inference: varied, so that their columns can be told apart."""
+    """Reward and done flag of transition `tid` in the inference: varied, so that their columns can be told apart."""
     return 0.5 + 0.01 * (tid % 7) + 0.001 * (tid % 11), tid % 3 == 0
 
 
@@ -58,13 +59,16 @@ def infer(cls: type, seed: int) -> Plan:
         missing = "adds a transition" if not adders else "draws a batch"
         raise AdapterError(f"{cls.__name__} has no method that {missing} by its name")
     failures: list[str] = []
-    for plan.add_name in adders:
-        for plan.draw_name in drawers:
+    for add_name in adders:
+        for draw_name in drawers:
+            plan.add_name, plan.draw_name = add_name, draw_name
             buffer = _first_that_works(plan, seed, failures)
             if buffer is not None:
                 _settle_update(plan, buffer)
                 return plan
-    raise AdapterError("no call was found that adds transitions and draws them again; tried last: " + "; ".join(failures[-3:]))
+    raise AdapterError(
+        "no call was found that adds transitions and draws them again; tried last: " + "; ".join(failures[-3:])
+    )
 
 
 def _fill(plan: Plan, seed: int) -> Any:
@@ -79,23 +83,22 @@ def _first_that_works(plan: Plan, seed: int, failures: list[str]) -> Any:
     forms = [form for form in marks.VALUE_FORMS if "torch" in sys.modules or "torch" not in form]
     empty = plan.construct(probe_settings(seed))
     contents = {tid: stored(tid) for tid in range(_CAPACITY)}
-    for plan.values_form in forms:
-        for plan.add_form in plan.add_forms(empty):
+    for values_form in forms:
+        for add_form in plan.add_forms(empty):
+            plan.values_form, plan.add_form = values_form, add_form
             try:
                 buffer = _fill(plan, seed)
                 draws = [_snapshot(plan.draw(buffer, PROBE_BATCH)) for _ in range(6)]
                 plan.layout = decode.find_layout(draws, PROBE_BATCH, contents, None)
             except Exception as error:
-                failures.append(f"{plan.add_name}() with {plan.add_form}, then {plan.draw_name}(): {_why(error)}")
+                failures.append(f"{plan.add_name}() with {add_form}, then {plan.draw_name}(): {_why(error)}")
             else:
                 return buffer
     return None
 
 
 def _snapshot(value: Any) -> Any:
-    """A draw kept for later: `zip` and other iterators are read out, arrays copied at once (some buffers reuse them)."""
-    import copy
-
+    """A draw kept for later: iterators are read out, arrays copied at once (some buffers reuse them)."""
     if hasattr(value, "__next__"):
         value = list(value)
     try:
@@ -137,12 +140,13 @@ def _find_update_form(plan: Plan, name: str, buffer: Any, td: dict[int, float]) 
     one_row = len(needed) == 2 and not any(p.name.endswith("s") or p.name in ("idx", "i") for p in needed)
     if one_row:  # `update(index, priority)`: an array may be taken without complaint and mean nothing
         forms = ["one call a row", *[form for form in forms if form != "one call a row"]]
-    for plan.update_form in forms:
+    for form in forms:
+        plan.update_form = form
         try:
             for _ in range(4):
                 _update_once(plan, buffer, td)
             plan.draw(buffer, PROBE_BATCH)
-        except Exception:  # this form is refused: the next one, on a buffer that the attempt has not touched
+        except Exception:
             buffer = _fill(plan, 0)
             continue
         plan.signed = plan.takes == "td" and _takes_negative(plan, td)

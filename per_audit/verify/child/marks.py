@@ -1,19 +1,21 @@
 """Transitions that can be recognised wherever a buffer puts them: the id travels inside the state vector.
 
-A state is (id // 128, id % 128, 77, 33) and a next state (id // 128, id % 128, 99, 55): small whole numbers that survive
-float16, float32, uint8 (up to id 32,767) and a trip through torch, and two marks that tell the two columns apart.
+A state is (id // 128, id % 128, 77, 33) and a next state (id // 128, id % 128, 99, 55): small whole numbers that
+survive float16, float32, uint8 (up to id 32,767) and torch, and two marks that tell the two columns apart.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import namedtuple
-from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STATE_MARK = (77.0, 33.0)
 NEXT_MARK = (99.0, 55.0)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _EMPTY = inspect.Parameter.empty
 
@@ -18,14 +20,26 @@ def _rx(pattern: str) -> re.Pattern[str]:
 _CONSTRUCTOR: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("batch", _rx(r"batch|^sample_size$|^n_samples$|^mb_size$")),
     ("next_dim", _rx(r"next_(obs|state).*(dim|size|shape)")),
-    ("dim", _rx(r"(state|obs|observation|input|feature|^in)s?_?(dims?|size|shape|space_dim|num|n)$|^n_(states|obs|features)$")),
+    (
+        "dim",
+        _rx(r"(state|obs|observation|input|feature|^in)s?_?(dims?|size|shape|num|n)$|^n_(states|obs|features)$"),
+    ),
     ("dim", _rx(r"^num_(states|obs|features|inputs)$|^(state|obs)_?len$|^(s|o)_dim$")),
     ("action", _rx(r"(action|act)s?_?(dims?|size|shape|num|n)$|^(n|num)_(actions?|acts?)$|^a_dim$")),
-    ("capacity", _rx(r"capacity|max_?len|max_?size|max_?mem|(buffer|memory|mem|replay|storage|table)_?(size|len|length|limit)")),
-    ("capacity", _rx(r"^(size|n|length|limit|maximum|max_length|size_max|max_entries|max_items|max_transitions|num_slots)$")),
+    (
+        "capacity",
+        _rx(r"capacity|max_?len|max_?size|max_?mem|(buffer|memory|mem|replay|storage|table)_?(size|len|length|limit)"),
+    ),
+    (
+        "capacity",
+        _rx(r"^(size|n|length|limit|maximum|max_length|size_max|max_entries|max_items|max_transitions|num_slots)$"),
+    ),
     ("alpha", _rx(r"alpha|^prioriti[sz]ation(_exponent)?$|^priority_exponent$|^omega$")),
     ("increment", _rx(r"beta.*(inc|anneal|step_size|growth|delta)|anneal.*beta")),
-    ("steps", _rx(r"beta.*(frames|steps|iter|decay|horizon)|(frames|total_steps|max_steps|num_steps|annealing_steps)$")),
+    (
+        "steps",
+        _rx(r"beta.*(frames|steps|iter|decay|horizon)|(frames|total_steps|max_steps|num_steps|annealing_steps)$"),
+    ),
     ("end", _rx(r"beta.*(end|max|final|1)$|^(max|final|end)_beta")),
     ("beta", _rx(r"beta|importance")),
     ("epsilon", _rx(r"^eps|epsilon|^e$|small")),
@@ -36,9 +50,12 @@ _CONSTRUCTOR: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("priority", _rx(r"init.*prio|max_prio|default_prio")),
 )
 
-_STATE = r"(s|st|state|states|obs|ob|observation|observations|o|x|s_t|obs_t|ob_t|state_t|cur_?state|curr_?state|current_state|prev_state|old_state|last_state|last_obs)"
+_STATE = (
+    r"(s|st|states?|obs?|observations?|o|x|s_t|obs_t|ob_t|state_t|curr?_?state|current_state|prev_state|old_state|"
+    r"last_state|last_obs)"
+)
 _NEXT = (
-    r"(next_?.*|new_?.*|n_state|n_obs|s_?prime|state_?prime|s_|state_|obs_|observation_|s2|s1|sp|ns|s_next|state_next|obs_next|"
+    r"(next_?.*|new_?.*|n_state|n_obs|s_?prime|state_?prime|s_|state_|obs_|observation_|s2|s1|sp|ns|s_next|"
     r"obs2|state2|o2|s_tp1|s_t1|obs_tp1|ob_tp1|state_tp1|.*_next|.*_tp1|.*_prime|after|successor)"
 )
 
@@ -52,11 +69,20 @@ _ADD: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("reward", _rx(r"^(r|r_t|rew|rews|rewards?|.*_reward)$")),
     ("info", _rx(r"^infos?$")),
     ("td", _rx(r"prio|error|^td|^p$|delta")),
-    ("whole", _rx(r"^(transitions?|experiences?|exp|e|items?|data|samples?|tuple|element|entry|record|values?|obj|memory|sars\w*|event)$")),
+    (
+        "whole",
+        _rx(
+            r"^(transitions?|experiences?|exp|e|items?|data|samples?|tuple|element|entry|record|values?|obj|memory|"
+            r"sars\w*|event)$"
+        ),
+    ),
 )
 
 _UPDATE: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("handles", _rx(r"^(i|idxe?s?|ids?)$|ind(ex|ices|exes|s)|idx|handles?|lea(f|ves)|nodes?$|slots?|keys?$|positions?")),
+    (
+        "handles",
+        _rx(r"^(i|idxe?s?|ids?)$|ind(ex|ices|exes|s)|idx|handles?|lea(f|ves)|nodes?$|slots?|keys?$|positions?"),
+    ),
     ("priority", _rx(r"prio|^p$|^ps$|new_p")),
     ("td", _rx(r"td|err|delta|loss|surprise|abs|values?$")),
 )
@@ -78,9 +104,9 @@ def parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def constructor_parameters(cls: type) -> list[inspect.Parameter]:
-    """The named parameters of `cls(...)`; where a constructor passes `*args, **kwargs` on, those of its base as well."""
+    """The named parameters of `cls(...)`; where a constructor passes `*args, **kwargs` on, those of its base too."""
     found: dict[str, inspect.Parameter] = {}
-    if cls.__new__ is not object.__new__ and cls.__init__ is object.__init__:  # type: ignore[misc]
+    if not any("__init__" in vars(owner) for owner in cls.__mro__[:-1]):
         return [p for p in parameters(cls) if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     for owner in cls.__mro__:
         if "__init__" not in vars(owner) or owner is object:
@@ -102,8 +128,8 @@ def required(parameter: inspect.Parameter) -> bool:
 def constructor_values(cls: type, settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Keyword arguments for `cls(...)`, and the meanings of its parameters by name.
 
-    `settings` holds capacity, batch and seed, and whatever is to be overridden: alpha, beta, or any parameter by its own
-    name; None keeps the default. Optional parameters that the checks do not need keep their defaults too.
+    `settings` holds capacity, batch and seed, and whatever is to be overridden: alpha, beta, or any parameter by its
+    own name; None keeps the default. Optional parameters that the checks do not need keep their defaults too.
 
     Raises ValueError naming a required parameter whose meaning cannot be told.
     """

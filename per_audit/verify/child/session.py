@@ -8,15 +8,17 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from per_audit.verify.check import Check
 from per_audit.verify.child.adapter import Adapter, AdapterError, Plan, read_number
 from per_audit.verify.child.bench import Bench
 from per_audit.verify.child.infer import infer, probe_settings
 from per_audit.verify.child.parameters import constructor_parameters
+
+if TYPE_CHECKING:
+    from per_audit.verify.check import Check
 
 _ALPHA = ("alpha", "_alpha", "per_alpha", "prioritized_replay_alpha", "priority_alpha", "omega", "a")
 _EPSILON = ("epsilon", "eps", "_epsilon", "_eps", "priority_eps", "prior_eps", "e", "PER_e", "small_constant")
@@ -79,8 +81,12 @@ class Session:
             "recent_size": read_number(owner, ("recent_size",)),
             "rare_fraction": read_number(owner, ("rare_fraction",)),
             "rare_alias": "rare_fraction" in [p.name for p in constructor_parameters(self.cls)],
-            "takes_alpha": plan.offers("alpha") if plan else "alpha" in [p.name for p in constructor_parameters(self._user)],
-            "takes_seed": plan.offers("seed") if plan else "seed" in [p.name for p in constructor_parameters(self._user)],
+            "takes_alpha": plan.offers("alpha")
+            if plan
+            else "alpha" in [p.name for p in constructor_parameters(self._user)],
+            "takes_seed": plan.offers("seed")
+            if plan
+            else "seed" in [p.name for p in constructor_parameters(self._user)],
             "class": self.cls.__name__,
         }
         if plan is not None:
@@ -118,7 +124,9 @@ def load_class(request: dict[str, Any]) -> type:
     """The class that the request names. Raises AdapterError saying what to do where it cannot be imported."""
     name = request["class"]
     try:
-        module = _import_file(Path(request["file"])) if request.get("file") else importlib.import_module(request["module"])
+        module = (
+            _import_file(Path(request["file"])) if request.get("file") else importlib.import_module(request["module"])
+        )
     except ModuleNotFoundError as error:
         raise AdapterError(
             f"importing {request['target']} failed: {error}; run with --python and the interpreter of the project"
@@ -129,7 +137,11 @@ def load_class(request: dict[str, Any]) -> type:
         raise AdapterError(f"importing {request['target']} failed: {type(error).__name__}: {error}") from error
     found = getattr(module, name, None)
     if not isinstance(found, type):
-        classes = [key for key, value in vars(module).items() if isinstance(value, type) and value.__module__ == module.__name__]
+        classes = [
+            key
+            for key, value in vars(module).items()
+            if isinstance(value, type) and value.__module__ == module.__name__
+        ]
         offered = f"; it defines {', '.join(sorted(classes))}" if classes else ""
         raise AdapterError(f"{request['target']} names no class `{name}`{offered}")
     return found
@@ -145,7 +157,9 @@ def _import_file(path: Path) -> Any:
         # A package whose other modules cannot be imported may still hold a file that can, on its own.
         with contextlib.suppress(ImportError):
             return importlib.import_module(".".join(path.relative_to(top).with_suffix("").parts))
-    return _load_file(path, path.stem if path.stem.isidentifier() and path.stem not in sys.modules else "per_audit_target")
+    return _load_file(
+        path, path.stem if path.stem.isidentifier() and path.stem not in sys.modules else "per_audit_target"
+    )
 
 
 def _load_file(path: Path, name: str) -> Any:
