@@ -118,6 +118,8 @@ def _summary(result: FixResult) -> Text:
         text.append(f"{'Would fix' if result.options.diff else 'Fixed'} {plans}", "bold green")
     elif result.refused:
         text.append("Fixed nothing", "bold yellow")
+    elif result.report.findings:
+        text.append("Nothing that can be fixed automatically", "bold yellow")
     else:
         text.append("Nothing to fix", "bold green")
     text.append(f"; left {len(result.refused)}.\n" if result.refused else ".\n", "bold")
