@@ -21,6 +21,7 @@ from per_audit.fixes.run import fix
 from per_audit.report import Look, fix_text, render, verification_text
 from per_audit.settings import load
 from per_audit.source.roots import repository_top
+from per_audit.verify.record import write_record
 from per_audit.verify.run import verify
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class _Story:
             self._say("(torch is not installed, so the DQN's buffer cannot be run here.)")
         self._command(f"per-audit verify {' '.join(targets)}")
         verification = verify(targets)
+        write_record(self._place, verification)
         self._emit(verification_text.render(verification, self._look.colour, _WIDTH))
         return verification.exit_code() == 0
 
