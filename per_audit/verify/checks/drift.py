@@ -75,7 +75,7 @@ class Drift(Check):
                 f"after the updates the draws are no longer what they were before (alpha = {alpha:.2f}, p = {p:.1g})"
             )
             return Outcome(Verdict.FAIL, gap, _TOLERANCE, message)
-        found = "the draws still follow the priorities" if gap is None else "the root is still the sum of the leaves"
+        found = "the draws are what they were before" if gap is None else "the root is still the sum of the leaves"
         return Outcome(Verdict.PASS, gap, _TOLERANCE, found)
 
 

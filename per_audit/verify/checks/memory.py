@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from per_audit.verify.child.bench import Bench
 
 _CAPACITY = 64
-_WINDOW = 2000
+_WINDOW = 4000
 _WINDOWS = 3
 _LIMIT = 2.0
 # Pages and allocator arenas come in lumps: a true leak shows in every window, and well above this.
@@ -25,7 +25,7 @@ _RESIDENT_LIMIT = 24.0
 class Memory(Check):
     """Memory of a full buffer does not grow with further additions, draws and updates.
 
-    After a warm-up of three times the capacity, three windows of 2,000 additions, each with draws and updates, are
+    After a warm-up of three times the capacity, three windows of 4,000 additions, each with draws and updates, are
     measured: bytes traced by tracemalloc, resident memory, and bytes of live torch tensors (which tracemalloc does not
     see). Growth above 2 bytes an addition (24 for resident memory) in every window that does not fall fails.
     """

@@ -59,4 +59,4 @@ class StaleHandle(Check):
                 "informational: handles are plain slots, so a late update changes the item that took the slot over"
             )
             return Outcome(Verdict.NOT_PROVIDED, ratio, limit, message)
-        return Outcome(Verdict.PASS, ratio, limit, "an update of an overwritten slot is ignored")
+        return Outcome(Verdict.PASS, ratio, limit, "an update of an overwritten slot changes nothing")

@@ -128,13 +128,15 @@ class _Fit:
     def words(self, facts: dict[str, Any]) -> str:
         """The fit, for people."""
         text = f"weights go with P^{-self.beta:.3g}"
+        if self.deviation <= _TOLERANCE:
+            return text
         if abs(self.beta) < 0.01:
             return text + ": they do not correct the bias at all"
         if self.beta < 0:
             return text + ": they grow with the probability, so the bias is doubled in place of undone"
         if self.slope_error > _TOLERANCE and facts["beta"] is not None:
             return text + f", but beta is {facts['beta']:g}"
-        return text if self.deviation <= _TOLERANCE else text + ", but not all of them"
+        return text + ", but not all of them"
 
 
 def _slope_error(slopes: list[float], betas: list[list[float]], scale: float, slack: float) -> float:
