@@ -26,6 +26,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         return Verification([], 0, False, 0.0)
 
     monkeypatch.setattr(demo, "verify", verify)
+    monkeypatch.setattr(demo, "_BUFFERS", dict.fromkeys(demo._BUFFERS, "numpy"))
     return seen
 
 
@@ -48,6 +49,13 @@ def test_the_story(run: Any, project: Path, quick: list[tuple[str, ...]]) -> Non
     assert quick == [("dqn.py:ReplayBuffer", "replay.py:RingBuffer", str(place))]
     assert "The demo did not go as it should: the last scan" in out
     assert Path.cwd() == project
+
+
+def test_without_torch(run: Any, project: Path, quick: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "_BUFFERS", {"dqn.py:ReplayBuffer": "no_such_module", "replay.py:RingBuffer": "numpy"})
+    out = run("demo").out
+    assert "(torch is not installed, so the DQN's buffer cannot be run here.)" in out
+    assert commands(out)[-1] == "per-audit verify replay.py:RingBuffer"
 
 
 def test_the_project_stands_on_its_own(run: Any, project: Path, quick: list[tuple[str, ...]]) -> None:

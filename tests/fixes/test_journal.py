@@ -245,8 +245,10 @@ SCRIPT = """
 
 def run_killed(project, step: int, number: int) -> int:
     script = textwrap.dedent(SCRIPT).format(changes=CHANGES)
-    command = [sys.executable, "-c", script, str(project), str(step), str(number)]
-    return subprocess.run(command, capture_output=True, check=False).returncode
+    command = [sys.executable, "-c", script, str(project), str(step), str(int(number))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    print(done.stderr)  # shown where a test fails
+    return done.returncode
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, -2), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
