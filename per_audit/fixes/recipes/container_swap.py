@@ -1,0 +1,136 @@
+"""Container swap: a bounded deque of transitions becomes a prioritised buffer that keeps the very same objects."""
+
+from __future__ import annotations
+
+from per_audit.facts import ir
+from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes import shared
+from per_audit.fixes.recipes.travel import INDICES, WEIGHTS, Travel
+from per_audit.graph import ReplayBuffer
+from per_audit.graph.roles import REWARD
+from per_audit.graph.values import Alloc, Record, TupleOf, Value
+
+_CLASSES = {"per": "PrioritizedReplayBuffer", "combined": "CombinedReplayBuffer"}
+_METHODS = {"append", "extend", "clear"}
+_READERS = {"len", "enumerate", "list", "tuple", "iter", "bool", "sum", "print", "str"}
+
+
+def applies(draft: Draft, buffer: ReplayBuffer) -> bool:
+    """Whether the buffer is a container of whole transitions that is drawn from item by item."""
+    draw = draft.graph.events.draws.get(buffer.draws[0])
+    return draw is not None and draw.items and bool(draw.containers)
+
+
+def convert(draft: Draft, buffer: ReplayBuffer) -> None:
+    """Make the edits, or raise Refused."""
+    draw = shared.single_draw(draft, buffer)
+    if len(buffer.containers) != 1:
+        raise Refused(f"{draft.graph.name_of(buffer)} is drawn from several containers at once")
+    (container,) = buffer.containers
+    made = container.node
+    if container.kind != "deque" or not isinstance(made, ir.Call):
+        raise Refused(f"{draft.graph.name_of(buffer)} keeps its transitions in a {container.kind}, not in a bounded deque")
+    capacity = made.argument(1, "maxlen")
+    if capacity is None or (isinstance(capacity, ir.Const) and capacity.value is None):
+        raise Refused(f"the deque made at {draft.where(draft.path_of(made), made)} has no maxlen")
+    _check_uses(draft, buffer, container)
+    consumers, handle = _draw(draft, buffer, draw)
+    is_actor_critic = shared.learn_from(draft, buffer, consumers)
+    if buffer.owner is not None and not draft.graph.learns(buffer.function):
+        shared.add_update_method(draft, buffer, f"{handle}.update_priorities")
+    path = draft.path_of(made)
+    arguments = [draft.text(path, capacity), *shared.options(draft, buffer, is_actor_critic, _reward(buffer))]
+    name = _CLASSES[draft.options.buffer]
+    draft.replace(path, made.start, made.end, f"{name}({', '.join(arguments)})", "keeps any object, draws by priority")
+    draft.imports[path].add(name)
+    if "LinearSchedule" in draft.imports[buffer.path] and path != buffer.path:
+        draft.imports[path].add("LinearSchedule")
+        draft.imports[buffer.path].discard("LinearSchedule")
+    draft.unneeded[path] |= {"deque", "collections"}
+    draft.unneeded[buffer.path] |= {"random"}
+
+
+def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]:  # type: ignore[type-arg]
+    """Replace the draw; gives the consumers and the text of the container."""
+    path = buffer.path
+    if shared.in_loop_or_comprehension(draft, path, draw):
+        raise Refused(f"{draft.where(path, draw)} draws one transition at a time")
+    population = draw.argument(0, "population") or draw.argument(0, "a")
+    if population is None:
+        raise Refused(f"the draw at {draft.where(path, draw)} has no population")
+    population = _bare(population)
+    handle = draft.text(path, population)
+    if not isinstance(population, (ir.Name, ir.Attr)):
+        raise Refused(f"the draw at {draft.where(path, draw)} is from {handle}, not from the container itself")
+    size = shared.batch_size(draft, path, draw, 1, "k", "size")
+    travel = Travel(draft, buffer)
+    parent = draft.graph.parents(path).get(draw)
+    draft.replace(path, draw.start, draw.end, f"{handle}.sample({size})", "the same objects, weights, indices")
+    if isinstance(parent, ir.Return):
+        return travel.from_draw(), handle
+    if isinstance(parent, ir.Assign) and len(parent.targets) == 1 and isinstance(parent.targets[0], ir.Name):
+        weights = draft.fresh(path, buffer.function, *WEIGHTS)
+        indices = draft.fresh(path, buffer.function, *INDICES)
+        draft.append_name(path, parent.targets[0], [weights, indices])
+        return travel.from_function(weights, indices, handle, parent), handle
+    raise Refused(f"what is drawn at {draft.where(path, draw)} is used in the same expression")
+
+
+def _bare(node: ir.Expr) -> ir.Expr:
+    """`X` of `list(X)`."""
+    if isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id in ("list", "tuple"):
+        return node.args[0].value if len(node.args) == 1 else node
+    return node
+
+
+def _check_uses(draft: Draft, buffer: ReplayBuffer, container: Alloc) -> None:
+    """Refuse uses of the container that the prioritised buffer does not answer to."""
+    for node, value in draft.graph.events.values.items():
+        if isinstance(node, ir.Expr) and container in value.atoms and node is not container.node:
+            path = draft.path_of(node)
+            problem = _misuse(draft, path, node, buffer)
+            if problem is not None:
+                raise Refused(f"{draft.text(path, node)} {problem} at {draft.where(path, node)}")
+
+
+def _misuse(draft: Draft, path: str, node: ir.Expr, buffer: ReplayBuffer) -> str | None:
+    table = draft.graph.parents(path)
+    parent = table.get(node)
+    if isinstance(parent, ir.Attr):
+        call = table.get(parent)
+        if isinstance(call, ir.Call) and call.func is parent and parent.attr in _METHODS:
+            return None
+        return None if parent.attr == "maxlen" else f"is used by .{parent.attr}"
+    if isinstance(parent, ir.Arg):
+        call = table.get(parent)
+        assert isinstance(call, ir.Call)
+        if call in buffer.draws or (isinstance(call.func, ir.Name) and call.func.id in _READERS):
+            return None
+        site = draft.graph.events.calls.get(call)
+        return None if site is not None and site.targets and not parent.star else "is given to other code"
+    if isinstance(parent, ir.Sub):
+        grand = table.get(parent)
+        if parent.value is node and not (isinstance(grand, ir.Assign) and parent in grand.targets):
+            return None
+        return "is written to by index"
+    if isinstance(parent, (ir.Assign, ir.For, ir.Generator, ir.If, ir.While, ir.Un, ir.Logic, ir.IfExp, ir.Return)):
+        return None
+    if isinstance(parent, ir.Cmp):
+        return "is compared"
+    return None if isinstance(parent, ir.Do) else "is used in an expression"
+
+
+def _reward(buffer: ReplayBuffer) -> str | None:
+    """Where the reward is in what is stored: a position or, quoted, a field."""
+    found = {_reward_in(store.value) for store in buffer.stores if store.how in ("append", "insert")}
+    return found.pop() if len(found) == 1 else None
+
+
+def _reward_in(value: Value) -> str | None:
+    for atom in value.atoms:
+        if isinstance(atom, (TupleOf, Record)):
+            places = [i for i, item in enumerate(atom.items) if item.roles == {REWARD}]
+            if len(places) == 1:
+                name = atom.type.fields[places[0]] if isinstance(atom, Record) else None
+                return f'"{name}"' if name is not None else str(places[0])
+    return None

@@ -1,0 +1,156 @@
+"""Index swap: only the draw of positions becomes prioritised; the arrays and the pointer stay."""
+
+from __future__ import annotations
+
+from per_audit.facts import ir
+from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes import shared
+from per_audit.fixes.recipes.travel import INDICES, WEIGHTS, Consumer, Travel
+from per_audit.graph import ReplayBuffer
+from per_audit.graph import events as ev
+from per_audit.graph.roles import REWARD
+
+_CLASSES = {"per": "PrioritizedSampler", "combined": "CombinedSampler"}
+
+
+def applies(draft: Draft, buffer: ReplayBuffer) -> bool:
+    """Whether the buffer is a class with arrays that are read at drawn positions."""
+    draw = draft.graph.events.draws.get(buffer.draws[0])
+    return draw is not None and not draw.items and all(c.kind == "array" for c in buffer.containers)
+
+
+def convert(draft: Draft, buffer: ReplayBuffer) -> None:
+    """Make the edits, or raise Refused."""
+    draw = shared.single_draw(draft, buffer)
+    owner, path = buffer.owner, buffer.path
+    instance = shared.owner_instance(buffer.function)
+    if owner is None or instance is None:
+        raise Refused(f"the arrays read at {draft.where(path, draw)} belong to no class")
+    stores = _stores(draft, buffer)
+    made, capacity = _arrays(draft, buffer)
+    taken = {name for (cls, name) in draft.graph.interpreter.attributes if cls is owner}
+    attribute = next(n for n in ("priorities", "replay_priorities", "prioritised_slots") if n not in taken)
+    sampler = f"{instance}.{attribute}"
+    consumers = _draw(draft, buffer, draw, sampler)
+    is_actor_critic = shared.learn_from(draft, buffer, consumers)
+    if not draft.graph.learns(buffer.function):
+        shared.add_update_method(draft, buffer, f"{sampler}.update")
+    else:
+        raise Refused(f"{owner.name} holds the arrays and learns from them in one class")
+    arguments = [capacity, *shared.options(draft, buffer, is_actor_critic, None)]
+    name = _CLASSES[draft.options.buffer]
+    draft.insert_after(path, made, [f"{sampler} = {name}({', '.join(arguments)})"], "the priorities of the slots")
+    draft.imports[path].add(name)
+    _add(draft, buffer, stores, sampler, with_reward=not is_actor_critic)
+
+
+def _arrays(draft: Draft, buffer: ReplayBuffer) -> tuple[ir.Stmt, str]:
+    """The last statement that makes one of the arrays, and the text of their common length."""
+    lengths: set[str] = set()
+    statements: list[ir.Stmt] = []
+    for container in buffer.containers:
+        call = container.node
+        if not isinstance(call, ir.Call) or draft.path_of(call) != buffer.path:
+            raise Refused(f"an array of {draft.graph.name_of(buffer)} is made in an unknown way")
+        shape = call.argument(0, "shape")
+        length = shape.items[0] if isinstance(shape, ir.Seq) and shape.items else shape
+        if not isinstance(length, (ir.Name, ir.Attr, ir.Const)):
+            raise Refused(f"the length of the array made at {draft.where(buffer.path, call)} is not a plain name")
+        lengths.add(draft.text(buffer.path, length))
+        statements.append(draft.graph.statement(buffer.path, call))
+    if len(lengths) != 1:
+        raise Refused(f"the arrays of {draft.graph.name_of(buffer)} have different lengths: {', '.join(sorted(lengths))}")
+    last = max(statements, key=lambda statement: statement.start)
+    block = draft.block(buffer.path, last)
+    if any(statement not in block for statement in statements):
+        raise Refused(f"the arrays of {draft.graph.name_of(buffer)} are made in different places")
+    return last, lengths.pop()
+
+
+def _stores(draft: Draft, buffer: ReplayBuffer) -> list[ev.Store]:
+    stores = [s for s in buffer.stores if s.how == "index" and s.index is not None]
+    functions = {s.function for s in stores}
+    if len(functions) != 1 or len(stores) != len(buffer.stores):
+        raise Refused(f"{draft.graph.name_of(buffer)} is filled in several functions")
+    if len({draft.text(s.path, s.index) for s in stores if s.index is not None}) != 1:
+        raise Refused(f"{draft.graph.name_of(buffer)} is filled at different positions")
+    return sorted(stores, key=lambda s: s.node.start)
+
+
+def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, sampler: str) -> list[Consumer]:
+    path = buffer.path
+    where = draft.where(path, draw)
+    if shared.in_loop_or_comprehension(draft, path, draw):
+        raise Refused(f"{where} draws one position at a time")
+    site = draft.graph.events.draws[draw]
+    if site.method in ("randint", "integers", "random_integers"):
+        low, high = draw.argument(0, "low"), draw.argument(1, "high")
+        torch_form = draft.text(path, draw.func).startswith("torch.")
+        if high is None or (torch_form and isinstance(high, ir.Seq)):
+            size = shared.batch_size(draft, path, draw, 1 if torch_form else 2, "size")
+        else:
+            if not (isinstance(low, ir.Const) and low.value == 0):
+                raise Refused(f"the draw at {where} does not begin at the first slot")
+            size = shared.batch_size(draft, path, draw, 2, "size")
+    elif site.method in ("choice", "sample"):
+        size = shared.batch_size(draft, path, draw, 1, "size", "k")
+    else:
+        raise Refused(f"the draw at {where} is a {site.method}")
+    parent = draft.graph.parents(path).get(draw)
+    target = parent.targets[0] if isinstance(parent, ir.Assign) and len(parent.targets) == 1 else None
+    if not isinstance(parent, ir.Assign) or not isinstance(target, ir.Name):
+        raise Refused(f"the positions drawn at {where} have no name")
+    weights = draft.fresh(path, buffer.function, *WEIGHTS)
+    draft.replace(path, target.end, target.end, f", {weights}", "weights come with the positions")
+    draft.replace(path, draw.start, draw.end, f"{sampler}.sample({size})", "positions by priority")
+    draft.fresh(path, buffer.function, *INDICES)
+    return Travel(draft, buffer).from_function(weights, target.id, sampler, parent)
+
+
+def _add(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], sampler: str, with_reward: bool) -> None:
+    """Tell the sampler of every stored transition, before the pointer moves."""
+    last = stores[-1]
+    index = last.index
+    assert index is not None
+    statements = [draft.graph.statement(s.path, s.node) for s in stores]
+    block = draft.block(last.path, statements[-1])
+    if any(statement not in block for statement in statements):
+        raise Refused(f"{draft.graph.name_of(buffer)} is filled in different blocks")
+    text = draft.text(last.path, index.items[0] if isinstance(index, ir.Seq) else index)
+    names = {part.attr if isinstance(part, ir.Attr) else getattr(part, "id", "") for part in ir.walk(index)}
+    first, final = block.index(statements[0]), block.index(statements[-1])
+    for statement in block[first : final + 1]:
+        if statement not in statements and _moves(statement, names):
+            raise Refused(f"the pointer moves between the writes at {draft.where(last.path, statement)}")
+    reward = next((s for s in stores if s.roles == {REWARD} and isinstance(s.expression, (ir.Name, ir.Attr))), None)
+    argument = ""
+    if with_reward and reward is not None and reward.expression is not None:
+        argument = f", reward={draft.text(reward.path, reward.expression)}"
+    line = f"{sampler}.add({text}{argument})"
+    draft.insert_after(last.path, statements[-1], [line], "before the pointer moves")
+    if draft.options.buffer == "combined":
+        _skip_protected(draft, last, text, sampler, block)
+
+
+def _moves(statement: ir.Stmt, names: set[str]) -> bool:
+    for node in ir.walk(statement):
+        targets = node.targets if isinstance(node, ir.Assign) else [node.target] if isinstance(node, ir.Aug) else []
+        for target in targets:
+            if (target.attr if isinstance(target, ir.Attr) else getattr(target, "id", None)) in names - {"self", ""}:
+                return True
+    return False
+
+
+def _skip_protected(draft: Draft, store: ev.Store, pointer: str, sampler: str, block: list[ir.Stmt]) -> None:
+    """Move the pointer past protected slots."""
+    for statement in block:
+        if isinstance(statement, ir.Assign) and draft.text(store.path, statement.targets[0]) == pointer:
+            assert statement.value is not None
+            value = statement.value
+            if isinstance(value, ir.Bin) and value.op == "%":
+                text = f"{sampler}.next_slot({pointer})"
+                draft.replace(store.path, value.start, value.end, text, "skips protected slots")
+                return
+    raise Refused(f"how the pointer {pointer} moves is not understood, so protected slots cannot be skipped")
+
+

@@ -1,0 +1,264 @@
+"""Weights into the loss: every critic loss of a function element by element, times the weights, then the mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from per_audit.facts import ir
+from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes.travel import Consumer
+from per_audit.graph import ReplayBuffer
+from per_audit.graph.externals import TORCH_LOSSES, last
+from per_audit.graph.roles import REWARD, role_of_name
+from per_audit.graph.values import Result
+
+_HELPER = "importance_weighted_loss"
+# Calls that only look at a tensor in another way: evaluating them again gives the same.
+_VIEWS = {"unsqueeze", "squeeze", "view", "reshape", "flatten", "detach", "float", "double", "view_as", "expand_as", "t"}
+
+
+@dataclass(slots=True, eq=False)
+class Loss:
+    """A TD loss: what it compares, and how it is averaged."""
+
+    node: ir.Call
+    prediction: ir.Expr
+    target: ir.Expr
+    criterion: ir.Call | None = None  # where its loss object was made
+    mean_of: ir.Expr | None = None  # for `((q - t) ** 2).mean()`: what the mean is taken of
+
+
+class Losses:
+    """The TD losses of one consumer."""
+
+    def __init__(self, draft: Draft, buffer: ReplayBuffer, consumer: Consumer) -> None:
+        self.draft = draft
+        self.graph = draft.graph
+        self.consumer = consumer
+        self.path = consumer.path
+        self.draws = set(buffer.draws)
+        self.body = consumer.function.body if isinstance(consumer.function, ir.Function) else self._module_body()
+        self.definitions = self._definitions()
+
+    def _module_body(self) -> list[ir.Stmt]:
+        return self.graph.module(self.path).body
+
+    # ---------------------------------------------------------------- finding
+
+    def find(self) -> list[Loss]:
+        """The losses on a bootstrap target that are computed from the drawn batch, in order."""
+        found = []
+        for node in ir.walk_scope(self.body):
+            if isinstance(node, ir.Call):
+                loss = self._pair_loss(node) or self._mean_of_error(node)
+                if loss is not None and self._from_batch(loss) and self._is_critic(loss):
+                    found.append(loss)
+        found.sort(key=lambda loss: loss.node.start)
+        return found
+
+    def _pair_loss(self, node: ir.Call) -> Loss | None:
+        site = self.graph.events.calls.get(node)
+        if site is None:
+            return None
+        functional = {n for n in site.names if n.startswith("torch") and last(n) in TORCH_LOSSES and last(n)[0].islower()}
+        objects = {
+            atom.call
+            for atom in self.graph.events.value(node.func).atoms
+            if isinstance(atom, Result) and last(atom.name) in TORCH_LOSSES and isinstance(atom.call, ir.Call)
+        }
+        if not functional and not objects:
+            return None
+        prediction, target = node.argument(0, "input"), node.argument(1, "target")
+        if prediction is None or target is None:
+            return None
+        if len(objects) > 1:
+            raise Refused(f"the loss at {self._where(node)} may be one of several loss objects")
+        return Loss(node, prediction, target, criterion=next(iter(objects), None))
+
+    def _mean_of_error(self, node: ir.Call) -> Loss | None:
+        """`((q - t) ** 2).mean()`, `td.pow(2).mean()`, `torch.mean((q - t) ** 2)`."""
+        if isinstance(node.func, ir.Attr) and node.func.attr == "mean" and not node.args:
+            inner = node.func.value
+        elif len(node.args) == 1 and self._is_torch_mean(node):
+            inner = node.args[0].value
+        else:
+            return None
+        difference = self._difference(inner)
+        return Loss(node, difference.left, difference.right, mean_of=inner) if difference is not None else None
+
+    def _is_torch_mean(self, node: ir.Call) -> bool:
+        site = self.graph.events.calls.get(node)
+        return site is not None and "torch.mean" in site.names and node.args[0].keyword is None
+
+    def _difference(self, node: ir.Expr) -> ir.Bin | None:
+        """The difference whose square or absolute value an expression is."""
+        if isinstance(node, ir.Bin) and node.op == "**" and isinstance(node.right, ir.Const) and node.right.value == 2:
+            return self._subtraction(node.left)
+        if isinstance(node, ir.Bin) and node.op == "*":
+            if isinstance(node.left, ir.Const):
+                return self._difference(node.right)
+            if isinstance(node.right, ir.Const):
+                return self._difference(node.left)
+        if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr):
+            inner = node.func.value
+            if node.func.attr in ("square", "abs") and not node.args:
+                return self._subtraction(inner)
+            if node.func.attr == "pow" and len(node.args) == 1 and _is_two(node.args[0].value):
+                return self._subtraction(inner)
+            site = self.graph.events.calls.get(node)
+            if site is not None and site.names & {"torch.square", "torch.abs"} and len(node.args) == 1:
+                return self._subtraction(node.args[0].value)
+        return None
+
+    def _subtraction(self, node: ir.Expr) -> ir.Bin | None:
+        if isinstance(node, ir.Bin) and node.op == "-":
+            return node
+        if isinstance(node, ir.Name):
+            sources = self.definitions.get(node.id, [])
+            if len(sources) == 1 and isinstance(sources[0], ir.Bin) and sources[0].op == "-":
+                return sources[0]
+        return None
+
+    def _from_batch(self, loss: Loss) -> bool:
+        values = (self.graph.events.value(loss.prediction), self.graph.events.value(loss.target))
+        return any(self.draws & value.tagged("draw") for value in values)
+
+    def _is_critic(self, loss: Loss) -> bool:
+        return self._uses_reward(loss.target) or self._uses_reward(loss.prediction)
+
+    def _uses_reward(self, node: ir.Expr) -> bool:
+        """Whether an expression is computed from the reward, by the assignments of its function."""
+        seen: set[str] = set()
+        stack: list[ir.Node] = [node]
+        while stack:
+            for part in ir.walk(stack.pop()):
+                name = part.id if isinstance(part, ir.Name) else part.attr if isinstance(part, ir.Attr) else None
+                if name is None:
+                    continue
+                if role_of_name(name) == REWARD or REWARD in self.graph.events.value(part).roles:
+                    return True
+                if isinstance(part, ir.Name) and name not in seen:
+                    seen.add(name)
+                    stack += self.definitions.get(name, [])
+        return False
+
+    def _definitions(self) -> dict[str, list[ir.Expr]]:
+        found: dict[str, list[ir.Expr]] = {}
+        for node in ir.walk_scope(self.body):
+            if node is self.consumer.arrival:
+                continue
+            if isinstance(node, ir.Assign) and node.value is not None:
+                for target in node.targets:
+                    for name in target.items if isinstance(target, ir.Seq) else [target]:
+                        while isinstance(name, ir.Sub):
+                            name = name.value
+                        if isinstance(name, ir.Name):
+                            found.setdefault(name.id, []).append(node.value)
+            elif isinstance(node, ir.Aug) and isinstance(node.target, ir.Name):
+                found.setdefault(node.target.id, []).append(node.value)
+        return found
+
+    def _where(self, node: ir.Node) -> str:
+        return self.draft.where(self.path, node)
+
+    # ---------------------------------------------------------------- editing
+
+    def weight(self, losses: list[Loss]) -> None:
+        """Make every loss element-wise and weigh it."""
+        tops = {self._sum_of(loss, losses) for loss in losses if loss.mean_of is None}
+        for loss in losses:
+            if loss.mean_of is None:
+                self._keep_elements(loss, losses)
+            else:
+                self._replace_mean(loss)
+        for top in tops:
+            self.draft.replace(self.path, top.start, top.start, f"{_HELPER}(", "weights on every element, then the mean")
+            self.draft.replace(self.path, top.end, top.end, f", {self.consumer.weights})", "then the mean")
+        self.draft.imports[self.path].add(_HELPER)
+
+    def _sum_of(self, loss: Loss, losses: list[Loss]) -> ir.Expr:
+        """The largest sum of TD losses around a loss: several critics are weighted at once."""
+        nodes: set[ir.Node] = {other.node for other in losses if other.mean_of is None}
+        table = self.graph.parents(self.path)
+        here: ir.Expr = loss.node
+
+        def is_sum(node: ir.Node) -> bool:
+            return node in nodes or (isinstance(node, ir.Bin) and node.op == "+" and is_sum(node.left) and is_sum(node.right))
+
+        while isinstance(parent := table.get(here), ir.Bin) and is_sum(parent):
+            here = parent
+        return here
+
+    def _keep_elements(self, loss: Loss, losses: list[Loss]) -> None:
+        call = loss.node
+        path = self.path
+        if loss.criterion is not None:
+            call = loss.criterion
+            path = self.draft.path_of(call)
+            others = [
+                site
+                for site in self.graph.events.calls.values()
+                if any(
+                    isinstance(a, Result) and a.call is call for a in self.graph.events.value(site.node.func).atoms
+                )
+                and site.node not in {other.node for other in losses}
+            ]
+            if others:
+                raise Refused(f"its loss object is also used at {self.draft.where(others[0].path, others[0].node)}")
+        elif sum(1 for arg in call.args if arg.keyword is None) > 2:
+            raise Refused(f"the loss at {self._where(call)} has positional options")
+        told = call.keyword("reduction")
+        if call.keyword("reduce") or call.keyword("size_average") or any(arg.star for arg in call.args):
+            raise Refused(f"the loss at {self._where(loss.node)} has options that are not understood")
+        if told is None:
+            self.draft.add_argument(path, call, 'reduction="none"', "one loss an element")
+        elif isinstance(told.value, ir.Const) and told.value.value == "mean":
+            self.draft.once(path, told.value.start, told.value.end, '"none"', "one loss an element")
+        elif not (isinstance(told.value, ir.Const) and told.value.value == "none" and loss.criterion is not None):
+            text = self.draft.text(path, told.value)
+            raise Refused(f"the loss at {self._where(loss.node)} has reduction={text}, whose weighting is not known")
+
+    def _replace_mean(self, loss: Loss) -> None:
+        node, body = loss.node, self.graph.module(self.path).text
+        tail = f", {self.consumer.weights})"
+        if isinstance(node.func, ir.Attr) and node.func.value is loss.mean_of:
+            dot = body.rfind(b".", node.start, node.func.end)
+            self.draft.replace(self.path, node.start, node.start, f"{_HELPER}(", "weights, then the mean")
+            self.draft.replace(self.path, dot, node.end, tail, "weights, then the mean")
+        else:
+            self.draft.replace(self.path, node.func.start, node.func.end, _HELPER, "weights, then the mean")
+            self.draft.add_argument(self.path, node, self.consumer.weights, "weights, then the mean")
+
+    # ---------------------------------------------------------------- TD errors
+
+    def operand(self, node: ir.Expr, wish: str) -> str:
+        """The text of an operand of a loss, moved into a variable first where it may not be evaluated again."""
+        if self._is_repeatable(node):
+            return self.draft.text(self.path, node)
+        name = self.draft.fresh(self.path, self.consumer.function, wish)
+        statement = self.graph.statement(self.path, node)
+        if isinstance(statement, (ir.If, ir.For, ir.While, ir.With)):
+            raise Refused(f"the loss at {self._where(node)} stands in a condition")
+        text = self.draft.text(self.path, node)
+        if "\n" in text:
+            text = f"({text})"
+        self.draft.insert_before(self.path, statement, [f"{name} = {text}"], "the TD error needs it too")
+        self.draft.replace(self.path, node.start, node.end, name, "computed once")
+        return name
+
+    def _is_repeatable(self, node: ir.Expr) -> bool:
+        if isinstance(node, (ir.Name, ir.Const)):
+            return True
+        if isinstance(node, ir.Attr):
+            return self._is_repeatable(node.value)
+        if isinstance(node, ir.Sub):
+            return self._is_repeatable(node.value) and isinstance(node.index, (ir.Const, ir.Name))
+        if isinstance(node, ir.Un):
+            return self._is_repeatable(node.operand)
+        if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in _VIEWS:
+            return self._is_repeatable(node.func.value) and all(self._is_repeatable(a.value) for a in node.args)
+        return False
+
+
+def _is_two(node: ir.Expr) -> bool:
+    return isinstance(node, ir.Const) and node.value == 2

@@ -1,0 +1,77 @@
+"""Priorities back: the TD errors of the batch become its priorities, after the step that used them."""
+
+from __future__ import annotations
+
+from per_audit.facts import ir
+from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes.losses import Loss, Losses
+from per_audit.fixes.recipes.travel import Consumer
+
+_HELPER = "absolute_td_error"
+
+
+def give_back(draft: Draft, consumer: Consumer, losses: Losses, found: list[Loss]) -> None:
+    """Insert the update of the priorities behind the optimiser's step."""
+    path = consumer.path
+    predictions: list[str] = []
+    targets: list[str] = []
+    for number, loss in enumerate(found, 1):
+        suffix = str(number) if len(found) > 1 else ""
+        predictions.append(losses.operand(loss.prediction, f"prediction{suffix}"))
+        targets.append(losses.operand(loss.target, f"td_target{suffix}"))
+    if len(set(targets)) > 1 and len(set(predictions)) == 1:
+        predictions, targets = targets, predictions  # the target was given first
+    if len(set(targets)) > 1:
+        raise Refused(f"the critics at {draft.where(path, found[0].node)} learn from different targets")
+    statements = [draft.graph.statement(path, loss.node) for loss in found]
+    block = draft.block(path, statements[-1])
+    if any(statement not in block for statement in statements):
+        raise Refused(f"the losses after {draft.where(path, statements[0])} stand in different blocks")
+    if isinstance(statements[-1], ir.Return):
+        raise Refused(f"the loss at {draft.where(path, statements[-1])} is returned; its step is taken elsewhere")
+    first = block.index(statements[-1])
+    last = _after_step(block, first)
+    names = {n.id for loss in found for e in (loss.prediction, loss.target) for n in ir.walk(e) if isinstance(n, ir.Name)}
+    if any(_rebinds(statement, names) for statement in block[first + 1 : last + 1]):
+        last = first
+    unique = list(dict.fromkeys(predictions))
+    error = unique[0] if len(unique) == 1 else f"({', '.join(unique)})"
+    option = ', reduce="mean"' if draft.options.priority == "mean" and len(unique) > 1 else ""
+    line = f"{consumer.handle}.update_priorities({consumer.indices}, {_HELPER}({error}, {targets[0]}{option}))"
+    draft.insert_after(path, block[last], [line], "the TD errors become the priorities")
+    draft.imports[path].add(_HELPER)
+
+
+def _after_step(block: list[ir.Stmt], first: int) -> int:
+    """The index of the optimiser's step that follows the loss, or of the backward pass, or of the loss itself."""
+    backward = first
+    for index in range(first, len(block)):
+        methods = _methods(block[index])
+        if "backward" in methods:
+            backward = index
+        if "step" in methods and (backward > first or "backward" in methods):
+            return index
+        if index > first and backward > first and ("zero_grad" in methods or "backward" in methods) and index != backward:
+            break
+    return backward
+
+
+def _methods(statement: ir.Stmt) -> set[str]:
+    if not isinstance(statement, ir.Do):
+        return set()
+    return {
+        node.func.attr for node in ir.walk(statement) if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr)
+    }
+
+
+def _rebinds(statement: ir.Stmt, names: set[str]) -> bool:
+    for node in ir.walk(statement):
+        targets: list[ir.Expr] = []
+        if isinstance(node, ir.Assign):
+            targets = node.targets
+        elif isinstance(node, (ir.Aug, ir.For)):
+            targets = [node.target]
+        for target in targets:
+            if any(isinstance(part, ir.Name) and part.id in names for part in ir.walk(target)):
+                return True
+    return False

@@ -1,0 +1,131 @@
+"""What both swaps need: the arguments of the new object, and the checks of what happens after the draw."""
+
+from __future__ import annotations
+
+from per_audit.facts import ir
+from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes.budget import schedule
+from per_audit.fixes.recipes.losses import Losses
+from per_audit.fixes.recipes.priorities import give_back
+from per_audit.fixes.recipes.travel import Consumer
+from per_audit.graph import ReplayBuffer
+from per_audit.graph import events as ev
+
+_SEEDS = {"random": ("random.seed",), "numpy": ("numpy.random.seed",)}
+
+
+def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) -> bool:
+    """Weigh the losses of all consumers and give priorities back; tells whether one of them is an actor-critic."""
+    is_actor_critic = False
+    for consumer in consumers:
+        _refuse_other_batches(draft, consumer)
+        losses = Losses(draft, buffer, consumer)
+        found = losses.find()
+        if not found:
+            name = draft.graph.symbol(consumer.function, consumer.path)
+            raise Refused(f"no TD loss that can be weighted was found in {name} ({consumer.path})")
+        losses.weight(found)
+        give_back(draft, consumer, losses, found)
+        is_actor_critic |= _backward_passes(losses.body) > 1
+    return is_actor_critic
+
+
+def _backward_passes(body: list[ir.Stmt]) -> int:
+    return sum(
+        isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr == "backward"
+        for node in ir.walk_scope(body)
+    )
+
+
+def _refuse_other_batches(draft: Draft, consumer: Consumer) -> None:
+    """Refuse where the names of the batch are also bound by something that brings no weights."""
+    if not isinstance(consumer.arrival, ir.Assign) or not isinstance(consumer.function, ir.Function):
+        return
+    ours = _names(consumer.arrival)
+    for node in ir.walk_scope(consumer.function.body):
+        if isinstance(node, ir.Assign) and node is not consumer.arrival and len(_names(node)) >= 3:
+            if len(_names(node) & ours) >= 3:
+                raise Refused(f"the batch comes from somewhere else as well at {draft.where(consumer.path, node)}")
+
+
+def _names(node: ir.Assign) -> set[str]:
+    target = node.targets[0]
+    if not isinstance(target, ir.Seq):
+        return set()
+    return {item.id for item in target.items if isinstance(item, ir.Name)}
+
+
+def options(draft: Draft, buffer: ReplayBuffer, is_actor_critic: bool, reward: str | None) -> list[str]:
+    """The arguments of the new buffer or sampler behind its capacity."""
+    found = [schedule(draft, buffer)]
+    if is_actor_critic:
+        found.append("rare_fraction=0")
+        draft.steps.append("rare_fraction=0: in actor-critic code a share reserved for rare events does not pay")
+    elif reward is not None:
+        found.append(f"reward={reward}")
+    seed = _seed(draft, buffer)
+    return [*found, *seed]
+
+
+def _seed(draft: Draft, buffer: ReplayBuffer) -> list[str]:
+    """A seed from the generator that drew before, where the project seeds it: runs stay repeatable."""
+    site = draft.graph.events.calls.get(buffer.draws[0])
+    names = site.names if site is not None else set()
+    seeded = {name for other in draft.graph.events.calls.values() for name in other.names}
+    func = draft.text(buffer.path, buffer.draws[0].func)
+    module = func.rpartition(".")[0]
+    if not module:
+        return []
+    if any(name.startswith("numpy.random.") for name in names) and "numpy.random.seed" in seeded:
+        return [f"seed={module}.randint(2**31)"]
+    if any(name.startswith("random.") for name in names) and "random.seed" in seeded:
+        return [f"seed={module}.getrandbits(32)"]
+    return []
+
+
+def batch_size(draft: Draft, path: str, call: ir.Call, position: int, *keywords: str) -> str:
+    """The text of the batch size of a draw."""
+    node = next((n for k in keywords if (n := call.argument(None, k)) is not None), None)
+    node = node if node is not None else call.argument(position)
+    if isinstance(node, ir.Seq) and len(node.items) == 1:
+        node = node.items[0]
+    if node is None or isinstance(node, ir.Seq):
+        raise Refused(f"the batch size of the draw at {draft.where(path, call)} is not a number")
+    return draft.text(path, node)
+
+
+def add_update_method(draft: Draft, buffer: ReplayBuffer, target: str) -> None:
+    """Give the buffer class an `update_priorities` method."""
+    owner, function = buffer.owner, buffer.function
+    assert owner is not None
+    assert isinstance(function, ir.Function)
+    if draft.graph.interpreter.find_method(owner, "update_priorities") is not None:
+        raise Refused(f"{owner.name} has a method update_priorities already")
+    lines = ["def update_priorities(self, indices, td_errors):", f"{target}(indices, td_errors)"]
+    draft.add_method(buffer.path, function, lines, "what callers give the TD errors to")
+
+
+def single_draw(draft: Draft, buffer: ReplayBuffer) -> ir.Call:
+    """The only draw of the buffer."""
+    if len(buffer.draws) > 1:
+        raise Refused(f"{draft.graph.name_of(buffer)} is drawn from in several places of one function")
+    for other in draft.graph.buffers:
+        if other is not buffer and other.containers & buffer.containers:
+            where = draft.where(other.path, other.draws[0])
+            raise Refused(f"{draft.graph.name_of(buffer)} is also drawn from at {where}")
+    return buffer.draws[0]
+
+
+def in_loop_or_comprehension(draft: Draft, path: str, node: ir.Node) -> bool:
+    """Whether a draw makes one transition at a time."""
+    for ancestor in draft.graph.ancestors(path, node):
+        if isinstance(ancestor, ir.Comp):
+            return True
+        if isinstance(ancestor, ir.Function):
+            return False
+    return False
+
+
+def owner_instance(function: ev.Owner) -> str | None:
+    """The name of the instance inside a method, usually `self`."""
+    return function.parameters[0].name if isinstance(function, ir.Function) and function.parameters else None

@@ -1,0 +1,259 @@
+"""Weights and indices travel with the batch: from the draw through returns and callers to where it is learnt from.
+
+What `sample()` returned keeps its place; weights and indices are appended. Every place on the way is edited, or the
+recipe refuses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from per_audit.facts import ir
+from per_audit.fixes.draft import Draft, Refused
+from per_audit.graph import ReplayBuffer
+from per_audit.graph import events as ev
+from per_audit.graph.values import TupleOf
+
+WEIGHTS = ("weights", "is_weights", "importance_weights")
+INDICES = ("indices", "batch_indices", "drawn_indices")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Consumer:
+    """A function that learns from the batch, with the names that weights and indices have there.
+
+    `handle` is the source text of what `update_priorities` is called on, `arrival` the statement that brings the batch.
+    """
+
+    path: str
+    function: ev.Owner
+    weights: str
+    indices: str
+    handle: str
+    arrival: ir.Stmt
+
+
+class Travel:
+    """Follows one buffer's batch and collects its consumers."""
+
+    def __init__(self, draft: Draft, buffer: ReplayBuffer) -> None:
+        self.draft = draft
+        self.graph = draft.graph
+        self.buffer = buffer
+        self.consumers: list[Consumer] = []
+        self._seen: set[ir.Node] = set()
+        self._named: dict[ev.Owner, tuple[str, str]] = {}
+
+    def from_function(self, weights: str, indices: str, handle: str, arrival: ir.Stmt) -> list[Consumer]:
+        """The consumers when the drawing function has the batch, its weights and its indices in names."""
+        function, path = self.buffer.function, self.buffer.path
+        returns = self._returns(function)
+        if not returns or self.graph.learns(function):
+            self.consumers.append(Consumer(path, function, weights, indices, handle, arrival))
+            return self.consumers
+        displays = [r.value for r in returns if isinstance(r.value, ir.Seq) and r.value.kind == "tuple"]
+        if len(displays) == len(returns):
+            lengths = {len(display.items) for display in displays}
+            if len(lengths) > 1 or any(isinstance(i, ir.Star) for d in displays for i in d.items):
+                raise Refused(f"{self._name(function)} returns tuples of different lengths")
+            for display in displays:
+                self.draft.append_items(path, display, [weights, indices], "weights and indices behind the batch")
+            self._follow_tuples(set(displays), lengths.pop())
+        elif displays:
+            raise Refused(f"{self._name(function)} returns a tuple in one place and something else in another")
+        else:
+            for statement in returns:
+                assert statement.value is not None
+                end = self._end_of_value(path, statement)
+                self.draft.replace(path, end, end, f", {weights}, {indices}", "weights and indices behind the batch")
+            self._follow_triples(function, ())
+        return self.consumers
+
+    def from_draw(self) -> list[Consumer]:
+        """The consumers when the drawing function returns the draw itself: batch, weights and indices."""
+        self._follow_triples(self.buffer.function, ())
+        return self.consumers
+
+    # ---------------------------------------------------------------- returns
+
+    def _returns(self, function: ev.Owner) -> list[ir.Return]:
+        if not isinstance(function, ir.Function):
+            return []
+        found = [n for n in ir.walk_scope(function.body) if isinstance(n, ir.Return)]
+        with_value = [r for r in found if r.value is not None and not _is_none(r.value)]
+        if with_value and len(with_value) < len(found):
+            bare = next(r for r in found if r not in with_value)
+            where = self.draft.where(self.graph.project.module_of[function].path, bare)
+            raise Refused(f"{self._name(function)} sometimes returns nothing ({where})")
+        return with_value
+
+    def _end_of_value(self, path: str, statement: ir.Return) -> int:
+        """The byte after the returned expression, its own parentheses included."""
+        return statement.end
+
+    def _name(self, function: ev.Owner) -> str:
+        return self.graph.symbol(function, self.buffer.path)
+
+    def _callers(self, function: ev.Owner) -> list[ev.CallSite]:
+        sites = self.graph.callers.get(function, [])
+        if not sites:
+            raise Refused(f"nothing in the project calls {self._name(function)}, so what it returns cannot be followed")
+        return sites
+
+    # ---------------------------------------------------------------- a longer tuple
+
+    def _follow_tuples(self, displays: set[ir.Seq], length: int) -> None:
+        """Every place that the returned tuple reaches: unpackings are extended, anything else is refused."""
+        unpacked = 0
+        for node, value in list(self.graph.events.values.items()):
+            origins = {a.node for a in value.atoms if isinstance(a, TupleOf)}
+            if not isinstance(node, ir.Expr) or not origins & displays or node in displays:
+                continue
+            path = self._path_of(node)
+            if origins - displays:
+                raise Refused(f"another function's result arrives at {self.draft.where(path, node)} as well")
+            unpacked += self._tuple_use(path, node, length)
+        if not unpacked:
+            raise Refused(f"nothing in the project takes apart what {self._name(self.buffer.function)} returns")
+
+    def _tuple_use(self, path: str, node: ir.Expr, length: int) -> int:
+        parent = self.graph.parents(path).get(node)
+        where = self.draft.where(path, node)
+        if isinstance(parent, ir.Arg):
+            call = self.graph.parents(path).get(parent)
+            site = self.graph.events.calls.get(call) if isinstance(call, ir.Call) else None
+            if site is None or not site.targets or parent.star:
+                raise Refused(f"the batch is given to code outside the project at {where}")
+            return 0
+        if isinstance(parent, ir.Return):
+            return 0
+        if not isinstance(parent, ir.Assign) or len(parent.targets) != 1:
+            raise Refused(f"the batch is used as a whole at {where}")
+        target = parent.targets[0]
+        if node is target or isinstance(target, ir.Name):
+            return 0
+        if not isinstance(target, ir.Seq) or len(target.items) != length:
+            raise Refused(f"the batch is kept or taken apart in an unknown way at {where}")
+        if any(isinstance(item, ir.Star) for item in target.items):
+            raise Refused(f"the batch is taken apart with a star at {where}")
+        self._arrive_tuple(path, parent, target, node)
+        return 1
+
+    def _arrive_tuple(self, path: str, statement: ir.Assign, target: ir.Seq, source: ir.Expr) -> None:
+        if statement in self._seen:
+            return
+        self._seen.add(statement)
+        function = self._function_of(path, statement)
+        weights, indices = self._names(path, function)
+        self.draft.append_items(path, target, [weights, indices], "weights and indices arrive with the batch")
+        handle = self._handle(path, function, source)
+        self._consume(Consumer(path, function, weights, indices, handle, statement))
+
+    # ---------------------------------------------------------------- batch, weights, indices
+
+    def _follow_triples(self, function: ev.Owner, on_the_way: tuple[ev.Owner, ...]) -> None:
+        if function in on_the_way:
+            raise Refused(f"{self._name(function)} calls itself")
+        for site in self._callers(function):
+            if {func.node for func in site.targets} != {function}:
+                where = self.draft.where(site.path, site.node)
+                raise Refused(f"the call at {where} may reach another function than {self._name(function)}")
+            self._triple_use(site, (*on_the_way, function))
+
+    def _triple_use(self, site: ev.CallSite, on_the_way: tuple[ev.Owner, ...]) -> None:
+        path, node = site.path, site.node
+        parent = self.graph.parents(path).get(node)
+        if isinstance(parent, ir.Return):
+            self._follow_triples(site.function, on_the_way)
+            return
+        statement = self.graph.statement(path, node)
+        where = self.draft.where(path, node)
+        if isinstance(statement, (ir.If, ir.For, ir.While, ir.With, ir.Return)) or self._in_comprehension(path, node):
+            raise Refused(f"the batch is used as a whole at {where}")
+        if statement in self._seen:
+            return
+        self._seen.add(statement)
+        function = site.function
+        weights, indices = self._names(path, function)
+        if isinstance(parent, ir.Assign) and len(parent.targets) == 1:
+            target = parent.targets[0]
+            if isinstance(target, ir.Name):
+                self.draft.append_name(path, target, [weights, indices])
+            elif isinstance(target, ir.Seq):
+                self.draft.enclose(path, target, [weights, indices])
+            else:
+                raise Refused(f"the batch is kept in {self.draft.text(path, target)} at {where}")
+        else:
+            batch = self.draft.fresh(path, function, "batch", "transitions", "drawn")
+            text = self.draft.text(path, node)
+            self.draft.insert_before(path, statement, [f"{batch}, {weights}, {indices} = {text}"], "the batch first")
+            self.draft.replace(path, node.start, node.end, batch, "the batch by its name")
+        self._consume(Consumer(path, function, weights, indices, self._handle(path, function, node), statement))
+
+    # ---------------------------------------------------------------- where things are
+
+    def _names(self, path: str, function: ev.Owner) -> tuple[str, str]:
+        """The names of weights and indices in a function, the same for every arrival."""
+        if function not in self._named:
+            names = self.draft.fresh(path, function, *WEIGHTS), self.draft.fresh(path, function, *INDICES)
+            self._named[function] = names
+        return self._named[function]
+
+    def _consume(self, consumer: Consumer) -> None:
+        """Add a consumer, once a function."""
+        for known in self.consumers:
+            if known.function is consumer.function and known.path == consumer.path:
+                if known.handle != consumer.handle:
+                    where = self.draft.where(consumer.path, consumer.arrival)
+                    raise Refused(f"batches of several buffers meet at {where}")
+                return
+        self.consumers.append(consumer)
+
+    def _handle(self, path: str, function: ev.Owner, source: ir.Expr) -> str:
+        """How the consuming function reaches the buffer: by the receiver of the call that drew the batch."""
+        handles = {text for site in self._origins(path, function, source) if (text := self._handle_of(site, function))}
+        if len(handles) != 1:
+            where = self.draft.where(path, source)
+            raise Refused(f"the function at {where} has no access to the buffer that it would give priorities to")
+        return handles.pop()
+
+    def _origins(self, path: str, function: ev.Owner, source: ir.Expr) -> list[ev.CallSite]:
+        here = self.graph.events.calls.get(source) if isinstance(source, ir.Call) else None
+        if here is not None:
+            return [here]
+        wrapped = self.graph.callers.get(self.buffer.function, [])
+        local = [site for site in wrapped if site.function is function and site.path == path]
+        return local or wrapped
+
+    def _handle_of(self, site: ev.CallSite, function: ev.Owner) -> str | None:
+        if not isinstance(site.node.func, ir.Attr):
+            return None
+        receiver = site.node.func.value
+        text = self.draft.text(site.path, receiver)
+        if site.function is function:
+            return text
+        root: ir.Expr = receiver
+        while isinstance(root, ir.Attr):
+            root = root.value
+        if not isinstance(root, ir.Name):
+            return None
+        class_of = self.graph.project.class_of
+        ours = class_of.get(function) if function is not None else None
+        theirs = class_of.get(site.function) if site.function is not None else None
+        if root.id == "self" and ours is not None and theirs is not None:
+            related = theirs in self.graph.interpreter.mro(ours) or ours in self.graph.interpreter.mro(theirs)
+            return text if related else None
+        return None
+
+    def _path_of(self, node: ir.Node) -> str:
+        return self.draft.path_of(node)
+
+    def _function_of(self, path: str, node: ir.Node) -> ev.Owner:
+        return next((a for a in self.graph.ancestors(path, node) if isinstance(a, ir.Function)), None)
+
+    def _in_comprehension(self, path: str, node: ir.Node) -> bool:
+        return any(isinstance(a, (ir.Comp, ir.Lambda)) for a in self.graph.ancestors(path, node) if isinstance(a, ir.Expr))
+
+
+def _is_none(node: ir.Expr) -> bool:
+    return isinstance(node, ir.Const) and node.value is None
