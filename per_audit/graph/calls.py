@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -32,6 +31,7 @@ from per_audit.graph.values import (
     Value,
     join_all,
     of,
+    roles_in,
     taint,
 )  # fmt: skip
 
@@ -183,12 +183,12 @@ class Calls:
         values = [value for _, _, value in arguments]
         name = ext.last(atom.name)
         if name in ext.TORCH_LOSSES and name[0].isupper() and isinstance(atom.call, ir.Call):
-            return replace(taint(*values), reduction=_torch_reduction(atom.call))
+            return taint(*values)._replace(reduction=_torch_reduction(atom.call))
         if name in ("Huber", "MeanSquaredError", "MeanAbsoluteError") and isinstance(atom.call, ir.Call):
             none = atom.call.argument(None, "reduction")
             keeps = isinstance(none, ir.Const) and str(none.value).lower() == "none"
             keeps = keeps or (isinstance(none, ir.Attr) and none.attr.lower() == "none")
-            return replace(taint(*values), reduction=ELEMENTWISE if keeps else SCALAR)
+            return taint(*values)._replace(reduction=ELEMENTWISE if keeps else SCALAR)
         return taint(*values)
 
     # ---------------------------------------------------------------- methods
@@ -208,7 +208,7 @@ class Calls:
                 if kind is not None:
                     results.append(self._container_method(Alloc(atom.node, kind), node, name, arguments, frame))
             elif isinstance(atom, (Drawn, Columns, TupleOf, Record)) and name in ("items", "values", "keys", "_asdict"):
-                results.append(replace(receiver, tags=receiver.tags))
+                results.append(receiver._replace(tags=receiver.tags))
         if name == "step" and not words(name_of(node.func) or "").count("optim"):
             source = name_of(node.func.value) if isinstance(node.func, ir.Attr) else None
             if source is not None and not _ENV_WORDS.isdisjoint(words(source)):
@@ -269,7 +269,7 @@ class Calls:
             return UNKNOWN
         if name in ("sample", "choice") and arguments:
             return UNKNOWN
-        return replace(taint(*values), roles=content.roles)
+        return taint(*values)._replace(roles=content.roles)
 
     # ---------------------------------------------------------------- library functions
 
@@ -318,7 +318,9 @@ class Calls:
     ) -> Value:
         receiver = site.receiver
         first = receiver if receiver.tags or receiver.roles else (values[0] if values else UNKNOWN)
-        result = taint(receiver, *values)
+        # A list that was filled item by item is as much computed from a draw as its items are.
+        lists = [v for v in values if any(isinstance(a, Alloc) and a.kind == "list" for a in v.atoms)]
+        result = taint(receiver, *values, *(self.evaluator.element(v) for v in lists))
         if method in ("mul", "multiply") and values:
             left = node.args[0].value
             right = node.args[1].value if len(values) > 1 else None
@@ -327,19 +329,19 @@ class Calls:
             elif isinstance(node.func, ir.Attr):
                 self.evaluator.weigh(node, node.func.value, receiver, left, values[0], frame)
         if method in ext.TORCH_LOSSES and name.startswith("torch") and method[0].islower():
-            return replace(result, reduction=_torch_reduction(node))
+            return result._replace(reduction=_torch_reduction(node))
         if method in ext.ROWWISE_LOSSES and name.startswith(("tensorflow", "keras", "tf", "optax", "rlax", "jax")):
-            return replace(result, reduction=ELEMENTWISE)
+            return result._replace(reduction=ELEMENTWISE)
         if method in ext.REDUCTIONS:
             axis = any(node.keyword(a) for a in _AXIS) or len(values) > (1 if receiver is UNKNOWN or not receiver.tags else 0)
             kept = first.reduction if axis else SCALAR
-            return replace(result, reduction=kept)
+            return result._replace(reduction=kept)
         if method in ext.POINTWISE:
             reductions = [v.reduction for v in (receiver, *values) if v.reduction]
-            return replace(result, reduction=reductions[0] if reductions else None)
+            return result._replace(reduction=reductions[0] if reductions else None)
         if method in ext.CONVERSIONS:
             atoms = frozenset(a for a in first.atoms if isinstance(a, (Drawn, Columns)))
-            roles = first.roles or self.evaluator.element(first).roles
+            roles = first.roles or roles_in(first, 3) or self.evaluator.element(first).roles
             return Value(atoms, result.tags, roles, first.reduction)
         if method[:1].isupper() or not result.tags:
             return Value(frozenset((Result(name, node),)), result.tags)

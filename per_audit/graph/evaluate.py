@@ -20,6 +20,7 @@ from per_audit.graph.values import (
     Func,
     Instance,
     Ints,
+    Item,
     Literal,
     ModuleRef,
     Record,
@@ -157,6 +158,8 @@ class Evaluator:
                     self.gather(atom, drawn, node, frame)
                 content = self.interpreter.content_of(atom.node)
                 found.append(of(atom) if is_slice else content)
+                if not is_slice:
+                    found += [of(Item(draw)) for draw in drawn]
             elif isinstance(atom, Instance):
                 method = self.interpreter.find_method(atom.node, "__getitem__")
                 if method is not None:
@@ -171,7 +174,7 @@ class Evaluator:
         tags = {t for t in index.tags if t[0] != "index"} | frozenset(drawn_tags)
         if not is_display(value):
             tags |= value.tags
-        return replace(result, tags=result.tags | tags, roles=roles).with_role(role or role_of(node.value))
+        return result._replace(tags=result.tags | tags, roles=roles).with_role(role or role_of(node.value))
 
     def _item(self, atom: object, index: Value, node: ir.Sub) -> Value:
         position = index.literal()
@@ -223,6 +226,7 @@ class Evaluator:
                 draw = self.interpreter.events.draws.get(atom.draw)
                 for container in draw.containers if draw else ():
                     found.append(self.interpreter.content_of(container.node))
+                found.append(of(Item(atom.draw)))
                 tags.add(("draw", atom.draw))
             elif isinstance(atom, (TupleOf, Record)):
                 found.append(join_all(atom.items))
@@ -239,7 +243,7 @@ class Evaluator:
             replace(a, items=tuple(self._spread(i, tags) for i in a.items)) if isinstance(a, (TupleOf, Record)) else a
             for a in value.atoms
         )
-        return replace(value, atoms=atoms, tags=value.tags | tags)
+        return value._replace(atoms=atoms, tags=value.tags | tags)
 
     def items_of(self, value: Value, wanted: int | None = None) -> tuple[Value, ...] | None:
         """The items of a value that is taken apart, None where they are not known one by one."""
@@ -249,7 +253,7 @@ class Evaluator:
                 options.append(atom.items)
             elif isinstance(atom, Columns):
                 row = self.element(atom.rows)
-                plain = replace(row, atoms=frozenset(a for a in row.atoms if not isinstance(a, Columns)))
+                plain = row._replace(atoms=frozenset(a for a in row.atoms if not isinstance(a, Columns)))
                 inner = self.items_of(plain, wanted)
                 if inner is not None:
                     options.append(tuple(Value(tags=i.tags | atom.rows.tags, roles=i.roles) for i in inner))
@@ -429,7 +433,7 @@ class Evaluator:
         if op == "*" and SCALAR in reductions and (a.tagged("isw") or b.tagged("isw")):
             reduction = ELEMENTWISE
         roles = a.roles if isinstance(right, ir.Const) else b.roles if isinstance(left, ir.Const) else frozenset()
-        return replace(result, reduction=reduction, roles=roles)
+        return result._replace(reduction=reduction, roles=roles)
 
     def weigh(self, node: ir.Node, left: ir.Expr, a: Value, right: ir.Expr, b: Value, frame: Frame) -> None:
         """Record a product of weights with a value that was computed from drawn transitions."""
@@ -550,7 +554,8 @@ class Evaluator:
 
 def is_display(value: Value) -> bool:
     """Whether all that the value may be is a tuple or record whose parts are known one by one."""
-    return bool(value.atoms) and all(isinstance(atom, (TupleOf, Record)) for atom in value.atoms)
+    displays = sum(isinstance(atom, (TupleOf, Record)) for atom in value.atoms)
+    return displays > 0 and all(isinstance(atom, (TupleOf, Record, Item)) for atom in value.atoms)
 
 
 def replace_env(frame: Frame) -> Frame:

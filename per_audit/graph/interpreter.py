@@ -395,9 +395,13 @@ class Interpreter:
         self._branches([node.body, node.orelse], frame)
 
     def _loop(self, body: list[ir.Stmt], orelse: list[ir.Stmt], frame: Frame) -> None:
-        # Twice, so that what one iteration leaves behind is seen by the next.
+        # A second time where one iteration changed a name that the next may read. What it changed in objects and
+        # containers is seen in the next round.
+        before = dict(frame.env)
         self._branches([[], body], frame)
-        self._branches([[], body], frame)
+        after = frame.env
+        if any(after[name] is not value and after[name] != value for name, value in before.items()):
+            self._branches([[], body], frame)
         self.run_block(orelse, frame)
 
     def _for(self, node: ir.For, frame: Frame) -> None:

@@ -9,24 +9,13 @@ from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, role_of
-from per_audit.graph.values import Alloc, Record, TupleOf, Value
+from per_audit.graph.values import Alloc, Columns, Drawn, Item, TupleOf, Value, roles_in
 
 
 def find_buffers(graph: ReplayGraph) -> None:
     """Fill `graph.buffers`, in order of their places."""
     finder = _Finder(graph)
     graph.buffers = sorted(finder.prioritised() + finder.uniform(), key=lambda b: (b.path, b.draws[0].start))
-
-
-def roles_in(value: Value, depth: int = 2) -> set[str]:
-    """The roles of a value and of the items of its displays."""
-    found = set(value.roles)
-    if depth:
-        for atom in value.atoms:
-            if isinstance(atom, (TupleOf, Record)):
-                for item in atom.items:
-                    found |= roles_in(item, depth - 1)
-    return found
 
 
 class _Finder:
@@ -44,10 +33,11 @@ class _Finder:
         self.evictions: dict[Alloc, list[ev.Evict]] = defaultdict(list)
         for evict in self.events.evictions.values():
             self.evictions[evict.container].append(evict)
+        self._returned: dict[ev.Owner, set[ir.Seq]] = {}
         self.unpacks: dict[ir.Node, list[ev.Unpack]] = defaultdict(list)
         for unpack in self.events.unpacks.values():
             if len(unpack.node.items) >= 3:
-                for node in unpack.value.tagged("draw"):
+                for node in self._taken_apart(unpack.value):
                     self.unpacks[node].append(unpack)
         self.instances: dict[ir.Class, list[ev.CallSite]] = defaultdict(list)
         for site in self.events.calls.values():
@@ -56,6 +46,33 @@ class _Finder:
         self.weighted_functions = {d.function for d in self.events.draws.values() if d.weighted and self._gathered(d)}
         self.weighted_functions |= {m.function for m in self.events.masses.values() if m.descends}
         self.weighted_functions.discard(None)
+
+    def _taken_apart(self, value: Value, depth: int = 2) -> set[ir.Node]:
+        """The draws of which the value is an element, the batch, its columns, or what the drawing function returned."""
+        found: set[ir.Node] = set()
+        for atom in value.atoms:
+            if isinstance(atom, (Item, Drawn)):
+                found.add(atom.draw)
+            elif isinstance(atom, Columns) and depth:
+                rows = self.graph.interpreter.evaluator.element(atom.rows)
+                found |= self._taken_apart(rows, depth - 1)
+            elif isinstance(atom, TupleOf) and len(atom.items) >= 4:
+                found |= {
+                    node
+                    for node in set.intersection(*(item.tagged("draw") for item in atom.items))
+                    if self._is_returned(atom.node, node)
+                }
+        return found
+
+    def _is_returned(self, display: ir.Node, draw: ir.Node) -> bool:
+        """Whether the display stands in a return statement of the function that draws."""
+        site = self.events.draws.get(draw) or self.events.masses.get(draw)
+        if site is None or site.function is None:
+            return False
+        if site.function not in self._returned:
+            returns = self.events.returns.get(site.function, {})
+            self._returned[site.function] = {n for r in returns for n in ir.walk(r) if isinstance(n, ir.Seq)}
+        return display in self._returned[site.function]
 
     # ---------------------------------------------------------------- prioritised
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Union
+from typing import NamedTuple, Union
 
 from per_audit.facts import ir
 
@@ -90,6 +90,13 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """One element that a draw took out of a container, as it was stored. Computing with it makes another value."""
+
+    draw: ir.Node
+
+
+@dataclass(frozen=True, slots=True)
 class TupleOf:
     """A tuple or list display with known items; the node tells displays apart, for the return map."""
 
@@ -134,7 +141,7 @@ class Ints:
 
 
 Atom = Union[
-    Literal, External, Result, ModuleRef, Func, ClassRef, Instance, Super, Alloc, Drawn, TupleOf, RecordType, Record,
+    Literal, External, Result, ModuleRef, Func, ClassRef, Instance, Super, Alloc, Drawn, Item, TupleOf, RecordType, Record,
     Step, Columns, Ints,
 ]  # fmt: skip
 
@@ -142,13 +149,16 @@ Atom = Union[
 # ("isw", node) importance-sampling weights, ("beta", node)...
 Tag = tuple[str, ir.Node]
 
-ELEMENTWISE, SCALAR = "elementwise", "scalar"
+ELEMENTWISE, SCALAR, MIXED = "elementwise", "scalar", "mixed"
 _MOST_ATOMS = 12
+_LASTING = (Alloc, Instance, Func, Drawn, Item)  # what a value with too many atoms keeps
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One abstract value. `reduction` is None where it is unknown or does not apply."""
+class Value(NamedTuple):
+    """One abstract value. `reduction` is None where it does not apply, MIXED where it is not known.
+
+    A named tuple rather than a dataclass: millions are made, compared and hashed in one audit.
+    """
 
     atoms: frozenset[Atom] = frozenset()
     tags: frozenset[Tag] = frozenset()
@@ -161,12 +171,22 @@ class Value:
             return self
         if self is UNKNOWN:
             return other
-        if self.tags is other.tags and self.atoms is other.atoms and self == other:
-            return self
-        atoms = _merged(self.atoms | other.atoms)
-        if len(atoms) > _MOST_ATOMS:
-            atoms = frozenset(a for a in atoms if isinstance(a, (Alloc, Instance, Func, Drawn)))
-        reduction = self.reduction if self.reduction == other.reduction else None
+        ours, theirs = self.atoms, other.atoms
+        same = self.reduction == other.reduction
+        if ours is theirs or ours >= theirs:
+            if same and self.tags >= other.tags and self.roles >= other.roles:
+                return self
+            atoms = ours
+        else:
+            atoms = theirs if theirs > ours else _merged(ours | theirs)
+            if len(atoms) > _MOST_ATOMS:
+                atoms = frozenset(a for a in atoms if isinstance(a, _LASTING))
+        if not same:
+            if other == UNKNOWN:
+                return self
+            if self == UNKNOWN:
+                return other
+        reduction = self.reduction if same else MIXED
         return Value(atoms, self.tags | other.tags, self.roles | other.roles, reduction)
 
     def only_taint(self) -> Value:
@@ -175,11 +195,11 @@ class Value:
 
     def with_tags(self, *tags: Tag) -> Value:
         """This value with more tags."""
-        return self if self.tags.issuperset(tags) else replace(self, tags=self.tags | frozenset(tags))
+        return self if self.tags.issuperset(tags) else self._replace(tags=self.tags | frozenset(tags))
 
     def with_role(self, role: str | None) -> Value:
         """This value with a role, unless it has one already."""
-        return self if role is None or self.roles else replace(self, roles=frozenset((role,)))
+        return self if role is None or self.roles else self._replace(roles=frozenset((role,)))
 
     def tagged(self, kind: str) -> set[ir.Node]:
         """The nodes of the tags of that kind."""
@@ -226,7 +246,7 @@ def shallow(value: Value, depth: int = 3) -> Value:
             atoms.add(Columns(shallow(atom.rows, depth - 1)))
         else:
             atoms.add(atom)
-    return replace(value, atoms=frozenset(atoms))
+    return value._replace(atoms=frozenset(atoms))
 
 
 UNKNOWN = Value()
@@ -246,3 +266,13 @@ def taint(*values: Value) -> Value:
     """A value computed from all of these in an unknown way."""
     tags: frozenset[Tag] = frozenset().union(*(v.tags for v in values))
     return Value(tags=tags) if tags else UNKNOWN
+
+
+def roles_in(value: Value, depth: int = 2) -> frozenset[str]:
+    """The roles of a value and of the items of its displays, down to a depth."""
+    found = value.roles
+    if depth:
+        for atom in value.atoms:
+            if isinstance(atom, (TupleOf, Record)):
+                found = found.union(*(roles_in(item, depth - 1) for item in atom.items))
+    return found
