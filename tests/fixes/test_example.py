@@ -1,4 +1,4 @@
-"""The mechanics on the demo's project, with the real engine and plans written by hand: it runs before and after."""
+"""The demo's project with the real engine: it runs before and after, by plans written by hand and by the planner's."""
 
 from __future__ import annotations
 
@@ -113,13 +113,15 @@ def plan(root: Path, audit: Any, title: str, replacements: dict[str, list[tuple[
     ]
 
 
-@pytest.fixture
-def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(params=["by hand", "planned"])
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
     root = tmp_path / "example"
     root.mkdir()
     for file in files("per_audit.demo").joinpath("example").iterdir():
         if file.is_file():
             (root / file.name).write_bytes(file.read_bytes())
+    if request.param == "planned":
+        return root
     module = types.ModuleType("per_audit.fixes.planner")
     module.plan_fixes = lambda audit, _: plan(root, audit, "DQN", DQN) + plan(root, audit, "TD3", TD3)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "per_audit.fixes.planner", module)
@@ -151,7 +153,10 @@ def test_the_example_runs_before_and_after(example: Path, snapshot: Any) -> None
     assert "DQN: reached the end" in output(example, "dqn")
     assert "TD3: the last ten" in output(example, "train_td3")
     before = snapshot(example)
+    diff = fix(example, [example], Settings(example), FixOptions(diff=True)).diff
+    assert snapshot(example) == before
     result = fix(example, [example], Settings(example), FixOptions())
+    assert (result.diff, result.exit_code) == (diff, 0)
     assert [refusal.reason for refusal in result.refused] == []
     assert sorted(change.path for change in result.changes) == ["dqn.py", "replay.py", "td3.py"]
     assert {change.path.split("/")[0] for change in result.copied} == {"experience_replay_optimizer"}
@@ -167,5 +172,8 @@ def test_the_example_runs_before_and_after(example: Path, snapshot: Any) -> None
     assert "TD3: the last ten" in output(example, "train_td3")
     again = fix(example, [example], Settings(example), FixOptions())
     assert (again.changes, again.copied) == ([], [])
+    after = {path: entry for path, entry in snapshot(example).items() if not path.startswith(".per-audit")}
     undo(example)
     assert snapshot(example) == before
+    subprocess.run(["git", "apply"], input=diff, cwd=example, check=True)
+    assert snapshot(example) == after
