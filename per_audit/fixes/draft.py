@@ -61,6 +61,25 @@ class Draft:
         taken.add(name)
         return name
 
+    def call_layout(self, path: str, node: ir.Node, growth: int) -> tuple[str, str, str]:
+        """How to lay out a call around an expression: what follows "(", stands between arguments, precedes ")".
+
+        One line where the result fits the longest line that the file has already, arguments on lines of their own
+        otherwise, indented by one step more than the statement.
+        """
+        module = self.graph.module(path)
+        first, last = module.line(node.start), module.line(node.end)
+        if first != last:
+            return "", ", ", ""
+        begin = module.line_starts[first - 1]
+        line = module.text[begin:].partition(b"\n")[0].decode()
+        widest = max((len(text) for text in module.text.decode().splitlines()), default=0)
+        if len(line) + growth <= max(100, min(widest, 120)):
+            return "", ", ", ""
+        indent = line[: len(line) - len(line.lstrip())]
+        step = "\t" if indent.startswith("\t") else "    "
+        return f"\n{indent}{step}", f",\n{indent}{step}", f",\n{indent}"
+
     # ---------------------------------------------------------------- splices
 
     def replace(self, path: str, start: int, end: int, text: str, note: str) -> None:

@@ -41,7 +41,8 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     path = draft.path_of(made)
     arguments = [draft.text(path, capacity), *shared.options(draft, buffer, is_actor_critic, _reward(buffer))]
     name = _CLASSES[draft.options.buffer]
-    draft.replace(path, made.start, made.end, f"{name}({', '.join(arguments)})", "keeps any object, draws by priority")
+    new = shared.constructor(draft, path, made, name, arguments)
+    draft.replace(path, made.start, made.end, new, "keeps any object, draws by priority")
     draft.imports[path].add(name)
     if "LinearSchedule" in draft.imports[buffer.path] and path != buffer.path:
         draft.imports[path].add("LinearSchedule")

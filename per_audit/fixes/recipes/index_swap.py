@@ -39,7 +39,10 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
         raise Refused(f"{owner.name} holds the arrays and learns from them in one class")
     arguments = [capacity, *shared.options(draft, buffer, is_actor_critic, None)]
     name = _CLASSES[draft.options.buffer]
-    draft.insert_after(path, made, [f"{sampler} = {name}({', '.join(arguments)})"], "the priorities of the slots")
+    new = shared.constructor(draft, path, made, name, arguments)
+    indent = draft.indent(path, made)
+    lines = f"{sampler} = {new}".replace(f"\n{indent}", "\n").split("\n")
+    draft.insert_after(path, made, lines, "the priorities of the slots")
     draft.imports[path].add(name)
     _add(draft, buffer, stores, sampler, with_reward=not is_actor_critic)
 

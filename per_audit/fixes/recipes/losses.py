@@ -172,8 +172,11 @@ class Losses:
             else:
                 self._replace_mean(loss)
         for top in tops:
-            self.draft.replace(self.path, top.start, top.start, f"{_HELPER}(", "weights on every element, then the mean")
-            self.draft.replace(self.path, top.end, top.end, f", {self.consumer.weights})", "then the mean")
+            growth = len(f'{_HELPER}(, {self.consumer.weights}), reduction="none"')
+            before, between, after = self.draft.call_layout(self.path, top, growth)
+            note = "weights on every element, then the mean"
+            self.draft.replace(self.path, top.start, top.start, f"{_HELPER}({before}", note)
+            self.draft.replace(self.path, top.end, top.end, f"{between}{self.consumer.weights}{after})", note)
         self.draft.imports[self.path].add(_HELPER)
 
     def _sum_of(self, loss: Loss, losses: list[Loss]) -> ir.Expr:

@@ -77,10 +77,17 @@ def _seed(draft: Draft, buffer: ReplayBuffer) -> list[str]:
     if not module:
         return []
     if any(name.startswith("numpy.random.") for name in names) and "numpy.random.seed" in seeded:
-        return [f"seed={module}.randint(2**31)"]
+        return [f"seed={module}.randint(2**31 - 1)"]
     if any(name.startswith("random.") for name in names) and "random.seed" in seeded:
         return [f"seed={module}.getrandbits(32)"]
     return []
+
+
+def constructor(draft: Draft, path: str, place: ir.Node, name: str, arguments: list[str]) -> str:
+    """The text of the new object, laid out as the file is. `place` is what it replaces or follows."""
+    short = f"{name}({', '.join(arguments)})"
+    before, between, after = draft.call_layout(path, place, len(short) - len(draft.text(path, place)) + 8)
+    return f"{name}({before}{between.join(arguments)}{after})"
 
 
 def batch_size(draft: Draft, path: str, call: ir.Call, position: int, *keywords: str) -> str:
