@@ -7,7 +7,7 @@ from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import shared
 from per_audit.fixes.recipes.travel import INDICES, WEIGHTS, Travel
 from per_audit.graph import ReplayBuffer
-from per_audit.graph.roles import REWARD
+from per_audit.graph.roles import REWARD, role_of_name
 from per_audit.graph.values import Alloc, Record, TupleOf, Value
 
 _CLASSES = {"per": "PrioritizedReplayBuffer", "combined": "CombinedReplayBuffer"}
@@ -129,9 +129,13 @@ def _reward(buffer: ReplayBuffer) -> str | None:
 
 def _reward_in(value: Value) -> str | None:
     for atom in value.atoms:
+        if isinstance(atom, Record):
+            named = [field for field in atom.type.fields if role_of_name(field) == REWARD]
+            if len(named) == 1:
+                return f'"{named[0]}"'
         if isinstance(atom, (TupleOf, Record)):
-            places = [i for i, item in enumerate(atom.items) if item.roles == {REWARD}]
+            # What was computed from a done flag may have that role too, so the only place with this one is enough.
+            places = [i for i, item in enumerate(atom.items) if REWARD in item.roles]
             if len(places) == 1:
-                name = atom.type.fields[places[0]] if isinstance(atom, Record) else None
-                return f'"{name}"' if name is not None else str(places[0])
+                return str(places[0])
     return None

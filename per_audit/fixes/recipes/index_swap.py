@@ -125,7 +125,8 @@ def _add(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], sampler: st
     for statement in block[first : final + 1]:
         if statement not in statements and _moves(statement, names):
             raise Refused(f"the pointer moves between the writes at {draft.where(last.path, statement)}")
-    reward = next((s for s in stores if s.roles == {REWARD} and isinstance(s.expression, (ir.Name, ir.Attr))), None)
+    rewards = [s for s in stores if REWARD in s.roles and isinstance(s.expression, (ir.Name, ir.Attr))]
+    reward = rewards[0] if len(rewards) == 1 else None
     argument = ""
     if with_reward and reward is not None and reward.expression is not None:
         argument = f", reward={draft.text(reward.path, reward.expression)}"
