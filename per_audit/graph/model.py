@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from per_audit.facts import ModuleFacts, ir
 from per_audit.findings import Evidence, Place
 from per_audit.graph import events as ev
+from per_audit.graph import pipelines
 from per_audit.graph.interpreter import Interpreter
+from per_audit.graph.libraries import LibraryBuffer
 from per_audit.graph.values import Alloc
 
 UNIFORM, PRIORITISED = "uniform", "prioritised"
@@ -44,6 +47,9 @@ class ReplayGraph:
         self.project = interpreter.project
         self.events = interpreter.events
         self.buffers: list[ReplayBuffer] = []
+        self.library: list[LibraryBuffer] = []
+        # Tells whether a current verification record covers all of the files, by their paths; set by the audit.
+        self.verified: Callable[[frozenset[str]], bool] = lambda paths: False  # noqa: ARG005
 
     # ---------------------------------------------------------------- places and names
 
@@ -102,12 +108,25 @@ class ReplayGraph:
 
     def learns(self, function: ev.Owner) -> bool:
         """Whether the function itself trains something: a backward pass, a fit, a minimisation, a gradient."""
-        return any(
-            (isinstance(site.node.func, ir.Attr)
-            and site.node.func.attr in ("backward", "fit", "train_on_batch", "minimize", "apply_gradients"))
-            or any(n.endswith(("GradientTape", "value_and_grad", "jax.grad")) for n in site.names)
-            for site in self.calls_in.get(function, ())
-        )
+        return any(pipelines.learns_at(site) for site in self.calls_in.get(function, ()))
+
+    # ---------------------------------------------------------------- pipelines
+
+    def chain(self, buffer: ReplayBuffer) -> tuple[Evidence, ...]:
+        """Where a buffer is made, stored into, drawn from and learnt from."""
+        return pipelines.chain(self, buffer)
+
+    def library_chain(self, buffer: LibraryBuffer) -> tuple[Evidence, ...]:
+        """Where a library's buffer is made, stored into and drawn from."""
+        return pipelines.library_chain(self, buffer)
+
+    def training_functions(self, buffer: ReplayBuffer) -> list[ev.Owner]:
+        """The functions in which transitions drawn from the buffer may be learnt from."""
+        return pipelines.training_functions(self, buffer)
+
+    def describe(self) -> list[dict[str, Any]]:
+        """JSON-ready descriptions of the replay pipelines."""
+        return pipelines.describe(self)
 
     # ---------------------------------------------------------------- the call graph
 

@@ -7,15 +7,18 @@ from collections.abc import Iterable
 
 from per_audit.facts import ir
 from per_audit.graph import events as ev
+from per_audit.graph.libraries import find_library_buffers
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
-from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, role_of
-from per_audit.graph.values import Alloc, Columns, Drawn, Item, TupleOf, Value, roles_in
+from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, role_of, role_of_name
+from per_audit.graph.values import Alloc, Columns, Drawn, Instance, Item, TupleOf, Value, roles_in
 
 
 def find_buffers(graph: ReplayGraph) -> None:
     """Fill `graph.buffers`, in order of their places."""
     finder = _Finder(graph)
-    graph.buffers = sorted(finder.prioritised() + finder.uniform(), key=lambda b: (b.path, b.draws[0].start))
+    found = finder.prioritised() + finder.uniform()
+    graph.buffers = sorted(_without_dead(found), key=lambda b: (b.path, b.draws[0].start))
+    graph.library = find_library_buffers(graph.project.modules, graph.events)
 
 
 class _Finder:
@@ -33,6 +36,9 @@ class _Finder:
         self.evictions: dict[Alloc, list[ev.Evict]] = defaultdict(list)
         for evict in self.events.evictions.values():
             self.evictions[evict.container].append(evict)
+        self.writes: dict[ir.Class, list[ev.AttributeWrite]] = defaultdict(list)
+        for write in self.events.writes.values():
+            self.writes[write.owner.node].append(write)
         self._returned: dict[ev.Owner, set[ir.Seq]] = {}
         self.unpacks: dict[ir.Node, list[ev.Unpack]] = defaultdict(list)
         for unpack in self.events.unpacks.values():
@@ -144,6 +150,9 @@ class _Finder:
         roles: set[str] = set()
         for store in buffer.stores:
             roles |= roles_in(store.value) | store.roles
+            for atom in store.value.atoms:
+                if isinstance(atom, Instance):
+                    roles |= self._fields(atom.node)
         buffer.roles = frozenset(roles)
         if function is not None:
             buffer.samples = self.graph.callers.get(function, [])
@@ -151,6 +160,14 @@ class _Finder:
             heirs = {owner, *self.graph.interpreter.subclasses.get(owner, ())}
             buffer.instances = [site for cls in heirs for site in self.instances.get(cls, ())]
         return buffer
+
+    def _fields(self, cls: ir.Class) -> set[str]:
+        """The roles of the fields of a class that does nothing but hold them: a data class or the like."""
+        if any(isinstance(s, ir.Function) and not s.name.startswith("__") for s in cls.body):
+            return set()
+        names = {s.targets[0].id for s in cls.body if isinstance(s, ir.Assign) and isinstance(s.targets[0], ir.Name)}
+        names |= {w.attribute for w in self.writes.get(cls, ())}
+        return {role for name in names if (role := role_of_name(name))}
 
     def _is_replay(self, buffer: ReplayBuffer) -> bool:
         roles = set(buffer.roles)
@@ -238,6 +255,12 @@ class _Finder:
                 if func.node in emptying or self.graph.callees(func.node) & emptying:
                     return True
         return any(e.node in inside for e in self.events.evictions.values() if e.how == "clear" and e.function in emptying)
+
+
+def _without_dead(buffers: list[ReplayBuffer]) -> list[ReplayBuffer]:
+    """Without the draws of methods that nobody calls while another drawing method of the same class is called."""
+    alive = {buffer.owner for buffer in buffers if buffer.owner is not None and buffer.samples}
+    return [b for b in buffers if b.samples or b.owner not in alive]
 
 
 def _merged(buffers: list[ReplayBuffer]) -> list[ReplayBuffer]:

@@ -1,0 +1,123 @@
+"""The way of transitions from a buffer to a loss: where it is made, filled, drawn from and learnt from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from per_audit.facts import ir
+from per_audit.findings import Evidence, Place
+
+if TYPE_CHECKING:
+    from per_audit.graph import events as ev
+    from per_audit.graph.libraries import LibraryBuffer
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+LEARNS = {"backward", "fit", "train_on_batch", "minimize", "apply_gradients"}
+_LEARNS_BY_NAME = ("GradientTape", "value_and_grad", "jax.grad")
+_MOST = 4  # links of one role that a finding shows
+
+
+def learns_at(site: ev.CallSite) -> bool:
+    """Whether the call itself trains something: a backward pass, a fit, a minimisation, a gradient."""
+    func = site.node.func
+    return (isinstance(func, ir.Attr) and func.attr in LEARNS) or any(n.endswith(_LEARNS_BY_NAME) for n in site.names)
+
+
+def training_functions(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Owner]:
+    """The functions in which drawn transitions may be learnt from: those that draw, what they call, who calls them."""
+    found: dict[ev.Owner, None] = {}
+    edge: list[ev.Owner] = [buffer.function, *(site.function for site in buffer.samples)]
+    for _ in range(3):
+        for function in edge:
+            found.update(dict.fromkeys(_ordered(graph, graph.reachable(function, 2) if function else {function})))
+        if any(graph.learns(function) for function in found):
+            break
+        edge = [site.function for function in edge if function for site in graph.callers.get(function, ())]
+    return list(found)
+
+
+def _ordered(graph: ReplayGraph, functions: set[ev.Owner]) -> list[ev.Owner]:
+    def key(function: ev.Owner) -> tuple[str, int]:
+        return ("", 0) if function is None else (graph.project.module_of[function].path, function.start)
+
+    return sorted(functions, key=key)
+
+
+def learning_sites(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.CallSite]:
+    """The calls that train on what the buffer gave, in order of their places."""
+    own = {buffer.path, *(site.path for site in buffer.samples)}
+    sites = [
+        site
+        for function in training_functions(graph, buffer)
+        for site in graph.calls_in.get(function, ())
+        if learns_at(site) and (function is not None or site.path in own)
+    ]
+    unique = {site.node: site for site in sites}
+    return sorted(unique.values(), key=lambda site: (site.path, site.node.start))
+
+
+def chain(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[Evidence, ...]:
+    """The evidence for a buffer: made, stored, sampled, learnt; at most a few links of each role."""
+    links: list[Evidence] = []
+
+    def add(role: str, note: str, places: list[tuple[str, ir.Node]]) -> None:
+        known = dict.fromkeys(graph.place(path, node) for path, node in places)
+        for number, place in enumerate(sorted(known)):
+            rest = len(known) - _MOST
+            if number == _MOST:
+                break
+            more = f" ({rest} more)" if number == _MOST - 1 and rest > 0 else ""
+            links.append(Evidence(place, role, note + more))
+
+    name = graph.name_of(buffer)
+    made = [(site.path, site.node) for site in buffer.instances]
+    if not made:
+        made = [(path, node) for path, node in _allocations(graph, buffer)]
+    add("made", f"{name} is made here", made)
+    add("stored", "transitions are stored here", [(store.path, store.node) for store in buffer.stores])
+    add("drawn", "transitions are drawn here", [(buffer.path, node) for node in buffer.draws])
+    add("sampled", "a batch is requested here", [(site.path, site.node) for site in buffer.samples])
+    learnt = learning_sites(graph, buffer)
+    add("learnt", "the batch is learnt from here", [(site.path, site.node) for site in learnt])
+    return tuple(links)
+
+
+def _allocations(graph: ReplayGraph, buffer: ReplayBuffer) -> list[tuple[str, ir.Node]]:
+    """Where the containers of a buffer are made, as far as that is a call or display of the drawing file."""
+    known = graph.parents(buffer.path)
+    return [(buffer.path, atom.node) for atom in buffer.containers if atom.node in known]
+
+
+def library_chain(graph: ReplayGraph, buffer: LibraryBuffer) -> tuple[Evidence, ...]:
+    """The evidence for a library's buffer."""
+    links = [graph.evidence(buffer.path, buffer.node, "made", f"{buffer.name} of {buffer.framework.title} is made here")]
+    for site in buffer.stores[:_MOST]:
+        links.append(graph.evidence(site.path, site.node, "stored", "transitions are stored here"))
+    for site in buffer.samples[:_MOST]:
+        links.append(graph.evidence(site.path, site.node, "sampled", "a batch is requested here"))
+    return tuple(links)
+
+
+def describe(graph: ReplayGraph) -> list[dict[str, Any]]:
+    """JSON-ready descriptions of the replay pipelines, in order of their places."""
+
+    def spot(place: Place) -> dict[str, Any]:
+        return {"path": place.path, "line": place.line}
+
+    found: list[dict[str, Any]] = []
+    for buffer in graph.buffers:
+        by_role: dict[str, list[dict[str, Any]]] = {"made": [], "stored": [], "drawn": [], "sampled": [], "learnt": []}
+        for link in chain(graph, buffer):
+            by_role[link.role].append(spot(link.place))
+        here = graph.place(buffer.path, buffer.draws[0])
+        roles = sorted(buffer.roles)
+        found.append({"name": graph.name_of(buffer), "kind": buffer.kind, **spot(here), **by_role, "roles": roles})
+    for library in graph.library:
+        by_role = {"made": [], "stored": [], "drawn": [], "sampled": [], "learnt": []}
+        for link in library_chain(graph, library):
+            by_role[link.role].append(spot(link.place))
+        kind = "prioritised" if library.prioritised else "uniform"
+        here = graph.place(library.path, library.node)
+        name = f"{library.framework.title} {library.name}"
+        found.append({"name": name, "kind": kind, **spot(here), **by_role, "roles": []})
+    return sorted(found, key=lambda pipeline: (pipeline["path"], pipeline["line"], pipeline["name"]))
