@@ -9,6 +9,7 @@ import shlex
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -35,6 +36,7 @@ class Commands(click.Group):
         """The command of this name."""
         if cmd_name not in self.list_commands(ctx):
             return None
+        _require_working_directory()
         module = importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
@@ -52,6 +54,16 @@ def group(debug: bool) -> None:
       per-audit explain PER101
       per-audit COMMAND --help
     """
+
+
+def _require_working_directory() -> None:
+    """Raise UserError where the current directory was deleted: imports fail there in obscure ways."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UserError(
+            f"the current directory does not exist any more ({error.strerror}); change to another"
+        ) from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,7 +13,6 @@ from per_audit.report import verification_json, verification_text
 from per_audit.verify.record import project_root, write_record
 from per_audit.verify.run import EFFICIENCY_MODES, Options, available_checks
 from per_audit.verify.run import verify as run
-from per_audit.verify.targets import working_directory
 
 
 def _list_checks(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -85,7 +84,7 @@ def command(
       per-audit verify replay.py:Memory --adapter memory_adapter.py --check frequencies --check weights
     """
     options = Options(adapter, checks, efficiency, seed, timeout, memory, python)
-    here = working_directory()
+    here = Path.cwd()
     with Progress("verifying", quiet) as progress:
         result = run(targets, options, progress)
     if format == "json":

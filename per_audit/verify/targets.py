@@ -25,19 +25,9 @@ class Target:
     bundled: bool = False
 
 
-def working_directory() -> Path:
-    """The current directory; raises UserError where it was deleted."""
-    try:
-        return Path.cwd()
-    except OSError as error:
-        raise UserError(
-            f"the current directory does not exist any more ({error.strerror}); change to another"
-        ) from error
-
-
 def parse(text: str, base: Path | None = None) -> Target:
     """The target that `text` names, relative to `base` (default: the current directory). Raises UserError."""
-    folder = working_directory() if base is None else base
+    folder = Path.cwd() if base is None else base
     where, colon, cls = text.rpartition(":")
     if not colon or not cls.isidentifier() or not where:
         remedy = "write path/file.py:Class or package.module:Class"
