@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from per_audit.facts import ModuleFacts
+from per_audit.graph.events import Weighting
 from per_audit.graph.interpreter import Interpreter
 from per_audit.graph.libraries import LibraryBuffer
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.project import Project
 from per_audit.graph.recognise import find_buffers
+from per_audit.graph.values import ELEMENTWISE, SCALAR
 
-__all__ = ["PRIORITISED", "UNIFORM", "LibraryBuffer", "ReplayBuffer", "ReplayGraph", "link"]
+__all__ = [
+    "ELEMENTWISE",
+    "PRIORITISED",
+    "SCALAR",
+    "UNIFORM",
+    "LibraryBuffer",
+    "ReplayBuffer",
+    "ReplayGraph",
+    "Weighting",
+    "link",
+]
 
 
 def link(modules: list[ModuleFacts]) -> ReplayGraph:

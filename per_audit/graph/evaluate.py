@@ -396,8 +396,10 @@ class Evaluator:
         right = self.eval(node.right, frame)
         if node.op == "*":
             for side, other in ((left, right), (right, left)):
-                if any(isinstance(a, Alloc) and a.kind == "list" for a in side.atoms) and not other.tags:
-                    return of(Alloc(node, "list"))  # [None] * capacity
+                lists = [a for a in side.atoms if isinstance(a, (Alloc, TupleOf)) and _is_list(a)]
+                if lists and not other.tags:  # [None] * capacity
+                    self.interpreter.add_content(node, self.element(side))
+                    return of(Alloc(node, "list"))
         if node.op == "+" and any(isinstance(a, (Alloc, TupleOf)) for a in left.atoms):
             return self._concatenate(node, left, right, frame)
         return self._arithmetic(node, node.op, node.left, left, node.right, right, frame)
@@ -561,6 +563,10 @@ def is_display(value: Value) -> bool:
 def replace_env(frame: Frame) -> Frame:
     """The frame of a comprehension: its own names over those around it."""
     return replace(frame, env={}, parent=frame, globals=set())
+
+
+def _is_list(atom: Alloc | TupleOf) -> bool:
+    return atom.kind == "list" if isinstance(atom, Alloc) else isinstance(atom.node, ir.Seq) and atom.node.kind == "list"
 
 
 def _hashable(value: object) -> bool:

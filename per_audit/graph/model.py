@@ -11,9 +11,11 @@ from typing import Any
 from per_audit.facts import ModuleFacts, ir
 from per_audit.findings import Evidence, Place
 from per_audit.graph import events as ev
-from per_audit.graph import pipelines
+from per_audit.graph import growth, pipelines
 from per_audit.graph.interpreter import Interpreter
 from per_audit.graph.libraries import LibraryBuffer
+from per_audit.graph.priorities import Priorities
+from per_audit.graph.reference import REFERENCE_KINDS
 from per_audit.graph.values import Alloc
 
 UNIFORM, PRIORITISED = "uniform", "prioritised"
@@ -48,6 +50,8 @@ class ReplayGraph:
         self.events = interpreter.events
         self.buffers: list[ReplayBuffer] = []
         self.library: list[LibraryBuffer] = []
+        self._priorities: dict[int, Priorities] = {}
+        self._paths: dict[ir.Node, str] | None = None
         # Tells whether a current verification record covers all of the files, by their paths; set by the audit.
         self.verified: Callable[[frozenset[str]], bool] = lambda paths: False  # noqa: ARG005
 
@@ -110,11 +114,36 @@ class ReplayGraph:
         """Whether the function itself trains something: a backward pass, a fit, a minimisation, a gradient."""
         return any(pipelines.learns_at(site) for site in self.calls_in.get(function, ()))
 
+    def reference_buffers(self) -> list[ev.CallSite]:
+        """Where buffers and samplers of the reference package are made, in order of their places."""
+        made = [
+            site
+            for site in self.events.calls.values()
+            if any(isinstance(atom, Alloc) and atom.node is site.node and atom.kind in REFERENCE_KINDS for atom in site.result.atoms)
+        ]
+        return sorted(made, key=lambda site: (site.path, site.node.start))
+
     # ---------------------------------------------------------------- pipelines
 
     def chain(self, buffer: ReplayBuffer) -> tuple[Evidence, ...]:
         """Where a buffer is made, stored into, drawn from and learnt from."""
         return pipelines.chain(self, buffer)
+
+    def priorities(self, buffer: ReplayBuffer) -> Priorities:
+        """A prioritised buffer, to be asked about its priorities and weights."""
+        known = self._priorities.get(id(buffer))
+        if known is None:
+            known = self._priorities[id(buffer)] = Priorities(self, buffer)
+        return known
+
+    def growing_stores(self, buffer: ReplayBuffer) -> list[ev.Store]:
+        """The stores that add to a container of the buffer which nothing ever bounds."""
+        return growth.growing_stores(self, buffer)
+
+    def files_of(self, buffer: ReplayBuffer) -> frozenset[str]:
+        """The files that define a buffer: its classes, and what they call."""
+        classes = self.priorities(buffer).family
+        return frozenset({buffer.path, *(self.project.module_of[cls].path for cls in classes)})
 
     def library_chain(self, buffer: LibraryBuffer) -> tuple[Evidence, ...]:
         """Where a library's buffer is made, stored into and drawn from."""
@@ -174,6 +203,12 @@ class ReplayGraph:
             table = {child: node for node in ir.walk(*module.body) for child in ir.children(node)}
             self._parents[path] = table
         return table
+
+    def path_of(self, node: ir.Node) -> str | None:
+        """The file that holds an expression that was interpreted."""
+        if self._paths is None:
+            self._paths = {n: path for path, module in self.project.modules.items() for n in ir.walk(*module.body)}
+        return self._paths.get(node)
 
     def ancestors(self, path: str, node: ir.Node) -> Iterator[ir.Node]:
         """The nodes around a node, innermost first."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpreter import Frame
 
 BUFFER, SAMPLER = "prioritised buffer", "prioritised sampler"
+REFERENCE_KINDS = (BUFFER, SAMPLER)
 _MADE = {
     "PrioritizedReplayBuffer": BUFFER,
     "CombinedReplayBuffer": BUFFER,

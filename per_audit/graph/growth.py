@@ -1,0 +1,94 @@
+"""Whether a container of transitions can grow without bound: by what happens to it, not by how it is spelt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph import events as ev
+from per_audit.graph.values import Alloc
+
+if TYPE_CHECKING:
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+_GROWS = ("append", "insert", "extend")
+
+
+def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
+    """The stores that add to a container of the buffer which nothing ever bounds; empty where all are bounded."""
+    found: list[ev.Store] = []
+    for container in sorted(buffer.containers, key=lambda alloc: alloc.node.start):
+        grows = [store for store in buffer.stores if store.container == container and store.how in _GROWS]
+        if container.kind in ("list", "deque", "heap") and grows and not _is_bounded(graph, buffer, container, grows):
+            found += grows
+    return sorted(found, key=lambda store: (store.path, store.node.start))
+
+
+def _is_bounded(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc, grows: list[ev.Store]) -> bool:
+    if any(evict.container == container for evict in graph.events.evictions.values()):
+        return True
+    path = graph.path_of(container.node)
+    if path is None or isinstance(container.node, ir.Class) or _has_limit(graph, container.node):
+        return True
+    # Made anew in each iteration, or by a comprehension or display that fills it once.
+    if any(isinstance(a, (ir.For, ir.While)) for a in graph.ancestors(path, container.node)):
+        return True
+    if any(store.container == container and store.how in ("index", "rebuild") for store in graph.events.stores.values()):
+        return True  # a ring that is filled first, or a copy of the newest part
+    return any(_is_guarded(graph, store) for store in grows) or _is_cut(graph, container)
+
+
+def _has_limit(graph: ReplayGraph, node: ir.Node) -> bool:
+    """`deque(items, maxlen)`, `Queue(maxsize)`: a limit other than None."""
+    if not isinstance(node, ir.Call):
+        return False
+    limit = node.argument(None, "maxlen") or node.argument(None, "maxsize")
+    name = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+    if limit is None:
+        limit = node.argument(0 if "ueue" in name and name != "deque" else 1)
+    if limit is None:
+        return any(arg.star for arg in node.args)
+    constant = graph.events.value(limit)
+    return not (isinstance(limit, ir.Const) and limit.value is None) and constant.literal() != 0
+
+
+def _is_guarded(graph: ReplayGraph, store: ev.Store) -> bool:
+    """Whether the store happens only under a test that compares a length or count, or ends its function early."""
+    for around in graph.ancestors(store.path, store.node):
+        if isinstance(around, ir.If) and _compares_size(around.test):
+            return True
+        if isinstance(around, ir.Function):
+            return any(
+                isinstance(s, ir.If) and _compares_size(s.test) and any(isinstance(n, ir.Return) for n in s.body)
+                for s in around.body
+                if s.start < store.node.start
+            )
+    return False
+
+
+def _compares_size(test: ir.Expr) -> bool:
+    for node in ir.walk(test):
+        if isinstance(node, ir.Cmp) and any(op in ("<", "<=", ">", ">=", "==", "!=") for op in node.ops):
+            for part in ir.walk(node):
+                name = getattr(part, "id", getattr(part, "attr", ""))
+                if name in ("len", "__len__", "size", "qsize", "count", "full", "is_full", "counter", "num"):
+                    return True
+                if isinstance(name, str) and any(word in name.lower() for word in ("size", "len", "capacity", "count", "cnt", "max")):
+                    return True
+    return False
+
+
+def _is_cut(graph: ReplayGraph, container: Alloc) -> bool:
+    """Whether a part of the container is assigned in its place: `memory = memory[-limit:]`, `deque(memory, limit)`."""
+    for module in graph.project.modules.values():
+        for node in ir.walk(*module.body):
+            if isinstance(node, ir.Assign) and isinstance(node.value, (ir.Sub, ir.Comp, ir.Call)):
+                holds = any(container in graph.events.value(target).atoms for target in node.targets)
+                attribute = any(isinstance(t, ir.Attr) for t in node.targets)
+                if not (holds or attribute):
+                    continue
+                for part in ir.walk(node.value):
+                    sliced = isinstance(part, ir.Sub) and isinstance(part.index, ir.Slice)
+                    if sliced and container in graph.events.value(part.value).atoms and part is node.value:
+                        return True
+    return False

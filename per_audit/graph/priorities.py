@@ -1,0 +1,280 @@
+"""What becomes of the priorities and the weights of a prioritised buffer: who updates the one, where the others go.
+
+All answers lean to the harmless side: what cannot be followed counts as an update, or as a use of the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph import events as ev
+from per_audit.graph import externals as ext
+from per_audit.graph.reference import REFERENCE_KINDS
+from per_audit.graph.roles import name_of, words
+from per_audit.graph.values import Alloc, Instance, Result
+
+if TYPE_CHECKING:
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+_PRIORITY_WORDS = {"priority", "priorities", "prio", "prios", "prioritized", "prioritised", "td", "tderror", "alpha", "per"}
+_BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup"}
+_WEIGHT_WORDS = {"weight", "weights", "isweight", "isweights", "importance", "isw"}
+_PLAIN = {"max", "min", "mean", "sum", "amax", "amin", "print", "len", "isnan", "any", "all", "append", "extend", "power",
+          "pow", "shape", "size"}  # fmt: skip
+_NUMERIC = ("numpy.", "torch.", "builtins.", "random.", "collections.", "math.", "jax.", "tensorflow.", "threading.")
+
+
+class Priorities:
+    """One prioritised buffer, asked about its priorities and weights."""
+
+    def __init__(self, graph: ReplayGraph, buffer: ReplayBuffer) -> None:
+        self.graph = graph
+        self.buffer = buffer
+        self.events = graph.events
+        self.draws = set(buffer.draws)
+
+    # ---------------------------------------------------------------- the parts of the buffer
+
+    @cached_property
+    def is_reference(self) -> bool:
+        """Whether the buffer or its sampler is of the reference package."""
+        return any(alloc.kind in REFERENCE_KINDS for alloc in self.made)
+
+    @cached_property
+    def made(self) -> set[Alloc]:
+        """The containers of the buffer, and the reference samplers that draw for it."""
+        sampled = (self.events.draws[node].containers for node in self.buffer.draws if node in self.events.draws)
+        return self.buffer.containers.union(*sampled)
+
+    @cached_property
+    def adding(self) -> set[ev.Owner]:
+        """The functions that store transitions."""
+        return {store.function for store in self.buffer.stores}
+
+    @cached_property
+    def family(self) -> set[ir.Class]:
+        """The buffer's class, its relatives, and the classes that its drawing and storing functions call into."""
+        owner = self.buffer.owner
+        found: set[ir.Class] = set()
+        if owner is not None:
+            found |= {*self.graph.interpreter.mro(owner), *self.graph.interpreter.subclasses.get(owner, ())}
+        for function in (self.buffer.function, *self.adding):
+            if function is not None and (cls := self.graph.project.class_of.get(function)) is not None:
+                found.add(cls)
+                for callee in self.graph.reachable(function, 2):
+                    inner = self.graph.project.class_of.get(callee) if callee is not None else None
+                    if inner is not None and inner in self.graph.interpreter.holders:
+                        found.add(inner)
+        return found
+
+    @cached_property
+    def functions(self) -> set[ev.Owner]:
+        """The methods of the family, and the drawing function."""
+        found: set[ev.Owner] = {s for cls in self.family for s in cls.body if isinstance(s, ir.Function)}
+        return found | {self.buffer.function}
+
+    @cached_property
+    def containers(self) -> set[Alloc]:
+        """Every container that the family holds."""
+        found = set(self.made)
+        for (cls, _), value in self.graph.interpreter.attributes.items():
+            if cls in self.family:
+                found |= {atom for atom in value.atoms if isinstance(atom, Alloc)}
+        return found
+
+    @cached_property
+    def in_use(self) -> bool:
+        """Whether the project makes the buffer and draws from it."""
+        return self.buffer.owner is None or bool(self.buffer.instances and self.buffer.samples)
+
+    @cached_property
+    def is_about_priorities(self) -> bool:
+        """Whether the code of the buffer speaks of priorities at all: not every weighted draw is one by priority."""
+        if self.is_reference:
+            return True
+        names = [cls.name for cls in self.family]
+        for function in self.functions:
+            if function is not None:
+                names += [getattr(function, "name", "")]
+                names += [getattr(n, "id", getattr(n, "attr", "")) for n in ir.walk(function) if isinstance(n, (ir.Name, ir.Attr))]
+        return any(not _PRIORITY_WORDS.isdisjoint(words(name)) for name in set(names))
+
+    @cached_property
+    def is_opaque(self) -> bool:
+        """Whether a part of the buffer is an object of another library, which may do anything."""
+        for (cls, _), value in self.graph.interpreter.attributes.items():
+            if cls in self.family:
+                for atom in value.atoms:
+                    if isinstance(atom, Result) and not atom.name.startswith(_NUMERIC):
+                        return True
+        return any(
+            not base.startswith((*_NUMERIC, "abc.", "typing.", "object"))
+            for cls in self.family
+            for base in self.graph.interpreter.external_bases(cls)
+        )
+
+    # ---------------------------------------------------------------- updates
+
+    def updated(self) -> bool:
+        """Whether something that the training reaches writes new priorities."""
+        if any(update.container in self.made for update in self.events.updates.values()):
+            return True
+        if self.is_reference:
+            return False
+        return self.is_opaque or self._writes_drawn() or self._calls_writer()
+
+    def writes_priorities(self) -> bool:
+        """Whether the family writes into its containers at all, so that their absence elsewhere means something."""
+        return any(store.container in self.containers and store.function in self.functions for store in self._stores())
+
+    def _stores(self) -> Iterator[ev.Store]:
+        return iter(self.events.stores.values())
+
+    def _is_drawn(self, node: ir.Expr | None) -> bool:
+        value = self.events.value(node)
+        return bool((value.tagged("index") | value.tagged("draw")) & self.draws)
+
+    def _writes_drawn(self) -> bool:
+        """A store at drawn positions, a drawn item put back, an attribute of a drawn item assigned."""
+        for store in self._stores():
+            if store.container in self.containers and (self._is_drawn(store.index) or self._is_drawn(store.expression)):
+                return True
+            tags = store.value.tagged("draw") | store.value.tagged("index")
+            if store.container in self.containers and tags & self.draws and store.function in self.functions:
+                return True
+        for module in self.graph.project.modules.values():
+            for node in ir.walk(*module.body):
+                if isinstance(node, (ir.Assign, ir.Aug)):
+                    for target in node.targets if isinstance(node, ir.Assign) else [node.target]:
+                        if isinstance(target, ir.Attr) and self._is_drawn(target.value):
+                            return True
+        return False
+
+    def _calls_writer(self) -> bool:
+        """A call, outside of what stores transitions, of something that writes into the buffer's containers."""
+        writers = {
+            store.function
+            for store in self._stores()
+            if store.container in self.containers and getattr(store.function, "name", "") not in _BUILDERS
+        }
+        adders = {f for f in self.functions if f is not None and self.graph.reachable(f, 3) & self.adding}
+        entries = {
+            f
+            for f in self.functions
+            if f is not None and f not in adders and f is not self.buffer.function
+            and getattr(f, "name", "") not in _BUILDERS and self.graph.reachable(f, 3) & writers
+        }  # fmt: skip
+        names = {getattr(f, "name", "") for f in entries}
+        for site in self.events.calls.values():
+            if site.function in adders:
+                continue
+            if {func.node for func in site.targets} & entries:
+                return True
+            if not site.targets and not site.names and isinstance(site.node.func, ir.Attr) and site.node.func.attr in names:
+                return True
+        outside = writers - self.functions - self.adding
+        return bool(outside)
+
+    # ---------------------------------------------------------------- weights
+
+    @cached_property
+    def around(self) -> set[ev.Owner]:
+        """The functions of the buffer and of the training on it."""
+        return self.functions | set(self.graph.training_functions(self.buffer))
+
+    @cached_property
+    def weights(self) -> set[ir.Node]:
+        """The expressions that compute importance-sampling weights for the buffer."""
+        found: set[ir.Node] = set()
+        for function in self.around:
+            if function is not None:
+                inside = (self.events.values.get(n) for n in ir.walk(function) if isinstance(n, ir.Expr))
+                found |= {node for value in inside if value is not None for node in value.tagged("isw")}
+        return found
+
+    def names_weights(self) -> bool:
+        """Whether the code of the buffer gives something the name of weights, however it computes them."""
+        for function in self.functions:
+            for node in ir.walk(function) if function is not None else ():
+                targets = node.targets if isinstance(node, ir.Assign) else ()
+                for target in targets:
+                    for part in target.items if isinstance(target, ir.Seq) else [target]:
+                        if not _WEIGHT_WORDS.isdisjoint(words(name_of(part) or "")):
+                            return True
+        return False
+
+    def weights_used(self) -> bool:
+        """Whether the weights reach something that may be a loss."""
+        for weighting in self.events.weightings.values():
+            if self.events.value(weighting.weights).tagged("isw") & self.weights:
+                return True
+        return any(self._uses(function) for function in self.around - self.functions) or any(
+            self._uses(function) for function in self.functions if self.graph.learns(function)
+        )
+
+    def _is_weight(self, node: ir.Node | None) -> bool:
+        return bool(self.events.value(node).tagged("isw") & self.weights)
+
+    def _uses(self, function: ev.Owner) -> bool:
+        if function is None:
+            return False
+        for node in ir.walk(function):
+            if isinstance(node, ir.Bin) and node.op == "*":
+                left, right = self._is_weight(node.left), self._is_weight(node.right)
+                if left != right and not isinstance(node.right if left else node.left, ir.Const):
+                    return True
+            elif isinstance(node, ir.Map) and any(self._is_weight(value) for value in node.values):
+                return True
+            elif isinstance(node, ir.Assign) and isinstance(node.targets[0], (ir.Attr, ir.Sub)) and self._is_weight(node.value):
+                return True
+            elif isinstance(node, ir.Call) and self._passes(node):
+                return True
+        return False
+
+    def _passes(self, node: ir.Call) -> bool:
+        given = [arg for arg in node.args if self._is_weight(arg.value)]
+        site = self.events.calls.get(node)
+        if not given or site is None or site.targets or site.classes:
+            return False
+        called = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+        return called not in ext.CONVERSIONS and called not in _PLAIN
+
+    # ---------------------------------------------------------------- deliberate omission
+
+    def clamps_like_lap(self) -> bool:
+        """Whether errors are clamped from below and the loss is Huber's, as in LAP and TD7, which need no weights."""
+        huber = clamped = False
+        for function in self.around:
+            for node in ir.walk(function) if function is not None else ():
+                name = getattr(node, "attr", getattr(node, "id", getattr(node, "name", "")))
+                if isinstance(name, str):
+                    low = name.lower()
+                    huber = huber or "huber" in low or "smooth_l1" in low or "smoothl1" in low or "lap" in words(name)
+                if isinstance(node, ir.Call):
+                    clamped = clamped or _clamps(node)
+        return huber and clamped
+
+    def instance_classes(self) -> set[ir.Class]:
+        """The classes of the objects that the project makes of the buffer."""
+        return {a.node for site in self.buffer.instances for a in site.result.atoms if isinstance(a, Instance)}
+
+
+def _clamps(node: ir.Call) -> bool:
+    """`x.clamp(min=1)`, `np.maximum(x, 1)`: a bound from below that is more than a small epsilon."""
+    name = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+    if name in ("clamp", "clamp_", "clamp_min", "clip"):
+        low = node.argument(None, "min") or node.argument(None, "a_min")
+        if low is None and node.args:
+            plain = [arg.value for arg in node.args if arg.keyword is None]
+            method = isinstance(node.func, ir.Attr) and name_of(node.func.value) not in ("np", "numpy", "torch", "jnp")
+            low = (plain[0] if method else plain[1] if len(plain) > 1 else None) if plain else None
+    elif name in ("maximum", "max") and len(node.args) == 2:
+        low = node.args[1].value
+    else:
+        return False
+    if isinstance(low, ir.Const):
+        return isinstance(low.value, (int, float)) and low.value >= 0.1
+    return isinstance(low, (ir.Name, ir.Attr)) and not {"eps", "epsilon"} & set(words(name_of(low) or ""))

@@ -1,0 +1,126 @@
+"""PER002 rare-events-not-preserved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from per_audit.findings import Finding, FixOffer, Severity
+from per_audit.graph import UNIFORM, ReplayGraph
+from per_audit.rule import Example, Rule
+
+
+class RareEventsNotPreserved(Rule):
+    """The oldest transition is overwritten whatever it holds, so that rare events leave the memory as fast as the rest.
+
+    ## What it does
+
+    Notes a uniform replay buffer that evicts first in, first out, and a buffer or sampler of the reference package whose
+    protection of rare events is switched off (`rare_fraction=0`). It is a hint about policy and never fails a run.
+
+    ## Why is this bad
+
+    Where a reward comes once in ten thousand steps, a memory of that size holds one such event at a time, and a batch
+    of 32 sees it in three of a thousand draws before it is gone. A small protected set keeps such events at hand.
+
+    ## Known problems
+
+    Where rewards are dense there are no rare events to protect, and a protected set adds staleness: leave it off.
+    The finding stands beside `uniform-only-sampling`, since the same change repairs both.
+
+    ## Example
+
+    ```python
+    memory = deque(maxlen=10_000)
+    ```
+
+    ## Use instead
+
+    ```python
+    memory = PrioritizedReplayBuffer(10_000, rare_fraction=0.25)
+    ```
+
+    ## Fix safety
+
+    Repaired together with `uniform-only-sampling`; it has no fix of its own.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 6 (which transitions to store, and to keep)
+    """
+
+    code = "PER002"
+    name = "rare-events-not-preserved"
+    severity = Severity.INFO
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One hint for each uniform buffer, and for each reference buffer that protects nothing."""
+        for buffer in graph.buffers:
+            if buffer.kind == UNIFORM:
+                message = f"{graph.name_of(buffer)} forgets its oldest transitions first, rare events included"
+                place = graph.place(buffer.path, buffer.draws[0])
+                yield self._finding(graph, message, place, graph.symbol(buffer.function, buffer.path), graph.chain(buffer))
+        for made in graph.reference_buffers():
+            fraction = made.node.argument(None, "rare_fraction")
+            if fraction is not None and graph.events.value(fraction).literal() in (0, 0.0):
+                place = graph.place(made.path, made.node)
+                evidence = (graph.evidence(made.path, fraction, "made", "rare events are switched off here"),)
+                message = "this buffer protects no rare events (rare_fraction=0)"
+                yield self._finding(graph, message, place, graph.symbol(made.function, made.path), evidence)
+
+    def _finding(self, graph, message, place, symbol, evidence) -> Finding:  # type: ignore[no-untyped-def]
+        del graph
+        offer = FixOffer(title="keep rare events in a protected set", reason="repaired with uniform-only-sampling")
+        return Finding(self.code, self.name, self.severity, "medium", message, place, symbol, evidence, offer)
+
+    def witness(self) -> str:
+        """With one event in 10,000 steps and a memory of 10,000, uniform batches hardly ever hold one."""
+        rng = np.random.default_rng(0)
+        steps, size, batch = 200_000, 10_000, 32
+        rare = rng.random(steps) < 1e-4
+        seen = sum(rare[rng.integers(now - size, now, batch)].any() for now in range(size, steps, 100))
+        share = seen / len(range(size, steps, 100))
+        assert share < 0.01
+        return f"a rare event (1 in 10,000) is in {share:.2%} of the batches"
+
+    bad = (
+        Example(
+            "a bounded deque",
+            {
+                "agent.py": '''import random
+from collections import deque
+
+
+class Agent:
+    def __init__(self, model):
+        self.model, self.past = model, deque(maxlen=5000)
+
+    def keep(self, state, action, reward, next_state, done):
+        self.past.append((state, action, reward, next_state, done))
+
+    def learn(self):
+        self.model.fit(random.sample(self.past, 32))  # <- PER002
+'''
+            },
+        ),
+        Example(
+            "the reference buffer with its protection off",
+            {
+                "train.py": '''from experience_replay_optimizer import PrioritizedReplayBuffer
+
+memory = PrioritizedReplayBuffer(10_000, rare_fraction=0)  # <- PER002
+'''
+            },
+        ),
+    )
+    good = (
+        Example(
+            "the reference buffer as it comes",
+            {"train.py": "from experience_replay_optimizer import PrioritizedReplayBuffer\n\nmemory = PrioritizedReplayBuffer(10_000)\n"},
+        ),
+        Example(
+            "no replay memory",
+            {"tail.py": "from collections import deque\n\nlast = deque(maxlen=100)\nlast.append(3)\n"},
+        ),
+    )

@@ -1,0 +1,235 @@
+"""PER004 unbounded-buffer."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from per_audit.findings import Finding, FixOffer, Severity
+from per_audit.graph import ReplayGraph
+from per_audit.rule import Example, Rule
+
+
+class UnboundedBuffer(Rule):
+    """Transitions are stored for ever: the replay memory grows until the process is killed.
+
+    ## What it does
+
+    Reports a replay buffer whose transitions go into a list or deque that nothing bounds: no length limit, nothing taken
+    out, no part of it kept in its place, no test of its length before the store.
+
+    ## Why is this bad
+
+    A transition of two stacked Atari frames takes 56 kB: a million steps are 56 GB. Long before, a growing share of the
+    memory holds what an early policy did, and uniform draws keep learning from it.
+
+    ## Known problems
+
+    What bounds a container is searched in the whole project, by what happens to it rather than by its spelling. A run
+    that is known to be short needs no bound; say so in a suppression.
+
+    ## Example
+
+    ```python
+    self.memory = []
+    ```
+
+    ## Use instead
+
+    ```python
+    self.memory = deque(maxlen=100_000)
+    ```
+
+    ## Fix safety
+
+    Only a person knows the right capacity. A conversion to a prioritised buffer, which needs one, repairs it as well.
+
+    ## References
+
+    - Mnih et al. 2015, Human-level control through deep reinforcement learning, Nature 518: replay of the last million frames
+    """
+
+    code = "PER004"
+    name = "unbounded-buffer"
+    severity = Severity.ERROR
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each buffer with a container that grows without bound."""
+        seen = set()
+        for buffer in graph.buffers:
+            stores = graph.growing_stores(buffer)
+            if not stores or stores[0].container in seen:
+                continue
+            seen.add(stores[0].container)
+            name = graph.name_of(buffer)
+            path, made = stores[0].path, stores[0].container.node
+            where = graph.path_of(made)
+            yield Finding(
+                self.code,
+                self.name,
+                self.severity,
+                "medium",
+                f"{name} keeps every transition: nothing limits or empties what `{graph.source(path, stores[0].node)}` fills",
+                graph.place(where or path, made) if where else graph.place(path, stores[0].node),
+                graph.symbol(stores[0].function, path),
+                tuple(graph.evidence(s.path, s.node, "stored", "grows here") for s in stores[:4]) + graph.chain(buffer),
+                FixOffer(title="give the memory a capacity"),
+                pipeline=name,
+            )
+
+    def witness(self) -> str:
+        """Ten thousand stores leave ten thousand transitions in a list, and the newest thousand in a bounded deque."""
+        everything: list[int] = []
+        newest: deque[int] = deque(maxlen=1_000)
+        for step in range(10_000):
+            everything.append(step)
+            newest.append(step)
+        assert len(everything) == 10_000
+        assert list(newest) == list(range(9_000, 10_000))
+        return f"after 10,000 stores the list holds {len(everything):,}, the bounded deque {len(newest):,}"
+
+    bad = (
+        Example(
+            "a list inside the agent, Keras",
+            {
+                "agent.py": '''import random
+
+
+class Agent:
+    def __init__(self, model):
+        self.model = model
+        self.past = []  # <- PER004
+
+    def remember(self, state, action, reward, next_state, done):
+        self.past.append((state, action, reward, next_state, done))
+
+    def learn(self):
+        for state, action, reward, next_state, done in random.sample(self.past, 32):
+            self.model.fit(state, reward + self.model.predict(next_state))
+'''
+            },
+        ),
+        Example(
+            "a deque without a limit, filled from another file",
+            {
+                "memory.py": '''import random
+from collections import deque
+
+
+class Memory:
+    def __init__(self):
+        self.rows = deque()  # <- PER004
+
+    def put(self, row):
+        self.rows.append(row)
+
+    def sample(self, n):
+        return random.sample(self.rows, n)
+''',
+                "train.py": '''from memory import Memory
+
+
+def train(env, net, optimizer):
+    memory = Memory()
+    state = env.reset()
+    while True:
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.put((state, action, reward, next_state, done))
+        state = next_state
+        loss = net.loss(memory.sample(32))
+        loss.backward()
+        optimizer.step()
+''',
+            },
+        ),
+        Example(
+            "a local list, numpy draw",
+            {
+                "loop.py": '''import numpy as np
+
+
+def run(env, q, steps):
+    seen = []  # <- PER004
+    state = env.reset()
+    for step in range(steps):
+        action = int(np.argmax(q[state]))
+        next_state, reward, done, _ = env.step(action)
+        seen.append((state, action, reward, next_state, done))
+        state = env.reset() if done else next_state
+        for i in np.random.randint(0, len(seen), 8):
+            s, a, r, s2, d = seen[i]
+            q[s, a] += 0.1 * (r + 0.9 * (1 - d) * q[s2].max() - q[s, a])
+'''
+            },
+        ),
+    )
+    good = (
+        Example(
+            "a bounded deque, positional limit",
+            {
+                "agent.py": bad[0].files["agent.py"].replace("self.past = []  # <- PER004", "self.past = deque([], 1000)").replace(
+                    "import random\n", "import random\nfrom collections import deque\n"
+                )
+            },
+        ),
+        Example(
+            "the oldest taken out under a length test, in two files",
+            {
+                "memory.py": bad[1].files["memory.py"].replace("  # <- PER004", "").replace(
+                    "        self.rows.append(row)\n",
+                    "        self.rows.append(row)\n        if len(self.rows) > 1000:\n            self.rows.popleft()\n",
+                ),
+                "train.py": bad[1].files["train.py"],
+            },
+        ),
+        Example(
+            "the newest part kept",
+            {
+                "loop.py": bad[2].files["loop.py"].replace("  # <- PER004", "").replace(
+                    "        state = env.reset() if", "        seen = seen[-1000:]\n        state = env.reset() if"
+                )
+            },
+        ),
+        Example(
+            "a ring that is filled first",
+            {
+                "memory.py": bad[1].files["memory.py"].replace("  # <- PER004", "").replace(
+                    "        self.rows.append(row)\n",
+                    "        if len(self.rows) < 1000:\n            self.rows.append(None)\n"
+                    "        self.rows[self.at % 1000] = row\n        self.at += 1\n",
+                ).replace("deque()", "[]\n        self.at = 0"),
+                "train.py": bad[1].files["train.py"],
+            },
+        ),
+        Example(
+            "a list for each episode",
+            {
+                "loop.py": '''import random
+
+
+def run(env, net, optimizer):
+    for episode in range(1000):
+        seen = []
+        state, done = env.reset(), False
+        while not done:
+            next_state, reward, done, _ = env.step(0)
+            seen.append((state, 0, reward, next_state, done))
+            state = next_state
+        net.loss(random.sample(seen, 8)).backward()
+        optimizer.step()
+'''
+            },
+        ),
+        Example(
+            "written to disk and emptied",
+            {
+                "agent.py": bad[0].files["agent.py"].replace("  # <- PER004", "")
+                + '''
+    def flush(self, file):
+        file.write(repr(self.past))
+        del self.past[:]
+'''
+            },
+        ),
+    )

@@ -1,0 +1,305 @@
+"""PER005 missing-importance-weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from per_audit.facts import ir
+from per_audit.findings import Finding, FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.rule import Example, Rule
+
+
+class MissingImportanceWeights(Rule):
+    """Transitions are drawn by priority, but no importance-sampling weight corrects the loss.
+
+    ## What it does
+
+    Reports a prioritised buffer that the project makes and draws from where the weights (N P)^-beta are never computed,
+    or are computed and never reach a loss.
+
+    ## Why is this bad
+
+    Drawing by priority changes the distribution that the loss is an expectation of: transitions with a large error count
+    more than they occur. Where returns are random, their large errors never vanish, and the value function settles
+    away from the true mean. The weights take exactly this bias out.
+
+    ## Known problems
+
+    LAP and TD7 leave the weights out on purpose and are not reported: a Huber loss with priorities clamped from below
+    has the same expected gradient. Weights are recognised by their form, not by their name; where something is called
+    a weight but its form is not understood, the rule is silent.
+
+    ## Example
+
+    ```python
+    batch, indices = memory.sample(32)
+    loss = F.mse_loss(q, target)
+    ```
+
+    ## Use instead
+
+    ```python
+    batch, weights, indices = memory.sample(32)
+    loss = (weights * F.mse_loss(q, target, reduction="none")).mean()
+    ```
+
+    ## Fix safety
+
+    Applied where the draw, the batch and one loss can be followed; otherwise the steps are listed.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 3.4
+    - Fujimoto et al. 2020, An Equivalence between Loss Functions and Non-Uniform Sampling, arXiv:2007.06049
+    """
+
+    code = "PER005"
+    name = "missing-importance-weights"
+    severity = Severity.ERROR
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each prioritised buffer in use whose weights are missing or go nowhere."""
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED:
+                continue
+            about = graph.priorities(buffer)
+            if not (about.in_use and about.is_about_priorities) or about.clamps_like_lap():
+                continue
+            if about.weights or about.is_reference:
+                if about.weights_used():
+                    continue
+                what = "its importance-sampling weights never reach a loss"
+            elif about.names_weights() or about.is_opaque:
+                continue
+            else:
+                what = "no importance-sampling weights are computed"
+            yield self._finding(graph, buffer, what)
+
+    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, what: str) -> Finding:
+        name = graph.name_of(buffer)
+        returns = [
+            graph.evidence(buffer.path, node, "returned", "the batch is returned here")
+            for node in ir.walk(*(buffer.function.body if isinstance(buffer.function, ir.Function) else ()))
+            if isinstance(node, ir.Return) and node.value is not None
+        ]
+        return Finding(
+            self.code,
+            self.name,
+            self.severity,
+            "medium",
+            f"{name} draws by priority, but {what}: the loss is biased towards large errors",
+            graph.place(buffer.path, buffer.draws[0]),
+            graph.symbol(buffer.function, buffer.path),
+            (*graph.chain(buffer), *returns),
+            FixOffer(title="weight the loss by (N P)^-beta"),
+            pipeline=name,
+        )
+
+    def witness(self) -> str:
+        """The mean of random rewards under prioritised draws, without and with the weights."""
+        rng = np.random.default_rng(0)
+        rewards = np.where(rng.random(5_000) < 0.1, 10.0, 0.0)
+        value = rewards.mean()
+        p = np.abs(rewards - value) ** 0.6
+        p /= p.sum()
+        chosen = rng.choice(5_000, 200_000, p=p)
+        weights = 1 / (5_000 * p[chosen])
+        plain = rewards[chosen].mean()
+        weighted = np.average(rewards[chosen], weights=weights)
+        assert plain > 1.5 * value
+        assert abs(weighted - value) < 0.05 * value
+        return f"the mean reward {value:.2f} is learnt as {plain:.2f} without weights, {weighted:.2f} with them"
+
+    bad = (
+        Example(
+            "a sum tree without weights, in two files",
+            {
+                "tree.py": '''import random
+
+
+class Tree:
+    def __init__(self, size):
+        self.sums, self.rows, self.size, self.at = [0.0] * (2 * size), [None] * size, size, 0
+
+    def total(self):
+        return self.sums[1]
+
+    def add(self, priority, row):
+        self.rows[self.at] = row
+        self.update(self.at, priority)
+        self.at = (self.at + 1) % self.size
+
+    def update(self, slot, priority):
+        node = slot + self.size
+        change = priority - self.sums[node]
+        while node:
+            self.sums[node] += change
+            node //= 2
+
+    def find(self, mass):
+        node = 1
+        while node < self.size:
+            node *= 2
+            if mass > self.sums[node]:
+                mass -= self.sums[node]
+                node += 1
+        return node - self.size
+
+
+class Memory:
+    def __init__(self, size):
+        self.tree = Tree(size)
+
+    def add(self, state, action, reward, next_state, done):
+        self.tree.add(1.0, (state, action, reward, next_state, done))
+
+    def sample(self, n):
+        slots = []
+        for i in range(n):
+            slots.append(self.tree.find(random.uniform(0, self.tree.total())))  # <- PER005
+        return slots, [self.tree.rows[slot] for slot in slots]
+
+    def update(self, slot, error):
+        self.tree.update(slot, (abs(error) + 0.01) ** 0.6)
+''',
+                "train.py": '''import torch.nn.functional as F
+from tree import Memory
+
+
+def train(env, net, target_net, optimizer):
+    memory = Memory(4096)
+    state = env.reset()
+    while True:
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.add(state, action, reward, next_state, done)
+        state = next_state
+        slots, batch = memory.sample(32)
+        q, y = net.values(batch), target_net.targets(batch)
+        loss = F.mse_loss(q, y)
+        loss.backward()
+        optimizer.step()
+        for slot, error in zip(slots, (q - y).tolist()):
+            memory.update(slot, error)
+''',
+            },
+        ),
+        Example(
+            "weights that are returned and dropped, numpy draw",
+            {
+                "per.py": '''import numpy as np
+import torch
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.priorities, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+        self.priorities[self.at % self.size] = 1.0
+        self.at += 1
+
+    def sample(self, n, beta):
+        p = self.priorities / self.priorities.sum()
+        slots = np.random.choice(self.size, n, p=p)  # <- PER005
+        weights = (self.size * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.priorities[slots] = np.abs(errors) + 1e-6
+
+
+def train(env, net, optimizer):
+    memory = Memory(1000)
+    state = env.reset()
+    while True:
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.push(state, action, reward, next_state, done)
+        state = next_state
+        batch, slots, weights = memory.sample(32, 0.4)
+        errors = net.errors(batch)
+        loss = (errors**2).mean()
+        loss.backward()
+        optimizer.step()
+        memory.update(slots, errors.detach().numpy())
+'''
+            },
+        ),
+        Example(
+            "Keras without sample weights",
+            {
+                "agent.py": '''import random
+import numpy as np
+
+
+class Agent:
+    def __init__(self, model):
+        self.model, self.past, self.priority = model, [], []
+
+    def remember(self, state, action, reward, next_state, done):
+        self.past.append((state, action, reward, next_state, done))
+        self.priority.append(1.0)
+
+    def replay(self):
+        picked = random.choices(range(len(self.past)), weights=self.priority, k=32)  # <- PER005
+        for i in picked:
+            state, action, reward, next_state, done = self.past[i]
+            goal = reward if done else reward + 0.9 * np.max(self.model.predict(next_state))
+            self.priority[i] = abs(goal - np.max(self.model.predict(state)))
+            self.model.fit(state, goal)
+
+
+def main(env, model):
+    agent = Agent(model)
+    state = env.reset()
+    for step in range(10000):
+        next_state, reward, done, _ = env.step(0)
+        agent.remember(state, 0, reward, next_state, done)
+        agent.replay()
+'''
+            },
+        ),
+    )
+    good = (
+        Example(
+            "weights in the loss",
+            {
+                "per.py": bad[1].files["per.py"].replace("  # <- PER005", "").replace(
+                    "loss = (errors**2).mean()", "loss = (torch.as_tensor(weights) * errors**2).mean()"
+                )
+            },
+        ),
+        Example(
+            "weights as Keras sample weights",
+            {
+                "per.py": bad[1].files["per.py"].replace("  # <- PER005", "").replace(
+                    "        loss = (errors**2).mean()\n        loss.backward()\n",
+                    "        net.fit(batch, errors, sample_weight=weights)\n",
+                )
+            },
+        ),
+        Example(
+            "weights fed to a graph",
+            {
+                "per.py": bad[1].files["per.py"].replace("  # <- PER005", "").replace(
+                    "        loss = (errors**2).mean()\n        loss.backward()\n",
+                    "        net.session.run(net.step, feed_dict={net.batch: batch, net.scale: weights})\n",
+                )
+            },
+        ),
+        Example(
+            "Huber loss and clamped priorities instead of weights",
+            {
+                "tree.py": bad[0].files["tree.py"].replace("  # <- PER005", ""),
+                "train.py": bad[0].files["train.py"].replace("F.mse_loss", "F.smooth_l1_loss").replace(
+                    "(q - y).tolist()", "(q - y).abs().clamp(min=1.0).tolist()"
+                ),
+            },
+        ),
+        Example("a class that nobody makes", {"tree.py": bad[0].files["tree.py"].replace("  # <- PER005", "")}),
+    )

@@ -1,0 +1,124 @@
+"""PER006 efficiency-unverified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from per_audit.findings import Finding, FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.rule import Example, Rule
+
+
+class EfficiencyUnverified(Rule):
+    """Nobody has measured yet that this prioritised buffer behaves as prioritised replay must.
+
+    ## What it does
+
+    Notes each prioritised buffer in use for which there is no current record of `per-audit verify`. A record is bound to
+    the content of the files that define the buffer: it ends with the next change of one of them.
+
+    ## Why is this bad
+
+    Most faults of sum trees, weights and priorities crash nothing. They show in how often each transition is drawn,
+    which reading does not tell and a few seconds of measurement do.
+
+    ## Known problems
+
+    It says that something is unknown, not that it is wrong, and never fails a run.
+
+    ## Example
+
+    ```sh
+    per-audit scan .
+    ```
+
+    ## Use instead
+
+    ```sh
+    per-audit verify memory.py:PrioritizedMemory
+    per-audit scan .
+    ```
+
+    ## Fix safety
+
+    There is nothing to fix; verify the buffer.
+
+    ## References
+
+    - `per-audit verify --help`
+    """
+
+    code = "PER006"
+    name = "efficiency-unverified"
+    severity = Severity.INFO
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One hint for each prioritised buffer in use without a current record."""
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED or not graph.priorities(buffer).in_use:
+                continue
+            if graph.verified(graph.files_of(buffer)):
+                continue
+            name = graph.name_of(buffer)
+            yield Finding(
+                self.code,
+                self.name,
+                self.severity,
+                "high",
+                f"{name} draws by priority, and no current verification record says that it works",
+                graph.place(buffer.path, buffer.draws[0]),
+                graph.symbol(buffer.function, buffer.path),
+                graph.chain(buffer),
+                FixOffer(title="run `per-audit verify`", reason="measured, not rewritten"),
+                pipeline=name,
+            )
+
+    def witness(self) -> str:
+        """A search that stops one leaf early draws plausible batches, yet never the newest transition."""
+        rng = np.random.default_rng(0)
+        sums = np.cumsum(np.ones(64))
+        drawn = np.searchsorted(sums[:-1], rng.uniform(0, sums[-2], 100_000))
+        assert drawn.max() == 62
+        return f"of 64 equal transitions {len(set(drawn))} are ever drawn, and no batch looks wrong"
+
+    bad = (
+        Example(
+            "a hand-written buffer without a record",
+            {
+                "per.py": '''import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.priorities, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+        self.priorities[self.at % self.size] = 1.0
+        self.at += 1
+
+    def sample(self, n, beta):
+        p = self.priorities / self.priorities.sum()
+        slots = np.random.choice(self.size, n, p=p)  # <- PER006
+        weights = (self.size * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+
+memory = Memory(100)
+memory.sample(4, 0.5)
+'''
+            },
+        ),
+    )
+    good = (
+        Example(
+            "a uniform buffer",
+            {"past.py": "import random\n\npast = []\npast.append((1, 2, 3))\nrandom.sample(past, 2)\n"},
+        ),
+        Example(
+            "a weighted choice that is no replay",
+            {"pick.py": "import numpy as np\n\n\ndef act(policy):\n    return np.random.choice(4, p=policy)\n"},
+        ),
+    )

@@ -1,0 +1,257 @@
+"""PER101 weights-after-reduction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from per_audit.findings import Evidence, Finding, FixOffer, Severity
+from per_audit.graph import SCALAR, ReplayGraph, Weighting
+from per_audit.rule import Example, Rule
+
+
+class WeightsAfterReduction(Rule):
+    """The importance-sampling weights multiply a loss that has been averaged already, so that they correct nothing.
+
+    ## What it does
+
+    Reports a product of importance-sampling weights with a loss that is one number for the whole batch: `F.mse_loss`
+    and criterion objects without `reduction="none"`, and means and sums over everything.
+
+    ## Why is this bad
+
+    The average of `weights * scalar` is `mean(weights) * scalar`: each transition gets the same factor. The gradient
+    keeps the whole bias of the prioritised draw, and the mean of the weights turns into a random learning rate.
+
+    ## Known problems
+
+    A weight per *batch* (of several losses, or of a whole sequence) is not what this rule means; it looks only at values
+    that were made as (N P)^-beta, directly or through calls and files.
+
+    ## Example
+
+    ```python
+    loss = (weights * F.mse_loss(q, target)).mean()
+    ```
+
+    ## Use instead
+
+    ```python
+    loss = (weights * F.mse_loss(q, target, reduction="none")).mean()
+    ```
+
+    ## Fix safety
+
+    Making the loss element-wise is safe where its shape is that of the weights; a (B, 1) loss with (B,) weights would
+    be broadcast to (B, B), so the shapes are checked first.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 3.4 and Algorithm 1, line 13
+    """
+
+    code = "PER101"
+    name = "weights-after-reduction"
+    severity = Severity.ERROR
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """Every product of weights with a value that is one number for the batch."""
+        for weighting in graph.events.weightings.values():
+            if weighting.other_value.reduction == SCALAR:
+                yield self._finding(graph, weighting)
+
+    def _finding(self, graph: ReplayGraph, weighting: Weighting) -> Finding:
+        path = weighting.path
+        other = graph.source(path, weighting.other)
+        links = [graph.evidence(path, weighting.other, "loss", "one number for the whole batch")]
+        for node in sorted(graph.events.value(weighting.weights).tagged("isw"), key=lambda n: n.start):
+            where = graph.path_of(node)
+            if where is not None:
+                links.append(graph.evidence(where, node, "weights", "the weights are computed here"))
+        evidence: tuple[Evidence, ...] = tuple(links)
+        return Finding(
+            self.code,
+            self.name,
+            self.severity,
+            "high",
+            f"the importance-sampling weights multiply `{other}`, which is averaged already: they correct nothing",
+            graph.place(path, weighting.node),
+            graph.symbol(weighting.function, path),
+            evidence,
+            FixOffer(title="weight the loss of each transition before averaging"),
+        )
+
+    def witness(self) -> str:
+        """The gradient of a weighted scalar loss is that of the unweighted draw; element-wise weights remove the bias."""
+        rng = np.random.default_rng(0)
+        gradients = np.where(np.arange(1_000) < 100, 4.0, -0.1)
+        p = np.abs(gradients) ** 0.6
+        p /= p.sum()
+        chosen = rng.choice(1_000, 200_000, p=p)
+        weights = 1 / (1_000 * p[chosen])
+        true = gradients.mean()
+        after = (weights * gradients[chosen].mean()).mean()
+        before = (weights * gradients[chosen]).mean()
+        assert abs(before - true) < 0.05 * abs(true)
+        assert after > 2 * true
+        return f"mean gradient {true:.2f}; weights before the mean give {before:.2f}, after it {after:.2f}"
+
+    bad = (
+        Example(
+            "a functional loss, PyTorch",
+            {
+                "learn.py": '''import random
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+class Learner:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.rows, self.priorities = net, optimizer, [], np.ones(1000)
+
+    def learn(self, beta):
+        p = self.priorities / self.priorities.sum()
+        chosen = np.random.choice(len(self.rows), 32, p=p)
+        weights = (1000 * p[chosen]) ** -beta
+        states, actions, targets = zip(*[self.rows[i] for i in chosen])
+        q = self.net(torch.as_tensor(states))
+        loss = (torch.as_tensor(weights) * F.mse_loss(q, torch.as_tensor(targets))).mean()  # <- PER101
+        loss.backward()
+        self.optimizer.step()
+'''
+            },
+        ),
+        Example(
+            "a criterion, the weights from another file",
+            {
+                "memory.py": '''import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.mass, self.beta = [None] * size, np.zeros(size), 0.4
+
+    def sample(self, n):
+        p = self.mass / self.mass.sum()
+        slots = np.random.choice(len(self.rows), n, p=p)
+        correction = np.power(len(self.rows) * p[slots], -self.beta)
+        return [self.rows[i] for i in slots], slots, correction / correction.max()
+''',
+                "agent.py": '''import torch.nn as nn
+from memory import Memory
+
+
+class Agent:
+    def __init__(self, net):
+        self.net = net
+        self.memory = Memory(1000)
+        self.criterion = nn.SmoothL1Loss()
+
+    def update(self):
+        batch, slots, correction = self.memory.sample(64)
+        states, goals = zip(*batch)
+        error = self.criterion(self.net(states), goals)
+        (correction * error).mean().backward()  # <- PER101
+''',
+            },
+        ),
+        Example(
+            "a mean of our own, TensorFlow",
+            {
+                "step.py": '''import numpy as np
+import tensorflow as tf
+
+
+def step(net, rows, priorities, beta, optimizer):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    w = (len(rows) * p[at]) ** (-beta)
+    batch = rows[at]
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(net(batch) - batch))
+        total = tf.reduce_mean(w * loss)  # <- PER101
+    optimizer.apply_gradients(zip(tape.gradient(total, net.variables), net.variables))
+'''
+            },
+        ),
+    )
+    good = (
+        Example(
+            "element-wise loss",
+            {
+                "learn.py": '''import numpy as np
+import torch.nn.functional as F
+
+
+def learn(net, rows, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    w = (len(rows) * p[at]) ** -beta
+    batch = rows[at]
+    (w * F.mse_loss(net(batch), batch, reduction="none")).mean().backward()
+'''
+            },
+        ),
+        Example(
+            "squared differences",
+            {
+                "memory.py": '''import numpy as np
+
+
+def draw(rows, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    return rows[at], (len(rows) * p[at]) ** -beta
+''',
+                "learn.py": '''from memory import draw
+
+
+def learn(net, rows, priorities):
+    batch, w = draw(rows, priorities, 0.5)
+    loss = ((net(batch) - batch).pow(2) * w).mean()
+    loss.backward()
+''',
+            },
+        ),
+        Example(
+            "a mean over the actions only",
+            {
+                "learn.py": '''import numpy as np
+
+
+def learn(net, rows, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    w = (len(rows) * p[at]) ** -beta
+    row_losses = ((net(rows[at]) - rows[at]) ** 2).mean(dim=1)
+    (w * row_losses).mean().backward()
+'''
+            },
+        ),
+        Example(
+            "the weight of a loss term",
+            {
+                "terms.py": '''import torch.nn.functional as F
+
+
+def total(net, batch, alpha):
+    return alpha * F.mse_loss(net(batch), batch) + (1 - alpha) * F.l1_loss(net(batch), batch)
+'''
+            },
+        ),
+        Example(
+            "Keras sample weights",
+            {
+                "fit.py": '''import numpy as np
+
+
+def fit(model, rows, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    model.fit(rows[at], rows[at], sample_weight=(len(rows) * p[at]) ** -beta)
+'''
+            },
+        ),
+    )
