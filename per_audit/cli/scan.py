@@ -8,6 +8,7 @@ import click
 
 from per_audit.audit import audit, fails
 from per_audit.cli._shared import Progress, emit, paths_argument, rule_options, wants_colour
+from per_audit.fixes.offers import with_offers
 from per_audit.report import FORMATS, Look, render
 from per_audit.settings import FAIL_ON, load, override
 from per_audit.source import scan_root
@@ -56,6 +57,6 @@ def command(
         gates=False if no_gates else None,
     )
     with Progress("auditing", quiet) as progress:
-        report = audit(root, [path.resolve() for path in named], settings, progress).report
+        report = with_offers(audit(root, [path.resolve() for path in named], settings, progress))
     emit(render(report, settings.format, Look(wants_colour(output), quiet)), output)
     context.exit(int(fails(report, settings.fail_on)))

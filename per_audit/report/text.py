@@ -18,7 +18,7 @@ _FIX = {
     Applicability.SAFE: "fix",
     Applicability.UNSAFE: "unsafe fix",
     Applicability.MANUAL: "by hand",
-    Applicability.NONE: "no fix",
+    Applicability.NONE: "remedy",
 }
 _MAX_NOTICES = 10
 
