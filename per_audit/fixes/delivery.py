@@ -26,8 +26,6 @@ def deliver(
 
     `imports` are the names that each file needs. By default the package is copied unless it is declared already.
     """
-    if not imports:
-        return [], []
     if options.delivery == "dependency" or (options.delivery is None and declares(project)):
         changes = [] if declares(project) else [_below(project.relative_to(root), declare(project))]
         return changes, [f"The project's environment needs {DISTRIBUTION}, as its dependencies say."]

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.plan import Edit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from per_audit.fixes.plan import FixOptions
     from per_audit.graph import ReplayGraph
 
+# White space, line continuations and comments between two pieces of code.
+_GAP = re.compile(rb"(?:\s|\\\r?\n|#[^\n]*\n)*")
 
-class Refused(Exception):
+
+class Refused(Exception):  # noqa: N818
     """The code has a shape that the recipe does not convert; the message names the shape and the place."""
 
 
@@ -61,24 +66,47 @@ class Draft:
         taken.add(name)
         return name
 
-    def call_layout(self, path: str, node: ir.Node, growth: int) -> tuple[str, str, str]:
-        """How to lay out a call around an expression: what follows "(", stands between arguments, precedes ")".
+    def rendered(self, path: str, start: int, end: int) -> str:
+        """The source of a range with the changes so far."""
+        body = self.graph.module(path).text
+        parts: list[str] = []
+        for edit in self.edits():
+            if edit.path == path and start <= edit.start and edit.end <= end:
+                parts += [body[start : edit.start].decode(), edit.text]
+                start = edit.end
+        return "".join([*parts, body[start:end].decode()])
 
-        One line where the result fits the longest line that the file has already, arguments on lines of their own
-        otherwise, indented by one step more than the statement.
-        """
+    def fits(self, path: str, *line: str) -> bool:
+        """Whether a line is no longer than 100 characters, or than the longest one of a file with longer ones."""
+        widest = max((len(text) for text in self.graph.module(path).text.decode().splitlines()), default=0)
+        return len("".join(line).expandtabs(4)) <= max(100, min(widest, 120))
+
+    def line(self, path: str, node: ir.Node) -> tuple[int, int]:
+        """Where the code of the line begins on which a node starts, and where the line ends."""
         module = self.graph.module(path)
-        first, last = module.line(node.start), module.line(node.end)
-        if first != last:
-            return "", ", ", ""
-        begin = module.line_starts[first - 1]
-        line = module.text[begin:].partition(b"\n")[0].decode()
-        widest = max((len(text) for text in module.text.decode().splitlines()), default=0)
-        if len(line) + growth <= max(100, min(widest, 120)):
-            return "", ", ", ""
-        indent = line[: len(line) - len(line.lstrip())]
-        step = "\t" if indent.startswith("\t") else "    "
-        return f"\n{indent}{step}", f",\n{indent}{step}", f",\n{indent}"
+        begin = module.line_starts[module.line(node.start) - 1]
+        text = module.text[begin:].partition(b"\n")[0].rstrip(b"\r")
+        return begin + len(text) - len(text.lstrip()), begin + len(text)
+
+    def margin(self, path: str, node: ir.Node) -> tuple[str, str]:
+        """The white space before the line on which a node starts, and one step of indentation."""
+        module = self.graph.module(path)
+        begin = module.line_starts[module.line(node.start) - 1]
+        indent = module.text[begin : self.line(path, node)[0]].decode()
+        found = re.search(rb"^(?:\S[^\n]*)?:[ \t]*\r?\n([ \t]+)\S", module.text, re.MULTILINE)
+        step = found[1].decode() if found else "    "
+        return indent, "\t" if indent.startswith("\t") else step
+
+    def call(self, path: str, place: ir.Node, before: str, name: str, arguments: list[str], after: str = "") -> str:
+        """The text of a call, its arguments on lines of their own where the line would be too long.
+
+        `before` and `after` are what stands beside it on its line, which is indented as the line of `place` is.
+        """
+        text = f"{name}({', '.join(arguments)})"
+        indent, step = self.margin(path, place)
+        if self.fits(path, indent, before, text, after):
+            return text
+        return f"{name}(\n" + "".join(f"{indent}{step}{argument},\n" for argument in arguments) + f"{indent})"
 
     # ---------------------------------------------------------------- splices
 
@@ -151,42 +179,117 @@ class Draft:
         self._insert(path, position, f"\n{outer}{lines[0]}\n{body}", note)
 
     def add_argument(self, path: str, call: ir.Call, text: str, note: str) -> None:
-        """Add an argument at the end of a call."""
+        """Add an argument at the end of a call, laid out as its arguments are."""
         body = self.graph.module(path).text
-        close = call.end - 1
-        position = close
-        while body[position - 1 : position].isspace():
-            position -= 1
-        before = body[position - 1 : position]
-        if before == b"(":
-            self.replace(path, position, position, text, note)
-        elif before == b",":
-            self.replace(path, position, position, f" {text}", note)
-        else:
-            self.replace(path, position, position, f", {text}", note)
+        if not call.args:
+            self.once(path, call.end - 1, call.end - 1, text, note)
+            return
+        before = call.args[-2].value.end if len(call.args) > 1 else body.index(b"(", call.func.end) + 1
+        self._append(path, before, call.args[-1].value, [text], note)
 
     def append_items(self, path: str, display: ir.Seq, names: list[str], note: str) -> None:
         """Append names to a tuple display or to a list of targets, laid out as its items are."""
+        before = display.items[-2].end if len(display.items) > 1 else display.start
+        self._append(path, before, display.items[-1], names, note, is_single=len(display.items) == 1)
+
+    def _append(
+        self, path: str, before: int, last: ir.Node, texts: list[str], note: str, is_single: bool = False
+    ) -> None:
+        """Append to the items of a bracket or tuple. `before` is where the last item but one, or the bracket, ends."""
         body = self.graph.module(path).text
-        end = self._after_item(path, display)
-        gap = b""
-        if len(display.items) > 1:
-            gap = body[display.items[-2].end : display.items[-1].start]
-        stacked = b"\n" in gap and b"\\" not in gap
-        trailing = re.match(rb"\s*,", body[end:]) if len(display.items) > 1 or display.end > end else None
-        if stacked:
-            line = self.graph.module(path).line(display.items[-1].start)
-            begin = self.graph.module(path).line_starts[line - 1]
-            lead = body[begin : display.items[-1].start].decode()
-            lead = lead[: len(lead) - len(lead.lstrip())]
-            text = "".join(f",\n{lead}{name}" for name in names)
+        gap = body[before : last.start]
+        end = self._after_item(body, before, last)
+        trailing = _GAP.match(body, end)
+        assert trailing is not None
+        comma = trailing.end() + 1 if body[trailing.end() : trailing.end() + 1] == b"," else None
+        lead, _ = self.margin(path, last)
+        if b"\n" not in gap or b"\\" in gap:
+            separator = "," if gap.endswith(b",") else ", "
+            if comma is None:
+                self.once(path, end, end, "".join(f"{separator}{text}" for text in texts), note)
+            else:
+                tail = "" if is_single else ","
+                self.once(path, comma, comma, " " + ", ".join(texts) + tail, note)
+            return
+        line_end = self._code_end(body, comma or end)
+        rest = body[comma or end : line_end].strip()
+        if comma is not None and (not rest or rest.startswith(b"#")):
+            self.once(path, line_end, line_end, "".join(f"\n{lead}{text}," for text in texts), note)
+        elif rest.startswith(b"#"):
+            self.once(path, end, end, ",", note)
+            self.once(path, line_end, line_end, f"\n{lead}" + f",\n{lead}".join(texts), note)
         else:
-            separator = ", " if b", " in gap or len(display.items) == 1 or b"\\" in gap else ","
-            text = "".join(f"{separator}{name}" for name in names)
-        if len(display.items) == 1 and trailing:
-            end += trailing.end()
-            text = text.removeprefix(",")
-        self.once(path, end, end, text, note)
+            self.once(path, end, end, "".join(f",\n{lead}{text}" for text in texts), note)
+
+    @staticmethod
+    def _code_end(body: bytes, offset: int) -> int:
+        """Where the line of an offset ends, before its line ending."""
+        end = body.find(b"\n", offset)
+        end = len(body) if end < 0 else end
+        return end - 1 if body[end - 1 : end] == b"\r" else end
+
+    @staticmethod
+    def _after_item(body: bytes, before: int, item: ir.Node) -> int:
+        """The byte after an item, its own parentheses included. `before` is where what stands before it ends."""
+        end = item.end
+        for _ in range(body[before : item.start].rpartition(b",")[2].count(b"(")):
+            close = re.compile(rb"\s*\)").match(body, end)
+            if close is None:
+                break
+            end = close.end()
+        return end
+
+    def surround(self, path: str, node: ir.Expr, name: str, argument: str, note: str) -> None:
+        """Make `node` the first argument of a call of `name` and `argument` the second, laid out as the code is."""
+        body = self.graph.module(path).text
+        indent, step = self.margin(path, node)
+        own = self._own_parentheses(path, node)
+        start, end = own or (node.start, node.end)
+        if b"\n" in body[start : node.start]:
+            self.once(path, start, start, name, note)
+            self._append(path, start, node, [f"{argument},"], note)
+            return
+        is_one_line = b"\n" not in body[start:end]
+        begin, stop = self.line(path, node)
+        if (own and not is_one_line) or (
+            is_one_line and self.fits(path, indent, self.rendered(path, begin, stop), f"{name}(, {argument})")
+        ):
+            self.once(path, start, start, name if own else f"{name}(", note)
+            self.once(path, node.end, node.end, f", {argument}" if own else f", {argument})", note)
+            return
+        self._indent_rest(path, node, indent, step)
+        self.once(path, start, node.start, f"{name}(\n{indent}{step}", note)
+        self.once(path, node.end, end, f",\n{indent}{step}{argument},\n{indent})", note)
+
+    def _own_parentheses(self, path: str, node: ir.Expr) -> tuple[int, int] | None:
+        """The range of the parentheses around an expression that are not those of a call."""
+        body = self.graph.module(path).text
+        if isinstance(self.graph.parents(path).get(node), ir.Arg):
+            return None
+        before = body[: node.start].rstrip()
+        close = re.compile(_GAP.pattern + rb"\)").match(body, node.end)
+        return (len(before) - 1, close.end()) if before.endswith(b"(") and close is not None else None
+
+    def _indent_rest(self, path: str, node: ir.Node, indent: str, step: str) -> None:
+        """Move the lines of a node behind its first one, which comes to stand on a line of its own."""
+        module = self.graph.module(path)
+        first, last = module.line(node.start), module.line(node.end)
+        starts = module.line_starts[first:last]
+        margins = [module.text[start:].partition(b"\n")[0].decode() for start in starts]
+        margins = [line[: len(line) - len(line.lstrip())] for line in margins]
+        column = node.start - module.line_starts[first - 1]
+
+        def moved(margin: str) -> str:
+            if margins[-1] == indent:  # the closing bracket stands where the statement begins
+                return step + margin
+            return margin if "\t" in margin else " " * (len(indent + step) + max(len(margin) - column, 0))
+
+        for key, edit in self._edits.items():
+            if key[0] == path and node.start <= edit.start and edit.end <= node.end and "\n" in edit.text:
+                text = re.sub(r"(?<=\n)[ \t]*", lambda match: moved(match[0]), edit.text)
+                self._edits[key] = replace(edit, text=text)
+        for start, margin in zip(starts, margins, strict=True):
+            self.once(path, start, start + len(margin), moved(margin), "indented with its first line")
 
     def append_name(self, path: str, target: ir.Name, names: list[str]) -> None:
         """Turn the target `a` into `a, b, c`."""
@@ -210,21 +313,6 @@ class Draft:
                 self._paths.update(dict.fromkeys(self.graph.parents(path), path))
         return self._paths[node]
 
-    def _after_item(self, path: str, display: ir.Seq) -> int:
-        """The byte after the last item, its own parentheses included."""
-        body = self.graph.module(path).text
-        end = display.items[-1].end
-        opened = 0
-        begin = display.items[-2].end if len(display.items) > 1 else display.start
-        for byte in body[begin : display.items[-1].start]:
-            opened += (byte == 40) - (byte == 41)
-        for _ in range(max(opened, 0)):
-            close = re.compile(rb"\s*\)").match(body, end)
-            if close is None:
-                break
-            end = close.end()
-        return end
-
     def edits(self) -> list[Edit]:
         """All edits, in order."""
         return sorted(self._edits.values(), key=lambda edit: (edit.path, edit.start, edit.end))
@@ -244,4 +332,3 @@ class Draft:
             if statement in group:
                 return list(group)
         raise Refused(f"{self.where(path, statement)} stands in a block that cannot be edited")
-

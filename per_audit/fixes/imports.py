@@ -312,7 +312,8 @@ def _width(module: Module) -> int:
 
 
 def _indent(module: Module) -> str:
-    found = re.search(rb":[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n)([ \t]+)[^\s#]", module.body)
+    header, gap = rb"(?:\A|(?<=[\r\n]))\S[^\r\n]*:[ \t]*(?:#[^\r\n]*)?[\r\n]", rb"(?:[ \t]*(?:#[^\r\n]*)?[\r\n])*"
+    found = re.search(header + gap + rb"([ \t]+)[^\s#]", module.body)
     return found[1].decode() if found else "    "
 
 

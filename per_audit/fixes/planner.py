@@ -57,7 +57,9 @@ def plan_buffer(graph: ReplayGraph, buffer: ReplayBuffer, options: FixOptions, f
             steps=tuple(draft.steps),
         )
     kinds = sorted({container.kind for container in buffer.containers}) or ["container that is not known"]
-    return _manual(name, "none", f"{name} keeps its transitions in a shape without a recipe ({', '.join(kinds)})", findings)
+    return _manual(
+        name, "none", f"{name} keeps its transitions in a shape without a recipe ({', '.join(kinds)})", findings
+    )
 
 
 def _manual(name: str, recipe: str, reason: str, findings: tuple[str, ...]) -> Plan:

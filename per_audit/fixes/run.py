@@ -54,8 +54,11 @@ def fix(
     changes = [
         Change(path, run.sources[path], data) for path, data in run.contents.items() if data != run.sources[path]
     ]
-    copied, about_delivery = deliver(root, project, run.layout, run.imports(), options)
-    notes += about_delivery
+    copied: list[Change] = []
+    needed = run.imports()
+    if needed:
+        copied, about_delivery = deliver(root, project, run.layout, needed, options)
+        notes += about_delivery
     if (changes or copied) and not options.diff:
         inside = [_inside(change, root, project) for change in [*changes, *copied]]
         if not options.allow_dirty:

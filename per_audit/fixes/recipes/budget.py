@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.fixes.draft import Draft
-from per_audit.graph import ReplayBuffer, ReplayGraph
-from per_audit.graph import events as ev
+
+if TYPE_CHECKING:
+    from per_audit.fixes.draft import Draft
+    from per_audit.graph import ReplayBuffer, ReplayGraph
+    from per_audit.graph import events as ev
 
 _MAX_DEPTH = 8
 _LEAST = 1000  # fewer draws than this are a loop inside a training step whose outer loop is elsewhere
@@ -18,7 +22,7 @@ PLACEHOLDER = 100_000
 class Budget:
     """The number of draws of a run, and the loops that it was read from."""
 
-    steps: int
+    steps: Fraction
     sources: tuple[str, ...]
 
 
@@ -33,9 +37,9 @@ def schedule(draft: Draft, buffer: ReplayBuffer) -> str:
             "to how often the buffer is sampled in a run"
         )
         return f"beta=LinearSchedule(0.4, 1.0, steps={PLACEHOLDER:_})"
-    draft.steps.append(f"beta rises to 1 over {budget.steps:,} draws, as read from {', '.join(budget.sources)}")
-    steps = f"{budget.steps:_}" if budget.steps >= 10_000 else str(budget.steps)
-    return f"beta=LinearSchedule(0.4, 1.0, steps={steps})"
+    steps = int(budget.steps)
+    draft.steps.append(f"beta rises to 1 over {steps:,} draws, as read from {', '.join(budget.sources)}")
+    return f"beta=LinearSchedule(0.4, 1.0, steps={steps if steps < 10_000 else f'{steps:_}'})"
 
 
 def find_budget(graph: ReplayGraph, buffer: ReplayBuffer) -> Budget | None:
@@ -60,56 +64,101 @@ def _reach(
 
 
 def _loops(graph: ReplayGraph, path: str, node: ir.Node) -> Budget | None:
-    """The product of the loops around a node inside its function, None where one has no known length."""
-    steps, sources = 1, []
+    """How often a node is reached inside its function, None where a loop around it has no known length."""
+    steps, every, sources = 1, 1, []
+    below = node
     for ancestor in graph.ancestors(path, node):
         if isinstance(ancestor, (ir.Function, ir.Lambda, ir.Class)):
             break
         if isinstance(ancestor, ir.Comp):
             return None
+        if isinstance(ancestor, ir.If) and below in ancestor.body:
+            every *= _period(graph, path, ancestor)
         if isinstance(ancestor, (ir.For, ir.While)):
             length = _length(graph, path, ancestor)
             if length is None:
                 return None
             steps *= length
             sources.append(f"{path}:{graph.module(path).line(ancestor.start)}")
-    return Budget(steps, tuple(sources))
+        below = ancestor
+    return Budget(Fraction(steps, every), tuple(sources))
+
+
+def _period(graph: ReplayGraph, path: str, condition: ir.If) -> int:
+    """`n` of `if step % n == 0:`, also where a counter was cut to `n` before; 1 for any other condition."""
+    for test in ir.walk(condition.test):
+        if isinstance(test, ir.Cmp) and test.ops == ["=="] and isinstance(test.rights[0], ir.Const):
+            for value in (test.left, *_assigned(graph, path, condition, test.left)):
+                if isinstance(value, ir.Bin) and value.op == "%":
+                    return _number(graph, path, value.right) or 1
+    return 1
+
+
+def _assigned(graph: ReplayGraph, path: str, inside: ir.Node, target: ir.Expr) -> list[ir.Expr]:
+    """What the function around a node assigns to a name or attribute."""
+    text = graph.module(path).source(target)
+    function = next((a for a in graph.ancestors(path, inside) if isinstance(a, ir.Function)), None)
+    body = function.body if function is not None else graph.module(path).body
+    return [
+        node.value
+        for node in ir.walk_scope(body)
+        if isinstance(node, ir.Assign) and node.value is not None
+        if any(graph.module(path).source(each) == text for each in node.targets)
+    ]
 
 
 def _length(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> int | None:
     if isinstance(loop, ir.While):
         test = loop.test
-        if isinstance(test, ir.Cmp) and test.ops in (["<"], ["<="]):
+        if isinstance(test, ir.Cmp) and test.ops in (["<"], ["<="]) and _counts(graph, path, loop, test.left):
             return _number(graph, path, test.rights[0])
         return None
     iterated = loop.iter
-    if isinstance(iterated, ir.Call):
-        name = iterated.func.id if isinstance(iterated.func, ir.Name) else getattr(iterated.func, "attr", "")
-        if name in ("tqdm", "trange") and iterated.args and isinstance(iterated.args[0].value, ir.Call) and name == "tqdm":
-            iterated = iterated.args[0].value
-            name = "range"
-        if name in ("range", "xrange", "trange"):
-            ends = [_number(graph, path, arg.value) for arg in iterated.args if arg.keyword is None]
-            if len(ends) == 1 and ends[0] is not None:
-                return ends[0]
-            if len(ends) == 2 and ends[0] is not None and ends[1] is not None:
-                return max(ends[1] - ends[0], 1)
-    return None
+    if not isinstance(iterated, ir.Call):
+        return None
+    name = _last_name(iterated.func)
+    if name == "tqdm" and iterated.args and isinstance(inner := iterated.args[0].value, ir.Call):
+        iterated, name = inner, _last_name(inner.func)
+    if name not in ("range", "xrange", "trange"):
+        return None
+    ends = [arg.value for arg in iterated.args if arg.keyword is None]
+    first = 0 if len(ends) < 2 or _is_zero(ends[0]) else _number(graph, path, ends[0])
+    last = _number(graph, path, ends[min(len(ends), 2) - 1]) if ends else None
+    stride = _number(graph, path, ends[2]) if len(ends) > 2 else 1
+    return None if first is None or last is None or stride is None else max((last - first) // stride, 1)
+
+
+def _counts(graph: ReplayGraph, path: str, loop: ir.While, counter: ir.Expr) -> bool:
+    """Whether the loop counts up what its condition compares."""
+    text = graph.module(path).source(counter)
+    return any(
+        isinstance(node, ir.Aug) and node.op == "+" and graph.module(path).source(node.target) == text
+        for node in ir.walk_scope(loop.body)
+    )
 
 
 def _number(graph: ReplayGraph, path: str, node: ir.Expr) -> int | None:
     """A whole positive number known without running: a constant, a name for one, a default of the command line."""
     value = graph.events.value(node).literal()
-    if value is None and isinstance(node, ir.Call) and len(node.args) == 1 and isinstance(node.func, ir.Name):
-        if node.func.id in ("int", "round", "float"):
-            return _number(graph, path, node.args[0].value)
+    if value is None and isinstance(node, ir.Call) and _last_name(node.func) in ("int", "round", "float"):
+        return _number(graph, path, node.args[0].value) if len(node.args) == 1 else None
     if value is None and isinstance(node, ir.Bin) and node.op in ("+", "-") and isinstance(node.right, ir.Const):
-        return _number(graph, path, node.left)
+        left, right = _number(graph, path, node.left), node.right.value
+        if left is not None and isinstance(right, int):
+            value = left + right if node.op == "+" else left - right
     if value is None and isinstance(node, ir.Attr):
         value = _default_of(graph, path, node.attr)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 10**12:
         return None
     return int(value)
+
+
+def _last_name(node: ir.Expr) -> str:
+    return node.id if isinstance(node, ir.Name) else getattr(node, "attr", "")
+
+
+def _is_zero(node: ir.Expr) -> bool:
+    return isinstance(node, ir.Const) and node.value == 0
 
 
 def _default_of(graph: ReplayGraph, path: str, name: str) -> object:

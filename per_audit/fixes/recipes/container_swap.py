@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import shared
 from per_audit.fixes.recipes.travel import INDICES, WEIGHTS, Travel
-from per_audit.graph import ReplayBuffer
 from per_audit.graph.roles import REWARD, role_of_name
 from per_audit.graph.values import Alloc, Record, TupleOf, Value
+
+if TYPE_CHECKING:
+    from per_audit.graph import ReplayBuffer
 
 _CLASSES = {"per": "PrioritizedReplayBuffer", "combined": "CombinedReplayBuffer"}
 _METHODS = {"append", "extend", "clear"}
@@ -29,7 +33,9 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     (container,) = buffer.containers
     made = container.node
     if container.kind != "deque" or not isinstance(made, ir.Call):
-        raise Refused(f"{draft.graph.name_of(buffer)} keeps its transitions in a {container.kind}, not in a bounded deque")
+        raise Refused(
+            f"{draft.graph.name_of(buffer)} keeps its transitions in a {container.kind}, not in a bounded deque"
+        )
     capacity = made.argument(1, "maxlen")
     if capacity is None or (isinstance(capacity, ir.Const) and capacity.value is None):
         raise Refused(f"the deque made at {draft.where(draft.path_of(made), made)} has no maxlen")
@@ -41,7 +47,10 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     path = draft.path_of(made)
     arguments = [draft.text(path, capacity), *shared.options(draft, buffer, is_actor_critic, _reward(buffer))]
     name = _CLASSES[draft.options.buffer]
-    new = shared.constructor(draft, path, made, name, arguments)
+    begin, end = draft.line(path, made)
+    module = draft.graph.module(path)
+    before, after = module.text[begin : made.start].decode(), module.text[made.end : end].decode()
+    new = draft.call(path, made, before, name, arguments, after)
     draft.replace(path, made.start, made.end, new, "keeps any object, draws by priority")
     draft.imports[path].add(name)
     if "LinearSchedule" in draft.imports[buffer.path] and path != buffer.path:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import shared
 from per_audit.fixes.recipes.travel import INDICES, WEIGHTS, Consumer, Travel
-from per_audit.graph import ReplayBuffer
-from per_audit.graph import events as ev
 from per_audit.graph.roles import REWARD
+
+if TYPE_CHECKING:
+    from per_audit.graph import ReplayBuffer
+    from per_audit.graph import events as ev
 
 _CLASSES = {"per": "PrioritizedSampler", "combined": "CombinedSampler"}
 
@@ -39,10 +43,8 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
         raise Refused(f"{owner.name} holds the arrays and learns from them in one class")
     arguments = [capacity, *shared.options(draft, buffer, is_actor_critic, None)]
     name = _CLASSES[draft.options.buffer]
-    new = shared.constructor(draft, path, made, name, arguments)
-    indent = draft.indent(path, made)
-    lines = f"{sampler} = {new}".replace(f"\n{indent}", "\n").split("\n")
-    draft.insert_after(path, made, lines, "the priorities of the slots")
+    new = draft.call(path, made, f"{sampler} = ", name, arguments)
+    draft.insert_after(path, made, [f"{sampler} = {new}"], "the priorities of the slots")
     draft.imports[path].add(name)
     _add(draft, buffer, stores, sampler, with_reward=not is_actor_critic)
 
@@ -62,7 +64,9 @@ def _arrays(draft: Draft, buffer: ReplayBuffer) -> tuple[ir.Stmt, str]:
         lengths.add(draft.text(buffer.path, length))
         statements.append(draft.graph.statement(buffer.path, call))
     if len(lengths) != 1:
-        raise Refused(f"the arrays of {draft.graph.name_of(buffer)} have different lengths: {', '.join(sorted(lengths))}")
+        raise Refused(
+            f"the arrays of {draft.graph.name_of(buffer)} have different lengths: {', '.join(sorted(lengths))}"
+        )
     last = max(statements, key=lambda statement: statement.start)
     block = draft.block(buffer.path, last)
     if any(statement not in block for statement in statements):
@@ -119,7 +123,10 @@ def _add(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], sampler: st
     block = draft.block(last.path, statements[-1])
     if any(statement not in block for statement in statements):
         raise Refused(f"{draft.graph.name_of(buffer)} is filled in different blocks")
-    text = draft.text(last.path, index.items[0] if isinstance(index, ir.Seq) else index)
+    slot = index.items[0] if isinstance(index, ir.Seq) else index
+    text = draft.text(last.path, slot)
+    if isinstance(slot, ir.Slice):
+        raise Refused(f"{draft.graph.name_of(buffer)} is filled with several transitions at once ({text})")
     names = {part.attr if isinstance(part, ir.Attr) else getattr(part, "id", "") for part in ir.walk(index)}
     first, final = block.index(statements[0]), block.index(statements[-1])
     for statement in block[first : final + 1]:
@@ -145,16 +152,24 @@ def _moves(statement: ir.Stmt, names: set[str]) -> bool:
     return False
 
 
+def _is_next(draft: Draft, path: str, node: ir.Expr, pointer: str) -> bool:
+    """Whether an expression is the pointer plus one."""
+    return (
+        isinstance(node, ir.Bin)
+        and (node.op, draft.text(path, node.left)) == ("+", pointer)
+        and isinstance(node.right, ir.Const)
+        and node.right.value == 1
+    )
+
+
 def _skip_protected(draft: Draft, store: ev.Store, pointer: str, sampler: str, block: list[ir.Stmt]) -> None:
     """Move the pointer past protected slots."""
     for statement in block:
-        if isinstance(statement, ir.Assign) and draft.text(store.path, statement.targets[0]) == pointer:
-            assert statement.value is not None
+        is_after = statement.start > store.node.end
+        if is_after and isinstance(statement, ir.Assign) and draft.text(store.path, statement.targets[0]) == pointer:
             value = statement.value
-            if isinstance(value, ir.Bin) and value.op == "%":
+            if isinstance(value, ir.Bin) and value.op == "%" and _is_next(draft, store.path, value.left, pointer):
                 text = f"{sampler}.next_slot({pointer})"
                 draft.replace(store.path, value.start, value.end, text, "skips protected slots")
                 return
     raise Refused(f"how the pointer {pointer} moves is not understood, so protected slots cannot be skipped")
-
-

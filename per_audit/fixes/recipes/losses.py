@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes.travel import Consumer
-from per_audit.graph import ReplayBuffer
 from per_audit.graph.externals import TORCH_LOSSES, last
 from per_audit.graph.roles import REWARD, role_of_name
 from per_audit.graph.values import Result
 
+if TYPE_CHECKING:
+    from per_audit.fixes.recipes.travel import Consumer
+    from per_audit.graph import ReplayBuffer
+
 _HELPER = "importance_weighted_loss"
+_OF_DIFFERENCES = {
+    "mse_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "l1_loss",
+    "MSELoss",
+    "SmoothL1Loss",
+    "HuberLoss",
+    "L1Loss",
+}
 # Calls that only look at a tensor in another way: evaluating them again gives the same.
-_VIEWS = {"unsqueeze", "squeeze", "view", "reshape", "flatten", "detach", "float", "double", "view_as", "expand_as", "t"}
+_VIEWS = {
+    "unsqueeze", "squeeze", "view", "reshape", "flatten", "detach", "float", "double", "view_as", "expand_as", "t",
+}  # fmt: skip
 
 
 @dataclass(slots=True, eq=False)
@@ -24,6 +39,7 @@ class Loss:
     node: ir.Call
     prediction: ir.Expr
     target: ir.Expr
+    kind: str
     criterion: ir.Call | None = None  # where its loss object was made
     mean_of: ir.Expr | None = None  # for `((q - t) ** 2).mean()`: what the mean is taken of
 
@@ -51,8 +67,8 @@ class Losses:
         for node in ir.walk_scope(self.body):
             if isinstance(node, ir.Call):
                 loss = self._pair_loss(node) or self._mean_of_error(node)
-                if loss is not None and self._from_batch(loss) and self._is_critic(loss):
-                    found.append(loss)
+                if loss is not None and self._from_batch(loss) and self._is_learnt(loss) and self._is_critic(loss):
+                    found.append(self._checked(loss))
         found.sort(key=lambda loss: loss.node.start)
         return found
 
@@ -60,7 +76,9 @@ class Losses:
         site = self.graph.events.calls.get(node)
         if site is None:
             return None
-        functional = {n for n in site.names if n.startswith("torch") and last(n) in TORCH_LOSSES and last(n)[0].islower()}
+        functional = {
+            n for n in site.names if n.startswith("torch") and last(n) in TORCH_LOSSES and last(n)[0].islower()
+        }
         objects = {
             atom.call
             for atom in self.graph.events.value(node.func).atoms
@@ -73,7 +91,10 @@ class Losses:
             return None
         if len(objects) > 1:
             raise Refused(f"the loss at {self._where(node)} may be one of several loss objects")
-        return Loss(node, prediction, target, criterion=next(iter(objects), None))
+        kind = last(
+            min(functional or {a.name for a in self.graph.events.value(node.func).atoms if isinstance(a, Result)})
+        )
+        return Loss(node, prediction, target, kind, criterion=next(iter(objects), None))
 
     def _mean_of_error(self, node: ir.Call) -> Loss | None:
         """`((q - t) ** 2).mean()`, `td.pow(2).mean()`, `torch.mean((q - t) ** 2)`."""
@@ -84,7 +105,7 @@ class Losses:
         else:
             return None
         difference = self._difference(inner)
-        return Loss(node, difference.left, difference.right, mean_of=inner) if difference is not None else None
+        return Loss(node, difference.left, difference.right, "mse_loss", mean_of=inner) if difference else None
 
     def _is_torch_mean(self, node: ir.Call) -> bool:
         site = self.graph.events.calls.get(node)
@@ -106,7 +127,9 @@ class Losses:
             if node.func.attr == "pow" and len(node.args) == 1 and _is_two(node.args[0].value):
                 return self._subtraction(inner)
             site = self.graph.events.calls.get(node)
-            if site is not None and site.names & {"torch.square", "torch.abs"} and len(node.args) == 1:
+            is_square = len(node.args) == 2 and _is_two(node.args[1].value)
+            names = {"torch.pow"} if is_square else {"torch.square", "torch.abs"} if len(node.args) == 1 else set()
+            if site is not None and site.names & names:
                 return self._subtraction(node.args[0].value)
         return None
 
@@ -122,6 +145,23 @@ class Losses:
     def _from_batch(self, loss: Loss) -> bool:
         values = (self.graph.events.value(loss.prediction), self.graph.events.value(loss.target))
         return any(self.draws & value.tagged("draw") for value in values)
+
+    def _is_learnt(self, loss: Loss) -> bool:
+        """Whether gradients of the loss are recorded."""
+        withs = (a for a in self.graph.ancestors(self.path, loss.node) if isinstance(a, ir.With))
+        return not any(
+            isinstance(item.value, ir.Call) and self.draft.text(self.path, item.value.func).endswith("no_grad")
+            for statement in withs
+            for item in statement.items
+        )
+
+    def _checked(self, loss: Loss) -> Loss:
+        """The loss with what bootstraps as its target. Refuses a loss of something else than a difference."""
+        if loss.kind not in _OF_DIFFERENCES:
+            raise Refused(f"the loss at {self._where(loss.node)} is a {loss.kind}, whose TD error is no difference")
+        if not self._uses_reward(loss.target):
+            loss.prediction, loss.target = loss.target, loss.prediction
+        return loss
 
     def _is_critic(self, loss: Loss) -> bool:
         return self._uses_reward(loss.target) or self._uses_reward(loss.prediction)
@@ -149,11 +189,11 @@ class Losses:
                 continue
             if isinstance(node, ir.Assign) and node.value is not None:
                 for target in node.targets:
-                    for name in target.items if isinstance(target, ir.Seq) else [target]:
+                    for name, value in _pairs(target, node.value):
                         while isinstance(name, ir.Sub):
                             name = name.value
                         if isinstance(name, ir.Name):
-                            found.setdefault(name.id, []).append(node.value)
+                            found.setdefault(name.id, []).append(value)
             elif isinstance(node, ir.Aug) and isinstance(node.target, ir.Name):
                 found.setdefault(node.target.id, []).append(node.value)
         return found
@@ -172,11 +212,9 @@ class Losses:
             else:
                 self._replace_mean(loss)
         for top in tops:
-            growth = len(f'{_HELPER}(, {self.consumer.weights}), reduction="none"')
-            before, between, after = self.draft.call_layout(self.path, top, growth)
-            note = "weights on every element, then the mean"
-            self.draft.replace(self.path, top.start, top.start, f"{_HELPER}({before}", note)
-            self.draft.replace(self.path, top.end, top.end, f"{between}{self.consumer.weights}{after})", note)
+            self.draft.surround(
+                self.path, top, _HELPER, self.consumer.weights, "weights on every element, then the mean"
+            )
         self.draft.imports[self.path].add(_HELPER)
 
     def _sum_of(self, loss: Loss, losses: list[Loss]) -> ir.Expr:
@@ -186,7 +224,9 @@ class Losses:
         here: ir.Expr = loss.node
 
         def is_sum(node: ir.Node) -> bool:
-            return node in nodes or (isinstance(node, ir.Bin) and node.op == "+" and is_sum(node.left) and is_sum(node.right))
+            return node in nodes or (
+                isinstance(node, ir.Bin) and node.op == "+" and is_sum(node.left) and is_sum(node.right)
+            )
 
         while isinstance(parent := table.get(here), ir.Bin) and is_sum(parent):
             here = parent
@@ -201,9 +241,7 @@ class Losses:
             others = [
                 site
                 for site in self.graph.events.calls.values()
-                if any(
-                    isinstance(a, Result) and a.call is call for a in self.graph.events.value(site.node.func).atoms
-                )
+                if any(isinstance(a, Result) and a.call is call for a in self.graph.events.value(site.node.func).atoms)
                 and site.node not in {other.node for other in losses}
             ]
             if others:
@@ -223,11 +261,10 @@ class Losses:
 
     def _replace_mean(self, loss: Loss) -> None:
         node, body = loss.node, self.graph.module(self.path).text
-        tail = f", {self.consumer.weights})"
         if isinstance(node.func, ir.Attr) and node.func.value is loss.mean_of:
             dot = body.rfind(b".", node.start, node.func.end)
-            self.draft.replace(self.path, node.start, node.start, f"{_HELPER}(", "weights, then the mean")
-            self.draft.replace(self.path, dot, node.end, tail, "weights, then the mean")
+            self.draft.replace(self.path, dot, node.end, "", "the mean is taken of the weighted elements")
+            self.draft.surround(self.path, node.func.value, _HELPER, self.consumer.weights, "weights, then the mean")
         else:
             self.draft.replace(self.path, node.func.start, node.func.end, _HELPER, "weights, then the mean")
             self.draft.add_argument(self.path, node, self.consumer.weights, "weights, then the mean")
@@ -236,6 +273,8 @@ class Losses:
 
     def operand(self, node: ir.Expr, wish: str) -> str:
         """The text of an operand of a loss, moved into a variable first where it may not be evaluated again."""
+        while isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr == "detach":
+            node = node.func.value  # the TD error is detached anyway
         if self._is_repeatable(node):
             return self.draft.text(self.path, node)
         name = self.draft.fresh(self.path, self.consumer.function, wish)
@@ -261,6 +300,15 @@ class Losses:
         if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in _VIEWS:
             return self._is_repeatable(node.func.value) and all(self._is_repeatable(a.value) for a in node.args)
         return False
+
+
+def _pairs(target: ir.Expr, value: ir.Expr) -> list[tuple[ir.Expr, ir.Expr]]:
+    """What is assigned to what, item by item where both sides are tuples."""
+    if not isinstance(target, ir.Seq):
+        return [(target, value)]
+    if isinstance(value, ir.Seq) and len(value.items) == len(target.items):
+        return list(zip(target.items, value.items, strict=True))
+    return [(item, value) for item in target.items]
 
 
 def _is_two(node: ir.Expr) -> bool:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes.losses import Loss, Losses
-from per_audit.fixes.recipes.travel import Consumer
+from per_audit.graph.roles import name_of
+
+if TYPE_CHECKING:
+    from per_audit.fixes.recipes.losses import Loss, Losses
+    from per_audit.fixes.recipes.travel import Consumer
 
 _HELPER = "absolute_td_error"
 
@@ -19,8 +24,6 @@ def give_back(draft: Draft, consumer: Consumer, losses: Losses, found: list[Loss
         suffix = str(number) if len(found) > 1 else ""
         predictions.append(losses.operand(loss.prediction, f"prediction{suffix}"))
         targets.append(losses.operand(loss.target, f"td_target{suffix}"))
-    if len(set(targets)) > 1 and len(set(predictions)) == 1:
-        predictions, targets = targets, predictions  # the target was given first
     if len(set(targets)) > 1:
         raise Refused(f"the critics at {draft.where(path, found[0].node)} learn from different targets")
     statements = [draft.graph.statement(path, loss.node) for loss in found]
@@ -29,15 +32,23 @@ def give_back(draft: Draft, consumer: Consumer, losses: Losses, found: list[Loss
         raise Refused(f"the losses after {draft.where(path, statements[0])} stand in different blocks")
     if isinstance(statements[-1], ir.Return):
         raise Refused(f"the loss at {draft.where(path, statements[-1])} is returned; its step is taken elsewhere")
-    first = block.index(statements[-1])
+    statement = statements[-1]
+    while isinstance(around := draft.graph.parents(path).get(statement), ir.With) and not _learns(block):
+        statement, block = around, draft.block(path, around)
+    first = block.index(statement)
     last = _after_step(block, first)
-    names = {n.id for loss in found for e in (loss.prediction, loss.target) for n in ir.walk(e) if isinstance(n, ir.Name)}
+    if last + 1 < len(block) and _receivers(block[last], "step") & _receivers(block[last + 1], "update"):
+        last += 1  # of a gradient scaler
+    names = {
+        n.id for loss in found for e in (loss.prediction, loss.target) for n in ir.walk(e) if isinstance(n, ir.Name)
+    }
     if any(_rebinds(statement, names) for statement in block[first + 1 : last + 1]):
         last = first
     unique = list(dict.fromkeys(predictions))
     error = unique[0] if len(unique) == 1 else f"({', '.join(unique)})"
     option = ', reduce="mean"' if draft.options.priority == "mean" and len(unique) > 1 else ""
-    line = f"{consumer.handle}.update_priorities({consumer.indices}, {_HELPER}({error}, {targets[0]}{option}))"
+    arguments = [consumer.indices, f"{_HELPER}({error}, {targets[0]}{option})"]
+    line = draft.call(path, block[last], "", f"{consumer.handle}.update_priorities", arguments)
     draft.insert_after(path, block[last], [line], "the TD errors become the priorities")
     draft.imports[path].add(_HELPER)
 
@@ -51,9 +62,18 @@ def _after_step(block: list[ir.Stmt], first: int) -> int:
             backward = index
         if "step" in methods and (backward > first or "backward" in methods):
             return index
-        if index > first and backward > first and ("zero_grad" in methods or "backward" in methods) and index != backward:
+        if (
+            index > first
+            and backward > first
+            and ("zero_grad" in methods or "backward" in methods)
+            and index != backward
+        ):
             break
     return backward
+
+
+def _learns(block: list[ir.Stmt]) -> bool:
+    return any("backward" in _methods(statement) for statement in block)
 
 
 def _methods(statement: ir.Stmt) -> set[str]:
@@ -61,6 +81,14 @@ def _methods(statement: ir.Stmt) -> set[str]:
         return set()
     return {
         node.func.attr for node in ir.walk(statement) if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr)
+    }
+
+
+def _receivers(statement: ir.Stmt, method: str) -> set[str | None]:
+    return {
+        name_of(node.func.value)
+        for node in ir.walk(statement)
+        if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr == method
     }
 
 

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes.budget import schedule
 from per_audit.fixes.recipes.losses import Losses
 from per_audit.fixes.recipes.priorities import give_back
-from per_audit.fixes.recipes.travel import Consumer
-from per_audit.graph import ReplayBuffer
-from per_audit.graph import events as ev
 
-_SEEDS = {"random": ("random.seed",), "numpy": ("numpy.random.seed",)}
+if TYPE_CHECKING:
+    from per_audit.fixes.recipes.travel import Consumer
+    from per_audit.graph import ReplayBuffer
+    from per_audit.graph import events as ev
 
 
 def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) -> bool:
     """Weigh the losses of all consumers and give priorities back; tells whether one of them is an actor-critic."""
     is_actor_critic = False
+    if not any(consumer.learns for consumer in consumers):
+        names = ", ".join(f"{draft.graph.symbol(c.function, c.path)} ({c.path})" for c in consumers)
+        raise Refused(f"no TD loss that can be weighted was found in {names}")
     for consumer in consumers:
         _refuse_other_batches(draft, consumer)
+        if not consumer.learns:
+            name = draft.graph.symbol(consumer.function, consumer.path)
+            draft.assumptions.append(
+                f"{name} ({consumer.path}) only looks at its batch, which is drawn by priority now"
+            )
+            continue
         losses = Losses(draft, buffer, consumer)
         found = losses.find()
         if not found:
             name = draft.graph.symbol(consumer.function, consumer.path)
             raise Refused(f"no TD loss that can be weighted was found in {name} ({consumer.path})")
-        losses.weight(found)
         give_back(draft, consumer, losses, found)
+        losses.weight(found)
         is_actor_critic |= _backward_passes(losses.body) > 1
     return is_actor_critic
 
@@ -43,9 +54,8 @@ def _refuse_other_batches(draft: Draft, consumer: Consumer) -> None:
         return
     ours = _names(consumer.arrival)
     for node in ir.walk_scope(consumer.function.body):
-        if isinstance(node, ir.Assign) and node is not consumer.arrival and len(_names(node)) >= 3:
-            if len(_names(node) & ours) >= 3:
-                raise Refused(f"the batch comes from somewhere else as well at {draft.where(consumer.path, node)}")
+        if isinstance(node, ir.Assign) and node is not consumer.arrival and len(_names(node) & ours) >= 3:
+            raise Refused(f"the batch comes from somewhere else as well at {draft.where(consumer.path, node)}")
 
 
 def _names(node: ir.Assign) -> set[str]:
@@ -72,22 +82,13 @@ def _seed(draft: Draft, buffer: ReplayBuffer) -> list[str]:
     site = draft.graph.events.calls.get(buffer.draws[0])
     names = site.names if site is not None else set()
     seeded = {name for other in draft.graph.events.calls.values() for name in other.names}
-    func = draft.text(buffer.path, buffer.draws[0].func)
-    module = func.rpartition(".")[0]
-    if not module:
-        return []
-    if any(name.startswith("numpy.random.") for name in names) and "numpy.random.seed" in seeded:
+    module = draft.text(buffer.path, buffer.draws[0].func).rpartition(".")[0]
+    modules = {name.rpartition(".")[0] for name in names} if module else set()
+    if "numpy.random" in modules and "numpy.random.seed" in seeded:
         return [f"seed={module}.randint(2**31 - 1)"]
-    if any(name.startswith("random.") for name in names) and "random.seed" in seeded:
+    if "random" in modules and "random.seed" in seeded:
         return [f"seed={module}.getrandbits(32)"]
     return []
-
-
-def constructor(draft: Draft, path: str, place: ir.Node, name: str, arguments: list[str]) -> str:
-    """The text of the new object, laid out as the file is. `place` is what it replaces or follows."""
-    short = f"{name}({', '.join(arguments)})"
-    before, between, after = draft.call_layout(path, place, len(short) - len(draft.text(path, place)) + 8)
-    return f"{name}({before}{between.join(arguments)}{after})"
 
 
 def batch_size(draft: Draft, path: str, call: ir.Call, position: int, *keywords: str) -> str:

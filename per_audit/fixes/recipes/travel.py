@@ -7,12 +7,15 @@ recipe refuses.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.graph import ReplayBuffer
-from per_audit.graph import events as ev
-from per_audit.graph.values import TupleOf
+from per_audit.graph.values import UNKNOWN, TupleOf, Value
+
+if TYPE_CHECKING:
+    from per_audit.graph import ReplayBuffer
+    from per_audit.graph import events as ev
 
 WEIGHTS = ("weights", "is_weights", "importance_weights")
 INDICES = ("indices", "batch_indices", "drawn_indices")
@@ -23,6 +26,7 @@ class Consumer:
     """A function that learns from the batch, with the names that weights and indices have there.
 
     `handle` is the source text of what `update_priorities` is called on, `arrival` the statement that brings the batch.
+    A function that does not `learn` only looks at the batch: it gets no names and gives nothing back.
     """
 
     path: str
@@ -31,6 +35,7 @@ class Consumer:
     indices: str
     handle: str
     arrival: ir.Stmt
+    learns: bool = True
 
 
 class Travel:
@@ -42,7 +47,7 @@ class Travel:
         self.buffer = buffer
         self.consumers: list[Consumer] = []
         self._seen: set[ir.Node] = set()
-        self._named: dict[ev.Owner, tuple[str, str]] = {}
+        self._named: dict[tuple[str, ev.Owner], tuple[str, str]] = {}
 
     def from_function(self, weights: str, indices: str, handle: str, arrival: ir.Stmt) -> list[Consumer]:
         """The consumers when the drawing function has the batch, its weights and its indices in names."""
@@ -64,7 +69,7 @@ class Travel:
         else:
             for statement in returns:
                 assert statement.value is not None
-                end = self._end_of_value(path, statement)
+                end = statement.end
                 self.draft.replace(path, end, end, f", {weights}, {indices}", "weights and indices behind the batch")
             self._follow_triples(function, ())
         return self.consumers
@@ -87,10 +92,6 @@ class Travel:
             raise Refused(f"{self._name(function)} sometimes returns nothing ({where})")
         return with_value
 
-    def _end_of_value(self, path: str, statement: ir.Return) -> int:
-        """The byte after the returned expression, its own parentheses included."""
-        return statement.end
-
     def _name(self, function: ev.Owner) -> str:
         return self.graph.symbol(function, self.buffer.path)
 
@@ -106,15 +107,50 @@ class Travel:
         """Every place that the returned tuple reaches: unpackings are extended, anything else is refused."""
         unpacked = 0
         for node, value in list(self.graph.events.values.items()):
-            origins = {a.node for a in value.atoms if isinstance(a, TupleOf)}
+            origins = _origins(value)
             if not isinstance(node, ir.Expr) or not origins & displays or node in displays:
                 continue
-            path = self._path_of(node)
+            path = self.draft.path_of(node)
             if origins - displays:
                 raise Refused(f"another function's result arrives at {self.draft.where(path, node)} as well")
+            self._refuse_others(path, node, displays)
             unpacked += self._tuple_use(path, node, length)
         if not unpacked:
             raise Refused(f"nothing in the project takes apart what {self._name(self.buffer.function)} returns")
+
+    def _refuse_others(self, path: str, node: ir.Expr, displays: set[ir.Seq]) -> None:
+        """Refuse where a name or call that brings the tuple may bring a value of unknown origin as well."""
+        sources: list[tuple[str, ir.Expr]] = []
+        if isinstance(node, ir.Name):
+            sources = self._bindings(path, node)
+        for func in self.graph.events.calls[node].targets if isinstance(node, ir.Call) else ():
+            value = self.graph.interpreter.results.get(("result", func.node, func.owner), UNKNOWN)
+            if not _origins(value) & displays:
+                where = self.draft.where(path, node)
+                raise Refused(f"the call at {where} may reach another function than {self._name(self.buffer.function)}")
+        for where, source in sources:
+            if not _origins(self.graph.events.value(source)) & displays:
+                raise Refused(f"the batch comes from somewhere else as well at {self.draft.where(where, source)}")
+
+    def _bindings(self, path: str, name: ir.Name) -> list[tuple[str, ir.Expr]]:
+        """The expressions that a name is bound to in its function, or by the calls of the function."""
+        function = self._function_of(path, name)
+        body = function.body if function is not None else self.graph.module(path).body
+        found = [
+            (path, node.value)
+            for node in ir.walk_scope(body)
+            if isinstance(node, ir.Assign) and node.value is not None
+            if any(isinstance(target, ir.Name) and target.id == name.id for target in node.targets)
+        ]
+        names = [p.name for p in function.parameters] if function is not None else []
+        if name.id in names:
+            for site in self.graph.callers.get(function, []):
+                bound = any(func.node is function and func.owner is not None for func in site.targets)
+                argument = site.node.argument(names.index(name.id) - bound, name.id)
+                if argument is None:
+                    raise Refused(f"the batch is given to {self._name(function)} in an unknown way")
+                found.append((site.path, argument))
+        return found
 
     def _tuple_use(self, path: str, node: ir.Expr, length: int) -> int:
         parent = self.graph.parents(path).get(node)
@@ -146,8 +182,7 @@ class Travel:
         function = self._function_of(path, statement)
         weights, indices = self._names(path, function)
         self.draft.append_items(path, target, [weights, indices], "weights and indices arrive with the batch")
-        handle = self._handle(path, function, source)
-        self._consume(Consumer(path, function, weights, indices, handle, statement))
+        self._consume(path, function, source, statement)
 
     # ---------------------------------------------------------------- batch, weights, indices
 
@@ -188,26 +223,46 @@ class Travel:
             text = self.draft.text(path, node)
             self.draft.insert_before(path, statement, [f"{batch}, {weights}, {indices} = {text}"], "the batch first")
             self.draft.replace(path, node.start, node.end, batch, "the batch by its name")
-        self._consume(Consumer(path, function, weights, indices, self._handle(path, function, node), statement))
+        self._consume(path, function, node, statement)
 
     # ---------------------------------------------------------------- where things are
 
     def _names(self, path: str, function: ev.Owner) -> tuple[str, str]:
         """The names of weights and indices in a function, the same for every arrival."""
-        if function not in self._named:
-            names = self.draft.fresh(path, function, *WEIGHTS), self.draft.fresh(path, function, *INDICES)
-            self._named[function] = names
-        return self._named[function]
+        if not self._learns(function):
+            return "_", "_"
+        key = path, function
+        if key not in self._named:
+            self._named[key] = self.draft.fresh(path, function, *WEIGHTS), self.draft.fresh(path, function, *INDICES)
+        return self._named[key]
 
-    def _consume(self, consumer: Consumer) -> None:
+    def _learns(self, function: ev.Owner) -> bool:
+        """Whether a function, or one that it calls, may train something."""
+        return function is None or any(self.graph.learns(each) for each in self.graph.reachable(function))
+
+    def _consume(self, path: str, function: ev.Owner, source: ir.Expr, arrival: ir.Stmt) -> None:
         """Add a consumer, once a function."""
+        weights, indices = self._names(path, function)
+        learns = weights != "_"
+        handle = self._handle(path, function, source) if learns else ""
+        if not learns:
+            self._refuse_passing_on(path, function)
         for known in self.consumers:
-            if known.function is consumer.function and known.path == consumer.path:
-                if known.handle != consumer.handle:
-                    where = self.draft.where(consumer.path, consumer.arrival)
-                    raise Refused(f"batches of several buffers meet at {where}")
+            if known.function is function and known.path == path:
+                if known.handle != handle:
+                    raise Refused(f"batches of several buffers meet at {self.draft.where(path, arrival)}")
                 return
-        self.consumers.append(consumer)
+        self.consumers.append(Consumer(path, function, weights, indices, handle, arrival, learns))
+
+    def _refuse_passing_on(self, path: str, function: ev.Owner) -> None:
+        """Refuse a function that does not learn from the batch but returns or keeps what it made of it."""
+        draws = set(self.buffer.draws)
+        for node in ir.walk_scope(function.body if isinstance(function, ir.Function) else []):
+            passes = isinstance(node, ir.Return)
+            passes |= isinstance(node, ir.Assign) and any(isinstance(t, (ir.Attr, ir.Sub)) for t in node.targets)
+            value = getattr(node, "value", None)
+            if passes and value is not None and self.graph.events.value(value).tagged("draw") & draws:
+                raise Refused(f"the batch is passed on in an unknown way at {self.draft.where(path, node)}")
 
     def _handle(self, path: str, function: ev.Owner, source: ir.Expr) -> str:
         """How the consuming function reaches the buffer: by the receiver of the call that drew the batch."""
@@ -245,14 +300,18 @@ class Travel:
             return text if related else None
         return None
 
-    def _path_of(self, node: ir.Node) -> str:
-        return self.draft.path_of(node)
-
-    def _function_of(self, path: str, node: ir.Node) -> ev.Owner:
+    def _function_of(self, path: str, node: ir.Node) -> ir.Function | None:
         return next((a for a in self.graph.ancestors(path, node) if isinstance(a, ir.Function)), None)
 
     def _in_comprehension(self, path: str, node: ir.Node) -> bool:
-        return any(isinstance(a, (ir.Comp, ir.Lambda)) for a in self.graph.ancestors(path, node) if isinstance(a, ir.Expr))
+        return any(
+            isinstance(a, (ir.Comp, ir.Lambda)) for a in self.graph.ancestors(path, node) if isinstance(a, ir.Expr)
+        )
+
+
+def _origins(value: Value) -> set[ir.Node]:
+    """The displays that a value may be."""
+    return {atom.node for atom in value.atoms if isinstance(atom, TupleOf)}
 
 
 def _is_none(node: ir.Expr) -> bool:
