@@ -24,6 +24,11 @@ class FakeFacts:
 class FakeGraph:
     modules: list[FakeFacts]
 
+    @property
+    def buffers(self) -> list[Any]:
+        """Nothing that a fix could be planned for."""
+        return []
+
     def describe(self) -> list[dict[str, Any]]:
         return [{"name": module.path} for module in self.modules]
 
