@@ -56,7 +56,7 @@ FRAMEWORKS = {
         "make_item_buffer make_flat_buffer make_trajectory_buffer",
         "make_prioritised_item_buffer make_prioritised_flat_buffer make_prioritised_trajectory_buffer",
     ),
-    "tf_agents": _framework("TF-Agents", "TFUniformReplayBuffer PyUniformReplayBuffer", "PyHashedReplayBuffer"),
+    "tf_agents": _framework("TF-Agents", "TFUniformReplayBuffer PyUniformReplayBuffer PyHashedReplayBuffer"),
     "dopamine": _framework(
         "Dopamine",
         "OutOfGraphReplayBuffer WrappedReplayBuffer",
@@ -77,6 +77,7 @@ _NO_REPLAY = {
     "ppo", "a2c", "a3c", "trpo", "npg", "vpg", "reinforce", "gae", "acktr", "impala", "vtrace", "gail", "onpolicy", "dataset",
     "offline", "imitation", "behavior", "behaviour", "cloning", "bc", "bcq", "cql", "decision", "grpo", "dreamer",
 }  # fmt: skip
+_TRAINS = {"backward", "fit", "train", "minimize", "gradients", "update", "learn", "loss", "optimize", "step", "grad"}
 _EMPTIES = {"clear", "empty", "reset", "gather_all", "truncate"}
 
 
@@ -94,16 +95,24 @@ class LibraryBuffer:
     stores: list[ev.CallSite] = field(default_factory=list)
 
 
-def find_library_buffers(modules: dict[str, ModuleFacts], events: ev.Events) -> list[LibraryBuffer]:
-    """The library buffers that the project makes, in order of their places. A switch to a prioritised one is none."""
+def find_library_buffers(
+    modules: dict[str, ModuleFacts], events: ev.Events, known: set[ir.Class]
+) -> list[LibraryBuffer]:
+    """The library buffers that the project learns from, in order of their places.
+
+    A buffer that can be switched to a prioritised one is left out, and so is one whose class is in the project and was
+    recognised there (`known`): that is one finding, at its draw.
+    """
     sites: dict[str, list[ev.CallSite]] = {}
     for site in events.calls.values():
         sites.setdefault(site.path, []).append(site)
     users: dict[ir.Node, list[ev.CallSite]] = {}
+    given: set[ir.Node] = set()
     for site in events.calls.values():
         for atom in site.receiver.atoms:
             if isinstance(atom, Result):
                 users.setdefault(atom.call, []).append(site)
+        given |= {atom.call for value in site.arguments for atom in value.atoms if isinstance(atom, Result)}
     found: list[LibraryBuffer] = []
     for path, module in sorted(modules.items()):
         names = _imported(module)
@@ -113,7 +122,7 @@ def find_library_buffers(modules: dict[str, ModuleFacts], events: ev.Events) -> 
             LibraryBuffer(framework, name, name in framework.prioritised, path, site.node, site.function)
             for site in sites.get(path, ())
             for framework, name in _known(site, names)
-            if _package(site, names) not in path.split("/")[:-1]
+            if _package(site, names) not in path.split("/")[:-1] and not site.classes & known
         ]
         if _learns_otherwise(names):
             made = [buffer for buffer in made if buffer.prioritised]
@@ -126,10 +135,26 @@ def find_library_buffers(modules: dict[str, ModuleFacts], events: ev.Events) -> 
                     continue
                 if any(method in _EMPTIES for _, method in methods):
                     continue
+                learnt = any(_learns(site) for site in sites.get(path, ()))
+                drawn = any("sample" in method for _, method in methods)
+                if _is_test(path) or (drawn and not learnt and buffer.node not in given):
+                    continue
             buffer.samples = [site for site, method in methods if "sample" in method]
             buffer.stores = [site for site, method in methods if method in ("add", "extend", "append", "insert", "populate")]
             found.append(buffer)
     return sorted(found, key=lambda buffer: (buffer.path, buffer.node.start))
+
+
+def _learns(site: ev.CallSite) -> bool:
+    """Whether the call may train something; broader than a backward pass, since libraries hide theirs."""
+    func = site.node.func
+    name = func.attr if isinstance(func, ir.Attr) else getattr(func, "id", "")
+    return not _TRAINS.isdisjoint(words(name)) or any(n.endswith(("value_and_grad", "GradientTape")) for n in site.names)
+
+
+def _is_test(path: str) -> bool:
+    *folders, name = path.split("/")
+    return name.startswith(("test_", "conftest", "basetest")) or any(f in ("test", "tests") or f.endswith("_tests") for f in folders)
 
 
 def _imported(module: ModuleFacts) -> dict[str, str]:
