@@ -247,7 +247,7 @@ class Draft:
         start, end = own or (node.start, node.end)
         if b"\n" in body[start : node.start]:
             self.once(path, start, start, name, note)
-            self._append(path, start, node, [f"{argument},"], note)
+            self._append(path, start + 1, node, [f"{argument},"], note)
             return
         is_one_line = b"\n" not in body[start:end]
         begin, stop = self.line(path, node)

@@ -42,7 +42,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     _check_uses(draft, buffer, container)
     consumers, handle = _draw(draft, buffer, draw)
     is_actor_critic = shared.learn_from(draft, buffer, consumers)
-    if buffer.owner is not None and not draft.graph.learns(buffer.function):
+    if buffer.owner is not None and any(consumer.function is not buffer.function for consumer in consumers):
         shared.add_update_method(draft, buffer, f"{handle}.update_priorities")
     path = draft.path_of(made)
     arguments = [draft.text(path, capacity), *shared.options(draft, buffer, is_actor_critic, _reward(buffer))]

@@ -37,10 +37,9 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     sampler = f"{instance}.{attribute}"
     consumers = _draw(draft, buffer, draw, sampler)
     is_actor_critic = shared.learn_from(draft, buffer, consumers)
-    if not draft.graph.learns(buffer.function):
-        shared.add_update_method(draft, buffer, f"{sampler}.update")
-    else:
+    if any(consumer.function is buffer.function for consumer in consumers):
         raise Refused(f"{owner.name} holds the arrays and learns from them in one class")
+    shared.add_update_method(draft, buffer, f"{sampler}.update")
     arguments = [capacity, *shared.options(draft, buffer, is_actor_critic, None)]
     name = _CLASSES[draft.options.buffer]
     new = draft.call(path, made, f"{sampler} = ", name, arguments)

@@ -55,21 +55,18 @@ def give_back(draft: Draft, consumer: Consumer, losses: Losses, found: list[Loss
 
 def _after_step(block: list[ir.Stmt], first: int) -> int:
     """The index of the optimiser's step that follows the loss, or of the backward pass, or of the loss itself."""
-    backward = first
+    backward: int | None = None
     for index in range(first, len(block)):
         methods = _methods(block[index])
+        if backward is not None and "step" in methods:
+            return index
+        if backward is not None and ("zero_grad" in methods or "backward" in methods):
+            break
         if "backward" in methods:
             backward = index
-        if "step" in methods and (backward > first or "backward" in methods):
-            return index
-        if (
-            index > first
-            and backward > first
-            and ("zero_grad" in methods or "backward" in methods)
-            and index != backward
-        ):
-            break
-    return backward
+            if "step" in methods:
+                return index
+    return first if backward is None else backward
 
 
 def _learns(block: list[ir.Stmt]) -> bool:
