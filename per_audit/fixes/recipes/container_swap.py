@@ -56,8 +56,8 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     if "LinearSchedule" in draft.imports[buffer.path] and path != buffer.path:
         draft.imports[path].add("LinearSchedule")
         draft.imports[buffer.path].discard("LinearSchedule")
-    draft.unneeded[path] |= {"deque", "collections"}
-    draft.unneeded[buffer.path] |= {"random"}
+    draft.unneeded[path].add(shared.root_name(draft, path, made))
+    draft.unneeded[buffer.path].add(shared.root_name(draft, buffer.path, draw))
 
 
 def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]:  # type: ignore[type-arg]
@@ -123,7 +123,9 @@ def _misuse(draft: Draft, path: str, node: ir.Expr, buffer: ReplayBuffer) -> str
         if parent.value is node and not (isinstance(grand, ir.Assign) and parent in grand.targets):
             return None
         return "is written to by index"
-    if isinstance(parent, (ir.Assign, ir.For, ir.Generator, ir.If, ir.While, ir.Un, ir.Logic, ir.IfExp, ir.Return)):
+    if isinstance(
+        parent, (ir.Assign, ir.For, ir.Generator, ir.If, ir.While, ir.Un, ir.Logic, ir.IfExp, ir.Return, ir.Assert)
+    ):
         return None
     if isinstance(parent, ir.Cmp):
         return "is compared"

@@ -45,6 +45,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     new = draft.call(path, made, f"{sampler} = ", name, arguments)
     draft.insert_after(path, made, [f"{sampler} = {new}"], "the priorities of the slots")
     draft.imports[path].add(name)
+    draft.unneeded[path].add(shared.root_name(draft, path, draw))
     _add(draft, buffer, stores, sampler, with_reward=not is_actor_critic)
 
 

@@ -91,6 +91,11 @@ def _seed(draft: Draft, buffer: ReplayBuffer) -> list[str]:
     return []
 
 
+def root_name(draft: Draft, path: str, call: ir.Call) -> str:
+    """The name that a call begins with, which may be unused when the call is gone: `np` of `np.random.choice(...)`."""
+    return draft.text(path, call.func).partition(".")[0]
+
+
 def batch_size(draft: Draft, path: str, call: ir.Call, position: int, *keywords: str) -> str:
     """The text of the batch size of a draw."""
     node = next((n for k in keywords if (n := call.argument(None, k)) is not None), None)

@@ -1,0 +1,140 @@
+"""How long beta rises: the number of draws that can be read from the program."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ..rewriting import agent, check_fixed, dedented, fixed_agent, run
+
+LEARN = "loss = F.mse_loss(q, target)\nself.optimizer.zero_grad()\nloss.backward()\nself.optimizer.step()\n"
+
+
+def steps(main: str, learn: str = LEARN) -> str | None:
+    """The steps of the schedule that is written out, None where the plan asks for them."""
+    head, _, _ = agent(learn)["agent.py"].partition("def main")
+    store = "agent.memory.append((state, action, reward, next_state, done))"
+    program = head + dedented(main).replace("STORE", store).replace("LEARN", "agent.learn()")
+    result, _ = run({"agent.py": program}, unsafe=True)
+    assert [refusal.reason for refusal in result.refused] == []
+    (plan,) = result.applied
+    found = re.search(r"LinearSchedule\(0\.4, 1\.0, steps=([\d_]+)\)", " ".join(edit.text for edit in plan.edits))
+    assert found is not None
+    is_unknown = "the number of training steps is not known" in plan.reason
+    assert is_unknown == (plan.applicability.value == "unsafe")
+    assert is_unknown != any(step.startswith("beta rises") for step in plan.steps)
+    return None if is_unknown else found[1]
+
+
+MAIN = """
+import argparse
+
+TOTAL = 40_000
+EPISODES = int(2e3)
+parser = argparse.ArgumentParser()
+parser.add_argument("--max-steps", type=int, default=30_000)
+parser.add_argument("--episodes", type=int)
+args = parser.parse_args()
+
+
+def main(env, network, target_network, length=100):
+    agent = Agent(network, target_network)
+    count = 0
+    {loop}
+
+
+main(None, None, None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "expected"),
+    [
+        ("for step in range(9999): STEP", "9999"),
+        ("for step in range(20_000): STEP", "20_000"),
+        ("for step in range(0, 20_000): STEP", "20_000"),
+        ("for step in range(1, 2000 + 1): STEP", "2000"),
+        ("for step in range(0, 20_000, 4): STEP", "5000"),
+        ("for step in range(TOTAL): STEP", "40_000"),
+        ("for step in range(EPISODES): STEP", "2000"),
+        ("for step in range(int(5e4)): STEP", "50_000"),
+        ("for episode in range(300):\n        for step in range(length): STEP", "30_000"),
+        ("for step in range(args.max_steps): STEP", "30_000"),
+        ("for step in range(1, args.max_steps + 1): STEP", "30_000"),
+        ("for step in tqdm(range(3000)): STEP", "3000"),
+        ("for step in trange(3000): STEP", "3000"),
+        ("while count < 8000:\n        count += 1\n        STEP", "8000"),
+        ("for step in range(9000):\n        if step % 4 == 0: STEP", "2250"),
+        ("for step in range(9000):\n        if step > 100 and step % 9 == 0: STEP", "1000"),
+        ("for step in range(9000):\n        count = (count + 1) % 3\n        if count == 0: STEP", "3000"),
+        ("for step in range(9000):\n        if step % 4 == 0: pass\n        else: STEP", "9000"),
+        # Not known: no length, a length that only a run tells, or too little to be a training.
+        ("for step in range(args.episodes): STEP", None),
+        ("for episode in range(300):\n        while True: STEP", None),
+        ("while env.score < 3000: STEP", None),
+        ("for step in env: STEP", None),
+        ("for step in itertools.count(): STEP", None),
+        ("for step in range(50): STEP", None),
+    ],
+)
+def test_loops(loop, expected):
+    lines = ["state, reward, done = env.step(0)", "action = next_state = state", "STORE", "LEARN"]
+    margin = re.search(r"( *)(?:\S.*)?STEP$", "    " + loop)
+    assert margin is not None
+    indent = margin[1] if loop.endswith("\n" + margin[1] + "STEP") else margin[1] + "    "
+    loop = re.sub(r"\s*STEP$", "".join(f"\n{indent}{line}" for line in lines), loop)
+    assert steps(MAIN.replace("{loop}", loop)) == expected
+
+
+def test_an_update_period_inside_the_agent():
+    main = """
+    class Trainer:
+        def __init__(self, agent):
+            self.agent = Agent(None, None)
+            self.count = 0
+
+        def step(self, state, action, reward, next_state, done):
+            self.agent.memory.append((state, action, reward, next_state, done))
+            self.count = (self.count + 1) % 5
+            if self.count == 0:
+                self.agent.learn()
+
+
+    trainer = Trainer(None)
+    for step in range(50_000):
+        trainer.step(0, 0, 0, 0, 0)
+    """
+    assert steps(main) == "10_000"
+
+
+def test_two_ways_to_train_count_with_the_longer_one():
+    main = """
+    def run(steps):
+        agent = Agent(None, None)
+        for step in range(4000):
+            state, reward, done = env.step(0)
+            next_state = action = state
+            STORE
+            LEARN
+
+
+    def long(agent: Agent):
+        for step in range(70_000):
+            LEARN
+    """
+    assert steps(main) == "70_000"
+
+
+def test_the_steps_are_told():
+    result = check_fixed(
+        agent(LEARN),
+        fixed_agent(
+            LEARN.replace(
+                "F.mse_loss(q, target)",
+                'importance_weighted_loss(F.mse_loss(q, target, reduction="none"), weights)',
+            )
+            + "self.memory.update_priorities(indices, absolute_td_error(q, target))\n"
+        ),
+    )
+    assert result.applied[0].steps[0] == "beta rises to 1 over 5,000 draws, as read from agent.py:32"

@@ -1,0 +1,318 @@
+"""A deque of transitions becomes a prioritised buffer that keeps the same objects."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..rewriting import Files, agent, check_fixed, check_refused, dedented, fixed_agent
+
+MEMORY = """
+import random
+from collections import deque, namedtuple
+
+Transition = namedtuple("Transition", ("state", "action", "next_state", "reward"))
+
+
+class Memory:
+    def __init__(self, capacity):
+        self.items = deque([], maxlen=capacity)
+
+    def push(self, *args):
+        self.items.append(Transition(*args))  # any object
+
+    def sample(self, batch_size):
+        return random.sample(self.items, batch_size)
+
+    def __len__(self):
+        return len(self.items)
+"""
+FIXED_MEMORY = """
+from collections import namedtuple
+
+from experience_replay_optimizer import LinearSchedule, PrioritizedReplayBuffer
+
+Transition = namedtuple("Transition", ("state", "action", "next_state", "reward"))
+
+
+class Memory:
+    def __init__(self, capacity):
+        self.items = PrioritizedReplayBuffer(
+            capacity,
+            beta=LinearSchedule(0.4, 1.0, steps=20_000),
+            reward="reward",
+        )
+
+    def push(self, *args):
+        self.items.append(Transition(*args))  # any object
+
+    def sample(self, batch_size):
+        return self.items.sample(batch_size)
+
+    def update_priorities(self, indices, td_errors):
+        self.items.update_priorities(indices, td_errors)
+
+    def __len__(self):
+        return len(self.items)
+"""
+LEARNER = """
+import torch
+import torch.nn as nn
+from memory import Transition
+
+BATCH = 32
+
+
+def optimize(memory, network, target_network, optimizer):
+    if len(memory) < BATCH:
+        return
+    transitions = memory.sample(BATCH)
+    batch = Transition(*zip(*transitions))
+    states, actions, rewards = torch.cat(batch.state), torch.cat(batch.action), torch.cat(batch.reward)
+    taken = network(states).gather(1, actions)
+    with torch.no_grad():
+        best = target_network(torch.cat(batch.next_state)).max(1).values
+    expected = rewards + 0.9 * best
+    criterion = nn.SmoothL1Loss()
+    loss = criterion(taken, expected.unsqueeze(1))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+FIXED_LEARNER = """
+import torch
+import torch.nn as nn
+from experience_replay_optimizer import absolute_td_error, importance_weighted_loss
+from memory import Transition
+
+BATCH = 32
+
+
+def optimize(memory, network, target_network, optimizer):
+    if len(memory) < BATCH:
+        return
+    transitions, weights, indices = memory.sample(BATCH)
+    batch = Transition(*zip(*transitions))
+    states, actions, rewards = torch.cat(batch.state), torch.cat(batch.action), torch.cat(batch.reward)
+    taken = network(states).gather(1, actions)
+    with torch.no_grad():
+        best = target_network(torch.cat(batch.next_state)).max(1).values
+    expected = rewards + 0.9 * best
+    criterion = nn.SmoothL1Loss(reduction="none")
+    loss = importance_weighted_loss(criterion(taken, expected.unsqueeze(1)), weights)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    memory.update_priorities(indices, absolute_td_error(taken, expected.unsqueeze(1)))
+"""
+MAIN = """
+from learner import optimize
+from memory import Memory
+
+
+def main(env, network, target_network, optimizer):
+    memory = Memory(10_000)
+    state = env.reset()
+    for step in range(20_000):
+        next_state, reward, done = env.step(0)
+        memory.push(state, 0, next_state, reward)
+        state = next_state
+        optimize(memory, network, target_network, optimizer)
+"""
+SPLIT = {"memory.py": MEMORY, "learner.py": LEARNER, "main.py": MAIN}
+FIXED_SPLIT = {"memory.py": FIXED_MEMORY, "learner.py": FIXED_LEARNER}
+STEP = "self.optimizer.zero_grad()\nloss.backward()\nself.optimizer.step()\n"
+LEARN = "loss = F.mse_loss(q, target)\n" + STEP
+FIXED = (
+    'loss = importance_weighted_loss(F.mse_loss(q, target, reduction="none"), weights)\n'
+    + STEP
+    + "self.memory.update_priorities(indices, absolute_td_error(q, target))\n"
+)
+
+
+def changed(files: Files, *pairs: tuple[str, str]) -> Files:
+    """The files with texts replaced, each of which must be there."""
+    for old, new in pairs:
+        assert any(old in text for text in files.values()), old
+        files = {path: text.replace(old, new) for path, text in files.items()}
+    return files
+
+
+def test_three_files():
+    check_fixed(SPLIT, FIXED_SPLIT)
+
+
+@pytest.mark.parametrize("newline", ["\r\n", "\n"])
+@pytest.mark.parametrize("step", ["\t", "  ", "        "])
+def test_the_files_own_layout(newline, step):
+    def laid_out(files: Files) -> Files:
+        return {path: dedented(text).replace("    ", step).replace("\n", newline) for path, text in files.items()}
+
+    check_fixed(laid_out(SPLIT), laid_out(FIXED_SPLIT))
+
+
+def test_in_a_package():
+    package = {f"pkg/{path}": text for path, text in SPLIT.items()} | {"pkg/__init__.py": ""}
+    before = changed(package, ("from memory", "from .memory"), ("from learner", "from .learner"))
+    after = changed(
+        {f"pkg/{path}": text for path, text in FIXED_SPLIT.items()},
+        ("optimizer import absolute_td_error, importance_weighted_loss\nfrom memory import Transition\n",
+         "optimizer import absolute_td_error, importance_weighted_loss\n\nfrom .memory import Transition\n"),
+    )  # fmt: skip
+    before = changed(before, ("nn as nn\nfrom .memory", "nn as nn\n\nfrom .memory"))
+    check_fixed(before, after)
+
+
+def test_the_container_behind_a_property():
+    pairs = [
+        ("self.items = ", "self._items = "),
+        ("    def push", "    @property\n    def items(self):\n        return self._items\n\n    def push"),
+    ]
+    check_fixed(changed(SPLIT, *pairs), changed(FIXED_SPLIT, *pairs))
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        "random.sample(self.memory, 32)",
+        "random.sample(self.memory, k=32)",
+        "random.sample(list(self.memory), 32)",
+        "random.choices(self.memory, k=32)",
+        "random.sample(population=self.memory, k=32)",
+    ],
+)
+def test_draws(draw):
+    check_fixed(changed(agent(LEARN), ("random.sample(self.memory, 32)", draw)), fixed_agent(FIXED))
+
+
+def test_a_batch_no_larger_than_the_container():
+    size = "min(len(self.memory), 32)"
+    check_fixed(
+        changed(agent(LEARN), ("self.memory, 32)", f"self.memory, {size})")),
+        changed(fixed_agent(FIXED), ("sample(32)", f"sample({size})")),
+    )
+
+
+@pytest.mark.parametrize("made", ["deque(maxlen=1000)", "deque([], maxlen=1000)", "deque([], 1000)", "deque((), 1000)"])
+def test_deques(made):
+    check_fixed(changed(agent(LEARN), ("deque(maxlen=1000)", made)), fixed_agent(FIXED))
+
+
+ORDERS = ["s, a, r, n, d", "s, a, n, r, d", "s, n, a, r, d", "r, s, a, n, d", "d, s, a, n, r"]
+NAMES = {"s": "states", "a": "actions", "r": "rewards", "n": "next_states", "d": "dones"}
+STORED = {"s": "state", "a": "action", "r": "reward", "n": "next_state", "d": "done"}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("brackets", ["()", "[]"])
+def test_orders_of_what_is_stored(order, brackets):
+    fields = order.split(", ")
+    stored, names = (", ".join(words[field] for field in fields) for words in (STORED, NAMES))
+    pairs = [
+        ("((state, action, reward, next_state, done))", f"({brackets[0]}{stored}{brackets[1]})"),
+        ("states, actions, rewards, next_states, dones =", f"{names} ="),
+    ]
+    check_fixed(
+        changed(agent(LEARN), *pairs),
+        changed(fixed_agent(FIXED, option=f"reward={fields.index('r')}"), *pairs),
+    )
+
+
+def test_a_seeded_generator_seeds_the_buffer():
+    pair = ("    agent = Agent(", "    random.seed(3)\n    agent = Agent(")
+    after = changed(fixed_agent(FIXED), pair, ("reward=2,\n", "reward=2,\n            seed=random.getrandbits(32),\n"))
+    check_fixed(changed(agent(LEARN), pair), {"agent.py": "import random\n\n" + after["agent.py"]})
+
+
+def test_combined():
+    after = changed(fixed_agent(FIXED), ("PrioritizedReplayBuffer", "CombinedReplayBuffer"))
+    lines = "    CombinedReplayBuffer,\n    LinearSchedule,\n"
+    after = changed(after, ("    LinearSchedule,\n    CombinedReplayBuffer,\n", lines))
+    check_fixed(agent(LEARN), after, buffer="combined")
+
+
+USES = ["len(self.memory)", "for item in self.memory:\n    print(item)", "self.memory[-1]",
+        "list(self.memory)", "self.memory.maxlen", "assert self.memory", "self.memory.extend([])"]  # fmt: skip
+
+
+@pytest.mark.parametrize("use", USES)
+def test_uses_that_the_buffer_answers_to(use):
+    check_fixed(agent(LEARN + use + "\n"), fixed_agent(FIXED + use + "\n"))
+
+
+@pytest.mark.parametrize(
+    ("use", "reason"),
+    [
+        ("self.memory.popleft()", "is used by .popleft"),
+        ("self.memory.pop()", "is used by .pop"),
+        ("self.memory.rotate(1)", "is used by .rotate"),
+        ("self.memory[0] = None", "is written to by index"),
+        ("self.network.keep(self.memory)", "is given to other code"),
+        ("other = self.memory + self.memory", "is used in an expression"),
+        ("same = self.memory == []", "is compared"),
+        ("one = random.sample(self.memory, 1)", "in several places of one function"),
+    ],
+)
+def test_uses_that_are_refused(use, reason):
+    check_refused(agent(LEARN + use + "\n"), reason)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("deque(maxlen=1000)", "[]", "in a list, not in a bounded deque"),
+        ("deque(maxlen=1000)", "deque()", "has no maxlen"),
+        ("deque(maxlen=1000)", "deque(maxlen=None)", "has no maxlen"),
+        (
+            "random.sample(self.memory, 32)",
+            "[random.choice(self.memory) for _ in range(32)]",
+            "one transition at a time",
+        ),
+        ("random.sample(self.memory, 32)", "list(random.sample(self.memory, 32))", "is used in the same expression"),
+        ("random.sample(self.memory, 32)", "random.sample(self.memory)", "batch size"),
+    ],
+)
+def test_other_shapes_are_refused(old, new, reason):
+    check_refused(changed(agent(LEARN), (old, new)), reason)
+
+
+SCRIPT = """
+import random
+from collections import deque
+
+import torch
+import torch.nn.functional as F
+from work import env, network, optimizer, policy
+
+memory = deque(maxlen=5000)
+state = env.reset()
+for episode in range(200):
+    for t in range(100):
+        action = policy(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.append((state, action, reward, next_state, done))
+        state = next_state
+        if len(memory) > 32:
+            batch = random.sample(memory, 32)
+            s, a, r, s2, d = (torch.tensor(column) for column in zip(*batch))
+            q = network(s).gather(1, a)
+            target = r + 0.9 * network(s2).max(1).values * (1 - d)
+            loss = F.mse_loss(q, target)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+"""
+
+
+def test_a_script_without_functions():
+    after = changed(
+        {"run.py": SCRIPT},
+        ("import random\nfrom collections import deque\n\n", ""),
+        ("as F\n", "as F\nfrom experience_replay_optimizer import (\n    LinearSchedule,\n    PrioritizedReplayBuffer,\n"
+                   "    absolute_td_error,\n    importance_weighted_loss,\n)\n"),
+        ("deque(maxlen=5000)", "PrioritizedReplayBuffer(5000, beta=LinearSchedule(0.4, 1.0, steps=20_000), reward=2)"),
+        ("batch = random.sample(memory, 32)", "batch, weights, indices = memory.sample(32)"),
+        ("F.mse_loss(q, target)", 'importance_weighted_loss(F.mse_loss(q, target, reduction="none"), weights)'),
+        ("            optimizer.step()\n",
+         "            optimizer.step()\n            memory.update_priorities(indices, absolute_td_error(q, target))\n"),
+    )  # fmt: skip
+    check_fixed({"run.py": SCRIPT}, after)

@@ -1,0 +1,295 @@
+"""Only the draw of positions becomes prioritised; the arrays and the pointer stay."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..rewriting import Files, check_fixed, check_refused
+from .test_container_swap import changed
+
+RING = """
+import numpy as np
+import torch
+
+
+class Ring:
+    def __init__(self, state_dim, action_dim, max_size=100_000):
+        self.max_size = max_size
+        self.ptr = 0
+        self.size = 0
+
+        self.state = np.zeros((max_size, state_dim))
+        self.action = np.zeros((max_size, action_dim))
+        self.next_state = np.zeros((max_size, state_dim))
+        self.reward = np.zeros((max_size, 1))
+        self.not_done = np.zeros((max_size, 1))
+
+        self.device = torch.device("cpu")
+
+    def add(self, state, action, next_state, reward, done):
+        self.state[self.ptr] = state
+        self.action[self.ptr] = action
+        self.next_state[self.ptr] = next_state
+        self.reward[self.ptr] = reward
+        self.not_done[self.ptr] = 1.0 - done
+
+        self.ptr = (self.ptr + 1) % self.max_size
+        self.size = min(self.size + 1, self.max_size)
+
+    def sample(self, batch_size):
+        ind = np.random.randint(0, self.size, size=batch_size)
+        return (
+            torch.FloatTensor(self.state[ind]),
+            torch.FloatTensor(self.action[ind]),
+            torch.FloatTensor(self.next_state[ind]),
+            torch.FloatTensor(self.reward[ind]),
+            torch.FloatTensor(self.not_done[ind]),
+        )
+"""
+LEARNER = """
+import torch
+import torch.nn.functional as F
+
+
+class Learner:
+    def __init__(self, actor, critic, critic_target):
+        self.actor, self.critic, self.critic_target = actor, critic, critic_target
+        self.critic_optimizer = torch.optim.Adam(critic.parameters())
+        self.actor_optimizer = torch.optim.Adam(actor.parameters())
+
+    def train(self, replay_buffer, batch_size=64):
+        state, action, next_state, reward, not_done = replay_buffer.sample(batch_size)
+        with torch.no_grad():
+            next_q1, next_q2 = self.critic_target(next_state, self.actor(next_state))
+            target_q = reward + not_done * 0.99 * torch.min(next_q1, next_q2)
+        q1, q2 = self.critic(state, action)
+        critic_loss = F.mse_loss(q1, target_q) + F.mse_loss(q2, target_q)
+        self.critic_optimizer.zero_grad()
+        critic_loss.backward()
+        self.critic_optimizer.step()
+
+        actor_loss = -self.critic(state, self.actor(state))[0].mean()
+        self.actor_optimizer.zero_grad()
+        actor_loss.backward()
+        self.actor_optimizer.step()
+"""
+MAIN = """
+from learner import Learner
+from ring import Ring
+
+
+def main(env, actor, critic, critic_target):
+    learner = Learner(actor, critic, critic_target)
+    ring = Ring(3, 1)
+    state = env.reset()
+    for step in range(30_000):
+        next_state, reward, done = env.step(0)
+        ring.add(state, 0, next_state, reward, done)
+        state = next_state
+        learner.train(ring)
+"""
+FILES = {"ring.py": RING, "learner.py": LEARNER, "main.py": MAIN}
+SAMPLER = """\
+        self.priorities = PrioritizedSampler(
+            max_size,
+            beta=LinearSchedule(0.4, 1.0, steps=30_000),
+            rare_fraction=0,
+        )
+"""
+FIXED: Files = changed(
+    FILES,
+    ("import numpy as np\nimport torch\n",
+     "import numpy as np\nimport torch\nfrom experience_replay_optimizer import LinearSchedule, PrioritizedSampler\n"),
+    ("        self.not_done = np.zeros((max_size, 1))\n",
+     "        self.not_done = np.zeros((max_size, 1))\n" + SAMPLER),
+    ("1.0 - done\n", "1.0 - done\n        self.priorities.add(self.ptr)\n"),
+    ("ind = np.random.randint(0, self.size, size=batch_size)", "ind, weights = self.priorities.sample(batch_size)"),
+    ("            torch.FloatTensor(self.not_done[ind]),\n        )\n",
+     "            torch.FloatTensor(self.not_done[ind]),\n            weights,\n            ind,\n        )\n\n"
+     "    def update_priorities(self, indices, td_errors):\n        self.priorities.update(indices, td_errors)\n"),
+    ("as F\n",
+     "as F\nfrom experience_replay_optimizer import absolute_td_error, importance_weighted_loss\n"),
+    ("reward, not_done = replay", "reward, not_done, weights, indices = replay"),
+    ("F.mse_loss(q1, target_q) + F.mse_loss(q2, target_q)\n",
+     "importance_weighted_loss(\n"
+     '            F.mse_loss(q1, target_q, reduction="none") + F.mse_loss(q2, target_q, reduction="none"),\n'
+     "            weights,\n        )\n"),
+    ("        self.critic_optimizer.step()\n",
+     "        self.critic_optimizer.step()\n"
+     "        replay_buffer.update_priorities(indices, absolute_td_error((q1, q2), target_q))\n"),
+)  # fmt: skip
+ONE_CRITIC = ("F.mse_loss(q1, target_q) + F.mse_loss(q2, target_q)", "F.mse_loss(q1, target_q)")
+NO_ACTOR = (LEARNER[LEARNER.index("\n        actor_loss") :], "")
+
+
+def test_three_files_and_twin_critics():
+    result = check_fixed(FILES, FIXED)
+    assert result.applied[0].paths == {"ring.py", "learner.py"}
+
+
+def test_combined_skips_protected_slots():
+    after = changed(
+        FIXED,
+        ("(self.ptr + 1) % self.max_size", "self.priorities.next_slot(self.ptr)"),
+        ("import LinearSchedule, PrioritizedSampler", "import CombinedSampler, LinearSchedule"),
+        ("PrioritizedSampler(", "CombinedSampler("),
+    )
+    check_fixed(FILES, after, buffer="combined")
+
+
+def test_the_mean_over_critics():
+    update = '            indices,\n            absolute_td_error((q1, q2), target_q, reduce="mean"),\n        )\n'
+    after = changed(FIXED, ("indices, absolute_td_error((q1, q2), target_q))\n", f"\n{update}"))
+    check_fixed(FILES, after, priority="mean")
+
+
+def test_the_reward_tells_rare_events_where_there_is_no_actor():
+    after = changed(
+        FIXED,
+        NO_ACTOR,
+        ("            rare_fraction=0,\n", ""),
+        (SAMPLER.replace("            rare_fraction=0,\n", ""),
+         "        self.priorities = PrioritizedSampler(max_size, beta=LinearSchedule(0.4, 1.0, steps=30_000))\n"),
+        ("priorities.add(self.ptr)", "priorities.add(self.ptr, reward=reward)"),
+    )  # fmt: skip
+    check_fixed(changed(FILES, NO_ACTOR), after)
+
+
+DRAW = "np.random.randint(0, self.size, size=batch_size)"
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        "np.random.randint(self.size, size=batch_size)",
+        "np.random.randint(0, self.size, batch_size)",
+        "np.random.randint(low=0, high=self.size, size=(batch_size,))",
+        "np.random.randint(0, self.max_size if self.size == self.max_size else self.ptr, size=batch_size)",
+        "np.random.choice(self.size, batch_size)",
+        "np.random.choice(self.size, size=batch_size, replace=False)",
+        "np.random.choice(np.arange(self.size), batch_size)",
+        "torch.randint(0, self.size, (batch_size,))",
+        "torch.randint(self.size, (batch_size,))",
+        "random.sample(range(self.size), batch_size)",
+    ],
+)
+def test_draws(draw):
+    old = "import numpy as np\n"
+    pairs = [(old, "import random\n\n" + old)] if draw.startswith("random") else []
+    check_fixed(changed(FILES, (DRAW, draw), *pairs), FIXED)
+
+
+def test_a_generator_of_ones_own_is_left_alone():
+    pair = ("        self.size = 0\n", "        self.size = 0\n        self.rng = np.random.default_rng(0)\n")
+    seeded = ("def main(env", "import numpy as np\n\nnp.random.seed(1)\n\n\ndef main(env")
+    before = changed(FILES, pair, seeded, (DRAW, "self.rng.integers(self.size, size=batch_size)"))
+    check_fixed(before, changed(FIXED, pair, seeded))
+
+
+def test_a_seeded_generator_seeds_the_sampler():
+    pair = ("    learner = ", "    np.random.seed(1)\n    learner = ")
+    use = ("from learner", "import numpy as np\nfrom learner")
+    seed = ("rare_fraction=0,\n", "rare_fraction=0,\n            seed=np.random.randint(2**31 - 1),\n")
+    check_fixed(changed(FILES, pair, use), changed(FIXED, pair, use, seed))
+
+
+STACKED = RING[RING.index("        return (") :]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "return self.state[ind], self.action[ind], self.next_state[ind], self.reward[ind], self.not_done[ind]",
+            "return self.state[ind], self.action[ind], self.next_state[ind], self.reward[ind], self.not_done[ind], weights, ind",
+        ),
+        (
+            "return (self.state[ind], self.action[ind], self.next_state[ind],\n"
+            "                self.reward[ind], self.not_done[ind])",
+            "return (self.state[ind], self.action[ind], self.next_state[ind],\n"
+            "                self.reward[ind], self.not_done[ind], weights, ind)",
+        ),
+        (
+            "return self.state[ind], self.action[ind], self.next_state[ind], \\\n"
+            "            self.reward[ind], self.not_done[ind]",
+            "return self.state[ind], self.action[ind], self.next_state[ind], \\\n"
+            "            self.reward[ind], self.not_done[ind], weights, ind",
+        ),
+        (
+            "return (\n            self.state[ind],\n            self.action[ind],\n            self.next_state[ind],\n"
+            "            self.reward[ind],\n            self.not_done[ind]  # the mask\n        )",
+            "return (\n            self.state[ind],\n            self.action[ind],\n            self.next_state[ind],\n"
+            "            self.reward[ind],\n            self.not_done[ind],  # the mask\n            weights,\n"
+            "            ind\n        )",
+        ),
+        (
+            "return (\n            self.state[ind],\n            self.action[ind],\n            self.next_state[ind],\n"
+            "            self.reward[ind],\n            self.not_done[ind],  # the mask\n        )",
+            "return (\n            self.state[ind],\n            self.action[ind],\n            self.next_state[ind],\n"
+            "            self.reward[ind],\n            self.not_done[ind],  # the mask\n            weights,\n"
+            "            ind,\n        )",
+        ),
+        (
+            "s, a, n = self.state[ind], self.action[ind], self.next_state[ind]\n"
+            "        return s, a, n, self.reward[ind], self.not_done[ind]",
+            "s, a, n = self.state[ind], self.action[ind], self.next_state[ind]\n"
+            "        return s, a, n, self.reward[ind], self.not_done[ind], weights, ind",
+        ),
+    ],
+)
+def test_returns(before, after):
+    method = STACKED.partition("\n\n")[0]
+    fixed = FIXED["ring.py"]
+    tail = fixed[fixed.index("        return (") :]
+    new = f"        {after}\n\n" + tail.partition("\n\n")[2]
+    check_fixed(changed(FILES, (method, f"        {before}\n")), changed(FIXED, (tail, new)))
+
+
+LINES = RING.split("\n")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "reason"),
+    [
+        ([("ind = " + DRAW, "self.ind = " + DRAW), ("[ind]", "[self.ind]")], "have no name"),
+        ([(DRAW, "np.random.randint(1, self.size, size=batch_size)")], "does not begin at the first slot"),
+        ([(DRAW, "np.random.randint(0, self.size, size=(batch_size, 2))")], "is not a number"),
+        ([("np.zeros((max_size, 1))\n\n", "np.zeros((max_size + 1, 1))\n\n")], "is not a plain name"),
+        ([("np.zeros((max_size, 1))\n\n", "np.zeros((self.max_size, 1))\n\n")], "have different lengths"),
+        (
+            [
+                (
+                    "self.reward[self.ptr] = reward",
+                    "self.ptr = (self.ptr + 1) % 3\n        self.reward[self.ptr] = reward",
+                )
+            ],
+            "the pointer moves between the writes",
+        ),
+        ([("self.reward[self.ptr] =", "self.reward[self.size - 1] =")], "at different positions"),
+        (
+            [("    def add(", "    def fix(self, reward):\n        self.reward[self.ptr] = reward\n\n    def add(")],
+            "filled in several functions",
+        ),
+        ([("self.ptr]", "self.ptr : self.ptr + 1]")], "filled with several transitions at once"),
+        (
+            [("    def sample(", "    def update_priorities(self):\n        pass\n\n    def sample(")],
+            "has a method update_priorities already",
+        ),
+    ],
+)
+def test_refused(pairs, reason):
+    check_refused(changed(FILES, *pairs), reason)
+
+
+def test_a_pointer_that_is_no_ring_cannot_skip_slots():
+    counter = [
+        (
+            "        self.state[self.ptr] = state",
+            "        index = self.ptr % self.max_size\n        self.state[index] = state",
+        ),
+        ("[self.ptr]", "[index]"),
+        ("self.ptr = (self.ptr + 1) % self.max_size", "self.ptr += 1"),
+    ]
+    before = changed(FILES, *counter)
+    check_refused(before, "protected slots cannot be skipped", buffer="combined")
+    check_fixed(before, changed(FIXED, ("priorities.add(self.ptr)", "priorities.add(index)"), *counter))
