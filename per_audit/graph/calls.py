@@ -143,6 +143,8 @@ class Calls:
                         items[name] = part
             elif keyword is not None:
                 items[keyword] = value
+            elif star == "**":
+                items.update(self.evaluator.fields_of(value))
             elif (name := next(names, None)) is not None:
                 items[name] = value
         known = tuple(items.get(name, UNKNOWN).with_role(_role(name)) for name in kind.fields)
@@ -180,7 +182,7 @@ class Calls:
 
     def _call_object(self, atom: Result, node: ir.Call, arguments: Arguments) -> Value:
         """A call of an object of a library: a criterion, a network, an optimiser."""
-        values = [value for _, _, value in arguments]
+        values = [value.no_position() for _, _, value in arguments]
         name = ext.last(atom.name)
         if name in ext.TORCH_LOSSES and name[0].isupper() and isinstance(atom.call, ir.Call):
             return taint(*values)._replace(reduction=_torch_reduction(atom.call))

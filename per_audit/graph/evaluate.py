@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpreter import Frame, Interpreter
 
 _STEP_ROLES = {4: ("next", "reward", "done", "info"), 5: ("next", "reward", "done", "done", "info")}
+_MOST_FIELDS = 24  # of a dict whose keys are followed one by one
 _BUILTINS = {
     "range", "len", "zip", "list", "tuple", "dict", "set", "deque", "enumerate", "reversed", "sorted", "map", "filter",
     "min", "max", "sum", "abs", "int", "float", "bool", "str", "super", "iter", "next", "isinstance", "print", "pow",
@@ -235,6 +236,14 @@ class Evaluator:
         result = join_all(found)
         return self._spread(result, frozenset(tags))
 
+    def spilled(self, value: Value) -> Value:
+        """The value with the tags of what it holds: computing with a list or array is computing with its items."""
+        tags: frozenset[Tag] = frozenset()
+        for atom in value.atoms:
+            if isinstance(atom, Alloc) and atom.kind in ("list", "array"):
+                tags |= self.interpreter.content_of(atom.node).tags
+        return value.with_tags(*tags) if tags else value
+
     def _spread(self, value: Value, tags: frozenset[Tag]) -> Value:
         """The value and its known parts with more tags."""
         if not tags:
@@ -244,6 +253,15 @@ class Evaluator:
             for a in value.atoms
         )
         return value._replace(atoms=atoms, tags=value.tags | tags)
+
+    def fields_of(self, value: Value) -> dict[str, Value]:
+        """The fields of the dicts that `**value` may be."""
+        fields: dict[str, Value] = {}
+        for atom in value.atoms:
+            if isinstance(atom, Record):
+                for name, item in zip(atom.type.fields, atom.items, strict=True):
+                    fields[name] = fields.get(name, UNKNOWN).join(item)
+        return fields
 
     def items_of(self, value: Value, wanted: int | None = None) -> tuple[Value, ...] | None:
         """The items of a value that is taken apart, None where they are not known one by one."""
@@ -333,13 +351,22 @@ class Evaluator:
         for atom in container.atoms:
             if isinstance(atom, Alloc):
                 self.store(atom, node, frame, "index", value, source, target.index, role)
-            elif isinstance(atom, Record) and isinstance(key, str) and key in atom.type.fields:
-                pass
+            elif isinstance(atom, Record) and isinstance(key, str):
+                self._set_field(target.value, container, atom, key, value.with_role(role), frame)
             elif isinstance(atom, Instance):
                 method = self.interpreter.find_method(atom.node, "__setitem__")
                 if method is not None:
                     arguments: list[tuple[str | None, str, Value]] = [(None, "", index), (None, "", value)]
                     self.interpreter.call_function(Func(method, atom), arguments, frame.depth)
+
+    def _set_field(self, holder: ir.Expr, before: Value, atom: Record, key: str, value: Value, frame: Frame) -> None:
+        """`holder[key] = value` for a dict display that a name holds: the name holds a dict with that key from now on."""
+        if not isinstance(holder, ir.Name) or len(atom.items) > _MOST_FIELDS:
+            return
+        fields = dict(zip(atom.type.fields, atom.items, strict=True))
+        fields[key] = value
+        changed = Record(RecordType(atom.type.name, tuple(fields)), atom.node, tuple(fields.values()))
+        self.bind_name(holder.id, before._replace(atoms=before.atoms - {atom} | {changed}, tags=before.tags | value.tags), frame)
 
     def store(
         self,
@@ -416,6 +443,7 @@ class Evaluator:
     def _arithmetic(
         self, node: ir.Node, op: str, left: ir.Expr, a: Value, right: ir.Expr, b: Value, frame: Frame
     ) -> Value:
+        a, b = self.spilled(a), self.spilled(b)
         result = taint(a, b)
         if op == "-" and not isinstance(right, ir.Const):
             for mass in a.tagged("mass"):
@@ -434,6 +462,8 @@ class Evaluator:
         reduction = ELEMENTWISE if ELEMENTWISE in reductions else SCALAR if reductions == {SCALAR} else None
         if op == "*" and SCALAR in reductions and (a.tagged("isw") or b.tagged("isw")):
             reduction = ELEMENTWISE
+        if op in ("/", "**", "@") or (op == "*" and not (_is_number(a) or _is_number(b))):
+            result = result.no_position()
         roles = a.roles if isinstance(right, ir.Const) else b.roles if isinstance(left, ir.Const) else frozenset()
         return result._replace(reduction=reduction, roles=roles)
 
@@ -563,6 +593,10 @@ def is_display(value: Value) -> bool:
 def replace_env(frame: Frame) -> Frame:
     """The frame of a comprehension: its own names over those around it."""
     return replace(frame, env={}, parent=frame, globals=set())
+
+
+def _is_number(value: Value) -> bool:
+    return any(isinstance(atom, (Literal, Ints)) for atom in value.atoms)
 
 
 def _is_list(atom: Alloc | TupleOf) -> bool:

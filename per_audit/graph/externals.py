@@ -51,6 +51,13 @@ POINTWISE = {
     "neg", "mul", "multiply", "add", "sub", "subtract", "div", "divide", "where", "huber", "tanh", "relu",
 }  # fmt: skip
 
+# Calls whose result is a position where they were given one.
+POSITIONAL = {
+    "clip", "clamp", "minimum", "maximum", "mod", "remainder", "sort", "sorted", "unique", "floor", "where", "add", "sub",
+    "subtract", "repeat", "tile", "broadcast_to", "unravel_index", "divmod", "floor_divide", "nonzero", "append", "choice",
+    "take", "mul", "multiply", "abs", "item", "iter", "next", "repeat_interleave", "delete", "setdiff1d", "union1d", "chain",
+}  # fmt: skip
+
 # Losses of torch: element-wise with reduction="none", averaged otherwise.
 TORCH_LOSSES = {
     "mse_loss", "smooth_l1_loss", "huber_loss", "l1_loss", "cross_entropy", "binary_cross_entropy",

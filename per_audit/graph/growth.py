@@ -18,7 +18,11 @@ def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
     """The stores that add to a container of the buffer which nothing ever bounds; empty where all are bounded."""
     found: list[ev.Store] = []
     for container in sorted(buffer.containers, key=lambda alloc: alloc.node.start):
-        grows = [store for store in buffer.stores if store.container == container and store.how in _GROWS]
+        grows = [
+            store
+            for store in buffer.stores
+            if store.container == container and store.how in _GROWS and not store.value.tagged("draw")
+        ]
         if container.kind in ("list", "deque", "heap") and grows and not _is_bounded(graph, buffer, container, grows):
             found += grows
     return sorted(found, key=lambda store: (store.path, store.node.start))
@@ -26,6 +30,11 @@ def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
 
 def _is_bounded(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc, grows: list[ev.Store]) -> bool:
     if any(evict.container == container for evict in graph.events.evictions.values()):
+        return True
+    # Of several lists in one object, what is taken from one may have come from another.
+    holders = {cls for (cls, _), value in graph.interpreter.attributes.items() if container in value.atoms}
+    methods = {s for cls in holders for s in cls.body if isinstance(s, ir.Function)}
+    if any(evict.function in methods for evict in graph.events.evictions.values()):
         return True
     path = graph.path_of(container.node)
     if path is None or isinstance(container.node, ir.Class) or _has_limit(graph, container.node):
@@ -35,6 +44,8 @@ def _is_bounded(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc, grow
         return True
     if any(store.container == container and store.how in ("index", "rebuild") for store in graph.events.stores.values()):
         return True  # a ring that is filled first, or a copy of the newest part
+    if any(container in store.value.atoms and store.how == "index" for store in graph.events.stores.values()):
+        return True  # one list of several, each replaced when it has served
     return any(_is_guarded(graph, store) for store in grows) or _is_cut(graph, container)
 
 

@@ -295,6 +295,8 @@ class Interpreter:
             else:
                 if keyword is not None:
                     env[keyword] = value
+                else:
+                    env.update(self.evaluator.fields_of(value))
                 continue
             for item in plain:
                 if place < len(positional):

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 LEARNS = {"backward", "fit", "train_on_batch", "minimize", "apply_gradients"}
 _LEARNS_BY_NAME = ("GradientTape", "value_and_grad", "jax.grad")
-_MOST = 4  # links of one role that a finding shows
+_MOST = {"made": 40}  # links of a role that a finding shows; each place that makes a buffer is one to change
+_FEW = 6
 
 
 def learns_at(site: ev.CallSite) -> bool:
@@ -25,15 +26,26 @@ def learns_at(site: ev.CallSite) -> bool:
 
 def training_functions(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Owner]:
     """The functions in which drawn transitions may be learnt from: those that draw, what they call, who calls them."""
+    own = {site.path for site in buffer.samples if site.function is None}
+    if buffer.function is None:
+        own.add(buffer.path)
     found: dict[ev.Owner, None] = {}
     edge: list[ev.Owner] = [buffer.function, *(site.function for site in buffer.samples)]
     for _ in range(3):
         for function in edge:
             found.update(dict.fromkeys(_ordered(graph, graph.reachable(function, 2) if function else {function})))
+            if function is None:
+                found.update(dict.fromkeys(_ordered(graph, _called_by_modules(graph, own))))
         if any(graph.learns(function) for function in found):
             break
         edge = [site.function for function in edge if function for site in graph.callers.get(function, ())]
     return list(found)
+
+
+def _called_by_modules(graph: ReplayGraph, paths: set[str]) -> set[ev.Owner]:
+    """What the top-level statements of these files call, two calls deep."""
+    direct = {func.node for site in graph.calls_in.get(None, ()) if site.path in paths for func in site.targets}
+    return direct.union(*(graph.reachable(function, 1) for function in direct))
 
 
 def _ordered(graph: ReplayGraph, functions: set[ev.Owner]) -> list[ev.Owner]:
@@ -63,10 +75,10 @@ def chain(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[Evidence, ...]:
     def add(role: str, note: str, places: list[tuple[str, ir.Node]]) -> None:
         known = dict.fromkeys(graph.place(path, node) for path, node in places)
         for number, place in enumerate(sorted(known)):
-            rest = len(known) - _MOST
-            if number == _MOST:
+            most = _MOST.get(role, _FEW)
+            if number == most:
                 break
-            more = f" ({rest} more)" if number == _MOST - 1 and rest > 0 else ""
+            more = f" ({len(known) - most} more)" if number == most - 1 and len(known) > most else ""
             links.append(Evidence(place, role, note + more))
 
     name = graph.name_of(buffer)
@@ -91,9 +103,9 @@ def _allocations(graph: ReplayGraph, buffer: ReplayBuffer) -> list[tuple[str, ir
 def library_chain(graph: ReplayGraph, buffer: LibraryBuffer) -> tuple[Evidence, ...]:
     """The evidence for a library's buffer."""
     links = [graph.evidence(buffer.path, buffer.node, "made", f"{buffer.name} of {buffer.framework.title} is made here")]
-    for site in buffer.stores[:_MOST]:
+    for site in buffer.stores[:_FEW]:
         links.append(graph.evidence(site.path, site.node, "stored", "transitions are stored here"))
-    for site in buffer.samples[:_MOST]:
+    for site in buffer.samples[:_FEW]:
         links.append(graph.evidence(site.path, site.node, "sampled", "a batch is requested here"))
     return tuple(links)
 

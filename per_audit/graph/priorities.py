@@ -14,7 +14,7 @@ from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph.reference import REFERENCE_KINDS
 from per_audit.graph.roles import name_of, words
-from per_audit.graph.values import Alloc, Instance, Result
+from per_audit.graph.values import Alloc, Instance, Result, Value
 
 if TYPE_CHECKING:
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
@@ -185,15 +185,23 @@ class Priorities:
         """The functions of the buffer and of the training on it."""
         return self.functions | set(self.graph.training_functions(self.buffer))
 
+    def _bodies(self, functions: set[ev.Owner]) -> Iterator[ir.Node]:
+        """The nodes of the functions; None stands for the top level of the files that draw a batch there."""
+        for function in functions:
+            if function is not None:
+                yield from ir.walk(function)
+        if None in functions:
+            paths = {site.path for site in self.buffer.samples if site.function is None}
+            if self.buffer.function is None:
+                paths.add(self.buffer.path)
+            for path in paths:
+                yield from ir.walk_scope(self.graph.module(path).body)
+
     @cached_property
     def weights(self) -> set[ir.Node]:
         """The expressions that compute importance-sampling weights for the buffer."""
-        found: set[ir.Node] = set()
-        for function in self.around:
-            if function is not None:
-                inside = (self.events.values.get(n) for n in ir.walk(function) if isinstance(n, ir.Expr))
-                found |= {node for value in inside if value is not None for node in value.tagged("isw")}
-        return found
+        inside = (n for n in self._bodies(self.around) if isinstance(n, ir.Expr))
+        return {node for expression in inside for node in self._value(expression).tagged("isw")}
 
     def names_weights(self) -> bool:
         """Whether the code of the buffer gives something the name of weights, however it computes them."""
@@ -216,12 +224,13 @@ class Priorities:
         )
 
     def _is_weight(self, node: ir.Node | None) -> bool:
-        return bool(self.events.value(node).tagged("isw") & self.weights)
+        return bool(self._value(node).tagged("isw") & self.weights)
+
+    def _value(self, node: ir.Node | None) -> Value:
+        return self.graph.interpreter.evaluator.spilled(self.events.value(node))
 
     def _uses(self, function: ev.Owner) -> bool:
-        if function is None:
-            return False
-        for node in ir.walk(function):
+        for node in self._bodies({function}):
             if isinstance(node, ir.Bin) and node.op == "*":
                 left, right = self._is_weight(node.left), self._is_weight(node.right)
                 if left != right and not isinstance(node.right if left else node.left, ir.Const):
@@ -247,14 +256,13 @@ class Priorities:
     def clamps_like_lap(self) -> bool:
         """Whether errors are clamped from below and the loss is Huber's, as in LAP and TD7, which need no weights."""
         huber = clamped = False
-        for function in self.around:
-            for node in ir.walk(function) if function is not None else ():
-                name = getattr(node, "attr", getattr(node, "id", getattr(node, "name", "")))
-                if isinstance(name, str):
-                    low = name.lower()
-                    huber = huber or "huber" in low or "smooth_l1" in low or "smoothl1" in low or "lap" in words(name)
-                if isinstance(node, ir.Call):
-                    clamped = clamped or _clamps(node)
+        for node in self._bodies(self.around):
+            name = getattr(node, "attr", getattr(node, "id", getattr(node, "name", "")))
+            if isinstance(name, str):
+                low = name.lower()
+                huber = huber or "huber" in low or "smooth_l1" in low or "smoothl1" in low or "lap" in words(name)
+            if isinstance(node, ir.Call):
+                clamped = clamped or _clamps(node)
         return huber and clamped
 
     def instance_classes(self) -> set[ir.Class]:

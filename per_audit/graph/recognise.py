@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from per_audit.facts import ir
 from per_audit.graph import events as ev
+from per_audit.graph import externals as ext
 from per_audit.graph.libraries import find_library_buffers
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, role_of, role_of_name
@@ -16,9 +17,12 @@ from per_audit.graph.values import Alloc, Columns, Drawn, Instance, Item, TupleO
 def find_buffers(graph: ReplayGraph) -> None:
     """Fill `graph.buffers`, in order of their places."""
     finder = _Finder(graph)
-    found = finder.prioritised() + finder.uniform()
-    graph.buffers = sorted(_without_dead(found), key=lambda b: (b.path, b.draws[0].start))
-    graph.library = find_library_buffers(graph.project.modules, graph.events)
+    prioritised = finder.prioritised()
+    uniform = [buffer for buffer in finder.uniform() if not finder.is_part_of(buffer, prioritised)]
+    graph.buffers = sorted(_without_dead(prioritised + uniform), key=lambda b: (b.path, b.draws[0].start))
+    heirs = graph.interpreter.subclasses
+    known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *heirs.get(b.owner, ()))}
+    graph.library = find_library_buffers(graph.project.modules, graph.events, known)
 
 
 class _Finder:
@@ -118,7 +122,7 @@ class _Finder:
     def uniform(self) -> list[ReplayBuffer]:
         found: list[ReplayBuffer] = []
         for draw in self.events.draws.values():
-            if draw.weighted or self._is_pass(draw):
+            if draw.weighted or self._is_pass(draw) or self._is_stratified(draw):
                 continue
             containers = self._gathered(draw)
             buffer = self._buffer(UNIFORM, draw.path, draw.function, [draw.node], containers)
@@ -138,6 +142,36 @@ class _Finder:
         cut = isinstance(parent, ir.Sub) and isinstance(parent.index, ir.Slice) and parent.index.lower is None
         return not cut
 
+    def is_part_of(self, buffer: ReplayBuffer, prioritised: list[ReplayBuffer]) -> bool:
+        """Whether a prioritised buffer holds what the buffer draws from, and is no heir of its class with a draw of its own."""
+        mro = self.graph.interpreter.mro
+        return any(
+            buffer.containers & other.containers
+            and (buffer.owner is None or other.owner is None or buffer.owner not in mro(other.owner))
+            for other in prioritised
+        )
+
+    def _is_stratified(self, draw: ev.Draw) -> bool:
+        """Whether the draw is one of several, each from a memory of its own: equal shares for unequal memories."""
+        loop: ir.For | ir.Comp | None = None
+        for around in self.graph.ancestors(draw.path, draw.node):
+            if isinstance(around, (ir.Function, ir.Lambda)):
+                break
+            if isinstance(around, (ir.For, ir.Comp)):
+                loop = around
+                break
+        if loop is None or not draw.items or not draw.node.args:
+            return False
+        targets = [loop.target] if isinstance(loop, ir.For) else [g.target for g in loop.generators]
+        names = {n.id for n in ir.walk(*targets) if isinstance(n, ir.Name)}
+        population: list[ir.Node] = [draw.node.args[0].value]
+        if isinstance(population[0], ir.Name):
+            # A name for one of the memories, given inside the loop.
+            name = population[0].id
+            assigned = (n for n in ir.walk(loop) if isinstance(n, ir.Assign) and n.value is not None)
+            population += [n.value for n in assigned if any(getattr(t, "id", None) == name for t in n.targets) and n.value]
+        return any(isinstance(n, ir.Name) and n.id in names for n in ir.walk(*population))
+
     # ---------------------------------------------------------------- evidence
 
     def _buffer(
@@ -145,7 +179,14 @@ class _Finder:
     ) -> ReplayBuffer:
         owner = self.project.class_of.get(function) if function is not None else None
         buffer = ReplayBuffer(kind, path, owner, function, draws, containers)
-        buffer.stores = [s for container in containers for s in self.stores.get(container, ())]
+        drawn = set(draws)
+        # A list that the batch is put together in is no memory.
+        buffer.stores = [
+            store
+            for container in containers
+            for store in self.stores.get(container, ())
+            if not store.value.tagged("draw") & drawn
+        ]
         buffer.evictions = [e for container in containers for e in self.evictions.get(container, ())]
         roles: set[str] = set()
         for store in buffer.stores:
@@ -161,6 +202,17 @@ class _Finder:
             buffer.instances = [site for cls in heirs for site in self.instances.get(cls, ())]
         return buffer
 
+    def _is_environment(self, cls: ir.Class) -> bool:
+        """Whether objects of the class are acted in: `reset()`, and a `step(action)` that returns several things."""
+        if any(ext.last(base) == "Env" for base in self.graph.interpreter.external_bases(cls)):
+            return True
+        step = self.graph.interpreter.find_method(cls, "step")
+        if step is None or self.graph.interpreter.find_method(cls, "reset") is None:
+            return False
+        needed = [p for p in step.parameters[1:] if p.default is None and not p.kind]
+        returned = (node.value for node in ir.walk(step) if isinstance(node, ir.Return))
+        return len(needed) == 1 and any(isinstance(value, ir.Seq) and len(value.items) >= 3 for value in returned)
+
     def _fields(self, cls: ir.Class) -> set[str]:
         """The roles of the fields of a class that does nothing but hold them: a data class or the like."""
         if any(isinstance(s, ir.Function) and not s.name.startswith("__") for s in cls.body):
@@ -171,6 +223,8 @@ class _Finder:
 
     def _is_replay(self, buffer: ReplayBuffer) -> bool:
         roles = set(buffer.roles)
+        if buffer.owner is not None and self._is_environment(buffer.owner):
+            return False
         if POLICY in roles or (VALUE in roles and NEXT not in roles):
             return False
         if looks_like_transition(roles):

@@ -193,6 +193,12 @@ class Value(NamedTuple):
         """A value computed from this one in an unknown way: the tags stay, the rest is lost."""
         return Value(tags=self.tags) if self.tags else UNKNOWN
 
+    def no_position(self) -> Value:
+        """This value as something computed from drawn positions that is no position itself."""
+        if not any(kind == "index" for kind, _ in self.tags):
+            return self
+        return self._replace(tags=frozenset(tag for tag in self.tags if tag[0] != "index"))
+
     def with_tags(self, *tags: Tag) -> Value:
         """This value with more tags."""
         return self if self.tags.issuperset(tags) else self._replace(tags=self.tags | frozenset(tags))
@@ -229,7 +235,16 @@ def _merged(atoms: frozenset[Atom]) -> frozenset[Atom]:
             if len(lengths) == 1:
                 items = tuple(join_all(atom.items[i] for atom in group) for i in range(lengths.pop()))
                 atoms |= {replace(group[0], items=items)}
+            elif records := [atom for atom in group if isinstance(atom, Record)]:
+                atoms |= {_union(records)}
     return atoms
+
+
+def _union(records: list[Record]) -> Record:
+    """One record with the fields of all: a dict that got further keys on some way."""
+    names = tuple(sorted({name for record in records for name in record.type.fields}))
+    items = tuple(join_all(r.items[r.type.fields.index(n)] for r in records if n in r.type.fields) for n in names)
+    return Record(RecordType(records[0].type.name, names), records[0].node, items)
 
 
 def shallow(value: Value, depth: int = 3) -> Value:

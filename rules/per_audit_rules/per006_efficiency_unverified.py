@@ -57,7 +57,8 @@ class EfficiencyUnverified(Rule):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One hint for each prioritised buffer in use without a current record."""
         for buffer in graph.buffers:
-            if buffer.kind != PRIORITISED or not graph.priorities(buffer).in_use:
+            about = graph.priorities(buffer)
+            if buffer.kind != PRIORITISED or not (about.in_use and about.is_about_priorities):
                 continue
             if graph.verified(graph.files_of(buffer)):
                 continue
