@@ -155,9 +155,11 @@ def test_in_a_package():
     before = changed(package, ("from memory", "from .memory"), ("from learner", "from .learner"))
     after = changed(
         {f"pkg/{path}": text for path, text in FIXED_SPLIT.items()},
-        ("optimizer import absolute_td_error, importance_weighted_loss\nfrom memory import Transition\n",
-         "optimizer import absolute_td_error, importance_weighted_loss\n\nfrom .memory import Transition\n"),
-    )  # fmt: skip
+        (
+            "optimizer import absolute_td_error, importance_weighted_loss\nfrom memory import Transition\n",
+            "optimizer import absolute_td_error, importance_weighted_loss\n\nfrom .memory import Transition\n",
+        ),
+    )
     before = changed(before, ("nn as nn\nfrom .memory", "nn as nn\n\nfrom .memory"))
     check_fixed(before, after)
 
@@ -230,8 +232,15 @@ def test_combined():
     check_fixed(agent(LEARN), after, buffer="combined")
 
 
-USES = ["len(self.memory)", "for item in self.memory:\n    print(item)", "self.memory[-1]",
-        "list(self.memory)", "self.memory.maxlen", "assert self.memory", "self.memory.extend([])"]  # fmt: skip
+USES = [
+    "len(self.memory)",
+    "for item in self.memory:\n    print(item)",
+    "self.memory[-1]",
+    "list(self.memory)",
+    "self.memory.maxlen",
+    "assert self.memory",
+    "self.memory.extend([])",
+]
 
 
 @pytest.mark.parametrize("use", USES)
@@ -307,12 +316,17 @@ def test_a_script_without_functions():
     after = changed(
         {"run.py": SCRIPT},
         ("import random\nfrom collections import deque\n\n", ""),
-        ("as F\n", "as F\nfrom experience_replay_optimizer import (\n    LinearSchedule,\n    PrioritizedReplayBuffer,\n"
-                   "    absolute_td_error,\n    importance_weighted_loss,\n)\n"),
+        (
+            "as F\n",
+            "as F\nfrom experience_replay_optimizer import (\n    LinearSchedule,\n    PrioritizedReplayBuffer,\n"
+            "    absolute_td_error,\n    importance_weighted_loss,\n)\n",
+        ),
         ("deque(maxlen=5000)", "PrioritizedReplayBuffer(5000, beta=LinearSchedule(0.4, 1.0, steps=20_000), reward=2)"),
         ("batch = random.sample(memory, 32)", "batch, weights, indices = memory.sample(32)"),
         ("F.mse_loss(q, target)", 'importance_weighted_loss(F.mse_loss(q, target, reduction="none"), weights)'),
-        ("            optimizer.step()\n",
-         "            optimizer.step()\n            memory.update_priorities(indices, absolute_td_error(q, target))\n"),
-    )  # fmt: skip
+        (
+            "            optimizer.step()\n",
+            "            optimizer.step()\n            memory.update_priorities(indices, absolute_td_error(q, target))\n",
+        ),
+    )
     check_fixed({"run.py": SCRIPT}, after)

@@ -98,26 +98,35 @@ SAMPLER = """\
 """
 FIXED: Files = changed(
     FILES,
-    ("import numpy as np\nimport torch\n",
-     "import numpy as np\nimport torch\nfrom experience_replay_optimizer import LinearSchedule, PrioritizedSampler\n"),
-    ("        self.not_done = np.zeros((max_size, 1))\n",
-     "        self.not_done = np.zeros((max_size, 1))\n" + SAMPLER),
+    (
+        "import numpy as np\nimport torch\n",
+        "import numpy as np\nimport torch\nfrom experience_replay_optimizer import LinearSchedule, PrioritizedSampler\n",
+    ),
+    (
+        "        self.not_done = np.zeros((max_size, 1))\n",
+        "        self.not_done = np.zeros((max_size, 1))\n" + SAMPLER,
+    ),
     ("1.0 - done\n", "1.0 - done\n        self.priorities.add(self.ptr)\n"),
     ("ind = np.random.randint(0, self.size, size=batch_size)", "ind, weights = self.priorities.sample(batch_size)"),
-    ("            torch.FloatTensor(self.not_done[ind]),\n        )\n",
-     "            torch.FloatTensor(self.not_done[ind]),\n            weights,\n            ind,\n        )\n\n"
-     "    def update_priorities(self, indices, td_errors):\n        self.priorities.update(indices, td_errors)\n"),
-    ("as F\n",
-     "as F\nfrom experience_replay_optimizer import absolute_td_error, importance_weighted_loss\n"),
+    (
+        "            torch.FloatTensor(self.not_done[ind]),\n        )\n",
+        "            torch.FloatTensor(self.not_done[ind]),\n            weights,\n            ind,\n        )\n\n"
+        "    def update_priorities(self, indices, td_errors):\n        self.priorities.update(indices, td_errors)\n",
+    ),
+    ("as F\n", "as F\nfrom experience_replay_optimizer import absolute_td_error, importance_weighted_loss\n"),
     ("reward, not_done = replay", "reward, not_done, weights, indices = replay"),
-    ("F.mse_loss(q1, target_q) + F.mse_loss(q2, target_q)\n",
-     "importance_weighted_loss(\n"
-     '            F.mse_loss(q1, target_q, reduction="none") + F.mse_loss(q2, target_q, reduction="none"),\n'
-     "            weights,\n        )\n"),
-    ("        self.critic_optimizer.step()\n",
-     "        self.critic_optimizer.step()\n"
-     "        replay_buffer.update_priorities(indices, absolute_td_error((q1, q2), target_q))\n"),
-)  # fmt: skip
+    (
+        "F.mse_loss(q1, target_q) + F.mse_loss(q2, target_q)\n",
+        "importance_weighted_loss(\n"
+        '            F.mse_loss(q1, target_q, reduction="none") + F.mse_loss(q2, target_q, reduction="none"),\n'
+        "            weights,\n        )\n",
+    ),
+    (
+        "        self.critic_optimizer.step()\n",
+        "        self.critic_optimizer.step()\n"
+        "        replay_buffer.update_priorities(indices, absolute_td_error((q1, q2), target_q))\n",
+    ),
+)
 ONE_CRITIC = ("F.mse_loss(q1, target_q) + F.mse_loss(q2, target_q)", "F.mse_loss(q1, target_q)")
 NO_ACTOR = (LEARNER[LEARNER.index("\n        actor_loss") :], "")
 
@@ -125,6 +134,16 @@ NO_ACTOR = (LEARNER[LEARNER.index("\n        actor_loss") :], "")
 def test_three_files_and_twin_critics():
     result = check_fixed(FILES, FIXED)
     assert result.applied[0].paths == {"ring.py", "learner.py"}
+
+
+def test_two_learners_of_one_buffer():
+    def two(files: Files) -> Files:
+        other = files["learner.py"].replace("class Learner", "class Other").replace("replay_buffer", "ring")
+        main = files["main.py"].replace("from learner", "from another import Other\nfrom learner")
+        main = main.replace("Learner(actor", "(Learner if env.state else Other)(actor")
+        return files | {"another.py": other, "main.py": main}
+
+    check_fixed(two(FILES), two(FIXED))
 
 
 def test_combined_skips_protected_slots():
@@ -148,10 +167,12 @@ def test_the_reward_tells_rare_events_where_there_is_no_actor():
         FIXED,
         NO_ACTOR,
         ("            rare_fraction=0,\n", ""),
-        (SAMPLER.replace("            rare_fraction=0,\n", ""),
-         "        self.priorities = PrioritizedSampler(max_size, beta=LinearSchedule(0.4, 1.0, steps=30_000))\n"),
+        (
+            SAMPLER.replace("            rare_fraction=0,\n", ""),
+            "        self.priorities = PrioritizedSampler(max_size, beta=LinearSchedule(0.4, 1.0, steps=30_000))\n",
+        ),
         ("priorities.add(self.ptr)", "priorities.add(self.ptr, reward=reward)"),
-    )  # fmt: skip
+    )
     check_fixed(changed(FILES, NO_ACTOR), after)
 
 
@@ -201,7 +222,8 @@ STACKED = RING[RING.index("        return (") :]
     [
         (
             "return self.state[ind], self.action[ind], self.next_state[ind], self.reward[ind], self.not_done[ind]",
-            "return self.state[ind], self.action[ind], self.next_state[ind], self.reward[ind], self.not_done[ind], weights, ind",
+            "return self.state[ind], self.action[ind], self.next_state[ind], self.reward[ind], self.not_done[ind], "
+            "weights, ind",
         ),
         (
             "return (self.state[ind], self.action[ind], self.next_state[ind],\n"
