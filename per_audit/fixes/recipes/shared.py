@@ -23,7 +23,7 @@ def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) ->
         names = ", ".join(f"{draft.graph.symbol(c.function, c.path)} ({c.path})" for c in consumers)
         raise Refused(f"no TD loss that can be weighted was found in {names}")
     for consumer in consumers:
-        _refuse_other_batches(draft, consumer)
+        _refuse_other_batches(draft, buffer, consumer)
         if not consumer.learns:
             name = draft.graph.symbol(consumer.function, consumer.path)
             draft.assumptions.append(
@@ -48,21 +48,23 @@ def _backward_passes(body: list[ir.Stmt]) -> int:
     )
 
 
-def _refuse_other_batches(draft: Draft, consumer: Consumer) -> None:
+def _refuse_other_batches(draft: Draft, buffer: ReplayBuffer, consumer: Consumer) -> None:
     """Refuse where the names of the batch are also bound by something that brings no weights."""
-    if not isinstance(consumer.arrival, ir.Assign) or not isinstance(consumer.function, ir.Function):
+    if not isinstance(consumer.arrival, ir.Assign):
         return
-    ours = _names(consumer.arrival)
-    for node in ir.walk_scope(consumer.function.body):
-        if isinstance(node, ir.Assign) and node is not consumer.arrival and len(_names(node) & ours) >= 3:
-            raise Refused(f"the batch comes from somewhere else as well at {draft.where(consumer.path, node)}")
+    function, ours = consumer.function, _names(consumer.arrival)
+    body = function.body if isinstance(function, ir.Function) else draft.graph.module(consumer.path).body
+    for node in ir.walk_scope(body):
+        if isinstance(node, ir.Assign) and node not in consumer.arrivals and node.value is not None:
+            is_from_batch = draft.graph.events.value(node.value).tagged("draw") & set(buffer.draws)
+            if len(_names(node) & ours) >= min(len(ours), 3) > 0 and not is_from_batch:
+                raise Refused(f"the batch comes from somewhere else as well at {draft.where(consumer.path, node)}")
 
 
 def _names(node: ir.Assign) -> set[str]:
     target = node.targets[0]
-    if not isinstance(target, ir.Seq):
-        return set()
-    return {item.id for item in target.items if isinstance(item, ir.Name)}
+    items = target.items if isinstance(target, ir.Seq) else [target]
+    return {item.id for item in items if isinstance(item, ir.Name)}
 
 
 def options(draft: Draft, buffer: ReplayBuffer, is_actor_critic: bool, reward: str | None) -> list[str]:

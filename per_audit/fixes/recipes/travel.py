@@ -6,7 +6,7 @@ recipe refuses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -36,6 +36,12 @@ class Consumer:
     handle: str
     arrival: ir.Stmt
     learns: bool = True
+    others: list[ir.Stmt] = field(default_factory=list)
+
+    @property
+    def arrivals(self) -> list[ir.Stmt]:
+        """The statements that bring a batch, each in the place of the one before."""
+        return [self.arrival, *self.others]
 
 
 class Travel:
@@ -251,8 +257,15 @@ class Travel:
             if known.function is function and known.path == path:
                 if known.handle != handle:
                     raise Refused(f"batches of several buffers meet at {self.draft.where(path, arrival)}")
+                if learns and self._bound(path, known.arrival) != self._bound(path, arrival):
+                    raise Refused(f"a second batch is drawn at {self.draft.where(path, arrival)}")
+                known.others.append(arrival)
                 return
         self.consumers.append(Consumer(path, function, weights, indices, handle, arrival, learns))
+
+    def _bound(self, path: str, arrival: ir.Stmt) -> str:
+        """What a statement assigns the batch to."""
+        return self.draft.text(path, arrival.targets[0] if isinstance(arrival, ir.Assign) else arrival)
 
     def _refuse_passing_on(self, path: str, function: ev.Owner) -> None:
         """Refuse a function that does not learn from the batch but returns or keeps what it made of it."""

@@ -326,7 +326,8 @@ def test_a_script_without_functions():
         ("F.mse_loss(q, target)", 'importance_weighted_loss(F.mse_loss(q, target, reduction="none"), weights)'),
         (
             "            optimizer.step()\n",
-            "            optimizer.step()\n            memory.update_priorities(indices, absolute_td_error(q, target))\n",
+            "            optimizer.step()\n"
+            "            memory.update_priorities(indices, absolute_td_error(q, target))\n",
         ),
     )
     check_fixed({"run.py": SCRIPT}, after)

@@ -100,7 +100,8 @@ FIXED: Files = changed(
     FILES,
     (
         "import numpy as np\nimport torch\n",
-        "import numpy as np\nimport torch\nfrom experience_replay_optimizer import LinearSchedule, PrioritizedSampler\n",
+        "import numpy as np\nimport torch\n"
+        "from experience_replay_optimizer import LinearSchedule, PrioritizedSampler\n",
     ),
     (
         "        self.not_done = np.zeros((max_size, 1))\n",

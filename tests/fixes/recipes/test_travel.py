@@ -340,7 +340,8 @@ ANOTHER = "    def sample(self):\n        return 1, 2, 3, 4, 5\n"
             [
                 (
                     "        experiences = self.memory.sample()\n",
-                    "        experiences = self.memory.sample()\n        if reward > 0:\n            experiences = self.demo()\n",
+                    "        experiences = self.memory.sample()\n"
+                    "        if reward > 0:\n            experiences = self.demo()\n",
                 )
             ],
             "the batch comes from somewhere else as well",
@@ -373,6 +374,26 @@ ANOTHER = "    def sample(self):\n        return 1, 2, 3, 4, 5\n"
 )
 def test_refused(pairs, reason):
     check_refused(changed(FILES, *pairs), reason)
+
+
+def test_a_batch_from_elsewhere_under_the_same_name_is_refused():
+    draw = "    transitions = memory.sample(BATCH)\n"
+    other = f"    if network is None:\n        transitions = demonstrations(BATCH)\n    else:\n    {draw}"
+    check_refused(changed(SPLIT, (draw, other)), "the batch comes from somewhere else as well at learner.py:12")
+
+
+def test_two_batches_in_one_function_are_refused():
+    draw = "    transitions = memory.sample(BATCH)\n"
+    check_refused(
+        changed(SPLIT, (draw, draw + "    others = memory.sample(BATCH)\n")), "a second batch is drawn at learner.py:12"
+    )
+
+
+def test_one_of_two_draws_of_the_same_batch():
+    draw = "    transitions = memory.sample(BATCH)\n"
+    new = "    transitions, weights, indices = memory.sample(BATCH)\n"
+    either = "    if network is None:\n    {0}    else:\n    {0}"
+    check_fixed(changed(SPLIT, (draw, either.format(draw))), changed(FIXED_SPLIT, (new, either.format(new))))
 
 
 def test_an_heir_that_passes_the_batch_on_is_refused():
