@@ -7,14 +7,17 @@ import io
 import sys
 import tokenize
 import warnings
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import libcst as cst
 from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
 from per_audit.facts.ir import ModuleFacts
 from per_audit.facts.lower import Lowering
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # libcst's parser recurses on the C stack and aborts the process at about 2,000 levels; people's code stays below 100.
 MAX_DEPTH = 400

@@ -139,7 +139,9 @@ class Lowering:
 
     def _Comparison(self, node: cst.Comparison) -> ir.Expr:
         operators = [_COMPARE.get(type(c.operator), "?") for c in node.comparisons]
-        return ir.Cmp(*self.at(node), self.expr(node.left), operators, [self.expr(c.comparator) for c in node.comparisons])
+        return ir.Cmp(
+            *self.at(node), self.expr(node.left), operators, [self.expr(c.comparator) for c in node.comparisons]
+        )
 
     def _IfExp(self, node: cst.IfExp) -> ir.Expr:
         return ir.IfExp(*self.at(node), self.expr(node.test), self.expr(node.body), self.expr(node.orelse))
@@ -148,7 +150,9 @@ class Lowering:
         return ir.Comp(*self.at(node), kind, None, self.expr(node.elt), self._generators(node.for_in))
 
     def _DictComp(self, node: cst.DictComp) -> ir.Expr:
-        return ir.Comp(*self.at(node), "dict", self.expr(node.key), self.expr(node.value), self._generators(node.for_in))
+        return ir.Comp(
+            *self.at(node), "dict", self.expr(node.key), self.expr(node.value), self._generators(node.for_in)
+        )
 
     def _generators(self, node: cst.CompFor | None) -> list[ir.Generator]:
         found = []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from per_audit.facts import ModuleFacts
+from typing import TYPE_CHECKING
+
 from per_audit.graph.events import Weighting
 from per_audit.graph.interpreter import Interpreter
 from per_audit.graph.libraries import LibraryBuffer
@@ -10,6 +11,9 @@ from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGrap
 from per_audit.graph.project import Project
 from per_audit.graph.recognise import find_buffers
 from per_audit.graph.values import ELEMENTWISE, SCALAR
+
+if TYPE_CHECKING:
+    from per_audit.facts import ModuleFacts
 
 __all__ = [
     "ELEMENTWISE",

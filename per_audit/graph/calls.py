@@ -95,7 +95,9 @@ class Calls:
 
     # ---------------------------------------------------------------- callees
 
-    def _apply(self, atom: object, node: ir.Call, arguments: Arguments, site: ev.CallSite, frame: Frame) -> Value | None:
+    def _apply(
+        self, atom: object, node: ir.Call, arguments: Arguments, site: ev.CallSite, frame: Frame
+    ) -> Value | None:
         if isinstance(atom, Func):
             site.targets.add(atom)
             return self._project_call(atom, arguments, frame)
@@ -335,7 +337,9 @@ class Calls:
         if method in ext.ROWWISE_LOSSES and name.startswith(("tensorflow", "keras", "tf", "optax", "rlax", "jax")):
             return result._replace(reduction=ELEMENTWISE)
         if method in ext.REDUCTIONS:
-            axis = any(node.keyword(a) for a in _AXIS) or len(values) > (1 if receiver is UNKNOWN or not receiver.tags else 0)
+            axis = any(node.keyword(a) for a in _AXIS) or len(values) > (
+                1 if receiver is UNKNOWN or not receiver.tags else 0
+            )
             kept = first.reduction if axis else SCALAR
             return result._replace(reduction=kept)
         if method in ext.POINTWISE:
@@ -375,7 +379,11 @@ class Calls:
                 return of(Literal(int(constant)))
             return Value(tags=first.tags, roles=first.roles, reduction=first.reduction)
         if name in ("min", "max"):
-            return join_all(values) if len(values) > 1 else self.evaluator.element(first).only_taint().join(first.only_taint())
+            return (
+                join_all(values)
+                if len(values) > 1
+                else self.evaluator.element(first).only_taint().join(first.only_taint())
+            )
         if name == "setattr" and len(node.args) == 3:
             for key in node.args[1:2]:
                 if isinstance(key.value, ir.Const) and isinstance(key.value.value, str):
@@ -502,16 +510,17 @@ class Calls:
 
     # ---------------------------------------------------------------- unknown callees
 
-    def _unknown(
-        self, node: ir.Call, receiver: Value, arguments: Arguments, site: ev.CallSite, frame: Frame
-    ) -> Value:
+    def _unknown(self, node: ir.Call, receiver: Value, arguments: Arguments, site: ev.CallSite, frame: Frame) -> Value:
         values = [value for _, _, value in arguments]
         if not isinstance(node.func, ir.Attr):
             return taint(*values)
         method = node.func.attr
         source = name_of(node.func.value) or ""
         hint = set(words(source))
-        if method in ("choice", "integers", "randint", "permutation", "sample", "choices", "random_integers") and values:
+        if (
+            method in ("choice", "integers", "randint", "permutation", "sample", "choices", "random_integers")
+            and values
+        ):
             joined = "".join(words(source))
             if hint & ext.RANDOM_WORDS or joined in ext.RANDOM_WORDS:
                 return self._draw(node, method, method in ("choice", "sample", "choices"), values, frame)

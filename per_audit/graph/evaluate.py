@@ -105,7 +105,7 @@ class Evaluator:
         for atom in value.atoms:
             if isinstance(atom, ModuleRef):
                 found.append(self._member(atom.path, name))
-            elif isinstance(atom, External) or isinstance(atom, Result):
+            elif isinstance(atom, (External, Result)):
                 found.append(of(External(f"{atom.name}.{name}")))
             elif isinstance(atom, Instance):
                 found.append(self._instance_attribute(atom, name, frame))
@@ -126,7 +126,9 @@ class Evaluator:
         env = self.interpreter.module_env(path)
         if name in env:
             return env[name]
-        inner = self.interpreter.project.find_module(path, name, 1) if self.interpreter.project.is_package(path) else None
+        inner = (
+            self.interpreter.project.find_module(path, name, 1) if self.interpreter.project.is_package(path) else None
+        )
         return of(ModuleRef(inner)) if inner else UNKNOWN
 
     def _instance_attribute(self, owner: Instance, name: str, frame: Frame) -> Value:
@@ -341,9 +343,7 @@ class Evaluator:
                 key = (node, atom)
                 self.interpreter.events.evictions[key] = ev.Evict(atom, node, function, frame.module.path, "reset")
 
-    def _assign_item(
-        self, target: ir.Sub, value: Value, frame: Frame, node: ir.Node, source: ir.Expr | None
-    ) -> None:
+    def _assign_item(self, target: ir.Sub, value: Value, frame: Frame, node: ir.Node, source: ir.Expr | None) -> None:
         container = self.eval(target.value, frame)
         index = self.eval(target.index, frame)
         key = index.literal()
@@ -366,7 +366,9 @@ class Evaluator:
         fields = dict(zip(atom.type.fields, atom.items, strict=True))
         fields[key] = value
         changed = Record(RecordType(atom.type.name, tuple(fields)), atom.node, tuple(fields.values()))
-        self.bind_name(holder.id, before._replace(atoms=before.atoms - {atom} | {changed}, tags=before.tags | value.tags), frame)
+        self.bind_name(
+            holder.id, before._replace(atoms=before.atoms - {atom} | {changed}, tags=before.tags | value.tags), frame
+        )
 
     def store(
         self,
@@ -387,9 +389,7 @@ class Evaluator:
         roles = value.roles or (frozenset((role,)) if role else frozenset())
         if known is not None:
             roles |= known.roles
-        stores[key] = ev.Store(
-            container, node, frame.function, frame.module.path, how, joined, source, index, roles
-        )
+        stores[key] = ev.Store(container, node, frame.function, frame.module.path, how, joined, source, index, roles)
         self.interpreter.add_content(container.node, value)
 
     def augment(self, node: ir.Aug, frame: Frame) -> None:
@@ -399,7 +399,11 @@ class Evaluator:
         target = node.target
         if node.op == "+":
             for atom in before.atoms:
-                if isinstance(atom, Alloc) and atom.kind in ("list", "deque") and isinstance(target, (ir.Name, ir.Attr)):
+                if (
+                    isinstance(atom, Alloc)
+                    and atom.kind in ("list", "deque")
+                    and isinstance(target, (ir.Name, ir.Attr))
+                ):
                     self.store(atom, node, frame, "extend", self.element(value), node.value)
         if isinstance(target, ir.Sub):
             self._assign_item(target, taint(before, value), frame, node, None)
@@ -600,7 +604,9 @@ def _is_number(value: Value) -> bool:
 
 
 def _is_list(atom: Alloc | TupleOf) -> bool:
-    return atom.kind == "list" if isinstance(atom, Alloc) else isinstance(atom.node, ir.Seq) and atom.node.kind == "list"
+    return (
+        atom.kind == "list" if isinstance(atom, Alloc) else isinstance(atom.node, ir.Seq) and atom.node.kind == "list"
+    )
 
 
 def _hashable(value: object) -> bool:
@@ -625,7 +631,9 @@ def _folded(op: str, a: object, b: object) -> Literal | Ints:
 
 
 def _names_beta(expression: ir.Expr) -> list[str]:
-    names = [n.id if isinstance(n, ir.Name) else n.attr for n in ir.walk(expression) if isinstance(n, (ir.Name, ir.Attr))]
+    names = [
+        n.id if isinstance(n, ir.Name) else n.attr for n in ir.walk(expression) if isinstance(n, (ir.Name, ir.Attr))
+    ]
     return [name for name in names if is_beta(name)]
 
 

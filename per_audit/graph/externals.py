@@ -72,7 +72,15 @@ ROWWISE_LOSSES = {
     "sparse_categorical_crossentropy", "categorical_crossentropy", "squared_error",
 }  # fmt: skip
 
-_RANDOM_MODULES = ("random.", "numpy.random.", "torch.", "jax.random.", "tensorflow.random.", "secrets.", "cupy.random.")
+_RANDOM_MODULES = (
+    "random.",
+    "numpy.random.",
+    "torch.",
+    "jax.random.",
+    "tensorflow.random.",
+    "secrets.",
+    "cupy.random.",
+)
 _ITEM_DRAWS = {"sample", "choice", "choices"}
 _INDEX_DRAWS = {"randint", "random_integers", "integers", "randrange", "randperm", "permutation"}
 _RANDOM_OBJECTS = ("random.Random", "random.SystemRandom", "numpy.random.RandomState", "numpy.random.default_rng",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph import events as ev
-from per_audit.graph.values import Alloc
 
 if TYPE_CHECKING:
+    from per_audit.graph import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
+    from per_audit.graph.values import Alloc
 
 _GROWS = ("append", "insert", "extend")
 
@@ -42,7 +42,9 @@ def _is_bounded(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc, grow
     # Made anew in each iteration, or by a comprehension or display that fills it once.
     if any(isinstance(a, (ir.For, ir.While)) for a in graph.ancestors(path, container.node)):
         return True
-    if any(store.container == container and store.how in ("index", "rebuild") for store in graph.events.stores.values()):
+    if any(
+        store.container == container and store.how in ("index", "rebuild") for store in graph.events.stores.values()
+    ):
         return True  # a ring that is filled first, or a copy of the newest part
     if any(container in store.value.atoms and store.how == "index" for store in graph.events.stores.values()):
         return True  # one list of several, each replaced when it has served
@@ -84,7 +86,9 @@ def _compares_size(test: ir.Expr) -> bool:
                 name = getattr(part, "id", getattr(part, "attr", ""))
                 if name in ("len", "__len__", "size", "qsize", "count", "full", "is_full", "counter", "num"):
                     return True
-                if isinstance(name, str) and any(word in name.lower() for word in ("size", "len", "capacity", "count", "cnt", "max")):
+                if isinstance(name, str) and any(
+                    word in name.lower() for word in ("size", "len", "capacity", "count", "cnt", "max")
+                ):
                     return True
     return False
 

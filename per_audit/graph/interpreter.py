@@ -8,12 +8,12 @@ values and events, so that none of them has to follow names or files itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from per_audit.facts import ModuleFacts, ir
 from per_audit.graph import events as ev
 from per_audit.graph.calls import Calls
 from per_audit.graph.evaluate import Evaluator
-from per_audit.graph.project import Project
 from per_audit.graph.roles import role_of_name
 from per_audit.graph.values import (
     UNKNOWN,
@@ -31,6 +31,9 @@ from per_audit.graph.values import (
     of,
     shallow,
 )  # fmt: skip
+
+if TYPE_CHECKING:
+    from per_audit.graph.project import Project
 
 _ROUNDS = 3
 _MAX_CALL_DEPTH = 12
@@ -311,7 +314,9 @@ class Interpreter:
             elif parameter.kind == "**":
                 known = {p.name for p in parameters}
                 extra = {k: v for k, v in env.items() if k not in known}
-                env[parameter.name] = of(Record(self.evaluator.dict_type(tuple(extra)), parameter, tuple(extra.values())))
+                env[parameter.name] = of(
+                    Record(self.evaluator.dict_type(tuple(extra)), parameter, tuple(extra.values()))
+                )
             elif parameter.name not in env:
                 default = parameter.default
                 env[parameter.name] = self.events.value(default) if default is not None else UNKNOWN

@@ -6,13 +6,17 @@ table holds names that the libraries document; code of a project is recognised b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from per_audit.facts import ModuleFacts, ir
-from per_audit.graph import events as ev
 from per_audit.graph.roles import words
 from per_audit.graph.values import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph import events as ev
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,9 @@ def find_library_buffers(
                 if _is_test(path) or (drawn and not learnt and buffer.node not in given):
                     continue
             buffer.samples = [site for site, method in methods if "sample" in method]
-            buffer.stores = [site for site, method in methods if method in ("add", "extend", "append", "insert", "populate")]
+            buffer.stores = [
+                site for site, method in methods if method in ("add", "extend", "append", "insert", "populate")
+            ]
             found.append(buffer)
     return sorted(found, key=lambda buffer: (buffer.path, buffer.node.start))
 
@@ -149,12 +155,16 @@ def _learns(site: ev.CallSite) -> bool:
     """Whether the call may train something; broader than a backward pass, since libraries hide theirs."""
     func = site.node.func
     name = func.attr if isinstance(func, ir.Attr) else getattr(func, "id", "")
-    return not _TRAINS.isdisjoint(words(name)) or any(n.endswith(("value_and_grad", "GradientTape")) for n in site.names)
+    return not _TRAINS.isdisjoint(words(name)) or any(
+        n.endswith(("value_and_grad", "GradientTape")) for n in site.names
+    )
 
 
 def _is_test(path: str) -> bool:
     *folders, name = path.split("/")
-    return name.startswith(("test_", "conftest", "basetest")) or any(f in ("test", "tests") or f.endswith("_tests") for f in folders)
+    return name.startswith(("test_", "conftest", "basetest")) or any(
+        f in ("test", "tests") or f.endswith("_tests") for f in folders
+    )
 
 
 def _imported(module: ModuleFacts) -> dict[str, str]:

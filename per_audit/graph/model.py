@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ModuleFacts, ir
 from per_audit.findings import Evidence, Place
 from per_audit.graph import events as ev
 from per_audit.graph import growth, pipelines
-from per_audit.graph.interpreter import Interpreter
-from per_audit.graph.libraries import LibraryBuffer
 from per_audit.graph.priorities import Priorities
 from per_audit.graph.reference import REFERENCE_KINDS
 from per_audit.graph.values import Alloc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from per_audit.graph.interpreter import Interpreter
+    from per_audit.graph.libraries import LibraryBuffer
 
 UNIFORM, PRIORITISED = "uniform", "prioritised"
 
@@ -53,7 +56,7 @@ class ReplayGraph:
         self._priorities: dict[int, Priorities] = {}
         self._paths: dict[ir.Node, str] | None = None
         # Tells whether a current verification record covers all of the files, by their paths; set by the audit.
-        self.verified: Callable[[frozenset[str]], bool] = lambda paths: False  # noqa: ARG005
+        self.verified: Callable[[frozenset[str]], bool] = lambda paths: False
 
     # ---------------------------------------------------------------- places and names
 
@@ -119,7 +122,10 @@ class ReplayGraph:
         made = [
             site
             for site in self.events.calls.values()
-            if any(isinstance(atom, Alloc) and atom.node is site.node and atom.kind in REFERENCE_KINDS for atom in site.result.atoms)
+            if any(
+                isinstance(atom, Alloc) and atom.node is site.node and atom.kind in REFERENCE_KINDS
+                for atom in site.result.atoms
+            )
         ]
         return sorted(made, key=lambda site: (site.path, site.node.start))
 

@@ -102,7 +102,9 @@ def _allocations(graph: ReplayGraph, buffer: ReplayBuffer) -> list[tuple[str, ir
 
 def library_chain(graph: ReplayGraph, buffer: LibraryBuffer) -> tuple[Evidence, ...]:
     """The evidence for a library's buffer."""
-    links = [graph.evidence(buffer.path, buffer.node, "made", f"{buffer.name} of {buffer.framework.title} is made here")]
+    links = [
+        graph.evidence(buffer.path, buffer.node, "made", f"{buffer.name} of {buffer.framework.title} is made here")
+    ]
     for site in buffer.stores[:_FEW]:
         links.append(graph.evidence(site.path, site.node, "stored", "transitions are stored here"))
     for site in buffer.samples[:_FEW]:

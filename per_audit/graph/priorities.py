@@ -5,7 +5,6 @@ All answers lean to the harmless side: what cannot be followed counts as an upda
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,9 +16,22 @@ from per_audit.graph.roles import name_of, words
 from per_audit.graph.values import Alloc, Instance, Result, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
-_PRIORITY_WORDS = {"priority", "priorities", "prio", "prios", "prioritized", "prioritised", "td", "tderror", "alpha", "per"}
+_PRIORITY_WORDS = {
+    "priority",
+    "priorities",
+    "prio",
+    "prios",
+    "prioritized",
+    "prioritised",
+    "td",
+    "tderror",
+    "alpha",
+    "per",
+}
 _BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup"}
 _WEIGHT_WORDS = {"weight", "weights", "isweight", "isweights", "importance", "isw"}
 _PLAIN = {"max", "min", "mean", "sum", "amax", "amin", "print", "len", "isnan", "any", "all", "append", "extend", "power",
@@ -99,7 +111,11 @@ class Priorities:
         for function in self.functions:
             if function is not None:
                 names += [getattr(function, "name", "")]
-                names += [getattr(n, "id", getattr(n, "attr", "")) for n in ir.walk(function) if isinstance(n, (ir.Name, ir.Attr))]
+                names += [
+                    getattr(n, "id", getattr(n, "attr", ""))
+                    for n in ir.walk(function)
+                    if isinstance(n, (ir.Name, ir.Attr))
+                ]
         return any(not _PRIORITY_WORDS.isdisjoint(words(name)) for name in set(names))
 
     @cached_property
@@ -173,7 +189,12 @@ class Priorities:
                 continue
             if {func.node for func in site.targets} & entries:
                 return True
-            if not site.targets and not site.names and isinstance(site.node.func, ir.Attr) and site.node.func.attr in names:
+            if (
+                not site.targets
+                and not site.names
+                and isinstance(site.node.func, ir.Attr)
+                and site.node.func.attr in names
+            ):
                 return True
         outside = writers - self.functions - self.adding
         return bool(outside)
@@ -235,11 +256,15 @@ class Priorities:
                 left, right = self._is_weight(node.left), self._is_weight(node.right)
                 if left != right and not isinstance(node.right if left else node.left, ir.Const):
                     return True
-            elif isinstance(node, ir.Map) and any(self._is_weight(value) for value in node.values):
-                return True
-            elif isinstance(node, ir.Assign) and isinstance(node.targets[0], (ir.Attr, ir.Sub)) and self._is_weight(node.value):
-                return True
-            elif isinstance(node, ir.Call) and self._passes(node):
+            elif (
+                (isinstance(node, ir.Map) and any(self._is_weight(value) for value in node.values))
+                or (
+                    isinstance(node, ir.Assign)
+                    and isinstance(node.targets[0], (ir.Attr, ir.Sub))
+                    and self._is_weight(node.value)
+                )
+                or (isinstance(node, ir.Call) and self._passes(node))
+            ):
                 return True
         return False
 

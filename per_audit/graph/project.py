@@ -7,7 +7,6 @@ from collections import defaultdict
 
 from per_audit.facts import ModuleFacts, ir
 
-
 REFERENCE = "experience_replay_optimizer"
 
 
@@ -76,7 +75,7 @@ class Project:
         if "/" not in wanted and len(candidates) > 1:
             return None
         if candidates:
-            shared = lambda path: len(posixpath.commonprefix([path, importer]))  # noqa: E731
+            shared = lambda path: len(posixpath.commonprefix([path, importer]))
             return max(candidates, key=shared)
         # The scanned directory may itself be the package that absolute imports begin with.
         _, _, rest = wanted.partition("/")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph import events as ev
@@ -12,6 +12,9 @@ from per_audit.graph.libraries import find_library_buffers
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, role_of, role_of_name
 from per_audit.graph.values import Alloc, Columns, Drawn, Instance, Item, TupleOf, Value, roles_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def find_buffers(graph: ReplayGraph) -> None:
@@ -169,7 +172,9 @@ class _Finder:
             # A name for one of the memories, given inside the loop.
             name = population[0].id
             assigned = (n for n in ir.walk(loop) if isinstance(n, ir.Assign) and n.value is not None)
-            population += [n.value for n in assigned if any(getattr(t, "id", None) == name for t in n.targets) and n.value]
+            population += [
+                n.value for n in assigned if any(getattr(t, "id", None) == name for t in n.targets) and n.value
+            ]
         return any(isinstance(n, ir.Name) and n.id in names for n in ir.walk(*population))
 
     # ---------------------------------------------------------------- evidence
@@ -308,7 +313,9 @@ class _Finder:
             for func in other.targets:
                 if func.node in emptying or self.graph.callees(func.node) & emptying:
                     return True
-        return any(e.node in inside for e in self.events.evictions.values() if e.how == "clear" and e.function in emptying)
+        return any(
+            e.node in inside for e in self.events.evictions.values() if e.how == "clear" and e.function in emptying
+        )
 
 
 def _without_dead(buffers: list[ReplayBuffer]) -> list[ReplayBuffer]:

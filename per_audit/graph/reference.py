@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph.project import REFERENCE
 from per_audit.graph.values import SCALAR, UNKNOWN, Alloc, Drawn, Tag, TupleOf, Value, of, taint
 
 if TYPE_CHECKING:
+    from per_audit.facts import ir
     from per_audit.graph.evaluate import Evaluator
     from per_audit.graph.interpreter import Frame
 

@@ -20,7 +20,9 @@ _DONE = {
 _STATE = {"state", "states", "obs", "observation", "observations", "ob", "obses", "s", "o", "frame", "frames", "screen"}
 _ACTION = {"action", "actions", "act", "acts", "acs", "ac", "a", "u"}
 _NEXT = {"next", "nxt", "new", "prime", "succ", "successor", "tp1", "after", "post"}
-_NEXT_NAMES = re.compile(r"(s|o|ob|obs|x|state|states|observation|observations)(_|__|1|2|p|_1|_2|_p|_n|t1|_t1|n)|ns|sp|nobs")
+_NEXT_NAMES = re.compile(
+    r"(s|o|ob|obs|x|state|states|observation|observations)(_|__|1|2|p|_1|_2|_p|_n|t1|_t1|n)|ns|sp|nobs"
+)
 _POLICY = {"logp", "logps", "logprob", "logprobs", "neglogp", "neglogps", "neglogpacs", "logpac", "logpacs", "adv",
            "advs", "advantage", "advantages", "gae", "returns", "vpred", "vpreds"}  # fmt: skip
 _BETA = {"beta", "betas"}
@@ -49,7 +51,9 @@ def role_of_name(name: str) -> str | None:
     if not _REWARD.isdisjoint(parts):
         return REWARD
     lowered = name.lower().strip("_") + ("_" if name.endswith("_") else "")
-    if _NEXT_NAMES.fullmatch(lowered) or (not _NEXT.isdisjoint(parts) and (not _STATE.isdisjoint(parts) or len(parts) == 1)):
+    if _NEXT_NAMES.fullmatch(lowered) or (
+        not _NEXT.isdisjoint(parts) and (not _STATE.isdisjoint(parts) or len(parts) == 1)
+    ):
         return NEXT
     if not _DONE.isdisjoint(parts):
         return DONE

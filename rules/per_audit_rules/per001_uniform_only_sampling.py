@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import UNIFORM, LibraryBuffer, ReplayBuffer, ReplayGraph
 from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _TITLE = "draw by priority, weight the loss, give the TD errors back"
 
@@ -125,7 +128,7 @@ class UniformOnlySampling(Rule):
         Example(
             "a deque inside the agent, Keras",
             {
-                "agent.py": '''import random
+                "agent.py": """import random
 from collections import deque
 import numpy as np
 
@@ -146,13 +149,13 @@ class Agent:
             row = self.model.predict(state)
             row[0][action] = goal
             self.model.fit(state, row, epochs=1, verbose=0)
-'''
+"""
             },
         ),
         Example(
             "a ring of arrays in one file, the learner in another",
             {
-                "ring.py": '''import numpy as np
+                "ring.py": """import numpy as np
 
 
 class Ring:
@@ -177,8 +180,8 @@ class Ring:
         chosen = np.random.randint(0, min(self.count, self.size), size=n)  # <- PER001
         return (self.observations[chosen], self.choices[chosen], self.gains[chosen],
                 self.following[chosen], self.ends[chosen])
-''',
-                "learner.py": '''import torch
+""",
+                "learner.py": """import torch
 import torch.nn.functional as F
 from ring import Ring
 
@@ -198,13 +201,13 @@ def train(env, net, target_net, optimizer):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-'''
+""",
             },
         ),
         Example(
             "packed rows in one matrix",
             {
-                "ddpg.py": '''import numpy as np
+                "ddpg.py": """import numpy as np
 
 
 class Controller:
@@ -221,13 +224,13 @@ class Controller:
         picked = np.random.choice(5000, size=32)  # <- PER001
         rows = self.rows[picked, :]
         self.session.run(self.train_op, {self.inputs: rows})
-'''
+"""
             },
         ),
         Example(
             "a library's buffer",
             {
-                "train.py": '''from stable_baselines3.common.buffers import ReplayBuffer
+                "train.py": """from stable_baselines3.common.buffers import ReplayBuffer
 
 
 def main(envs, device, q_network, update):
@@ -239,7 +242,7 @@ def main(envs, device, q_network, update):
         memory.add(obs, next_obs, actions, rewards, terminations, infos)
         obs = next_obs
         update(q_network, memory.sample(128))
-'''
+"""
             },
         ),
     )
@@ -247,7 +250,7 @@ def main(envs, device, q_network, update):
         Example(
             "draws by priority",
             {
-                "memory.py": '''import numpy as np
+                "memory.py": """import numpy as np
 
 
 class Memory:
@@ -275,26 +278,26 @@ class Memory:
 def train(memory, step_on):
     batch, indices, weights = memory.sample(32, 0.5)
     memory.update(indices, step_on(batch, weights))
-'''
+"""
             },
         ),
         Example(
             "a switch between the two",
             {
-                "pick.py": '''from pfrl import replay_buffers
+                "pick.py": """from pfrl import replay_buffers
 
 
 def make(prioritised, size):
     if prioritised:
         return replay_buffers.PrioritizedReplayBuffer(size, alpha=0.6, beta0=0.4)
     return replay_buffers.ReplayBuffer(size)
-'''
+"""
             },
         ),
         Example(
             "a rollout that is emptied after each update",
             {
-                "rollout.py": '''import random
+                "rollout.py": """import random
 
 
 class Rollout:
@@ -324,13 +327,13 @@ def train(env, policy, optimizer):
         loss.backward()
         optimizer.step()
         rollout.clear()
-'''
+"""
             },
         ),
         Example(
             "a pool of generated images",
             {
-                "pool.py": '''import random
+                "pool.py": """import random
 
 
 class ImagePool:
@@ -350,13 +353,13 @@ class ImagePool:
             else:
                 out.append(image)
         return out
-'''
+"""
             },
         ),
         Example(
             "supervised mini-batches",
             {
-                "fit.py": '''import numpy as np
+                "fit.py": """import numpy as np
 
 
 def fit(model, images, labels, optimizer):
@@ -365,7 +368,7 @@ def fit(model, images, labels, optimizer):
         loss = model.loss(images[chosen], labels[chosen])
         loss.backward()
         optimizer.step()
-'''
+"""
             },
         ),
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import UNIFORM, ReplayGraph
 from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class RareEventsNotPreserved(Rule):
@@ -60,7 +63,9 @@ class RareEventsNotPreserved(Rule):
             if buffer.kind == UNIFORM:
                 message = f"{graph.name_of(buffer)} forgets its oldest transitions first, rare events included"
                 place = graph.place(buffer.path, buffer.draws[0])
-                yield self._finding(graph, message, place, graph.symbol(buffer.function, buffer.path), graph.chain(buffer))
+                yield self._finding(
+                    graph, message, place, graph.symbol(buffer.function, buffer.path), graph.chain(buffer)
+                )
         for made in graph.reference_buffers():
             fraction = made.node.argument(None, "rare_fraction")
             if fraction is not None and graph.events.value(fraction).literal() in (0, 0.0):
@@ -88,7 +93,7 @@ class RareEventsNotPreserved(Rule):
         Example(
             "a bounded deque",
             {
-                "agent.py": '''import random
+                "agent.py": """import random
 from collections import deque
 
 
@@ -101,23 +106,25 @@ class Agent:
 
     def learn(self):
         self.model.fit(random.sample(self.past, 32))  # <- PER002
-'''
+"""
             },
         ),
         Example(
             "the reference buffer with its protection off",
             {
-                "train.py": '''from experience_replay_optimizer import PrioritizedReplayBuffer
+                "train.py": """from experience_replay_optimizer import PrioritizedReplayBuffer
 
 memory = PrioritizedReplayBuffer(10_000, rare_fraction=0)  # <- PER002
-'''
+"""
             },
         ),
     )
     good = (
         Example(
             "the reference buffer as it comes",
-            {"train.py": "from experience_replay_optimizer import PrioritizedReplayBuffer\n\nmemory = PrioritizedReplayBuffer(10_000)\n"},
+            {
+                "train.py": "from experience_replay_optimizer import PrioritizedReplayBuffer\n\nmemory = PrioritizedReplayBuffer(10_000)\n"
+            },
         ),
         Example(
             "no replay memory",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class FixedPriorities(Rule):
@@ -102,7 +105,7 @@ class FixedPriorities(Rule):
         Example(
             "an update method that nobody calls, in two files",
             {
-                "memory.py": '''import numpy as np
+                "memory.py": """import numpy as np
 
 
 class Memory:
@@ -122,8 +125,8 @@ class Memory:
 
     def update(self, slots, errors):
         self.priorities[slots] = np.abs(errors) + 1e-6
-''',
-                "train.py": '''import torch
+""",
+                "train.py": """import torch
 from memory import Memory
 
 
@@ -139,13 +142,13 @@ def train(env, net, optimizer):
         loss = (torch.as_tensor(weights) * net.errors(batch) ** 2).mean()
         loss.backward()
         optimizer.step()
-''',
+""",
             },
         ),
         Example(
             "the reference buffer without updates",
             {
-                "train.py": '''from experience_replay_optimizer import PrioritizedReplayBuffer, importance_weighted_loss
+                "train.py": """from experience_replay_optimizer import PrioritizedReplayBuffer, importance_weighted_loss
 
 
 def train(env, net, optimizer):
@@ -160,13 +163,13 @@ def train(env, net, optimizer):
         loss = importance_weighted_loss(net.squared_errors(batch), weights)
         loss.backward()
         optimizer.step()
-'''
+"""
             },
         ),
         Example(
             "no update method at all, Keras",
             {
-                "agent.py": '''import random
+                "agent.py": """import random
 import numpy as np
 
 
@@ -196,7 +199,7 @@ def main(env, model):
         next_state, reward, done, _ = env.step(0)
         agent.remember(state, 0, reward, next_state, done)
         agent.replay()
-'''
+"""
             },
         ),
     )
@@ -204,7 +207,10 @@ def main(env, model):
         Example(
             "updated after each step, under a name of its own, in two files",
             {
-                "memory.py": bad[0].files["memory.py"].replace("def update(", "def absorb(").replace("  # <- PER003", ""),
+                "memory.py": bad[0]
+                .files["memory.py"]
+                .replace("def update(", "def absorb(")
+                .replace("  # <- PER003", ""),
                 "train.py": bad[0].files["train.py"] + "        memory.absorb(slots, net.errors(batch))\n",
             },
         ),
@@ -221,7 +227,10 @@ def main(env, model):
                 "agent.py": bad[2]
                 .files["agent.py"]
                 .replace("  # <- PER003", "")
-                .replace("            self.model.fit(state, goal)\n", "            self.model.fit(state, goal)\n            self.priority[i] = abs(goal)\n"),
+                .replace(
+                    "            self.model.fit(state, goal)\n",
+                    "            self.model.fit(state, goal)\n            self.priority[i] = abs(goal)\n",
+                ),
             },
         ),
         Example(
@@ -231,7 +240,7 @@ def main(env, model):
         Example(
             "a uniform buffer",
             {
-                "agent.py": '''import random
+                "agent.py": """import random
 
 
 class Agent:
@@ -243,7 +252,7 @@ class Agent:
 
     def replay(self):
         self.model.fit(random.sample(self.past, 32))
-'''
+"""
             },
         ),
     )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import ReplayGraph
 from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.graph import ReplayGraph
 
 
 class UnboundedBuffer(Rule):
@@ -92,7 +96,7 @@ class UnboundedBuffer(Rule):
         Example(
             "a list inside the agent, Keras",
             {
-                "agent.py": '''import random
+                "agent.py": """import random
 
 
 class Agent:
@@ -106,13 +110,13 @@ class Agent:
     def learn(self):
         for state, action, reward, next_state, done in random.sample(self.past, 32):
             self.model.fit(state, reward + self.model.predict(next_state))
-'''
+"""
             },
         ),
         Example(
             "a deque without a limit, filled from another file",
             {
-                "memory.py": '''import random
+                "memory.py": """import random
 from collections import deque
 
 
@@ -125,8 +129,8 @@ class Memory:
 
     def sample(self, n):
         return random.sample(self.rows, n)
-''',
-                "train.py": '''from memory import Memory
+""",
+                "train.py": """from memory import Memory
 
 
 def train(env, net, optimizer):
@@ -140,13 +144,13 @@ def train(env, net, optimizer):
         loss = net.loss(memory.sample(32))
         loss.backward()
         optimizer.step()
-''',
+""",
             },
         ),
         Example(
             "a local list, numpy draw",
             {
-                "loop.py": '''import numpy as np
+                "loop.py": """import numpy as np
 
 
 def run(env, q, steps):
@@ -160,7 +164,7 @@ def run(env, q, steps):
         for i in np.random.randint(0, len(seen), 8):
             s, a, r, s2, d = seen[i]
             q[s, a] += 0.1 * (r + 0.9 * (1 - d) * q[s2].max() - q[s, a])
-'''
+"""
             },
         ),
     )
@@ -168,15 +172,19 @@ def run(env, q, steps):
         Example(
             "a bounded deque, positional limit",
             {
-                "agent.py": bad[0].files["agent.py"].replace("self.past = []  # <- PER004", "self.past = deque([], 1000)").replace(
-                    "import random\n", "import random\nfrom collections import deque\n"
-                )
+                "agent.py": bad[0]
+                .files["agent.py"]
+                .replace("self.past = []  # <- PER004", "self.past = deque([], 1000)")
+                .replace("import random\n", "import random\nfrom collections import deque\n")
             },
         ),
         Example(
             "the oldest taken out under a length test, in two files",
             {
-                "memory.py": bad[1].files["memory.py"].replace("  # <- PER004", "").replace(
+                "memory.py": bad[1]
+                .files["memory.py"]
+                .replace("  # <- PER004", "")
+                .replace(
                     "        self.rows.append(row)\n",
                     "        self.rows.append(row)\n        if len(self.rows) > 1000:\n            self.rows.popleft()\n",
                 ),
@@ -186,7 +194,10 @@ def run(env, q, steps):
         Example(
             "the newest part kept",
             {
-                "loop.py": bad[2].files["loop.py"].replace("  # <- PER004", "").replace(
+                "loop.py": bad[2]
+                .files["loop.py"]
+                .replace("  # <- PER004", "")
+                .replace(
                     "        state = env.reset() if", "        seen = seen[-1000:]\n        state = env.reset() if"
                 )
             },
@@ -194,18 +205,22 @@ def run(env, q, steps):
         Example(
             "a ring that is filled first",
             {
-                "memory.py": bad[1].files["memory.py"].replace("  # <- PER004", "").replace(
+                "memory.py": bad[1]
+                .files["memory.py"]
+                .replace("  # <- PER004", "")
+                .replace(
                     "        self.rows.append(row)\n",
                     "        if len(self.rows) < 1000:\n            self.rows.append(None)\n"
                     "        self.rows[self.at % 1000] = row\n        self.at += 1\n",
-                ).replace("deque()", "[]\n        self.at = 0"),
+                )
+                .replace("deque()", "[]\n        self.at = 0"),
                 "train.py": bad[1].files["train.py"],
             },
         ),
         Example(
             "a list for each episode",
             {
-                "loop.py": '''import random
+                "loop.py": """import random
 
 
 def run(env, net, optimizer):
@@ -218,18 +233,18 @@ def run(env, net, optimizer):
             state = next_state
         net.loss(random.sample(seen, 8)).backward()
         optimizer.step()
-'''
+"""
             },
         ),
         Example(
             "written to disk and emptied",
             {
                 "agent.py": bad[0].files["agent.py"].replace("  # <- PER004", "")
-                + '''
+                + """
     def flush(self, file):
         file.write(repr(self.past))
         del self.past[:]
-'''
+"""
             },
         ),
     )

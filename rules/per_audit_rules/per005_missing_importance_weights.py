@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class MissingImportanceWeights(Rule):
@@ -117,7 +120,7 @@ class MissingImportanceWeights(Rule):
         Example(
             "a sum tree without weights, in two files",
             {
-                "tree.py": '''import random
+                "tree.py": """import random
 
 
 class Tree:
@@ -164,8 +167,8 @@ class Memory:
 
     def update(self, slot, error):
         self.tree.update(slot, (abs(error) + 0.01) ** 0.6)
-''',
-                "train.py": '''import torch.nn.functional as F
+""",
+                "train.py": """import torch.nn.functional as F
 from tree import Memory
 
 
@@ -184,13 +187,13 @@ def train(env, net, target_net, optimizer):
         optimizer.step()
         for slot, error in zip(slots, (q - y).tolist()):
             memory.update(slot, error)
-''',
+""",
             },
         ),
         Example(
             "weights that are returned and dropped, numpy draw",
             {
-                "per.py": '''import numpy as np
+                "per.py": """import numpy as np
 import torch
 
 
@@ -227,13 +230,13 @@ def train(env, net, optimizer):
         loss.backward()
         optimizer.step()
         memory.update(slots, errors.detach().numpy())
-'''
+"""
             },
         ),
         Example(
             "Keras without sample weights",
             {
-                "agent.py": '''import random
+                "agent.py": """import random
 import numpy as np
 
 
@@ -261,7 +264,7 @@ def main(env, model):
         next_state, reward, done, _ = env.step(0)
         agent.remember(state, 0, reward, next_state, done)
         agent.replay()
-'''
+"""
             },
         ),
     )
@@ -269,15 +272,19 @@ def main(env, model):
         Example(
             "weights in the loss",
             {
-                "per.py": bad[1].files["per.py"].replace("  # <- PER005", "").replace(
-                    "loss = (errors**2).mean()", "loss = (torch.as_tensor(weights) * errors**2).mean()"
-                )
+                "per.py": bad[1]
+                .files["per.py"]
+                .replace("  # <- PER005", "")
+                .replace("loss = (errors**2).mean()", "loss = (torch.as_tensor(weights) * errors**2).mean()")
             },
         ),
         Example(
             "weights as Keras sample weights",
             {
-                "per.py": bad[1].files["per.py"].replace("  # <- PER005", "").replace(
+                "per.py": bad[1]
+                .files["per.py"]
+                .replace("  # <- PER005", "")
+                .replace(
                     "        loss = (errors**2).mean()\n        loss.backward()\n",
                     "        net.fit(batch, errors, sample_weight=weights)\n",
                 )
@@ -286,7 +293,10 @@ def main(env, model):
         Example(
             "weights fed to a graph",
             {
-                "per.py": bad[1].files["per.py"].replace("  # <- PER005", "").replace(
+                "per.py": bad[1]
+                .files["per.py"]
+                .replace("  # <- PER005", "")
+                .replace(
                     "        loss = (errors**2).mean()\n        loss.backward()\n",
                     "        net.session.run(net.step, feed_dict={net.batch: batch, net.scale: weights})\n",
                 )
@@ -296,9 +306,10 @@ def main(env, model):
             "Huber loss and clamped priorities instead of weights",
             {
                 "tree.py": bad[0].files["tree.py"].replace("  # <- PER005", ""),
-                "train.py": bad[0].files["train.py"].replace("F.mse_loss", "F.smooth_l1_loss").replace(
-                    "(q - y).tolist()", "(q - y).abs().clamp(min=1.0).tolist()"
-                ),
+                "train.py": bad[0]
+                .files["train.py"]
+                .replace("F.mse_loss", "F.smooth_l1_loss")
+                .replace("(q - y).tolist()", "(q - y).abs().clamp(min=1.0).tolist()"),
             },
         ),
         Example("a class that nobody makes", {"tree.py": bad[0].files["tree.py"].replace("  # <- PER005", "")}),

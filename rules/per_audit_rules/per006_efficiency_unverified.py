@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class EfficiencyUnverified(Rule):
@@ -88,7 +91,7 @@ class EfficiencyUnverified(Rule):
         Example(
             "a hand-written buffer without a record",
             {
-                "per.py": '''import numpy as np
+                "per.py": """import numpy as np
 
 
 class Memory:
@@ -109,7 +112,7 @@ class Memory:
 
 memory = Memory(100)
 memory.sample(4, 0.5)
-'''
+"""
             },
         ),
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from per_audit.findings import Evidence, Finding, FixOffer, Severity
 from per_audit.graph import SCALAR, ReplayGraph, Weighting
 from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class WeightsAfterReduction(Rule):
@@ -101,7 +104,7 @@ class WeightsAfterReduction(Rule):
         Example(
             "a functional loss, PyTorch",
             {
-                "learn.py": '''import random
+                "learn.py": """import random
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -120,13 +123,13 @@ class Learner:
         loss = (torch.as_tensor(weights) * F.mse_loss(q, torch.as_tensor(targets))).mean()  # <- PER101
         loss.backward()
         self.optimizer.step()
-'''
+"""
             },
         ),
         Example(
             "a criterion, the weights from another file",
             {
-                "memory.py": '''import numpy as np
+                "memory.py": """import numpy as np
 
 
 class Memory:
@@ -138,8 +141,8 @@ class Memory:
         slots = np.random.choice(len(self.rows), n, p=p)
         correction = np.power(len(self.rows) * p[slots], -self.beta)
         return [self.rows[i] for i in slots], slots, correction / correction.max()
-''',
-                "agent.py": '''import torch.nn as nn
+""",
+                "agent.py": """import torch.nn as nn
 from memory import Memory
 
 
@@ -154,13 +157,13 @@ class Agent:
         states, goals = zip(*batch)
         error = self.criterion(self.net(states), goals)
         (correction * error).mean().backward()  # <- PER101
-''',
+""",
             },
         ),
         Example(
             "a mean of our own, TensorFlow",
             {
-                "step.py": '''import numpy as np
+                "step.py": """import numpy as np
 import tensorflow as tf
 
 
@@ -173,7 +176,7 @@ def step(net, rows, priorities, beta, optimizer):
         loss = tf.reduce_mean(tf.square(net(batch) - batch))
         total = tf.reduce_mean(w * loss)  # <- PER101
     optimizer.apply_gradients(zip(tape.gradient(total, net.variables), net.variables))
-'''
+"""
             },
         ),
     )
@@ -181,7 +184,7 @@ def step(net, rows, priorities, beta, optimizer):
         Example(
             "element-wise loss",
             {
-                "learn.py": '''import numpy as np
+                "learn.py": """import numpy as np
 import torch.nn.functional as F
 
 
@@ -191,34 +194,34 @@ def learn(net, rows, priorities, beta):
     w = (len(rows) * p[at]) ** -beta
     batch = rows[at]
     (w * F.mse_loss(net(batch), batch, reduction="none")).mean().backward()
-'''
+"""
             },
         ),
         Example(
             "squared differences",
             {
-                "memory.py": '''import numpy as np
+                "memory.py": """import numpy as np
 
 
 def draw(rows, priorities, beta):
     p = priorities / priorities.sum()
     at = np.random.choice(len(rows), 32, p=p)
     return rows[at], (len(rows) * p[at]) ** -beta
-''',
-                "learn.py": '''from memory import draw
+""",
+                "learn.py": """from memory import draw
 
 
 def learn(net, rows, priorities):
     batch, w = draw(rows, priorities, 0.5)
     loss = ((net(batch) - batch).pow(2) * w).mean()
     loss.backward()
-''',
+""",
             },
         ),
         Example(
             "a mean over the actions only",
             {
-                "learn.py": '''import numpy as np
+                "learn.py": """import numpy as np
 
 
 def learn(net, rows, priorities, beta):
@@ -227,31 +230,31 @@ def learn(net, rows, priorities, beta):
     w = (len(rows) * p[at]) ** -beta
     row_losses = ((net(rows[at]) - rows[at]) ** 2).mean(dim=1)
     (w * row_losses).mean().backward()
-'''
+"""
             },
         ),
         Example(
             "the weight of a loss term",
             {
-                "terms.py": '''import torch.nn.functional as F
+                "terms.py": """import torch.nn.functional as F
 
 
 def total(net, batch, alpha):
     return alpha * F.mse_loss(net(batch), batch) + (1 - alpha) * F.l1_loss(net(batch), batch)
-'''
+"""
             },
         ),
         Example(
             "Keras sample weights",
             {
-                "fit.py": '''import numpy as np
+                "fit.py": """import numpy as np
 
 
 def fit(model, rows, priorities, beta):
     p = priorities / priorities.sum()
     at = np.random.choice(len(rows), 32, p=p)
     model.fit(rows[at], rows[at], sample_weight=(len(rows) * p[at]) ** -beta)
-'''
+"""
             },
         ),
     )
