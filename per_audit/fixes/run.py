@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from per_audit.audit import Audit, Progress, audit
+from per_audit.audit import Audit, FactsCache, Progress, audit
 from per_audit.catalogue import choose
 from per_audit.findings import Applicability, Finding, Report, Severity
 from per_audit.fixes.delivery import deliver
@@ -101,6 +101,7 @@ class _Run:
         self._settings = replace(settings, select=(), ignore=())
         self._chosen = {rule.code for rule in choose(settings.select, settings.ignore)}
         self._progress = progress
+        self._cache: FactsCache = {}
         # One reading of the files for all rounds: what is written later is compared with what was judged here.
         self.sources = {file.relative: file.data for file in discover(root, paths, settings.filters)}
         self.contents = dict(self.sources)
@@ -145,7 +146,9 @@ class _Run:
         return replace(report, findings=[finding for finding in report.findings if finding.rule in self._chosen])
 
     def _audited(self, contents: dict[str, bytes]) -> Audit:
-        return audit(self.root, self._paths, self._settings, self._progress, overlay=contents)
+        return audit(
+            self.root, self._paths, self._settings, self._progress, overlay=contents, jobs=None, cache=self._cache
+        )
 
     def _open_plans(self) -> list[Plan]:
         """The plans that may be applied; the others are noted with the reason."""

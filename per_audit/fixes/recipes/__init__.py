@@ -1,5 +1,6 @@
 """The recipes: what is cut and inserted for each shape of replay code.
 
 `container_swap` and `index_swap` change the buffer, `travel` carries weights and indices to where the batch is learnt
-from, `losses` applies the weights, `priorities` gives the TD errors back, `budget` finds the length of training.
+from, `rows` sees that they belong to the rows of the loss, `losses` applies the weights, `priorities` gives the TD
+errors back, `budget` finds the length of training.
 """

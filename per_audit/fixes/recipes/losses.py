@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes.rows import refuse_parts
 from per_audit.graph.externals import TORCH_LOSSES, last
 from per_audit.graph.roles import REWARD, role_of_name
 from per_audit.graph.values import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from per_audit.fixes.recipes.travel import Consumer
     from per_audit.graph import ReplayBuffer
 
@@ -159,6 +162,7 @@ class Losses:
         """The loss with what bootstraps as its target. Refuses a loss of something else than a difference."""
         if loss.kind not in _OF_DIFFERENCES:
             raise Refused(f"the loss at {self._where(loss.node)} is a {loss.kind}, whose TD error is no difference")
+        refuse_parts(self, loss)
         if not self._uses_reward(loss.target):
             loss.prediction, loss.target = loss.target, loss.prediction
         return loss
@@ -168,19 +172,22 @@ class Losses:
 
     def _uses_reward(self, node: ir.Expr) -> bool:
         """Whether an expression is computed from the reward, by the assignments of its function."""
-        seen: set[str] = set()
-        stack: list[ir.Node] = [node]
-        while stack:
-            for part in ir.walk(stack.pop()):
-                name = part.id if isinstance(part, ir.Name) else part.attr if isinstance(part, ir.Attr) else None
-                if name is None:
-                    continue
-                if role_of_name(name) == REWARD or REWARD in self.graph.events.value(part).roles:
-                    return True
-                if isinstance(part, ir.Name) and name not in seen:
-                    seen.add(name)
-                    stack += self.definitions.get(name, [])
+        for part in self.sources(node):
+            name = part.id if isinstance(part, ir.Name) else part.attr if isinstance(part, ir.Attr) else None
+            if name is not None and (role_of_name(name) == REWARD or REWARD in self.graph.events.value(part).roles):
+                return True
         return False
+
+    def sources(self, *nodes: ir.Expr) -> Iterator[ir.Node]:
+        """All that expressions are computed from, by the assignments of their function."""
+        seen: set[str] = set()
+        stack: list[ir.Node] = list(reversed(nodes))
+        while stack:
+            for node in ir.walk(stack.pop()):
+                yield node
+                if isinstance(node, ir.Name) and node.id not in seen:
+                    seen.add(node.id)
+                    stack += self.definitions.get(node.id, [])
 
     def _definitions(self) -> dict[str, list[ir.Expr]]:
         found: dict[str, list[ir.Expr]] = {}

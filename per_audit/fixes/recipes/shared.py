@@ -9,6 +9,7 @@ from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes.budget import schedule
 from per_audit.fixes.recipes.losses import Losses
 from per_audit.fixes.recipes.priorities import give_back
+from per_audit.fixes.recipes.rows import refuse_other_rows
 
 if TYPE_CHECKING:
     from per_audit.fixes.recipes.travel import Consumer
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) -> bool:
     """Weigh the losses of all consumers and give priorities back; tells whether one of them is an actor-critic."""
     is_actor_critic = False
+    refuse_other_rows(draft, buffer)
     if not any(consumer.learns for consumer in consumers):
         names = ", ".join(f"{draft.graph.symbol(c.function, c.path)} ({c.path})" for c in consumers)
         raise Refused(f"no TD loss that can be weighted was found in {names}")
