@@ -57,6 +57,6 @@ def command(
         gates=False if no_gates else None,
     )
     with Progress("auditing", quiet) as progress:
-        report = with_offers(audit(root, [path.resolve() for path in named], settings, progress))
+        report = with_offers(audit(root, [path.resolve() for path in named], settings, progress, jobs=None))
     emit(render(report, settings.format, Look(wants_colour(output), quiet)), output)
     context.exit(int(fails(report, settings.fail_on)))

@@ -31,6 +31,9 @@ class Unparsable(Exception):
         self.line = line
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type[Unparsable], tuple[int, str]]:
+        return type(self), (self.line, self.reason)
+
 
 def decode(data: bytes) -> str:
     """The file's text by its byte order mark or coding cookie, line endings kept. Raises Unparsable."""
@@ -62,7 +65,7 @@ def extract(path: str, data: bytes) -> ModuleFacts:
             module = cst.parse_module(plain)
             wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
             spans = wrapper.resolve(ByteSpanPositionProvider)
-            body = Lowering(spans).block(module.body)  # type: ignore[arg-type]
+            body = Lowering(spans).block(module.body)
             exact = module.code == plain
     except cst.ParserSyntaxError as error:
         raise Unparsable(error.raw_line, _reason(text, error)) from None

@@ -121,9 +121,7 @@ class Lowering:
         return ir.Star(*self.at(node), value) if isinstance(node, cst.StarredElement) else value
 
     def _Dict(self, node: cst.Dict) -> ir.Expr:
-        keys: list[ir.Expr | None] = []
-        for element in node.elements:
-            keys.append(self.expr(element.key) if isinstance(element, cst.DictElement) else None)
+        keys = [self.expr(e.key) if isinstance(e, cst.DictElement) else None for e in node.elements]
         return ir.Map(*self.at(node), keys, [self.expr(e.value) for e in node.elements])
 
     def _BinaryOperation(self, node: cst.BinaryOperation) -> ir.Expr:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _GAP = re.compile(rb"(?:\s|\\\r?\n|#[^\n]*\n)*")
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """The code has a shape that the recipe does not convert; the message names the shape and the place."""
 
 

@@ -171,7 +171,7 @@ from per_audit.fixes import run
 from per_audit.fixes.plan import Edit, Plan
 import types
 
-def audit(root, paths, settings, progress=None, overlay=None):
+def audit(root, paths, settings, progress=None, overlay=None, **reading):
     findings = [
         Finding("PER001", "n", Severity.ERROR, "high", "m", Place(path, 1, 1, 1, 1), path, id=path)
         for path, data in overlay.items() if b"uniform" in data
