@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ast
-import io
 import sys
-import tokenize
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import libcst as cst
-from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
+from per_audit.facts import ir
 from per_audit.facts.ir import ModuleFacts
 from per_audit.facts.lower import Lowering
+from per_audit.facts.memory import collector_paused
+from per_audit.facts.spans import spans_of
+from per_audit.source import DecodingError, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,53 +36,45 @@ class Unparsable(Exception):
         return type(self), (self.line, self.reason)
 
 
-def decode(data: bytes) -> str:
-    """The file's text by its byte order mark or coding cookie, line endings kept. Raises Unparsable."""
-    if b"\0" in data:
-        raise Unparsable(1, "not a text file (it holds NUL bytes)")
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-        return data.decode(encoding)
-    except (SyntaxError, LookupError) as error:
-        raise Unparsable(1, f"unknown encoding: {error}") from None
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise Unparsable(line, f"not valid {error.encoding}: byte 0x{data[error.start]:02x}") from None
-
-
 def extract(path: str, data: bytes) -> ModuleFacts:
     """The facts of one file.
 
     Raises:
         Unparsable: the bytes are no text, no Python 3, or nested too deeply for the parser.
     """
-    text = decode(data)
+    try:
+        text = decode(data)
+    except DecodingError as error:
+        raise Unparsable(error.line, error.reason) from None
+    with collector_paused(), _deep_stack():
+        body, exact = _lowered(text)
+    return ModuleFacts(path, body, text.encode("utf-8"), exact)
+
+
+def _lowered(text: str) -> tuple[list[ir.Stmt], bool]:
     _refuse_depth(text)
     # libcst's round trip loses form feeds and reads a lone carriage return as a line of its own; both are one byte, so
     # replacing them keeps every offset.
     plain = text.replace("\f", " ")
     try:
-        with _deep_stack():
-            module = cst.parse_module(plain)
-            wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
-            spans = wrapper.resolve(ByteSpanPositionProvider)
-            body = Lowering(spans).block(module.body)
-            exact = module.code == plain
+        module = cst.parse_module(plain)
+        spans, exact = spans_of(module, plain)
+        return Lowering(spans).block(module.body), exact
     except cst.ParserSyntaxError as error:
-        raise Unparsable(error.raw_line, _reason(text, error)) from None
+        raise Unparsable(*_reason(text, error)) from None
     except RecursionError:
         raise Unparsable(1, "nested too deeply to be analysed") from None
-    return ModuleFacts(path, body, text.encode("utf-8"), exact)
 
 
-def _reason(text: str, error: cst.ParserSyntaxError) -> str:
+def _reason(text: str, error: cst.ParserSyntaxError) -> tuple[int, str]:
+    """The line and the reason, as the interpreter puts them where it refuses the file as well."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ast.parse(text)
     except SyntaxError as found:
-        return f"not valid Python 3: {found.msg}"
-    return f"not valid Python 3: {error.message.splitlines()[0]}"
+        return found.lineno or error.raw_line, f"not valid Python 3: {found.msg}"
+    return error.raw_line, f"not valid Python 3: {error.message.splitlines()[0]}"
 
 
 def _refuse_depth(text: str) -> None:

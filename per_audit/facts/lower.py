@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import libcst as cst
-from libcst.metadata import CodeSpan
 
 from per_audit.facts import ir
+from per_audit.facts.spans import Spans
 
 _BINARY = {
     cst.Add: "+", cst.Subtract: "-", cst.Multiply: "*", cst.Divide: "/", cst.FloorDivide: "//", cst.Modulo: "%",
@@ -24,7 +24,6 @@ _COMPARE = {
 _COMPREHENSIONS = {cst.ListComp: "list", cst.SetComp: "set", cst.GeneratorExp: "generator"}
 _DISPLAYS = {cst.Tuple: "tuple", cst.List: "list", cst.Set: "set"}
 
-Spans = Mapping[cst.CSTNode, CodeSpan]
 
 
 class Lowering:
@@ -35,8 +34,7 @@ class Lowering:
 
     def at(self, node: cst.CSTNode) -> tuple[int, int]:
         """The byte span of a libcst node."""
-        span = self.spans[node]
-        return span.start, span.start + span.length
+        return self.spans[node]
 
     # ---------------------------------------------------------------- expressions
 

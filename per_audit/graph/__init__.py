@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from per_audit.facts.memory import collector_paused
 from per_audit.graph.events import Weighting
 from per_audit.graph.interpreter import Interpreter
 from per_audit.graph.libraries import LibraryBuffer
@@ -30,8 +31,9 @@ __all__ = [
 
 def link(modules: list[ModuleFacts]) -> ReplayGraph:
     """The replay graph of a project: its modules interpreted together, its replay buffers recognised."""
-    interpreter = Interpreter(Project(modules))
-    interpreter.run()
-    graph = ReplayGraph(interpreter)
-    find_buffers(graph)
+    with collector_paused():
+        interpreter = Interpreter(Project(modules))
+        interpreter.run()
+        graph = ReplayGraph(interpreter)
+        find_buffers(graph)
     return graph

@@ -53,6 +53,7 @@ class Evaluator:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
+        self._externals: dict[tuple[str, str], Value] = {}
 
     def eval(self, node: ir.Expr, frame: Frame) -> Value:
         """The value of an expression; also joined into `events.values`."""
@@ -106,7 +107,7 @@ class Evaluator:
             if isinstance(atom, ModuleRef):
                 found.append(self._member(atom.path, name))
             elif isinstance(atom, (External, Result)):
-                found.append(of(External(f"{atom.name}.{name}")))
+                found.append(self._external(atom.name, name))
             elif isinstance(atom, Instance):
                 found.append(self._instance_attribute(atom, name, frame))
             elif isinstance(atom, ClassRef):
@@ -121,6 +122,14 @@ class Evaluator:
         elif value.tags and not is_display(value):
             result = result.with_tags(*value.tags) if not any(isinstance(a, Func) for a in result.atoms) else result
         return result
+
+    def _external(self, owner: str, name: str) -> Value:
+        """A member of a library's name; remembered, since each use of a library asks for one."""
+        key = (owner, name)
+        known = self._externals.get(key)
+        if known is None:
+            known = self._externals[key] = of(External(f"{owner}.{name}"))
+        return known
 
     def _member(self, path: str, name: str) -> Value:
         env = self.interpreter.module_env(path)

@@ -37,7 +37,11 @@ if TYPE_CHECKING:
 
 _ROUNDS = 3
 _MAX_CALL_DEPTH = 12
-_RUNS_PER_FUNCTION = 12
+# How often a function is interpreted in one round with different arguments, and for how many heirs of its class; fewer
+# in large projects, so that time grows with their size and not faster.
+_RUNS_PER_FUNCTION, _FEWEST_RUNS = 12, 2
+_RUNS = 36_000
+_HEIRS = 10
 
 
 @dataclass(slots=True)
@@ -78,6 +82,9 @@ class Interpreter:
         self._bases: dict[ir.Class, list[Value]] = {}
         # What is interpreted again: only what has read something that changed since.
         self._clock = 0
+        functions = max(len(project.functions), 1)
+        self._most_runs = max(_FEWEST_RUNS, min(_RUNS_PER_FUNCTION, _RUNS // functions))
+        self._most_heirs = min(_HEIRS, self._most_runs)
         self._changed_at: dict[object, int] = {}
         self._reads: list[set[object]] = [set()]
         self._fresh: set[str] = set()
@@ -130,7 +137,7 @@ class Interpreter:
             if function not in self.project.outer_of or function in self.closures:
                 self._run_with_parameters(function, None)
             return
-        heirs = [c for c in self.subclasses.get(owner, [])[:10] if self.find_method(c, function.name) is function]
+        heirs = [c for c in self.subclasses.get(owner, [])[: self._most_heirs] if self.find_method(c, function.name) is function]
         for node in (owner, *heirs):
             self._run_with_parameters(function, Instance(node))
 
@@ -337,7 +344,7 @@ class Interpreter:
             return known[0]
         runs = self._runs.get(node, 0)
         summary = ("result", node, owner)
-        if key in self._active or depth > _MAX_CALL_DEPTH or (runs >= _RUNS_PER_FUNCTION and not root):
+        if key in self._active or depth > _MAX_CALL_DEPTH or (runs >= self._most_runs and not root):
             self.note_read(summary)
             return self.results.get(summary, UNKNOWN)
         self._runs[node] = runs + 1
