@@ -45,7 +45,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     if buffer.owner is not None and any(consumer.function is not buffer.function for consumer in consumers):
         shared.add_update_method(draft, buffer, f"{handle}.update_priorities")
     path = draft.path_of(made)
-    arguments = [draft.text(path, capacity), *shared.options(draft, buffer, is_actor_critic, _reward(buffer))]
+    arguments = [draft.text(path, capacity), *shared.options(draft, buffer, made, is_actor_critic, _reward(buffer))]
     name = _CLASSES[draft.options.buffer]
     begin, end = draft.line(path, made)
     module = draft.graph.module(path)

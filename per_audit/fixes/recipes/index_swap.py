@@ -40,7 +40,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     if any(consumer.function is buffer.function for consumer in consumers):
         raise Refused(f"{owner.name} holds the arrays and learns from them in one class")
     shared.add_update_method(draft, buffer, f"{sampler}.update")
-    arguments = [capacity, *shared.options(draft, buffer, is_actor_critic, None)]
+    arguments = [capacity, *shared.options(draft, buffer, made, is_actor_critic, None)]
     name = _CLASSES[draft.options.buffer]
     new = draft.call(path, made, f"{sampler} = ", name, arguments)
     draft.insert_after(path, made, [f"{sampler} = {new}"], "the priorities of the slots")

@@ -69,29 +69,36 @@ def _names(node: ir.Assign) -> set[str]:
     return {item.id for item in items if isinstance(item, ir.Name)}
 
 
-def options(draft: Draft, buffer: ReplayBuffer, is_actor_critic: bool, reward: str | None) -> list[str]:
-    """The arguments of the new buffer or sampler behind its capacity."""
+def options(draft: Draft, buffer: ReplayBuffer, place: ir.Node, is_actor_critic: bool, reward: str | None) -> list[str]:
+    """The arguments of the new buffer or sampler behind its capacity; `place` is where it will be made."""
     found = [schedule(draft, buffer)]
     if is_actor_critic:
         found.append("rare_fraction=0")
         draft.steps.append("rare_fraction=0: in actor-critic code a share reserved for rare events does not pay")
     elif reward is not None:
         found.append(f"reward={reward}")
-    seed = _seed(draft, buffer)
+    seed = _seed(draft, buffer, place)
     return [*found, *seed]
 
 
-def _seed(draft: Draft, buffer: ReplayBuffer) -> list[str]:
-    """A seed from the generator that drew before, where the project seeds it: runs stay repeatable."""
-    site = draft.graph.events.calls.get(buffer.draws[0])
-    names = site.names if site is not None else set()
-    seeded = {name for other in draft.graph.events.calls.values() for name in other.names}
+def _seed(draft: Draft, buffer: ReplayBuffer, place: ir.Node) -> list[str]:
+    """A seed from the generator that drew before, where the project seeds it: runs stay repeatable.
+
+    Where the function that makes the buffer seeds that generator only afterwards, the seed is what it is seeded with.
+    """
+    sites = draft.graph.events.calls
     module = draft.text(buffer.path, buffer.draws[0].func).rpartition(".")[0]
-    modules = {name.rpartition(".")[0] for name in names} if module else set()
-    if "numpy.random" in modules and "numpy.random.seed" in seeded:
-        return [f"seed={module}.randint(2**31 - 1)"]
-    if "random" in modules and "random.seed" in seeded:
-        return [f"seed={module}.getrandbits(32)"]
+    drawn_by = sites[buffer.draws[0]].names if module and buffer.draws[0] in sites else set()
+    modules = {name.rpartition(".")[0] for name in drawn_by}
+    for generator, seed in (("numpy.random", f"{module}.randint(2**31 - 1)"), ("random", f"{module}.getrandbits(32)")):
+        seedings = [site for site in sites.values() if f"{generator}.seed" in site.names]
+        if generator not in modules or not seedings or draft.path_of(place) != buffer.path:
+            continue
+        around = draft.graph.ancestors(buffer.path, place)
+        function = next((node for node in around if isinstance(node, ir.Function)), None)
+        later = [s.node for s in seedings if s.function is function and s.node.start > place.start]
+        given = later[0].argument(0) if later and function is not None else None
+        return [f"seed={draft.text(buffer.path, given)}" if isinstance(given, (ir.Name, ir.Const)) else f"seed={seed}"]
     return []
 
 
