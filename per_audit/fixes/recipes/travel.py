@@ -243,8 +243,10 @@ class Travel:
         return self._named[key]
 
     def _learns(self, function: ev.Owner) -> bool:
-        """Whether a function, or one that it calls, may train something."""
-        return function is None or any(self.graph.learns(each) for each in self.graph.reachable(function))
+        """Whether a function, one that it calls or one that it gives a loss back to may train something."""
+        callers = {site.function for site in self.graph.callers.get(function, [])} - {None}
+        related = self.graph.reachable(function) | callers
+        return function is None or any(self.graph.learns(each) for each in related)
 
     def _consume(self, path: str, function: ev.Owner, source: ir.Expr, arrival: ir.Stmt) -> None:
         """Add a consumer, once a function."""

@@ -119,6 +119,19 @@ def test_the_batch_as_one_value_to_another_method():
     check_fixed(FILES, FIXED)
 
 
+def test_a_loss_that_is_given_back_to_where_the_step_is_taken():
+    step = "        self.optimizer.zero_grad()\n        loss.backward()\n        self.optimizer.step()\n"
+    pairs = [
+        ("self.learn(experiences, 0.99)\n", "loss = self.loss(experiences, 0.99)\n" + step),
+        ("def learn(", "def loss("),
+    ]
+    rest = step + "        self.soft_update()\n"
+    before = changed(FILES, (rest, "        return loss\n"), *pairs)
+    update = STEP[1].partition("\n")[2]
+    after = changed(FIXED, (step + update + "        self.soft_update()\n", update + "        return loss\n"), *pairs)
+    check_fixed(before, after)
+
+
 def test_two_files():
     def two(files: Files) -> Files:
         return {"buffer.py": files["buffer.py"], "agent.py": files["agent.py"] + "\n" + files["main.py"][26:]}
