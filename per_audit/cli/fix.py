@@ -88,7 +88,7 @@ def command(
         priority=priority,
     )
     with Progress("fixing", quiet=format_ == "json") as progress:
-        result = fix(root, [path.resolve() for path in named], settings, options, progress)
+        result = fix(root, [path.resolve() for path in named], settings, options, progress, jobs=None)
     look = Look(wants_colour())
     if format_ == "json":
         emit(fix_json.render(result))

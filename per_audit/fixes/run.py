@@ -34,11 +34,16 @@ _TOLERATED = frozenset({"PER910"})
 
 
 def fix(
-    root: Path, paths: Sequence[Path], settings: Settings, options: FixOptions, progress: Progress | None = None
+    root: Path,
+    paths: Sequence[Path],
+    settings: Settings,
+    options: FixOptions,
+    progress: Progress | None = None,
+    jobs: int | None = 1,
 ) -> FixResult:
     """Fix what can be fixed in the files at and below `paths`, or with `options.diff` only say how.
 
-    `root` holds all paths. Raises UserError, and changes nothing, where files cannot be written,
+    `root` holds all paths; `jobs` is as for the audit. Raises UserError, and changes nothing, where files cannot be written,
     are not committed, or where the reference buffers cannot be brought into the project.
     """
     root = root.resolve()
@@ -49,7 +54,7 @@ def fix(
     notes = []
     if not options.diff and recover(project) is not None:
         notes.append("An earlier run had been cut short; the files were put back as they were before it.")
-    run = _Run(root, project, paths, settings, options, progress)
+    run = _Run(root, project, paths, settings, options, progress, jobs)
     run.to_the_end()
     changes = [
         Change(path, run.sources[path], data) for path, data in run.contents.items() if data != run.sources[path]
@@ -90,8 +95,10 @@ class _Run:
         settings: Settings,
         options: FixOptions,
         progress: Progress | None,
+        jobs: int | None,
     ) -> None:
         self.root = root
+        self._jobs = jobs
         self._project = project
         self.options = options
         self.applied: list[Plan] = []
@@ -147,7 +154,7 @@ class _Run:
 
     def _audited(self, contents: dict[str, bytes]) -> Audit:
         return audit(
-            self.root, self._paths, self._settings, self._progress, overlay=contents, jobs=None, cache=self._cache
+            self.root, self._paths, self._settings, self._progress, overlay=contents, jobs=self._jobs, cache=self._cache
         )
 
     def _open_plans(self) -> list[Plan]:
