@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from per_audit.facts import ir
 from per_audit.facts.ir import ModuleFacts
 from per_audit.facts.lower import Lowering
 from per_audit.facts.memory import collector_paused
@@ -19,6 +18,8 @@ from per_audit.source import DecodingError, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from per_audit.facts import ir
 
 # libcst's parser recurses on the C stack and aborts the process at about 2,000 levels; people's code stays below 100.
 MAX_DEPTH = 400

@@ -428,18 +428,24 @@ def _fields(kind: type[Node]) -> tuple[str, ...]:
     return _FIELDS[kind]
 
 
-def children(node: Node) -> Iterator[Node]:
+def children(node: Node) -> list[Node]:
     """The nodes directly inside a node, in order of the fields."""
+    found: list[Node] = []
     for name in _fields(type(node)):
-        yield from _nodes(getattr(node, name))
+        value = getattr(node, name)
+        if isinstance(value, Node):
+            found.append(value)
+        elif type(value) is list:
+            _collect(value, found)
+    return found
 
 
-def _nodes(value: object) -> Iterator[Node]:
-    if isinstance(value, Node):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _nodes(item)
+def _collect(values: list[object], found: list[Node]) -> None:
+    for value in values:
+        if isinstance(value, Node):
+            found.append(value)
+        elif type(value) is list:
+            _collect(value, found)
 
 
 def walk(*roots: Node) -> Iterator[Node]:
@@ -448,7 +454,7 @@ def walk(*roots: Node) -> Iterator[Node]:
     while stack:
         node = stack.pop()
         yield node
-        stack.extend(reversed(list(children(node))))
+        stack.extend(reversed(children(node)))
 
 
 def walk_scope(body: list[Stmt]) -> Iterator[Node]:
@@ -458,4 +464,4 @@ def walk_scope(body: list[Stmt]) -> Iterator[Node]:
         node = stack.pop()
         yield node
         if not isinstance(node, (Function, Class, Lambda)):
-            stack.extend(reversed(list(children(node))))
+            stack.extend(reversed(children(node)))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
 from per_audit.facts import ir
-from per_audit.facts.spans import Spans
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from per_audit.facts.spans import Spans
 
 _BINARY = {
     cst.Add: "+", cst.Subtract: "-", cst.Multiply: "*", cst.Divide: "/", cst.FloorDivide: "//", cst.Modulo: "%",
@@ -23,7 +26,6 @@ _COMPARE = {
 }  # fmt: skip
 _COMPREHENSIONS = {cst.ListComp: "list", cst.SetComp: "set", cst.GeneratorExp: "generator"}
 _DISPLAYS = {cst.Tuple: "tuple", cst.List: "list", cst.Set: "set"}
-
 
 
 class Lowering:

@@ -6,10 +6,13 @@ generator for each node. A second pass would be needed to see whether the tree r
 
 from __future__ import annotations
 
-from types import TracebackType
+from typing import TYPE_CHECKING
 
 import libcst as cst
 from libcst._nodes.internal import CodegenState
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 Spans = dict[cst.CSTNode, tuple[int, int]]
 

@@ -37,9 +37,10 @@ CONVERSIONS = {
     "LongTensor", "BoolTensor", "ByteTensor", "IntTensor", "DoubleTensor", "Tensor", "Variable", "to", "cuda", "cpu",
     "float", "double", "half", "int", "long", "bool", "byte", "type", "astype", "copy", "clone", "detach", "numpy",
     "unsqueeze", "squeeze", "expand_dims", "reshape", "view", "flatten", "ravel", "convert_to_tensor", "cast",
-    "constant", "deepcopy", "stack", "vstack", "hstack", "row_stack", "concatenate", "concat", "cat", "tolist", "item",
-    "float32", "float64", "int32", "int64", "uint8", "type_as", "pin_memory", "contiguous", "tuple", "atleast_2d",
-    "atleast_1d", "requires_grad_", "stop_gradient", "device_put", "transpose", "permute", "swapaxes", "expand",
+    "constant", "deepcopy", "stack", "vstack", "hstack", "row_stack", "concatenate", "concat", "cat", "tolist",
+    "item", "float32", "float64", "int32", "int64", "uint8", "type_as", "pin_memory", "contiguous", "tuple",
+    "atleast_2d", "atleast_1d", "requires_grad_", "stop_gradient", "device_put", "transpose", "permute", "swapaxes",
+    "expand",
 }  # fmt: skip
 
 # Calls that average or add over everything unless they are told an axis.
@@ -53,17 +54,17 @@ POINTWISE = {
 
 # Calls whose result is a position where they were given one.
 POSITIONAL = {
-    "clip", "clamp", "minimum", "maximum", "mod", "remainder", "sort", "sorted", "unique", "floor", "where", "add", "sub",
-    "subtract", "repeat", "tile", "broadcast_to", "unravel_index", "divmod", "floor_divide", "nonzero", "append", "choice",
-    "take", "mul", "multiply", "abs", "item", "iter", "next", "repeat_interleave", "delete", "setdiff1d", "union1d", "chain",
+    "clip", "clamp", "minimum", "maximum", "mod", "remainder", "sort", "sorted", "unique", "floor", "where", "add",
+    "sub", "subtract", "repeat", "tile", "broadcast_to", "unravel_index", "divmod", "floor_divide", "nonzero",
+    "append", "choice", "take", "mul", "multiply", "abs", "item", "iter", "next", "repeat_interleave", "delete",
+    "setdiff1d", "union1d", "chain",
 }  # fmt: skip
 
 # Losses of torch: element-wise with reduction="none", averaged otherwise.
 TORCH_LOSSES = {
     "mse_loss", "smooth_l1_loss", "huber_loss", "l1_loss", "cross_entropy", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "nll_loss", "kl_div", "gaussian_nll_loss",
-    "MSELoss", "SmoothL1Loss", "HuberLoss", "L1Loss", "CrossEntropyLoss", "BCELoss", "BCEWithLogitsLoss", "NLLLoss",
-    "KLDivLoss",
+    "binary_cross_entropy_with_logits", "nll_loss", "kl_div", "gaussian_nll_loss", "MSELoss", "SmoothL1Loss",
+    "HuberLoss", "L1Loss", "CrossEntropyLoss", "BCELoss", "BCEWithLogitsLoss", "NLLLoss", "KLDivLoss",
 }  # fmt: skip
 
 # Losses that give one value a row (Keras functions) or keep every element (optax, rlax).
@@ -83,8 +84,15 @@ _RANDOM_MODULES = (
 )
 _ITEM_DRAWS = {"sample", "choice", "choices"}
 _INDEX_DRAWS = {"randint", "random_integers", "integers", "randrange", "randperm", "permutation"}
-_RANDOM_OBJECTS = ("random.Random", "random.SystemRandom", "numpy.random.RandomState", "numpy.random.default_rng",
-                   "numpy.random.Generator", "gym.utils.seeding.np_random", "gymnasium.utils.seeding.np_random")  # fmt: skip
+_RANDOM_OBJECTS = (
+    "random.Random",
+    "random.SystemRandom",
+    "numpy.random.RandomState",
+    "numpy.random.default_rng",
+    "numpy.random.Generator",
+    "gym.utils.seeding.np_random",
+    "gymnasium.utils.seeding.np_random",
+)
 RANDOM_WORDS = {"rng", "random", "rand", "rs", "generator", "randomstate", "nprandom", "prng", "rnd"}
 
 

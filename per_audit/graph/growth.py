@@ -23,12 +23,12 @@ def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
             for store in buffer.stores
             if store.container == container and store.how in _GROWS and not store.value.tagged("draw")
         ]
-        if container.kind in ("list", "deque", "heap") and grows and not _is_bounded(graph, buffer, container, grows):
+        if container.kind in ("list", "deque", "heap") and grows and not _is_bounded(graph, container, grows):
             found += grows
     return sorted(found, key=lambda store: (store.path, store.node.start))
 
 
-def _is_bounded(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc, grows: list[ev.Store]) -> bool:
+def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> bool:
     if any(evict.container == container for evict in graph.events.evictions.values()):
         return True
     # Of several lists in one object, what is taken from one may have come from another.
@@ -102,8 +102,8 @@ def _is_cut(graph: ReplayGraph, container: Alloc) -> bool:
                 attribute = any(isinstance(t, ir.Attr) for t in node.targets)
                 if not (holds or attribute):
                     continue
-                for part in ir.walk(node.value):
-                    sliced = isinstance(part, ir.Sub) and isinstance(part.index, ir.Slice)
-                    if sliced and container in graph.events.value(part.value).atoms and part is node.value:
-                        return True
+                part = node.value
+                sliced = part.value if isinstance(part, ir.Sub) and isinstance(part.index, ir.Slice) else None
+                if container in graph.events.value(sliced).atoms:
+                    return True
     return False

@@ -7,14 +7,20 @@ values and events, so that none of them has to follow names or files itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from per_audit.facts import ModuleFacts, ir
+from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph.calls import Calls
+from per_audit.graph.draws import Draws
 from per_audit.graph.evaluate import Evaluator
+from per_audit.graph.frame import Frame
+from per_audit.graph.library import Library
+from per_audit.graph.operators import Operators
+from per_audit.graph.parts import Parts
 from per_audit.graph.roles import role_of_name
+from per_audit.graph.statements import Statements
+from per_audit.graph.targets import Targets
 from per_audit.graph.values import (
     UNKNOWN,
     Alloc,
@@ -23,7 +29,6 @@ from per_audit.graph.values import (
     Func,
     Instance,
     Literal,
-    ModuleRef,
     Record,
     TupleOf,
     Value,
@@ -35,6 +40,7 @@ from per_audit.graph.values import (
 if TYPE_CHECKING:
     from per_audit.graph.project import Project
 
+_Key = TypeVar("_Key")
 _ROUNDS = 3
 _MAX_CALL_DEPTH = 12
 # How often a function is interpreted in one round with different arguments, and for how many heirs of its class; fewer
@@ -44,28 +50,20 @@ _RUNS = 36_000
 _HEIRS = 10
 
 
-@dataclass(slots=True)
-class Frame:
-    """The execution of one function body (or of a module or class body)."""
-
-    module: ModuleFacts
-    function: ev.Owner
-    owner: Instance | None
-    env: dict[str, Value]
-    parent: Frame | None = None
-    depth: int = 0
-    globals: set[str] = field(default_factory=set)
-    returned: Value | None = None
-
-
 class Interpreter:
     """Runs a project abstractly. `events` holds the result."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self.events = ev.Events()
-        self.evaluator = Evaluator(self)
+        self.evaluator: Evaluator = Evaluator(self)
+        self.parts = Parts(self)
+        self.operators: Operators = Operators(self)
+        self.targets = Targets(self)
+        self.statements = Statements(self)
         self.calls = Calls(self)
+        self.library = Library(self)
+        self.draws = Draws(self)
         self.module_envs: dict[str, dict[str, Value]] = {}
         self.attributes: dict[tuple[ir.Class, str], Value] = {}
         self.content: dict[ir.Node, Value] = {}
@@ -137,7 +135,11 @@ class Interpreter:
             if function not in self.project.outer_of or function in self.closures:
                 self._run_with_parameters(function, None)
             return
-        heirs = [c for c in self.subclasses.get(owner, [])[: self._most_heirs] if self.find_method(c, function.name) is function]
+        heirs = [
+            c
+            for c in self.subclasses.get(owner, [])[: self._most_heirs]
+            if self.find_method(c, function.name) is function
+        ]
         for node in (owner, *heirs):
             self._run_with_parameters(function, Instance(node))
 
@@ -175,7 +177,7 @@ class Interpreter:
         before, start = dict(env), self._clock
         self._reads.append(set())
         module = self.project.modules[path]
-        self.run_block(module.body, Frame(module, None, None, env))
+        self.statements.run_block(module.body, Frame(module, None, None, env))
         reads = frozenset(self._reads.pop() - {("module", path)})
         self._memo[path] = (UNKNOWN, reads, start)
         if env != before:
@@ -247,7 +249,7 @@ class Interpreter:
         """Join a value into what a container holds."""
         self._grow(self.content, container, value)
 
-    def _grow(self, table: dict[object, Value], key: object, value: Value) -> None:  # type: ignore[type-arg]
+    def _grow(self, table: dict[_Key, Value], key: _Key, value: Value) -> None:
         before = table.get(key)
         after = shallow(value) if before is None else before.join(shallow(value))
         if after != before:
@@ -268,7 +270,7 @@ class Interpreter:
             return self.evaluator.eval(node.body, inner)
         for name, value in env.items():
             if name not in ("self", "cls"):
-                self._grow(self.parameters, (node, name), value)  # type: ignore[arg-type]
+                self._grow(self.parameters, (node, name), value)
         return self._execute(node, func.owner, env, depth + 1)
 
     def _bind_self(self, node: ir.Function | ir.Lambda, owner: Instance | None, env: dict[str, Value]) -> None:
@@ -294,9 +296,9 @@ class Interpreter:
         place = 0
         for keyword, star, value in arguments:
             if star == "*":
-                items = self.evaluator.items_of(value)
+                items = self.parts.items_of(value)
                 if items is None:
-                    unknown_star = unknown_star.join(self.evaluator.element(value))
+                    unknown_star = unknown_star.join(self.parts.element(value))
                     place = len(positional)
                     continue
                 plain = list(items)
@@ -306,7 +308,7 @@ class Interpreter:
                 if keyword is not None:
                     env[keyword] = value
                 else:
-                    env.update(self.evaluator.fields_of(value))
+                    env.update(self.parts.fields_of(value))
                 continue
             for item in plain:
                 if place < len(positional):
@@ -352,202 +354,13 @@ class Interpreter:
         start = self._clock
         self._reads.append(set())
         frame = Frame(self.project.module_of[node], node, owner, dict(env), self.closures.get(node), depth)
-        self.run_block(node.body, frame)
+        self.statements.run_block(node.body, frame)
         reads = frozenset(self._reads.pop())
         self._reads[-1] |= reads
         self._active.discard(key)
         result = shallow(frame.returned or UNKNOWN)
         self._memo[key] = (result, reads, start)
-        self._grow(self.results, summary, result)  # type: ignore[arg-type]
+        self._grow(self.results, summary, result)
         return result
 
     # ---------------------------------------------------------------- statements
-
-    def run_block(self, block: list[ir.Stmt], frame: Frame) -> None:
-        """Interpret statements in order."""
-        for statement in block:
-            _STATEMENTS[type(statement)](self, statement, frame)
-
-    def _assign(self, node: ir.Assign, frame: Frame) -> None:
-        if node.value is None:
-            return
-        value = self.evaluator.eval(node.value, frame)
-        for target in node.targets:
-            self.evaluator.assign(target, value, frame, node, node.value)
-
-    def _aug(self, node: ir.Aug, frame: Frame) -> None:
-        self.evaluator.augment(node, frame)
-
-    def _return(self, node: ir.Return, frame: Frame) -> None:
-        value = UNKNOWN if node.value is None else self.evaluator.eval(node.value, frame)
-        frame.returned = value if frame.returned is None else frame.returned.join(value)
-        seen = self.events.returns.setdefault(frame.function, {})
-        seen[node] = seen.get(node, UNKNOWN).join(value)
-
-    def _do(self, node: ir.Do, frame: Frame) -> None:
-        self.evaluator.eval(node.value, frame)
-
-    def _branches(self, blocks: list[list[ir.Stmt]], frame: Frame) -> None:
-        before = frame.env
-        merged: dict[str, Value] = {}
-        for block in blocks:
-            frame.env = dict(before)
-            self.run_block(block, frame)
-            for name, value in frame.env.items():
-                known = merged.get(name)
-                if known is None:
-                    merged[name] = value
-                elif known is not value:
-                    merged[name] = known.join(value)
-        # In place: others hold on to a module's environment.
-        before.clear()
-        before.update(merged)
-        frame.env = before
-
-    def _if(self, node: ir.If, frame: Frame) -> None:
-        self.evaluator.eval(node.test, frame)
-        self._branches([node.body, node.orelse], frame)
-
-    def _loop(self, body: list[ir.Stmt], orelse: list[ir.Stmt], frame: Frame) -> None:
-        # A second time where one iteration changed a name that the next may read. What it changed in objects and
-        # containers is seen in the next round.
-        before = dict(frame.env)
-        self._branches([[], body], frame)
-        after = frame.env
-        if any(after[name] is not value and after[name] != value for name, value in before.items()):
-            self._branches([[], body], frame)
-        self.run_block(orelse, frame)
-
-    def _for(self, node: ir.For, frame: Frame) -> None:
-        iterated = self.evaluator.eval(node.iter, frame)
-        self.evaluator.assign(node.target, self.evaluator.element(iterated), frame, node, None)
-        self._loop(node.body, node.orelse, frame)
-
-    def _while(self, node: ir.While, frame: Frame) -> None:
-        self.evaluator.eval(node.test, frame)
-        self._loop(node.body, node.orelse, frame)
-
-    def _with(self, node: ir.With, frame: Frame) -> None:
-        for item in node.items:
-            value = self.evaluator.eval(item.value, frame)
-            if item.target is not None:
-                self.evaluator.assign(item.target, value, frame, node, item.value)
-        self.run_block(node.body, frame)
-
-    def _try(self, node: ir.Try, frame: Frame) -> None:
-        self.run_block(node.body, frame)
-        self._branches([[], *node.handlers], frame)
-        self.run_block(node.orelse, frame)
-        self.run_block(node.final, frame)
-
-    def _match(self, node: ir.Match, frame: Frame) -> None:
-        self.evaluator.eval(node.subject, frame)
-        self._branches([[], *node.cases], frame)
-
-    def _function(self, node: ir.Function, frame: Frame) -> None:
-        self.closures[node] = frame
-        for parameter in node.parameters:
-            if parameter.default is not None:
-                self.evaluator.eval(parameter.default, frame)
-        decorators = [self.evaluator.eval(d, frame) for d in node.decorators]
-        del decorators
-        if self.project.class_of.get(node) is None:
-            self.evaluator.bind_name(node.name, of(Func(node)), frame)
-
-    def _class(self, node: ir.Class, frame: Frame) -> None:
-        self.set_bases(node, [self.evaluator.eval(base, frame) for base in node.bases])
-        for decorator in node.decorators:
-            self.evaluator.eval(decorator, frame)
-        inner = Frame(frame.module, frame.function, None, {}, frame, frame.depth)
-        self.run_block(node.body, inner)
-        for name, value in inner.env.items():
-            self.write_attribute(Instance(node), name, value)
-        self.evaluator.bind_name(node.name, of(ClassRef(node)), frame)
-
-    def _import(self, node: ir.Import, frame: Frame) -> None:
-        for dotted, alias in node.names:
-            name = dotted if alias else dotted.partition(".")[0]
-            path = self.project.find_module(frame.module.path, name)
-            value = of(ModuleRef(path)) if path else of(External(name))
-            if path:
-                self.module_env(path)
-            self.evaluator.bind_name(alias or name, value, frame)
-
-    def _import_from(self, node: ir.ImportFrom, frame: Frame) -> None:
-        path = self.project.find_module(frame.module.path, node.module, node.level)
-        for name, alias in node.names:
-            if name == "*":
-                if path is not None:
-                    for key, value in self.module_env(path).items():
-                        if not key.startswith("_"):
-                            self.evaluator.bind_name(key, value, frame)
-                continue
-            value = self.import_name(frame.module.path, node, path, name)
-            self.evaluator.bind_name(alias or name, value, frame)
-
-    def import_name(self, importer: str, node: ir.ImportFrom, path: str | None, name: str) -> Value:
-        """What `from module import name` gives."""
-        if path is not None:
-            env = self.module_env(path)
-            if name in env:
-                return env[name]
-        submodule = f"{node.module}.{name}" if node.module else name
-        inner = self.project.find_module(importer, submodule, node.level)
-        if inner is not None:
-            self.module_env(inner)
-            return of(ModuleRef(inner))
-        if path is not None or node.level:
-            return UNKNOWN
-        return of(External(submodule))
-
-    def _delete(self, node: ir.Delete, frame: Frame) -> None:
-        for target in node.targets:
-            if isinstance(target, ir.Sub):
-                value = self.evaluator.eval(target.value, frame)
-                self.evaluator.eval(target.index, frame)
-                whole = isinstance(target.index, ir.Slice) and target.index.lower is None and target.index.upper is None
-                self.evict(value, node, frame, "clear" if whole else "delete")
-
-    def evict(self, value: Value, node: ir.Node, frame: Frame, how: str) -> None:
-        """Record that something leaves the containers that the value may be."""
-        for atom in value.atoms:
-            if isinstance(atom, Alloc):
-                key = (node, atom)
-                self.events.evictions[key] = ev.Evict(atom, node, frame.function, frame.module.path, how)
-
-    def _raise(self, node: ir.Raise, frame: Frame) -> None:
-        if node.value is not None:
-            self.evaluator.eval(node.value, frame)
-
-    def _assert(self, node: ir.Assert, frame: Frame) -> None:
-        self.evaluator.eval(node.test, frame)
-
-    def _scope(self, node: ir.Scope, frame: Frame) -> None:
-        if node.kind == "global":
-            frame.globals.update(node.names)
-
-    def _jump(self, node: ir.Jump, frame: Frame) -> None:
-        """`pass`, `break` and `continue` change no value."""
-
-
-_STATEMENTS = {
-    ir.Assign: Interpreter._assign,
-    ir.Aug: Interpreter._aug,
-    ir.Return: Interpreter._return,
-    ir.Do: Interpreter._do,
-    ir.If: Interpreter._if,
-    ir.For: Interpreter._for,
-    ir.While: Interpreter._while,
-    ir.With: Interpreter._with,
-    ir.Try: Interpreter._try,
-    ir.Match: Interpreter._match,
-    ir.Function: Interpreter._function,
-    ir.Class: Interpreter._class,
-    ir.Import: Interpreter._import,
-    ir.ImportFrom: Interpreter._import_from,
-    ir.Delete: Interpreter._delete,
-    ir.Raise: Interpreter._raise,
-    ir.Assert: Interpreter._assert,
-    ir.Scope: Interpreter._scope,
-    ir.Jump: Interpreter._jump,
-}

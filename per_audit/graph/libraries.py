@@ -78,8 +78,9 @@ FRAMEWORKS = {
 _UNIFORM_SAMPLERS = {"RandomSampler"}
 # A library's buffer that holds one rollout, or a fixed data set, is no replay memory.
 _NO_REPLAY = {
-    "ppo", "a2c", "a3c", "trpo", "npg", "vpg", "reinforce", "gae", "acktr", "impala", "vtrace", "gail", "onpolicy", "dataset",
-    "offline", "imitation", "behavior", "behaviour", "cloning", "bc", "bcq", "cql", "decision", "grpo", "dreamer",
+    "ppo", "a2c", "a3c", "trpo", "npg", "vpg", "reinforce", "gae", "acktr", "impala", "vtrace", "gail", "onpolicy",
+    "dataset", "offline", "imitation", "behavior", "behaviour", "cloning", "bc", "bcq", "cql", "decision", "grpo",
+    "dreamer",
 }  # fmt: skip
 _TRAINS = {"backward", "fit", "train", "minimize", "gradients", "update", "learn", "loss", "optimize", "step", "grad"}
 _EMPTIES = {"clear", "empty", "reset", "gather_all", "truncate"}
@@ -118,7 +119,10 @@ def find_library_buffers(
                 users.setdefault(atom.call, []).append(site)
         given |= {atom.call for value in site.arguments for atom in value.atoms if isinstance(atom, Result)}
     found: list[LibraryBuffer] = []
+    packages = [package.encode() for package in FRAMEWORKS]
     for path, module in sorted(modules.items()):
+        if not any(package in module.text for package in packages):
+            continue
         names = _imported(module)
         if not any(dotted.partition(".")[0] in FRAMEWORKS for dotted in names.values()):
             continue

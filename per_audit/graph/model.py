@@ -44,6 +44,11 @@ class ReplayBuffer:
     samples: list[ev.CallSite] = field(default_factory=list)
 
 
+def _unverified(paths: frozenset[str]) -> bool:
+    """Whether the files are verified, where there is no record to ask: no."""
+    return not paths
+
+
 class ReplayGraph:
     """What the rules and the fixes ask questions of."""
 
@@ -56,7 +61,7 @@ class ReplayGraph:
         self._priorities: dict[int, Priorities] = {}
         self._paths: dict[ir.Node, str] | None = None
         # Tells whether a current verification record covers all of the files, by their paths; set by the audit.
-        self.verified: Callable[[frozenset[str]], bool] = lambda paths: False
+        self.verified: Callable[[frozenset[str]], bool] = _unverified
 
     # ---------------------------------------------------------------- places and names
 

@@ -8,6 +8,8 @@ from per_audit.facts import ir
 from per_audit.findings import Evidence, Place
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from per_audit.graph import events as ev
     from per_audit.graph.libraries import LibraryBuffer
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
@@ -72,7 +74,7 @@ def chain(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[Evidence, ...]:
     """The evidence for a buffer: made, stored, sampled, learnt; at most a few links of each role."""
     links: list[Evidence] = []
 
-    def add(role: str, note: str, places: list[tuple[str, ir.Node]]) -> None:
+    def add(role: str, note: str, places: Iterable[tuple[str, ir.Node]]) -> None:
         known = dict.fromkeys(graph.place(path, node) for path, node in places)
         for number, place in enumerate(sorted(known)):
             most = _MOST.get(role, _FEW)
@@ -82,9 +84,9 @@ def chain(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[Evidence, ...]:
             links.append(Evidence(place, role, note + more))
 
     name = graph.name_of(buffer)
-    made = [(site.path, site.node) for site in buffer.instances]
+    made: list[tuple[str, ir.Node]] = [(site.path, site.node) for site in buffer.instances]
     if not made:
-        made = [(path, node) for path, node in _allocations(graph, buffer)]
+        made = _allocations(graph, buffer)
     add("made", f"{name} is made here", made)
     add("stored", "transitions are stored here", [(store.path, store.node) for store in buffer.stores])
     add("drawn", "transitions are drawn here", [(buffer.path, node) for node in buffer.draws])
@@ -105,10 +107,11 @@ def library_chain(graph: ReplayGraph, buffer: LibraryBuffer) -> tuple[Evidence, 
     links = [
         graph.evidence(buffer.path, buffer.node, "made", f"{buffer.name} of {buffer.framework.title} is made here")
     ]
-    for site in buffer.stores[:_FEW]:
-        links.append(graph.evidence(site.path, site.node, "stored", "transitions are stored here"))
-    for site in buffer.samples[:_FEW]:
-        links.append(graph.evidence(site.path, site.node, "sampled", "a batch is requested here"))
+    for sites, role, note in (
+        (buffer.stores, "stored", "transitions are stored here"),
+        (buffer.samples, "sampled", "a batch is requested here"),
+    ):
+        links += [graph.evidence(site.path, site.node, role, note) for site in sites[:_FEW]]
     return tuple(links)
 
 

@@ -34,8 +34,25 @@ _PRIORITY_WORDS = {
 }
 _BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup"}
 _WEIGHT_WORDS = {"weight", "weights", "isweight", "isweights", "importance", "isw"}
-_PLAIN = {"max", "min", "mean", "sum", "amax", "amin", "print", "len", "isnan", "any", "all", "append", "extend", "power",
-          "pow", "shape", "size"}  # fmt: skip
+_PLAIN = {
+    "max",
+    "min",
+    "mean",
+    "sum",
+    "amax",
+    "amin",
+    "print",
+    "len",
+    "isnan",
+    "any",
+    "all",
+    "append",
+    "extend",
+    "power",
+    "pow",
+    "shape",
+    "size",
+}
 _NUMERIC = ("numpy.", "torch.", "builtins.", "random.", "collections.", "math.", "jax.", "tensorflow.", "threading.")
 
 
@@ -248,7 +265,7 @@ class Priorities:
         return bool(self._value(node).tagged("isw") & self.weights)
 
     def _value(self, node: ir.Node | None) -> Value:
-        return self.graph.interpreter.evaluator.spilled(self.events.value(node))
+        return self.graph.interpreter.parts.spilled(self.events.value(node))
 
     def _uses(self, function: ev.Owner) -> bool:
         for node in self._bodies({function}):

@@ -75,8 +75,7 @@ class Project:
         if "/" not in wanted and len(candidates) > 1:
             return None
         if candidates:
-            shared = lambda path: len(posixpath.commonprefix([path, importer]))
-            return max(candidates, key=shared)
+            return max(candidates, key=lambda path: len(posixpath.commonprefix([path, importer])))
         # The scanned directory may itself be the package that absolute imports begin with.
         _, _, rest = wanted.partition("/")
         return self._at(rest) if rest else None

@@ -67,7 +67,7 @@ class _Finder:
             if isinstance(atom, (Item, Drawn)):
                 found.add(atom.draw)
             elif isinstance(atom, Columns) and depth:
-                rows = self.graph.interpreter.evaluator.element(atom.rows)
+                rows = self.graph.interpreter.parts.element(atom.rows)
                 found |= self._taken_apart(rows, depth - 1)
             elif isinstance(atom, TupleOf) and len(atom.items) >= 4:
                 found |= {
@@ -146,7 +146,7 @@ class _Finder:
         return not cut
 
     def is_part_of(self, buffer: ReplayBuffer, prioritised: list[ReplayBuffer]) -> bool:
-        """Whether a prioritised buffer holds what the buffer draws from, and is no heir of its class with a draw of its own."""
+        """Whether a prioritised buffer, other than of an heir of its class, holds what the buffer draws from."""
         mro = self.graph.interpreter.mro
         return any(
             buffer.containers & other.containers

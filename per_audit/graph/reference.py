@@ -11,7 +11,7 @@ from per_audit.graph.values import SCALAR, UNKNOWN, Alloc, Drawn, Tag, TupleOf, 
 if TYPE_CHECKING:
     from per_audit.facts import ir
     from per_audit.graph.evaluate import Evaluator
-    from per_audit.graph.interpreter import Frame
+    from per_audit.graph.frame import Frame
 
 BUFFER, SAMPLER = "prioritised buffer", "prioritised sampler"
 REFERENCE_KINDS = (BUFFER, SAMPLER)
@@ -33,7 +33,7 @@ def call(name: str, node: ir.Call, values: list[Value], frame: Frame, evaluator:
     if member in _MADE:
         return of(Alloc(node, _MADE[member]))
     if member == "importance_weighted_loss" and len(node.args) >= 2:
-        evaluator.weigh(node, node.args[0].value, values[0], node.args[1].value, values[1], frame)
+        evaluator.interpreter.operators.weigh(node, node.args[0].value, values[0], node.args[1].value, values[1], frame)
         return Value(tags=taint(*values).tags, reduction=SCALAR)
     return Value(tags=taint(*values).tags)
 
@@ -63,6 +63,6 @@ def method(
     if name == "add":
         if atom.kind == BUFFER:
             items = tuple(v.with_role(role) for v, role in zip(values, _FIELDS, strict=False))
-            evaluator.store(atom, node, frame, "append", of(TupleOf(node, items)), None)
+            evaluator.interpreter.targets.store(atom, node, frame, "append", of(TupleOf(node, items)), None)
         return UNKNOWN
     return UNKNOWN if name in ("next_slot", "protect", "slots") else None

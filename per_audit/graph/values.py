@@ -142,9 +142,9 @@ class Ints:
     """`range(n)`, `len(x)`, an integer: a population of positions rather than of items."""
 
 
-Atom = Union[
-    Literal, External, Result, ModuleRef, Func, ClassRef, Instance, Super, Alloc, Drawn, Item, TupleOf, RecordType, Record,
-    Step, Columns, Ints,
+Atom = Union[  # noqa: UP007 (evaluated on import, where Python 3.10 can join no quoted names)
+    Literal, External, Result, ModuleRef, Func, ClassRef, Instance, Super, Alloc, Drawn, Item, TupleOf, RecordType,
+    Record, Step, Columns, Ints,
 ]  # fmt: skip
 
 # What a value was computed from: ("draw", node) items of a draw, ("index", node) its positions,
@@ -267,6 +267,9 @@ def shallow(value: Value, depth: int = 3) -> Value:
 
 
 UNKNOWN = Value()
+
+# The arguments of a call: keyword, star ("", "*" or "**") and value of each.
+Arguments = list[tuple["str | None", str, Value]]
 
 
 def of(atom: Atom) -> Value:

@@ -1,0 +1,70 @@
+"""Random draws of items and positions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph import events as ev
+from per_audit.graph.values import Alloc, Drawn, Func, Instance, Ints, Value
+
+if TYPE_CHECKING:
+    from per_audit.graph.frame import Frame
+    from per_audit.graph.interpreter import Interpreter
+
+
+class Draws:
+    """Records draws, and gives them their values."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+
+    def mass(self, node: ir.Call, frame: Frame) -> None:
+        """Record a continuous random number."""
+        masses = self.interpreter.events.masses
+        if node not in masses:
+            masses[node] = ev.Mass(node, frame.function, frame.module.path)
+
+    def draw(self, node: ir.Call, method: str, items: bool, values: list[Value], frame: Frame) -> Value:
+        """Record a draw from the first of the values; what it gives."""
+        probabilities = _probabilities(node, method)
+        population = values[0]
+        containers = {a for a in population.atoms if isinstance(a, Alloc)}
+        objects = [a for a in population.atoms if isinstance(a, Instance)]
+        positions = not items or not (containers or objects)
+        if Ints() in population.atoms or (items and isinstance(population.literal(), int)):
+            positions = not (containers or objects)
+        draws = self.interpreter.events.draws
+        draw = draws.get(node)
+        if draw is None:
+            path = frame.module.path
+            draw = ev.Draw(node, frame.function, path, method, not positions, probabilities is not None)
+            draw.probabilities = probabilities
+            draws[node] = draw
+        draw.items = not positions
+        draw.population = draw.population.join(population)
+        draw.containers |= containers
+        index = Value(frozenset(), frozenset((("index", node),)))
+        if positions:
+            return index.with_tags(*population.tags)
+        for atom in objects:
+            getter = self.interpreter.find_method(atom.node, "__getitem__")
+            if getter is not None:
+                self.interpreter.calls.project_call(Func(getter, atom), [(None, "", index)], frame)
+            kind = self.interpreter.calls.container_base(self.interpreter.external_bases(atom.node))
+            if kind is not None:
+                draw.containers.add(Alloc(atom.node, kind))
+        drawn = Value(frozenset((Drawn(node),)), frozenset((("draw", node),)) | population.tags)
+        single = method == "choice" and len(node.args) == 1 and node.keyword("size") is None
+        return self.interpreter.parts.element(drawn) if single else drawn
+
+
+def _probabilities(node: ir.Call, method: str) -> ir.Expr | None:
+    """The expression of the given probabilities of a draw."""
+    found = None
+    if method in ("choice", "choices"):
+        found = node.argument(3, "p") if method == "choice" else node.argument(1, "weights")
+        found = found or node.argument(None, "p") or node.argument(None, "cum_weights")
+    elif method == "multinomial":
+        found = node.argument(0, "input")
+    return None if isinstance(found, ir.Const) and found.value is None else found

@@ -1,0 +1,282 @@
+"""Functions and objects of libraries: builtins, containers, losses, reductions, conversions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph import events as ev
+from per_audit.graph import externals as ext
+from per_audit.graph import reference
+from per_audit.graph.roles import role_of_name
+from per_audit.graph.values import (
+    ELEMENTWISE,
+    SCALAR,
+    UNKNOWN,
+    Alloc,
+    Arguments,
+    ClassRef,
+    Columns,
+    Drawn,
+    Func,
+    Ints,
+    Literal,
+    Record,
+    RecordType,
+    Result,
+    Super,
+    TupleOf,
+    Value,
+    join_all,
+    of,
+    roles_in,
+    taint,
+)
+
+if TYPE_CHECKING:
+    from per_audit.graph.frame import Frame
+    from per_audit.graph.interpreter import Interpreter
+
+_HEAP_PUT, _HEAP_TAKE = {"heappush", "heappushpop", "heapreplace"}, {"heappop", "heappushpop", "heapreplace"}
+_GATHERS = {"take", "gather", "index_select", "gather_nd"}
+_SEARCHES = {"searchsorted", "bisect", "bisect_left", "bisect_right", "find_prefixsum_idx"}
+_AXIS = ("axis", "dim", "axes", "reduction_indices")
+
+
+class Library:
+    """Gives calls of libraries their meaning."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+
+    def external(self, name: str, node: ir.Call, arguments: Arguments, site: ev.CallSite, frame: Frame) -> Value:
+        """The result of a call of a library's function, class or method by its qualified name."""
+        values = [value for _, _, value in arguments]
+        method = ext.last(name)
+        if name.startswith("builtins.") and (found := self._builtin(method, node, arguments, frame)) is not None:
+            return found
+        if (known := reference.call(name, node, values, frame, self.interpreter.evaluator)) is not None:
+            return known
+        if (drawn := self._random(name, node, values, frame)) is not None:
+            return drawn
+        if name in ext.CONTAINERS:
+            return self.container(name, node, values, frame)
+        if name in ("collections.namedtuple", "typing.NamedTuple"):
+            return self._namedtuple(node)
+        if name.startswith("heapq."):
+            return self._heap(method, node, values, frame)
+        if method in _GATHERS and values and (draws := frozenset(taint(*values[1:]).tagged("index"))):
+            for atom in values[0].atoms:
+                if isinstance(atom, Alloc):
+                    self.interpreter.parts.gather(atom, draws, node, frame)
+            return Value(tags=frozenset(("draw", d) for d in draws) | values[0].tags, roles=values[0].roles)
+        if name in ("numpy.arange", "torch.arange"):
+            return of(Ints())
+        if name in ("numpy.power", "torch.pow", "tensorflow.pow", "jax.numpy.power") and len(node.args) >= 2:
+            left, right = node.args[0].value, node.args[1].value
+            return self.interpreter.operators.arithmetic(node, "**", left, values[0], right, values[1], frame)
+        return self.numeric(name, method, node, values, site, frame)
+
+    def _random(self, name: str, node: ir.Call, values: list[Value], frame: Frame) -> Value | None:
+        """The result of a random draw, or of a search for a random number; None for other functions."""
+        if ext.is_continuous(name):
+            self.interpreter.draws.mass(node, frame)
+            return Value(tags=taint(*values).tags | {("mass", node)})
+        if ext.last(name) in _SEARCHES and (chosen := taint(*values).tagged("mass")):
+            for mass in chosen:
+                self.interpreter.events.masses[mass].searched = True
+            return Value(tags=frozenset((kind, m) for m in chosen for kind in ("index", "draw")))
+        draw = ext.draw_call(name)
+        if draw is None or not values:
+            return None
+        return self.interpreter.draws.draw(node, draw.method, draw.items, values, frame)
+
+    def numeric(
+        self, name: str, method: str, node: ir.Call, values: list[Value], site: ev.CallSite, frame: Frame
+    ) -> Value:
+        """The result of a call that computes: its reduction, and what it was computed from."""
+        receiver = site.receiver
+        first = receiver if receiver.tags or receiver.roles else (values[0] if values else UNKNOWN)
+        # A list that was filled item by item is as much computed from a draw as its items are.
+        lists = [v for v in values if any(isinstance(a, Alloc) and a.kind == "list" for a in v.atoms)]
+        result = taint(receiver, *values, *(self.interpreter.parts.element(v) for v in lists))
+        if method in ("mul", "multiply") and values:
+            left = node.args[0].value
+            right = node.args[1].value if len(values) > 1 else None
+            if right is not None:
+                self.interpreter.operators.weigh(node, left, values[0], right, values[1], frame)
+            elif isinstance(node.func, ir.Attr):
+                self.interpreter.operators.weigh(node, node.func.value, receiver, left, values[0], frame)
+        if method in ext.TORCH_LOSSES and name.startswith("torch") and method[0].islower():
+            return result._replace(reduction=_torch_reduction(node))
+        if method in ext.ROWWISE_LOSSES and name.startswith(("tensorflow", "keras", "tf", "optax", "rlax", "jax")):
+            return result._replace(reduction=ELEMENTWISE)
+        if method in ext.REDUCTIONS:
+            axis = any(node.keyword(a) for a in _AXIS) or len(values) > (
+                1 if receiver is UNKNOWN or not receiver.tags else 0
+            )
+            kept = first.reduction if axis else SCALAR
+            return result._replace(reduction=kept)
+        if method in ext.POINTWISE:
+            reductions = [v.reduction for v in (receiver, *values) if v.reduction]
+            return result._replace(reduction=reductions[0] if reductions else None)
+        if method in ext.CONVERSIONS:
+            atoms = frozenset(a for a in first.atoms if isinstance(a, (Drawn, Columns)))
+            roles = first.roles or roles_in(first, 3) or self.interpreter.parts.element(first).roles
+            return Value(atoms, result.tags, roles, first.reduction)
+        if method[:1].isupper() or not result.tags:
+            return Value(frozenset((Result(name, node),)), result.tags)
+        return result
+
+    def _builtin(self, name: str, node: ir.Call, arguments: Arguments, frame: Frame) -> Value | None:
+        values = [value for _, _, value in arguments]
+        first = values[0] if values else UNKNOWN
+        if name == "super":
+            return self._super(values, frame)
+        if name in ("len", "range", "xrange"):
+            return Value(frozenset((Ints(),)), taint(*values).tags)
+        if name == "zip":
+            if len(arguments) == 1 and arguments[0][1] == "*":
+                return Value(frozenset((Columns(first),)), first.tags)
+            rows = tuple(self.interpreter.parts.element(value) for value in values)
+            return self._iterable(node, of(TupleOf(node, rows)), taint(*values))
+        if name == "enumerate":
+            return self._iterable(
+                node, of(TupleOf(node, (of(Ints()), self.interpreter.parts.element(first)))), taint(*values)
+            )
+        if name == "map" and len(values) == 2:
+            return self._map(node, values[0], values[1], frame)
+        if name in ("list", "tuple", "sorted", "reversed", "iter") and values:
+            return first
+        if name == "next" and values:
+            return self.interpreter.parts.element(first).join(first.only_taint())
+        if name in ("int", "float", "bool", "abs", "round"):
+            constant = first.literal()
+            if name == "int" and isinstance(constant, (int, float)) and abs(constant) < 1e18:
+                return of(Literal(int(constant)))
+            return Value(tags=first.tags, roles=first.roles, reduction=first.reduction)
+        if name in ("min", "max"):
+            return (
+                join_all(values)
+                if len(values) > 1
+                else self.interpreter.parts.element(first).only_taint().join(first.only_taint())
+            )
+        if name in ("setattr", "getattr"):
+            return self._by_string(name, node, values, frame)
+        if f"builtins.{name}" in ext.CONTAINERS:
+            return None
+        return Value(tags=taint(*values).tags)
+
+    def _by_string(self, name: str, node: ir.Call, values: list[Value], frame: Frame) -> Value:
+        """`setattr` and `getattr` with a constant name."""
+        first = values[0] if values else UNKNOWN
+        if name == "setattr" and len(node.args) == 3:
+            for key in node.args[1:2]:
+                if isinstance(key.value, ir.Const) and isinstance(key.value.value, str):
+                    target = ir.Attr(node.start, node.end, node.args[0].value, key.value.value)
+                    self.interpreter.targets.assign_attribute(target, values[2], frame, node, node.args[2].value)
+            return UNKNOWN
+        if name == "getattr" and len(node.args) >= 2:
+            key_value = values[1].literal()
+            if isinstance(key_value, str):
+                found = self.interpreter.evaluator.attribute(first, key_value, frame)
+                return found.join(values[2]) if len(values) > 2 else found
+            return UNKNOWN
+        return UNKNOWN
+
+    def _iterable(self, node: ir.Node, element: Value, source: Value) -> Value:
+        self.interpreter.add_content(node, element)
+        return Value(frozenset((Alloc(node, "list"),)), source.tags)
+
+    def _map(self, node: ir.Call, function: Value, iterable: Value, frame: Frame) -> Value:
+        results: list[Value] = []
+        for atom in function.atoms:
+            if isinstance(atom, Func):
+                results += [of(row) for row in iterable.atoms if isinstance(row, Columns)]
+                result = self.interpreter.calls.project_call(
+                    atom, [(None, "", self.interpreter.parts.element(iterable))], frame
+                )
+                self.interpreter.add_content(node, result)
+                results.append(Value(frozenset((Alloc(node, "list"),)), iterable.tags))
+        return join_all(results) if results else iterable
+
+    def _super(self, values: list[Value], frame: Frame) -> Value:
+        function = frame.function
+        if frame.owner is None or not isinstance(function, ir.Function):
+            return UNKNOWN
+        for atom in values[0].atoms if values else ():
+            if isinstance(atom, ClassRef):
+                return of(Super(atom.node, frame.owner))
+        owner = self.interpreter.project.class_of.get(function)
+        return of(Super(owner, frame.owner)) if owner is not None else UNKNOWN
+
+    def container(self, name: str, node: ir.Call, values: list[Value], frame: Frame) -> Value:
+        """A container that a library function or class makes."""
+        kind = ext.CONTAINERS[name]
+        if kind == "array" or (kind == "dict" and name.endswith("defaultdict")):
+            if name == "torch.FloatTensor" and values and values[0].tags:
+                return Value(tags=values[0].tags, roles=values[0].roles)
+            return of(Alloc(node, kind))
+        if kind == "dict" and node.args and all(a.keyword for a in node.args):
+            names = tuple(str(a.keyword) for a in node.args)
+            items = tuple(v.with_role(role_of_name(n)) for n, v in zip(names, values, strict=True))
+            record = Record(self.interpreter.evaluator.dict_type(names), node, items)
+            return Value(frozenset((record,)), taint(*values).tags)
+        if values and kind in ("list", "set"):
+            return values[0]
+        if values and kind == "deque":
+            inner = self.interpreter.parts.element(values[0])
+            if inner != UNKNOWN:
+                self.interpreter.targets.store(Alloc(node, kind), node, frame, "rebuild", inner, None)
+        return of(Alloc(node, kind))
+
+    def _namedtuple(self, node: ir.Call) -> Value:
+        name = node.argument(0, "typename")
+        fields = node.argument(1, "field_names")
+        names: list[str] = []
+        if isinstance(fields, ir.Const) and isinstance(fields.value, str):
+            names = fields.value.replace(",", " ").split()
+        elif isinstance(fields, ir.Seq):
+            for item in fields.items:
+                key = item.items[0] if isinstance(item, ir.Seq) and item.items else item
+                if isinstance(key, ir.Const) and isinstance(key.value, str):
+                    names.append(key.value)
+        title = str(name.value) if isinstance(name, ir.Const) else "record"
+        return of(RecordType(title, tuple(names))) if names else UNKNOWN
+
+    def _heap(self, method: str, node: ir.Call, values: list[Value], frame: Frame) -> Value:
+        if not values:
+            return UNKNOWN
+        for atom in values[0].atoms:
+            if isinstance(atom, Alloc):
+                if method in _HEAP_PUT and len(values) > 1:
+                    self.interpreter.targets.store(atom, node, frame, "append", values[1], node.args[1].value)
+                if method in _HEAP_TAKE:
+                    self.interpreter.statements.evict(of(atom), node, frame, "pop")
+        return self.interpreter.parts.element(values[0])
+
+    def call_object(self, atom: Result, arguments: Arguments) -> Value:
+        """A call of an object of a library: a criterion, a network, an optimiser."""
+        values = [value.no_position() for _, _, value in arguments]
+        name = ext.last(atom.name)
+        if name in ext.TORCH_LOSSES and name[0].isupper() and isinstance(atom.call, ir.Call):
+            return taint(*values)._replace(reduction=_torch_reduction(atom.call))
+        if name in ("Huber", "MeanSquaredError", "MeanAbsoluteError") and isinstance(atom.call, ir.Call):
+            none = atom.call.argument(None, "reduction")
+            keeps = isinstance(none, ir.Const) and str(none.value).lower() == "none"
+            keeps = keeps or (isinstance(none, ir.Attr) and none.attr.lower() == "none")
+            return taint(*values)._replace(reduction=ELEMENTWISE if keeps else SCALAR)
+        return taint(*values)
+
+
+def _torch_reduction(call: ir.Call) -> str | None:
+    """The reduction that a torch loss or its constructor was told."""
+    told = call.argument(None, "reduction")
+    if told is None:
+        reduce_flag = call.argument(None, "reduce")
+        if isinstance(reduce_flag, ir.Const) and reduce_flag.value is False:
+            return ELEMENTWISE
+        return SCALAR if reduce_flag is None else None
+    if isinstance(told, ir.Const):
+        return ELEMENTWISE if told.value == "none" else SCALAR
+    return None

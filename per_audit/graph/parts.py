@@ -1,0 +1,176 @@
+"""The parts of values: items, elements, subscripts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph import events as ev
+from per_audit.graph.roles import role_of
+from per_audit.graph.values import (
+    UNKNOWN,
+    Alloc,
+    Columns,
+    Drawn,
+    Func,
+    Instance,
+    Item,
+    Record,
+    Step,
+    Tag,
+    TupleOf,
+    Value,
+    join_all,
+    of,
+)
+
+if TYPE_CHECKING:
+    from per_audit.graph.frame import Frame
+    from per_audit.graph.interpreter import Interpreter
+
+_STEP_ROLES = {4: ("next", "reward", "done", "info"), 5: ("next", "reward", "done", "done", "info")}
+
+
+class Parts:
+    """Takes values apart."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+
+    def subscript(self, value: Value, index: Value, node: ir.Sub, frame: Frame) -> Value:
+        """`value[index]`, recording a gather where a container is read at drawn positions."""
+        found: list[Value] = []
+        is_slice = isinstance(node.index, ir.Slice)
+        drawn = frozenset(index.tagged("index") | self.element(index).tagged("index"))
+        for atom in value.atoms:
+            if isinstance(atom, Alloc):
+                if drawn and not is_slice:
+                    self.gather(atom, drawn, node, frame)
+                content = self.interpreter.content_of(atom.node)
+                found.append(of(atom) if is_slice else content)
+                if not is_slice:
+                    found += [of(Item(draw)) for draw in drawn]
+            elif isinstance(atom, Instance):
+                method = self.interpreter.find_method(atom.node, "__getitem__")
+                if method is not None:
+                    func = Func(method, atom)
+                    found.append(self.interpreter.call_function(func, [(None, "", index)], frame.depth))
+            else:
+                found.append(self._item(atom, index, node))
+        drawn_tags: tuple[Tag, ...] = tuple(("draw", n) for n in drawn)
+        result = join_all(found)
+        roles = result.roles or value.roles
+        role = role_of(node) if isinstance(node.index, ir.Const) and isinstance(node.index.value, str) else None
+        tags = {t for t in index.tags if t[0] != "index"} | frozenset(drawn_tags)
+        if not is_display(value):
+            tags |= value.tags
+        return result._replace(tags=result.tags | tags, roles=roles).with_role(role or role_of(node.value))
+
+    def _item(self, atom: object, index: Value, node: ir.Sub) -> Value:
+        position = index.literal()
+        if isinstance(atom, (TupleOf, Record)):
+            if isinstance(position, int) and -len(atom.items) <= position < len(atom.items):
+                return atom.items[position]
+            if isinstance(atom, Record) and isinstance(position, str) and position in atom.type.fields:
+                return atom.items[atom.type.fields.index(position)]
+            if isinstance(node.index, ir.Slice):
+                return self._slice(atom, node.index)
+            return join_all(atom.items)
+        if isinstance(atom, Drawn):
+            return of(atom) if isinstance(node.index, ir.Slice) else self.element(of(atom))
+        if isinstance(atom, Columns):
+            row = self.element(atom.rows)
+            return join_all(self._item(inner, index, node) for inner in row.atoms if not isinstance(inner, Columns))
+        if isinstance(atom, Step) and isinstance(position, int):
+            roles = {0: "next", 1: "reward", 2: "done", 3: "done"}
+            return UNKNOWN.with_role(roles.get(position))
+        return UNKNOWN
+
+    def _slice(self, atom: TupleOf | Record, node: ir.Slice) -> Value:
+        def bound(part: ir.Expr | None) -> int | None:
+            value = self.interpreter.events.value(part).literal()
+            return value if isinstance(value, int) else None
+
+        if node.step is None and isinstance(atom, TupleOf):
+            return of(TupleOf(node, atom.items[bound(node.lower) : bound(node.upper)]))
+        return join_all(atom.items)
+
+    def gather(self, atom: Alloc, draws: frozenset[ir.Node], node: ir.Node, frame: Frame) -> None:
+        """Record that a container is read at drawn positions."""
+        gathers = self.interpreter.events.gathers
+        known = gathers.get((node, atom))
+        if known is not None:
+            draws |= known.draws
+        gathers[node, atom] = ev.Gather(atom, node, frame.function, frame.module.path, draws)
+
+    def element(self, value: Value) -> Value:
+        """What iterating over the value yields."""
+        found: list[Value] = []
+        tags: set[Tag] = set(value.tags)
+        for atom in value.atoms:
+            if isinstance(atom, Alloc):
+                found.append(self.interpreter.content_of(atom.node))
+            elif isinstance(atom, Drawn):
+                draw = self.interpreter.events.draws.get(atom.draw)
+                found += [self.interpreter.content_of(c.node) for c in (draw.containers if draw else ())]
+                found.append(of(Item(atom.draw)))
+                tags.add(("draw", atom.draw))
+            elif isinstance(atom, (TupleOf, Record)):
+                found.append(join_all(atom.items))
+            elif isinstance(atom, Columns):
+                found.append(self.element(atom.rows).only_taint())
+        result = join_all(found)
+        return self.spread(result, frozenset(tags))
+
+    def spilled(self, value: Value) -> Value:
+        """The value with the tags of what it holds: computing with a list or array is computing with its items."""
+        tags: frozenset[Tag] = frozenset()
+        for atom in value.atoms:
+            if isinstance(atom, Alloc) and atom.kind in ("list", "array"):
+                tags |= self.interpreter.content_of(atom.node).tags
+        return value.with_tags(*tags) if tags else value
+
+    def spread(self, value: Value, tags: frozenset[Tag]) -> Value:
+        """The value and its known parts with more tags."""
+        if not tags:
+            return value
+        atoms = frozenset(
+            replace(a, items=tuple(self.spread(i, tags) for i in a.items)) if isinstance(a, (TupleOf, Record)) else a
+            for a in value.atoms
+        )
+        return value._replace(atoms=atoms, tags=value.tags | tags)
+
+    def fields_of(self, value: Value) -> dict[str, Value]:
+        """The fields of the dicts that `**value` may be."""
+        fields: dict[str, Value] = {}
+        for atom in value.atoms:
+            if isinstance(atom, Record):
+                for name, item in zip(atom.type.fields, atom.items, strict=True):
+                    fields[name] = fields.get(name, UNKNOWN).join(item)
+        return fields
+
+    def items_of(self, value: Value, wanted: int | None = None) -> tuple[Value, ...] | None:
+        """The items of a value that is taken apart, None where they are not known one by one."""
+        options: list[tuple[Value, ...]] = []
+        for atom in value.atoms:
+            if isinstance(atom, (TupleOf, Record)):
+                options.append(atom.items)
+            elif isinstance(atom, Columns):
+                row = self.element(atom.rows)
+                plain = row._replace(atoms=frozenset(a for a in row.atoms if not isinstance(a, Columns)))
+                inner = self.items_of(plain, wanted)
+                if inner is not None:
+                    options.append(tuple(Value(tags=i.tags | atom.rows.tags, roles=i.roles) for i in inner))
+            elif isinstance(atom, Step) and wanted in _STEP_ROLES:
+                options.append(tuple(UNKNOWN.with_role(role) for role in _STEP_ROLES[wanted]))
+        options = [o for o in options if wanted is None or len(o) == wanted]
+        if not options or (wanted is None and len({len(o) for o in options}) > 1):
+            return None
+        return tuple(join_all(column) for column in zip(*options, strict=True))
+
+
+def is_display(value: Value) -> bool:
+    """Whether all that the value may be is a tuple or record whose parts are known one by one."""
+    displays = sum(isinstance(atom, (TupleOf, Record)) for atom in value.atoms)
+    return displays > 0 and all(isinstance(atom, (TupleOf, Record, Item)) for atom in value.atoms)

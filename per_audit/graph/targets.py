@@ -1,0 +1,164 @@
+"""Targets of assignments, and what is put into containers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph import events as ev
+from per_audit.graph.roles import role_of
+from per_audit.graph.values import UNKNOWN, Alloc, ClassRef, Func, Instance, ModuleRef, Record, RecordType, Value, taint
+
+if TYPE_CHECKING:
+    from per_audit.graph.frame import Frame
+    from per_audit.graph.interpreter import Interpreter
+
+_MOST_FIELDS = 24  # of a dict whose keys are followed one by one
+
+
+class Targets:
+    """Binds values to names, attributes, items and target lists."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+
+    def assign(self, target: ir.Expr, value: Value, frame: Frame, node: ir.Node, source: ir.Expr | None) -> None:
+        """Bind a value to a target of an assignment, a loop or a with statement."""
+        if isinstance(target, ir.Name):
+            self.interpreter.evaluator.bind_name(target.id, value.with_role(role_of(target)), frame)
+            self.interpreter.events.values[target] = self.interpreter.events.value(target).join(value)
+        elif isinstance(target, ir.Seq):
+            self._unpack(target, value, frame, node)
+        elif isinstance(target, ir.Star):
+            self.assign(target.value, value.only_taint(), frame, node, None)
+        elif isinstance(target, ir.Attr):
+            self.assign_attribute(target, value, frame, node, source)
+        elif isinstance(target, ir.Sub):
+            self._assign_item(target, value, frame, node, source)
+
+    def _unpack(self, target: ir.Seq, value: Value, frame: Frame, node: ir.Node) -> None:
+        unpacks = self.interpreter.events.unpacks
+        known = unpacks.get(target)
+        joined = value if known is None else known.value.join(value)
+        unpacks[target] = ev.Unpack(target, frame.function, frame.module.path, joined)
+        starred = any(isinstance(item, ir.Star) for item in target.items)
+        items = None if starred else self.interpreter.parts.items_of(value, len(target.items))
+        for position, item in enumerate(target.items):
+            if items is not None:
+                part = items[position]
+            else:
+                part = self.interpreter.parts.element(value)
+                part = part if len(target.items) == 1 else part.only_taint()
+            self.assign(item, part, frame, node, None)
+
+    def assign_attribute(
+        self, target: ir.Attr, value: Value, frame: Frame, node: ir.Node, source: ir.Expr | None
+    ) -> None:
+        """`owner.name = value`, for every object that the owner may be."""
+        owner = self.interpreter.evaluator.eval(target.value, frame)
+        value = value.with_role(role_of(target))
+        for atom in owner.atoms:
+            if isinstance(atom, ClassRef):
+                atom = Instance(atom.node)
+            if isinstance(atom, Instance):
+                self.interpreter.write_attribute(atom, target.attr, value)
+                write = ev.AttributeWrite(atom, target.attr, node, frame.function, frame.module.path, source)
+                self.interpreter.events.writes[node, atom, target.attr] = write
+                self._note_reset(atom, target.attr, value, node, frame)
+            elif isinstance(atom, ModuleRef):
+                env = self.interpreter.module_env(atom.path)
+                env[target.attr] = env.get(target.attr, UNKNOWN).join(value)
+
+    def _note_reset(self, owner: Instance, name: str, value: Value, node: ir.Node, frame: Frame) -> None:
+        """A container attribute that is assigned anew outside the constructor loses what it held."""
+        function = frame.function
+        if not isinstance(function, ir.Function) or function.name in ("__init__", "__post_init__", "build", "setup"):
+            return
+        fresh = {a for a in value.atoms if isinstance(a, Alloc)}
+        for atom in self.interpreter.attribute(owner, name).atoms:
+            if isinstance(atom, Alloc) and atom not in fresh and fresh:
+                key = (node, atom)
+                self.interpreter.events.evictions[key] = ev.Evict(atom, node, function, frame.module.path, "reset")
+
+    def _assign_item(self, target: ir.Sub, value: Value, frame: Frame, node: ir.Node, source: ir.Expr | None) -> None:
+        container = self.interpreter.evaluator.eval(target.value, frame)
+        index = self.interpreter.evaluator.eval(target.index, frame)
+        key = index.literal()
+        role = (role_of(target) if isinstance(key, str) else None) or role_of(target.value)
+        for atom in container.atoms:
+            if isinstance(atom, Alloc):
+                self.store(atom, node, frame, "index", value, source, target.index, role)
+            elif isinstance(atom, Record) and isinstance(key, str):
+                self._set_field(target.value, container, atom, key, value.with_role(role), frame)
+            elif isinstance(atom, Instance):
+                method = self.interpreter.find_method(atom.node, "__setitem__")
+                if method is not None:
+                    arguments: list[tuple[str | None, str, Value]] = [(None, "", index), (None, "", value)]
+                    self.interpreter.call_function(Func(method, atom), arguments, frame.depth)
+
+    def _set_field(self, holder: ir.Expr, before: Value, atom: Record, key: str, value: Value, frame: Frame) -> None:
+        """`holder[key] = value` of a name that holds a dict display: from now on it holds one with that key."""
+        if not isinstance(holder, ir.Name) or len(atom.items) > _MOST_FIELDS:
+            return
+        fields = dict(zip(atom.type.fields, atom.items, strict=True))
+        fields[key] = value
+        changed = Record(RecordType(atom.type.name, tuple(fields)), atom.node, tuple(fields.values()))
+        self.interpreter.evaluator.bind_name(
+            holder.id, before._replace(atoms=before.atoms - {atom} | {changed}, tags=before.tags | value.tags), frame
+        )
+
+    def store(
+        self,
+        container: Alloc,
+        node: ir.Node,
+        frame: Frame,
+        how: str,
+        value: Value,
+        source: ir.Expr | None,
+        index: ir.Expr | None = None,
+        role: str | None = None,
+    ) -> None:
+        """Record that a value is put into a container."""
+        stores = self.interpreter.events.stores
+        key = (node, container)
+        known = stores.get(key)
+        joined = value if known is None else known.value.join(value)
+        roles = value.roles or (frozenset((role,)) if role else frozenset())
+        if known is not None:
+            roles |= known.roles
+        stores[key] = ev.Store(container, node, frame.function, frame.module.path, how, joined, source, index, roles)
+        self.interpreter.add_content(container.node, value)
+
+    def augment(self, node: ir.Aug, frame: Frame) -> None:
+        """`target op= value`."""
+        before = self.interpreter.evaluator.eval(node.target, frame)
+        value = self.interpreter.evaluator.eval(node.value, frame)
+        target = node.target
+        if node.op == "+":
+            for atom in before.atoms:
+                if (
+                    isinstance(atom, Alloc)
+                    and atom.kind in ("list", "deque")
+                    and isinstance(target, (ir.Name, ir.Attr))
+                ):
+                    self.store(atom, node, frame, "extend", self.interpreter.parts.element(value), node.value)
+        if isinstance(target, ir.Sub):
+            self._assign_item(target, taint(before, value), frame, node, None)
+        elif isinstance(target, ir.Attr):
+            owner = self.interpreter.evaluator.eval(target.value, frame)
+            for atom in owner.atoms:
+                if isinstance(atom, Instance):
+                    write = ev.AttributeWrite(
+                        atom, target.attr, node, frame.function, frame.module.path, node.value, augmented=True
+                    )
+                    self.interpreter.events.writes[node, atom, target.attr] = write
+                    joined = self.interpreter.operators.arithmetic(
+                        node, node.op, node.target, before, node.value, value, frame
+                    )
+                    self.interpreter.write_attribute(atom, target.attr, joined)
+        elif isinstance(target, ir.Name) and not any(isinstance(a, Alloc) for a in before.atoms):
+            self.interpreter.evaluator.bind_name(
+                target.id,
+                self.interpreter.operators.arithmetic(node, node.op, target, before, node.value, value, frame),
+                frame,
+            )
