@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from per_audit.findings import Finding, FixOffer, Severity
+from per_audit.findings import Evidence, Finding, FixOffer, Place, Severity
 from per_audit.graph import UNIFORM, ReplayGraph
 from per_audit.rule import Example, Rule
 
@@ -19,8 +19,9 @@ class RareEventsNotPreserved(Rule):
 
     ## What it does
 
-    Notes a uniform replay buffer that evicts first in, first out, and a buffer or sampler of the reference package whose
-    protection of rare events is switched off (`rare_fraction=0`). It is a hint about policy and never fails a run.
+    Notes a uniform replay buffer that evicts first in, first out, and a buffer or sampler of the reference package
+    whose protection of rare events is switched off (`rare_fraction=0`). It is a hint about policy and never fails a
+    run.
 
     ## Why is this bad
 
@@ -50,7 +51,7 @@ class RareEventsNotPreserved(Rule):
 
     ## References
 
-    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 6 (which transitions to store, and to keep)
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 6, prioritized memories
     """
 
     code = "PER002"
@@ -63,19 +64,16 @@ class RareEventsNotPreserved(Rule):
             if buffer.kind == UNIFORM:
                 message = f"{graph.name_of(buffer)} forgets its oldest transitions first, rare events included"
                 place = graph.place(buffer.path, buffer.draws[0])
-                yield self._finding(
-                    graph, message, place, graph.symbol(buffer.function, buffer.path), graph.chain(buffer)
-                )
+                yield self._finding(message, place, graph.symbol(buffer.function, buffer.path), graph.chain(buffer))
         for made in graph.reference_buffers():
             fraction = made.node.argument(None, "rare_fraction")
             if fraction is not None and graph.events.value(fraction).literal() in (0, 0.0):
                 place = graph.place(made.path, made.node)
                 evidence = (graph.evidence(made.path, fraction, "made", "rare events are switched off here"),)
                 message = "this buffer protects no rare events (rare_fraction=0)"
-                yield self._finding(graph, message, place, graph.symbol(made.function, made.path), evidence)
+                yield self._finding(message, place, graph.symbol(made.function, made.path), evidence)
 
-    def _finding(self, graph, message, place, symbol, evidence) -> Finding:  # type: ignore[no-untyped-def]
-        del graph
+    def _finding(self, message: str, place: Place, symbol: str, evidence: tuple[Evidence, ...]) -> Finding:
         offer = FixOffer(title="keep rare events in a protected set", reason="repaired with uniform-only-sampling")
         return Finding(self.code, self.name, self.severity, "medium", message, place, symbol, evidence, offer)
 
@@ -123,7 +121,10 @@ memory = PrioritizedReplayBuffer(10_000, rare_fraction=0)  # <- PER002
         Example(
             "the reference buffer as it comes",
             {
-                "train.py": "from experience_replay_optimizer import PrioritizedReplayBuffer\n\nmemory = PrioritizedReplayBuffer(10_000)\n"
+                "train.py": """from experience_replay_optimizer import PrioritizedReplayBuffer
+
+memory = PrioritizedReplayBuffer(10_000)
+"""
             },
         ),
         Example(

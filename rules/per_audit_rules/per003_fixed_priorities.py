@@ -99,7 +99,7 @@ class FixedPriorities(Rule):
         before, after = (drawn < 5).mean(), (drawn_updated < 5).mean()
         assert abs(before - 0.05) < 0.01
         assert after > 0.4
-        return f"five large errors of 100 get {before:.0%} of the draws with fixed priorities, {after:.0%} with updated ones"
+        return f"five large errors of 100 get {before:.0%} of the draws with fixed priorities, {after:.0%} when updated"
 
     bad = (
         Example(

@@ -19,8 +19,8 @@ class UnboundedBuffer(Rule):
 
     ## What it does
 
-    Reports a replay buffer whose transitions go into a list or deque that nothing bounds: no length limit, nothing taken
-    out, no part of it kept in its place, no test of its length before the store.
+    Reports a replay buffer whose transitions go into a list or deque that nothing bounds: no length limit, nothing
+    taken out, no part of it kept in its place, no test of its length before the store.
 
     ## Why is this bad
 
@@ -50,7 +50,8 @@ class UnboundedBuffer(Rule):
 
     ## References
 
-    - Mnih et al. 2015, Human-level control through deep reinforcement learning, Nature 518: replay of the last million frames
+    - Mnih et al. 2015, Human-level control through deep reinforcement learning, Nature 518: replay of the last
+      million frames
     """
 
     code = "PER004"
@@ -73,7 +74,7 @@ class UnboundedBuffer(Rule):
                 self.name,
                 self.severity,
                 "medium",
-                f"{name} keeps every transition: nothing limits or empties what `{graph.source(path, stores[0].node)}` fills",
+                f"{name} keeps every transition: nothing bounds what `{graph.source(path, stores[0].node)}` fills",
                 graph.place(where or path, made) if where else graph.place(path, stores[0].node),
                 graph.symbol(stores[0].function, path),
                 tuple(graph.evidence(s.path, s.node, "stored", "grows here") for s in stores[:4]) + graph.chain(buffer),
@@ -186,7 +187,8 @@ def run(env, q, steps):
                 .replace("  # <- PER004", "")
                 .replace(
                     "        self.rows.append(row)\n",
-                    "        self.rows.append(row)\n        if len(self.rows) > 1000:\n            self.rows.popleft()\n",
+                    "        self.rows.append(row)\n"
+                    "        if len(self.rows) > 1000:\n            self.rows.popleft()\n",
                 ),
                 "train.py": bad[1].files["train.py"],
             },

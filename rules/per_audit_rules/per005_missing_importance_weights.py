@@ -25,15 +25,15 @@ class MissingImportanceWeights(Rule):
 
     ## Why is this bad
 
-    Drawing by priority changes the distribution that the loss is an expectation of: transitions with a large error count
-    more than they occur. Where returns are random, their large errors never vanish, and the value function settles
-    away from the true mean. The weights take exactly this bias out.
+    Drawing by priority changes the distribution that the loss is an expectation of: transitions with a large error
+    count more than they occur. Where returns are random, their large errors never vanish, and the value function
+    settles away from the true mean. The weights take exactly this bias out.
 
     ## Known problems
 
-    LAP and TD7 leave the weights out on purpose and are not reported: a Huber loss with priorities clamped from below
-    has the same expected gradient. Weights are recognised by their form, not by their name; where something is called
-    a weight but its form is not understood, the rule is silent.
+    LAP and TD7 leave the weights out on purpose and are not reported: a Huber loss with priorities clamped from
+    below has the expected gradient of a uniform draw under another loss. Weights are recognised by their form, not
+    by their name; where something is called a weight but its form is not understood, the rule is silent.
 
     ## Example
 

@@ -19,8 +19,8 @@ class EfficiencyUnverified(Rule):
 
     ## What it does
 
-    Notes each prioritised buffer in use for which there is no current record of `per-audit verify`. A record is bound to
-    the content of the files that define the buffer: it ends with the next change of one of them.
+    Notes each prioritised buffer in use for which there is no current record of `per-audit verify`. A record is
+    bound to the content of the files that define the buffer: it ends with the next change of one of them.
 
     ## Why is this bad
 

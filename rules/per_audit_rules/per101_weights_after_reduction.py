@@ -29,8 +29,8 @@ class WeightsAfterReduction(Rule):
 
     ## Known problems
 
-    A weight per *batch* (of several losses, or of a whole sequence) is not what this rule means; it looks only at values
-    that were made as (N P)^-beta, directly or through calls and files.
+    A weight per *batch* (of several losses, or of a whole sequence) is not what this rule means; it looks only at
+    values that were made as (N P)^-beta, directly or through calls and files.
 
     ## Example
 
@@ -86,7 +86,7 @@ class WeightsAfterReduction(Rule):
         )
 
     def witness(self) -> str:
-        """The gradient of a weighted scalar loss is that of the unweighted draw; element-wise weights remove the bias."""
+        """Weights on a scalar loss leave the gradient of the unweighted draw; element-wise ones remove the bias."""
         rng = np.random.default_rng(0)
         gradients = np.where(np.arange(1_000) < 100, 4.0, -0.1)
         p = np.abs(gradients) ** 0.6
