@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from per_audit.verify.results import Outcome
 
 
-class NotProvided(Exception):  # noqa: N818
+class NotProvided(Exception):
     """Raised by a probe when the target does not offer what the check is about; the message says what is missing."""
 
 
