@@ -171,7 +171,8 @@ class Lowering:
 
     def _Yield(self, node: cst.Yield) -> ir.Expr:
         value = node.value.item if isinstance(node.value, cst.From) else node.value
-        return ir.Other(*self.at(node), "Yield", [self.expr(value)] if value is not None else [])
+        kind = "YieldFrom" if isinstance(node.value, cst.From) else "Yield"
+        return ir.Other(*self.at(node), kind, [self.expr(value)] if value is not None else [])
 
     # ---------------------------------------------------------------- statements
 
@@ -228,10 +229,11 @@ class Lowering:
         return ir.While(*self.at(node), self.expr(node.test), self.block(node.body), self._orelse(node))
 
     def _With(self, node: cst.With) -> ir.Stmt:
-        items = [
-            ir.WithItem(*self.at(item.item), self.expr(item.item), self.expr(item.asname.name) if item.asname else None)
-            for item in node.items
-        ]
+        items = []
+        for item in node.items:
+            value = self.expr(item.item)
+            target = self.expr(item.asname.name) if item.asname else None
+            items.append(ir.WithItem(value.start, target.end if target else value.end, value, target))
         return ir.With(*self.at(node), items, self.block(node.body))
 
     def _Try(self, node: cst.Try | cst.TryStar) -> ir.Stmt:
@@ -261,7 +263,10 @@ class Lowering:
             annotation = self.expr(parameter.annotation.annotation) if parameter.annotation else None
             default = self.optional(parameter.default)
             name = parameter.name.value
-            found.append(ir.Parameter(*self.at(parameter), name, default, kind, keyword_only, annotation))
+            start, end = self.at(parameter)
+            # libcst's span ends with the name.
+            end = max([end, *(part.end for part in (annotation, default) if part is not None)])
+            found.append(ir.Parameter(start, end, name, default, kind, keyword_only, annotation))
 
         for parameter in (*node.posonly_params, *node.params):
             add(parameter, "", False)

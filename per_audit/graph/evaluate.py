@@ -247,8 +247,12 @@ class Evaluator:
         parts = [self.eval(part, frame) for part in node.parts]
         if node.kind == "Await" and parts:
             return parts[0]
-        if node.kind == "Yield" and parts:
-            frame.returned = parts[0] if frame.returned is None else frame.returned.join(parts[0])
+        if node.kind in ("Yield", "YieldFrom") and parts:
+            # What a generator function returns is iterated over.
+            item = parts[0] if node.kind == "Yield" else self.interpreter.parts.element(parts[0])
+            self.interpreter.add_content(node, item)
+            made = of(Alloc(node, "list"))
+            frame.returned = made if frame.returned is None else frame.returned.join(made)
         return taint(*parts) if parts else UNKNOWN
 
     def _call(self, node: ir.Call, frame: Frame) -> Value:

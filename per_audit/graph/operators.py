@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph.roles import is_beta
-from per_audit.graph.values import ELEMENTWISE, SCALAR, Alloc, Ints, Literal, TupleOf, Value, of, taint
+from per_audit.graph.values import ELEMENTWISE, SCALAR, Alloc, Ints, Item, Literal, TupleOf, Value, of, taint
 
 if TYPE_CHECKING:
     from per_audit.graph.frame import Frame
@@ -30,7 +30,7 @@ class Operators:
                 if lists and not other.tags:  # [None] * capacity
                     self.interpreter.add_content(node, self.interpreter.parts.element(side))
                     return of(Alloc(node, "list"))
-        if node.op == "+" and any(isinstance(a, (Alloc, TupleOf)) for a in left.atoms):
+        if node.op == "+" and not _is_number(right) and any(isinstance(a, (Alloc, TupleOf)) for a in left.atoms):
             return self._concatenate(node, left, right, frame)
         return self.arithmetic(node, node.op, node.left, left, node.right, right, frame)
 
@@ -43,7 +43,8 @@ class Operators:
                 self.interpreter.targets.store(
                     atom, node, frame, "extend", self.interpreter.parts.element(right), node.right
                 )
-        return left.join(right)
+        joined = left.join(right)
+        return joined._replace(atoms=frozenset(a for a in joined.atoms if not isinstance(a, Item)))
 
     def arithmetic(
         self, node: ir.Node, op: str, left: ir.Expr, a: Value, right: ir.Expr, b: Value, frame: Frame

@@ -88,6 +88,8 @@ class Statements:
     def _with(self, node: ir.With, frame: Frame) -> None:
         for item in node.items:
             value = self.interpreter.evaluator.eval(item.value, frame)
+            if any(isinstance(atom, Alloc) and isinstance(atom.node, ir.Other) for atom in value.atoms):
+                value = self.interpreter.parts.element(value)  # a generator as a context manager gives what it yields
             if item.target is not None:
                 self.interpreter.targets.assign(item.target, value, frame, node, item.value)
         self.run_block(node.body, frame)

@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph.roles import role_of
-from per_audit.graph.values import UNKNOWN, Alloc, ClassRef, Func, Instance, ModuleRef, Record, RecordType, Value, taint
+from per_audit.graph.values import (
+    UNKNOWN,
+    Alloc,
+    ClassRef,
+    Func,
+    Instance,
+    ModuleRef,
+    Record,
+    RecordType,
+    TupleOf,
+    Value,
+    of,
+    taint,
+)
 
 if TYPE_CHECKING:
     from per_audit.graph.frame import Frame
@@ -30,7 +43,7 @@ class Targets:
         elif isinstance(target, ir.Seq):
             self._unpack(target, value, frame, node)
         elif isinstance(target, ir.Star):
-            self.assign(target.value, value.only_taint(), frame, node, None)
+            self.assign(target.value, value, frame, node, None)
         elif isinstance(target, ir.Attr):
             self.assign_attribute(target, value, frame, node, source)
         elif isinstance(target, ir.Sub):
@@ -41,8 +54,13 @@ class Targets:
         known = unpacks.get(target)
         joined = value if known is None else known.value.join(value)
         unpacks[target] = ev.Unpack(target, frame.function, frame.module.path, joined)
-        starred = any(isinstance(item, ir.Star) for item in target.items)
-        items = None if starred else self.interpreter.parts.items_of(value, len(target.items))
+        stars = [place for place, item in enumerate(target.items) if isinstance(item, ir.Star)]
+        items = self.interpreter.parts.items_of(value, None if stars else len(target.items))
+        if stars and items is not None:
+            after = len(target.items) - stars[0] - 1
+            rest = items[stars[0] : len(items) - after]
+            items = (*items[: stars[0]], of(TupleOf(target, rest)), *items[len(items) - after :])
+            items = items if len(items) == len(target.items) else None
         for position, item in enumerate(target.items):
             if items is not None:
                 part = items[position]
