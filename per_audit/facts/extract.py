@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import warnings
 from contextlib import contextmanager
@@ -17,12 +18,14 @@ from per_audit.facts.spans import spans_of
 from per_audit.source import DecodingError, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from per_audit.facts import ir
 
 # libcst's parser recurses on the C stack and aborts the process at about 2,000 levels; people's code stays below 100.
 MAX_DEPTH = 400
+# A form feed at the beginning of a line starts its indentation anew; to libcst it is a character of the line.
+_LEADING_FEEDS = re.compile(r"^[ \t\f]*\f", re.MULTILINE)
 
 
 class Unparsable(Exception):
@@ -45,18 +48,22 @@ def extract(path: str, data: bytes) -> ModuleFacts:
     """
     try:
         text = decode(data)
+        encoded = text.encode("utf-8")
     except DecodingError as error:
         raise Unparsable(error.line, error.reason) from None
+    except UnicodeError as error:  # a codec that fails in a way of its own, or that yields halves of surrogate pairs
+        raise Unparsable(1, f"not a text file: {error}") from None
     with collector_paused(), _deep_stack():
         body, exact = _lowered(text)
-    return ModuleFacts(path, body, text.encode("utf-8"), exact)
+    return ModuleFacts(path, body, encoded, exact)
 
 
 def _lowered(text: str) -> tuple[list[ir.Stmt], bool]:
     _refuse_depth(text)
-    # libcst's round trip loses form feeds and reads a lone carriage return as a line of its own; both are one byte, so
-    # replacing them keeps every offset.
-    plain = text.replace("\f", " ")
+    # libcst's round trip loses form feeds. They are one byte each, so replacing them keeps every offset.
+    plain = text
+    if "\f" in text:
+        plain = _LEADING_FEEDS.sub(lambda feeds: feeds[0].replace("\f", "\n"), text).replace("\f", " ")
     try:
         module = cst.parse_module(plain)
         spans, exact = spans_of(module, plain)
@@ -98,18 +105,29 @@ def _refuse_depth(text: str) -> None:
         depth += 1
         if depth > MAX_DEPTH:
             raise Unparsable(getattr(level[0], "lineno", 1), "nested too deeply to be analysed")
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        level = [child for node in level for child in _parts(node)]
+
+
+def _parts(node: ast.AST) -> Iterable[ast.AST]:
+    """The nodes below a node as libcst nests them: `a and b and c` is one node to the interpreter, two to libcst."""
+    if isinstance(node, ast.BoolOp) and len(node.values) > 2:
+        first, *rest = node.values
+        return first, ast.copy_location(ast.BoolOp(node.op, rest), first)
+    return ast.iter_child_nodes(node)
 
 
 def _textual_depth(text: str) -> tuple[int, int]:
     """An upper bound of the nesting of a text that cannot be parsed, and the line where it is reached.
 
-    Brackets are counted as they stand (in strings too), operators and dots by the longest run of a logical line.
+    Brackets are counted as they stand (in strings too), operators, dots and chained calls by the longest run of a
+    logical line.
     """
-    deepest, where, depth, run, line = 0, 1, 0, 0, 1
+    deepest, where, depth, run, line, before = 0, 1, 0, 0, 1, ""
     for character in text:
         if character in "([{":
             depth += 1
+            if before in (")", "]"):
+                run += 1
         elif character in ")]}":
             depth = max(depth - 1, 0)
         elif character == "\n":
@@ -120,6 +138,7 @@ def _textual_depth(text: str) -> tuple[int, int]:
             run += 1
         if depth + run > deepest:
             deepest, where = depth + run, line
+        before = character
     return deepest, where
 
 

@@ -32,7 +32,12 @@ class Operators:
                     return of(Alloc(node, "list"))
         if node.op == "+" and not _is_number(right) and any(isinstance(a, (Alloc, TupleOf)) for a in left.atoms):
             return self._concatenate(node, left, right, frame)
-        return self.arithmetic(node, node.op, node.left, left, node.right, right, frame)
+        result = self.arithmetic(node, node.op, node.left, left, node.right, right, frame)
+        if _is_number(right) and node.op in ("+", "-", "*", "/"):
+            # np.zeros(n) + 1e-5: an array made in another way.
+            arrays = frozenset(a for a in left.atoms if isinstance(a, Alloc) and a.kind == "array")
+            return result._replace(atoms=result.atoms | arrays) if arrays else result
+        return result
 
     def _concatenate(self, node: ir.Bin, left: Value, right: Value, frame: Frame) -> Value:
         ours, theirs = self.interpreter.parts.items_of(left), self.interpreter.parts.items_of(right)

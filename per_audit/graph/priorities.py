@@ -13,7 +13,7 @@ from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph.reference import REFERENCE_KINDS
 from per_audit.graph.roles import name_of, words
-from per_audit.graph.values import Alloc, Instance, Result, Value
+from per_audit.graph.values import Alloc, Instance, Result, Value, roles_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,8 +80,9 @@ class Priorities:
 
     @cached_property
     def adding(self) -> set[ev.Owner]:
-        """The functions that store transitions."""
-        return {store.function for store in self.buffer.stores}
+        """The functions that store transitions, as against priorities."""
+        rows = {s.function for s in self.buffer.stores if s.roles or roles_in(s.value, 3)}
+        return rows or {store.function for store in self.buffer.stores}
 
     @cached_property
     def family(self) -> set[ir.Class]:

@@ -1,0 +1,60 @@
+"""The gate lets through all that a finding could follow from."""
+
+import pytest
+
+from per_audit.facts import extract, may_matter
+from per_audit.graph import link
+from per_audit.rule import all_rules
+
+EXAMPLES = [
+    pytest.param(rule, example, id=f"{rule.code}-{example.title}")
+    for rule in all_rules()
+    for example in (*rule.bad, *rule.good)
+]
+
+
+def linked(files):
+    return link([extract(path, text.encode()) for path, text in files.items()])
+
+
+@pytest.mark.parametrize(("rule", "example"), EXAMPLES)
+def test_files_that_store_draw_or_learn_pass(rule, example):
+    graph = linked(example.files)
+    events = graph.events
+    needed = {buffer.path for buffer in (*graph.buffers, *graph.library)}
+    needed |= {event.path for kind in (events.draws, events.weightings, events.updates) for event in kind.values()}
+    needed |= {store.path for buffer in graph.buffers for store in buffer.stores}
+    needed |= {place.place.path for buffer in graph.buffers for place in graph.chain(buffer)}
+    assert [path for path in sorted(needed) if not may_matter(example.files[path].encode())] == []
+
+
+@pytest.mark.parametrize(("rule", "example"), EXAMPLES)
+def test_findings_are_the_same_behind_the_gate(rule, example):
+    passed = {path: text for path, text in example.files.items() if may_matter(text.encode())}
+    found, gated = list(rule.check(linked(example.files))), list(rule.check(linked(passed)))
+    assert [(f.place, f.message) for f in gated] == [(f.place, f.message) for f in found]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "batch = random.sample(rows, 4)",
+        "at = np.random.randint(0, n, 32)",
+        "at = rng.integers(0, n, 32)",
+        "at = rng.choice(n, 32)",
+        "at = torch.randperm(n)[:32]",
+        "rows = deque(maxlen=9)",
+        "model.fit(x, y)",
+        "optimizer.step()",
+        "value.backward()",
+        "class SumTree: pass",
+        "Row = namedtuple('Row', 'a b')",
+    ],
+)
+def test_shapes_of_replay_pass(text):
+    assert may_matter(text.encode())
+
+
+@pytest.mark.parametrize("text", ["", "import os\n\nprint(os.getcwd())\n", "def add(a, b):\n    return a + b\n"])
+def test_what_has_no_such_shape_is_refused(text):
+    assert not may_matter(text.encode())
