@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.values import Alloc
 
 if TYPE_CHECKING:
     from per_audit.graph import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
-    from per_audit.graph.values import Alloc
 
 _GROWS = ("append", "insert", "extend")
 
@@ -48,7 +48,7 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
         return True  # a ring that is filled first, or a copy of the newest part
     if any(container in store.value.atoms and store.how == "index" for store in graph.events.stores.values()):
         return True  # one list of several, each replaced when it has served
-    return any(_is_guarded(graph, store) for store in grows) or _is_cut(graph, container)
+    return any(_is_guarded(graph, store) for store in grows) or container in graph.cut_containers
 
 
 def _has_limit(graph: ReplayGraph, node: ir.Node) -> bool:
@@ -93,17 +93,18 @@ def _compares_size(test: ir.Expr) -> bool:
     return False
 
 
-def _is_cut(graph: ReplayGraph, container: Alloc) -> bool:
-    """Whether a part of the container is assigned in its place: `memory = memory[-limit:]`, `deque(memory, limit)`."""
+def cut_containers(graph: ReplayGraph) -> set[Alloc]:
+    """The containers of which a part is assigned in place of the whole: `memory = memory[-limit:]`."""
+    found: set[Alloc] = set()
     for module in graph.project.modules.values():
         for node in ir.walk(*module.body):
-            if isinstance(node, ir.Assign) and isinstance(node.value, (ir.Sub, ir.Comp, ir.Call)):
-                holds = any(container in graph.events.value(target).atoms for target in node.targets)
-                attribute = any(isinstance(t, ir.Attr) for t in node.targets)
-                if not (holds or attribute):
-                    continue
-                part = node.value
-                sliced = part.value if isinstance(part, ir.Sub) and isinstance(part.index, ir.Slice) else None
-                if container in graph.events.value(sliced).atoms:
-                    return True
-    return False
+            if (
+                isinstance(node, ir.Assign)
+                and isinstance(node.value, ir.Sub)
+                and isinstance(node.value.index, ir.Slice)
+            ):
+                held = graph.events.value(node.value.value).atoms
+                into = {atom for target in node.targets for atom in graph.events.value(target).atoms}
+                attribute = any(isinstance(target, ir.Attr) for target in node.targets)
+                found |= {atom for atom in held if isinstance(atom, Alloc) and (attribute or atom in into)}
+    return found

@@ -119,7 +119,7 @@ def find_library_buffers(
                 users.setdefault(atom.call, []).append(site)
         given |= {atom.call for value in site.arguments for atom in value.atoms if isinstance(atom, Result)}
     found: list[LibraryBuffer] = []
-    packages = [package.encode() for package in FRAMEWORKS]
+    packages = [b"rl.memory" if package == "rl" else package.encode() for package in FRAMEWORKS]
     for path, module in sorted(modules.items()):
         if not any(package in module.text for package in packages):
             continue

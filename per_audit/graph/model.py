@@ -151,6 +151,11 @@ class ReplayGraph:
         """The stores that add to a container of the buffer which nothing ever bounds."""
         return growth.growing_stores(self, buffer)
 
+    @cached_property
+    def cut_containers(self) -> set[Alloc]:
+        """The containers of which only a part is kept at times."""
+        return growth.cut_containers(self)
+
     def files_of(self, buffer: ReplayBuffer) -> frozenset[str]:
         """The files that define a buffer: its classes, and what they call."""
         classes = self.priorities(buffer).family

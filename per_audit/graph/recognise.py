@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -11,7 +12,7 @@ from per_audit.graph import externals as ext
 from per_audit.graph.libraries import find_library_buffers
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, role_of, role_of_name
-from per_audit.graph.values import Alloc, Columns, Drawn, Instance, Item, TupleOf, Value, roles_in
+from per_audit.graph.values import Alloc, Atom, ClassRef, Columns, Drawn, Instance, Item, TupleOf, Value, roles_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,20 +105,28 @@ class _Finder:
                     found.append(buffer)
         return _merged(found)
 
+    @cached_property
+    def _held(self) -> dict[ir.Class, list[Atom]]:
+        """What the attributes of each class may be."""
+        held: dict[ir.Class, list[Atom]] = defaultdict(list)
+        for (holder, _), value in self.graph.interpreter.attributes.items():
+            held[holder] += value.atoms
+        return held
+
     def _family(self, function: ev.Owner) -> set[Alloc]:
         """The containers that the class of the function, and the objects in its attributes, hold."""
         owner = self.project.class_of.get(function) if function is not None else None
         classes = [owner] if owner is not None else []
+        known = set(classes)
         found: set[Alloc] = set()
         for cls in classes:
-            for (holder, _), value in self.graph.interpreter.attributes.items():
-                if holder not in self.graph.interpreter.mro(cls):
-                    continue
-                for atom in value.atoms:
+            for holder in self.graph.interpreter.mro(cls):
+                for atom in self._held.get(holder, ()):
                     if isinstance(atom, Alloc):
                         found.add(atom)
-                    elif (node := getattr(atom, "node", None)) in self.project.classes and node not in classes:
-                        classes.append(node)
+                    elif isinstance(atom, (Instance, ClassRef)) and atom.node not in known:
+                        known.add(atom.node)
+                        classes.append(atom.node)
         return found
 
     # ---------------------------------------------------------------- uniform
@@ -332,9 +341,10 @@ def _merged(buffers: list[ReplayBuffer]) -> list[ReplayBuffer]:
             same = known.function is buffer.function and known.path == buffer.path
             if same and (known.containers & buffer.containers or not buffer.containers):
                 known.draws += buffer.draws
-                known.containers |= buffer.containers
-                known.stores += [s for s in buffer.stores if s not in known.stores]
-                known.evictions += [e for e in buffer.evictions if e not in known.evictions]
+                new = buffer.containers - known.containers
+                known.stores += [s for s in buffer.stores if s.container in new]
+                known.evictions += [e for e in buffer.evictions if e.container in new]
+                known.containers |= new
                 known.roles |= buffer.roles
                 break
         else:
