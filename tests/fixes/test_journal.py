@@ -229,6 +229,8 @@ def test_a_whole_run_is_not_recovered(project):
 
 SCRIPT = """
     import os, signal, sys
+    # A runner in the background hands down that interrupts are ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     from pathlib import Path
     from per_audit.fixes.journal import write
     from per_audit.fixes.transaction import Change
