@@ -20,18 +20,7 @@ if TYPE_CHECKING:
 
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
-_PRIORITY_WORDS = {
-    "priority",
-    "priorities",
-    "prio",
-    "prios",
-    "prioritized",
-    "prioritised",
-    "td",
-    "tderror",
-    "alpha",
-    "per",
-}
+_PRIORITY_WORDS = {"priority", "priorities", "prio", "prios", "prioritized", "prioritised", "sumtree", "tree"}
 _BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup"}
 _WEIGHT_WORDS = {"weight", "weights", "isweight", "isweights", "importance", "isw"}
 _PLAIN = {
