@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.values import Alloc, roles_in
+from per_audit.graph.values import Alloc
 
 if TYPE_CHECKING:
     from per_audit.graph import events as ev
@@ -21,10 +21,7 @@ def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
         grows = [
             store
             for store in buffer.stores
-            if store.container == container
-            and store.how in _GROWS
-            and not store.value.tagged("draw")
-            and (buffer.kind == "uniform" or store.roles or roles_in(store.value))
+            if store.container == container and store.how in _GROWS and not store.value.tagged("draw")
         ]
         if container.kind in ("list", "deque", "heap") and grows and not _is_bounded(graph, container, grows):
             found += grows

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ModuleFacts, ir
 from per_audit.graph.roles import words
-from per_audit.graph.values import Atom, Instance, Record, Result, TupleOf, Value
+from per_audit.graph.values import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from per_audit.graph import events as ev
 
@@ -79,11 +79,10 @@ _UNIFORM_SAMPLERS = {"RandomSampler"}
 # A library's buffer that holds one rollout, or a fixed data set, is no replay memory.
 _NO_REPLAY = {
     "ppo", "a2c", "a3c", "trpo", "npg", "vpg", "reinforce", "gae", "acktr", "impala", "vtrace", "gail", "onpolicy",
-    "dataset", "datasets", "offline", "imitation", "behavior", "behaviour", "cloning", "bc", "bcq", "cql",
-    "decision", "grpo", "dreamer",
+    "dataset", "offline", "imitation", "behavior", "behaviour", "cloning", "bc", "bcq", "cql", "decision", "grpo",
+    "dreamer",
 }  # fmt: skip
 _TRAINS = {"backward", "fit", "train", "minimize", "gradients", "update", "learn", "loss", "optimize", "step", "grad"}
-_STORES = {"add", "extend", "append", "insert", "populate"}
 _EMPTIES = {"clear", "empty", "reset", "gather_all", "truncate"}
 
 
@@ -109,74 +108,51 @@ def find_library_buffers(
     A buffer that can be switched to a prioritised one is left out, and so is one whose class is in the project and was
     recognised there (`known`): that is one finding, at its draw.
     """
-    uses = _Uses(events)
-    packages = [b"rl.memory" if package == "rl" else package.encode() for package in FRAMEWORKS]
+    sites: dict[str, list[ev.CallSite]] = {}
+    for site in events.calls.values():
+        sites.setdefault(site.path, []).append(site)
+    users: dict[ir.Node, list[ev.CallSite]] = {}
+    given: set[ir.Node] = set()
+    for site in events.calls.values():
+        for atom in site.receiver.atoms:
+            if isinstance(atom, Result):
+                users.setdefault(atom.call, []).append(site)
+        given |= {atom.call for value in site.arguments for atom in value.atoms if isinstance(atom, Result)}
     found: list[LibraryBuffer] = []
+    packages = [b"rl.memory" if package == "rl" else package.encode() for package in FRAMEWORKS]
     for path, module in sorted(modules.items()):
         if not any(package in module.text for package in packages):
             continue
         names = _imported(module)
+        if not any(dotted.partition(".")[0] in FRAMEWORKS for dotted in names.values()):
+            continue
         made = [
             LibraryBuffer(framework, name, name in framework.prioritised, path, site.node, site.function)
-            for site in uses.sites.get(path, ())
+            for site in sites.get(path, ())
             for framework, name in _known(site, names)
             if _package(site, names) not in path.split("/")[:-1] and not site.classes & known
         ]
+        if _learns_otherwise(names):
+            made = [buffer for buffer in made if buffer.prioritised]
         switched = {buffer.function for buffer in made if buffer.prioritised}
-        on_policy = _learns_otherwise(names)
         for buffer in made:
-            calls = uses.of.get(buffer.node, [])
+            calls = users.get(buffer.node, [])
             methods = [(site, site.node.func.attr) for site in calls if isinstance(site.node.func, ir.Attr)]
+            if not buffer.prioritised:
+                if buffer.function in switched or not _is_uniform(buffer, events, names):
+                    continue
+                if any(method in _EMPTIES for _, method in methods):
+                    continue
+                learnt = any(_learns(site) for site in sites.get(path, ()))
+                drawn = any("sample" in method for _, method in methods)
+                if _is_test(path) or (drawn and not learnt and buffer.node not in given):
+                    continue
             buffer.samples = [site for site, method in methods if "sample" in method]
-            buffer.stores = [site for site, method in methods if method in _STORES]
-            emptied = any(method in _EMPTIES for _, method in methods)
-            fixed = buffer.function not in switched and _is_uniform(buffer, events, names)
-            if buffer.prioritised or (fixed and not on_policy and not emptied and uses.for_learning(buffer)):
-                found.append(buffer)
+            buffer.stores = [
+                site for site, method in methods if method in ("add", "extend", "append", "insert", "populate")
+            ]
+            found.append(buffer)
     return sorted(found, key=lambda buffer: (buffer.path, buffer.node.start))
-
-
-class _Uses:
-    """What a project does with the objects that it gets from libraries, by the call that made them."""
-
-    def __init__(self, events: ev.Events) -> None:
-        self.sites: dict[str, list[ev.CallSite]] = {}
-        self.of: dict[ir.Node, list[ev.CallSite]] = {}
-        self.given: set[ir.Node] = set()
-        for site in events.calls.values():
-            self.sites.setdefault(site.path, []).append(site)
-            for atom in site.receiver.atoms:
-                if isinstance(atom, Result):
-                    self.of.setdefault(atom.call, []).append(site)
-            if not any(name.startswith("builtins.") for name in site.names):
-                self._give(site.arguments)
-        for values in events.returns.values():
-            self._give(values.values())
-
-    def _give(self, values: Iterable[Value]) -> None:
-        for value in values:
-            for atom in roots(value):
-                if isinstance(atom, (Result, Instance)):
-                    self.given.add(atom.call if isinstance(atom, Result) else atom.node)
-
-    def for_learning(self, buffer: LibraryBuffer) -> bool:
-        """Whether somebody may learn from the buffer: it is drawn from beside a training step, or handed on."""
-        if _is_test(buffer.path):
-            return False
-        paths = {buffer.path, *(site.path for site in buffer.samples)}
-        learnt = buffer.samples and any(_learns(site) for path in paths for site in self.sites[path])
-        # Where the library is in the project, its objects are known by their classes.
-        site = next(site for site in self.sites[buffer.path] if site.node is buffer.node)
-        return bool(learnt) or not self.given.isdisjoint((buffer.node, *site.classes))
-
-
-def roots(value: Value) -> Iterator[Atom]:
-    """The atoms of a value and of the items of its displays."""
-    for atom in value.atoms:
-        yield atom
-        if isinstance(atom, (TupleOf, Record)):
-            for item in atom.items:
-                yield from item.atoms
 
 
 def _learns(site: ev.CallSite) -> bool:

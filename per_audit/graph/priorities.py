@@ -20,7 +20,18 @@ if TYPE_CHECKING:
 
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
-_PRIORITY_WORDS = {"priority", "priorities", "prio", "prios", "prioritized", "prioritised", "sumtree", "tree"}
+_PRIORITY_WORDS = {
+    "priority",
+    "priorities",
+    "prio",
+    "prios",
+    "prioritized",
+    "prioritised",
+    "td",
+    "tderror",
+    "alpha",
+    "per",
+}
 _BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup"}
 _WEIGHT_WORDS = {"weight", "weights", "isweight", "isweights", "importance", "isw"}
 _PLAIN = {
