@@ -1,246 +1,343 @@
-"""What is a replay buffer, what is drawn by priority, and what only looks like one."""
+"""What is a replay buffer, what is none, and how it is described."""
 
-import textwrap
+import json
 
 import pytest
 
-from per_audit.facts import extract
-from per_audit.graph import PRIORITISED, UNIFORM, link
+from per_audit.graph import PRIORITISED, UNIFORM
 
 MEMORY = """
-import random
-from collections import deque
-import numpy as np
-
-
-class Memory:
-    def __init__(self, size):
-        self.rows = deque(maxlen=size)
-
-    def add(self, state, action, reward, next_state, done):
-        self.rows.append((state, action, reward, next_state, done))
-
-    def sample(self, n):
-        return random.sample(self.rows, n)
-"""
-PRIORITISED_MEMORY = """
-class Prioritised(Memory):
-    def __init__(self, size):
-        super().__init__(size)
-        self.priorities = np.zeros(size)
-
-    def sample(self, n):
-        p = self.priorities / self.priorities.sum()
-        picked = np.random.choice(len(self.rows), n, p=p)
-        return [self.rows[i] for i in picked]
-"""
-LOOP = """
-def train(env, net, optimizer, memory):
-    state = env.reset()
-    for step in range(1000):
-        action = net.act(state)
-        next_state, reward, done, info = env.step(action)
-        memory.add(state, action, reward, next_state, done)
-        state = next_state
-        loss = net.loss(memory.sample(32))
-        loss.backward()
-        optimizer.step()
-"""
-
-
-def linked(*texts, **files):
-    main = {"main.py": "".join(textwrap.dedent(text) for text in texts)} if texts else {}
-    files = {**main, **{f"{name}.py": textwrap.dedent(text) for name, text in files.items()}}
-    return link([extract(path, text.encode()) for path, text in files.items()])
-
-
-def kinds(graph):
-    return [(graph.name_of(buffer), buffer.kind) for buffer in graph.buffers]
-
-
-def test_a_uniform_buffer():
-    graph = linked(MEMORY, LOOP, "train(env, net, optimizer, Memory(9))\n")
-    (buffer,) = graph.buffers
-    assert kinds(graph) == [("Memory", UNIFORM)]
-    assert {"state", "action", "reward", "next", "done"} <= buffer.roles
-    assert [graph.source(s.path, s.node) for s in buffer.samples] == ["memory.sample(32)"]
-    assert [graph.source(s.path, s.node) for s in buffer.instances] == ["Memory(9)"]
-    assert [graph.symbol(f, "main.py") for f in graph.training_functions(buffer) if graph.learns(f)] == ["train"]
-
-
-@pytest.mark.parametrize(
-    "draw",
-    [
-        "return random.sample(self.rows, n)",
-        "return random.choices(self.rows, k=n)",
-        "return [random.choice(self.rows) for _ in range(n)]",
-        "return [self.rows[random.randrange(len(self.rows))] for _ in range(n)]",
-        "return [self.rows[i] for i in np.random.randint(0, len(self.rows), n)]",
-        "return [self.rows[i] for i in np.random.choice(len(self.rows), n, replace=False)]",
-        "return [self.rows[i] for i in random.sample(range(len(self.rows)), n)]",
-        "return [self.rows[i] for i in np.random.permutation(len(self.rows))[:n]]",
-        "return [self.rows[i] for i in np.random.default_rng().integers(0, len(self.rows), n)]",
-        "return [self.rows[i] for i in torch.randint(0, len(self.rows), (n,))]",
-        "picked = self.rng.choice(len(self.rows), n)\n        return [self.rows[i] for i in picked]",
-    ],
-)
-def test_every_way_to_draw_uniformly(draw):
-    text = MEMORY.replace("return random.sample(self.rows, n)", draw).replace("import random", "import random, torch")
-    assert kinds(linked(text, LOOP, "train(env, net, optimizer, Memory(9))\n")) == [("Memory", UNIFORM)]
-
-
-@pytest.mark.parametrize(
-    "draw",
-    [
-        "np.random.choice(len(self.rows), n, p=self.p)",
-        "np.random.choice(len(self.rows), n, True, self.p)",
-        "random.choices(range(len(self.rows)), weights=self.p, k=n)",
-        "random.choices(range(len(self.rows)), self.p, k=n)",
-        "torch.multinomial(self.p, n)",
-        "np.random.default_rng().choice(len(self.rows), n, p=self.p)",
-    ],
-)
-def test_every_way_to_draw_by_probabilities(draw):
-    text = MEMORY.replace("random.sample(self.rows, n)", f"[self.rows[i] for i in {draw}]")
-    text = text.replace("import random", "import random, torch").replace(
-        "maxlen=size)", "maxlen=size)\n        self.p = p"
-    )
-    assert kinds(linked(text, LOOP, "train(env, net, optimizer, Memory(9))\n")) == [("Memory", PRIORITISED)]
-
-
-def test_probabilities_of_none_are_uniform():
-    text = MEMORY.replace(
-        "random.sample(self.rows, n)", "[self.rows[i] for i in np.random.choice(len(self.rows), n, p=None)]"
-    )
-    assert kinds(linked(text, LOOP, "train(env, net, optimizer, Memory(9))\n")) == [("Memory", UNIFORM)]
-
-
-def test_a_switch_between_two_memories_is_prioritised():
-    switch = """
-    def main(env, net, optimizer, prioritised):
-        if prioritised:
-            memory = Prioritised(100)
-        else:
-            memory = Memory(100)
-        train(env, net, optimizer, memory)
-    """
-    graph = linked(MEMORY, PRIORITISED_MEMORY, LOOP, switch)
-    assert UNIFORM not in {kind for _, kind in kinds(graph)}
-
-
-def test_a_switch_between_two_draws_is_prioritised():
-    text = MEMORY.replace(
-        "        return random.sample(self.rows, n)",
-        "        if self.prioritised:\n"
-        "            return random.choices(self.rows, weights=self.p, k=n)\n"
-        "        return random.sample(self.rows, n)",
-    )
-    graph = linked(text, LOOP, "train(env, net, optimizer, Memory(9))\n")
-    assert {kind for _, kind in kinds(graph)} == {PRIORITISED}
-
-
-def test_a_rollout_that_is_cleared_after_each_update_is_no_replay():
-    cleared = LOOP + "        memory.rows.clear()\n"
-    assert kinds(linked(MEMORY, cleared, "train(env, net, optimizer, Memory(9))\n")) == []
-
-
-def test_a_rollout_with_log_probabilities_is_no_replay():
-    text = MEMORY.replace("next_state, done)", "log_prob, done)")
-    loop = LOOP.replace(
-        "memory.add(state, action, reward, next_state, done)", "memory.add(state, action, reward, net.lp, done)"
-    )
-    assert kinds(linked(text, loop, "train(env, net, optimizer, Memory(9))\n")) == []
-
-
-def test_an_image_pool_and_supervised_batches_are_no_replay():
-    graph = linked(
-        pool="""
-        import random
-
-        class Pool:
-            def __init__(self):
-                self.images = []
-
-            def query(self, image):
-                if len(self.images) < 50:
-                    self.images.append(image)
-                    return image
-                at = random.randint(0, 49)
-                old, self.images[at] = self.images[at], image
-                return old
-        """,
-        fit="""
-        import numpy as np
-
-        def fit(model, images, labels):
-            for step in range(100):
-                picked = np.random.randint(0, len(images), 32)
-                model.loss(images[picked], labels[picked]).backward()
-        """,
-    )
-    assert kinds(graph) == []
-
-
-def test_a_random_place_to_evict_is_no_draw():
-    text = """
     import random
+    from collections import deque
+
 
     class Memory:
         def __init__(self, size):
-            self.rows, self.size = [], size
+            self.rows = deque(maxlen=size)
 
         def add(self, state, action, reward, next_state, done):
-            if len(self.rows) < self.size:
-                self.rows.append((state, action, reward, next_state, done))
-            else:
-                self.rows[random.randrange(self.size)] = (state, action, reward, next_state, done)
-    """
-    assert kinds(linked(text)) == []
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+"""
+TRAIN = """
+    from memory import Memory
 
 
-def test_a_draw_that_nobody_calls_is_left_out_beside_one_that_is_called():
-    text = MEMORY + "\n    def spare(self, n):\n        return [random.choice(self.rows) for _ in range(n)]\n"
-    graph = linked(text, LOOP, "train(env, net, optimizer, Memory(9))\n")
-    assert [graph.symbol(b.function, b.path) for b in graph.buffers] == ["Memory.sample"]
+    def train(env, net, optimizer):
+        memory = Memory(100)
+        state = env.reset()
+        while True:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            memory.add(state, action, reward, next_state, done)
+            state = next_state
+            loss = net.loss(memory.sample(8))
+            loss.backward()
+            optimizer.step()
+"""
 
 
-def test_two_buffers_of_one_project_are_two():
-    graph = linked(
-        first=MEMORY,
-        second=MEMORY.replace("Memory", "Store"),
-        main="from first import Memory\nfrom second import Store\n"
-        + LOOP
-        + "\ntrain(env, net, optimizer, Memory(9))\ntrain(env, net, optimizer, Store(9))\n",
-    )
-    assert kinds(graph) == [("Memory", UNIFORM), ("Store", UNIFORM)]
+def kinds(graph):
+    return [buffer.kind for buffer in graph.buffers]
 
 
-def test_a_buffer_that_three_places_sample_from_is_one():
-    callers = "".join(
-        f"\ndef learn{i}(net, memory: Memory):\n    net.loss(memory.sample({i})).backward()\n" for i in (1, 2, 3)
-    )
-    start = "memory = Memory(9)\nmemory.add(1, 2, 3.0, 4, False)\n"
-    start += "".join(f"learn{i}(net, memory)\n" for i in (1, 2, 3))
-    graph = linked(MEMORY, callers, start)
+def test_a_pipeline_is_described_from_its_making_to_its_loss(project):
+    graph = project(memory=MEMORY, train=TRAIN)
+    (pipeline,) = graph.describe()
+    assert json.loads(json.dumps(pipeline)) == pipeline
+    assert (pipeline["name"], pipeline["kind"], pipeline["path"]) == ("Memory", UNIFORM, "memory.py")
+    assert [spot["path"] for spot in pipeline["made"]] == ["train.py"]
+    assert [spot["path"] for spot in pipeline["stored"]] == ["memory.py"]
+    assert [spot["line"] for spot in pipeline["sampled"]] == [13]
+    assert [spot["line"] for spot in pipeline["learnt"]] == [14]
+    assert pipeline["roles"] == ["action", "done", "next", "reward", "state"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "self.rows.append(Row(state, action, reward, next_state, done))",
+        "self.rows.append(dict(s=state, a=action, reward=reward, next_state=next_state, done=done))",
+        "self.rows.append({'state': state, 'reward': reward, 'next_state': next_state, 'done': done})",
+        "row = np.hstack((state, [action, reward], next_state, float(done)))\n            self.rows.append(row)",
+        "self.rows.append(Record(state, action, reward, next_state, done))",
+        "self.rows.append(Typed(state, action, reward, next_state, done))",
+        "self.rows += [(state, action, reward, next_state, done)]",
+        "self.rows = self.rows + [(state, action, reward, next_state, done)]",
+    ],
+)
+def test_transitions_are_known_in_any_form(project, rows):
+    graph = project(f"""
+    import random
+    from dataclasses import dataclass
+    from collections import namedtuple
+    from typing import NamedTuple
+    import numpy as np
+
+    Row = namedtuple("Row", "s a r s2 d")
+
+
+    @dataclass
+    class Record:
+        state: object
+        action: int
+        reward: float
+        next_state: object
+        done: bool
+
+
+    class Typed(NamedTuple):
+        state: object
+        action: int
+        reward: float
+        next_state: object
+        done: bool
+
+
+    class Memory:
+        def __init__(self):
+            self.rows = []
+
+        def add(self, state, action, reward, next_state, done):
+            {rows}
+
+        def sample(self, n):
+            if n > len(self.rows):
+                return []
+            return random.sample(self.rows, n)
+    """)
+    assert kinds(graph) == [UNIFORM]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        "random.sample(self.rows, 4)",
+        "random.choices(self.rows, k=4)",
+        "[random.choice(self.rows) for _ in range(4)]",
+        "[self.rows[i] for i in np.random.randint(0, 9, 4)]",
+        "[self.rows[i] for i in np.random.choice(len(self.rows), 4, replace=False)]",
+        "[self.rows[int(i)] for i in torch.randint(len(self.rows), (4,))]",
+        "[self.rows[i] for i in np.random.permutation(len(self.rows))[:4]]",
+        "[self.rows[i] for i in self.rng.integers(len(self.rows), size=4)]",
+        "[self.rows[i] for i in pick(range(len(self.rows)), 4)]",
+        "[self.rows[(start + i) % 9] for start in [random.randrange(9)] for i in range(4)]",
+    ],
+)
+def test_uniform_draws_are_known_in_any_form(project, draw):
+    graph = project(f"""
+    import random
+    from random import sample as pick
+    import numpy as np
+    import torch
+
+
+    class Memory:
+        def __init__(self):
+            self.rows, self.rng = [], np.random.default_rng(0)
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self):
+            return {draw}
+    """)
+    assert kinds(graph) == [UNIFORM]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "an action is chosen",
+            """
+            import numpy as np
+
+            class Agent:
+                def __init__(self):
+                    self.actions = [0, 1]
+
+                def act(self, env, state):
+                    action = np.random.choice(self.actions)
+                    next_state, reward, done, _ = env.step(action)
+                    return state, action, reward, next_state, done
+            """,
+        ),
+        (
+            "a place to overwrite",
+            """
+            import random
+
+            class Memory:
+                def __init__(self):
+                    self.rows = []
+
+                def add(self, state, action, reward, next_state, done):
+                    self.rows[random.randrange(9)] = (state, action, reward, next_state, done)
+            """,
+        ),
+        (
+            "an environment",
+            """
+            import numpy as np
+
+            class World:
+                def __init__(self):
+                    self.table = []
+
+                def reset(self):
+                    self.table.append((0, 1, 2.0, 3, False))
+                    return 0
+
+                def step(self, action):
+                    state, action, reward, next_state, done = self.table[np.random.randint(3)]
+                    return next_state, reward, done
+            """,
+        ),
+        (
+            "policy gradients",
+            """
+            import numpy as np
+
+            class Rollout:
+                def __init__(self):
+                    self.rows = []
+
+                def add(self, state, action, reward, done, log_prob, value):
+                    self.rows.append((state, action, reward, done, log_prob, value))
+
+                def sample(self):
+                    return [self.rows[i] for i in np.random.choice(len(self.rows), 8)]
+            """,
+        ),
+        (
+            "a shuffled pass",
+            """
+            import numpy as np
+
+            def epoch(rows, net):
+                rows.append((1, 2, 3))
+                for i in np.random.permutation(len(rows)):
+                    state, reward, next_state = rows[i]
+                    net.loss(state, reward, next_state).backward()
+            """,
+        ),
+    ],
+)
+def test_what_only_looks_like_replay(project, name, text):
+    assert project(text).buffers == []
+
+
+def test_a_method_that_nobody_calls_beside_one_that_is(project):
+    text = MEMORY + "\n        def recent(self, n):\n            return random.choices(self.rows, k=n)\n"
+    graph = project(memory=text, train=TRAIN)
+    assert [buffer.function.name for buffer in graph.buffers] == ["sample"]
+
+
+def test_one_memory_for_each_action_is_no_uniform_draw(project):
+    graph = project("""
+    import random
+
+
+    class Balanced:
+        def __init__(self, actions):
+            self.rows = {action: [] for action in range(actions)}
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[action].append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            batch = []
+            for action in self.rows:
+                memory = self.rows[action]
+                batch += random.sample(memory, n)
+            return batch
+    """)
+    assert graph.buffers == []
+
+
+LIBRARY = """
+    from tianshou.data import Collector, {name}
+    from tianshou.policy import {policy}
+
+
+    def main(policy, envs):
+        buffer = {name}(1000, 4)
+        collector = Collector(policy, envs, buffer)
+        {more}
+        return collector
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "policy", "more", "path", "found"),
+    [
+        ("VectorReplayBuffer", "DQNPolicy", "", "train.py", [False]),
+        ("PrioritizedVectorReplayBuffer", "DQNPolicy", "", "train.py", [True]),
+        ("VectorReplayBuffer", "PPOPolicy", "", "train.py", []),
+        ("VectorReplayBuffer", "DQNPolicy", "buffer.reset()", "train.py", []),
+        ("VectorReplayBuffer", "DQNPolicy", "", "tests/test_train.py", []),
+        ("VectorReplayBuffer", "DQNPolicy", "", "tianshou/highlevel/train.py", []),
+        ("SomethingElse", "DQNPolicy", "", "train.py", []),
+    ],
+)
+def test_buffers_of_libraries(project, name, policy, more, path, found):
+    text = LIBRARY.format(name=name, policy=policy, more=more)
+    graph = project(**{path.removesuffix(".py").replace("/", "__"): text})
+    assert [buffer.prioritised for buffer in graph.library] == found
+    assert [p["kind"] for p in graph.describe()] == [PRIORITISED if p else UNIFORM for p in found]
+
+
+@pytest.mark.parametrize(
+    ("sampler", "found"),
+    [("", 1), ("sampler=RandomSampler()", 1), ("sampler=SamplerWithoutReplacement()", 0), ("sampler=given", 0)],
+)
+def test_a_sampler_decides_how_a_torchrl_buffer_draws(project, sampler, found):
+    graph = project(f"""
+    from torchrl.data import ReplayBuffer
+    from torchrl.data.replay_buffers.samplers import RandomSampler, SamplerWithoutReplacement
+
+
+    def main(loss_module, optimizer, given, collector):
+        memory = ReplayBuffer({sampler})
+        for data in collector:
+            memory.extend(data)
+            loss_module(memory.sample(32)).backward()
+            optimizer.step()
+    """)
+    assert len(graph.library) == found
+
+
+def test_uses_of_the_reference_package_are_prioritised_and_updated(project):
+    graph = project("""
+    from experience_replay_optimizer import PrioritizedReplayBuffer, importance_weighted_loss
+
+
+    def train(env, net, optimizer):
+        memory = PrioritizedReplayBuffer(1000)
+        state = env.reset()
+        while True:
+            next_state, reward, done, _ = env.step(0)
+            memory.add(state, 0, reward, next_state, done)
+            batch, weights, indices = memory.sample(8)
+            loss = importance_weighted_loss(net.squared_errors(batch), weights)
+            loss.backward()
+            memory.update_priorities(indices, net.errors(batch))
+    """)
     (buffer,) = graph.buffers
-    assert {graph.source(site.path, site.node) for site in buffer.samples} == {f"memory.sample({i})" for i in (1, 2, 3)}
+    about = graph.priorities(buffer)
+    assert buffer.kind == PRIORITISED
+    assert about.is_reference
+    assert about.in_use
+    assert about.updated()
+    assert about.weights_used()
+    assert [site.path for site in graph.reference_buffers()] == ["main.py"]
 
 
-def test_links_of_many_functions_take_steps_in_proportion(monkeypatch):
-    from per_audit.graph.evaluate import Evaluator
-
-    steps = {}
-    evaluate = Evaluator.eval
-    for size in (500, 2000):
-        count = 0
-
-        def counted(self, node, frame):
-            nonlocal count
-            count += 1
-            return evaluate(self, node, frame)
-
-        monkeypatch.setattr(Evaluator, "eval", counted)
-        text = "".join(f"def f{i}(x):\n    return f{(i * 7 + 1) % size}((x, {i}))\n" for i in range(size))
-        linked(text)
-        steps[size] = count
-    assert 0 < steps[2000] <= 6 * steps[500]
+def test_nothing_is_verified_until_the_audit_says_so(project):
+    graph = project(memory=MEMORY)
+    (buffer,) = graph.buffers
+    assert graph.files_of(buffer) == {"memory.py"}
+    assert not graph.verified(graph.files_of(buffer))
