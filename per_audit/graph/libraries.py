@@ -145,7 +145,7 @@ def find_library_buffers(
                     continue
                 learnt = any(_learns(site) for site in sites.get(path, ()))
                 drawn = any("sample" in method for _, method in methods)
-                if _is_test(path) or (drawn and not learnt and buffer.node not in given):
+                if is_test(path) or (drawn and not learnt and buffer.node not in given):
                     continue
             buffer.samples = [site for site, method in methods if "sample" in method]
             buffer.stores = [
@@ -164,7 +164,8 @@ def _learns(site: ev.CallSite) -> bool:
     )
 
 
-def _is_test(path: str) -> bool:
+def is_test(path: str) -> bool:
+    """Whether the file holds tests, by where it is and what it is called: no training happens there."""
     *folders, name = path.split("/")
     return name.startswith(("test_", "conftest", "basetest")) or any(
         f in ("test", "tests") or f.endswith("_tests") for f in folders

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _HEAP_PUT, _HEAP_TAKE = {"heappush", "heappushpop", "heapreplace"}, {"heappop", "heappushpop", "heapreplace"}
 _GATHERS = {"take", "gather", "index_select", "gather_nd"}
 _SEARCHES = {"searchsorted", "bisect", "bisect_left", "bisect_right", "find_prefixsum_idx"}
+_COMPARISONS = {"greater", "less", "greater_equal", "less_equal", "gt", "lt", "ge", "le"}
 _AXIS = ("axis", "dim", "axes", "reduction_indices")
 
 
@@ -86,6 +87,9 @@ class Library:
             for mass in chosen:
                 self.interpreter.events.masses[mass].searched = True
             return Value(tags=frozenset((kind, m) for m in chosen for kind in ("index", "draw")))
+        if ext.last(name) in _COMPARISONS:
+            for mass in taint(*values).tagged("mass"):
+                self.interpreter.events.masses[mass].compared = True
         draw = ext.draw_call(name)
         if draw is None or not values:
             return None

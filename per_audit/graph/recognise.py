@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
-from per_audit.graph.libraries import find_library_buffers
+from per_audit.graph.libraries import find_library_buffers, is_test
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
-from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, role_of, role_of_name
+from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, name_of, role_of, role_of_name, words
 from per_audit.graph.values import Alloc, Atom, ClassRef, Columns, Drawn, Instance, Item, TupleOf, Value, roles_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_SWITCHES = {"prioritized", "prioritised", "prioritize", "prioritise", "priority", "priorities", "prio", "per"}
 
 
 def find_buffers(graph: ReplayGraph) -> None:
@@ -134,7 +136,7 @@ class _Finder:
     def uniform(self) -> list[ReplayBuffer]:
         found: list[ReplayBuffer] = []
         for draw in self.events.draws.values():
-            if draw.weighted or self._is_pass(draw) or self._is_stratified(draw):
+            if draw.weighted or self._is_pass(draw) or self._is_stratified(draw) or is_test(draw.path):
                 continue
             containers = self._gathered(draw)
             buffer = self._buffer(UNIFORM, draw.path, draw.function, [draw.node], containers)
@@ -271,8 +273,23 @@ class _Finder:
                 return True
         if self.weighted_functions & self.graph.reachable(function, 3):
             return True
+        if self._under_switch(buffer.path, buffer.draws[0]):
+            return True
+        if buffer.instances and all(self._under_switch(site.path, site.node) for site in buffer.instances):
+            return True
         callers = buffer.samples
         return bool(callers) and all(self._is_switched(site) for site in callers)
+
+    def _under_switch(self, path: str, node: ir.Node) -> bool:
+        """Whether a test of a setting called something like `prioritized` decides about the node."""
+        for around in self.graph.ancestors(path, node):
+            if isinstance(around, (ir.If, ir.IfExp)):
+                names = (name_of(part) for part in ir.walk(around.test) if isinstance(part, (ir.Name, ir.Attr, ir.Sub)))
+                if any(not _SWITCHES.isdisjoint(words(name)) for name in names if name):
+                    return True
+            elif isinstance(around, ir.Function):
+                return False
+        return False
 
     def _is_switched(self, site: ev.CallSite) -> bool:
         """Whether the function that makes the call may draw by priority as well."""

@@ -230,6 +230,38 @@ def test_what_only_looks_like_replay(project, name, text):
     assert project(text).buffers == []
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        "picked = self.tree.sample(4) if self.prioritized else np.random.randint(0, 9, 4)",
+        "if args.use_per:\n                picked = self.by_priority(4)\n            else:\n"
+        "                picked = np.random.randint(0, 9, 4)",
+    ],
+)
+def test_a_switch_to_priorities_is_no_uniform_only_draw(project, draw):
+    graph = project(f"""
+    import numpy as np
+
+
+    class Memory:
+        def __init__(self, tree, prioritized):
+            self.rows, self.tree, self.prioritized = [None] * 9, tree, prioritized
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[0] = (state, action, reward, next_state, done)
+
+        def sample(self, args):
+            {draw}
+            return [self.rows[i] for i in picked]
+    """)
+    assert graph.buffers == []
+
+
+def test_a_switch_where_the_buffer_is_made(project):
+    made = TRAIN.replace("Memory(100)", "other() if net.prioritised else Memory(100)")
+    assert project(memory=MEMORY, train=made).buffers == []
+
+
 def test_a_method_that_nobody_calls_beside_one_that_is(project):
     text = MEMORY + "\n        def recent(self, n):\n            return random.choices(self.rows, k=n)\n"
     graph = project(memory=text, train=TRAIN)
