@@ -96,10 +96,14 @@ class SumTree:
         """The sum of the priorities, 0.0 while none has been set."""
         return self._sums.total
 
+    def priorities(self) -> NDArray[np.float64]:
+        """The priority of each place, 0.0 where none has been set: float64 of shape (capacity,), a copy."""
+        return self._sums[np.arange(self.capacity)]
+
     def print_tree(self) -> None:
         """Print the nodes level by level: the total, the sums below it, ..., the priorities, padded by 0."""
         levels = [np.zeros(1 << (self.capacity - 1).bit_length())]
-        levels[0][: self.capacity] = self._sums[np.arange(self.capacity)]
+        levels[0][: self.capacity] = self.priorities()
         while levels[-1].size > 1:
             levels.append(levels[-1].reshape(-1, 2).sum(axis=1))
         print(np.concatenate(levels[::-1]))

@@ -1,0 +1,134 @@
+"""What the buffers with `push` share: float32 observations, int64 actions, float32 rewards and flags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._validate import as_count, to_numpy
+from .buffer_base import ReplayBufferBase
+from .samplers.prioritized import PrioritizedSampler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from .storage.batch import Batch
+
+    Columns = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+
+
+def as_float32(value: Any, name: str) -> NDArray[np.float32]:
+    """`value` as a float32 array. TypeError where it is not made of numbers, ValueError where float32 overflows."""
+    array = to_numpy(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be an array of numbers, not {type(value).__name__} ({array.dtype})")
+    with np.errstate(over="ignore"):
+        cast = array.astype(np.float32)
+    if not (np.isfinite(cast) | ~np.isfinite(array)).all():
+        raise ValueError(f"{name} has values beyond float32: {array[~np.isfinite(cast)][:3].tolist()}; scale them")
+    return cast
+
+
+def as_int64(value: Any, name: str) -> NDArray[np.int64]:
+    """`value` as an int64 array. TypeError where it is not made of numbers, ValueError where they are no integers."""
+    array = to_numpy(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be an int, not {type(value).__name__} ({array.dtype})")
+    with np.errstate(invalid="ignore"):
+        cast = array.astype(np.int64)
+    if not (cast == array).all():
+        raise ValueError(f"{name} must be an integer (a discrete action), not {value!r}")
+    return cast
+
+
+class DistinctSampler(PrioritizedSampler):
+    """Draws slots uniformly, none twice in a batch; every weight is 1.
+
+    Args:
+        capacity: number of slots.
+        seed: anything that `numpy.random.default_rng` takes.
+    """
+
+    def __init__(self, capacity: int, seed: Any) -> None:
+        super().__init__(capacity, 0.0, 0.0, 0.0, rare_fraction=0.0, rare_quota=0.0, seed=seed)
+
+    def sample(self, batch_size: int, beta: float | None = None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """`batch_size` different slots, int64, and weights of 1, float32; `beta` makes no difference."""
+        del beta
+        # Nothing is protected, so the slots in use are the first len(self).
+        slots = self._rng.choice(len(self), batch_size, replace=False)
+        return slots, np.ones(batch_size, np.float32)
+
+
+class FixedShapeBuffer:
+    """Transitions of one shape in columns of fixed dtypes, pushed one by one; the oldest gives way.
+
+    Args:
+        buffer: where they are kept and drawn from.
+    """
+
+    def __init__(self, buffer: ReplayBufferBase) -> None:
+        self._buffer = buffer
+
+    @property
+    def capacity(self) -> int:
+        """Number of transitions at most."""
+        return self._buffer.capacity
+
+    def push(self, state: Any, action: Any, reward: Any, next_state: Any, done: Any) -> None:
+        """Store a transition.
+
+        Args:
+            state, next_state: numbers of one shape throughout; kept as float32.
+            action: integer, or integers of one shape throughout; kept as int64.
+            reward: finite number; kept as float32.
+            done: flag; whether to bootstrap from `next_state` is decided by it, so pass `terminated`, not `truncated`.
+
+        Raises:
+            TypeError: a field that is not made of numbers.
+            ValueError: another shape than the first transition's, an action that is no integer, a reward that is not
+                finite, or a value that float32 cannot hold. Nothing has changed then.
+        """
+        self._buffer.add(
+            as_float32(state, "state"),
+            as_int64(action, "action"),
+            as_float32(reward, "reward"),
+            as_float32(next_state, "next_state"),
+            done,
+        )
+
+    def __len__(self) -> int:
+        return len(self._buffer)
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """The transitions, oldest first, as (state, action, reward, next_state, done)."""
+        return iter(self._buffer)
+
+    def is_ready(self, batch_size: int) -> bool:
+        """Whether `sample(batch_size)` can be served. TypeError or ValueError if that is no positive int."""
+        return as_count(batch_size, "batch_size") <= len(self)
+
+    def clear(self) -> None:
+        """Forget all transitions and their priorities."""
+        self._buffer.clear()
+
+    @property
+    def _newest_slot(self) -> int:
+        """Where the last transition was put."""
+        return self._buffer._newest
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)} of {self.capacity})"
+
+
+def uniform(capacity: int, seed: Any) -> ReplayBufferBase:
+    """A buffer that draws uniformly, no transition twice in a batch."""
+    return ReplayBufferBase(DistinctSampler(capacity, seed), None, (), None)
+
+
+def columns(batch: Batch) -> Columns:
+    """States (B, *shape) float32, actions (B,) int64, rewards (B,) float32, next states, dones (B,) float32."""
+    return batch.states, batch.actions, batch.rewards, batch.next_states, batch.dones.astype(np.float32)
