@@ -75,6 +75,10 @@ def as_flags(value: Any, name: str, length: int) -> NDArray[np.bool_]:
     return numbers.astype(np.bool_)
 
 
+def _flag(value: Any, name: str) -> bool:
+    return bool(value) if isinstance(value, (bool, np.bool_)) else bool(as_flags(value, name, 1)[0])
+
+
 def as_env(env: Any) -> int:
     """The number of an environment, from 0. TypeError where it is no int, ValueError below 0."""
     try:
@@ -118,9 +122,9 @@ def as_step(
     """
     if info is not None and not isinstance(info, Mapping):
         raise TypeError(f"info must be a dict or None, not {type(info).__name__}")
-    flags = [bool(as_flags(flag, name, 1)[0]) for flag, name in ((terminated, "terminated"), (truncated, "truncated"))]
+    done, cut = _flag(terminated, "terminated"), _flag(truncated, "truncated")
     gain = float(as_finite(reward, "reward", 1)[0])
-    step = Step(owned(state, "state"), _copy(action, "action"), gain, owned(next_state, "next_state"), flags[0], info)
+    step = Step(owned(state, "state"), _copy(action, "action"), gain, owned(next_state, "next_state"), done, info)
     like = step if first is None else first
     for name, value, model in (
         ("state", step.state, like.state),
@@ -130,4 +134,4 @@ def as_step(
         shapes, expected = mapped(np.shape, value), mapped(np.shape, model)
         if shapes != expected:
             raise ValueError(f"{name} has shape {shapes}, and the episode has {expected}")
-    return step, any(flags)
+    return step, done or cut

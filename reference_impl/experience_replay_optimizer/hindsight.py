@@ -52,7 +52,8 @@ class HindsightExperienceReplay:
             Without it relabelled transitions keep the flag of the original.
         vectorised: whether both functions take all k T pairs of goals in one call, as arrays with a leading axis and
             a list of infos, and return an array of shape (k T,). With False they are called for each pair, with that
-            transition's goals and info, and return a number.
+            transition's goals and info, and return a number. In gymnasium-robotics the rewards take arrays; the mazes'
+            compute_terminated does not.
         seed: anything that `numpy.random.default_rng` takes.
         rng: a `numpy.random.Generator` to use, in place of `seed`.
 
