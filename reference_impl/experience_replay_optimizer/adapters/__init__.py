@@ -1,0 +1,1 @@
+"""Replay buffers of this package under the interfaces of other libraries; each module needs the library it is for."""
