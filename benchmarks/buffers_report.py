@@ -1,0 +1,139 @@
+"""Tables and the picture of `buffers.py`."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from buffers import Results
+
+
+@dataclass(frozen=True)
+class Row:
+    """A target and what was measured."""
+
+    measure: str
+    capacity: int
+    kernels: str
+    ours: str
+    against: str
+    theirs: str
+    value: float | None  # None where it was not measured
+    target: float
+    needed: bool = True  # a peer that cannot be loaded is no miss
+
+    @property
+    def met(self) -> bool | None:
+        if self.value is None:
+            return False if self.needed else None
+        return self.value <= self.target
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "met": self.met}
+
+
+VERDICTS = {True: "met", False: "missed", None: "not measured"}
+
+
+def line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def table(head: tuple[str, ...], body: Iterable[Iterable[str]]) -> list[str]:
+    return [line(head), line("---" for _ in head), *map(line, body), ""]
+
+
+def targets(rows: list[Row]) -> list[str]:
+    """One line for each measure, number of transitions and set of kernels, with all that it is compared to."""
+    body = []
+    key = lambda row: (row.measure, row.capacity, row.kernels, row.ours)  # noqa: E731
+    for (measure, capacity, kernels, ours), group in itertools.groupby(rows, key):
+        members = list(group)
+        verdicts = [VERDICTS[row.met] for row in members]
+        body.append(
+            (
+                measure,
+                f"{capacity:,}",
+                kernels,
+                ours or "none",
+                ", ".join(f"{row.against} {row.theirs or 'none'}".strip() for row in members),
+                " / ".join("-" if row.value is None else f"{row.value:.3g}" for row in members),
+                " / ".join(f"{row.target:g}" for row in members),
+                verdicts[0] if len(set(verdicts)) == 1 else " / ".join(verdicts),
+            )
+        )
+    return table(("measure", "N", "kernels", "ours", "compared to", "ratio or value", "at most", ""), body)
+
+
+def every_time(results: Results) -> list[str]:
+    """The medians of all contenders."""
+    lines = []
+    for measure, capacities in results.times.items():
+        labels = list(dict.fromkeys(label for times in capacities.values() for label in times))
+        body = [
+            (
+                label,
+                *(f"{statistics.median(times[label]):.1f}" if label in times else "" for times in capacities.values()),
+            )
+            for label in labels
+        ]
+        lines += [f"{measure}, µs:", ""]
+        lines += table(("buffer", *(f"N = {capacity:,}" for capacity in capacities)), body)
+    return lines
+
+
+def markdown(rows: list[Row], results: Results, machine: str) -> str:
+    versions = ", ".join(sorted({version for several in results.versions.values() for version in several}))
+    counted = {verdict: sum(row.met is met for row in rows) for met, verdict in VERDICTS.items()}
+    kept = "; ".join(f"{label}: {count} arrays changed" for label, count in results.changed.items())
+    lines = [
+        f"{', '.join(f'{count} {verdict}' for verdict, count in counted.items())}. {machine}; {versions}.",
+        "",
+        *targets(rows),
+        *([f"A batch that is kept for 10 further draws: {kept}.", ""] if kept else []),
+        *(f"{label} was left out: {reason}\n" for label, reason in results.left_out.items()),
+        *every_time(results),
+    ]
+    return "\n".join(lines)
+
+
+def draw(results: Results, path: Path) -> None:
+    """Horizontal bars: the median of each contender, one panel a measure and number of transitions."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    panels = [
+        (f"{measure}\nN = {capacity:,}", times)
+        for measure, capacities in results.times.items()
+        for capacity, times in capacities.items()
+    ]
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure, axes = pyplot.subplots(rows, columns, figsize=(5.2 * columns, 3.2 * rows), squeeze=False)
+    for axis in axes.flat[len(panels) :]:
+        axis.set_visible(False)
+    for axis, (title, times) in zip(axes.flat, panels):  # noqa: B905 - fewer panels than axes
+        ordered = sorted((statistics.median(taken), label) for label, taken in times.items())[::-1]
+        ours = [label.startswith(("numba", "numpy")) for _, label in ordered]
+        bars = axis.barh(
+            [label.replace("_", "-") for _, label in ordered],
+            [taken for taken, _ in ordered],
+            color=["#1f6fb2" if mine else "#b9bec4" for mine in ours],
+        )
+        axis.bar_label(bars, [f"{taken:.3g}" for taken, _ in ordered], padding=3, fontsize=8)
+        axis.set_xscale("log")
+        axis.set_title(title, fontsize=9)
+        axis.set_xlabel("µs an iteration, median (log scale)", fontsize=8)
+        axis.tick_params(labelsize=8)
+        axis.margins(x=0.18)
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
