@@ -23,13 +23,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from buffers_report import Row, draw, markdown
+import memory
+from buffers_report import Row, draw, markdown, micro
 from contenders import contender
 from contenders.processes import Failed, Process, default_folder, environment, workers
 
 KERNELS = ("numba", "numpy")
 PEERS = ("cpprb", "tianshou", "torchrl", "stable_baselines3", "pfrl", "flashbax", "dopamine")
 VECTORS, IMAGES, INDEX = "vectors", "images", "index"
+MEMORY = "memory, bytes a transition"
 LARGEST_RARE = 1.5  # the default set of rare events, over none
 
 
@@ -162,10 +164,6 @@ class Bench:
             self.results.times.setdefault(measure.name, {}).setdefault(capacity, {}).setdefault(label, []).append(taken)
 
 
-def micro(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g} µs"
-
-
 def ratio(over: float | None, under: float | None) -> float | None:
     return None if over is None or under is None else over / under
 
@@ -230,8 +228,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every time of every round")
     options = parser.parse_args()
     options.measures = [measure for measure in MEASURES if options.only.lower() in measure.name.lower()]
-    if not options.measures:
-        parser.error(f"no measure is called {options.only!r}; there are {', '.join(m.name for m in MEASURES)}")
+    options.memory = options.only.lower() in MEMORY
+    if not options.measures and not options.memory:
+        names = "; ".join((*(measure.name for measure in MEASURES), MEMORY))
+        parser.error(f"no measure is called {options.only!r}; there are {names}")
     if options.rounds < 1 or options.seconds <= 0.0:
         parser.error("--rounds must be at least 1, and --seconds more than 0")
     if options.picture:
@@ -245,21 +245,26 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def measured(options: argparse.Namespace) -> Results:
-    small = options.quick
+def measured(options: argparse.Namespace) -> tuple[Results, list[Row]]:
+    """The times, and the targets beside what was measured."""
+    vectors = (100_000,) if options.quick else (100_000, 1_000_000)
     with workers() as stack:
         bench = Bench(options, stack)
-        for capacity in (100_000,) if small else (100_000, 1_000_000):
+        for capacity in vectors:
             bench.run(VECTORS, (capacity,))
-        bench.run(IMAGES, (2_000 if small else 10_000,))
-        bench.run(INDEX, (10_000, 100_000) if small else (10_000, 100_000, 1_000_000, 10_000_000))
-        return bench.results
+        bench.run(IMAGES, (2_000 if options.quick else 10_000,))
+        bench.run(INDEX, (10_000, 100_000) if options.quick else (10_000, 100_000, 1_000_000, 10_000_000))
+        rows = judge(options.measures, bench.results)
+        for kernels in KERNELS if options.memory else ():
+            process = Process(environment(options.environments, "ours"), "ours", kernels)
+            stack.callback(process.close)
+            rows += memory.measure(process, kernels, vectors)
+        return bench.results, rows
 
 
 def main() -> int:
     options = parse()
-    results = measured(options)
-    rows = judge(options.measures, results)
+    results, rows = measured(options)
     text = markdown(rows, results, platform.processor() or platform.machine())
     print(text)
     if options.markdown:

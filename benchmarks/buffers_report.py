@@ -41,6 +41,11 @@ class Row:
 VERDICTS = {True: "met", False: "missed", None: "not measured"}
 
 
+def micro(value: float | None) -> str:
+    """Microseconds with three digits, or more where they are before the point."""
+    return "" if value is None else f"{value:,.0f} µs" if value >= 100 else f"{value:.3g} µs"
+
+
 def line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
@@ -104,36 +109,34 @@ def markdown(rows: list[Row], results: Results, machine: str) -> str:
 
 
 def draw(results: Results, path: Path) -> None:
-    """Horizontal bars: the median of each contender, one panel a measure and number of transitions."""
+    """The median of each contender, one panel a measure and number of transitions."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     panels = [
-        (f"{measure}\nN = {capacity:,}", times)
+        (f"{measure}, N = {capacity:,}", times)
         for measure, capacities in results.times.items()
         for capacity, times in capacities.items()
     ]
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    figure, axes = pyplot.subplots(rows, columns, figsize=(5.2 * columns, 3.2 * rows), squeeze=False)
+    figure, axes = pyplot.subplots(rows, columns, figsize=(5.4 * columns, 3.2 * rows), squeeze=False)
     for axis in axes.flat[len(panels) :]:
         axis.set_visible(False)
-    for axis, (title, times) in zip(axes.flat, panels):  # noqa: B905 - fewer panels than axes
-        ordered = sorted((statistics.median(taken), label) for label, taken in times.items())[::-1]
-        ours = [label.startswith(("numba", "numpy")) for _, label in ordered]
-        bars = axis.barh(
-            [label.replace("_", "-") for _, label in ordered],
-            [taken for taken, _ in ordered],
-            color=["#1f6fb2" if mine else "#b9bec4" for mine in ours],
-        )
-        axis.bar_label(bars, [f"{taken:.3g}" for taken, _ in ordered], padding=3, fontsize=8)
+    for axis, (title, times) in zip(axes.flat, panels):  # noqa: B905 - the last axes may have no panel
+        ordered = sorted(((statistics.median(taken), label) for label, taken in times.items()), reverse=True)
+        for height, (taken, label) in enumerate(ordered):
+            axis.plot(taken, height, "o", color="#1f6fb2" if label.startswith(("numba", "numpy")) else "#8a9099")
+            axis.annotate(micro(taken), (taken, height), (7, 0), textcoords="offset points", va="center", fontsize=8)
+        axis.set_yticks(range(len(ordered)), [label.replace("_", "-") for _, label in ordered])
         axis.set_xscale("log")
         axis.set_title(title, fontsize=9)
-        axis.set_xlabel("µs an iteration, median (log scale)", fontsize=8)
+        axis.set_xlabel("median time of an iteration, log scale; blue: this repository", fontsize=8)
         axis.tick_params(labelsize=8)
-        axis.margins(x=0.18)
+        axis.margins(x=0.25, y=0.1)
+        axis.grid(axis="y", alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     figure.savefig(path, dpi=110)

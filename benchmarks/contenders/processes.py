@@ -49,7 +49,7 @@ def environment(folder: Path, name: str) -> Path:
 
 
 def last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no message"])[-1][:300]
+    return (text.strip().splitlines() or ["no message"])[-1][:160]
 
 
 class Process:
@@ -65,11 +65,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=self.errors,
             cwd=BENCHMARKS,
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(map(str, (BENCHMARKS, PACKAGE))),
-                "EXPERIENCE_REPLAY_KERNELS": kernels,
-            },
+            env={**os.environ, "PYTHONPATH": paths, "EXPERIENCE_REPLAY_KERNELS": kernels},
             text=True,
             start_new_session=True,  # Ctrl-C ends this process, and this process ends its workers
         )
@@ -87,7 +83,7 @@ class Process:
             raise Failed(f"exit code {self.process.wait()}: {last_line(self.errors.read())}")
         reply = json.loads(line)
         if "error" in reply:
-            raise Failed(reply["error"][:300])
+            raise Failed(reply["error"][:160])
         return reply["answer"]
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ class Buffer(Contender):
 
         self.torch, self.dict = torch, TensorDict
         self.buffer = TensorDictPrioritizedReplayBuffer(
-            alpha=ALPHA, beta=BETA, storage=LazyTensorStorage(self.capacity), batch_size=32
+            alpha=ALPHA, beta=BETA, storage=LazyTensorStorage(self.capacity)
         )
 
     def add(self, state: Any, action: int, reward: float, next_state: Any, done: bool) -> None:
