@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .schedules import Schedule
+    from .storage.base import Storage
 
 
 class CombinedReplayBuffer(ReplayBufferBase):
@@ -26,7 +27,8 @@ class CombinedReplayBuffer(ReplayBufferBase):
         recent_fraction: share of a batch drawn from the newest transitions.
         recent_size: the newest min(len, recent_size * capacity) transitions are recent.
         rare_fraction: share of a batch drawn from the rare events.
-        alpha, beta, beta_increment, epsilon, rare_quota, is_rare, rare_flags, reward, normalise, seed, rng: as in
+        alpha, beta, beta_increment, epsilon, rare_quota, is_rare, rare_flags, reward, storage, draws,
+            normalise, seed, rng: as in
             `PrioritizedReplayBuffer`.
 
     Raises:
@@ -48,6 +50,8 @@ class CombinedReplayBuffer(ReplayBufferBase):
         is_rare: Callable[[Any], bool] | None = None,
         rare_flags: Sequence[str] = ("conversion", "first_time_action"),
         reward: str | int | Callable[[Any], float] | None = None,
+        storage: Storage | None = None,
+        draws: str = "iid",
         normalise: str | None = "batch",
         seed: Any = None,
         rng: np.random.Generator | None = None,
@@ -62,11 +66,12 @@ class CombinedReplayBuffer(ReplayBufferBase):
             recent_size=recent_size,
             rare_fraction=rare_fraction,
             rare_quota=rare_quota,
+            draws=draws,
             normalise=normalise,
             seed=seed,
             rng=rng,
         )
-        super().__init__(sampler, is_rare, rare_flags, reward)
+        super().__init__(sampler, is_rare, rare_flags, reward, storage)
 
     @property
     def prioritized_buffer(self) -> CombinedReplayBuffer:

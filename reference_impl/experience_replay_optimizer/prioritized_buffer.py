@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .schedules import Schedule
+    from .storage.base import Storage
 
 
 class PrioritizedReplayBuffer(ReplayBufferBase):
@@ -36,6 +37,8 @@ class PrioritizedReplayBuffer(ReplayBufferBase):
         rare_flags: keys of `info` that mark a rare event, whatever its reward.
         reward: where objects given to `append` have their reward: an attribute's or key's name, a position, or a
             callable. Without it rare events among objects are found by `is_rare` only.
+        storage: where transitions given to `add` live; `ColumnStorage()`, numpy arrays, by default.
+        draws: "iid" or "stratified", see `PrioritizedSampler`.
         normalise: "batch", "buffer" or None, see `PrioritizedSampler`.
         seed: anything that `numpy.random.default_rng` takes.
         rng: a `numpy.random.Generator` to use, in place of `seed`.
@@ -57,6 +60,8 @@ class PrioritizedReplayBuffer(ReplayBufferBase):
         is_rare: Callable[[Any], bool] | None = None,
         rare_flags: Sequence[str] = ("conversion", "first_time_action"),
         reward: str | int | Callable[[Any], float] | None = None,
+        storage: Storage | None = None,
+        draws: str = "iid",
         normalise: str | None = "batch",
         seed: Any = None,
         rng: np.random.Generator | None = None,
@@ -69,8 +74,9 @@ class PrioritizedReplayBuffer(ReplayBufferBase):
             epsilon=epsilon,
             rare_fraction=rare_fraction,
             rare_quota=rare_quota,
+            draws=draws,
             normalise=normalise,
             seed=seed,
             rng=rng,
         )
-        super().__init__(sampler, is_rare, rare_flags, reward)
+        super().__init__(sampler, is_rare, rare_flags, reward, storage)

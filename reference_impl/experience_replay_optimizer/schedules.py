@@ -111,3 +111,19 @@ def as_beta_schedule(beta: Any, increment: Any) -> Schedule:
         as_float(schedule.value, "beta", 0.0, 1.0)
         return schedule
     return FunctionSchedule(beta)
+
+
+def schedule_state(schedule: Schedule) -> dict[str, Any] | None:
+    """What a schedule of this module needs to go on where it is; None for one of the user's own."""
+    if isinstance(schedule, (LinearSchedule, IncrementSchedule)):
+        return {"kind": type(schedule).__name__, **vars(schedule)}
+    return None
+
+
+def restored_schedule(state: dict[str, Any] | None, schedule: Schedule) -> Schedule:
+    """The schedule that `state` tells of; `schedule`, which is in use, where it tells nothing."""
+    if state is None:
+        return schedule
+    restored = object.__new__({one.__name__: one for one in (LinearSchedule, IncrementSchedule)}[state["kind"]])
+    vars(restored).update({name: value for name, value in state.items() if name != "kind"})
+    return restored

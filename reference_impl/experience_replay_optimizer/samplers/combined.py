@@ -27,7 +27,7 @@ class CombinedSampler(PrioritizedSampler):
 
     Args:
         capacity: number of slots.
-        alpha, beta, beta_increment, epsilon, rare_quota, is_rare, normalise, seed, rng: as in `PrioritizedSampler`.
+        alpha, beta, beta_increment, epsilon, rare_quota, is_rare, draws, normalise, seed, rng: as in `PrioritizedSampler`.
         recent_fraction: share of a batch drawn from the newest transitions; with `rare_fraction` at most 1.
         recent_size: the newest min(len, recent_size * capacity) transitions are recent; in (0, 1].
         rare_fraction: share of a batch drawn from the rare events.
@@ -49,6 +49,7 @@ class CombinedSampler(PrioritizedSampler):
         rare_fraction: float = 0.1,
         rare_quota: float = 0.1,
         is_rare: Callable[[float], bool] | None = None,
+        draws: str = "iid",
         normalise: str | None = "batch",
         seed: Any = None,
         rng: np.random.Generator | None = None,
@@ -66,6 +67,7 @@ class CombinedSampler(PrioritizedSampler):
             rare_fraction=rare_fraction,
             rare_quota=rare_quota,
             is_rare=is_rare,
+            draws=draws,
             normalise=normalise,
             seed=seed,
             rng=rng,
@@ -76,14 +78,15 @@ class CombinedSampler(PrioritizedSampler):
                 f" {self.recent_fraction:g} + {self.rare_fraction:g}"
             )
 
-    def _enter_strata(self, slot: int) -> list[int]:
+    def _enter(self, slot: int, reward: float | None, verdict: bool | None) -> list[int]:
         leaver = self._recent.add(slot)
-        return [leaver] if leaver >= 0 else []
+        changed = super()._enter(slot, reward, verdict)
+        return changed if leaver < 0 else [*changed, leaver]
 
     def _strata(self) -> tuple[SlotSet, ...]:
         return (self._rare, self._recent)
 
     def _shares(self, batch_size: int) -> tuple[int, ...]:
-        rare = min(int(self.rare_fraction * batch_size + 0.5), 2 * len(self._rare), batch_size - 1)
+        rare = min(int(self.rare_fraction * batch_size + 0.5), 2 * self._rare.size, batch_size - 1)
         recent = min(int(self.recent_fraction * batch_size + 0.5), batch_size - 1 - rare)
-        return (rare, recent if len(self._recent) else 0)
+        return (rare, recent if self._recent.size else 0)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._generator import generator_state, restored_generator
 from .._validate import as_column, as_count, as_finite, as_float, as_generator, as_slots
-from ..schedules import as_beta_schedule
+from ..schedules import as_beta_schedule, restored_schedule, schedule_state
 from .min_tree import MinTree
+from .mixture import density
+from .proportional_index import ProportionalIndex
 from .rare_events import RareEventDetector
 from .slot_set import SlotSet
-from .sum_tree import SumTree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,9 +23,8 @@ if TYPE_CHECKING:
 
     from ..schedules import Schedule
 
-# Leaves outside this range cannot be summed and divided in float64 without overflow or loss.
-_SMALLEST_LEAF, _LARGEST_LEAF = 1e-140, 1e140
 _NORMALISATIONS = ("batch", "buffer", None)
+_DRAWS = ("iid", "stratified")
 
 
 class PrioritizedSampler:
@@ -37,6 +38,8 @@ class PrioritizedSampler:
     q_i = (B - k)/B * p_i^alpha / sum p^alpha + k/B * 1[i in X]/|X|, w_i = (N q_i)^-beta, N the number of transitions.
     `rare_fraction=0` is textbook prioritised replay, where nothing is protected unless `protect` says so.
 
+    Not for several threads at once; the buffers are.
+
     Args:
         capacity: number of slots.
         alpha: exponent of the priorities, >= 0; 0 is uniform.
@@ -47,6 +50,8 @@ class PrioritizedSampler:
         rare_fraction: share of a batch in [0, 1] reserved for rare events.
         rare_quota: protected share of the capacity in [0, 1), rounded down; the oldest protection ends first.
         is_rare: replaces the test; called with the reward, returns a bool.
+        draws: "iid" draws each row independently; "stratified" cuts the cumulative sum into one segment a row and draws
+            one row from each (appendix B.2.1): the same probabilities and weights with less variance.
         normalise: "batch" divides the weights by the largest of the batch (cheap, slightly biased: the divisor depends
             on the draw); "buffer" by the largest possible weight (N min q)^-beta (exact up to a constant); None leaves
             (N q)^-beta.
@@ -68,6 +73,7 @@ class PrioritizedSampler:
         rare_fraction: float = 0.25,
         rare_quota: float = 0.1,
         is_rare: Callable[[float], bool] | None = None,
+        draws: str = "iid",
         normalise: str | None = "batch",
         seed: Any = None,
         rng: np.random.Generator | None = None,
@@ -81,8 +87,11 @@ class PrioritizedSampler:
             raise ValueError("epsilon must be positive: a transition with TD error 0 would never be drawn again")
         if is_rare is not None and not callable(is_rare):
             raise TypeError(f"is_rare must be callable, not {is_rare!r}")
+        if draws not in _DRAWS:
+            raise ValueError(f"draws must be one of {_DRAWS}, not {draws!r}")
         if normalise not in _NORMALISATIONS:
             raise ValueError(f"normalise must be one of {_NORMALISATIONS}, not {normalise!r}")
+        self.draws = draws
         self.normalise = normalise
         self.beta_increment = beta_increment
         self._beta = as_beta_schedule(beta, beta_increment)
@@ -90,12 +99,22 @@ class PrioritizedSampler:
         self._rng = as_generator(seed, rng)
         # 0.29 * 100 is 28.999...: a quota that is whole but for rounding is meant whole. One slot stays writable.
         self._rare = SlotSet(self.capacity, min(int(quota * self.capacity + 1e-9), self.capacity - 1))
-        self._tree = SumTree(self.capacity)
+        self._index: Any = self._make_index()
         self._minima: list[MinTree] = []
         if normalise == "buffer":
             self._minima = [MinTree(self.capacity) for _ in range(2 ** len(self._strata()))]
+        self.preserves_rare = self.rare_fraction > 0.0 and self._rare.limit > 0
+        self._tracks = self.preserves_rare or len(self._strata()) > 1
         self._start()
-        self._leaves(np.array([self.epsilon]))  # refuses an alpha that makes leaves of epsilon vanish
+
+    # |TD error| counts as at least this much.
+    _floor = 0.0
+
+    def _make_index(self) -> Any:
+        """The law of the prioritised share."""
+        index = ProportionalIndex(self.capacity, self.alpha)
+        index.leaves_of(np.array([self.epsilon]))  # refuses an alpha that makes leaves of epsilon vanish
+        return index
 
     def _start(self) -> None:
         self._detector = RareEventDetector()
@@ -125,11 +144,6 @@ class PrioritizedSampler:
         """The protected slots, oldest protection first; a copy."""
         return self._rare.slots()
 
-    @property
-    def preserves_rare(self) -> bool:
-        """Whether rare events are looked for: `rare_fraction` and the quota are both above 0."""
-        return self.rare_fraction > 0.0 and self._rare.limit > 0
-
     def add(self, slot: Any, reward: Any = None, *, rare: Any = None) -> None:
         """A transition was stored in `slot`: it gets the maximum priority, and its reward is tested.
 
@@ -144,19 +158,8 @@ class PrioritizedSampler:
         """
         slots = as_slots(slot, self.capacity, "slot")
         rewards = None if reward is None else as_finite(reward, "reward", slots.size).tolist()
-        if self.preserves_rare:
-            verdicts = self._verdicts(rewards, rare, slots.size)
-        empty = slots[self._tree[slots] == 0.0]
-        self._size += empty.size if empty.size < 2 else np.unique(empty).size
-        self._tree.set(slots, self._max_priority**self.alpha)
-        changed = []
-        for at, one in enumerate(slots.tolist()):
-            self._rare.discard(one)  # the protection was of the transition that is gone
-            changed.extend(self._enter_strata(one))
-            if self.preserves_rare:
-                self._detector.forget(one)
-                changed.extend(self._protect_if_rare(one, None if rewards is None else rewards[at], verdicts[at]))
-        self._update_minima(slots, changed)
+        verdicts = self._verdicts(rewards, rare, slots.size) if self.preserves_rare else None
+        self.add_many(slots, rewards, verdicts)
 
     def _verdicts(self, rewards: list[float] | None, rare: Any, count: int) -> list[bool | None]:
         if rare is not None:
@@ -168,17 +171,48 @@ class PrioritizedSampler:
             return [bool(self._is_rare(reward)) for reward in rewards]
         return [None] * count
 
-    def _protect_if_rare(self, slot: int, reward: float | None, verdict: bool | None) -> list[int]:
-        """Slots whose protection changed."""
+    def add_many(
+        self, slots: NDArray[np.int64], rewards: list[float] | None, verdicts: list[bool | None] | None
+    ) -> None:
+        """`add` without its checks, for callers that have made them: slots in range and finite rewards."""
+        if slots.size == 1 and not self._minima:
+            self.add_one(
+                int(slots[0]),
+                None if rewards is None else rewards[0],
+                None if verdicts is None else verdicts[0],
+            )
+            return
+        empty = slots[~self._index.contains(slots)]
+        self._size += empty.size if empty.size < 2 else np.unique(empty).size
+        self._index.set(slots, np.full(slots.size, self._max_priority))
+        changed: list[int] = []
+        if self._tracks or self._rare.size:
+            for at, one in enumerate(slots.tolist()):
+                verdict = None if verdicts is None else verdicts[at]
+                changed += self._enter(one, None if rewards is None else rewards[at], verdict)
+        self._update_minima(slots, changed)
+
+    def add_one(self, slot: int, reward: float | None, verdict: bool | None) -> None:
+        """`add` of one slot without its checks, for callers that have made them."""
+        if self._index.put(slot, self._max_priority):
+            self._size += 1
+        if self._tracks or self._rare.size:
+            changed = self._enter(slot, reward, verdict)
+            if self._minima:
+                self._update_minima(np.array([slot]), changed)
+        elif self._minima:
+            self._update_minima(np.array([slot]), [])
+
+    def _enter(self, slot: int, reward: float | None, verdict: bool | None) -> list[int]:
+        """A new transition is in `slot`: what that means for the sets. Returns slots whose membership changed."""
+        self._rare.discard(slot)  # the protection was of the transition that is gone
+        if not self.preserves_rare:
+            return []
+        self._detector.forget(slot)
         found = [] if reward is None else self._detector.observe(slot, reward, judge=verdict is None)
         if verdict:
-            found.append(slot)
-        return found + [leaver for leaver in map(self._rare.add, found) if leaver >= 0]
-
-    def _enter_strata(self, slot: int) -> list[int]:
-        """Hook for strata that every new transition enters. Returns the slots that left one."""
-        del slot
-        return []
+            found = [*found, slot]
+        return [*found, *(leaver for leaver in map(self._rare.add, found) if leaver >= 0)] if found else found
 
     def sample(self, batch_size: int, beta: float | None = None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Draw slots with replacement.
@@ -188,29 +222,34 @@ class PrioritizedSampler:
             beta: exponent for this batch alone; the schedule then stays where it is.
 
         Returns:
-            Slots, int64 of shape (B,), in random order, and importance-sampling weights, float32 of shape (B,): both
-            belong to the caller.
+            Slots, int64 of shape (B,), and importance-sampling weights, float32 of shape (B,): both belong to the
+            caller. Rows of one kind are as good as any other: they come in random order, or, where draws are
+            stratified and nothing is rare, in the order of the segments.
 
         Raises:
             ValueError: nothing stored yet, batch_size below 1 or beta outside [0, 1].
             TypeError: batch_size is no int.
         """
-        count = as_count(batch_size, "batch_size")
+        count = batch_size if type(batch_size) is int and batch_size > 0 else as_count(batch_size, "batch_size")
         if self._size == 0:
             raise ValueError("nothing to sample: no transition has been added yet")
         exponent = as_float(self._beta() if beta is None else beta, "beta", 0.0, 1.0)
         shares = self._shares(count)
-        by_priority = count - sum(shares)
-        parts = [self._tree.find(self._rng.random(by_priority) * self._tree.total)]
-        parts += [stratum.draw(share, self._rng) for stratum, share in zip(self._strata(), shares) if share]  # noqa: B905
-        slots = np.concatenate(parts)
-        if len(parts) > 1:
-            self._rng.shuffle(slots)  # so that a part of the batch is no different from the rest
-        return slots, self._weights(slots, shares, exponent)
+        others = sum(shares)
+        points = self._rng.random(2 * count if others else count)
+        points, keys = (points[:count], points[count:]) if others else (points, None)
+        if self.draws == "stratified":
+            rows = count - others
+            points[:rows] = np.minimum((np.arange(rows) + points[:rows]) / rows, np.nextafter(1.0, 0.0))
+        smallest = self._smallest_density(shares, count) if self._minima else 0.0
+        drawn: tuple[NDArray[np.int64], NDArray[np.float32]] = self._index.sample(
+            points, keys, self._strata(), shares, self._size, smallest, exponent, self.normalise
+        )
+        return drawn
 
     def contains(self, slots: Any) -> NDArray[np.bool_]:
         """Whether each slot holds a transition, bool of shape (len(slots),)."""
-        stored: NDArray[np.bool_] = self._tree[as_slots(slots, self.capacity)] > 0.0
+        stored: NDArray[np.bool_] = self._index.contains(as_slots(slots, self.capacity))
         return stored
 
     def probabilities(self, slots: Any, batch_size: int) -> NDArray[np.float64]:
@@ -219,7 +258,7 @@ class PrioritizedSampler:
         if self._size == 0:
             return np.zeros(slots.size)
         count = as_count(batch_size, "batch_size")
-        return self._mixture(slots, self._shares(count), count)
+        return density(self._index, slots, self._strata(), self._shares(count), count)
 
     def update(self, indices: Any, td_errors: Any) -> None:
         """Set priorities to |TD error| + epsilon (Algorithm 1, line 12).
@@ -233,14 +272,35 @@ class PrioritizedSampler:
                 then.
             TypeError: indices that are no integers.
         """
+        if self.update_at_once(indices, td_errors, None, 0) is not None:
+            return
         slots = as_slots(indices, self.capacity)
-        priorities = np.abs(as_finite(td_errors, "td_errors", slots.size)) + self.epsilon
+        errors = as_finite(td_errors, "td_errors", slots.size)
         if slots.size == 0:
             return
         self._require_stored(slots)
-        self._tree.set(slots, self._leaves(priorities))
+        priorities = np.maximum(np.abs(errors), self._floor) + self.epsilon
+        self._index.set(slots, priorities)
         self._max_priority = max(self._max_priority, float(priorities.max()))
         self._update_minima(slots, [])
+
+    def update_at_once(
+        self, indices: Any, td_errors: Any, handles: NDArray[np.int64] | None, newest: int
+    ) -> int | None:
+        """`update` in one compiled call, where the arguments allow it; see `ProportionalIndex.update_at_once`.
+
+        Returns:
+            How many of the indices were stale; None where nothing was done and the slow way is to be gone.
+        """
+        if self._minima:
+            return None
+        done = self._index.update_at_once(indices, td_errors, self.epsilon, self._floor, handles, newest)
+        if done is None:
+            return None
+        largest, stale = done
+        if largest > self._max_priority:
+            self._max_priority = largest
+        return int(stale)
 
     def next_slot(self, slot: int) -> int:
         """The slot to write after `slot`: the next one, cyclically, that is not protected."""
@@ -269,14 +329,59 @@ class PrioritizedSampler:
             self._rare.discard(slot)
         self._update_minima(slots, [])
 
+    @property
+    def rare_limit(self) -> int:
+        """How many transitions are protected at most."""
+        return self._rare.limit
+
+    def is_protected(self, slot: int) -> bool:
+        """Whether `slot` is protected."""
+        return slot in self._rare
+
+    def move(self, slot: int, other: int) -> None:
+        """The protected transition of `slot` now lies in `other`, which holds nothing that is protected."""
+        if not self._index.contains(np.array([other]))[0]:
+            self._size += 1
+        self._index.move(slot, other)
+        self._size -= 1
+        self._rare.replace(slot, other)
+        self._detector.forget(other)
+        self._update_minima(np.array([slot, other]), [])
+
     def clear(self) -> None:
         """Forget all slots, priorities, protections and moments; the beta schedule and the generator go on."""
-        self._tree.clear()
+        self._index.clear()
         for tree in self._minima:
             tree.clear()
         for stratum in self._strata():
             stratum.clear()
         self._start()
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Everything that decides what is drawn next: metadata that JSON can hold, and arrays."""
+        meta = {
+            "size": self._size,
+            "max_priority": self._max_priority,
+            "beta": schedule_state(self._beta),
+            "detector": self._detector.state(),
+            "generator": generator_state(self._rng),
+        }
+        arrays = {f"set{at}": stratum.slots() for at, stratum in enumerate(self._strata())}
+        return meta, {**self._index.state(), **arrays}
+
+    def restore(self, meta: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        """Take over what `state` of a sampler with the same arguments returned."""
+        self._size, self._max_priority = meta["size"], meta["max_priority"]
+        self._beta = restored_schedule(meta["beta"], self._beta)
+        self._detector.restore(meta["detector"])
+        self._rng = restored_generator(meta["generator"], self._rng)
+        self._index.restore(arrays)
+        for at, stratum in enumerate(self._strata()):
+            stratum.restore(arrays[f"set{at}"])
+        for tree in self._minima:
+            tree.clear()
+        everything = np.arange(self.capacity)
+        self._update_minima(everything[self._index.contains(everything)], [])
 
     def _strata(self) -> tuple[SlotSet, ...]:
         """Index sets that have a share of the batch beside the prioritised one."""
@@ -286,59 +391,34 @@ class PrioritizedSampler:
         """Rows of the batch for each stratum; an empty one has none, and its rows fall to the prioritised draw."""
         # At most twice the size: a few rare events must not crowd a large batch with copies of themselves.
         # At least one row by priority: every transition keeps a positive probability, so the weights can correct.
-        return (min(int(self.rare_fraction * batch_size + 1e-9), 2 * len(self._rare), batch_size - 1),)
-
-    def _mixture(self, slots: NDArray[np.int64], shares: tuple[int, ...], batch_size: int) -> NDArray[np.float64]:
-        density = self._tree[slots] * ((batch_size - sum(shares)) / batch_size / self._tree.total)
-        for stratum, share in zip(self._strata(), shares):  # noqa: B905
-            if share:
-                density += stratum.contains(slots) * (share / batch_size / len(stratum))
-        return density
+        return (min(int(self.rare_fraction * batch_size + 1e-9), 2 * self._rare.size, batch_size - 1),)
 
     def _smallest_density(self, shares: tuple[int, ...], batch_size: int) -> float:
         """Exact minimum of q over all stored slots: within one combination of strata, the least priority has it."""
         smallest = np.inf
+        total = self._index.tree.total
         for code, tree in enumerate(self._minima):
             if tree.minimum == np.inf:  # no transition has this combination
                 continue
-            density = tree.minimum * ((batch_size - sum(shares)) / batch_size / self._tree.total)
+            q = tree.minimum * ((batch_size - sum(shares)) / batch_size / total)
             for bit, (stratum, share) in enumerate(zip(self._strata(), shares)):  # noqa: B905
                 if share and code >> bit & 1:
-                    density += share / batch_size / len(stratum)
-            smallest = min(smallest, density)
+                    q += share / batch_size / len(stratum)
+            smallest = min(smallest, q)
         return float(smallest)
-
-    def _weights(self, slots: NDArray[np.int64], shares: tuple[int, ...], beta: float) -> NDArray[np.float32]:
-        density = self._mixture(slots, shares, slots.size)
-        if self.normalise is None:
-            weights = (self._size * density) ** -beta
-            return np.asarray(np.minimum(weights, np.finfo(np.float32).max), np.float32)
-        # (q_min / q)^beta is the quotient of the two weights, and cannot overflow.
-        smallest = density.min() if self.normalise == "batch" else self._smallest_density(shares, slots.size)
-        return np.asarray((smallest / density) ** beta, np.float32)
 
     def _update_minima(self, slots: NDArray[np.int64], others: list[int]) -> None:
         if not self._minima:
             return
         slots = np.concatenate([slots, np.asarray(others, np.int64)])
-        leaves = self._tree[slots]
+        leaves = self._index.tree[slots]
         code = np.zeros(slots.size, np.int64)
         for bit, stratum in enumerate(self._strata()):
             code += stratum.contains(slots) * (1 << bit)
         for combination, tree in enumerate(self._minima):
             tree.set(slots, np.where((code == combination) & (leaves > 0.0), leaves, np.inf))
 
-    def _leaves(self, priorities: NDArray[np.float64]) -> NDArray[np.float64]:
-        with np.errstate(over="ignore", under="ignore"):
-            leaves: NDArray[np.float64] = priorities**self.alpha
-        if not (leaves.min() >= _SMALLEST_LEAF and leaves.max() <= _LARGEST_LEAF):
-            raise ValueError(
-                f"(|TD error| + epsilon)^alpha is between {leaves.min():g} and {leaves.max():g}, and float64 cannot sum"
-                f" that: the TD errors have diverged, or alpha={self.alpha:g} is too large"
-            )
-        return leaves
-
     def _require_stored(self, slots: NDArray[np.int64]) -> None:
-        missing = slots[self._tree[slots] == 0.0]
+        missing = slots[~self._index.contains(slots)]
         if missing.size:
             raise ValueError(f"slot {int(missing[0])} holds no transition")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 _LARGEST = 1e150  # squares of larger rewards overflow float64
 
@@ -71,6 +72,15 @@ class RareEventDetector:
     def forget(self, slot: int) -> None:
         """The transition in `slot` is gone; its reward stays in the moments."""
         self._waiting.pop(slot, None)
+
+    def state(self) -> dict[str, Any]:
+        """The moments, and the rewards that wait for a judgement, for JSON."""
+        return {"moments": vars(self.moments), "waiting": list(self._waiting.items())}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned."""
+        vars(self.moments).update(state["moments"])
+        self._waiting = {slot: reward for slot, reward in state["waiting"]}
 
     def _is_rare(self, reward: float) -> bool:
         mean = self.moments.mean

@@ -11,37 +11,40 @@ if TYPE_CHECKING:
 
 
 class SlotSet:
-    """At most `limit` slots; the oldest leaves when another enters. Entry, removal and a draw are O(1) amortised.
+    """At most `limit` slots; the oldest leaves when another enters.
+
+    A ring of slots in order of entry and a bitmap of membership: 4 bytes a member and 1 bit a slot. Entry, a draw, and
+    removal of the oldest or the newest member are O(1); removal from the middle closes the gap, O(limit).
 
     Args:
         capacity: slots are in [0, capacity).
         limit: size of the set at most; 0 keeps it empty.
+
+    Attributes:
+        ring: int32 or int64 of shape (max(limit, 1),); the members are at (head + k) % limit, oldest first.
+        bits: uint8 of shape (ceil(capacity / 8),); bit slot % 8 of byte slot // 8 says whether a slot is a member.
+        head, size: where the oldest member is in `ring`, and how many there are.
     """
 
     def __init__(self, capacity: int, limit: int) -> None:
         self.limit = limit
-        # A queue with holes: -1 marks a slot that left out of order. Twice the limit makes compaction rare enough
-        # to cost O(1) an entry, and the arrays never grow.
-        length = 2 * limit
-        self._queue = np.full(length, -1, np.int64)
-        self._place = np.full(capacity, -1, np.int32 if length < 2**31 else np.int64)
-        self._head = self._tail = self._size = 0
+        self.ring = np.zeros(max(limit, 1), np.int32 if capacity <= 2**31 else np.int64)
+        self.bits = np.zeros((capacity + 7) // 8, np.uint8)
+        self.head = self.size = 0
 
     def __len__(self) -> int:
-        return self._size
+        return self.size
 
     def __contains__(self, slot: int) -> bool:
-        return bool(self._place[slot] >= 0)
+        return self.size > 0 and bool(self.bits[slot >> 3] >> (slot & 7) & 1)
 
     def contains(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Membership of each slot, shape (B,)."""
-        member: NDArray[np.bool_] = self._place[slots] >= 0
-        return member
+        return (self.bits[slots >> 3] >> (slots & 7).astype(np.uint8) & 1).astype(np.bool_)
 
     def slots(self) -> NDArray[np.int64]:
         """The members, oldest first; a copy."""
-        queue = self._queue[self._head : self._tail]
-        return queue[queue >= 0]
+        return self._at(np.arange(self.size))
 
     def add(self, slot: int) -> int:
         """Enter `slot` as the newest member. Returns the slot that had to leave, or -1."""
@@ -49,48 +52,53 @@ class SlotSet:
             return -1
         self.discard(slot)
         leaver = -1
-        if self._size == self.limit:
-            leaver = int(self._queue[self._head])
+        if self.size == self.limit:
+            leaver = int(self.ring[self.head])
             self.discard(leaver)
-        if self._tail == self._queue.size:
-            self._compact()
-        self._queue[self._tail] = slot
-        self._place[slot] = self._tail
-        self._tail += 1
-        self._size += 1
+        self.ring[(self.head + self.size) % self.limit] = slot
+        self.bits[slot >> 3] |= 1 << (slot & 7)
+        self.size += 1
         return leaver
 
     def discard(self, slot: int) -> bool:
         """Remove `slot`; False if it was no member."""
-        place = int(self._place[slot])
-        if place < 0:
+        if slot not in self:
             return False
-        self._queue[place] = -1
-        self._place[slot] = -1
-        self._size -= 1
-        while self._head < self._tail and self._queue[self._head] < 0:
-            self._head += 1
+        self.bits[slot >> 3] &= 255 ^ 1 << (slot & 7)
+        if self.ring[self.head] == slot:
+            self.head = (self.head + 1) % self.limit
+        elif self.ring[(self.head + self.size - 1) % self.limit] != slot:
+            members = self.slots()
+            self.ring[: self.size - 1] = members[members != slot]
+            self.head = 0
+        self.size -= 1
         return True
 
-    def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """`count` members, uniformly and with replacement, int64 of shape (count,). The set must not be empty."""
-        if 2 * self._size < self._tail - self._head:
-            self._compact()
-        drawn = self._queue[rng.integers(self._head, self._tail, count)]
-        holes = np.flatnonzero(drawn < 0)
-        while holes.size:
-            drawn[holes] = self._queue[rng.integers(self._head, self._tail, holes.size)]
-            holes = holes[drawn[holes] < 0]
-        return drawn
+    def replace(self, slot: int, other: int) -> None:
+        """`other`, which is no member, takes the place of the member `slot` in the order."""
+        members = self.slots()
+        at = (self.head + int(np.flatnonzero(members == slot)[0])) % self.limit
+        self.ring[at] = other
+        self.bits[slot >> 3] &= 255 ^ 1 << (slot & 7)
+        self.bits[other >> 3] |= 1 << (other & 7)
+
+    def draw(self, points: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The members at `points` in [0, 1), uniform points give uniform members, int64 of the shape of `points`.
+
+        The set must not be empty.
+        """
+        return self._at((points * self.size).astype(np.int64))
 
     def clear(self) -> None:
         """Remove every member."""
-        self._queue.fill(-1)
-        self._place.fill(-1)
-        self._head = self._tail = self._size = 0
+        self.bits.fill(0)
+        self.head = self.size = 0
 
-    def _compact(self) -> None:
-        members = self.slots()
-        self._queue[: members.size] = members
-        self._place[members] = np.arange(members.size)
-        self._head, self._tail = 0, members.size
+    def restore(self, members: NDArray[np.int64]) -> None:
+        """Make `members`, oldest first and at most `limit`, the members."""
+        self.clear()
+        for slot in members.tolist():
+            self.add(slot)
+
+    def _at(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        return self.ring[(self.head + places) % max(self.limit, 1)].astype(np.int64)

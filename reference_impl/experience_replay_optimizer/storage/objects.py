@@ -8,32 +8,36 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import numpy as np
     from numpy.typing import NDArray
 
 
 class ObjectStorage:
-    """Keeps references to the very objects, one a slot; an object that is overwritten is let go at once."""
+    """Keeps references to the very objects, one a slot; an object that is overwritten is let go at once.
 
-    def __init__(self) -> None:
-        self._items: list[Any] = []
+    Args:
+        items: the first objects, from slot 0 on.
+    """
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        self.items: list[Any] = list(items)
 
     def write(self, slot: int, item: Any) -> None:
         """Store `item`; slots are first filled in ascending order."""
-        if slot == len(self._items):
-            self._items.append(item)
+        if slot == len(self.items):
+            self.items.append(item)
         else:
-            self._items[slot] = item
+            self.items[slot] = item
 
     def row(self, slot: int) -> Any:
         """The object in `slot`."""
-        return self._items[slot]
+        return self.items[slot]
 
     def gather(self, slots: NDArray[np.int64]) -> list[Any]:
         """The objects in `slots`, in that order, in a new list."""
-        return [self._items[slot] for slot in slots.tolist()]
+        return [self.items[slot] for slot in slots.tolist()]
 
 
 def _named(name: str, item: Any) -> Any:
