@@ -16,6 +16,7 @@ from gymnasium import spaces
 
 from .._episodes import as_flags, mapped, owned, stacked
 from .._validate import as_finite
+from ._infos import infos_by_environment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,13 +105,13 @@ class Recorder:
         observation, reward, terminated, truncated, info = result
         rewards = as_finite(reward, "reward", self._size)
         ends, cuts = as_flags(terminated, "terminated", self._size), as_flags(truncated, "truncated", self._size)
-        infos = _split(info, self._size) if self._vector else [info]
+        infos = infos_by_environment(info if self._vector else [info], self._size)
         before, after = self._observation, self._columns(observation)
         self._observation = after
         started = self._over if self.autoreset == "next_step" else np.zeros(self._size, np.bool_)
         self._over = ends | cuts
         if self.autoreset == "same_step" and self._over.any():
-            after, infos = self._final(after, infos)
+            after = self._final(after, infos)
         self._store(np.flatnonzero(~started), before, actions, rewards, after, ends, cuts, infos)
         return result
 
@@ -118,10 +119,9 @@ class Recorder:
         columns = owned(_without_tuples(observation), "observation")
         return columns if self._vector else mapped(lambda array: array[None], columns)
 
-    def _final(self, after: Any, infos: list[Any]) -> tuple[Any, list[Any]]:
-        """Observations and infos with those of the last step where an episode is over."""
+    def _final(self, after: Any, infos: list[Any]) -> Any:
+        """The observations, with the final ones where an episode is over."""
         rows = []
-        infos = list(infos)
         for row in range(self._size):
             if not self._over[row]:
                 rows.append(mapped(lambda array, row=row: array[row], after))
@@ -133,8 +133,7 @@ class Recorder:
                     ' last one, write Recorder(env, buffer, autoreset="next_step")'
                 )
             rows.append(owned(_without_tuples(final), "final observation"))
-            infos[row] = infos[row].get("final_info", infos[row])
-        return stacked(rows), infos
+        return stacked(rows)
 
     def _store(self, rows: NDArray[np.int64], before: Any, actions: Any, rewards: Any, after: Any, *ends: Any) -> None:
         terminated, truncated, infos = ends
@@ -184,18 +183,3 @@ def _without_tuples(observation: Any) -> Any:
     if isinstance(observation, tuple):
         return {str(place): _without_tuples(part) for place, part in enumerate(observation)}
     return observation
-
-
-def _split(infos: Mapping[str, Any], size: int) -> list[dict[str, Any]]:
-    """The info of each environment: an entry "key" counts where "_key", if there is one, is true."""
-    split: list[dict[str, Any]] = [{} for _ in range(size)]
-    for key, values in infos.items():
-        if key.startswith("_"):
-            continue
-        parts: Any = _split(values, size) if isinstance(values, Mapping) else values
-        if not isinstance(parts, (list, np.ndarray)) or len(parts) != size:
-            continue  # not said for each environment
-        present = infos.get(f"_{key}", np.ones(size, np.bool_))
-        for row in np.flatnonzero(present).tolist():
-            split[row][key] = parts[row]
-    return split
