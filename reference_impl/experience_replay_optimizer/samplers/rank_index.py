@@ -81,11 +81,24 @@ class RankIndex:
         self._size += self._count_distinct(slots[before < 0])
         self._note(slots, before, keys)
 
+    def put(self, slot: int, priority: float) -> bool:
+        """`set` for one slot. Returns whether it was empty."""
+        stored = self._size
+        self.set(np.array([slot]), np.array([priority]))
+        return self._size > stored
+
     def remove(self, slots: NDArray[np.int64]) -> None:
         """Empty `slots`; those that are empty already are passed over."""
         before = self._keys[slots]
         self._size -= self._count_distinct(slots[before >= 0])
         self._note(slots, before, -1)
+
+    def move(self, slot: int, other: int) -> None:
+        """Give the priority of `slot`, which has one and becomes empty, to `other`."""
+        slots = np.array([slot, other])
+        before = self._keys[slots]
+        self._size -= int(before[1] >= 0)
+        self._note(slots, before, np.array([-1, (before[0] & self._priority_bits) | other]))
 
     def find(self, points: NDArray[np.float64]) -> NDArray[np.int64]:
         """The slots at these quantiles of the cumulative law, in order of rank; points in [0, 1), shape (B,).

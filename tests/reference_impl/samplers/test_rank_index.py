@@ -40,6 +40,19 @@ class AgainstSorting(RuleBasedStateMachine):
         slots.fill(0)  # the caller's arrays are not kept
         values.fill(0.0)
 
+    @rule(slot=st.integers(0, CAPACITY - 1), priority=priorities)
+    def put(self, slot, priority):
+        assert self.index.put(slot, float(priority)) == (slot not in self.stored)
+        self.stored[slot] = priority
+
+    @precondition(lambda self: self.stored)
+    @rule(data=st.data())
+    def move(self, data):
+        slot = data.draw(st.sampled_from(sorted(self.stored)))
+        other = data.draw(st.integers(0, CAPACITY - 1).filter(lambda one: one != slot))
+        self.index.move(slot, other)
+        self.stored[other] = self.stored.pop(slot)
+
     @rule(priority=st.sampled_from([1.0, 3.0]))
     def set_all(self, priority):
         self.index.set(np.arange(CAPACITY), np.full(CAPACITY, priority))
