@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._validate import as_finite, as_float, as_slots
+from ._validate import as_count, as_finite, as_float, as_slots
 from .fixed_shape import FixedShapeBuffer, columns, uniform
 from .memory import SumTree as PriorityTree
 from .prioritized_buffer import PrioritizedReplayBuffer as CoreBuffer
 from .schedules import LinearSchedule
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     import numpy as np
@@ -47,6 +48,29 @@ class _ExperienceBuffer(FixedShapeBuffer):
     def __getitem__(self, at: int) -> Experience:
         """The experience at a position, 0 the oldest and -1 the newest."""
         return Experience(*self._buffer[at])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything to a file: experiences, priorities, the schedule of beta and the random generator.
+
+        No pickle, whatever the suffix; a file of that name is replaced only when the new one is complete.
+
+        Args:
+            path: any name in a folder that exists.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self._buffer.save(path)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Take over what a buffer of the same class, capacity, alpha and epsilon saved; what was here is forgotten.
+
+        Raises:
+            ValueError: a file that `save` did not write, a damaged one, or one of another buffer. Nothing has changed
+                then.
+            OSError: the file cannot be read.
+        """
+        self._buffer.load(path)
 
 
 class ReplayBuffer(_ExperienceBuffer):
@@ -109,9 +133,10 @@ class PrioritizedReplayBuffer(_ExperienceBuffer):
         seed: Any = None,
     ) -> None:
         beta = LinearSchedule(
-            as_float(beta_start, "beta_start", 0.0, 1.0), as_float(beta_end, "beta_end", 0.0, 1.0), beta_frames
+            as_float(beta_start, "beta_start", 0.0, 1.0),
+            as_float(beta_end, "beta_end", 0.0, 1.0),
+            as_count(beta_frames, "beta_frames"),
         )
-        self.beta_start, self.beta_end, self.beta_frames = beta.start, beta.end, beta.steps
         super().__init__(CoreBuffer(capacity, alpha, beta, epsilon=epsilon, rare_fraction=0.0, seed=seed))
 
     @property
@@ -123,6 +148,27 @@ class PrioritizedReplayBuffer(_ExperienceBuffer):
     def beta(self) -> float:
         """Exponent of the weights of the next batch."""
         return self._buffer.beta
+
+    @property
+    def beta_start(self) -> float:
+        """What beta was at first."""
+        return self._schedule.start
+
+    @property
+    def beta_end(self) -> float:
+        """What beta comes to."""
+        return self._schedule.end
+
+    @property
+    def beta_frames(self) -> int:
+        """Number of batches until then."""
+        return self._schedule.steps
+
+    @property
+    def _schedule(self) -> LinearSchedule:
+        # Asked of the sampler: load() brings the schedule of the buffer that was saved.
+        schedule: LinearSchedule = self._buffer.sampler._beta
+        return schedule
 
     @property
     def epsilon(self) -> float:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._validate import as_count, as_finite, as_float, as_slots
-from .samplers.sum_tree import SumTree as Sums
+from .samplers.proportional_index import ProportionalIndex
+from .samplers.stratified import sample_stratified
 from .schedules import as_beta_schedule
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .schedules import Schedule
-
-# p^alpha outside this range cannot be summed in float64 without overflow or loss.
-_SMALLEST, _LARGEST = 1e-140, 1e140
 
 
 def as_priorities(value: Any, length: int) -> NDArray[np.float64]:
@@ -32,25 +30,12 @@ def as_priorities(value: Any, length: int) -> NDArray[np.float64]:
     return given
 
 
-def as_leaves(priorities: NDArray[np.float64], alpha: float) -> NDArray[np.float64]:
-    """p^alpha, float64 of shape (B,). ValueError where float64 could not sum it."""
-    with np.errstate(over="ignore", under="ignore"):
-        leaves: NDArray[np.float64] = priorities**alpha
-    outside = (leaves < _SMALLEST) | (leaves > _LARGEST)
-    if outside.any():
-        raise ValueError(
-            f"priority {priorities[outside][0]:g} to the power of alpha={alpha:g} is {leaves[outside][0]:g}, and"
-            f" float64 sums [{_SMALLEST:g}, {_LARGEST:g}]: the TD errors have diverged, or alpha is too large"
-        )
-    return leaves
-
-
 class SumTree:
     """Priorities of `capacity` places, their sum, and the place under a point of the cumulative sum.
 
-    Updates and look-ups take O(log capacity). Parents are recomputed from their children and never moved by
-    differences, so that the sum does not drift; places without a priority are never found (Schaul et al. 2015,
-    appendix B.2.1). Any capacity will do, a power of two or not.
+    Updates and look-ups take O(log capacity). Priorities are kept as float32 and sums as float64 that are recomputed,
+    never moved by differences, so that the sum does not drift; places without a priority are never found (Schaul et
+    al. 2015, appendix B.2.1). Any capacity will do, a power of two or not.
 
     Args:
         capacity: number of places, all empty at first.
@@ -61,7 +46,7 @@ class SumTree:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = as_count(capacity, "capacity")
-        self._sums = Sums(self.capacity)
+        self._index = ProportionalIndex(self.capacity, 1.0)
 
     def update(self, idx: int, priority: float) -> None:
         """Set the priority of place `idx` in [0, capacity).
@@ -71,7 +56,7 @@ class SumTree:
             TypeError: an index that is no int, a priority that is no number.
         """
         slots = as_slots(idx, self.capacity, "idx")
-        self._sums.set(slots, as_leaves(as_priorities(priority, slots.size), 1.0))
+        self._index.set(slots, as_priorities(priority, slots.size))
 
     def get_leaf(self, value: float) -> tuple[int, float]:
         """The place in which the cumulative sum of the priorities reaches `value`, and its priority.
@@ -88,17 +73,17 @@ class SumTree:
         total = self.total_sum()
         if total == 0.0:
             raise ValueError("the tree is empty: update() sets priorities")
-        point = as_float(value, "value", 0.0, total)
-        slots = self._sums.find(np.array([point]))
-        return int(slots[0]), float(self._sums[slots][0])
+        point = as_float(value, "value", 0.0, total) / total
+        slots = self._index.find(np.array([min(point, np.nextafter(1.0, 0.0))]))
+        return int(slots[0]), float(self._index.tree[slots][0])
 
     def total_sum(self) -> float:
         """The sum of the priorities, 0.0 while none has been set."""
-        return self._sums.total
+        return self._index.tree.total
 
     def priorities(self) -> NDArray[np.float64]:
         """The priority of each place, 0.0 where none has been set: float64 of shape (capacity,), a copy."""
-        return self._sums[np.arange(self.capacity)]
+        return self._index.tree[np.arange(self.capacity)]
 
     def print_tree(self) -> None:
         """Print the nodes level by level: the total, the sums below it, ..., the priorities, padded by 0."""
@@ -126,18 +111,9 @@ class _Ring:
         at = self._next if len(self) == self.capacity else 0
         return iter(self._items[at:] + self._items[:at])
 
-    def _write(self, item: Any) -> int:
-        """The place that `item` was put in."""
-        place = self._next
-        self._items[place : place + 1] = [item]
-        self._next = (place + 1) % self.capacity
-        return place
-
-    def _batch_size(self, value: Any, name: str) -> int:
-        count = as_count(value, name)
-        if count > len(self):
-            raise ValueError(f"{name} is {count}, and the memory holds only {len(self)}")
-        return count
+    def _write(self, item: Any) -> None:
+        self._items[self._next : self._next + 1] = [item]
+        self._next = (self._next + 1) % self.capacity
 
 
 class ReplayMemory(_Ring):
@@ -165,7 +141,9 @@ class ReplayMemory(_Ring):
             ValueError: fewer are stored.
             TypeError: sample_size is no int.
         """
-        count = self._batch_size(sample_size, "sample_size")
+        count = as_count(sample_size, "sample_size")
+        if count > len(self):
+            raise ValueError(f"sample_size is {count}, and the memory holds only {len(self)}")
         return [self._items[at] for at in self._rng.choice(len(self), count, replace=False).tolist()]
 
 
@@ -187,7 +165,7 @@ class PrioritizedReplayMemory(_Ring):
     def __init__(self, capacity: int, alpha: float = 0.6, *, seed: Any = None) -> None:
         super().__init__(capacity, seed)
         self.alpha = as_float(alpha, "alpha", 0.0)
-        self._sums = Sums(self.capacity)
+        self._index = ProportionalIndex(self.capacity, self.alpha)
         self._max_priority = 1.0
 
     def store(
@@ -200,13 +178,13 @@ class PrioritizedReplayMemory(_Ring):
             priority: positive, such as |TD error| + epsilon; None is `get_max_priority()`.
 
         Raises:
-            ValueError: a priority that is not finite and positive; nothing has changed then.
+            ValueError: a priority that is not finite and positive, or whose power float32 cannot hold; nothing has
+                changed then.
             TypeError: a priority that is no number.
         """
         given = as_priorities(self._max_priority if priority is None else priority, 1)
-        leaves = as_leaves(given, self.alpha)
-        place = self._write((state, action, reward, next_state, done))
-        self._set(np.array([place]), given, leaves)
+        self._set(np.array([self._next]), given)
+        self._write((state, action, reward, next_state, done))
 
     def sample(
         self, batch_size: int, beta: float | Schedule | Callable[[], float] = 0.4
@@ -226,13 +204,8 @@ class PrioritizedReplayMemory(_Ring):
             ValueError: fewer transitions are stored, or beta outside [0, 1].
             TypeError: batch_size is no int.
         """
-        count = self._batch_size(batch_size, "batch_size")
-        exponent = as_float(as_beta_schedule(beta, 0.0)(), "beta", 0.0, 1.0)
-        # Shuffled, so that a part of the batch is no different from the rest.
-        segments = self._rng.permutation(count)
-        places = self._sums.find((segments + self._rng.random(count)) / count * self._sums.total)
-        leaves = self._sums[places]
-        weights = ((leaves.min() / leaves) ** exponent).astype(np.float32)
+        exponent = as_beta_schedule(beta, 0.0)()
+        places, weights = sample_stratified(self._index, len(self), batch_size, exponent, self._rng)
         return [self._items[place] for place in places.tolist()], places, weights
 
     def update_priority(self, index: Any, priority: Any) -> None:
@@ -252,12 +225,12 @@ class PrioritizedReplayMemory(_Ring):
         empty = places[places >= len(self)]
         if empty.size:
             raise ValueError(f"index {empty[0]} holds no transition: the memory holds {len(self)}")
-        self._set(places, given, as_leaves(given, self.alpha))
+        self._set(places, given)
 
     def get_max_priority(self) -> float:
         """The largest priority so far, 1.0 at first: what a new transition is usually stored with."""
         return self._max_priority
 
-    def _set(self, places: NDArray[np.int64], priorities: NDArray[np.float64], leaves: NDArray[np.float64]) -> None:
-        self._sums.set(places, leaves)
-        self._max_priority = max(self._max_priority, priorities.max(initial=0.0).item())
+    def _set(self, places: NDArray[np.int64], priorities: NDArray[np.float64]) -> None:
+        self._index.set(places, priorities)
+        self._max_priority = max(self._max_priority, float(priorities.max(initial=0.0)))

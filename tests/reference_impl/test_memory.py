@@ -111,15 +111,15 @@ def test_looking_prints_nothing_and_print_tree_prints_the_levels(capsys):
 )
 def test_any_capacity_holds_what_was_set_and_finds_what_the_sum_says(capacity, updates, quantile):
     tree = SumTree(capacity)
-    leaves = np.zeros(capacity)
+    leaves = np.zeros(capacity, np.float32)
     for index, priority in updates:
         tree.update(index % capacity, priority)
         leaves[index % capacity] = priority
     total = tree.total_sum()
-    assert total == pytest.approx(leaves.sum(), rel=1e-12)
+    assert total == pytest.approx(leaves.sum(dtype=np.float64), rel=1e-12)
     index, priority = tree.get_leaf(quantile * total)
     assert priority == leaves[index] > 0.0
-    upto = np.cumsum(leaves)
+    upto = np.cumsum(leaves, dtype=np.float64)
     slack = 1e-9 * total
     assert upto[index] - priority - slack <= quantile * total <= upto[index] + slack
 
@@ -299,7 +299,7 @@ def test_a_memory_refuses_other_bad_input():
         memory.update_priority(0.0, 1.0)
     with pytest.raises(ValueError, match="alpha"):
         PrioritizedReplayMemory(4, alpha=-1)
-    with pytest.raises(ValueError, match="alpha is too large"):
+    with pytest.raises(ValueError, match="alpha=50 is too large"):
         PrioritizedReplayMemory(4, alpha=50).store(*transition(0), 1e9)
     assert len(memory) == 1
 

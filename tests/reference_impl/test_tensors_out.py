@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import experience_replay_optimizer.tensors as module
-from experience_replay_optimizer.tensors import PrioritizedReplayBuffer, ReplayBuffer
+import experience_replay_optimizer.tensors_out as module
+from experience_replay_optimizer.tensors_out import PrioritizedReplayBuffer, ReplayBuffer
 
 
 def filled(kind, count=100, capacity=100, **options):
@@ -98,7 +98,7 @@ def test_bad_priorities_are_refused_and_nothing_changes(bad):
 def test_without_torch_the_error_says_what_to_do():
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from experience_replay_optimizer.tensors import ReplayBuffer\n"
+        "from experience_replay_optimizer.tensors_out import ReplayBuffer\n"
         "buffer = ReplayBuffer(3)\n"
         "buffer.push([0.0], 0, 0.0, [0.0], False)\n"
         "buffer.sample(1)"
