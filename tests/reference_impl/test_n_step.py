@@ -277,6 +277,27 @@ def test_a_step_that_is_refused_changes_nothing(bad, error, message, open_alread
     assert len(first) == 1 + open_already
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_a_step_that_the_buffer_refuses_can_be_given_again(together):
+    buffer = PrioritizedReplayBuffer(10, seed=0)
+    buffer.append("an object")
+    front = NStep(2, 0.5, buffer)
+
+    def give(time):
+        if together:
+            front.add_batch([time], [0], [1.0], [time + 1], [time == 2])
+        else:
+            front.add(time, 0, 1.0, time + 1, time == 2)
+
+    give(0)
+    with pytest.raises(ValueError, match="holds objects"):
+        give(1)
+    buffer.clear()
+    give(1)
+    give(2)
+    assert [row[:4] for row in buffer] == [(0, 0, 1.5, 2), (1, 0, 1.5, 3), (2, 0, 1.0, 3)]
+
+
 def test_a_shape_must_stay_as_it_was_in_the_episode():
     front = NStep(3, 0.9, Recorder())
     front.add(**GOOD)
