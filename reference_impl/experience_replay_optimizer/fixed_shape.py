@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 def as_float32(value: Any, name: str) -> NDArray[np.float32]:
     """`value` as a float32 array. TypeError where it is not made of numbers, ValueError where float32 overflows."""
     array = to_numpy(value)
+    if array.dtype == np.float32:
+        return array
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be an array of numbers, not {type(value).__name__} ({array.dtype})")
     with np.errstate(over="ignore"):
@@ -35,6 +37,8 @@ def as_float32(value: Any, name: str) -> NDArray[np.float32]:
 def as_int64(value: Any, name: str) -> NDArray[np.int64]:
     """`value` as an int64 array. TypeError where it is not made of numbers, ValueError where they are no integers."""
     array = to_numpy(value)
+    if array.dtype == np.int64:
+        return array
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be an int, not {type(value).__name__} ({array.dtype})")
     with np.errstate(invalid="ignore"):
@@ -92,10 +96,11 @@ class FixedShapeBuffer:
             ValueError: another shape than the first transition's, an action that is no integer, a reward that is not
                 finite, or a value that float32 cannot hold. Nothing has changed then.
         """
+        number = as_float32(reward, "reward")
         self._buffer.add(
             as_float32(state, "state"),
-            as_int64(action, "action"),
-            as_float32(reward, "reward"),
+            as_int64(action, "action")[()],  # scalars, not arrays of no dimensions: storing them is much faster
+            number.item() if number.ndim == 0 else number,
             as_float32(next_state, "next_state"),
             done,
         )

@@ -344,6 +344,24 @@ def test_weights_are_normalised_and_undo_the_prioritisation():
         assert weights == pytest.approx(expected / expected.max(), rel=1e-5)
 
 
+def test_a_training_step_takes_the_arrays_and_gives_tensors_back():
+    torch = pytest.importorskip("torch")
+    buffer = filled(PrioritizedReplayBuffer, 10, alpha=1.0)
+    network = torch.nn.Linear(3, 7)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
+    s, a, r, s_, d, w, idx = buffer.sample(10)
+    s, a, r, s_, d, w = map(torch.from_numpy, (s, a, r, s_, d, w))
+    current_q = network(s).gather(1, a.unsqueeze(1)).squeeze(1)
+    target_q = r + (1 - d) * 0.99 * network(s_).max(1)[0].detach()
+    td_error = (target_q - current_q).abs()
+    loss = (w * td_error.pow(2)).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    buffer.update_priorities(idx, td_error)
+    assert buffer.max_priority == pytest.approx(max(1.0, td_error.max().item() + 1e-6))
+
+
 # --- seeds, ownership
 
 
