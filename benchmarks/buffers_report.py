@@ -80,15 +80,10 @@ def every_time(results: Results) -> list[str]:
     """The medians of all contenders."""
     lines = []
     for measure, capacities in results.times.items():
-        labels = list(dict.fromkeys(label for times in capacities.values() for label in times))
-        body = [
-            (
-                label,
-                *(f"{statistics.median(times[label]):.1f}" if label in times else "" for times in capacities.values()),
-            )
-            for label in labels
-        ]
-        lines += [f"{measure}, µs:", ""]
+        medians = [{label: statistics.median(taken) for label, taken in times.items()} for times in capacities.values()]
+        labels = sorted(set().union(*medians), key=lambda label: min(m[label] for m in medians if label in m))
+        body = [(label, *(micro(median.get(label)) for median in medians)) for label in labels]
+        lines += [f"{measure}, all buffers:", ""]
         lines += table(("buffer", *(f"N = {capacity:,}" for capacity in capacities)), body)
     return lines
 
