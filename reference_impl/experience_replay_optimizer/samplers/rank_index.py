@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_LARGEST = np.array(np.finfo(np.float64).max).view(np.int64)
+_INFINITY = np.array(np.inf).view(np.int64)
 _SMALLEST_MASS = 1e-140
 _WAITING = 1024
 
@@ -50,9 +50,8 @@ class RankIndex:
         self._mass = np.arange(1, self.capacity + 1, dtype=np.float64)
         self._mass **= -self.alpha
         np.cumsum(self._mass, out=self._mass)
-        # A key is a slot below the leading bits of its priority, complemented: keys ascend as priorities fall.
-        # There is room for one slot more, so that no key is all ones.
-        self._slot_bits = (1 << self.capacity.bit_length()) - 1
+        # A key is a slot below the leading bits of how far its priority is from infinity: keys ascend as those fall.
+        self._slot_bits = (1 << (self.capacity - 1).bit_length()) - 1
         self._priority_bits = np.array(~self._slot_bits)
         self._keys = np.full(self.capacity, -1, np.int64)
         self._order = SortedKeys()
@@ -76,16 +75,25 @@ class RankIndex:
     def set(self, slots: NDArray[np.int64], priorities: NDArray[np.float64]) -> None:
         """Give `slots` these priorities, shape (B,), positive and finite; of equal slots the last counts."""
         # The bits of positive floats, read as integers, are in the order of the floats.
-        keys = (_LARGEST - priorities.view(np.int64)) & self._priority_bits | slots
+        keys = (_INFINITY - priorities.view(np.int64)) & self._priority_bits | slots
         before = self._keys[slots]
         self._size += self._count_distinct(slots[before < 0])
         self._note(slots, before, keys)
 
     def put(self, slot: int, priority: float) -> bool:
         """`set` for one slot. Returns whether it was empty."""
+        return self.put_many(np.array([slot]), priority) == 1
+
+    def put_many(self, slots: NDArray[np.int64], priority: float, run: bool = False) -> int:
+        """`set` to one priority for all. Returns how many different slots were empty.
+
+        Args:
+            run: whether each slot is the one before plus 1; it makes no difference here.
+        """
+        del run
         stored = self._size
-        self.set(np.array([slot]), np.array([priority]))
-        return self._size > stored
+        self.set(slots, np.full(slots.size, priority))
+        return self._size - stored
 
     def remove(self, slots: NDArray[np.int64]) -> None:
         """Empty `slots`; those that are empty already are passed over."""
@@ -111,7 +119,7 @@ class RankIndex:
         self._settle()
         mass = self._mass[: self._size]
         ranks = mass.searchsorted(points * mass[-1], side="right")
-        # The product of a point just below 1 can round up to the whole mass.
+        # Points that callers spread over segments can round up to 1.
         return self._order.select(np.minimum(ranks, self._size - 1)) & self._slot_bits
 
     def density(self, slots: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -135,8 +143,9 @@ class RankIndex:
 
     def state(self) -> dict[str, NDArray[np.float64]]:
         """`priorities`, float64 of shape (capacity,) in the precision in which they are compared, 0 for empty slots."""
-        priorities = (_LARGEST - (self._keys & self._priority_bits)).view(np.float64)
-        return {"priorities": np.where(self._keys >= 0, priorities, 0.0)}
+        priorities = (_INFINITY - (self._keys & self._priority_bits)).view(np.float64)
+        # What rounding made infinite is compared as the largest float is.
+        return {"priorities": np.where(self._keys >= 0, np.minimum(priorities, np.finfo(np.float64).max), 0.0)}
 
     def restore(self, arrays: Mapping[str, NDArray[np.float64]]) -> None:
         """Take up what `state` of an index of this capacity returned: all ranks are as they were then.

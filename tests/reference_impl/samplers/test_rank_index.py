@@ -53,10 +53,11 @@ class AgainstSorting(RuleBasedStateMachine):
         self.index.move(slot, other)
         self.stored[other] = self.stored.pop(slot)
 
-    @rule(priority=st.sampled_from([1.0, 3.0]))
-    def set_all(self, priority):
-        self.index.set(np.arange(CAPACITY), np.full(CAPACITY, priority))
-        self.stored = dict.fromkeys(range(CAPACITY), priority)
+    @rule(slots=st.lists(st.integers(0, CAPACITY - 1), max_size=12) | st.just(range(CAPACITY)), priority=priorities)
+    def put_many(self, slots, priority):
+        fresh = set(slots) - self.stored.keys()
+        assert self.index.put_many(np.array(slots, np.int64), float(priority)) == len(fresh)
+        self.stored.update(dict.fromkeys(slots, priority))
 
     @rule(slots=st.lists(st.integers(0, CAPACITY - 1), max_size=12))
     def remove(self, slots):
@@ -93,7 +94,7 @@ class AgainstSorting(RuleBasedStateMachine):
         np.testing.assert_allclose(self.index.density(np.arange(CAPACITY)), expected, rtol=1e-12)
         middles = np.cumsum(probabilities) - probabilities / 2
         assert self.index.find(middles).tolist() == ranked
-        assert self.index.find(np.array([0.0, 1.0 - 2.0**-53])).tolist() == [ranked[0], ranked[-1]]
+        assert self.index.find(np.array([0.0, 1.0 - 2.0**-53, 1.0])).tolist() == [ranked[0], ranked[-1], ranked[-1]]
 
 
 TestAgainstSorting = AgainstSorting.TestCase
@@ -146,6 +147,7 @@ def test_adds_one_by_one_are_the_same_as_all_at_once(size):
     for slot in range(size):
         one.set(np.array([slot]), np.array([1.0]))
         assert len(one) == slot + 1
+        assert len(one._touched) <= 1024  # what waits for the next question is bounded
     everything = np.arange(size)
     assert one.density(everything).tolist() == index_of(np.ones(size)).density(everything).tolist()
 
@@ -165,6 +167,7 @@ def test_priorities_that_differ_by_a_float32_are_ranked_apart():
     index = RankIndex(2**20, 0.0)
     index.set(slots, values.astype(np.float64))
     assert index.find((np.arange(2000) + 0.5) / 2000).tolist() == slots[np.lexsort((slots, -values))].tolist()
+    assert index.state()["priorities"][slots].tolist() == values.tolist()
 
 
 @pytest.mark.parametrize("value", [5e-324, 1e-310, np.finfo(float).tiny, np.finfo(float).max])
@@ -182,6 +185,8 @@ def test_alpha_zero_is_uniform():
     index = index_of(np.logspace(-9, 9, 50), alpha=0.0)
     assert index.density(np.arange(50)).tolist() == pytest.approx([0.02] * 50)
     assert index.smallest == pytest.approx(0.02)
+    # A segment holds its lower end.
+    assert index_of([4.0, 3.0, 2.0, 1.0], alpha=0.0).find(np.arange(4) / 4).tolist() == [0, 1, 2, 3]
 
 
 def test_the_mass_of_many_ranks_is_exact():
