@@ -1,4 +1,7 @@
 import math
+import re
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -28,30 +31,52 @@ def counts_of(buffer, batches, batch_size):
     return np.bincount(np.concatenate([steps_of(buffer.sample(batch_size)[0]) for _ in range(batches)]), minlength=10)
 
 
-def test_the_users_validation_code():
-    buffer = ReplayBuffer(capacity=1000, seed=42)
-    for i in range(100):
-        state = np.random.randn(60).astype(np.float32)
-        next_state = np.random.randn(60).astype(np.float32)
-        buffer.push(state, action=i % 7, reward=np.random.randn(), next_state=next_state, done=False)
-    assert len(buffer) == 100
-    assert buffer.is_ready(32) is True
-    states, actions, rewards, next_states, dones = buffer.sample(32)
-    assert (states.shape, actions.shape) == ((32, 60), (32,))
-    assert (rewards.shape, next_states.shape, dones.shape) == ((32,), (32, 60), (32,))
+VALIDATION = """
+from experience_replay_optimizer.dqn import ReplayBuffer, PrioritizedReplayBuffer
+import numpy as np
 
-    pbuffer = PrioritizedReplayBuffer(capacity=1000)
-    for i in range(100):
-        state = np.random.randn(60).astype(np.float32)
-        next_state = np.random.randn(60).astype(np.float32)
-        pbuffer.push(state, action=i % 7, reward=np.random.randn(), next_state=next_state, done=False)
-    states, actions, rewards, next_states, dones, weights, indices = pbuffer.sample(32)
-    assert weights.shape == (32,)
-    assert weights.tolist() == [1.0] * 32
-    assert len(indices[:5]) == 5
-    new_priorities = np.abs(np.random.randn(32)) + 0.01
-    pbuffer.update_priorities(indices, new_priorities)
-    assert pbuffer.max_priority == pytest.approx(max(1.0, new_priorities.max() + 1e-6))
+# Test basic buffer
+buffer = ReplayBuffer(capacity=1000, seed=42)
+for i in range(100):
+    state = np.random.randn(60).astype(np.float32)
+    next_state = np.random.randn(60).astype(np.float32)
+    buffer.push(state, action=i % 7, reward=np.random.randn(),
+                next_state=next_state, done=False)
+
+print(f"Buffer size: {len(buffer)}")
+print(f"Ready for batch of 32: {buffer.is_ready(32)}")
+
+states, actions, rewards, next_states, dones = buffer.sample(32)
+print(f"Batch shapes: states={states.shape}, actions={actions.shape}")
+
+# Test prioritized buffer
+pbuffer = PrioritizedReplayBuffer(capacity=1000)
+for i in range(100):
+    state = np.random.randn(60).astype(np.float32)
+    next_state = np.random.randn(60).astype(np.float32)
+    pbuffer.push(state, action=i % 7, reward=np.random.randn(),
+                 next_state=next_state, done=False)
+
+states, actions, rewards, next_states, dones, weights, indices = pbuffer.sample(32)
+print(f"Weights shape: {weights.shape}")
+print(f"Indices: {indices[:5]}")
+
+# Update priorities
+new_priorities = np.abs(np.random.randn(32)) + 0.01
+pbuffer.update_priorities(indices, new_priorities)
+"""
+
+
+def test_the_users_validation_code():
+    done = subprocess.run([sys.executable, "-W", "error", "-c", VALIDATION], check=True, capture_output=True, text=True)
+    *lines, indices = done.stdout.splitlines()
+    assert lines == [
+        "Buffer size: 100",
+        "Ready for batch of 32: True",
+        "Batch shapes: states=(32, 60), actions=(32,)",
+        "Weights shape: (32,)",
+    ]
+    assert re.fullmatch(r"Indices: \[( *\d+){5}\]", indices)
 
 
 # --- 1. basic operations
