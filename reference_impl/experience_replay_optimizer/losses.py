@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._validate import to_numpy
+from ._validate import as_float, to_numpy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,6 +92,96 @@ def absolute_td_error(prediction: Any, target: Any, reduce: str = "max") -> NDAr
     stacked = np.stack(errors)
     result: NDArray[np.float64] = stacked.max(axis=0) if reduce == "max" else stacked.mean(axis=0)
     return result
+
+
+def lap_loss(prediction: Any, target: Any, minimum: float = 1.0) -> Any:
+    """The critic's loss under LAP: Huber with its threshold at the minimum priority (Fujimoto et al. 2020, section 5).
+
+    For batches that `LapSampler` drew, without weights. Up to the threshold all priorities are the same and the loss is
+    squared; beyond it the loss is linear, and sampling by |TD error|^alpha makes it grow faster. Were it squared there,
+    large errors would count twice. Where several critics are given, their losses are added.
+
+    Args:
+        prediction: value estimates of shape (B,) or (B, 1), torch tensor or numpy array; or a list or tuple of them,
+            one for each critic.
+        target: bootstrap target of the same shape; (B,) and (B, 1) count as the same. No gradient flows into it.
+        minimum: the sampler's `minimum`, > 0.
+
+    Returns:
+        The scalar mean over the batch, differentiable with respect to the predictions.
+
+    Raises:
+        ValueError: shapes that only broadcasting would join, scalars, no critic, or a minimum that is not positive.
+        TypeError: neither torch tensors nor numpy arrays.
+    """
+    threshold = _positive(minimum, "minimum")
+    total: Any = 0.0
+    for error in _absolute_errors(prediction, target):
+        # e^2 / 2 up to the threshold, beyond it threshold * (e - threshold / 2).
+        inner = error.clip(max=threshold)
+        total = total + (inner * (error - 0.5 * inner)).mean()
+    return total
+
+
+def pal_loss(prediction: Any, target: Any, alpha: float = 0.4, minimum: float = 1.0) -> Any:
+    """PAL: the expected gradient of `lap_loss` under LAP, from uniform batches (Fujimoto et al. 2020, section 5).
+
+    For batches of a uniform sampler, without weights or priorities: m^alpha e^2 / 2 up to m = minimum, beyond it
+    m e^(1 + alpha) / (1 + alpha) shifted to meet there, over the mean of max(e, m)^alpha in the batch. With several
+    critics the losses are added, and the divisor is that of the largest error of each row, which is what LAP's
+    priorities are made of; the equivalence is then an approximation, as it is in the paper's own TD3.
+
+    Args:
+        prediction, target, minimum: as in `lap_loss`.
+        alpha: exponent of the priorities that are imitated, >= 0.
+
+    Returns:
+        The scalar mean over the batch, differentiable with respect to the predictions.
+
+    Raises:
+        ValueError, TypeError: as `lap_loss`, and an alpha that is negative.
+    """
+    threshold, exponent = _positive(minimum, "minimum"), as_float(alpha, "alpha", 0.0)
+    total: Any = 0.0
+    largest: Any = None
+    for error in _absolute_errors(prediction, target):
+        inner, outer = error.clip(max=threshold), error > threshold
+        power = threshold / (1.0 + exponent) * (error ** (1.0 + exponent) - threshold ** (1.0 + exponent))
+        total = total + (0.5 * threshold**exponent * inner**2 + outer * power).mean()
+        known = error.detach() if hasattr(error, "detach") else error
+        largest = known if largest is None else largest + (known - largest).clip(min=0.0)
+    return total / (largest.clip(min=threshold) ** exponent).mean()
+
+
+def _positive(value: Any, name: str) -> float:
+    number = as_float(value, name, 0.0)
+    if number == 0.0:
+        raise ValueError(f"{name} must be positive: it is the least priority of a transition")
+    return number
+
+
+def _absolute_errors(prediction: Any, target: Any) -> list[Any]:
+    """|prediction - target| of each critic, each of shape (B,), differentiable."""
+    predictions = prediction if isinstance(prediction, (list, tuple)) else (prediction,)
+    if not predictions:
+        raise ValueError("prediction is empty: give one array for each critic")
+    goal = target.detach() if hasattr(target, "detach") else target
+    errors = []
+    for value in predictions:
+        pair = (value, goal)
+        if not (all(hasattr(one, "new_tensor") for one in pair) or all(isinstance(one, np.ndarray) for one in pair)):
+            raise TypeError(
+                "prediction and target must both be torch tensors or both numpy arrays, not"
+                f" {type(value).__name__} and {type(goal).__name__}"
+            )
+        shapes = tuple(value.shape), tuple(goal.shape)
+        if any(len(shape) not in (1, 2) or shape[1:] not in ((), (1,)) for shape in shapes) or len(value) != len(goal):
+            raise ValueError(
+                f"prediction of shape {shapes[0]} and target of shape {shapes[1]} must both be (B,) or (B, 1): one"
+                " value a transition, not reduced and not broadcast"
+            )
+        errors.append(abs(value.reshape(-1) - goal.reshape(-1)))
+    return errors
 
 
 def _rows(value: Any) -> NDArray[np.float64]:
