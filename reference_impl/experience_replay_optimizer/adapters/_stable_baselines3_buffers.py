@@ -120,7 +120,7 @@ class PrioritizedRows:
         """
         rewards = as_finite(reward, "reward", self.n_envs)
         if self.full and self.n_steps == 1:
-            while any(self.sampler.next_slot((slot - 1) % self.sampler.capacity) != slot for slot in self._slots()):
+            while any(map(self.sampler.is_protected, self._slots())):
                 self.pos = (self.pos + 1) % self.buffer_size
         slots = np.array(self._slots())
         super().add(obs, next_obs, action, reward, done, infos)
