@@ -256,9 +256,8 @@ def measured(options: argparse.Namespace) -> tuple[Results, list[Row]]:
         bench.run(INDEX, (10_000, 100_000) if options.quick else (10_000, 100_000, 1_000_000, 10_000_000))
         rows = judge(options.measures, bench.results)
         for kernels in KERNELS if options.memory else ():
-            process = Process(environment(options.environments, "ours"), "ours", kernels)
-            stack.callback(process.close)
-            rows += bench.guard(f"{kernels}, memory", memory.measure, process, kernels, vectors) or []
+            arguments = environment(options.environments, "ours"), kernels, vectors
+            rows += bench.guard(f"{kernels}, memory", memory.measure, *arguments) or []
         return bench.results, rows
 
 

@@ -41,9 +41,13 @@ class Row:
 VERDICTS = {True: "met", False: "missed", None: "not measured"}
 
 
+def digits(value: float) -> str:
+    """Three digits, or more where they are before the point."""
+    return f"{value:,.0f}" if value >= 100.0 else f"{value:.3g}"
+
+
 def micro(value: float | None) -> str:
-    """Microseconds with three digits, or more where they are before the point."""
-    return "" if value is None else f"{value:,.0f} µs" if value >= 100 else f"{value:.3g} µs"
+    return "" if value is None else f"{digits(value)} µs"
 
 
 def line(cells: Iterable[str]) -> str:
@@ -68,8 +72,8 @@ def targets(rows: list[Row]) -> list[str]:
                 kernels,
                 ours or "none",
                 ", ".join(f"{row.against} {row.theirs or 'none'}".strip() for row in members),
-                " / ".join("-" if row.value is None else f"{row.value:.3g}" for row in members),
-                " / ".join(f"{row.target:g}" for row in members),
+                " / ".join("-" if row.value is None else digits(row.value) for row in members),
+                " / ".join(digits(row.target) for row in members),
                 verdicts[0] if len(set(verdicts)) == 1 else " / ".join(verdicts),
             )
         )

@@ -4,8 +4,9 @@
     python benchmarks/memory.py --markdown memory.md
 
 What a full buffer has allocated (`tracemalloc`, which sees every array of numpy's) less the fields of the transitions
-themselves: observations of shape (8,) float32 twice, action, reward and flag. Beside it, how much the process grew.
-With frames stored once, all of it counts: 84x84x4 uint8 in episodes of 256 steps. Exit code 1 when a target is missed.
+themselves: observations of shape (8,) float32 twice, action, reward and flag. Beside it, how much the process grew,
+which is less as long as some pages have not been written to. Where frames are stored once, all of it counts: 84x84x4
+uint8 in episodes of 256 steps. Exit code 1 when a target is missed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from buffers_report import Row, targets
 from contenders.processes import Failed, Process, default_folder, environment, workers
@@ -22,28 +24,26 @@ LARGEST_FRAMES = 7300.0  # bytes a transition
 FRAMES = 10_000  # transitions
 
 
-def overhead(process: Process, kernels: str, capacity: int) -> Row:
-    seen = process.ask("memory", workload="vectors", capacity=capacity, options={"rare_fraction": 0})
-    value = seen["allocated"] - seen["payload"]
-    grown = f"{seen['resident'] - seen['payload']:.1f} B"
-    return Row(
-        "overhead a transition", capacity, kernels, f"{value:.1f} B", "resident", grown, value, LARGEST[capacity]
-    )
+def ask(python: Path, kernels: str, workload: str, capacity: int, **options: Any) -> dict[str, float]:
+    """Bytes a transition, from a process of its own: what another buffer had freed would be used again."""
+    with workers() as stack:
+        process = Process(python, "ours", kernels)
+        stack.callback(process.close)
+        return process.ask("memory", workload=workload, capacity=capacity, options={"rare_fraction": 0, **options})
 
 
-def frames(process: Process, kernels: str) -> Row:
-    options = {"rare_fraction": 0, "frames": True}
-    seen = process.ask("memory", workload="images", capacity=FRAMES, options=options)
-    value, grown = seen["allocated"], f"{seen['resident']:.0f} B; stacks {seen['payload']:.0f} B"
-    return Row(
-        "frame dedup, all of a transition", FRAMES, kernels, f"{value:.0f} B", "resident", grown, value, LARGEST_FRAMES
-    )
-
-
-def measure(process: Process, kernels: str, capacities: tuple[int, ...]) -> list[Row]:
-    """Each target, in a worker of "ours"."""
-    rows = [overhead(process, kernels, capacity) for capacity in capacities]
-    return [*rows, frames(process, kernels)]
+def measure(python: Path, kernels: str, capacities: tuple[int, ...]) -> list[Row]:
+    """Each target, in the environment of "ours"."""
+    rows = []
+    for capacity in capacities:
+        seen = ask(python, kernels, "vectors", capacity)
+        value, grown = (seen[key] - seen["payload"] for key in ("allocated", "resident"))
+        name, ours, theirs = "overhead a transition", f"{value:.1f} B", f"{grown:.1f} B"
+        rows.append(Row(name, capacity, kernels, ours, "resident", theirs, value, LARGEST[capacity]))
+    seen = ask(python, kernels, "images", FRAMES, frames=True)
+    name, ours, value = "frame dedup, all of a transition", f"{seen['allocated']:.0f} B", seen["allocated"]
+    theirs = f"{seen['resident']:.0f} B, stacks {seen['payload']:.0f} B"
+    return [*rows, Row(name, FRAMES, kernels, ours, "resident", theirs, value, LARGEST_FRAMES)]
 
 
 def main() -> int:
@@ -55,13 +55,8 @@ def main() -> int:
     )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table to FILE too")
     options = parser.parse_args()
-    rows = []
-    with workers() as stack:
-        python = environment(options.environments.expanduser().resolve(), "ours")
-        for kernels in ("numba", "numpy"):
-            process = Process(python, "ours", kernels)
-            stack.callback(process.close)
-            rows += measure(process, kernels, tuple(LARGEST))
+    python = environment(options.environments.expanduser().resolve(), "ours")
+    rows = [row for kernels in ("numba", "numpy") for row in measure(python, kernels, tuple(LARGEST))]
     text = "\n".join(targets(rows))
     print(text)
     if options.markdown:
