@@ -9,22 +9,21 @@ import numpy as np
 
 from ._validate import as_column, as_count, as_finite, as_indices
 from .persistence import load, save
+from .ring import Ring
 from .storage.batch import Batch
 from .storage.columns import ColumnStorage
 from .storage.fields import as_rows
 from .storage.objects import ObjectStorage, reward_getter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
     import os
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from .samplers.prioritized import PrioritizedSampler
     from .schedules import Schedule
     from .storage.base import Storage
-
-_STATE = ("stale_updates", "_lap", "_newest", "_newest_handle", "_next_side")
 
 
 class Sample(NamedTuple):
@@ -59,7 +58,7 @@ class ReplayBufferBase:
 
     def __init__(
         self,
-        sampler: Any,
+        sampler: PrioritizedSampler,
         is_rare: Callable[[Any], bool] | None,
         rare_flags: Sequence[str],
         reward: str | int | Callable[[Any], float] | None,
@@ -76,18 +75,8 @@ class ReplayBufferBase:
         self._is_rare = is_rare
         self._reward_of = reward_getter(reward)
         self.storage: Storage = ColumnStorage() if storage is None else storage
-        # Behind a ring that is read through neighbours, there are rows for what is protected when its turn comes.
-        kept = sampler.rare_limit if self.storage.linked and sampler.preserves_rare else 0
-        self.storage.open(self.capacity, kept)
-        self._ring = self.capacity - kept
-        self._next_side = self._ring
+        self._ring = Ring(sampler, self.storage)
         self._objects: ObjectStorage | None = None
-        self._handle_of = np.full(self.capacity, -1, np.int64)
-        self._handle_view = memoryview(self._handle_of)
-        self._lap = 0  # in units of the capacity: what is added to a slot to make its handle
-        self._newest = -1
-        self._newest_handle = -1
-        self._order: NDArray[np.int64] | None = None
         self._lock = threading.RLock()
 
     @property
@@ -123,7 +112,7 @@ class ReplayBufferBase:
     def protected(self) -> NDArray[np.int64]:
         """Handles of the protected transitions, oldest protection first."""
         with self._lock:
-            return self._handle_of.take(self.sampler.protected)
+            return self._ring.handles.take(self.sampler.protected)
 
     def add(
         self,
@@ -158,9 +147,10 @@ class ReplayBufferBase:
             rare = None
             if info is not None or self._is_rare is not None:
                 rare = self._verdict(transition, info)
-            slot = self._next_slot()
+            slot = self._ring.next_slot()
             number = self.storage.write(slot, transition, extras)
-            self._stored(slot, number, rare)
+            self._ring.written(slot)
+            self.sampler.add_one(slot, number, rare)
 
     def add_batch(
         self,
@@ -188,8 +178,6 @@ class ReplayBufferBase:
                 raise ValueError("this buffer holds objects given to append(); use append(), or clear() first")
             columns = (states, actions, rewards, next_states, dones)
             count = len(rewards)
-            if count > self._ring:
-                raise ValueError(f"{count} transitions at once, and the buffer holds {self._ring}: add them in parts")
             if infos is not None and len(infos) != count:
                 raise ValueError(f"infos has {len(infos)} dicts, expected {count}")
             if count == 0:
@@ -197,25 +185,11 @@ class ReplayBufferBase:
             verdicts = None
             if self.sampler.preserves_rare and (infos is not None or self._is_rare is not None):
                 rows: Any = Batch(*as_rows(columns, count)) if self._is_rare is not None else [()] * count
-                verdicts = [
-                    self._verdict(row, None if infos is None else infos[at]) for at, row in enumerate(rows)
-                ]
-            slots = self._next_slots(count)
-            if self.storage.linked:
-                for slot in slots.tolist():
-                    if self.sampler.is_protected(slot):
-                        self._relocate(slot)
-            numbers = self.storage.write_batch(slots, columns, extras)
-            if 0 <= slots[0] <= self._newest:
-                self._lap += self.capacity
-            handles = slots + self._lap
-            if slots[-1] < slots[0]:  # the ring's end lies within
-                handles[np.arange(count) >= np.argmax(slots < slots[0])] += self.capacity
-                self._lap += self.capacity
-            self._handle_of[slots] = handles
-            self._newest, self._newest_handle = int(slots[-1]), int(handles[-1])
-            self._order = None
-            self.sampler.add_many(slots, numbers.tolist() if self.sampler.preserves_rare else None, verdicts)
+                verdicts = [self._verdict(row, None if infos is None else infos[at]) for at, row in enumerate(rows)]
+            slots, run = self._ring.next_slots(count)
+            numbers = self.storage.write_batch(slots, columns, extras, run)
+            self._ring.written_many(slots)
+            self.sampler.add_many(slots, numbers, verdicts, run)
 
     def append(self, item: Any) -> None:
         """Store any object, with the maximum priority. Its reward is found as the constructor's `reward` says.
@@ -229,16 +203,17 @@ class ReplayBufferBase:
         """`append` each of `items`; if one of them is refused, none is stored."""
         items = list(items)
         with self._lock:
-            if self._newest >= 0 and self._objects is None:
+            if self._ring.newest >= 0 and self._objects is None:
                 raise ValueError("this buffer holds transitions given to add(); use add(), or clear() first")
             rewards = [self._reward(item) for item in items]
             verdicts = [self._verdict(item, None) for item in items]
             if items and self._objects is None:
                 self._objects = ObjectStorage()
             for item, reward, rare in zip(items, rewards, verdicts):  # noqa: B905
-                slot = self._next_slot()
+                slot = self._ring.next_slot()
                 self._objects.write(slot, item)  # type: ignore[union-attr]
-                self._stored(slot, reward, rare)
+                self._ring.written(slot)
+                self.sampler.add_one(slot, reward, rare)
 
     def sample(self, batch_size: int, beta: float | None = None) -> Sample:
         """Draw transitions with replacement.
@@ -260,7 +235,7 @@ class ReplayBufferBase:
                 raise ValueError(f"batch_size is {count}, and the buffer holds only {len(self)} transitions")
             slots, weights = self.sampler.sample(count, beta)
             storage: Any = self.storage if self._objects is None else self._objects
-            return Sample(storage.gather(slots), weights, self._handle_of.take(slots))
+            return Sample(storage.gather(slots), weights, self._ring.handles.take(slots))
 
     def update_priorities(self, indices: Any, td_errors: Any) -> None:
         """Set the priorities of drawn transitions to |TD error| + epsilon.
@@ -274,11 +249,11 @@ class ReplayBufferBase:
             TypeError: indices that are no integers.
         """
         with self._lock:
-            stale = self.sampler.update_at_once(indices, td_errors, self._handle_of, self._newest_handle)
+            stale = self.sampler.update_at_once(indices, td_errors, self._ring.handles, self._ring.newest_handle)
             if stale is None:
                 handles = as_indices(indices)
                 errors = as_finite(td_errors, "td_errors", handles.size)
-                current = self._current(handles)
+                current = self._ring.current(handles)
                 self.sampler.update(handles[current] % self.capacity, errors[current])
                 stale = int(handles.size - np.count_nonzero(current))
             self.stale_updates += stale
@@ -296,15 +271,15 @@ class ReplayBufferBase:
         """
         handles = as_indices(indices)
         with self._lock:
-            if self.storage.linked and self._ring == self.capacity and self._objects is None:
+            if self._ring.moves and self._ring.length == self.capacity and self._objects is None:
                 raise ValueError("with this storage, protect() needs rare_fraction and rare_quota above 0")
-            self.sampler.protect(handles[self._current(handles)] % self.capacity)
+            self.sampler.protect(handles[self._ring.current(handles)] % self.capacity)
 
     def unprotect(self, indices: Any) -> None:
         """End the protection of transitions; handles of those that are gone are ignored."""
         handles = as_indices(indices)
         with self._lock:
-            self.sampler.unprotect(handles[self._current(handles)] % self.capacity)
+            self.sampler.unprotect(handles[self._ring.current(handles)] % self.capacity)
 
     def clear(self) -> None:
         """Forget all transitions, their priorities and protections. Handles given out before are stale from now on.
@@ -314,12 +289,8 @@ class ReplayBufferBase:
         with self._lock:
             self.sampler.clear()
             self.storage.clear()
-            self._objects = self._order = None
-            if self._newest >= 0:
-                self._lap += self.capacity
-            self._handle_of.fill(-1)
-            self._newest = -1
-            self._next_side = self._ring
+            self._ring.clear()
+            self._objects = None
 
     def save(self, path: str | os.PathLike[str], types: Iterable[type] = ()) -> None:
         """Write everything to a file: transitions, priorities, protections, schedule and random generator.
@@ -331,8 +302,8 @@ class ReplayBufferBase:
             types: namedtuple classes of the objects given to `append`, if there are any.
 
         Raises:
-            TypeError: an object given to `append` that is not made of arrays, numbers, strings, tuples, lists, dicts and
-                namedtuples of `types`.
+            TypeError: an object given to `append` that is not made of arrays, numbers, strings, tuples, lists, dicts
+                and namedtuples of `types`.
             OSError: the file cannot be written.
         """
         with self._lock:
@@ -361,21 +332,24 @@ class ReplayBufferBase:
         return None if self._objects is None else self._objects.items
 
     @property
-    def handle_array(self) -> NDArray[np.int64]:
+    def newest_slot(self) -> int:
+        """The slot that was written last, -1 if there is none."""
+        return self._ring.newest
+
+    @property
+    def handles(self) -> NDArray[np.int64]:
         """The handle of what each slot holds, shape (capacity,), -1 where it holds nothing."""
-        return self._handle_of
+        return self._ring.handles
 
     def state(self) -> dict[str, Any]:
         """What `save` writes of the buffer itself, beside its storage and its sampler."""
-        return {name: getattr(self, name) for name in _STATE}
+        return {"stale_updates": self.stale_updates, "ring": self._ring.state()}
 
     def restore(self, state: dict[str, Any], handles: NDArray[np.int64], objects: list[Any] | None) -> None:
         """Take over what `state` returned, after the storage and the sampler have taken over theirs."""
-        for name in _STATE:
-            setattr(self, name, state[name])
-        self._handle_of[:] = handles
+        self.stale_updates = state["stale_updates"]
+        self._ring.restore(state["ring"], handles)
         self._objects = None if objects is None else ObjectStorage(objects)
-        self._order = None
 
     def __len__(self) -> int:
         return len(self.sampler)
@@ -383,7 +357,7 @@ class ReplayBufferBase:
     def __iter__(self) -> Iterator[Any]:
         """The transitions or objects, oldest first."""
         with self._lock:
-            slots = self._oldest_first().tolist()
+            slots = self._ring.oldest_first().tolist()
         for slot in slots:
             with self._lock:
                 row = self._row(slot)
@@ -393,10 +367,10 @@ class ReplayBufferBase:
         """The transition or object at a position, 0 the oldest and -1 the newest; a list for a slice."""
         with self._lock:
             if isinstance(at, slice):
-                return [self._row(slot) for slot in self._oldest_first()[at].tolist()]
+                return [self._row(slot) for slot in self._ring.oldest_first()[at].tolist()]
             if not -len(self) <= at < len(self):
                 raise IndexError(f"index {at} is out of range: the buffer holds {len(self)}")
-            return self._row(self._newest if at in (-1, len(self) - 1) else int(self._oldest_first()[at]))
+            return self._row(self._ring.newest if at in (-1, len(self) - 1) else int(self._ring.oldest_first()[at]))
 
     def pop(self, *args: Any) -> None:
         """Not supported: a full buffer overwrites by itself."""
@@ -433,66 +407,9 @@ class ReplayBufferBase:
                 return True
         return bool(self._is_rare(item)) if self._is_rare is not None and self.sampler.preserves_rare else None
 
-    def _next_slot(self) -> int:
-        # Asked when it is written to, not before: the slot may have been protected since the last write.
-        slot = self._newest + 1
-        if slot == self._ring:
-            slot = 0
-        if self.sampler.is_protected(slot):
-            if self.storage.linked and self._objects is None:
-                self._relocate(slot)
-            else:
-                slot = self.sampler.next_slot(slot)
-        return slot
-
-    def _next_slots(self, count: int) -> NDArray[np.int64]:
-        slots = (np.arange(count) + (self._newest + 1)) % self._ring
-        if self.storage.linked or not len(self.sampler.protected):
-            return slots
-        free = np.arange(self.capacity)
-        free = free[~np.isin(free, self.sampler.protected)]
-        if count > free.size:
-            raise ValueError(f"{count} transitions at once, and {free.size} slots are free: add them in parts")
-        return free[(np.arange(count) + free.searchsorted(self._newest, "right")) % free.size]
-
-    def _relocate(self, slot: int) -> None:
-        """Move the protected transition of ring slot `slot` to a row behind the ring."""
-        # No more transitions are protected than there are such rows, and one of them is in the ring.
-        while self.sampler.is_protected(self._next_side):
-            self._next_side = self._next_side + 1 if self._next_side + 1 < self.capacity else self._ring
-        side = self._next_side
-        self.storage.keep(slot, side)
-        self.sampler.move(slot, side)
-        self._lap += self.capacity  # a row that is used twice in a lap has two handles
-        self._handle_of[slot] = -1
-        self._newest_handle = self._handle_view[side] = side + self._lap
-
-    def _stored(self, slot: int, reward: float | None, rare: bool | None) -> None:
-        if slot <= self._newest:
-            self._lap += self.capacity
-        self._newest = slot
-        self._newest_handle = self._handle_view[slot] = slot + self._lap
-        self._order = None
-        self.sampler.add_one(slot, reward, rare)
-
-    def _current(self, handles: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which handles still stand for what they stood for."""
-        if handles.size and handles.max() > self._newest_handle:
-            raise ValueError(f"index {int(handles.max())} was never returned by this buffer")
-        return self._handle_of.take(handles % self.capacity) == handles
-
-    def _oldest_first(self) -> NDArray[np.int64]:
-        """Slots in order of writing; what was moved behind the ring is older than what is in it."""
-        if self._order is None:
-            slots = np.flatnonzero(self._handle_of >= 0)
-            # Handles rise with each write, so their order is the order of writing.
-            self._order = slots[np.lexsort((self._handle_of[slots], slots < self._ring))]
-        return self._order
-
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_lock", "_handle_view")}
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._handle_view = memoryview(self._handle_of)
         self._lock = threading.RLock()

@@ -39,7 +39,7 @@ def save(buffer: Any, path: str | os.PathLike[str], types: Iterable[type]) -> No
         "sampler_state": sampler_meta,
     }
     arrays = {f"sampler/{name}": array for name, array in arrays.items()}
-    arrays["handles"] = buffer.handle_array
+    arrays["handles"] = buffer.handles
     blob = b""
     if buffer.objects is not None:
         meta["objects"], blob = encode_objects(buffer.objects, tuple(types))

@@ -124,6 +124,7 @@ def restored_schedule(state: dict[str, Any] | None, schedule: Schedule) -> Sched
     """The schedule that `state` tells of; `schedule`, which is in use, where it tells nothing."""
     if state is None:
         return schedule
-    restored = object.__new__({one.__name__: one for one in (LinearSchedule, IncrementSchedule)}[state["kind"]])
+    kind: Any = {"LinearSchedule": LinearSchedule, "IncrementSchedule": IncrementSchedule}[state["kind"]]
+    restored: Schedule = kind.__new__(kind)
     vars(restored).update({name: value for name, value in state.items() if name != "kind"})
     return restored

@@ -69,7 +69,7 @@ class BufferMachine(RuleBasedStateMachine):
             self.protected = rest
 
     def handle(self, slot):
-        return int(self.buffer._handles(np.array([slot]))[0])
+        return int(self.buffer.handles[slot])
 
     @precondition(lambda self: len(self.buffer))
     @rule(batch=st.integers(1, CAPACITY), td=st.lists(st.floats(-100, 100), min_size=CAPACITY, max_size=CAPACITY))
@@ -132,9 +132,9 @@ class BufferMachine(RuleBasedStateMachine):
         assert self.buffer.slots(self.buffer.protected).tolist() == self.protected
         assert self.buffer.max_priority == self.highest
         leaves = [entry[1] ** ALPHA if entry else 0.0 for entry in self.slots]
-        tree = self.buffer.sampler._tree
-        np.testing.assert_allclose(tree[np.arange(CAPACITY)], leaves, rtol=1e-12)
-        np.testing.assert_allclose(tree.total, sum(leaves), rtol=1e-12)
+        tree = self.buffer.sampler._index.tree
+        np.testing.assert_allclose(tree[np.arange(CAPACITY)], leaves, rtol=1e-6)
+        np.testing.assert_allclose(tree.total, tree.leaves.sum(dtype=np.float64), rtol=1e-15)
 
 
 TestBuffers = BufferMachine.TestCase

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy as np
+    from numpy.typing import NDArray
 
     from ..schedules import Schedule
 
@@ -27,7 +28,8 @@ class CombinedSampler(PrioritizedSampler):
 
     Args:
         capacity: number of slots.
-        alpha, beta, beta_increment, epsilon, rare_quota, is_rare, draws, normalise, seed, rng: as in `PrioritizedSampler`.
+        alpha, beta, beta_increment, epsilon, rare_quota, is_rare, draws, normalise, seed, rng: as in
+            `PrioritizedSampler`.
         recent_fraction: share of a batch drawn from the newest transitions; with `rare_fraction` at most 1.
         recent_size: the newest min(len, recent_size * capacity) transitions are recent; in (0, 1].
         rare_fraction: share of a batch drawn from the rare events.
@@ -78,9 +80,15 @@ class CombinedSampler(PrioritizedSampler):
                 f" {self.recent_fraction:g} + {self.rare_fraction:g}"
             )
 
+    def _enter_many(
+        self, slots: NDArray[np.int64], rewards: NDArray[np.float64] | None, verdicts: list[bool | None] | None
+    ) -> list[int]:
+        changed = super()._enter_many(slots, rewards, verdicts)
+        return changed + [leaver for leaver in map(self._recent.add, slots.tolist()) if leaver >= 0]
+
     def _enter(self, slot: int, reward: float | None, verdict: bool | None) -> list[int]:
-        leaver = self._recent.add(slot)
         changed = super()._enter(slot, reward, verdict)
+        leaver = self._recent.add(slot)
         return changed if leaver < 0 else [*changed, leaver]
 
     def _strata(self) -> tuple[SlotSet, ...]:

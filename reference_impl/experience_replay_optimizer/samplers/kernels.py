@@ -12,6 +12,8 @@ from typing import Any
 import numba
 import numpy as np
 
+_BELOW_ONE = 1.0 - 2.0**-52
+
 
 def _compiled(function: Any) -> Any:
     try:
@@ -70,27 +72,23 @@ def find(leaves, nodes, offsets, points):  # type: ignore[no-untyped-def]
     count = points.size
     at = np.zeros(count, np.int64)
     rest = np.empty(count)
-    mass = np.empty(count)
     for i in range(count):
-        rest[i] = points[i] * nodes[0]
-        mass[i] = nodes[0]
+        rest[i] = min(points[i], _BELOW_ONE) * nodes[0]
     for level in range(1, offsets.size):
         start = offsets[level]
         for i in range(count):
             first = start + 8 * at[i]
             below = 0.0
             total = 0.0
-            inside = nodes[first]
             place = 0
             for k in range(7):
-                total += nodes[first + k]
-                # Nothing but empty nodes lies beyond a partial sum that is the node's own.
-                right = (rest[i] >= total) & (total < mass[i])
+                node = nodes[first + k]
+                total += node
+                right = rest[i] >= total
                 place += right
-                below = total if right else below
-                inside = nodes[first + k + 1] if right else inside
-            rest[i] -= below
-            mass[i] = inside
+                below += node * right
+            # Less than the whole node: nothing but empty children lies beyond a partial sum that is the node's own.
+            rest[i] = min(rest[i] - below, nodes[first + place] * _BELOW_ONE)
             at[i] = 8 * at[i] + place
     for i in range(count):
         first = 8 * at[i]
@@ -98,7 +96,7 @@ def find(leaves, nodes, offsets, points):  # type: ignore[no-untyped-def]
         place = 0
         for k in range(7):
             total += leaves[first + k]
-            place += (rest[i] >= total) & (total < mass[i])
+            place += rest[i] >= total
         at[i] = first + place
     return at
 
@@ -135,24 +133,23 @@ def sample(leaves, nodes, offsets, points, size, smallest, beta, normalise):  # 
 
 @_compiled
 def sample_mixture(leaves, nodes, offsets, points, keys, sets, shares, size, smallest, beta, normalise):  # type: ignore[no-untyped-def]
-    """Slots by priority and, by `shares`, from `sets` of (ring, bits, head, members); rows in the order of `keys`."""
+    """Slots by priority and, by `shares`, from `sets` of (ring, bits, head, members), each placed by one of `keys`."""
     count = points.size
-    by_priority = count
-    for share in shares:
-        by_priority -= share
-    drawn = np.empty(count, np.int64)
-    drawn[:by_priority] = find(leaves, nodes, offsets, points[:by_priority])
+    by_priority = count - keys.size
+    slots = np.empty(count, np.int64)
+    slots[:by_priority] = find(leaves, nodes, offsets, points[:by_priority])
     row = by_priority
-    for (ring, bits, head, members), share in zip(sets, shares):
+    for (ring, _, head, members), share in zip(sets, shares):  # noqa: B905
         for _ in range(share):
-            drawn[row] = ring[(head + np.int64(points[row] * members)) % ring.size]
+            place = np.int64(keys[row - by_priority] * (row + 1))
+            slots[row] = slots[place]
+            slots[place] = ring[(head + np.int64(points[row] * members)) % ring.size]
             row += 1
-    slots = drawn[np.argsort(keys)]
     density = np.empty(count)
     scale = by_priority / count / nodes[0]
     for i in range(count):
         density[i] = leaves[slots[i]] * scale
-    for (ring, bits, head, members), share in zip(sets, shares):
+    for (_, bits, _, members), share in zip(sets, shares):  # noqa: B905
         if share > 0:
             each = share / count / members
             for i in range(count):

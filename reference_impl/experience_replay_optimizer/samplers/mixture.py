@@ -43,7 +43,8 @@ def sample_mixture(
     Args:
         law: of the prioritised share.
         points: B numbers in [0, 1), one a row.
-        keys: B numbers; rows come in their order. None where all rows come by priority.
+        keys: one number in [0, 1) for each row that does not come by priority: it decides on the place of the row in
+            the batch (the shuffle of Fisher and Yates). None where all rows come by priority.
         sets, shares: rows drawn from each set; the others come by priority.
         size: number of slots N that are stored.
         smallest: the least q of all of them, where `normalise` is "buffer".
@@ -52,13 +53,17 @@ def sample_mixture(
     if keys is None:
         slots = law.find(points)
     else:
-        row = points.size - sum(shares)
-        parts = [law.find(points[:row])]
+        row = points.size - keys.size
+        slots = np.empty(points.size, np.int64)
+        slots[:row] = law.find(points[:row])
+        places = (keys * (np.arange(row, points.size) + 1)).astype(np.int64)
+        first = row
         for one, share in zip(sets, shares):  # noqa: B905
-            if share:
-                parts.append(one.draw(points[row : row + share]))
-            row += share
-        slots = np.concatenate(parts)[np.argsort(keys)]
+            drawn = one.draw(points[row : row + share]) if share else ()
+            for slot, place in zip(drawn, places[row - first : row - first + share].tolist()):  # noqa: B905
+                slots[row] = slots[place]
+                slots[place] = slot
+                row += 1
     q = density(law, slots, sets, shares, points.size)
     if normalise is None:
         return slots, np.minimum((size * q) ** -beta, _LARGEST).astype(np.float32)

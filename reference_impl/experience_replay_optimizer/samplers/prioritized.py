@@ -10,11 +10,12 @@ import numpy as np
 from .._generator import generator_state, restored_generator
 from .._validate import as_column, as_count, as_finite, as_float, as_generator, as_slots
 from ..schedules import as_beta_schedule, restored_schedule, schedule_state
-from .min_tree import MinTree
 from .mixture import density
 from .proportional_index import ProportionalIndex
 from .rare_events import RareEventDetector
 from .slot_set import SlotSet
+from .smallest import SmallestDensity
+from .sum_tree import is_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,9 +101,7 @@ class PrioritizedSampler:
         # 0.29 * 100 is 28.999...: a quota that is whole but for rounding is meant whole. One slot stays writable.
         self._rare = SlotSet(self.capacity, min(int(quota * self.capacity + 1e-9), self.capacity - 1))
         self._index: Any = self._make_index()
-        self._minima: list[MinTree] = []
-        if normalise == "buffer":
-            self._minima = [MinTree(self.capacity) for _ in range(2 ** len(self._strata()))]
+        self._smallest = SmallestDensity(self.capacity, self._index, self._strata()) if normalise == "buffer" else None
         self.preserves_rare = self.rare_fraction > 0.0 and self._rare.limit > 0
         self._tracks = self.preserves_rare or len(self._strata()) > 1
         self._start()
@@ -157,51 +156,70 @@ class PrioritizedSampler:
             TypeError: slot or reward of the wrong type.
         """
         slots = as_slots(slot, self.capacity, "slot")
-        rewards = None if reward is None else as_finite(reward, "reward", slots.size).tolist()
+        rewards = None if reward is None else as_finite(reward, "reward", slots.size)
         verdicts = self._verdicts(rewards, rare, slots.size) if self.preserves_rare else None
-        self.add_many(slots, rewards, verdicts)
+        self.add_many(slots, rewards, verdicts, is_run(slots))
 
-    def _verdicts(self, rewards: list[float] | None, rare: Any, count: int) -> list[bool | None]:
+    def _verdicts(self, rewards: NDArray[np.float64] | None, rare: Any, count: int) -> list[bool | None] | None:
         if rare is not None:
             given: list[bool | None] = as_column(rare, "rare").astype(bool).tolist()
             if len(given) not in (1, count):
                 raise ValueError(f"rare has {len(given)} values, expected {count}")
             return given * count if len(given) == 1 else given
         if self._is_rare is not None and rewards is not None:
-            return [bool(self._is_rare(reward)) for reward in rewards]
-        return [None] * count
+            return [bool(self._is_rare(reward)) for reward in rewards.tolist()]
+        return None
 
     def add_many(
-        self, slots: NDArray[np.int64], rewards: list[float] | None, verdicts: list[bool | None] | None
+        self,
+        slots: NDArray[np.int64],
+        rewards: NDArray[np.float64] | None,
+        verdicts: list[bool | None] | None,
+        run: bool,
     ) -> None:
-        """`add` without its checks, for callers that have made them: slots in range and finite rewards."""
-        if slots.size == 1 and not self._minima:
-            self.add_one(
-                int(slots[0]),
-                None if rewards is None else rewards[0],
-                None if verdicts is None else verdicts[0],
-            )
-            return
-        empty = slots[~self._index.contains(slots)]
-        self._size += empty.size if empty.size < 2 else np.unique(empty).size
-        self._index.set(slots, np.full(slots.size, self._max_priority))
+        """`add` without its checks, for callers that have made them: slots in range and finite rewards.
+
+        Args:
+            slots, rewards: as in `add`.
+            verdicts: for each slot whether it is rare, None where that is to be tested; None where all are.
+            run: whether each slot is the one before plus 1.
+        """
+        self._size += self._index.put_many(slots, self._max_priority, run)
         changed: list[int] = []
         if self._tracks or self._rare.size:
-            for at, one in enumerate(slots.tolist()):
-                verdict = None if verdicts is None else verdicts[at]
-                changed += self._enter(one, None if rewards is None else rewards[at], verdict)
-        self._update_minima(slots, changed)
+            changed = self._enter_many(slots, rewards, verdicts)
+        if self._smallest is not None:
+            self._smallest.update([*slots.tolist(), *changed])
+
+    def _enter_many(
+        self, slots: NDArray[np.int64], rewards: NDArray[np.float64] | None, verdicts: list[bool | None] | None
+    ) -> list[int]:
+        """`_enter` for each slot; the rewards are judged at once where nothing else is to be asked."""
+        if not self.preserves_rare:
+            rewards = verdicts = None
+        elif verdicts is None and rewards is not None and self._detector.ready:
+            found = self._detector.observe_many(rewards)
+            verdicts, rewards = None if not found.any() else found.tolist(), None
+        if rewards is None and verdicts is None:
+            if not self._rare.size:
+                return []
+            for slot in slots[self._rare.contains(slots)].tolist():
+                self._rare.discard(slot)
+            return []
+        changed: list[int] = []
+        for at, slot in enumerate(slots.tolist()):
+            verdict = None if verdicts is None else verdicts[at]
+            reward = None if rewards is None else float(rewards[at])
+            changed += PrioritizedSampler._enter(self, slot, reward, verdict)
+        return changed
 
     def add_one(self, slot: int, reward: float | None, verdict: bool | None) -> None:
         """`add` of one slot without its checks, for callers that have made them."""
         if self._index.put(slot, self._max_priority):
             self._size += 1
-        if self._tracks or self._rare.size:
-            changed = self._enter(slot, reward, verdict)
-            if self._minima:
-                self._update_minima(np.array([slot]), changed)
-        elif self._minima:
-            self._update_minima(np.array([slot]), [])
+        changed = self._enter(slot, reward, verdict) if self._tracks or self._rare.size else []
+        if self._smallest is not None:
+            self._smallest.update([slot, *changed])
 
     def _enter(self, slot: int, reward: float | None, verdict: bool | None) -> list[int]:
         """A new transition is in `slot`: what that means for the sets. Returns slots whose membership changed."""
@@ -236,12 +254,13 @@ class PrioritizedSampler:
         exponent = as_float(self._beta() if beta is None else beta, "beta", 0.0, 1.0)
         shares = self._shares(count)
         others = sum(shares)
-        points = self._rng.random(2 * count if others else count)
-        points, keys = (points[:count], points[count:]) if others else (points, None)
+        points, keys = self._rng.random(count + others), None
+        if others:
+            points, keys = points[:count], points[count:]
         if self.draws == "stratified":
             rows = count - others
             points[:rows] = np.minimum((np.arange(rows) + points[:rows]) / rows, np.nextafter(1.0, 0.0))
-        smallest = self._smallest_density(shares, count) if self._minima else 0.0
+        smallest = 0.0 if self._smallest is None else self._smallest.value(shares, count)
         drawn: tuple[NDArray[np.int64], NDArray[np.float32]] = self._index.sample(
             points, keys, self._strata(), shares, self._size, smallest, exponent, self.normalise
         )
@@ -282,7 +301,8 @@ class PrioritizedSampler:
         priorities = np.maximum(np.abs(errors), self._floor) + self.epsilon
         self._index.set(slots, priorities)
         self._max_priority = max(self._max_priority, float(priorities.max()))
-        self._update_minima(slots, [])
+        if self._smallest is not None:
+            self._smallest.update(slots)
 
     def update_at_once(
         self, indices: Any, td_errors: Any, handles: NDArray[np.int64] | None, newest: int
@@ -292,7 +312,7 @@ class PrioritizedSampler:
         Returns:
             How many of the indices were stale; None where nothing was done and the slow way is to be gone.
         """
-        if self._minima:
+        if self._smallest is not None:
             return None
         done = self._index.update_at_once(indices, td_errors, self.epsilon, self._floor, handles, newest)
         if done is None:
@@ -320,14 +340,16 @@ class PrioritizedSampler:
         slots = as_slots(slots, self.capacity)
         self._require_stored(slots)
         leavers = [self._rare.add(slot) for slot in slots.tolist()]
-        self._update_minima(slots, [slot for slot in leavers if slot >= 0])
+        if self._smallest is not None:
+            self._smallest.update([*slots.tolist(), *(slot for slot in leavers if slot >= 0)])
 
     def unprotect(self, slots: Any) -> None:
         """End the protection of `slots`; those that have none are passed over."""
         slots = as_slots(slots, self.capacity)
         for slot in slots.tolist():
             self._rare.discard(slot)
-        self._update_minima(slots, [])
+        if self._smallest is not None:
+            self._smallest.update(slots)
 
     @property
     def rare_limit(self) -> int:
@@ -338,6 +360,13 @@ class PrioritizedSampler:
         """Whether `slot` is protected."""
         return slot in self._rare
 
+    def are_protected(self, slots: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """Which of `slots` are protected, shape (B,); None where none is."""
+        if not self._rare.size:
+            return None
+        protected = self._rare.contains(slots)
+        return protected if protected.any() else None
+
     def move(self, slot: int, other: int) -> None:
         """The protected transition of `slot` now lies in `other`, which holds nothing that is protected."""
         if not self._index.contains(np.array([other]))[0]:
@@ -346,15 +375,16 @@ class PrioritizedSampler:
         self._size -= 1
         self._rare.replace(slot, other)
         self._detector.forget(other)
-        self._update_minima(np.array([slot, other]), [])
+        if self._smallest is not None:
+            self._smallest.update([slot, other])
 
     def clear(self) -> None:
         """Forget all slots, priorities, protections and moments; the beta schedule and the generator go on."""
         self._index.clear()
-        for tree in self._minima:
-            tree.clear()
         for stratum in self._strata():
             stratum.clear()
+        if self._smallest is not None:
+            self._smallest.rebuild()
         self._start()
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -378,10 +408,8 @@ class PrioritizedSampler:
         self._index.restore(arrays)
         for at, stratum in enumerate(self._strata()):
             stratum.restore(arrays[f"set{at}"])
-        for tree in self._minima:
-            tree.clear()
-        everything = np.arange(self.capacity)
-        self._update_minima(everything[self._index.contains(everything)], [])
+        if self._smallest is not None:
+            self._smallest.rebuild()
 
     def _strata(self) -> tuple[SlotSet, ...]:
         """Index sets that have a share of the batch beside the prioritised one."""
@@ -392,31 +420,6 @@ class PrioritizedSampler:
         # At most twice the size: a few rare events must not crowd a large batch with copies of themselves.
         # At least one row by priority: every transition keeps a positive probability, so the weights can correct.
         return (min(int(self.rare_fraction * batch_size + 1e-9), 2 * self._rare.size, batch_size - 1),)
-
-    def _smallest_density(self, shares: tuple[int, ...], batch_size: int) -> float:
-        """Exact minimum of q over all stored slots: within one combination of strata, the least priority has it."""
-        smallest = np.inf
-        total = self._index.tree.total
-        for code, tree in enumerate(self._minima):
-            if tree.minimum == np.inf:  # no transition has this combination
-                continue
-            q = tree.minimum * ((batch_size - sum(shares)) / batch_size / total)
-            for bit, (stratum, share) in enumerate(zip(self._strata(), shares)):  # noqa: B905
-                if share and code >> bit & 1:
-                    q += share / batch_size / len(stratum)
-            smallest = min(smallest, q)
-        return float(smallest)
-
-    def _update_minima(self, slots: NDArray[np.int64], others: list[int]) -> None:
-        if not self._minima:
-            return
-        slots = np.concatenate([slots, np.asarray(others, np.int64)])
-        leaves = self._index.tree[slots]
-        code = np.zeros(slots.size, np.int64)
-        for bit, stratum in enumerate(self._strata()):
-            code += stratum.contains(slots) * (1 << bit)
-        for combination, tree in enumerate(self._minima):
-            tree.set(slots, np.where((code == combination) & (leaves > 0.0), leaves, np.inf))
 
     def _require_stored(self, slots: NDArray[np.int64]) -> None:
         missing = slots[~self._index.contains(slots)]

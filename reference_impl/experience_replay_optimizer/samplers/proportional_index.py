@@ -46,6 +46,19 @@ class ProportionalIndex:
         self.tree.put(slot, priority**self.alpha)
         return was_empty
 
+    def put_many(self, slots: NDArray[np.int64], priority: float, run: bool) -> int:
+        """Give slots one priority that is known to be sound. Returns how many different ones were empty.
+
+        Args:
+            run: whether each slot is the one before plus 1.
+        """
+        leaf = priority**self.alpha
+        if run and slots.size:
+            return self.tree.fill(int(slots[0]), int(slots[-1]), leaf)
+        empty = slots[self.tree.leaves.take(slots) == 0.0]
+        self.tree.set(slots, leaf)
+        return int(np.unique(empty).size)
+
     def set(self, slots: NDArray[np.int64], priorities: NDArray[np.float64]) -> None:
         """Give slots their priorities p > 0; of equal slots the last counts.
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _LARGEST = 1e150  # squares of larger rewards overflow float64
 
@@ -14,7 +19,7 @@ class RunningMoments:
     def __init__(self) -> None:
         self.count = 0
         self.mean = 0.0
-        self._squares = 0.0
+        self.squares = 0.0
 
     def push(self, value: float) -> None:
         """Take one more value into account."""
@@ -22,12 +27,22 @@ class RunningMoments:
         self.count += 1
         delta = value - self.mean
         self.mean += delta / self.count
-        self._squares += delta * (value - self.mean)
+        self.squares += delta * (value - self.mean)
+
+    def push_many(self, count: int, deviations: float, squares: float) -> None:
+        """Take `count` more values into account.
+
+        Args:
+            deviations, squares: sums of the values' deviations from the present mean, and of their squares.
+        """
+        self.count += count
+        self.mean += deviations / self.count
+        self.squares += max(0.0, squares - deviations * deviations / self.count)
 
     @property
     def deviation(self) -> float:
         """Population standard deviation; 0 before the first value."""
-        return math.sqrt(self._squares / self.count) if self.count else 0.0
+        return math.sqrt(self.squares / self.count) if self.count else 0.0
 
 
 class RareEventDetector:
@@ -69,6 +84,26 @@ class RareEventDetector:
         self._waiting.clear()
         return found
 
+    @property
+    def ready(self) -> bool:
+        """Whether the burn-in is over: each reward is judged when it comes."""
+        return self.moments.count >= self.burn_in
+
+    def observe_many(self, rewards: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """`observe` for rewards that come one after the other, shape (n,), after the burn-in; which ones are rare."""
+        moments = self.moments
+        values = np.clip(rewards, -_LARGEST, _LARGEST) - moments.mean
+        # Moments over the rewards before each one, about the mean that was known so far: sums of deviations stay small.
+        count = np.arange(moments.count, moments.count + values.size)
+        sums, squares = values.cumsum(), (values * values).cumsum()
+        shift = (sums - values) / count
+        variance = (moments.squares + squares - values * values) / count - shift * shift
+        mean = moments.mean + shift
+        limit = self.deviations * np.sqrt(np.maximum(variance, 0.0)) + 1e-9 * (1.0 + np.abs(mean))
+        rare: NDArray[np.bool_] = np.abs(values - shift) > limit
+        moments.push_many(values.size, float(sums[-1]), float(squares[-1]))
+        return rare
+
     def forget(self, slot: int) -> None:
         """The transition in `slot` is gone; its reward stays in the moments."""
         self._waiting.pop(slot, None)
@@ -80,7 +115,7 @@ class RareEventDetector:
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned."""
         vars(self.moments).update(state["moments"])
-        self._waiting = {slot: reward for slot, reward in state["waiting"]}
+        self._waiting = dict(state["waiting"])
 
     def _is_rare(self, reward: float) -> bool:
         mean = self.moments.mean

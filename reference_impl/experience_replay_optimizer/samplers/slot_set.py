@@ -40,7 +40,8 @@ class SlotSet:
 
     def contains(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Membership of each slot, shape (B,)."""
-        return (self.bits[slots >> 3] >> (slots & 7).astype(np.uint8) & 1).astype(np.bool_)
+        members: NDArray[np.bool_] = (self.bits[slots >> 3] >> (slots & 7).astype(np.uint8) & 1).astype(np.bool_)
+        return members
 
     def slots(self) -> NDArray[np.int64]:
         """The members, oldest first; a copy."""

@@ -18,6 +18,12 @@ _WHOLE_LEVEL = 2048
 _ONES = np.ones(FAN_OUT)
 
 
+def is_run(slots: NDArray[np.int64]) -> bool:
+    """Whether `slots` are one or more consecutive slots in ascending order."""
+    ends = slots.size > 0 and slots[-1] - slots[0] == slots.size - 1
+    return bool(ends and (slots.size == 1 or (slots[1:] - slots[:-1] == 1).all()))
+
+
 class SumTree:
     """Sums of non-negative leaves; finds the leaves under points of the cumulative sum in O(log capacity).
 
@@ -54,10 +60,11 @@ class SumTree:
         """Views of the arrays: made anew whenever the arrays are."""
         self.low, self.high = self.capacity, -2
         # Writing one number through a memoryview takes half the time of writing it through the array.
-        self._view = memoryview(self.leaves)
+        self._view: Any = memoryview(self.leaves.data)
         ends = [*self.offsets[1:].tolist(), self.nodes.size]
         self._levels: list[NDArray[Any]] = [
-            self.nodes[start:end] for start, end in zip(self.offsets.tolist(), ends)  # noqa: B905
+            self.nodes[start:end]
+            for start, end in zip(self.offsets.tolist(), ends)  # noqa: B905
         ]
         self._levels.append(self.leaves)
         # The largest level that numpy sums as a whole; the levels above it are not needed by its search.
@@ -69,7 +76,8 @@ class SumTree:
 
     def get(self, slot: int) -> float:
         """Leaf value of one slot."""
-        return self._view[slot]
+        leaf: float = self._view[slot]
+        return leaf
 
     def put(self, slot: int, value: float) -> None:
         """Write one leaf."""
@@ -79,14 +87,21 @@ class SumTree:
         else:
             self._mark(slot, slot)
 
+    def fill(self, low: int, high: int, value: float) -> int:
+        """Write one value to the leaves low..high. Returns how many of them were 0."""
+        leaves = self.leaves[low : high + 1]
+        empty = leaves.size - int(np.count_nonzero(leaves))
+        leaves.fill(value)
+        self._mark(low, high)
+        return empty
+
     def set(self, slots: NDArray[np.int64], values: NDArray[np.float64] | float) -> None:
         """Write leaves; of equal slots the last value stays."""
         self.leaves[slots] = values
-        if slots.size:
-            if slots.size > 1 and slots[-1] - slots[0] == slots.size - 1 and (np.diff(slots) == 1).all():
-                self._mark(int(slots[0]), int(slots[-1]))
-            else:
-                self._recompute_above(slots)
+        if is_run(slots):
+            self._mark(int(slots[0]), int(slots[-1]))
+        elif slots.size:
+            self._recompute_above(slots)
 
     def _mark(self, low: int, high: int) -> None:
         """The nodes above the slots low..high are to be recomputed."""
@@ -117,7 +132,7 @@ class SumTree:
             return slots
         top = self._levels[self._top].cumsum(dtype=np.float64)
         rest = points * top[-1]
-        at = top.searchsorted(rest, "right")
+        at: NDArray[np.int64] = top.searchsorted(rest, "right")
         np.minimum(at, top.size - 1, out=at)
         rest -= np.where(at > 0, top.take(at - 1, mode="clip"), 0.0)
         row_starts = np.arange(0, FAN_OUT * at.size, FAN_OUT)

@@ -35,9 +35,12 @@ if TYPE_CHECKING:
             """
 
         def write_batch(
-            self, slots: NDArray[np.int64], columns: tuple[Any, ...], extras: Mapping[str, Any]
-        ) -> NDArray[np.float64]:
-            """Store n transitions given as five columns of n rows; returns the rewards, shape (n,)."""
+            self, slots: NDArray[np.int64], columns: tuple[Any, ...], extras: Mapping[str, Any], run: bool
+        ) -> NDArray[Any]:
+            """Store n transitions given as five columns of n rows; returns the rewards, shape (n,).
+
+            `run` says whether each slot is the one before plus 1.
+            """
 
         def keep(self, slot: int, side: int) -> None:
             """Linked storages: copy the transition of ring slot `slot`, soon to be overwritten, to row `side`."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Name = tuple[str, ...]
 
-_SCALARS = {("reward",): np.dtype(np.float32), ("done",): np.dtype(np.bool_)}
+_SCALARS: dict[Name, np.dtype[Any]] = {("reward",): np.dtype(np.float32), ("done",): np.dtype(np.bool_)}
 _PLAIN = tuple((name,) for name in FIELDS)
 # Python and numpy numbers that a column of int64 or float64 scalars takes as they are.
 _SAME = {np.dtype(np.int64): (int, np.int64), np.dtype(np.float64): (float, np.float64)}
@@ -110,19 +110,51 @@ class ColumnStorage:
         return float(values[("reward",)])
 
     def write_batch(
-        self, slots: NDArray[np.int64], columns: tuple[Any, ...], extras: Mapping[str, Any]
-    ) -> NDArray[np.float64]:
+        self, slots: NDArray[np.int64], columns: tuple[Any, ...], extras: Mapping[str, Any], run: bool = False
+    ) -> NDArray[Any]:
         """Store n transitions: five columns of n rows, and n rows of each extra column. Returns the rewards (n,).
+
+        Args:
+            slots: int64 of shape (n,).
+            columns: states, actions, rewards, next_states, dones.
+            extras: the extra columns by name.
+            run: whether each slot is the one before plus 1.
 
         Raises:
             TypeError, ValueError: as `write`, and columns of another length. Nothing has changed then.
         """
-        values = flatten(as_rows(columns, slots.size), extras, rows=slots.size)
-        low, high = int(slots[0]), int(slots[-1]) + 1
         # A slice is written twice as fast as a list of slots.
-        self._write(slice(low, high) if high - low == slots.size else slots, values, 1)
-        self._filled = max(self._filled, int(slots.max()) + 1)
-        return values[("reward",)].astype(np.float64)
+        at = slice(int(slots[0]), int(slots[-1]) + 1) if run else slots
+        if extras or not self._write_same(at, slots.size, columns):
+            values = flatten(as_rows(columns, slots.size), extras, rows=slots.size)
+            self._write(at, values, 1)
+            rewards = values[("reward",)]
+        else:
+            rewards = columns[2]
+        self._filled = max(self._filled, int(slots[-1]) + 1 if run else int(slots.max()) + 1)
+        return rewards
+
+    def _write_same(self, at: Any, count: int, columns: tuple[Any, ...]) -> bool:
+        """Write five plain columns that are arrays of the stored dtypes, and float rewards; False if they are not."""
+        if self._fast is None:
+            return False
+        stored = self._fast[:5]
+        for mine, given in zip(stored, columns):  # noqa: B905
+            if type(given) is not np.ndarray or given.shape[1:] != mine.shape[1:] or len(given) != count:
+                return False
+            if given.dtype is not mine.dtype and mine is not stored[2]:
+                return False
+        rewards = columns[2]
+        if rewards.dtype.kind != "f" or stored[2].dtype != np.float32:
+            return False
+        if not (rewards.min() > -3e38 and rewards.max() < 3e38):
+            return False
+        single = rewards.astype(np.float32)
+        if np.count_nonzero(single) != np.count_nonzero(rewards):
+            return False
+        for mine, given in zip(stored, (*columns[:2], single, *columns[3:])):  # noqa: B905
+            mine[at] = given
+        return True
 
     def keep(self, slot: int, side: int) -> None:
         """Not needed: protected slots are skipped."""
@@ -140,7 +172,8 @@ class ColumnStorage:
                 dones.take(slots),
             )
         fields, extras = unflatten({name: column.take(slots, 0) for name, column in self._columns.items()})
-        return Batch(*fields, extras)
+        states, actions, rewards, next_states, dones = fields
+        return Batch(states, actions, rewards, next_states, dones, extras)
 
     def row(self, slot: int) -> tuple[Any, ...]:
         """The transition in `slot`, a 5-tuple that shares no memory with the storage."""

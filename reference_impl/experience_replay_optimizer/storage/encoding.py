@@ -94,7 +94,7 @@ class _Decoder:
             return {self.decode(key): self.decode(part) for key, part in content}
         if kind == "named":
             if content not in self._types:
-                raise ValueError(f"the file holds objects of the namedtuple {content}: pass types=({content},) to load()")
+                raise ValueError(f"the file holds namedtuples {content}: pass types=({content},) to load()")
             return self._types[content](*map(self.decode, value["of"]))
         parts = [self.decode(part) for part in content]
         return tuple(parts) if kind == "tuple" else parts

@@ -4,6 +4,8 @@ from scipy.stats import chisquare
 
 from experience_replay_optimizer import CombinedSampler
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 def filled(capacity=50, rare=(), **options):
     sampler = CombinedSampler(capacity, **{"seed": 0, **options})
@@ -39,12 +41,12 @@ def oracle(capacity, rare, shares, batch, recent):
 def test_weights_are_those_of_the_counts_drawn(batch, rare, shares, normalise):
     sampler = filled(rare=rare, normalise=normalise)
     density = oracle(50, rare, shares, batch, np.arange(40, 50))
-    np.testing.assert_allclose(sampler.probabilities(np.arange(50), batch), density, rtol=1e-12)
+    np.testing.assert_allclose(sampler.probabilities(np.arange(50), batch), density, rtol=1e-6)
     assert density.sum() == pytest.approx(1.0)
     slots, weights = sampler.sample(batch, beta=0.5)
     expected = (50 * density[slots]) ** -0.5
     divisor = {"batch": expected.max(), "buffer": ((50 * density) ** -0.5).max(), None: 1.0}[normalise]
-    np.testing.assert_allclose(weights, expected / divisor, rtol=1e-6)
+    np.testing.assert_allclose(weights, expected / divisor, rtol=2e-6)
 
 
 def test_draws_follow_the_mixture():

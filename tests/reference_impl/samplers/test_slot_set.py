@@ -6,13 +6,15 @@ from scipy.stats import chisquare
 
 from experience_replay_optimizer.samplers.slot_set import SlotSet
 
-steps = st.lists(st.tuples(st.sampled_from(["add", "discard", "draw"]), st.integers(0, 9)), max_size=120)
+steps = st.lists(
+    st.tuples(st.sampled_from(["add", "discard", "draw", "replace", "restore"]), st.integers(0, 9)), max_size=120
+)
 
 
 @given(steps, st.integers(0, 6))
 @settings(deadline=None)
 def test_behaves_like_an_ordered_list(actions, limit):
-    slots, model, rng = SlotSet(10, limit), [], np.random.default_rng(0)
+    slots, model = SlotSet(10, limit), []
     for action, slot in actions:
         if action == "add" and limit:
             if slot in model:
@@ -26,8 +28,14 @@ def test_behaves_like_an_ordered_list(actions, limit):
             assert slots.discard(slot) is (slot in model)
             if slot in model:
                 model.remove(slot)
-        elif model:
-            assert set(slots.draw(5, rng).tolist()) <= set(model)
+        elif action == "replace" and model and slot not in model:
+            at = slot % len(model)
+            slots.replace(model[at], slot)
+            model[at] = slot
+        elif action == "restore":
+            slots.restore(slots.slots())
+        elif action == "draw" and model:
+            assert slots.draw(np.arange(len(model)) / len(model)).tolist() == model
         assert slots.slots().tolist() == model
         assert len(slots) == len(model)
         assert [one in slots for one in range(10)] == [one in model for one in range(10)]
@@ -38,12 +46,12 @@ def test_behaves_like_an_ordered_list(actions, limit):
 
 
 @pytest.mark.parametrize("gone", [[], [1, 2], [0, 2, 3, 5, 6, 7, 8]])
-def test_draws_are_uniform_even_with_holes(gone):
+def test_draws_are_uniform_after_removals(gone):
     slots = SlotSet(10, 10)
     for slot in range(10):
         slots.add(slot)
     for slot in gone:
         slots.discard(slot)
-    drawn = np.bincount(slots.draw(50_000, np.random.default_rng(3)), minlength=10)
+    drawn = np.bincount(slots.draw(np.random.default_rng(3).random(50_000)), minlength=10)
     assert drawn[gone].sum() == 0
     assert chisquare(np.delete(drawn, gone)).pvalue > 1e-4
