@@ -167,7 +167,10 @@ class TensorReplayBuffer:
             raise ValueError(f"{count} transitions at once, and the buffer holds {self.capacity}: add them in parts")
         if count:
             columns = (states, actions, rewards, next_states, dones)
-            self.storage.put(self._handles(count) % self.capacity, columns, extras, check=self.sampler.check)
+            first = self._next % self.capacity
+            run = first + count <= self.capacity
+            at = slice(first, first + count) if run else self._handles(count) % self.capacity
+            self.storage.put(at, count, columns, extras, check=self.sampler.check)
             self._stored(count)
 
     def sample(self, batch_size: int, beta: float | None = None) -> Sample:

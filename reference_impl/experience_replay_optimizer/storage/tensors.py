@@ -72,26 +72,45 @@ class TensorStorage:
                 changed then.
         """
         leaves = {path: value[None] for path, value in _leaves(transition, extras).items()}
-        return float(self._write(torch.tensor([slot], device=self.device), leaves, check=True))
+        return float(self._write(slice(slot, slot + 1), 1, leaves, check=True))
 
     def write_batch(
-        self, slots: NDArray[np.int64], columns: tuple[Any, ...], extras: Mapping[str, Any]
+        self, slots: NDArray[np.int64], columns: tuple[Any, ...], extras: Mapping[str, Any], run: bool = False
     ) -> NDArray[np.float64]:
-        """Store n transitions: five columns of n rows, and n rows of each extra column. Returns the rewards (n,).
+        """Store n transitions: five columns of n rows, and n rows of each extra column.
+
+        Args:
+            slots: no two of them the same; slots are first filled in ascending order.
+            columns, extras: as in `write`, with a leading axis of n rows.
+            run: whether each slot is the one before plus 1.
+
+        Returns:
+            The rewards, shape (n,).
 
         Raises:
             TypeError, ValueError: as `write`, and columns of another length. Nothing has changed then.
         """
-        rewards = self.put(torch.from_numpy(slots).to(self.device), columns, extras)
-        return rewards.cpu().numpy().astype(np.float64)
+        at = slice(int(slots[0]), int(slots[-1]) + 1) if run else torch.from_numpy(slots).to(self.device)
+        return self.put(at, slots.size, columns, extras).cpu().numpy().astype(np.float64)
 
-    def put(self, slots: Tensor, columns: tuple[Any, ...], extras: Mapping[str, Any], *, check: bool = True) -> Tensor:
-        """`write_batch` for slots on the device, no two of them the same. Returns the rewards as they were given.
+    def put(
+        self,
+        at: Tensor | slice,
+        count: int,
+        columns: tuple[Any, ...],
+        extras: Mapping[str, Any],
+        *,
+        check: bool = True,
+    ) -> Tensor:
+        """`write_batch` for `count` slots that are a slice or a tensor on the device.
 
         Args:
             check: whether rewards are checked to be finite, which waits for CUDA where they are there.
+
+        Returns:
+            The rewards as they were given, a tensor of shape (count,).
         """
-        return self._write(slots, _leaves(columns, extras), check)
+        return self._write(at, count, _leaves(columns, extras), check)
 
     def keep(self, slot: int, side: int) -> None:
         """Not needed: protected slots are skipped."""
@@ -136,8 +155,7 @@ class TensorStorage:
             columns[tuple(name)][: meta["filled"]] = rows.to(self.device)
         self._columns, self._filled = columns, meta["filled"]
 
-    def _write(self, slots: Tensor, leaves: dict[Name, Tensor], check: bool) -> Tensor:
-        count = slots.shape[0]
+    def _write(self, at: Tensor | slice, count: int, leaves: dict[Name, Tensor], check: bool) -> Tensor:
         if self._columns and leaves.keys() != self._columns.keys():
             given, stored = (sorted("/".join(path) for path in paths) for paths in (leaves, self._columns))
             raise ValueError(f"the columns are those of the first transition, {stored}, not {given}")
@@ -157,7 +175,7 @@ class TensorStorage:
             columns[path] = self._make(tuple(leaves[path].shape[1:]), dtype) if column is None else column.to(dtype)
         self._columns = columns
         for path, value in leaves.items():
-            columns[path][slots] = value.to(self.device, dtypes[path])
+            columns[path][at] = value.to(self.device, dtypes[path])
         # Slots are first filled in ascending order: no row behind this one has been written.
         self._filled = min(self._filled + count, self._capacity)
         return rewards

@@ -72,11 +72,13 @@ def test_a_column_widens_rather_than_truncates(first, then, dtype, device):
     np.testing.assert_allclose(states[1].item(), float(then), rtol=1e-2 if dtype == torch.bfloat16 else 1e-6)
 
 
-def test_a_batch_widens_as_its_transitions_do():
+@pytest.mark.parametrize("run", [True, False])
+def test_a_batch_widens_as_its_transitions_do(run):
     storage = opened()
     states = np.array([1, 2]), np.array([0.5, 2.0])
     for at, column in enumerate(states):
-        storage.write_batch(np.arange(2) + 2 * at, (column, [0, 1], [0, 0], column, [False, True]), {})
+        rewards = storage.write_batch(np.arange(2) + 2 * at, (column, [0, 1], [3, at], column, [False, True]), {}, run)
+        assert rewards.tolist() == [3.0, at]
     batch = storage.gather(np.arange(4))
     assert batch.states.tolist() == [1.0, 2.0, 0.5, 2.0]
     assert batch.states.dtype == torch.float64
