@@ -167,7 +167,8 @@ class PrioritizedReplayBuffer(_ExperienceBuffer):
     @property
     def _schedule(self) -> LinearSchedule:
         # Asked of the sampler: load() brings the schedule of the buffer that was saved.
-        schedule: LinearSchedule = self._buffer.sampler._beta
+        schedule = self._buffer.sampler._beta
+        assert isinstance(schedule, LinearSchedule)
         return schedule
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 
 from ._validate import as_count, to_numpy
 from .buffer_base import ReplayBufferBase
-from .samplers.prioritized import PrioritizedSampler
+from .samplers.uniform import UniformSampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,25 +46,6 @@ def as_int64(value: Any, name: str) -> NDArray[np.int64]:
     if not (cast == array).all():
         raise ValueError(f"{name} must be an integer (a discrete action), not {value!r}")
     return cast
-
-
-class DistinctSampler(PrioritizedSampler):
-    """Draws slots uniformly, none twice in a batch; every weight is 1.
-
-    Args:
-        capacity: number of slots.
-        seed: anything that `numpy.random.default_rng` takes.
-    """
-
-    def __init__(self, capacity: int, seed: Any) -> None:
-        super().__init__(capacity, 0.0, 0.0, 0.0, rare_fraction=0.0, rare_quota=0.0, seed=seed)
-
-    def sample(self, batch_size: int, beta: float | None = None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """`batch_size` different slots, int64, and weights of 1, float32; `beta` makes no difference."""
-        del beta
-        # Nothing is protected, so the slots in use are the first len(self).
-        slots = self._rng.choice(len(self), batch_size, replace=False)
-        return slots, np.ones(batch_size, np.float32)
 
 
 class FixedShapeBuffer:
@@ -123,7 +104,8 @@ class FixedShapeBuffer:
     @property
     def _newest_slot(self) -> int:
         """Where the last transition was put."""
-        return self._buffer._newest
+        newest: int = self._buffer._ring.newest
+        return newest
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)} of {self.capacity})"
@@ -131,7 +113,8 @@ class FixedShapeBuffer:
 
 def uniform(capacity: int, seed: Any) -> ReplayBufferBase:
     """A buffer that draws uniformly, no transition twice in a batch."""
-    return ReplayBufferBase(DistinctSampler(capacity, seed), None, (), None)
+    sampler: Any = UniformSampler(capacity, replace=False, seed=seed)  # has the methods of a prioritised one
+    return ReplayBufferBase(sampler, None, (), None)
 
 
 def columns(batch: Batch) -> Columns:
