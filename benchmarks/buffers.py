@@ -30,7 +30,7 @@ from contenders.processes import Failed, Process, default_folder, environment, w
 
 KERNELS = ("numba", "numpy")
 PEERS = ("cpprb", "tianshou", "torchrl", "stable_baselines3", "pfrl", "flashbax", "dopamine")
-VECTORS, IMAGES, INDEX = "vectors", "images", "index"
+VECTORS, IMAGES, FRAMES, INDEX = "vectors", "images", "frames first", "index"
 MEMORY = "memory, bytes a transition"
 LARGEST_RARE = 1.5  # the default set of rare events, over none
 
@@ -59,7 +59,10 @@ MEASURES = (
     Measure("sample 1024", 0, 1024, {"cpprb": (0.17, 0.35), "tianshou": (0.40, 0.95)}, do="sample"),
     Measure("add 1", 1, 0, {"cpprb": (0.20, 0.20)}, do="add"),
     Measure("add 64", 64, 0, {"cpprb": (0.40, 0.80)}, do="many"),
-    Measure("images, 1:1 loop, B=32", 1, 32, {"cpprb": (0.90, 1.05), "frames": (0.75, 0.75)}, workload=IMAGES),
+    Measure(
+        "images (84, 84, 4), 1:1 loop, B=32", 1, 32, {"cpprb": (0.90, 1.05), "frames": (0.75, 0.75)}, workload=IMAGES
+    ),
+    Measure("images (4, 84, 84), 1:1 loop, B=32", 1, 32, {"frames": (0.75, 0.75)}, workload=FRAMES),
     Measure("index only, B=256", 0, 256, {"growth": (4.5, 3.0)}, workload=INDEX),
 )
 
@@ -76,9 +79,9 @@ class Entry:
 
 TEXTBOOK = {"rare_fraction": 0}
 ENTRIES = {
-    **{k: Entry("ours", (VECTORS, IMAGES), k, TEXTBOOK) for k in KERNELS},
+    **{k: Entry("ours", (VECTORS, IMAGES, FRAMES), k, TEXTBOOK) for k in KERNELS},
     **{f"{k}, rare events": Entry("ours", (VECTORS,), k) for k in KERNELS},
-    **{f"{k}, frames": Entry("ours", (IMAGES,), k, {**TEXTBOOK, "frames": True}) for k in KERNELS},
+    **{f"{k}, frames": Entry("ours", (IMAGES, FRAMES), k, {**TEXTBOOK, "frames": True}) for k in KERNELS},
     **{f"{k}, index": Entry("ours_index", (INDEX,), k, TEXTBOOK) for k in KERNELS},
     **{peer: Entry(peer, (VECTORS, IMAGES) if peer == "cpprb" else (VECTORS,)) for peer in PEERS},
 }
@@ -199,7 +202,7 @@ def compare(measure: Measure, capacity: int, kernels: str, results: Results) -> 
         target = targets[KERNELS.index(kernels)]
         if peer == "frames":
             once = results.median(measure, capacity, f"{kernels}, frames")
-            name = "frame dedup, 1:1 loop, B=32"
+            name = f"frame dedup, {measure.name}"
             rows.append(Row(name, capacity, kernels, micro(once), "stacks", micro(ours), ratio(once, ours), target))
         else:
             theirs, loaded = results.median(measure, capacity, peer), peer not in results.left_out
@@ -252,7 +255,8 @@ def measured(options: argparse.Namespace) -> tuple[Results, list[Row]]:
         bench = Bench(options, stack)
         for capacity in vectors:
             bench.run(VECTORS, (capacity,))
-        bench.run(IMAGES, (2_000 if options.quick else 10_000,))
+        for images in (IMAGES, FRAMES):
+            bench.run(images, (2_000 if options.quick else 10_000,))
         bench.run(INDEX, (10_000, 100_000) if options.quick else (10_000, 100_000, 1_000_000, 10_000_000))
         rows = judge(options.measures, bench.results)
         for kernels in KERNELS if options.memory else ():

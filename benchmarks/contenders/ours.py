@@ -20,7 +20,7 @@ class Buffer(Contender):
         if options.pop("frames", False):
             from experience_replay_optimizer.storage.frames import FrameStackStorage
 
-            options["storage"] = FrameStackStorage(self.like.states.shape[-1], axis=-1)
+            options["storage"] = FrameStackStorage(4, axis=0 if self.like.states.shape[1] == 4 else -1)
         self.buffer = PrioritizedReplayBuffer(self.capacity, ALPHA, BETA, 0.0, seed=0, **options)
 
     def add(self, state: Any, action: int, reward: float, next_state: Any, done: bool) -> None:
