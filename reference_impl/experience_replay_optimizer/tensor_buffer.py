@@ -8,12 +8,16 @@ import torch
 
 from ._validate import as_count, as_indices
 from .buffer_base import Sample
+from .persistence import load, save
 from .samplers.device import DevicePrioritizedSampler
 from .storage.tensors import TensorStorage
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from .schedules import Schedule
@@ -227,6 +231,50 @@ class TensorReplayBuffer:
         self._handle_of.fill_(-1)
         # Slots are filled from 0 again.
         self._next = self._oldest = -(-self._next // self.capacity) * self.capacity
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything to a file: transitions, priorities, schedule and random generator.
+
+        No pickle; the file replaces another of that name only when it is complete. See `persistence`.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        save(self, path, ())
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Take over what `save` wrote, on this buffer's device.
+
+        On the same kind of device it then draws what the other would have drawn next; a random generator of the CPU
+        cannot go on as one of CUDA.
+
+        Raises:
+            ValueError: no such file of ours, a newer version, a damaged one, or another kind of buffer, capacity, alpha
+                or epsilon. Nothing has changed then.
+            OSError: the file cannot be read.
+        """
+        load(self, path, ())
+
+    @property
+    def handles(self) -> NDArray[np.int64]:
+        """The handle of what each slot holds, int64 of shape (capacity,) on the CPU, -1 where it holds nothing."""
+        handles: NDArray[np.int64] = self._handle_of.cpu().numpy()
+        return handles
+
+    @property
+    def objects(self) -> None:
+        """None: there are columns only."""
+
+    def state(self) -> dict[str, Any]:
+        """What `save` writes of the buffer itself, beside its storage and its sampler."""
+        return {"next": self._next, "oldest": self._oldest, "stale_updates": self.stale_updates}
+
+    def restore(self, state: dict[str, Any], handles: NDArray[np.int64], objects: None) -> None:
+        """Take over what `state` returned, after the storage and the sampler have taken over theirs."""
+        del objects
+        self._next, self._oldest = state["next"], state["oldest"]
+        self._stale.fill_(state["stale_updates"])
+        self._handle_of = torch.tensor(handles).to(self.device)
 
     def __repr__(self) -> str:
         return (

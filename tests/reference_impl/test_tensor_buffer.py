@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -190,6 +193,59 @@ def test_beta():
     assert buffer.beta == pytest.approx(0.7)
     buffer.beta = 0.5
     assert (buffer.beta, buffer.alpha, buffer.epsilon) == (0.5, 0.6, 1e-6)
+
+
+def trained(capacity=10, **options):
+    buffer = filled(13, capacity, beta=LinearSchedule(0.4, 1.0, 50), **options)
+    for _ in range(3):
+        _, _, indices = buffer.sample(6)
+        buffer.update_priorities(indices, torch.rand(6, generator=torch.Generator().manual_seed(3)) * 9)
+    buffer.update_priorities([0, 12], [1.0, 2.0])
+    return buffer
+
+
+def same(one, other):
+    for _ in range(3):
+        (batch, weights, indices), (batch_too, weights_too, indices_too) = one.sample(8), other.sample(8)
+        assert torch.equal(indices, indices_too)
+        assert torch.equal(weights, weights_too)
+        assert torch.equal(batch.states, batch_too.states)
+        for buffer in (one, other):
+            buffer.update_priorities(indices, weights * 3)
+            buffer.add(torch.ones(2), 1, 2.0, torch.ones(2), True)
+    assert (len(one), one.beta, one.max_priority) == (len(other), other.beta, other.max_priority)
+    assert one.stale_updates == other.stale_updates > 0
+
+
+@pytest.mark.parametrize("normalise", ["batch", "buffer"])
+def test_what_is_saved_is_restored_exactly(tmp_path, device, normalise):
+    buffer = trained(device=device, normalise=normalise)
+    buffer.save(tmp_path / "buffer")
+    other = filled(2, device=device, normalise=normalise, seed=9)
+    other.load(tmp_path / "buffer")
+    same(buffer, other)
+
+
+def test_an_empty_buffer_is_saved_too(tmp_path):
+    TensorReplayBuffer(4).save(tmp_path / "buffer")
+    other = filled(3, 4)
+    other.load(tmp_path / "buffer")
+    assert len(other) == 0
+    other.add(1, 0, 0.0, 1, False)
+    assert other.sample(1).indices.tolist() == [0]
+
+
+def test_files_of_other_buffers_are_refused(tmp_path):
+    filled(3, 8).save(tmp_path / "buffer")
+    buffer = filled(3)
+    with pytest.raises(ValueError, match="capacity"):
+        buffer.load(tmp_path / "buffer")
+    assert len(buffer) == 3
+
+
+def test_copies_go_on_alike():
+    for copied in (copy.deepcopy(trained()), pickle.loads(pickle.dumps(trained()))):  # noqa: S301
+        same(trained(), copied)
 
 
 def test_without_checks_bad_rows_are_left_out(device):

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .._validate import as_count, as_finite, as_float, as_slots
-from ..schedules import as_beta_schedule
+from ..schedules import as_beta_schedule, restored_schedule, schedule_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from ..schedules import Schedule
@@ -90,7 +92,6 @@ class DevicePrioritizedSampler:
         self._beta = as_beta_schedule(beta, beta_increment)
         blocks = -(-self.capacity // _BLOCK)
         self._leaves = torch.zeros(blocks, _BLOCK, dtype=torch.float64, device=device)
-        self._flat = self._leaves.view(-1)
         self.device = self._leaves.device
         self.check = check or self.device.type == "cpu"
         self._rng = _as_generator(seed, rng, self.device)
@@ -224,6 +225,29 @@ class DevicePrioritizedSampler:
         self._highest.fill_(1.0)
         self._size.zero_()
         self._empty = True
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
+        """Everything but the arguments of the constructor: metadata that JSON can hold, and arrays."""
+        meta = {"max_priority": self.max_priority, "beta": schedule_state(self._beta), "device": self.device.type}
+        arrays = {"leaves": self._flat[: self.capacity].cpu().numpy(), "generator": self._rng.get_state().numpy()}
+        return meta, arrays
+
+    def restore(self, meta: dict[str, Any], arrays: dict[str, NDArray[np.generic]]) -> None:
+        """Take over what `state` returned. On another kind of device the random generator stays as it is."""
+        self.clear()
+        self._flat[: self.capacity] = torch.tensor(arrays["leaves"]).to(self.device)
+        self._sums = self._leaves.sum(1)
+        self._minima = torch.where(self._leaves > 0.0, self._leaves, torch.inf).amin(1)
+        self._size = (self._leaves > 0.0).sum()
+        self._empty = len(self) == 0
+        self._highest.fill_(meta["max_priority"])
+        self._beta = restored_schedule(meta["beta"], self._beta)
+        if meta["device"] == self.device.type:
+            self._rng.set_state(torch.tensor(arrays["generator"]))
+
+    @property
+    def _flat(self) -> Tensor:
+        return self._leaves.view(-1)
 
     def _weights(self, density: Tensor, total: Tensor, beta: float) -> Tensor:
         if self.normalise is None:
