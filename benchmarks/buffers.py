@@ -132,7 +132,7 @@ class Bench:
         measures = [measure for measure in self.options.measures if measure.workload == workload]
         labels = [label for label in self.up if workload in ENTRIES[label].workloads]
         labels = [label for label in labels if contender(ENTRIES[label].module).largest >= max(capacities)]
-        if not measures:
+        if not measures or not labels:
             return
         print(
             f"{workload}, {', '.join(f'{c:,}' for c in capacities)}: {', '.join(labels)}", file=sys.stderr, flush=True
@@ -146,16 +146,19 @@ class Bench:
                     for label in labels[number % len(labels) :] + labels[: number % len(labels)]:
                         self.time(label, measure, capacity, kept=number > 0)  # the first round warms up
         for label in labels:
-            if label in self.up and ENTRIES[label].module == "ours":
-                arguments = {"capacity": capacities[0], "method": "changed", "draws": 10}
-                self.results.changed[f"{label}, {workload}"] = self.up[label].ask("call", **arguments)
-        for label in labels:
-            if label in self.up:
-                self.up[label].ask("close")
+            self.guard(label, self.close, label, workload, capacities[0])
 
     def open(self, label: str, workload: str, capacity: int) -> None:
         if label in self.up:
             self.up[label].ask("open", workload=workload, capacity=capacity, options=ENTRIES[label].options)
+
+    def close(self, label: str, workload: str, capacity: int) -> None:
+        """Let the buffers go, ours after a look at whether a batch that is kept stays what it is."""
+        if label in self.up:
+            if ENTRIES[label].module == "ours":
+                changed = self.up[label].ask("call", capacity=capacity, method="changed", draws=10)
+                self.results.changed[f"{label}, {workload}"] = changed
+            self.up[label].ask("close")
 
     def time(self, label: str, measure: Measure, capacity: int, kept: bool) -> None:
         alone = contender(ENTRIES[label].module).only_updated and measure.do == "sample"

@@ -95,12 +95,13 @@ def every_time(results: Results) -> list[str]:
 def markdown(rows: list[Row], results: Results, machine: str) -> str:
     versions = ", ".join(sorted({version for several in results.versions.values() for version in several}))
     counted = {verdict: sum(row.met is met for row in rows) for met, verdict in VERDICTS.items()}
-    kept = "; ".join(f"{label}: {count} arrays changed" for label, count in results.changed.items())
+    changed = {label: count for label, count in results.changed.items() if count}
+    kept = f"{len(results.changed)} buffers of ours: {changed or 'unchanged'}" if results.changed else ""
     lines = [
         f"{', '.join(f'{count} {verdict}' for verdict, count in counted.items())}. {machine}; {versions}.",
         "",
         *targets(rows),
-        *([f"A batch that is kept for 10 further draws: {kept}.", ""] if kept else []),
+        *([f"A batch that was kept for 10 further draws, in {kept}.", ""] if kept else []),
         *(f"{label} was left out: {reason}\n" for label, reason in results.left_out.items()),
         *every_time(results),
     ]
