@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ._dtypes import as_float32, as_int64
 from ._validate import as_column, as_count, as_finite, as_float, as_slots
-from .fixed_shape import as_float32
 from .losses import importance_weighted_loss
 from .samplers.rank_index import RankIndex
 from .samplers.stratified import sample_stratified
@@ -24,7 +24,7 @@ class Samples(NamedTuple):
 
     Attributes:
         obs: float32 of shape (B, *obs_shape).
-        action: shape (B, 1), int64 where the actions are integers.
+        action: shape (B, 1), int64 where the actions are integers, float32 otherwise.
         reward: float32 of shape (B, 1).
         next_obs: float32 of shape (B, *obs_shape).
         done: float32 of shape (B, 1), 0.0 or 1.0.
@@ -112,8 +112,7 @@ class PER:
             if array.shape != self.obs_shape:
                 raise ValueError(f"{name} has shape {array.shape}, and obs_shape is {self.obs_shape}")
         chosen = as_column(action, "action")
-        if chosen.dtype.kind in "iu":
-            chosen = chosen.astype(np.int64)
+        chosen = as_float32(chosen, "action") if chosen.dtype.kind == "f" else as_int64(chosen, "action")
         self._storage.write(
             self._next, (observations[0], chosen, as_float32(reward, "reward"), observations[1], done), {}
         )
