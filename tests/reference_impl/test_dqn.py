@@ -2,10 +2,12 @@ import math
 import re
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, deque
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from experience_replay_optimizer.dqn import Experience, PrioritizedReplayBuffer, ReplayBuffer, SumTree
 
@@ -139,6 +141,24 @@ def test_the_oldest_gives_way(kind):
     buffer = filled(kind, 15)
     assert len(buffer) == 10
     assert sorted(set(steps_of(np.concatenate([buffer.sample(10)[0] for _ in range(60)])))) == list(range(5, 15))
+
+
+@given(st.integers(1, 12), st.lists(st.sampled_from(["push", "push", "push", "sample", "clear"]), max_size=60))
+def test_a_buffer_holds_what_a_bounded_deque_would(capacity, operations):
+    for kind in KINDS:
+        buffer, model = kind(capacity, seed=0), deque(maxlen=capacity)
+        for step, operation in enumerate(operations):
+            if operation == "push":
+                push(buffer, step)
+                model.append(step)
+            elif operation == "clear":
+                buffer.clear()
+                model.clear()
+            elif model:
+                drawn = steps_of(buffer.sample(len(model))[0])
+                assert set(drawn) <= set(model)
+                assert kind is PrioritizedReplayBuffer or sorted(drawn) == list(model)
+        assert [int(experience.state[0]) for experience in buffer] == list(model)
 
 
 # --- 4. save and load
