@@ -195,7 +195,8 @@ class TensorReplayBuffer:
         if count > len(self):
             raise ValueError(f"batch_size is {count}, and the buffer holds only {len(self)} transitions")
         slots, weights = self.sampler.sample(count, beta)
-        return Sample(self.storage.take(slots), weights, self._handle_of[slots])  # type: ignore[arg-type]
+        drawn: tuple[Any, Any] = (weights, self._handle_of[slots])
+        return Sample(self.storage.take(slots), *drawn)
 
     def update_priorities(self, indices: Any, td_errors: Any) -> None:
         """Set the priorities of drawn transitions to |TD error| + epsilon.

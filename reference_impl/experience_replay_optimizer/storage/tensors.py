@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 _REWARD: Name = ("reward",)
 _DONE: Name = ("done",)
 _FIXED = {_REWARD: torch.float32, _DONE: torch.bool}
-# torch can store the wider unsigned integers, and can do next to nothing with them.
-_SIGNED = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: torch.int64}
+# torch can store the wider unsigned integers (since 2.3), and can do next to nothing with them.
+_WIDER = (("uint16", torch.int32), ("uint32", torch.int64), ("uint64", torch.int64))
+_SIGNED = {getattr(torch, name): dtype for name, dtype in _WIDER if hasattr(torch, name)}
 
 
 class TensorStorage:
@@ -91,7 +92,8 @@ class TensorStorage:
             TypeError, ValueError: as `write`, and columns of another length. Nothing has changed then.
         """
         at = slice(int(slots[0]), int(slots[-1]) + 1) if run else torch.from_numpy(slots).to(self.device)
-        return self.put(at, slots.size, columns, extras).cpu().numpy().astype(np.float64)
+        rewards: NDArray[np.float64] = self.put(at, slots.size, columns, extras).cpu().numpy().astype(np.float64)
+        return rewards
 
     def put(
         self,
