@@ -149,22 +149,24 @@ class LinkedStorage(ABC):
         return float(leaves[("reward",)])
 
     def write_batch(
-        self, slots: NDArray[np.int64], columns: tuple[Any, ...], extras: Mapping[str, Any]
-    ) -> NDArray[np.float64]:
+        self, slots: NDArray[np.int64], columns: tuple[Any, ...], extras: Mapping[str, Any], run: bool = False
+    ) -> NDArray[Any]:
         """Store transitions at consecutive ring rows, in that order; returns the rewards, shape (n,).
 
         Args:
             slots: shape (n,), n at most the ring's length.
             columns: as in `write`, with a leading axis of n.
             extras: likewise.
+            run: whether each slot is the one before plus 1.
 
         Raises:
             TypeError, ValueError: as `write`, and columns of another length. Nothing has changed then.
         """
         leaves = flatten(as_rows(columns, slots.size), extras, rows=slots.size)
         states, next_states = self._prepare(leaves, 1)
+        at = slice(int(slots[0]), int(slots[-1]) + 1) if run else slots
         for name, column in self._columns.items():
-            column[slots] = leaves[name]
+            column[at] = leaves[name]
         self._link_batch(slots, states, next_states)
         return leaves[("reward",)]
 

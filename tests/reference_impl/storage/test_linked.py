@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from experience_replay_optimizer import PrioritizedReplayBuffer
 from experience_replay_optimizer.storage.frames import FrameStackStorage
 from experience_replay_optimizer.storage.linked import RowPool
 from experience_replay_optimizer.storage.next_by_index import NextByIndexStorage
@@ -271,3 +272,56 @@ def test_a_pool_hands_out_no_row_twice(steps):
                 del held[row]
         assert len(rows) == len(held)
         assert all(rows.arrays[()][row] == value for row, value in held.items())
+
+
+@given(
+    kind=st.sampled_from(list(SHAPES)),
+    envs=st.integers(1, 3),
+    quota=st.sampled_from([0.0, 0.2, 0.4]),
+    batches=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+@settings(deadline=None, max_examples=150)
+def test_a_buffer_draws_what_was_added_and_keeps_what_is_protected(kind, envs, quota, batches, seed, tmp_path_factory):
+    rng = np.random.default_rng(seed)
+    capacity = 15 * envs
+
+    def new():
+        storage = make(kind, envs)
+        return PrioritizedReplayBuffer(
+            capacity, rare_quota=quota, storage=storage, is_rare=lambda row: row[2] % 7 == 0, seed=seed % 1000
+        )
+
+    buffer, stream, added = new(), Stream(kind, envs, np.float32, rng), {}
+    for _ in range(80 // envs):
+        rows = [stream.transition(env) for env in range(envs)]
+        added.update((extras["step"], (row, extras)) for row, extras in rows)
+        if batches:
+            columns = [np.stack([row[field] for row, _ in rows]) for field in range(5)]
+            buffer.add_batch(*columns, step=np.array([extras["step"] for _, extras in rows]))
+        else:
+            for row, extras in rows:
+                buffer.add(*row, **extras)
+        batch, _, indices = buffer.sample(min(len(buffer), 4))
+        check_batch(batch, added)
+        buffer.update_priorities(indices, rng.random(indices.size))
+    rare = [step for step in added if step % 7 == 0]
+    kept = int(quota * capacity)
+    stored = [int(buffer.storage.gather(np.array([slot]))["step"][0]) for slot in buffer.storage._used()]
+    assert set(rare[-kept:] if kept else ()) <= set(stored)
+    assert set(range(stream.count - (capacity - kept) + 1, stream.count + 1)) <= set(stored)
+    path = tmp_path_factory.mktemp("buffer") / "buffer.replay"
+    buffer.save(path)
+    other = new()
+    other.load(path)
+    drawn, again = buffer.sample(12), other.sample(12)
+    assert drawn.indices.tolist() == again.indices.tolist()
+    check_batch(again.batch, added)
+
+
+def check_batch(batch, added):
+    for at, step in enumerate(batch["step"].tolist()):
+        (state, action, reward, next_state, done), _ = added[step]
+        assert same(batch.states[at], state)
+        assert same(batch.next_states[at], next_state)
+        assert (batch.actions[at], batch.rewards[at], batch.dones[at]) == (action, reward, done)
