@@ -141,7 +141,8 @@ class Recorder:
             if rows.size:
                 before, after = (mapped(lambda array: array[rows], columns) for columns in (before, after))
                 chosen = [infos[row] for row in rows.tolist()]
-                self.buffer.add_batch(before, actions[rows], rewards[rows], after, terminated[rows], chosen)
+                said = chosen if any(chosen) else None
+                self.buffer.add_batch(before, actions[rows], rewards[rows], after, terminated[rows], said)
             return
         for row in rows.tolist():
             state, next_state = (mapped(lambda array, row=row: array[row], columns) for columns in (before, after))

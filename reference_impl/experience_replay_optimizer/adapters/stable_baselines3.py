@@ -1,4 +1,4 @@
-"""Prioritised replay for Stable-Baselines3: replay buffers, and DQN, TD3 and SAC that learn from them rightly.
+"""Prioritised replay for Stable-Baselines3 (2.7 and newer): replay buffers, and DQN, TD3 and SAC that use them rightly.
 
     from experience_replay_optimizer.adapters.stable_baselines3 import PrioritizedDQN
 

@@ -12,6 +12,8 @@ from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
 from experience_replay_optimizer import PrioritizedReplayBuffer
 from experience_replay_optimizer.adapters.gymnasium import Recorder
+from experience_replay_optimizer.hindsight import HindsightExperienceReplay
+from experience_replay_optimizer.n_step import NStep
 
 BEFORE_1 = int(gymnasium.__version__.split(".")[0]) < 1
 MODES = hasattr(gymnasium.vector, "AutoresetMode")
@@ -313,7 +315,66 @@ def test_an_unknown_mode_is_refused():
         Recorder(Corridor(), Sink(), autoreset="never")
 
 
-def test_into_a_real_buffer():
+@pytest.mark.parametrize("form", ["array", "dict", "tuple"])
+def test_into_a_real_buffer(form):
     buffer = PrioritizedReplayBuffer(100)
-    run_single(Corridor(), buffer, 20)
+    run_single(Corridor(form=form), buffer, 20)
     check(list(buffer), 0, 20)
+
+
+@pytest.mark.parametrize("form", ["array", "dict"])
+def test_a_vector_environment_into_a_real_buffer(form):
+    buffer = PrioritizedReplayBuffer(100)
+    recorder = Recorder(vector_env(SyncVectorEnv, "same_step" if BEFORE_1 else "next_step", 2, form), buffer)
+    recorder.reset()
+    for _ in range(12):
+        recorder.step(np.zeros(2, int))
+    for number in range(2):
+        check(of(list(buffer), number), number, 12 if BEFORE_1 else 9)
+
+
+def test_n_step_returns_of_a_vector_environment():
+    buffer = PrioritizedReplayBuffer(100)
+    recorder = Recorder(vector_env(SyncVectorEnv, "same_step" if BEFORE_1 else "next_step", 2), NStep(3, 0.5, buffer))
+    recorder.reset()
+    for _ in range(7):
+        recorder.step(np.zeros(2, int))
+    # Episode 0 has two steps and terminates, episode 1 has three and is cut off.
+    found = {place(state): (reward, place(end), bool(done)) for state, _, reward, end, done in buffer}
+    assert found[0, 0, 0] == (2.0, (0, 0, 2), True)
+    assert found[1, 0, 1] == (2.0, (1, 0, 2), True)
+    assert found[1, 1, 0] == (1.0 + 0.5 * 2.0 + 0.25 * 3.0, (1, 1, 3), False)
+    assert found[0, 1, 2] == (3.0, (0, 1, 3), False)
+
+
+class Goals(gymnasium.Env):
+    """Four steps to the right, cut off by a time limit; the goal is out of reach."""
+
+    action_space = spaces.Discrete(2)
+    observation_space = spaces.Dict(
+        {key: spaces.Box(-99, 99, (1,), np.float32) for key in ("observation", "achieved_goal", "desired_goal")}
+    )
+
+    def observe(self):
+        at = np.array([self.at], np.float32)
+        return {"observation": at, "achieved_goal": at, "desired_goal": np.array([50.0], np.float32)}
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.at = 0
+        return self.observe(), {}
+
+    def step(self, action):
+        self.at += 1
+        return self.observe(), -1.0, False, self.at == 4, {}
+
+
+def test_hindsight_of_a_goal_environment():
+    buffer = PrioritizedReplayBuffer(100)
+    reward = lambda achieved, goal, info: -(np.abs(achieved - goal)[:, 0] > 0.5).astype(float)  # noqa: E731
+    recorder = Recorder(Goals(), HindsightExperienceReplay(reward, "final", 1, buffer=buffer, seed=0))
+    recorder.reset()
+    for _ in range(4):
+        recorder.step(0)
+    goals = [(float(state["desired_goal"][0]), reward) for state, _, reward, *_ in buffer]
+    assert goals == [(50.0, -1.0)] * 4 + [(4.0, -1.0)] * 3 + [(4.0, 0.0)]
