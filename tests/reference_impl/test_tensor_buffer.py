@@ -10,6 +10,8 @@ from experience_replay_optimizer import LinearSchedule, PrioritizedReplayBuffer
 
 torch = pytest.importorskip("torch")
 
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
+
 from experience_replay_optimizer.tensor_buffer import TensorReplayBuffer  # noqa: E402
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -257,18 +259,48 @@ def test_without_checks_bad_rows_are_left_out(device):
     assert buffer.stale_updates == 0
 
 
+class NoWaiting(TorchDispatchMode):
+    """Refuses operations whose result must be known on the host: on CUDA they would wait for the device."""
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        name = operation._schema.name
+        masks = args[1] if name in ("aten::index", "aten::index_put_") else ()
+        if name in ("aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::unique_dim") or any(
+            mask is not None and mask.dtype == torch.bool for mask in masks
+        ):
+            raise AssertionError(f"{name} waits for the device")
+        return operation(*args, **(kwargs or {}))
+
+
+def steps_of(buffer, device):
+    states = torch.rand(64, 4, device=device)
+    rewards, dones = torch.rand(64, device=device), torch.zeros(64, dtype=torch.bool, device=device)
+    actions = torch.zeros(64, dtype=torch.int64, device=device)
+    for _ in range(3):
+        buffer.add_batch({"x": states}, actions, rewards, {"x": states}, dones, discount=rewards)
+        batch, weights, indices = buffer.sample(32)
+        buffer.update_priorities(indices, batch.rewards * weights)
+        yield
+
+
+def test_nothing_waits_for_the_device(device):
+    buffer = TensorReplayBuffer(100, device=device, check=False)
+    buffer.sampler.check = False
+    steps = steps_of(buffer, device)
+    next(steps)
+    with NoWaiting():
+        assert len(list(steps)) == 2
+    buffer.sampler.check = True
+    with NoWaiting(), pytest.raises(AssertionError, match="waits"):
+        next(steps_of(buffer, device))
+
+
 @pytest.mark.skipif("cuda" not in DEVICES, reason="asks CUDA whether something waited")
-def test_nothing_waits_for_the_device():
-    buffer = TensorReplayBuffer(1000, device="cuda", check=False)
-    states = torch.rand(64, 4, device="cuda")
-    rewards, dones = torch.rand(64, device="cuda"), torch.zeros(64, dtype=torch.bool, device="cuda")
-    actions = torch.zeros(64, dtype=torch.int64, device="cuda")
-    buffer.add_batch(states, actions, rewards, states, dones)
+def test_cuda_says_so_too():
+    steps = steps_of(TensorReplayBuffer(100, device="cuda", check=False), "cuda")
+    next(steps)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        for _ in range(3):
-            buffer.add_batch(states, actions, rewards, states, dones)
-            batch, weights, indices = buffer.sample(32)
-            buffer.update_priorities(indices, batch.rewards * weights)
+        assert len(list(steps)) == 2
     finally:
         torch.cuda.set_sync_debug_mode("default")

@@ -8,6 +8,8 @@ from experience_replay_optimizer import LinearSchedule, PrioritizedSampler
 
 torch = pytest.importorskip("torch")
 
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
+
 from experience_replay_optimizer.samplers import device as module  # noqa: E402
 from experience_replay_optimizer.samplers.device import DevicePrioritizedSampler  # noqa: E402
 
@@ -325,16 +327,45 @@ def test_running_sums_never_step_at_an_empty_place():
     assert module._find(module._running_sums(masses), points).tolist() == [1, 1, 3, 4, 4, 4]
 
 
+class NoWaiting(TorchDispatchMode):
+    """Refuses operations whose result must be known on the host: on CUDA they would wait for the device."""
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        name = operation._schema.name
+        masks = args[1] if name in ("aten::index", "aten::index_put_") else ()
+        if name in ("aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::unique_dim") or any(
+            mask is not None and mask.dtype == torch.bool for mask in masks
+        ):
+            raise AssertionError(f"{name} waits for the device")
+        return operation(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("normalise", ["batch", "buffer", None])
+@pytest.mark.parametrize("draws", ["iid", "stratified"])
+def test_nothing_waits_for_the_device(device, normalise, draws):
+    sampler = sampler_of(np.ones(1000), device=device, normalise=normalise, draws=draws)
+    errors, slots = torch.rand(32, device=device), torch.arange(32, device=device)
+    for check in (False, True):
+        sampler.check = check
+        with NoWaiting():
+            sampler.enter(slots)
+            drawn, _ = sampler.sample(32)
+            if check:
+                with pytest.raises(AssertionError, match="waits"):
+                    sampler.update(drawn, errors)
+            else:
+                sampler.update(drawn, errors, where=errors > 0.5)
+                sampler.add(slots)
+
+
 @pytest.mark.skipif("cuda" not in DEVICES, reason="asks CUDA whether something waited")
-def test_nothing_waits_for_the_device():
+def test_cuda_says_so_too():
     sampler = sampler_of(np.ones(1000), device="cuda", check=False, normalise="buffer")
-    errors = torch.rand(32, device="cuda")
-    slots = torch.arange(32, device="cuda")
+    errors, slots = torch.rand(32, device="cuda"), torch.arange(32, device="cuda")
     torch.cuda.set_sync_debug_mode("error")
     try:
         sampler.enter(slots)
-        drawn, _ = sampler.sample(32)
-        sampler.update(drawn, errors)
+        sampler.update(sampler.sample(32)[0], errors)
         sampler.add(slots)
     finally:
         torch.cuda.set_sync_debug_mode("default")
