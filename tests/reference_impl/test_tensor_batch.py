@@ -53,3 +53,12 @@ def test_tensors_on_a_device(device):
 def test_what_has_no_columns_is_refused(wrong):
     with pytest.raises(TypeError, match="as_tensors takes a Batch"):
         as_tensors(wrong)
+
+
+def test_tensors_keep_their_memory_when_the_batch_is_let_go():
+    buffer = buffer_of(lambda number: np.full(50_000, number, np.float32))
+    states = as_tensors(buffer.sample(4)).batch.states
+    before = states.clone()
+    for _ in range(20):
+        buffer.sample(4)
+    assert torch.equal(states, before)
