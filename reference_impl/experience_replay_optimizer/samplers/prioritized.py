@@ -251,9 +251,14 @@ class PrioritizedSampler:
         count = batch_size if type(batch_size) is int and batch_size > 0 else as_count(batch_size, "batch_size")
         if self._size == 0:
             raise ValueError("nothing to sample: no transition has been added yet")
-        exponent = as_float(self._beta() if beta is None else beta, "beta", 0.0, 1.0)
-        shares = self._shares(count)
-        others = sum(shares)
+        exponent = self._beta() if beta is None else beta
+        if type(exponent) is not float or not 0.0 <= exponent <= 1.0:
+            exponent = as_float(exponent, "beta", 0.0, 1.0)
+        shares: tuple[int, ...] = ()
+        others = 0
+        if self._tracks or self._rare.size:
+            shares = self._shares(count)
+            others = sum(shares)
         points, keys = self._rng.random(count + others), None
         if others:
             points, keys = points[:count], points[count:]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Leaves are float32; within these bounds they, their sums and the quotients keep their full precision.
 SMALLEST_LEAF, LARGEST_LEAF = 1e-36, 1e36
+LARGEST_PRIORITY = float(np.finfo(np.float64).max)
 _NO_HANDLES = np.empty(0, np.int64)
 _CODES = {None: 0, "batch": 1, "buffer": 2}
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -95,7 +96,7 @@ class ProportionalIndex:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Arrays that `restore` takes."""
-        return {"leaves": self.tree.leaves}
+        return {"leaves": self.tree.leaves[: self.capacity]}
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take over the arrays of another index of this capacity and alpha."""
@@ -114,6 +115,11 @@ class ProportionalIndex:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """See `sample_mixture`."""
         tree = self.tree
+        if tree.kernels is None and keys is None and normalise == "batch":
+            slots = tree.find(points)
+            leaves = tree.leaves.take(slots)
+            # The quotient of two weights is that of their leaves.
+            return slots, (leaves.min() / leaves) ** np.float32(beta)
         if tree.kernels is None:
             return sample_mixture(self, points, keys, sets, shares, size, smallest, beta, normalise)
         tree.repair()
@@ -161,24 +167,25 @@ class ProportionalIndex:
         """
         tree = self.tree
         if (
-            tree.kernels is None
-            or type(indices) is not np.ndarray
+            type(indices) is not np.ndarray
             or type(td_errors) is not np.ndarray
             or indices.dtype is not _INT64
             or td_errors.dtype not in _FLOATS
             or indices.ndim != 1
+            or indices.size == 0
             or td_errors.shape != indices.shape
             or not indices.flags.c_contiguous
             or not td_errors.flags.c_contiguous
         ):
             return None
+        if tree.kernels is None:
+            return self._update_at_once(indices, td_errors, epsilon, floor, handles)
         tree.repair()
-        handles = _NO_HANDLES if handles is None else handles
         largest, stale = tree.kernels.update(
             tree.leaves,
             tree.nodes,
             tree.offsets,
-            handles,
+            _NO_HANDLES if handles is None else handles,
             newest,
             indices,
             td_errors,
@@ -189,6 +196,35 @@ class ProportionalIndex:
             LARGEST_LEAF,
         )
         return None if largest < 0.0 else (largest, stale)
+
+    def _update_at_once(
+        self,
+        indices: NDArray[np.int64],
+        td_errors: NDArray[Any],
+        epsilon: float,
+        floor: float,
+        handles: NDArray[np.int64] | None,
+    ) -> tuple[float, int] | None:
+        """The usual case in few calls: no index is stale, no error out of bounds."""
+        slots = indices
+        if handles is not None:
+            slots = indices % handles.size
+            if handles.take(slots).tobytes() != indices.tobytes():
+                return None
+        elif indices.min() < 0 or indices.max() >= self.capacity:
+            return None
+        priorities = np.abs(td_errors, dtype=np.float64)
+        if floor:
+            np.maximum(priorities, floor, out=priorities)
+        priorities += epsilon
+        # Written so that a NaN fails too. No leaf is too small: that of epsilon is not.
+        largest = float(priorities.max())
+        if not largest <= LARGEST_PRIORITY or not largest**self.alpha <= LARGEST_LEAF:
+            return None
+        if np.count_nonzero(self.tree.leaves.take(slots)) < slots.size:
+            return None
+        self.tree.set(slots, priorities**self.alpha)
+        return largest, 0
 
     def leaves_of(self, priorities: NDArray[np.float64]) -> NDArray[np.float64]:
         """p^alpha. Raises ValueError where that cannot be summed."""
