@@ -42,8 +42,8 @@ class SequenceRows:
     def __init__(self, ring: int, kept: int, length: int, burn_in: int, stride: int, num_envs: int) -> None:
         self.ring, self.length, self.burn_in, self.stride = ring, length, burn_in, stride
         self.count = np.zeros(ring + kept, np.int32)
-        self._none = ring + kept * length  # no row: what follows the last step of an episode
-        self._next = np.full(self._none, self._none, np.int32)
+        # The row of the step that followed; of any step after the last of an episode.
+        self._next = np.zeros(ring + kept * length, np.int32)
         self._num_envs = num_envs
         self.clear()
 
@@ -59,12 +59,11 @@ class SequenceRows:
 
     def add(self, env: int) -> None:
         """The next step of environment `env` was stored in `next_row`."""
-        episode, row = self._episodes[env], self.next_row
+        episode = self._episodes[env]
         if self._written - episode.newest >= self.ring:  # it has not moved for a whole lap
             episode.steps, episode.starts = 0, []
         elif episode.steps:
-            self._next[episode.newest % self.ring] = row
-        self._next[row] = self._none
+            self._next[episode.newest % self.ring] = self.next_row
         if episode.steps % self.stride == 0:
             episode.starts.append(_Start(self._written, episode.steps))
         episode.newest = self._written
@@ -98,22 +97,22 @@ class SequenceRows:
         return found
 
     def rows(self, starts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The rows of sequences, int64 of shape (B, length); past the end of a sequence that of its last step."""
-        rows = np.empty((self.length, starts.size), np.int64)
-        rows[0] = np.where(starts < self.ring, starts, self.ring + (starts - self.ring) * self.length)
+        """The rows of sequences, int64 of shape (B, length); past the end of a sequence any rows."""
+        rows: NDArray[np.int64] = np.empty((starts.size, self.length), np.int64)
+        rows[:, 0] = np.where(starts < self.ring, starts, self.ring + (starts - self.ring) * self.length)
         for at in range(1, self.length):
-            following = self._next[rows[at - 1]]
-            rows[at] = np.where(following < self._none, following, rows[at - 1])
-        return rows.T
+            rows[:, at] = self._next[rows[:, at - 1]]
+        return rows
 
     def sequence(self, start: int) -> NDArray[np.int64]:
         """The rows of one sequence, without padding."""
-        return self.rows(np.array([start]))[0, : self.count[start]]
+        rows: NDArray[np.int64] = self.rows(np.array([start]))[0, : self.count[start]]
+        return rows
 
     def move(self, start: int, side: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give the sequence `start` a place behind the ring, known as `side`. Returns its old and its new rows."""
         rows = self.sequence(start)
         places = self.ring + (side - self.ring) * self.length + np.arange(rows.size)
-        self._next[places] = np.append(places[1:], self._none)
+        self._next[places[:-1]] = places[1:]
         self.count[side] = rows.size
         return rows, places

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -315,6 +317,19 @@ def test_weights_follow_the_schedule_and_correct_the_law():
         batch, weights, _ = buffer.sample(8)
         np.add.at(total, batch.actions[:, 0], weights)
     assert total[[0, 2, 4, 6, 10, 13, 15, 17]] / 2000 == pytest.approx(np.ones(8), abs=0.12)
+
+
+def test_a_copy_draws_the_same_batches_and_goes_on_by_itself():
+    buffer = filled([10, 3, 2])
+    other = copy.deepcopy(buffer)
+    for one in (buffer, other):
+        for number in range(20):
+            one.add(0.0, 100 + number, 1.0, 0.0, False)
+    first, second = buffer.sample(9), other.sample(9)
+    assert first.indices.tolist() == second.indices.tolist()
+    assert first.batch.actions.tolist() == second.batch.actions.tolist()
+    other.clear()
+    assert (len(buffer), len(other)) == (len(priorities(buffer)), 0)
 
 
 def test_dict_observations_and_views_of_frames():

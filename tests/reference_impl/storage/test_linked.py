@@ -73,7 +73,7 @@ def check(storage, expected):
         assert same(batch.states[at], state)
         assert same(batch.next_states[at], next_state)
         assert (batch.actions[at], batch.rewards[at], batch.dones[at]) == (action, reward, done)
-        assert batch["step"][at] == extras["step"]
+        assert all(batch[name][at] == value for name, value in extras.items())
     for slot in list(expected)[:2]:
         row = storage.row(slot)
         assert same(row[0], expected[slot][0][0])
@@ -179,6 +179,67 @@ def test_wider_values_widen_what_is_stored(kind):
     assert batch.rewards.tolist() == [0, 1e60]
     assert (batch.next_states[1] == -3).all()
     assert (batch.next_states[0] == 1).all()
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"next_state": np.int64(-3)},
+        {"state": np.float64(0.5)},
+        {"reward": 1e60},
+        {"reward": 1e-60},
+        {"reward": 1},
+        {"reward": np.float32(0.5)},
+        {"action": 0.5},
+        {"action": np.int8(3)},
+        {"action": np.array(4)},
+        {"done": 1},
+        {"done": np.True_},
+    ],
+)
+def test_plain_transitions_of_other_types_are_not_truncated(kind, other):
+    storage, shape = make(kind), SHAPES[kind]
+    storage.open(4, 0)
+    filled = {name: np.full(shape, other[name]) for name in ("state", "next_state") if name in other}
+    first = {
+        "state": np.zeros(shape, "u1"),
+        "action": 1,
+        "reward": 0.0,
+        "next_state": np.ones(shape, "u1"),
+        "done": False,
+    }
+    second = {**first, **other, **filled}
+    for slot, transition in enumerate((first, second, first)):
+        storage.write(slot, tuple(transition.values()), {})
+    for slot, transition in enumerate((first, second, first)):
+        for value, field in zip(storage.row(slot), transition.values(), strict=True):
+            assert np.array_equal(value, field)
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        (0, np.zeros(1), "state has shape"),
+        (1, np.zeros((1, 1)), "action has shape"),
+        (2, float("nan"), "reward must be finite"),
+        (2, float("inf"), "reward must be finite"),
+        (3, np.zeros(1), "next_state has shape"),
+        (4, 2, "done must be"),
+    ],
+)
+def test_plain_transitions_are_refused_as_others_are(kind, field, value, message):
+    storage = make(kind)
+    storage.open(4, 0)
+    good = np.zeros(SHAPES[kind]), 1, 0.5, np.ones(SHAPES[kind]), False
+    for slot in range(2):
+        storage.write(slot, good, {})
+    bad = list(good)
+    bad[field] = value
+    with pytest.raises(ValueError, match=message):
+        storage.write(1, tuple(bad), {})
+    check(storage, {0: (good, {}), 1: (good, {})})
 
 
 @pytest.mark.parametrize("kind", SHAPES)
