@@ -158,9 +158,11 @@ class Ring:
         side = self._next_side
         self._storage.keep(slot, side)
         self._sampler.move(slot, side)
-        self.lap += self.capacity  # a row that is used twice in a lap has two handles
+        # A lap of its own: a row that is used twice has two handles, and what is written next has a larger one.
+        self.lap += self.capacity
         self.handles[slot] = -1
         self.newest_handle = self._view[side] = side + self.lap
+        self.lap += self.capacity
         self._order = None
 
     def __getstate__(self) -> dict[str, Any]:
