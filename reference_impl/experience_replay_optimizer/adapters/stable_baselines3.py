@@ -65,6 +65,7 @@ class _PrioritizedAlgorithm:
 
     def _draw(self: Any, batch_size: int) -> PrioritizedSamples:
         beta = self.replay_buffer.beta_at(1.0 - self._current_progress_remaining)
+        self.logger.record("train/beta", self.replay_buffer.sampler.beta if beta is None else beta)
         batch: PrioritizedSamples = self.replay_buffer.sample(batch_size, self._vec_normalize_env, beta)
         return batch
 

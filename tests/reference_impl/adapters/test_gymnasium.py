@@ -9,6 +9,8 @@ import pytest
 gymnasium = pytest.importorskip("gymnasium")
 from gymnasium import spaces
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
+from hypothesis import given
+from hypothesis import strategies as st
 
 from experience_replay_optimizer import PrioritizedReplayBuffer
 from experience_replay_optimizer.adapters.gymnasium import Recorder
@@ -17,15 +19,23 @@ from experience_replay_optimizer.n_step import NStep
 
 BEFORE_1 = int(gymnasium.__version__.split(".")[0]) < 1
 MODES = hasattr(gymnasium.vector, "AutoresetMode")
+DEFAULT = "same_step" if BEFORE_1 else "next_step"
+AUTORESET_MODES = ["next_step", "same_step"] if MODES else [DEFAULT]
+
+
+PLAN = [(2, False), (3, True), (4, False), (2, True), (3, False), (4, True)]
 
 
 class Corridor(gymnasium.Env):
-    """Observation (environment, episode, step); episode k has 2 + k % 3 steps, odd ones end by truncation."""
+    """Observation (environment, episode, step); episode k has 2 + k % 3 steps, odd ones end by truncation.
+
+    `plan` gives other lengths and ends: (steps, truncated) of each episode in turn, over and over.
+    """
 
     action_space = spaces.Discrete(10)
 
-    def __init__(self, number=0, form="array", shared=None):
-        self.number, self.form, self.episode, self.shared = number, form, -1, shared
+    def __init__(self, number=0, form="array", shared=None, plan=PLAN):
+        self.number, self.form, self.episode, self.shared, self.plan = number, form, -1, shared, plan
         box = spaces.Box(-1.0, 1e6, (3,), np.float32)
         self.observation_space = {
             "array": box,
@@ -48,9 +58,9 @@ class Corridor(gymnasium.Env):
 
     def step(self, action):
         self.at += 1
-        over = self.at == 2 + self.episode % 3
-        odd = self.episode % 2 == 1
-        return self.observe(), float(self.at), over and not odd, over and odd, {"step": self.at, "act": int(action)}
+        length, cut = self.plan[self.episode % len(self.plan)]
+        over = self.at == length
+        return self.observe(), float(self.at), over and not cut, over and cut, {"step": self.at, "act": int(action)}
 
 
 class Sink:
@@ -90,16 +100,17 @@ def place(observation):
     return tuple(int(number) for number in observation)
 
 
-def check(stored, number, steps):
-    """`stored` are the first `steps` steps of corridor `number`, with actions 1, 2, ... mod 10."""
+def check(stored, number, steps, plan=PLAN):
+    """`stored` are the first `steps` steps of corridor `number`."""
     episode, step = 0, 0
     assert len(stored) == steps
     for state, _, reward, next_state, done, *_ in stored:
         assert place(state) == (number, episode, step)
         assert place(next_state) == (number, episode, step + 1)
         assert reward == step + 1
-        last = step + 1 == 2 + episode % 3
-        assert bool(done) == (last and episode % 2 == 0)
+        length, cut = plan[episode % len(plan)]
+        last = step + 1 == length
+        assert bool(done) == (last and not cut)
         episode, step = (episode + 1, 0) if last else (episode, step + 1)
 
 
@@ -132,7 +143,7 @@ def vector_env(kind, mode, count, form="array", **kwargs):
     makers = [lambda number=number: Corridor(number, form) for number in range(count)]
     if MODES:
         return kind(makers, autoreset_mode=gymnasium.vector.AutoresetMode[mode.upper()], **kwargs)
-    if mode != ("same_step" if BEFORE_1 else "next_step"):
+    if mode != DEFAULT:
         pytest.skip("this version of gymnasium has one mode")
     return kind(makers, **kwargs)
 
@@ -160,19 +171,33 @@ def test_vector_environments_that_reset_themselves(kind, mode, form):
     assert sink.batches > 0
 
 
-def test_environments_that_end_at_different_times():
-    env = vector_env(SyncVectorEnv, "same_step" if BEFORE_1 else "next_step", 2)
-    env.envs[1].episode = 0
+EPISODES = st.lists(st.tuples(st.integers(1, 5), st.booleans()), min_size=1, max_size=4)
+
+
+def steps_of(plan, calls, mode):
+    """How many of `calls` calls of step are steps of the environment; the others reset it."""
+    steps = episode = 0
+    while calls > 0:
+        length = plan[episode % len(plan)][0]
+        steps += min(length, calls)
+        calls -= length + (mode == "next_step")
+        episode += 1
+    return steps
+
+
+@given(
+    plans=st.lists(EPISODES, min_size=1, max_size=3), calls=st.integers(1, 20), mode=st.sampled_from(AUTORESET_MODES)
+)
+def test_environments_that_end_at_different_times(plans, calls, mode):
+    makers = [lambda number=number, plan=plan: Corridor(number, plan=plan) for number, plan in enumerate(plans)]
+    kwargs = {"autoreset_mode": gymnasium.vector.AutoresetMode[mode.upper()]} if MODES else {}
     sink = Sink()
-    recorder = Recorder(env, sink)
+    recorder = Recorder(SyncVectorEnv(makers, **kwargs), sink)
     recorder.reset()
-    for _ in range(12):
-        recorder.step(np.zeros(2, int))
-    for state, _, _, next_state, *_ in sink.stored:
-        (_, episode, step), (_, same, following) = place(state), place(next_state)
-        assert (same, following) == (episode, step + 1)
-    assert len(of(sink.stored, 0)) == (12 if BEFORE_1 else 9)
-    assert len(of(sink.stored, 1)) == (12 if BEFORE_1 else 9)
+    for _ in range(calls):
+        recorder.step(np.zeros(len(plans), int))
+    for number, plan in enumerate(plans):
+        check(of(sink.stored, number), number, steps_of(plan, calls, mode), plan)
 
 
 @pytest.mark.parametrize("form", ["array", "dict", "tuple"])
@@ -183,7 +208,7 @@ def test_an_environment_that_writes_into_one_array(form):
 
 
 def test_a_vector_environment_that_writes_into_one_array():
-    env = vector_env(SyncVectorEnv, "same_step" if BEFORE_1 else "next_step", 2, copy=False)
+    env = vector_env(SyncVectorEnv, DEFAULT, 2, copy=False)
     sink = Sink()
     recorder = Recorder(env, sink)
     recorder.reset()
@@ -196,25 +221,29 @@ def test_a_vector_environment_that_writes_into_one_array():
 
 @pytest.mark.skipif(not MODES, reason="this version of gymnasium always resets by itself")
 def test_vector_environments_that_the_user_resets():
+    plans = [PLAN, [(3, False), (1, True)]]
+    makers = [lambda number=number: Corridor(number, plan=plans[number]) for number in range(2)]
     sink = Sink()
-    recorder = Recorder(vector_env(SyncVectorEnv, "disabled", 2), sink)
+    recorder = Recorder(SyncVectorEnv(makers, autoreset_mode=gymnasium.vector.AutoresetMode.DISABLED), sink)
     recorder.reset()
-    recorder.env.envs[1].episode = 1
+    partial = 0
     for _ in range(12):
         _, _, terminated, truncated, _ = recorder.step(np.zeros(2, int))
         over = terminated | truncated
+        partial += over.sum() == 1
         if over.any():
             with pytest.raises(RuntimeError, match=r"episode is over.*reset_mask"):
                 recorder.step(np.zeros(2, int))
             recorder.reset(options={"reset_mask": over})
-    assert len(sink.stored) == 24
-    check(of(sink.stored, 0), 0, 12)
+    assert partial > 5
+    for number in range(2):
+        check(of(sink.stored, number), number, 12, plans[number])
 
 
 def test_vector_environments_without_a_declared_mode_are_judged_by_the_version_of_gymnasium():
-    env = vector_env(SyncVectorEnv, "same_step" if BEFORE_1 else "next_step", 2)
+    env = vector_env(SyncVectorEnv, DEFAULT, 2)
     env.metadata = {}
-    assert Recorder(env, Sink()).autoreset == ("same_step" if BEFORE_1 else "next_step")
+    assert Recorder(env, Sink()).autoreset == DEFAULT
 
 
 @pytest.mark.skipif(BEFORE_1, reason="gymnasium 0.29 resets in the same step only")
@@ -238,7 +267,7 @@ def test_a_single_environment_under_the_wrapper_that_resets():
 
 def test_a_front_gets_each_step_with_its_environment_and_the_ends_by_reset():
     front = Front()
-    recorder = Recorder(vector_env(SyncVectorEnv, "same_step" if BEFORE_1 else "next_step", 2), front)
+    recorder = Recorder(vector_env(SyncVectorEnv, DEFAULT, 2), front)
     recorder.reset()
     assert front.ended == []
     for _ in range(4):
@@ -325,7 +354,7 @@ def test_into_a_real_buffer(form):
 @pytest.mark.parametrize("form", ["array", "dict"])
 def test_a_vector_environment_into_a_real_buffer(form):
     buffer = PrioritizedReplayBuffer(100)
-    recorder = Recorder(vector_env(SyncVectorEnv, "same_step" if BEFORE_1 else "next_step", 2, form), buffer)
+    recorder = Recorder(vector_env(SyncVectorEnv, DEFAULT, 2, form), buffer)
     recorder.reset()
     for _ in range(12):
         recorder.step(np.zeros(2, int))
@@ -335,7 +364,7 @@ def test_a_vector_environment_into_a_real_buffer(form):
 
 def test_n_step_returns_of_a_vector_environment():
     buffer = PrioritizedReplayBuffer(100)
-    recorder = Recorder(vector_env(SyncVectorEnv, "same_step" if BEFORE_1 else "next_step", 2), NStep(3, 0.5, buffer))
+    recorder = Recorder(vector_env(SyncVectorEnv, DEFAULT, 2), NStep(3, 0.5, buffer))
     recorder.reset()
     for _ in range(7):
         recorder.step(np.zeros(2, int))

@@ -12,6 +12,8 @@ torch = pytest.importorskip("torch")
 
 import gymnasium
 from gymnasium import spaces
+from hypothesis import given
+from hypothesis import strategies as st
 from stable_baselines3 import DQN, SAC, TD3
 from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -119,6 +121,32 @@ def test_n_step_returns_are_those_of_sb3(rows):
         assert one.shape == other.shape
         assert one.numpy() == pytest.approx(other.numpy(), rel=1e-6)
     assert len(set(batch.indices.tolist())) == min(rows, 9)
+
+
+@given(
+    ends=st.lists(st.sampled_from(["", "", "", "terminated", "cut off"]), min_size=1, max_size=25),
+    size=st.integers(2, 9),
+    n_steps=st.integers(2, 5),
+    n_envs=st.integers(1, 3),
+)
+def test_n_step_returns_are_those_of_the_steps_that_follow(ends, size, n_steps, n_envs):
+    buffer = a_buffer(size * n_envs, n_envs, n_steps=n_steps, gamma=0.5)
+    times = range(len(ends))
+    done, cut = ([t for t in times if ends[t] == kind] for kind in ("terminated", "cut off"))
+    fill(buffer, len(ends), dones=done, timeouts=cut)
+    batch = buffer.sample(20)
+    for row in range(20):
+        first, env = (int(number) for number in batch.observations[row])
+        steps = []
+        for t in times[first : first + n_steps]:
+            steps.append(t)
+            if ends[t]:
+                break
+        assert first >= len(ends) - size
+        assert batch.rewards[row].item() == sum(0.5**k * (10 * t + env) for k, t in enumerate(steps))
+        assert batch.discounts[row].item() == 0.5 ** len(steps)
+        assert batch.next_observations[row].tolist() == [steps[-1] + 0.5, env]
+        assert batch.dones[row].item() == (ends[steps[-1]] == "terminated")
 
 
 def test_n_step_returns_stay_in_one_environment():
@@ -398,7 +426,7 @@ def test_beta_rises_with_the_training_unless_a_schedule_is_given(kwargs, first, 
         assert set(betas) == {None}
     else:
         assert betas[0] == pytest.approx(first + (1 - first) * 64 / 400, abs=0.02)
-        assert betas[-1] == last
+        assert betas[-1] == last == model.logger.name_to_value["train/beta"]
         assert betas == sorted(betas)
 
 
