@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,12 @@ import numpy as np
 from ._episodes import as_env, as_flags, mapped
 from ._sequence_rows import SequenceRows
 from ._validate import as_count, as_float, as_indices, to_numpy
-from .buffer_base import Sample
+from .replay_buffer import Sample
 from .samplers.prioritized import PrioritizedSampler
 from .samplers.rare_events import RareEventDetector
 from .storage.batch import Batch
 from .storage.columns import ColumnStorage
+from .storage.fields import as_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -218,6 +220,34 @@ class SequenceReplayBuffer:
                 self._judge(row, number, verdict)
             self._sequences.add(env)
             self._open(self._sequences.complete(env, ends))
+
+    def add_batch(
+        self,
+        states: Any,
+        actions: Any,
+        rewards: Any,
+        next_states: Any,
+        terminated: Any,
+        truncated: Any = None,
+        infos: Sequence[Mapping[str, Any] | None] | None = None,
+        **extras: Any,
+    ) -> None:
+        """`add` one step of each of the environments 0 ... E-1: columns of E rows, and E dicts.
+
+        Raises:
+            TypeError, ValueError: as `add`, or columns of different lengths. The steps of the environments before the
+                one that is refused are stored then.
+        """
+        count = len(rewards)
+        columns = as_rows((states, actions, rewards, next_states, terminated), count)
+        cut = np.zeros(count, np.bool_) if truncated is None else as_flags(truncated, "truncated", count)
+        if any(len(column) != count for column in (*extras.values(), *([] if infos is None else [infos]))):
+            raise ValueError(f"infos and extra columns must have {count} rows, as the rewards have")
+        with self._lock:
+            for env in range(count):
+                step = [mapped(operator.itemgetter(env), column) for column in columns]
+                rest = {name: column[env] for name, column in extras.items()}
+                self.add(*step, truncated=cut[env], info=None if infos is None else infos[env], env=env, **rest)
 
     def end_episode(self, env: int = 0) -> None:
         """The episode of an environment was abandoned: its next step is the first of another one."""

@@ -332,6 +332,37 @@ def test_a_copy_draws_the_same_batches_and_goes_on_by_itself():
     assert (len(buffer), len(other)) == (len(priorities(buffer)), 0)
 
 
+def test_batches_of_environments_are_stored_as_their_steps():
+    rng = np.random.default_rng(0)
+    one, many = (SequenceReplayBuffer(90, 4, num_envs=3, rare_quota=0.2, seed=0) for _ in range(2))
+    for number in range(60):
+        states, after = ({"x": rng.normal(size=(3, 2))} for _ in range(2))
+        rewards, hidden = rng.normal(size=3), rng.normal(size=(3, 5))
+        terminated, truncated = rng.random((2, 3)) < 0.1
+        actions = 3 * number + np.arange(3)
+        infos = [{"conversion": number == 7}, None, {}]
+        many.add_batch(states, actions, rewards, after, terminated, truncated, infos, hidden=hidden)
+        for env in range(3):
+            step = {"x": states["x"][env]}, actions[env], rewards[env], {"x": after["x"][env]}, terminated[env]
+            one.add(*step, truncated[env], infos[env], env, hidden=hidden[env])
+    first, second = one.sample(20), many.sample(20)
+    assert first.indices.tolist() == second.indices.tolist()
+    for name in ("hidden", "mask"):
+        np.testing.assert_array_equal(first.batch[name], second.batch[name])
+    np.testing.assert_array_equal(first.batch.states["x"], second.batch.states["x"])
+    np.testing.assert_array_equal(first.batch.dones, second.batch.dones)
+    before = len(many)
+    columns = ({"x": np.zeros((3, 2))}, np.zeros(3), np.zeros(3), {"x": np.zeros((3, 2))}, np.zeros(3))
+    for arguments, message in [
+        ({"hidden": np.zeros((2, 5))}, "must have 3 rows"),
+        ({"hidden": np.zeros((3, 5)), "infos": [None]}, "must have 3 rows"),
+        ({"hidden": np.zeros((3, 5)), "truncated": [False]}, "truncated"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            many.add_batch(*columns, **arguments)
+    assert len(many) == before
+
+
 def test_dict_observations_and_views_of_frames():
     buffer = SequenceReplayBuffer(20, 3, rare_fraction=0)
     frames = SequenceReplayBuffer(20, 3, rare_fraction=0, storage=FrameStackStorage(2, axis=-1))

@@ -77,6 +77,11 @@ class RowPool:
             self.arrays[name][: len(rows)] = rows
         self._spare = arrays["spare"].tolist()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        # Unpickled arrays may lie in a buffer of pickle's, and only those that own their memory can be resized.
+        self.arrays = {name: np.array(array) for name, array in self.arrays.items()}
+
 
 class LinkedStorage(ABC):
     """Everything but the observations in columns; a subclass keeps the observations and finds them by links.

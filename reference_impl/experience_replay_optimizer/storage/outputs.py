@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _LEAST = 1 << 16
 _KEPT = 4  # states and next states, of the batch in use and of the one before
 
+_LISTED = [np.empty(0)]
+_UNUSED = sys.getrefcount(_LISTED[0])  # of an array that a list refers to and nothing else
+
 
 class OutputPool:
     """Uninitialised arrays that belong to the caller; at most four large ones are kept to be used again.
@@ -32,8 +35,7 @@ class OutputPool:
         if size < _LEAST:
             return np.empty(shape, dtype)
         for at in range(len(self._owners)):
-            # Two references: the list's and the argument's.
-            if size <= self._owners[at].size <= 2 * size and sys.getrefcount(self._owners[at]) == 2:
+            if size <= self._owners[at].size <= 2 * size and sys.getrefcount(self._owners[at]) == _UNUSED:
                 owner = self._owners[at]
                 break
         else:

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -243,6 +245,17 @@ def test_plain_transitions_are_refused_as_others_are(kind, field, value, message
 
 
 @pytest.mark.parametrize("kind", SHAPES)
+def test_a_number_is_no_action_where_actions_are_arrays(kind):
+    storage = make(kind)
+    storage.open(4, 0)
+    good = np.zeros(SHAPES[kind]), np.zeros(3), 0.5, np.ones(SHAPES[kind]), False
+    storage.write(0, good, {})
+    storage.write(1, good, {})
+    with pytest.raises(ValueError, match="action has shape"):
+        storage.write(2, (good[0], 0.0, *good[2:]), {})
+
+
+@pytest.mark.parametrize("kind", SHAPES)
 @pytest.mark.parametrize("lead", [0, 1])
 def test_refused_transitions_change_nothing(kind, lead):
     storage = make(kind)
@@ -333,6 +346,24 @@ def test_a_pool_hands_out_no_row_twice(steps):
                 del held[row]
         assert len(rows) == len(held)
         assert all(rows.arrays[()][row] == value for row, value in held.items())
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_a_pickled_copy_goes_on_and_grows(kind, protocol):
+    storage, stream = make(kind), Stream(kind, 1, np.float32, np.random.default_rng(0))
+    storage.open(200, 0)
+    expected = {}
+    for slot in range(20):
+        expected[slot] = stream.transition(0)
+        storage.write(slot, *expected[slot])
+    copy = pickle.loads(pickle.dumps(storage, protocol))
+    for slot in range(20, 200):  # a reset after each: all that is possible is stored
+        stream.now[0] = stream.anything()
+        expected[slot] = stream.transition(0)
+        copy.write(slot, *expected[slot])
+    check(copy, expected)
+    check(storage, {slot: expected[slot] for slot in range(20)})
 
 
 @given(
