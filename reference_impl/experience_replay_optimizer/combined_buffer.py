@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .buffer_base import ReplayBufferBase
+from .replay_buffer import ReplayBuffer
 from .samplers.combined import CombinedSampler
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .storage.base import Storage
 
 
-class CombinedReplayBuffer(ReplayBufferBase):
+class CombinedReplayBuffer(ReplayBuffer):
     """Draws 70 % of a batch by priority, 20 % from the newest transitions and 10 % from the rare events.
 
     One storage and three index sets: nothing is stored twice, and the weights are those of the mixture that was drawn,
@@ -71,7 +71,7 @@ class CombinedReplayBuffer(ReplayBufferBase):
             seed=seed,
             rng=rng,
         )
-        super().__init__(sampler, is_rare, rare_flags, reward, storage)
+        super().__init__(sampler, is_rare=is_rare, rare_flags=rare_flags, reward=reward, storage=storage)
 
     @property
     def prioritized_buffer(self) -> CombinedReplayBuffer:

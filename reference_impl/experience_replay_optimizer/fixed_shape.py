@@ -8,7 +8,7 @@ import numpy as np
 
 from ._dtypes import as_float32, as_int64
 from ._validate import as_count
-from .buffer_base import ReplayBufferBase
+from .replay_buffer import ReplayBuffer
 from .samplers.uniform import UniformSampler
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class FixedShapeBuffer:
         buffer: where they are kept and drawn from.
     """
 
-    def __init__(self, buffer: ReplayBufferBase) -> None:
+    def __init__(self, buffer: ReplayBuffer) -> None:
         self._buffer = buffer
 
     @property
@@ -84,10 +84,10 @@ class FixedShapeBuffer:
         return f"{type(self).__name__}({len(self)} of {self.capacity})"
 
 
-def uniform(capacity: int, seed: Any) -> ReplayBufferBase:
+def uniform(capacity: int, seed: Any) -> ReplayBuffer:
     """A buffer that draws uniformly, no transition twice in a batch."""
     sampler: Any = UniformSampler(capacity, replace=False, seed=seed)  # has the methods of a prioritised one
-    return ReplayBufferBase(sampler, None, (), None)
+    return ReplayBuffer(sampler)
 
 
 def columns(batch: Batch) -> Columns:

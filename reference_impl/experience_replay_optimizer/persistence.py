@@ -29,7 +29,7 @@ _MUST_AGREE = ("sampler", "storage", "capacity", "alpha", "epsilon")
 
 
 def save(buffer: Any, path: str | os.PathLike[str], types: Iterable[type]) -> None:
-    """Write `buffer` to `path`; see `ReplayBufferBase.save`."""
+    """Write `buffer` to `path`; see `ReplayBuffer.save`."""
     sampler_meta, arrays = buffer.sampler.state()
     meta = {
         "format": FORMAT,
@@ -60,7 +60,7 @@ def save(buffer: Any, path: str | os.PathLike[str], types: Iterable[type]) -> No
 
 
 def load(buffer: Any, path: str | os.PathLike[str], types: Iterable[type]) -> None:
-    """Read `path` into `buffer`; see `ReplayBufferBase.load`."""
+    """Read `path` into `buffer`; see `ReplayBuffer.load`."""
     name = os.fspath(path)
     meta, arrays, blob = _read(name)
     if meta["version"] > VERSION:

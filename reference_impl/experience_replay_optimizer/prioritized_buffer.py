@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .buffer_base import ReplayBufferBase
+from .replay_buffer import ReplayBuffer
 from .samplers.prioritized import PrioritizedSampler
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .storage.base import Storage
 
 
-class PrioritizedReplayBuffer(ReplayBufferBase):
+class PrioritizedReplayBuffer(ReplayBuffer):
     """Draws transitions with P(i) proportional to p_i^alpha and returns the weights that correct for it.
 
     New transitions get the maximum priority; `update_priorities` sets |TD error| + epsilon. By default a share of each
@@ -79,4 +79,4 @@ class PrioritizedReplayBuffer(ReplayBufferBase):
             seed=seed,
             rng=rng,
         )
-        super().__init__(sampler, is_rare, rare_flags, reward, storage)
+        super().__init__(sampler, is_rare=is_rare, rare_flags=rare_flags, reward=reward, storage=storage)

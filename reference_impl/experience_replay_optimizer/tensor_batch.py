@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import torch
 
-from .buffer_base import Sample
+from .replay_buffer import Sample
 from .storage.batch import Batch
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ._validate import as_count, as_indices
-from .buffer_base import Sample
 from .persistence import load, save
+from .replay_buffer import Sample
 from .samplers.device import DevicePrioritizedSampler
 from .storage.tensors import TensorStorage
 

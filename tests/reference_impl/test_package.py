@@ -1,6 +1,7 @@
 """The package can be copied into other projects: few imports, old syntax, nothing from outside."""
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,13 @@ DEDICATED = {
     "tensor_buffer.py",
     "training.py",
 }
+WITH_TORCH = [
+    "DevicePrioritizedSampler",
+    "TensorReplayBuffer",
+    "TensorStorage",
+    "as_tensors",
+    "train_with_prioritized_replay",
+]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -41,7 +49,26 @@ def test_modules_parse_on_python_3_8_and_import_numpy_alone(path):
 
 def test_public_names_exist():
     for name in experience_replay_optimizer.__all__:
-        assert getattr(experience_replay_optimizer, name).__doc__
+        if name not in WITH_TORCH or importlib.util.find_spec("torch"):
+            assert getattr(experience_replay_optimizer, name).__doc__
+    with pytest.raises(AttributeError, match="no attribute 'UniformBuffer'"):
+        experience_replay_optimizer.UniformBuffer  # noqa: B018
+
+
+def test_what_needs_torch_says_so_where_it_is_missing():
+    code = """
+import sys
+sys.modules["torch"] = None
+import experience_replay_optimizer
+for name in sys.argv[1:]:
+    try:
+        getattr(experience_replay_optimizer, name)
+    except ImportError as error:
+        assert str(error) == f"{name} needs torch: pip install torch", error
+    else:
+        sys.exit(name)
+"""
+    subprocess.run([sys.executable, "-c", code, *WITH_TORCH], check=True, env={"PYTHONPATH": str(ROOT.parent)})
 
 
 def test_importing_loads_no_torch():

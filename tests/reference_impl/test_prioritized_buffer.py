@@ -352,7 +352,7 @@ def test_equal_seeds_draw_equally_and_leave_global_generators_alone():
     assert state == (random.getstate(), np.random.get_state()[1].tolist())
 
 
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda buffer: pickle.loads(pickle.dumps(buffer))])  # noqa: S301
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda buffer: pickle.loads(pickle.dumps(buffer))])
 def test_a_copy_goes_on_as_the_original_would(duplicate):
     buffer = filled(reward="reward", beta=LinearSchedule(0.4, 1.0, 9))
     buffer.sample(4)

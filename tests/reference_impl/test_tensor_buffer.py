@@ -246,7 +246,7 @@ def test_files_of_other_buffers_are_refused(tmp_path):
 
 
 def test_copies_go_on_alike():
-    for copied in (copy.deepcopy(trained()), pickle.loads(pickle.dumps(trained()))):  # noqa: S301
+    for copied in (copy.deepcopy(trained()), pickle.loads(pickle.dumps(trained()))):
         same(trained(), copied)
 
 

@@ -101,7 +101,7 @@ class PrioritizedSampler:
         # 0.29 * 100 is 28.999...: a quota that is whole but for rounding is meant whole. One slot stays writable.
         self._rare = SlotSet(self.capacity, min(int(quota * self.capacity + 1e-9), self.capacity - 1))
         self._index: Any = self._make_index()
-        self._smallest = SmallestDensity(self.capacity, self._index, self._strata()) if normalise == "buffer" else None
+        self._smallest: Any = self._make_smallest() if normalise == "buffer" else None
         self.preserves_rare = self.rare_fraction > 0.0 and self._rare.limit > 0
         self._tracks = self.preserves_rare or len(self._strata()) > 1
         self._start()
@@ -114,6 +114,10 @@ class PrioritizedSampler:
         index = ProportionalIndex(self.capacity, self.alpha)
         index.leaves_of(np.array([self.epsilon]))  # refuses an alpha that makes leaves of epsilon vanish
         return index
+
+    def _make_smallest(self) -> Any:
+        """The least q of all stored slots, for weights divided by the largest of the buffer."""
+        return SmallestDensity(self.capacity, self._index, self._strata())
 
     def _start(self) -> None:
         self._detector = RareEventDetector()

@@ -123,25 +123,13 @@ class ProportionalIndex:
         if tree.kernels is None:
             return sample_mixture(self, points, keys, sets, shares, size, smallest, beta, normalise)
         tree.repair()
-        kernels, code = tree.kernels, _CODES[normalise]
+        arrays, weighing = (tree.leaves, tree.nodes, tree.offsets, points), (size, smallest, beta, _CODES[normalise])
+        drawn: tuple[NDArray[np.int64], NDArray[np.float32]]
         if keys is None:
-            drawn: tuple[NDArray[np.int64], NDArray[np.float32]] = kernels.sample(
-                tree.leaves, tree.nodes, tree.offsets, points, size, smallest, beta, code
-            )
-            return drawn
-        drawn = kernels.sample_mixture(
-            tree.leaves,
-            tree.nodes,
-            tree.offsets,
-            points,
-            keys,
-            tuple((one.ring, one.bits, one.head, one.size) for one in sets),
-            tuple(shares),
-            size,
-            smallest,
-            beta,
-            code,
-        )
+            drawn = tree.kernels.sample(*arrays, *weighing)
+        else:
+            members = tuple((one.ring, one.bits, one.head, one.size) for one in sets)
+            drawn = tree.kernels.sample_mixture(*arrays, keys, members, tuple(shares), *weighing)
         return drawn
 
     def update_at_once(

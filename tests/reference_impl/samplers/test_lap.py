@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from experience_replay_optimizer.buffer_base import ReplayBufferBase
+from experience_replay_optimizer.replay_buffer import ReplayBuffer
 from experience_replay_optimizer.samplers.lap import LapSampler
 
 
@@ -58,7 +58,7 @@ def test_beta_stays_0_unless_a_batch_asks_for_another():
 
 
 def test_in_a_buffer_nothing_is_protected():
-    buffer = ReplayBufferBase(LapSampler(20, seed=0), None, (), None)
+    buffer = ReplayBuffer(LapSampler(20, seed=0))
     for number in range(30):
         buffer.add(number, 0, 1e6 * (number == 15), number, False)
     batch, weights, indices = buffer.sample(16)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from experience_replay_optimizer.buffer_base import ReplayBufferBase
+from experience_replay_optimizer.replay_buffer import ReplayBuffer
 from experience_replay_optimizer.samplers.prioritized import PrioritizedSampler
 from experience_replay_optimizer.samplers.uniform import UniformSampler
 
@@ -126,7 +126,7 @@ def test_it_takes_the_place_of_a_prioritised_sampler():
         if not name.startswith("_"):
             theirs = inspect.signature(getattr(PrioritizedSampler, name)).parameters
             assert list(inspect.signature(method).parameters) == list(theirs), name
-    buffer = ReplayBufferBase(UniformSampler(50, seed=0), None, (), None)
+    buffer = ReplayBuffer(UniformSampler(50, seed=0))
     for step in range(120):
         buffer.add([step], 0, 100.0 * (step == 80), [step + 1], False)
     buffer.add_batch(np.zeros((3, 1)), np.zeros(3), np.zeros(3), np.zeros((3, 1)), np.zeros(3, bool))

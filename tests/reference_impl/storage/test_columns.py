@@ -150,8 +150,8 @@ def test_dict_observations_and_extra_columns():
         batch["reward"]
     with pytest.raises(ValueError, match="discount missing"):
         storage.write(3, (state, 0, 1.0, state, False), {"goal": np.arange(2.0)})
+    faster = {**state, "arm": {**state["arm"], "speed": 1.0}}
     with pytest.raises(ValueError, match=r"state\['arm'\]\['speed'\] not stored"):
-        faster = {**state, "arm": {**state["arm"], "speed": 1.0}}
         storage.write(3, (faster, 0, 1.0, state, False), {"goal": np.arange(2.0), "discount": 1.0})
     with pytest.raises(TypeError, match=r"state\['arm'\] must be numbers"):
         storage.write(3, ({"arm": "left"}, 0, 1.0, state, False), {})

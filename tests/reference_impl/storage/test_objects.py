@@ -34,7 +34,7 @@ def test_the_very_objects_come_back():
 def test_where_the_reward_is(reward, item):
     getter = reward_getter(reward)
     assert getter(item) == 7.0
-    assert pickle.loads(pickle.dumps(getter))(item) == 7.0  # noqa: S301
+    assert pickle.loads(pickle.dumps(getter))(item) == 7.0
 
 
 def test_no_reward_and_refused_ones():

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .samplers.prioritized import PrioritizedSampler
+    from .samplers.uniform import UniformSampler
     from .schedules import Schedule
     from .storage.base import Storage
 
@@ -40,8 +41,8 @@ class Sample(NamedTuple):
     indices: NDArray[np.int64]
 
 
-class ReplayBufferBase:
-    """Storage + sampler. Use a subclass; this one says how they work together.
+class ReplayBuffer:
+    """Storage + sampler. `PrioritizedReplayBuffer` and its siblings bring the sampler along; this class takes any.
 
     The first `add` or `append` decides what is stored; the two do not mix. When the buffer is full, the oldest
     transition that is not protected is overwritten, so memory is bounded by `capacity` transitions.
@@ -54,21 +55,29 @@ class ReplayBufferBase:
     are called under the lock.
 
     Pickling copies everything, the random generator included: a copy in another process draws the same batches.
+
+    Args:
+        sampler: decides what is drawn; its capacity is the buffer's.
+        is_rare, rare_flags, reward, storage: as in `PrioritizedReplayBuffer`.
+
+    Raises:
+        TypeError, ValueError: an argument of the wrong type or out of range.
     """
 
     def __init__(
         self,
-        sampler: PrioritizedSampler,
-        is_rare: Callable[[Any], bool] | None,
-        rare_flags: Sequence[str],
-        reward: str | int | Callable[[Any], float] | None,
+        sampler: PrioritizedSampler | UniformSampler,
+        *,
+        is_rare: Callable[[Any], bool] | None = None,
+        rare_flags: Sequence[str] = ("conversion", "first_time_action"),
+        reward: str | int | Callable[[Any], float] | None = None,
         storage: Storage | None = None,
     ) -> None:
         if is_rare is not None and not callable(is_rare):
             raise TypeError(f"is_rare must be callable, not {is_rare!r}")
         if isinstance(rare_flags, str):
             raise TypeError(f'rare_flags must be a sequence of names, not one string; write ("{rare_flags}",)')
-        self.sampler = sampler
+        self.sampler: Any = sampler
         self.capacity: int = sampler.capacity
         self.rare_flags = tuple(rare_flags)
         self.stale_updates = 0
@@ -82,12 +91,12 @@ class ReplayBufferBase:
     @property
     def alpha(self) -> float:
         """Exponent of the priorities."""
-        return self.sampler.alpha
+        return float(self.sampler.alpha)
 
     @property
     def beta(self) -> float:
         """Exponent of the next weights; assigning replaces the schedule."""
-        return self.sampler.beta
+        return float(self.sampler.beta)
 
     @beta.setter
     def beta(self, value: float | Schedule | Callable[[], float]) -> None:
@@ -96,12 +105,12 @@ class ReplayBufferBase:
     @property
     def epsilon(self) -> float:
         """Added to |TD error| in a priority."""
-        return self.sampler.epsilon
+        return float(self.sampler.epsilon)
 
     @property
     def max_priority(self) -> float:
         """Largest |TD error| + epsilon so far: the priority of new transitions."""
-        return self.sampler.max_priority
+        return float(self.sampler.max_priority)
 
     @property
     def maxlen(self) -> int:
@@ -112,7 +121,8 @@ class ReplayBufferBase:
     def protected(self) -> NDArray[np.int64]:
         """Handles of the protected transitions, oldest protection first."""
         with self._lock:
-            return self._ring.handles.take(self.sampler.protected)
+            handles: NDArray[np.int64] = self._ring.handles.take(self.sampler.protected)
+            return handles
 
     def add(
         self,
