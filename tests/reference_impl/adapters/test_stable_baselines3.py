@@ -336,7 +336,7 @@ def written_priorities(model, indices):
 
 
 def test_one_step_of_dqn_is_that_of_the_weighted_loss_written_by_hand():
-    model = make(PrioritizedDQN, replay_buffer_kwargs=TEXTBOOK, max_grad_norm=0.5)
+    model = make(PrioritizedDQN, replay_buffer_kwargs=TEXTBOOK, max_grad_norm=0.05)
     spread_priorities(model)
     network, target_network = copy.deepcopy(model.q_net), copy.deepcopy(model.q_net_target)
     batches = captured(model)
@@ -352,11 +352,12 @@ def test_one_step_of_dqn_is_that_of_the_weighted_loss_written_by_hand():
     loss = (batch.weights * huber).sum() / 32
     optimiser = torch.optim.Adam(network.parameters(), lr=model.learning_rate)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5)
+    assert torch.nn.utils.clip_grad_norm_(network.parameters(), 0.05) > 0.05
     optimiser.step()
     assert model.logger.name_to_value["train/loss"] == pytest.approx(loss.item(), rel=1e-5)
     for ours, by_hand in zip(model.q_net.parameters(), network.parameters(), strict=True):
         assert torch.allclose(ours, by_hand, atol=1e-7)
+        assert torch.allclose(ours.grad, by_hand.grad, atol=1e-7)
     written = written_priorities(model, batch.indices)
     expected = error.detach().numpy()[:, 0] + 1e-6
     assert written / written[0] == pytest.approx(expected / expected[0], rel=1e-3)
