@@ -1,10 +1,13 @@
-"""Which rows of a ring of steps make a sequence, and when it is complete."""
+"""Which rows of a ring of steps make a sequence, when it is complete, and what its priority is."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from ._validate import to_numpy
+from .samplers.prioritized import PrioritizedSampler
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -116,3 +119,69 @@ class SequenceRows:
         self._next[places[:-1]] = places[1:]
         self.count[side] = rows.size
         return rows, places
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` takes beside the arrays, for JSON."""
+        episodes = [[one.steps, one.newest, [list(start) for start in one.starts]] for one in self._episodes]
+        return {"written": self._written, "episodes": episodes}
+
+    def arrays(self) -> list[NDArray[Any]]:
+        """The arrays that `restore` takes, to be copied or filled in place."""
+        return [self._next, self.count]
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned; those who call have filled `arrays`."""
+        self._written = state["written"]
+        for episode, (steps, newest, starts) in zip(self._episodes, state["episodes"]):  # noqa: B905
+            episode.steps, episode.newest = steps, newest
+            episode.starts = [_Start(*start) for start in starts]
+
+
+class StartSampler(PrioritizedSampler):
+    """A sampler whose slots can be emptied: not every step starts a sequence."""
+
+    def remove(self, slot: int) -> None:
+        """Empty a slot that holds something."""
+        slots = np.array([slot])
+        self._index.remove(slots)
+        self._rare.discard(slot)
+        self._size -= 1
+        if self._smallest is not None:
+            self._smallest.update(slots)
+
+
+def errors_by_row(td_errors: Any, count: int, length: int, burn_in: int) -> NDArray[Any]:
+    """TD errors of `count` sequences after the burn-in, shape (count, length - burn_in) or (count, 1).
+
+    Raises:
+        TypeError, ValueError: no numbers, or another shape.
+    """
+    errors = to_numpy(td_errors)
+    if errors.dtype.kind not in "biuf":
+        raise TypeError(f"td_errors must be real numbers, not {errors.dtype}")
+    if errors.shape == (count, length):
+        return errors[:, burn_in:]
+    if errors.shape not in ((count,), (count, 1), (count, length - burn_in)):
+        expected = ", ".join(str(shape) for shape in ((count, length), (count, length - burn_in), (count,)))
+        raise ValueError(f"td_errors has shape {errors.shape}, expected one of {expected}")
+    return errors.reshape(count, -1)
+
+
+def mixed_errors(errors: NDArray[Any], rows: NDArray[np.int32], eta: float) -> NDArray[np.float64]:
+    """eta * max + (1 - eta) * mean of |TD errors|, shape (B,).
+
+    Args:
+        errors: from `errors_by_row`.
+        rows: how many rows of each sequence count, shape (B,); the others are padding.
+        eta: share of the maximum.
+
+    Raises:
+        ValueError: NaN or inf in a row that counts.
+    """
+    rows = np.minimum(rows, errors.shape[1])
+    counts = np.arange(errors.shape[1]) < rows[:, None]
+    errors = np.where(counts, np.abs(errors.astype(np.float64)), 0.0)
+    if not np.isfinite(errors).all():
+        raise ValueError(f"td_errors has values that are not finite: {errors[~np.isfinite(errors)][:3].tolist()}")
+    mixed: NDArray[np.float64] = eta * errors.max(axis=1) + (1.0 - eta) * errors.sum(axis=1) / rows
+    return mixed

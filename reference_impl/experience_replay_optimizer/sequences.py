@@ -9,35 +9,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._episodes import as_env, as_flags, mapped
-from ._sequence_rows import SequenceRows
-from ._validate import as_count, as_float, as_indices, to_numpy
+from ._sequence_file import SavedSequences
+from ._sequence_rows import SequenceRows, StartSampler, errors_by_row, mixed_errors
+from ._validate import as_count, as_float, as_indices
+from .persistence import load, save
 from .replay_buffer import Sample
-from .samplers.prioritized import PrioritizedSampler
 from .samplers.rare_events import RareEventDetector
 from .storage.batch import Batch
 from .storage.columns import ColumnStorage
 from .storage.fields import as_rows
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from .schedules import Schedule
     from .storage.base import Storage
-
-
-class _StartSampler(PrioritizedSampler):
-    """A sampler whose slots can be emptied: not every step starts a sequence."""
-
-    def remove(self, slot: int) -> None:
-        """Empty a slot that holds something."""
-        slots = np.array([slot])
-        self._index.remove(slots)
-        self._rare.discard(slot)
-        self._size -= 1
-        if self._smallest is not None:
-            self._smallest.update(slots)
 
 
 class SequenceReplayBuffer:
@@ -133,7 +122,7 @@ class SequenceReplayBuffer:
                 f"capacity={self.capacity} leaves {ring} steps beside {kept} protected sequences, and {self.num_envs}"
                 f" environments need {self.length * self.num_envs}: a larger capacity, or a smaller rare_quota"
             )
-        self.sampler = _StartSampler(
+        self.sampler = StartSampler(
             ring + kept,
             alpha,
             beta,
@@ -245,9 +234,11 @@ class SequenceReplayBuffer:
             raise ValueError(f"infos and extra columns must have {count} rows, as the rewards have")
         with self._lock:
             for env in range(count):
-                step = [mapped(operator.itemgetter(env), column) for column in columns]
+                step = (mapped(operator.itemgetter(env), column) for column in columns)
+                state, action, reward, next_state, done = step
+                info = None if infos is None else infos[env]
                 rest = {name: column[env] for name, column in extras.items()}
-                self.add(*step, truncated=cut[env], info=None if infos is None else infos[env], env=env, **rest)
+                self.add(state, action, reward, next_state, done, cut[env], info, env, **rest)
 
     def end_episode(self, env: int = 0) -> None:
         """The episode of an environment was abandoned: its next step is the first of another one."""
@@ -307,7 +298,7 @@ class SequenceReplayBuffer:
             TypeError: indices that are no integers, or TD errors that are no numbers.
         """
         handles = as_indices(indices)
-        errors = self._columns_of(td_errors, handles.size)
+        errors = errors_by_row(td_errors, handles.size, self.length, self.burn_in)
         starts, laps = handles % self._laps.size, handles // self._laps.size
         with self._lock:
             if (laps > self._laps[starts]).any():
@@ -315,7 +306,8 @@ class SequenceReplayBuffer:
                     f"index {int(handles[laps > self._laps[starts]][0])} was never returned by this buffer"
                 )
             current = (laps == self._laps[starts]) & self.sampler.contains(starts)
-            self.sampler.update(starts[current], self._mixed(errors[current], starts[current]))
+            rows = self._sequences.count[starts[current]] - self.burn_in
+            self.sampler.update(starts[current], mixed_errors(errors[current], rows, self.eta))
             self.stale_updates += int(handles.size - np.count_nonzero(current))
 
     def clear(self) -> None:
@@ -325,6 +317,22 @@ class SequenceReplayBuffer:
             self.storage.clear()
             self._sequences.clear()
             self._detector = RareEventDetector()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything to a file, as `PrioritizedReplayBuffer.save` does. OSError where it cannot be written."""
+        with self._lock:
+            save(SavedSequences(self), path, ())
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Take over what `save` wrote: the buffer then draws what the other would have drawn next.
+
+        Raises:
+            ValueError: no such file of ours, a newer version, a damaged one, or one of a buffer with other arguments
+                for capacity, length, burn_in, stride, num_envs, rare_quota, alpha or epsilon. Nothing has changed then.
+            OSError: the file cannot be read.
+        """
+        with self._lock:
+            load(SavedSequences(self), path, ())
 
     def _env(self, env: int) -> int:
         number = as_env(env)
@@ -365,28 +373,6 @@ class SequenceReplayBuffer:
             self.storage.write_batch(places, columns, batch.extras, True)
         self._laps[self._next_side] += 1
         self.sampler.move(start, self._next_side)
-
-    def _columns_of(self, td_errors: Any, count: int) -> NDArray[Any]:
-        """TD errors of `count` sequences after the burn-in, shape (count, length - burn_in) or (count, 1)."""
-        errors = to_numpy(td_errors)
-        learnt = self.length - self.burn_in
-        if errors.dtype.kind not in "biuf":
-            raise TypeError(f"td_errors must be real numbers, not {errors.dtype}")
-        if errors.shape == (count, self.length):
-            return errors[:, self.burn_in :]
-        if errors.shape not in ((count,), (count, 1), (count, learnt)):
-            expected = ", ".join(str(shape) for shape in ((count, self.length), (count, learnt), (count,)))
-            raise ValueError(f"td_errors has shape {errors.shape}, expected one of {expected}")
-        return errors.reshape(count, -1)
-
-    def _mixed(self, errors: NDArray[Any], starts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """One |TD error| for each sequence, shape (B,)."""
-        rows = np.minimum(self._sequences.count[starts] - self.burn_in, errors.shape[1])
-        errors = np.where(np.arange(errors.shape[1]) < rows[:, None], np.abs(errors.astype(np.float64)), 0.0)
-        if not np.isfinite(errors).all():
-            raise ValueError(f"td_errors has values that are not finite: {errors[~np.isfinite(errors)][:3].tolist()}")
-        mixed: NDArray[np.float64] = self.eta * errors.max(axis=1) + (1.0 - self.eta) * errors.sum(axis=1) / rows
-        return mixed
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_lock"}

@@ -332,6 +332,45 @@ def test_a_copy_draws_the_same_batches_and_goes_on_by_itself():
     assert (len(buffer), len(other)) == (len(priorities(buffer)), 0)
 
 
+@pytest.mark.parametrize("storage", [lambda: None, lambda: NextByIndexStorage(2)])
+def test_a_saved_buffer_draws_what_the_other_would_have_drawn(storage, tmp_path):
+    rng = np.random.default_rng(0)
+
+    def add(buffers, numbers):
+        for number in numbers:
+            state, ends = rng.normal(size=3), rng.random() < 0.1
+            for buffer in buffers:
+                buffer.add(state, number, 50.0 * (rare := number % 37 == 0), state + 1, ends, env=number % 2, rare=rare)
+
+    def make(**arguments):
+        return SequenceReplayBuffer(60, 4, 1, 2, num_envs=2, rare_quota=0.2, storage=storage(), **arguments)
+
+    first = make(seed=1)
+    add([first], range(10))
+    first.save(tmp_path / "few.replay")
+    add([first], range(10, 171))
+    first.update_priorities(first.sample(5).indices, rng.random(5))
+    first.save(tmp_path / "many.replay")
+    second = make(seed=2)
+    second.load(tmp_path / "few.replay")
+    second.load(tmp_path / "many.replay")
+    for _ in range(20):
+        left, right = first.sample(6), second.sample(6)
+        assert left.indices.tolist() == right.indices.tolist()
+        assert left.weights.tolist() == right.weights.tolist()
+        np.testing.assert_array_equal(left.batch.states, right.batch.states)
+        np.testing.assert_array_equal(left.batch["mask"], right.batch["mask"])
+        errors = rng.random((6, 4))
+        for buffer, drawn in ((first, left), (second, right)):
+            buffer.update_priorities(drawn.indices, errors)
+        add([first, second], range(100, 107))
+    for other in (filled(), SequenceReplayBuffer(60, 4, 1, 3, num_envs=2, rare_quota=0.2)):
+        before = len(other), other._sequences.state()
+        with pytest.raises(ValueError, match="was saved with"):
+            other.load(tmp_path / "many.replay")
+        assert (len(other), other._sequences.state()) == before
+
+
 def test_batches_of_environments_are_stored_as_their_steps():
     rng = np.random.default_rng(0)
     one, many = (SequenceReplayBuffer(90, 4, num_envs=3, rare_quota=0.2, seed=0) for _ in range(2))

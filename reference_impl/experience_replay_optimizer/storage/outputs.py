@@ -45,9 +45,9 @@ class OutputPool:
         return array
 
     def take(self, column: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
-        """The rows of `column` at `rows`, shape (*rows.shape, *column.shape[1:]), copied."""
+        """The rows of `column` at `rows`, shape (*rows.shape, *column.shape[1:]), copied; no IndexError."""
         out = self.empty((*rows.shape, *column.shape[1:]), column.dtype)
-        # With mode="raise" numpy would buffer `out`. Nothing is clipped: storages pass rows that exist.
+        # With mode="raise" numpy would buffer `out`. What a row that does not exist gives is arbitrary.
         np.take(column, rows, axis=0, out=out, mode="clip")
         return out
 
