@@ -10,6 +10,7 @@ import numpy as np
 
 from .batch import Batch
 from .fields import FIELDS, as_fields, as_rows, flatten, holds, unflatten
+from .outputs import LARGE, OutputPool
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,6 +51,7 @@ class ColumnStorage:
         self._columns: dict[Name, NDArray[Any]] = {}
         self._filled = 0
         self._fast: tuple[Any, ...] | None = None
+        self._outputs = OutputPool()
 
     def open(self, capacity: int, kept: int) -> None:
         """Called once, by the buffer: the number of slots."""
@@ -164,14 +166,15 @@ class ColumnStorage:
         """The transitions in `slots`, in that order, copied."""
         if self._fast is not None:
             states, actions, rewards, next_states, dones = self._fast[:5]
+            large = states[:1].nbytes * slots.size >= LARGE
             return Batch(
-                states.take(slots, 0),
+                self._outputs.take(states, slots) if large else states.take(slots, 0),
                 actions.take(slots, 0),
                 rewards.take(slots),
-                next_states.take(slots, 0),
+                self._outputs.take(next_states, slots) if large else next_states.take(slots, 0),
                 dones.take(slots),
             )
-        fields, extras = unflatten({name: column.take(slots, 0) for name, column in self._columns.items()})
+        fields, extras = unflatten({name: self._outputs.take(column, slots) for name, column in self._columns.items()})
         states, actions, rewards, next_states, dones = fields
         return Batch(states, actions, rewards, next_states, dones, extras)
 

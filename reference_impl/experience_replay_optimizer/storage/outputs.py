@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Smaller arrays are malloc's business: it gives larger ones back to the system, and new pages cost more than the copy.
-_LEAST = 1 << 16
+LARGE = 1 << 16
 _KEPT = 4  # states and next states, of the batch in use and of the one before
 
 _LISTED = [np.empty(0)]
@@ -32,7 +32,7 @@ class OutputPool:
         """A contiguous array of `shape` and `dtype`, its values arbitrary."""
         dtype = np.dtype(dtype)
         size = math.prod(shape) * dtype.itemsize
-        if size < _LEAST:
+        if size < LARGE:
             return np.empty(shape, dtype)
         for at in range(len(self._owners)):
             if size <= self._owners[at].size <= 2 * size and sys.getrefcount(self._owners[at]) == _UNUSED:
