@@ -6,44 +6,56 @@ import pytest
 from experience_replay_optimizer.storage.outputs import OutputPool
 
 SHAPE = (64, 1024)
+U1, F4 = np.dtype(np.uint8), np.dtype(np.float32)
 
 
 def test_an_array_is_used_again_only_when_nothing_refers_to_it():
     pool = OutputPool()
-    first = pool.empty(SHAPE, np.uint8)
+    first = pool.empty(SHAPE, U1)
     view = first[3:5].view(np.int32)
     address = first.ctypes.data
     del first
-    assert pool.empty(SHAPE, np.uint8).ctypes.data != address
+    assert pool.empty(SHAPE, U1).ctypes.data != address
     del view
-    addresses = [pool.empty(SHAPE, np.uint8).ctypes.data for _ in range(2)]
+    addresses = [pool.empty(SHAPE, U1).ctypes.data for _ in range(2)]
     assert address in addresses
 
 
-def test_arrays_in_use_are_all_different_and_the_pool_keeps_four():
+def test_arrays_in_use_are_all_different_and_the_pool_keeps_eight():
     pool = OutputPool()
-    arrays = [pool.empty(SHAPE, np.float32) for _ in range(10)]
+    arrays = [pool.empty(SHAPE, F4) for _ in range(20)]
     for at, array in enumerate(arrays):
         array[...] = at
     assert all((array == at).all() for at, array in enumerate(arrays))
-    assert len(pool._owners) == 4
+    assert len(pool._arrays) == 8
 
 
-def test_other_shapes_and_dtypes_share_memory_in_turn():
+def test_other_shapes_and_dtypes_are_other_arrays():
     pool = OutputPool()
-    address = pool.empty((32, 8, 1024), np.uint8).ctypes.data
-    again = pool.empty((1024, 40), np.float32)
+    first = pool.empty(SHAPE, U1).ctypes.data
+    assert pool.empty((1024, 64), U1).shape == (1024, 64)
+    assert pool.empty(SHAPE, F4).dtype == F4
+    assert pool.empty(SHAPE, U1).ctypes.data == first
+
+
+def test_what_the_caller_does_to_an_array_does_not_outlive_it():
+    pool = OutputPool()
+    array = pool.empty(SHAPE, U1)
+    address = array.ctypes.data
+    array.flags.writeable = False
+    array.shape = (-1,)
+    del array
+    again = pool.empty(SHAPE, U1)
     assert again.ctypes.data == address
-    assert (again.shape, again.dtype) == ((1024, 40), np.float32)
-    assert pool.empty((100, 100), np.float64).ctypes.data != address
+    again[...] = 1
 
 
 def test_a_tensor_keeps_its_memory():
     torch = pytest.importorskip("torch")
     pool = OutputPool()
-    tensor = torch.from_numpy(pool.empty(SHAPE, np.uint8)).fill_(7)
+    tensor = torch.from_numpy(pool.empty(SHAPE, U1)).fill_(7)
     for _ in range(6):
-        pool.empty(SHAPE, np.uint8)[...] = 0
+        pool.empty(SHAPE, U1)[...] = 0
     assert (tensor == 7).all()
 
 
@@ -58,5 +70,5 @@ def test_take():
 
 def test_a_copy_starts_empty():
     pool = OutputPool()
-    pool.empty(SHAPE, np.uint8)
-    assert copy.deepcopy(pool)._owners == []
+    pool.empty(SHAPE, U1)
+    assert copy.deepcopy(pool)._arrays == []
