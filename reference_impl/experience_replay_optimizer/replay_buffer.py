@@ -198,7 +198,7 @@ class ReplayBuffer:
                 verdicts = [self._verdict(row, None if infos is None else infos[at]) for at, row in enumerate(rows)]
             slots, run = self._ring.next_slots(count)
             numbers = self.storage.write_batch(slots, columns, extras, run)
-            self._ring.written_many(slots)
+            self._ring.written_many(slots, run)
             self.sampler.add_many(slots, numbers, verdicts, run)
 
     def append(self, item: Any) -> None:

@@ -99,16 +99,19 @@ class Ring:
         self.newest_handle = self._view[slot] = slot + self.lap
         self._order = None
 
-    def written_many(self, slots: NDArray[np.int64]) -> None:
-        """Transitions were written to `slots`, which `next_slots` returned."""
+    def written_many(self, slots: NDArray[np.int64], run: bool) -> None:
+        """Transitions were written to `slots`, which `next_slots` returned with `run`."""
         first, last = int(slots[0]), int(slots[-1])
         if first <= self.newest:
             self.lap += self.capacity
         handles = slots + self.lap
-        if last < first:  # the ring's end lies within
-            handles[slots < first] += self.capacity
-            self.lap += self.capacity
-        self.handles[slots] = handles
+        if run:
+            self.handles[first : last + 1] = handles
+        else:
+            if last < first:  # the ring's end lies within
+                handles[slots < first] += self.capacity
+                self.lap += self.capacity
+            self.handles[slots] = handles
         self.newest, self.newest_handle = last, last + self.lap
         self._order = None
 

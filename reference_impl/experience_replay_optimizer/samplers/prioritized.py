@@ -203,7 +203,7 @@ class PrioritizedSampler:
             rewards = verdicts = None
         elif verdicts is None and rewards is not None and self._detector.ready:
             found = self._detector.observe_many(rewards)
-            verdicts, rewards = None if not found.any() else found.tolist(), None
+            verdicts, rewards = None if found is None else found.tolist(), None
         if rewards is None and verdicts is None:
             if not self._rare.size:
                 return []

@@ -89,20 +89,32 @@ class RareEventDetector:
         """Whether the burn-in is over: each reward is judged when it comes."""
         return self.moments.count >= self.burn_in
 
-    def observe_many(self, rewards: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """`observe` for rewards that come one after the other, shape (n,), after the burn-in; which ones are rare."""
+    def observe_many(self, rewards: NDArray[np.floating[Any]]) -> NDArray[np.bool_] | None:
+        """`observe` for rewards that come one after the other, shape (n,), after the burn-in.
+
+        Returns:
+            Which ones are rare, bool of shape (n,); None where none is.
+        """
         moments = self.moments
-        values = np.clip(rewards, -_LARGEST, _LARGEST) - moments.mean
+        values = rewards - moments.mean
+        largest = max(float(values.max()), -float(values.min()))
+        if largest > _LARGEST:
+            values = np.clip(rewards, -_LARGEST, _LARGEST) - moments.mean
+        count, mean, squares = moments.count, moments.mean, moments.squares
+        # The deviation shrinks no faster than that, and the mean moves no further: usually nothing else is to be asked.
+        slowest = self.deviations * math.sqrt(squares / (count + values.size)) + 1e-9
+        if largest * (1.0 + values.size / count) <= slowest:
+            moments.push_many(values.size, float(values.sum()), float(values.dot(values)))
+            return None
         # Moments over the rewards before each one, about the mean that was known so far: sums of deviations stay small.
-        count = np.arange(moments.count, moments.count + values.size)
-        sums, squares = values.cumsum(), (values * values).cumsum()
-        shift = (sums - values) / count
-        variance = (moments.squares + squares - values * values) / count - shift * shift
-        mean = moments.mean + shift
-        limit = self.deviations * np.sqrt(np.maximum(variance, 0.0)) + 1e-9 * (1.0 + np.abs(mean))
+        counts = np.arange(count, count + values.size)
+        sums, sums_of_squares = values.cumsum(), (values * values).cumsum()
+        moments.push_many(values.size, float(sums[-1]), float(sums_of_squares[-1]))
+        shift = (sums - values) / counts
+        variance = (squares + sums_of_squares - values * values) / counts - shift * shift
+        limit = self.deviations * np.sqrt(np.maximum(variance, 0.0)) + 1e-9 * (1.0 + np.abs(mean + shift))
         rare: NDArray[np.bool_] = np.abs(values - shift) > limit
-        moments.push_many(values.size, float(sums[-1]), float(squares[-1]))
-        return rare
+        return rare if rare.any() else None
 
     def forget(self, slot: int) -> None:
         """The transition in `slot` is gone; its reward stays in the moments."""

@@ -140,22 +140,32 @@ class ColumnStorage:
         """Write five plain columns that are arrays of the stored dtypes, and float rewards; False if they are not."""
         if self._fast is None:
             return False
-        stored = self._fast[:5]
-        for mine, given in zip(stored, columns):  # noqa: B905
-            if type(given) is not np.ndarray or given.shape[1:] != mine.shape[1:] or len(given) != count:
-                return False
-            if given.dtype is not mine.dtype and mine is not stored[2]:
-                return False
-        rewards = columns[2]
-        if rewards.dtype.kind != "f" or stored[2].dtype != np.float32:
+        given_states, given_actions, given_rewards, given_next_states, given_dones = columns
+        states, actions, rewards, next_states, dones, dtype, shape, _, action_dtype, action_shape = self._fast
+        if not (
+            type(given_states) is type(given_actions) is type(given_rewards) is np.ndarray
+            and type(given_next_states) is type(given_dones) is np.ndarray
+            and given_states.dtype is dtype
+            and given_next_states.dtype is dtype
+            and given_actions.dtype is action_dtype
+            and given_dones.dtype is dones.dtype
+            and given_states.shape == given_next_states.shape == (count, *shape)
+            and given_actions.shape == (count, *action_shape)
+            and given_rewards.shape == given_dones.shape == (count,)
+            and rewards.dtype == np.float32
+            and given_rewards.dtype.kind == "f"
+            # False for NaN too. Rewards beyond 1e18 are left to the long way, which looks at each of them.
+            and given_rewards.dot(given_rewards) < 1e36
+        ):
             return False
-        if not (rewards.min() > -3e38 and rewards.max() < 3e38):
+        single = given_rewards.astype(np.float32)
+        if np.count_nonzero(single) != np.count_nonzero(given_rewards):
             return False
-        single = rewards.astype(np.float32)
-        if np.count_nonzero(single) != np.count_nonzero(rewards):
-            return False
-        for mine, given in zip(stored, (*columns[:2], single, *columns[3:])):  # noqa: B905
-            mine[at] = given
+        states[at] = given_states
+        actions[at] = given_actions
+        rewards[at] = single
+        next_states[at] = given_next_states
+        dones[at] = given_dones
         return True
 
     def keep(self, slot: int, side: int) -> None:

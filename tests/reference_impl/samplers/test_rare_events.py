@@ -1,8 +1,9 @@
 import math
 import statistics
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experience_replay_optimizer.samplers.rare_events import RareEventDetector, RunningMoments
@@ -83,3 +84,34 @@ def test_what_the_caller_decided_is_not_judged_but_counts():
     early = RareEventDetector()
     early.observe(0, 10.0, judge=False)
     assert feed(early, [0.1] * 19) == []
+
+
+@given(
+    st.lists(st.floats(-1e3, 1e3) | st.sampled_from([0.0, 1.0, 5e4]), min_size=20, max_size=120),
+    st.integers(1, 40),
+)
+@settings(deadline=None)
+def test_rewards_that_come_together_are_judged_as_those_that_come_alone(rewards, together):
+    alone, batched = RareEventDetector(), RareEventDetector()
+    for slot, reward in enumerate(rewards[:20]):
+        alone.observe(slot, reward)
+        batched.observe(slot, reward)
+    assert batched.ready
+    for start in range(20, len(rewards), together):
+        part = rewards[start : start + together]
+        found = batched.observe_many(np.array(part))
+        one_by_one = [bool(alone.observe(0, reward)) for reward in part]
+        assert (found is not None) == any(one_by_one)
+        if found is not None:
+            assert found.tolist() == one_by_one
+        assert batched.moments.count == alone.moments.count
+        assert batched.moments.mean == pytest.approx(alone.moments.mean, rel=1e-9, abs=1e-9)
+        assert batched.moments.deviation == pytest.approx(alone.moments.deviation, rel=1e-6, abs=1e-6)
+
+
+def test_rewards_whose_squares_overflow_are_rare_and_do_no_harm():
+    detector = RareEventDetector()
+    for slot in range(20):
+        detector.observe(slot, 1.0)
+    assert detector.observe_many(np.array([1.0, 1e300, 1.0])).tolist() == [False, True, False]
+    assert math.isfinite(detector.moments.deviation)
