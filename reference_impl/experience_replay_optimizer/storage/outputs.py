@@ -44,6 +44,9 @@ class OutputPool:
 
     def take(self, column: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
         """The rows of `column` at `rows`, shape (*rows.shape, *column.shape[1:]), copied; no IndexError."""
+        if column.nbytes * rows.size < LARGE * len(column):
+            small: NDArray[Any] = column.take(rows, 0, mode="clip")
+            return small
         out = self.empty(rows.shape + column.shape[1:], column.dtype)
         # With mode="raise" numpy would buffer `out`. What a row that does not exist gives is arbitrary.
         column.take(rows, 0, out, "clip")

@@ -131,3 +131,35 @@ def test_other_axes_are_refused():
         FrameStackStorage(axis=1)
     with pytest.raises(ValueError, match="stack must be at least 1"):
         FrameStackStorage(0)
+
+
+@pytest.mark.parametrize("padding", ["reset", "zero"])
+@pytest.mark.parametrize("limit", [7, 40])
+def test_the_stacks_of_gymnasium(padding, limit):
+    gymnasium = pytest.importorskip("gymnasium", minversion="1.0")
+
+    class Noise(gymnasium.Env):
+        observation_space = gymnasium.spaces.Box(0, 255, (6, 5), np.uint8)
+        action_space = gymnasium.spaces.Discrete(2)
+
+        def reset(self, *, seed=None, options=None):
+            super().reset(seed=seed)
+            return self.observation_space.sample(), {}
+
+        def step(self, action):
+            return self.observation_space.sample(), 1.0, bool(self.np_random.random() < 0.05), False, {}
+
+    env = gymnasium.wrappers.FrameStackObservation(
+        gymnasium.wrappers.TimeLimit(Noise(), limit), 4, padding_type=padding
+    )
+    storage = FrameStackStorage()
+    storage.open(60, 0)
+    env.observation_space.seed(0)
+    expected, (state, _) = {}, env.reset(seed=0)
+    for step in range(150):
+        after, reward, terminated, truncated, _ = env.step(0)
+        storage.write(step % 60, (state, 0, reward, after, terminated), {})
+        expected[step % 60] = state.copy(), after.copy()
+        state = env.reset()[0] if terminated or truncated else after
+    assert_exact(storage, expected)
+    assert used(storage) < 60 * 1.6
