@@ -235,8 +235,8 @@ class LinkedStorage(ABC):
             and type(next_state) is np.ndarray
             and state.dtype == like.dtype == next_state.dtype
             and state.shape == like.shape == next_state.shape
-            and type(done) is bool
-            and type(reward) is float
+            and type(done) in (bool, np.bool_)
+            and type(reward) in (float, np.float64)
             and (reward == 0.0 or 1e-37 < abs(reward) < 3e38)
             and (
                 (type(action) is np.ndarray and action.dtype == actions.dtype and action.shape == actions.shape[1:])

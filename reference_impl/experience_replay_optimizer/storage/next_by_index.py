@@ -140,6 +140,6 @@ def _same(pairs: list[tuple[NDArray[Any], NDArray[Any]]]) -> NDArray[np.bool_]:
     rows = len(pairs[0][0])
     same = np.ones(rows, np.bool_)
     for pair in pairs if rows else ():
-        left, right = (np.frombuffer(array.tobytes(), np.uint8).reshape(rows, -1) for array in pair)
+        left, right = (np.frombuffer(one.tobytes(), np.uint8).reshape(rows, one.nbytes // rows) for one in pair)
         same &= (left == right).all(axis=1)
     return same

@@ -227,6 +227,7 @@ def test_plain_transitions_of_other_types_are_not_truncated(kind, other):
         (1, np.zeros((1, 1)), "action has shape"),
         (2, float("nan"), "reward must be finite"),
         (2, float("inf"), "reward must be finite"),
+        (2, np.float64("nan"), "reward must be finite"),
         (3, np.zeros(1), "next_state has shape"),
         (4, 2, "done must be"),
     ],

@@ -107,6 +107,19 @@ def test_observations_that_are_dicts():
         storage.write(0, (observations[0], 0, 0.0, {"image": np.zeros((2, 2))}, False), {"step": 0})
 
 
+@pytest.mark.parametrize("shape", [(), (0,), (2, 0)])
+def test_observations_of_any_size(shape):
+    storage = NextByIndexStorage()
+    storage.open(8, 0)
+    for start in range(0, 20, 4):
+        states = np.broadcast_to(np.arange(start, start + 4).reshape(4, *[1] * len(shape)), (4, *shape))
+        storage.write_batch(np.arange(start, start + 4) % 8, (states, *np.zeros((2, 4)), states + 1, np.zeros(4)), {})
+        storage.write((start + 4) % 8, (states[0], 0.0, 0.0, states[1], False), {})
+    batch = storage.gather(np.arange(4))
+    assert batch.states.shape == batch.next_states.shape == (4, *shape)
+    assert batch.next_states.tolist() == (batch.states + 1).tolist()
+
+
 def test_half_the_memory_of_two_columns():
     storage = NextByIndexStorage()
     storage.open(10_000, 0)
