@@ -14,7 +14,7 @@ from per_audit.catalogue import choose
 from per_audit.errors import InternalError, in_a_line
 from per_audit.findings import Finding, Notice, Report, Severity
 from per_audit.housekeeping import UNPARSABLE_FILE
-from per_audit.source import SourceFile, discover
+from per_audit.source import COPY_MARK, SourceFile, discover
 from per_audit.source.suppressions import MARK
 from per_audit.suppress import Suppressor
 
@@ -68,6 +68,8 @@ def audit(
     for file in files:
         if overlay is not None and file.relative in overlay:
             file = replace(file, data=overlay[file.relative])
+        if file.data.startswith(COPY_MARK):
+            continue  # known by its interface, as the installed package is
         if b"\0" in file.data:
             notices.append(_unparsable(file, 1, "binary content (NUL bytes)"))
         elif settings.gates and MARK not in file.data and not may_matter(file.data):

@@ -151,6 +151,14 @@ def test_gates_skip_files_without_reading_them_in_full(project: Path, engine: An
     assert engine.extracted == ["a.py"]
 
 
+def test_copies_of_the_reference_buffers_are_not_audited(project: Path) -> None:
+    (project / "copy.py").write_text("# Copied by per-audit 1.0\nuniform(1)  # per-audit: ignore[PER002] no finding\n")
+    (project / "own.py").write_text("uniform(1)\n# Copied by per-audit\n")
+    report = run(project)
+    assert [finding.place.path for finding in report.findings] == ["own.py"]
+    assert (report.files, report.notices) == (2, [])
+
+
 def test_an_empty_project_is_a_notice(project: Path) -> None:
     (project / "notes.txt").touch()
     report = run(project)

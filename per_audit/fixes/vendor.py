@@ -13,11 +13,11 @@ import per_audit
 from per_audit.errors import UserError
 from per_audit.fixes.module import PACKAGE
 from per_audit.fixes.transaction import Change
+from per_audit.source import COPY_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MARK = b"# Copied by per-audit"
 _LINT = b"# fmt: off\n# isort: skip_file\n# ruff: noqa\n# flake8: noqa\n# pylint: skip-file\n# mypy: ignore-errors\n"
 
 
@@ -49,10 +49,11 @@ def vendor(root: Path, place: PurePosixPath, names: set[str]) -> list[Change]:
 
 def copies(names: set[str]) -> dict[PurePosixPath, bytes]:
     """The files of a copy of the package that exports `names`: path in the package -> content."""
-    package = importlib.import_module(PACKAGE)
-    assert package.__file__ is not None
-    source = Path(package.__file__).parent
-    modules = {name: _module_of(name) for name in names}
+    source = _source()
+    exported = _exported()
+    if unknown := sorted(names - exported.keys()):
+        raise LookupError(f"{PACKAGE} exports no {', '.join(unknown)}")
+    modules = {name: exported[name] for name in names}
     files: dict[PurePosixPath, bytes] = {}
     waiting = [_file_of(source, module) for module in modules.values()]
     while waiting:
@@ -78,13 +79,23 @@ def licence() -> bytes:
     return (Path(per_audit.__file__).parents[1] / "LICENSE").read_bytes()
 
 
-def _module_of(name: str) -> str:
-    """The module of the package that defines an exported name."""
-    value = getattr(importlib.import_module(PACKAGE), name, None)
-    module = getattr(value, "__module__", "")
-    if not module.startswith(f"{PACKAGE}.") or getattr(importlib.import_module(module), name, None) is not value:
-        raise LookupError(f"{PACKAGE} exports no {name}")
-    return module.removeprefix(f"{PACKAGE}.")
+def _source() -> Path:
+    """The directory of the installed package."""
+    package = importlib.import_module(PACKAGE)
+    assert package.__file__ is not None
+    return Path(package.__file__).parent
+
+
+def _exported() -> dict[str, str]:
+    """The exported names of the package and the modules that define them.
+
+    Read from its `__init__`, which imports those that need torch only when they are asked for: torch may be missing.
+    """
+    package = importlib.import_module(PACKAGE)
+    tree = ast.parse((_source() / "__init__.py").read_bytes())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
+    found = {alias.name: str(node.module) for node in imports for alias in node.names}
+    return {name: module for name, module in found.items() if name in package.__all__}
 
 
 def _file_of(source: Path, module: str) -> PurePosixPath:
@@ -93,7 +104,7 @@ def _file_of(source: Path, module: str) -> PurePosixPath:
 
 
 def _needed_by(source: Path, path: PurePosixPath, data: bytes) -> list[PurePosixPath]:
-    """The files of the package that a module imports anywhere in it, and the packages that it lies in."""
+    """The files of the package that a module imports when it runs, and the packages that it lies in."""
     modules = [*path.parents, *_imported(path, data)]
     files = [module / "__init__.py" for module in modules]
     files += [module.with_name(f"{module.name}.py") for module in modules if module.name]
@@ -102,7 +113,7 @@ def _needed_by(source: Path, path: PurePosixPath, data: bytes) -> list[PurePosix
 
 def _imported(path: PurePosixPath, data: bytes) -> Iterator[PurePosixPath]:
     """What the imports of a module may mean inside the package: modules and packages without their suffix."""
-    for node in ast.walk(ast.parse(data)):
+    for node in _running(ast.parse(data)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.split(".")[0] == PACKAGE:
@@ -117,6 +128,18 @@ def _imported(path: PurePosixPath, data: bytes) -> Iterator[PurePosixPath]:
                 continue
             yield base
             yield from (base / alias.name for alias in node.names)
+
+
+def _running(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a module without those that are there for type checkers alone, which pass over a copy."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            waiting += node.orelse
+        else:
+            yield node
+            waiting += ast.iter_child_nodes(node)
 
 
 def _init(modules: dict[str, str]) -> bytes:
@@ -137,7 +160,7 @@ def _with_header(data: bytes) -> bytes:
     digest = (
         f"# `per-audit fix` keeps it up to date as long as it is not edited; sha256 of what follows: {_digest(body)}\n"
     )
-    return _MARK + text.encode() + digest.encode() + body
+    return COPY_MARK + text.encode() + digest.encode() + body
 
 
 def _digest(body: bytes) -> str:
@@ -152,7 +175,7 @@ def _is_intact(data: bytes) -> bool:
 
 def _is_copy(folder: Path) -> bool:
     init = folder / "__init__.py"
-    return init.is_file() and init.read_bytes().startswith(_MARK)
+    return init.is_file() and init.read_bytes().startswith(COPY_MARK)
 
 
 def _present(folder: Path) -> dict[PurePosixPath, bytes]:
@@ -160,7 +183,7 @@ def _present(folder: Path) -> dict[PurePosixPath, bytes]:
     found = {}
     for file in sorted(folder.rglob("*.py")):
         data = file.read_bytes()
-        if data.startswith(_MARK):
+        if data.startswith(COPY_MARK):
             found[PurePosixPath(file.relative_to(folder).as_posix())] = data
     if (folder / "LICENSE").is_file():
         found[PurePosixPath("LICENSE")] = (folder / "LICENSE").read_bytes()
@@ -169,9 +192,8 @@ def _present(folder: Path) -> dict[PurePosixPath, bytes]:
 
 def _exports(init: bytes) -> set[str]:
     """The names in `__all__` of a copy that the package still has."""
-    package = importlib.import_module(PACKAGE)
     for node in ast.parse(init).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             names: list[str] = ast.literal_eval(node.value)
-            return {name for name in names if hasattr(package, name)}
+            return _exported().keys() & names
     return set()

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+# How the files begin that `per-audit fix` copies into a project: they are not the project's own.
+COPY_MARK = b"# Copied by per-audit"
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:

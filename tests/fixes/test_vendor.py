@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path, PurePosixPath
@@ -55,6 +57,67 @@ def test_only_what_is_needed():
     few = copies({"LinearSchedule"})
     assert {str(path) for path in few} == {"__init__.py", "LICENSE", "schedules.py", "_validate.py"}
     assert few.keys() < copies({"CombinedReplayBuffer"}).keys()
+
+
+# What the recipes ask for: a deque becomes a buffer, the index of a ring a sampler.
+RECIPES = {
+    "buffer": {"PrioritizedReplayBuffer", "LinearSchedule", "absolute_td_error", "importance_weighted_loss"},
+    "combined buffer": {"CombinedReplayBuffer", "LinearSchedule", "absolute_td_error", "importance_weighted_loss"},
+    "sampler": {"PrioritizedSampler", "LinearSchedule", "absolute_td_error", "importance_weighted_loss"},
+}
+
+
+@pytest.mark.parametrize("names", RECIPES.values(), ids=RECIPES.keys())
+def test_the_copies_of_the_recipes_hold_what_runs_and_no_more(names):
+    files = copies(names)
+    assert len(files) < 32
+    for path, data in files.items():
+        if path.suffix == ".py":
+            tree = ast.parse(data, feature_version=(3, 8))
+            imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+            assert not imported & {"torch", "gymnasium", "stable_baselines3"}
+            assert (imported >= {"numba"}) == (path.name == "kernels.py")
+    stems = {path.stem for path in files}
+    assert {"engine", "kernels", "prioritized", "losses", "schedules"} <= stems
+    assert stems.isdisjoint({"hindsight", "n_step", "sequences", "frames", "linked", "uniform", "rank_index", "device"})
+
+
+def test_a_copy_with_names_that_need_torch():
+    init = copies({"TensorReplayBuffer", "LinearSchedule"})[PurePosixPath("__init__.py")]
+    assert b"from .schedules import LinearSchedule\nfrom .tensor_buffer import TensorReplayBuffer\n" in init
+
+
+LOOP = """
+import numpy as np
+import experience_replay_optimizer as ero
+buffer = ero.PrioritizedReplayBuffer(64, seed=0)
+for step in range(200):
+    buffer.add(np.ones(3), 1, float(step), np.ones(3), False)
+for _ in range(5):
+    batch, weights, indices = buffer.sample(16)
+    buffer.update_priorities(indices, batch.rewards)
+buffer.save("buffer.zip")
+again = ero.PrioritizedReplayBuffer(64, seed=1)
+again.load("buffer.zip")
+assert (again.sample(16).indices == buffer.sample(16).indices).all()
+print(len(buffer), bool(sys.modules.get("numba")), [name for name in sys.modules if name.startswith("torch.")])
+"""
+
+
+def test_a_copied_buffer_works_without_numba(tmp_path):
+    put(tmp_path, vendor(tmp_path, HERE, RECIPES["buffer"]))
+    assert run(tmp_path, "sys.modules['numba'] = None\n" + LOOP).strip() == "64 False []"
+    assert not list(tmp_path.rglob("*.nbi"))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="needs numba")
+def test_a_copied_buffer_works_with_numba_where_nothing_can_be_cached(tmp_path):
+    put(tmp_path, vendor(tmp_path, HERE, RECIPES["buffer"]))
+    # Files where directories are expected refuse all users, root included.
+    (tmp_path / "experience_replay_optimizer/samplers/__pycache__").write_text("")
+    (tmp_path / "home").write_text("")
+    home = f"import os\nos.environ['HOME'] = {str(tmp_path / 'home')!r}\n"
+    assert run(tmp_path, home + LOOP).strip() == "64 True []"
 
 
 def test_every_export_can_be_copied():
