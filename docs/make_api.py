@@ -1,0 +1,294 @@
+"""Writes docs/api.md, the reference of `experience_replay_optimizer`, from its source.
+
+    python docs/make_api.py
+
+Nothing is imported: signatures and docstrings are read from the files, so that torch and the libraries of the adapters
+are not needed and every version of Python gives the same text. tests/docs/test_api.py compares the committed file.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PACKAGE = HERE.parent / "reference_impl" / "experience_replay_optimizer"
+
+INTRODUCTION = """\
+# Reference of `experience_replay_optimizer`
+
+Written by `python docs/make_api.py` from the docstrings; edit those. Which buffer to take is the subject of
+[buffers.md](buffers.md).
+
+Throughout: B is the number of rows of a batch, N the number of transitions stored. TD errors and priorities have the
+unit of the discounted sum of rewards; capacities count transitions, schedules count batches. Methods that a class
+inherits from another one on this page are described there. What only the package's own classes call of one another is
+left out.
+"""
+GROUPS = {
+    "": "Buffers and what stands in front of them",
+    "samplers": "Samplers",
+    "storage": "Storages and batches",
+    "functions": "Functions",
+}
+INTERFACES = ("dqn", "tensors_out", "memory", "per", "adapters.gymnasium", "adapters.cleanrl")
+SB3 = "adapters.stable_baselines3"
+SPECIAL = ("__len__", "__iter__", "__getitem__", "__setitem__")
+# What buffers, samplers and storages call of one another, and its helpers.
+PLUMBING = {
+    *(
+        "add_many",
+        "add_one",
+        "are_protected",
+        "enter",
+        "gather",
+        "handles",
+        "is_protected",
+        "keep",
+        "move",
+        "newest_slot",
+    ),
+    *(
+        "objects",
+        "open",
+        "put",
+        "rare_limit",
+        "restore",
+        "row",
+        "state",
+        "take",
+        "update_at_once",
+        "write",
+        "write_batch",
+    ),
+    *("as_priorities", "before_draw", "after_update"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A class or function: the dotted module it is in, its source and its node."""
+
+    module: str
+    source: str
+    node: ast.ClassDef | ast.FunctionDef
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What no two entries have in common."""
+        return self.module, self.node.name
+
+
+class Source:
+    """The modules of the package, parsed when they are asked for."""
+
+    def __init__(self) -> None:
+        self._parsed: dict[str, tuple[str, ast.Module]] = {}
+
+    def module(self, name: str) -> tuple[str, ast.Module]:
+        """Text and tree of a module, "" for the package itself."""
+        if name not in self._parsed:
+            path = PACKAGE.joinpath(*name.split(".")) if name else PACKAGE / "__init__"
+            text = path.with_suffix(".py").read_text(encoding="utf-8")
+            self._parsed[name] = text, ast.parse(text)
+        return self._parsed[name]
+
+    def find(self, module: str, name: str) -> Entry | None:
+        """What `name` means in a module, imports and aliases followed; None where it comes from outside."""
+        text, tree = self.module(module)
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.name == name and node in tree.body:
+                return Entry(module, text, node)
+            if isinstance(node, ast.ImportFrom) and node.level:
+                for alias in node.names:
+                    if (alias.asname or alias.name) == name:
+                        package = module.split(".")[: -node.level] if module else []
+                        return self.find(".".join([*package, *(node.module or "").split(".")]), alias.name)
+            if isinstance(node, ast.Assign) and node in tree.body and ast.unparse(node.targets[0]) == name:
+                return self.find(module, ast.unparse(node.value))
+        return None
+
+    def public(self, module: str) -> list[str]:
+        """`__all__`, or the classes and functions without an underscore."""
+        _, tree = self.module(module)
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+                names: list[str] = ast.literal_eval(node.value)
+                return names
+        defined = [node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+        return [name for name in defined if not name.startswith("_") and name not in PLUMBING]
+
+    def bases(self, entry: Entry) -> list[Entry]:
+        """The base classes that are in the package."""
+        names = [ast.unparse(base) for base in getattr(entry.node, "bases", [])]
+        return [base for base in (self.find(entry.module, name) for name in names) if base is not None]
+
+
+def pages(source: Source) -> list[tuple[str, str, list[tuple[str, Entry]]]]:
+    """(title, introduction, entries by name) of each chapter."""
+    groups: dict[str, list[tuple[str, Entry]]] = {title: [] for title in GROUPS.values()}
+    for name in source.public(""):
+        entry = source.find("", name)
+        if entry is None:
+            raise LookupError(f"{name} is in __all__ and not in the package")
+        folder = "functions" if isinstance(entry.node, ast.FunctionDef) else entry.module.rpartition(".")[0]
+        groups[GROUPS[folder]].append((name, entry))
+    chapters = [(title, "", entries) for title, entries in groups.items()]
+    for module in (*INTERFACES, SB3):
+        entries = [(name, entry) for name in source.public(module) if (entry := source.find(module, name))]
+        described = ast.get_docstring(source.module(module)[1]) or ""
+        chapters.append((f"experience_replay_optimizer.{module}", described, entries))
+    return chapters
+
+
+def render() -> str:
+    """The whole reference."""
+    source = Source()
+    chapters = pages(source)
+    shown = {entry.key for _, _, entries in chapters for _, entry in entries}
+    parts = [INTRODUCTION, contents(chapters)]
+    for title, described, entries in chapters:
+        parts.append(f"## {title}\n")
+        if described:
+            parts.append(prose(described) + "\n")
+        parts += [render_entry(source, name, entry, shown) for name, entry in entries]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def contents(chapters: list[tuple[str, str, list[tuple[str, Entry]]]]) -> str:
+    """The names of each chapter, with links."""
+    lines = []
+    seen: dict[str, int] = {}
+    for title, _, entries in chapters:
+        links = []
+        for name, _ in entries:
+            # Headings of the same name are numbered by code hosts.
+            anchor = name.lower()
+            links.append(f"[`{name}`](#{anchor}{'-' + str(seen[anchor]) if anchor in seen else ''})")
+            seen[anchor] = seen.get(anchor, 0) + 1
+        lines.append(f"- **{title}**: {', '.join(links)}")
+    return "\n".join(lines) + "\n"
+
+
+def render_entry(source: Source, name: str, entry: Entry, shown: set[tuple[str, str]]) -> str:
+    """A class with its members, or a function."""
+    if name != entry.node.name:
+        return f"### {name}\n\n`{entry.node.name}` under another name.\n"
+    described = markdown(ast.get_docstring(entry.node) or "")
+    if isinstance(entry.node, ast.FunctionDef):
+        return f"### {name}\n\n{code(signature(entry, entry.node, name))}\n\n{described}\n"
+    bases = [base.node.name for base in source.bases(entry) if base.key in shown]
+    lines = [f"### {name}\n", code(constructor(source, entry)) + "\n"]
+    if bases:
+        lines.append(f"A {', '.join(f'`{base}`' for base in bases)}.\n")
+    lines.append(described + "\n")
+    owned = list(members(source, entry, shown).values())
+    attributes = [one for one in owned if is_property(one.node)]
+    for one in attributes:
+        assert isinstance(one.node, ast.FunctionDef)
+        returned = ast.get_source_segment(one.source, one.node.returns) if one.node.returns else "Any"
+        text = " ".join(prose(ast.get_docstring(one.node) or "").split())
+        lines.append(f"- `{one.node.name}: {returned}`: {text}")
+    if attributes:
+        lines[-len(attributes) :] = ["**Properties**\n", *lines[-len(attributes) :], ""]
+    for one in owned:
+        if one not in attributes:
+            assert isinstance(one.node, ast.FunctionDef)
+            lines.append(f"#### `{name}.{one.node.name}`\n\n{code(signature(one, one.node, one.node.name))}\n")
+            lines.append(markdown(ast.get_docstring(one.node) or "") + "\n")
+    return "\n".join(lines)
+
+
+def members(source: Source, entry: Entry, shown: set[tuple[str, str]]) -> dict[str, Entry]:
+    """Public methods and properties: a class's own, and those of bases that have no entry of their own."""
+    found: dict[str, Entry] = {}
+    for base in reversed(source.bases(entry)):
+        if base.key not in shown:
+            found.update(members(source, base, shown))
+    assert isinstance(entry.node, ast.ClassDef)
+    for node in entry.node.body:
+        if not isinstance(node, ast.FunctionDef) or node.name in PLUMBING or ast.get_docstring(node) is None:
+            continue
+        setter = any(isinstance(one, ast.Attribute) for one in node.decorator_list)
+        if not setter and (not node.name.startswith("_") or node.name in SPECIAL):
+            found[node.name] = Entry(entry.module, entry.source, node)
+    return found
+
+
+def is_property(node: ast.AST) -> bool:
+    """Whether a method is read as an attribute."""
+    return isinstance(node, ast.FunctionDef) and any(ast.unparse(one) == "property" for one in node.decorator_list)
+
+
+def constructor(source: Source, entry: Entry) -> str:
+    """The call that makes an instance."""
+    assert isinstance(entry.node, ast.ClassDef)
+    name = entry.node.name
+    fields = [ast.unparse(one) for one in entry.node.body if isinstance(one, ast.AnnAssign)]
+    if any(ast.unparse(base) == "NamedTuple" for base in entry.node.bases):
+        return f"{name}({', '.join(fields)})"
+    candidates = [entry]
+    for one in candidates:
+        for node in one.node.body:
+            if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+                return signature(one, node, name).replace(" -> None", "")
+        candidates += source.bases(one)
+    return f"{name}(...)"
+
+
+def signature(entry: Entry, node: ast.FunctionDef, name: str) -> str:
+    """The call as it is written in the source, without `self`."""
+    lines = entry.source.splitlines()[node.lineno - 1 : node.body[0].lineno - 1]
+    text = textwrap.dedent("\n".join(lines)).strip().removeprefix("def ").removesuffix(":")
+    text = re.sub(r"^\w+", name, text)
+    return re.sub(r"\bself(: Any)?(,\s*)?", "", text, count=1)
+
+
+def code(text: str) -> str:
+    """A block of Python."""
+    return f"```python\n{text}\n```"
+
+
+def markdown(docstring: str) -> str:
+    """A docstring with its sections as lists."""
+    parts = re.split(r"^(Args|Returns|Raises|Attributes):\n", docstring, flags=re.MULTILINE)
+    lines = [prose(parts[0].strip())]
+    for title, body in zip(parts[1::2], parts[2::2], strict=True):
+        # What stands behind a section at the margin is prose again.
+        inner, _, rest = re.sub(r"^(?=\S)", "\0", body, count=1, flags=re.MULTILINE).partition("\0")
+        inner = textwrap.dedent(inner).strip()
+        lines.append(f"\n**{title}**\n\n{prose(inner) if title == 'Returns' else items(inner)}")
+        if rest.strip():
+            lines.append("\n" + prose(rest.strip()))
+    return "\n".join(lines)
+
+
+def items(text: str) -> str:
+    """`name: description` lines, continued by indented ones, as a list."""
+    found = []
+    for line in text.splitlines():
+        if line.startswith(" "):
+            found[-1] += "\n  " + prose(line.strip())
+        elif line:
+            name, _, rest = line.partition(": ")
+            found.append(f"- `{name}`: {prose(rest)}")
+    return "\n".join(found)
+
+
+def prose(text: str) -> str:
+    """Text in which nothing but code spans is markup; indented lines are code as they are."""
+    lines = []
+    for line in text.splitlines():
+        if not line.startswith("    "):
+            spans = re.split(r"(`[^`]*`)", line)
+            spans[::2] = [re.sub(r"(\*|<|(?<!\w)_|_(?!\w))", r"\\\1", span) for span in spans[::2]]
+            line = "".join(spans)
+        lines.append(line)
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    (HERE / "api.md").write_text(render(), encoding="utf-8")
