@@ -33,17 +33,21 @@ class FrameStackStorage(LinkedStorage):
         axis: where the frames are: 0 for observations (stack, H, W), -1 for (H, W, stack). With -1 the gathered arrays
             have that shape and are views of contiguous ones of shape (B, stack, H, W).
         num_envs: number of environments that write in turn; the ring is to be a multiple of it.
+        overlap: let `states` and `next_states` of a batch be views of one array of `stack` + 1 frames a row, where each
+            next observation is its observation moved on by a frame: five eighths of the bytes at 4 frames a stack. The
+            batch is the caller's still, but writing into one of the two writes into the other.
 
     Raises:
         TypeError, ValueError: an argument of the wrong type or out of range.
     """
 
-    def __init__(self, stack: int = 4, axis: int = 0, num_envs: int = 1) -> None:
+    def __init__(self, stack: int = 4, axis: int = 0, num_envs: int = 1, *, overlap: bool = False) -> None:
         super().__init__(num_envs)
         self.stack = as_count(stack, "stack")
         if axis not in (0, -1):
             raise ValueError(f"axis must be 0 for (stack, H, W) or -1 for (H, W, stack), not {axis!r}")
         self.axis = axis
+        self.overlap = overlap
 
     def _accept(self, like: Leaves) -> None:
         shapes = [leaf.shape for name, leaf in like.items() if name == ()]
@@ -116,11 +120,17 @@ class FrameStackStorage(LinkedStorage):
 
     def _observations(self, slots: NDArray[np.int64]) -> tuple[Leaves, Leaves]:
         rows = self._rows[slots]
+        moved = rows[:, 1 : self.stack]
+        if self.overlap and np.array_equal(moved, rows[:, self.stack : -1]):
+            frames = self._outputs.take(self._frames.arrays[_FRAME], np.c_[rows[:, :1], rows[:, self.stack :]])
+            return {(): self._moved(frames[:, :-1])}, {(): self._moved(frames[:, 1:])}
         return {(): self._stacks(rows[:, : self.stack])}, {(): self._stacks(rows[:, self.stack :])}
 
     def _stacks(self, rows: NDArray[np.int32]) -> NDArray[Any]:
-        stacks = self._outputs.take(self._frames.arrays[_FRAME], rows)
-        # Moving the axis of the copy would take longer than all the rest.
+        return self._moved(self._outputs.take(self._frames.arrays[_FRAME], rows))
+
+    def _moved(self, stacks: NDArray[Any]) -> NDArray[Any]:
+        # A view: moving the axis of the copy would take longer than all the rest.
         return stacks if self.axis == 0 else np.moveaxis(stacks, 1, -1)
 
     def _used(self) -> NDArray[np.int64]:

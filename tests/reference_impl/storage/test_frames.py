@@ -163,3 +163,21 @@ def test_the_stacks_of_gymnasium(padding, limit):
         state = env.reset()[0] if terminated or truncated else after
     assert_exact(storage, expected)
     assert used(storage) < 60 * 1.6
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+def test_overlapping_batches_are_one_array_wherever_the_next_stack_is_the_stack_moved_on(axis):
+    storage, rng = FrameStackStorage(axis=axis, overlap=True), np.random.default_rng(1)
+    storage.open(20, 0)
+    frames = np.moveaxis(rng.integers(0, 256, (12, 6, 5), dtype=np.uint8), 0, axis)
+    stacks = [frames.take(range(at, at + 4), axis) for at in range(9)]
+    for slot in range(8):
+        storage.write(slot, (stacks[slot], 0, 0.0, stacks[slot + 1], False), {})
+    storage.write(8, (stacks[0], 0, 0.0, stacks[5], True), {})  # moved on by five frames
+    batch = storage.gather(np.arange(8))
+    assert np.shares_memory(batch.states, batch.next_states)
+    np.testing.assert_array_equal(batch.states, stacks[:8])
+    np.testing.assert_array_equal(batch.next_states, stacks[1:])
+    batch = storage.gather(np.arange(9))
+    assert not np.shares_memory(batch.states, batch.next_states)
+    np.testing.assert_array_equal(batch.next_states[8], stacks[5])
