@@ -14,9 +14,17 @@ def generator_state(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def restored_generator(state: dict[str, Any], rng: np.random.Generator) -> np.random.Generator:
-    """`rng` itself in that state, so that whoever shares it goes on sharing; a new one where it is of another kind."""
-    if state["bit_generator"] != rng.bit_generator.state["bit_generator"]:
-        rng = np.random.Generator(getattr(np.random, state["bit_generator"])())
+    """`rng` itself in that state, so that whoever shares it goes on sharing; a new one where it is of another kind.
+
+    Raises:
+        ValueError: a kind of generator that is neither that of `rng` nor one of numpy's.
+    """
+    name = state["bit_generator"]
+    if name != rng.bit_generator.state["bit_generator"]:
+        kind = getattr(np.random, name, None)
+        if not (isinstance(kind, type) and issubclass(kind, np.random.BitGenerator)):
+            raise ValueError(f"there is no bit generator {name} in this numpy: make the buffer with one as its rng")
+        rng = np.random.Generator(kind())
     rng.bit_generator.state = _arrays(state)
     return rng
 

@@ -6,12 +6,11 @@ from the file. It is written beside its destination and takes its place only whe
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import tempfile
+import secrets
+import shutil
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,40 +18,35 @@ import numpy as np
 from .storage.encoding import decode_objects, encode_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
 FORMAT = "experience-replay"
 VERSION = 1
-_MUST_AGREE = ("sampler", "storage", "capacity", "alpha", "epsilon")
+# What is raised where a file is not what it says it is.
+_MISFITS = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
 
 
 def save(buffer: Any, path: str | os.PathLike[str], types: Iterable[type]) -> None:
     """Write `buffer` to `path`; see `ReplayBuffer.save`."""
-    sampler_meta, arrays = buffer.sampler.state()
-    meta = {
-        "format": FORMAT,
-        "version": VERSION,
-        **_identity(buffer),
-        "state": buffer.state(),
-        "sampler_state": sampler_meta,
-    }
-    arrays = {f"sampler/{name}": array for name, array in arrays.items()}
-    arrays["handles"] = buffer.handles
+    state, arrays = _state(buffer)
+    meta = {"format": FORMAT, "version": VERSION, **_identity(buffer), **state}
     blob = b""
     if buffer.objects is not None:
         meta["objects"], blob = encode_objects(buffer.objects, tuple(types))
-    else:
-        meta["storage_state"], columns = buffer.storage.state()
-        arrays.update({f"storage/{name}": array for name, array in columns.items()})
-    target = Path(os.fspath(path))
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    # What a link leads to is replaced, not the link.
+    target = os.path.realpath(path)
+    # In the same directory, or it could not take the other's place in one step; made as any other file of the user's.
+    temporary = os.path.join(os.path.dirname(target), f".{secrets.token_hex(8)}.saving")  # noqa: PTH118, PTH120
+    file = open(temporary, "xb")  # noqa: PTH123, SIM115
     try:
-        with os.fdopen(handle, "wb") as file:
+        with file:
             _write(file, meta, arrays, blob)
             file.flush()
             os.fsync(file.fileno())
+        if os.path.exists(target):  # noqa: PTH110
+            shutil.copymode(target, temporary)
         os.replace(temporary, target)  # noqa: PTH105
     except BaseException:
         os.unlink(temporary)  # noqa: PTH108
@@ -63,18 +57,59 @@ def load(buffer: Any, path: str | os.PathLike[str], types: Iterable[type]) -> No
     """Read `path` into `buffer`; see `ReplayBuffer.load`."""
     name = os.fspath(path)
     meta, arrays, blob = _read(name)
-    if meta["version"] > VERSION:
-        raise ValueError(f"{name} has format version {meta['version']}, and this package reads up to {VERSION}")
     for key, mine in _identity(buffer).items():
         if key == "storage" and "objects" in meta:
             continue
-        if meta[key] != mine:
-            raise ValueError(f"{name} was saved with {key}={meta[key]!r}, and this buffer has {mine!r}")
-    objects = decode_objects(meta["objects"], blob, tuple(types)) if "objects" in meta else None
+        if meta.get(key) != mine:
+            raise ValueError(f"{name} was saved with {key}={meta.get(key)!r}, and this buffer has {mine!r}")
+    before = _snapshot(buffer)
+    try:
+        objects = decode_objects(meta["objects"], blob, tuple(types)) if "objects" in meta else None
+        _restore(buffer, meta, arrays, objects)
+    except BaseException as error:
+        _undo(buffer, *before)
+        if isinstance(error, _MISFITS):
+            raise ValueError(f"{name} does not fit this buffer, or it is damaged: {error}") from error
+        raise
+
+
+def _state(buffer: Any) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """All but the objects: metadata that JSON can hold, and arrays."""
+    sampler, arrays = buffer.sampler.state()
+    storage, columns = buffer.storage.state()
+    meta = {"state": buffer.state(), "sampler_state": sampler, "storage_state": storage}
+    named = {f"sampler/{name}": array for name, array in arrays.items()}
+    named.update({f"storage/{name}": array for name, array in columns.items()})
+    return meta, {"handles": buffer.handles, **named}
+
+
+def _restore(buffer: Any, meta: dict[str, Any], arrays: dict[str, NDArray[Any]], objects: list[Any] | None) -> None:
     if objects is None:
         buffer.storage.restore(meta["storage_state"], _under("storage/", arrays))
+    else:
+        buffer.storage.clear()
     buffer.sampler.restore(meta["sampler_state"], _under("sampler/", arrays))
     buffer.restore(meta["state"], arrays["handles"], objects)
+
+
+def _snapshot(buffer: Any) -> tuple[Any, ...]:
+    """What `_undo` takes to bring the buffer back to where it is."""
+    meta, arrays = _state(buffer)
+    # Storages make new arrays when they restore, so theirs need no copy; the others are written over.
+    arrays = {name: array if name.startswith("storage/") else array.copy() for name, array in arrays.items()}
+    return json.loads(json.dumps(meta)), arrays, buffer.objects, dict(vars(buffer.sampler))
+
+
+def _undo(
+    buffer: Any,
+    meta: dict[str, Any],
+    arrays: dict[str, NDArray[Any]],
+    objects: list[Any] | None,
+    attributes: dict[str, Any],
+) -> None:
+    # A schedule of the caller's has no state, and the generator may be shared: the very objects come back.
+    vars(buffer.sampler).update(attributes)
+    _restore(buffer, meta, arrays, objects)
 
 
 def _identity(buffer: Any) -> dict[str, Any]:
@@ -106,13 +141,17 @@ def _read(name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]], bytes]:
     try:
         with zipfile.ZipFile(name) as archive:
             meta = json.loads(archive.read("meta.json"))
-            if meta.get("format") != FORMAT:
+            if not isinstance(meta, dict) or meta.get("format") != FORMAT:
                 raise ValueError("another format")
-            arrays = {
-                entry[: -len(".npy")]: np.lib.format.read_array(io.BytesIO(archive.read(entry)), allow_pickle=False)
-                for entry in archive.namelist()
-                if entry.endswith(".npy")
-            }
-            return meta, arrays, archive.read("objects.bin")
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
+            if meta["version"] <= VERSION:
+                return meta, dict(_arrays(archive)), archive.read("objects.bin")
+    except (zipfile.BadZipFile, EOFError, *_MISFITS) as error:
         raise ValueError(f"{name} is no buffer that save() wrote, or it is damaged: {error}") from None
+    raise ValueError(f"{name} has format version {meta['version']}, and this package reads up to {VERSION}")
+
+
+def _arrays(archive: zipfile.ZipFile) -> Iterator[tuple[str, NDArray[Any]]]:
+    for entry in archive.namelist():
+        if entry.endswith(".npy"):
+            with archive.open(entry) as file:
+                yield entry[: -len(".npy")], np.lib.format.read_array(file, allow_pickle=False)

@@ -219,6 +219,7 @@ class ReplayBuffer:
             verdicts = [self._verdict(item, None) for item in items]
             if items and self._objects is None:
                 self._objects = ObjectStorage()
+                self._ring.hold(objects=True)
             for item, reward, rare in zip(items, rewards, verdicts):  # noqa: B905
                 slot = self._ring.next_slot()
                 self._objects.write(slot, item)  # type: ignore[union-attr]
@@ -281,7 +282,7 @@ class ReplayBuffer:
         """
         handles = as_indices(indices)
         with self._lock:
-            if self._ring.moves and self._ring.length == self.capacity and self._objects is None:
+            if self._ring.moves and self._ring.length == self.capacity:
                 raise ValueError("with this storage, protect() needs rare_fraction and rare_quota above 0")
             self.sampler.protect(handles[self._ring.current(handles)] % self.capacity)
 
@@ -356,9 +357,19 @@ class ReplayBuffer:
         return {"stale_updates": self.stale_updates, "ring": self._ring.state()}
 
     def restore(self, state: dict[str, Any], handles: NDArray[np.int64], objects: list[Any] | None) -> None:
-        """Take over what `state` returned, after the storage and the sampler have taken over theirs."""
-        self.stale_updates = state["stale_updates"]
+        """Take over what `state` returned, after the storage and the sampler have taken over theirs.
+
+        Raises:
+            ValueError: they are of other transitions.
+        """
+        stored = np.flatnonzero(handles >= 0)
+        if len(self.sampler) != stored.size or not self.sampler.contains(stored).all():
+            raise ValueError(f"{stored.size} transitions, and priorities of {len(self.sampler)}")
+        if objects is not None and len(objects) != stored.size:
+            raise ValueError(f"{stored.size} transitions, and {len(objects)} objects")
+        self._ring.hold(objects=objects is not None)
         self._ring.restore(state["ring"], handles)
+        self.stale_updates = state["stale_updates"]
         self._objects = None if objects is None else ObjectStorage(objects)
 
     def __len__(self) -> int:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from .storage.base import Storage
 
-_STATE = ("lap", "newest", "newest_handle", "_next_side")
+_STATE = ("length", "lap", "newest", "newest_handle", "_next_side")
 
 
 class Ring:
@@ -28,6 +28,7 @@ class Ring:
         storage: where the transitions are.
 
     Attributes:
+        moves: whether protected transitions are moved, not skipped.
         length: number of slots that are written cyclically.
         handles: int64 of shape (capacity,), the handle of what each slot holds, -1 where it holds nothing.
         newest, newest_handle: the slot written last, -1 for none, and the last handle given out.
@@ -37,18 +38,23 @@ class Ring:
         self.capacity: int = sampler.capacity
         self._sampler = sampler
         self._storage = storage
-        self.moves = storage.linked
         kept = sampler.rare_limit if storage.linked and sampler.preserves_rare else 0
         storage.open(self.capacity, kept)
-        self.length = self.capacity - kept
+        self._kept = kept
+        self.hold(objects=False)
         self.handles = np.full(self.capacity, -1, np.int64)
         # Writing one number through a memoryview takes half the time of writing it through the array.
         self._view: Any = memoryview(self.handles.data)
         self.lap = 0  # times the capacity: what is added to a slot to make its handle
         self.newest = -1
         self.newest_handle = -1
-        self._next_side = self.length
         self._order: NDArray[np.int64] | None = None
+
+    def hold(self, objects: bool) -> None:
+        """Say what will be written, while nothing is held: objects are not linked, whatever the storage of columns."""
+        self.moves = self._storage.linked and not objects
+        self.length = self.capacity if objects else self.capacity - self._kept
+        self._next_side = self.length
 
     def next_slot(self) -> int:
         """The slot of the next transition."""
@@ -139,7 +145,7 @@ class Ring:
             self.lap += self.capacity
         self.handles.fill(-1)
         self.newest = -1
-        self._next_side = self.length
+        self.hold(objects=False)
         self._order = None
 
     def state(self) -> dict[str, int]:
@@ -147,7 +153,15 @@ class Ring:
         return {name: getattr(self, name) for name in _STATE}
 
     def restore(self, state: dict[str, int], handles: NDArray[np.int64]) -> None:
-        """Take over what `state` returned, and the handles."""
+        """Take over what `state` returned, and the handles, after `hold`.
+
+        Raises:
+            ValueError: handles of another capacity, or a ring of another length; nothing has changed then.
+        """
+        if handles.shape != self.handles.shape:
+            raise ValueError(f"there are {handles.size} handles, expected {self.capacity}")
+        if state["length"] != self.length:
+            raise ValueError(f"{state['length']} slots were written cyclically, and here {self.length}: set rare_quota")
         for name in _STATE:
             setattr(self, name, state[name])
         self.handles[:] = handles

@@ -115,7 +115,7 @@ def as_beta_schedule(beta: Any, increment: Any) -> Schedule:
 
 def schedule_state(schedule: Schedule) -> dict[str, Any] | None:
     """What a schedule of this module needs to go on where it is; None for one of the user's own."""
-    if isinstance(schedule, (LinearSchedule, IncrementSchedule)):
+    if type(schedule) in (LinearSchedule, IncrementSchedule):
         return {"kind": type(schedule).__name__, **vars(schedule)}
     return None
 

@@ -416,7 +416,7 @@ class PrioritizedSampler:
         self._rng = restored_generator(meta["generator"], self._rng)
         self._index.restore(arrays)
         for at, stratum in enumerate(self._strata()):
-            stratum.restore(arrays[f"set{at}"])
+            stratum.restore(as_slots(arrays[f"set{at}"], self.capacity, f"set{at}"))
         if self._smallest is not None:
             self._smallest.rebuild()
 

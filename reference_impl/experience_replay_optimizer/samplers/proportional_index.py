@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._validate import as_finite
 from .mixture import sample_mixture
 from .sum_tree import SumTree
 
@@ -99,8 +100,15 @@ class ProportionalIndex:
         return {"leaves": self.tree.leaves[: self.capacity]}
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
-        """Take over the arrays of another index of this capacity and alpha."""
-        self.tree.restore(arrays["leaves"])
+        """Take over the arrays of another index of this capacity and alpha.
+
+        Raises:
+            ValueError: another length, or leaves that are negative or not finite; nothing has changed then.
+        """
+        leaves = as_finite(arrays["leaves"], "leaves", self.capacity)
+        if leaves.min() < 0.0:
+            raise ValueError(f"leaves must not be negative: {leaves.min():g}")
+        self.tree.restore(leaves)
 
     def sample(
         self,

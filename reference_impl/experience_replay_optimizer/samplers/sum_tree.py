@@ -177,8 +177,8 @@ class SumTree:
         self.low, self.high = self.capacity, -2
         self._total = None
 
-    def restore(self, leaves: NDArray[np.float32]) -> None:
-        """Make `leaves`, float32 of shape (capacity,), the leaves."""
+    def restore(self, leaves: NDArray[np.floating[Any]]) -> None:
+        """Make `leaves`, float32 values of shape (capacity,), the leaves."""
         self.clear()
         self.leaves[: self.capacity] = leaves[: self.capacity]
         self.low, self.high = 0, self.capacity - 1

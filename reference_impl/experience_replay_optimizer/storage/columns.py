@@ -221,11 +221,12 @@ class ColumnStorage:
                     f"{_label(name)} was saved as {stored[name].shape[1:]} {stored[name].dtype}, and is declared as"
                     f" {shape} {dtype}"
                 )
+        if any(array.shape[:1] != (meta["filled"],) for array in stored.values()):
+            raise ValueError(f"there are columns that have not {meta['filled']} rows")
         self.clear()
         for name, array in stored.items():
-            column = self._make(name, array.shape[1:], array.dtype)
-            column[: meta["filled"]] = array
-            self._columns[name] = column
+            self._columns[name] = self._make(name, array.shape[1:], array.dtype)
+            self._columns[name][: meta["filled"]] = array
         self._filled = meta["filled"]
         self._prepare()
 

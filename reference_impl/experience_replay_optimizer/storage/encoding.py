@@ -21,7 +21,8 @@ def encode_objects(items: Sequence[Any], types: tuple[type, ...]) -> tuple[Any, 
 
     Raises:
         TypeError: a value that is none of these: None, bool, int, float, str, bytes, numpy array or scalar of numbers,
-            and tuple, list, dict and namedtuple (of `types`) of them.
+            and tuple, list, dict and namedtuple (of `types`) of them; `types` that are no namedtuple classes.
+        ValueError: two `types` of one name.
     """
     encoder = _Encoder(types)
     return [encoder.encode(item) for item in items], b"".join(encoder.chunks)
@@ -31,15 +32,26 @@ def decode_objects(encoded: Any, blob: bytes, types: tuple[type, ...]) -> list[A
     """What `encode_objects` was given.
 
     Raises:
-        ValueError: a namedtuple class that is not among `types`.
+        ValueError: a namedtuple class that is not among `types`, two `types` of one name.
+        TypeError: `types` that are no namedtuple classes.
     """
     decoder = _Decoder(blob, types)
     return [decoder.decode(item) for item in encoded]
 
 
+def _by_name(types: tuple[type, ...]) -> dict[str, type]:
+    named: dict[str, type] = {}
+    for one in types:
+        if not (isinstance(one, type) and issubclass(one, tuple) and hasattr(one, "_fields")):
+            raise TypeError(f"types must be namedtuple classes, not {one!r}")
+        if named.setdefault(one.__name__, one) is not one:
+            raise ValueError(f"two of types have the name {one.__name__}: rename one")
+    return named
+
+
 class _Encoder:
     def __init__(self, types: tuple[type, ...]) -> None:
-        self._types = types
+        self._types = _by_name(types)
         self.chunks: list[bytes] = []
         self._offset = 0
         # The arrays are kept beside what stands for them: an id is only good for as long as its object lives.
@@ -53,13 +65,13 @@ class _Encoder:
             return self._encode_array(value)
         if kind is bytes:
             return {"bytes": base64.b64encode(value).decode()}
-        if kind in self._types:
+        if self._types.get(kind.__name__) is kind:
             return {"named": kind.__name__, "of": [self.encode(part) for part in value]}
         if kind is tuple or kind is list:
             return {kind.__name__: [self.encode(part) for part in value]}
         if kind is dict:
             return {"dict": [[self.encode(key), self.encode(part)] for key, part in value.items()]}
-        remedy = "convert it to a numpy array before append()"
+        remedy = "append() it as a numpy array, or as numbers, strings, bytes, tuples, lists and dicts of them"
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             remedy = f"pass types=({kind.__name__},) to save() and load()"
         raise TypeError(f"an object of type {kind.__name__} cannot be saved; {remedy}")
@@ -79,7 +91,7 @@ class _Encoder:
 class _Decoder:
     def __init__(self, blob: bytes, types: tuple[type, ...]) -> None:
         self._blob = blob
-        self._types = {one.__name__: one for one in types}
+        self._types = _by_name(types)
         self._known: dict[str, Any] = {}
 
     def decode(self, value: Any) -> Any:
