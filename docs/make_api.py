@@ -154,7 +154,14 @@ def render() -> str:
         parts.append(f"## {title}\n")
         if described:
             parts.append(prose(described) + "\n")
-        parts += [render_entry(source, name, entry, shown) for name, entry in entries]
+        told: dict[ast.FunctionDef, str] = {}
+        for name, entry in entries:
+            if name != entry.node.name:
+                parts.append(f"### {name}\n\n`{entry.node.name}` under another name.\n")
+            elif isinstance(entry.node, ast.FunctionDef):
+                parts.append(f"### {name}\n\n{function(entry, entry.node)}")
+            else:
+                parts.append(f"### {name}\n\n{of_class(source, entry, shown, told)}")
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -173,63 +180,64 @@ def contents(chapters: list[tuple[str, str, list[tuple[str, Entry]]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_entry(source: Source, name: str, entry: Entry, shown: set[tuple[str, str]]) -> str:
-    """A class with its members, or a function."""
-    if name != entry.node.name:
-        return f"### {name}\n\n`{entry.node.name}` under another name.\n"
-    described = markdown(ast.get_docstring(entry.node) or "")
-    if isinstance(entry.node, ast.FunctionDef):
-        return f"### {name}\n\n{code(signature(entry, entry.node, name))}\n\n{described}\n"
-    bases = [base.node.name for base in source.bases(entry) if base.key in shown]
-    lines = [f"### {name}\n", code(constructor(source, entry)) + "\n"]
+def function(entry: Entry, node: ast.FunctionDef) -> str:
+    """Signature and docstring."""
+    return f"{code(signature(entry, node, node.name))}\n\n{markdown(ast.get_docstring(node) or '')}\n"
+
+
+def of_class(source: Source, entry: Entry, shown: set[tuple[str, str]], told: dict[ast.FunctionDef, str]) -> str:
+    """A class with its members; those that another class of the chapter has told of are only named."""
+    name = entry.node.name
+    lines = [code(constructor(source, entry)) + "\n"]
+    bases = [f"`{base.node.name}`" for base in source.bases(entry) if base.key in shown]
     if bases:
-        lines.append(f"A {', '.join(f'`{base}`' for base in bases)}.\n")
-    lines.append(described + "\n")
-    owned = list(members(source, entry, shown).values())
-    attributes = [one for one in owned if is_property(one.node)]
-    for one in attributes:
-        assert isinstance(one.node, ast.FunctionDef)
-        returned = ast.get_source_segment(one.source, one.node.returns) if one.node.returns else "Any"
-        text = " ".join(prose(ast.get_docstring(one.node) or "").split())
-        lines.append(f"- `{one.node.name}: {returned}`: {text}")
-    if attributes:
-        lines[-len(attributes) :] = ["**Properties**\n", *lines[-len(attributes) :], ""]
-    for one in owned:
-        if one not in attributes:
-            assert isinstance(one.node, ast.FunctionDef)
-            lines.append(f"#### `{name}.{one.node.name}`\n\n{code(signature(one, one.node, one.node.name))}\n")
-            lines.append(markdown(ast.get_docstring(one.node) or "") + "\n")
-    return "\n".join(lines)
+        lines.append(f"A {', '.join(bases)}.\n")
+    lines.append(markdown(ast.get_docstring(entry.node) or "") + "\n")
+    properties: list[str] = []
+    methods: list[str] = []
+    known: dict[str, list[str]] = {}
+    for node, one in members(source, entry, shown).items():
+        if any(ast.unparse(decorator) == "property" for decorator in node.decorator_list):
+            returned = ast.get_source_segment(one.source, node.returns) if node.returns else "Any"
+            text = " ".join(prose(ast.get_docstring(node) or "").split())
+            properties.append(f"- `{node.name}: {returned}`: {text}")
+        elif node in told:
+            known.setdefault(told[node], []).append(f"`{node.name}`")
+        else:
+            told[node] = name
+            methods.append(f"#### `{name}.{node.name}`\n\n{function(one, node)}")
+    if properties:
+        lines.append("\n".join(["**Properties**\n", *properties, ""]))
+    for other, names in known.items():
+        lines.append(f"As in `{other}`: {', '.join(names)}.\n")
+    return "\n".join([*lines, *methods])
 
 
-def members(source: Source, entry: Entry, shown: set[tuple[str, str]]) -> dict[str, Entry]:
-    """Public methods and properties: a class's own, and those of bases that have no entry of their own."""
-    found: dict[str, Entry] = {}
-    for base in reversed(source.bases(entry)):
-        if base.key not in shown:
-            found.update(members(source, base, shown))
+def members(source: Source, entry: Entry, shown: set[tuple[str, str]]) -> dict[ast.FunctionDef, Entry]:
+    """Public methods and properties: a class's own, then those of bases that have no entry of their own."""
     assert isinstance(entry.node, ast.ClassDef)
+    found: dict[ast.FunctionDef, Entry] = {}
     for node in entry.node.body:
         if not isinstance(node, ast.FunctionDef) or node.name in PLUMBING or ast.get_docstring(node) is None:
             continue
-        setter = any(isinstance(one, ast.Attribute) for one in node.decorator_list)
+        setter = any(isinstance(decorator, ast.Attribute) for decorator in node.decorator_list)
         if not setter and (not node.name.startswith("_") or node.name in SPECIAL):
-            found[node.name] = Entry(entry.module, entry.source, node)
+            found[node] = entry
+    for base in source.bases(entry):
+        if base.key not in shown:
+            own = {node.name for node in found}
+            inherited = members(source, base, shown).items()
+            found.update((node, owner) for node, owner in inherited if node.name not in own)
     return found
-
-
-def is_property(node: ast.AST) -> bool:
-    """Whether a method is read as an attribute."""
-    return isinstance(node, ast.FunctionDef) and any(ast.unparse(one) == "property" for one in node.decorator_list)
 
 
 def constructor(source: Source, entry: Entry) -> str:
     """The call that makes an instance."""
     assert isinstance(entry.node, ast.ClassDef)
     name = entry.node.name
-    fields = [ast.unparse(one) for one in entry.node.body if isinstance(one, ast.AnnAssign)]
     if any(ast.unparse(base) == "NamedTuple" for base in entry.node.bases):
-        return f"{name}({', '.join(fields)})"
+        fields = [f"    {ast.unparse(one)},\n" for one in entry.node.body if isinstance(one, ast.AnnAssign)]
+        return f"{name}(\n{''.join(fields)})"
     candidates = [entry]
     for one in candidates:
         for node in one.node.body:
@@ -268,7 +276,7 @@ def markdown(docstring: str) -> str:
 
 def items(text: str) -> str:
     """`name: description` lines, continued by indented ones, as a list."""
-    found = []
+    found: list[str] = []
     for line in text.splitlines():
         if line.startswith(" "):
             found[-1] += "\n  " + prose(line.strip())
