@@ -12,11 +12,9 @@ from .mixture import sample_mixture
 from .sorted_keys import SortedKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
-
-    from .slot_set import SlotSet
 
 _INFINITY = np.array(np.inf).view(np.int64)
 _SMALLEST_MASS = 1e-140
@@ -111,19 +109,7 @@ class RankIndex:
         self._size -= int(before[1] >= 0)
         self._note(slots, before, np.array([-1, (before[0] & self._priority_bits) | other]))
 
-    def sample(
-        self,
-        points: NDArray[np.float64],
-        keys: NDArray[np.float64] | None,
-        sets: Sequence[SlotSet],
-        shares: Sequence[int],
-        size: int,
-        smallest: float,
-        beta: float,
-        normalise: str | None,
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """See `sample_mixture`."""
-        return sample_mixture(self, points, keys, sets, shares, size, smallest, beta, normalise)
+    sample = sample_mixture  # as a method: the index itself is the law
 
     def update_at_once(self, *arguments: Any) -> None:
         """None: updates by rank have no short way, see `ProportionalIndex.update_at_once`."""
