@@ -27,9 +27,8 @@ class CombinedReplayBuffer(ReplayBuffer):
         recent_fraction: share of a batch drawn from the newest transitions.
         recent_size: the newest min(len, recent_size * capacity) transitions are recent.
         rare_fraction: share of a batch drawn from the rare events.
-        alpha, beta, beta_increment, epsilon, rare_quota, is_rare, rare_flags, reward, storage, draws,
-            normalise, seed, rng: as in
-            `PrioritizedReplayBuffer`.
+        alpha, beta, beta_increment, epsilon: as in `PrioritizedReplayBuffer`.
+        rare_quota, is_rare, rare_flags, reward, storage, draws, normalise, seed, rng: as there.
 
     Raises:
         TypeError, ValueError: an argument of the wrong type or out of range.

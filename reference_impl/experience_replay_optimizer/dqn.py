@@ -184,14 +184,14 @@ class PrioritizedReplayBuffer(_ExperienceBuffer):
     def push(
         self, state: Any, action: Any, reward: Any, next_state: Any, done: Any, priority: float | None = None
     ) -> None:
-        """Store an experience, see `FixedShapeBuffer.push`.
+        """Store an experience, as `ReplayBuffer.push` does.
 
         Args:
             state, action, reward, next_state, done: the fields.
             priority: its TD error where that is known already, signed or absolute; None is the maximum priority.
 
         Raises:
-            TypeError, ValueError: as `FixedShapeBuffer.push`, or a priority that is not one finite number.
+            TypeError, ValueError: as `ReplayBuffer.push`, or a priority that is not one finite number.
         """
         if priority is None:
             super().push(state, action, reward, next_state, done)

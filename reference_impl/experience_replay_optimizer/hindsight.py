@@ -27,6 +27,8 @@ STRATEGIES = ("future", "final", "episode")
 class HindsightExperienceReplay:
     """Stores each episode in a buffer, and again with goals that it achieved in place of the desired one.
 
+    Hindsight experience replay (Andrychowicz et al. 2017, arXiv 1707.01495).
+
     `add` takes the steps of a goal environment of gymnasium-robotics' form, whose observations are dicts with
     "observation", "achieved_goal" and "desired_goal". At the end of an episode of T steps the buffer gets the T
     transitions and k T relabelled ones in one write: the desired goal of both observations becomes one achieved

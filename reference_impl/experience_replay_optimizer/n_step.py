@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class NStep:
-    """Turns the steps of an environment into n-step transitions and stores them in a buffer.
+    """Turns the steps of an environment into n-step transitions and stores them in a buffer (Sutton 1988).
 
     For each step t the buffer gets (s_t, a_t, R, s_{t+m}, terminated) with an extra column `discount`, where
     R = sum of gamma^k r_{t+k} over k = 0 ... m-1 in float64 and discount = gamma^m. The bootstrap target is
@@ -31,7 +31,8 @@ class NStep:
     target bootstraps from the final observation. A transition is stored when its last step is known, n - 1 steps
     after its first; its `info` is that of step t.
 
-    The returns are those of the policy that acted: off policy they are uncorrected, as in Rainbow.
+    The returns are those of the policy that acted: off policy they are uncorrected, as in Rainbow (Hessel et al. 2018,
+    section 3).
 
     Args:
         n: number of steps; 1 stores the steps as they are.

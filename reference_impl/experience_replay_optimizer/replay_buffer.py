@@ -60,6 +60,10 @@ class ReplayBuffer:
         sampler: decides what is drawn; its capacity is the buffer's.
         is_rare, rare_flags, reward, storage: as in `PrioritizedReplayBuffer`.
 
+    Attributes:
+        sampler, storage, capacity: the parts, and the number of transitions at most.
+        stale_updates: number of priorities not set because their transition had been overwritten.
+
     Raises:
         TypeError, ValueError: an argument of the wrong type or out of range.
     """
@@ -210,7 +214,7 @@ class ReplayBuffer:
         self.extend((item,))
 
     def extend(self, items: Iterable[Any]) -> None:
-        """`append` each of `items`; if one of them is refused, none is stored."""
+        """`append` each of `items`; if one of them is refused (ValueError, as there), none is stored."""
         items = list(items)
         with self._lock:
             if self._ring.newest >= 0 and self._objects is None:
@@ -270,7 +274,7 @@ class ReplayBuffer:
             self.stale_updates += stale
 
     def slots(self, indices: Any) -> NDArray[np.int64]:
-        """The slots in [0, capacity) that handles stand for, int64 of shape (B,)."""
+        """The slots in [0, capacity) that handles of shape (B,) stand for, int64 of shape (B,)."""
         return as_indices(indices) % self.capacity
 
     def protect(self, indices: Any) -> None:
@@ -279,6 +283,7 @@ class ReplayBuffer:
         Raises:
             ValueError: an index that this buffer never returned, or a storage that keeps rare events apart and was
                 told by `rare_fraction=0` that there will be none.
+            TypeError: indices that are no integers.
         """
         handles = as_indices(indices)
         with self._lock:
@@ -385,7 +390,7 @@ class ReplayBuffer:
             yield row
 
     def __getitem__(self, at: int | slice) -> Any:
-        """The transition or object at a position, 0 the oldest and -1 the newest; a list for a slice."""
+        """The transition or object at a position, 0 the oldest and -1 the newest; a list for a slice. Else IndexError."""
         with self._lock:
             if isinstance(at, slice):
                 return [self._row(slot) for slot in self._ring.oldest_first()[at].tolist()]

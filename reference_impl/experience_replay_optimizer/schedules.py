@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 class LinearSchedule:
     """From `start` to `end` in `steps` equal steps, then constant. One step is one call of `sample()`.
 
+    For beta: from 0.4 to 1 over the whole training (Schaul et al. 2015, section 3.4 and table 3). A schedule that two
+    buffers share moves on with the calls of both.
+
     Args:
         start: first value.
         end: value from call number `steps` on (counted from 0).
@@ -34,8 +37,6 @@ class LinearSchedule:
 
     Raises:
         TypeError, ValueError: a value that is not finite, or `steps` that is not a positive int.
-
-    A schedule that two buffers share moves on with the calls of both.
     """
 
     def __init__(self, start: float, end: float, steps: int) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class SequenceReplayBuffer:
-    """Stores steps of episodes and draws sequences of them by priority.
+    """Stores steps of episodes and draws sequences of them by priority (R2D2: Kapturowski et al. 2019, section 2.3).
 
     Each step is stored once. A sequence is `length` consecutive steps of one episode; it starts at every `stride`-th
     step, so that neighbours overlap, and never crosses the end of an episode: one that ends early is padded with zeros,

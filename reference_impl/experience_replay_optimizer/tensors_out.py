@@ -66,7 +66,7 @@ class ReplayBuffer(FixedShapeBuffer):
 
 
 class Priorities:
-    """The priorities of a buffer by index, to be read and assigned like those in an array.
+    """The priorities of a buffer by index (`PrioritizedReplayBuffer.priorities`), to be read and assigned.
 
     Index i is the place of a transition: what `sample` returns, and until the buffer is full the order of `push`.
     Integers, slices and arrays of integers are taken.
@@ -84,7 +84,7 @@ class Priorities:
         return iter(self[:].tolist())
 
     def __getitem__(self, at: Any) -> Any:
-        """A copy: one float for an int, float64 of shape (B,) for a slice or B integers."""
+        """A copy: one float for an int, float64 of shape (B,) for a slice or B integers. IndexError out of range."""
         return self._values[: len(self)][at].copy()
 
     def __setitem__(self, at: Any, values: Any) -> None:
@@ -152,7 +152,7 @@ class PrioritizedReplayBuffer(FixedShapeBuffer):
         return self._buffer.epsilon
 
     def push(self, state: Any, action: Any, reward: Any, next_state: Any, done: Any) -> None:
-        """Store a transition with the largest priority so far, see `FixedShapeBuffer.push`."""
+        """Store a transition with the largest priority so far, as `ReplayBuffer.push` with the same errors."""
         super().push(state, action, reward, next_state, done)
         self.priorities.add(self._newest_slot)
 

@@ -1,8 +1,10 @@
 """Steps of gymnasium environments (0.29 and newer), stored as the transitions that they are.
 
-env = Recorder(gymnasium.make("CartPole-v1"), buffer)
-observation, info = env.reset(seed=0)
-observation, reward, terminated, truncated, info = env.step(action)  # and it is stored
+    env = Recorder(gymnasium.make("CartPole-v1"), buffer)
+    observation, info = env.reset(seed=0)
+    observation, reward, terminated, truncated, info = env.step(action)  # and it is stored
+
+The loop around them stays as it is.
 """
 
 from __future__ import annotations

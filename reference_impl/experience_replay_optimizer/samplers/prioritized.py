@@ -276,12 +276,18 @@ class PrioritizedSampler:
         return drawn
 
     def contains(self, slots: Any) -> NDArray[np.bool_]:
-        """Whether each slot holds a transition, bool of shape (len(slots),)."""
+        """Whether each slot holds a transition, bool of shape (len(slots),). ValueError for one out of range."""
         stored: NDArray[np.bool_] = self._index.contains(as_slots(slots, self.capacity))
         return stored
 
     def probabilities(self, slots: Any, batch_size: int) -> NDArray[np.float64]:
-        """q_i: the expected share of each slot in a batch of `batch_size` drawn now, float64 of shape (len(slots),)."""
+        """q_i: the expected share of each slot in a batch of `batch_size` drawn now, float64 of shape (len(slots),).
+
+        Over all slots they sum to 1; 0 for an empty one.
+
+        Raises:
+            ValueError: a slot out of range, or batch_size below 1.
+        """
         slots = as_slots(slots, self.capacity)
         if self._size == 0:
             return np.zeros(slots.size)
@@ -332,7 +338,7 @@ class PrioritizedSampler:
         return int(stale)
 
     def next_slot(self, slot: int) -> int:
-        """The slot to write after `slot`: the next one, cyclically, that is not protected."""
+        """The slot to write after `slot`: the next one, cyclically, that is not protected. ValueError out of range."""
         after = int(as_slots(operator.index(slot), self.capacity, "slot")[0])
         for _ in range(self.capacity):
             after = (after + 1) % self.capacity
@@ -353,7 +359,7 @@ class PrioritizedSampler:
             self._smallest.update([*slots.tolist(), *(slot for slot in leavers if slot >= 0)])
 
     def unprotect(self, slots: Any) -> None:
-        """End the protection of `slots`; those that have none are passed over."""
+        """End the protection of `slots`; those that have none are passed over. ValueError for one out of range."""
         slots = as_slots(slots, self.capacity)
         for slot in slots.tolist():
             self._rare.discard(slot)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class UniformSampler:
-    """Draws every stored slot with the same probability, 1/N.
+    """Draws every stored slot with the same probability, 1/N (Lin 1992; Mnih et al. 2015).
 
     It has the methods of `PrioritizedSampler`, so that one takes the other's place in a training loop, but no
     priorities: `update` checks its arguments and leaves the next draw as it is, all weights are 1, and `protect`

@@ -37,6 +37,9 @@ class TensorStorage:
 
     Args:
         device: where the columns and what `gather` returns live: "cpu", "cuda", "cuda:1".
+
+    Raises:
+        RuntimeError: a device that torch does not have.
     """
 
     linked = False
