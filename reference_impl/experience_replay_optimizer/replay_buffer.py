@@ -390,7 +390,7 @@ class ReplayBuffer:
             yield row
 
     def __getitem__(self, at: int | slice) -> Any:
-        """The transition or object at a position, 0 the oldest and -1 the newest; a list for a slice. Else IndexError."""
+        """What is stored at a position, 0 the oldest and -1 the newest; a list for a slice. IndexError outside."""
         with self._lock:
             if isinstance(at, slice):
                 return [self._row(slot) for slot in self._ring.oldest_first()[at].tolist()]
