@@ -141,10 +141,9 @@ class StartSampler(PrioritizedSampler):
     """A sampler whose slots can be emptied: not every step starts a sequence."""
 
     def remove(self, slot: int) -> None:
-        """Empty a slot that holds something."""
+        """Empty a slot that holds something and is not protected."""
         slots = np.array([slot])
         self._index.remove(slots)
-        self._rare.discard(slot)
         self._size -= 1
         if self._smallest is not None:
             self._smallest.update(slots)

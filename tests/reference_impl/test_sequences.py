@@ -340,7 +340,7 @@ def test_a_saved_buffer_draws_what_the_other_would_have_drawn(storage, tmp_path)
         for number in numbers:
             state, ends = rng.normal(size=3), rng.random() < 0.1
             for buffer in buffers:
-                buffer.add(state, number, 50.0 * (rare := number % 37 == 0), state + 1, ends, env=number % 2, rare=rare)
+                buffer.add(state, number, 50.0 * (rare := number % 17 == 0), state + 1, ends, env=number % 2, rare=rare)
 
     def make(**arguments):
         return SequenceReplayBuffer(60, 4, 1, 2, num_envs=2, rare_quota=0.2, storage=storage(), **arguments)
@@ -364,6 +364,7 @@ def test_a_saved_buffer_draws_what_the_other_would_have_drawn(storage, tmp_path)
         for buffer, drawn in ((first, left), (second, right)):
             buffer.update_priorities(drawn.indices, errors)
         add([first, second], range(100, 107))
+        assert first.sampler.protected.tolist() == second.sampler.protected.tolist()
     for other in (filled(), SequenceReplayBuffer(60, 4, 1, 3, num_envs=2, rare_quota=0.2)):
         before = len(other), other._sequences.state()
         with pytest.raises(ValueError, match="was saved with"):
@@ -400,6 +401,30 @@ def test_batches_of_environments_are_stored_as_their_steps():
         with pytest.raises(ValueError, match=message):
             many.add_batch(*columns, **arguments)
     assert len(many) == before
+
+
+def test_after_clear_everything_starts_anew():
+    used, fresh = filled([9, 30, 5, 20]), filled([])
+    used.clear()
+    for buffer in (used, fresh):
+        for number in range(25):
+            buffer.add(np.zeros(3), number, 1.0, np.zeros(3), number in (6, 9))
+    assert priorities(used) == priorities(fresh)
+    starts = np.flatnonzero(fresh.sampler.contains(np.arange(60)))
+    np.testing.assert_array_equal(used._gather(starts).actions, fresh._gather(starts).actions)
+
+
+def test_weights_are_divided_by_the_largest_of_the_sequences_that_are_left():
+    buffer = SequenceReplayBuffer(60, 4, stride=2, rare_fraction=0, normalise="buffer", beta=0.7, alpha=1.0, seed=0)
+    for number in range(200):
+        buffer.add(0.0, number, 1.0, 0.0, number % 23 == 0)
+        if number in (50, 150):  # the least likely one is overwritten in between
+            _, _, indices = buffer.sample(5)
+            buffer.update_priorities(indices, np.full(5, 0.1 if number == 50 else 0.5))
+    _, weights, indices = buffer.sample(10)
+    law = buffer.sampler.probabilities(indices % 60, 10)
+    smallest = min(priorities(buffer).values())
+    assert weights == pytest.approx((smallest / law) ** 0.7, rel=1e-5)
 
 
 def test_dict_observations_and_views_of_frames():

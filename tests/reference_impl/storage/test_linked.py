@@ -349,6 +349,17 @@ def test_a_pool_hands_out_no_row_twice(steps):
         assert all(rows.arrays[()][row] == value for row, value in held.items())
 
 
+def test_a_pool_grows_seldom_and_little():
+    pool, sizes = RowPool(100, {(): np.empty(3)}), set()
+    for used in range(1, 3000):
+        pool.reserve(1)
+        pool.take()
+        size = len(pool.arrays[()])
+        assert used <= size <= max(100, used * 17 / 16)
+        sizes.add(size)
+    assert len(sizes) < 70
+
+
 @pytest.mark.parametrize("kind", SHAPES)
 @pytest.mark.parametrize("protocol", [2, 4, 5])
 def test_a_pickled_copy_goes_on_and_grows(kind, protocol):
