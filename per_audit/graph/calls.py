@@ -221,7 +221,7 @@ class Calls:
     def _container_method(self, atom: Alloc, node: ir.Call, name: str, arguments: Arguments, frame: Frame) -> Value:
         content = self.interpreter.content_of(atom.node)
         values = [value for _, _, value in arguments]
-        known = reference.method(atom, node, name, values, frame, self.evaluator)
+        known = reference.method(atom, node, name, values, frame, self.interpreter)
         if known is not None:
             return known
         if name in _PUT and arguments and atom.kind != "array":

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
+from per_audit.graph import reference
 from per_audit.graph.parts import is_display
 from per_audit.graph.roles import role_of
 from per_audit.graph.values import (
@@ -109,6 +110,8 @@ class Evaluator:
                 found.append(of(Func(method)) if method else self.interpreter.attribute(Instance(atom.node), name))
             elif isinstance(atom, Record) and name in atom.type.fields:
                 found.append(atom.items[atom.type.fields.index(name)])
+            elif isinstance(atom, Alloc) and reference.has_part(atom, name):
+                found.append(of(atom))
         result = join_all(found)
         if not found or name in ("T", "data", "values", "real"):
             # A field of something unknown: of a drawn batch (`batch.reward`), or of a tensor (`x.data`).

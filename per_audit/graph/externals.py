@@ -84,7 +84,7 @@ _RANDOM_MODULES = (
 )
 _ITEM_DRAWS = {"sample", "choice", "choices"}
 _INDEX_DRAWS = {"randint", "random_integers", "integers", "randrange", "randperm", "permutation"}
-_RANDOM_OBJECTS = (
+RANDOM_OBJECTS = (
     "random.Random",
     "random.SystemRandom",
     "numpy.random.RandomState",
@@ -107,7 +107,7 @@ class DrawCall:
 def draw_call(name: str) -> DrawCall | None:
     """What draw the external callable of that name makes, None where it is no draw of items or positions."""
     owner, _, method = name.rpartition(".")
-    if not (name.startswith(_RANDOM_MODULES) or owner in _RANDOM_OBJECTS):
+    if not (name.startswith(_RANDOM_MODULES) or owner in RANDOM_OBJECTS):
         return None
     if name.startswith("torch.") and method not in ("randint", "randperm", "multinomial"):
         return None
@@ -128,7 +128,7 @@ _CONTINUOUS = {"random.uniform", "random.random", "numpy.random.uniform", "numpy
 def is_continuous(name: str) -> bool:
     """Whether the callable returns continuous random numbers."""
     owner, _, method = name.rpartition(".")
-    return name in _CONTINUOUS or (owner in _RANDOM_OBJECTS and method in ("uniform", "random"))
+    return name in _CONTINUOUS or (owner in RANDOM_OBJECTS and method in ("uniform", "random"))
 
 
 def last(name: str) -> str:

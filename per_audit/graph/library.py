@@ -56,8 +56,10 @@ class Library:
         method = ext.last(name)
         if name.startswith("builtins.") and (found := self._builtin(method, node, arguments, frame)) is not None:
             return found
-        if (known := reference.call(name, node, values, frame, self.interpreter.evaluator)) is not None:
+        if (known := reference.call(name, node, values, frame, self.interpreter)) is not None:
             return known
+        if name in ext.RANDOM_OBJECTS:
+            return of(Result(name, node))  # a seed that was drawn makes no draw of what the generator draws
         if (drawn := self._random(name, node, values, frame)) is not None:
             return drawn
         if name in ext.CONTAINERS:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 LEARNS = {"backward", "fit", "train_on_batch", "minimize", "apply_gradients"}
-_LEARNS_BY_NAME = ("GradientTape", "value_and_grad", "jax.grad")
+_LEARNS_BY_NAME = (
+    "GradientTape", "value_and_grad", "jax.grad", "train_with_prioritized_replay", "rank_based_training_step",
+)  # fmt: skip
 _MOST = {"made": 40}  # links of a role that a finding shows; each place that makes a buffer is one to change
 _FEW = 6
 

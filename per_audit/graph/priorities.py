@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
-from per_audit.graph.reference import REFERENCE_KINDS
+from per_audit.graph.reference import LAP_KINDS, REFERENCE_KINDS
 from per_audit.graph.roles import name_of, words
 from per_audit.graph.values import Alloc, Instance, Result, Value, roles_in
 
@@ -157,7 +157,8 @@ class Priorities:
         if any(update.container in self.made for update in self.events.updates.values()):
             return True
         if self.is_reference:
-            return False
+            # Assigned one by one: `memory.priorities[indices] = ...`.
+            return any(store.container in self.made and self._is_drawn(store.index) for store in self._stores())
         return self.is_opaque or self._writes_drawn() or self._calls_writer()
 
     def writes_priorities(self) -> bool:
@@ -272,7 +273,7 @@ class Priorities:
         for node in self._bodies({function}):
             if isinstance(node, ir.Bin) and node.op == "*":
                 left, right = self._is_weight(node.left), self._is_weight(node.right)
-                if left != right and not isinstance(node.right if left else node.left, ir.Const):
+                if left != right and not _is_number(node.right if left else node.left):
                     return True
             elif (
                 (isinstance(node, ir.Map) and any(self._is_weight(value) for value in node.values))
@@ -298,12 +299,13 @@ class Priorities:
 
     def clamps_like_lap(self) -> bool:
         """Whether errors are clamped from below and the loss is Huber's, as in LAP and TD7, which need no weights."""
-        huber = clamped = False
+        huber, clamped = False, any(alloc.kind in LAP_KINDS for alloc in self.made)
         for node in self._bodies(self.around):
             name = getattr(node, "attr", getattr(node, "id", getattr(node, "name", "")))
             if isinstance(name, str):
                 low = name.lower()
-                huber = huber or "huber" in low or "smooth_l1" in low or "smoothl1" in low or "lap" in words(name)
+                lap = "lap" in words(name) and "sampler" not in words(name)
+                huber = huber or "huber" in low or "smooth_l1" in low or "smoothl1" in low or lap
             if isinstance(node, ir.Call):
                 clamped = clamped or _clamps(node)
         return huber and clamped
@@ -311,6 +313,12 @@ class Priorities:
     def instance_classes(self) -> set[ir.Class]:
         """The classes of the objects that the project makes of the buffer."""
         return {a.node for site in self.buffer.instances for a in site.result.atoms if isinstance(a, Instance)}
+
+
+def _is_number(node: ir.Expr) -> bool:
+    """A constant, or the N of (N P)^-beta: to multiply weights by it is not to use them."""
+    is_length = isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id == "len"
+    return is_length or isinstance(node, ir.Const)
 
 
 def _clamps(node: ir.Call) -> bool:

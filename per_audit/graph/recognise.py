@@ -11,6 +11,7 @@ from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph.libraries import find_library_buffers, is_test
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
+from per_audit.graph.reference import is_pal
 from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, name_of, role_of, role_of_name, words
 from per_audit.graph.values import Alloc, Atom, ClassRef, Columns, Drawn, Instance, Item, TupleOf, Value, roles_in
 
@@ -141,6 +142,8 @@ class _Finder:
             containers = self._gathered(draw)
             buffer = self._buffer(UNIFORM, draw.path, draw.function, [draw.node], containers)
             if not self._is_replay(buffer) or self._has_prioritised_path(buffer) or self._is_on_policy(buffer):
+                continue
+            if self._is_pal(buffer):
                 continue
             found.append(buffer)
         return _merged(found)
@@ -296,6 +299,11 @@ class _Finder:
         if {func.node for func in site.targets} & self.weighted_functions:
             return True
         return bool(self.weighted_functions & self.graph.reachable(site.function, 2)) and site.function is not None
+
+    def _is_pal(self, buffer: ReplayBuffer) -> bool:
+        """Whether the loss gives uniform draws the expected gradient of draws by priority."""
+        functions = self.graph.training_functions(buffer)
+        return any(is_pal(site) for function in functions for site in self.graph.calls_in.get(function, ()))
 
     def _is_on_policy(self, buffer: ReplayBuffer) -> bool:
         """Whether the containers are emptied as often as they are learnt from."""
