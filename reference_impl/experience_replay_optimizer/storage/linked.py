@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Leaves = dict[Name, NDArray[Any]]
 
 _PLAIN = {(name,) for name in FIELDS}
+_OTHERS = (("action",), ("reward",), ("done",))
 _OBSERVED = ("state", "next_state")
 
 
@@ -141,9 +142,8 @@ class LinkedStorage(ABC):
         """
         if self._plain and not extras and self._fits(*transition):
             state, action, reward, next_state, done = transition
-            self._columns[("action",)][slot] = action
-            self._columns[("reward",)][slot] = reward
-            self._columns[("done",)][slot] = done
+            for name, value in zip(_OTHERS, (action, reward, done)):  # noqa: B905
+                self._columns[name][slot] = value
             self._link(slot, {(): state}, {(): next_state})
             return float(reward)
         leaves = flatten(as_fields(transition), extras)
@@ -183,8 +183,12 @@ class LinkedStorage(ABC):
 
     def gather(self, slots: NDArray[np.int64]) -> Batch:
         """The transitions in rows `slots`, in that order, copied."""
+        states, next_states = self._observations(slots)
+        if self._plain:
+            actions, rewards, dones = (self._columns[name].take(slots, 0) for name in _OTHERS)
+            return Batch(states[()], actions, rewards, next_states[()], dones)
         leaves = {name: self._outputs.take(column, slots) for name, column in self._columns.items()}
-        for field, observations in zip(_OBSERVED, self._observations(slots)):  # noqa: B905
+        for field, observations in zip(_OBSERVED, (states, next_states)):  # noqa: B905
             leaves.update(((field, *name), observation) for name, observation in observations.items())
         (state, action, reward, next_state, done), extras = unflatten(leaves)
         return Batch(state, action, reward, next_state, done, extras)
