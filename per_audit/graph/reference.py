@@ -93,9 +93,10 @@ _PARTS = {"buffer", "prioritized_buffer", "sampler", "priorities"}
 
 def call(name: str, node: ir.Call, values: list[Value], frame: Frame, interpreter: Interpreter) -> Value | None:
     """The result of a function or class of the reference package, None for another package's."""
-    package, *inner = name.split(".")
-    if package != REFERENCE:
+    parts = name.split(".")
+    if REFERENCE not in parts:
         return None
+    inner = parts[parts.index(REFERENCE) + 1 :]  # a copy may lie in a package of the project
     member = inner[-1] if inner else ""
     kind = _MADE.get(".".join(inner[-2:])) or _MADE.get(member)
     if kind is not None:
@@ -149,7 +150,7 @@ def method(
 
 def is_pal(site: ev.CallSite) -> bool:
     """Whether the call is of the loss that does for uniform draws what drawing by priority does."""
-    return any(name.startswith(f"{REFERENCE}.") and name.endswith(".pal_loss") for name in site.names)
+    return any(REFERENCE in name.split(".") and name.endswith(".pal_loss") for name in site.names)
 
 
 def _argument(node: ir.Call, values: list[Value], place: int, name: str) -> Value:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph.frame import Frame
+from per_audit.graph.project import REFERENCE
 from per_audit.graph.values import UNKNOWN, Alloc, ClassRef, External, Func, Instance, ModuleRef, Value, of
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class Statements:
         if inner is not None:
             self.interpreter.module_env(inner)
             return of(ModuleRef(inner))
-        if path is not None or node.level:
+        if (path is not None or node.level) and REFERENCE not in submodule.split("."):
             return UNKNOWN
         return of(External(submodule))
 

@@ -253,6 +253,20 @@ def test_algorithms_of_the_package_do_it_all(found):
     assert found(text) == []
 
 
+@pytest.mark.parametrize("package", [f".{PACKAGE}", f"shop.{PACKAGE}", f".{PACKAGE}.prioritized_buffer"])
+def test_a_copy_inside_a_package_of_the_project(tmp_path, package):
+    make = f"from {package} import PrioritizedReplayBuffer\nmemory = PrioritizedReplayBuffer(1000)\n"
+    folder = tmp_path / "shop" / PACKAGE
+    folder.mkdir(parents=True)
+    (tmp_path / "shop/__init__.py").write_text("reward = 1\n")
+    (tmp_path / "shop/train.py").write_text(project(make, update=NO_UPDATE))
+    (folder / "__init__.py").write_text(
+        "# Copied by per-audit\nfrom .prioritized_buffer import PrioritizedReplayBuffer\n"
+    )
+    report = audit(tmp_path, [tmp_path], Settings(tmp_path)).report
+    assert [finding.rule for finding in report.findings] == ["PER003", "PER006"]
+
+
 def test_a_buffer_around_an_unknown_sampler_is_not_judged(found):
     assert found(project("memory = ReplayBuffer(make_sampler())\n", loss=UNWEIGHTED, update=NO_UPDATE)) == []
 
