@@ -142,8 +142,8 @@ class LinkedStorage(ABC):
         """
         if self._plain and not extras and self._fits(*transition):
             state, action, reward, next_state, done = transition
-            for name, value in zip(_OTHERS, (action, reward, done)):  # noqa: B905
-                self._columns[name][slot] = value
+            for other, value in zip(_OTHERS, (action, reward, done)):  # noqa: B905
+                self._columns[other][slot] = value
             self._link(slot, {(): state}, {(): next_state})
             return float(reward)
         leaves = flatten(as_fields(transition), extras)
