@@ -34,8 +34,8 @@ GROUPS = {
     "storage": "Storages and batches",
     "functions": "Functions",
 }
-INTERFACES = ("dqn", "tensors_out", "memory", "per", "adapters.gymnasium", "adapters.cleanrl")
-SB3 = "adapters.stable_baselines3"
+INTERFACES = ("dqn", "tensors_out", "memory", "per")
+ADAPTERS = sorted(f"adapters.{path.stem}" for path in PACKAGE.glob("adapters/[a-z]*.py"))
 SPECIAL = ("__len__", "__iter__", "__getitem__", "__setitem__")
 # What buffers, samplers and storages call of one another, and its helpers.
 PLUMBING = {
@@ -137,7 +137,7 @@ def pages(source: Source) -> list[tuple[str, str, list[tuple[str, Entry]]]]:
         folder = "functions" if isinstance(entry.node, ast.FunctionDef) else entry.module.rpartition(".")[0]
         groups[GROUPS[folder]].append((name, entry))
     chapters = [(title, "", entries) for title, entries in groups.items()]
-    for module in (*INTERFACES, SB3):
+    for module in (*INTERFACES, *ADAPTERS):
         entries = [(name, entry) for name in source.public(module) if (entry := source.find(module, name))]
         described = ast.get_docstring(source.module(module)[1]) or ""
         chapters.append((f"experience_replay_optimizer.{module}", described, entries))
@@ -149,7 +149,7 @@ def render() -> str:
     source = Source()
     chapters = pages(source)
     shown = {entry.key for _, _, entries in chapters for _, entry in entries}
-    parts = [INTRODUCTION, contents(chapters)]
+    parts = [INTRODUCTION + contents(chapters)]
     for title, described, entries in chapters:
         parts.append(f"## {title}\n")
         if described:
@@ -166,17 +166,18 @@ def render() -> str:
 
 
 def contents(chapters: list[tuple[str, str, list[tuple[str, Entry]]]]) -> str:
-    """The names of each chapter, with links."""
+    """The names of each chapter, with links and the first lines of their docstrings."""
     lines = []
     seen: dict[str, int] = {}
     for title, _, entries in chapters:
-        links = []
-        for name, _ in entries:
+        lines.append(f"\n**{title}**\n")
+        for name, entry in entries:
             # Headings of the same name are numbered by code hosts.
             anchor = name.lower()
-            links.append(f"[`{name}`](#{anchor}{'-' + str(seen[anchor]) if anchor in seen else ''})")
+            number = f"-{seen[anchor]}" if anchor in seen else ""
             seen[anchor] = seen.get(anchor, 0) + 1
-        lines.append(f"- **{title}**: {', '.join(links)}")
+            summary = (ast.get_docstring(entry.node) or "").partition("\n")[0]
+            lines.append(f"- [`{name}`](#{anchor}{number}): {prose(summary)}")
     return "\n".join(lines) + "\n"
 
 

@@ -21,7 +21,7 @@ from experience_replay_optimizer import (
 
 GUIDE = Path(__file__).parents[2] / "docs" / "buffers.md"
 OPTIONAL = {"gymnasium", "stable_baselines3", "torch"}
-NEEDS_TORCH = {*_WITH_TORCH, "cleanrl"}
+NEEDS_TORCH = {*_WITH_TORCH, "cleanrl", "tensors_out"}
 
 
 def sections():
