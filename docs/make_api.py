@@ -37,34 +37,10 @@ GROUPS = {
 INTERFACES = ("dqn", "tensors_out", "memory", "per")
 ADAPTERS = sorted(f"adapters.{path.stem}" for path in PACKAGE.glob("adapters/[a-z]*.py"))
 SPECIAL = ("__len__", "__iter__", "__getitem__", "__setitem__")
-# What buffers, samplers and storages call of one another, and its helpers.
+# What buffers and samplers call of one another, and their helpers. The methods of storages are all for the buffers.
 PLUMBING = {
-    *(
-        "add_many",
-        "add_one",
-        "are_protected",
-        "enter",
-        "gather",
-        "handles",
-        "is_protected",
-        "keep",
-        "move",
-        "newest_slot",
-    ),
-    *(
-        "objects",
-        "open",
-        "put",
-        "rare_limit",
-        "restore",
-        "row",
-        "state",
-        "take",
-        "update_at_once",
-        "write",
-        "write_batch",
-    ),
-    *("as_priorities", "before_draw", "after_update"),
+    *("add_many", "add_one", "are_protected", "as_priorities", "enter", "handles", "is_protected", "move"),
+    *("newest_slot", "objects", "rare_limit", "restore", "state", "update_at_once"),
 }
 
 
@@ -218,6 +194,8 @@ def members(source: Source, entry: Entry, shown: set[tuple[str, str]]) -> dict[a
     """Public methods and properties: a class's own, then those of bases that have no entry of their own."""
     assert isinstance(entry.node, ast.ClassDef)
     found: dict[ast.FunctionDef, Entry] = {}
+    if entry.module.startswith("storage."):
+        return found
     for node in entry.node.body:
         if not isinstance(node, ast.FunctionDef) or node.name in PLUMBING or ast.get_docstring(node) is None:
             continue
