@@ -33,6 +33,22 @@ def power_law(td: Array, alpha: float, epsilon: float = 0.0) -> Array:
     return np.asarray(mass / mass.sum(), dtype=np.float64)
 
 
+def shares_of_ranks(td: Array) -> Array:
+    """1 / rank of each |td| (N,), the largest of rank 1: what rank-based replay has in place of the priorities
+    (Schaul et al. 2016, section 3.3).
+    """
+    ranks = np.empty(td.size)
+    ranks[np.argsort(-np.abs(td))] = np.arange(1, td.size + 1)
+    return 1.0 / ranks
+
+
+def goes_by_rank(counts: Array, td: Array, alpha: float) -> bool:
+    """Whether counts (N,) are likelier under (1/rank)^alpha than under any power of |td|."""
+    by_rank = power_law(shares_of_ranks(td), alpha)
+    by_priority = power_law(td, fit_alpha(counts, td)[0])
+    return float(counts @ np.log(by_rank)) > float(counts @ np.log(by_priority))
+
+
 def mixture(td: Array, facts: dict[str, Any], batch: int, alpha: float | None = None) -> Array:
     """The law that a full buffer of `td` (N,) by age, oldest first, should draw by, with the target's own constants.
 

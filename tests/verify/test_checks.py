@@ -21,12 +21,13 @@ FAULTS = {
     "HalfTheUpdatesLost": ("frequencies", "do not follow the priorities"),
     "UpdatesOfOddSlotsLost": ("frequencies", "do not follow the priorities"),
     "OneStaleLeaf": ("frequencies", "item 13"),
-    "RankForm": ("frequencies", "(1/rank)^alpha"),
+    "RankBasedWithOtherAlpha": ("frequencies", "do not follow the priorities"),
     "SignedTd": ("frequencies", "take its magnitude"),
     "SignedTdBreaks": ("frequencies", "take its magnitude"),
     "LastLeafNeverDrawn": ("reach", "never drew 1 of 50 items (by order of insertion: 49)"),
     "DrawsEmptySlots": ("reach", "drew an empty slot"),
     "WeightsAreProbabilities": ("weights", "they grow with the probability"),
+    "RankBasedWithWeightsByPriority": ("weights", "weights go with P^-0.2"),
     "WeightsAllOne": ("weights", "do not correct the bias at all"),
     "ZeroWeightsWhenPartFilled": ("weights", "a part-filled buffer: weights are zero"),
     "WeightsByCapacity": ("weights", "is not the number of stored items"),
@@ -43,7 +44,7 @@ FAULTS = {
     "Drifts": ("drift", "the root of the sum tree is off"),
     "LosesSomeRare": ("rare-events", "2 of 5 rare events were overwritten"),
 }
-SOUND = ["Correct", "WeightsUndivided", "ProtectsRare", "Generations", "WithoutReplacement"]
+SOUND = ["Correct", "WeightsUndivided", "ProtectsRare", "Generations", "WithoutReplacement", "RankBased"]
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,11 @@ def test_what_only_some_provide(sound):
     assert verdict("Correct", "stale-handle") is Verdict.NOT_PROVIDED
     assert verdict("Generations", "stale-handle") is Verdict.PASS
     assert verdict("Correct", "specification-script") is Verdict.NOT_PROVIDED
+
+
+def test_rank_based_replay_is_named(sound):
+    (found,) = [result for result in sound["RankBased"].checks if result.check == "frequencies"]
+    assert found.message.startswith("drawn by rank, (1/rank)^0.6")
 
 
 def test_the_same_seed_gives_the_same_verification():

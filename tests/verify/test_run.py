@@ -120,7 +120,32 @@ def test_an_adapter_file(tmp_path):
     assert "does not define a class `Adapter`" in found.checks[0].message
 
 
-def test_the_bundled_buffers_pass_every_check():
+RANKED = """
+from experience_replay_optimizer import RankBasedSampler, ReplayBuffer
+
+
+class Ranked(ReplayBuffer):
+    def __init__(self, capacity, alpha=0.7, beta=0.5, seed=None):
+        super().__init__(RankBasedSampler(capacity, alpha, beta, seed=seed))
+"""
+
+
+def test_the_other_buffers_of_the_package_pass_what_they_provide(tmp_path):
+    (tmp_path / "ranked.py").write_text(RANKED)
+    package = "experience_replay_optimizer"
+    targets = [f"{package}.dqn:PrioritizedReplayBuffer", f"{package}.memory:PrioritizedReplayMemory"]
+    targets += [f"{package}.per:PER", f"{tmp_path / 'ranked.py'}:Ranked"]
+    found = verify(targets, Options(efficiency="off"))
+    for target in found.targets:
+        bad = [check for check in target.checks if check.verdict not in (Verdict.PASS, Verdict.NOT_PROVIDED)]
+        assert not bad, (target.target, bad)
+        by_name = {check.check: check.verdict for check in target.checks}
+        assert {by_name[name] for name in ("reach", "frequencies", "weights", "poison", "seed")} == {Verdict.PASS}
+
+
+@pytest.mark.parametrize("engine", ["auto", "numpy"])
+def test_the_bundled_buffers_pass_every_check(monkeypatch, engine):
+    monkeypatch.setenv("EXPERIENCE_REPLAY_KERNELS", engine)
     calls = []
     found = verify((), Options(efficiency="off"), lambda done, total: calls.append((done, total)))
     assert [target.target for target in found.targets] == [target.name for target in bundled()]

@@ -125,11 +125,26 @@ class OneStaleLeaf(Correct):
             super().set_priority_of(slot, priority)
 
 
-class RankForm(Correct):
+class RankBased(Correct):
+    def probabilities(self, slots):
+        mass = np.empty(self.size)
+        mass[np.argsort(-self.tree[self.width : self.width + self.size])] = np.arange(1, self.size + 1) ** -self.alpha
+        return mass[slots] / mass.sum()
+
     def draw_slots(self, batch_size):
-        order = np.argsort(-self.tree[self.width : self.width + self.size])
-        mass = np.arange(1, self.size + 1) ** -self.alpha
-        return order[self.rng.choice(self.size, batch_size, p=mass / mass.sum())]
+        return self.rng.choice(self.size, batch_size, p=self.probabilities(np.arange(self.size)))
+
+
+class RankBasedWithOtherAlpha(RankBased):
+    def probabilities(self, slots):
+        everything = super().probabilities(np.arange(self.size)) ** 1.5
+        return everything[slots] / everything.sum()
+
+
+class RankBasedWithWeightsByPriority(RankBased):
+    def weigh(self, slots):
+        weights = (self.size * Correct.probabilities(self, slots)) ** -self.beta
+        return weights / weights.max()
 
 
 class SignedTd(Correct):

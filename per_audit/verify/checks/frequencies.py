@@ -22,9 +22,9 @@ class Frequencies(Check):
     """The share of each of 50 transitions in 8,000 draws agrees with p^alpha / sum p^alpha, by a G-test.
 
     TD errors lie on a log grid from 0.1 to 0.9 and are set through the class's own update; where the class has a recent
-    share, the law is the mixture with it. A second round turns the grid round, so that each slot has a low TD error
-    once, and gives half of them a negative sign where the class takes it: only magnitudes may matter. A FAIL reports
-    the maximum-likelihood alpha with its 99 % interval.
+    share, the law is the mixture with it. Rank-based replay, (1/rank)^alpha, passes as well and is named. A second
+    round turns the grid round, so that each slot has a low TD error once, and gives half of them a negative sign where
+    the class takes it: only magnitudes may matter. A FAIL reports the maximum-likelihood alpha with its 99 % interval.
     """
 
     name = "frequencies"
@@ -75,6 +75,10 @@ class Frequencies(Check):
         limit = statistics.g_threshold(td.size, looks=2)
         g = statistics.g_statistic(counts, law)
         note = f"drawn by p^{facts['alpha']:g}"
+        by_rank = statistics.power_law(statistics.shares_of_ranks(td), facts["alpha"])
+        ranked = g > limit and statistics.g_statistic(counts, by_rank) <= limit
+        if ranked:
+            g, note = statistics.g_statistic(counts, by_rank), f"drawn by rank, (1/rank)^{facts['alpha']:g}"
         if facts["recent_fraction"]:
             note += f" mixed with a recent share of {facts['recent_fraction']:g}"
         if g > limit and "singles" in measured:
@@ -90,6 +94,8 @@ class Frequencies(Check):
         if "turned" in measured and "singles" not in measured:
             td, counts = np.array(measured["turned_td"]), np.array(measured["turned"], dtype=np.float64)
             law = statistics.mixture(td, facts, measured["batch"])
+            if ranked:
+                law = statistics.power_law(statistics.shares_of_ranks(td), facts["alpha"])
             turned = statistics.g_statistic(counts, law)
             if turned > limit:
                 negative = float(counts[1::2].sum() / counts.sum() / law[1::2].sum())
@@ -115,13 +121,18 @@ class Frequencies(Check):
         alpha, half = statistics.fit_alpha(counts, td)
         limit = statistics.g_threshold(counts.size, fitted=1)
         g = statistics.g_statistic(counts, statistics.power_law(td, alpha))
+        law_of = "the priorities"
         if g > limit:
-            return Outcome(Verdict.FAIL, g, limit, f"no power of the priorities fits; the nearest is {alpha:.2f}")
+            ranks = statistics.shares_of_ranks(td)
+            by_rank, half = statistics.fit_alpha(counts, ranks)
+            if statistics.g_statistic(counts, statistics.power_law(ranks, by_rank)) > limit:
+                return Outcome(Verdict.FAIL, g, limit, f"no power of the priorities fits; the nearest is {alpha:.2f}")
+            g, alpha, law_of = statistics.g_statistic(counts, statistics.power_law(ranks, by_rank)), by_rank, "1/rank"
         if alpha - half <= 0.0:
             return Outcome(
                 Verdict.FAIL, g, limit, f"draws do not depend on the priorities: alpha = {alpha:.2f} +- {half:.2f}"
             )
-        note = f"drawn by a power of the priorities, alpha = {alpha:.2f} +- {half:.2f}; what it should be is not known"
+        note = f"drawn by a power of {law_of}, alpha = {alpha:.2f} +- {half:.2f}; what it should be is not known"
         return Outcome(Verdict.PASS, g, limit, note)
 
     @staticmethod
@@ -130,8 +141,6 @@ class Frequencies(Check):
         limit = statistics.g_threshold(td.size)
         text = f"the draws do not follow the priorities: alpha = {alpha:.2f} +- {half:.2f} (99 %), it should be "
         text += f"{facts['alpha']:g}"
-        ranks = np.empty(td.size)
-        ranks[np.argsort(-td)] = np.arange(1, td.size + 1)
         if statistics.g_statistic(counts, np.full(td.size, 1.0 / td.size)) <= limit:
             text += "; they are uniform"
         elif (
@@ -139,8 +148,6 @@ class Frequencies(Check):
             and statistics.g_statistic(counts, statistics.power_law(td, alpha)) <= limit
         ):
             text += "; the exponent is applied twice"
-        elif statistics.g_statistic(counts, statistics.power_law(1.0 / ranks, facts["alpha"])) <= limit:
-            text += "; they follow (1/rank)^alpha"
         else:
             off = counts / counts.sum() / law
             worst = int(np.argmax(np.abs(np.log(np.maximum(off, 1e-3)))))

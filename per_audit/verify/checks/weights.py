@@ -91,8 +91,13 @@ class _Fit:
 
     def __init__(self, part: dict[str, Any], facts: dict[str, Any]) -> None:
         td = np.array(part["td"])
+        drawn = np.bincount([i for row in part["rows"] for i in row[0]], minlength=td.size).astype(np.float64)
+        alpha = facts["alpha"] or 0.6
         newest = (facts.get("recent_size") or 0.2) * _CAPACITY / td.size
-        law = statistics.mixture(td, {**facts, "recent_size": newest, "alpha": facts["alpha"] or 0.6}, _BATCH)
+        law = statistics.mixture(td, {**facts, "recent_size": newest, "alpha": alpha}, _BATCH)
+        self.by_rank = not facts.get("recent_fraction") and statistics.goes_by_rank(drawn, td, alpha)
+        if self.by_rank:
+            law = statistics.power_law(statistics.shares_of_ranks(td), alpha)
         slopes, residuals, constants, maxima, betas = [], [], [], [], []
         for ids, weights, before, after in part["rows"]:
             x, y = np.log(law[ids]), np.log(weights)
@@ -109,17 +114,15 @@ class _Fit:
         self.beta = -float(np.median(slopes))
         self.constant = float(np.median(constants))
         self.divided_by_batch = max(abs(value - 1.0) for value in maxima) < 1e-4
-        self.slope_error = min(_slope_error(slopes, betas, *scale) for scale in self._scales(part, td, facts))
+        self.slope_error = min(_slope_error(slopes, betas, *scale) for scale in self._scales(drawn, td, facts))
         self.deviation = max(self.slope_error, float(np.max(residuals)))
 
-    @staticmethod
-    def _scales(part: dict[str, Any], td: Any, facts: dict[str, Any]) -> list[tuple[float, float]]:
+    def _scales(self, drawn: Any, td: Any, facts: dict[str, Any]) -> list[tuple[float, float]]:
         """Factors on beta, and their slack. Where the draws follow another power than alpha, the weights may rightly
         belong to that one: the wrong power is the finding of `frequencies`, not of this check.
         """
-        if facts.get("recent_fraction") or not facts["alpha"]:
+        if facts.get("recent_fraction") or not facts["alpha"] or self.by_rank:
             return [(1.0, 0.0)]
-        drawn = np.bincount([i for row in part["rows"] for i in row[0]], minlength=td.size).astype(np.float64)
         fitted, half = statistics.fit_alpha(drawn, td)
         if abs(fitted - facts["alpha"]) < half:
             return [(1.0, 0.0)]
