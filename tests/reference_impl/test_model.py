@@ -1,6 +1,12 @@
 """The buffers against a model in plain Python that computes everything anew from a list of transitions."""
 
+import importlib.util
+import os
+import pickle
+import tempfile
+
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -9,28 +15,56 @@ from experience_replay_optimizer import CombinedReplayBuffer, PrioritizedReplayB
 
 CAPACITY, QUOTA, RECENT = 12, 3, 2
 ALPHA, EPSILON, BETA = 0.7, 1e-3, 0.5
+ENGINES = ["numpy"] if importlib.util.find_spec("numba") is None else ["numpy", "numba"]
+KERNELS = "EXPERIENCE_REPLAY_KERNELS"
+
+
+def is_rare_transition(transition):
+    return transition[2] > 5
+
+
+def is_rare_object(item):
+    return item[1] > 5
 
 
 class BufferMachine(RuleBasedStateMachine):
-    @initialize(combined=st.booleans(), normalise=st.sampled_from(["batch", "buffer", None]), objects=st.booleans())
-    def start(self, combined, normalise, objects):
-        make = CombinedReplayBuffer if combined else PrioritizedReplayBuffer
-        self.buffer = make(
+    @initialize(
+        combined=st.booleans(),
+        normalise=st.sampled_from(["batch", "buffer", None]),
+        objects=st.booleans(),
+        engine=st.sampled_from(ENGINES),
+    )
+    def start(self, combined, normalise, objects, engine):
+        self.before = os.environ.get(KERNELS)
+        os.environ[KERNELS] = engine
+        self.combined, self.normalise, self.objects, self.engine = combined, normalise, objects, engine
+        self.buffer = self.make(seed=0)
+        self.handles = [0]
+        self.time = 0
+        self.empty()
+
+    def teardown(self):
+        if not hasattr(self, "buffer"):
+            return
+        if self.before is None:
+            del os.environ[KERNELS]
+        else:
+            os.environ[KERNELS] = self.before
+
+    def make(self, seed):
+        make = CombinedReplayBuffer if self.combined else PrioritizedReplayBuffer
+        return make(
             CAPACITY,
             ALPHA,
             BETA,
             beta_increment=0.0,
             epsilon=EPSILON,
             rare_quota=0.25,
-            normalise=normalise,
+            normalise=self.normalise,
             reward=1,
-            is_rare=lambda item: item[2] > 5 if not objects else item[1] > 5,
-            seed=0,
+            is_rare=is_rare_object if self.objects else is_rare_transition,
+            seed=seed,
         )
-        self.combined, self.normalise, self.objects = combined, normalise, objects
-        self.handles = [0]
-        self.time = 0
-        self.empty()
 
     def empty(self):
         self.slots = [None] * CAPACITY  # slot -> [time of writing, priority]
@@ -39,21 +73,78 @@ class BufferMachine(RuleBasedStateMachine):
         self.last = -1
         self.highest = 1.0
 
-    @rule(reward=st.sampled_from([0.0, 1.0, 9.0]))
-    def add(self, reward):
-        slot = (self.last + 1) % CAPACITY
-        while slot in self.protected:
-            slot = (slot + 1) % CAPACITY
-        if self.objects:
-            self.buffer.append((self.time, reward))
-        else:
-            self.buffer.add(self.time, 0, reward, self.time, False)
+    def free(self):
+        """The slots in the order in which they would be written, those that are protected now left out."""
+        return [
+            slot for slot in ((self.last + 1 + at) % CAPACITY for at in range(CAPACITY)) if slot not in self.protected
+        ]
+
+    def written_to(self, slot, reward):
         self.slots[slot] = [self.time, self.highest]
         self.written = [one for one in self.written if one != slot] + [slot]
         if reward > 5:
             self.protected = [*self.protected, slot][-QUOTA:]
         self.last = slot
         self.time += 1
+
+    @rule(reward=st.sampled_from([0.0, 1.0, 9.0]))
+    def add(self, reward):
+        if self.objects:
+            self.buffer.append((self.time, reward))
+        else:
+            self.buffer.add(self.time, 0, reward, self.time, False)
+        self.written_to(self.free()[0], reward)
+
+    @rule(rewards=st.lists(st.sampled_from([0.0, 1.0, 9.0]), max_size=CAPACITY + 1))
+    def add_batch(self, rewards):
+        times = np.arange(self.time, self.time + len(rewards))
+        if self.objects:
+            self.buffer.extend(zip(times.tolist(), rewards, strict=True))
+            for reward in rewards:
+                self.written_to(self.free()[0], reward)
+            return
+        columns = (times, np.zeros(len(rewards)), np.array(rewards), times, np.zeros(len(rewards), bool))
+        slots = self.free()  # those of the whole batch, whatever becomes protected with it
+        if len(rewards) > len(slots):
+            with pytest.raises(ValueError, match="add them in parts"):
+                self.buffer.add_batch(*columns)
+            return
+        self.buffer.add_batch(*columns)
+        for slot, reward in zip(slots, rewards, strict=False):
+            self.written_to(slot, reward)
+
+    @rule()
+    def save_and_load(self):
+        other = self.make(seed=1)
+        if self.time % 2:  # what was there before is gone
+            self.fill(other)
+        with tempfile.TemporaryDirectory() as directory:
+            self.buffer.save(f"{directory}/buffer")
+            other.load(f"{directory}/buffer")
+        self.go_on_with(other)
+
+    @rule()
+    def copy(self):
+        self.go_on_with(pickle.loads(pickle.dumps(self.buffer)))
+
+    def fill(self, buffer):
+        for reward in (0.0, 9.0, 1.0):
+            if self.objects:
+                buffer.append((-1, reward))
+            else:
+                buffer.add(-1, 0, reward, -1, False)
+        buffer.update_priorities(buffer.sample(3).indices, [50.0] * 3)
+
+    def go_on_with(self, twin):
+        """The twin draws what the buffer draws, and takes its place."""
+        assert twin.stale_updates == self.buffer.stale_updates
+        assert twin.handles.tolist() == self.buffer.handles.tolist()
+        if len(self.buffer):
+            left, right = self.buffer.sample(len(self.buffer)), twin.sample(len(twin))
+            assert left.indices.tolist() == right.indices.tolist()
+            assert left.weights.tolist() == right.weights.tolist()
+        self.buffer = twin
+        assert (twin.sampler._index.tree.kernels is None) == (self.engine == "numpy")
 
     @rule(at=st.integers(0, CAPACITY - 1), protect=st.booleans())
     def protect(self, at, protect):
@@ -126,6 +217,7 @@ class BufferMachine(RuleBasedStateMachine):
     def same_contents(self):
         if not hasattr(self, "buffer"):
             return
+        assert self.buffer.newest_slot == self.last
         order = sorted(entry[0] for entry in self.slots if entry)
         assert [row[0] for row in self.buffer] == order
         assert len(self.buffer) == len(order)
