@@ -178,6 +178,7 @@ def test_objects_go_on_as_the_saved_ones_would(storage, tmp_path):
     one.save(tmp_path / "buffer", types=[Step])
     other.load(tmp_path / "buffer", types=[Step])
     assert type(other[0]) is Step
+    assert other.storage.state()[1] == {}  # the columns that were there are let go
     assert_goes_on_equally(one, other, fill_objects)
     other.clear()
     fill(other, 50)
@@ -519,6 +520,29 @@ def test_other_storages_are_brought_back_too(storage, entry, tmp_path):
     fill(twin, 60, 500)
     assert_refused(other, path, "does not fit")
     assert_goes_on_equally(other, twin)
+
+
+@pytest.mark.parametrize("entry", ["storage/5", "sampler/leaves", "sampler/generator", "handles"])
+def test_a_buffer_of_tensors_is_brought_back_too(entry, tmp_path):
+    pytest.importorskip("torch")
+    from experience_replay_optimizer import TensorReplayBuffer
+
+    one, other, twin = (TensorReplayBuffer(CAPACITY, beta=lambda: 0.7, seed=seed) for seed in (0, 1, 1))
+    path = saved(tmp_path / "file", one)
+    rewrite(path, lambda entries: entries.update({f"{entry}.npy": npy(np.array(["text"]))}))
+    fill(other, 60, 500)
+    fill(twin, 60, 500)
+    with pytest.raises(ValueError, match="does not fit"):
+        other.load(path)
+    for _ in range(20):
+        left, right = other.sample(8), twin.sample(8)
+        assert left.indices.tolist() == right.indices.tolist()
+        assert left.weights.tolist() == right.weights.tolist()
+        assert left.batch.states.tolist() == right.batch.states.tolist()
+    fill(other, 15, 1000)
+    fill(twin, 15, 1000)
+    assert (len(other), other.max_priority, other.stale_updates) == (len(twin), twin.max_priority, twin.stale_updates)
+    assert other.sample(8).indices.tolist() == twin.sample(8).indices.tolist()
 
 
 def test_objects_in_a_file_that_do_not_fit_change_nothing(tmp_path):
