@@ -1,6 +1,6 @@
 """Time the buffers of `experience_replay_optimizer` beside those of other libraries.
 
-    python benchmarks/buffers.py                                   # all of it: about six minutes
+    python benchmarks/buffers.py                                   # all of it: about five minutes
     python benchmarks/buffers.py --only "1:1 loop" --rounds 3      # only measures whose names contain this
     python benchmarks/buffers.py --quick                           # one small buffer and two short rounds
     python benchmarks/buffers.py --markdown buffers.md --picture buffers.png --json buffers.json

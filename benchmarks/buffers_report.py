@@ -132,6 +132,7 @@ def draw(results: Results, path: Path) -> None:
             axis.annotate(micro(taken), (taken, height), (7, 0), textcoords="offset points", va="center", fontsize=8)
         axis.set_yticks(range(len(ordered)), [label.replace("_", "-") for _, label in ordered])
         axis.set_xscale("log")
+        axis.minorticks_off()  # their labels overlap, and each point has its number
         axis.set_title(title, fontsize=9)
         axis.set_xlabel("median time of an iteration, log scale; blue: this repository", fontsize=8)
         axis.tick_params(labelsize=8)

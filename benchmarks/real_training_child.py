@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
+import importlib.util
 import inspect
 import json
 import math
@@ -249,6 +249,13 @@ def gap(seen: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
     return difference if math.isfinite(difference) else math.inf
 
 
+def buffers() -> list[Any]:
+    """The class of buffers, where the code has been given one."""
+    if importlib.util.find_spec(f"{PACKAGE}.replay_buffer") is None:
+        return []
+    return [importlib.import_module(f"{PACKAGE}.replay_buffer").ReplayBuffer]
+
+
 class Watch:
     """Follows every draw through the loss and back to the priorities, with a model of the priorities of its own."""
 
@@ -262,6 +269,7 @@ class Watch:
         self.weights: NDArray[np.float64] = np.empty(0)
         self.compared: list[tuple[str, NDArray[np.float64], NDArray[np.float64]]] = []
         self.before: NDArray[np.float64] | None = None
+        self.updating = False
         self.draws = self.losses = self.updates = self.gradients = self.flat = self.unlike = self.alien = 0
         self.spread: list[float] = []
         self.values: list[float] = []
@@ -270,9 +278,11 @@ class Watch:
         # Vendored without what the code does not import, so not always among the names of the package.
         sampler = importlib.import_module(f"{PACKAGE}.samplers.prioritized").PrioritizedSampler
         watched: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
-            (sampler, "add", self.on_add),
+            (sampler, "add_one", self.on_add),
+            (sampler, "add_many", self.on_add),
             (sampler, "sample", self.on_sample),
             (sampler, "update", self.on_update),
+            *((buffer, "update_priorities", self.on_update) for buffer in buffers()),
             (self.package, "importance_weighted_loss", self.on_loss),
             *((functional, name, functools.partial(self.on_compare, name)) for name in LOSSES),
         )
@@ -345,14 +355,21 @@ class Watch:
         elementwise.register_hook(on_gradient)
         return result
 
-    def on_update(self, call: Callable[..., Any], sampler: Any, indices: Any, td_errors: Any) -> None:
+    def on_update(self, call: Callable[..., Any], owner: Any, indices: Any, td_errors: Any) -> None:
+        """Of a sampler, or of a buffer around one, which may leave it to its sampler."""
+        if self.updating:
+            call(owner, indices, td_errors)
+            return
+        sampler = getattr(owner, "sampler", owner)
         if self.before is None:
             self.before = sampler.probabilities(np.arange(len(sampler)), len(self.slots)) * len(sampler)
-        call(sampler, indices, td_errors)
+        self.updating = True
+        call(owner, indices, td_errors)
+        self.updating = False
         errors = np.abs(numbers(td_errors)).reshape(-1)
         expected = [np.abs(prediction - target).reshape(-1) for _, prediction, target in self.compared]
         self.note("errors", gap(errors, np.max(expected, axis=0)))
-        self.alien += not np.array_equal(np.asarray(indices).reshape(-1), self.slots)
+        self.alien += not np.array_equal(np.asarray(indices).reshape(-1) % sampler.capacity, self.slots)
         for slot, error in zip(self.slots.tolist(), errors.tolist(), strict=True):
             self.leaves[id(sampler)][slot] = (error + sampler.epsilon) ** sampler.alpha
         self.maximum[id(sampler)] = max(self.maximum[id(sampler)], float(errors.max()) + sampler.epsilon)
