@@ -96,7 +96,7 @@ class _Finder:
     def prioritised(self) -> list[ReplayBuffer]:
         found: list[ReplayBuffer] = []
         for draw in self.events.draws.values():
-            if draw.weighted:
+            if draw.weighted and not is_test(draw.path):
                 containers = self._gathered(draw)
                 buffer = self._buffer(PRIORITISED, draw.path, draw.function, [draw.node], containers)
                 if containers and self._is_replay(buffer):

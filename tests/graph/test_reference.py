@@ -191,6 +191,13 @@ def test_forgotten_weights_are_reported(found, name):
     assert [finding.rule for finding in found("\n".join(lines))] == ["PER005"]
 
 
+def test_draws_in_tests_train_nothing(tmp_path):
+    text = project("memory = PrioritizedReplayBuffer(1000)\n", loss=UNWEIGHTED, update=NO_UPDATE)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_memory.py").write_text(text)
+    assert audit(tmp_path, [tmp_path], Settings(tmp_path)).report.findings == []
+
+
 LAP = project(
     "memory = ReplayBuffer(LapSampler(1000))\n", draw="batch, _, indices = memory.sample(32)",
     loss="lap_loss(values, target)",
