@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,10 +10,11 @@ import numpy as np
 
 from ._validate import as_column, as_count, as_finite, as_indices
 from .persistence import load, save
+from .rare_marks import RareMarks
 from .ring import Ring
 from .storage.batch import Batch
 from .storage.columns import ColumnStorage
-from .storage.fields import as_rows
+from .storage.fields import as_rows, flatten
 from .storage.objects import ObjectStorage, reward_getter
 
 if TYPE_CHECKING:
@@ -77,20 +79,22 @@ class ReplayBuffer:
         reward: str | int | Callable[[Any], float] | None = None,
         storage: Storage | None = None,
     ) -> None:
-        if is_rare is not None and not callable(is_rare):
-            raise TypeError(f"is_rare must be callable, not {is_rare!r}")
-        if isinstance(rare_flags, str):
-            raise TypeError(f'rare_flags must be a sequence of names, not one string; write ("{rare_flags}",)')
+        self._marks = RareMarks(is_rare, rare_flags)
+        if len(sampler):
+            raise ValueError("the sampler holds slots already: give each buffer a new one")
         self.sampler: Any = sampler
         self.capacity: int = sampler.capacity
-        self.rare_flags = tuple(rare_flags)
         self.stale_updates = 0
-        self._is_rare = is_rare
         self._reward_of = reward_getter(reward)
-        self.storage: Storage = ColumnStorage() if storage is None else storage
+        self.storage: Any = ColumnStorage() if storage is None else storage
         self._ring = Ring(sampler, self.storage)
         self._objects: ObjectStorage | None = None
         self._lock = threading.RLock()
+
+    @property
+    def rare_flags(self) -> tuple[str, ...]:
+        """Keys of `info` that mark a rare event."""
+        return self._marks.flags
 
     @property
     def alpha(self) -> float:
@@ -159,9 +163,12 @@ class ReplayBuffer:
                 raise ValueError("this buffer holds objects given to append(); use append(), or clear() first")
             transition = (state, action, reward, next_state, done)
             rare = None
-            if info is not None or self._is_rare is not None:
-                rare = self._verdict(transition, info)
+            if info is not None or (self._marks.is_rare is not None and self.sampler.preserves_rare):
+                rare = self._marks.verdict(transition, info)
             slot = self._ring.next_slot()
+            if self._ring.blocked:
+                self.storage.check(transition, extras)
+                self._ring.make_room()
             number = self.storage.write(slot, transition, extras)
             self._ring.written(slot)
             self.sampler.add_one(slot, number, rare)
@@ -191,16 +198,21 @@ class ReplayBuffer:
             if self._objects is not None:
                 raise ValueError("this buffer holds objects given to append(); use append(), or clear() first")
             columns = (states, actions, rewards, next_states, dones)
-            count = len(rewards)
+            count = len(rewards) if type(rewards) is np.ndarray else as_column(rewards, "rewards").size
             if infos is not None and len(infos) != count:
                 raise ValueError(f"infos has {len(infos)} dicts, expected {count}")
             if count == 0:
+                flatten(as_rows(columns, 0), extras, rows=0)  # refuses columns that have rows
                 return
             verdicts = None
-            if self.sampler.preserves_rare and (infos is not None or self._is_rare is not None):
-                rows: Any = Batch(*as_rows(columns, count)) if self._is_rare is not None else [()] * count
-                verdicts = [self._verdict(row, None if infos is None else infos[at]) for at, row in enumerate(rows)]
+            if self.sampler.preserves_rare and (infos is not None or self._marks.is_rare is not None):
+                rows: Any = [()] * count if self._marks.is_rare is None else Batch(*as_rows(columns, count))
+                given = [None] * count if infos is None else infos
+                verdicts = [self._marks.verdict(row, info) for row, info in zip(rows, given)]  # noqa: B905
             slots, run = self._ring.next_slots(count)
+            if self._ring.blocked:
+                self.storage.check_batch(count, columns, extras)
+                self._ring.make_room()
             numbers = self.storage.write_batch(slots, columns, extras, run)
             self._ring.written_many(slots, run)
             self.sampler.add_many(slots, numbers, verdicts, run)
@@ -220,7 +232,8 @@ class ReplayBuffer:
             if self._ring.newest >= 0 and self._objects is None:
                 raise ValueError("this buffer holds transitions given to add(); use add(), or clear() first")
             rewards = [self._reward(item) for item in items]
-            verdicts = [self._verdict(item, None) for item in items]
+            tested = self.sampler.preserves_rare
+            verdicts = [self._marks.verdict(item, None) if tested else None for item in items]
             if items and self._objects is None:
                 self._objects = ObjectStorage()
                 self._ring.hold(objects=True)
@@ -400,17 +413,15 @@ class ReplayBuffer:
 
     def pop(self, *args: Any) -> None:
         """Not supported: a full buffer overwrites by itself."""
+        del args
         raise NotImplementedError(
-            f"pop{args if args else '()'} is not supported: the buffer overwrites its oldest transition by itself when"
-            f" it holds {self.capacity}; remove the call, clear() empties the buffer"
+            "pop() and popleft() are not supported: the buffer overwrites its oldest transition by itself when it holds"
+            f" {self.capacity}; remove the call, clear() empties the buffer"
         )
 
     def popleft(self) -> None:
         """Not supported: a full buffer overwrites by itself."""
-        raise NotImplementedError(
-            "popleft() is not supported: the buffer overwrites its oldest transition by itself when it holds"
-            f" {self.capacity}; remove the call, clear() empties the buffer"
-        )
+        self.pop()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)} of {self.capacity}, alpha={self.alpha:g}, beta={self.beta:g})"
@@ -424,17 +435,13 @@ class ReplayBuffer:
         rewards = as_column(self._reward_of(item), "reward")
         return float(as_finite(rewards, "reward", 1)[0])
 
-    def _verdict(self, item: Any, info: Mapping[str, Any] | None) -> bool | None:
-        """Whether the caller's own test or flags say that a transition is rare; None where they say nothing."""
-        if info is not None:
-            if not hasattr(info, "get"):
-                raise TypeError(f"info must be a dict or None, not {type(info).__name__}")
-            if any(bool(info.get(flag, False)) for flag in self.rare_flags):
-                return True
-        return bool(self._is_rare(item)) if self._is_rare is not None and self.sampler.preserves_rare else None
-
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+        with self._lock:
+            state = {name: value for name, value in self.__dict__.items() if name != "_lock"}
+            # Copied here, since the arrays are read after the lock is free. One call: the parts know each other.
+            parts = copy.deepcopy({name: state[name] for name in ("sampler", "storage", "_ring")})
+            objects = None if self._objects is None else ObjectStorage(self._objects.items)
+        return {**state, **parts, "_objects": objects}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

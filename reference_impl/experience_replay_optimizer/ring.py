@@ -18,7 +18,7 @@ class Ring:
     """The slots of a buffer in the order of writing.
 
     A handle is slot + capacity * lap, where the lap rises each time the writing comes round: it equals the slot on the
-    first lap, no two transitions ever share one, and later transitions have larger ones.
+    first lap, and no two transitions ever share one. In the ring, later transitions have larger ones.
 
     Protected slots are skipped. A storage whose rows are read through their neighbours cannot be written with gaps: its
     ring is shorter than the capacity, and a protected transition whose turn has come is moved to a row behind the ring.
@@ -29,6 +29,8 @@ class Ring:
 
     Attributes:
         moves: whether protected transitions are moved, not skipped.
+        blocked: slots just asked for that hold a protected transition. They are moved by `make_room`, once it is sure
+            that what is to be written is not refused.
         length: number of slots that are written cyclically.
         handles: int64 of shape (capacity,), the handle of what each slot holds, -1 where it holds nothing.
         newest, newest_handle: the slot written last, -1 for none, and the last handle given out.
@@ -37,10 +39,11 @@ class Ring:
     def __init__(self, sampler: Any, storage: Storage) -> None:
         self.capacity: int = sampler.capacity
         self._sampler = sampler
-        self._storage = storage
+        self._storage: Any = storage
         kept = sampler.rare_limit if storage.linked and sampler.preserves_rare else 0
         storage.open(self.capacity, kept)
         self._kept = kept
+        self.blocked: list[int] = []
         self.hold(objects=False)
         self.handles = np.full(self.capacity, -1, np.int64)
         # Writing one number through a memoryview takes half the time of writing it through the array.
@@ -64,7 +67,7 @@ class Ring:
             slot = 0
         if self._sampler.is_protected(slot):
             if self.moves:
-                self._move_away(slot)
+                self.blocked = [slot]
             else:
                 slot = self._sampler.next_slot(slot)
         return slot
@@ -86,16 +89,24 @@ class Ring:
         if protected is None:
             return slots, run
         if self.moves:
-            for slot in slots[protected].tolist():
-                self._move_away(slot)
+            self.blocked = slots[protected].tolist()
             return slots, run
-        # As many more are looked at as are protected at most.
-        reach = min(self.capacity, count + len(self._sampler.protected))
-        slots = np.arange(start, start + reach) % self.capacity
-        free = slots[~self._sampler.are_protected(slots)][:count]
-        if free.size < count:
-            raise ValueError(f"{count} transitions at once, and {free.size} slots are not protected: add them in parts")
-        return free, False
+        reach = count
+        while protected is not None and slots.size - np.count_nonzero(protected) < count:
+            if reach == self.capacity:
+                free = slots.size - int(np.count_nonzero(protected))
+                raise ValueError(f"{count} transitions at once, and {free} slots are not protected: add them in parts")
+            reach = min(2 * reach, self.capacity)
+            slots = np.arange(start, start + reach) % self.capacity
+            protected = self._sampler.are_protected(slots)
+        return (slots if protected is None else slots[~protected])[:count], False
+
+    def make_room(self) -> None:
+        """Move away the protected transitions in the slots that were asked for last."""
+        for slot in self.blocked:
+            if self._sampler.is_protected(slot):  # what they were asked for may have been refused, some time ago
+                self._move_away(slot)
+        self.blocked = []
 
     def written(self, slot: int) -> None:
         """A transition was written to `slot`, which `next_slot` returned."""

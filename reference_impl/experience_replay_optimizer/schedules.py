@@ -110,6 +110,8 @@ def as_beta_schedule(beta: Any, increment: Any) -> Schedule:
     if hasattr(beta, "value"):
         schedule: Schedule = beta
         as_float(schedule.value, "beta", 0.0, 1.0)
+        if isinstance(schedule, LinearSchedule):
+            as_float(schedule.end, "the end of the schedule of beta", 0.0, 1.0)
         return schedule
     return FunctionSchedule(beta)
 

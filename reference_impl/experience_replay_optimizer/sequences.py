@@ -13,6 +13,7 @@ from ._sequence_file import SavedSequences
 from ._sequence_rows import SequenceRows, StartSampler, errors_by_row, mixed_errors
 from ._validate import as_count, as_float, as_indices
 from .persistence import load, save
+from .rare_marks import RareMarks
 from .replay_buffer import Sample
 from .samplers.rare_events import RareEventDetector
 from .storage.batch import Batch
@@ -107,12 +108,7 @@ class SequenceReplayBuffer:
             )
         self.num_envs = as_count(num_envs, "num_envs")
         self.eta = as_float(eta, "eta", 0.0, 1.0)
-        if is_rare is not None and not callable(is_rare):
-            raise TypeError(f"is_rare must be callable, not {is_rare!r}")
-        if isinstance(rare_flags, str):
-            raise TypeError(f'rare_flags must be a sequence of names, not one string; write ("{rare_flags}",)')
-        self.rare_flags = tuple(rare_flags)
-        self._is_rare = is_rare
+        self._marks = RareMarks(is_rare, rare_flags)
         fraction = as_float(rare_fraction, "rare_fraction", 0.0, 1.0)
         quota = as_float(rare_quota, "rare_quota", 0.0, 1.0) if fraction else 0.0
         kept = int(quota * self.capacity / self.length + 1e-9)
@@ -134,7 +130,7 @@ class SequenceReplayBuffer:
             seed=seed,
             rng=rng,
         )
-        self.storage: Storage = ColumnStorage() if storage is None else storage
+        self.storage: Any = ColumnStorage() if storage is None else storage
         self.storage.open(self.capacity, kept * self.length if self.storage.linked else 0)
         self.stale_updates = 0
         self._sequences = SequenceRows(ring, kept, self.length, self.burn_in, self.stride, self.num_envs)
@@ -198,7 +194,7 @@ class SequenceReplayBuffer:
             raise ValueError('"mask" is what sample() calls the padding: give the extra column another name')
         with self._lock:
             env = self._env(env)
-            verdict = self._verdict(transition, info)
+            verdict = self._marks.verdict(transition, info)
             row = self._sequences.next_row
             if self.sampler.is_protected(row):
                 self._move_away(row)
@@ -339,14 +335,6 @@ class SequenceReplayBuffer:
         if number >= self.num_envs:
             raise ValueError(f"env is {number}, and the buffer was made for num_envs={self.num_envs}")
         return number
-
-    def _verdict(self, transition: tuple[Any, ...], info: Mapping[str, Any] | None) -> bool | None:
-        if info is not None:
-            if not hasattr(info, "get"):
-                raise TypeError(f"info must be a dict or None, not {type(info).__name__}")
-            if any(bool(info.get(flag, False)) for flag in self.rare_flags):
-                return True
-        return bool(self._is_rare(transition)) if self._is_rare is not None else None
 
     def _judge(self, row: int, reward: float, verdict: bool | None) -> None:
         self._rare[row] = bool(verdict)

@@ -38,6 +38,7 @@ class Writer:
 
     def one(self, rare=False):
         slot = self.ring.next_slot()
+        self.ring.make_room()
         self.write([slot])
         self.ring.written(slot)
         self.sampler.add_one(slot, None, rare)
@@ -47,6 +48,7 @@ class Writer:
         slots, run = self.ring.next_slots(count)
         assert slots.dtype == np.int64
         assert run == (np.diff(slots) == 1).all() or not run
+        self.ring.make_room()
         self.write(slots.tolist())
         self.ring.written_many(slots, run)
         self.sampler.add_many(slots, None, [False] * count, run)

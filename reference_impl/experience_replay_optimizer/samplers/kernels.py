@@ -175,7 +175,7 @@ def update(leaves, nodes, offsets, handles, newest, indices, errors, epsilon, fl
     largest = 0.0
     for i in range(count):
         index = indices[i]
-        if index < 0:
+        if index < 0 or not np.isfinite(errors[i]):
             return -1.0, 0
         if handles.size > 0:
             if index > newest:

@@ -49,7 +49,8 @@ class PrioritizedSampler:
         beta_increment: added to a constant `beta` with each `sample()` up to 1; not used when `beta` is a schedule.
         epsilon: added to |TD error| so that no transition is never drawn again; > 0.
         rare_fraction: share of a batch in [0, 1] reserved for rare events.
-        rare_quota: protected share of the capacity in [0, 1), rounded down; the oldest protection ends first.
+        rare_quota: protected share of the capacity in [0, 1], rounded down, and one slot at least stays writable; the
+            oldest protection ends first.
         is_rare: replaces the test; called with the reward, returns a bool.
         draws: "iid" draws each row independently; "stratified" cuts the cumulative sum into one segment a row and draws
             one row from each (appendix B.2.1): the same probabilities and weights with less variance.
@@ -161,18 +162,17 @@ class PrioritizedSampler:
         """
         slots = as_slots(slot, self.capacity, "slot")
         rewards = None if reward is None else as_finite(reward, "reward", slots.size)
-        verdicts = self._verdicts(rewards, rare, slots.size) if self.preserves_rare else None
+        verdicts = None if rare is None else self._given_verdicts(rare, slots.size)
         self.add_many(slots, rewards, verdicts, is_run(slots))
 
-    def _verdicts(self, rewards: NDArray[np.float64] | None, rare: Any, count: int) -> list[bool | None] | None:
-        if rare is not None:
-            given: list[bool | None] = as_column(rare, "rare").astype(bool).tolist()
-            if len(given) not in (1, count):
-                raise ValueError(f"rare has {len(given)} values, expected {count}")
-            return given * count if len(given) == 1 else given
-        if self._is_rare is not None and rewards is not None:
-            return [bool(self._is_rare(reward)) for reward in rewards.tolist()]
-        return None
+    def _given_verdicts(self, rare: Any, count: int) -> list[bool | None]:
+        flags = as_column(rare, "rare")
+        if flags.size not in (1, count):
+            raise ValueError(f"rare has {flags.size} values, expected {count}")
+        if flags.dtype.kind not in "biuf" or not ((flags == 0) | (flags == 1)).all():
+            raise ValueError(f"rare must be true or false, not {rare!r}")
+        verdicts: list[bool | None] = np.broadcast_to(flags.astype(bool), count).tolist()
+        return verdicts
 
     def add_many(
         self,
@@ -188,6 +188,8 @@ class PrioritizedSampler:
             verdicts: for each slot whether it is rare, None where that is to be tested; None where all are.
             run: whether each slot is the one before plus 1.
         """
+        if verdicts is None and rewards is not None and self._is_rare is not None and self.preserves_rare:
+            verdicts = [bool(self._is_rare(reward)) for reward in rewards.tolist()]
         self._size += self._index.put_many(slots, self._max_priority, run)
         changed: list[int] = []
         if self._tracks or self._rare.size:
@@ -219,6 +221,8 @@ class PrioritizedSampler:
 
     def add_one(self, slot: int, reward: float | None, verdict: bool | None) -> None:
         """`add` of one slot without its checks, for callers that have made them."""
+        if verdict is None and reward is not None and self._is_rare is not None and self.preserves_rare:
+            verdict = bool(self._is_rare(reward))
         if self._index.put(slot, self._max_priority):
             self._size += 1
         changed = self._enter(slot, reward, verdict) if self._tracks or self._rare.size else []

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 # Leaves are float32; within these bounds they, their sums and the quotients keep their full precision.
 SMALLEST_LEAF, LARGEST_LEAF = 1e-36, 1e36
-LARGEST_PRIORITY = float(np.finfo(np.float64).max)
 _NO_HANDLES = np.empty(0, np.int64)
 _CODES = {None: 0, "batch": 1, "buffer": 2}
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -41,6 +40,7 @@ class ProportionalIndex:
         self.capacity = capacity
         self.alpha = alpha
         self.tree = SumTree(capacity)
+        self._largest_priority = min(LARGEST_LEAF ** min(1.0 / alpha, 8.0), 1e300) if alpha > 0.0 else 1e300
 
     def put(self, slot: int, priority: float) -> bool:
         """Give one slot a priority that is known to be sound. Returns whether the slot was empty."""
@@ -165,7 +165,7 @@ class ProportionalIndex:
         if (
             type(indices) is not np.ndarray
             or type(td_errors) is not np.ndarray
-            or indices.dtype is not _INT64
+            or indices.dtype != _INT64
             or td_errors.dtype not in _FLOATS
             or indices.ndim != 1
             or indices.size == 0
@@ -215,7 +215,7 @@ class ProportionalIndex:
         priorities += epsilon
         # Written so that a NaN fails too. No leaf is too small: that of epsilon is not.
         largest = float(priorities.max())
-        if not largest <= LARGEST_PRIORITY or not largest**self.alpha <= LARGEST_LEAF:
+        if not largest <= self._largest_priority:
             return None
         if np.count_nonzero(self.tree.leaves.take(slots)) < slots.size:
             return None

@@ -14,7 +14,7 @@ class SlotSet:
     """At most `limit` slots; the oldest leaves when another enters.
 
     A ring of slots in order of entry and a bitmap of membership: 4 bytes a member and 1 bit a slot. Entry, a draw, and
-    removal of the oldest or the newest member are O(1); removal from the middle closes the gap, O(limit).
+    removal of the oldest or the newest member are O(1); removal from the middle moves the members on one side of it.
 
     Args:
         capacity: slots are in [0, capacity).
@@ -69,17 +69,32 @@ class SlotSet:
         if self.ring[self.head] == slot:
             self.head = (self.head + 1) % self.limit
         elif self.ring[(self.head + self.size - 1) % self.limit] != slot:
-            members = self.slots()
-            self.ring[: self.size - 1] = members[members != slot]
-            self.head = 0
+            self._close_gap(self._place(slot))
         self.size -= 1
         return True
 
+    def _place(self, slot: int) -> int:
+        """How many members are older than the member `slot`."""
+        start, reach = 0, 64
+        while True:
+            found = np.flatnonzero(self._at(np.arange(start, min(start + reach, self.size))) == slot)
+            if found.size:
+                return start + int(found[0])
+            start, reach = start + reach, 8 * reach
+
+    def _close_gap(self, place: int) -> None:
+        """Move the older or the younger members, whichever are fewer, by one place, onto the one at `place`."""
+        if 2 * place < self.size:
+            older = np.arange(place)
+            self.ring[(self.head + older + 1) % self.limit] = self._at(older)
+            self.head = (self.head + 1) % self.limit
+        else:
+            younger = np.arange(place + 1, self.size)
+            self.ring[(self.head + younger - 1) % self.limit] = self._at(younger)
+
     def replace(self, slot: int, other: int) -> None:
         """`other`, which is no member, takes the place of the member `slot` in the order."""
-        members = self.slots()
-        at = (self.head + int(np.flatnonzero(members == slot)[0])) % self.limit
-        self.ring[at] = other
+        self.ring[(self.head + self._place(slot)) % self.limit] = other
         self.bits[slot >> 3] &= 255 ^ 1 << (slot & 7)
         self.bits[other >> 3] |= 1 << (other & 7)
 
@@ -96,7 +111,13 @@ class SlotSet:
         self.head = self.size = 0
 
     def restore(self, members: NDArray[np.int64]) -> None:
-        """Make `members`, oldest first and at most `limit`, the members."""
+        """Make `members`, oldest first, the members.
+
+        Raises:
+            ValueError: there are more than `limit`.
+        """
+        if members.size > self.limit:
+            raise ValueError(f"{members.size} slots are kept in a set of {self.limit} at most")
         self.clear()
         for slot in members.tolist():
             self.add(slot)

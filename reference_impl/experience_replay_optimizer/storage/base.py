@@ -42,9 +42,6 @@ if TYPE_CHECKING:
             `run` says whether each slot is the one before plus 1.
             """
 
-        def keep(self, slot: int, side: int) -> None:
-            """Linked storages: copy the transition of ring slot `slot`, soon to be overwritten, to row `side`."""
-
         def gather(self, slots: NDArray[np.int64]) -> Batch:
             """The transitions in `slots`, in that order; the arrays belong to the caller."""
 
@@ -59,3 +56,15 @@ if TYPE_CHECKING:
 
         def restore(self, meta: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
             """Take over what `state` of a storage of the same kind and capacity returned."""
+
+    class Linked(Storage, Protocol):
+        """A storage whose rows are read through their neighbours: `linked` is true."""
+
+        def check(self, transition: tuple[Any, ...], extras: Mapping[str, Any]) -> None:
+            """Refuse what `write` would refuse, before a protected transition makes room for it."""
+
+        def check_batch(self, count: int, columns: tuple[Any, ...], extras: Mapping[str, Any]) -> None:
+            """Refuse what `write_batch` would refuse."""
+
+        def keep(self, slot: int, side: int) -> None:
+            """Copy the transition of ring slot `slot`, soon to be overwritten, to row `side`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     Name = tuple[str, ...]
 
 _SCALARS: dict[Name, np.dtype[Any]] = {("reward",): np.dtype(np.float32), ("done",): np.dtype(np.bool_)}
+_LARGEST_INT = 2**63 - 1
 _PLAIN = tuple((name,) for name in FIELDS)
 # Python and numpy numbers that a column of int64 or float64 scalars takes as they are.
 _SAME = {np.dtype(np.int64): (int, np.int64), np.dtype(np.float64): (float, np.float64)}
@@ -84,19 +86,18 @@ class ColumnStorage:
             if (
                 type(state) is np.ndarray
                 and type(next_state) is np.ndarray
-                and state.dtype is dtype
-                and next_state.dtype is dtype
+                and (state.dtype is dtype or state.dtype == dtype)  # what was unpickled has a dtype object of its own
+                and (next_state.dtype is dtype or next_state.dtype == dtype)
                 and state.shape == shape
                 and next_state.shape == shape
                 and (type(done) is bool or type(done) is np.bool_)
                 and (type(reward) is float or type(reward) is np.float64)
                 and (1e-37 < reward < 3e38 or reward == 0.0 or -3e38 < reward < -1e-37)
                 and (
-                    type(action) in action_types
-                    or (type(action) is np.ndarray and action.dtype is action_dtype and action.shape == action_shape)
+                    (type(action) in action_types and -_LARGEST_INT <= action <= _LARGEST_INT)
+                    or (type(action) is np.ndarray and action.dtype == action_dtype and action.shape == action_shape)
                 )
             ):
-                # The action first: an int beyond 64 bits is refused here, before anything has changed.
                 actions[slot] = action
                 states[slot] = state
                 next_states[slot] = next_state
@@ -132,7 +133,7 @@ class ColumnStorage:
             self._write(at, values, 1)
             rewards = values[("reward",)]
         else:
-            rewards = columns[2]
+            rewards = columns[2].astype(np.float64)
         self._filled = max(self._filled, int(slots[-1]) + 1 if run else int(slots.max()) + 1)
         return rewards
 
@@ -145,17 +146,16 @@ class ColumnStorage:
         if not (
             type(given_states) is type(given_actions) is type(given_rewards) is np.ndarray
             and type(given_next_states) is type(given_dones) is np.ndarray
-            and given_states.dtype is dtype
-            and given_next_states.dtype is dtype
-            and given_actions.dtype is action_dtype
-            and given_dones.dtype is dones.dtype
+            and given_states.dtype == given_next_states.dtype == dtype
+            and given_actions.dtype == action_dtype
+            and given_dones.dtype == dones.dtype
             and given_states.shape == given_next_states.shape == (count, *shape)
             and given_actions.shape == (count, *action_shape)
             and given_rewards.shape == given_dones.shape == (count,)
             and rewards.dtype == np.float32
             and given_rewards.dtype.kind == "f"
-            # False for NaN too. Rewards beyond 1e18 are left to the long way, which looks at each of them.
-            and given_rewards.dot(given_rewards) < 1e36
+            # False for NaN too. Larger rewards are left to the long way, which looks at each of them.
+            and float(np.abs(given_rewards).max()) < 1e30
         ):
             return False
         single = given_rewards.astype(np.float32)
@@ -167,10 +167,6 @@ class ColumnStorage:
         next_states[at] = given_next_states
         dones[at] = given_dones
         return True
-
-    def keep(self, slot: int, side: int) -> None:
-        """Not needed: protected slots are skipped."""
-        raise NotImplementedError("protected transitions stay where they are in this storage")
 
     def gather(self, slots: NDArray[np.int64]) -> Batch:
         """The transitions in `slots`, in that order, copied."""
@@ -298,7 +294,8 @@ class ColumnStorage:
 
     def _file(self, name: Name) -> Path:
         assert self._directory is not None
-        return self._directory / f"{'.'.join(name)}.npy"
+        # Keys of observations may be anything, and are to stay within the directory.
+        return self._directory / f"{'.'.join(quote(key, safe='').replace('.', '%2E') for key in name)}.npy"
 
     def _prepare(self) -> None:
         """What the short ways of `write` and `gather` need, where there are five plain columns."""
@@ -306,7 +303,8 @@ class ColumnStorage:
         if tuple(self._columns) != _PLAIN:
             return
         states, actions, rewards, next_states, dones = (self._columns[name] for name in _PLAIN)
-        if states.dtype == next_states.dtype and states.shape == next_states.shape:
+        plain_rewards = rewards.ndim == 1 and rewards.dtype in (np.float32, np.float64)
+        if states.dtype == next_states.dtype and states.shape == next_states.shape and plain_rewards:
             scalars = _SAME.get(actions.dtype, ()) if actions.ndim == 1 else ()
             self._fast = (
                 *(states, actions, rewards, next_states, dones),

@@ -141,6 +141,7 @@ def holds(values: NDArray[Any], dtype: DTypeLike) -> bool:
         return bool(int(values.min()) >= -largest and int(values.max()) <= largest)
     limits: Any = np.iinfo(target)
     if kind == "f":
+        values = values.astype(np.float64)
         # max + 1 is a power of two, exact as a float where max itself is not.
         return bool(((values == np.trunc(values)) & (values >= limits.min) & (values < limits.max + 1.0)).all())
     return bool(int(values.min()) >= limits.min and int(values.max()) <= limits.max)

@@ -175,6 +175,14 @@ class LinkedStorage(ABC):
         self._link_batch(slots, states, next_states)
         return leaves[("reward",)]
 
+    def check(self, transition: tuple[Any, ...], extras: Mapping[str, Any]) -> None:
+        """Refuse what `write` would refuse, and store nothing."""
+        self._prepare(flatten(as_fields(transition), extras), 0)
+
+    def check_batch(self, count: int, columns: tuple[Any, ...], extras: Mapping[str, Any]) -> None:
+        """Refuse what `write_batch` would refuse, and store nothing."""
+        self._prepare(flatten(as_rows(columns, count), extras, rows=count), 1)
+
     def keep(self, slot: int, side: int) -> None:
         """Copy the transition of ring row `slot` to row `side`, before the ring row is overwritten."""
         for column in self._columns.values():
