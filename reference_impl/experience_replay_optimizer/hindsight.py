@@ -147,7 +147,14 @@ class HindsightExperienceReplay:
             self._open.setdefault(env, steps).append(step)
 
     def end_episode(self, env: int = 0) -> None:
-        """End the episode of an environment after the last step given, and store it: for a reset in mid-episode."""
+        """End the episode of an environment after the last step given, and store it: for a reset in mid-episode.
+
+        Args:
+            env: number of the environment; nothing happens where it has no open episode.
+
+        Raises:
+            TypeError, ValueError: no int from 0, or as `add` does. The episode stays open then.
+        """
         env = as_env(env)
         if env in self._open:
             self._store(self._open[env])

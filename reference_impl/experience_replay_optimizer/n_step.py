@@ -113,7 +113,14 @@ class NStep:
         self._take(list(zip(*columns)))  # noqa: B905
 
     def end_episode(self, env: int = 0) -> None:
-        """End the episode of an environment as a truncation after the last step given: for a reset in mid-episode."""
+        """End the episode of an environment as a truncation after the last step given: for a reset in mid-episode.
+
+        Args:
+            env: number of the environment; nothing happens where it has no open episode.
+
+        Raises:
+            TypeError, ValueError: no int from 0, or as `add` does. The episode stays open then.
+        """
         env = as_env(env)
         steps = self._open.get(env, [])
         self._store(self._completed(steps, True))

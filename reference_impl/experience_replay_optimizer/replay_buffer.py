@@ -305,7 +305,7 @@ class ReplayBuffer:
             self.sampler.protect(handles[self._ring.current(handles)] % self.capacity)
 
     def unprotect(self, indices: Any) -> None:
-        """End the protection of transitions; handles of those that are gone are ignored."""
+        """End the protection of transitions; handles of those that are gone are ignored. Raises as `protect`."""
         handles = as_indices(indices)
         with self._lock:
             self.sampler.unprotect(handles[self._ring.current(handles)] % self.capacity)

@@ -237,7 +237,11 @@ class SequenceReplayBuffer:
                 self.add(state, action, reward, next_state, done, cut[env], info, env, **rest)
 
     def end_episode(self, env: int = 0) -> None:
-        """The episode of an environment was abandoned: its next step is the first of another one."""
+        """The episode of an environment was abandoned: its next step is the first of another one.
+
+        Raises:
+            TypeError, ValueError: `env` is no int in [0, num_envs).
+        """
         with self._lock:
             self._open(self._sequences.complete(self._env(env), True))
 
