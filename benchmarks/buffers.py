@@ -82,6 +82,7 @@ ENTRIES = {
     **{k: Entry("ours", (VECTORS, IMAGES, FRAMES), k, TEXTBOOK) for k in KERNELS},
     **{f"{k}, rare events": Entry("ours", (VECTORS,), k) for k in KERNELS},
     **{f"{k}, frames": Entry("ours", (IMAGES, FRAMES), k, {**TEXTBOOK, "frames": True}) for k in KERNELS},
+    **{f"{k}, overlapping": Entry("ours", (IMAGES, FRAMES), k, {**TEXTBOOK, "frames": "overlapping"}) for k in KERNELS},
     **{f"{k}, index": Entry("ours_index", (INDEX,), k, TEXTBOOK) for k in KERNELS},
     **{peer: Entry(peer, (VECTORS, IMAGES) if peer == "cpprb" else (VECTORS,)) for peer in PEERS},
 }
@@ -204,9 +205,10 @@ def compare(measure: Measure, capacity: int, kernels: str, results: Results) -> 
     for peer, targets in measure.targets.items():
         target = targets[KERNELS.index(kernels)]
         if peer == "frames":
-            once = results.median(measure, capacity, f"{kernels}, frames")
-            name = f"frame dedup, {measure.name}"
-            rows.append(Row(name, capacity, kernels, micro(once), "stacks", micro(ours), ratio(once, ours), target))
+            for label, what in (("frames", "frame dedup"), ("overlapping", "frame dedup, overlapping batches")):
+                once = results.median(measure, capacity, f"{kernels}, {label}")
+                name = f"{what}, {measure.name}"
+                rows.append(Row(name, capacity, kernels, micro(once), "stacks", micro(ours), ratio(once, ours), target))
         else:
             theirs, loaded = results.median(measure, capacity, peer), peer not in results.left_out
             value = ratio(ours, theirs)

@@ -1,4 +1,4 @@
-"""The buffers of this repository. Options are the constructor's; `frames` stores each frame once."""
+"""The buffers of this repository. Options are the constructor's; `frames` stores each frame once, and "overlapping" gathers it once too."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ class Buffer(Contender):
         from experience_replay_optimizer import PrioritizedReplayBuffer
 
         options = dict(self.options)
-        if options.pop("frames", False):
+        if frames := options.pop("frames", False):
             from experience_replay_optimizer.storage.frames import FrameStackStorage
 
-            options["storage"] = FrameStackStorage(4, axis=0 if self.like.states.shape[1] == 4 else -1)
+            axis = 0 if self.like.states.shape[1] == 4 else -1
+            options["storage"] = FrameStackStorage(4, axis, overlap=frames == "overlapping")
         self.buffer = PrioritizedReplayBuffer(self.capacity, ALPHA, BETA, 0.0, seed=0, **options)
 
     def add(self, state: Any, action: int, reward: float, next_state: Any, done: bool) -> None:

@@ -341,6 +341,7 @@ class ReplayBuffer:
     def load(self, path: str | os.PathLike[str], types: Iterable[type] = ()) -> None:
         """Take over what `save` wrote: the buffer then draws what the other would have drawn next.
 
+        Handles drawn before are to be dropped: they may stand for other transitions now.
         The constructor's arguments are not in the file, but those that must agree are compared.
 
         Args:

@@ -201,23 +201,22 @@ class PrioritizedSampler:
         self, slots: NDArray[np.int64], rewards: NDArray[np.float64] | None, verdicts: list[bool | None] | None
     ) -> list[int]:
         """`_enter` for each slot; the rewards are judged at once where nothing else is to be asked."""
-        if not self.preserves_rare:
-            rewards = verdicts = None
-        elif verdicts is None and rewards is not None and self._detector.ready:
-            found = self._detector.observe_many(rewards)
-            verdicts, rewards = None if found is None else found.tolist(), None
-        if rewards is None and verdicts is None:
-            if not self._rare.size:
-                return []
-            for slot in slots[self._rare.contains(slots)].tolist():
-                self._rare.discard(slot)
+        for slot in slots[self._rare.contains(slots)].tolist() if self._rare.size else ():
+            self._rare.discard(slot)  # the protection was of the transition that is gone
+        if not self.preserves_rare or (rewards is None and verdicts is None):
             return []
+        if verdicts is None and rewards is not None and self._detector.ready:
+            found = self._detector.observe_many(rewards)
+            return [] if found is None else self._protect(slots[found].tolist())
         changed: list[int] = []
         for at, slot in enumerate(slots.tolist()):
-            verdict = None if verdicts is None else verdicts[at]
             reward = None if rewards is None else float(rewards[at])
-            changed += PrioritizedSampler._enter(self, slot, reward, verdict)
+            changed += PrioritizedSampler._enter(self, slot, reward, None if verdicts is None else verdicts[at])
         return changed
+
+    def _protect(self, slots: list[int]) -> list[int]:
+        """Enter `slots` into the protected set. Returns them and those that had to leave it."""
+        return [*slots, *(leaver for leaver in map(self._rare.add, slots) if leaver >= 0)]
 
     def add_one(self, slot: int, reward: float | None, verdict: bool | None) -> None:
         """`add` of one slot without its checks, for callers that have made them."""
@@ -225,20 +224,21 @@ class PrioritizedSampler:
             verdict = bool(self._is_rare(reward))
         if self._index.put(slot, self._max_priority):
             self._size += 1
-        changed = self._enter(slot, reward, verdict) if self._tracks or self._rare.size else []
+        changed: list[int] = []
+        if self._tracks or self._rare.size:
+            changed = self._enter(slot, reward, verdict)
         if self._smallest is not None:
             self._smallest.update([slot, *changed])
 
     def _enter(self, slot: int, reward: float | None, verdict: bool | None) -> list[int]:
         """A new transition is in `slot`: what that means for the sets. Returns slots whose membership changed."""
-        self._rare.discard(slot)  # the protection was of the transition that is gone
-        if not self.preserves_rare:
+        if slot in self._rare:
+            self._rare.discard(slot)  # the protection was of the transition that is gone
+        if not self.preserves_rare or (verdict is None and reward is not None and self._detector.pass_by(reward)):
             return []
         self._detector.forget(slot)
         found = [] if reward is None else self._detector.observe(slot, reward, judge=verdict is None)
-        if verdict:
-            found = [*found, slot]
-        return [*found, *(leaver for leaver in map(self._rare.add, found) if leaver >= 0)] if found else found
+        return self._protect([*found, slot] if verdict else found)
 
     def sample(self, batch_size: int, beta: float | None = None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Draw slots with replacement.
@@ -377,7 +377,7 @@ class PrioritizedSampler:
 
     def is_protected(self, slot: int) -> bool:
         """Whether `slot` is protected."""
-        return slot in self._rare
+        return self._rare.size > 0 and slot in self._rare
 
     def are_protected(self, slots: NDArray[np.int64]) -> NDArray[np.bool_] | None:
         """Which of `slots` are protected, shape (B,); None where none is."""

@@ -59,6 +59,7 @@ class RareEventDetector:
     def __init__(self, deviations: float = 3.0, burn_in: int = 20) -> None:
         self.deviations = deviations
         self.burn_in = burn_in
+        self._plain = deviations * deviations * (1.0 - 1e-9)
         self.moments = RunningMoments()
         self._waiting: dict[int, float] = {}
 
@@ -84,6 +85,17 @@ class RareEventDetector:
         self._waiting.clear()
         return found
 
+    def pass_by(self, reward: float) -> bool:
+        """Take a reward into account that is plainly not rare; False, and nothing is done, where it may be."""
+        moments = self.moments
+        count, delta = moments.count, reward - moments.mean
+        if count < self.burn_in or delta * delta * count > self._plain * moments.squares:
+            return False
+        moments.count = count + 1
+        moments.mean += delta / moments.count
+        moments.squares += delta * (reward - moments.mean)
+        return True
+
     @property
     def ready(self) -> bool:
         """Whether the burn-in is over: each reward is judged when it comes."""
@@ -101,20 +113,24 @@ class RareEventDetector:
         if largest > _LARGEST:
             values = np.clip(rewards, -_LARGEST, _LARGEST) - moments.mean
         count, mean, squares = moments.count, moments.mean, moments.squares
-        # The deviation shrinks no faster than that, and the mean moves no further: usually nothing else is to be asked.
-        slowest = self.deviations * math.sqrt(squares / (count + values.size)) + 1e-9
-        if largest * (1.0 + values.size / count) <= slowest:
+        # The deviation shrinks no faster than that, and the mean moves no further: usually no reward is to be judged.
+        slowest = (self.deviations * math.sqrt(squares / (count + values.size)) + 1e-9) / (1.0 + values.size / count)
+        if largest <= slowest:
             moments.push_many(values.size, float(values.sum()), float(values.dot(values)))
             return None
         # Moments over the rewards before each one, about the mean that was known so far: sums of deviations stay small.
-        counts = np.arange(count, count + values.size)
         sums, sums_of_squares = values.cumsum(), (values * values).cumsum()
         moments.push_many(values.size, float(sums[-1]), float(sums_of_squares[-1]))
-        shift = (sums - values) / counts
-        variance = (squares + sums_of_squares - values * values) / counts - shift * shift
-        limit = self.deviations * np.sqrt(np.maximum(variance, 0.0)) + 1e-9 * (1.0 + np.abs(mean + shift))
-        rare: NDArray[np.bool_] = np.abs(values - shift) > limit
-        return rare if rare.any() else None
+        rare = np.zeros(values.size, np.bool_)
+        found = False
+        for at in np.flatnonzero(np.abs(values) > slowest).tolist():
+            value, before = float(values[at]), count + at
+            shift = (float(sums[at]) - value) / before
+            variance = (squares + float(sums_of_squares[at]) - value * value) / before - shift * shift
+            limit = self.deviations * math.sqrt(max(variance, 0.0)) + 1e-9 * (1.0 + abs(mean + shift))
+            if abs(value - shift) > limit:
+                rare[at] = found = True
+        return rare if found else None
 
     def forget(self, slot: int) -> None:
         """The transition in `slot` is gone; its reward stays in the moments."""

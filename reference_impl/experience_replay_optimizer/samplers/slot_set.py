@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,13 +30,14 @@ class SlotSet:
         self.limit = limit
         self.ring = np.zeros(max(limit, 1), np.int32 if capacity <= 2**31 else np.int64)
         self.bits = np.zeros((capacity + 7) // 8, np.uint8)
+        self._view: Any = memoryview(self.bits.data)  # one number is read through it in half the time
         self.head = self.size = 0
 
     def __len__(self) -> int:
         return self.size
 
     def __contains__(self, slot: int) -> bool:
-        return self.size > 0 and bool(self.bits[slot >> 3] >> (slot & 7) & 1)
+        return bool(self._view[slot >> 3] >> (slot & 7) & 1)
 
     def contains(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Membership of each slot, shape (B,)."""
@@ -121,6 +122,13 @@ class SlotSet:
         self.clear()
         for slot in members.tolist():
             self.add(slot)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_view"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._view = memoryview(self.bits.data)
 
     def _at(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         return self.ring[(self.head + places) % max(self.limit, 1)].astype(np.int64)
