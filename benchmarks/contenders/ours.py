@@ -1,4 +1,7 @@
-"""The buffers of this repository. Options are the constructor's; `frames` stores each frame once, and "overlapping" gathers it once too."""
+"""The buffers of this repository. Options are the constructor's.
+
+`frames` stores each frame once; "overlapping" gathers it once too.
+"""
 
 from __future__ import annotations
 
