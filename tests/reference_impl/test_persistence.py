@@ -188,6 +188,19 @@ def test_objects_go_on_as_the_saved_ones_would(storage, tmp_path):
     assert_goes_on_equally(one, other)
 
 
+def test_objects_may_be_loaded_beside_another_storage_of_columns(tmp_path):
+    one = PrioritizedReplayBuffer(CAPACITY, reward="reward", seed=0)
+    fill_objects(one, 130)
+    one.save(tmp_path / "buffer", types=[Step])
+    for storage in ("next by index", "frames"):
+        other = PrioritizedReplayBuffer(CAPACITY, reward="reward", storage=STORAGES[storage](), seed=1)
+        fill(other, 50, 300)
+        other.load(tmp_path / "buffer", types=[Step])
+        twin = PrioritizedReplayBuffer(CAPACITY, reward="reward", seed=1)
+        twin.load(tmp_path / "buffer", types=[Step])
+        assert_goes_on_equally(other, twin, fill_objects)
+
+
 def test_dict_observations_with_extra_columns(tmp_path):
     one, other = (PrioritizedReplayBuffer(CAPACITY, seed=seed) for seed in (0, 1))
     for time in range(60):

@@ -397,3 +397,47 @@ def test_pickled_copies_share_nothing(storage, protocol):
     assert (times(buffer), buffer.handles.tolist()) == before[:2]
     assert_consistent(twin.sample(8).batch)
     assert times(twin)[0] == 30
+
+
+@pytest.mark.parametrize("storage", ["next by index", "frames"])
+@pytest.mark.parametrize("batched", [False, True])
+def test_what_is_refused_moves_no_protected_transition(storage, batched):
+    def make(unprotect=False, clear=False):
+        buffer = PrioritizedReplayBuffer(20, storage=STORAGES[storage](), seed=0)
+        for time in range(18):
+            add(buffer, time, info={"conversion": time == 1})
+        add(buffer, 18)
+        refused = [0.0] * 3 if batched else 0.0
+        for _ in range(2):  # the slot of the next transition is that of the protected one
+            with pytest.raises(ValueError, match=r"state.* has shape"):
+                (buffer.add_batch if batched else buffer.add)(refused, refused, refused, refused, refused)
+        assert buffer.protected.tolist() == [1]
+        assert times(buffer) == list(range(1, 19))
+        if unprotect:
+            buffer.unprotect([1])
+        if clear:
+            buffer.clear()
+        for time in range(19, 40):
+            add(buffer, time)
+        assert_consistent(buffer.sample(8).batch)
+        return times(buffer)
+
+    assert make() == [1, *range(22, 40)]
+    assert make(unprotect=True) == list(range(22, 40))
+    assert make(clear=True) == list(range(22, 40))
+
+
+@pytest.mark.parametrize("storage", ["next by index", "frames"])
+def test_a_refused_batch_leaves_nothing_behind_for_the_next_transition(storage):
+    buffer = PrioritizedReplayBuffer(20, storage=STORAGES[storage](), seed=0)
+    for time in range(18):
+        add(buffer, time, info={"conversion": time == 5})
+    refused = np.zeros(8)
+    with pytest.raises(ValueError, match=r"state.* has shape"):
+        buffer.add_batch(refused, refused, refused, refused, refused)
+    for time in range(18, 60):
+        add(buffer, time)
+        assert sorted(times(buffer)) == sorted({5, *range(time - 17, time + 1)})
+        handles = buffer.handles[buffer.handles >= 0]
+        assert handles.size == len(buffer) == len(set((handles % 20).tolist()))
+        assert_consistent(buffer.sample(8).batch)

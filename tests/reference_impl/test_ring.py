@@ -154,6 +154,18 @@ def test_handles_equal_slots_on_the_first_lap_and_rise_from_then_on():
     assert writer.ring.oldest_first().tolist() == [1, 2, 3, 0]
 
 
+def test_a_slot_that_is_written_again_and_again_has_a_new_handle_each_time():
+    for batched in (False, True):
+        single, crowded = Writer(1, 0.0, False), Writer(4, 0.75, False)
+        crowded.many(3)
+        crowded.sampler.protect([0, 1, 2])
+        for turn in range(3):
+            for writer in (single, crowded):
+                writer.many(1) if batched else writer.one()
+            assert single.ring.newest_handle == turn
+            assert crowded.ring.newest_handle == 3 + 4 * turn
+
+
 def test_a_batch_is_as_if_one_came_after_the_other():
     for linked in (False, True):
         for count in range(1, 9):
