@@ -1,8 +1,8 @@
 """Saving a buffer to one file and loading it again: no pickle, atomic, versioned, exact.
 
 The file is a zip archive: `meta.json`, one `.npy` for each array, and, for objects, their bytes. Loading runs no code
-from the file. It is written beside its destination, as `.<random>.saving`, and takes its place only when it is complete;
-a process that is killed while saving leaves that file behind, and the old one as it was.
+from the file. It is written beside its destination, as `.<random>.saving`, and takes its place only when it is
+complete; a process that is killed while saving leaves that file behind, and the old one as it was.
 """
 
 from __future__ import annotations
