@@ -9,9 +9,14 @@ import numpy as np
 
 from .._generator import generator_state, restored_generator
 from .._validate import as_count, as_finite, as_float, as_generator, as_slots
+from ..schedules import as_beta_schedule
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
+
+    from ..schedules import Schedule
 
 
 class UniformSampler:
@@ -26,9 +31,6 @@ class UniformSampler:
         replace: False draws the rows of a batch without replacement: no slot twice in one batch.
         seed: anything that `numpy.random.default_rng` takes.
         rng: a `numpy.random.Generator` to use, in place of `seed`.
-
-    Attributes:
-        beta: may be assigned, as where weights depend on it; (N q)^-beta is 1 for every beta here.
 
     Raises:
         TypeError, ValueError: an argument of the wrong type or out of range.
@@ -47,7 +49,7 @@ class UniformSampler:
         if not isinstance(replace, bool):
             raise TypeError(f"replace must be a bool, not {replace!r}")
         self.replace = replace
-        self.beta: Any = 0.0
+        self._beta = as_beta_schedule(0.0, 0.0)
         self._rng = as_generator(seed, rng)
         self._stored = np.zeros(self.capacity, np.bool_)
         # The stored slots in order of entry, in the first `_size` places.
@@ -57,6 +59,18 @@ class UniformSampler:
     def __len__(self) -> int:
         """Number of slots that hold a transition."""
         return self._size
+
+    @property
+    def beta(self) -> float:
+        """May be assigned, a number or a schedule, as where weights depend on it; (N q)^-beta is 1 for every beta here.
+
+        A schedule stays where it is: it has nothing to decide.
+        """
+        return self._beta.value
+
+    @beta.setter
+    def beta(self, value: float | Schedule | Callable[[], float]) -> None:
+        self._beta = as_beta_schedule(value, 0.0)
 
     @property
     def protected(self) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from scipy.stats import chisquare
 from experience_replay_optimizer.replay_buffer import ReplayBuffer
 from experience_replay_optimizer.samplers.prioritized import PrioritizedSampler
 from experience_replay_optimizer.samplers.uniform import UniformSampler
+from experience_replay_optimizer.schedules import LinearSchedule
 
 
 def filled(slots=range(10), capacity=10, **options):
@@ -185,3 +186,12 @@ def test_an_empty_sampler():
     assert sampler.probabilities([0, 3], 2).tolist() == [0.0, 0.0]
     with pytest.raises(ValueError, match="no transition has been added"):
         sampler.sample(1)
+
+
+def test_a_schedule_of_beta_is_taken_and_shown():
+    buffer = ReplayBuffer(UniformSampler(5, seed=0))
+    buffer.beta = LinearSchedule(0.4, 1.0, 5)
+    assert buffer.beta == 0.4
+    assert "beta=0.4" in repr(buffer)
+    with pytest.raises(ValueError, match="beta"):
+        buffer.beta = 2.0
