@@ -229,8 +229,9 @@ def test_a_whole_run_is_not_recovered(project):
 
 SCRIPT = """
     import os, signal, sys
-    # A runner in the background hands down that interrupts are ignored.
+    # A runner in the background hands down that interrupts and hang-ups are ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     from pathlib import Path
     from per_audit.fixes.journal import write
     from per_audit.fixes.transaction import Change

@@ -1,10 +1,11 @@
 import io
 import json
-import multiprocessing
 import os
 import pickle
 import signal
 import stat
+import subprocess
+import sys
 import zipfile
 from collections import namedtuple
 
@@ -619,21 +620,23 @@ def test_an_error_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
     assert path.read_bytes() != before
 
 
-def _killed_while_saving(path):
-    """The body of a process that ends when about half of the arrays are written."""
-    write, count = np.lib.format.write_array, 0
-
-    def write_or_die(file, array, **options):
-        nonlocal count
-        count += 1
-        if count == 5:
-            os.kill(os.getpid(), signal.SIGKILL)
-        write(file, array, **options)
-
-    np.lib.format.write_array = write_or_die
-    buffer = PrioritizedReplayBuffer(CAPACITY, seed=1)
-    fill(buffer, 30)
-    buffer.save(path)
+# A process that ends when about half of the arrays are written.
+KILLED_WHILE_SAVING = """
+import os, signal, sys
+import numpy as np
+from experience_replay_optimizer import PrioritizedReplayBuffer
+write, arrays = np.lib.format.write_array, []
+def write_or_die(file, array, **options):
+    arrays.append(array)
+    if len(arrays) == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(file, array, **options)
+np.lib.format.write_array = write_or_die
+buffer = PrioritizedReplayBuffer(int(sys.argv[1]), seed=1)
+for time in range(30):
+    buffer.add(float(time), 0, 0.0, time + 1.0, False)
+buffer.save(sys.argv[2])
+"""
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL")
@@ -641,10 +644,8 @@ def test_a_kill_in_the_middle_leaves_the_old_file(tmp_path):
     path = tmp_path / "file"
     one = PrioritizedReplayBuffer(CAPACITY, seed=0)
     saved(path, one)
-    process = multiprocessing.get_context("spawn").Process(target=_killed_while_saving, args=(path,))
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+    command = [sys.executable, "-c", KILLED_WHILE_SAVING, str(CAPACITY), str(path)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     assert len(names(tmp_path)) == 2  # what was written so far is there under another name
     other = PrioritizedReplayBuffer(CAPACITY, seed=1)
     other.load(path)

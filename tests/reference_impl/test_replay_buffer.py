@@ -1,3 +1,4 @@
+import copy
 import multiprocessing
 import pickle
 from concurrent.futures import ProcessPoolExecutor
@@ -380,8 +381,13 @@ def test_a_buffer_sent_to_another_process_goes_on_there():
             buffer = ReplayBuffer(SAMPLERS[sampler](20, seed=0), storage=STORAGES[storage]())
             for time in range(50):
                 add(buffer, time, 70.0 * (time == 30))
-            there = pool.submit(goes_on, buffer).result()
-            assert goes_on(buffer) == there
+            drawn = pool.submit(ReplayBuffer.sample, copy.copy(buffer), 8).result()
+            returned = pool.submit(copy.copy, buffer).result()
+            here = copy.copy(buffer).sample(8)
+            assert drawn.batch.states.tolist() == here.batch.states.tolist()
+            assert drawn.weights.tolist() == here.weights.tolist()
+            assert drawn.indices.tolist() == here.indices.tolist()
+            assert goes_on(returned) == goes_on(buffer)
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
