@@ -77,8 +77,7 @@ class FixedShapeBuffer:
     @property
     def _newest_slot(self) -> int:
         """Where the last transition was put."""
-        newest: int = self._buffer._ring.newest
-        return newest
+        return self._buffer.newest_slot
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)} of {self.capacity})"

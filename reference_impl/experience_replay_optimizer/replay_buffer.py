@@ -11,7 +11,7 @@ import numpy as np
 from ._validate import as_column, as_count, as_finite, as_indices
 from .persistence import load, save
 from .rare_marks import RareMarks
-from .ring import Ring
+from .ring import Ring, claim
 from .storage.batch import Batch
 from .storage.columns import ColumnStorage
 from .storage.fields import as_rows, flatten
@@ -80,8 +80,7 @@ class ReplayBuffer:
         storage: Storage | None = None,
     ) -> None:
         self._marks = RareMarks(is_rare, rare_flags)
-        if len(sampler):
-            raise ValueError("the sampler holds slots already: give each buffer a new one")
+        claim(sampler)
         self.sampler: Any = sampler
         self.capacity: int = sampler.capacity
         self.stale_updates = 0

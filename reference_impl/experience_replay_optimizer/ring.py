@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .storage.base import Storage
+    from .storage.base import Linked, Storage
 
 _STATE = ("length", "lap", "newest", "newest_handle", "_next_side")
+
+
+def claim(sampler: Any) -> None:
+    """Make `sampler` a buffer's own. Raises ValueError where it is one's already, or holds slots."""
+    if len(sampler) or sampler.taken:
+        raise ValueError("the sampler holds slots already, or is another buffer's: give each buffer a new one")
+    sampler.taken = True
 
 
 class Ring:
@@ -39,7 +46,7 @@ class Ring:
     def __init__(self, sampler: Any, storage: Storage) -> None:
         self.capacity: int = sampler.capacity
         self._sampler = sampler
-        self._storage: Any = storage
+        self._storage = cast("Linked", storage)  # where it is not, nothing is moved
         kept = sampler.rare_limit if storage.linked and sampler.preserves_rare else 0
         storage.open(self.capacity, kept)
         self._kept = kept

@@ -134,6 +134,10 @@ def test_a_sampler_in_use_is_refused():
     sampler.add(0)
     with pytest.raises(ValueError, match="give each buffer a new one"):
         ReplayBuffer(sampler)
+    sampler = PrioritizedSampler(4)
+    ReplayBuffer(sampler)
+    with pytest.raises(ValueError, match="give each buffer a new one"):
+        ReplayBuffer(sampler)
 
 
 @pytest.mark.parametrize("rare", ["False", np.nan, 7, [True, True]])

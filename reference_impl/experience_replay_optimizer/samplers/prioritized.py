@@ -64,6 +64,9 @@ class PrioritizedSampler:
         TypeError, ValueError: an argument of the wrong type or out of range.
     """
 
+    # Whether a buffer draws from it.
+    taken = False
+
     def __init__(
         self,
         capacity: int,

@@ -42,6 +42,9 @@ class UniformSampler:
     preserves_rare = False
     rare_limit = 0
 
+    # Whether a buffer draws from it.
+    taken = False
+
     def __init__(
         self, capacity: int, *, replace: bool = True, seed: Any = None, rng: np.random.Generator | None = None
     ) -> None:

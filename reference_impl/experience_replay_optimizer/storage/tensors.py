@@ -117,10 +117,6 @@ class TensorStorage:
         """
         return self._write(at, count, _leaves(columns, extras), check)
 
-    def keep(self, slot: int, side: int) -> None:
-        """Not needed: protected slots are skipped."""
-        raise NotImplementedError("protected transitions stay where they are in this storage")
-
     def gather(self, slots: NDArray[np.int64]) -> Batch:
         """The transitions in `slots`, in that order: a `Batch` of tensors on the device, copied."""
         return self.take(torch.from_numpy(slots).to(self.device))

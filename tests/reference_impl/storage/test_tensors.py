@@ -251,5 +251,3 @@ def test_what_is_saved_is_restored(dtype, device):
 def test_one_storage_belongs_to_one_buffer():
     with pytest.raises(ValueError, match="another buffer"):
         opened().open(4, 0)
-    with pytest.raises(NotImplementedError):
-        opened().keep(0, 1)
