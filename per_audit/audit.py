@@ -14,6 +14,7 @@ from per_audit.catalogue import choose
 from per_audit.errors import InternalError, in_a_line
 from per_audit.findings import Finding, Notice, Report, Severity
 from per_audit.housekeeping import UNPARSABLE_FILE
+from per_audit.overrides import Overrides
 from per_audit.source import COPY_MARK, SourceFile, discover
 from per_audit.source.suppressions import MARK
 from per_audit.suppress import Suppressor
@@ -101,7 +102,7 @@ def audit(
     notices += files.notices + suppressor.notices
     report = Report(
         root=root.as_posix(),
-        findings=sorted([*kept, *_with_ids(about_comments)], key=_order),
+        findings=sorted(Overrides(settings, root).apply([*kept, *_with_ids(about_comments)]), key=_order),
         notices=sorted(set(notices), key=lambda notice: (notice.path, notice.line, notice.kind, notice.message)),
         pipelines=getattr(graph, "describe", list)(),
         files=len(files),

@@ -64,6 +64,14 @@ def choose(select: Iterable[str], ignore: Iterable[str]) -> tuple[Rule, ...]:
     return tuple(known for known in catalogue() if longest(select, known) > longest(ignore, known))
 
 
+def says_most(selectors: Iterable[str], code: str) -> str | None:
+    """The selector that says most about the rule of this code, the last of equal ones; None where none means it."""
+    known = find_rule(code)
+    ranked = [(_specificity(selector, known), selector) for selector in selectors] if known else []
+    best = max((rank for rank, _ in ranked), default=0)
+    return [selector for rank, selector in ranked if rank == best][-1] if best else None
+
+
 def _specificity(selector: str, known: Rule) -> int:
     """How many characters of the code the selector settles: all of them for a name, 0 where it means other rules."""
     if selector.lower() == known.name:

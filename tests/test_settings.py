@@ -7,6 +7,7 @@ import pytest
 
 from per_audit import settings
 from per_audit.errors import UserError
+from per_audit.findings import Severity
 from per_audit.settings import Settings, load, override
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -37,6 +38,9 @@ def test_every_key(project: Path) -> None:
         extend-exclude = ["third_party/"]
         fail-on = "error"
         format = "json"
+        baseline = "known.json"
+        per-file-ignores = { "tests/**" = ["PER0"], "old.py" = ["weights-broadcast", "PER001"] }
+        severity = { PER1 = "info", uniform-only-sampling = "warning" }
         """,
     )
     assert load(project) == Settings(
@@ -49,6 +53,9 @@ def test_every_key(project: Path) -> None:
         extend_exclude=("third_party/",),
         fail_on="error",
         format="json",
+        baseline="known.json",
+        per_file_ignores=(("tests/**", ("PER0",)), ("old.py", ("weights-broadcast", "PER001"))),
+        severity=(("PER1", Severity.INFO), ("uniform-only-sampling", Severity.WARNING)),
     )
     assert load(project).filters.exclude == ("old", "third_party/")
 
@@ -91,6 +98,13 @@ def test_a_broken_file_that_does_not_name_the_tool_is_not_ours(project: Path) ->
         ("[tool.per-audit]\nfail-on = ['error']", ["fail-on = ['error']", "must be one of"]),
         ("[tool.per-audit]\nselect = ['PER8']", ["select: 'PER8'", "`per-audit rules` lists them"]),
         ("[tool.per-audit]\nignore = ['weigths-broadcast']", ["did you mean 'weights-broadcast'?"]),
+        ("[tool.per-audit]\nbaseline = ['a']", ["baseline = ['a']", "must be the name of a file"]),
+        ("[tool.per-audit]\nper-file-ignores = ['PER001']", ["must be a table, such as"]),
+        ("[tool.per-audit]\nper-file-ignores.'a.py' = 'PER001'", ['per-file-ignores."a.py"', "list of strings"]),
+        ("[tool.per-audit.per-file-ignores]\n'a.py' = ['PER777']", ["'PER777' is no rule's code"]),
+        ("[tool.per-audit.severity]\nPER777 = 'info'", ["'PER777' is no rule's code"]),
+        ("[tool.per-audit.severity]\nPER001 = 'off'", ["severity.PER001 = 'off'", "must be one of 'error', 'warning'"]),
+        ("[tool.per-audit]\nseverity = 'info'", ["severity = 'info'", "must be a table"]),
         ("[tool]\nper-audit = 3", ["tool.per-audit is 3", "[tool.per-audit]"]),
     ],
 )
@@ -117,3 +131,17 @@ def test_options_that_name_no_rule(project: Path) -> None:
         override(Settings(project), ("PER77",), ())
     with pytest.raises(UserError, match="--ignore: 'PER77' is no rule's code, name or prefix"):
         override(Settings(project), (), ("PER001,PER77",))
+
+
+def test_origins_name_the_file_or_the_option(project: Path) -> None:
+    configure(project, "[tool.per-audit]\nfail-on = 'error'\nignore = ['PER002']\n")
+    path = str(project / "pyproject.toml")
+    loaded = load(project)
+    assert loaded.origins == {"fail_on": path, "ignore": path}
+    changed = override(loaded, ("PER001",), (), fail_on="never", gates=False, format=None)
+    assert changed.origins == {
+        "fail_on": "--fail-on",
+        "ignore": "--select",
+        "select": "--select",
+        "gates": "--no-gates",
+    }

@@ -20,6 +20,7 @@ from per_audit.fixes.journal import recover, write
 from per_audit.fixes.layout import Layout
 from per_audit.fixes.result import FixResult, Refusal, Why
 from per_audit.fixes.transaction import Change
+from per_audit.overrides import Overrides
 from per_audit.source import discover, project_root
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ class _Run:
         self.refused: dict[tuple[str, str, tuple[str, ...]], Refusal] = {}
         self._paths = paths
         # Every rule watches over the result, also those that the user did not ask for.
-        self._settings = replace(settings, select=(), ignore=())
+        self._settings = replace(settings, select=(), ignore=(), per_file_ignores=(), severity=())
+        self._overrides = Overrides(settings, root)
         self._chosen = {rule.code for rule in choose(settings.select, settings.ignore)}
         self._progress = progress
         self._cache: FactsCache = {}
@@ -149,8 +151,11 @@ class _Run:
 
     def selected_report(self) -> Report:
         """What is left of the findings that the user asked for."""
-        report = self._audit.report
-        return replace(report, findings=[finding for finding in report.findings if finding.rule in self._chosen])
+        return replace(self._audit.report, findings=self._selected())
+
+    def _selected(self) -> list[Finding]:
+        findings = [finding for finding in self._audit.report.findings if finding.rule in self._chosen]
+        return self._overrides.apply(findings)
 
     def _audited(self, contents: dict[str, bytes]) -> Audit:
         return audit(
@@ -161,12 +166,12 @@ class _Run:
         """The plans that may be applied; the others are noted with the reason."""
         from per_audit.fixes.planner import plan_fixes
 
-        rules = {finding.id: finding.rule for finding in self._audit.report.findings}
+        asked = {finding.id for finding in self._selected()}
         done = {plan.key for plan in self.applied}
         self.refused = {key: refusal for key, refusal in self.refused.items() if refusal.why is Why.FAILED}
         found = []
         for plan in plan_fixes(self._audit, self.options):
-            if plan.key in self.refused or self._chosen.isdisjoint(rules.get(name, "") for name in plan.findings):
+            if plan.key in self.refused or asked.isdisjoint(plan.findings):
                 continue
             if plan.applicability is Applicability.UNSAFE and not self.options.unsafe:
                 self._refuse(plan, Why.UNSAFE, plan.reason)

@@ -379,3 +379,10 @@ def test_an_interrupt_leaves_nothing_half_written(project, failing_replace, snap
     else:
         assert len(calls) < step
         assert read(project) == {"a.py": "x = prioritized(1)\n", "b.py": "x = prioritized(1)\n"}
+
+
+def test_what_the_project_leaves_alone_in_some_files_is_not_fixed(project: Path, planner: Any) -> None:
+    files(project, a="uniform(1)\n", tests__b="uniform(1)\n")
+    result = run(project, settings={"per_file_ignores": (("tests/**", ("PER001",)),)})
+    assert read(project) == {"a.py": "prioritized(1)\n", "tests/b.py": "uniform(1)\n"}
+    assert result.report.findings == []
