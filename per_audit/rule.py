@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
@@ -17,35 +18,62 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayGraph
 
 
+HEADINGS = (
+    "What it does",
+    "Why is this bad",
+    "Known problems",
+    "Example",
+    "Use instead",
+    "Fix safety",
+    "References",
+)
+"""The sections of a rule's docstring, in order."""
+
+_MARK = re.compile(r" *# <- (\w+(?: \w+)*)$", re.MULTILINE)
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A small project: file name -> source. The lines a bad example must be reported at end in `# <- CODE`."""
+    """A small project: file name -> source.
+
+    A line that must be reported ends in `# <- CODE`, one that several rules report in `# <- CODE CODE`.
+    """
 
     title: str
     files: dict[str, str]
 
-    def expected(self, code: str) -> set[tuple[str, int]]:
-        """The (path, line) pairs at which `code` must be reported."""
-        mark = f"# <- {code}"
+    @property
+    def marks(self) -> set[tuple[str, str, int]]:
+        """All (code, path, line) at which the example says that a rule reports it."""
         return {
-            (path, number)
+            (code, path, number)
             for path, text in self.files.items()
             for number, line in enumerate(text.splitlines(), 1)
-            if line.rstrip().endswith(mark)
+            for mark in _MARK.findall(line.rstrip())
+            for code in mark.split()
         }
+
+    @property
+    def plain(self) -> dict[str, str]:
+        """The files without the marks."""
+        return {path: _MARK.sub("", text) for path, text in self.files.items()}
+
+    def expected(self, code: str) -> set[tuple[str, int]]:
+        """The (path, line) pairs at which `code` must be reported."""
+        return {(path, line) for marked, path, line in self.marks if marked == code}
 
 
 class Rule(ABC):
     """One defect that the audit knows.
 
-    The docstring of a subclass is its documentation: the first line says what is wrong, and the headings
-    `## What it does`, `## Why is this bad`, `## Known problems`, `## Example`, `## Use instead`, `## Fix safety`
-    and `## References` follow in this order.
+    The docstring of a subclass is its documentation: the first line says what is wrong, and the HEADINGS follow as
+    `## What it does` and so on. A `pedantic` rule is off unless it is asked for.
     """
 
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity]
+    pedantic: ClassVar[bool] = False
     bad: ClassVar[tuple[Example, ...]] = ()
     good: ClassVar[tuple[Example, ...]] = ()
 

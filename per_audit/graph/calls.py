@@ -113,7 +113,7 @@ class Calls:
             return self.interpreter.library.external(atom.name, node, arguments, site, frame)
         if isinstance(atom, Result):
             site.names.add(atom.name)
-            return self.interpreter.library.call_object(atom, arguments)
+            return self.interpreter.library.call_object(atom, arguments, site, frame)
         return None
 
     def project_call(self, func: Func, arguments: Arguments, frame: Frame) -> Value:

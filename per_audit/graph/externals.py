@@ -60,6 +60,10 @@ POSITIONAL = {
     "setdiff1d", "union1d", "chain",
 }  # fmt: skip
 
+# What makes a function that returns the gradients of the function it is given.
+DIFFERENTIATED = {"jax.grad", "jax.value_and_grad", "haiku.grad", "haiku.value_and_grad", "flax.nnx.grad",
+                  "flax.nnx.value_and_grad", "equinox.filter_grad", "equinox.filter_value_and_grad"}  # fmt: skip
+
 # Losses of torch: element-wise with reduction="none", averaged otherwise.
 TORCH_LOSSES = {
     "mse_loss", "smooth_l1_loss", "huber_loss", "l1_loss", "cross_entropy", "binary_cross_entropy",

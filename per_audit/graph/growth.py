@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.values import Alloc
+from per_audit.graph.values import Alloc, is_observed
 
 if TYPE_CHECKING:
     from per_audit.graph import events as ev
@@ -21,7 +21,9 @@ def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
         grows = [
             store
             for store in buffer.stores
-            if store.container == container and store.how in _GROWS and not store.value.tagged("draw")
+            if store.container == container
+            and store.how in _GROWS
+            and (not store.value.tagged("draw") or is_observed(store.value))
         ]
         if container.kind in ("list", "deque", "heap") and grows and not _is_bounded(graph, container, grows):
             found += grows

@@ -261,9 +261,15 @@ class Library:
                     self.interpreter.statements.evict(of(atom), node, frame, "pop")
         return self.interpreter.parts.element(values[0])
 
-    def call_object(self, atom: Result, arguments: Arguments) -> Value:
-        """A call of an object of a library: a criterion, a network, an optimiser."""
+    def call_object(self, atom: Result, arguments: Arguments, site: ev.CallSite, frame: Frame) -> Value:
+        """A call of an object of a library: a criterion, a network, an optimiser, what `jax.grad` made."""
         values = [value.no_position() for _, _, value in arguments]
+        if atom.name in ext.DIFFERENTIATED and isinstance(atom.call, ir.Call) and atom.call.args:
+            for func in self.interpreter.events.value(atom.call.args[0].value).atoms:
+                if isinstance(func, Func):
+                    site.targets.add(func)
+                    self.interpreter.calls.project_call(func, arguments, frame)
+            return taint(*values)
         name = ext.last(atom.name)
         if name in ext.TORCH_LOSSES and name[0].isupper() and isinstance(atom.call, ir.Call):
             return taint(*values)._replace(reduction=_torch_reduction(atom.call))

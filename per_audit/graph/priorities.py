@@ -13,7 +13,7 @@ from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph.reference import LAP_KINDS, REFERENCE_KINDS
 from per_audit.graph.roles import name_of, words
-from per_audit.graph.values import Alloc, Instance, Result, Value, roles_in
+from per_audit.graph.values import Alloc, Instance, Result, Value, is_observed, roles_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,18 +102,44 @@ class Priorities:
 
     @cached_property
     def functions(self) -> set[ev.Owner]:
-        """The methods of the family, and the drawing function."""
+        """The methods of the family, and the drawing function; without a class those that store as well."""
         found: set[ev.Owner] = {s for cls in self.family for s in cls.body if isinstance(s, ir.Function)}
-        return found | {self.buffer.function}
+        return found | {self.buffer.function} | (set() if self.buffer.owner is not None else self.adding)
 
     @cached_property
     def containers(self) -> set[Alloc]:
-        """Every container that the family holds."""
-        found = set(self.made)
+        """Every container that the family holds, and those that the probabilities of the draws are computed from."""
+        found = self.made | self._masses()
         for (cls, _), value in self.graph.interpreter.attributes.items():
             if cls in self.family:
                 found |= {atom for atom in value.atoms if isinstance(atom, Alloc)}
         return found
+
+    def _masses(self) -> set[Alloc]:
+        """The containers that stand in the probabilities of the draws, variables of the function followed."""
+        given = (self.events.draws[node].probabilities for node in self.buffer.draws if node in self.events.draws)
+        edge: list[ir.Node] = [expression for expression in given if expression is not None]
+        found: set[Alloc] = set()
+        seen: set[str] = set()
+        while edge:
+            for node in list(ir.walk(edge.pop())):
+                if not isinstance(node, (ir.Name, ir.Attr)):
+                    continue
+                found |= {atom for atom in self.events.value(node).atoms if isinstance(atom, Alloc)}
+                if isinstance(node, ir.Name) and node.id not in seen:
+                    seen.add(node.id)
+                    edge += self._assigned(node.id)
+        return found
+
+    def _assigned(self, name: str) -> list[ir.Node]:
+        """What the drawing function assigns to a variable."""
+        body = ir.walk(self.buffer.function) if self.buffer.function is not None else ()
+        return [
+            node.value
+            for node in body
+            if isinstance(node, ir.Assign) and node.value is not None
+            and any(isinstance(target, ir.Name) and target.id == name for target in node.targets)
+        ]  # fmt: skip
 
     @cached_property
     def in_use(self) -> bool:
@@ -175,6 +201,8 @@ class Priorities:
     def _writes_drawn(self) -> bool:
         """A store at drawn positions, a drawn item put back, an attribute of a drawn item assigned."""
         for store in self._stores():
+            if is_observed(store.value):
+                continue
             if store.container in self.containers and (self._is_drawn(store.index) or self._is_drawn(store.expression)):
                 return True
             tags = store.value.tagged("draw") | store.value.tagged("index")

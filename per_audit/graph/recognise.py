@@ -13,7 +13,19 @@ from per_audit.graph.libraries import find_library_buffers, is_test
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.reference import is_pal
 from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, name_of, role_of, role_of_name, words
-from per_audit.graph.values import Alloc, Atom, ClassRef, Columns, Drawn, Instance, Item, TupleOf, Value, roles_in
+from per_audit.graph.values import (
+    Alloc,
+    Atom,
+    ClassRef,
+    Columns,
+    Drawn,
+    Instance,
+    Item,
+    TupleOf,
+    Value,
+    is_observed,
+    roles_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -204,7 +216,7 @@ class _Finder:
             store
             for container in containers
             for store in self.stores.get(container, ())
-            if not store.value.tagged("draw") & drawn
+            if not store.value.tagged("draw") & drawn or is_observed(store.value)
         ]
         buffer.evictions = [e for container in containers for e in self.evictions.get(container, ())]
         roles: set[str] = set()

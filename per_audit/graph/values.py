@@ -288,6 +288,19 @@ def taint(*values: Value) -> Value:
     return Value(tags=tags) if tags else UNKNOWN
 
 
+def is_observed(value: Value) -> bool:
+    """Whether the value is a transition fresh from the environment: its reward or next state comes from no draw.
+
+    The action of such a transition may well depend on draws, through what was learnt from them.
+    """
+    return any(
+        not item.tagged("draw") and not {"reward", "next"}.isdisjoint(item.roles)
+        for atom in value.atoms
+        if isinstance(atom, (TupleOf, Record))
+        for item in atom.items
+    )
+
+
 def roles_in(value: Value, depth: int = 2) -> frozenset[str]:
     """The roles of a value and of the items of its displays, down to a depth."""
     found = value.roles

@@ -247,6 +247,86 @@ def main(envs, device, q_network, update):
 """
             },
         ),
+        Example(
+            "a list ring held by closures, JAX",
+            {
+                "memory.py": """import random
+
+
+def make_memory(capacity):
+    kept = []
+
+    def remember(obs, action, reward, next_obs, done):
+        if len(kept) >= capacity:
+            kept.pop(0)
+        kept.append((obs, action, reward, next_obs, done))
+
+    def draw(n):
+        return random.sample(kept, n)  # <- PER001
+
+    return remember, draw
+""",
+                "train.py": """import jax
+import jax.numpy as jnp
+import numpy as np
+from memory import make_memory
+
+
+def train(env, apply, params, steps):
+    remember, draw = make_memory(10_000)
+
+    def loss(params, obs, actions, targets):
+        chosen = jnp.take_along_axis(apply(params, obs), actions[:, None], axis=1)[:, 0]
+        return jnp.mean((chosen - targets) ** 2)
+
+    obs, _ = env.reset()
+    for step in range(steps):
+        action = int(jnp.argmax(apply(params, obs[None])))
+        next_obs, reward, terminated, truncated, _ = env.step(action)
+        remember(obs, action, reward, next_obs, terminated)
+        obs = env.reset()[0] if terminated or truncated else next_obs
+        if step > 64:
+            s, a, r, s2, d = map(np.stack, zip(*draw(64)))
+            y = r + 0.99 * (1 - d) * jnp.max(apply(params, s2), axis=1)
+            gradients = jax.grad(loss)(params, s, a, y)
+            params = jax.tree_util.tree_map(lambda p, g: p - 1e-3 * g, params, gradients)
+    return params
+""",
+            },
+        ),
+        Example(
+            "a module's deque, linear Q-learning in numpy",
+            {
+                "linear_q.py": """import random
+from collections import deque
+
+import numpy as np
+
+EXPERIENCE = deque(maxlen=5000)
+THETA = np.zeros((4, 8))
+
+
+def observe(state, action, reward, next_state, terminated):
+    EXPERIENCE.append((state, action, reward, next_state, terminated))
+
+
+def improve(rate=0.01):
+    for state, action, reward, next_state, terminated in random.choices(EXPERIENCE, k=16):  # <- PER001
+        goal = reward if terminated else reward + 0.95 * (THETA @ next_state).max()
+        THETA[action] += rate * (goal - THETA[action] @ state) * state
+
+
+def run(env, steps):
+    state, _ = env.reset()
+    for step in range(steps):
+        action = int(np.argmax(THETA @ state))
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        observe(state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        improve()
+""",
+            },
+        ),
     )
     good = (
         Example(
@@ -371,6 +451,59 @@ def fit(model, images, labels, optimizer):
         loss.backward()
         optimizer.step()
 """
+            },
+        ),
+        Example(
+            "the sampler in a file of its own, the arrays in the agent",
+            {
+                "priorities.py": """import numpy as np
+
+
+class Priorities:
+    def __init__(self, capacity, alpha=0.6):
+        self.mass, self.alpha = np.zeros(capacity), alpha
+
+    def enter(self, slot):
+        self.mass[slot] = self.mass.max() or 1.0
+
+    def pick(self, n, beta):
+        p = self.mass / self.mass.sum()
+        slots = np.random.choice(len(p), n, p=p)
+        weights = (np.count_nonzero(p) * p[slots]) ** -beta
+        return slots, weights / weights.max()
+
+    def correct(self, slots, errors):
+        self.mass[slots] = (np.abs(errors) + 1e-5) ** self.alpha
+""",
+                "agent.py": """import numpy as np
+from priorities import Priorities
+
+
+class Agent:
+    def __init__(self, model, capacity, width):
+        self.model, self.capacity, self.count = model, capacity, 0
+        self.states, self.following = np.zeros((capacity, width)), np.zeros((capacity, width))
+        self.actions, self.rewards, self.ends = np.zeros(capacity, int), np.zeros(capacity), np.zeros(capacity)
+        self.priorities = Priorities(capacity)
+
+    def observe(self, state, action, reward, next_state, terminated):
+        at = self.count % self.capacity
+        self.states[at], self.actions[at], self.rewards[at] = state, action, reward
+        self.following[at], self.ends[at] = next_state, terminated
+        self.priorities.enter(at)
+        self.count += 1
+
+    def learn(self, beta):
+        slots, weights = self.priorities.pick(32, beta)
+        values = self.model.predict(self.states[slots])
+        ahead = self.model.predict(self.following[slots]).max(axis=1)
+        goals = self.rewards[slots] + 0.99 * (1 - self.ends[slots]) * ahead
+        rows = np.arange(32)
+        errors = goals - values[rows, self.actions[slots]]
+        values[rows, self.actions[slots]] = goals
+        self.model.fit(self.states[slots], values, sample_weight=weights, verbose=0)
+        self.priorities.correct(slots, errors)
+""",
             },
         ),
     )

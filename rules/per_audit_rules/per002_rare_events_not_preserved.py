@@ -103,7 +103,7 @@ class Agent:
         self.past.append((state, action, reward, next_state, done))
 
     def learn(self):
-        self.model.fit(random.sample(self.past, 32))  # <- PER002
+        self.model.fit(random.sample(self.past, 32))  # <- PER001 PER002
 """
             },
         ),

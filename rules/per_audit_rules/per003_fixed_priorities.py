@@ -185,7 +185,7 @@ class Agent:
             self.priority.pop(0)
 
     def replay(self):
-        picked = random.choices(range(len(self.past)), weights=self.priority, k=32)  # <- PER003
+        picked = random.choices(range(len(self.past)), weights=self.priority, k=32)  # <- PER003 PER005
         for i in picked:
             state, action, reward, next_state, done = self.past[i]
             goal = reward if done else reward + 0.9 * np.max(self.model.predict(next_state))
@@ -202,31 +202,168 @@ def main(env, model):
 """
             },
         ),
+        Example(
+            "priorities in the agent, set once at insertion, PyTorch",
+            {
+                "agent.py": """import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+class Agent:
+    def __init__(self, net, target_net, optimizer, capacity=10_000, width=4):
+        self.net, self.target_net, self.optimizer = net, target_net, optimizer
+        self.states = np.zeros((capacity, width), np.float32)
+        self.following = np.zeros((capacity, width), np.float32)
+        self.actions, self.rewards = np.zeros(capacity, np.int64), np.zeros(capacity, np.float32)
+        self.ends = np.zeros(capacity, np.float32)
+        self.priorities = np.zeros(capacity)
+        self.capacity, self.count = capacity, 0
+
+    def store(self, state, action, reward, next_state, terminated):
+        at = self.count % self.capacity
+        self.states[at], self.following[at] = state, next_state
+        self.actions[at], self.rewards[at], self.ends[at] = action, reward, terminated
+        self.priorities[at] = abs(reward) + 0.01
+        self.count += 1
+
+    def learn(self, beta):
+        p = self.priorities / self.priorities.sum()
+        at = np.random.choice(self.capacity, 64, p=p)  # <- PER003
+        weights = (min(self.count, self.capacity) * p[at]) ** -beta
+        weights = torch.as_tensor(weights / weights.max(), dtype=torch.float32)
+        q = self.net(torch.as_tensor(self.states[at])).gather(1, torch.as_tensor(self.actions[at])[:, None])[:, 0]
+        with torch.no_grad():
+            ahead = self.target_net(torch.as_tensor(self.following[at])).max(1).values
+            y = torch.as_tensor(self.rewards[at]) + 0.99 * (1 - torch.as_tensor(self.ends[at])) * ahead
+        loss = (weights * F.smooth_l1_loss(q, y, reduction="none")).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+
+def main(env, net, target_net, optimizer):
+    agent = Agent(net, target_net, optimizer)
+    state, _ = env.reset()
+    for step in range(100_000):
+        action = net.act(state)
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        agent.store(state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        agent.learn(min(1.0, 0.4 + 0.6 * step / 100_000))
+""",
+            },
+        ),
+        Example(
+            "a module's arrays, linear Q-learning in numpy",
+            {
+                "linear_q.py": """import numpy as np
+
+SIZE = 2000
+ROWS = [None] * SIZE
+PRIORITY = np.zeros(SIZE)
+THETA = np.zeros((4, 8))
+
+
+def observe(count, state, action, reward, next_state, terminated):
+    ROWS[count % SIZE] = (state, action, reward, next_state, terminated)
+    PRIORITY[count % SIZE] = 1.0
+
+
+def improve(count, beta, rate=0.01):
+    p = PRIORITY / PRIORITY.sum()
+    slots = np.random.choice(SIZE, 16, p=p)  # <- PER003
+    weights = (min(count, SIZE) * p[slots]) ** -beta
+    weights /= weights.max()
+    for slot, weight in zip(slots, weights):
+        state, action, reward, next_state, terminated = ROWS[slot]
+        goal = reward if terminated else reward + 0.95 * (THETA @ next_state).max()
+        THETA[action] += rate * weight * (goal - THETA[action] @ state) * state
+
+
+def run(env, steps):
+    state, _ = env.reset()
+    for step in range(steps):
+        action = int(np.argmax(THETA @ state))
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        observe(step, state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        improve(step + 1, min(1.0, 0.4 + step / steps))
+""",
+            },
+        ),
+        Example(
+            "an update that only the tests would call, JAX",
+            {
+                "replay.py": """import numpy as np
+
+
+class Replay:
+    def __init__(self, capacity, alpha=0.6):
+        self.items, self.mass = [None] * capacity, np.zeros(capacity)
+        self.capacity, self.alpha, self.added = capacity, alpha, 0
+
+    def put(self, obs, action, reward, next_obs, done):
+        self.items[self.added % self.capacity] = (obs, action, reward, next_obs, done)
+        self.mass[self.added % self.capacity] = self.mass.max() or 1.0
+        self.added += 1
+
+    def take(self, n, beta):
+        p = self.mass / self.mass.sum()
+        slots = np.random.choice(self.capacity, n, p=p)  # <- PER003
+        weights = (min(self.added, self.capacity) * p[slots]) ** -beta
+        return map(np.stack, zip(*[self.items[i] for i in slots])), weights / weights.max(), slots
+
+    def reprioritise(self, slots, errors):
+        self.mass[slots] = (np.abs(errors) + 1e-6) ** self.alpha
+""",
+                "train.py": """import jax
+import jax.numpy as jnp
+from replay import Replay
+
+
+def train(env, apply, params, steps):
+    replay = Replay(20_000)
+
+    def loss(params, obs, actions, targets, weights):
+        chosen = jnp.take_along_axis(apply(params, obs), actions[:, None], axis=1)[:, 0]
+        return jnp.mean(weights * (chosen - targets) ** 2)
+
+    obs, _ = env.reset()
+    for step in range(steps):
+        action = int(jnp.argmax(apply(params, obs[None])))
+        next_obs, reward, terminated, truncated, _ = env.step(action)
+        replay.put(obs, action, reward, next_obs, terminated)
+        obs = env.reset()[0] if terminated or truncated else next_obs
+        if step > 64:
+            (s, a, r, s2, d), weights, slots = replay.take(64, min(1.0, 0.4 + step / steps))
+            y = r + 0.99 * (1 - d) * jnp.max(apply(params, s2), axis=1)
+            gradients = jax.grad(loss)(params, s, a, y, weights)
+            params = jax.tree_util.tree_map(lambda p, g: p - 1e-3 * g, params, gradients)
+    return params
+""",
+            },
+        ),
     )
     good = (
         Example(
             "updated after each step, under a name of its own, in two files",
             {
-                "memory.py": bad[0]
-                .files["memory.py"]
-                .replace("def update(", "def absorb(")
-                .replace("  # <- PER003", ""),
-                "train.py": bad[0].files["train.py"] + "        memory.absorb(slots, net.errors(batch))\n",
+                "memory.py": bad[0].plain["memory.py"].replace("def update(", "def absorb("),
+                "train.py": bad[0].plain["train.py"] + "        memory.absorb(slots, net.errors(batch))\n",
             },
         ),
         Example(
             "the reference buffer with updates",
             {
-                "train.py": bad[1].files["train.py"].replace("  # <- PER003", "")
-                + "        memory.update_priorities(indices, net.errors(batch))\n",
+                "train.py": bad[1].plain["train.py"] + "        memory.update_priorities(indices, net.errors(batch))\n",
             },
         ),
         Example(
             "priorities assigned in place",
             {
                 "agent.py": bad[2]
-                .files["agent.py"]
-                .replace("  # <- PER003", "")
+                .plain["agent.py"]
                 .replace(
                     "            self.model.fit(state, goal)\n",
                     "            self.model.fit(state, goal)\n            self.priority[i] = abs(goal)\n",
@@ -235,7 +372,7 @@ def main(env, model):
         ),
         Example(
             "a class that the project never makes",
-            {"memory.py": bad[0].files["memory.py"].replace("  # <- PER003", "")},
+            {"memory.py": bad[0].plain["memory.py"]},
         ),
         Example(
             "a uniform buffer",
@@ -253,6 +390,20 @@ class Agent:
     def replay(self):
         self.model.fit(random.sample(self.past, 32))
 """
+            },
+        ),
+        Example(
+            "updated from the step's own errors, JAX",
+            {
+                "replay.py": bad[5].plain["replay.py"],
+                "train.py": bad[5]
+                .plain["train.py"]
+                .replace(
+                    "            params = jax.tree_util",
+                    "            chosen = jnp.take_along_axis(apply(params, s), a[:, None], axis=1)[:, 0]\n"
+                    "            replay.reprioritise(slots, chosen - y)\n"
+                    "            params = jax.tree_util",
+                ),
             },
         ),
     )

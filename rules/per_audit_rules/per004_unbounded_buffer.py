@@ -109,7 +109,7 @@ class Agent:
         self.past.append((state, action, reward, next_state, done))
 
     def learn(self):
-        for state, action, reward, next_state, done in random.sample(self.past, 32):
+        for state, action, reward, next_state, done in random.sample(self.past, 32):  # <- PER001
             self.model.fit(state, reward + self.model.predict(next_state))
 """
             },
@@ -129,7 +129,7 @@ class Memory:
         self.rows.append(row)
 
     def sample(self, n):
-        return random.sample(self.rows, n)
+        return random.sample(self.rows, n)  # <- PER001
 """,
                 "train.py": """from memory import Memory
 
@@ -162,10 +162,130 @@ def run(env, q, steps):
         next_state, reward, done, _ = env.step(action)
         seen.append((state, action, reward, next_state, done))
         state = env.reset() if done else next_state
-        for i in np.random.randint(0, len(seen), 8):
+        for i in np.random.randint(0, len(seen), 8):  # <- PER001
             s, a, r, s2, d = seen[i]
             q[s, a] += 0.1 * (r + 0.9 * (1 - d) * q[s2].max() - q[s, a])
 """
+            },
+        ),
+        Example(
+            "a list held by closures, JAX",
+            {
+                "memory.py": """import random
+
+
+def make_memory():
+    kept = []  # <- PER004
+
+    def remember(obs, action, reward, next_obs, done):
+        kept.append((obs, action, reward, next_obs, done))
+
+    def draw(n):
+        return random.sample(kept, n)  # <- PER001
+
+    return remember, draw
+""",
+                "train.py": """import jax
+import jax.numpy as jnp
+import numpy as np
+from memory import make_memory
+
+
+def train(env, apply, params, steps):
+    remember, draw = make_memory()
+
+    def loss(params, obs, actions, targets):
+        chosen = jnp.take_along_axis(apply(params, obs), actions[:, None], axis=1)[:, 0]
+        return jnp.mean((chosen - targets) ** 2)
+
+    obs, _ = env.reset()
+    for step in range(steps):
+        action = int(jnp.argmax(apply(params, obs[None])))
+        next_obs, reward, terminated, truncated, _ = env.step(action)
+        remember(obs, action, reward, next_obs, terminated)
+        obs = env.reset()[0] if terminated or truncated else next_obs
+        if step > 64:
+            s, a, r, s2, d = map(np.stack, zip(*draw(64)))
+            y = r + 0.99 * (1 - d) * jnp.max(apply(params, s2), axis=1)
+            gradients = jax.grad(loss)(params, s, a, y)
+            params = jax.tree_util.tree_map(lambda p, g: p - 1e-3 * g, params, gradients)
+    return params
+""",
+            },
+        ),
+        Example(
+            "a module's list of dictionaries, PyTorch",
+            {
+                "dqn.py": """import random
+
+import torch
+import torch.nn.functional as F
+
+MEMORY = []  # <- PER004
+
+
+def remember(state, action, reward, next_state, terminated):
+    MEMORY.append({"s": state, "a": action, "r": reward, "s2": next_state, "d": terminated})
+
+
+def learn(net, target_net, optimizer):
+    batch = random.sample(MEMORY, 32)  # <- PER001
+    states = torch.stack([row["s"] for row in batch])
+    actions = torch.tensor([row["a"] for row in batch])
+    rewards = torch.tensor([row["r"] for row in batch])
+    following = torch.stack([row["s2"] for row in batch])
+    ends = torch.tensor([float(row["d"]) for row in batch])
+    with torch.no_grad():
+        y = rewards + 0.99 * (1 - ends) * target_net(following).max(1).values
+    loss = F.mse_loss(net(states).gather(1, actions[:, None])[:, 0], y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
+            },
+        ),
+        Example(
+            "a list for each field, the capacity asked for and forgotten",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity=100_000):
+        self.capacity = capacity
+        self.states = []  # <- PER004
+        self.actions, self.rewards, self.following, self.ends = [], [], [], []
+
+    def add(self, state, action, reward, next_state, terminated):
+        self.states.append(state)
+        self.actions.append(action)
+        self.rewards.append(reward)
+        self.following.append(next_state)
+        self.ends.append(terminated)
+
+    def sample(self, n):
+        chosen = np.random.randint(0, len(self.states), n)  # <- PER001
+        return (np.array([self.states[i] for i in chosen]), np.array([self.actions[i] for i in chosen]),
+                np.array([self.rewards[i] for i in chosen]), np.array([self.following[i] for i in chosen]),
+                np.array([self.ends[i] for i in chosen]))
+""",
+                "train.py": """import numpy as np
+from memory import Memory
+
+
+def train(env, model, steps):
+    memory = Memory()
+    state, _ = env.reset()
+    for step in range(steps):
+        action = int(np.argmax(model.predict(state[None])[0]))
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        memory.add(state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        s, a, r, s2, d = memory.sample(32)
+        goals = model.predict(s)
+        goals[np.arange(32), a] = r + 0.99 * (1 - d) * model.predict(s2).max(axis=1)
+        model.fit(s, goals, verbose=0)
+""",
             },
         ),
     )
@@ -174,8 +294,8 @@ def run(env, q, steps):
             "a bounded deque, positional limit",
             {
                 "agent.py": bad[0]
-                .files["agent.py"]
-                .replace("self.past = []  # <- PER004", "self.past = deque([], 1000)")
+                .plain["agent.py"]
+                .replace("self.past = []", "self.past = deque([], 1000)")
                 .replace("import random\n", "import random\nfrom collections import deque\n")
             },
         ),
@@ -183,22 +303,20 @@ def run(env, q, steps):
             "the oldest taken out under a length test, in two files",
             {
                 "memory.py": bad[1]
-                .files["memory.py"]
-                .replace("  # <- PER004", "")
+                .plain["memory.py"]
                 .replace(
                     "        self.rows.append(row)\n",
                     "        self.rows.append(row)\n"
                     "        if len(self.rows) > 1000:\n            self.rows.popleft()\n",
                 ),
-                "train.py": bad[1].files["train.py"],
+                "train.py": bad[1].plain["train.py"],
             },
         ),
         Example(
             "the newest part kept",
             {
                 "loop.py": bad[2]
-                .files["loop.py"]
-                .replace("  # <- PER004", "")
+                .plain["loop.py"]
                 .replace(
                     "        state = env.reset() if", "        seen = seen[-1000:]\n        state = env.reset() if"
                 )
@@ -208,15 +326,14 @@ def run(env, q, steps):
             "a ring that is filled first",
             {
                 "memory.py": bad[1]
-                .files["memory.py"]
-                .replace("  # <- PER004", "")
+                .plain["memory.py"]
                 .replace(
                     "        self.rows.append(row)\n",
                     "        if len(self.rows) < 1000:\n            self.rows.append(None)\n"
                     "        self.rows[self.at % 1000] = row\n        self.at += 1\n",
                 )
                 .replace("deque()", "[]\n        self.at = 0"),
-                "train.py": bad[1].files["train.py"],
+                "train.py": bad[1].plain["train.py"],
             },
         ),
         Example(
@@ -241,7 +358,7 @@ def run(env, net, optimizer):
         Example(
             "written to disk and emptied",
             {
-                "agent.py": bad[0].files["agent.py"].replace("  # <- PER004", "")
+                "agent.py": bad[0].plain["agent.py"]
                 + """
     def flush(self, file):
         file.write(repr(self.past))

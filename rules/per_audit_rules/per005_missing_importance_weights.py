@@ -242,7 +242,7 @@ import numpy as np
 
 class Agent:
     def __init__(self, model):
-        self.model, self.past, self.priority = model, [], []
+        self.model, self.past, self.priority = model, [], []  # <- PER004
 
     def remember(self, state, action, reward, next_state, done):
         self.past.append((state, action, reward, next_state, done))
@@ -267,14 +267,155 @@ def main(env, model):
 """
             },
         ),
+        Example(
+            "priorities in the agent, PyTorch",
+            {
+                "agent.py": """import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+class Agent:
+    def __init__(self, net, target_net, optimizer, capacity=10_000, width=4):
+        self.net, self.target_net, self.optimizer = net, target_net, optimizer
+        self.states = np.zeros((capacity, width), np.float32)
+        self.following = np.zeros((capacity, width), np.float32)
+        self.actions, self.rewards = np.zeros(capacity, np.int64), np.zeros(capacity, np.float32)
+        self.ends = np.zeros(capacity, np.float32)
+        self.priorities = np.zeros(capacity)
+        self.capacity, self.count = capacity, 0
+
+    def store(self, state, action, reward, next_state, terminated):
+        at = self.count % self.capacity
+        self.states[at], self.following[at] = state, next_state
+        self.actions[at], self.rewards[at], self.ends[at] = action, reward, terminated
+        self.priorities[at] = self.priorities.max() or 1.0
+        self.count += 1
+
+    def learn(self):
+        p = self.priorities / self.priorities.sum()
+        at = np.random.choice(self.capacity, 64, p=p)  # <- PER005
+        q = self.net(torch.as_tensor(self.states[at])).gather(1, torch.as_tensor(self.actions[at])[:, None])[:, 0]
+        with torch.no_grad():
+            ahead = self.target_net(torch.as_tensor(self.following[at])).max(1).values
+            y = torch.as_tensor(self.rewards[at]) + 0.99 * (1 - torch.as_tensor(self.ends[at])) * ahead
+        loss = F.mse_loss(q, y)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.priorities[at] = ((q - y).abs().detach().numpy() + 1e-6) ** 0.6
+
+
+def main(env, net, target_net, optimizer):
+    agent = Agent(net, target_net, optimizer)
+    state, _ = env.reset()
+    for step in range(100_000):
+        action = net.act(state)
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        agent.store(state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        agent.learn()
+""",
+            },
+        ),
+        Example(
+            "a module's arrays, linear Q-learning in numpy",
+            {
+                "linear_q.py": """import numpy as np
+
+SIZE = 2000
+ROWS = [None] * SIZE
+PRIORITY = np.zeros(SIZE)
+THETA = np.zeros((4, 8))
+
+
+def observe(count, state, action, reward, next_state, terminated):
+    ROWS[count % SIZE] = (state, action, reward, next_state, terminated)
+    PRIORITY[count % SIZE] = PRIORITY.max() or 1.0
+
+
+def improve(rate=0.01):
+    p = PRIORITY / PRIORITY.sum()
+    for slot in np.random.choice(SIZE, 16, p=p):  # <- PER005
+        state, action, reward, next_state, terminated = ROWS[slot]
+        goal = reward if terminated else reward + 0.95 * (THETA @ next_state).max()
+        error = goal - THETA[action] @ state
+        THETA[action] += rate * error * state
+        PRIORITY[slot] = (abs(error) + 1e-6) ** 0.6
+
+
+def run(env, steps):
+    state, _ = env.reset()
+    for step in range(steps):
+        action = int(np.argmax(THETA @ state))
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        observe(step, state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        improve()
+""",
+            },
+        ),
+        Example(
+            "weights that reach the log and not the loss, JAX",
+            {
+                "replay.py": """import numpy as np
+
+
+class Replay:
+    def __init__(self, capacity, alpha=0.6):
+        self.items, self.mass = [None] * capacity, np.zeros(capacity)
+        self.capacity, self.alpha, self.added = capacity, alpha, 0
+
+    def put(self, obs, action, reward, next_obs, done):
+        self.items[self.added % self.capacity] = (obs, action, reward, next_obs, done)
+        self.mass[self.added % self.capacity] = self.mass.max() or 1.0
+        self.added += 1
+
+    def take(self, n, beta):
+        p = self.mass / self.mass.sum()
+        slots = np.random.choice(self.capacity, n, p=p)  # <- PER005
+        weights = (min(self.added, self.capacity) * p[slots]) ** -beta
+        return map(np.stack, zip(*[self.items[i] for i in slots])), weights / weights.max(), slots
+
+    def reprioritise(self, slots, errors):
+        self.mass[slots] = (np.abs(errors) + 1e-6) ** self.alpha
+""",
+                "train.py": """import jax
+import jax.numpy as jnp
+from replay import Replay
+
+
+def train(env, apply, params, steps):
+    replay = Replay(20_000)
+
+    def loss(params, obs, actions, targets):
+        errors = jnp.take_along_axis(apply(params, obs), actions[:, None], axis=1)[:, 0] - targets
+        return jnp.mean(errors**2), errors
+
+    obs, _ = env.reset()
+    for step in range(steps):
+        action = int(jnp.argmax(apply(params, obs[None])))
+        next_obs, reward, terminated, truncated, _ = env.step(action)
+        replay.put(obs, action, reward, next_obs, terminated)
+        obs = env.reset()[0] if terminated or truncated else next_obs
+        if step > 64:
+            (s, a, r, s2, d), weights, slots = replay.take(64, min(1.0, 0.4 + step / steps))
+            y = r + 0.99 * (1 - d) * jnp.max(apply(params, s2), axis=1)
+            gradients, errors = jax.grad(loss, has_aux=True)(params, s, a, y)
+            params = jax.tree_util.tree_map(lambda p, g: p - 1e-3 * g, params, gradients)
+            replay.reprioritise(slots, errors)
+            print(step, weights.mean())
+    return params
+""",
+            },
+        ),
     )
     good = (
         Example(
             "weights in the loss",
             {
                 "per.py": bad[1]
-                .files["per.py"]
-                .replace("  # <- PER005", "")
+                .plain["per.py"]
                 .replace("loss = (errors**2).mean()", "loss = (torch.as_tensor(weights) * errors**2).mean()")
             },
         ),
@@ -282,8 +423,7 @@ def main(env, model):
             "weights as Keras sample weights",
             {
                 "per.py": bad[1]
-                .files["per.py"]
-                .replace("  # <- PER005", "")
+                .plain["per.py"]
                 .replace(
                     "        loss = (errors**2).mean()\n        loss.backward()\n",
                     "        net.fit(batch, errors, sample_weight=weights)\n",
@@ -294,8 +434,7 @@ def main(env, model):
             "weights fed to a graph",
             {
                 "per.py": bad[1]
-                .files["per.py"]
-                .replace("  # <- PER005", "")
+                .plain["per.py"]
                 .replace(
                     "        loss = (errors**2).mean()\n        loss.backward()\n",
                     "        net.session.run(net.step, feed_dict={net.batch: batch, net.scale: weights})\n",
@@ -305,12 +444,23 @@ def main(env, model):
         Example(
             "Huber loss and clamped priorities instead of weights",
             {
-                "tree.py": bad[0].files["tree.py"].replace("  # <- PER005", ""),
+                "tree.py": bad[0].plain["tree.py"],
                 "train.py": bad[0]
-                .files["train.py"]
+                .plain["train.py"]
                 .replace("F.mse_loss", "F.smooth_l1_loss")
                 .replace("(q - y).tolist()", "(q - y).abs().clamp(min=1.0).tolist()"),
             },
         ),
-        Example("a class that nobody makes", {"tree.py": bad[0].files["tree.py"].replace("  # <- PER005", "")}),
+        Example("a class that nobody makes", {"tree.py": bad[0].plain["tree.py"]}),
+        Example(
+            "weights inside the differentiated loss, JAX",
+            {
+                "replay.py": bad[5].plain["replay.py"],
+                "train.py": bad[5]
+                .plain["train.py"]
+                .replace("actions, targets):", "actions, targets, weights):")
+                .replace("jnp.mean(errors**2)", "jnp.mean(weights * errors**2)")
+                .replace("(params, s, a, y)", "(params, s, a, y, weights)"),
+            },
+        ),
     )

@@ -179,6 +179,80 @@ def step(net, rows, priorities, beta, optimizer):
 """
             },
         ),
+        Example(
+            "the loss of a linear model, numpy",
+            {
+                "linear.py": """import numpy as np
+
+
+def improve(theta, rows, priorities, beta, rate=0.01):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    weights = (len(rows) * p[at]) ** -beta
+    features, goals = rows[at, :-1], rows[at, -1]
+    error = np.mean(goals - features @ theta)
+    step = np.mean(weights * error)  # <- PER101
+    return theta + rate * step * features.mean(axis=0)
+""",
+            },
+        ),
+        Example(
+            "the mean inside a closure, JAX",
+            {
+                "train.py": """import jax
+import jax.numpy as jnp
+from memory import draw
+
+
+def make_step(apply, beta):
+    def loss(params, rows, goals, weights):
+        error = jnp.mean(jnp.square(apply(params, rows) - goals))
+        return jnp.mean(weights * error)  # <- PER101
+
+    def step(params, memory, priorities):
+        rows, goals, weights = draw(memory, priorities, beta)
+        gradients = jax.grad(loss)(params, rows, goals, weights)
+        return jax.tree_util.tree_map(lambda p, g: p - 1e-3 * g, params, gradients)
+
+    return step
+""",
+                "memory.py": """import numpy as np
+
+
+def draw(memory, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(memory), 32, p=p)
+    weights = (len(memory) * p[at]) ** -beta
+    return memory[at, :-1], memory[at, -1], weights / weights.max()
+""",
+            },
+        ),
+        Example(
+            "a Keras loss object in the agent",
+            {
+                "agent.py": """import numpy as np
+import tensorflow as tf
+
+
+class Agent:
+    def __init__(self, model, capacity, width):
+        self.model, self.optimizer = model, tf.keras.optimizers.Adam(1e-3)
+        self.rows, self.goals = np.zeros((capacity, width)), np.zeros(capacity)
+        self.priorities = np.zeros(capacity)
+        self.mse = tf.keras.losses.MeanSquaredError()
+
+    def learn(self, beta):
+        p = self.priorities / self.priorities.sum()
+        at = np.random.choice(len(p), 32, p=p)
+        weights = (len(p) * p[at]) ** -beta
+        with tf.GradientTape() as tape:
+            error = self.mse(self.goals[at], self.model(self.rows[at]))
+            loss = tf.reduce_mean(error * weights)  # <- PER101
+        gradients = tape.gradient(loss, self.model.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables))
+""",
+            },
+        ),
     )
     good = (
         Example(
@@ -255,6 +329,17 @@ def fit(model, rows, priorities, beta):
     at = np.random.choice(len(rows), 32, p=p)
     model.fit(rows[at], rows[at], sample_weight=(len(rows) * p[at]) ** -beta)
 """
+            },
+        ),
+        Example(
+            "the mean behind the product, in a closure, JAX",
+            {
+                "memory.py": bad[4].plain["memory.py"],
+                "train.py": bad[4]
+                .plain["train.py"]
+                .replace(
+                    "jnp.mean(jnp.square(apply(params, rows) - goals))", "jnp.square(apply(params, rows) - goals)"
+                ),
             },
         ),
     )
