@@ -88,7 +88,11 @@ class Notice:
 
 @dataclass(slots=True)
 class Report:
-    """The result of a scan. `pipelines` holds JSON-ready descriptions of the replay pipelines that were seen."""
+    """The result of a scan. `pipelines` holds JSON-ready descriptions of the replay pipelines that were seen.
+
+    Not among `findings` are those `suppressed` by comments, those `known` to the baseline, and those that nothing
+    touched which has changed since a revision (`unchanged`). `stale` counts what the baseline knows and is gone.
+    """
 
     root: str
     findings: list[Finding] = field(default_factory=list)
@@ -96,3 +100,6 @@ class Report:
     pipelines: list[dict[str, Any]] = field(default_factory=list)
     files: int = 0
     suppressed: int = 0
+    known: int = 0
+    stale: int = 0
+    unchanged: int = 0

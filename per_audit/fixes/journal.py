@@ -14,16 +14,9 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from per_audit.atomic import remove_leftovers, replace, sync_directory
 from per_audit.errors import UserError
-from per_audit.fixes.transaction import (
-    Change,
-    Transaction,
-    remove_directories,
-    remove_leftovers,
-    replace,
-    signals_held,
-    sync_directory,
-)
+from per_audit.fixes.transaction import Change, Transaction, remove_directories, signals_held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -55,6 +55,9 @@ def summary(report: Report) -> dict[str, Any]:
         "by_rule": dict(sorted(rules.items())),
         "by_fix": {applicability.value: fixes[applicability] for applicability in Applicability},
         "suppressed": report.suppressed,
+        "known": report.known,
+        "stale": report.stale,
+        "unchanged": report.unchanged,
         "notices": len(report.notices),
     }
 

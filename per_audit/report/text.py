@@ -88,12 +88,20 @@ def _notice(notice: Notice) -> Text:
 
 def _summary(report: Report) -> Text:
     scope = f"{_count(report.files, 'file')}, {_count(len(report.pipelines), 'replay pipeline')}"
-    suppressed = f", {report.suppressed} suppressed" if report.suppressed else ""
+    hidden = "".join(
+        f", {count} {why}"
+        for count, why in (
+            (report.suppressed, "suppressed"),
+            (report.known, "in the baseline"),
+            (report.unchanged, "not touched by the changes"),
+        )
+        if count
+    )
     if not report.findings:
-        return Text(f"No findings in {scope}{suppressed}.", "bold green")
+        return Text(f"No findings in {scope}{hidden}.", "bold green")
     counts = Counter(finding.severity for finding in report.findings)
     severities = ", ".join(_count(counts[kind], kind.value) for kind in Severity if counts[kind])
-    text = Text(f"Found {severities}{suppressed} in {scope}.", "bold")
+    text = Text(f"Found {severities}{hidden} in {scope}.", "bold")
     fixes = Counter(finding.fix.applicability for finding in report.findings)
     offers = []
     if fixes[Applicability.SAFE]:

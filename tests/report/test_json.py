@@ -51,6 +51,9 @@ def test_the_document(report: Report) -> None:
         "by_rule": {"PER001": 1, "PER101": 1},
         "by_fix": {"safe": 1, "unsafe": 0, "manual": 1, "none": 0},
         "suppressed": 1,
+        "known": 0,
+        "stale": 0,
+        "unchanged": 0,
         "notices": 1,
     }
     assert document["findings"][0] == {

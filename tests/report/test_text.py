@@ -57,6 +57,10 @@ def test_quiet_shows_the_findings_alone(report: Report) -> None:
 def test_nothing_found() -> None:
     assert render(Report("/r", files=1)) == "No findings in 1 file, 0 replay pipelines.\n"
     assert render(Report("/r", files=2, suppressed=3)) == "No findings in 2 files, 0 replay pipelines, 3 suppressed.\n"
+    hidden = Report("/r", files=2, suppressed=3, known=2, unchanged=1)
+    assert render(hidden) == (
+        "No findings in 2 files, 0 replay pipelines, 3 suppressed, 2 in the baseline, 1 not touched by the changes.\n"
+    )
     assert render(Report("/r"), look=Look(quiet=True)) == ""
 
 

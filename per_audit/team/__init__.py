@@ -1,0 +1,1 @@
+"""Audits of code that others work on too: what is known already, what a change touches, what changes meanwhile."""
