@@ -121,11 +121,21 @@ class Calls:
         result = self.interpreter.call_function(func, arguments, frame.depth)
         masses = {m for _, _, value in arguments for m in value.tagged("mass")}
         chosen = [m for m in masses if self.interpreter.events.masses[m].descends]
+        chosen += self._chosen_inside(func, result)
         if chosen:
             # What a tree returns for a random sum depends on it by comparisons only.
             tags = frozenset((kind, m) for m in chosen for kind in ("draw", "index"))
             result = self.interpreter.parts.spread(result, tags)
         return result
+
+    def _chosen_inside(self, func: Func, result: Value) -> list[ir.Node]:
+        """The random numbers by which the callee itself chose what it returns, where its result does not show them."""
+        made = self.interpreter.draws.masses_in.get(func.node, ())
+        known = self.interpreter.parts.spilled(result).tags if made else frozenset()
+        masses = self.interpreter.events.masses
+        items = self.interpreter.parts.items_of(result) or ()
+        known = known.union(*(item.tags for item in items)) if made else known
+        return [node for node in made if masses[node].descends and ("draw", node) not in known]
 
     def _record(self, kind: RecordType, node: ir.Node, arguments: Arguments) -> Value:
         items: dict[str, Value] = {}

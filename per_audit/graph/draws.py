@@ -18,12 +18,14 @@ class Draws:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
+        self.masses_in: dict[ev.Owner, list[ir.Node]] = {}
 
     def mass(self, node: ir.Call, frame: Frame) -> None:
         """Record a continuous random number."""
         masses = self.interpreter.events.masses
         if node not in masses:
             masses[node] = ev.Mass(node, frame.function, frame.module.path)
+            self.masses_in.setdefault(frame.function, []).append(node)
 
     def draw(self, node: ir.Call, method: str, items: bool, values: list[Value], frame: Frame) -> Value:
         """Record a draw from the first of the values; what it gives."""

@@ -78,6 +78,17 @@ class CallSite:
 
 
 @dataclass(slots=True)
+class SubscriptCall:
+    """A subscript of an object of the project: what its `__getitem__` or, where it `stores`, `__setitem__` may be."""
+
+    node: ir.Sub
+    function: Owner
+    path: str
+    stores: bool
+    targets: set[Func] = field(default_factory=set)
+
+
+@dataclass(slots=True)
 class Unpack:
     """A value taken apart into a target list."""
 
@@ -124,19 +135,19 @@ class AttributeWrite:
 
 @dataclass(slots=True)
 class Mass:
-    """A continuous random number. One that is compared with stored sums and reduced by them walks a sum tree."""
+    """A continuous random number. One that a function compares with sums and reduces by them walks a sum tree."""
 
     node: ir.Call
     function: Owner
     path: str
-    compared: bool = False
-    reduced: bool = False
+    compared_in: set[Owner] = field(default_factory=set)
+    reduced_in: set[Owner] = field(default_factory=set)
     searched: bool = False
 
     @property
     def descends(self) -> bool:
         """Whether the number picks a position by cumulative priority."""
-        return self.searched or (self.compared and self.reduced)
+        return self.searched or not self.compared_in.isdisjoint(self.reduced_in)
 
 
 @dataclass(slots=True)
@@ -148,6 +159,7 @@ class Events:
     evictions: dict[tuple[ir.Node, Alloc], Evict] = field(default_factory=dict)
     gathers: dict[tuple[ir.Node, Alloc], Gather] = field(default_factory=dict)
     calls: dict[ir.Call, CallSite] = field(default_factory=dict)
+    subscripts: dict[ir.Node, SubscriptCall] = field(default_factory=dict)
     unpacks: dict[ir.Seq, Unpack] = field(default_factory=dict)
     weightings: dict[ir.Node, Weighting] = field(default_factory=dict)
     updates: dict[tuple[ir.Node, Alloc], PriorityUpdate] = field(default_factory=dict)

@@ -91,7 +91,7 @@ class Library:
             return Value(tags=frozenset((kind, m) for m in chosen for kind in ("index", "draw")))
         if ext.last(name) in _COMPARISONS:
             for mass in taint(*values).tagged("mass"):
-                self.interpreter.events.masses[mass].compared = True
+                self.interpreter.events.masses[mass].compared_in.add(frame.function)
         draw = ext.draw_call(name)
         if draw is None or not values:
             return None

@@ -13,6 +13,7 @@ from per_audit.graph import events as ev
 from per_audit.graph import growth, pipelines
 from per_audit.graph.priorities import Priorities
 from per_audit.graph.reference import REFERENCE_KINDS
+from per_audit.graph.symbolic import Symbols
 from per_audit.graph.values import Alloc
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class ReplayBuffer:
     """One replay buffer: its containers, and the draws that one function makes from them.
 
     `owner` is the class that holds it, None where it is a variable of a function or module. `function` draws from it.
+    `sources` are the random calls that decide what is drawn: the draws themselves, or calls inside what they call.
     """
 
     kind: str
@@ -42,6 +44,7 @@ class ReplayBuffer:
     roles: frozenset[str] = frozenset()
     instances: list[ev.CallSite] = field(default_factory=list)
     samples: list[ev.CallSite] = field(default_factory=list)
+    sources: set[ir.Node] = field(default_factory=set)
 
 
 def _unverified(paths: frozenset[str]) -> bool:
@@ -172,6 +175,11 @@ class ReplayGraph:
     def describe(self) -> list[dict[str, Any]]:
         """JSON-ready descriptions of the replay pipelines."""
         return pipelines.describe(self)
+
+    @cached_property
+    def symbols(self) -> Symbols:
+        """The expressions of the project as terms."""
+        return Symbols(self)
 
     # ---------------------------------------------------------------- the call graph
 

@@ -55,6 +55,7 @@ class Parts:
                 method = self.interpreter.find_method(atom.node, "__getitem__")
                 if method is not None:
                     func = Func(method, atom)
+                    self.note_subscript(node, func, frame, stores=False)
                     found.append(self.interpreter.call_function(func, [(None, "", index)], frame.depth))
             else:
                 found.append(self._item(atom, index, node))
@@ -66,6 +67,13 @@ class Parts:
         if not is_display(value):
             tags |= value.tags
         return result._replace(tags=result.tags | tags, roles=roles).with_role(role or role_of(node.value))
+
+    def note_subscript(self, node: ir.Sub, func: Func, frame: Frame, stores: bool) -> None:
+        """Record that a subscript calls a method of the project."""
+        table = self.interpreter.events.subscripts
+        if node not in table:
+            table[node] = ev.SubscriptCall(node, frame.function, frame.module.path, stores)
+        table[node].targets.add(func)
 
     def _item(self, atom: object, index: Value, node: ir.Sub) -> Value:
         position = index.literal()

@@ -63,7 +63,7 @@ class Priorities:
         self.graph = graph
         self.buffer = buffer
         self.events = graph.events
-        self.draws = set(buffer.draws)
+        self.draws = buffer.sources
 
     # ---------------------------------------------------------------- the parts of the buffer
 

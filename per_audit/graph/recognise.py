@@ -111,14 +111,54 @@ class _Finder:
             if draw.weighted and not is_test(draw.path):
                 containers = self._gathered(draw)
                 buffer = self._buffer(PRIORITISED, draw.path, draw.function, [draw.node], containers)
-                if containers and self._is_replay(buffer):
+                if (containers and self._is_replay(buffer)) or self._is_weighted(buffer):
                     found.append(buffer)
         for mass in self.events.masses.values():
             if mass.descends:
                 buffer = self._buffer(PRIORITISED, mass.path, mass.function, [mass.node], self._family(mass.function))
-                if self._is_replay(buffer):
+                if self._is_replay(buffer) or self._is_weighted(buffer):
                     found.append(buffer)
+                else:
+                    found += self._around(mass)
         return _merged(found)
+
+    def _around(self, mass: ev.Mass) -> list[ReplayBuffer]:
+        """The buffers that ask a sum tree for positions: the tree draws, they read their rows there."""
+        found: list[ReplayBuffer] = []
+        readers = {
+            gather.function: gather.path
+            for gather in self.events.gathers.values()
+            if mass.node in gather.draws and gather.function is not mass.function
+        }
+        for function in self._weights_of.get(mass.node, ()):
+            if function is not None and function is not mass.function:
+                readers[function] = self.project.module_of[function].path
+        for function, path in sorted(readers.items(), key=lambda item: (item[1], item[0].start if item[0] else 0)):
+            sites = [s for s in self.graph.calls_in.get(function, ()) if s.path == path]
+            asked = [s.node for s in sites if any(mass.function in self.graph.reachable(f.node, 1) for f in s.targets)]
+            if asked:
+                buffer = self._buffer(PRIORITISED, path, function, asked, self._family(function), {mass.node})
+                if self._is_replay(buffer) or self._is_weighted(buffer):
+                    found.append(buffer)
+        return found
+
+    def _is_weighted(self, buffer: ReplayBuffer) -> bool:
+        """Whether the class of the buffer computes importance-sampling weights of what it draws."""
+        methods = {s for s in buffer.owner.body if isinstance(s, ir.Function)} if buffer.owner is not None else set()
+        return any(function in methods for source in buffer.sources for function in self._weights_of.get(source, ()))
+
+    @cached_property
+    def _weights_of(self) -> dict[ir.Node, set[ev.Owner]]:
+        """The functions that raise something computed from a draw to the power -beta, by the draw."""
+        found: dict[ir.Node, set[ev.Owner]] = defaultdict(set)
+        for function in self.project.functions:
+            for node in ir.walk_scope(function.body):
+                if isinstance(node, (ir.Bin, ir.Call)):
+                    value = self.events.value(node)
+                    if ("isw", node) in value.tags:
+                        for source in value.tagged("draw") | value.tagged("index"):
+                            found[source].add(function)
+        return found
 
     @cached_property
     def _held(self) -> dict[ir.Class, list[Atom]]:
@@ -206,11 +246,17 @@ class _Finder:
     # ---------------------------------------------------------------- evidence
 
     def _buffer(
-        self, kind: str, path: str, function: ev.Owner, draws: list[ir.Call], containers: set[Alloc]
+        self,
+        kind: str,
+        path: str,
+        function: ev.Owner,
+        draws: list[ir.Call],
+        containers: set[Alloc],
+        sources: set[ir.Node] | None = None,
     ) -> ReplayBuffer:
         owner = self.project.class_of.get(function) if function is not None else None
         buffer = ReplayBuffer(kind, path, owner, function, draws, containers)
-        drawn = set(draws)
+        drawn = buffer.sources = set(draws) if sources is None else sources
         # A list that the batch is put together in is no memory.
         buffer.stores = [
             store
@@ -260,7 +306,7 @@ class _Finder:
             return False
         if looks_like_transition(roles):
             return True
-        consumed = self._consumed_roles(buffer.draws)
+        consumed = self._consumed_roles(buffer.sources)
         if POLICY in consumed or (VALUE in consumed and NEXT not in consumed):
             return False
         if not buffer.containers and not self._drawn_from_something(buffer.draws):
@@ -271,7 +317,7 @@ class _Finder:
     def _drawn_from_something(self, draws: Iterable[ir.Call]) -> bool:
         return any(node in self.events.draws and self.events.draws[node].items for node in draws)
 
-    def _consumed_roles(self, draws: Iterable[ir.Call]) -> set[str]:
+    def _consumed_roles(self, draws: Iterable[ir.Node]) -> set[str]:
         """The roles of the names that drawn transitions are taken apart into."""
         unpacks = [unpack for draw in draws for unpack in self.unpacks.get(draw, ())]
         return {role for unpack in unpacks for item in unpack.node.items if (role := role_of(item))}
@@ -377,7 +423,8 @@ def _merged(buffers: list[ReplayBuffer]) -> list[ReplayBuffer]:
         for known in found:
             same = known.function is buffer.function and known.path == buffer.path
             if same and (known.containers & buffer.containers or not buffer.containers):
-                known.draws += buffer.draws
+                known.draws += [node for node in buffer.draws if node not in known.draws]
+                known.sources |= buffer.sources
                 new = buffer.containers - known.containers
                 known.stores += [s for s in buffer.stores if s.container in new]
                 known.evictions += [e for e in buffer.evictions if e.container in new]

@@ -112,6 +112,7 @@ class Targets:
                 method = self.interpreter.find_method(atom.node, "__setitem__")
                 if method is not None:
                     arguments: list[tuple[str | None, str, Value]] = [(None, "", index), (None, "", value)]
+                    self.interpreter.parts.note_subscript(target, Func(method, atom), frame, stores=True)
                     self.interpreter.call_function(Func(method, atom), arguments, frame.depth)
 
     def _set_field(self, holder: ir.Expr, before: Value, atom: Record, key: str, value: Value, frame: Frame) -> None:
@@ -161,6 +162,9 @@ class Targets:
                 ):
                     self.store(atom, node, frame, "extend", self.interpreter.parts.element(value), node.value)
         if isinstance(target, ir.Sub):
+            if node.op == "-" and not isinstance(node.value, ir.Const):
+                for mass in before.tagged("mass"):
+                    self.interpreter.events.masses[mass].reduced_in.add(frame.function)
             self._assign_item(target, taint(before, value), frame, node, None)
         elif isinstance(target, ir.Attr):
             owner = self.interpreter.evaluator.eval(target.value, frame)

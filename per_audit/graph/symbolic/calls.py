@@ -1,0 +1,317 @@
+"""Calls as terms: into the project, of the numeric libraries, and what nobody knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.symbolic import vocabulary as voc
+from per_audit.graph.symbolic.term import Term, chosen_by, const, phi
+from per_audit.graph.values import RecordType
+
+if TYPE_CHECKING:
+    from per_audit.graph import events as ev
+    from per_audit.graph.symbolic.expressions import Expressions
+
+Given = list[tuple["str | None", str, Term]]
+_MOST_INLINED = 80  # parts of what a call of the project returns
+_ADDS = {"append", "appendleft", "add", "insert", "extend"}
+
+
+def call(run: Expressions, node: ir.Call) -> Term:
+    """The term of a call."""
+    receiver: Term | None = None
+    if isinstance(node.func, ir.Attr):
+        receiver = run.eval(node.func.value)
+        run.terms[node.func] = run.unknown(node.func)
+    else:
+        run.eval(node.func)
+    given: Given = [(arg.keyword, arg.star, run.eval(arg.value)) for arg in node.args]
+    site = run.symbols.events.calls.get(node)
+    if node in run.symbols.events.draws:
+        return run.make("draw", (), node, node)
+    if node in run.symbols.events.masses:
+        return run.make("mass", (), node, node)
+    own = _local(run, node, given)
+    if own is not None:
+        return own
+    if site is not None:
+        result = _project(run, node, site, given)
+        if result is not None:
+            return result
+    if receiver is not None and _collects(run, node, receiver, given):
+        return const(None, node, run.path)
+    return _library(run, node, site, receiver, given)
+
+
+def _local(run: Expressions, node: ir.Call, given: Given) -> Term | None:
+    """A call of a function or lambda that a name of this body holds."""
+    if not isinstance(node.func, ir.Name):
+        return None
+    target = run.terms.get(node.func)
+    if target is None or target.op != "function" or not isinstance(target.data, (ir.Lambda, ir.Function)):
+        return None
+    if node.func.id not in run.env:
+        return None
+    return run.symbols.call(target.data, None, given, run.depth + 1, run)
+
+
+def _project(run: Expressions, node: ir.Call, site: ev.CallSite, given: Given) -> Term | None:
+    """A call into the project: what each callee returns. None for a call that is none of the project alone."""
+    if site.classes:
+        for cls in sorted(site.classes, key=lambda c: c.start):
+            fields = _record_fields(cls)
+            if fields is not None:
+                return _record(run, node, fields, given)
+            return Term("object", (), cls, node, run.path)
+    found: list[Term] = []
+    for func in sorted(site.targets, key=lambda func: func.node.start)[:3]:
+        owner = func.owner.node if func.owner is not None else None
+        result = run.symbols.call(func.node, owner, given, run.depth + 1)
+        if result is None:
+            return run.make("call", tuple(term for _, _, term in given), node, ("project", func.node))
+        found.append(_handy(run, node, func.node, given, result))
+    if found:
+        return phi(found, node, run.path)
+    callee = run.symbols.events.value(node.func)
+    for atom in callee.atoms:
+        if isinstance(atom, RecordType):
+            return _record(run, node, atom.fields, given)
+    return None
+
+
+def _handy(run: Expressions, node: ir.Call, function: ir.Function | ir.Lambda, given: Given, result: Term) -> Term:
+    """The result of a call, what has become unwieldy in it replaced by the call itself."""
+    if result.op in ("tuple", "record"):
+        return result.replaced(tuple(_handy(run, node, function, given, item) for item in result.args))
+    if result.size <= _MOST_INLINED:
+        return result
+    passed = dict.fromkeys((*(term for _, _, term in given if term.size <= _MOST_INLINED), *chosen_by(result)))
+    return run.make("call", tuple(passed), node, ("project", function))
+
+
+def _record_fields(cls: ir.Class) -> tuple[str, ...] | None:
+    """The fields of a data class or typed named tuple."""
+    names = {getattr(d.func if isinstance(d, ir.Call) else d, "attr", getattr(d, "id", "")) for d in cls.decorators}
+    bases = {getattr(base, "attr", getattr(base, "id", "")) for base in cls.bases}
+    if "NamedTuple" not in bases and not any("dataclass" in str(name) for name in names):
+        return None
+    if any(isinstance(s, ir.Function) and s.name == "__init__" for s in cls.body):
+        return None
+    return tuple(
+        s.targets[0].id
+        for s in cls.body
+        if isinstance(s, ir.Assign) and s.annotation is not None and isinstance(s.targets[0], ir.Name)
+    )
+
+
+def _record(run: Expressions, node: ir.Call, fields: tuple[str, ...], given: Given) -> Term:
+    known: dict[str, Term] = {}
+    names = list(fields)
+    for keyword, star, term in given:
+        if keyword is not None:
+            known[keyword] = term
+        elif star == "*":
+            known.update({name: run.item(term, i, node, len(names)) for i, name in enumerate(names)})
+            names = []
+        elif names:
+            known[names.pop(0)] = term
+    return run.make("record", tuple(known.get(name, run.unknown(node)) for name in fields), node, fields)
+
+
+def _collects(run: Expressions, node: ir.Call, receiver: Term, given: Given) -> bool:
+    """`items.append(x)` of a list that a name holds: from now on it collects that as well."""
+    assert isinstance(node.func, ir.Attr)
+    holder = node.func.value
+    if node.func.attr not in _ADDS or not given or not isinstance(holder, ir.Name) or holder.id not in run.env:
+        return False
+    parts: list[Term] = []
+    for option in receiver.args if receiver.op == "phi" else (receiver,):
+        if option.op == "collect":
+            parts.append(option.args[0])
+        elif option.op == "tuple":
+            parts += option.args
+        elif not (option.op == "call" and option.data in ("deque", "collections.deque", "builtins.list")):
+            return False
+    added = given[-1][2]
+    if node.func.attr == "extend":
+        added = run.element(added)
+    run.env[holder.id] = run.make("collect", (phi([*parts, added], node, run.path),), node)
+    return True
+
+
+# -------------------------------------------------------------------- libraries
+
+
+def _library(run: Expressions, node: ir.Call, site: ev.CallSite | None, receiver: Term | None, given: Given) -> Term:
+    """A call of a numeric library, as a function or as a method; or a call that nobody knows."""
+    names = sorted(site.names) if site is not None else []
+    qualified = names[0] if names else None
+    method = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+    name = qualified.rpartition(".")[2] if qualified else method
+    plain = [term for keyword, star, term in given if keyword is None and not star]
+    keywords = {keyword: term for keyword, _, term in given if keyword is not None}
+    is_method = (
+        receiver is not None
+        and receiver.op not in ("external", "function")
+        and (qualified is None or not qualified.startswith(voc.NUMERIC_MODULES) or receiver.op == "object")
+    )
+    if qualified is not None and receiver is not None and not is_method:
+        receiver = None
+    args = [receiver, *plain] if is_method and receiver is not None else plain
+    loss = _loss(run, node, site, name, qualified, plain, keywords)
+    if loss is not None:
+        return loss
+    known = _numeric(run, node, name, args, keywords) if args else None
+    if known is not None:
+        return known
+    everything = (*((receiver,) if receiver is not None else ()), *(term for _, _, term in given))
+    return run.make("call", everything, node, qualified or f".{method}" if is_method else qualified or method)
+
+
+def _loss(
+    run: Expressions,
+    node: ir.Call,
+    site: ev.CallSite | None,
+    name: str,
+    qualified: str | None,
+    plain: list[Term],
+    keywords: dict[str, Term],
+) -> Term | None:
+    """A library's loss of a prediction and a target."""
+    reduction = site.result.reduction if site is not None else None
+    if qualified is None or reduction is None or site is None:
+        return None
+    parts = [*plain, *(keywords[k] for k in ("input", "y_true", "target", "y_pred", "other") if k in keywords)]
+    lowered = name.lower().replace("_", "")
+    if len(parts) < 2 or not any(word in lowered for word in ("loss", "mse", "mae", "huber", "error", "entropy")):
+        return None
+    return run.make("loss", tuple(parts[:2]), node, (name, reduction))
+
+
+def _numeric(run: Expressions, node: ir.Call, name: str, args: list[Term], keywords: dict[str, Term]) -> Term | None:
+    first, rest = args[0], args[1:]
+    if name in voc.TRANSPARENT and not (name == "get" and rest):
+        return first
+    if name in voc.POINTWISE:
+        return _pointwise(run, node, voc.POINTWISE[name], args, keywords)
+    if name in voc.POWERS:
+        return run.make("pow", (first, const(voc.POWERS[name])), node)
+    if name in voc.REDUCTIONS:
+        return _reduction(run, node, voc.REDUCTIONS[name], args, keywords)
+    if name in voc.CLIPS:
+        low = keywords.get("min") or keywords.get("a_min") or keywords.get("clip_value_min")
+        high = keywords.get("max") or keywords.get("a_max") or keywords.get("clip_value_max")
+        if name == "clamp_max":
+            high, rest = (rest[0] if rest else high), []
+        low = low or (rest[0] if rest else const(None))
+        high = high or (rest[1] if len(rest) > 1 else const(None))
+        return run.make("clip", (first, low, high), node)
+    if name in voc.ALLOCATIONS:
+        sizes = first.args if first.op == "tuple" else tuple(args) if name not in ("full",) else (first,)
+        if name.endswith("_like"):
+            return run.make("alloc", (Term("call", (first,), "shape", node, run.path),), node, name)
+        return run.make("alloc", sizes, node, name)
+    if name in voc.DETACHES:
+        return run.make("detach", (first,), node)
+    return _shaped(run, node, name, args, keywords)
+
+
+def _pointwise(run: Expressions, node: ir.Call, op: str, args: list[Term], keywords: dict[str, Term]) -> Term | None:
+    terms = [*args, *(keywords[k] for k in ("x", "y", "other", "exponent", "value") if k in keywords)]
+    if op == "where":
+        return run.make("where", tuple(terms[:3]), node) if len(terms) >= 3 else None
+    if op in ("abs", "exp", "log", "neg"):
+        return run.make(op, (terms[0],), node)
+    if len(terms) < 2:
+        return None
+    if op in ("minimum", "maximum"):
+        return run.make(op, tuple(terms[:2]), node)
+    return run.binary(op, terms[0], terms[1], node)
+
+
+def _reduction(run: Expressions, node: ir.Call, op: str, args: list[Term], keywords: dict[str, Term]) -> Term:
+    first, rest = args[0], args[1:]
+    axis_term = next((keywords[k] for k in voc.AXIS_NAMES if k in keywords), None)
+    keeps = keywords.get("keepdim") or keywords.get("keepdims")
+    if op in ("min", "max"):
+        if axis_term is None and len(rest) >= 1 and not rest[0].is_number and rest[0].op not in ("neg",):
+            return run.make("minimum" if op == "min" else "maximum", tuple(args), node)
+        builtin = isinstance(node.func, ir.Name) and node.func.id in ("min", "max")
+        if builtin and rest:
+            return run.make("minimum" if op == "min" else "maximum", tuple(args), node)
+        if axis_term is None and not rest and first.op == "tuple" and len(first.args) > 1:
+            return run.make("minimum" if op == "min" else "maximum", first.args, node)
+    if axis_term is None and rest and op not in ("cumsum", "sort"):
+        axis_term = rest[0]
+        if keeps is None and len(rest) > 1 and rest[1].data is True:
+            keeps = rest[1]
+    axis: object = None
+    if axis_term is not None and not (axis_term.op == "const" and axis_term.data is None):
+        number = axis_term.number
+        axis = int(number) if number is not None else "?"
+        if keeps is not None and not (keeps.op == "const" and keeps.data is False):
+            axis = (axis, "keep")
+    return run.make(op, (first,), node, axis)
+
+
+def _shaped(run: Expressions, node: ir.Call, name: str, args: list[Term], keywords: dict[str, Term]) -> Term | None:
+    first, rest = args[0], args[1:]
+    axis_term = next((keywords[k] for k in voc.AXIS_NAMES if k in keywords), None)
+    if name in ("unsqueeze", "expand_dims"):
+        number = (axis_term or (rest[0] if rest else const(0))).number
+        return run.make("unsqueeze", (first,), node, "?" if number is None else int(number))
+    if name in ("squeeze", "squeeze_"):
+        chosen = axis_term or (rest[0] if rest else None)
+        number = None if chosen is None else chosen.number
+        return run.make("squeeze", (first,), node, None if chosen is None else "?" if number is None else int(number))
+    if name in voc.FLATTENS:
+        return run.make("reshape", (first, const(-1)), node) if not rest else run.make("reshape", (first, *rest), node)
+    if name in voc.RESHAPES and rest:
+        sizes = rest[0].args if rest[0].op == "tuple" else tuple(rest)
+        return run.make("reshape", (first, *sizes), node)
+    if name in voc.STACKS:
+        return run.make("stack", (first,), node, name)
+    if name in _GATHERS:
+        return _gather(run, node, args, axis_term, keywords)
+    if name in ("take", "index_select") and rest:
+        return run.make("at", (first, rest[-1]), node)
+    return _iterables(run, node, name, args)
+
+
+_GATHERS = {"gather", "take_along_axis", "batch_gather"}
+
+
+def _gather(
+    run: Expressions, node: ir.Call, args: list[Term], axis: Term | None, keywords: dict[str, Term]
+) -> Term | None:
+    """`x.gather(axis, index)`, `take_along_axis(x, index, axis)`."""
+    rest = args[1:]
+    index = keywords.get("index") or keywords.get("indices")
+    if index is None and rest:
+        index = max(rest, key=lambda term: not term.is_number)
+    axis = axis or next((term for term in rest if term.is_number), None)
+    number = None if axis is None else axis.number
+    return (
+        None if index is None else run.make("gather", (args[0], index), node, None if number is None else int(number))
+    )
+
+
+def _iterables(run: Expressions, node: ir.Call, name: str, args: list[Term]) -> Term | None:
+    """What is iterated over, and how long it is."""
+    first = args[0]
+    if name == "len":
+        return run.make("len", (first,), node)
+    if name in ("range", "arange", "xrange"):
+        return run.make("range", tuple(args), node)
+    if name == "zip":
+        if len(node.args) == 1 and node.args[0].star:
+            return first  # columns of rows: see `item`
+        return run.make("collect", (run.make("tuple", tuple(run.element(arg) for arg in args), node),), node)
+    if name == "enumerate":
+        pair = run.make("tuple", (run.make("element", (run.make("range", (), node),), node), run.element(first)), node)
+        return run.make("collect", (pair,), node)
+    if name == "map" and len(args) == 2 and isinstance(first.data, (ir.Function, ir.Lambda)):
+        made = run.symbols.call(first.data, None, [(None, "", run.element(args[1]))], run.depth + 1)
+        return run.make("collect", (made,), node) if made is not None else None
+    return None

@@ -1,0 +1,410 @@
+"""Expressions as terms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from per_audit.facts import ir
+from per_audit.graph.symbolic import calls
+from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, alternatives, bounded, const, phi
+from per_audit.graph.values import External, Func
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from per_audit.graph import events as ev
+    from per_audit.graph.symbolic.symbols import Symbols
+
+_BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul"}
+_WHOLE_VALUES = {"T", "real", "values", "mT"}
+
+
+class Expressions:
+    """Evaluates expressions in the names and fields of one body."""
+
+    symbols: Symbols
+    function: ev.Owner
+    path: str
+    owner: ir.Class | None
+    outer: Expressions | None
+    depth: int
+    env: dict[str, Term]
+    fields: dict[Term, Term]
+    terms: dict[ir.Node, Term]
+    yields: list[Term]
+
+    def eval(self, node: ir.Expr) -> Term:
+        """The term of an expression, remembered in `terms`; of several evaluations all."""
+        handler = _EXPRESSIONS.get(type(node))
+        term = handler(self, node) if handler is not None else self.unknown(node)
+        known = self.terms.get(node)
+        self.terms[node] = term if known is None else phi((known, term), node, self.path)
+        return term
+
+    def unknown(self, node: ir.Node) -> Term:
+        """A term of which only the place is known."""
+        return Term("unknown", (), node, node, self.path)
+
+    def make(self, op: str, args: tuple[Term, ...], node: ir.Node, data: Any = None) -> Term:
+        """An operation made at a node."""
+        return bounded(Term(op, args, data, node, self.path))
+
+    # ---------------------------------------------------------------- names and attributes
+
+    def _name(self, node: ir.Name) -> Term:
+        here: Expressions | None = self
+        while here is not None:
+            if node.id in here.env:
+                return here.env[node.id]
+            here = here.outer
+        value = self.symbols.events.value(node)
+        for atom in value.atoms:
+            if isinstance(atom, External):
+                return Term("external", (), atom.name, node, self.path)
+            if isinstance(atom, Func):
+                return Term("function", (), atom.node, node, self.path)
+        imported = self._imported(node)
+        return imported if imported is not None else Term("global", (), (self.path, node.id), node, self.path)
+
+    def _imported(self, node: ir.Name) -> Term | None:
+        """A constant of another module of the project."""
+        literal = self.symbols.events.value(node).literal()
+        return const(literal, node, self.path) if isinstance(literal, (int, float, str)) else None
+
+    def _attr(self, node: ir.Attr) -> Term:
+        value = self.eval(node.value)
+        known = self.symbols.events.value(node)
+        for atom in known.atoms:
+            if isinstance(atom, External):
+                return Term("external", (), atom.name, node, self.path)
+        if value.op == "record" and isinstance(value.data, tuple) and node.attr in value.data:
+            return value.args[value.data.index(node.attr)]
+        found: list[Term] = []
+        for place in self.places(node):
+            cls, name = place.data
+            getter = self.symbols.graph.interpreter.find_method(cls, name)
+            if getter is not None:
+                result = self.symbols.call(getter, cls, [], self.depth + 1) if _is_property(getter) else None
+                found.append(result if result is not None else Term("function", (), getter, node, self.path))
+            else:
+                found.append(self.fields.get(place, place))
+        if found:
+            return phi(found, node, self.path)
+        literal = known.literal()
+        if isinstance(literal, (int, float, str)) and value.op in ("external", "global", "unknown"):
+            return const(literal, node, self.path)
+        if node.attr == "data":
+            return self.make("detach", (value,), node)
+        if node.attr in _WHOLE_VALUES:
+            return value
+        return self.make("item", (value,), node, node.attr)
+
+    def places(self, node: ir.Attr) -> list[Term]:
+        """The fields that an attribute expression may mean."""
+        holder = self.terms.get(node.value)
+        if holder is None:
+            holder = self.eval(node.value)
+        classes: list[ir.Class] = [option.data for option in alternatives(holder) if option.op == "object"]
+        if not classes:
+            classes = self.symbols.classes_of(node.value)[:3]
+        return list(dict.fromkeys(self.symbols.field(cls, node.attr, node, self.path) for cls in classes))
+
+    # ---------------------------------------------------------------- parts
+
+    def _sub(self, node: ir.Sub) -> Term:
+        value = self.eval(node.value)
+        index = node.index
+        if isinstance(index, ir.Slice):
+            return self._slice(value, index, node)
+        if isinstance(index, ir.Seq) and index.kind == "tuple":
+            return self._several(value, index, node)
+        position = self.eval(index)
+        getter = self._getter(node, position)
+        if getter is not None:
+            return getter
+        if position.op == "const" and (position.data is None or position.data is ...):
+            return self.make("unsqueeze", (value,), node, 0) if position.data is None else value
+        if position.op == "const" and isinstance(position.data, (int, str)) and not isinstance(position.data, bool):
+            return self.item(value, position.data, node)
+        if position.op == "neg" and position.args[0].is_number:
+            return self.item(value, -int(position.args[0].number or 0), node)
+        return self.make("at", (value, position), node)
+
+    def _getter(self, node: ir.Sub, position: Term) -> Term | None:
+        """What `__getitem__` of a class of the project returns."""
+        access = self.symbols.events.subscripts.get(node)
+        if access is None:
+            return None
+        found: list[Term] = []
+        for func in sorted(access.targets, key=lambda func: func.node.start):
+            owner = func.owner.node if func.owner is not None else None
+            result = self.symbols.call(func.node, owner, [(None, "", position)], self.depth + 1)
+            if result is None:
+                return None
+            found.append(result)
+        return phi(found, node, self.path) if found else None
+
+    def _slice(self, value: Term, index: ir.Slice, node: ir.Sub) -> Term:
+        bounds = tuple(
+            const(None) if part is None else self.eval(part) for part in (index.lower, index.upper, index.step)
+        )
+        numbers: list[Any] = [bound.data if bound.op == "const" else ... for bound in bounds]
+        if value.op == "tuple" and all(n is None or isinstance(n, int) for n in numbers):
+            return self.make("tuple", value.args[slice(*numbers)], node)
+        if all(n is None for n in numbers):
+            return value
+        return self.make("slice", (value, *bounds), node)
+
+    def _several(self, value: Term, index: ir.Seq, node: ir.Sub) -> Term:
+        """`x[:, None]`, `x[rows, columns]`: several axes at once."""
+        picked: list[Term] = []
+        axis = 0
+        for part in index.items:
+            if isinstance(part, ir.Slice):
+                lower, upper = part.lower, part.upper
+                if lower is None and upper is None and part.step is None:
+                    axis += 1
+                    continue
+                bounds = tuple(const(None) if p is None else self.eval(p) for p in (lower, upper, part.step))
+                picked.append(self.make("call", bounds, part, "slice"))
+                axis += 1
+                continue
+            position = self.eval(part)
+            if position.op == "external" and str(position.data).endswith("newaxis"):
+                position = const(None)
+            if position.op == "const" and position.data is None:
+                value = self.make("unsqueeze", (value,), node, axis)
+                axis += 1
+            elif position.op == "const" and position.data is ...:
+                axis = -1
+            else:
+                picked.append(position)
+                axis += 1
+        if not picked:
+            return value
+        if axis == len(picked) and len(picked) > 1:  # every axis is given a position
+            return self.make("at", (value, self.make("tuple", tuple(picked), node)), node)
+        if len(picked) == 1 and axis == 2 and isinstance(index.items[0], ir.Slice):
+            return self.make("call", (value, picked[0]), node, "column")
+        return self.make("call", (value, *picked), node, "part")
+
+    def item(self, value: Term, key: int | str, node: ir.Node | None = None, total: int | None = None) -> Term:
+        """One part of a term: a position or a key. `total` is how many parts it is taken apart into."""
+        if value.op in ("tuple", "record") and isinstance(key, int) and -len(value.args) <= key < len(value.args):
+            return value.args[key]
+        if value.op == "record" and isinstance(value.data, tuple) and key in value.data:
+            return value.args[value.data.index(key)]
+        if value.op == "phi":
+            options = [self.item(option, key, node, total) for option in value.args if option.op != "const"]
+            return phi(options, node, self.path) if options else UNKNOWN_TERM
+        if value.op == "collect" and isinstance(key, int) and total is None:
+            return value.args[0]
+        if value.op in ("max", "min", "sort") and value.data not in (None, "?"):
+            if key in (0, "values"):
+                return value
+            return Term("argmax", value.args, value.data, node, self.path)
+        if value.op == "collect" and value.args[0].op == "tuple" and total == len(value.args[0].args):
+            # zip(*rows): each column
+            return Term("collect", (self.item(value.args[0], key),), None, node, self.path)
+        if value.op in ("detach",):
+            return Term("detach", (self.item(value.args[0], key, node, total),), None, node, self.path)
+        return bounded(Term("item", (value,), key, node, self.path))
+
+    def element(self, value: Term, node: ir.Node | None = None) -> Term:
+        """What iterating over a term yields."""
+        if value.op == "collect":
+            return value.args[0]
+        if value.op == "tuple" and value.args:
+            return phi(value.args, node, self.path)
+        if value.op == "filled":
+            return value.args[1]
+        if value.op == "phi":
+            options = [option for option in value.args if not (option.op == "tuple" and not option.args)]
+            return phi((self.element(option, node) for option in options), node, self.path)
+        return bounded(Term("element", (value,), None, node, self.path))
+
+    # ---------------------------------------------------------------- operators
+
+    def _bin(self, node: ir.Bin) -> Term:
+        left, right = self.eval(node.left), self.eval(node.right)
+        if node.op == "+" and left.op == "tuple" and right.op == "tuple":
+            return self.make("tuple", (*left.args, *right.args), node)
+        if node.op == "*" and left.op == "tuple" and len(left.args) == 1:
+            return self.make("alloc", (right,), node, "list")  # [x] * n
+        return self.binary(_BINARY.get(node.op, "call"), left, right, node)
+
+    def binary(self, op: str, left: Term, right: Term, node: ir.Node) -> Term:
+        """An arithmetic operation; constants are folded."""
+        if left.is_number and right.is_number:
+            folded = _folded(op, left.data, right.data)
+            if folded is not None:
+                return const(folded, node, self.path)
+        if op == "div" and isinstance(node, ir.Aug) and left.op == "phi":
+            return phi((self.make(op, (option, right), node) for option in left.args), node, self.path)
+        return self.make(op, (left, right), node)
+
+    def _un(self, node: ir.Un) -> Term:
+        value = self.eval(node.operand)
+        if node.op == "+":
+            return value
+        if node.op != "-":
+            return self.make("not", (value,), node)
+        if value.is_number:
+            return const(-value.data, node, self.path)
+        return self.make("neg", (value,), node)
+
+    def _cmp(self, node: ir.Cmp) -> Term:
+        parts = (self.eval(node.left), *(self.eval(right) for right in node.rights))
+        return self.make("cmp", parts, node, tuple(node.ops))
+
+    def _logic(self, node: ir.Logic) -> Term:
+        left, right = self.eval(node.left), self.eval(node.right)
+        if node.op == "or":
+            return phi((left, right), node, self.path)
+        return self.make("logic", (left, right), node, node.op)
+
+    def _ifexp(self, node: ir.IfExp) -> Term:
+        self.eval(node.test)
+        return phi((self.eval(node.body), self.eval(node.orelse)), node, self.path)
+
+    # ---------------------------------------------------------------- displays and the rest
+
+    def _const(self, node: ir.Const) -> Term:
+        simple = isinstance(node.value, (int, float, str, bool, type(None), type(...)))
+        return const(node.value, node, self.path) if simple else self.unknown(node)
+
+    def _seq(self, node: ir.Seq) -> Term:
+        items: list[Term] = []
+        for item in node.items:
+            if isinstance(item, ir.Star):
+                inner = self.eval(item.value)
+                if inner.op not in ("tuple", "record"):
+                    return self.make("collect", (phi([*items, self.element(inner)]),), node)
+                items += inner.args
+            else:
+                items.append(self.eval(item))
+        return self.make("tuple", tuple(items), node, None)
+
+    def _map(self, node: ir.Map) -> Term:
+        names: list[str] = []
+        items: list[Term] = []
+        for key, value in zip(node.keys, node.values, strict=True):
+            name = None if key is None else self.eval(key)
+            term = self.eval(value)
+            if name is not None and name.op == "const" and isinstance(name.data, str):
+                names.append(name.data)
+                items.append(term)
+            elif key is None and term.op == "record" and isinstance(term.data, tuple):
+                names += term.data
+                items += term.args
+        return self.make("record", tuple(items), node, tuple(names))
+
+    def _comp(self, node: ir.Comp) -> Term:
+        before = dict(self.env)
+        for generator in node.generators:
+            self._bind(generator.target, self.element(self.eval(generator.iter), generator.target))
+            for test in generator.ifs:
+                self.eval(test)
+        if node.key is not None:
+            self.eval(node.key)
+        value = self.eval(node.elt)
+        self.env.clear()
+        self.env.update(before)
+        return self.make("collect", (value,), node)
+
+    def _bind(self, target: ir.Expr, value: Term) -> None:
+        if isinstance(target, ir.Name):
+            self.env[target.id] = value
+            self.terms[target] = value
+        elif isinstance(target, ir.Seq):
+            for position, item in enumerate(target.items):
+                self._bind(item, self.item(value, position, item, len(target.items)))
+
+    def _lambda(self, node: ir.Lambda) -> Term:
+        return self.make("function", (), node, node)
+
+    def _star(self, node: ir.Star) -> Term:
+        return self.eval(node.value)
+
+    def _walrus(self, node: ir.Walrus) -> Term:
+        value = self.eval(node.value)
+        self._bind(node.target, value)
+        return value
+
+    def _other(self, node: ir.Other) -> Term:
+        parts = [self.eval(part) for part in node.parts]
+        if node.kind == "Await" and parts:
+            return parts[0]
+        if node.kind == "Yield" and parts:
+            self.yields.append(parts[0])
+        return self.unknown(node)
+
+    def _call(self, node: ir.Call) -> Term:
+        return calls.call(self, node)
+
+    # ---------------------------------------------------------------- calls
+
+    def arguments_of(self, node: ir.Expr) -> list[tuple[str | None, str, Term]]:
+        """The arguments of a call, or of a subscript that is one, as terms."""
+        if isinstance(node, ir.Call):
+            return [(arg.keyword, arg.star, self.known(arg.value)) for arg in node.args]
+        if isinstance(node, ir.Sub):
+            given = [(None, "", self.known(node.index))]
+            stored = self.terms.get(node)
+            access = self.symbols.events.subscripts.get(node)
+            if access is not None and access.stores and stored is not None:
+                given.append((None, "", stored))
+            return given  # type: ignore[return-value]
+        return []
+
+    def known(self, node: ir.Expr) -> Term:
+        """The term that an expression had when it was evaluated."""
+        term = self.terms.get(node)
+        return term if term is not None else self.eval(node)
+
+
+def _is_property(function: ir.Function) -> bool:
+    return any(
+        (isinstance(d, ir.Name) and d.id in ("property", "cached_property"))
+        or (isinstance(d, ir.Attr) and d.attr == "cached_property")
+        for d in function.decorators
+    )
+
+
+def _folded(op: str, a: float, b: float) -> float | None:
+    try:
+        if op == "add":
+            return a + b
+        if op == "sub":
+            return a - b
+        if op == "mul":
+            return a * b
+        if op == "div":
+            return a / b
+        if op == "pow" and abs(a) < 1e6 and abs(b) < 64:
+            power = a**b
+            return power if isinstance(power, (int, float)) else None
+    except (ArithmeticError, ValueError):
+        return None
+    return None
+
+
+_EXPRESSIONS: dict[type[ir.Expr], Callable[[Any, Any], Term]] = {
+    ir.Name: Expressions._name,
+    ir.Attr: Expressions._attr,
+    ir.Const: Expressions._const,
+    ir.Call: Expressions._call,
+    ir.Sub: Expressions._sub,
+    ir.Seq: Expressions._seq,
+    ir.Map: Expressions._map,
+    ir.Bin: Expressions._bin,
+    ir.Un: Expressions._un,
+    ir.Cmp: Expressions._cmp,
+    ir.Logic: Expressions._logic,
+    ir.IfExp: Expressions._ifexp,
+    ir.Comp: Expressions._comp,
+    ir.Lambda: Expressions._lambda,
+    ir.Star: Expressions._star,
+    ir.Walrus: Expressions._walrus,
+    ir.Other: Expressions._other,
+}

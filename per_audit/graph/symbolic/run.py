@@ -1,0 +1,324 @@
+"""The statements of one body, executed with terms: every branch, each loop's body once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.symbolic.expressions import Expressions
+from per_audit.graph.symbolic.term import Term, bounded, const, phi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from per_audit.graph import events as ev
+    from per_audit.graph.symbolic.symbols import Symbols
+
+_AUGMENTED = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul"}
+
+
+class Run(Expressions):
+    """One body in execution. `terms` has the term of each expression, `assigned` what attributes were assigned."""
+
+    def __init__(
+        self,
+        symbols: Symbols,
+        function: ev.Owner,
+        path: str,
+        owner: ir.Class | None,
+        outer: Expressions | None,
+        depth: int = 0,
+    ) -> None:
+        self.symbols = symbols
+        self.function = function
+        self.path = path
+        self.owner = owner
+        self.outer = outer
+        self.depth = depth
+        self.env: dict[str, Term] = {}
+        self.fields: dict[Term, Term] = {}
+        self.terms: dict[ir.Node, Term] = {}
+        self.assigned: dict[tuple[ir.Node, str], Term] = {}
+        self.returns: list[Term] = []
+        self.yields: list[Term] = []
+        self.ended = False  # the statements so far always leave the body or the loop
+
+    # ---------------------------------------------------------------- parameters
+
+    def bind_parameters(self, known: dict[str, Term]) -> None:
+        """Give each parameter its term: what is known, else a parameter term."""
+        function = self.function
+        if function is None:
+            return
+        for position, parameter in enumerate(function.parameters):
+            if position == 0 and self.owner is not None and self.symbols.takes_self(function):
+                self.env[parameter.name] = Term("object", (), self.owner, parameter, self.path)
+            else:
+                unknown = Term("param", (), (function, parameter.name), parameter, self.path)
+                self.env[parameter.name] = known.get(parameter.name, unknown)
+            if parameter.default is not None and self.outer is not None:
+                self.terms[parameter.default] = self.outer.eval(parameter.default)
+
+    def bind_arguments(self, arguments: list[tuple[str | None, str, Term]]) -> None:
+        """Bind the arguments of a call, and the defaults of what is not given."""
+        function = self.function
+        assert function is not None
+        known = self.bound(function, arguments, skip=self.owner is not None and self.symbols.takes_self(function))
+        if self.outer is not None:
+            for parameter in function.parameters:
+                if parameter.name not in known and parameter.default is not None:
+                    known[parameter.name] = self.outer.eval(parameter.default)
+        self.bind_parameters(known)
+
+    def bound(
+        self, function: ir.Function | ir.Lambda, arguments: list[tuple[str | None, str, Term]], skip: bool
+    ) -> dict[str, Term]:
+        """The parameters that the arguments of a call are for."""
+        known: dict[str, Term] = {}
+        parameters = function.parameters[1:] if skip else function.parameters
+        plain = [p.name for p in parameters if not p.kind and not p.keyword_only]
+        rest: list[Term] = []
+        place: int | None = 0  # None after a star of unknown length
+        for keyword, star, term in arguments:
+            if keyword is not None:
+                known[keyword] = term
+            elif star == "*":
+                items = term.args if term.op in ("tuple", "record") else None
+                if items is None and place is not None and place < len(plain):
+                    items = tuple(self.item(term, i) for i in range(len(plain) - place))
+                for item in items or ():
+                    if place is not None and place < len(plain):
+                        known[plain[place]] = item
+                        place += 1
+                if term.op not in ("tuple", "record"):
+                    place = None
+            elif star == "**":
+                if term.op == "record" and isinstance(term.data, tuple):
+                    known.update(zip(term.data, term.args, strict=True))
+            elif place is not None and place < len(plain):
+                known[plain[place]] = term
+                place += 1
+            else:
+                rest.append(term)
+        for parameter in parameters:
+            if parameter.kind == "*":
+                known[parameter.name] = Term("tuple", tuple(rest), None, parameter, self.path)
+        names = {p.name for p in parameters}
+        return {name: term for name, term in known.items() if name in names}
+
+    # ---------------------------------------------------------------- the body
+
+    def execute(self) -> None:
+        """Execute the body of the function, or of the file where there is none."""
+        function = self.function
+        if isinstance(function, ir.Lambda):
+            self.returns.append(self.eval(function.body))
+        elif function is not None:
+            self.block(function.body)
+        else:
+            self.block(self.symbols.graph.module(self.path).body)
+
+    def result(self) -> Term:
+        """What the body returns."""
+        if self.yields:
+            return Term("collect", (phi(self.yields),), None, self.function, self.path)
+        return phi(self.returns, self.function, self.path) if self.returns else const(None)
+
+    def block(self, statements: list[ir.Stmt]) -> None:
+        """Execute statements in order, up to one after which nothing follows."""
+        for statement in statements:
+            if self.ended:
+                return
+            handler = _STATEMENTS.get(type(statement))
+            if handler is not None:
+                handler(self, statement)
+
+    def _assign(self, node: ir.Assign) -> None:
+        if node.value is None:
+            return
+        value = self.eval(node.value)
+        for target in node.targets:
+            self.assign(target, value, node)
+
+    def assign(self, target: ir.Expr, value: Term, node: ir.Node) -> None:
+        """Bind a term to a target."""
+        if isinstance(target, ir.Name):
+            self.env[target.id] = value
+            self.terms[target] = value
+        elif isinstance(target, ir.Attr):
+            for place in self.places(target):
+                self.fields[place] = value
+            self.assigned[node, target.attr] = value
+        elif isinstance(target, ir.Seq):
+            stars = [i for i, item in enumerate(target.items) if isinstance(item, ir.Star)]
+            for position, item in enumerate(target.items):
+                if isinstance(item, ir.Star):
+                    self.assign(item.value, Term("unknown", (), item, item, self.path), node)
+                else:
+                    after = position - len(target.items) if stars and position > stars[0] else position
+                    self.assign(item, self.item(value, after, item, len(target.items)), node)
+        elif isinstance(target, ir.Sub):
+            self.eval(target.index)
+            self._put(target, value)
+
+    def _put(self, target: ir.Sub, value: Term) -> None:
+        """`array[index] = value` of an array that a name holds: from now on it is filled with that as well."""
+        self.eval(target.value)
+        self.terms[target] = value
+        holder = target.value
+        while isinstance(holder, ir.Sub):
+            holder = holder.value
+        if isinstance(holder, ir.Name) and holder.id in self.env:
+            before = self.env[holder.id]
+            if before.op in ("alloc", "filled", "collect", "tuple"):
+                base = before.args[0] if before.op == "filled" else before
+                old = (before.args[1],) if before.op == "filled" else ()
+                self.env[holder.id] = bounded(Term("filled", (base, phi((*old, value))), None, target, self.path))
+            elif before.op not in ("param", "object", "field", "global"):
+                self.env[holder.id] = phi(
+                    (before, Term("filled", (before, value), None, target, self.path)), target, self.path
+                )
+
+    def _aug(self, node: ir.Aug) -> None:
+        before, value = self.eval(node.target), self.eval(node.value)
+        if node.op == "+" and before.op in ("collect", "tuple") and value.op in ("collect", "tuple"):
+            self.assign(node.target, phi((before, value)), node)
+            return
+        made = self.binary(_AUGMENTED.get(node.op, "call"), before, value, node)
+        if isinstance(node.target, ir.Sub):
+            self._put(node.target, made)
+        else:
+            self.assign(node.target, made, node)
+
+    def _return(self, node: ir.Return) -> None:
+        self.returns.append(const(None) if node.value is None else self.eval(node.value))
+        self.ended = True
+
+    def _raise(self, node: ir.Raise) -> None:
+        if node.value is not None:
+            self.eval(node.value)
+        self.ended = True
+
+    def _jump(self, node: ir.Jump) -> None:
+        self.ended = node.kind != "pass"
+
+    # ---------------------------------------------------------------- branches and loops
+
+    def _branches(self, blocks: list[list[ir.Stmt]]) -> None:
+        """Execute each block on its own; what they bind differently has alternatives."""
+        env, fields = self.env, self.fields
+        ends: list[tuple[dict[str, Term], dict[Term, Term]]] = []
+        for block in blocks:
+            self.env, self.fields, self.ended = dict(env), dict(fields), False
+            self.block(block)
+            if not self.ended:
+                ends.append((self.env, self.fields))
+        self.ended = not ends
+        if ends:
+            self.env = _merged([end[0] for end in ends])
+            self.fields = _merged([end[1] for end in ends])
+        else:
+            self.env, self.fields = env, fields
+
+    def _if(self, node: ir.If) -> None:
+        chosen = next((part for part in self.eval(node.test).walk() if part.op == "mass"), None)
+        before = dict(self.env)
+        self._branches([node.body, node.orelse])
+        if chosen is not None:
+            for name, value in self.env.items():
+                if before.get(name) is not value and not value.has("mass", "found"):
+                    self.env[name] = bounded(Term("found", (value,), chosen.data, value.node, value.path))
+
+    def _loop(self, body: list[ir.Stmt], orelse: list[ir.Stmt], node: ir.Node) -> None:
+        env, fields = dict(self.env), dict(self.fields)
+        for name in _bound_in(body):
+            before = env.get(name)
+            if before is not None and before.op not in ("collect", "tuple", "alloc", "filled", "phi", "object"):
+                self.env[name] = bounded(Term("loop", (before,), (node, name), node, self.path))
+        self.block(body)
+        self.ended = False
+        self.env = _merged([env, self.env])
+        self.fields = _merged([fields, self.fields])
+        self.block(orelse)
+
+    def _for(self, node: ir.For) -> None:
+        self.assign(node.target, self.element(self.eval(node.iter), node.target), node)
+        self._loop(node.body, node.orelse, node)
+
+    def _while(self, node: ir.While) -> None:
+        self.eval(node.test)
+        self._loop(node.body, node.orelse, node)
+
+    def _with(self, node: ir.With) -> None:
+        for item in node.items:
+            value = self.eval(item.value)
+            if item.target is not None:
+                self.assign(item.target, value, node)
+        self.block(node.body)
+
+    def _try(self, node: ir.Try) -> None:
+        self._branches([[*node.body, *node.orelse], *node.handlers])
+        ended, self.ended = self.ended, False
+        self.block(node.final)
+        self.ended = self.ended or ended
+
+    def _match(self, node: ir.Match) -> None:
+        self.eval(node.subject)
+        self._branches([[], *node.cases])
+
+    def _do(self, node: ir.Do) -> None:
+        self.eval(node.value)
+
+    def _assert(self, node: ir.Assert) -> None:
+        self.eval(node.test)
+
+    def _delete(self, node: ir.Delete) -> None:
+        for target in node.targets:
+            if isinstance(target, ir.Name):
+                self.env.pop(target.id, None)
+
+    def _function(self, node: ir.Function) -> None:
+        self.env[node.name] = Term("function", (), node, node, self.path)
+
+
+def _bound_in(body: list[ir.Stmt]) -> set[str]:
+    """The names that statements assign."""
+    names: set[str] = set()
+    for node in ir.walk_scope(body):
+        targets = node.targets if isinstance(node, ir.Assign) else [node.target] if isinstance(node, ir.Aug) else ()
+        for target in targets:
+            parts = target.items if isinstance(target, ir.Seq) else [target]
+            names |= {part.id for part in parts if isinstance(part, ir.Name)}
+    return names
+
+
+def _merged(environments: list[dict[Any, Term]]) -> dict[Any, Term]:
+    first, *others = environments
+    if not others:
+        return first
+    result: dict[Any, Term] = {}
+    for name in dict.fromkeys(key for environment in environments for key in environment):
+        found = [environment[name] for environment in environments if name in environment]
+        missing = len(found) < len(environments) and isinstance(name, Term)
+        result[name] = phi((*found, name) if missing else found, found[0].node, found[0].path)
+    return result
+
+
+_STATEMENTS: dict[type[ir.Stmt], Callable[[Run, Any], None]] = {
+    ir.Assign: Run._assign,
+    ir.Aug: Run._aug,
+    ir.Return: Run._return,
+    ir.Raise: Run._raise,
+    ir.Jump: Run._jump,
+    ir.If: Run._if,
+    ir.For: Run._for,
+    ir.While: Run._while,
+    ir.With: Run._with,
+    ir.Try: Run._try,
+    ir.Match: Run._match,
+    ir.Do: Run._do,
+    ir.Assert: Run._assert,
+    ir.Delete: Run._delete,
+    ir.Function: Run._function,
+}

@@ -1,0 +1,232 @@
+"""Terms of a whole project, made on demand: of an expression, of what a function returns, of what callers pass."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.symbolic.run import Run
+from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, bounded, phi
+from per_audit.graph.values import Instance
+
+if TYPE_CHECKING:
+    from per_audit.graph import events as ev
+    from per_audit.graph.model import ReplayGraph
+    from per_audit.graph.symbolic.expressions import Expressions
+
+_DEEPEST = 5  # calls inside calls
+_MOST_CALLERS = 8
+
+
+class Symbols:
+    """The terms of a project."""
+
+    def __init__(self, graph: ReplayGraph) -> None:
+        self.graph = graph
+        self.project = graph.project
+        self.events = graph.events
+        self._runs: dict[tuple[ir.Node | None, str], Run] = {}
+        self._returned: dict[object, Term] = {}
+        self._active: set[ir.Node] = set()
+
+    # ---------------------------------------------------------------- terms of expressions
+
+    def run(self, function: ev.Owner, path: str) -> Run:
+        """The body of a function with its parameters unknown; None stands for the top level of the file."""
+        key = (function, path)
+        known = self._runs.get(key)
+        if known is None:
+            owner = self.project.class_of.get(function) if function is not None else None
+            outer = self._outer(function, path)
+            known = self._runs[key] = Run(self, function, path, owner, outer)
+            known.bind_parameters({})
+            known.execute()
+        return known
+
+    def _outer(self, function: ev.Owner, path: str) -> Run | None:
+        """The body around a function: that of the function it is defined in, else the file's top level."""
+        if function is None:
+            return None
+        around = self.project.outer_of.get(function)
+        if around is function or around in self._active:
+            return None
+        return self.run(around, path)
+
+    def function_of(self, path: str, node: ir.Node) -> ev.Owner:
+        """The function whose body holds a node, None for the top level."""
+        for around in self.graph.ancestors(path, node):
+            if isinstance(around, ir.Function):
+                return around
+        return None
+
+    def term(self, path: str, node: ir.Node | None) -> Term:
+        """The term of an expression, with the parameters of its function unknown."""
+        if node is None:
+            return UNKNOWN_TERM
+        return self.run(self.function_of(path, node), path).terms.get(node, UNKNOWN_TERM)
+
+    def returned(self, function: ir.Function) -> Term:
+        """What a function returns, with its parameters unknown."""
+        return self.run(function, self.project.module_of[function].path).result()
+
+    # ---------------------------------------------------------------- calls
+
+    def call(
+        self,
+        function: ir.Function | ir.Lambda,
+        owner: ir.Class | None,
+        arguments: list[tuple[str | None, str, Term]],
+        depth: int,
+        closure: Expressions | None = None,
+    ) -> Term | None:
+        """What a call returns, None where it is recursive or too deep to be followed."""
+        if depth > _DEEPEST or function in self._active:
+            return None
+        path = self.project.module_of[function].path
+        key = (function, owner, tuple(arguments), None if closure is None else id(closure))
+        known = self._returned.get(key)
+        if known is not None:
+            return known
+        self._active.add(function)
+        try:
+            owner = owner or (self.project.class_of.get(function) if isinstance(function, ir.Function) else None)
+            run = Run(self, function, path, owner, closure or self._outer(function, path), depth)
+            run.bind_arguments(arguments)
+            run.execute()
+            result = run.result()
+        finally:
+            self._active.discard(function)
+        self._returned[key] = result
+        return result
+
+    @cached_property
+    def calls_of(self) -> dict[ev.Owner, list[tuple[ir.Expr, ev.Owner, str]]]:
+        """For each function the expressions that call it, subscripts of objects included: node, caller, path."""
+        table: dict[ev.Owner, list[tuple[ir.Expr, ev.Owner, str]]] = defaultdict(list)
+        for site in self.events.calls.values():
+            for function in dict.fromkeys(func.node for func in site.targets):
+                table[function].append((site.node, site.function, site.path))
+        for access in self.events.subscripts.values():
+            for function in dict.fromkeys(func.node for func in access.targets):
+                table[function].append((access.node, access.function, access.path))
+        for sites in table.values():
+            sites.sort(key=lambda entry: (entry[2], entry[0].start))
+        return table
+
+    def arguments(self, call: ir.Expr, function: ir.Function, path: str) -> dict[str, Term]:
+        """The terms that a call gives to the parameters of a function, by their names."""
+        run = self.run(self.function_of(path, call), path)
+        return run.bound(function, run.arguments_of(call), skip=self.takes_self(function))
+
+    def takes_self(self, function: ir.Function | ir.Lambda) -> bool:
+        """Whether the first parameter is the object: a method that is no static method."""
+        if not isinstance(function, ir.Function) or function not in self.project.class_of:
+            return False
+        return not any(isinstance(d, ir.Name) and d.id == "staticmethod" for d in function.decorators)
+
+    # ---------------------------------------------------------------- from the inside out
+
+    def passed(self, term: Term) -> list[tuple[Term, ir.Expr, str]]:
+        """What the callers give to a parameter: the term, the call and its file. Empty where nobody calls."""
+        assert term.op == "param"
+        function, name = term.data
+        found: list[tuple[Term, ir.Expr, str]] = []
+        for node, _, path in self.calls_of.get(function, ())[:_MOST_CALLERS]:
+            given = self.arguments(node, function, path).get(name)
+            if given is not None and given != term:
+                found.append((given, node, path))
+        return found
+
+    def expanded(self, term: Term, depth: int = 4) -> Term:
+        """The term with parameters replaced by what the callers pass and fields by what is assigned to them."""
+        return self._expanded(term, depth, frozenset())
+
+    def _expanded(self, term: Term, depth: int, seen: frozenset[Term]) -> Term:
+        if depth == 0:
+            return term
+
+        def change(part: Term) -> Term | None:
+            if part.op not in ("param", "field", "global") or part in seen:
+                return None
+            options = self.options(part)
+            if not options:
+                return None
+            return phi((self._expanded(option, depth - 1, seen | {part}) for option in options), part.node, part.path)
+
+        return bounded(term.mapped(change))
+
+    def options(self, term: Term) -> list[Term]:
+        """What a parameter or field may be, one step outwards; empty where that is not known."""
+        if term.op == "param":
+            function, name = term.data
+            given = [option for option, _, _ in self.passed(term)]
+            default = next((p.default for p in function.parameters if p.name == name), None)
+            if default is not None and not given:
+                given.append(self.term(self.project.module_of[function].path, default))
+            return given
+        if term.op == "field":
+            return [option for option, _, _ in self.written(term)]
+        return []
+
+    # ---------------------------------------------------------------- attributes
+
+    def field(self, cls: ir.Class, name: str, node: ir.Node | None = None, path: str = "") -> Term:
+        """The attribute of objects of a class; that of a base and of its heirs is one."""
+        root = cls
+        for base in self.graph.interpreter.mro(cls):
+            if (base, name) in self.graph.interpreter.attributes:
+                root = base
+        return Term("field", (), (root, name), node, path)
+
+    def written(self, term: Term) -> list[tuple[Term, ev.AttributeWrite | None, str]]:
+        """What is assigned to a field: the term, the write (None for the class body) and the file."""
+        assert term.op == "field"
+        cls, name = term.data
+        found: list[tuple[Term, ev.AttributeWrite | None, str]] = []
+        for write in self.writes_of.get((cls, name), ()):
+            run = self.run(write.function, write.path)
+            value = run.assigned.get((write.node, name))
+            if value is None:
+                value = run.terms.get(write.expression, UNKNOWN_TERM) if write.expression is not None else UNKNOWN_TERM
+            found.append((value, write, write.path))
+        for base in self._family(cls):
+            path = self.project.module_of[base].path
+            for statement in base.body:
+                if not isinstance(statement, ir.Assign) or statement.value is None:
+                    continue
+                if any(isinstance(target, ir.Name) and target.id == name for target in statement.targets):
+                    found.append((self.class_body(base).terms.get(statement.value, UNKNOWN_TERM), None, path))
+        return found
+
+    def _family(self, cls: ir.Class) -> list[ir.Class]:
+        return [cls, *self.graph.interpreter.subclasses.get(cls, ())]
+
+    def class_body(self, cls: ir.Class) -> Run:
+        """The statements of a class body."""
+        path = self.project.module_of[cls].path
+        key = (cls, path)
+        known = self._runs.get(key)
+        if known is None:
+            known = Run(self, None, path, cls, self.run(None, path))
+            self._runs[key] = known
+            known.block(cls.body)
+        return known
+
+    @cached_property
+    def writes_of(self) -> dict[tuple[ir.Class, str], list[ev.AttributeWrite]]:
+        """The assignments to each field, one for each statement, in order of their places."""
+        table: dict[tuple[ir.Class, str], dict[ir.Node, ev.AttributeWrite]] = defaultdict(dict)
+        for write in self.events.writes.values():
+            root = self.field(write.owner.node, write.attribute).data
+            table[root].setdefault(write.node, write)
+        return {
+            key: sorted(writes.values(), key=lambda write: (write.path, write.node.start))
+            for key, writes in table.items()
+        }
+
+    def classes_of(self, node: ir.Expr) -> list[ir.Class]:
+        """The classes of the objects that an expression may be."""
+        found = {atom.node for atom in self.events.value(node).atoms if isinstance(atom, Instance)}
+        return sorted(found, key=lambda cls: (self.project.module_of[cls].path, cls.start))

@@ -1,0 +1,178 @@
+"""Terms: immutable expression trees over the program's leaves, equal where they compute the same thing.
+
+The operators (`op`), their arguments and `data`:
+
+- leaves: `const` (its value), `unknown`, `param` (function, name), `field` (class, attribute), `global` (path, name),
+  `external` (a library's name), `function` (its node), `object` (its class), `draw` (the node of a draw of items or
+  positions), `mass` (the node of a continuous random number)
+- `loop` (what it was before the loop; the loop and the name): a name inside a loop that changes it;
+  `found` (what; the random number): something that comparisons with a random number chose
+- parts: `tuple` (items), `record` (items; field names), `item` (of; position or key), `element` (of a sequence),
+  `at` (container, index), `slice` (of, lower, upper, step), `collect` (a sequence whose items are the argument),
+  `alloc` (sizes; an array of zeros or the like), `filled` (array, what is put into it), `phi` (alternatives)
+- arithmetic, element by element: `add sub mul div floordiv mod pow neg matmul abs exp log minimum maximum clip where`
+  (`clip` is of, lower, upper; a bound that is not given is the constant None), `cmp`, `not`, `logic`
+- `min max sum mean argsort argmax cumsum std`: of; `data` is the axis, None for everything, "?" where it is not known
+- shapes: `reshape` (of, sizes), `unsqueeze` and `squeeze` (of; axis), `gather` (of, index; axis), `stack` (of; how)
+- `detach`: of; the same numbers, cut off from the gradient
+- `len`, `range`, `loss` (prediction, target; (name, reduction)), `call` (receiver and arguments; name)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator
+
+    from per_audit.facts import ir
+
+MOST_PARTS, _MOST_HELD = 300, 5_000
+_HOLDERS = {"tuple", "record", "phi", "collect"}
+_MOST_ALTERNATIVES = 6
+
+
+class Term:
+    """One term: `node` and `path` say where it was made and do not count for equality; `size` counts its parts."""
+
+    __slots__ = ("_hash", "args", "data", "node", "op", "path", "size")
+
+    def __init__(
+        self,
+        op: str,
+        args: tuple[Term, ...] = (),
+        data: Any = None,
+        node: ir.Node | None = None,
+        path: str = "",
+    ) -> None:
+        self.op: str = op
+        self.args: tuple[Term, ...] = args
+        self.data: Any = data
+        self.node: ir.Node | None = node
+        self.path: str = path
+        self.size: int = 1 + sum(arg.size for arg in args)
+        self._hash = hash((op, type(data), data, args))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (
+            isinstance(other, Term)
+            and self._hash == other._hash
+            and self.op == other.op
+            and type(self.data) is type(other.data)
+            and self.data == other.data
+            and self.args == other.args
+        )
+
+    def __repr__(self) -> str:
+        name = "" if self.data is None else f"[{_short(self.data)}]"
+        return f"{self.op}{name}" + (f"({', '.join(map(repr, self.args))})" if self.args else "")
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the term is a constant number."""
+        return self.op == "const" and isinstance(self.data, (int, float)) and not isinstance(self.data, bool)
+
+    @property
+    def number(self) -> float | None:
+        """The constant number that the term is, None for anything else."""
+        return float(self.data) if self.is_number else None
+
+    def replaced(self, args: tuple[Term, ...]) -> Term:
+        """The same operation on other arguments."""
+        if all(new is old for new, old in zip(args, self.args, strict=True)):
+            return self
+        return bounded(Term(self.op, args, self.data, self.node, self.path))
+
+    def walk(self) -> Iterator[Term]:
+        """The term and everything below it, outermost first."""
+        stack = [self]
+        while stack:
+            term = stack.pop()
+            yield term
+            stack.extend(reversed(term.args))
+
+    def has(self, *ops: str) -> bool:
+        """Whether an operator occurs in the term."""
+        return any(term.op in ops for term in self.walk())
+
+    def contains(self, other: Term) -> bool:
+        """Whether another term occurs in this one."""
+        return any(term == other for term in self.walk())
+
+    def mapped(self, change: Callable[[Term], Term | None]) -> Term:
+        """The term with each part that `change` gives a term for replaced by it, outermost first."""
+        changed = change(self)
+        if changed is not None:
+            return changed
+        return self.replaced(tuple(arg.mapped(change) for arg in self.args)) if self.args else self
+
+
+UNKNOWN_TERM = Term("unknown")
+_EMPTY = Term("tuple")
+
+
+def const(value: Hashable, node: ir.Node | None = None, path: str = "") -> Term:
+    """A constant."""
+    return Term("const", (), value, node, path)
+
+
+def bounded(term: Term) -> Term:
+    """The term, or where it has grown too large an unknown at the same place. What holds several has no limit."""
+    if term.size <= MOST_PARTS or (term.op in _HOLDERS and term.size <= _MOST_HELD):
+        return term
+    return Term("unknown", chosen_by(term), term.node, term.node, term.path)
+
+
+def chosen_by(term: Term) -> tuple[Term, ...]:
+    """The random calls that a term depends on, as bare terms: what an unknown keeps of what it was."""
+    found: dict[Term, None] = {}
+    for part in term.walk():
+        if part.op in ("draw", "mass"):
+            found[part] = None
+        elif part.op == "found":
+            found[Term("mass", (), part.data)] = None
+    return tuple(found)[:4]
+
+
+def phi(terms: Iterable[Term], node: ir.Node | None = None, path: str = "") -> Term:
+    """One of several terms; alternatives inside alternatives are one list, and equal ones are one."""
+    flat: dict[Term, None] = {}
+    for term in terms:
+        flat.update(dict.fromkeys(alternatives(term)))
+    if any(term.op in ("collect", "filled") for term in flat):
+        flat.pop(_EMPTY, None)  # a list before anything was put into it
+        for term in list(flat):
+            if term.op == "filled":
+                flat.pop(term.args[0], None)
+    if len(flat) == 1:
+        return next(iter(flat))
+    if not flat or len(flat) > _MOST_ALTERNATIVES:
+        return Term("unknown", chosen_by(Term("tuple", tuple(flat))), node, node, path)
+    return bounded(Term("phi", tuple(flat), None, node, path))
+
+
+def alternatives(term: Term) -> tuple[Term, ...]:
+    """What the term may be, one by one."""
+    return term.args if term.op == "phi" else (term,)
+
+
+_TRANSPARENT = {"detach", "reshape", "unsqueeze", "squeeze", "stack", "collect", "element"}
+
+
+def strip(term: Term) -> Term:
+    """The term without what changes only its form: shapes, lists of items, the cut from the gradient."""
+    while term.op in _TRANSPARENT:
+        term = term.args[0]
+    return term.args[1] if term.op == "filled" else term
+
+
+def _short(data: object) -> str:
+    if isinstance(data, tuple):
+        return ".".join(_short(part) for part in data)
+    name = getattr(data, "name", None)
+    return str(name) if isinstance(name, str) else str(data) if not hasattr(data, "start") else f"@{data.start}"
