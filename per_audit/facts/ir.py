@@ -7,6 +7,7 @@ encoded as UTF-8 without a byte order mark; parentheses around an expression are
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
@@ -168,7 +169,7 @@ class Generator(Node):
 
 @dataclass(slots=True, eq=False)
 class Comp(Expr):
-    """A comprehension: `kind` is "list", "set", "dict" or "generator"; `key` only for a dict."""
+    """A comprehension: `kind` is "list", "set", "dict" or "generator"; `key` only for a dict of pairs."""
 
     kind: str
     key: Expr | None
@@ -193,7 +194,7 @@ class Walrus(Expr):
 
 @dataclass(slots=True, eq=False)
 class Parameter(Node):
-    """A parameter: `kind` is "", "*" or "**"; `keyword_only` and `positional_only` as in the signature."""
+    """A parameter: `kind` is "", "*" or "**"; `keyword_only` as in the signature."""
 
     name: str
     default: Expr | None
@@ -212,7 +213,7 @@ class Lambda(Expr):
 
 @dataclass(slots=True, eq=False)
 class Other(Expr):
-    """Any other expression (f-string, await, yield): only its parts matter."""
+    """Any other expression (f-string, await, yield, a number too long to read): only its parts matter."""
 
     kind: str
     parts: list[Expr]
@@ -225,11 +226,12 @@ class Stmt(Node):
 
 @dataclass(slots=True, eq=False)
 class Assign(Stmt):
-    """`targets[0] = targets[1] = value`; `value` is None for a bare annotation."""
+    """`targets[0] = targets[1] = value`; `value` is None for a bare annotation. Also `type target = value`."""
 
     targets: list[Expr]
     value: Expr | None
     annotation: Expr | None
+    type_parameters: Expr | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -300,41 +302,64 @@ class With(Stmt):
 
 
 @dataclass(slots=True, eq=False)
+class Catch(Node):
+    """`except type as name: ...`, the handler with its body."""
+
+    type: Expr | None
+    name: Expr | None
+
+
+@dataclass(slots=True, eq=False)
 class Try(Stmt):
-    """`try: body except: handlers else: orelse finally: final`; each handler is its body."""
+    """`try: body except: handlers else: orelse finally: final`; each handler is its body, opened by `catches[i]`."""
 
     body: list[Stmt]
     handlers: list[list[Stmt]]
     orelse: list[Stmt]
     final: list[Stmt]
+    catches: list[Catch] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Pattern(Node):
+    """A pattern of a case: the names that it binds, the expressions that it compares with, and the guard after it."""
+
+    names: list[Expr]
+    values: list[Expr]
+    guard: Expr | None
 
 
 @dataclass(slots=True, eq=False)
 class Match(Stmt):
-    """`match subject:`; patterns are left out, each case is its body."""
+    """`match subject:`; each case is its body, opened by `patterns[i]`."""
 
     subject: Expr
     cases: list[list[Stmt]]
+    patterns: list[Pattern] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
 class Function(Stmt):
-    """A function or method; `body_start` is where its first statement begins."""
+    """A function or method. `type_parameters` is an `Other` of their bounds and defaults."""
 
     name: str
     parameters: list[Parameter]
     body: list[Stmt]
     decorators: list[Expr]
+    returns: Expr | None = None
+    type_parameters: Expr | None = None
 
 
 @dataclass(slots=True, eq=False)
 class Class(Stmt):
-    """A class."""
+    """A class; `keywords` are `metaclass=...` and the like."""
 
     name: str
     bases: list[Expr]
     body: list[Stmt]
     decorators: list[Expr]
+    keywords: list[Arg] = field(default_factory=list)
+    type_parameters: Expr | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -362,16 +387,18 @@ class Delete(Stmt):
 
 @dataclass(slots=True, eq=False)
 class Raise(Stmt):
-    """`raise value`."""
+    """`raise value from cause`."""
 
     value: Expr | None
+    cause: Expr | None = None
 
 
 @dataclass(slots=True, eq=False)
 class Assert(Stmt):
-    """`assert test`."""
+    """`assert test, message`."""
 
     test: Expr
+    message: Expr | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -389,6 +416,9 @@ class Jump(Stmt):
     kind: str
 
 
+_LINE_END = re.compile(rb"\r\n?|\n")  # what ends a line to Python: neither form feeds nor Unicode's separators
+
+
 @dataclass(slots=True)
 class ModuleFacts:
     """The facts of one file. `exact` is False where spans may be off (libcst did not reproduce the text)."""
@@ -401,8 +431,12 @@ class ModuleFacts:
 
     def __post_init__(self) -> None:
         if not self.line_starts:
-            self.line_starts = [0]
-            self.line_starts += [i + 1 for i, byte in enumerate(self.text) if byte == 10]
+            self.line_starts = [0, *(found.end() for found in _LINE_END.finditer(self.text))]
+
+    def line_end(self, offset: int) -> int:
+        """Where the line that holds the byte offset ends, its line break left out."""
+        found = _LINE_END.search(self.text, offset)
+        return len(self.text) if found is None else found.start()
 
     def line(self, offset: int) -> int:
         """The line, from 1, that holds the byte offset."""

@@ -1,13 +1,17 @@
-"""A pause of the cyclic garbage collector, for phases that make many objects and hardly any cycles."""
+"""What phases that make many objects, or recurse into nested code, ask of the interpreter that runs them."""
 
 from __future__ import annotations
 
 import gc
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# The nesting of code that is analysed; people's code stays below 100.
+MAX_DEPTH = 400
 
 
 @contextmanager
@@ -20,3 +24,14 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+@contextmanager
+def deep_stack() -> Iterator[None]:
+    """Room for the several Python frames that each level of nesting takes: at 400 levels a dozen each."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, 12 * MAX_DEPTH + 2000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)

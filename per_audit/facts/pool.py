@@ -10,8 +10,8 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
 from per_audit import facts
-from per_audit.facts.extract import Unparsable
 from per_audit.facts.ir import ModuleFacts
+from per_audit.facts.limits import Unparsable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

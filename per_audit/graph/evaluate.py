@@ -232,6 +232,9 @@ class Evaluator:
 
     def _lambda(self, node: ir.Lambda, frame: Frame) -> Value:
         self.interpreter.closures[node] = frame
+        for parameter in node.parameters:
+            if parameter.default is not None:
+                self.eval(parameter.default, frame)
         return of(Func(node))
 
     def _star(self, node: ir.Star, frame: Frame) -> Value:
@@ -239,6 +242,8 @@ class Evaluator:
 
     def _walrus(self, node: ir.Walrus, frame: Frame) -> Value:
         value = self.eval(node.value, frame)
+        while frame.comprehension and frame.parent is not None:
+            frame = frame.parent  # the name outlives the comprehension
         self.interpreter.targets.assign(node.target, value, frame, node, node.value)
         return value
 
@@ -264,7 +269,7 @@ class Evaluator:
 
 def replace_env(frame: Frame) -> Frame:
     """The frame of a comprehension: its own names over those around it."""
-    return replace(frame, env={}, parent=frame, globals=set())
+    return replace(frame, env={}, parent=frame, globals=set(), comprehension=True)
 
 
 def _hashable(value: object) -> bool:

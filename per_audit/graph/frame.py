@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Frame:
-    """The execution of one function body (or of a module or class body)."""
+    """The execution of one function body (or of a module or class body, or a comprehension)."""
 
     module: ModuleFacts
     function: ev.Owner
@@ -23,3 +23,4 @@ class Frame:
     depth: int = 0
     globals: set[str] = field(default_factory=set)
     returned: Value | None = None
+    comprehension: bool = False

@@ -77,8 +77,7 @@ class ReplayGraph:
         module = self.module(path)
         end = node.end
         if isinstance(node, (ir.Class, ir.Function, ir.For, ir.While, ir.If, ir.With)):
-            newline = module.text.find(b"\n", node.start)
-            end = min(end, newline if newline >= 0 else end)
+            end = min(end, module.line_end(node.start))
         return Place(path, *module.position(node.start), *module.position(end))
 
     def evidence(self, path: str, node: ir.Node, role: str, note: str) -> Evidence:

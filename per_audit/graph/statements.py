@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
@@ -11,7 +13,7 @@ from per_audit.graph.project import REFERENCE
 from per_audit.graph.values import UNKNOWN, Alloc, ClassRef, External, Func, Instance, ModuleRef, Value, of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from per_audit.graph.interpreter import Interpreter
 
@@ -46,11 +48,16 @@ class Statements:
     def _do(self, node: ir.Do, frame: Frame) -> None:
         self.interpreter.evaluator.eval(node.value, frame)
 
-    def _branches(self, blocks: list[list[ir.Stmt]], frame: Frame) -> None:
+    def _branches(
+        self, blocks: list[list[ir.Stmt]], frame: Frame, entries: Sequence[Callable[[], None] | None] = ()
+    ) -> None:
+        """Interpret each block from here, and join what they leave; `entries` bind names at the blocks' beginnings."""
         before = frame.env
         merged: dict[str, Value] = {}
-        for block in blocks:
+        for block, entry in zip_longest(blocks, entries):
             frame.env = dict(before)
+            if entry is not None:
+                entry()
             self.run_block(block, frame)
             for name, value in frame.env.items():
                 known = merged.get(name)
@@ -97,28 +104,44 @@ class Statements:
 
     def _try(self, node: ir.Try, frame: Frame) -> None:
         self.run_block(node.body, frame)
-        self._branches([[], *node.handlers], frame)
+        entries = [partial(self._catch, caught, frame, node) for caught in node.catches]
+        self._branches([[], *node.handlers], frame, [None, *entries])
         self.run_block(node.orelse, frame)
         self.run_block(node.final, frame)
 
+    def _catch(self, caught: ir.Catch, frame: Frame, node: ir.Try) -> None:
+        if caught.type is not None:
+            self.interpreter.evaluator.eval(caught.type, frame)
+        if caught.name is not None:
+            self.interpreter.targets.assign(caught.name, UNKNOWN, frame, node, None)
+
     def _match(self, node: ir.Match, frame: Frame) -> None:
-        self.interpreter.evaluator.eval(node.subject, frame)
-        self._branches([[], *node.cases], frame)
+        subject = self.interpreter.evaluator.eval(node.subject, frame).only_taint()
+        entries = [partial(self._pattern, pattern, subject, frame, node) for pattern in node.patterns]
+        self._branches([[], *node.cases], frame, [None, *entries])
+
+    def _pattern(self, pattern: ir.Pattern, subject: Value, frame: Frame, node: ir.Match) -> None:
+        for value in pattern.values:
+            self.interpreter.evaluator.eval(value, frame)
+        for name in pattern.names:
+            self.interpreter.targets.assign(name, subject, frame, node, None)
+        if pattern.guard is not None:
+            self.interpreter.evaluator.eval(pattern.guard, frame)
 
     def _function(self, node: ir.Function, frame: Frame) -> None:
         self.interpreter.closures[node] = frame
         for parameter in node.parameters:
             if parameter.default is not None:
                 self.interpreter.evaluator.eval(parameter.default, frame)
-        decorators = [self.interpreter.evaluator.eval(d, frame) for d in node.decorators]
-        del decorators
+        for decorator in node.decorators:
+            self.interpreter.evaluator.eval(decorator, frame)
         if self.interpreter.project.class_of.get(node) is None:
             self.interpreter.evaluator.bind_name(node.name, of(Func(node)), frame)
 
     def _class(self, node: ir.Class, frame: Frame) -> None:
         self.interpreter.set_bases(node, [self.interpreter.evaluator.eval(base, frame) for base in node.bases])
-        for decorator in node.decorators:
-            self.interpreter.evaluator.eval(decorator, frame)
+        for part in (*node.decorators, *(keyword.value for keyword in node.keywords)):
+            self.interpreter.evaluator.eval(part, frame)
         inner = Frame(frame.module, frame.function, None, {}, frame, frame.depth)
         self.run_block(node.body, inner)
         for name, value in inner.env.items():
@@ -177,11 +200,14 @@ class Statements:
                 self.interpreter.events.evictions[key] = ev.Evict(atom, node, frame.function, frame.module.path, how)
 
     def _raise(self, node: ir.Raise, frame: Frame) -> None:
-        if node.value is not None:
-            self.interpreter.evaluator.eval(node.value, frame)
+        for part in (node.value, node.cause):
+            if part is not None:
+                self.interpreter.evaluator.eval(part, frame)
 
     def _assert(self, node: ir.Assert, frame: Frame) -> None:
         self.interpreter.evaluator.eval(node.test, frame)
+        if node.message is not None:
+            self.interpreter.evaluator.eval(node.message, frame)
 
     def _scope(self, node: ir.Scope, frame: Frame) -> None:
         if node.kind == "global":

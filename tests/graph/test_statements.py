@@ -1,0 +1,85 @@
+"""What statements bind."""
+
+import pytest
+
+from per_audit.facts import ir
+
+STORE = """
+    import random
+    from collections import deque, namedtuple
+
+    Row = namedtuple("Row", "state action reward next_state done")
+
+
+    class Memory:
+        def __init__(self, size):
+            self.rows = deque(maxlen=size)
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append(Row(state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+"""
+BODY = """
+
+    class Agent:
+        def learn(self, memory: Memory, use, queue):
+            {}
+
+
+    memory = Memory(100)
+    memory.add(1, 2, 3.0, 4, False)
+    Agent().learn(memory, print)
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "match memory.sample(8):\n                case [first, *others]: use(others)",
+        "match memory.sample(8):\n                case {'rows': others, **more}: use(others)",
+        "match memory.sample(8):\n                case Row(reward=others) as whole if whole: use(others)",
+        "match memory.sample(8):\n                case 1 | others: use(others)",
+        "[others := row for row in memory.sample(8)]\n            use(others)",
+    ],
+    ids=["list", "mapping", "class", "or", "walrus"],
+)
+def test_a_pattern_binds_what_comes_of_its_subject(project, value_of, body):
+    graph = project(STORE + BODY.format(body))
+    found = value_of(graph, "others")
+    assert {kind for kind, _ in found.tags} == {"draw"}, found
+
+
+def test_a_caught_exception_hides_the_name_it_takes(project, value_of):
+    graph = project(
+        """
+        error = [1]
+        try:
+            print()
+        except ValueError as error:
+            inside = error
+        """
+    )
+    assert not value_of(graph, "inside").atoms
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "assert x, call()",
+        "raise x from call()",
+        "class A(metaclass=call()): pass",
+        "f = lambda x=call(): x",
+        "try: pass\nexcept call(): pass",
+        "match x:\n    case 1 if call(): pass",
+        "x = 'a' f'{call()}'",
+        "x = f'{x:{call()}}'",
+        "x = y[*call()]",
+    ],
+)
+def test_calls_in_rare_places_are_seen(project, text):
+    graph = project(f"def call(): return 1\n{text}\n")
+    assert any(
+        isinstance(site.node.func, ir.Name) and site.node.func.id == "call" for site in graph.events.calls.values()
+    )
