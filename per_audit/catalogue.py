@@ -14,6 +14,27 @@ if TYPE_CHECKING:
     from per_audit.rule import Rule
 
 
+_GROUPS = {
+    "PER0": "absolute",
+    "PER1": "importance-sampling weights",
+    "PER2": "priorities",
+    "PER3": "sampler",
+    "PER4": "cost and memory",
+    "PER5": "transitions",
+    "PER9": "housekeeping",
+}
+
+
+def group_of(code: str) -> str:
+    """What the rules of this range of codes are about; "project" for rules that are not of per-audit."""
+    return _GROUPS.get(code[:4], "project")
+
+
+def docs_page(code: str) -> str | None:
+    """The page of a bundled rule in the repository, None for a rule that is not of per-audit."""
+    return f"docs/rules/{code}.md" if code[:4] in _GROUPS else None
+
+
 def catalogue() -> tuple[Rule, ...]:
     """Every rule in order of its code: the bundled ones, and those about the audit itself."""
     return tuple(sorted((*rule.all_rules(), *housekeeping.RULES), key=lambda known: known.code))

@@ -11,7 +11,7 @@ import pytest
 
 from per_audit import facts, graph, rule
 from per_audit.findings import Applicability, Evidence, Finding, FixOffer, Place, Severity
-from per_audit.rule import Rule
+from per_audit.rule import Example, Rule
 
 
 @dataclass
@@ -69,6 +69,10 @@ class Uniform(WordRule):
     """
 
     code, name, severity, word = "PER001", "uniform-only-sampling", Severity.ERROR, "uniform("
+    bad = (Example("a call", {"a.py": "uniform()  # <- PER001\n"}),)
+
+    def witness(self) -> str:
+        return "uniform is uniform"
 
 
 class Broadcast(WordRule):

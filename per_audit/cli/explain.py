@@ -6,7 +6,8 @@ import click
 
 from per_audit.catalogue import rule_named
 from per_audit.cli._shared import emit, wants_colour
-from per_audit.report.rules import rule_json, rule_page
+from per_audit.errors import UserError
+from per_audit.report.rules import has_witness, rule_json, rule_page
 
 
 @click.command()
@@ -14,13 +15,21 @@ from per_audit.report.rules import rule_json, rule_page
 @click.option(
     "--format", "format_", type=click.Choice(("text", "json")), default="text", help="How to print; text by default."
 )
-def command(rule: str, format_: str) -> None:
+@click.option("--examples", is_flag=True, help="Show the code that is reported and the code that is not.")
+@click.option("--witness", is_flag=True, help="Run a small experiment that shows the defect in numbers.")
+def command(rule: str, format_: str, examples: bool, witness: bool) -> None:
     """Explain a rule: what it says, why it matters, how the code should look.
 
     \b
     Examples:
       per-audit explain PER101
-      per-audit explain weights-broadcast --format json
+      per-audit explain PER101 --examples --witness
+      per-audit explain weights-after-reduction --format json
     """
     found = rule_named(rule)
-    emit(rule_json(found) if format_ == "json" else rule_page(found, wants_colour()))
+    if witness and not has_witness(found):
+        raise UserError(f"{found.code} ({found.name}) has no witness; leave --witness out")
+    if format_ == "json":
+        emit(rule_json(found, witness))
+    else:
+        emit(rule_page(found, wants_colour(), examples, witness))

@@ -260,7 +260,7 @@ class _Finder:
         # A list that the batch is put together in is no memory.
         buffer.stores = [
             store
-            for container in containers
+            for container in sorted(containers, key=lambda alloc: (alloc.node.start, alloc.kind))
             for store in self.stores.get(container, ())
             if not store.value.tagged("draw") & drawn or is_observed(store.value)
         ]

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from per_audit import __version__
+from per_audit.catalogue import docs_page
 from per_audit.findings import Applicability, Evidence, Finding, Notice, Report, Severity
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
             "title": finding.fix.title,
             "reason": finding.fix.reason,
         },
-        "docs": f"per-audit explain {finding.rule}",
+        "docs": docs_page(finding.rule),
+        "explain": f"per-audit explain {finding.rule}",
     }
 
 

@@ -31,7 +31,10 @@ def test_the_list_as_json(run: Any) -> None:
         "code": "PER001",
         "name": "uniform-only-sampling",
         "severity": "error",
+        "group": "absolute",
+        "pedantic": False,
         "summary": "A pipeline draws uniformly.",
+        "docs": "docs/rules/PER001.md",
     }
 
 
@@ -40,7 +43,7 @@ def test_explain(run: Any, name: str) -> None:
     code, out, _ = run("explain", name)
     assert code == 0
     assert out == (
-        "# PER001 uniform-only-sampling\n\nSeverity: error.\n\n"
+        "# PER001 uniform-only-sampling\n\nSeverity: error. Group: absolute.\n\n"
         "A pipeline draws uniformly.\n\n## What it does\nFinds `uniform`.\n"
     )
 
@@ -63,3 +66,22 @@ def test_explain_an_unknown_rule(run: Any) -> None:
         "",
         "per-audit: error: unknown rule 'weight-broadcast'; did you mean 'weights-broadcast'?\n",
     )
+
+
+def test_explain_runs_the_witness(run: Any) -> None:
+    assert run("explain", "PER001", "--witness").out.endswith("\n## Witness\n\n> uniform is uniform\n")
+    assert json.loads(run("explain", "PER001", "--witness", "--format", "json").out)["witness"] == "uniform is uniform"
+
+
+def test_explain_a_witness_that_there_is_not(run: Any) -> None:
+    assert run("explain", "PER910", "--witness") == (
+        2,
+        "",
+        "per-audit: error: PER910 (unused-suppression) has no witness; leave --witness out\n",
+    )
+
+
+def test_explain_shows_the_examples(run: Any) -> None:
+    out = run("explain", "PER001", "--examples").out
+    assert "## Reported\n\n### A call\n\n`a.py`\n\n```python\nuniform()  # <- PER001\n```\n" in out
+    assert "## Not reported" not in out

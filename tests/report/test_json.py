@@ -96,7 +96,8 @@ def test_the_document(report: Report) -> None:
             "title": "Make the deque a prioritised buffer",
             "reason": "",
         },
-        "docs": "per-audit explain PER001",
+        "docs": "docs/rules/PER001.md",
+        "explain": "per-audit explain PER001",
     }
     assert document["notices"] == [
         {"path": "old.py", "line": 3, "kind": "unparsable-file", "message": "not audited: Python 2"}
