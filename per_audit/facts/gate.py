@@ -12,8 +12,8 @@ import re
 # A file that defines or calls something which stores, draws or learns. `sample`, index draws and containers cover
 # buffers; `.step(` and `.backward(` cover loops and learners; `class`/`def` with a tree-like name cover generic trees.
 _SHAPES = re.compile(
-    rb"sampl|replay|priorit|deque|shuffle|randint|random_int|randperm|permutation|\.choice|choices|integers\("
-    rb"|memory|buffer|backward|GradientTape|minimize\(|value_and_grad|\.grad\(|train_on_batch|\.fit\("
+    rb"sampl|[Rr]eplay|[Pp]riorit|deque|shuffle|randint|random_int|randperm|permutation|\.choice|choices|integers\("
+    rb"|[Mm]emory|[Bb]uffer|backward|GradientTape|minimize\(|value_and_grad|\.grad\(|train_on_batch|\.fit\("
     rb"|\.step\(|loss|namedtuple|[Tt]ree\b|transition|experience|reward"
 )
 

@@ -1,7 +1,7 @@
-"""Replay buffers of other libraries: which of their classes draw uniformly, and which by priority.
+"""Replay buffers of other libraries: which of them a project makes, and how they draw.
 
-A class is known by its package and its own name, so that re-exports and moves inside the package do not matter. The
-table holds names that the libraries document; code of a project is recognised by structure (`recognise`) instead.
+A class is known by its package and its own name, so that re-exports and moves inside the package do not matter. What
+the libraries document is in `frameworks`; code of a project is recognised by structure (`recognise`) instead.
 """
 
 from __future__ import annotations
@@ -10,94 +10,47 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ModuleFacts, ir
+from per_audit.graph import externals as ext
+from per_audit.graph import frameworks
+from per_audit.graph.frameworks import PRIORITISED, UNIFORM, Framework, Kind
 from per_audit.graph.roles import words
-from per_audit.graph.values import Result
+from per_audit.graph.values import External, Literal, Record, Result, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from per_audit.graph import events as ev
 
-
-@dataclass(frozen=True, slots=True)
-class Framework:
-    """One library: `uniform` and `prioritised` are names of its classes and factories.
-
-    `replaceable` is False where the library's agents accept no other buffer than their own.
-    """
-
-    title: str
-    uniform: frozenset[str]
-    prioritised: frozenset[str] = frozenset()
-    replaceable: bool = True
-
-
-def _framework(title: str, uniform: str, prioritised: str = "", replaceable: bool = True) -> Framework:
-    return Framework(title, frozenset(uniform.split()), frozenset(prioritised.split()), replaceable)
-
-
-FRAMEWORKS = {
-    "stable_baselines3": _framework("Stable-Baselines3", "ReplayBuffer DictReplayBuffer"),
-    "stable_baselines": _framework("Stable-Baselines", "ReplayBuffer", "PrioritizedReplayBuffer"),
-    "baselines": _framework("Baselines", "ReplayBuffer", "PrioritizedReplayBuffer"),
-    "cleanrl_utils": _framework("CleanRL", "ReplayBuffer DictReplayBuffer"),
-    "tianshou": _framework(
-        "tianshou",
-        "ReplayBuffer VectorReplayBuffer ReplayBufferManager CachedReplayBuffer",
-        "PrioritizedReplayBuffer PrioritizedVectorReplayBuffer PrioritizedReplayBufferManager",
-    ),
-    "torchrl": _framework(
-        "TorchRL",
-        "ReplayBuffer TensorDictReplayBuffer",
-        "PrioritizedReplayBuffer TensorDictPrioritizedReplayBuffer PrioritizedSampler PrioritizedSliceSampler",
-    ),
-    "pfrl": _framework("PFRL", "ReplayBuffer", "PrioritizedReplayBuffer PrioritizedEpisodicReplayBuffer"),
-    "chainerrl": _framework("ChainerRL", "ReplayBuffer", "PrioritizedReplayBuffer PrioritizedEpisodicReplayBuffer"),
-    "ptan": _framework("PTAN", "ExperienceReplayBuffer", "PrioritizedReplayBuffer PrioReplayBufferNaive"),
-    "cpprb": _framework("cpprb", "ReplayBuffer", "PrioritizedReplayBuffer MPPrioritizedReplayBuffer"),
-    "flashbax": _framework(
-        "flashbax",
-        "make_item_buffer make_flat_buffer make_trajectory_buffer",
-        "make_prioritised_item_buffer make_prioritised_flat_buffer make_prioritised_trajectory_buffer",
-    ),
-    "tf_agents": _framework("TF-Agents", "TFUniformReplayBuffer PyUniformReplayBuffer PyHashedReplayBuffer"),
-    "dopamine": _framework(
-        "Dopamine",
-        "OutOfGraphReplayBuffer WrappedReplayBuffer",
-        "OutOfGraphPrioritizedReplayBuffer WrappedPrioritizedReplayBuffer",
-    ),
-    "rlkit": _framework("rlkit", "EnvReplayBuffer SimpleReplayBuffer"),
-    "mushroom_rl": _framework("MushroomRL", "ReplayMemory", "PrioritizedReplayMemory"),
-    "agilerl": _framework("AgileRL", "ReplayBuffer MultiAgentReplayBuffer", "PrioritizedReplayBuffer"),
-    "garage": _framework("garage", "PathBuffer"),
-    "ding": _framework("DI-engine", "DequeBuffer", "PriorityExperienceReplay"),
-    "rl": _framework("Keras-RL", "SequentialMemory", "PrioritizedMemory", replaceable=False),
-}
-
-# Samplers of TorchRL that draw each transition with the same probability and with replacement.
-_UNIFORM_SAMPLERS = {"RandomSampler"}
 # A library's buffer that holds one rollout, or a fixed data set, is no replay memory.
 _NO_REPLAY = {
     "ppo", "a2c", "a3c", "trpo", "npg", "vpg", "reinforce", "gae", "acktr", "impala", "vtrace", "gail", "onpolicy",
     "dataset", "offline", "imitation", "behavior", "behaviour", "cloning", "bc", "bcq", "cql", "decision", "grpo",
     "dreamer",
 }  # fmt: skip
+_NO_REPLAY_DRAWS = ("on-policy", "offline")
 _TRAINS = {"backward", "fit", "train", "minimize", "gradients", "update", "learn", "loss", "optimize", "step", "grad"}
 _EMPTIES = {"clear", "empty", "reset", "gather_all", "truncate"}
 
 
 @dataclass(slots=True, eq=False)
 class LibraryBuffer:
-    """A buffer of a library, made at `node` inside `function`; `samples` are the calls that draw from it."""
+    """A buffer of a library, made at `node` inside `function`: a call, or a configuration that names its class.
+
+    `samples` are the calls that draw from it, `stores` those that fill it, `updates` those that give it priorities,
+    `given` those that hand it on.
+    """
 
     framework: Framework
+    kind: Kind
     name: str
     prioritised: bool
     path: str
-    node: ir.Call
+    node: ir.Expr
     function: ev.Owner
     samples: list[ev.CallSite] = field(default_factory=list)
     stores: list[ev.CallSite] = field(default_factory=list)
+    updates: list[ev.CallSite] = field(default_factory=list)
+    given: list[ev.CallSite] = field(default_factory=list)
 
 
 def find_library_buffers(
@@ -108,51 +61,179 @@ def find_library_buffers(
     A buffer that can be switched to a prioritised one is left out, and so is one whose class is in the project and was
     recognised there (`known`): that is one finding, at its draw.
     """
-    sites: dict[str, list[ev.CallSite]] = {}
-    for site in events.calls.values():
-        sites.setdefault(site.path, []).append(site)
-    users: dict[ir.Node, list[ev.CallSite]] = {}
-    given: set[ir.Node] = set()
-    for site in events.calls.values():
-        for atom in site.receiver.atoms:
-            if isinstance(atom, Result):
-                users.setdefault(atom.call, []).append(site)
-        given |= {atom.call for value in site.arguments for atom in value.atoms if isinstance(atom, Result)}
+    finder = _Finder(events, known)
+    packages = [package.encode() for package in frameworks.packages()]
     found: list[LibraryBuffer] = []
-    packages = [b"rl.memory" if package == "rl" else package.encode() for package in FRAMEWORKS]
     for path, module in sorted(modules.items()):
-        if not any(package in module.text for package in packages):
-            continue
-        names = _imported(module)
-        if not any(dotted.partition(".")[0] in FRAMEWORKS for dotted in names.values()):
-            continue
-        made = [
-            LibraryBuffer(framework, name, name in framework.prioritised, path, site.node, site.function)
-            for site in sites.get(path, ())
-            for framework, name in _known(site, names)
-            if _package(site, names) not in path.split("/")[:-1] and not site.classes & known
-        ]
-        if _learns_otherwise(names):
-            made = [buffer for buffer in made if buffer.prioritised]
-        switched = {buffer.function for buffer in made if buffer.prioritised}
-        for buffer in made:
-            calls = users.get(buffer.node, [])
-            methods = [(site, site.node.func.attr) for site in calls if isinstance(site.node.func, ir.Attr)]
-            if not buffer.prioritised:
-                if buffer.function in switched or not _is_uniform(buffer, events, names):
-                    continue
-                if any(method in _EMPTIES for _, method in methods):
-                    continue
-                learnt = any(_learns(site) for site in sites.get(path, ()))
-                drawn = any("sample" in method for _, method in methods)
-                if is_test(path) or (drawn and not learnt and buffer.node not in given):
-                    continue
-            buffer.samples = [site for site, method in methods if "sample" in method]
-            buffer.stores = [
-                site for site, method in methods if method in ("add", "extend", "append", "insert", "populate")
-            ]
-            found.append(buffer)
+        if any(package in module.text for package in packages):
+            found += finder.buffers_of(path, module)
     return sorted(found, key=lambda buffer: (buffer.path, buffer.node.start))
+
+
+class _Finder:
+    def __init__(self, events: ev.Events, known: set[ir.Class]) -> None:
+        self.events = events
+        self.known = known
+        self.sites: dict[str, list[ev.CallSite]] = {}
+        self.users: dict[ir.Node, list[ev.CallSite]] = {}
+        self.given: dict[ir.Node, list[ev.CallSite]] = {}
+        for site in events.calls.values():
+            self.sites.setdefault(site.path, []).append(site)
+            for node in _made_by(site.receiver):
+                self.users.setdefault(node, []).append(site)
+            for value in site.arguments:
+                for node in _made_by(value):
+                    self.given.setdefault(node, []).append(site)
+
+    def buffers_of(self, path: str, module: ModuleFacts) -> Iterator[LibraryBuffer]:
+        """The buffers that a file makes."""
+        names = _imported(module)
+        used = {dotted.partition(".")[0] for dotted in names.values()} & frameworks.packages()
+        used -= set(path.split("/")[:-1])  # the library itself
+        if not used:
+            return
+        sites = self.sites.get(path, [])
+        made: list[LibraryBuffer] = []
+        switched: set[ev.Owner] = set()
+        for site in sites:
+            dotted = _dotted(site.node.func, names)
+            framework = frameworks.framework(dotted.partition(".")[0]) if dotted.partition(".")[0] in used else None
+            if framework is None or site.classes & self.known:
+                continue
+            if any(ext.last(dotted) in k.switch.prioritised for k in framework.kinds if k.switch is not None):
+                switched.add(site.function)
+            found = framework.find(dotted)
+            if found is not None and (draws := self._draws(site, found[1], names)) in (UNIFORM, PRIORITISED):
+                made.append(_buffer(framework, found, draws, path, site.node, site.function))
+        switched |= {buffer.function for buffer in made if buffer.prioritised}
+        learns_otherwise = _learns_otherwise(names)
+        for buffer in made:
+            self._look_at_use(buffer)
+            silent = buffer.function in switched or (learns_otherwise and not buffer.kind.needs)
+            if buffer.prioritised or not (silent or self._is_idle(buffer, sites)):
+                yield buffer
+        if not (learns_otherwise or is_test(path)):
+            for package in sorted(used):
+                framework = frameworks.framework(package)
+                if framework is not None and any(map(framework.holds, names.values())):
+                    yield from self._configured(framework, path, module, sites)
+
+    # ---------------------------------------------------------------- how it draws
+
+    def _draws(self, site: ev.CallSite, kind: Kind, names: dict[str, str]) -> str:
+        for name in kind.unless:
+            given = site.node.argument(None, name)
+            if given is not None and self.events.value(given).literal() not in (0, None):
+                return "other"
+        switch = kind.switch
+        if switch is None:
+            return kind.draws
+        given = site.node.argument(switch.position, switch.argument)
+        if given is None:
+            return "unknown" if any(arg.star for arg in site.node.args) else switch.default
+        return switch.draws(self._values(given, names))
+
+    def _values(self, given: ir.Expr, names: dict[str, str]) -> set[str]:
+        """The constants an argument may be, and the names of the classes it may be made of or be."""
+        value = self.events.value(given)
+        found = {str(atom.value) for atom in value.atoms if isinstance(atom, Literal)}
+        found |= {ext.last(atom.name) for atom in value.atoms if isinstance(atom, (External, Result))}
+        if isinstance(given, ir.Call) and (dotted := _dotted(given.func, names)):
+            found.add(ext.last(dotted))
+        return found
+
+    # ---------------------------------------------------------------- what is done with it
+
+    def _look_at_use(self, buffer: LibraryBuffer) -> None:
+        kind = buffer.kind
+        for site in self.users.get(buffer.node, ()):
+            name = _method(site)
+            for methods, sites in (
+                (kind.sample, buffer.samples),
+                (kind.store, buffer.stores),
+                (kind.update, buffer.updates),
+            ):
+                if name in methods:
+                    sites.append(site)
+        buffer.given = self.given.get(buffer.node, [])
+
+    def _is_idle(self, buffer: LibraryBuffer, sites: list[ev.CallSite]) -> bool:
+        """Whether nothing learns from the buffer again and again, as far as can be seen."""
+        methods = [_method(site) for site in self.users.get(buffer.node, ())]
+        if is_test(buffer.path) or not _EMPTIES.isdisjoint(methods):
+            return True
+        if buffer.kind.needs:
+            return buffer.kind.needs.isdisjoint(_method(site) for site in buffer.given)
+        drawn = bool(buffer.samples) or any("sample" in method for method in methods)
+        return drawn and not buffer.given and not any(_learns(site) for site in sites)
+
+    # ---------------------------------------------------------------- configurations
+
+    def _configured(
+        self, framework: Framework, path: str, module: ModuleFacts, sites: list[ev.CallSite]
+    ) -> Iterator[LibraryBuffer]:
+        """The buffers that dictionaries of settings, given to a call, name."""
+        if not (framework.configurations or framework.settings):
+            return
+        nodes = set(ir.walk(*module.body))
+        seen: set[ir.Node] = set()
+        for site in sites:
+            for argument, value in zip(site.node.args, site.arguments, strict=True):
+                for record, kind, name in _named(framework, argument.keyword, value):
+                    if record.node in nodes and record.node not in seen and isinstance(record.node, ir.Expr):
+                        seen.add(record.node)
+                        yield _buffer(framework, (name, kind), kind.draws, path, record.node, site.function)
+
+
+def _named(framework: Framework, keyword: str | None, value: Value) -> Iterator[tuple[Record, Kind, str]]:
+    """The dictionaries in a value that name a uniform buffer of the library, and the buffer that they name."""
+    for record in _records(value):
+        fields = dict(zip(record.type.fields, record.items, strict=True))
+        if any(key in fields and fields[key].literal() is not False for key in framework.settings):
+            continue  # draws by priority, or may
+        if any(key in fields for key in framework.settings):
+            kind = next(kind for kind in framework.kinds if kind.draws == UNIFORM)
+            yield record, kind, min(kind.names, key=len)
+        for key in framework.configurations:
+            inner = [record] if keyword == key else _records(fields[key]) if key in fields else []
+            for settings in inner:
+                yield from _typed(framework, settings)
+
+
+def _typed(framework: Framework, settings: Record) -> Iterator[tuple[Record, Kind, str]]:
+    fields = dict(zip(settings.type.fields, settings.items, strict=True))
+    if "type" not in fields or any(key in fields for key in framework.settings):
+        return
+    value = fields["type"].literal()
+    names = {ext.last(a.name) for a in fields["type"].atoms if isinstance(a, External)}
+    if isinstance(value, str):
+        names.add(ext.last(value))
+    for name in sorted(names) if len(names) == 1 else ():
+        kind = framework.kind(name)
+        if kind is not None and kind.draws == UNIFORM:
+            yield settings, kind, name
+
+
+def _records(value: Value) -> list[Record]:
+    return [atom for atom in value.atoms if isinstance(atom, Record)]
+
+
+# ---------------------------------------------------------------- helpers
+
+
+def _buffer(
+    framework: Framework, found: tuple[str, Kind], draws: str, path: str, node: ir.Expr, function: ev.Owner
+) -> LibraryBuffer:
+    name, kind = found
+    return LibraryBuffer(framework, kind, name, draws == PRIORITISED, path, node, function)
+
+
+def _made_by(value: Value) -> set[ir.Node]:
+    return {atom.call for atom in value.atoms if isinstance(atom, Result)}
+
+
+def _method(site: ev.CallSite) -> str:
+    return site.node.func.attr if isinstance(site.node.func, ir.Attr) else ""
 
 
 def _learns(site: ev.CallSite) -> bool:
@@ -196,38 +277,15 @@ def _dotted(expression: ir.Expr, names: dict[str, str]) -> str:
     return ".".join([names[expression.id], *reversed(parts)])
 
 
-def _package(site: ev.CallSite, names: dict[str, str]) -> str:
-    return _dotted(site.node.func, names).partition(".")[0]
-
-
-def _known(site: ev.CallSite, names: dict[str, str]) -> Iterator[tuple[Framework, str]]:
-    dotted = _dotted(site.node.func, names)
-    package, _, rest = dotted.partition(".")
-    framework = FRAMEWORKS.get(package)
-    if framework is None or (package == "rl" and not rest.startswith("memory.")):
-        return
-    for name in reversed(rest.split(".")):
-        if name in framework.uniform or name in framework.prioritised:
-            yield framework, name
-            return
-
-
 def _learns_otherwise(names: dict[str, str]) -> bool:
     """Whether the module imports what on-policy or offline learning is made of from the same libraries."""
-    return any(
-        _NO_REPLAY & {*words(name), "".join(words(name))}
-        for dotted in names.values()
-        if dotted.partition(".")[0] in FRAMEWORKS
-        for name in dotted.split(".")[1:]
-    )
-
-
-def _is_uniform(buffer: LibraryBuffer, events: ev.Events, names: dict[str, str]) -> bool:
-    """Whether nothing that the buffer is given changes how it draws."""
-    sampler = buffer.node.argument(None, "sampler")
-    if sampler is None:
-        return not any(arg.star == "**" for arg in buffer.node.args)
-    made = {atom.name for atom in events.value(sampler).atoms if isinstance(atom, Result)}
-    if isinstance(sampler, ir.Call):
-        made.add(_dotted(sampler.func, names))
-    return bool(made) and all(name.rpartition(".")[2] in _UNIFORM_SAMPLERS for name in made)
+    for dotted in names.values():
+        framework = frameworks.framework(dotted.partition(".")[0])
+        if framework is None:
+            continue
+        algorithm = framework.algorithms.get(ext.last(dotted))
+        if algorithm is not None and algorithm.draws in _NO_REPLAY_DRAWS:
+            return True
+        if any(_NO_REPLAY & {*words(name), "".join(words(name))} for name in dotted.split(".")[1:]):
+            return True
+    return False

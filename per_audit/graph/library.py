@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
-from per_audit.graph import reference
+from per_audit.graph import frameworks, reference
 from per_audit.graph.roles import role_of_name
 from per_audit.graph.values import (
     ELEMENTWISE,
+    OPEN,
     SCALAR,
     UNKNOWN,
     Alloc,
@@ -58,6 +59,8 @@ class Library:
             return found
         if (known := reference.call(name, node, values, frame, self.interpreter)) is not None:
             return known
+        if (shape := frameworks.drawn_shape(name)) is not None:
+            return _sampled(shape, name, node)
         if name in ext.RANDOM_OBJECTS:
             return of(Result(name, node))  # a seed that was drawn makes no draw of what the generator draws
         if (drawn := self._random(name, node, values, frame)) is not None:
@@ -279,6 +282,17 @@ class Library:
             keeps = keeps or (isinstance(none, ir.Attr) and none.attr.lower() == "none")
             return taint(*values)._replace(reduction=ELEMENTWISE if keeps else SCALAR)
         return taint(*values)
+
+
+def _sampled(shape: frameworks.Shape, name: str, node: ir.Call) -> Value:
+    """What a draw from a library's buffer returns: the weights are told from the rest, of which nothing is known."""
+    if isinstance(shape, str):
+        return Value(tags=frozenset((("isw", node),))) if shape == "weights" else UNKNOWN
+    if isinstance(shape, frameworks.Fields):
+        items = tuple(_sampled(what, name, node) for what, _ in shape.named)
+        record = Record(RecordType(OPEN, tuple(key for _, key in shape.named)), node, items)
+        return Value(frozenset((record, Result(name, node))))
+    return of(TupleOf(node, tuple(_sampled(part, name, node) for part in shape)))
 
 
 def _torch_reduction(call: ir.Call) -> str | None:

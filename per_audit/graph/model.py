@@ -11,6 +11,7 @@ from per_audit.facts import ModuleFacts, ir
 from per_audit.findings import Evidence, Place
 from per_audit.graph import events as ev
 from per_audit.graph import growth, pipelines
+from per_audit.graph.library_use import LibraryUse
 from per_audit.graph.priorities import Priorities
 from per_audit.graph.reference import REFERENCE_KINDS
 from per_audit.graph.symbolic import Symbols
@@ -162,6 +163,12 @@ class ReplayGraph:
         """The files that define a buffer: its classes, and what they call."""
         classes = self.priorities(buffer).family
         return frozenset({buffer.path, *(self.project.module_of[cls].path for cls in classes)})
+
+    def library_use(self, buffer: LibraryBuffer) -> LibraryUse:
+        """What the project does with a prioritised buffer of a library."""
+        draws = [site.node for site in buffer.samples]
+        stand_in = ReplayBuffer(PRIORITISED, buffer.path, None, buffer.function, draws, samples=list(buffer.samples))
+        return LibraryUse(self, buffer, Priorities(self, stand_in))
 
     def library_chain(self, buffer: LibraryBuffer) -> tuple[Evidence, ...]:
         """Where a library's buffer is made, stored into and drawn from."""

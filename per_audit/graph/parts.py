@@ -9,6 +9,7 @@ from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph.roles import role_of
 from per_audit.graph.values import (
+    OPEN,
     UNKNOWN,
     Alloc,
     Columns,
@@ -82,6 +83,8 @@ class Parts:
                 return atom.items[position]
             if isinstance(atom, Record) and isinstance(position, str) and position in atom.type.fields:
                 return atom.items[atom.type.fields.index(position)]
+            if isinstance(atom, Record) and atom.type.name == OPEN:
+                return UNKNOWN
             if isinstance(node.index, ir.Slice):
                 return self._slice(atom, node.index)
             return join_all(atom.items)

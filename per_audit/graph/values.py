@@ -151,6 +151,7 @@ Atom = Union[  # noqa: UP007 (evaluated on import, where Python 3.10 can join no
 # ("isw", node) importance-sampling weights, ("beta", node)...
 Tag = tuple[str, ir.Node]
 
+OPEN = "open"  # the name of a record type of which only some fields are known
 ELEMENTWISE, SCALAR, MIXED = "elementwise", "scalar", "mixed"
 _MOST_ATOMS = 12
 _LASTING = (Alloc, Instance, Func, Drawn, Item)  # what a value with too many atoms keeps

@@ -96,8 +96,8 @@ class UniformOnlySampling(Rule):
     def _library(self, graph: ReplayGraph, buffer: LibraryBuffer) -> Finding:
         framework = buffer.framework
         message = f"{buffer.name} of {framework.title} draws its transitions uniformly"
-        if framework.prioritised and framework.replaceable:
-            message += f"; {framework.title} has {_first(framework.prioritised)} in its place"
+        if buffer.kind.instead and framework.replaceable:
+            message += f"; {framework.title} has {buffer.kind.instead} in its place"
         return Finding(
             self.code,
             self.name,
@@ -507,7 +507,3 @@ class Agent:
             },
         ),
     )
-
-
-def _first(names: frozenset[str]) -> str:
-    return min(names, key=lambda name: (len(name), name))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayGraph
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ class FixedPriorities(Rule):
     ## What it does
 
     Reports a prioritised buffer that the project makes and draws from, while nothing that the training reaches writes
-    priorities again: no update method is called, no priority is assigned, no transition is put back.
+    priorities again: no update method is called, no priority is assigned, no transition is put back. The same of a
+    library's prioritised buffer, where the project draws the batches itself.
 
     ## Why is this bad
 
@@ -65,6 +66,9 @@ class FixedPriorities(Rule):
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each prioritised buffer in use whose priorities nobody updates."""
+        for library in graph.library:
+            if library.prioritised and (use := graph.library_use(library)).is_trained_on() and not use.updated():
+                yield self._library(graph, library)
         for buffer in graph.buffers:
             if buffer.kind != PRIORITISED:
                 continue
@@ -86,6 +90,23 @@ class FixedPriorities(Rule):
                 FixOffer(title="give the TD errors back after each training step"),
                 pipeline=name,
             )
+
+    def _library(self, graph: ReplayGraph, buffer: LibraryBuffer) -> Finding:
+        title = f"{buffer.framework.title} {buffer.name}"
+        method = min(buffer.kind.update)
+        return Finding(
+            self.code,
+            self.name,
+            self.severity,
+            "high",
+            f"{buffer.name} of {buffer.framework.title} draws by priority, but `{method}` is never called: "
+            "its priorities stay as they were stored",
+            graph.place(buffer.samples[0].path, buffer.samples[0].node),
+            graph.symbol(buffer.samples[0].function, buffer.samples[0].path),
+            graph.library_chain(buffer),
+            FixOffer(title="give the TD errors back after each training step"),
+            pipeline=title,
+        )
 
     def witness(self) -> str:
         """Priorities that stay at the maximum draw uniformly; updated ones draw what has a large error."""
@@ -344,8 +365,67 @@ def train(env, apply, params, steps):
 """,
             },
         ),
+        Example(
+            "a library's buffer whose update is never called",
+            {
+                "train.py": """import torch
+from cpprb import PrioritizedReplayBuffer
+
+
+def train(env, net, optimizer):
+    memory = PrioritizedReplayBuffer(10_000, {"obs": {"shape": 4}, "act": {}, "rew": {}, "next_obs": {"shape": 4}})
+    obs, _ = env.reset()
+    for step in range(100_000):
+        action = net.act(obs)
+        next_obs, reward, terminated, truncated, _ = env.step(action)
+        memory.add(obs=obs, act=action, rew=reward, next_obs=next_obs)
+        obs = next_obs
+        batch = memory.sample(32, beta=0.5)  # <- PER003
+        weights = torch.as_tensor(batch["weights"])
+        loss = (weights * net.errors(batch["obs"], batch["act"], batch["rew"], batch["next_obs"]) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+            },
+        ),
     )
     good = (
+        Example(
+            "a library's buffer with its update",
+            {
+                "train.py": """import torch
+from cpprb import PrioritizedReplayBuffer
+
+
+def train(env, net, optimizer):
+    memory = PrioritizedReplayBuffer(10_000, {"obs": {"shape": 4}, "rew": {}})
+    while True:
+        batch = memory.sample(32, beta=0.5)
+        errors = net.errors(batch["obs"], batch["rew"])
+        loss = (torch.as_tensor(batch["weights"]) * errors**2).mean()
+        loss.backward()
+        optimizer.step()
+        memory.update_priorities(batch["indexes"], errors.abs().detach().numpy())
+"""
+            },
+        ),
+        Example(
+            "a library's buffer that its own agent draws from and updates",
+            {
+                "train.py": """import pfrl
+
+
+def main(q_function, optimizer, explorer, env):
+    memory = pfrl.replay_buffers.PrioritizedReplayBuffer(10_000, betasteps=25_000)
+    agent = pfrl.agents.DQN(q_function, optimizer, memory, 0.99, explorer)
+    obs = env.reset()
+    while True:
+        obs, reward, done, info = env.step(agent.act(obs))
+        agent.observe(obs, reward, done, False)
+"""
+            },
+        ),
         Example(
             "updated after each step, under a name of its own, in two files",
             {

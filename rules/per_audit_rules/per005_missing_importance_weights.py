@@ -8,7 +8,7 @@ import numpy as np
 
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayBuffer, ReplayGraph
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ class MissingImportanceWeights(Rule):
     ## What it does
 
     Reports a prioritised buffer that the project makes and draws from where the weights (N P)^-beta are never computed,
-    or are computed and never reach a loss.
+    or are computed and never reach a loss. The same of a library's prioritised buffer, where the project draws the
+    batches itself and takes them apart.
 
     ## Why is this bad
 
@@ -80,6 +81,11 @@ class MissingImportanceWeights(Rule):
             else:
                 what = "no importance-sampling weights are computed"
             yield self._finding(graph, buffer, what)
+        for library in graph.library:
+            if library.prioritised and (use := graph.library_use(library)).is_trained_on():
+                missing = use.missing_weights()
+                if missing and not use.about.clamps_like_lap():
+                    yield self._library(graph, library, missing)
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, what: str) -> Finding:
         name = graph.name_of(buffer)
@@ -99,6 +105,21 @@ class MissingImportanceWeights(Rule):
             (*graph.chain(buffer), *returns),
             FixOffer(title="weight the loss by (N P)^-beta"),
             pipeline=name,
+        )
+
+    def _library(self, graph: ReplayGraph, buffer: LibraryBuffer, what: str) -> Finding:
+        return Finding(
+            self.code,
+            self.name,
+            self.severity,
+            "medium",
+            f"{buffer.name} of {buffer.framework.title} draws by priority, but {what}: "
+            "the loss is biased towards large errors",
+            graph.place(buffer.samples[0].path, buffer.samples[0].node),
+            graph.symbol(buffer.samples[0].function, buffer.samples[0].path),
+            graph.library_chain(buffer),
+            FixOffer(title="weight the loss by (N P)^-beta"),
+            pipeline=f"{buffer.framework.title} {buffer.name}",
         )
 
     def witness(self) -> str:
@@ -409,8 +430,96 @@ def train(env, apply, params, steps):
 """,
             },
         ),
+        Example(
+            "weights that a library returns and the loss never sees",
+            {
+                "train.py": """from ptan.experience import PrioritizedReplayBuffer
+
+
+def train(source, net, optimizer):
+    memory = PrioritizedReplayBuffer(source, 10_000, alpha=0.6)
+    for step in range(100_000):
+        memory.populate(1)
+        batch, indices, _ = memory.sample(32, beta=0.5)  # <- PER005
+        errors = net.errors(batch)
+        loss = (errors**2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        memory.update_priorities(indices, errors.abs().detach().numpy() + 1e-5)
+"""
+            },
+        ),
+        Example(
+            "a key that is never read, in two files",
+            {
+                "memory.py": """from cpprb import PrioritizedReplayBuffer
+
+
+def make(size):
+    return PrioritizedReplayBuffer(size, {"obs": {"shape": 4}, "rew": {}, "next_obs": {"shape": 4}})
+""",
+                "train.py": """from memory import make
+
+
+class Learner:
+    def __init__(self, net, optimizer):
+        self.memory = make(10_000)
+        self.net, self.optimizer = net, optimizer
+
+    def learn(self):
+        batch = self.memory.sample(32, 0.5)  # <- PER005
+        errors = self.net.errors(batch["obs"], batch["rew"], batch["next_obs"])
+        loss = (errors**2).mean()
+        loss.backward()
+        self.optimizer.step()
+        self.memory.update_priorities(batch["indexes"], errors.abs().detach().numpy())
+""",
+            },
+        ),
     )
     good = (
+        Example(
+            "a library's weights in the loss",
+            {
+                "train.py": """import torch
+from ptan.experience import PrioritizedReplayBuffer
+
+
+def train(source, net, optimizer):
+    memory = PrioritizedReplayBuffer(source, 10_000, alpha=0.6)
+    for step in range(100_000):
+        memory.populate(1)
+        batch, indices, weights = memory.sample(32, beta=0.5)
+        errors = net.errors(batch)
+        loss = (torch.as_tensor(weights) * errors**2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        memory.update_priorities(indices, errors.abs().detach().numpy() + 1e-5)
+"""
+            },
+        ),
+        Example(
+            "a library's batch that a loss of the same library weighs",
+            {
+                "train.py": """from torchrl.data import TensorDictPrioritizedReplayBuffer
+from torchrl.objectives import DQNLoss
+
+
+def train(collector, policy, optimizer):
+    memory = TensorDictPrioritizedReplayBuffer(alpha=0.7, beta=0.5, priority_key="td_error")
+    loss_module = DQNLoss(policy)
+    for data in collector:
+        memory.extend(data)
+        batch = memory.sample(32)
+        loss = loss_module(batch)["loss"]
+        loss.backward()
+        optimizer.step()
+        memory.update_tensordict_priority(batch)
+"""
+            },
+        ),
         Example(
             "weights in the loss",
             {

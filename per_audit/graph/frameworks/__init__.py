@@ -1,0 +1,193 @@
+"""What is known of the replay buffers of other libraries: one data file a library, named after its package.
+
+A file states what the library's documentation and source say (`framework.schema.json` describes its keys), so that a
+library is added or corrected without code. Files are read only when a project imports their library.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+UNIFORM, PRIORITISED = "uniform", "prioritised"
+_SUFFIX = ".toml"
+
+
+class Fields(NamedTuple):
+    """A mapping or record that a draw returns: the names of the fields that matter, by what they hold."""
+
+    named: tuple[tuple[str, str], ...]
+
+
+# What a draw returns: what it is ("batch", "weights", "indices", "probabilities"), a tuple of such, or named fields.
+Shape = Union[str, tuple["Shape", ...], Fields]  # noqa: UP007 (evaluated on import)
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """An argument that decides how a buffer draws: its values, or the classes it may be made of, by how they draw."""
+
+    argument: str
+    position: int | None
+    default: str
+    uniform: frozenset[str]
+    prioritised: frozenset[str]
+
+    def draws(self, values: set[str]) -> str:
+        """How the buffer draws when the argument may have these values; "unknown" unless all draw alike."""
+        if values and values <= self.uniform:
+            return UNIFORM
+        return PRIORITISED if values and values <= self.prioritised else "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One or several classes or factories of a library that make the same sort of buffer.
+
+    `draws` is uniform, prioritised, on-policy, offline or other. `sample`, `store` and `update` are the names of its
+    methods. `needs` are methods of which one must be given the buffer before it is a replay memory at all, `unless`
+    arguments that make it none.
+    """
+
+    names: frozenset[str]
+    draws: str
+    switch: Switch | None
+    sample: frozenset[str]
+    store: frozenset[str]
+    update: frozenset[str]
+    returns: Shape | None
+    weighted_by_library: bool
+    instead: str
+    needs: frozenset[str]
+    unless: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """An algorithm of a library: how it draws by default, and the argument that takes another buffer, if any."""
+
+    draws: str
+    changed_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """One library.
+
+    `modules` are the dotted prefixes its buffers are imported from. `replaceable` is False where its agents accept
+    no other buffer than their own. `configurations` are keys of a dict that name a buffer's class.
+    """
+
+    package: str
+    title: str
+    documentation: str
+    version: str
+    modules: tuple[str, ...]
+    replaceable: bool
+    kinds: tuple[Kind, ...]
+    algorithms: dict[str, Algorithm]
+    configurations: tuple[str, ...]
+    settings: dict[str, str]
+
+    def kind(self, name: str) -> Kind | None:
+        """The buffer of that name."""
+        return next((kind for kind in self.kinds if name in kind.names), None)
+
+    def holds(self, dotted: str) -> bool:
+        """Whether the dotted name is one of the modules, or inside one of them."""
+        return any(dotted == prefix or dotted.startswith(f"{prefix}.") for prefix in self.modules)
+
+    def find(self, dotted: str) -> tuple[str, Kind] | None:
+        """The buffer that a dotted name of the library stands for, and the part of the name that says so."""
+        if not self.holds(dotted):
+            return None
+        found = ((name, self.kind(name)) for name in reversed(dotted.split(".")[1:]))
+        return next(((name, kind) for name, kind in found if kind is not None), None)
+
+
+@cache
+def packages() -> frozenset[str]:
+    """The packages that there is a data file for."""
+    return frozenset(f.name.removesuffix(_SUFFIX) for f in files(__name__).iterdir() if f.name.endswith(_SUFFIX))
+
+
+def content(package: str) -> dict[str, Any]:
+    """The data file of a package as it is written."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads(files(__name__).joinpath(f"{package}{_SUFFIX}").read_text(encoding="utf-8"))
+
+
+@cache
+def framework(package: str) -> Framework | None:
+    """What is known of the library that is imported as `package`, None where nothing is."""
+    if package not in packages():
+        return None
+    table = content(package)
+    return Framework(
+        package,
+        table["title"],
+        table["documentation"],
+        table["version"],
+        tuple(table.get("modules", (package,))),
+        table.get("replaceable", True),
+        tuple(map(_kind, table.get("buffer", ()))),
+        {
+            name: Algorithm(group["draws"], group.get("changed_by", ""))
+            for group in table.get("algorithm", ())
+            for name in group["names"]
+        },
+        tuple(table.get("configurations", ())),
+        table.get("settings", {}),
+    )
+
+
+@cache
+def drawn_shape(name: str) -> Shape | None:
+    """What a call of that qualified name returns, where it is a draw from a library's buffer and that is known."""
+    package = name.partition(".")[0]
+    known = framework(package) if package in packages() else None
+    owner, _, method = name.rpartition(".")
+    found = known.find(owner) if known is not None else None
+    return found[1].returns if found is not None and method in found[1].sample else None
+
+
+def _kind(table: Mapping[str, Any]) -> Kind:
+    switch = table.get("switch")
+    return Kind(
+        frozenset(table["names"]),
+        table["draws"],
+        None
+        if switch is None
+        else Switch(
+            switch["argument"],
+            switch.get("position"),
+            switch["default"],
+            frozenset(switch.get(UNIFORM, ())),
+            frozenset(switch.get(PRIORITISED, ())),
+        ),
+        frozenset(table.get("sample", ())),
+        frozenset(table.get("store", ())),
+        frozenset(table.get("update", ())),
+        _shape(table["returns"]) if "returns" in table else None,
+        table.get("weighted_by_library", False),
+        table.get("instead", ""),
+        frozenset(table.get("needs", ())),
+        frozenset(table.get("unless", ())),
+    )
+
+
+def _shape(written: str | list[Any] | dict[str, str]) -> Shape:
+    if isinstance(written, str):
+        return written
+    if isinstance(written, dict):
+        return Fields(tuple(sorted(written.items())))
+    return tuple(map(_shape, written))

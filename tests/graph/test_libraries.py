@@ -1,0 +1,223 @@
+"""Small programs written for each library: what is reported of its buffers, and what is not."""
+
+import pytest
+
+from per_audit.graph import PRIORITISED, UNIFORM
+
+
+def made(project, text):
+    return [(buffer.name, PRIORITISED if buffer.prioritised else UNIFORM) for buffer in project(text).library]
+
+
+@pytest.mark.parametrize(
+    ("imports", "call", "name"),
+    [
+        ("from stable_baselines3.common.buffers import ReplayBuffer", "ReplayBuffer(9, o, a)", "ReplayBuffer"),
+        ("from stable_baselines3.common import buffers as b", "b.DictReplayBuffer(9, o, a)", "DictReplayBuffer"),
+        ("from stable_baselines.common.buffers import ReplayBuffer", "ReplayBuffer(9)", "ReplayBuffer"),
+        ("from cleanrl_utils.buffers import ReplayBuffer", "ReplayBuffer(9, o, a)", "ReplayBuffer"),
+        ("import tianshou as ts", "ts.data.VectorReplayBuffer(9, 2)", "VectorReplayBuffer"),
+        ("from torchrl.data import ReplayBuffer", "ReplayBuffer(storage=s)", "ReplayBuffer"),
+        ("import pfrl", "pfrl.replay_buffers.ReplayBuffer(9)", "ReplayBuffer"),
+        ("from chainerrl import replay_buffer", "replay_buffer.ReplayBuffer(9)", "ReplayBuffer"),
+        ("import ptan", "ptan.experience.ExperienceReplayBuffer(s, 9)", "ExperienceReplayBuffer"),
+        ("import cpprb", "cpprb.ReplayBuffer(9, {'obs': {}})", "ReplayBuffer"),
+        ("from cpprb import create_buffer", "create_buffer(9, {'obs': {}})", "create_buffer"),
+        ("from cpprb import create_buffer", "create_buffer(9, prioritized=False)", "create_buffer"),
+        ("import flashbax as fbx", "fbx.make_flat_buffer(9, 2, 2)", "make_flat_buffer"),
+        ("import flashbax as fbx", "fbx.make_trajectory_buffer(9, 2, 2, 2, 2)", "make_trajectory_buffer"),
+        (
+            "from tf_agents.replay_buffers import tf_uniform_replay_buffer as u",
+            "u.TFUniformReplayBuffer(s, 2)",
+            "TFUniformReplayBuffer",
+        ),
+        (
+            "from dopamine.tf.replay_memory import circular_replay_buffer as c",
+            "c.OutOfGraphReplayBuffer(o, 4, 9, 2)",
+            "OutOfGraphReplayBuffer",
+        ),
+        (
+            "from dopamine.jax.replay_memory import replay_buffer as b, samplers",
+            "b.ReplayBuffer(s, samplers.UniformSamplingDistribution(seed=0))",
+            "ReplayBuffer",
+        ),
+        ("import reverb", "reverb.Table('t', reverb.selectors.Uniform(), reverb.selectors.Fifo(), 9, s)", "Table"),
+        ("import reverb", "reverb.Table(name='t', sampler=reverb.selectors.Uniform(), max_times_sampled=0)", "Table"),
+        ("from mushroom_rl.utils.replay_memory import ReplayMemory", "ReplayMemory(2, 9)", "ReplayMemory"),
+        ("from agilerl.components import ReplayBuffer", "ReplayBuffer(9)", "ReplayBuffer"),
+        (
+            "from rlkit.data_management.env_replay_buffer import EnvReplayBuffer",
+            "EnvReplayBuffer(9, o)",
+            "EnvReplayBuffer",
+        ),
+        ("from garage.replay_buffer import PathBuffer", "PathBuffer(9)", "PathBuffer"),
+        ("from ding.data import DequeBuffer", "DequeBuffer(size=9)", "DequeBuffer"),
+        ("from rl.memory import SequentialMemory", "SequentialMemory(limit=9, window_length=1)", "SequentialMemory"),
+        ("from skrl.memories.torch import RandomMemory", "RandomMemory(memory_size=9, num_envs=1)", "RandomMemory"),
+        ("from machin.frame.buffers import Buffer", "Buffer(9)", "Buffer"),
+        (
+            "from elegantrl.train.replay_buffer import ReplayBuffer",
+            "ReplayBuffer(9, 4, 2, if_use_per=False)",
+            "ReplayBuffer",
+        ),
+        (
+            "from ray.rllib.utils.replay_buffers import EpisodeReplayBuffer",
+            "EpisodeReplayBuffer(9)",
+            "EpisodeReplayBuffer",
+        ),
+    ],
+)
+def test_a_uniform_buffer_is_found_where_it_is_made(project, imports, call, name):
+    text = f"{imports}\n\n\ndef main(learner, o, a, s):\n    memory = {call}\n    learner.update(memory)\n"
+    assert made(project, text) == [(name, UNIFORM)]
+
+
+@pytest.mark.parametrize(
+    ("imports", "call"),
+    [
+        ("from tianshou.data import PrioritizedVectorReplayBuffer as B", "B(9, 2, alpha=0.6, beta=0.4)"),
+        (
+            "from torchrl.data import ReplayBuffer, PrioritizedSampler",
+            "ReplayBuffer(sampler=PrioritizedSampler(9, 1, 1))",
+        ),
+        ("from torchrl.data import TensorDictPrioritizedReplayBuffer as B", "B(alpha=0.7, beta=0.5)"),
+        ("import pfrl", "pfrl.replay_buffers.PrioritizedReplayBuffer(9)"),
+        ("from cpprb import create_buffer", "create_buffer(9, prioritized=True)"),
+        ("import flashbax as fbx", "fbx.make_prioritised_item_buffer(9, 2, 2)"),
+        ("import reverb", "reverb.Table('t', sampler=reverb.selectors.Prioritized(0.6))"),
+        ("from machin.frame.buffers import PrioritizedBuffer", "PrioritizedBuffer(9)"),
+        ("from elegantrl.train.replay_buffer import ReplayBuffer", "ReplayBuffer(9, 4, 2, if_use_per=True)"),
+    ],
+)
+def test_a_prioritised_buffer_is_found_as_one(project, imports, call):
+    text = f"{imports}\n\n\ndef main(learner):\n    memory = {call}\n    learner.update(memory)\n"
+    assert [kind for _, kind in made(project, text)] == [PRIORITISED]
+
+
+@pytest.mark.parametrize(
+    ("imports", "call"),
+    [
+        ("from stable_baselines3.common.buffers import RolloutBuffer", "RolloutBuffer(9, o, a)"),
+        ("from stable_baselines3 import HerReplayBuffer", "HerReplayBuffer(9, o, a)"),
+        ("from stable_baselines3 import DQN", "DQN('MlpPolicy', o)"),
+        ("from stable_baselines3 import PPO", "PPO('MlpPolicy', o)"),
+        ("from torchrl.data import ReplayBuffer", "ReplayBuffer(**s)"),
+        ("from cpprb import create_buffer", "create_buffer(9, prioritized=s)"),
+        ("from cpprb import HindsightReplayBuffer", "HindsightReplayBuffer(9, o, 5, a)"),
+        ("from pfrl.replay_buffers import EpisodicReplayBuffer", "EpisodicReplayBuffer(9)"),
+        ("import flashbax as fbx", "fbx.make_trajectory_queue(9, 2, 2)"),
+        ("import reverb", "reverb.Table.queue('t', 9)"),
+        ("import reverb", "reverb.Table('t', reverb.selectors.Uniform(), s, 9, s, max_times_sampled=1)"),
+        ("import reverb", "reverb.Table('t', s, reverb.selectors.Fifo(), 9, s)"),
+        ("from dopamine.jax.replay_memory.replay_buffer import ReplayBuffer", "ReplayBuffer(s, s)"),
+        ("from ray.rllib.utils.replay_buffers import FifoReplayBuffer", "FifoReplayBuffer()"),
+        ("from elegantrl.train.replay_buffer import ReplayBuffer", "ReplayBuffer(9, 4, 2, s)"),
+        ("from rl.memory import EpisodeParameterMemory", "EpisodeParameterMemory(limit=9, window_length=1)"),
+        ("from elsewhere.memory import SequentialMemory", "SequentialMemory(limit=9)"),
+        ("from skrl.memories.torch import RandomMemory\nfrom skrl.agents.torch.rpo import RPO", "RandomMemory(9)"),
+        (
+            "from sb3_contrib import ARS\nfrom stable_baselines3.common.buffers import ReplayBuffer",
+            "ReplayBuffer(9, o, a)",
+        ),
+        ("import d3rlpy", "d3rlpy.dataset.create_fifo_replay_buffer(9)"),
+        ("import d3rlpy", "d3rlpy.dataset.ReplayBuffer(d3rlpy.dataset.InfiniteBuffer(), episodes=s)"),
+    ],
+)
+def test_what_is_no_uniform_replay_memory_or_cannot_be_told_is_left_out(project, imports, call):
+    text = f"{imports}\n\n\ndef main(learner, o, a, s):\n    memory = {call}\n    learner.update(memory)\n"
+    assert made(project, text) == []
+
+
+def test_a_sampler_that_is_prioritised_in_one_branch_is_a_switch(project):
+    text = """
+    from torchrl.data import PrioritizedSampler, RandomSampler, ReplayBuffer
+
+
+    def main(prb, loss_module, optimizer):
+        sampler = PrioritizedSampler(9, 0.7, 0.5) if prb else RandomSampler()
+        memory = ReplayBuffer(sampler=sampler)
+        loss_module(memory.sample()).backward()
+    """
+    assert made(project, text) == []
+
+
+@pytest.mark.parametrize(("method", "found"), [("fit_online", ["create_fifo_replay_buffer"]), ("fit", [])])
+def test_an_offline_library_is_reported_where_it_learns_online(project, method, found):
+    text = f"""
+    import d3rlpy
+
+
+    def main(env, dqn):
+        memory = d3rlpy.dataset.create_fifo_replay_buffer(limit=100000, env=env)
+        dqn.{method}(env, memory)
+    """
+    graph = project(text)
+    assert [buffer.name for buffer in graph.library] == found
+    assert all(not buffer.framework.replaceable for buffer in graph.library)
+
+
+@pytest.mark.parametrize(
+    ("program", "found"),
+    [
+        (
+            "DQNConfig().training(replay_buffer_config={'type': 'EpisodeReplayBuffer', 'capacity': 9})",
+            ["EpisodeReplayBuffer"],
+        ),
+        ("DQNConfig().training(replay_buffer_config={'type': 'PrioritizedEpisodeReplayBuffer'})", []),
+        ("DQNConfig().training(replay_buffer_config={'capacity': 9})", []),
+        ("DQNConfig().training(replay_buffer_config={'type': chosen})", []),
+        ("DQNConfig().training(replay_buffer_config=given)", []),
+        ("DQNConfig().training(lr=1e-3)", []),
+        (
+            "DQNConfig().update_from_dict({'replay_buffer_config': {'type': 'MultiAgentReplayBuffer'}})",
+            ["MultiAgentReplayBuffer"],
+        ),
+        ("Trainer(config={'prioritized_replay': False})", ["ReplayBuffer"]),
+        ("Trainer(config={'prioritized_replay': True})", []),
+        ("Trainer(config={'prioritized_replay': chosen})", []),
+        ("Trainer(config={'lr': 1e-3})", []),
+    ],
+)
+def test_a_configuration_names_the_buffer(project, program, found):
+    text = f"""
+    from ray.rllib.algorithms.dqn import DQNConfig
+    from ray.rllib.agents.dqn import DQNTrainer as Trainer
+
+
+    def main(chosen, given):
+        return {program}
+    """
+    assert made(project, text) == [(name, UNIFORM) for name in found]
+
+
+def test_a_configuration_by_its_variable_and_by_the_class_itself(project):
+    text = """
+    from ray.rllib.algorithms.sac import SACConfig
+    from ray.rllib.utils.replay_buffers import MultiAgentReplayBuffer
+
+    settings = {"type": MultiAgentReplayBuffer, "capacity": 1000}
+
+
+    def main():
+        SACConfig().training(replay_buffer_config=settings).build().train()
+    """
+    graph = project(text)
+    (buffer,) = graph.library
+    assert graph.place(buffer.path, buffer.node).line == 5
+
+
+def test_a_configuration_without_the_library_means_nothing(project):
+    text = (
+        "def main(run):\n    run(config={'prioritized_replay': False}, replay_buffer_config={'type': 'ReplayBuffer'})\n"
+    )
+    assert made(project, text) == []
+    assert made(project, f"import ray\n\n\n{text}") == []
+
+
+def test_a_module_of_an_on_policy_algorithm_makes_no_replay_memory_by_configuration(project):
+    text = """
+    from ray.rllib.algorithms.ppo import PPOConfig
+
+    PPOConfig().training(replay_buffer_config={"type": "ReplayBuffer"})
+    """
+    assert made(project, text) == []
