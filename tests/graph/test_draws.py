@@ -1,0 +1,153 @@
+"""The same uniform pipeline, written for each library of tensors: one buffer, found once, at its draw."""
+
+import pytest
+
+from per_audit.graph import UNIFORM
+
+RING = """
+    {imports}
+
+
+    class Ring:
+        def __init__(self, size, width, seed=0):
+            self.states = {zeros}((size, width))
+            self.actions = {zeros}((size,))
+            self.rewards = {zeros}((size,))
+            self.next_states = {zeros}((size, width))
+            self.dones = {zeros}((size,))
+            self.size, self.count = size, 0
+            {seeded}
+
+        def add(self, state, action, reward, next_state, done):
+            at = self.count % self.size
+            {store}
+            self.count += 1
+
+        def sample(self, n, key=None):
+            picked = {draw}  # draw
+            {gather}
+
+
+    def train(env, net, target, optimizer, key):
+        ring = Ring(10000, 4)
+        state = env.reset()
+        while True:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            ring.add(state, action, reward, next_state, done)
+            state = next_state
+            s, a, r, s2, d = ring.sample(32, key)
+            {learn}
+"""
+STORE = """self.states[at], self.actions[at], self.rewards[at] = state, action, reward
+            self.next_states[at], self.dones[at] = next_state, done"""
+JAX_STORE = """self.states = self.states.at[at].set(state)
+            self.actions = self.actions.at[at].set(action)
+            self.rewards = self.rewards.at[at].set(reward)
+            self.next_states = self.next_states.at[at].set(next_state)
+            self.dones = self.dones.at[at].set(done)"""
+GATHER = """return (self.states[picked], self.actions[picked], self.rewards[picked],
+                    self.next_states[picked], self.dones[picked])"""
+TF_GATHER = """return tuple(tf.gather(column, picked) for column in (
+                self.states, self.actions, self.rewards, self.next_states, self.dones))"""
+TORCH_LEARN = """loss = ((net(s)[a] - r - (1 - d) * target(s2).max(1).values) ** 2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()"""
+KERAS_LEARN = "net.fit(s, r + (1 - d) * target.predict(s2).max(1))"
+TAPE_LEARN = """with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((net(s) - r - (1 - d) * target(s2)) ** 2)
+            optimizer.apply_gradients(zip(tape.gradient(loss, net.weights), net.weights))"""
+GRAPH_LEARN = "net.session.run(net.minimise, {net.s: s, net.a: a, net.r: r, net.s2: s2, net.d: d})"
+JAX_LEARN = "net = net.update(jax.grad(net.loss)(net.params, s, a, r, s2, d))"
+PLAIN_LEARN = "net.fit(s, r + (1 - d) * target.predict(s2).max(1))"
+
+TORCH = {"zeros": "torch.zeros", "store": STORE, "gather": GATHER, "learn": TORCH_LEARN}
+KERAS = {"zeros": "np.zeros", "store": STORE, "gather": GATHER, "learn": KERAS_LEARN}
+TAPE = {"zeros": "np.zeros", "store": STORE, "gather": TF_GATHER, "learn": TAPE_LEARN}
+GRAPH = {"zeros": "np.zeros", "store": STORE, "gather": GATHER, "learn": GRAPH_LEARN}
+JAX = {"zeros": "jnp.zeros", "store": JAX_STORE, "gather": GATHER, "learn": JAX_LEARN}
+PLAIN = {"zeros": "np.zeros", "store": STORE, "gather": GATHER, "learn": PLAIN_LEARN}
+NP = "import numpy as np"
+
+
+@pytest.mark.parametrize(
+    ("parts", "imports", "draw", "seeded"),
+    [
+        (TORCH, "import torch", "torch.randint(0, min(self.count, self.size), (n,))", ""),
+        (TORCH, "import torch as T\n    import torch", "T.randint(self.count, (n,))", ""),
+        (TORCH, "import torch", "torch.randint(high=self.count, size=(n,))", ""),
+        (TORCH, "import torch", "torch.randperm(self.count)[:n]", ""),
+        (TORCH, "import torch", "(torch.rand(n) * self.count).long()", ""),
+        (KERAS, NP, "np.random.randint(0, self.count, size=n)", ""),
+        (KERAS, NP, "np.random.choice(self.count, n, replace=False)", ""),
+        (KERAS, f"from numpy import random as nr\n    {NP}", "nr.choice(self.count, n)", ""),
+        (KERAS, f"from numpy.random import randint\n    {NP}", "randint(0, self.count, n)", ""),
+        (KERAS, NP, "np.random.permutation(self.count)[:n]", ""),
+        (KERAS, NP, "self.rng.integers(0, self.count, size=n)", "self.rng = np.random.default_rng(seed)"),
+        (KERAS, NP, "self.dice.integers(self.count, size=n)", "self.dice = np.random.default_rng(seed)"),
+        (KERAS, NP, "self.dice.choice(self.count, size=n)", "self.dice = np.random.Generator(np.random.PCG64(seed))"),
+        (KERAS, NP, "self.dice.randint(0, self.count, n)", "self.dice = np.random.RandomState(seed)"),
+        (KERAS, NP, "np.random.default_rng().integers(0, self.count, n)", ""),
+        (PLAIN, f"import random as rnd\n    {NP}", "rnd.sample(range(self.count), n)", ""),
+        (PLAIN, f"from random import sample as pick\n    {NP}", "pick(range(self.count), n)", ""),
+        (PLAIN, f"from random import choices\n    {NP}", "choices(range(self.count), k=n)", ""),
+        (PLAIN, f"import random\n    {NP}", "[random.randrange(self.count) for _ in range(n)]", ""),
+        (PLAIN, f"import random\n    {NP}", "[random.randint(0, self.count - 1) for _ in range(n)]", ""),
+        (
+            PLAIN,
+            f"import random\n    {NP}",
+            "self.dice.sample(range(self.count), n)",
+            "self.dice = random.Random(seed)",
+        ),
+        (TAPE, f"import tensorflow as tf\n    {NP}", "tf.random.uniform((n,), 0, self.count, dtype=tf.int32)", ""),
+        (TAPE, f"import tensorflow as tf\n    {NP}", "tf.random.uniform([n], maxval=self.count, dtype='int64')", ""),
+        (TAPE, f"import tensorflow as tf\n    {NP}", "tf.random.shuffle(tf.range(self.count))[:n]", ""),
+        (TAPE, f"import tensorflow as tf\n    {NP}", "np.random.randint(0, self.count, n)", ""),
+        (
+            TAPE,
+            f"import tensorflow as tf\n    {NP}",
+            "self.dice.uniform((n,), 0, self.count, dtype=tf.int32)",
+            "self.dice = tf.random.Generator.from_seed(seed)",
+        ),
+        (GRAPH, f"import tensorflow as tf\n    {NP}", "np.random.choice(self.count, size=n)", ""),
+        (GRAPH, f"import tensorflow.compat.v1 as tf\n    {NP}", "tf.random_uniform([n], 0, self.count, tf.int32)", ""),
+        (JAX, "import jax\n    import jax.numpy as jnp", "jax.random.randint(key, (n,), 0, self.count)", ""),
+        (JAX, "import jax\n    import jax.numpy as jnp", "jax.random.choice(key, self.count, (n,))", ""),
+        (JAX, "import jax\n    from jax import numpy as jnp, random", "random.randint(key, (n,), 0, self.count)", ""),
+        (JAX, "import jax\n    from jax import numpy as jnp, random", "random.choice(key, self.count, shape=(n,))", ""),
+        (
+            JAX,
+            "import jax\n    import jax.numpy as jnp\n    import jax.random as jr",
+            "jr.permutation(key, self.count)[:n]",
+            "",
+        ),
+    ],
+)
+def test_a_uniform_ring_is_found_once_at_its_draw(project, parts, imports, draw, seeded):
+    text = RING.format(imports=imports, draw=draw, seeded=seeded, **parts)
+    graph = project(text)
+    (buffer,) = graph.buffers
+    assert buffer.kind == UNIFORM
+    (node,) = buffer.draws
+    line = graph.place(buffer.path, node).line
+    assert text.splitlines()[line - 1].endswith("# draw")
+    assert graph.library == []
+
+
+@pytest.mark.parametrize(
+    ("imports", "draw"),
+    [
+        ("import jax", "jax.random.choice(key, self.count, (n,), p=self.rewards)"),
+        ("from jax import random", "random.choice(key, self.count, (n,), True, self.rewards)"),
+        ("import jax", "jax.random.categorical(key, self.rewards, shape=(n,))"),
+        ("import torch", "torch.multinomial(self.rewards, n)"),
+        ("import random", "random.choices(range(self.count), self.rewards, k=n)"),
+        ("import numpy as np", "np.random.default_rng(0).choice(self.count, n, p=self.rewards)"),
+        ("import tensorflow as tf", "tf.random.categorical(self.rewards, n)"),
+    ],
+)
+def test_a_draw_by_given_probabilities_is_not_uniform(project, imports, draw):
+    parts = {"imports": f"import numpy as np\n    {imports}", "draw": draw, "seeded": ""}
+    graph = project(RING.format(**parts, **PLAIN))
+    assert [buffer.kind for buffer in graph.buffers if buffer.kind == UNIFORM] == []
