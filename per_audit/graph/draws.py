@@ -66,6 +66,8 @@ def _probabilities(node: ir.Call, method: str) -> ir.Expr | None:
     found = None
     if method in ("choice", "choices"):
         found = node.argument(3, "p") if method == "choice" else node.argument(1, "weights")
+        if isinstance(found, ir.Const) and isinstance(found.value, bool):
+            found = node.argument(4, "p")  # jax.random.choice takes a key before all else
         found = found or node.argument(None, "p") or node.argument(None, "cum_weights")
     elif method == "multinomial":
         found = node.argument(0, "input")

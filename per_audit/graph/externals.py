@@ -88,6 +88,11 @@ _RANDOM_MODULES = (
 )
 _ITEM_DRAWS = {"sample", "choice", "choices"}
 _INDEX_DRAWS = {"randint", "random_integers", "integers", "randrange", "randperm", "permutation"}
+# What draws integers as well as reals, by a type that it is given.
+_TENSORFLOW_RANDOM = {
+    "tensorflow.random", "tensorflow.random.Generator.from_seed", "tensorflow.random.get_global_generator",
+    "tensorflow.random.Generator.from_non_deterministic_state",
+}  # fmt: skip
 RANDOM_OBJECTS = (
     "random.Random",
     "random.SystemRandom",
@@ -110,13 +115,16 @@ class DrawCall:
 
 def draw_call(name: str) -> DrawCall | None:
     """What draw the external callable of that name makes, None where it is no draw of items or positions."""
+    name = name.replace("tensorflow.compat.v1.", "tensorflow.").replace("tensorflow.compat.v2.", "tensorflow.")
     owner, _, method = name.rpartition(".")
+    if name == "tensorflow.random_uniform" or (method == "uniform" and owner in _TENSORFLOW_RANDOM):
+        return DrawCall("uniform", False)
+    if name in ("tensorflow.random.shuffle", "tensorflow.random_shuffle"):
+        return DrawCall("permutation", True)
     if not (name.startswith(_RANDOM_MODULES) or owner in RANDOM_OBJECTS):
         return None
     if name.startswith("torch.") and method not in ("randint", "randperm", "multinomial"):
         return None
-    if name in ("tensorflow.random.uniform", "tensorflow.random_uniform"):
-        return DrawCall("uniform", False)
     if method in _ITEM_DRAWS:
         return DrawCall(method, True)
     if method in _INDEX_DRAWS or method == "multinomial":

@@ -76,7 +76,7 @@ class Library:
                 if isinstance(atom, Alloc):
                     self.interpreter.parts.gather(atom, draws, node, frame)
             return Value(tags=frozenset(("draw", d) for d in draws) | values[0].tags, roles=values[0].roles)
-        if name in ("numpy.arange", "torch.arange"):
+        if name in ("numpy.arange", "torch.arange", "jax.numpy.arange", "tensorflow.range"):
             return of(Ints())
         if name in ("numpy.power", "torch.pow", "tensorflow.pow", "jax.numpy.power") and len(node.args) >= 2:
             left, right = node.args[0].value, node.args[1].value

@@ -78,7 +78,6 @@ NP = "import numpy as np"
         (TORCH, "import torch as T\n    import torch", "T.randint(self.count, (n,))", ""),
         (TORCH, "import torch", "torch.randint(high=self.count, size=(n,))", ""),
         (TORCH, "import torch", "torch.randperm(self.count)[:n]", ""),
-        (TORCH, "import torch", "(torch.rand(n) * self.count).long()", ""),
         (KERAS, NP, "np.random.randint(0, self.count, size=n)", ""),
         (KERAS, NP, "np.random.choice(self.count, n, replace=False)", ""),
         (KERAS, f"from numpy import random as nr\n    {NP}", "nr.choice(self.count, n)", ""),
@@ -116,6 +115,12 @@ NP = "import numpy as np"
         (JAX, "import jax\n    import jax.numpy as jnp", "jax.random.choice(key, self.count, (n,))", ""),
         (JAX, "import jax\n    from jax import numpy as jnp, random", "random.randint(key, (n,), 0, self.count)", ""),
         (JAX, "import jax\n    from jax import numpy as jnp, random", "random.choice(key, self.count, shape=(n,))", ""),
+        (
+            JAX,
+            "import jax\n    from jax import numpy as jnp, random",
+            "random.choice(key, self.count, (n,), False)",
+            "",
+        ),
         (
             JAX,
             "import jax\n    import jax.numpy as jnp\n    import jax.random as jr",
