@@ -453,12 +453,14 @@ class ModuleFacts:
         return self.text[node.start : node.end].decode("utf-8", "replace")
 
 
-_FIELDS: dict[type[Node], tuple[str, ...]] = {}
+_FIELDS: dict[type[Node], tuple[str, ...]] = {}  # of each kind of node, those that hold nodes
+_NAMES = re.compile(r"\w+")
 
 
 def _fields(kind: type[Node]) -> tuple[str, ...]:
     if kind not in _FIELDS:
-        _FIELDS[kind] = tuple(f.name for f in fields(kind) if f.name not in ("start", "end"))
+        nodes = {name for name, value in globals().items() if isinstance(value, type) and issubclass(value, Node)}
+        _FIELDS[kind] = tuple(f.name for f in fields(kind) if nodes.intersection(_NAMES.findall(str(f.type))))
     return _FIELDS[kind]
 
 

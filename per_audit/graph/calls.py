@@ -77,7 +77,7 @@ class Calls:
         results: list[Value] = []
         if isinstance(node.func, ir.Attr):
             results += self._method(node, node.func.attr, receiver, arguments, site, frame)
-        for atom in callee.atoms:
+        for atom in self.interpreter.ordered(callee.atoms):
             result = self._apply(atom, node, arguments, site, frame)
             if result is not None:
                 results.append(result)
@@ -195,7 +195,7 @@ class Calls:
     ) -> list[Value]:
         """Methods whose meaning depends on the receiver: of containers, of `super()`, of objects built on libraries."""
         results: list[Value] = []
-        for atom in receiver.atoms:
+        for atom in self.interpreter.ordered(receiver.atoms):
             if isinstance(atom, Alloc):
                 results.append(self._container_method(atom, node, name, arguments, frame))
             elif isinstance(atom, Super):

@@ -32,7 +32,7 @@ class Draws:
         probabilities = _probabilities(node, method)
         population = values[0]
         containers = {a for a in population.atoms if isinstance(a, Alloc)}
-        objects = [a for a in population.atoms if isinstance(a, Instance)]
+        objects = [a for a in self.interpreter.ordered(population.atoms) if isinstance(a, Instance)]
         positions = not items or not (containers or objects)
         if Ints() in population.atoms or (items and isinstance(population.literal(), int)):
             positions = not (containers or objects)

@@ -98,7 +98,7 @@ class Evaluator:
     def attribute(self, value: Value, name: str, frame: Frame) -> Value:
         """`value.name`."""
         found: list[Value] = []
-        for atom in value.atoms:
+        for atom in self.interpreter.ordered(value.atoms):
             if isinstance(atom, ModuleRef):
                 found.append(self._member(atom.path, name))
             elif isinstance(atom, (External, Result)):
@@ -140,7 +140,7 @@ class Evaluator:
     def _instance_attribute(self, owner: Instance, name: str, frame: Frame) -> Value:
         method = self.interpreter.find_method(owner.node, name)
         if method is not None:
-            names = {d.id for d in method.decorators if isinstance(d, ir.Name)}
+            names = self.interpreter.decorators(method)
             if "property" in names:
                 return self.interpreter.call_function(Func(method, owner), [], frame.depth)
             return of(Func(method, None if "staticmethod" in names else owner))

@@ -7,6 +7,7 @@ values and events, so that none of them has to follow names or files itself.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
 from per_audit.facts import ir
@@ -30,6 +31,7 @@ from per_audit.graph.values import (
     Instance,
     Literal,
     Record,
+    Super,
     TupleOf,
     Value,
     join_all,
@@ -38,9 +40,13 @@ from per_audit.graph.values import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from per_audit.graph.project import Project
+    from per_audit.graph.values import Atom
 
 _Key = TypeVar("_Key")
+_FIRST = itemgetter(0)
 _ROUNDS = 3
 _MAX_CALL_DEPTH = 12
 # How often a function is interpreted in one round with different arguments, and for how many heirs of its class; fewer
@@ -48,6 +54,17 @@ _MAX_CALL_DEPTH = 12
 _RUNS_PER_FUNCTION, _FEWEST_RUNS = 12, 2
 _RUNS = 36_000
 _HEIRS = 10
+
+
+class _Run:
+    """What a function returned for some arguments, and all that it has read to get there."""
+
+    __slots__ = ("reads", "result", "since")
+
+    def __init__(self, result: Value, reads: frozenset[object], since: int) -> None:
+        self.result = result
+        self.reads = reads
+        self.since = since
 
 
 class Interpreter:
@@ -72,18 +89,20 @@ class Interpreter:
         self.results: dict[tuple[str, ir.Node, Instance | None], Value] = {}
         self.subclasses: dict[ir.Class, list[ir.Class]] = {}
         self.holders: set[ir.Class] = set()  # classes with a container in an attribute
-        self._memo: dict[object, tuple[Value, frozenset[object], int]] = {}
+        self._memo: dict[object, _Run] = {}
         self._active: set[object] = set()
         self._runs: dict[ir.Node, int] = {}
         self._mro: dict[ir.Class, list[ir.Class]] = {}
         self._methods: dict[tuple[ir.Class, str], ir.Function | None] = {}
         self._bases: dict[ir.Class, list[Value]] = {}
+        self._decorators: dict[ir.Function, frozenset[str]] = {}
         # What is interpreted again: only what has read something that changed since.
         self._clock = 0
         functions = max(len(project.functions), 1)
         self._most_runs = max(_FEWEST_RUNS, min(_RUNS_PER_FUNCTION, _RUNS // functions))
         self._most_heirs = min(_HEIRS, self._most_runs)
         self._changed_at: dict[object, int] = {}
+        self._changes: list[object] = []  # the key that changed at each tick of the clock
         self._reads: list[set[object]] = [set()]
         self._fresh: set[str] = set()
 
@@ -112,6 +131,7 @@ class Interpreter:
     def _touch(self, key: object) -> None:
         self._clock += 1
         self._changed_at[key] = self._clock
+        self._changes.append(key)
 
     def touch_module(self, path: str) -> None:
         """Remember that a global name of a module changed."""
@@ -121,9 +141,17 @@ class Interpreter:
         """Remember that what is being interpreted depends on a key."""
         self._reads[-1].add(key)
 
-    def _is_valid(self, reads: frozenset[object], since: int) -> bool:
-        changed = self._changed_at
-        return all(changed.get(key, 0) <= since for key in reads)
+    def _is_valid(self, known: _Run) -> bool:
+        """Whether nothing that the run has read changed since; remembered, so that only later changes are looked at."""
+        since, now = known.since, self._clock
+        if now - since < len(known.reads):
+            valid = known.reads.isdisjoint(self._changes[since:now])
+        else:
+            changed = self._changed_at
+            valid = all(changed.get(key, 0) <= since for key in known.reads)
+        if valid:
+            known.since = now
+        return valid
 
     def _find_subclasses(self) -> None:
         self.subclasses.clear()
@@ -161,6 +189,25 @@ class Interpreter:
         classes = self.evaluator.eval(annotation, frame) if isinstance(annotation, (ir.Name, ir.Attr)) else UNKNOWN
         return join_all(of(Instance(atom.node)) for atom in classes.atoms if isinstance(atom, ClassRef))
 
+    def ordered(self, atoms: frozenset[Atom]) -> Iterable[Atom]:
+        """The atoms such that those of the project come by their places: to call them in this order is repeatable."""
+        return atoms if len(atoms) < 2 else sorted(atoms, key=self._place)
+
+    def _place(self, atom: Atom) -> tuple[str, int, str, int]:
+        """Where the function or class that an atom stands for is defined, and that of its owner."""
+        kind = type(atom)
+        if kind is Func:
+            owner = atom.owner  # type: ignore[union-attr]
+            inner = self._place(owner) if owner is not None else ("", 0)
+            return *self._definition(atom.node), *inner[:2]  # type: ignore[union-attr]
+        if kind in (Instance, ClassRef, Super):
+            return *self._definition(atom.node), "", 0  # type: ignore[union-attr]
+        return "", 0, "", 0
+
+    def _definition(self, node: ir.Node) -> tuple[str, int]:
+        module = self.project.module_of.get(node)
+        return (module.path if module is not None else ""), node.start
+
     # ---------------------------------------------------------------- modules and classes
 
     def module_env(self, path: str) -> dict[str, Value]:
@@ -174,14 +221,14 @@ class Interpreter:
 
     def _run_module(self, path: str, env: dict[str, Value]) -> None:
         known = self._memo.get(path)
-        if known is not None and self._is_valid(known[1], known[2]):
+        if known is not None and self._is_valid(known):
             return
         before, start = dict(env), self._clock
         self._reads.append(set())
         module = self.project.modules[path]
         self.statements.run_block(module.body, Frame(module, None, None, env))
         reads = frozenset(self._reads.pop() - {("module", path)})
-        self._memo[path] = (UNKNOWN, reads, start)
+        self._memo[path] = _Run(UNKNOWN, reads, start)
         if env != before:
             self._touch(("module", path))
 
@@ -200,7 +247,7 @@ class Interpreter:
             known = [node]
             self._mro[node] = known
             for base in self.bases(node):
-                for atom in base.atoms:
+                for atom in self.ordered(base.atoms):
                     if isinstance(atom, ClassRef):
                         known += [c for c in self.mro(atom.node) if c not in known]
         return known
@@ -223,6 +270,13 @@ class Interpreter:
                 (s for cls in self.mro(node) for s in cls.body if isinstance(s, ir.Function) and s.name == name), None
             )
         return self._methods[key]
+
+    def decorators(self, node: ir.Function) -> frozenset[str]:
+        """The plain names that decorate a function."""
+        known = self._decorators.get(node)
+        if known is None:
+            known = self._decorators[node] = frozenset(d.id for d in node.decorators if isinstance(d, ir.Name))
+        return known
 
     def attribute(self, owner: Instance, name: str) -> Value:
         """What an attribute of an object may be: from its class, its ancestors, or failing these its heirs."""
@@ -278,7 +332,7 @@ class Interpreter:
     def _bind_self(self, node: ir.Function | ir.Lambda, owner: Instance | None, env: dict[str, Value]) -> None:
         if owner is None or isinstance(node, ir.Lambda) or not node.parameters:
             return
-        names = {d.id for d in node.decorators if isinstance(d, ir.Name)}
+        names = self.decorators(node)
         if "staticmethod" in names:
             return
         env[node.parameters[0].name] = of(ClassRef(owner.node)) if "classmethod" in names else of(owner)
@@ -341,11 +395,11 @@ class Interpreter:
     def _execute(
         self, node: ir.Function, owner: Instance | None, env: dict[str, Value], depth: int, root: bool = False
     ) -> Value:
-        key = (node, owner, tuple(sorted(env.items(), key=lambda item: item[0])))
+        key = (node, owner, tuple(sorted(env.items(), key=_FIRST)))
         known = self._memo.get(key)
-        if known is not None and self._is_valid(known[1], known[2]):
-            self._reads[-1] |= known[1]
-            return known[0]
+        if known is not None and self._is_valid(known):
+            self._reads[-1] |= known.reads
+            return known.result
         runs = self._runs.get(node, 0)
         summary = ("result", node, owner)
         if key in self._active or depth > _MAX_CALL_DEPTH or (runs >= self._most_runs and not root):
@@ -361,7 +415,7 @@ class Interpreter:
         self._reads[-1] |= reads
         self._active.discard(key)
         result = shallow(frame.returned or UNKNOWN)
-        self._memo[key] = (result, reads, start)
+        self._memo[key] = _Run(result, reads, start)
         self._grow(self.results, summary, result)
         return result
 

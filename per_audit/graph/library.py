@@ -199,7 +199,7 @@ class Library:
 
     def _map(self, node: ir.Call, function: Value, iterable: Value, frame: Frame) -> Value:
         results: list[Value] = []
-        for atom in function.atoms:
+        for atom in self.interpreter.ordered(function.atoms):
             if isinstance(atom, Func):
                 results += [of(row) for row in iterable.atoms if isinstance(row, Columns)]
                 result = self.interpreter.calls.project_call(

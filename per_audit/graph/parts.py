@@ -44,7 +44,7 @@ class Parts:
         found: list[Value] = []
         is_slice = isinstance(node.index, ir.Slice)
         drawn = frozenset(index.tagged("index") | self.element(index).tagged("index"))
-        for atom in value.atoms:
+        for atom in self.interpreter.ordered(value.atoms):
             if isinstance(atom, Alloc):
                 if drawn and not is_slice:
                     self.gather(atom, drawn, node, frame)

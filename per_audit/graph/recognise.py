@@ -264,7 +264,9 @@ class _Finder:
             for store in self.stores.get(container, ())
             if not store.value.tagged("draw") & drawn or is_observed(store.value)
         ]
+        buffer.stores.sort(key=_place)
         buffer.evictions = [e for container in containers for e in self.evictions.get(container, ())]
+        buffer.evictions.sort(key=_place)
         roles: set[str] = set()
         for store in buffer.stores:
             roles |= roles_in(store.value) | store.roles
@@ -408,6 +410,10 @@ class _Finder:
         return any(
             e.node in inside for e in self.events.evictions.values() if e.how == "clear" and e.function in emptying
         )
+
+
+def _place(event: ev.Store | ev.Evict) -> tuple[str, int]:
+    return event.path, event.node.start
 
 
 def _without_dead(buffers: list[ReplayBuffer]) -> list[ReplayBuffer]:

@@ -103,7 +103,7 @@ class Targets:
         index = self.interpreter.evaluator.eval(target.index, frame)
         key = index.literal()
         role = (role_of(target) if isinstance(key, str) else None) or role_of(target.value)
-        for atom in container.atoms:
+        for atom in self.interpreter.ordered(container.atoms):
             if isinstance(atom, Alloc):
                 self.store(atom, node, frame, "index", value, source, target.index, role)
             elif isinstance(atom, Record) and isinstance(key, str):

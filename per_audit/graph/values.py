@@ -8,7 +8,6 @@ atoms, no tags. Every atom and every value is immutable and hashable.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from per_audit.facts import ir
@@ -154,6 +153,7 @@ Tag = tuple[str, ir.Node]
 OPEN = "open"  # the name of a record type of which only some fields are known
 ELEMENTWISE, SCALAR, MIXED = "elementwise", "scalar", "mixed"
 _MOST_ATOMS = 12
+_DISPLAYS: set[type] = {TupleOf, Record, Columns}
 _LASTING = (Alloc, Instance, Func, Drawn, Item)  # what a value with too many atoms keeps
 
 
@@ -181,9 +181,7 @@ class Value(NamedTuple):
                 return self
             atoms = ours
         else:
-            atoms = theirs if theirs > ours else _merged(ours | theirs)
-            if len(atoms) > _MOST_ATOMS:
-                atoms = frozenset(a for a in atoms if isinstance(a, _LASTING))
+            atoms = _bounded(theirs if theirs > ours else _merged(ours | theirs))
         if not same:
             if other == UNKNOWN:
                 return self
@@ -223,10 +221,17 @@ class Value(NamedTuple):
         return None
 
 
+def _bounded(atoms: frozenset[Atom]) -> frozenset[Atom]:
+    """The atoms, or of too many those that last."""
+    if len(atoms) > _MOST_ATOMS:
+        return frozenset(atom for atom in atoms if isinstance(atom, _LASTING))
+    return atoms
+
+
 def _merged(atoms: frozenset[Atom]) -> frozenset[Atom]:
     """The atoms with at most one tuple or record for each display, its items joined."""
     displays: dict[ir.Node, list[TupleOf | Record]] = {}
-    if len(atoms) < 2:
+    if len(atoms) < 2 or _DISPLAYS.isdisjoint(map(type, atoms)):
         return atoms
     for atom in atoms:
         if isinstance(atom, (TupleOf, Record)):
@@ -237,22 +242,27 @@ def _merged(atoms: frozenset[Atom]) -> frozenset[Atom]:
             lengths = {len(atom.items) for atom in group}
             if len(lengths) == 1:
                 items = tuple(join_all(atom.items[i] for atom in group) for i in range(lengths.pop()))
-                atoms |= {replace(group[0], items=items)}
+                atoms |= {replace(min(group, key=_shape), items=items)}
             elif records := [atom for atom in group if isinstance(atom, Record)]:
                 atoms |= {_union(records)}
     return atoms
+
+
+def _shape(atom: TupleOf | Record) -> tuple[str, ...]:
+    return (atom.type.name, *atom.type.fields) if isinstance(atom, Record) else ()
 
 
 def _union(records: list[Record]) -> Record:
     """One record with the fields of all: a dict that got further keys on some way."""
     names = tuple(sorted({name for record in records for name in record.type.fields}))
     items = tuple(join_all(r.items[r.type.fields.index(n)] for r in records if n in r.type.fields) for n in names)
-    return Record(RecordType(records[0].type.name, names), records[0].node, items)
+    first = min(records, key=_shape)
+    return Record(RecordType(first.type.name, names), first.node, items)
 
 
 def shallow(value: Value, depth: int = 3) -> Value:
     """The value with what lies deeper than `depth` displays forgotten, so that values cannot grow for ever."""
-    if not any(isinstance(atom, (TupleOf, Record, Columns)) for atom in value.atoms):
+    if not value.atoms or _DISPLAYS.isdisjoint(map(type, value.atoms)):
         return value
     if depth == 0:
         return value.only_taint()
@@ -279,8 +289,21 @@ def of(atom: Atom) -> Value:
 
 
 def join_all(values: Iterable[Value]) -> Value:
-    """The join of all values, unknown for none."""
-    return reduce(Value.join, values, UNKNOWN)
+    """The join of all values, unknown for none; the same in whatever order they come."""
+    known = [value for value in values if value is not UNKNOWN]
+    if len(known) < 3:
+        return UNKNOWN if not known else known[0] if len(known) == 1 else known[0].join(known[1])
+    known = list(dict.fromkeys(known))
+    if len(known) < 3:
+        return known[0] if len(known) == 1 else known[0].join(known[1])
+    first, *rest = known
+    reductions = {value.reduction for value in known if value != UNKNOWN}
+    return Value(
+        _bounded(_merged(first.atoms.union(*(value.atoms for value in rest)))),
+        first.tags.union(*(value.tags for value in rest)),
+        first.roles.union(*(value.roles for value in rest)),
+        reductions.pop() if len(reductions) == 1 else MIXED,
+    )
 
 
 def taint(*values: Value) -> Value:
