@@ -62,7 +62,7 @@ def audit(
     from per_audit.graph import link
 
     root = root.resolve()
-    files = discover(root, paths, settings.filters)
+    files = discover(root, paths, settings.filters, overlay)
     notices: list[Notice] = []
     suppressor = Suppressor()
     wanted: list[SourceFile] = []

@@ -11,11 +11,12 @@ from per_audit.catalogue import catalogue, choose
 from per_audit.errors import UserError
 from per_audit.findings import Notice
 from per_audit.fixes.offers import with_offers
+from per_audit.source import project_root, scan_root
 from per_audit.team.baseline import Baseline, Entry
 from per_audit.team.changes import Changes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from per_audit.audit import FactsCache, Progress
     from per_audit.findings import Report
@@ -29,13 +30,15 @@ class Request:
     """What is asked of one scan beyond the project's settings.
 
     `since` is a git revision: only findings that touch what has changed since then are reported. `update_baseline`
-    records what is found now, `prune_baseline` drops from the baseline what is gone and adds nothing.
+    records what is found now, `prune_baseline` drops from the baseline what is gone and adds nothing. `unsaved` is a
+    file, resolved, with the text that an editor holds of it: only findings in that file are reported.
     """
 
     since: str | None = None
     update_baseline: bool = False
     prune_baseline: bool = False
     fail_on_stale: bool = False
+    unsaved: tuple[Path, bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +65,41 @@ def scan(
     """
     baseline = _baseline(settings, request)
     changes = Changes(root, request.since) if request.since is not None else None
-    report = with_offers(audit(root, paths, settings, progress, jobs=jobs, cache=cache))
+    overlay = {}
+    if request.unsaved is not None:
+        path, data = request.unsaved
+        overlay[path.relative_to(root).as_posix()] = data
+    report = with_offers(audit(root, paths, settings, progress, overlay, jobs, cache))
     said = ""
     if baseline is not None:
         report, said = _without_known(report, baseline, paths, settings, request)
     if changes is not None:
         touched = [finding for finding in report.findings if changes.touch(finding)]
         report = replace(report, findings=touched, unchanged=len(report.findings) - len(touched))
+    if overlay:
+        report = _of_files(report, overlay)
     failed = fails(report, settings.fail_on) or (request.fail_on_stale and report.stale > 0)
     return Result(report, int(failed), said)
+
+
+def places(named: Sequence[Path], unsaved: Path | None = None) -> tuple[Path, list[Path]]:
+    """The directory that reported paths are relative to, and the resolved paths to audit.
+
+    Without a path that is the current directory, or the project of the `unsaved` file.
+    """
+    if unsaved is None:
+        named = named or (Path(),)
+        return scan_root(named), [path.resolve() for path in named]
+    named = named or (project_root(unsaved),)
+    return scan_root([*named, unsaved]), [path.resolve() for path in named]
+
+
+def _of_files(report: Report, files: Collection[str]) -> Report:
+    return replace(
+        report,
+        findings=[finding for finding in report.findings if finding.place.path in files],
+        notices=[notice for notice in report.notices if notice.path in files],
+    )
 
 
 def _baseline(settings: Settings, request: Request) -> Baseline | None:
@@ -88,8 +117,9 @@ def _baseline(settings: Settings, request: Request) -> Baseline | None:
                     'or with baseline = "per-audit-baseline.json" in [tool.per-audit]'
                 )
         return None
-    if writes and request.since is not None:
-        raise UserError("--since: a baseline holds the findings of the whole project; update it without --since")
+    for given, option in ((request.since, "--since"), (request.unsaved, "--stdin-filename")):
+        if writes and given is not None:
+            raise UserError(f"{option}: a baseline holds the findings of a whole project as it is; update it without")
     path = settings.base / settings.baseline
     if request.update_baseline and not path.exists():
         return Baseline(path)

@@ -161,5 +161,5 @@ def test_changes_within_the_baseline(repository: Path) -> None:
 
 
 def test_a_baseline_is_not_made_of_changes_alone(repository: Path) -> None:
-    with pytest.raises(UserError, match="update it without --since"):
+    with pytest.raises(UserError, match="--since: a baseline holds the findings of a whole project"):
         run(repository, since="main", update_baseline=True)

@@ -40,23 +40,6 @@ def rule_options(function: Function) -> Function:
     return function
 
 
-def baseline_options(function: Function) -> Function:
-    """--baseline, and what is done with it."""
-    for option in (
-        click.option("--fail-on-stale", is_flag=True, help="Exit 1, too, where findings of the baseline are gone."),
-        click.option("--prune-baseline", is_flag=True, help="Remove from the baseline what is gone, and add nothing."),
-        click.option("--update-baseline", is_flag=True, help="Make the baseline what is found now, and nothing else."),
-        click.option(
-            "--baseline",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="Leave out the findings that FILE records as known.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
 class Progress:
     """A bar on standard error: only on a terminal, and only once a run has taken a second."""
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from per_audit.cli._shared import Progress, baseline_options, emit, paths_argument, rule_options, wants_colour
-from per_audit.report import FORMATS, Look, render
-from per_audit.scan import Request, scan
-from per_audit.settings import FAIL_ON, load, override
-from per_audit.source import scan_root
+from per_audit.catalogue import choose
+from per_audit.cli._shared import Progress, emit, paths_argument, rule_options, wants_colour
+from per_audit.cli._team import TeamOptions, standard_input, team_options
+from per_audit.report import FORMATS, Look, effective, render, statistics
+from per_audit.scan import Request, places, scan
+from per_audit.settings import FAIL_ON, Settings, load, override
+from per_audit.source import discover
+from per_audit.team.watch import forget_old, pauses, watch
+
+if TYPE_CHECKING:
+    from per_audit.audit import FactsCache
+    from per_audit.errors import UserError
 
 
 @click.command()
@@ -19,17 +27,13 @@ from per_audit.source import scan_root
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the report to FILE.")
 @rule_options
 @click.option("--fail-on", type=click.Choice(FAIL_ON), help="Exit 1 from this severity on; warning by default.")
-@baseline_options
-@click.option(
-    "--since",
-    metavar="REVISION",
-    help="Only findings that touch lines changed since git REVISION; the whole project is still audited.",
-)
+@team_options
 @click.option("--no-gates", is_flag=True, help="Read every file in full: slower, with the same findings.")
 @click.option("--quiet", "-q", is_flag=True, help="Findings only: no notices, no summary, no progress.")
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     paths: tuple[Path, ...],
     format_: str | None,
     output: Path | None,
@@ -37,18 +41,15 @@ def command(
     ignore: tuple[str, ...],
     fail_on: str | None,
     no_config: bool,
-    baseline: Path | None,
-    update_baseline: bool,
-    prune_baseline: bool,
-    fail_on_stale: bool,
-    since: str | None,
     no_gates: bool,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Report what is wrong with the experience replay in PATHS (default: the current directory).
 
     The code is read, never imported or run. Exit codes: 0 nothing found, 1 findings at or above --fail-on,
-    2 wrong usage, configuration or an internal error, 130 interrupted.
+    2 wrong usage, configuration or an internal error, 130 interrupted. What the baseline, --since and suppression
+    comments leave out counts for nothing.
 
     \b
     Examples:
@@ -58,22 +59,54 @@ def command(
       per-audit scan --baseline known.json --update-baseline
       per-audit scan --baseline known.json --fail-on-stale
       per-audit scan --since origin/main
+      per-audit scan - --stdin-filename src/agent.py < unsaved.py
+      per-audit scan --watch
     """
-    named = paths or (Path(),)
-    root = scan_root(named)
-    settings = override(
-        load(root, use_config=not no_config),
-        select,
-        ignore,
-        format=format_,
-        fail_on=fail_on,
-        baseline=None if baseline is None else str(baseline.absolute()),
-        gates=False if no_gates else None,
-    )
-    request = Request(since, update_baseline, prune_baseline, fail_on_stale)
-    with Progress("auditing", quiet) as progress:
-        result = scan(root, [path.resolve() for path in named], settings, request, progress, jobs=None)
-    emit(render(result.report, settings.format, Look(wants_colour(output), quiet)), output)
-    if result.said and not quiet:
-        click.echo(f"per-audit: {result.said}", err=True)
-    context.exit(result.exit_code)
+    team = TeamOptions(**options)
+    named, unsaved = standard_input(paths, team.stdin_filename)
+    root, resolved = places(named, unsaved[0] if unsaved else None)
+    request = Request(team.since, team.update_baseline, team.prune_baseline, team.fail_on_stale, unsaved)
+    cache: FactsCache = {}
+
+    def settings() -> Settings:
+        return override(
+            load(root, use_config=not no_config),
+            select,
+            ignore,
+            format=format_,
+            fail_on=fail_on,
+            baseline=None if team.baseline is None else str(team.baseline.absolute()),
+            gates=False if no_gates else None,
+        )
+
+    def report(chosen: Settings) -> int:
+        with Progress("auditing", quiet) as progress:
+            result = scan(root, resolved, chosen, request, progress, None, cache)
+        if team.statistics:
+            text = statistics.render(result.report, chosen.format)
+        else:
+            text = render(result.report, chosen.format, Look(wants_colour(output), quiet))
+        if team.watch:
+            forget_old(cache)
+        if team.watch and output is None:
+            click.clear()
+        emit(text, output)
+        if result.said and not quiet:
+            click.echo(f"per-audit: {result.said}", err=True)
+        return result.exit_code
+
+    if team.show_settings:
+        chosen = settings()
+        rules = choose(chosen.select, chosen.ignore)
+        emit(effective.render_settings(root, chosen, rules, chosen.format), output)
+    elif team.show_files:
+        chosen = settings()
+        emit(effective.render_files(root, discover(root, resolved, chosen.filters).files, chosen.format), output)
+    elif team.watch:
+        watch(root, resolved, settings, report, _complain, pauses(root))
+    else:
+        context.exit(report(settings()))
+
+
+def _complain(error: UserError) -> None:
+    click.echo(f"per-audit: error: {error}", err=True)

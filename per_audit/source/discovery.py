@@ -12,7 +12,7 @@ from per_audit.findings import Notice
 from per_audit.source.filters import Chain, Filters, Ignores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 # How the files begin that `per-audit fix` copies into a project: they are not the project's own.
@@ -29,11 +29,15 @@ class SourceFile:
 
 
 class Discovery:
-    """The files that were found, in the order of their relative paths. Iterating reads them, one at a time."""
+    """The files that were found, in the order of their relative paths. Iterating reads them, one at a time.
 
-    def __init__(self, files: dict[str, Path], notices: list[Notice]) -> None:
+    `overlay` gives files, by such paths, other contents than those on the disk.
+    """
+
+    def __init__(self, files: dict[str, Path], notices: list[Notice], overlay: Mapping[str, bytes]) -> None:
         self.files = dict(sorted(files.items()))
         self.notices = notices
+        self._overlay = overlay
 
     def __len__(self) -> int:
         return len(self.files)
@@ -45,6 +49,8 @@ class Discovery:
                 yield SourceFile(path, relative, data)
 
     def _read(self, relative: str, path: Path) -> bytes | None:
+        if relative in self._overlay:
+            return self._overlay[relative]
         try:
             return path.read_bytes()
         except OSError as error:
@@ -52,16 +58,19 @@ class Discovery:
             return None
 
 
-def discover(root: Path, paths: Sequence[Path], filters: Filters) -> Discovery:
+def discover(
+    root: Path, paths: Sequence[Path], filters: Filters, overlay: Mapping[str, bytes] | None = None
+) -> Discovery:
     """The Python files at and below `paths`, all of which lie in `root`.
 
-    A file or directory that is named is looked at even where git or the settings ignore it. Raises UserError for
-    a path that does not exist or lies outside the root.
+    A file or directory that is named is looked at even where git or the settings ignore it, and so are the files of
+    `overlay`, which need not exist. Raises UserError for a path that does not exist or lies outside the root.
     """
     walk = _Walk(root.resolve(), filters)
     for path in paths:
         walk.add(path)
-    return Discovery(walk.found, walk.notices)
+    overlay = overlay or {}
+    return Discovery({path: walk.root / path for path in overlay} | walk.found, walk.notices, overlay)
 
 
 class _Walk:
