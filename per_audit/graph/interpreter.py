@@ -110,8 +110,6 @@ class Interpreter:
 
     def run(self) -> ev.Events:
         """Interpret until a round changes nothing that another function could see."""
-        # What constructors keep is known before a method reads it: a value once unknown stays less precise.
-        functions = sorted(self.project.functions, key=lambda function: function.name != "__init__")
         for _ in range(_ROUNDS):
             before = self._clock
             self._runs.clear()
@@ -122,7 +120,7 @@ class Interpreter:
             for path in self.project.modules:
                 self.module_env(path)
             self._find_subclasses()
-            for function in functions:
+            for function in self.project.functions:
                 self._run_root(function)
             if self._clock == before + 1:
                 break

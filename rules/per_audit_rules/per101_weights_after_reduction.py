@@ -228,10 +228,12 @@ def draw(memory, priorities, beta):
             },
         ),
         Example(
-            "a Keras loss object in the agent",
+            "a Keras loss object of the module",
             {
                 "agent.py": """import numpy as np
 import tensorflow as tf
+
+MSE = tf.keras.losses.MeanSquaredError()
 
 
 class Agent:
@@ -239,14 +241,13 @@ class Agent:
         self.model, self.optimizer = model, tf.keras.optimizers.Adam(1e-3)
         self.rows, self.goals = np.zeros((capacity, width)), np.zeros(capacity)
         self.priorities = np.zeros(capacity)
-        self.mse = tf.keras.losses.MeanSquaredError()
 
     def learn(self, beta):
         p = self.priorities / self.priorities.sum()
         at = np.random.choice(len(p), 32, p=p)
         weights = (len(p) * p[at]) ** -beta
         with tf.GradientTape() as tape:
-            error = self.mse(self.goals[at], self.model(self.rows[at]))
+            error = MSE(self.goals[at], self.model(self.rows[at]))
             loss = tf.reduce_mean(error * weights)  # <- PER101
         gradients = tape.gradient(loss, self.model.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables))
