@@ -10,6 +10,7 @@ from per_audit.graph import reference
 from per_audit.graph.parts import is_display
 from per_audit.graph.roles import role_of
 from per_audit.graph.values import (
+    OPEN,
     UNKNOWN,
     Alloc,
     ClassRef,
@@ -110,6 +111,8 @@ class Evaluator:
                 found.append(of(Func(method)) if method else self.interpreter.attribute(Instance(atom.node), name))
             elif isinstance(atom, Record) and name in atom.type.fields:
                 found.append(atom.items[atom.type.fields.index(name)])
+            elif isinstance(atom, Record) and atom.type.name == OPEN:
+                found.append(Value(tags=frozenset((("draw", atom.node),))))
             elif isinstance(atom, Alloc) and reference.has_part(atom, name):
                 found.append(of(atom))
         result = join_all(found)

@@ -287,7 +287,8 @@ class Library:
 def _sampled(shape: frameworks.Shape, name: str, node: ir.Call) -> Value:
     """What a draw from a library's buffer returns: the weights are told from the rest, of which nothing is known."""
     if isinstance(shape, str):
-        return Value(tags=frozenset((("isw", node),))) if shape == "weights" else UNKNOWN
+        kind = {"weights": "isw", "batch": "draw"}.get(shape)
+        return UNKNOWN if kind is None else Value(tags=frozenset(((kind, node),)))
     if isinstance(shape, frameworks.Fields):
         items = tuple(_sampled(what, name, node) for what, _ in shape.named)
         record = Record(RecordType(OPEN, tuple(key for _, key in shape.named)), node, items)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from per_audit.graph.priorities import Priorities
 
 _CORRECTIONS = ("weights", "probabilities")
+_LOOKS = {f"builtins.{name}" for name in ("len", "print", "isinstance", "type", "bool", "str", "hasattr")}
 
 
 class LibraryUse:
@@ -63,8 +64,8 @@ class LibraryUse:
     # ---------------------------------------------------------------- helpers
 
     def _leaves(self, site: ev.CallSite) -> bool:
-        """Whether the call is of something outside the project."""
-        return not site.targets and not site.classes
+        """Whether the call is of something outside the project that may do more than look."""
+        return not site.targets and not site.classes and not (site.names and site.names <= _LOOKS)
 
     def _may_be_buffer(self, node: ir.Expr) -> bool:
         atoms = self.graph.events.value(node).atoms

@@ -84,7 +84,7 @@ class Parts:
             if isinstance(atom, Record) and isinstance(position, str) and position in atom.type.fields:
                 return atom.items[atom.type.fields.index(position)]
             if isinstance(atom, Record) and atom.type.name == OPEN:
-                return UNKNOWN
+                return Value(tags=frozenset((("draw", atom.node),)))
             if isinstance(node.index, ir.Slice):
                 return self._slice(atom, node.index)
             return join_all(atom.items)
