@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph import reference
+from per_audit.graph.parts import is_list
 from per_audit.graph.roles import name_of, role_of_name, words
 from per_audit.graph.values import (
     UNKNOWN,
@@ -204,6 +205,8 @@ class Calls:
                 kind = self.container_base(self.interpreter.external_bases(atom.node))
                 if kind is not None:
                     results.append(self._container_method(Alloc(atom.node, kind), node, name, arguments, frame))
+            elif isinstance(atom, TupleOf) and name in _PUT and is_list(atom):
+                results.append(self._container_method(Alloc(atom.node, "list"), node, name, arguments, frame))
             elif isinstance(atom, (Drawn, Columns, TupleOf, Record)) and name in ("items", "values", "keys", "_asdict"):
                 results.append(receiver._replace(tags=receiver.tags))
         if name == "step" and not words(name_of(node.func) or "").count("optim"):

@@ -83,6 +83,14 @@ class Library:
             return self.interpreter.operators.arithmetic(node, "**", left, values[0], right, values[1], frame)
         return self.numeric(name, method, node, values, site, frame)
 
+    def _add_at(self, node: ir.Call, values: list[Value], frame: Frame) -> Value:
+        """`np.add.at(array, indices, change)` stores into the array."""
+        for atom in values[0].atoms:
+            if isinstance(atom, Alloc):
+                source, index = node.args[2].value, node.args[1].value
+                self.interpreter.targets.store(atom, node, frame, "index", values[2], source, index)
+        return UNKNOWN
+
     def _random(self, name: str, node: ir.Call, values: list[Value], frame: Frame) -> Value | None:
         """The result of a random draw, or of a search for a random number; None for other functions."""
         if ext.is_continuous(name):
@@ -104,6 +112,8 @@ class Library:
         self, name: str, method: str, node: ir.Call, values: list[Value], site: ev.CallSite, frame: Frame
     ) -> Value:
         """The result of a call that computes: its reduction, and what it was computed from."""
+        if name == "numpy.add.at" and len(node.args) == 3:
+            return self._add_at(node, values, frame)
         receiver = site.receiver
         first = receiver if receiver.tags or receiver.roles else (values[0] if values else UNKNOWN)
         # A list that was filled item by item is as much computed from a draw as its items are.

@@ -11,10 +11,11 @@ from per_audit.facts import ModuleFacts, ir
 from per_audit.findings import Evidence, Place
 from per_audit.graph import events as ev
 from per_audit.graph import growth, pipelines
+from per_audit.graph.anatomy import Anatomy
 from per_audit.graph.library_use import LibraryUse
 from per_audit.graph.priorities import Priorities
 from per_audit.graph.reference import REFERENCE_KINDS
-from per_audit.graph.symbolic import Symbols
+from per_audit.graph.symbolic import Shapes, Symbols
 from per_audit.graph.values import Alloc
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class ReplayGraph:
         self.buffers: list[ReplayBuffer] = []
         self.library: list[LibraryBuffer] = []
         self._priorities: dict[int, Priorities] = {}
+        self._anatomies: dict[int, Anatomy] = {}
         self._paths: dict[ir.Node, str] | None = None
         # Tells whether a current verification record covers all of the files, by their paths; set by the audit.
         self.verified: Callable[[frozenset[str]], bool] = _unverified
@@ -150,6 +152,13 @@ class ReplayGraph:
             known = self._priorities[id(buffer)] = Priorities(self, buffer)
         return known
 
+    def anatomy(self, buffer: ReplayBuffer) -> Anatomy:
+        """The parts of a prioritised buffer: its priorities, who writes them, its weights."""
+        known = self._anatomies.get(id(buffer))
+        if known is None:
+            known = self._anatomies[id(buffer)] = Anatomy(self, buffer)
+        return known
+
     def growing_stores(self, buffer: ReplayBuffer) -> list[ev.Store]:
         """The stores that add to a container of the buffer which nothing ever bounds."""
         return growth.growing_stores(self, buffer)
@@ -186,6 +195,11 @@ class ReplayGraph:
     def symbols(self) -> Symbols:
         """The expressions of the project as terms."""
         return Symbols(self)
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        """The shapes of these terms."""
+        return Shapes(self.symbols)
 
     # ---------------------------------------------------------------- the call graph
 

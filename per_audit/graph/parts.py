@@ -87,7 +87,8 @@ class Parts:
                 return Value(tags=frozenset((("draw", atom.node),)))
             if isinstance(node.index, ir.Slice):
                 return self._slice(atom, node.index)
-            return join_all(atom.items)
+            joined = join_all(atom.items)
+            return joined.join(self.interpreter.content_of(atom.node)) if is_list(atom) else joined
         if isinstance(atom, Drawn):
             return of(atom) if isinstance(node.index, ir.Slice) else self.element(of(atom))
         if isinstance(atom, Columns):
@@ -129,6 +130,8 @@ class Parts:
                 tags.add(("draw", atom.draw))
             elif isinstance(atom, (TupleOf, Record)):
                 found.append(join_all(atom.items))
+                if is_list(atom):
+                    found.append(self.interpreter.content_of(atom.node))
             elif isinstance(atom, Columns):
                 found.append(self.element(atom.rows).only_taint())
         result = join_all(found)
@@ -179,6 +182,11 @@ class Parts:
         if not options or (wanted is None and len({len(o) for o in options}) > 1):
             return None
         return tuple(join_all(column) for column in zip(*options, strict=True))
+
+
+def is_list(atom: TupleOf | Record) -> bool:
+    """Whether the display is a list, to which more may be added."""
+    return isinstance(atom.node, ir.Seq) and atom.node.kind == "list"
 
 
 def is_display(value: Value) -> bool:

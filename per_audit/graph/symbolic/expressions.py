@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from per_audit.graph.symbolic.symbols import Symbols
 
 _BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul"}
-_WHOLE_VALUES = {"T", "real", "values", "mT"}
+_WHOLE_VALUES = {"real", "values"}
 
 
 class Expressions:
@@ -97,6 +97,8 @@ class Expressions:
             return self.make("detach", (value,), node)
         if node.attr in _WHOLE_VALUES:
             return value
+        if node.attr in ("T", "mT"):
+            return self.make("call", (value,), node, "transpose")
         return self.make("item", (value,), node, node.attr)
 
     def places(self, node: ir.Attr) -> list[Term]:

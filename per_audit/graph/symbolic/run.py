@@ -42,6 +42,7 @@ class Run(Expressions):
         self.assigned: dict[tuple[ir.Node, str], Term] = {}
         self.returns: list[Term] = []
         self.yields: list[Term] = []
+        self.left: list[tuple[dict[str, Term], dict[Term, Term]]] = []  # where a loop was left early
         self.ended = False  # the statements so far always leave the body or the loop
 
     # ---------------------------------------------------------------- parameters
@@ -202,6 +203,8 @@ class Run(Expressions):
 
     def _jump(self, node: ir.Jump) -> None:
         self.ended = node.kind != "pass"
+        if self.ended:
+            self.left.append((dict(self.env), dict(self.fields)))
 
     # ---------------------------------------------------------------- branches and loops
 
@@ -236,11 +239,40 @@ class Run(Expressions):
             before = env.get(name)
             if before is not None and before.op not in ("collect", "tuple", "alloc", "filled", "phi", "object"):
                 self.env[name] = bounded(Term("loop", (before,), (node, name), node, self.path))
+        outer, self.left = self.left, []
         self.block(body)
-        self.ended = False
-        self.env = _merged([env, self.env])
-        self.fields = _merged([fields, self.fields])
+        ends = [(env, fields), *self.left]
+        if not self.ended:
+            ends.append((self.env, self.fields))
+        self.left, self.ended = outer, False
+        self._choose([end[0] for end in ends[1:]], node)
+        self.env = _merged([end[0] for end in ends])
+        self.fields = _merged([end[1] for end in ends])
         self.block(orelse)
+
+    def _choose(self, ends: list[dict[str, Term]], node: ir.Node) -> None:
+        """A name that a random number changes in a loop is chosen by it in later iterations as well."""
+        chosen: dict[tuple[ir.Node, str], ir.Node] = {}
+        for env in ends:
+            for name, value in env.items():
+                source = next((part for part in value.walk() if part.op == "found"), None)
+                if source is not None and value.op != "mass":
+                    chosen[node, name] = source.data
+        if not chosen:
+            return
+
+        def change(part: Term) -> Term | None:
+            if part.op == "found":
+                return part
+            if part.op == "loop" and part.data in chosen:
+                return Term("found", (part,), chosen[part.data], part.node, part.path)
+            return None
+
+        for env in ends:
+            for name, value in env.items():
+                if value.has("loop"):
+                    env[name] = value.mapped(change)
+        self.returns = [value.mapped(change) if value.has("loop") else value for value in self.returns]
 
     def _for(self, node: ir.For) -> None:
         self.assign(node.target, self.element(self.eval(node.iter), node.target), node)

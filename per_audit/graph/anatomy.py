@@ -1,0 +1,352 @@
+"""The anatomy of a prioritised buffer: where its priorities are kept, who writes them, what its weights are made of.
+
+Everything is told as terms, so that rules ask what a value is made of and need not know how the code spells it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.graph.values import UNKNOWN, Alloc, Instance, TupleOf, roles_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph import events as ev
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+    from per_audit.graph.priorities import Priorities
+
+_BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup", "load", "load_state_dict", "__setstate__"}
+_MOST_CHAINS, _DEEPEST = 24, 5
+CHOSEN = ("draw", "mass", "found")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A link of the way that a value takes: a call or a store, and its file."""
+
+    node: ir.Node
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriorityWrite:
+    """A value that is written as a priority, followed outwards through its callers.
+
+    `value` and `index` are the terms as the outermost function knows them; `steps` leads from the store outwards.
+    `inserts`: the write belongs to storing a new transition; otherwise it updates one that was drawn.
+    """
+
+    store: ev.Store
+    value: Term
+    index: Term | None
+    steps: tuple[Step, ...]
+    functions: tuple[ev.Owner, ...]
+    inserts: bool
+
+    @property
+    def outermost(self) -> Step:
+        """Where the value is made or passed on first."""
+        return self.steps[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFormula:
+    """An importance-sampling weight: `base` raised to `exponent` at `node`; `made` is the whole power as a term."""
+
+    node: ir.Node
+    path: str
+    function: ev.Owner
+    made: Term
+
+    @property
+    def base(self) -> Term:
+        """What is raised."""
+        return self.made.args[0]
+
+    @property
+    def exponent(self) -> Term:
+        """The power that it is raised to."""
+        return self.made.args[1]
+
+
+class Anatomy:
+    """The parts of one prioritised buffer."""
+
+    def __init__(self, graph: ReplayGraph, buffer: ReplayBuffer) -> None:
+        self.graph = graph
+        self.buffer = buffer
+        self.symbols = graph.symbols
+        self.events = graph.events
+
+    @cached_property
+    def about(self) -> Priorities:
+        """What the graph knows of the buffer's updates and weights."""
+        return self.graph.priorities(self.buffer)
+
+    # ---------------------------------------------------------------- where the priorities are
+
+    @cached_property
+    def containers(self) -> frozenset[Term]:
+        """The fields and names that hold the priorities that are drawn by: arrays, lists, trees."""
+        found: set[Term] = set()
+        for source in self.buffer.sources:
+            draw = self.events.draws.get(source)
+            if draw is not None and draw.probabilities is not None:
+                found |= self._held(self.symbols.term(draw.path, draw.probabilities))
+            mass = self.events.masses.get(source)
+            if mass is not None:
+                for term in self._compared(source):
+                    found |= self._held(term)
+        return frozenset(found)
+
+    def _held(self, term: Term) -> set[Term]:
+        """The containers inside a term: what is subscripted, sliced, iterated over or reduced, or is one itself."""
+        return {part for part in term.walk() if part.op in ("field", "global") and self.is_container(part)}
+
+    def is_container(self, term: Term) -> bool:
+        """Whether a field holds many values rather than one."""
+        if term.op != "field":
+            return False
+        cls, name = term.data
+        value = self.graph.interpreter.attributes.get((cls, name))
+        return value is not None and any(_as_alloc(atom) is not None for atom in value.atoms)
+
+    def _compared(self, source: ir.Node) -> Iterator[Term]:
+        """What the random number is compared with, or searched for in."""
+        mass = self.events.masses[source]
+        for function in {*mass.compared_in, mass.function}:
+            path = mass.path if function is None else self.graph.project.module_of[function].path
+            for node in ir.walk(*(self.graph.module(path).body if function is None else [function])):
+                if isinstance(node, (ir.Cmp, ir.Call)):
+                    sides = [node.left, *node.rights] if isinstance(node, ir.Cmp) else [a.value for a in node.args]
+                    with_mass = [source in self.events.value(side).tagged("mass") for side in sides]
+                    if any(with_mass) and not all(with_mass):
+                        yield from (
+                            self.symbols.term(path, side) for side, has in zip(sides, with_mass, strict=True) if not has
+                        )
+
+    def priority_of(self, term: Term) -> Term | None:
+        """The container where the term is a stored priority at a position that was drawn; None for anything else."""
+        term = strip(term)
+        if term.op == "found":
+            term = strip(term.args[0])
+        if term.op in ("at", "item") and (
+            term.op == "item" or term.args[1].has(*CHOSEN, "unknown", "param", "element")
+        ):
+            held = self.base_of(term.args[0])
+            if held in self.containers:
+                if term.op == "item" and self.is_root(term):
+                    return None
+                return held
+        return None
+
+    def base_of(self, term: Term) -> Term:
+        """The container under subscripts, slices and changes of form."""
+        while term.op in ("at", "slice", "item", "element", "detach", "reshape", "loop", "found", "pow") and term.args:
+            if term.op == "pow" and term.args[0].op not in ("field", "slice", "at"):
+                break
+            term = term.args[0]
+        return term
+
+    def is_root(self, term: Term) -> bool:
+        """Whether the term is the first entry of a container of priorities: the root of a heap-ordered sum tree."""
+        term = strip(term)
+        return term.op == "item" and term.data in (0, 1) and self.base_of(term.args[0]) in self.containers
+
+    def is_total(self, term: Term) -> bool:
+        """Whether the term is the sum of all priorities: a sum over a container, a tree's root, a call that adds up."""
+        term = strip(term)
+        if term.op == "sum":
+            return bool(self._held(term) & self.containers)
+        return self.is_root(term)
+
+    # ---------------------------------------------------------------- who writes them
+
+    @cached_property
+    def stores(self) -> list[ev.Store]:
+        """The statements that put a value into a container of priorities, outside of what builds the buffer."""
+        allocs = {atom for term in self.containers for atom in self._allocs(term)}
+        found: dict[ir.Node, ev.Store] = {}
+        for store in self.events.stores.values():
+            name = getattr(store.function, "name", "")
+            if store.container in allocs and store.how != "rebuild" and name not in _BUILDERS:
+                found.setdefault(store.node, store)
+        return sorted(found.values(), key=lambda store: (store.path, store.node.start))
+
+    def _allocs(self, term: Term) -> set[Alloc]:
+        cls, name = term.data
+        found: set[Alloc] = set()
+        for holder in [cls, *self.graph.interpreter.subclasses.get(cls, ())]:
+            value = self.graph.interpreter.attributes.get((holder, name), UNKNOWN)
+            found |= {alloc for atom in value.atoms if (alloc := _as_alloc(atom)) is not None}
+            for atom in value.atoms:
+                if isinstance(atom, TupleOf):  # the levels of a tree
+                    found |= {inner for item in atom.items for inner in item.atoms if isinstance(inner, Alloc)}
+        for alloc in list(found):
+            content = self.graph.interpreter.content.get(alloc.node, UNKNOWN)
+            found |= {atom for atom in content.atoms if isinstance(atom, Alloc)}
+        return found
+
+    @cached_property
+    def writes(self) -> list[PriorityWrite]:
+        """Every way that a value takes into the priorities, from each function where it starts."""
+        found: dict[tuple[ir.Node, Term], PriorityWrite] = {}
+        for store in self.stores:
+            value = self._leaf_value(store)
+            if value is None:
+                continue
+            index = self.symbols.term(store.path, store.index) if store.index is not None else None
+            step = Step(store.node, store.path)
+            for write in self._outwards(store, value, index, (step,), (store.function,)):
+                leaf = self._without_difference(write, by_difference=isinstance(store.node, (ir.Aug, ir.Call)))
+                if leaf is not None:
+                    found.setdefault((leaf.outermost.node, leaf.value), leaf)
+        return list(found.values())[: 4 * _MOST_CHAINS]
+
+    def _without_difference(self, write: PriorityWrite, by_difference: bool) -> PriorityWrite | None:
+        """The write of p where p - old is added to what was there; None where only a change is passed on."""
+        if not by_difference:
+            return write
+        value = strip(write.value)
+        if value.op == "sub" and self.priority_base(value.args[1]):
+            return replace(write, value=value.args[0])
+        return None
+
+    def _leaf_value(self, store: ev.Store) -> Term | None:
+        """The term that becomes a leaf; None for a store that only carries a change or a sum towards the root."""
+        run = self.symbols.run(store.function, store.path)
+        node = store.node
+        if isinstance(node, ir.Aug):
+            return run.terms.get(node.value) if node.op == "+" else None
+        if isinstance(node, ir.Call) and store.how == "index":  # np.add.at(tree, i, change)
+            return run.terms.get(store.expression) if store.expression is not None else None
+        target = node.targets[0] if isinstance(node, ir.Assign) else None
+        value = run.terms.get(store.expression) if store.expression is not None else None
+        if value is None and target is not None:
+            value = run.terms.get(target)
+        if value is None:
+            return None
+        parts = [part for part in value.walk() if part.op in ("at", "item") and self.base_of(part) in self.containers]
+        return None if parts else value
+
+    def priority_base(self, term: Term) -> bool:
+        """Whether the term reads a container of priorities, at whatever position."""
+        term = strip(term)
+        return term.op in ("at", "item", "slice") and self.base_of(term) in self.containers
+
+    def _outwards(
+        self,
+        store: ev.Store,
+        value: Term,
+        index: Term | None,
+        steps: tuple[Step, ...],
+        functions: tuple[ev.Owner, ...],
+    ) -> list[PriorityWrite]:
+        """The write as each of the callers makes it, as long as the value still depends on a parameter."""
+        function = functions[-1]
+        open_parameters = [p for p in value.walk() if p.op == "param" and p.data[0] is function]
+        callers = self.symbols.calls_of.get(function, ()) if open_parameters and function is not None else ()
+        found: list[PriorityWrite] = []
+        for node, caller, path in callers:
+            if caller in functions or len(steps) > _DEEPEST or not isinstance(function, ir.Function):
+                continue
+            given = self.symbols.arguments(node, function, path)
+
+            def substituted(part: Term, given: dict[str, Term] = given) -> Term | None:
+                return given.get(part.data[1]) if part.op == "param" and part.data[0] is function else None
+
+            found += self._outwards(
+                store,
+                value.mapped(substituted),
+                None if index is None else index.mapped(substituted),
+                (*steps, Step(node, path)),
+                (*functions, caller),
+            )
+            if len(found) >= _MOST_CHAINS:
+                break
+        if found:
+            return found
+        return [PriorityWrite(store, value, index, steps, functions, self._inserts(functions))]
+
+    def _inserts(self, functions: tuple[ev.Owner, ...]) -> bool:
+        inner = [f for f in functions if (f is not None and self._class_of(f) in self.parts) or f in self._adding]
+        return any(self.graph.reachable(function, 1) & self._adding for function in inner)
+
+    def _class_of(self, function: ev.Owner) -> ir.Class | None:
+        return self.graph.project.class_of.get(function) if function is not None else None
+
+    @cached_property
+    def _adding(self) -> set[ev.Owner]:
+        """The functions that store transitions."""
+        allocs = {atom for term in self.containers for atom in self._allocs(term)}
+        own: set[ir.Class | None] = {None, *self._holders}
+        if self.buffer.owner is not None:
+            own.update(self.graph.interpreter.mro(self.buffer.owner))
+        rows = [
+            s
+            for s in self.buffer.stores
+            if s.function is not None and s.container not in allocs and self._class_of(s.function) in own
+        ]
+        start = {s.function for s in rows if s.roles or roles_in(s.value, 3)} or {s.function for s in rows}
+        start = start or self.about.adding
+        return {function for function in start if getattr(function, "name", "") not in (*_BUILDERS, "__setitem__")}
+
+    # ---------------------------------------------------------------- weights
+
+    @cached_property
+    def formulas(self) -> list[WeightFormula]:
+        """The powers that make the importance-sampling weights of this buffer, in order of their places."""
+        found: list[WeightFormula] = []
+        for node in self.about.weights:
+            path = self.graph.path_of(node)
+            if path is None:
+                continue
+            function = self.symbols.function_of(path, node)
+            for option in alternatives(self.symbols.term(path, node)):
+                power = _power(option)
+                if power is not None:
+                    found.append(WeightFormula(node, path, function, power))
+        return sorted(found, key=lambda formula: (formula.path, formula.node.start))
+
+    @cached_property
+    def family(self) -> set[ir.Class]:
+        """The classes that the buffer consists of."""
+        return self.about.family
+
+    @cached_property
+    def parts(self) -> set[ir.Class]:
+        """The family, and the classes of the objects in its attributes that hold priorities: trees."""
+        found = set(self.family)
+        for term in self.containers:
+            found.add(term.data[0])
+        for (cls, _), value in self.graph.interpreter.attributes.items():
+            if cls in self.family:
+                found |= {a.node for a in value.atoms if isinstance(a, Instance) and a.node in self._holders}
+        return found
+
+    @cached_property
+    def _holders(self) -> set[ir.Class]:
+        return {term.data[0] for term in self.containers}
+
+
+def _power(term: Term) -> Term | None:
+    """The power inside a weight: also of `1 / x**b`, written as `x**-b`."""
+    term = strip(term)
+    if term.op == "pow":
+        return term
+    if term.op == "div" and term.args[0].is_number and strip(term.args[1]).op == "pow":
+        inner = strip(term.args[1])
+        return Term("pow", (inner.args[0], Term("neg", (inner.args[1],))), None, inner.node, inner.path)
+    return None
+
+
+def _as_alloc(atom: object) -> Alloc | None:
+    """The container that an attribute holds: one that was made, or a list display."""
+    if isinstance(atom, TupleOf) and isinstance(atom.node, ir.Seq) and atom.node.kind == "list":
+        return Alloc(atom.node, "list")
+    return atom if isinstance(atom, Alloc) else None

@@ -1,0 +1,254 @@
+"""The shape lattice: what is known of the axes of a term.
+
+A shape is a tuple of axes: `BATCH` for as many as were drawn, 1, `SOME` for any other length; None is no knowledge.
+Two shapes conflict where broadcasting them makes a matrix of pairs: (B,) with (B, 1) is (B, B).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Union
+
+from per_audit.facts import ir
+from per_audit.graph.symbolic.term import Term, alternatives
+
+if TYPE_CHECKING:
+    from per_audit.graph.symbolic.symbols import Symbols
+
+BATCH, SOME = "B", "?"
+Axis = Union[str, int]  # noqa: UP007 (evaluated on import)
+Shape = tuple[Axis, ...]
+
+_POINTWISE = {"neg", "abs", "exp", "log", "clip", "detach", "not", "cumsum", "argsort", "loop", "sort", "flip", "found"}
+_BROADCASTS = {"add", "sub", "mul", "div", "floordiv", "mod", "pow", "minimum", "maximum", "cmp", "where"}
+_REDUCES = {"sum", "mean", "max", "min", "argmax", "argmin", "std", "median"}
+_DEEPEST = 12
+_NOT_A_LENGTH = ("shape", "dim", "dims", "space", "size_of_state")
+
+
+def is_column_conflict(a: Shape | None, b: Shape | None) -> bool:
+    """Whether element-wise arithmetic of the two makes every pair: one is (B,), the other (B, 1)."""
+    return (a, b) in (((BATCH,), (BATCH, 1)), ((BATCH, 1), (BATCH,)))
+
+
+def broadcast(a: Shape, b: Shape) -> Shape:
+    """The shape of an element-wise operation."""
+    length = max(len(a), len(b))
+    long_a: Shape = (1,) * (length - len(a)) + a
+    long_b: Shape = (1,) * (length - len(b)) + b
+    return tuple(y if x == 1 else x if y in (1, x) else SOME for x, y in zip(long_a, long_b, strict=True))
+
+
+class Shapes:
+    """Finds the shapes of the terms of a project."""
+
+    def __init__(self, symbols: Symbols) -> None:
+        self.symbols = symbols
+        self._known: dict[Term, Shape | None] = {}
+
+    def of(self, term: Term, depth: int = 0) -> Shape | None:
+        """The shape of a term, None where it is not known."""
+        if depth > _DEEPEST:
+            return None
+        if term not in self._known:
+            self._known[term] = None  # a term that depends on itself
+            self._known[term] = self._of(term, depth + 1)
+        return self._known[term]
+
+    def _of(self, term: Term, depth: int) -> Shape | None:
+        op = term.op
+        if term.is_number:
+            return ()
+        if op in _POINTWISE:
+            return self.of(term.args[0], depth)
+        if op in _BROADCASTS:
+            return self._broadcast(term.args, depth)
+        if op == "loss":
+            return () if term.data[1] == "scalar" else self._broadcast(term.args, depth)
+        if op in _REDUCES:
+            return self._reduced(term, depth)
+        if op in ("draw", "mass"):
+            return self._drawn(term)
+        if op in ("collect", "element", "item", "at", "slice", "stack", "filled", "alloc", "tuple"):
+            return self._part(term, depth)
+        if op in ("reshape", "unsqueeze", "squeeze", "gather"):
+            return self._reshaped(term, depth)
+        if op == "phi":
+            return self._agreed([self.of(option, depth) for option in term.args])
+        if op in ("param", "field"):
+            options = self.symbols.options(term)
+            return self._agreed([self.of(option, depth) for option in options]) if options else None
+        plain: dict[str, Shape] = {"len": (), "range": (SOME,)}
+        return self._placeholder(term) if op == "call" else plain.get(op)
+
+    def _agreed(self, shapes: list[Shape | None]) -> Shape | None:
+        found = set(shapes)
+        return found.pop() if len(found) == 1 else None
+
+    def _broadcast(self, terms: tuple[Term, ...], depth: int) -> Shape | None:
+        result: Shape = ()
+        for term in terms:
+            shape = self.of(term, depth)
+            if shape is None:
+                if self._is_hyper_parameter(term):
+                    continue
+                return None
+            result = broadcast(result, shape)
+        return result
+
+    def _is_hyper_parameter(self, term: Term) -> bool:
+        """Whether the term is a plain setting: a field or parameter that nothing but numbers and settings reach."""
+        if term.op not in ("field", "param", "global", "external", "item", "neg", "sub", "add", "minimum", "maximum"):
+            return False
+        return not term.has("draw", "mass", "found", "call", "at", "unknown", "collect", "element")
+
+    def _reduced(self, term: Term, depth: int) -> Shape | None:
+        axis = term.data
+        if axis is None:
+            return ()
+        keep = isinstance(axis, tuple)
+        number = axis[0] if keep else axis
+        shape = self.of(term.args[0], depth)
+        if not isinstance(number, int):
+            return None
+        if shape is None:
+            # The values of a network for each action, reduced over the actions.
+            return None if number != 1 else (BATCH, 1) if keep else (BATCH,)
+        if not -len(shape) <= number < len(shape):
+            return None
+        number %= len(shape)
+        middle: Shape = (1,) if keep else ()
+        return (*shape[:number], *middle, *shape[number + 1 :])
+
+    def _drawn(self, term: Term) -> Shape | None:
+        """A call that draws several at once gives one axis; `random.uniform(a, b)` gives a number."""
+        node = term.data
+        site = self.symbols.events.calls.get(node)
+        draw = self.symbols.events.draws.get(node)
+        if site is None or not isinstance(node, ir.Call):
+            return None
+        sized = node.argument(None, "size") or node.argument(None, "k")
+        if draw is not None:
+            many = sized or node.argument(2 if draw.method in ("randint", "integers") else 1, "num_samples")
+            return (BATCH,) if many is not None or draw.method == "multinomial" else None
+        names = site.names
+        if sized is not None:
+            return (BATCH,) if not isinstance(sized, ir.Seq) else None
+        if any(name.startswith("random.") for name in names):
+            return ()
+        if any(name.endswith(("random.rand", "random.random", "torch.rand", "random.random_sample")) for name in names):
+            return (BATCH,) if len(node.args) == 1 else () if not node.args else None
+        return () if any(name.endswith("uniform") for name in names) and len(node.args) == 2 else None
+
+    # ---------------------------------------------------------------- parts and containers
+
+    def _part(self, term: Term, depth: int) -> Shape | None:
+        op, first = term.op, term.args[0] if term.args else None
+        if op == "alloc":
+            return self._allocated(term)
+        if op == "tuple":
+            plain = all(self.of(item, depth) == () for item in term.args)
+            return (SOME if len(term.args) > 1 else 1,) if plain else None
+        assert first is not None
+        if op == "filled":
+            shape = self.of(first, depth)
+            return shape if shape is None or first.op != "alloc" else (BATCH, *shape[1:])
+        if op == "collect":
+            inner = self.of(first, depth)
+            return None if inner is None else (BATCH, *inner)
+        if op == "stack":
+            return self._stacked(term, depth)
+        shape = self.of(first, depth)
+        if op == "element":
+            return shape[1:] if shape else None
+        if op == "slice":
+            return shape
+        if shape is None or not shape:
+            return None
+        if op == "item":
+            return shape[1:] if isinstance(term.data, int) else None
+        index = self.of(term.args[1], depth) if term.args[1].op != "tuple" else self._paired(term.args[1], depth)
+        return (
+            None if index is None else (*index, *shape[1 if term.args[1].op != "tuple" else len(term.args[1].args) :])
+        )
+
+    def _paired(self, index: Term, depth: int) -> Shape | None:
+        """`x[rows, columns]`: one position for each pair."""
+        return self._broadcast(index.args, depth)
+
+    def _allocated(self, term: Term) -> Shape | None:
+        sizes = term.args
+        if len(sizes) == 1 and sizes[0].op == "call" and sizes[0].data == "shape":
+            return self.of(sizes[0].args[0])
+        if len(sizes) == 1 and self._may_be_a_tuple(sizes[0]):
+            return None
+        rest: list[Axis] = [1 if size.number == 1 else SOME for size in sizes[1:]]
+        return (SOME, *rest)
+
+    def _may_be_a_tuple(self, size: Term) -> bool:
+        if size.op in ("add", "tuple") and size.has("tuple"):
+            return True
+        name = str(size.data[1]) if size.op in ("param", "field", "global") else str(size.data)
+        return any(word in name.lower() for word in _NOT_A_LENGTH) or size.op in ("unknown", "call", "item")
+
+    def _stacked(self, term: Term, depth: int) -> Shape | None:
+        inner = self.of(term.args[0], depth)
+        if inner is None:
+            return None
+        if term.data in ("vstack", "row_stack", "atleast_2d"):
+            return (*inner, 1) if inner == (BATCH,) and term.data != "atleast_2d" else inner if len(inner) > 1 else None
+        if term.data == "stack":
+            return inner
+        return None
+
+    def _reshaped(self, term: Term, depth: int) -> Shape | None:
+        shape = self.of(term.args[0], depth)
+        if term.op == "reshape":
+            sizes = term.args[1:]
+            if len(sizes) == 1:
+                return (BATCH,) if sizes[0].number == -1 or not sizes[0].is_number else None
+            rest: list[Axis] = [1 if size.number == 1 else SOME for size in sizes[1:]]
+            return (1 if sizes[0].number == 1 else BATCH, *rest)
+        if term.op == "unsqueeze":
+            axis = term.data
+            if shape is None or not isinstance(axis, int) or not -len(shape) - 1 <= axis <= len(shape):
+                return None
+            axis %= len(shape) + 1
+            return (*shape[:axis], 1, *shape[axis:])
+        if term.op == "squeeze":
+            return self._squeezed(shape, term.data)
+        return self._gathered(term, depth)
+
+    def _squeezed(self, shape: Shape | None, axis: object) -> Shape | None:
+        if shape is None or axis == "?":
+            return None
+        if axis is None:
+            return None if SOME in shape else tuple(length for length in shape if length != 1)
+        assert isinstance(axis, int)
+        if not -len(shape) <= axis < len(shape):
+            return None
+        axis %= len(shape)
+        if shape[axis] == SOME:
+            return None
+        return (*shape[:axis], *shape[axis + 1 :]) if shape[axis] == 1 else shape
+
+    def _gathered(self, term: Term, depth: int) -> Shape | None:
+        """`q.gather(1, actions)` has the shape of the actions; a column where they were made one."""
+        index = term.args[1]
+        shape = self.of(index, depth)
+        if shape is not None:
+            return shape
+        for option in alternatives(index):
+            if option.op == "unsqueeze" and option.data in (1, -1) and term.data in (1, -1):
+                continue
+            return None
+        return (BATCH, 1)
+
+    def _placeholder(self, term: Term) -> Shape | None:
+        """`tf.placeholder(tf.float32, [None, 1])`."""
+        if not str(term.data).endswith(("placeholder", "placeholder_v2")):
+            return None
+        for part in term.args[1:]:
+            if part.op == "tuple" and part.args and part.args[0].op == "const" and part.args[0].data is None:
+                rest: list[Axis] = [1 if size.number == 1 else SOME for size in part.args[1:]]
+                return (BATCH, *rest)
+        return None

@@ -1,0 +1,90 @@
+"""The sign lattice: which terms cannot be negative, and which are certainly above zero."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.graph.symbolic.term import Term, strip
+
+if TYPE_CHECKING:
+    from per_audit.graph.symbolic.symbols import Symbols
+
+_KEEPS = {"element", "item", "at", "slice", "max", "min", "mean", "sum", "stack", "gather", "loop", "sort"}
+
+
+def not_negative(term: Term) -> bool | None:
+    """True where the term is never negative, False where a difference can be, None where that is not known."""
+    term = strip(term)
+    op = term.op
+    if op in ("abs", "exp", "std", "len", "range"):
+        return True
+    if op == "pow":
+        exponent = term.args[1].number
+        if exponent is not None and exponent == int(exponent) and int(exponent) % 2 == 0:
+            return True
+        return not_negative(term.args[0])
+    if term.is_number:
+        return bool((term.number or 0) >= 0)
+    if op in ("sub", "neg"):
+        return False
+    if op == "loss":
+        return True
+    if op in ("add", "mul", "div", "phi"):
+        signs = [not_negative(arg) for arg in term.args]
+        return True if all(signs) else False if False in signs and None not in signs else None
+    if op in ("maximum", "clip"):
+        lower = term.args[1] if op == "clip" else None
+        if lower is not None and lower.number is not None and lower.number >= 0:
+            return True
+        signs = [not_negative(arg) for arg in (term.args if op == "maximum" else term.args[:1])]
+        return True if True in signs else False if all(sign is False for sign in signs) else None
+    if op == "minimum":
+        signs = [not_negative(arg) for arg in term.args]
+        return True if all(signs) else False if False in signs else None
+    return not_negative(term.args[0]) if op in _KEEPS else None
+
+
+def above_zero(term: Term, symbols: Symbols, depth: int = 4) -> bool | None:
+    """True where something positive is added to the term or bounds it from below, False where it can be zero.
+
+    None where a part is not known. A setting (a parameter, a field or a constant of the file) that is added counts as
+    positive unless it is known to be zero: that is how an epsilon is spelt.
+    """
+    term = strip(term)
+    op = term.op
+    if term.is_number:
+        return bool((term.number or 0) > 0)
+    if op == "add":
+        return (
+            True
+            if any(_is_setting(arg) or above_zero(arg, symbols, depth) for arg in term.args)
+            else _weakest([above_zero(arg, symbols, depth) for arg in term.args])
+        )
+    if op in ("maximum", "clip"):
+        bounds = term.args if op == "maximum" else term.args[1:2]
+        if any((b.number or 0) > 0 or (_is_setting(b) and b.op != "const") for b in bounds):
+            return True
+        return above_zero(term.args[0], symbols, depth)
+    if op in ("pow", "mul", "div", "max", "min", "mean", "abs", "item", "at", "slice", "sum", "minimum", "neg"):
+        parts = term.args if op in ("mul", "minimum") else term.args[:1]
+        return _weakest([above_zero(part, symbols, depth) for part in parts])
+    if op == "phi":
+        return _weakest([above_zero(arg, symbols, depth) for arg in term.args])
+    if op == "sub":
+        return False
+    if op in ("field", "param") and depth:
+        options = symbols.options(term)
+        return _weakest([above_zero(option, symbols, depth - 1) for option in options]) if options else None
+    return None
+
+
+def _weakest(known: list[bool | None]) -> bool | None:
+    return False if False in known else None if None in known or not known else True
+
+
+def _is_setting(term: Term) -> bool:
+    if term.op == "const":
+        return term.is_number and (term.number or 0) > 0
+    return term.op in ("field", "param", "global", "external") or (
+        term.op == "item" and isinstance(term.data, str) and _is_setting(term.args[0])
+    )
