@@ -35,6 +35,8 @@ _PRIORITY_WORDS = {
 _BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup"}
 _WEIGHT_WORDS = {"weight", "weights", "isweight", "isweights", "importance", "isw"}
 _PLAIN = {
+    "zip",
+    "enumerate",
     "max",
     "min",
     "mean",
