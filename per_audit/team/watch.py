@@ -77,7 +77,14 @@ def pauses(root: Path) -> Callable[[], object]:
     except ImportError:
         return lambda: time.sleep(_SECONDS)
     events: Iterator[object] = changes(root, rust_timeout=5000, yield_on_timeout=True)
-    return lambda: next(events)
+
+    def pause() -> None:
+        try:
+            next(events)
+        except (OSError, RuntimeError, StopIteration):  # the system lets nobody watch so many directories
+            time.sleep(_SECONDS)
+
+    return pause
 
 
 def _state(path: Path) -> tuple[int, int] | None:

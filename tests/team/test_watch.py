@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -168,9 +168,23 @@ def test_pauses_of_a_second_without_watchfiles(project: Path, monkeypatch: pytes
     assert slept == [1.0, 1.0]
 
 
-def test_pauses_until_watchfiles_reports_something(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pauses_until_watchfiles_reports_something_and_of_a_second_where_it_cannot(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[object] = []
+
+    def changes(root: Path, **options: Any) -> Iterator[object]:
+        happened.append(root)
+        yield set()
+        happened.append("more")
+        yield set()
+        raise OSError("too many directories")
+
     fake: Any = types.ModuleType("watchfiles")
-    fake.watch = lambda root, **options: iter([root, "later"])
+    fake.watch = changes
     monkeypatch.setitem(sys.modules, "watchfiles", fake)
+    monkeypatch.setattr(module.time, "sleep", happened.append)
     pause = pauses(project)
-    assert [pause(), pause()] == [project, "later"]
+    for _ in range(4):
+        pause()
+    assert happened == [project, "more", 1.0, 1.0]
