@@ -76,13 +76,21 @@ def check_selectors(selectors: Iterable[str], origin: str) -> tuple[str, ...]:
 
 
 def choose(select: Iterable[str], ignore: Iterable[str]) -> tuple[Rule, ...]:
-    """The rules that are on: no `select` means all; of two selectors the longer wins, of equal ones `ignore`."""
+    """The rules that are on: no `select` means all; of two selectors the longer wins, of equal ones `ignore`.
+
+    A pedantic rule is on only where its whole code or its name is selected.
+    """
     select, ignore = tuple(select) or ("PER",), tuple(ignore)
 
     def longest(selectors: tuple[str, ...], known: Rule) -> int:
         return max((_specificity(selector, known) for selector in selectors), default=0)
 
-    return tuple(known for known in catalogue() if longest(select, known) > longest(ignore, known))
+    return tuple(
+        known
+        for known in catalogue()
+        if longest(select, known) > longest(ignore, known)
+        and (not known.pedantic or longest(select, known) == len(known.code))
+    )
 
 
 def says_most(selectors: Iterable[str], code: str) -> str | None:

@@ -67,7 +67,7 @@ class Rule(ABC):
     """One defect that the audit knows.
 
     The docstring of a subclass is its documentation: the first line says what is wrong, and the HEADINGS follow as
-    `## What it does` and so on. A `pedantic` rule is off unless it is asked for.
+    `## What it does` and so on. A `pedantic` rule is off unless its code or name is selected.
     """
 
     code: ClassVar[str]
