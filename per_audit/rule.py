@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
+from per_audit.findings import Finding, FixOffer
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from per_audit.findings import Finding, Severity
+    from per_audit.facts import ir
+    from per_audit.findings import Evidence, Severity
     from per_audit.graph import ReplayGraph
 
 
@@ -80,6 +83,32 @@ class Rule(ABC):
     @abstractmethod
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """Every place where the project that `graph` describes has this defect."""
+
+    def finding(
+        self,
+        graph: ReplayGraph,
+        path: str,
+        node: ir.Node,
+        message: str,
+        *,
+        evidence: Iterable[Evidence] = (),
+        confidence: str = "high",
+        fix: FixOffer | None = None,
+        pipeline: str | None = None,
+    ) -> Finding:
+        """A finding of this rule at a node of a file; what it is about is the function around the node."""
+        return Finding(
+            self.code,
+            self.name,
+            self.severity,
+            confidence,
+            message,
+            graph.place(path, node),
+            graph.symbol(graph.symbols.function_of(path, node), path),
+            tuple(evidence),
+            FixOffer() if fix is None else fix,
+            pipeline,
+        )
 
     def witness(self) -> str:
         """Show the defect numerically and say in a line what was seen; raise AssertionError where it is not."""

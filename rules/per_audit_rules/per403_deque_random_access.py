@@ -1,0 +1,274 @@
+"""PER403 deque-random-access."""
+
+from __future__ import annotations
+
+import timeit
+from collections import deque
+from typing import TYPE_CHECKING
+
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph import ReplayGraph
+from per_audit.graph.capacity import capacity_of
+from per_audit.graph.values import Alloc
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.facts import ir
+    from per_audit.findings import Finding
+
+LARGE = 50_000
+
+
+class DequeRandomAccess(Rule):
+    """Transitions are drawn out of the middle of a large deque, which walks to each of them from an end.
+
+    ## What it does
+
+    Reports a draw from a deque, or a read of a deque at drawn positions, where the deque may hold 50,000 items or more.
+
+    ## Why is this bad
+
+    A deque is a chain of blocks of 64 items. Its ends are next to each other in time, its middle is not: reading item
+    i takes time proportional to the distance to the nearer end. Drawing 64 transitions from a deque of a million costs
+    about 64 walks of 4,000 blocks; from a list or an array it costs 64 reads.
+
+    ## Known problems
+
+    Only capacities that can be read from the code are judged: a number, a constant, a default, or what the callers
+    pass. A deque that never fills is cheaper than its limit says.
+
+    ## Example
+
+    ```python
+    memory = deque(maxlen=1_000_000)
+    batch = random.sample(memory, 64)
+    ```
+
+    ## Use instead
+
+    ```python
+    memory = PrioritizedReplayBuffer(1_000_000, storage=ObjectStorage())
+    batch = memory.sample(64)
+    ```
+
+    ## Fix safety
+
+    Repaired together with `uniform-only-sampling`: the buffer that replaces the deque reads any slot in constant time.
+
+    ## References
+
+    - Python documentation, collections.deque: "Indexed access is O(1) at both ends but slows to O(n) in the middle"
+    """
+
+    code = "PER403"
+    name = "deque-random-access"
+    severity = Severity.WARNING
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each place that reads a large deque of transitions at random."""
+        seen: set[ir.Node] = set()
+        for buffer in graph.buffers:
+            for draw in (graph.events.draws.get(node) for node in buffer.draws):
+                if draw is None:
+                    continue
+                reads: list[tuple[ir.Node, str, Alloc]] = [
+                    (gather.node, gather.path, gather.container)
+                    for gather in graph.events.gathers.values()
+                    if draw.node in gather.draws
+                ]
+                if draw.items:
+                    reads += [(draw.node, draw.path, a) for a in draw.population.atoms if isinstance(a, Alloc)]
+                for node, path, alloc in reads:
+                    if alloc.kind == "deque" and node not in seen:
+                        seen.add(node)
+                        yield from self._judged(graph, node, path, alloc, graph.name_of(buffer))
+
+    def _judged(self, graph: ReplayGraph, node: ir.Node, path: str, alloc: Alloc, name: str) -> Iterable[Finding]:
+        capacity = capacity_of(graph, [alloc])
+        if capacity is None or capacity < LARGE:
+            return
+        made = graph.path_of(alloc.node)
+        yield self.finding(
+            graph,
+            path,
+            node,
+            f"{name} is a deque of up to {capacity:,} items, read at random: each read walks there from an end",
+            evidence=[
+                *([graph.evidence(made, alloc.node, "made", "the deque is made here")] if made is not None else []),
+                graph.evidence(path, node, "drawn", "it is read at random here"),
+            ],
+            fix=FixOffer(title="keep the transitions where any slot is read in constant time"),
+            pipeline=name,
+        )
+
+    def witness(self) -> str:
+        """The middle of a deque against its end, and against a list."""
+        chain = deque(range(400_000))
+        items = list(chain)
+
+        def fastest(statement: str, container: object) -> float:
+            return min(timeit.repeat(statement, globals={"c": container}, number=50, repeat=5))
+
+        middle, end, listed = fastest("c[200_000]", chain), fastest("c[0]", chain), fastest("c[200_000]", items)
+        assert middle > 20 * end
+        assert middle > 20 * listed
+        return "reading the middle of a deque of 400,000 takes over 20 times as long as its end or the middle of a list"
+
+    bad = (
+        Example(
+            "random.sample, the limit a constant of the module",
+            {
+                "dqn.py": """import random
+from collections import deque
+import torch.nn.functional as F
+
+LIMIT = int(1e5)
+
+
+class Memory:
+    def __init__(self, limit):
+        self.items = deque(maxlen=limit)
+
+    def push(self, state, action, reward, next_state, done):
+        self.items.append((state, action, reward, next_state, done))
+
+    def sample(self, n):
+        return random.sample(self.items, n)  # <- PER001 PER403
+
+
+def train(env, net, optimizer):
+    memory = Memory(LIMIT)
+    state = env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.push(state, net.last, reward, next_state, done)
+        state, loss = next_state, net.loss(memory.sample(32))
+        loss.backward()
+        optimizer.step()
+"""
+            },
+        ),
+        Example(
+            "a limit kept by hand, in the training script",
+            {
+                "train.py": """import random
+from collections import deque
+
+
+def train(env, model):
+    past = deque()
+    state = env.reset()
+    for step in range(1_000_000):
+        action = model.act(state)
+        next_state, reward, done, _ = env.step(action)
+        past.append((state, action, reward, next_state, done))
+        if len(past) > 50000:
+            past.popleft()
+        batch = random.sample(past, 32)  # <- PER001 PER403
+        model.fit([b[0] for b in batch], [b[2] + model.best(b[3]) * (1 - b[4]) for b in batch])
+        state = next_state
+"""
+            },
+        ),
+        Example(
+            "positions drawn by numpy, the deque in another file",
+            {
+                "replay.py": """from collections import deque
+import numpy as np
+
+
+class Replay:
+    def __init__(self, capacity=200_000):
+        self.transitions = deque([], capacity)
+
+    def add(self, obs, action, reward, next_obs, done):
+        self.transitions.append((obs, action, reward, next_obs, done))
+
+    def sample(self, size):
+        at = np.random.randint(len(self.transitions), size=size)  # <- PER001
+        return [self.transitions[i] for i in at]  # <- PER403
+""",
+                "main.py": """from replay import Replay
+
+
+def main(env, agent):
+    replay = Replay()
+    obs = env.reset()
+    while True:
+        action = agent.act(obs)
+        next_obs, reward, done, _ = env.step(action)
+        replay.add(obs, action, reward, next_obs, done)
+        agent.loss(replay.sample(64)).backward()
+        obs = next_obs
+""",
+            },
+        ),
+    )
+    good = (
+        Example(
+            "a small deque",
+            {"dqn.py": bad[0].plain["dqn.py"].replace("int(1e5)", "10_000")},
+        ),
+        Example(
+            "a capacity that nobody gives",
+            {
+                "memory.py": """import random
+from collections import deque
+
+
+class Memory:
+    def __init__(self, limit):
+        self.items = deque(maxlen=limit)
+
+    def push(self, state, action, reward, next_state, done):
+        self.items.append((state, action, reward, next_state, done))
+
+    def sample(self, n):
+        return random.sample(self.items, n)
+"""
+            },
+        ),
+        Example(
+            "a list",
+            {
+                "memory.py": """import random
+
+
+class Memory:
+    def __init__(self, limit=1_000_000):
+        self.items, self.limit, self.at = [], limit, 0
+
+    def push(self, state, action, reward, next_state, done):
+        if len(self.items) < self.limit:
+            self.items.append(None)
+        self.items[self.at] = (state, action, reward, next_state, done)
+        self.at = (self.at + 1) % self.limit
+
+    def sample(self, n):
+        return random.sample(self.items, n)
+"""
+            },
+        ),
+        Example(
+            "a list made of the deque first",
+            {
+                "memory.py": """import random
+from collections import deque
+
+
+class Memory:
+    def __init__(self, limit=100_000):
+        self.items = deque(maxlen=limit)
+
+    def push(self, state, action, reward, next_state, done):
+        self.items.append((state, action, reward, next_state, done))
+
+    def sample(self, n):
+        rows = list(self.items)
+        return random.sample(rows, n)
+"""
+            },
+        ),
+    )
