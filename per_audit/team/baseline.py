@@ -69,7 +69,7 @@ class Baseline:
             raise UserError(f"{path}: there is no such baseline; write it with --update-baseline") from error
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror}); name another --baseline") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(
                 f"{path}: is no valid JSON ({error}); after a merge conflict keep the entries of both sides, "
                 "else delete it and use --update-baseline"
