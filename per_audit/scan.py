@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a scan reports, the exit code that it asks for, and what it says of the baseline that it wrote."""
+    """What a scan reports, the exit code that it asks for, and what is to be said beside the report."""
 
     report: Report
     exit_code: int
@@ -148,7 +148,11 @@ def _without_known(
         said = f"{baseline.path}: {len(recorded) + len(unjudged)} known, {len(new)} of them new, {len(stale)} gone"
         match = replace(match, new=[] if request.update_baseline else match.new)
         stale = []
-    notices = [*report.notices, *([_about(stale, root, baseline)] if stale else [])]
+    notices = report.notices
+    if stale:
+        notice = _about(stale, root, baseline)
+        notices = [notice, *notices]
+        said = notice.message if request.fail_on_stale else ""
     return replace(
         report, findings=match.new, known=len(report.findings) - len(match.new), stale=len(stale), notices=notices
     ), said

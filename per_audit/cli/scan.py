@@ -91,7 +91,7 @@ def command(
         if team.watch and output is None:
             click.clear()
         emit(text, output)
-        if result.said and not quiet:
+        if result.said and (result.exit_code or not quiet):
             click.echo(f"per-audit: {result.said}", err=True)
         return result.exit_code
 

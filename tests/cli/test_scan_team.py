@@ -29,6 +29,9 @@ def test_a_baseline_by_option(run: Any, project: Path) -> None:
     code, out, _ = run("scan", "--baseline", "known.json", "--fail-on-stale")
     assert code == 1
     assert "notice: known.json:1: 1 finding of the baseline is gone (PER001 in a.py, uniform); run --update" in out
+    code, out, err = run("scan", "--quiet", "--baseline", "known.json", "--fail-on-stale")
+    assert (code, out) == (1, "")
+    assert err.startswith("per-audit: 1 finding of the baseline is gone")
     assert run("scan", "--baseline", "known.json", "--prune-baseline").code == 0
     assert json.loads((project / "known.json").read_text())["findings"] == []
 

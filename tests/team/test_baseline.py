@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from per_audit.audit import audit
@@ -51,6 +51,35 @@ def test_lines_above_and_the_layout_of_the_line_do_not_matter(project: Path) -> 
     baseline = record(project)
     write(project, a="import y\n\n\nevict = 1\nif x:\n    x = uniform( 1 )  # why\n")
     assert new_and_gone(baseline, project) == ([], [])
+
+
+LINES = st.lists(st.sampled_from(["uniform(1)", "x = uniform(2)", "broadcast(1)", "evict(1)"]), max_size=6)
+SHARED = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@given(LINES, st.lists(st.tuples(st.integers(0, 6), st.sampled_from(["", "y = 1", "# why"])), max_size=6))
+@SHARED
+def test_other_lines_may_come_and_go(project: Path, lines: list[str], others: list[tuple[int, str]]) -> None:
+    write(project, a="\n".join(lines))
+    baseline = record(project)
+    for position, text in others:
+        lines.insert(position, text)
+    write(project, a="\n".join(lines))
+    assert new_and_gone(baseline, project) == ([], [])
+
+
+@given(LINES, LINES, LINES, LINES)
+@SHARED
+def test_each_entry_knows_one_finding(
+    project: Path, a: list[str], b: list[str], later_a: list[str], later_b: list[str]
+) -> None:
+    write(project, a="\n".join(a), b="\n".join(b))
+    baseline = record(project)
+    write(project, a="\n".join(later_a), b="\n".join(later_b))
+    found = findings(project)
+    match = baseline.match(project, found)
+    assert sorted([*match.new, *match.known], key=found.index) == found
+    assert len(match.known) + len(match.gone) == len(baseline.entries)
 
 
 def test_what_is_gone_is_named(project: Path) -> None:
