@@ -8,9 +8,12 @@ tests/docs/test_libraries.py compares the committed file.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from per_audit.graph import frameworks
-from per_audit.graph.frameworks import Framework, Kind
+
+if TYPE_CHECKING:
+    from per_audit.graph.frameworks import Framework, Kind
 
 PAGE = Path(__file__).parent / "libraries.md"
 

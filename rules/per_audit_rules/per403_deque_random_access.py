@@ -7,7 +7,6 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import ReplayGraph
 from per_audit.graph.capacity import capacity_of
 from per_audit.graph.values import Alloc
 from per_audit.rule import Example, Rule
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from per_audit.facts import ir
     from per_audit.findings import Finding
+    from per_audit.graph import ReplayGraph
 
 LARGE = 50_000
 
