@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.catalogue import choose
 from per_audit.errors import InternalError, in_a_line
-from per_audit.findings import Finding, Notice, Report, Severity
+from per_audit.findings import Finding, Notice, Place, Report, Severity
 from per_audit.housekeeping import UNPARSABLE_FILE
 from per_audit.overrides import Overrides
 from per_audit.source import COPY_MARK, SourceFile, discover
@@ -59,6 +59,7 @@ def audit(
     Raises UserError for paths or settings that make no sense, InternalError where per-audit itself fails.
     """
     from per_audit.facts import Unparsable, may_matter
+    from per_audit.facts.memory import deep_stack
     from per_audit.graph import link
 
     root = root.resolve()
@@ -95,7 +96,9 @@ def audit(
     except Exception as error:
         raise InternalError(f"linking the files of {root} failed: {in_a_line(error)}") from error
     rules = choose(settings.select, settings.ignore)
-    found = _with_ids(finding for rule in rules for finding in _check(rule, graph, root))
+    with deep_stack():
+        found = _with_ids(finding for rule in rules for finding in _check(rule, graph, root))
+    notices += [_followed_in_part(place) for place in getattr(graph, "followed_in_part", list)()]
     kept, about_comments = suppressor.apply(found, rules)
     if not files:
         notices.append(Notice(".", 1, "no-python-files", "there is no Python file to audit here"))
@@ -145,6 +148,11 @@ def _no_garbage_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _followed_in_part(place: Place) -> Notice:
+    message = "audited in part: code that is nested too deeply to be followed"
+    return Notice(place.path, place.line, UNPARSABLE_FILE.name, message)
 
 
 def _unparsable(file: SourceFile, line: int, reason: str) -> Notice:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from per_audit.facts.memory import collector_paused
+from per_audit.facts.memory import collector_paused, deep_stack
 from per_audit.graph.events import Weighting
 from per_audit.graph.interpreter import Interpreter
 from per_audit.graph.libraries import LibraryBuffer
@@ -31,7 +31,7 @@ __all__ = [
 
 def link(modules: list[ModuleFacts]) -> ReplayGraph:
     """The replay graph of a project: its modules interpreted together, its replay buffers recognised."""
-    with collector_paused():
+    with collector_paused(), deep_stack():
         interpreter = Interpreter(Project(modules))
         interpreter.run()
         graph = ReplayGraph(interpreter)

@@ -88,6 +88,7 @@ class Interpreter:
         self.closures: dict[ir.Node, Frame] = {}
         self.results: dict[tuple[str, ir.Node, Instance | None], Value] = {}
         self.subclasses: dict[ir.Class, list[ir.Class]] = {}
+        self.too_deep: dict[str, ir.Stmt] = {}  # by file, a statement that is nested too deeply to be followed
         self.holders: set[ir.Class] = set()  # classes with a container in an attribute
         self._memo: dict[object, _Run] = {}
         self._active: set[object] = set()
@@ -408,10 +409,12 @@ class Interpreter:
         start = self._clock
         self._reads.append(set())
         frame = Frame(self.project.module_of[node], node, owner, dict(env), self.closures.get(node), depth)
-        self.statements.run_block(node.body, frame)
-        reads = frozenset(self._reads.pop())
-        self._reads[-1] |= reads
-        self._active.discard(key)
+        try:
+            self.statements.run_block(node.body, frame)
+        finally:
+            reads = frozenset(self._reads.pop())
+            self._reads[-1] |= reads
+            self._active.discard(key)
         result = shallow(frame.returned or UNKNOWN)
         self._memo[key] = _Run(result, reads, start)
         self._grow(self.results, summary, result)

@@ -69,6 +69,10 @@ class ReplayGraph:
         # Tells whether a current verification record covers all of the files, by their paths; set by the audit.
         self.verified: Callable[[frozenset[str]], bool] = _unverified
 
+    def followed_in_part(self) -> list[Place]:
+        """In each file that is nested too deeply to be followed wholly, a statement that was left out."""
+        return [self.place(path, node) for path, node in self.interpreter.too_deep.items()]
+
     # ---------------------------------------------------------------- places and names
 
     def module(self, path: str) -> ModuleFacts:

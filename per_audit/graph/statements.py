@@ -27,7 +27,10 @@ class Statements:
     def run_block(self, block: list[ir.Stmt], frame: Frame) -> None:
         """Interpret statements in order."""
         for statement in block:
-            _STATEMENTS[type(statement)](self, statement, frame)
+            try:
+                _STATEMENTS[type(statement)](self, statement, frame)
+            except RecursionError:  # noqa: PERF203 - what this statement does stays unknown
+                self.interpreter.too_deep.setdefault(frame.module.path, statement)
 
     def _assign(self, node: ir.Assign, frame: Frame) -> None:
         if node.value is None:
