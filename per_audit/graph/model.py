@@ -125,11 +125,14 @@ class ReplayGraph:
 
     def is_agent(self, buffer: ReplayBuffer) -> bool:
         """Whether the class that holds the buffer also learns from it: an agent with a container, no buffer class."""
-        return buffer.owner is not None and self.learns(buffer.function)
+        return buffer.owner is not None and self.learns(buffer.function, (buffer.path,))
 
-    def learns(self, function: ev.Owner) -> bool:
-        """Whether the function itself trains something: a backward pass, a fit, a minimisation, a gradient."""
-        return any(pipelines.learns_at(site) for site in self.calls_in.get(function, ()))
+    def learns(self, function: ev.Owner, paths: Iterable[str] = ()) -> bool:
+        """Whether the function itself trains something: a backward pass, a fit, a minimisation, a gradient.
+
+        None stands for the top level of the files at `paths`.
+        """
+        return any(pipelines.learns_at(site) for site in self.calls_of(function, paths))
 
     def reference_buffers(self) -> list[ev.CallSite]:
         """Where buffers and samplers of the reference package are made, in order of their places."""
@@ -208,12 +211,18 @@ class ReplayGraph:
     # ---------------------------------------------------------------- the call graph
 
     @cached_property
-    def calls_in(self) -> dict[ev.Owner, list[ev.CallSite]]:
-        """The calls that stand in each function."""
-        table: dict[ev.Owner, list[ev.CallSite]] = defaultdict(list)
+    def _calls_in(self) -> dict[ir.Node | str, list[ev.CallSite]]:
+        """The calls that stand in each function, and at the top level of each file by its path."""
+        table: dict[ir.Node | str, list[ev.CallSite]] = defaultdict(list)
         for site in self.events.calls.values():
-            table[site.function].append(site)
+            table[site.path if site.function is None else site.function].append(site)
         return dict(table)
+
+    def calls_of(self, function: ev.Owner, paths: Iterable[str] = ()) -> list[ev.CallSite]:
+        """The calls that stand in a function; for None those at the top level of the files at `paths`."""
+        if function is not None:
+            return self._calls_in.get(function, [])
+        return [site for path in sorted(set(paths)) for site in self._calls_in.get(path, ())]
 
     @cached_property
     def callers(self) -> dict[ev.Owner, list[ev.CallSite]]:
@@ -226,7 +235,7 @@ class ReplayGraph:
 
     def callees(self, function: ev.Owner) -> set[ev.Owner]:
         """The functions of the project that a function may call directly."""
-        return {func.node for site in self.calls_in.get(function, ()) for func in site.targets}
+        return {func.node for site in self.calls_of(function) for func in site.targets}
 
     def reachable(self, function: ev.Owner, depth: int = 4) -> set[ev.Owner]:
         """The function and those that it may call, up to a depth."""

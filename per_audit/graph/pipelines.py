@@ -30,9 +30,7 @@ def learns_at(site: ev.CallSite) -> bool:
 
 def training_functions(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Owner]:
     """The functions in which drawn transitions may be learnt from: those that draw, what they call, who calls them."""
-    own = {site.path for site in buffer.samples if site.function is None}
-    if buffer.function is None:
-        own.add(buffer.path)
+    own = modules_that_draw(buffer)
     found: dict[ev.Owner, None] = {}
     edge: list[ev.Owner] = [buffer.function, *(site.function for site in buffer.samples)]
     for _ in range(3):
@@ -40,15 +38,23 @@ def training_functions(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Owne
             found.update(dict.fromkeys(_ordered(graph, graph.reachable(function, 2) if function else {function})))
             if function is None:
                 found.update(dict.fromkeys(_ordered(graph, _called_by_modules(graph, own))))
-        if any(graph.learns(function) for function in found):
+        if any(graph.learns(function, own) for function in found):
             break
-        edge = [site.function for function in edge if function for site in graph.callers.get(function, ())]
+        callers = [site for function in edge if function for site in graph.callers.get(function, ())]
+        edge = [site.function for site in callers]
+        own |= {site.path for site in callers if site.function is None}
     return list(found)
+
+
+def modules_that_draw(buffer: ReplayBuffer) -> set[str]:
+    """The files that draw from the buffer at their top level."""
+    own = {site.path for site in buffer.samples if site.function is None}
+    return own | {buffer.path} if buffer.function is None else own
 
 
 def _called_by_modules(graph: ReplayGraph, paths: set[str]) -> set[ev.Owner]:
     """What the top-level statements of these files call, two calls deep."""
-    direct = {func.node for site in graph.calls_in.get(None, ()) if site.path in paths for func in site.targets}
+    direct = {func.node for site in graph.calls_of(None, paths) for func in site.targets}
     return direct.union(*(graph.reachable(function, 1) for function in direct))
 
 
@@ -65,8 +71,8 @@ def learning_sites(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.CallSite
     sites = [
         site
         for function in training_functions(graph, buffer)
-        for site in graph.calls_in.get(function, ())
-        if learns_at(site) and (function is not None or site.path in own)
+        for site in graph.calls_of(function, own)
+        if learns_at(site)
     ]
     unique = {site.node: site for site in sites}
     return sorted(unique.values(), key=lambda site: (site.path, site.node.start))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
+from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.reference import LAP_KINDS, REFERENCE_KINDS
 from per_audit.graph.roles import name_of, words
 from per_audit.graph.values import Alloc, Instance, Result, Value, is_observed, roles_in
@@ -261,10 +262,7 @@ class Priorities:
             if function is not None:
                 yield from ir.walk(function)
         if None in functions:
-            paths = {site.path for site in self.buffer.samples if site.function is None}
-            if self.buffer.function is None:
-                paths.add(self.buffer.path)
-            for path in paths:
+            for path in sorted(modules_that_draw(self.buffer)):
                 yield from ir.walk_scope(self.graph.module(path).body)
 
     @cached_property
@@ -290,7 +288,7 @@ class Priorities:
             if self.events.value(weighting.weights).tagged("isw") & self.weights:
                 return True
         return any(self._uses(function) for function in self.around - self.functions) or any(
-            self._uses(function) for function in self.functions if self.graph.learns(function)
+            self._uses(function) for function in self.functions if self.graph.learns(function, (self.buffer.path,))
         )
 
     def _is_weight(self, node: ir.Node | None) -> bool:

@@ -11,6 +11,7 @@ from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph.libraries import find_library_buffers, is_test
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
+from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.reference import is_pal
 from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, name_of, role_of, role_of_name, words
 from per_audit.graph.values import (
@@ -134,7 +135,7 @@ class _Finder:
             if function is not None and function is not mass.function:
                 readers[function] = self.project.module_of[function].path
         for function, path in sorted(readers.items(), key=lambda item: (item[1], item[0].start if item[0] else 0)):
-            sites = [s for s in self.graph.calls_in.get(function, ()) if s.path == path]
+            sites = [s for s in self.graph.calls_of(function, (path,)) if s.path == path]
             asked = [s.node for s in sites if any(mass.function in self.graph.reachable(f.node, 1) for f in s.targets)]
             if asked:
                 buffer = self._buffer(PRIORITISED, path, function, asked, self._family(function), {mass.node})
@@ -363,7 +364,8 @@ class _Finder:
     def _is_pal(self, buffer: ReplayBuffer) -> bool:
         """Whether the loss gives uniform draws the expected gradient of draws by priority."""
         functions = self.graph.training_functions(buffer)
-        return any(is_pal(site) for function in functions for site in self.graph.calls_in.get(function, ()))
+        paths = modules_that_draw(buffer)
+        return any(is_pal(site) for function in functions for site in self.graph.calls_of(function, paths))
 
     def _is_on_policy(self, buffer: ReplayBuffer) -> bool:
         """Whether the containers are emptied as often as they are learnt from."""

@@ -51,8 +51,9 @@ def role_of_name(name: str) -> str | None:
     if not _REWARD.isdisjoint(parts):
         return REWARD
     lowered = name.lower().strip("_") + ("_" if name.endswith("_") else "")
+    later = not _NEXT.isdisjoint((*parts, *lowered.split("_")))  # `tp1` is two words
     if _NEXT_NAMES.fullmatch(lowered) or (
-        not _NEXT.isdisjoint(parts) and (not _STATE.isdisjoint(parts) or len(parts) == 1)
+        later and (not _STATE.isdisjoint(parts) or len(parts) == 1 or lowered in _NEXT)
     ):
         return NEXT
     if not _DONE.isdisjoint(parts):

@@ -28,6 +28,15 @@ def test_version(run: Any) -> None:
     assert run("--version") == (0, f"per-audit, version {__version__}\n", "")
 
 
+@pytest.mark.parametrize("module", ["per_audit", "per_audit.cli"])
+def test_the_packages_run_as_modules(module: str) -> None:
+    done = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"per-audit, version {__version__}\n", "")
+    bad = subprocess.run([sys.executable, "-m", module, "nonsense"], capture_output=True, text=True, check=False)
+    assert bad.returncode == 2
+    assert "No such command 'nonsense'" in bad.stderr
+
+
 def test_help_lists_every_command(run: Any) -> None:
     code, out, _ = run("--help")
     assert code == 0

@@ -15,6 +15,7 @@ from per_audit.graph.roles import is_beta, looks_like_transition, role_of, role_
         ("action", "action"), ("a", "action"), ("batch_acts", "action"),
         ("next_state", "next"), ("nextObs", "next"), ("new_obs", "next"), ("s_", "next"), ("s2", "next"),
         ("state_prime", "next"), ("ns", "next"), ("next", "next"),
+        ("obs_tp1", "next"), ("batch_obs_tp1", "next"), ("tp1", "next"), ("observation_t", "state"), ("tp2", None),
         ("log_prob", "policy"), ("old_logp", "policy"), ("advantages", "policy"), ("returns", "policy"),
         ("values", "value"), ("size", None), ("index", None), ("weights", None), ("model", None), ("_", None),
         ("", None),

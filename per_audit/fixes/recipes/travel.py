@@ -59,7 +59,7 @@ class Travel:
         """The consumers when the drawing function has the batch, its weights and its indices in names."""
         function, path = self.buffer.function, self.buffer.path
         returns = self._returns(function)
-        if not returns or self.graph.learns(function):
+        if not returns or self.graph.learns(function, (path,)):
             self.consumers.append(Consumer(path, function, weights, indices, handle, arrival))
             return self.consumers
         displays = [r.value for r in returns if isinstance(r.value, ir.Seq) and r.value.kind == "tuple"]

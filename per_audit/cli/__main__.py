@@ -1,0 +1,6 @@
+"""`python -m per_audit.cli`: the command line."""
+
+from per_audit.cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,79 @@
+"""The whole audit on broken and extreme files: it refuses or reads them, and never fails."""
+
+import random
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from per_audit.audit import audit
+from per_audit.catalogue import catalogue
+from per_audit.settings import Settings
+
+REPLAY = """
+import random
+from collections import deque
+
+rows = deque(maxlen=1000)
+
+
+def learn(net, optimiser):
+    for state, action, reward, next_state, done in random.sample(rows, 32):
+        loss = (net(state) - reward) ** 2
+        loss.backward()
+        optimiser.step()
+
+
+def act(state, action, reward, next_state, done):
+    rows.append((state, action, reward, next_state, done))
+"""
+EXAMPLES = [text for rule in catalogue() for example in (*rule.bad, *rule.good) for text in example.plain.values()]
+
+
+def scanned(root: Path, *texts: bytes):
+    for number, text in enumerate(texts):
+        (root / f"file{number}.py").write_bytes(text)
+    return audit(root, [root], Settings(root)).report
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_mutants_of_examples_are_audited(tmp_path, seed):
+    generator = random.Random(seed)
+    mutants = []
+    for _ in range(8):
+        text = generator.choice(EXAMPLES)
+        start = generator.randrange(len(text))
+        middle = generator.choice(["", "(", "]", "\n", "'''", "\r", text[start // 2 : start]])
+        mutants.append((text[:start] + middle + text[start + generator.randrange(30) :]).encode())
+    assert scanned(tmp_path, *mutants).files == 8
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = " + " + ".join(["rows"] * 380),
+        "x = " + "[" * 200 + "rows" + "]" * 200,
+        "x = " + "act(" * 150 + "rows" + ")" * 150,
+        "x = rows" + ".copy()" * 180,
+        "x = " + "rows if x else " * 300 + "rows",
+        "x = " + "lambda y: " * 300 + "rows",
+        "if rows: pass\n" + "elif rows: x = rows\n" * 300,
+        "x = rows\n" + "x = (x, x)\n" * 100,
+        "a, b = rows, [rows]\n" + "a, b = (b, a), [a, b]\n" * 60,
+        "\n".join(f"def f{i}(x): return f{i + 1}(x)" for i in range(150)),
+    ],
+    ids=["sum", "lists", "calls", "methods", "conditions", "lambdas", "elif", "pairs", "swaps", "functions"],
+)
+def test_deep_and_long_code_leaves_the_findings_as_they_are(tmp_path, text):
+    report = scanned(tmp_path, f"{REPLAY}\n{text}\n".encode())
+    assert "PER001" in {finding.rule for finding in report.findings}
+    assert not report.notices
+
+
+def test_a_statement_that_cannot_be_followed_is_a_notice_of_its_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("per_audit.graph.deep_stack", nullcontext)
+    deep = "y = " + " + ".join(["rows"] * 380)
+    report = scanned(tmp_path, REPLAY.encode(), f"import loss\n{deep}\n".encode())
+    assert [(notice.path, notice.line) for notice in report.notices] == [("file1.py", 2)]
+    assert "in part" in report.notices[0].message
+    assert "PER001" in {finding.rule for finding in report.findings}
