@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 # A library's buffer that holds one rollout, or a fixed data set, is no replay memory.
 _NO_REPLAY = {
     "ppo", "a2c", "a3c", "trpo", "npg", "vpg", "reinforce", "gae", "acktr", "impala", "vtrace", "gail", "onpolicy",
-    "dataset", "offline", "imitation", "behavior", "behaviour", "cloning", "bc", "bcq", "cql", "decision", "grpo",
-    "dreamer",
+    "dataset", "datasets", "offline", "imitation", "behavior", "behaviour", "cloning", "bc", "bcq", "cql", "decision",
+    "grpo", "dreamer",
 }  # fmt: skip
-_NO_REPLAY_DRAWS = ("on-policy", "offline")
+_NO_REPLAY_DRAWS = ("on-policy", "offline", "other")
 _TRAINS = {"backward", "fit", "train", "minimize", "gradients", "update", "learn", "loss", "optimize", "step", "grad"}
 _EMPTIES = {"clear", "empty", "reset", "gather_all", "truncate"}
 

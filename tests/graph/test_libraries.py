@@ -99,6 +99,8 @@ def test_a_prioritised_buffer_is_found_as_one(project, imports, call):
     [
         ("from stable_baselines3.common.buffers import RolloutBuffer", "RolloutBuffer(9, o, a)"),
         ("from stable_baselines3 import HerReplayBuffer", "HerReplayBuffer(9, o, a)"),
+        ("from torchrl.data import ReplayBuffer\nfrom torchrl.objectives import OnlineDTLoss", "ReplayBuffer()"),
+        ("from torchrl.data import ReplayBuffer\nimport torchrl.data.datasets.d4rl as d", "ReplayBuffer()"),
         ("from stable_baselines3 import DQN", "DQN('MlpPolicy', o)"),
         ("from stable_baselines3 import PPO", "PPO('MlpPolicy', o)"),
         ("from torchrl.data import ReplayBuffer", "ReplayBuffer(**s)"),
