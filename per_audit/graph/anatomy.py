@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.capacity import capacity_of
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.values import UNKNOWN, Alloc, Instance, TupleOf, roles_in
 
@@ -103,6 +104,11 @@ class Anatomy:
                 for term in self._compared(source):
                     found |= self._held(term)
         return frozenset(found)
+
+    @cached_property
+    def capacity(self) -> int | None:
+        """How many priorities there is room for, where the code says so in numbers."""
+        return capacity_of(self.graph, (alloc for term in self.containers for alloc in self._allocs(term)))
 
     def _held(self, term: Term) -> set[Term]:
         """The containers inside a term: what is subscripted, sliced, iterated over or reduced, or is one itself."""

@@ -6,6 +6,7 @@ import timeit
 from collections import deque
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.capacity import capacity_of
 from per_audit.graph.values import Alloc
@@ -14,11 +15,12 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from per_audit.facts import ir
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
+    from per_audit.graph.events import Draw
 
 LARGE = 50_000
+_COPIES = {"list", "tuple", "sorted"}
 
 
 class DequeRandomAccess(Rule):
@@ -78,7 +80,7 @@ class DequeRandomAccess(Rule):
                     for gather in graph.events.gathers.values()
                     if draw.node in gather.draws
                 ]
-                if draw.items:
+                if draw.items and not _is_copy(draw):
                     reads += [(draw.node, draw.path, a) for a in draw.population.atoms if isinstance(a, Alloc)]
                 for node, path, alloc in reads:
                     if alloc.kind == "deque" and node not in seen:
@@ -272,3 +274,13 @@ class Memory:
             },
         ),
     )
+
+
+def _is_copy(draw: Draw) -> bool:
+    """Whether what is drawn from is a list that was made of the deque, here or under a name given here."""
+    population: ir.Expr | None = draw.node.args[0].value if draw.node.args else None
+    made: list[ir.Expr | None] = [population]
+    if isinstance(population, ir.Name) and draw.function is not None:
+        assigned = (node for node in ir.walk(draw.function) if isinstance(node, ir.Assign))
+        made += [a.value for a in assigned if any(getattr(t, "id", None) == population.id for t in a.targets)]
+    return any(isinstance(m, ir.Call) and isinstance(m.func, ir.Name) and m.func.id in _COPIES for m in made)

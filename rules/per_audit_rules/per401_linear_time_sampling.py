@@ -1,0 +1,282 @@
+"""PER401 linear-time-sampling."""
+
+from __future__ import annotations
+
+import timeit
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.facts import ir
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from per_audit.findings import Finding
+
+SMALL = 10_000
+
+
+class LinearTimeSampling(Rule):
+    """Each batch is drawn by going through the priorities of all transitions.
+
+    ## What it does
+
+    Reports draws by priority with `numpy.random.choice(p=...)`, `random.choices(weights=...)`, `torch.multinomial` and
+    searches in a cumulative sum that is made anew, where the memory may be large.
+
+    ## Why is this bad
+
+    All of them normalise and add up every priority for every batch: about 10 ms a batch at 100,000 transitions, 74 ms
+    at a million. A sum tree draws the same batch in time proportional to the logarithm.
+
+    ## Known problems
+
+    Where the capacity can be read and is 10,000 or less, nothing is reported: the loop over a tree in Python is then
+    no faster. A capacity that cannot be read counts as large.
+
+    ## Example
+
+    ```python
+    p = priorities[:n] ** alpha
+    indices = np.random.choice(n, 32, p=p / p.sum())
+    ```
+
+    ## Use instead
+
+    ```python
+    sampler = PrioritizedSampler(capacity, alpha=alpha)
+    indices, weights = sampler.sample(32)
+    ```
+
+    ## Fix safety
+
+    Not rewritten automatically: the finding names the draw, and the sampler that replaces it keeps its law.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, appendix B.2.1, the sum tree
+    """
+
+    code = "PER401"
+    name = "linear-time-sampling"
+    severity = Severity.WARNING
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each draw by priority that goes through all priorities."""
+        seen: set[ir.Node] = set()
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+                continue
+            capacity = graph.anatomy(buffer).capacity
+            if capacity is not None and capacity <= SMALL:
+                continue
+            for node, path, how in _linear_draws(graph, buffer):
+                if node not in seen:
+                    seen.add(node)
+                    yield self._finding(graph, buffer, node, path, how)
+
+    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, node: ir.Node, path: str, how: str) -> Finding:
+        name = graph.name_of(buffer)
+        return self.finding(
+            graph,
+            path,
+            node,
+            f"{name} draws each batch with {how}, which goes through the priorities of all transitions",
+            evidence=[graph.evidence(path, node, "drawn", "every priority is read for every batch")],
+            fix=FixOffer(title="draw from a sum tree"),
+            pipeline=name,
+        )
+
+    def witness(self) -> str:
+        """A weighted draw from 200,000 transitions against one from 2,000."""
+        rng = np.random.default_rng(0)
+        few, many = rng.random(2_000), rng.random(200_000)
+
+        def fastest(p: np.ndarray) -> float:
+            return min(timeit.repeat(lambda: rng.choice(len(p), 32, p=p / p.sum()), number=3, repeat=5))
+
+        assert fastest(many) > 5 * fastest(few)
+        return "a weighted draw of 32 from 200,000 transitions takes over 5 times as long as from 2,000"
+
+    bad = (
+        Example(
+            "numpy, the memory a class",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, alpha=0.6):
+        self.rows, self.capacity, self.alpha, self.at, self.best = [], capacity, alpha, 0, 1.0
+        self.priorities = np.zeros(capacity)
+
+    def push(self, state, action, reward, next_state, done):
+        if len(self.rows) < self.capacity:
+            self.rows.append(None)
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.priorities[self.at] = self.best
+        self.at = (self.at + 1) % self.capacity
+
+    def sample(self, n, beta):
+        scaled = self.priorities[: len(self.rows)] ** self.alpha
+        p = scaled / scaled.sum()
+        chosen = np.random.choice(len(self.rows), n, p=p)  # <- PER401
+        weights = (len(self.rows) * p[chosen]) ** -beta
+        return [self.rows[i] for i in chosen], chosen, weights / weights.max()
+
+    def update(self, chosen, errors):
+        self.priorities[chosen] = np.abs(errors) + 1e-6
+        self.best = max(self.best, self.priorities[chosen].max())
+"""
+            },
+        ),
+        Example(
+            "the standard library, an agent with lists",
+            {
+                "agent.py": """import random
+
+
+class Agent:
+    def __init__(self, model):
+        self.model, self.past, self.priority, self.beta = model, [], [], 0.4
+
+    def remember(self, state, action, reward, next_state, done):
+        self.past.append((state, action, reward, next_state, done))
+        self.priority.append(max(self.priority, default=1.0))
+        if len(self.past) > 100_000:
+            self.past.pop(0)
+            self.priority.pop(0)
+
+    def learn(self):
+        total = sum(self.priority)
+        picked = random.choices(range(len(self.past)), weights=self.priority, k=32)  # <- PER401
+        w = [(len(self.past) * self.priority[i] / total) ** -self.beta for i in picked]
+        rows = [self.past[i] for i in picked]
+        errors = self.model.fit([r[0] for r in rows], self.model.targets(rows), sample_weight=[x / max(w) for x in w])
+        for i, error in zip(picked, errors):
+            self.priority[i] = abs(error) + 0.01
+"""
+            },
+        ),
+        Example(
+            "torch, priorities on the device",
+            {
+                "ring.py": """import torch
+
+
+class Ring:
+    def __init__(self, size, width):
+        self.state, self.next_state = torch.zeros(size, width), torch.zeros(size, width)
+        self.action, self.reward, self.done = torch.zeros(size), torch.zeros(size), torch.zeros(size)
+        self.mass, self.at, self.size = torch.zeros(size), 0, size
+
+    def store(self, state, action, reward, next_state, done):
+        self.state[self.at], self.action[self.at], self.reward[self.at] = state, action, reward
+        self.next_state[self.at], self.done[self.at] = next_state, done
+        self.mass[self.at] = 1.0
+        self.at = (self.at + 1) % self.size
+
+    def draw(self, n, beta):
+        at = torch.multinomial(self.mass, n, replacement=True)  # <- PER401
+        w = (self.size * self.mass[at] / self.mass.sum()) ** -beta
+        return self.state[at], self.action[at], self.reward[at], self.next_state[at], self.done[at], at, w / w.max()
+
+    def revise(self, at, error):
+        self.mass[at] = (error.abs() + 1e-5) ** 0.6
+"""
+            },
+        ),
+    )
+    good = (
+        Example(
+            "a small memory",
+            {
+                "memory.py": bad[0]
+                .plain["memory.py"]
+                .replace("def __init__(self, capacity, alpha=0.6):", "def __init__(self, capacity=5_000, alpha=0.6):")
+            },
+        ),
+        Example(
+            "a sum tree",
+            {
+                "memory.py": """import random
+import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.sums, self.rows, self.size, self.at = np.zeros(2 * size), [None] * size, size, 0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.set(self.at, 1.0)
+        self.at = (self.at + 1) % self.size
+
+    def set(self, slot, priority):
+        node = slot + self.size
+        self.sums[node] = priority
+        while node > 1:
+            node //= 2
+            self.sums[node] = self.sums[2 * node] + self.sums[2 * node + 1]
+
+    def find(self, mass):
+        node = 1
+        while node < self.size:
+            node *= 2
+            if mass > self.sums[node]:
+                mass -= self.sums[node]
+                node += 1
+        return node - self.size
+
+    def sample(self, n, beta):
+        slots = [self.find(random.uniform(0, self.sums[1])) for _ in range(n)]
+        p = np.array([self.sums[slot + self.size] for slot in slots]) / self.sums[1]
+        w = (self.size * p) ** -beta
+        return [self.rows[slot] for slot in slots], slots, w / w.max()
+"""
+            },
+        ),
+        Example(
+            "a weighted choice of actions",
+            {
+                "policy.py": """import numpy as np
+
+
+def act(logits):
+    p = np.exp(logits - logits.max())
+    return np.random.choice(len(p), p=p / p.sum())
+"""
+            },
+        ),
+    )
+
+
+def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[ir.Node, str, str]]:
+    """The draws of a buffer that read all priorities: the call, its file and what people call it."""
+    for source in sorted(buffer.sources, key=lambda node: node.start):
+        draw = graph.events.draws.get(source)
+        if draw is not None and draw.weighted:
+            yield draw.node, draw.path, f"`{graph.source(draw.path, draw.node.func)}`"
+        mass = graph.events.masses.get(source)
+        if mass is not None and mass.searched:
+            for node, path in _searches(graph, source):
+                yield node, path, "a cumulative sum made anew"
+
+
+def _searches(graph: ReplayGraph, source: ir.Node) -> Iterator[tuple[ir.Call, str]]:
+    """The calls that look a random number up in a cumulative sum of what a container holds."""
+    for site in graph.events.calls.values():
+        if any(source in value.tagged("mass") for value in site.arguments):
+            terms = [graph.symbols.term(site.path, arg.value) for arg in site.node.args]
+            sums = [part for term in terms for part in term.walk() if part.op == "cumsum"]
+            if any(part.has("field") for part in sums) and _is_search(site.node):
+                yield site.node, site.path
+
+
+def _is_search(node: ir.Call) -> bool:
+    name = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+    return name.startswith(("searchsorted", "bisect"))

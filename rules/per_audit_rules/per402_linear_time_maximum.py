@@ -1,0 +1,254 @@
+"""PER402 linear-time-maximum."""
+
+from __future__ import annotations
+
+import timeit
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.facts import ir
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from per_audit.findings import Finding
+    from per_audit.graph import events as ev
+    from per_audit.graph.anatomy import Anatomy
+
+SMALL = 10_000
+_WORDS = {"max": "largest", "min": "smallest", "sum": "sum", "sort": "order", "argsort": "order"}
+
+
+class LinearTimeMaximum(Rule):
+    """Each step goes through all priorities for their maximum, minimum, sum or order.
+
+    ## What it does
+
+    Reports `max`, `min`, `sum` and `sort` over the priorities of a whole memory in code that adds or draws
+    transitions. The sum inside a draw that goes through all priorities anyway is `linear-time-sampling` and not
+    reported twice.
+
+    ## Why is this bad
+
+    The maximum of a million float32 takes about 0.1 ms in numpy, of a Python list about 10 ms, for every transition
+    that is stored. A running maximum costs nothing, and a minimum tree gives the smallest in logarithmic time.
+
+    ## Known problems
+
+    Where the capacity can be read and is 10,000 or less, nothing is reported. A capacity that cannot be read counts as
+    large.
+
+    ## Example
+
+    ```python
+    self.priorities[self.at] = self.priorities.max()
+    ```
+
+    ## Use instead
+
+    ```python
+    self.priorities[self.at] = self.max_priority  # raised by each update
+    ```
+
+    ## Fix safety
+
+    Not rewritten automatically. A running maximum never falls, the maximum in the memory does: both are in use.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, Algorithm 1, line 6
+    """
+
+    code = "PER402"
+    name = "linear-time-maximum"
+    severity = Severity.WARNING
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each reduction over all priorities on the way of a step."""
+        seen: set[ir.Node] = set()
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+                continue
+            anatomy = graph.anatomy(buffer)
+            small = anatomy.capacity is not None and anatomy.capacity <= SMALL
+            if small or not anatomy.containers:
+                continue
+            for node, path, what in _reductions(graph, buffer, anatomy):
+                if node not in seen:
+                    seen.add(node)
+                    yield self._finding(graph, buffer, node, path, what)
+
+    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, node: ir.Node, path: str, what: str) -> Finding:
+        name = graph.name_of(buffer)
+        return self.finding(
+            graph,
+            path,
+            node,
+            f"`{graph.source(path, node)}` goes through all priorities of {name} for their {what}, at every step",
+            evidence=[graph.evidence(path, node, "reduced", f"the {what} of all priorities is looked for here")],
+            fix=FixOffer(title="keep the value up to date as priorities change"),
+            pipeline=name,
+        )
+
+    def witness(self) -> str:
+        """The maximum of 400,000 priorities against that of 4,000."""
+        rng = np.random.default_rng(0)
+        few, many = rng.random(4_000), rng.random(400_000)
+
+        def fastest(p: np.ndarray) -> float:
+            return min(timeit.repeat(p.max, number=20, repeat=7))
+
+        assert fastest(many) > 5 * fastest(few)
+        return "the maximum of 400,000 priorities takes over 5 times as long as that of 4,000"
+
+    bad = (
+        Example(
+            "a maximum for each new transition",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, alpha=0.6):
+        self.rows, self.capacity, self.alpha, self.at = [], capacity, alpha, 0
+        self.priorities = np.zeros(capacity)
+
+    def push(self, state, action, reward, next_state, done):
+        first = self.priorities.max() if self.rows else 1.0  # <- PER402
+        if len(self.rows) < self.capacity:
+            self.rows.append(None)
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.priorities[self.at] = first
+        self.at = (self.at + 1) % self.capacity
+
+    def sample(self, n, beta):
+        scaled = self.priorities[: len(self.rows)] ** self.alpha
+        p = scaled / scaled.sum()
+        chosen = np.random.choice(len(self.rows), n, p=p)  # <- PER401
+        weights = (len(self.rows) * p[chosen]) ** -beta
+        return [self.rows[i] for i in chosen], chosen, weights / weights.max()
+
+    def update(self, chosen, errors):
+        self.priorities[chosen] = np.abs(errors) + 1e-6
+"""
+            },
+        ),
+        Example(
+            "the leaves of a sum tree, in two files",
+            {
+                "tree.py": """import numpy as np
+
+
+class Tree:
+    def __init__(self, size):
+        self.sums, self.rows, self.size, self.at = np.zeros(2 * size - 1), [None] * size, size, 0
+
+    def add(self, priority, row):
+        self.rows[self.at] = row
+        self.set(self.at + self.size - 1, priority)
+        self.at = (self.at + 1) % self.size
+
+    def set(self, node, priority):
+        change = priority - self.sums[node]
+        self.sums[node] = priority
+        while node:
+            node = (node - 1) // 2
+            self.sums[node] += change
+
+    def find(self, mass):
+        node = 0
+        while 2 * node + 1 < len(self.sums):
+            left = 2 * node + 1
+            if mass < self.sums[left]:
+                node = left
+            else:
+                mass -= self.sums[left]
+                node = left + 1
+        return node
+""",
+                "memory.py": """import random
+import numpy as np
+from tree import Tree
+
+
+class Memory:
+    def __init__(self, size):
+        self.tree, self.size = Tree(size), size
+
+    def store(self, state, action, reward, next_state, done):
+        largest = np.max(self.tree.sums[-self.size :])  # <- PER402
+        self.tree.add(largest if largest > 0 else 1.0, (state, action, reward, next_state, done))
+
+    def sample(self, n):
+        total = self.tree.sums[0]
+        nodes = [self.tree.find(random.uniform(0, total)) for _ in range(n)]
+        w = np.array([total / (self.size * self.tree.sums[node]) for node in nodes]) ** 0.5
+        return [self.tree.rows[node - self.size + 1] for node in nodes], nodes, w / w.max()
+
+    def update(self, nodes, errors):
+        for node, error in zip(nodes, errors):
+            self.tree.set(node, (abs(error) + 0.01) ** 0.6)
+""",
+            },
+        ),
+    )
+    good = (
+        Example(
+            "a running maximum",
+            {
+                "memory.py": bad[0]
+                .plain["memory.py"]
+                .replace("self.priorities.max() if self.rows else 1.0", "self.best")
+                .replace("alpha, 0\n", "alpha, 0\n        self.best = 1.0\n", 1)
+                .replace("+ 1e-6\n", "+ 1e-6\n        self.best = max(self.best, np.abs(errors).max())\n")
+            },
+        ),
+        Example(
+            "a small memory",
+            {
+                "memory.py": bad[0]
+                .plain["memory.py"]
+                .replace("def __init__(self, capacity, alpha=0.6):", "def __init__(self, capacity=2_000, alpha=0.6):")
+            },
+        ),
+        Example(
+            "a maximum for the log, outside of the steps",
+            {
+                "memory.py": bad[0].plain["memory.py"].replace("self.priorities.max() if self.rows else 1.0", "1.0")
+                + """
+    def report(self):
+        print(self.priorities.max(), self.priorities.min())
+"""
+            },
+        ),
+    )
+
+
+def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> Iterator[tuple[ir.Node, str, str]]:
+    """The calls that reduce a whole container of priorities in functions that add or draw."""
+    drawing = {draw.function for s in buffer.sources if (draw := graph.events.draws.get(s)) and draw.weighted}
+    for function in _stepping(graph, buffer, anatomy):
+        path = buffer.path if function is None else graph.project.module_of[function].path
+        run = graph.symbols.run(function, path)
+        for node, term in sorted(run.terms.items(), key=lambda item: item[0].start):
+            if not isinstance(node, ir.Call) or term.node is not node or term.op not in _WORDS or term.data is not None:
+                continue
+            held = anatomy.base_of(term.args[0])
+            whole = term.args[0].op in ("field", "slice", "pow", "detach") and held in anatomy.containers
+            if whole and not (function in drawing and term.op in ("sum", "sort", "argsort")):
+                yield node, path, _WORDS[term.op]
+
+
+def _stepping(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> list[ev.Owner]:
+    """The functions that run whenever a transition is added or a batch is drawn."""
+    inserting = {function for write in anatomy.writes if write.inserts for function in write.functions}
+    own = {f for f in inserting if f is not None and graph.project.class_of.get(f) in anatomy.parts}
+    found = {buffer.function, *own}
+    for function in list(found):
+        inside = {f for f in graph.reachable(function, 2) if f is not None}
+        found |= {f for f in inside if graph.project.class_of.get(f) in anatomy.parts}
+    return sorted(found, key=lambda f: (-1, "") if f is None else (f.start, graph.project.module_of[f].path))
