@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.capacity import capacity_of
+from per_audit.graph.capacity import Capacity, capacity_of
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.values import UNKNOWN, Alloc, Instance, TupleOf, roles_in
 
@@ -106,7 +106,7 @@ class Anatomy:
         return frozenset(found)
 
     @cached_property
-    def capacity(self) -> int | None:
+    def capacity(self) -> Capacity:
         """How many priorities there is room for, where the code says so in numbers."""
         return capacity_of(self.graph, (alloc for term in self.containers for alloc in self._allocs(term)))
 

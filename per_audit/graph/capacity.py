@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -14,21 +15,35 @@ if TYPE_CHECKING:
     from per_audit.graph.values import Alloc
 
 _DEEPEST = 5
+_UNLIMITED = 1e12
 
 
-def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc]) -> int | None:
-    """The largest capacity that a number in the project gives to one of the containers; None where none is readable.
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How much the containers may hold: the largest number that is readable, and whether every way to it is one."""
+
+    largest: int | None
+    complete: bool
+
+    def is_at_most(self, limit: int) -> bool:
+        """Whether the code says that there is never room for more than `limit`."""
+        return self.complete and self.largest is not None and self.largest <= limit
+
+
+def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc]) -> Capacity:
+    """The capacity that the project gives to the containers.
 
     It is read from the limit of a deque, the size of an array, and tests that compare a container's length with a
     number; parameters and attributes are followed to the callers and assignments.
     """
-    found: list[int] = []
+    found: list[int | None] = []
     for container in containers:
         path = graph.path_of(container.node)
         if path is not None:
             sizes = [*_declared(graph, container, path), *_compared(graph, container)]
             found += [number for term in sizes for number in _numbers(graph, term)]
-    return max(found) if found else None
+    known = [number for number in found if number is not None]
+    return Capacity(max(known) if known else None, bool(found) and None not in found)
 
 
 def _declared(graph: ReplayGraph, container: Alloc, path: str) -> list[Term]:
@@ -67,14 +82,15 @@ def _is_length(node: ir.Expr) -> bool:
     return isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id == "len"
 
 
-def _numbers(graph: ReplayGraph, term: Term, depth: int = _DEEPEST) -> list[int]:
-    """The numbers that a term may be: a size, or the product of a size with a small factor."""
-    found: list[int] = []
+def _numbers(graph: ReplayGraph, term: Term, depth: int = _DEEPEST) -> list[int | None]:
+    """The numbers that a term may be, None for each way on which it is not known."""
+    found: list[int | None] = []
     for option in alternatives(strip(term)):
         number = option.number
         if number is not None:
-            if 0 < number < 1e12:
-                found.append(int(number))
-        elif option.op in ("param", "field") and depth:
-            found += [n for outer in graph.symbols.options(option) for n in _numbers(graph, outer, depth - 1)]
+            found += [int(number)] if 0 < number < _UNLIMITED else []
+        elif option.op in ("param", "field") and depth and (options := graph.symbols.options(option)):
+            found += [n for outer in options for n in _numbers(graph, outer, depth - 1)]
+        else:
+            found.append(None)
     return found

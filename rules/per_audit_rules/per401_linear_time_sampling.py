@@ -71,8 +71,7 @@ class LinearTimeSampling(Rule):
         for buffer in graph.buffers:
             if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
                 continue
-            capacity = graph.anatomy(buffer).capacity
-            if capacity is not None and capacity <= SMALL:
+            if graph.anatomy(buffer).capacity.is_at_most(SMALL):
                 continue
             for node, path, how in _linear_draws(graph, buffer):
                 if node not in seen:

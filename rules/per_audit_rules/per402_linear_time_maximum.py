@@ -74,8 +74,7 @@ class LinearTimeMaximum(Rule):
             if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
                 continue
             anatomy = graph.anatomy(buffer)
-            small = anatomy.capacity is not None and anatomy.capacity <= SMALL
-            if small or not anatomy.containers:
+            if anatomy.capacity.is_at_most(SMALL) or not anatomy.containers:
                 continue
             for node, path, what in _reductions(graph, buffer, anatomy):
                 if node not in seen:

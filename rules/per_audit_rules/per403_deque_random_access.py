@@ -88,7 +88,7 @@ class DequeRandomAccess(Rule):
                         yield from self._judged(graph, node, path, alloc, graph.name_of(buffer))
 
     def _judged(self, graph: ReplayGraph, node: ir.Node, path: str, alloc: Alloc, name: str) -> Iterable[Finding]:
-        capacity = capacity_of(graph, [alloc])
+        capacity = capacity_of(graph, [alloc]).largest
         if capacity is None or capacity < LARGE:
             return
         made = graph.path_of(alloc.node)
