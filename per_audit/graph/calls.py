@@ -75,6 +75,7 @@ class Calls:
         else:
             site.arguments = [old.join(new) for old, (_, _, new) in zip(site.arguments, arguments, strict=True)]
         site.receiver = site.receiver.join(receiver)
+        arguments = self._spread(arguments)
         results: list[Value] = []
         if isinstance(node.func, ir.Attr):
             results += self._method(node, node.func.attr, receiver, arguments, site, frame)
@@ -87,6 +88,16 @@ class Calls:
         result = join_all(results)
         site.result = site.result.join(result)
         return result
+
+    def _spread(self, arguments: Arguments) -> Arguments:
+        """The arguments, those that a function hands on as its own `*args` one by one."""
+        found: Arguments = []
+        for argument in arguments:
+            _, star, value = argument
+            is_own = all(isinstance(atom, TupleOf) and isinstance(atom.node, ir.Parameter) for atom in value.atoms)
+            items = self.interpreter.parts.items_of(value) if star == "*" and is_own else None
+            found += [argument] if items is None else [(None, "", item) for item in items]
+        return found
 
     # ---------------------------------------------------------------- callees
 

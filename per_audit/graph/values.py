@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from per_audit.facts import ir
+from per_audit.graph.roles import NEXT, POLICY, STATE, VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -154,6 +155,7 @@ OPEN = "open"  # the name of a record type of which only some fields are known
 ELEMENTWISE, SCALAR, MIXED = "elementwise", "scalar", "mixed"
 _MOST_ATOMS = 12
 _DISPLAYS: set[type] = {TupleOf, Record, Columns}
+_OBSERVED, _ESTIMATED = frozenset({STATE, NEXT}), frozenset({POLICY, VALUE})
 _LASTING = (Alloc, Instance, Func, Drawn, Item)  # what a value with too many atoms keeps
 
 
@@ -205,7 +207,12 @@ class Value(NamedTuple):
         return self if self.tags.issuperset(tags) else self._replace(tags=self.tags | frozenset(tags))
 
     def with_role(self, role: str | None) -> Value:
-        """This value with a role, unless it has one already."""
+        """This value with a role, unless it has one already.
+
+        What is called a state is one, also where it was made of something called returns: prices have such.
+        """
+        if role in _OBSERVED and self.roles <= _OBSERVED | _ESTIMATED:
+            return self._replace(roles=self.roles - _ESTIMATED or frozenset((role,)))
         return self if role is None or self.roles else self._replace(roles=frozenset((role,)))
 
     def tagged(self, kind: str) -> set[ir.Node]:

@@ -281,3 +281,12 @@ def test_a_sum_tree_is_a_prioritised_draw(project):
     (buffer,) = graph.buffers
     assert buffer.kind == PRIORITISED
     assert {"reward", "next", "done"} <= buffer.roles
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    ["wrap = lambda *args, **kwargs: to_device(*args, **kwargs)", "def wrap(*args):\n    return to_device(*args)"],
+)
+def test_arguments_that_are_handed_on_keep_what_is_known_of_them(project, value_of, wrap):
+    graph = project(f"import numpy as np\n{wrap}\nslots = np.random.randint(0, 5, 3)\nwrap(slots)\n")
+    assert value_of(graph, "wrap(slots)").tagged("index") == set(graph.events.draws)

@@ -373,3 +373,25 @@ def test_nothing_is_verified_until_the_audit_says_so(project):
     (buffer,) = graph.buffers
     assert graph.files_of(buffer) == {"memory.py"}
     assert not graph.verified(graph.files_of(buffer))
+
+
+def test_what_an_environment_makes_of_returns_is_a_state_where_it_is_called_one(project):
+    market = """
+        import numpy as np
+
+
+        class Market:
+            def reset(self):
+                self.log_returns = [0.0] * 6
+                return np.array(list(self.log_returns))
+
+            def step(self, action):
+                return np.array(list(self.log_returns)), -1.0, False, None
+    """
+    main = """
+        from market import Market
+        from train import train
+
+        train(Market(), make_net(), make_optimizer())
+    """
+    assert kinds(project(main=main, market=market, memory=MEMORY, train=TRAIN)) == [UNIFORM]
