@@ -7,7 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from per_audit.catalogue import choose
@@ -15,7 +15,7 @@ from per_audit.errors import InternalError, in_a_line
 from per_audit.findings import Finding, Notice, Place, Report, Severity
 from per_audit.housekeeping import UNPARSABLE_FILE
 from per_audit.overrides import Overrides
-from per_audit.source import COPY_MARK, SourceFile, discover
+from per_audit.source import COPY_MARK, SourceFile, as_module, discover, is_document
 from per_audit.source.suppressions import MARK
 from per_audit.suppress import Suppressor
 
@@ -36,10 +36,15 @@ FactsCache = MutableMapping[tuple[str, bytes], "Extracted"]
 
 @dataclass(slots=True)
 class Audit:
-    """What an audit found, and the replay graph that it rests on, from which fixes are planned."""
+    """What an audit found, and the replay graphs that it rests on, from which fixes are planned.
+
+    `graph` is the project's: its modules and notebooks. `documents` holds a graph for each Markdown file: what a text
+    shows of a project is no part of it, neither a caller that is missing nor a training loop that is there.
+    """
 
     report: Report
     graph: ReplayGraph
+    documents: list[ReplayGraph] = field(default_factory=list)
 
 
 def audit(
@@ -51,7 +56,7 @@ def audit(
     jobs: int | None = 1,
     cache: FactsCache | None = None,
 ) -> Audit:
-    """Audit the Python files at and below `paths`; nothing of the audited code is imported or run.
+    """Audit the Python in the files at and below `paths`; nothing of the audited code is imported or run.
 
     `root` holds all paths, and reported paths are relative to it. `overlay` gives files, by such paths, other contents
     than those on the disk, so that a fix can be judged before it is written. `jobs` is the number of processes that
@@ -67,18 +72,21 @@ def audit(
     notices: list[Notice] = []
     suppressor = Suppressor()
     wanted: list[SourceFile] = []
+    without_python = 0
     for file in files:
-        if overlay is not None and file.relative in overlay:
-            file = replace(file, data=overlay[file.relative])
-        if file.data.startswith(COPY_MARK):
+        module = as_module(file)
+        if module is None:
+            without_python += 1
+        elif isinstance(module, Notice):
+            notices.append(module)
+        elif module.data.startswith(COPY_MARK):
             continue  # known by its interface, as the installed package is
-        if b"\0" in file.data:
-            notices.append(_unparsable(file, 1, "binary content (NUL bytes)"))
-        elif settings.gates and MARK not in file.data and not may_matter(file.data):
+        elif b"\0" in module.data:
+            notices.append(_unparsable(module, 1, "binary content (NUL bytes)"))
+        elif not settings.gates or MARK in module.data or may_matter(module.data):
             # Whether a suppression is unused can only be said of a file that parses: such files pass the gate.
-            suppressor.read(file)
-        else:
-            wanted.append(file)
+            wanted.append(module)
+            notices += module.notices
     modules: list[ModuleFacts] = []
     for number, (file, facts) in enumerate(zip(wanted, _facts(wanted, jobs, cache), strict=True)):
         if progress is not None:
@@ -86,32 +94,41 @@ def audit(
         if isinstance(facts, Unparsable):
             notices.append(_unparsable(file, facts.line, facts.reason))
         else:
+            facts.layout = file.layout
             modules.append(facts)
             suppressor.read(file)
     if progress is not None:
         progress(len(wanted), len(wanted))
     try:
         with _no_garbage_collection():
-            graph = link(modules)
+            graph = link([module for module in modules if not is_document(module.path)])
+            documents = [link([module]) for module in modules if is_document(module.path)]
     except Exception as error:
         raise InternalError(f"linking the files of {root} failed: {in_a_line(error)}") from error
     rules = choose(settings.select, settings.ignore)
+    graphs = [graph, *documents]
     with deep_stack():
-        found = _with_ids(finding for rule in rules for finding in _check(rule, graph, root))
+        found = _with_ids(
+            finding
+            for rule in rules
+            for each in graphs
+            for finding in _check(rule, each, root)
+            if each is graph or _is_shown(finding)
+        )
     notices += [_followed_in_part(place) for place in getattr(graph, "followed_in_part", list)()]
     kept, about_comments = suppressor.apply(found, rules)
-    if not files:
+    if len(files) == without_python:
         notices.append(Notice(".", 1, "no-python-files", "there is no Python file to audit here"))
     notices += files.notices + suppressor.notices
     report = Report(
         root=root.as_posix(),
         findings=sorted(Overrides(settings, root).apply([*kept, *_with_ids(about_comments)]), key=_order),
-        notices=sorted(set(notices), key=lambda notice: (notice.path, notice.line, notice.kind, notice.message)),
-        pipelines=getattr(graph, "describe", list)(),
-        files=len(files),
+        notices=sorted(set(notices), key=_reading_order),
+        pipelines=[pipeline for each in graphs for pipeline in getattr(each, "describe", list)()],
+        files=len(files) - without_python,
         suppressed=len(found) - len(kept),
     )
-    return Audit(report, graph)
+    return Audit(report, graph, documents)
 
 
 def fails(report: Report, fail_on: str) -> bool:
@@ -152,11 +169,18 @@ def _no_garbage_collection() -> Iterator[None]:
 
 def _followed_in_part(place: Place) -> Notice:
     message = "audited in part: code that is nested too deeply to be followed"
-    return Notice(place.path, place.line, UNPARSABLE_FILE.name, message)
+    return Notice(place.path, place.line, UNPARSABLE_FILE.name, message, place.cell)
 
 
 def _unparsable(file: SourceFile, line: int, reason: str) -> Notice:
-    return Notice(file.relative, line, UNPARSABLE_FILE.name, f"not audited: {reason}")
+    cell = None
+    if file.layout is not None:
+        cell, line, _ = file.layout.locate(line)
+    return Notice(file.relative, line, UNPARSABLE_FILE.name, f"not audited: {reason}", cell)
+
+
+def _reading_order(notice: Notice) -> tuple[str, int, int, str, str]:
+    return notice.path, notice.cell or 0, notice.line, notice.kind, notice.message
 
 
 def _check(rule: Rule, graph: ReplayGraph, root: Path) -> list[Finding]:
@@ -164,6 +188,11 @@ def _check(rule: Rule, graph: ReplayGraph, root: Path) -> list[Finding]:
         return list(rule.check(graph))
     except Exception as error:
         raise InternalError(f"rule {rule.code} ({rule.name}) failed on {root}: {in_a_line(error)}") from error
+
+
+def _is_shown(finding: Finding) -> bool:
+    """Whether a text shows what the finding rests on: what is missing from an example without a loss says nothing."""
+    return finding.severity is not Severity.INFO and any(link.role in ("learnt", "loss") for link in finding.evidence)
 
 
 def _order(finding: Finding) -> tuple[object, ...]:

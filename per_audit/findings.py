@@ -29,15 +29,31 @@ class Applicability(str, enum.Enum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Place:
-    """A range of a file. Lines count from 1, columns from 1 in characters; the end column is exclusive."""
+    """A range of a file. Lines count from 1, columns from 1 in characters; the end column is exclusive.
+
+    In a notebook the lines are those of the cell: `cell` counts from 1, cells of all kinds included.
+    """
 
     path: str
     line: int
     column: int
     end_line: int
     end_column: int
+    cell: int | None = None
+
+    def __lt__(self, other: Place) -> bool:
+        return self._key < other._key
+
+    @property
+    def _key(self) -> tuple[str, int, int, int, int, int]:
+        return self.path, self.cell or 0, self.line, self.column, self.end_line, self.end_column
+
+
+def spot(path: str, cell: int | None, *numbers: int) -> str:
+    """A position for people: `train.py:3:5`, `train.ipynb:cell 7:3:5`."""
+    return ":".join([path, *([f"cell {cell}"] if cell else []), *map(str, numbers)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +100,7 @@ class Notice:
     line: int
     kind: str
     message: str
+    cell: int | None = None
 
 
 @dataclass(slots=True)

@@ -22,11 +22,13 @@ class _Housekeeping(Rule):
 
 
 class UnparsableFile(_Housekeeping):
-    """A file could not be audited because it is not Python 3.
+    """A file, or a cell of a notebook, could not be audited because it is not Python 3.
 
     ## What it does
     Lists every file that was left out because it does not parse: Python 2, mixed tabs and spaces, binary content,
-    an unknown encoding, or nesting deeper than the parser can take. It is a notice, never a finding, and does not
+    an unknown encoding, a notebook that is no JSON, or nesting deeper than the parser can take. A notebook loses only
+    the cells that do not parse; these are listed as `unparsable-cell`. Code blocks in Markdown that do not parse are
+    left out without a word, for documentation is full of fragments. This is a notice, never a finding, and does not
     change the exit code.
 
     ## Why is this bad

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from per_audit.findings import Report
     from per_audit.settings import Settings
 
-_NOT_READ = ("unparsable-file", "unreadable-file")
+_NOT_READ = ("unparsable-file", "unparsable-cell", "unreadable-file")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ from per_audit.catalogue import find_rule, suggest_rule
 from per_audit.findings import Applicability, Finding, FixOffer, Notice, Place
 from per_audit.housekeeping import SUPPRESSION_WITHOUT_REASON, UNUSED_SUPPRESSION
 from per_audit.source import DecodingError, SourceFile, Suppression, decode, find_suppressions
+from per_audit.source.layout import Position
 from per_audit.source.suppressions import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from per_audit.rule import Rule
+    from per_audit.source import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class _Waiver:
     path: str
     comment: Suppression
     rule: Rule
+    layout: Layout | None
 
 
 class Suppressor:
@@ -50,7 +53,7 @@ class Suppressor:
                     message = f"unknown rule {name!r} in a suppression; {suggest_rule(name)}"
                     self._notice(file, comment, "unknown-rule", message)
                 else:
-                    waiver = _Waiver(file.relative, comment, rule)
+                    waiver = _Waiver(file.relative, comment, rule, file.layout)
                     self._waivers.setdefault(file.relative, []).append(waiver)
 
     def apply(self, findings: Sequence[Finding], rules: Sequence[Rule]) -> tuple[list[Finding], list[Finding]]:
@@ -72,11 +75,21 @@ class Suppressor:
         return kept, about
 
     def _notice(self, file: SourceFile, comment: Suppression, kind: str, message: str) -> None:
-        self.notices.append(Notice(file.relative, comment.line, kind, message))
+        cell, line, _ = _position(comment, file.layout)
+        self.notices.append(Notice(file.relative, line, kind, message, cell))
+
+
+def _position(comment: Suppression, layout: Layout | None) -> Position:
+    """Where people find the comment."""
+    position = Position(None, comment.line, comment.column)
+    return position if layout is None else layout.locate(comment.line, comment.column)
 
 
 def _holds(waiver: _Waiver, finding: Finding) -> bool:
-    return waiver.rule.code == finding.rule and waiver.comment.covers(finding.place.line)
+    if waiver.rule.code != finding.rule:
+        return False
+    cell, line = finding.place.cell, finding.place.line
+    return waiver.comment.covers(line if waiver.layout is None else waiver.layout.module_line(cell, line))
 
 
 def _unused(waivers: Iterable[_Waiver]) -> Iterable[Finding]:
@@ -96,14 +109,15 @@ def _without_reason(waivers: Iterable[_Waiver]) -> Iterable[Finding]:
 
 
 def _about(rule: Rule, waiver: _Waiver, message: str, title: str, reason: str) -> Finding:
-    comment = waiver.comment
+    cell, line, column = _position(waiver.comment, waiver.layout)
+    end = column + waiver.comment.end_column - waiver.comment.column
     return Finding(
         rule=rule.code,
         name=rule.name,
         severity=rule.severity,
         confidence="high",
         message=message,
-        place=Place(waiver.path, comment.line, comment.column, comment.line, comment.end_column),
+        place=Place(waiver.path, line, column, line, end, cell),
         symbol=waiver.rule.code,
         fix=FixOffer(Applicability.MANUAL, title=title, reason=reason),
     )

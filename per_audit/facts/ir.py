@@ -12,8 +12,13 @@ from bisect import bisect_right
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
+from per_audit.findings import spot
+from per_audit.source.layout import Position
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from per_audit.source.layout import Layout
 
 
 @dataclass(slots=True, eq=False)
@@ -421,13 +426,17 @@ _LINE_END = re.compile(rb"\r\n?|\n")  # what ends a line to Python: neither form
 
 @dataclass(slots=True)
 class ModuleFacts:
-    """The facts of one file. `exact` is False where spans may be off (libcst did not reproduce the text)."""
+    """The facts of one file. `exact` is False where spans may be off (libcst did not reproduce the text).
+
+    `layout` says where the lines stand in a file of which they are a part: a notebook, a text.
+    """
 
     path: str
     body: list[Stmt]
     text: bytes
     exact: bool = True
     line_starts: list[int] = field(default_factory=list)
+    layout: Layout | None = None
 
     def __post_init__(self) -> None:
         if not self.line_starts:
@@ -439,14 +448,24 @@ class ModuleFacts:
         return len(self.text) if found is None else found.start()
 
     def line(self, offset: int) -> int:
-        """The line, from 1, that holds the byte offset."""
+        """The line of `text`, from 1, that holds the byte offset."""
         return bisect_right(self.line_starts, offset)
 
     def position(self, offset: int) -> tuple[int, int]:
-        """Line and column, both from 1, the column in characters."""
+        """Line and column of `text`, both from 1, the column in characters."""
         line = self.line(offset)
         begin = self.line_starts[line - 1]
         return line, len(self.text[begin:offset].decode("utf-8", "replace")) + 1
+
+    def locate(self, offset: int) -> Position:
+        """Where people find the byte offset."""
+        line, column = self.position(offset)
+        return Position(None, line, column) if self.layout is None else self.layout.locate(line, column)
+
+    def where(self, offset: int) -> str:
+        """File and line of the byte offset, for messages."""
+        cell, line, _ = self.locate(offset)
+        return spot(self.path, cell, line)
 
     def source(self, node: Node) -> str:
         """The text of a node."""

@@ -39,6 +39,11 @@ class Draft:
         self._taken: dict[ir.Node | str, set[str]] = {}
         self._paths: dict[ir.Node, str] = {}
 
+    @property
+    def paths(self) -> set[str]:
+        """The files that the plan would touch."""
+        return {edit.path for edit in self.edits()} | {path for path, names in self.imports.items() if names}
+
     # ---------------------------------------------------------------- reading
 
     def text(self, path: str, node: ir.Node) -> str:
@@ -47,7 +52,7 @@ class Draft:
 
     def where(self, path: str, node: ir.Node) -> str:
         """`path:line` of a node, for messages."""
-        return f"{path}:{self.graph.module(path).line(node.start)}"
+        return self.graph.module(path).where(node.start)
 
     def fresh(self, path: str, function: ir.Node | None, *wishes: str) -> str:
         """A name that the function does not use yet: the first free wish, else the last with a number."""
@@ -118,7 +123,7 @@ class Draft:
         known = self._edits.get(key)
         if known is not None and known.text != text:
             if start != end:
-                raise Refused(f"two changes meet at {path}:{self.graph.module(path).line(start)}")
+                raise Refused(f"two changes meet at {self.graph.module(path).where(start)}")
             text = known.text + text
         self._edits[key] = Edit(path, start, end, text, note)
 
@@ -143,8 +148,7 @@ class Draft:
         end = len(text) if newline < 0 else newline
         rest = text[offset:end].decode().strip()
         if rest and not rest.startswith("#"):
-            line = self.graph.module(path).line(offset)
-            raise Refused(f"{path}:{line} shares its line with another statement")
+            raise Refused(f"{self.graph.module(path).where(offset)} shares its line with another statement")
         return end if newline < 0 else newline + 1
 
     def insert_after(self, path: str, statement: ir.Stmt, lines: list[str], note: str) -> None:

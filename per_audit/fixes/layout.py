@@ -23,7 +23,7 @@ class Import(NamedTuple):
 
 
 class Layout:
-    """The Python files of a project by their POSIX paths relative to the root."""
+    """The modules of a project by their POSIX paths relative to the root; notebooks and texts only import."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self._files = {PurePosixPath(path): data for path, data in files.items()}
@@ -38,7 +38,7 @@ class Layout:
     def local_names(self, path: str) -> set[str]:
         """The first names of the project's own modules, as the file may import them."""
         roots = {PurePosixPath(path).parent, *self.import_roots(path)}
-        files = {file.stem for file in self._files if file.parent in roots}
+        files = {file.stem for file in self._files if file.parent in roots and file.suffix in (".py", ".pyw")}
         return files | {directory.name for directory in self._directories if directory.parent in roots}
 
     def imports_from(self, path: str, name: str) -> bool:

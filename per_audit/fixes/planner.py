@@ -22,12 +22,13 @@ _RESOLVED = {"PER001"}
 def plan_fixes(audit: Audit, options: FixOptions) -> list[Plan]:
     """A plan for every buffer that is only drawn from uniformly: safe, unsafe, or manual with the reason."""
     plans = []
-    for buffer in audit.graph.buffers:
-        if buffer.kind == UNIFORM:
-            places = {audit.graph.place(buffer.path, draw) for draw in buffer.draws}
-            findings = tuple(f.id for f in audit.report.findings if f.rule in _RESOLVED and f.place in places)
-            if findings:
-                plans.append(plan_buffer(audit.graph, buffer, options, findings))
+    for graph in (audit.graph, *audit.documents):
+        for buffer in graph.buffers:
+            if buffer.kind == UNIFORM:
+                places = {graph.place(buffer.path, draw) for draw in buffer.draws}
+                findings = tuple(f.id for f in audit.report.findings if f.rule in _RESOLVED and f.place in places)
+                if findings:
+                    plans.append(plan_buffer(graph, buffer, options, findings))
     return plans
 
 
@@ -43,6 +44,10 @@ def plan_buffer(graph: ReplayGraph, buffer: ReplayBuffer, options: FixOptions, f
             module.convert(draft, buffer)
         except Refused as refusal:
             return _manual(name, recipe, str(refusal), findings)
+        embedded = sorted(path for path in draft.paths if graph.module(path).layout is not None)
+        if embedded:
+            reason = f"{embedded[0]} is no plain Python file; notebooks and Markdown are edited by hand"
+            return _manual(name, recipe, reason, findings)
         applicability = Applicability.UNSAFE if draft.assumptions else Applicability.SAFE
         return Plan(
             pipeline=f"{buffer.path}:{name}",

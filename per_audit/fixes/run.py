@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.audit import Audit, FactsCache, Progress, audit
 from per_audit.catalogue import choose
-from per_audit.findings import Applicability, Finding, Report, Severity
+from per_audit.findings import Applicability, Finding, Report, Severity, spot
 from per_audit.fixes.delivery import deliver
 from per_audit.fixes.edits import EditError, apply, merge, syntax_error
 from per_audit.fixes.guard import require_clean
@@ -21,7 +21,7 @@ from per_audit.fixes.layout import Layout
 from per_audit.fixes.result import FixResult, Refusal, Why
 from per_audit.fixes.transaction import Change
 from per_audit.overrides import Overrides
-from per_audit.source import discover, project_root
+from per_audit.source import SourceFile, as_module, discover, project_root
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,7 +139,9 @@ class _Run:
     def layout(self) -> Layout:
         """All files of the project, whether they were audited or not."""
         files = discover(self.root, [self._project], self._settings.filters)
-        return Layout({file.relative: file.data for file in files} | self.sources)
+        sources = {file.relative: file.data for file in files} | self.sources
+        modules = (as_module(SourceFile(self.root / path, path, data)) for path, data in sources.items())
+        return Layout({module.relative: module.data for module in modules if isinstance(module, SourceFile)})
 
     def imports(self) -> dict[str, set[str]]:
         """The names of the package that each file needs for the plans that were applied."""
@@ -258,7 +260,8 @@ def _shortfall(batch: list[Plan], before: Report, after: Report) -> str | None:
     for finding in sorted(after.findings, key=lambda finding: _key(finding) not in had):
         key = _key(finding)
         room[_rule_and_path(finding)] -= 1
-        where = f"{finding.rule} {finding.name} at {finding.place.path}:{finding.place.line}: {finding.message}"
+        place = spot(finding.place.path, finding.place.cell, finding.place.line)
+        where = f"{finding.rule} {finding.name} at {place}: {finding.message}"
         if key in claimed and seen[key] > had[key] - claimed[key]:
             return f"the finding would stay: {where}"
         is_new = room[_rule_and_path(finding)] < 0 and finding.place.path in touched and finding.rule not in _TOLERATED

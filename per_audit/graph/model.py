@@ -85,7 +85,8 @@ class ReplayGraph:
         end = node.end
         if isinstance(node, (ir.Class, ir.Function, ir.For, ir.While, ir.If, ir.With)):
             end = min(end, module.line_end(node.start))
-        return Place(path, *module.position(node.start), *module.position(end))
+        first, last = module.locate(node.start), module.locate(end)
+        return Place(path, first.line, first.column, last.line, last.column, first.cell)
 
     def evidence(self, path: str, node: ir.Node, role: str, note: str) -> Evidence:
         """A link of a finding's chain."""
@@ -99,7 +100,7 @@ class ReplayGraph:
     def symbol(self, function: ev.Owner, path: str) -> str:
         """The name of a function for people, the module's name where there is none."""
         if function is None:
-            return path.removesuffix(".py").replace("/", ".")
+            return path.removesuffix(".py").replace("/", ".") if path.endswith(".py") else path
         return self.project.qualified(function)
 
     def name_of(self, buffer: ReplayBuffer) -> str:

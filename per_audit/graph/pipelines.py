@@ -127,7 +127,7 @@ def describe(graph: ReplayGraph) -> list[dict[str, Any]]:
     """JSON-ready descriptions of the replay pipelines, in order of their places."""
 
     def spot(place: Place) -> dict[str, Any]:
-        return {"path": place.path, "line": place.line}
+        return {"path": place.path, "cell": place.cell, "line": place.line}
 
     found: list[dict[str, Any]] = []
     for buffer in graph.buffers:
@@ -145,4 +145,4 @@ def describe(graph: ReplayGraph) -> list[dict[str, Any]]:
         here = graph.place(library.path, library.node)
         name = f"{library.framework.title} {library.name}"
         found.append({"name": name, "kind": kind, **spot(here), **by_role, "roles": []})
-    return sorted(found, key=lambda pipeline: (pipeline["path"], pipeline["line"], pipeline["name"]))
+    return sorted(found, key=lambda found: (found["path"], found["cell"] or 0, found["line"], found["name"]))

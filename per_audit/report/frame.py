@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from per_audit.source import DecodingError, decode, split_lines
-
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from per_audit.findings import Place
 
@@ -26,14 +23,6 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202
 def printable(text: str) -> str:
     """`text` with everything replaced that could steer a terminal or cannot be encoded."""
     return _UNPRINTABLE.sub("\ufffd", text)
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a file, none where it cannot be read any more."""
-    try:
-        return split_lines(decode(path.read_bytes()))
-    except (OSError, DecodingError):
-        return []
 
 
 def code_frame(source: list[str], place: Place, style: str) -> Text:

@@ -73,6 +73,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "confidence": finding.confidence,
         "message": finding.message,
         "path": place.path,
+        "cell": place.cell,
         "line": place.line,
         "column": place.column,
         "end_line": place.end_line,
@@ -95,6 +96,7 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     place = evidence.place
     return {
         "path": place.path,
+        "cell": place.cell,
         "line": place.line,
         "column": place.column,
         "end_line": place.end_line,
@@ -105,4 +107,10 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
 
 
 def _notice(notice: Notice) -> dict[str, Any]:
-    return {"path": notice.path, "line": notice.line, "kind": notice.kind, "message": notice.message}
+    return {
+        "path": notice.path,
+        "cell": notice.cell,
+        "line": notice.line,
+        "kind": notice.kind,
+        "message": notice.message,
+    }

@@ -9,9 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from per_audit.findings import Applicability, Finding, FixOffer, Notice, Place, Report, Severity
+from per_audit.findings import Applicability, Finding, FixOffer, Notice, Place, Report, Severity, spot
 from per_audit.report import PLAIN, Look
-from per_audit.report.frame import code_frame, printable, read_lines
+from per_audit.report.frame import code_frame, printable
+from per_audit.source import shown_lines
 
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold cyan"}
 _FIX = {
@@ -34,12 +35,12 @@ def render(report: Report, look: Look = PLAIN) -> str:
     def show(text: Text) -> None:
         console.print(text, soft_wrap=True, overflow="ignore", crop=False)
 
-    sources: dict[str, list[str]] = {}
+    sources: dict[str, dict[int | None, list[str]]] = {}
     for finding in report.findings:
         path = finding.place.path
         if path not in sources:
-            sources[path] = read_lines(Path(report.root, path))
-        show(_finding(finding, sources[path]))
+            sources[path] = shown_lines(Path(report.root, path))
+        show(_finding(finding, sources[path].get(finding.place.cell, [])))
     if not look.quiet:
         for notice in report.notices[:_MAX_NOTICES]:
             show(_notice(notice))
@@ -76,14 +77,13 @@ def _offer(fix: FixOffer) -> str:
 
 
 def _position(place: Place) -> str:
-    return f"{printable(place.path)}:{place.line}:{place.column}"
+    return spot(printable(place.path), place.cell, place.line, place.column)
 
 
 def _notice(notice: Notice) -> Text:
+    where = spot(printable(notice.path), notice.cell, notice.line)
     text = Text("notice: ", "cyan")
-    return text.append(
-        f"{printable(notice.path)}:{notice.line}: {printable(notice.message)} ({notice.kind})", "not bold default"
-    )
+    return text.append(f"{where}: {printable(notice.message)} ({notice.kind})", "not bold default")
 
 
 def _summary(report: Report) -> Text:

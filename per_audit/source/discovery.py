@@ -1,4 +1,4 @@
-"""From the paths that a user names to Python files."""
+"""From the paths that a user names to files with Python in them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from per_audit.source.layout import Layout
+
 # How the files begin that `per-audit fix` copies into a project: they are not the project's own.
 COPY_MARK = b"# Copied by per-audit"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file as it lies on the disk; `relative` is its POSIX path below the root."""
+    """A file as it lies on the disk; `relative` is its POSIX path below the root.
+
+    As a module (see `as_module`), `data` is the Python in it, `layout` says where its lines stand in the file, None
+    where the file is that Python, and `notices` tell what was left out.
+    """
 
     path: Path
     relative: str
     data: bytes
+    layout: Layout | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 class Discovery:
@@ -61,7 +69,7 @@ class Discovery:
 def discover(
     root: Path, paths: Sequence[Path], filters: Filters, overlay: Mapping[str, bytes] | None = None
 ) -> Discovery:
-    """The Python files at and below `paths`, all of which lie in `root`.
+    """The files with Python in them at and below `paths`, all of which lie in `root`.
 
     A file or directory that is named is looked at even where git or the settings ignore it, and so are the files of
     `overlay`, which need not exist. Raises UserError for a path that does not exist or lies outside the root.

@@ -12,7 +12,8 @@ from per_audit.source.roots import repository_top
 if TYPE_CHECKING:
     from pathlib import Path
 
-DEFAULT_INCLUDE = ("*.py", "*.pyw")
+# Markdown is read where it is asked for: texts show parts of programs, and leave out what they are not about.
+DEFAULT_INCLUDE = ("*.py", "*.pyw", "*.ipynb")
 # Directories of tools and of copies of other people's code. `env` is not among them: reinforcement-learning
 # projects keep environments there; virtual environments are recognised by their pyvenv.cfg instead.
 DEFAULT_EXCLUDE = (

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.atomic import replace as write_atomically
 from per_audit.errors import UserError
-from per_audit.source import DecodingError, decode, split_lines
+from per_audit.source import shown_lines
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -144,7 +144,7 @@ class Baseline:
     def _entry(self, root: Path, finding: Finding, code: str) -> Entry:
         path = finding.place.path
         # What belongs to no function is called after its file, and that would change when the file moves.
-        symbol = "" if finding.symbol == path.removesuffix(".py").replace("/", ".") else finding.symbol
+        symbol = "" if finding.symbol in (path, path.removesuffix(".py").replace("/", ".")) else finding.symbol
         digest = hashlib.sha256("\0".join((finding.rule, symbol, code)).encode("utf-8", "surrogatepass")).hexdigest()
         relative = Path(os.path.relpath(root / path, self.path.parent.resolve())).as_posix()
         return Entry(relative, finding.rule, symbol, code[:_SHOWN], digest[:16])
@@ -185,21 +185,15 @@ class _Reader:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._lines: dict[str, list[str]] = {}
+        self._lines: dict[str, dict[int | None, list[str]]] = {}
 
     def code(self, place: Place) -> str:
         """What stands at a place, white space made even; nothing where the file cannot be read."""
-        lines = self._of(place.path)[place.line - 1 : place.end_line]
+        if place.path not in self._lines:
+            self._lines[place.path] = shown_lines(self._root / place.path)
+        lines = self._lines[place.path].get(place.cell, [])[place.line - 1 : place.end_line]
         if not lines:
             return ""
         lines[-1] = lines[-1][: place.end_column - 1] if place.end_line - place.line + 1 == len(lines) else lines[-1]
         lines[0] = lines[0][place.column - 1 :]
         return " ".join(" ".join(lines).split())
-
-    def _of(self, path: str) -> list[str]:
-        if path not in self._lines:
-            try:
-                self._lines[path] = split_lines(decode((self._root / path).read_bytes()))
-            except (OSError, DecodingError):
-                self._lines[path] = []
-        return self._lines[path]

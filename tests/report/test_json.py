@@ -64,6 +64,7 @@ def test_the_document(report: Report) -> None:
         "confidence": "high",
         "message": "transitions are drawn uniformly",
         "path": "agent.py",
+        "cell": None,
         "line": 6,
         "column": 17,
         "end_line": 6,
@@ -73,6 +74,7 @@ def test_the_document(report: Report) -> None:
         "evidence": [
             {
                 "path": "lib/memory.py",
+                "cell": None,
                 "line": 12,
                 "column": 9,
                 "end_line": 12,
@@ -82,6 +84,7 @@ def test_the_document(report: Report) -> None:
             },
             {
                 "path": "agent.py",
+                "cell": None,
                 "line": 6,
                 "column": 17,
                 "end_line": 6,
@@ -100,5 +103,5 @@ def test_the_document(report: Report) -> None:
         "explain": "per-audit explain PER001",
     }
     assert document["notices"] == [
-        {"path": "old.py", "line": 3, "kind": "unparsable-file", "message": "not audited: Python 2"}
+        {"path": "old.py", "cell": None, "line": 3, "kind": "unparsable-file", "message": "not audited: Python 2"}
     ]

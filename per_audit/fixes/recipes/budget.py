@@ -79,7 +79,7 @@ def _loops(graph: ReplayGraph, path: str, node: ir.Node) -> Budget | None:
             if length is None:
                 return None
             steps *= length
-            sources.append(f"{path}:{graph.module(path).line(ancestor.start)}")
+            sources.append(graph.module(path).where(ancestor.start))
         below = ancestor
     return Budget(Fraction(steps, every), tuple(sources))
 
