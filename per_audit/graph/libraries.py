@@ -14,7 +14,7 @@ from per_audit.graph import externals as ext
 from per_audit.graph import frameworks
 from per_audit.graph.frameworks import PRIORITISED, UNIFORM, Framework, Kind
 from per_audit.graph.roles import words
-from per_audit.graph.values import External, Literal, Record, Result, Value
+from per_audit.graph.values import External, Literal, Record, Result, TupleOf, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,8 @@ class _Finder:
             for node in _made_by(site.receiver):
                 self.users.setdefault(node, []).append(site)
             for value in site.arguments:
-                for node in _made_by(value):
+                inside = (item for a in value.atoms if isinstance(a, (TupleOf, Record)) for item in a.items)
+                for node in _made_by(value).union(*map(_made_by, inside)):
                     self.given.setdefault(node, []).append(site)
 
     def buffers_of(self, path: str, module: ModuleFacts) -> Iterator[LibraryBuffer]:
@@ -110,7 +111,7 @@ class _Finder:
         for buffer in made:
             self._look_at_use(buffer)
             silent = buffer.function in switched or (learns_otherwise and not buffer.kind.needs)
-            if buffer.prioritised or not (silent or self._is_idle(buffer, sites)):
+            if buffer.prioritised or not (silent or self._is_idle(buffer)):
                 yield buffer
         if not (learns_otherwise or is_test(path)):
             for package in sorted(used):
@@ -157,15 +158,16 @@ class _Finder:
                     sites.append(site)
         buffer.given = self.given.get(buffer.node, [])
 
-    def _is_idle(self, buffer: LibraryBuffer, sites: list[ev.CallSite]) -> bool:
+    def _is_idle(self, buffer: LibraryBuffer) -> bool:
         """Whether nothing learns from the buffer again and again, as far as can be seen."""
-        methods = [_method(site) for site in self.users.get(buffer.node, ())]
-        if is_test(buffer.path) or not _EMPTIES.isdisjoint(methods):
+        users = self.users.get(buffer.node, ())
+        if is_test(buffer.path) or not _EMPTIES.isdisjoint(map(_method, users)):
             return True
         if buffer.kind.needs:
-            return buffer.kind.needs.isdisjoint(_method(site) for site in buffer.given)
-        drawn = bool(buffer.samples) or any("sample" in method for method in methods)
-        return drawn and not buffer.given and not any(_learns(site) for site in sites)
+            return buffer.kind.needs.isdisjoint(map(_method, buffer.given))
+        # Where it is made, and where it is drawn from; a test draws as well.
+        paths = {buffer.path, *(site.path for site in users if not is_test(site.path))}
+        return not buffer.given and not any(_learns(site) for path in paths for site in self.sites.get(path, ()))
 
     # ---------------------------------------------------------------- configurations
 

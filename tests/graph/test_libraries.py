@@ -223,3 +223,44 @@ def test_a_module_of_an_on_policy_algorithm_makes_no_replay_memory_by_configurat
     PPOConfig().training(replay_buffer_config={"type": "ReplayBuffer"})
     """
     assert made(project, text) == []
+
+
+MADE = """
+    from torchrl.data import LazyMemmapStorage, ReplayBuffer
+
+
+    def make(size):
+        return ReplayBuffer(storage=LazyMemmapStorage(size))
+"""
+LEARNT = """
+    from {where} import make
+
+
+    def main(collector, loss_module, optimizer):
+        memory = make(1000)
+        for data in collector:
+            memory.extend(data)
+            {learn}
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "learn", "found"),
+    [
+        ("buffers", "loss_module(memory.sample(32)).backward()", 1),
+        ("buffers", "print(memory.sample(32))", 0),
+        ("buffers", "memory.dumps('here')", 0),
+    ],
+)
+def test_a_buffer_is_learnt_from_where_it_is_drawn_from(project, where, learn, found):
+    graph = project(buffers=MADE, main_loop=LEARNT.format(where=where, learn=learn))
+    assert len(graph.library) == found
+
+
+def test_a_table_is_given_to_its_server_inside_of_a_list(project):
+    text = """
+    import reverb
+
+    server = reverb.Server(tables=[reverb.Table("t", reverb.selectors.Uniform(), reverb.selectors.Fifo(), 9, None)])
+    """
+    assert made(project, text) == [("Table", UNIFORM)]
