@@ -13,7 +13,7 @@ from per_audit.facts import ModuleFacts, ir
 from per_audit.graph import externals as ext
 from per_audit.graph import frameworks
 from per_audit.graph.frameworks import PRIORITISED, UNIFORM, Framework, Kind
-from per_audit.graph.roles import words
+from per_audit.graph.roles import name_of, words
 from per_audit.graph.values import External, Literal, Record, Result, TupleOf, Value
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _NO_REPLAY = {
 }  # fmt: skip
 _NO_REPLAY_DRAWS = ("on-policy", "offline", "other")
 _TRAINS = {"backward", "fit", "train", "minimize", "gradients", "update", "learn", "loss", "optimize", "step", "grad"}
+_ENVIRONMENTS = {"env", "envs", "environment", "environments"}
 _EMPTIES = {"clear", "empty", "reset", "gather_all", "truncate"}
 
 
@@ -242,6 +243,8 @@ def _learns(site: ev.CallSite) -> bool:
     """Whether the call may train something; broader than a backward pass, since libraries hide theirs."""
     func = site.node.func
     name = func.attr if isinstance(func, ir.Attr) else getattr(func, "id", "")
+    if name == "step" and isinstance(func, ir.Attr) and not _ENVIRONMENTS.isdisjoint(words(name_of(func.value) or "")):
+        return False
     return not _TRAINS.isdisjoint(words(name)) or any(
         n.endswith(("value_and_grad", "GradientTape")) for n in site.names
     )

@@ -250,6 +250,8 @@ LEARNT = """
         ("buffers", "loss_module(memory.sample(32)).backward()", 1),
         ("buffers", "print(memory.sample(32))", 0),
         ("buffers", "memory.dumps('here')", 0),
+        ("buffers", "env.step(memory.sample(32)['action'])", 0),
+        ("buffers", "learner.step(memory.sample(32))", 1),
     ],
 )
 def test_a_buffer_is_learnt_from_where_it_is_drawn_from(project, where, learn, found):
