@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Severity(str, enum.Enum):
@@ -109,6 +112,7 @@ class Report:
 
     Not among `findings` are those `suppressed` by comments, those `known` to the baseline, and those that nothing
     touched which has changed since a revision (`unchanged`). `stale` counts what the baseline knows and is gone.
+    `unsaved` holds the files that were audited with other contents than those on the disk.
     """
 
     root: str
@@ -120,3 +124,4 @@ class Report:
     known: int = 0
     stale: int = 0
     unchanged: int = 0
+    unsaved: Mapping[str, bytes] = field(default_factory=dict)

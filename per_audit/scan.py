@@ -70,6 +70,7 @@ def scan(
         path, data = request.unsaved
         overlay[path.relative_to(root).as_posix()] = data
     report = with_offers(audit(root, paths, settings, progress, overlay, jobs, cache))
+    report = replace(report, unsaved=overlay)
     said = ""
     if baseline is not None:
         report, said = _without_known(report, baseline, paths, settings, request)
@@ -131,7 +132,7 @@ def _without_known(
 ) -> tuple[Report, str]:
     """The report without the findings that the baseline knows, and what was written to it."""
     root = Path(report.root)
-    match = baseline.match(root, report.findings)
+    match = baseline.match(root, report.findings, report.unsaved)
     outside = baseline.outside([path.resolve() for path in paths])
     stale = [] if outside else _judged(match.gone, baseline, report, settings)
     said = ""

@@ -39,7 +39,7 @@ def render(report: Report, look: Look = PLAIN) -> str:
     for finding in report.findings:
         path = finding.place.path
         if path not in sources:
-            sources[path] = shown_lines(Path(report.root, path))
+            sources[path] = shown_lines(Path(report.root, path), report.unsaved.get(path))
         show(_finding(finding, sources[path].get(finding.place.cell, [])))
     if not look.quiet:
         for notice in report.notices[:_MAX_NOTICES]:

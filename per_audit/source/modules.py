@@ -46,10 +46,13 @@ def as_module(file: SourceFile) -> SourceFile | Notice | None:
     return replace(file, data=data, layout=layout, notices=tuple(notices))
 
 
-def shown_lines(path: Path) -> dict[int | None, list[str]]:
-    """The lines of a file as people see them: by cell for a notebook, else all under None; none where it is gone."""
+def shown_lines(path: Path, data: bytes | None = None) -> dict[int | None, list[str]]:
+    """The lines of a file as people see them: by cell for a notebook, else all under None; none where it is gone.
+
+    `data` are its contents where they are other than those on the disk.
+    """
     try:
-        data = path.read_bytes()
+        data = path.read_bytes() if data is None else data
         if path.suffix == ".ipynb":
             return {cell: text.split("\n") for cell, text in code_cells(data).items()}
         text = data.decode("utf-8-sig", "replace") if is_document(path.name) else decode(data)

@@ -20,13 +20,14 @@ from per_audit.errors import UserError
 from per_audit.source import shown_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from per_audit.findings import Finding, Place
 
 _SCHEMA_VERSION = "1.0"
 _ABOUT = "Known findings of per-audit, put off. Written by `per-audit scan --update-baseline`; commit this file."
 _SHOWN = 80
+_NONE: Mapping[str, bytes] = {}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -94,18 +95,18 @@ class Baseline:
         except OSError as error:
             raise UserError(f"{self.path}: cannot be written ({error.strerror}); name another --baseline") from error
 
-    def entries_of(self, root: Path, findings: Iterable[Finding]) -> list[Entry]:
-        """The findings as entries; their paths are relative to `root`, where their files are read."""
-        read = _Reader(root)
+    def entries_of(self, root: Path, findings: Iterable[Finding], unsaved: Mapping[str, bytes] = _NONE) -> list[Entry]:
+        """The findings as entries; their paths are relative to `root`, where files are read that are not `unsaved`."""
+        read = _Reader(root, unsaved)
         return [self._entry(root, finding, read.code(finding.place)) for finding in findings]
 
-    def match(self, root: Path, findings: Sequence[Finding]) -> Match:
+    def match(self, root: Path, findings: Sequence[Finding], unsaved: Mapping[str, bytes] = _NONE) -> Match:
         """Which findings are known and which entries have none; each entry knows one finding.
 
         An entry takes the very same finding, else the same one in another file where its own does not exist any more,
         else one of the same rule and symbol whose lines were edited.
         """
-        left = list(zip(findings, self.entries_of(root, findings), strict=True))
+        left = list(zip(findings, self.entries_of(root, findings, unsaved), strict=True))
         entries = self.entries
         for key, may_move in ((_exact, False), (_without_path, True), (_without_code, False)):
             pool: dict[object, list[Entry]] = defaultdict(list)
@@ -183,17 +184,19 @@ def _is_entry(item: Any) -> bool:
 class _Reader:
     """Cuts the text of places out of files, each of which is read once."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, unsaved: Mapping[str, bytes]) -> None:
         self._root = root
+        self._unsaved = unsaved
         self._lines: dict[str, dict[int | None, list[str]]] = {}
 
     def code(self, place: Place) -> str:
         """What stands at a place, white space made even; nothing where the file cannot be read."""
         if place.path not in self._lines:
-            self._lines[place.path] = shown_lines(self._root / place.path)
+            self._lines[place.path] = shown_lines(self._root / place.path, self._unsaved.get(place.path))
         lines = self._lines[place.path].get(place.cell, [])[place.line - 1 : place.end_line]
         if not lines:
             return ""
-        lines[-1] = lines[-1][: place.end_column - 1] if place.end_line - place.line + 1 == len(lines) else lines[-1]
+        if len(lines) == place.end_line - place.line + 1:
+            lines[-1] = lines[-1][: place.end_column - 1]
         lines[0] = lines[0][place.column - 1 :]
         return " ".join(" ".join(lines).split())

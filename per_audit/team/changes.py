@@ -67,7 +67,7 @@ class Changes:
             return False
         ranges = self._lines[path]
         # The lines of a notebook's cells are not those of its file.
-        if ranges is None or path.suffix == ".ipynb":
+        if ranges is None or place.cell is not None:
             return True
         return any(first <= place.end_line and place.line <= last for first, last in ranges)
 

@@ -137,6 +137,7 @@ def test_standard_input_replaces_a_file_of_the_project(run: Any, project: Path, 
     code, out, _ = run("scan", "-", "--stdin-filename", "sub/a.py")
     assert code == 1
     assert "sub/a.py:2:1: error PER001" in out
+    assert "> 2 | uniform(2)" in out
     assert "b.py" not in out
     assert "in 2 files, 2 replay pipelines" in out
     assert (project / "sub" / "a.py").read_text() == "x = 1\n"

@@ -139,9 +139,10 @@ def test_a_notebook_has_changed_as_a_whole(repository: Path) -> None:
     (repository / "n.ipynb").write_text("{\n}\n")
     git(repository, "add", "-A")
     git(repository, "commit", "-q", "-m", "x")
-    assert touched(repository, "HEAD", "n.ipynb") == []
+    in_a_cell = finding(Place("n.ipynb", 9, 1, 9, 5, cell=2))
+    assert not Changes(repository, "HEAD").touch(in_a_cell)
     (repository / "n.ipynb").write_text("{\n\n}\n")
-    assert touched(repository, "HEAD", "n.ipynb", 3) == [1, 2, 3]
+    assert Changes(repository, "HEAD").touch(in_a_cell)
 
 
 def test_the_range_and_every_link_of_the_evidence_count(repository: Path) -> None:
