@@ -233,8 +233,9 @@ class Library:
         """A container that a library function or class makes."""
         kind = ext.CONTAINERS[name]
         if kind == "array" or (kind == "dict" and name.endswith("defaultdict")):
-            if name == "torch.FloatTensor" and values and values[0].tags:
-                return Value(tags=values[0].tags, roles=values[0].roles)
+            source = self.interpreter.parts.spilled(values[0]) if name == "torch.FloatTensor" and values else UNKNOWN
+            if source.tags:
+                return Value(tags=source.tags, roles=source.roles)
             return of(Alloc(node, kind))
         if kind == "dict" and node.args and all(a.keyword for a in node.args):
             names = tuple(str(a.keyword) for a in node.args)

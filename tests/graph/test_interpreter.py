@@ -290,3 +290,16 @@ def test_a_sum_tree_is_a_prioritised_draw(project):
 def test_arguments_that_are_handed_on_keep_what_is_known_of_them(project, value_of, wrap):
     graph = project(f"import numpy as np\n{wrap}\nslots = np.random.randint(0, 5, 3)\nwrap(slots)\n")
     assert value_of(graph, "wrap(slots)").tagged("index") == set(graph.events.draws)
+
+
+def test_a_tensor_of_a_list_keeps_what_is_known_of_its_items(project, value_of):
+    graph = project("""
+        import numpy as np
+        import torch
+
+        slots = []
+        for _ in range(3):
+            slots.append(np.random.randint(0, 5))
+        torch.FloatTensor(slots)
+    """)
+    assert value_of(graph, "torch.FloatTensor(slots)").tagged("index") == set(graph.events.draws)
