@@ -1,0 +1,301 @@
+"""PER106 beta-not-annealed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.facts import ir
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.roles import is_beta
+from per_audit.graph.schedule import Beta
+from per_audit.graph.symbolic import alternatives
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.findings import Finding
+    from per_audit.graph.symbolic import Term
+
+
+_MEMORY = """import numpy as np
+
+
+class Memory:
+    def __init__(self, size, beta=0.4):
+        self.rows, self.mass, self.size, self.at = [None] * size, np.zeros(size), size, 0
+        self.beta = beta  # <- PER106
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.mass[self.at] = 1.0
+        self.at = (self.at + 1) % self.size
+
+    def sample(self, n):
+        p = self.mass / self.mass.sum()
+        at = np.random.choice(self.size, n, p=p)
+        w = (self.size * p[at]) ** -self.beta
+        return [self.rows[i] for i in at], at, w / w.max()
+
+    def update(self, at, errors):
+        self.mass[at] = (np.abs(errors) + 1e-6) ** 0.6
+"""
+_TRAIN = """from memory import Memory
+
+
+def train(env, net, optimizer):
+    memory = Memory(100)
+    state = env.reset()
+    for step in range(50_000):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.push(state, 0, reward, next_state, done)
+        state = next_state
+        rows, at, w = memory.sample(32)
+        error = net.errors(rows)
+        (w * error**2).mean().backward()
+        optimizer.step()
+        memory.update(at, error.detach().numpy())
+"""
+
+
+class BetaNotAnnealed(Rule):
+    """The exponent beta of the importance-sampling weights stays below 1 for the whole training.
+
+    ## What it does
+
+    Reports an attribute or setting that the weights are raised to and that nothing in the project changes after it was
+    set, unless it is set to 1.
+
+    ## Why is this bad
+
+    With beta below 1 the weights take back only a part of the bias of the prioritised draw. Early in training that is
+    harmless, since everything moves; near convergence the rest of the bias stays in the values for good. The paper
+    raises beta linearly to 1 by the end of training.
+
+    ## Known problems
+
+    A constant beta is a choice that some published agents make (Dopamine's Rainbow uses 0.5), which is why this is a
+    warning. Where beta is an argument of the draw and the caller passes a number, nothing is reported.
+
+    ## Example
+
+    ```python
+    self.beta = 0.4
+    ...
+    weights = (n * p) ** -self.beta
+    ```
+
+    ## Use instead
+
+    ```python
+    self.beta = LinearSchedule(0.4, 1.0, steps=training_steps)
+    ```
+
+    ## Fix safety
+
+    The number of training steps is needed: the fix is only offered where one is found.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 3.4, annealing the bias
+    """
+
+    code = "PER106"
+    name = "beta-not-annealed"
+    severity = Severity.WARNING
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each buffer in use whose beta never changes."""
+        seen: set[Term] = set()
+        for buffer in graph.buffers:
+            about = graph.priorities(buffer)
+            if buffer.kind != PRIORITISED or about.is_reference or not about.in_use:
+                continue
+            anatomy = graph.anatomy(buffer)
+            beta = Beta(graph, anatomy)
+            constants = [self._constant(graph, beta, exponent) for exponent in beta.exponents]
+            if not constants or None in constants:
+                continue
+            for term in dict.fromkeys(t for t in constants if t is not None):
+                if term not in seen:
+                    seen.add(term)
+                    yield from self._finding(graph, buffer, beta, term)
+
+    def _constant(self, graph: ReplayGraph, beta: Beta, exponent: Term) -> Term | None:
+        """The attribute or setting that an exponent always is; None where it may change or is 1."""
+        if exponent.op == "param":
+            options = {self._constant(graph, beta, option) for option in graph.symbols.options(exponent)}
+            return options.pop() if len(options) == 1 else None
+        if exponent.op == "field":
+            if any(write.field == exponent for write in beta.later_writes) or _set_elsewhere(graph, exponent.data[1]):
+                return None
+            first = (graph.symbols.expanded(value) for value, _, _ in beta.first_values(exponent))
+            values = [option for value in first for option in alternatives(value)]
+            if not values or any((value.number or 0) >= 1 or value.op in ("object", "function") for value in values):
+                return None
+            return exponent
+        name = _setting(exponent)
+        return exponent if name is not None and not _set_elsewhere(graph, name) else None
+
+    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, beta: Beta, term: Term) -> Iterable[Finding]:
+        formula = beta.anatomy.formulas[0]
+        node, path = formula.node, formula.path
+        evidence = [
+            graph.evidence(f.path, f.node, "weights", "the weights are raised to it") for f in beta.anatomy.formulas
+        ]
+        if term.op == "field":
+            for _, statement, where in beta.first_values(term):
+                if statement is not None:
+                    node, path = statement, where
+                    evidence.append(graph.evidence(where, statement, "beta", "it is set here, and nowhere else"))
+        name = term.data[1] if term.op == "field" else _setting(term)
+        yield self.finding(
+            graph,
+            path,
+            node,
+            f"the exponent `{name}` of the importance-sampling weights never rises to 1: part of the bias stays",
+            evidence=evidence,
+            confidence="medium",
+            fix=FixOffer(title="raise beta to 1 over the training"),
+            pipeline=graph.name_of(buffer),
+        )
+
+    def witness(self) -> str:
+        """The mean of a skewed quantity under prioritised draws, by beta."""
+        values = np.concatenate([np.full(950, -0.1), np.full(50, 4.0)])
+        p = np.abs(values) ** 0.6
+        p /= p.sum()
+
+        def estimate(beta: float) -> float:
+            weights = (1_000 * p) ** -beta
+            return float((p * weights * values).sum() / (p * weights).sum())
+
+        true = float(values.mean())
+        assert abs(estimate(1.0) - true) < 1e-9
+        assert estimate(0.4) > 3 * true
+        return f"the mean {true:.2f} is estimated as {estimate(0.4):.2f} with beta 0.4 and {estimate(1.0):.2f} with 1"
+
+    bad = (
+        Example(
+            "set in the constructor of the memory",
+            {
+                "memory.py": _MEMORY,
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "kept by the agent, passed to each draw",
+            {
+                "memory.py": _MEMORY.replace("self.beta = beta  # <- PER106", "self.unused = beta")
+                .replace("def sample(self, n):", "def sample(self, n, beta):")
+                .replace("-self.beta", "-beta"),
+                "train.py": """import torch.nn.functional as F
+from memory import Memory
+
+
+class Agent:
+    def __init__(self, net, optimizer, exponent=0.5):
+        self.net, self.optimizer, self.memory = net, optimizer, Memory(100)
+        self.exponent = exponent  # <- PER106
+
+    def learn(self):
+        rows, at, w = self.memory.sample(32, self.exponent)
+        error = self.net.errors(rows)
+        (w * error**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(at, error.detach().numpy())
+
+    def run(self, env):
+        state = env.reset()
+        while True:
+            next_state, reward, done, _ = env.step(self.net.act(state))
+            self.memory.push(state, 0, reward, next_state, done)
+            state = next_state
+            self.learn()
+""",
+            },
+        ),
+        Example(
+            "a setting of the configuration",
+            {
+                "memory.py": _MEMORY.replace("size, beta=0.4", "size, config")
+                .replace("self.beta = beta  # <- PER106", "self.config = config")
+                .replace("** -self.beta\n", "** (-self.config.per_beta)  # <- PER106\n"),
+                "train.py": _TRAIN.replace("Memory(100)", "Memory(100, load_settings())").replace(
+                    "from memory", "from settings import load_settings\nfrom memory"
+                ),
+            },
+        ),
+    )
+    good = (
+        Example(
+            "raised by the training loop",
+            {
+                "memory.py": _MEMORY.replace("  # <- PER106", ""),
+                "train.py": _TRAIN.replace(
+                    "        state = next_state\n",
+                    "        state = next_state\n        memory.beta = min(1.0, 0.4 + 0.6 * step / 50_000)\n",
+                ),
+            },
+        ),
+        Example(
+            "raised by a method of the memory",
+            {
+                "memory.py": _MEMORY.replace("  # <- PER106", "")
+                + """
+    def anneal(self, fraction):
+        self.beta = 0.4 + 0.6 * fraction
+""",
+                "train.py": _TRAIN.replace(
+                    "state = next_state\n", "state = next_state\n        memory.anneal(step / 50_000)\n"
+                ),
+            },
+        ),
+        Example(
+            "full correction from the start",
+            {"memory.py": _MEMORY.replace("  # <- PER106", "").replace("beta=0.4", "beta=1.0"), "train.py": _TRAIN},
+        ),
+        Example(
+            "a schedule that is asked at each draw",
+            {
+                "memory.py": _MEMORY.replace("beta=0.4", "schedule")
+                .replace("self.beta = beta  # <- PER106", "self.schedule, self.draws = schedule, 0")
+                .replace("-self.beta", "-self.schedule(self.draws)"),
+                "train.py": _TRAIN.replace("Memory(100)", "Memory(100, lambda n: min(1.0, 0.4 + n / 80_000))"),
+            },
+        ),
+        Example("a memory that nobody makes", {"memory.py": _MEMORY.replace("  # <- PER106", "")}),
+    )
+
+
+def _setting(term: Term) -> str | None:
+    """The name of beta in a configuration object: `config.beta`, `args.per_beta`, `settings["beta"]`."""
+    name = term.data if term.op in ("item", "external") else None
+    plain = term.op == "external" or (term.args and term.args[0].op in ("field", "param", "global", "external"))
+    if not isinstance(name, str) or not plain:
+        return None
+    name = name.rpartition(".")[2]
+    return name if is_beta(name) else None
+
+
+def _set_elsewhere(graph: ReplayGraph, name: str) -> bool:
+    """Whether an attribute or key of that name is assigned on an object that the audit cannot tell, or by name."""
+    known = {write.node for write in graph.events.writes.values()}
+    for module in graph.project.modules.values():
+        if name.encode() not in module.text:
+            continue
+        for node in ir.walk(*module.body):
+            if isinstance(node, (ir.Assign, ir.Aug)) and node not in known:
+                targets = node.targets if isinstance(node, ir.Assign) else [node.target]
+                if any(isinstance(t, ir.Attr) and t.attr == name for t in targets):
+                    return True
+            if isinstance(node, ir.Call) and any(
+                isinstance(a.value, ir.Const) and a.value.value == name for a in node.args
+            ):
+                called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                if called in ("setattr", "set_attr", "update"):
+                    return True
+    return False
