@@ -166,6 +166,8 @@ class _Finder:
             return True
         if buffer.kind.needs:
             return buffer.kind.needs.isdisjoint(map(_method, buffer.given))
+        if isinstance(buffer.node, ir.Call) and self.events.calls[buffer.node].classes:
+            return False  # the library is part of the project, and the object one of its class's: others share it
         # Where it is made, and where it is drawn from; a test draws as well.
         paths = {buffer.path, *(site.path for site in users if not is_test(site.path))}
         return not buffer.given and not any(_learns(site) for path in paths for site in self.sites.get(path, ()))

@@ -266,3 +266,17 @@ def test_a_table_is_given_to_its_server_inside_of_a_list(project):
     server = reverb.Server(tables=[reverb.Table("t", reverb.selectors.Uniform(), reverb.selectors.Fifo(), 9, None)])
     """
     assert made(project, text) == [("Table", UNIFORM)]
+
+
+def test_a_buffer_whose_library_is_in_the_project_is_found_where_it_is_used(project):
+    graph = project(
+        tianshou__data="class VectorReplayBuffer:\n    def __init__(self, size, num):\n        self.size = size\n",
+        examples__dqn="""
+        from tianshou.data import Collector, VectorReplayBuffer
+
+
+        def main(algorithm, envs):
+            return Collector(algorithm, envs, VectorReplayBuffer(1000, 4))
+        """,
+    )
+    assert [(buffer.name, buffer.path) for buffer in graph.library] == [("VectorReplayBuffer", "examples/dqn.py")]
