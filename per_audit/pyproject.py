@@ -64,9 +64,11 @@ def rules(value: object, origin: str) -> tuple[str, ...]:
 
 
 def file_name(value: object, origin: str) -> str:
-    """The name of a file."""
+    """The name of a file or directory."""
     if not isinstance(value, str) or not value:
-        raise UserError(f'{origin} = {value!r}: must be the name of a file, such as "per-audit-baseline.json"')
+        raise UserError(
+            f'{origin} = {value!r}: must be the name of a file or directory, such as "per-audit-baseline.json"'
+        )
     return value
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from per_audit.audit import audit, fails
+from per_audit.cache.reports import remembered
 from per_audit.catalogue import catalogue, choose
 from per_audit.errors import UserError
 from per_audit.findings import Notice
-from per_audit.fixes.offers import with_offers
-from per_audit.source import project_root, scan_root
+from per_audit.source import discover, project_root, scan_root
 from per_audit.team.baseline import Baseline, Entry
 from per_audit.team.changes import Changes
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from per_audit.audit import FactsCache, Progress
+    from per_audit.cache import Store
     from per_audit.findings import Report
     from per_audit.settings import Settings
 
@@ -58,10 +59,12 @@ def scan(
     progress: Progress | None = None,
     jobs: int | None = 1,
     cache: FactsCache | None = None,
+    store: Store | None = None,
 ) -> Result:
     """Audit the files at and below `paths`, and leave out what the baseline knows and what has not changed.
 
-    The arguments are those of `audit`. Raises UserError for a request that makes no sense, and as `audit` does.
+    The arguments are those of `audit`. From `store` comes the report of files that have not changed. Raises UserError
+    for a request that makes no sense, and as `audit` does.
     """
     baseline = _baseline(settings, request)
     changes = Changes(root, request.since) if request.since is not None else None
@@ -69,7 +72,16 @@ def scan(
     if request.unsaved is not None:
         path, data = request.unsaved
         overlay[path.relative_to(root).as_posix()] = data
-    report = with_offers(audit(root, paths, settings, progress, overlay, jobs, cache))
+
+    def anew() -> Report:
+        from per_audit.fixes.offers import with_offers
+
+        return with_offers(audit(root, paths, settings, progress, overlay, jobs, cache))
+
+    if store is None or overlay:
+        report = anew()
+    else:
+        report = remembered(store, root, discover(root, paths, settings.filters), settings, anew)
     report = replace(report, unsaved=overlay)
     said = ""
     if baseline is not None:

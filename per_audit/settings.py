@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from per_audit import pyproject
+from per_audit.cache import Store, default_directory
 from per_audit.catalogue import check_selectors, did_you_mean
 from per_audit.errors import UserError
 from per_audit.report import FORMATS
@@ -42,7 +43,15 @@ class Settings:
     format: str = "text"
     baseline: str | None = None
     gates: bool = True
+    cache: bool = True
+    cache_dir: str | None = None
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def store(self) -> Store | None:
+        """What is kept between runs, None where nothing is to be."""
+        directory = default_directory() if self.cache_dir is None else self.base / self.cache_dir
+        return Store(directory) if self.cache else None
 
     @property
     def filters(self) -> Filters:
@@ -62,6 +71,7 @@ _KEYS: dict[str, pyproject.Check] = {
     "fail-on": pyproject.one_of(*FAIL_ON),
     "format": pyproject.one_of(*FORMATS),
     "baseline": pyproject.file_name,
+    "cache-dir": pyproject.file_name,
 }
 
 

@@ -40,6 +40,18 @@ def rule_options(function: Function) -> Function:
     return function
 
 
+def cache_options(function: Function) -> Function:
+    """--cache-dir and --no-cache."""
+    for option in (
+        click.option("--no-cache", is_flag=True, help="Neither use nor keep anything of other runs."),
+        click.option(
+            "--cache-dir", type=click.Path(path_type=Path), metavar="DIR", help="Where to keep what other runs can use."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 class Progress:
     """A bar on standard error: only on a terminal, and only once a run has taken a second."""
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from per_audit.cache.facts import StoredFacts
 from per_audit.catalogue import choose
-from per_audit.cli._shared import Progress, emit, paths_argument, rule_options, wants_colour
+from per_audit.cli._shared import Progress, cache_options, emit, paths_argument, rule_options, wants_colour
 from per_audit.cli._team import TeamOptions, standard_input, team_options
-from per_audit.report import FORMATS, Look, effective, render, statistics
+from per_audit.report import FORMATS, Look, render
 from per_audit.scan import Request, places, scan
 from per_audit.settings import FAIL_ON, Settings, load, override
 from per_audit.source import discover
@@ -18,6 +19,7 @@ from per_audit.team.watch import forget_old, pauses, watch
 
 if TYPE_CHECKING:
     from per_audit.audit import FactsCache
+    from per_audit.cache import Store
     from per_audit.errors import UserError
 
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--fail-on", type=click.Choice(FAIL_ON), help="Exit 1 from this severity on; warning by default.")
 @team_options
 @click.option("--no-gates", is_flag=True, help="Read every file in full: slower, with the same findings.")
+@cache_options
 @click.option("--quiet", "-q", is_flag=True, help="Findings only: no notices, no summary, no progress.")
 @click.pass_context
 def command(
@@ -42,6 +45,8 @@ def command(
     fail_on: str | None,
     no_config: bool,
     no_gates: bool,
+    no_cache: bool,
+    cache_dir: Path | None,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -66,7 +71,7 @@ def command(
     named, unsaved = standard_input(paths, team.stdin_filename)
     root, resolved = places(named, unsaved[0] if unsaved else None)
     request = Request(team.since, team.update_baseline, team.prune_baseline, team.fail_on_stale, unsaved)
-    cache: FactsCache = {}
+    caches: dict[Store | None, FactsCache] = {}
 
     def settings() -> Settings:
         return override(
@@ -77,12 +82,18 @@ def command(
             fail_on=fail_on,
             baseline=None if team.baseline is None else str(team.baseline.absolute()),
             gates=False if no_gates else None,
+            cache=False if no_cache else None,
+            cache_dir=None if cache_dir is None else str(cache_dir.absolute()),
         )
 
     def report(chosen: Settings) -> int:
+        store = chosen.store
+        cache = caches.setdefault(store, {} if store is None else StoredFacts(store))
         with Progress("auditing", quiet) as progress:
-            result = scan(root, resolved, chosen, request, progress, None, cache)
+            result = scan(root, resolved, chosen, request, progress, None, cache, store)
         if team.statistics:
+            from per_audit.report import statistics
+
             text = statistics.render(result.report, chosen.format)
         else:
             text = render(result.report, chosen.format, Look(wants_colour(output), quiet))
@@ -94,6 +105,9 @@ def command(
         if result.said and (result.exit_code or not quiet):
             click.echo(f"per-audit: {result.said}", err=True)
         return result.exit_code
+
+    if team.show_settings or team.show_files:
+        from per_audit.report import effective
 
     if team.show_settings:
         chosen = settings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from per_audit.errors import UserError
@@ -12,8 +13,7 @@ from per_audit.findings import Notice
 from per_audit.source.filters import Chain, Filters, Ignores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from per_audit.source.layout import Layout
 
@@ -42,13 +42,19 @@ class Discovery:
     `overlay` gives files, by such paths, other contents than those on the disk.
     """
 
-    def __init__(self, files: dict[str, Path], notices: list[Notice], overlay: Mapping[str, bytes]) -> None:
-        self.files = dict(sorted(files.items()))
+    def __init__(self, root: Path, paths: Collection[str], notices: list[Notice], overlay: Mapping[str, bytes]) -> None:
+        self.paths = sorted(paths)
         self.notices = notices
+        self._root = root
         self._overlay = overlay
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files by their POSIX paths below the root."""
+        return {path: self._root / path for path in self.paths}
+
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.paths)
 
     def __iter__(self) -> Iterator[SourceFile]:
         for relative, path in self.files.items():
@@ -78,16 +84,17 @@ def discover(
     for path in paths:
         walk.add(path)
     overlay = overlay or {}
-    return Discovery({path: walk.root / path for path in overlay} | walk.found, walk.notices, overlay)
+    return Discovery(walk.root, walk.found.union(overlay), walk.notices, overlay)
 
 
 class _Walk:
     def __init__(self, root: Path, filters: Filters) -> None:
         self.root = root
-        self.found: dict[str, Path] = {}
+        self.found: set[str] = set()
         self.notices: list[Notice] = []
+        self._prefix = root.as_posix().rstrip("/") + "/"
         self._ignores = Ignores(root, filters)
-        self._visited: set[Path] = set()
+        self._visited: set[str] = set()
 
     def add(self, named: Path) -> None:
         """Take in a path that the user named."""
@@ -97,16 +104,17 @@ class _Walk:
         if path.is_dir():
             self._directories(path)
         elif path.is_file():
-            self._keep(path)
+            self._keep(path.as_posix())
         elif path.exists():
             raise UserError(f"{named}: neither a file nor a directory; name a Python file or a directory")
         else:
             raise UserError(f"{named}: no such file or directory; check the spelling and the current directory")
 
     def _directories(self, named: Path) -> None:
-        waiting = [(named, self._ignores.start(named))]
+        waiting: list[tuple[str, Chain | None, Chain]] = [(named.as_posix(), self._ignores.start(named), ())]
         while waiting:
-            directory, chain = waiting.pop()
+            # The chain of a directory, or that of the one around it, over which its own patterns are still to come.
+            directory, own, around = waiting.pop()
             if directory in self._visited:
                 continue
             self._visited.add(directory)
@@ -116,24 +124,27 @@ class _Walk:
             except OSError as error:
                 self._notice(directory, "unreadable-directory", _reason(error))
                 continue
-            if directory != named and any(entry.name == "pyvenv.cfg" for entry in entries):
+            names = {entry.name for entry in entries}
+            if "pyvenv.cfg" in names and directory != named.as_posix():
                 continue  # a virtual environment, whatever it is called
+            if own is None:
+                own = self._ignores.inside(around, directory) if ".gitignore" in names else around
+            prefix = directory.rstrip("/") + "/"
             for entry in entries:
-                child = self._entry(directory / entry.name, entry, chain)
-                if child is not None:
-                    waiting.append(child)
+                path = prefix + entry.name
+                if entry.is_symlink():
+                    if (target := self._link(Path(path), own)) is not None:
+                        waiting.append((target[0].as_posix(), target[1], ()))
+                elif self._is_kept(path, entry, own):
+                    waiting.append((path, None, own))
 
-    def _entry(self, path: Path, entry: os.DirEntry[str], chain: Chain) -> tuple[Path, Chain] | None:
-        """Keep a file; hand back a directory that is to be walked, with its patterns."""
-        if entry.is_symlink():
-            return self._link(path, chain)
+    def _is_kept(self, path: str, entry: os.DirEntry[str], chain: Chain) -> bool:
+        """Whether it is a directory that is to be walked; a file that is wanted is kept."""
         if entry.is_dir(follow_symlinks=False):
-            if self._ignores.ignored(chain, path.as_posix(), is_directory=True):
-                return None
-            return path, self._ignores.inside(chain, path)
+            return not self._ignores.ignored(chain, path, is_directory=True)
         if entry.is_file(follow_symlinks=False) and self._wanted(path, chain):
             self._keep(path)
-        return None
+        return False
 
     def _link(self, path: Path, chain: Chain) -> tuple[Path, Chain] | None:
         """A link is what it points to, under that name, so that no file is audited twice; never outside the root."""
@@ -141,34 +152,35 @@ class _Walk:
             target = path.resolve(strict=True)
             mode = target.stat().st_mode
         except (OSError, RuntimeError):  # dangling, or a circle of links
-            if self._wanted(path, chain):
-                self._notice(path, "broken-link", "the symbolic link points to nothing")
+            if self._wanted(path.as_posix(), chain):
+                self._notice(path.as_posix(), "broken-link", "the symbolic link points to nothing")
             return None
         is_directory = stat.S_ISDIR(mode)
         if self._ignores.ignored(chain, path.as_posix(), is_directory):
             return None
-        if not is_directory and not (stat.S_ISREG(mode) and self._wanted(path, chain)):
+        if not is_directory and not (stat.S_ISREG(mode) and self._wanted(path.as_posix(), chain)):
             return None
         if not target.is_relative_to(self.root):
-            self._notice(path, "link-outside", "not followed: the symbolic link leads out of the scanned directory")
+            message = "not followed: the symbolic link leads out of the scanned directory"
+            self._notice(path.as_posix(), "link-outside", message)
             return None
         below = self._ignores.descend(target if is_directory else target.parent)
         if below is None:
             return None
         if is_directory:
             return target, below
-        self._keep(target)
+        self._keep(target.as_posix())
         return None
 
-    def _wanted(self, path: Path, chain: Chain) -> bool:
-        name = path.as_posix()
-        return self._ignores.include.verdict(name, False) is True and not self._ignores.ignored(chain, name, False)
+    def _wanted(self, path: str, chain: Chain) -> bool:
+        return self._ignores.include.verdict(path, False) is True and not self._ignores.ignored(chain, path, False)
 
-    def _keep(self, path: Path) -> None:
-        self.found[path.relative_to(self.root).as_posix()] = path
+    def _keep(self, path: str) -> None:
+        self.found.add(path.removeprefix(self._prefix))
 
-    def _notice(self, path: Path, kind: str, message: str) -> None:
-        self.notices.append(Notice(path.relative_to(self.root).as_posix(), 1, kind, message))
+    def _notice(self, path: str, kind: str, message: str) -> None:
+        inner = Path(path).relative_to(self.root).as_posix()
+        self.notices.append(Notice(inner, 1, kind, message))
 
 
 def _reason(error: OSError) -> str:
