@@ -79,7 +79,7 @@ class Beta:
         found: list[BetaWrite] = []
         for field in self.fields:
             for value, write, _ in self.symbols.written(field):
-                if write is not None and getattr(write.function, "name", "") not in _BUILDERS:
+                if write is not None and not _builds(write.function):
                     found.append(BetaWrite(field, value, write))
         return sorted(found, key=lambda found: (found.write.path, found.write.node.start))
 
@@ -88,14 +88,55 @@ class Beta:
         return [
             (value, None if write is None else write.node, path)
             for value, write, path in self.symbols.written(field)
-            if write is None or getattr(write.function, "name", "") in _BUILDERS
+            if write is None or _builds(write.function)
         ]
+
+    def literals(self, term: Term, depth: int = _DEEPEST) -> list[Term] | None:
+        """The numbers that a term is made of; None where anything else goes into it, such as what a caller passes."""
+        term = strip(term)
+        if term.is_number:
+            return [term]
+        if not depth:
+            return None
+        parts: list[Term] = []
+        if term.op == "field":
+            if any(write is not None and not _builds(write.function) for _, write, _ in self.symbols.written(term)):
+                return None
+            parts = self.symbols.options(term)
+        elif term.op == "param":
+            parts = [] if self.symbols.passed(term) else self.symbols.options(term)
+        elif term.op in ("add", "sub", "mul", "div", "neg"):
+            parts = list(term.args)
+        found: list[Term] = []
+        for part in parts:
+            inner = self.literals(part, depth - 1)
+            if inner is None:
+                return None
+            found += inner
+        return found or None
+
+
+def _builds(function: ev.Owner) -> bool:
+    return getattr(function, "name", "") in _BUILDERS
+
+
+def unbounded(term: Term) -> Term:
+    """A step of beta without the bound around it: the sum inside `min(1, beta + step)`."""
+    term = strip(term)
+    if term.op in ("minimum", "maximum"):
+        inner = [arg for arg in term.args if not strip(arg).is_number]
+        return unbounded(inner[0]) if len(inner) == 1 else term
+    if term.op in ("clip", "min", "max"):
+        return unbounded(term.args[0])
+    return term
 
 
 def _carried(term: Term) -> list[Term]:
     """The attributes and parameters that a term is, or that a bound such as `min(1, beta)` or a step lets through."""
     if term.op in ("field", "param"):
         return [term]
-    if term.op in ("minimum", "maximum", "clip", "phi", "add", "min", "max"):
+    if term.op == "add":  # beta and its step
+        return _carried(strip(term.args[0]))
+    if term.op in ("minimum", "maximum", "clip", "phi", "min", "max"):
         return [leaf for arg in term.args for leaf in _carried(strip(arg))]
     return []

@@ -1,0 +1,289 @@
+"""PER107 beta-budget-hardcoded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.schedule import Beta, unbounded
+from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.facts import ir
+    from per_audit.findings import Finding
+
+_FAR = 2  # times too early or too late
+
+_MEMORY = """import numpy as np
+
+
+class Memory:
+    def __init__(self, size, beta=0.4):
+        self.rows, self.mass, self.size, self.at = [None] * size, np.zeros(size), size, 0
+        self.beta = beta
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.mass[self.at] = 1.0
+        self.at = (self.at + 1) % self.size
+
+    def sample(self, n):
+        p = self.mass / self.mass.sum()
+        at = np.random.choice(self.size, n, p=p)
+        self.beta = min(1.0, self.beta + 0.001)  # <- PER107
+        w = (self.size * p[at]) ** -self.beta
+        return [self.rows[i] for i in at], at, w / w.max()
+
+    def update(self, at, errors):
+        self.mass[at] = (np.abs(errors) + 1e-6) ** 0.6
+"""
+_TRAIN = """from memory import Memory
+
+
+def train(env, net, optimizer, steps=200_000):
+    memory = Memory(100)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.push(state, 0, reward, next_state, done)
+        state = next_state
+        rows, at, w = memory.sample(32)
+        error = net.errors(rows)
+        (w * error**2).mean().backward()
+        optimizer.step()
+        memory.update(at, error.detach().numpy())
+"""
+
+
+class BetaBudgetHardcoded(Rule):
+    """Beta reaches 1 after a number of draws that is written into the code, however long the training is.
+
+    ## What it does
+
+    Reports a step of beta that is a number of its own, and a schedule over a number of draws that nobody passes in. A
+    schedule over a number that the training script passes is reported only where the length of its loop can be read
+    and is more than twice as long or short.
+
+    ## Why is this bad
+
+    With a step of 0.001 beta is 1 after 600 batches. In a training of a million steps that is the first tenth of a
+    percent: the weights correct fully while the values still move, and take the speed of prioritised replay away. In
+    a training of 300 batches beta never gets there.
+
+    ## Known problems
+
+    The number may have been chosen for the one training that the project runs. The finding says after how many draws
+    beta is 1, so that this can be told.
+
+    ## Example
+
+    ```python
+    self.beta = min(1.0, self.beta + 0.001)
+    ```
+
+    ## Use instead
+
+    ```python
+    self.beta = LinearSchedule(0.4, 1.0, steps=training_steps)
+    ```
+
+    ## Fix safety
+
+    The number of training steps is needed: the fix is only offered where one is found.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 3.4: "reaches 1 only at the end of
+      learning"
+    """
+
+    code = "PER107"
+    name = "beta-budget-hardcoded"
+    severity = Severity.WARNING
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each statement or schedule that raises beta by a number of its own."""
+        seen: set[ir.Node] = set()
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+                continue
+            beta = Beta(graph, graph.anatomy(buffer))
+            for node, path, numbers, draws in [*_steps(beta), *_schedules(beta)]:
+                if node not in seen:
+                    seen.add(node)
+                    yield self._finding(graph, buffer, node, path, numbers, draws)
+
+    def _finding(
+        self,
+        graph: ReplayGraph,
+        buffer: ReplayBuffer,
+        node: ir.Node,
+        path: str,
+        numbers: list[Term],
+        draws: float | None,
+    ) -> Finding:
+        after = f"after {draws:,.0f} draws" if draws is not None else "after a number of draws written into the code"
+        links = [graph.evidence(path, node, "beta", "beta is raised here")]
+        links += [
+            graph.evidence(number.path, number.node, "number", "by this number, whatever the length of the training")
+            for number in numbers
+            if number.node is not None and number.path
+        ]
+        return self.finding(
+            graph,
+            path,
+            node,
+            f"beta of {graph.name_of(buffer)} reaches 1 {after}, however long the training is",
+            evidence=links,
+            confidence="medium",
+            fix=FixOffer(title="raise beta to 1 over the training"),
+            pipeline=graph.name_of(buffer),
+        )
+
+    def witness(self) -> str:
+        """How far the training is when beta gets to 1."""
+        beta, draws = 0.4, 0
+        while beta < 1:
+            beta, draws = min(1.0, beta + 0.001), draws + 1
+        assert 599 <= draws <= 601
+        return f"with a step of 0.001 beta is 1 after {draws} draws: {draws / 1e6:.2%} of a million training steps"
+
+    bad = (
+        Example("a number in the draw", {"memory.py": _MEMORY, "train.py": _TRAIN}),
+        Example(
+            "an attribute of the class",
+            {
+                "memory.py": _MEMORY.replace("class Memory:\n", "class Memory:\n    step = 0.0005\n\n").replace(
+                    "self.beta + 0.001", "self.beta + self.step"
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "a schedule over a default that nobody passes",
+            {
+                "memory.py": _MEMORY.replace("size, beta=0.4", "size, beta=0.4, anneal_over=100_000")
+                .replace("self.beta = beta", "self.beta, self.anneal_over, self.draws = beta, anneal_over, 0")
+                .replace(
+                    "self.beta = min(1.0, self.beta + 0.001)  # <- PER107\n",
+                    "self.draws += 1\n"
+                    "        beta = min(1.0, self.beta + self.draws * (1 - self.beta) / self.anneal_over)  # <- PER107\n",
+                )
+                .replace("-self.beta", "-beta"),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "a loop of the script that is ten times as long",
+            {
+                "memory.py": _MEMORY.replace("def sample(self, n):", "def sample(self, n, beta):")
+                .replace("        self.beta = min(1.0, self.beta + 0.001)  # <- PER107\n", "")
+                .replace("-self.beta", "-beta"),
+                "train.py": _TRAIN.replace("range(steps)", "range(10_000)").replace(
+                    "memory.sample(32)",
+                    "memory.sample(32, min(1.0, 0.4 + step * (1.0 - 0.4) / 1_000))  # <- PER107",
+                ),
+            },
+        ),
+    )
+    good = (
+        Example(
+            "a step from the length of the training",
+            {
+                "memory.py": _MEMORY.replace("  # <- PER107", "")
+                .replace("size, beta=0.4", "size, steps, beta=0.4")
+                .replace("self.beta = beta", "self.beta, self.step = beta, (1 - beta) / steps")
+                .replace("self.beta + 0.001", "self.beta + self.step"),
+                "train.py": _TRAIN.replace("Memory(100)", "Memory(100, steps)"),
+            },
+        ),
+        Example(
+            "a schedule of the script, over its own loop",
+            {
+                "memory.py": bad[3].plain["memory.py"],
+                "train.py": bad[3].plain["train.py"].replace("/ 1_000", "/ 10_000"),
+            },
+        ),
+        Example(
+            "a number that the script passes",
+            {
+                "memory.py": bad[2].plain["memory.py"],
+                "train.py": _TRAIN.replace("Memory(100)", "Memory(100, anneal_over=200_000)"),
+            },
+        ),
+        Example(
+            "a budget from the command line",
+            {
+                "memory.py": bad[2].plain["memory.py"],
+                "train.py": _TRAIN.replace("Memory(100)", "Memory(100, anneal_over=arguments.steps)").replace(
+                    "optimizer, steps=200_000", "optimizer, arguments, steps=200_000"
+                ),
+            },
+        ),
+    )
+
+
+Found = tuple["ir.Node", str, list[Term], "float | None"]
+
+
+def _steps(beta: Beta) -> Iterable[Found]:
+    """The assignments that add a number to beta: statement, file, numbers, draws until 1."""
+    for changed in beta.later_writes:
+        for option in alternatives(unbounded(changed.value)):
+            if option.op != "add" or option.args[0] != changed.field:
+                continue
+            numbers = beta.literals(option.args[1])
+            if numbers is None:
+                continue
+            step = numbers[0].number if len(numbers) == 1 else None
+            first = [t.number for v, _, _ in beta.first_values(changed.field) for t in beta.literals(v) or ()]
+            draws = (1 - (first[0] or 0)) / step if step and step > 0 and first else None
+            yield changed.write.node, changed.write.path, numbers, draws
+
+
+def _schedules(beta: Beta) -> Iterable[Found]:
+    """The exponents that grow with a counter over a number of draws: expression, file, number, draws until 1."""
+    for exponent in beta.exponents:
+        passed = exponent.op == "param"
+        for option in beta.symbols.options(exponent) if passed else (exponent,):
+            for part in option.walk():
+                if part.op != "div" or part.node is None or not _counts(beta, part.args[0]):
+                    continue
+                numbers = beta.literals(part.args[1])
+                if numbers is None or len(numbers) != 1:
+                    continue
+                draws = numbers[0].number or 0
+                length = _length(part.args[0])
+                far = length is not None and not draws / _FAR <= length <= draws * _FAR
+                if far or (not passed and length is None):
+                    yield part.node, part.path, numbers, draws
+
+
+def _counts(beta: Beta, term: Term) -> bool:
+    """Whether the term grows while the program runs: an attribute that is counted up, the variable of a loop."""
+    for part in term.walk():
+        if part.op == "element" and strip(part.args[0]).op == "range":
+            return True
+        if part.op == "field":
+            changes = [v for v, w, _ in beta.symbols.written(part) if w is not None]
+            if any(v.op == "add" and v.args[0] == part for v in changes):
+                return True
+        if part.op == "add" and part.args[0].op == "field" and part.args[1].is_number:
+            return True
+    return False
+
+
+def _length(term: Term) -> float | None:
+    """How long the loop is whose variable is in the term, where that is a number."""
+    for part in term.walk():
+        if part.op == "element" and part.args[0].op == "range" and part.args[0].args:
+            ends = part.args[0].args
+            end = ends[1] if len(ends) > 1 else ends[0]
+            if end.op == "add" and end.args[1].is_number:
+                end = end.args[0]
+            return end.number
+    return None
