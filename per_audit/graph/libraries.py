@@ -14,7 +14,7 @@ from per_audit.graph import externals as ext
 from per_audit.graph import frameworks
 from per_audit.graph.frameworks import PRIORITISED, UNIFORM, Framework, Kind
 from per_audit.graph.roles import name_of, words
-from per_audit.graph.values import External, Literal, Record, Result, TupleOf, Value
+from per_audit.graph.values import External, Instance, Literal, Record, Result, TupleOf, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,8 +166,12 @@ class _Finder:
             return True
         if buffer.kind.needs:
             return buffer.kind.needs.isdisjoint(map(_method, buffer.given))
-        if isinstance(buffer.node, ir.Call) and self.events.calls[buffer.node].classes:
-            return False  # the library is part of the project, and the object one of its class's: others share it
+        classes = self.events.calls[buffer.node].classes if isinstance(buffer.node, ir.Call) else set()
+        if classes:
+            # The library is part of the project, and all objects of the class are one: only this file can be told.
+            here = self.sites[buffer.path]
+            atoms = (atom for site in here for value in site.arguments for atom in value.atoms)
+            return not any(isinstance(a, Instance) and a.node in classes for a in atoms) and not any(map(_learns, here))
         # Where it is made, and where it is drawn from; a test draws as well.
         paths = {buffer.path, *(site.path for site in users if not is_test(site.path))}
         return not buffer.given and not any(_learns(site) for path in paths for site in self.sites.get(path, ()))
