@@ -171,7 +171,8 @@ class BetaBudgetHardcoded(Rule):
                 .replace(
                     "self.beta = min(1.0, self.beta + 0.001)  # <- PER107\n",
                     "self.draws += 1\n"
-                    "        beta = min(1.0, self.beta + self.draws * (1 - self.beta) / self.anneal_over)  # <- PER107\n",
+                    "        beta = min(1.0, self.beta + self.draws * (1 - self.beta) / self.anneal_over)"
+                    "  # <- PER107\n",
                 )
                 .replace("-self.beta", "-beta"),
                 "train.py": _TRAIN,
@@ -249,7 +250,7 @@ def _schedules(beta: Beta) -> Iterable[Found]:
     """The exponents that grow with a counter over a number of draws: expression, file, number, draws until 1."""
     for exponent in beta.exponents:
         passed = exponent.op == "param"
-        for option in beta.symbols.options(exponent) if passed else (exponent,):
+        for option in _passed(beta, exponent) if passed else (exponent,):
             for part in option.walk():
                 if part.op != "div" or part.node is None or not _counts(beta, part.args[0]):
                     continue
@@ -261,6 +262,14 @@ def _schedules(beta: Beta) -> Iterable[Found]:
                 far = length is not None and not draws / _FAR <= length <= draws * _FAR
                 if far or (not passed and length is None):
                     yield part.node, part.path, numbers, draws
+
+
+def _passed(beta: Beta, parameter: Term, depth: int = 4) -> list[Term]:
+    """What callers pass for a parameter, through the functions that pass it on."""
+    found: list[Term] = []
+    for option in (part for term in beta.symbols.options(parameter) for part in alternatives(strip(term))):
+        found += _passed(beta, option, depth - 1) if option.op == "param" and depth else [option]
+    return found
 
 
 def _counts(beta: Beta, term: Term) -> bool:

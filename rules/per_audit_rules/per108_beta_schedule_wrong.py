@@ -1,0 +1,405 @@
+"""PER108 beta-schedule-wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.schedule import Beta, BetaWrite, unbounded
+from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.findings import Finding
+    from per_audit.graph.anatomy import Anatomy
+
+_MEMORY = """import numpy as np
+
+
+class Memory:
+    def __init__(self, size, alpha=0.6, beta=0.4):
+        self.rows, self.mass, self.size, self.at = [None] * size, np.zeros(size), size, 0
+        self.alpha, self.beta = alpha, beta
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.mass[self.at] = 1.0
+        self.at = (self.at + 1) % self.size
+
+    def sample(self, n):
+        p = self.mass / self.mass.sum()
+        at = np.random.choice(self.size, n, p=p)
+        w = (self.size * p[at]) ** -self.beta
+        return [self.rows[i] for i in at], at, w / w.max()
+
+    def update(self, at, errors):
+        self.mass[at] = (np.abs(errors) + 1e-6) ** self.alpha
+"""
+_TRAIN = """from memory import Memory
+
+
+def train(env, net, optimizer, steps):
+    memory = Memory(100)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.push(state, 0, reward, next_state, done)
+        state = next_state
+        rows, at, w = memory.sample(32)
+        error = net.errors(rows)
+        (w * error**2).mean().backward()
+        optimizer.step()
+        memory.update(at, error.detach().numpy())
+"""
+_LOOP_END = "memory.update(at, error.detach().numpy())\n"
+
+
+class BetaScheduleWrong(Rule):
+    """The schedule of beta does not raise it to 1 over the training: it compounds, falls, runs past 1 or jumps there.
+
+    ## What it does
+
+    Reports an assignment that changes beta and that is one of these:
+
+    - `beta += fraction * (1 - beta)` with a fraction that grows by itself: each call starts from what the last one made
+    - beta becomes smaller with each step
+    - `max(1, beta + step)` in place of `min`: beta is 1 or more from the first step on
+    - beta grows without a bound, so that it passes 1
+    - the next beta is made from alpha
+
+    ## Why is this bad
+
+    A fraction of the training that is applied to the *last* beta compounds: after 5 % of 10,000 calls beta is 0.999
+    in place of 0.43. Beyond 1 the weights overcorrect: rare transitions, which have the large weights, dominate the
+    gradient, and the variance grows with every step.
+
+    ## Known problems
+
+    A fixed fraction, `beta += 0.01 * (1 - beta)`, approaches 1 slowly and is not reported. A bound is also seen in a
+    test around the assignment and where the weights are computed.
+
+    ## Example
+
+    ```python
+    fraction = min(step / steps, 1.0)
+    self.beta = self.beta + fraction * (1.0 - self.beta)
+    ```
+
+    ## Use instead
+
+    ```python
+    self.beta = self.first_beta + fraction * (1.0 - self.first_beta)
+    ```
+
+    ## Fix safety
+
+    Not rewritten automatically: the finding names the statement and what it should start from.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 3.4, annealing the bias
+    """
+
+    code = "PER108"
+    name = "beta-schedule-wrong"
+    severity = Severity.ERROR
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each assignment to beta that leads elsewhere than to 1 at the end."""
+        seen: set[ir.Node] = set()
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+                continue
+            anatomy = graph.anatomy(buffer)
+            beta = Beta(graph, anatomy)
+            for changed in beta.later_writes:
+                wrong = _wrong(graph, anatomy, beta, changed)
+                if wrong is not None and changed.write.node not in seen:
+                    seen.add(changed.write.node)
+                    yield self._finding(graph, buffer, changed, wrong)
+
+    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, changed: BetaWrite, wrong: str) -> Finding:
+        path, node = changed.write.path, changed.write.node
+        formulas = graph.anatomy(buffer).formulas
+        return self.finding(
+            graph,
+            path,
+            node,
+            f"beta of {graph.name_of(buffer)} {wrong}",
+            evidence=[
+                graph.evidence(path, node, "beta", "beta is changed here"),
+                *(graph.evidence(f.path, f.node, "weights", "the weights are raised to it") for f in formulas),
+            ],
+            fix=FixOffer(title="raise beta linearly to 1 over the training"),
+            pipeline=graph.name_of(buffer),
+        )
+
+    def witness(self) -> str:
+        """Beta after a twentieth of the training, compounding and linear."""
+        beta, steps = 0.4, 10_000
+        for step in range(1, steps // 20 + 1):
+            beta += step / steps * (1 - beta)
+        linear = 0.4 + 0.6 / 20
+        assert beta > 0.99
+        assert linear < 0.45
+        return f"after 5 % of the training beta is {beta:.3f} where it compounds, {linear:.2f} where it is linear"
+
+    bad = (
+        Example(
+            "compounding, in the training loop",
+            {
+                "memory.py": _MEMORY,
+                "train.py": _TRAIN.replace(
+                    _LOOP_END,
+                    _LOOP_END + "        done_part = min(step / steps, 1.0)\n"
+                    "        memory.beta = memory.beta + done_part * (1.0 - memory.beta)  # <- PER108\n",
+                ),
+            },
+        ),
+        Example(
+            "compounding, in a method of the memory",
+            {
+                "memory.py": _MEMORY
+                + """
+    def anneal(self, fraction):
+        self.beta += (1.0 - self.beta) * fraction  # <- PER108
+""",
+                "train.py": _TRAIN.replace(_LOOP_END, _LOOP_END + "        memory.anneal(step / steps)\n"),
+            },
+        ),
+        Example(
+            "max for min",
+            {
+                "memory.py": _MEMORY.replace(
+                    "        w = (",
+                    "        self.beta = np.maximum(1.0, self.beta + self.rise)  # <- PER108\n        w = (",
+                )
+                .replace("alpha, beta\n", "alpha, beta\n        self.rise = rise\n")
+                .replace("beta=0.4)", "beta=0.4, rise=1e-5)"),
+                "train.py": _TRAIN.replace("Memory(100)", "Memory(100, rise=0.6 / steps)"),
+            },
+        ),
+        Example(
+            "no bound",
+            {
+                "memory.py": _MEMORY.replace("beta=0.4)", "beta=0.4, steps=1)")
+                .replace("alpha, beta\n", "alpha, beta\n        self.rise = (1 - beta) / steps\n")
+                .replace(
+                    "        self.mass[at] = (",
+                    "        self.beta += self.rise  # <- PER108\n        self.mass[at] = (",
+                ),
+                "train.py": _TRAIN.replace("Memory(100)", "Memory(100, steps=steps)"),
+            },
+        ),
+        Example(
+            "made from alpha",
+            {
+                "memory.py": _MEMORY
+                + """
+    def step(self, rise):
+        self.beta = min(1.0, self.alpha + rise)  # <- PER108
+""",
+                "train.py": _TRAIN.replace(_LOOP_END, _LOOP_END + "        memory.step(0.4 * step / steps)\n"),
+            },
+        ),
+        Example(
+            "falling, TensorFlow",
+            {
+                "agent.py": """import numpy as np
+import tensorflow as tf
+
+
+class Agent:
+    def __init__(self, net, optimizer, steps):
+        self.net, self.optimizer = net, optimizer
+        self.rows, self.priority = [], []
+        self.exponent, self.drop = 1.0, 0.6 / steps
+
+    def remember(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+        self.priority.append(1.0)
+        if len(self.rows) > 5_000:
+            del self.rows[0], self.priority[0]
+
+    def learn(self):
+        p = np.array(self.priority) / sum(self.priority)
+        at = np.random.choice(len(self.rows), 32, p=p)
+        w = (len(self.rows) * p[at]) ** -self.exponent
+        self.exponent = max(0.4, self.exponent - self.drop)  # <- PER108
+        with tf.GradientTape() as tape:
+            errors = self.net.errors([self.rows[i] for i in at])
+            loss = tf.reduce_mean(w / w.max() * tf.square(errors))
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, self.net.variables), self.net.variables))
+        for i, error in zip(at, errors.numpy()):
+            self.priority[i] = (abs(error) + 1e-3) ** 0.6
+"""
+            },
+        ),
+    )
+    good = (
+        Example(
+            "linear, from the first value",
+            {
+                "memory.py": _MEMORY.replace("alpha, beta\n", "alpha, beta\n        self.first = beta\n")
+                + """
+    def anneal(self, fraction):
+        self.beta = self.first + fraction * (1.0 - self.first)
+""",
+                "train.py": bad[1].plain["train.py"],
+            },
+        ),
+        Example(
+            "a step with a bound",
+            {
+                "memory.py": bad[2].plain["memory.py"].replace("np.maximum(1.0", "np.minimum(1.0"),
+                "train.py": bad[2].plain["train.py"],
+            },
+        ),
+        Example(
+            "a bound in a test",
+            {
+                "memory.py": bad[3]
+                .plain["memory.py"]
+                .replace(
+                    "        self.beta += self.rise", "        if self.beta < 1:\n            self.beta += self.rise"
+                ),
+                "train.py": bad[3].plain["train.py"],
+            },
+        ),
+        Example(
+            "a bound where the weights are computed",
+            {
+                "memory.py": bad[3].plain["memory.py"].replace("** -self.beta", "** -min(1.0, self.beta)"),
+                "train.py": bad[3].plain["train.py"],
+            },
+        ),
+        Example(
+            "a small fixed fraction",
+            {
+                "memory.py": _MEMORY
+                + """
+    def anneal(self):
+        self.beta += 0.0001 * (1.0 - self.beta)
+""",
+                "train.py": _TRAIN.replace(_LOOP_END, _LOOP_END + "        memory.anneal()\n"),
+            },
+        ),
+        Example(
+            "set by the training loop, JAX",
+            {
+                "replay.py": """import jax
+import jax.numpy as jnp
+
+
+class Replay:
+    def __init__(self, size):
+        self.rows, self.mass, self.beta, self.at = [None] * size, [0.0] * size, 0.4, 0
+
+    def add(self, obs, action, reward, next_obs, done):
+        self.rows[self.at % len(self.rows)] = (obs, action, reward, next_obs, done)
+        self.mass[self.at % len(self.rows)] = 1.0
+        self.at += 1
+
+    def sample(self, key, n):
+        p = jnp.array(self.mass) / sum(self.mass)
+        at = jax.random.choice(key, len(self.rows), (n,), p=p)
+        w = (len(self.rows) * p[at]) ** -self.beta
+        return [self.rows[int(i)] for i in at], at, w / w.max()
+
+    def update(self, at, errors):
+        for i, error in zip(at, errors):
+            self.mass[int(i)] = (abs(float(error)) + 1e-5) ** 0.6
+""",
+                "train.py": """import jax
+import jax.numpy as jnp
+from replay import Replay
+
+
+def train(env, params, net, keys, steps):
+    replay = Replay(4096)
+    obs = env.reset()
+    for step, key in zip(range(steps), keys):
+        next_obs, reward, done, _ = env.step(net.act(params, obs))
+        replay.add(obs, 0, reward, next_obs, done)
+        obs = next_obs
+        replay.beta = jnp.clip(0.4 + 0.6 * step / steps, 0.4, 1.0)
+        rows, at, w = replay.sample(key, 32)
+        errors, pull = jax.vjp(lambda p: net.errors(p, rows), params)
+        (gradient,) = pull(w * errors)
+        params = jax.tree_util.tree_map(lambda p, g: p - 1e-3 * g, params, gradient)
+        replay.update(at, errors)
+""",
+            },
+        ),
+    )
+
+
+def _wrong(graph: ReplayGraph, anatomy: Anatomy, beta: Beta, changed: BetaWrite) -> str | None:
+    """What an assignment does to beta, None where nothing is known to be wrong."""
+    value = strip(changed.value)
+    for option in alternatives(unbounded(value)):
+        if option.op == "add" and _compounds(beta, option, changed.field):
+            return "starts from its last value with a fraction that grows by itself: it is near 1 far too early"
+        if option.op == "sub" and option.args[0] == changed.field and _is_positive(option.args[1]):
+            return "falls with each step instead of rising to 1"
+        if option.op == "add" and changed.field in option.args:
+            if value.op in ("maximum", "max") and any((a.number or 0) >= 1 for a in value.args):
+                return "is 1 or more from the first step on: the bound is a maximum where a minimum belongs"
+            rise = option.args[1] if option.args[0] == changed.field else option.args[0]
+            if value == option and not rise.contains(changed.field) and not _is_bounded(graph, beta, changed):
+                return "grows without a bound: beyond 1 the weights overcorrect"
+        elif option.op == "add" and any(arg in _alphas(anatomy) for arg in option.args):
+            return "is made from alpha, the exponent of the priorities"
+    return None
+
+
+def _compounds(beta: Beta, step: Term, field: Term) -> bool:
+    """`beta + fraction * (1 - beta)` with a fraction that is no number."""
+    last, rise = step.args if step.args[0] == field else reversed(step.args)
+    rise = strip(rise)
+    if last != field or rise.op not in ("mul", "div"):
+        return False
+    factors = [strip(arg) for arg in rise.args]
+    rest = [f for f in factors if not (f.op == "sub" and f.args[0].number == 1 and f.args[1] == field)]
+    return len(rest) == len(factors) - 1 and beta.literals(rest[0]) is None and _grows(beta, rest[0])
+
+
+def _grows(beta: Beta, fraction: Term, depth: int = 3) -> bool:
+    """Whether a fraction is made of a counter: a loop's variable, an attribute that is counted up, a product of one."""
+    for part in fraction.walk():
+        if part.op in ("element", "loop"):
+            return True
+        if part.op == "field" and any(w is not None and v.contains(part) for v, w, _ in beta.symbols.written(part)):
+            return True
+        if part.op == "param" and depth and any(_grows(beta, o, depth - 1) for o in beta.symbols.options(part)):
+            return True
+    return False
+
+
+def _is_positive(term: Term) -> bool:
+    return term.number is None or (term.number or 0) > 0
+
+
+def _is_bounded(graph: ReplayGraph, beta: Beta, changed: BetaWrite) -> bool:
+    """Whether a test around the assignment, another assignment, or the use of beta keeps it from passing 1."""
+    name = changed.field.data[1]
+    for around in graph.ancestors(changed.write.path, changed.write.node):
+        test = around.test if isinstance(around, (ir.If, ir.While, ir.IfExp)) else None
+        if test is not None and any(getattr(n, "attr", getattr(n, "id", None)) == name for n in ir.walk(test)):
+            return True
+    others = (w.value for w in beta.later_writes if w.field == changed.field and w.write.node is not changed.write.node)
+    if any(value.op in ("minimum", "clip", "min") or value.is_number for value in others):
+        return True
+    return not any(changed.field in alternatives(exponent) for exponent in beta.exponents)
+
+
+def _alphas(anatomy: Anatomy) -> set[Term]:
+    """The attributes that priorities are raised to."""
+    found: set[Term] = set()
+    for write in anatomy.writes:
+        found |= {p.args[1] for p in write.value.walk() if p.op == "pow" and p.args[1].op == "field"}
+    return found - {f for e in Beta(anatomy.graph, anatomy).exponents for f in e.walk()}
