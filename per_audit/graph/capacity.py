@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,13 @@ from per_audit.facts import ir
 from per_audit.graph.symbolic import Term, alternatives, strip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.values import Alloc
 
 _DEEPEST = 5
+_ARITHMETIC: dict[str, Callable[..., int]] = {"mul": operator.mul, "add": operator.add, "sub": operator.sub}
 _UNLIMITED = 1e12
 
 
@@ -91,6 +93,17 @@ def _numbers(graph: ReplayGraph, term: Term, depth: int = _DEEPEST) -> list[int 
             found += [int(number)] if 0 < number < _UNLIMITED else []
         elif option.op in ("param", "field") and depth and (options := graph.symbols.options(option)):
             found += [n for outer in options for n in _numbers(graph, outer, depth - 1)]
+        elif option.op in _ARITHMETIC and depth:
+            found.append(_computed(graph, option, depth))
         else:
             found.append(None)
     return found
+
+
+def _computed(graph: ReplayGraph, term: Term, depth: int) -> int | None:
+    """A size that is computed of others, such as the 2 n - 1 nodes of a tree; of several numbers the largest."""
+    sides = [_numbers(graph, side, depth - 1) for side in term.args]
+    known = [max(side) for side in sides if side and None not in side]  # type: ignore[type-var]
+    if len(known) < len(term.args):
+        return None
+    return int(_ARITHMETIC[term.op](*known))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul"}
 _WHOLE_VALUES = {"real", "values"}
+# A library's object may stand behind these; behind others stands a number.
+_OPAQUE = {"external", "call", "global", "unknown", "param", "field", "item"}
 
 
 class Expressions:
@@ -75,7 +77,7 @@ class Expressions:
         value = self.eval(node.value)
         known = self.symbols.events.value(node)
         for atom in known.atoms:
-            if isinstance(atom, External):
+            if isinstance(atom, External) and value.op in _OPAQUE:
                 return Term("external", (), atom.name, node, self.path)
         if value.op == "record" and isinstance(value.data, tuple) and node.attr in value.data:
             return value.args[value.data.index(node.attr)]

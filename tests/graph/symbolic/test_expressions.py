@@ -1,0 +1,72 @@
+"""Expressions as terms."""
+
+import pytest
+
+NUMPY = "import numpy as np\nimport torch\nimport torch.nn.functional as F\n"
+
+
+@pytest.mark.parametrize(
+    ("expression", "term"),
+    [
+        ("a + 2 * 3", "add(param[f.a], const[6])"),
+        ("-a", "neg(param[f.a])"),
+        ("-2", "const[-2]"),
+        ("a if b else 0", "phi(param[f.a], const[0])"),
+        ("a or 1", "phi(param[f.a], const[1])"),
+        ("(a, 1)[0]", "param[f.a]"),
+        ("{'w': a}['w']", "param[f.a]"),
+        ("a[-1]", "item[-1](param[f.a])"),
+        ("a[b]", "at(param[f.a], param[f.b])"),
+        ("a[:b]", "slice(param[f.a], const, param[f.b], const)"),
+        ("a[:]", "param[f.a]"),
+        ("a[:, None]", "unsqueeze[1](param[f.a])"),
+        ("a[None]", "unsqueeze[0](param[f.a])"),
+        ("a[:, 0]", "call[column](param[f.a], const[0])"),
+        ("a[range(3), b]", "at(param[f.a], tuple(range(const[3]), param[f.b]))"),
+        ("[x + 1 for x in a]", "collect(add(element(param[f.a]), const[1]))"),
+        ("list(zip(a, b))", "collect(tuple(element(param[f.a]), element(param[f.b])))"),
+        ("a.data", "detach(param[f.a])"),
+        ("a.weights", "item[weights](param[f.a])"),
+    ],
+)
+def test_expressions(term_of, expression, term):
+    found = repr(term_of(expression, f"{NUMPY}def f(a, b):\n    return [{expression}]\n"))
+    assert found == term
+
+
+@pytest.mark.parametrize(
+    ("expression", "term"),
+    [
+        ("np.power(a, b)", "pow(param[f.a], param[f.b])"),
+        ("a.pow(2)", "pow(param[f.a], const[2])"),
+        ("np.abs(a)", "abs(param[f.a])"),
+        ("abs(a)", "abs(param[f.a])"),
+        ("a.abs()", "abs(param[f.a])"),
+        ("np.square(a)", "pow(param[f.a], const[2])"),
+        ("a.sum()", "sum(param[f.a])"),
+        ("np.mean(a, axis=1)", "mean[1](param[f.a])"),
+        ("a.max(1)[0]", "max[1](param[f.a])"),
+        ("torch.max(a, 1)[0]", "max[1](param[f.a])"),
+        ("a.max(dim=1).values", "max[1](param[f.a])"),
+        ("a.max(1, keepdim=True)[0]", "max[(1, 'keep')](param[f.a])"),
+        ("torch.max(a, b)", "maximum(param[f.a], param[f.b])"),
+        ("max(a, 1)", "maximum(param[f.a], const[1])"),
+        ("np.min([1.0, a])", "minimum(const[1.0], param[f.a])"),
+        ("np.clip(a, 0, b)", "clip(param[f.a], const[0], param[f.b])"),
+        ("a.clamp(min=1)", "clip(param[f.a], const[1], const)"),
+        ("torch.tensor(a).float().to('cuda')", "param[f.a]"),
+        ("a.detach().cpu().numpy()", "detach(param[f.a])"),
+        ("a.unsqueeze(1)", "unsqueeze[1](param[f.a])"),
+        ("a.reshape(-1, 1)", "reshape(param[f.a], const[-1], const[1])"),
+        ("a.gather(1, b)", "gather[1](param[f.a], param[f.b])"),
+        ("np.zeros((b, 1))", "alloc[zeros](param[f.b], const[1])"),
+        ("F.mse_loss(a, b, reduction='none')", "loss[mse_loss.elementwise](param[f.a], param[f.b])"),
+        ("F.mse_loss(a, b)", "loss[mse_loss.scalar](param[f.a], param[f.b])"),
+        ("len(a)", "len(param[f.a])"),
+        ("np.searchsorted(a, b)", "call[numpy.searchsorted](param[f.a], param[f.b])"),
+        ("a.frobnicate(b)", "call[.frobnicate](param[f.a], param[f.b])"),
+    ],
+)
+def test_calls_of_libraries(term_of, expression, term):
+    found = repr(term_of(expression, f"{NUMPY}def f(a, b):\n    return [{expression}]\n"))
+    assert found.replace("[(1, 'keep')]", "[1.keep]") == term.replace("[(1, 'keep')]", "[1.keep]")

@@ -1,0 +1,103 @@
+"""Statements with terms: branches, loops, what is left early."""
+
+import pytest
+
+
+def test_names_are_followed(term_of):
+    assert repr(term_of("c", "def f(a):\n    b = a + 1\n    c = b\n    return c\n")) == "add(param[f.a], const[1])"
+
+
+def test_branches_are_alternatives(term_of):
+    code = "def f(a, b):\n    if b:\n        c = a\n    else:\n        c = 2\n    return [c]\n"
+    assert repr(term_of("[c]", code)) == "tuple(phi(param[f.a], const[2]))"
+
+
+def test_a_branch_that_returns_goes_no_further(term_of):
+    code = "def f(a):\n    if a is None:\n        a = 0\n        return a\n    return [a]\n"
+    assert repr(term_of("[a]", code)) == "tuple(param[f.a])"
+
+
+def test_a_branch_that_raises_goes_no_further(term_of):
+    code = "def f(a, b):\n    c = a\n    if b:\n        c = 1\n        raise ValueError(c)\n    return [c]\n"
+    assert repr(term_of("[c]", code)) == "tuple(param[f.a])"
+
+
+def test_a_loop_may_not_run(term_of):
+    code = "def f(n):\n    c = 0\n    for i in range(n):\n        c = i\n    return [c]\n"
+    assert repr(term_of("[c]", code)) == "tuple(phi(const[0], element(range(param[f.n]))))"
+
+
+def test_a_loop_that_changes_a_name_knows_that_it_does(term_of):
+    code = "def f(n):\n    c = 0\n    while n:\n        c = c + 2\n    return c\n"
+    assert term_of("c + 2", code).args[0].op == "loop"
+
+
+def test_what_is_bound_before_a_break_is_known_after_the_loop(term_of):
+    code = "def f(a):\n    while a:\n        if a > 1:\n            c = 7\n            break\n    return [c]\n"
+    assert "const[7]" in repr(term_of("[c]", code))
+
+
+def test_lists_collect_what_is_appended(term_of):
+    code = "def f(xs):\n    out = []\n    for x in xs:\n        out.append(x * 2)\n    return [out]\n"
+    assert repr(term_of("[out]", code)) == "tuple(collect(mul(element(param[f.xs]), const[2])))"
+
+
+def test_arrays_are_filled(term_of):
+    code = """
+        import numpy as np
+        def f(n, p):
+            w = np.empty((n, 1))
+            for i in range(n):
+                w[i, 0] = p[i]
+            return [w]
+    """
+    assert repr(term_of("[w]", code)) == (
+        "tuple(filled(alloc[empty](param[f.n], const[1]), at(param[f.p], element(range(param[f.n])))))"
+    )
+
+
+def test_attributes_have_the_value_assigned_last(term_of):
+    code = "class C:\n    def f(self, a):\n        self.x = a\n        return [self.x]\n"
+    assert repr(term_of("[self.x]", code)) == "tuple(param[f.a])"
+
+
+def test_attributes_assigned_elsewhere_are_fields(term_of):
+    code = "class C:\n    def __init__(self):\n        self.x = 3\n    def f(self):\n        return [self.x]\n"
+    assert repr(term_of("[self.x]", code)) == "tuple(field[C.x])"
+
+
+def test_augmented_assignments_compute(term_of):
+    code = "def f(a):\n    a /= a.sum()\n    return [a]\n"
+    assert repr(term_of("[a]", code)) == "tuple(div(param[f.a], sum(param[f.a])))"
+
+
+def test_what_a_random_number_chooses_is_found(term_of):
+    code = """
+        import random
+        class Tree:
+            def __init__(self):
+                self.sums = [0.0] * 8
+            def find(self):
+                mass, node = random.uniform(0, self.sums[1]), 1
+                while node < 4:
+                    if mass <= self.sums[2 * node]:
+                        node = 2 * node
+                    else:
+                        mass -= self.sums[2 * node]
+                        node = 2 * node + 1
+                return [node]
+    """
+    found = term_of("[node]", code).args[0]
+    assert any(part.op == "found" for part in found.walk())
+
+
+@pytest.mark.parametrize("header", ["with a as b:", "try:", "for _ in a:"])
+def test_bodies_of_other_statements_are_executed(term_of, header):
+    tail = "    except Exception:\n        pass\n" if header == "try:" else ""
+    code = f"def f(a):\n    c = 0\n    {header}\n        c = 5\n{tail}    return [c]\n"
+    assert "const[5]" in repr(term_of("[c]", code))
+
+
+def test_matches_are_alternatives(term_of):
+    code = "def f(a):\n    c = 0\n    match a:\n        case 1:\n            c = 5\n    return [c]\n"
+    assert repr(term_of("[c]", code)) == "tuple(phi(const[0], const[5]))"

@@ -1,0 +1,111 @@
+"""Terms through calls, files and objects."""
+
+import pytest
+
+
+def test_helpers_are_inlined(term_of):
+    code = "def g(x, k=2):\n    return x ** k\ndef f(a):\n    return [g(a)]\n"
+    assert repr(term_of("[g(a)]", code)) == "tuple(pow(param[f.a], const[2]))"
+
+
+def test_methods_of_other_files_are_inlined(term_of):
+    memory = "class Memory:\n    def scaled(self, e):\n        return abs(e) + 1\n"
+    main = "from memory import Memory\nm = Memory()\ndef f(a):\n    return [m.scaled(a)]\n"
+    assert repr(term_of("[m.scaled(a)]", main, memory=memory)) == "tuple(add(abs(param[f.a]), const[1]))"
+
+
+def test_items_of_what_is_returned_are_told_apart(term_of):
+    code = "def g(x):\n    return x, 1\ndef f(a):\n    p, q = g(a)\n    return [q]\n"
+    assert repr(term_of("[q]", code)) == "tuple(const[1])"
+
+
+def test_records_keep_their_fields(term_of):
+    code = """
+        from collections import namedtuple
+        Batch = namedtuple("Batch", "rows weights")
+        def g(x):
+            return Batch(x, x + 1)
+        def f(a):
+            return [g(a).weights]
+    """
+    assert repr(term_of("[g(a).weights]", code)) == "tuple(add(param[f.a], const[1]))"
+
+
+def test_recursion_ends(term_of):
+    code = "def g(x):\n    return g(x - 1) if x else 0\ndef f(a):\n    return [g(a)]\n"
+    assert "call[project.g]" in repr(term_of("[g(a)]", code))
+
+
+def test_properties_are_read(term_of):
+    code = """
+        class C:
+            def __init__(self):
+                self.sums = [0.0]
+            @property
+            def total(self):
+                return self.sums[0]
+            def f(self):
+                return [self.total]
+    """
+    assert repr(term_of("[self.total]", code)) == "tuple(item[0](field[C.sums]))"
+
+
+def test_constants_of_the_module_are_numbers(term_of):
+    code = "LIMIT = int(1e5)\ndef f():\n    return [LIMIT]\n"
+    assert repr(term_of("[LIMIT]", code)) == "tuple(const[100000.0])"
+
+
+@pytest.fixture
+def graph(project):
+    return project("""
+        class Memory:
+            def __init__(self, size, alpha=0.6):
+                self.size, self.alpha = size, alpha
+            def update(self, i, error):
+                self.rows = error
+            def __setitem__(self, i, value):
+                self.value = value
+        def train(net):
+            memory = Memory(100)
+            memory.update(0, net.error() + 1)
+            memory[3] = 5
+    """)
+
+
+def function(graph, name):
+    return next(f for f in graph.project.functions if f.name == name)
+
+
+def test_callers_pass_terms(graph):
+    update = function(graph, "update")
+    error = graph.symbols.run(update, "main.py").env["error"]
+    assert [repr(term) for term, _, _ in graph.symbols.passed(error)] == [
+        "add(call[.error](param[train.net]), const[1])"
+    ]
+
+
+def test_subscripts_of_objects_are_calls(graph):
+    setter = function(graph, "__setitem__")
+    value = graph.symbols.run(setter, "main.py").env["value"]
+    assert [repr(term) for term, _, _ in graph.symbols.passed(value)] == ["const[5]"]
+
+
+def test_attributes_have_what_is_assigned_to_them(graph):
+    memory = next(c for c in graph.project.classes if c.name == "Memory")
+    symbols = graph.symbols
+    assert [repr(t) for t in symbols.options(symbols.field(memory, "size"))] == ["param[__init__.size]"]
+    assert repr(symbols.expanded(symbols.field(memory, "size"))) == "const[100]"
+    assert repr(symbols.expanded(symbols.field(memory, "alpha"))) == "const[0.6]"
+
+
+def test_an_attribute_of_a_base_is_that_of_its_heirs(project):
+    graph = project("""
+        class Base:
+            def __init__(self):
+                self.x = 1
+        class Heir(Base):
+            def f(self):
+                return self.x
+    """)
+    base, heir = sorted(graph.project.classes, key=lambda c: c.start)
+    assert graph.symbols.field(heir, "x") == graph.symbols.field(base, "x")

@@ -1,0 +1,162 @@
+"""Prioritised buffers taken apart."""
+
+import pytest
+
+TREE = """
+    import numpy as np
+
+    class Tree:
+        def __init__(self, size):
+            self.size, self.at = size, 0
+            self.sums, self.rows = np.zeros(2 * size - 1), [None] * size
+
+        def add(self, priority, row):
+            self.rows[self.at] = row
+            self.set(self.at + self.size - 1, priority)
+            self.at = (self.at + 1) % self.size
+
+        def set(self, node, priority):
+            change = priority - self.sums[node]
+            self.sums[node] = priority
+            while node:
+                node = (node - 1) // 2
+                self.sums[node] += change
+
+        def find(self, mass):
+            node = 0
+            while 2 * node + 1 < len(self.sums):
+                left = 2 * node + 1
+                if mass < self.sums[left]:
+                    node = left
+                else:
+                    mass -= self.sums[left]
+                    node = left + 1
+            return node, self.sums[node], self.rows[node - self.size + 1]
+"""
+MEMORY = """
+    import random
+    import numpy as np
+    from tree import Tree
+
+    class Memory:
+        def __init__(self, size, alpha=0.6):
+            self.tree, self.alpha, self.best = Tree(size), alpha, 1.0
+
+        def push(self, state, action, reward, next_state, done):
+            self.tree.add(self.best**self.alpha, (state, action, reward, next_state, done))
+
+        def sample(self, n, beta):
+            found = [self.tree.find(random.uniform(0, self.tree.sums[0])) for _ in range(n)]
+            nodes, priorities, rows = zip(*found)
+            w = (n * np.array(priorities) / self.tree.sums[0]) ** -beta
+            return rows, nodes, w / w.max()
+
+        def update(self, nodes, errors):
+            for node, error in zip(nodes, errors):
+                self.tree.set(node, (abs(error) + 1e-5) ** self.alpha)
+"""
+TRAIN = """
+    from memory import Memory
+
+    def train(env, net):
+        memory = Memory(4096)
+        state = env.reset()
+        while True:
+            next_state, reward, done, _ = env.step(net.act(state))
+            memory.push(state, 0, reward, next_state, done)
+            rows, nodes, w = memory.sample(32, 0.5)
+            error = net.errors(rows)
+            (w * error**2).mean().backward()
+            memory.update(nodes, error.detach())
+"""
+RING = """
+    import numpy as np
+
+    class Ring:
+        def __init__(self, size):
+            self.rows, self.mass, self.at = [None] * size, np.zeros(size), 0
+
+        def push(self, state, action, reward, next_state, done):
+            self.rows[self.at] = (state, action, reward, next_state, done)
+            self.mass[self.at] = self.mass.max() if self.at else 1.0
+            self.at = (self.at + 1) % len(self.rows)
+
+        def sample(self, n):
+            p = self.mass / self.mass.sum()
+            at = np.random.choice(len(self.rows), n, p=p)
+            return [self.rows[i] for i in at], at, (len(self.rows) * p[at]) ** -0.5
+
+        def update(self, at, errors):
+            self.mass[at] = np.abs(errors) + 1e-6
+"""
+
+
+@pytest.fixture
+def tree(project):
+    graph = project(tree=TREE, memory=MEMORY, train=TRAIN)
+    (buffer,) = graph.buffers
+    return graph.anatomy(buffer)
+
+
+@pytest.fixture
+def ring(project):
+    graph = project(ring=RING)
+    (buffer,) = graph.buffers
+    return graph.anatomy(buffer)
+
+
+def test_priorities_are_where_the_random_number_is_compared(tree):
+    assert [repr(term) for term in tree.containers] == ["field[Tree.sums]"]
+
+
+def test_priorities_are_where_the_probabilities_come_from(ring):
+    assert [repr(term) for term in ring.containers] == ["field[Ring.mass]"]
+
+
+def test_writes_are_followed_to_the_callers(tree):
+    inserted, updated = sorted(tree.writes, key=lambda write: not write.inserts)
+    assert inserted.inserts
+    assert not updated.inserts
+    assert repr(inserted.value) == "pow(field[Memory.best], field[Memory.alpha])"
+    assert repr(updated.value).startswith("pow(add(abs(element(detach(call[.errors]")
+    assert updated.outermost.path == "train.py"
+
+
+def test_sums_on_the_way_to_the_root_are_no_writes(tree):
+    assert len(tree.writes) == 2
+
+
+def test_an_array_of_priorities_has_its_writes(ring):
+    values = {write.inserts: repr(write.value) for write in ring.writes}
+    assert values == {
+        True: "phi(max(field[Ring.mass]), const[1.0])",
+        False: "add(abs(param[update.errors]), const[1e-06])",
+    }
+
+
+def test_a_stored_priority_at_a_drawn_position_is_known(tree):
+    (formula,) = tree.formulas
+    priorities = [part for part in formula.base.walk() if tree.priority_of(part) is not None]
+    assert priorities
+    assert not any(tree.is_root(part) for part in priorities)
+
+
+def test_the_root_is_the_total(tree):
+    (formula,) = tree.formulas
+    assert any(tree.is_total(part) for part in formula.base.walk())
+
+
+def test_a_sum_over_the_array_is_the_total(ring):
+    graph = ring.graph
+    draw = graph.events.draws[next(iter(ring.buffer.sources))]
+    assert ring.is_total(graph.symbols.term(draw.path, draw.probabilities).args[1])
+
+
+def test_the_capacity_is_what_callers_pass(tree):
+    assert tree.capacity.largest is not None
+    assert tree.capacity.complete
+
+
+def test_a_capacity_that_nobody_passes_is_not_known(ring):
+    assert ring.capacity.largest is None
+    assert not ring.capacity.is_at_most(10**9)
