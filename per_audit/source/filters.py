@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pathspec import GitIgnoreSpec
-
 from per_audit.source.roots import repository_top
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pathspec import GitIgnoreSpec
 
 # Markdown is read where it is asked for: texts show parts of programs, and leave out what they are not about.
 DEFAULT_INCLUDE = ("*.py", "*.pyw", "*.ipynb")
@@ -64,13 +64,17 @@ class Names:
     def __init__(self, names: Iterable[str], endings: Iterable[str]) -> None:
         self._names = frozenset(names)
         self._endings = tuple(endings)
+        self._above: dict[str, bool] = {"": False}
 
     def verdict(self, path: str) -> bool | None:
         """True where a name on the path matches, else None."""
-        parts = path.rstrip("/").split("/")
-        if not self._names.isdisjoint(parts):
+        above, _, name = path.rstrip("/").rpartition("/")
+        if name in self._names or name.endswith(self._endings):
             return True
-        return True if self._endings and any(part.endswith(self._endings) for part in parts) else None
+        known = self._above.get(above)
+        if known is None:
+            known = self._above[above] = bool(self.verdict(above))
+        return known or None
 
 
 class Patterns:
@@ -148,6 +152,8 @@ def compile_patterns(lines: tuple[str, ...] | list[str]) -> GitIgnoreSpec | Name
     """A matcher for lines in .gitignore syntax; lines that are no pattern count for nothing, as in git."""
     if all(_NAME.fullmatch(line) or _ENDING.fullmatch(line) for line in lines):
         return Names((x for x in lines if x[0] != "*"), (x[1:] for x in lines if x[0] == "*"))
+    from pathspec import GitIgnoreSpec  # which most projects without a .gitignore need not wait for
+
     try:
         return GitIgnoreSpec.from_lines(lines)
     except ValueError:
@@ -155,6 +161,8 @@ def compile_patterns(lines: tuple[str, ...] | list[str]) -> GitIgnoreSpec | Name
 
 
 def _is_pattern(line: str) -> bool:
+    from pathspec import GitIgnoreSpec
+
     try:
         GitIgnoreSpec.from_lines([line])
     except ValueError:
