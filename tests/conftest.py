@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from per_audit import facts, graph, rule
 from per_audit.findings import Applicability, Evidence, Finding, FixOffer, Place, Severity
 from per_audit.rule import Example, Rule
+
+# No test measures time.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @dataclass

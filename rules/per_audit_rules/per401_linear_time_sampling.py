@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import timeit
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,15 +90,41 @@ class LinearTimeSampling(Rule):
         )
 
     def witness(self) -> str:
-        """A weighted draw from 200,000 transitions against one from 2,000."""
+        """How many priorities a draw over a cumulative sum reads, against the steps down a sum tree."""
         rng = np.random.default_rng(0)
-        few, many = rng.random(2_000), rng.random(200_000)
+        leaves = 1 << 14
+        mass = rng.random(leaves)
+        sums = np.concatenate([np.zeros(leaves), mass])
+        for node in range(leaves - 1, 0, -1):
+            sums[node] = sums[2 * node] + sums[2 * node + 1]
+        read = {"sum": 0, "tree": 0}
 
-        def fastest(p: np.ndarray) -> float:
-            return min(timeit.repeat(lambda: rng.choice(len(p), 32, p=p / p.sum()), number=3, repeat=5))
+        def by_sum(point: float) -> int:
+            slot = 0
+            while point >= mass[slot] and slot < leaves - 1:
+                point -= mass[slot]
+                slot += 1
+            read["sum"] += leaves + slot + 1  # the total below which the point is was added up anew
+            return slot
 
-        assert fastest(many) > 5 * fastest(few)
-        return "a weighted draw of 32 from 200,000 transitions takes over 5 times as long as from 2,000"
+        def by_tree(point: float) -> int:
+            node = 1
+            while node < leaves:
+                read["tree"] += 1
+                node *= 2
+                if point >= sums[node]:
+                    point -= sums[node]
+                    node += 1
+            return node - leaves
+
+        for point in rng.random(8) * sums[1]:
+            assert abs(by_sum(point) - by_tree(point)) <= 1
+        assert read["tree"] == 8 * 14
+        assert read["sum"] >= 8 * leaves
+        return (
+            f"8 draws from {leaves:,} transitions read {read['sum']:,} priorities in a cumulative sum and "
+            f"{read['tree']} in a sum tree"
+        )
 
     bad = (
         Example(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import timeit
-from collections import deque
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -106,17 +104,28 @@ class DequeRandomAccess(Rule):
         )
 
     def witness(self) -> str:
-        """The middle of a deque against its end, and against a list."""
-        chain = deque(range(400_000))
-        items = list(chain)
+        """How many links are followed to read from blocks of 64 that are chained, as a deque's are, from either end."""
+        count, block = 400_000, 64
+        last = (count - 1) // block
+        following = [*range(1, last + 1), None]
+        before = [None, *range(last)]
 
-        def fastest(statement: str, container: object) -> float:
-            return min(timeit.repeat(statement, globals={"c": container}, number=50, repeat=5))
+        def links(position: int) -> int:
+            wanted = position // block
+            at, ways = (0, following) if wanted <= last // 2 else (last, before)
+            followed = 0
+            while at != wanted:
+                step = ways[at]
+                assert step is not None
+                at, followed = step, followed + 1
+            return followed
 
-        middle, end, listed = fastest("c[200_000]", chain), fastest("c[0]", chain), fastest("c[200_000]", items)
-        assert middle > 20 * end
-        assert middle > 20 * listed
-        return "reading the middle of a deque of 400,000 takes over 20 times as long as its end or the middle of a list"
+        middle, end = links(count // 2), links(count - 1)
+        assert end == 0
+        assert middle == count // 2 // block
+        return (
+            f"to read the middle of a deque of {count:,} {middle:,} links are followed, at its end none"
+        )
 
     bad = (
         Example(
