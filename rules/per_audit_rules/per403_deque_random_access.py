@@ -122,10 +122,8 @@ class DequeRandomAccess(Rule):
 
         middle, end = links(count // 2), links(count - 1)
         assert end == 0
-        assert middle == count // 2 // block
-        return (
-            f"to read the middle of a deque of {count:,} {middle:,} links are followed, at its end none"
-        )
+        assert middle == last // 2
+        return f"to read the middle of a deque of {count:,} {middle:,} links are followed, at its end none"
 
     bad = (
         Example(
