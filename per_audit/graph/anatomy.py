@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.capacity import Capacity, capacity_of
 from per_audit.graph.symbolic import Term, alternatives, strip
-from per_audit.graph.values import UNKNOWN, Alloc, Instance, TupleOf, roles_in
+from per_audit.graph.values import UNKNOWN, Alloc, Instance, TupleOf, Value, roles_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,11 +116,15 @@ class Anatomy:
 
     def is_container(self, term: Term) -> bool:
         """Whether a field holds many values rather than one."""
-        if term.op != "field":
-            return False
-        cls, name = term.data
-        value = self.graph.interpreter.attributes.get((cls, name))
-        return value is not None and any(_as_alloc(atom) is not None for atom in value.atoms)
+        return any(_as_alloc(atom) is not None for atom in self._value(term).atoms)
+
+    def _value(self, term: Term) -> Value:
+        """What the interpreter knows of a field or a name of a module."""
+        interpreter = self.graph.interpreter
+        if term.op == "global":
+            path, name = term.data
+            return interpreter.module_envs.get(path, {}).get(name, UNKNOWN)
+        return interpreter.attributes.get(term.data, UNKNOWN) if term.op == "field" else UNKNOWN
 
     def _compared(self, source: ir.Node) -> Iterator[Term]:
         """What the random number is compared with, or searched for in."""
@@ -185,10 +189,13 @@ class Anatomy:
         return sorted(found.values(), key=lambda store: (store.path, store.node.start))
 
     def _allocs(self, term: Term) -> set[Alloc]:
-        cls, name = term.data
         found: set[Alloc] = set()
-        for holder in [cls, *self.graph.interpreter.subclasses.get(cls, ())]:
-            value = self.graph.interpreter.attributes.get((holder, name), UNKNOWN)
+        values = [self._value(term)]
+        if term.op == "field":
+            cls, name = term.data
+            heirs = self.graph.interpreter.subclasses.get(cls, ())
+            values += [self.graph.interpreter.attributes.get((heir, name), UNKNOWN) for heir in heirs]
+        for value in values:
             found |= {alloc for atom in value.atoms if (alloc := _as_alloc(atom)) is not None}
             for atom in value.atoms:
                 if isinstance(atom, TupleOf):  # the levels of a tree
@@ -328,8 +335,7 @@ class Anatomy:
     def parts(self) -> set[ir.Class]:
         """The family, and the classes of the objects in its attributes that hold priorities: trees."""
         found = set(self.family)
-        for term in self.containers:
-            found.add(term.data[0])
+        found |= self._holders
         for (cls, _), value in self.graph.interpreter.attributes.items():
             if cls in self.family:
                 found |= {a.node for a in value.atoms if isinstance(a, Instance) and a.node in self._holders}
@@ -337,7 +343,7 @@ class Anatomy:
 
     @cached_property
     def _holders(self) -> set[ir.Class]:
-        return {term.data[0] for term in self.containers}
+        return {term.data[0] for term in self.containers if term.op == "field"}
 
 
 def _power(term: Term) -> Term | None:

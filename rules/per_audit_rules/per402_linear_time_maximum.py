@@ -245,7 +245,7 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
             if not isinstance(node, ir.Call) or term.node is not node or term.op not in _WORDS or term.data is not None:
                 continue
             held = anatomy.base_of(term.args[0])
-            whole = term.args[0].op in ("field", "slice", "pow", "detach") and held in anatomy.containers
+            whole = term.args[0].op in ("field", "global", "slice", "pow", "detach") and held in anatomy.containers
             if whole and not (function in drawing and term.op in ("sum", "sort", "argsort")):
                 yield node, path, _WORDS[term.op]
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul"}
 _WHOLE_VALUES = {"real", "values"}
+_HOLDERS = {"alloc", "filled", "collect", "tuple", "phi"}  # what a name of the module is known by, not by what it holds
 # A library's object may stand behind these; behind others stands a number.
 _OPAQUE = {"external", "call", "global", "unknown", "param", "field", "item"}
 
@@ -57,7 +58,10 @@ class Expressions:
         here: Expressions | None = self
         while here is not None:
             if node.id in here.env:
-                return here.env[node.id]
+                known = here.env[node.id]
+                if here is not self and here.function is None and known.op in _HOLDERS:
+                    return Term("global", (), (here.path, node.id), node, self.path)
+                return known
             here = here.outer
         value = self.symbols.events.value(node)
         for atom in value.atoms:

@@ -5,7 +5,7 @@ from replay import Replay
 
 
 def train(env, apply, params, steps):
-    replay = Replay(20_000)
+    replay = Replay(8_000)
 
     def loss(params, obs, actions, targets, weights):
         errors = jnp.take_along_axis(apply(params, obs), actions[:, None], axis=1)[:, 0] - targets
