@@ -91,6 +91,30 @@ class Beta:
             if write is None or _builds(write.function)
         ]
 
+    def passed(self, exponent: Term, depth: int = _DEEPEST) -> list[Term]:
+        """What an exponent is: itself, or what the callers pass for it, through the functions that pass it on."""
+        found: list[Term] = []
+        for option in alternatives(strip(exponent)):
+            if option.op == "param" and depth:
+                for outer in self.symbols.options(option):
+                    found += self.passed(outer, depth - 1)
+            else:
+                found.append(option)
+        return found
+
+    def counts(self, term: Term, depth: int = _DEEPEST) -> bool:
+        """Whether a term grows while the program runs: a loop's variable, an attribute that is counted up."""
+        for part in term.walk():
+            if part.op == "loop" or (part.op == "element" and strip(part.args[0]).op == "range"):
+                return True
+            if part.op == "field" and any(w is not None and v.contains(part) for v, w, _ in self.symbols.written(part)):
+                return True
+            if part.op == "add" and part.args[0].op == "field" and part.args[1].is_number:
+                return True
+            if part.op == "param" and depth and any(self.counts(o, depth - 1) for o in self.symbols.options(part)):
+                return True
+        return False
+
     def literals(self, term: Term, depth: int = _DEEPEST) -> list[Term] | None:
         """The numbers that a term is made of; None where anything else goes into it, such as what a caller passes."""
         term = strip(term)

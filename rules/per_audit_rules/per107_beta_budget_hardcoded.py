@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.schedule import Beta, unbounded
-from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.graph.symbolic import Term, alternatives
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -250,9 +250,9 @@ def _schedules(beta: Beta) -> Iterable[Found]:
     """The exponents that grow with a counter over a number of draws: expression, file, number, draws until 1."""
     for exponent in beta.exponents:
         passed = exponent.op == "param"
-        for option in _passed(beta, exponent) if passed else (exponent,):
+        for option in beta.passed(exponent):
             for part in option.walk():
-                if part.op != "div" or part.node is None or not _counts(beta, part.args[0]):
+                if part.op != "div" or part.node is None or not beta.counts(part.args[0]):
                     continue
                 numbers = beta.literals(part.args[1])
                 if numbers is None or len(numbers) != 1:
@@ -262,28 +262,6 @@ def _schedules(beta: Beta) -> Iterable[Found]:
                 far = length is not None and not draws / _FAR <= length <= draws * _FAR
                 if far or (not passed and length is None):
                     yield part.node, part.path, numbers, draws
-
-
-def _passed(beta: Beta, parameter: Term, depth: int = 4) -> list[Term]:
-    """What callers pass for a parameter, through the functions that pass it on."""
-    found: list[Term] = []
-    for option in (part for term in beta.symbols.options(parameter) for part in alternatives(strip(term))):
-        found += _passed(beta, option, depth - 1) if option.op == "param" and depth else [option]
-    return found
-
-
-def _counts(beta: Beta, term: Term) -> bool:
-    """Whether the term grows while the program runs: an attribute that is counted up, the variable of a loop."""
-    for part in term.walk():
-        if part.op == "element" and strip(part.args[0]).op == "range":
-            return True
-        if part.op == "field":
-            changes = [v for v, w, _ in beta.symbols.written(part) if w is not None]
-            if any(v.op == "add" and v.args[0] == part for v in changes):
-                return True
-        if part.op == "add" and part.args[0].op == "field" and part.args[1].is_number:
-            return True
-    return False
 
 
 def _length(term: Term) -> float | None:

@@ -71,6 +71,8 @@ class BetaScheduleWrong(Rule):
     - beta grows without a bound, so that it passes 1
     - the next beta is made from alpha
 
+    and an expression with a counter that is passed to the draw and falls, compounds or is never below 1.
+
     ## Why is this bad
 
     A fraction of the training that is applied to the *last* beta compounds: after 5 % of 10,000 calls beta is 0.999
@@ -120,10 +122,15 @@ class BetaScheduleWrong(Rule):
                 wrong = _wrong(graph, anatomy, beta, changed)
                 if wrong is not None and changed.write.node not in seen:
                     seen.add(changed.write.node)
-                    yield self._finding(graph, buffer, changed, wrong)
+                    yield self._finding(graph, buffer, changed.write.path, changed.write.node, wrong)
+            for exponent in beta.exponents:
+                for term in beta.passed(exponent):
+                    wrong = _wrong_when_passed(beta, term)
+                    if wrong is not None and term.node is not None and term.node not in seen:
+                        seen.add(term.node)
+                        yield self._finding(graph, buffer, term.path, term.node, wrong)
 
-    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, changed: BetaWrite, wrong: str) -> Finding:
-        path, node = changed.write.path, changed.write.node
+    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, path: str, node: ir.Node, wrong: str) -> Finding:
         formulas = graph.anatomy(buffer).formulas
         return self.finding(
             graph,
@@ -193,6 +200,17 @@ class BetaScheduleWrong(Rule):
                     "        self.beta += self.rise  # <- PER108\n        self.mass[at] = (",
                 ),
                 "train.py": _TRAIN.replace("Memory(100)", "Memory(100, steps=steps)"),
+            },
+        ),
+        Example(
+            "falling, passed to the draw",
+            {
+                "memory.py": _MEMORY.replace("def sample(self, n):", "def sample(self, n, beta):").replace(
+                    "-self.beta", "-beta"
+                ),
+                "train.py": _TRAIN.replace(
+                    "memory.sample(32)", "memory.sample(32, max(0.4, 1.0 - step / steps))  # <- PER108"
+                ),
             },
         ),
         Example(
@@ -357,6 +375,18 @@ def _wrong(graph: ReplayGraph, anatomy: Anatomy, beta: Beta, changed: BetaWrite)
     return None
 
 
+def _wrong_when_passed(beta: Beta, term: Term) -> str | None:
+    """What is wrong with an expression that is the exponent itself."""
+    if term.op in ("maximum", "max") and any((arg.number or 0) >= 1 for arg in term.args) and beta.counts(term):
+        return "is 1 or more from the first step on: the bound is a maximum where a minimum belongs"
+    inner = unbounded(term)
+    if inner.op == "sub" and inner.args[0].is_number and beta.counts(inner.args[1]):
+        return "falls with each step instead of rising to 1"
+    if inner.op == "add" and inner.args[0].op == "loop" and _compounds(beta, inner, inner.args[0]):
+        return "starts from its last value with a fraction that grows by itself: it is near 1 far too early"
+    return None
+
+
 def _compounds(beta: Beta, step: Term, field: Term) -> bool:
     """`beta + fraction * (1 - beta)` with a fraction that is no number."""
     last, rise = step.args if step.args[0] == field else reversed(step.args)
@@ -365,19 +395,7 @@ def _compounds(beta: Beta, step: Term, field: Term) -> bool:
         return False
     factors = [strip(arg) for arg in rise.args]
     rest = [f for f in factors if not (f.op == "sub" and f.args[0].number == 1 and f.args[1] == field)]
-    return len(rest) == len(factors) - 1 and beta.literals(rest[0]) is None and _grows(beta, rest[0])
-
-
-def _grows(beta: Beta, fraction: Term, depth: int = 3) -> bool:
-    """Whether a fraction is made of a counter: a loop's variable, an attribute that is counted up, a product of one."""
-    for part in fraction.walk():
-        if part.op in ("element", "loop"):
-            return True
-        if part.op == "field" and any(w is not None and v.contains(part) for v, w, _ in beta.symbols.written(part)):
-            return True
-        if part.op == "param" and depth and any(_grows(beta, o, depth - 1) for o in beta.symbols.options(part)):
-            return True
-    return False
+    return len(rest) == len(factors) - 1 and beta.literals(rest[0]) is None and beta.counts(rest[0])
 
 
 def _is_positive(term: Term) -> bool:
