@@ -93,6 +93,9 @@ def _numbers(graph: ReplayGraph, term: Term, depth: int = _DEEPEST) -> list[int 
             found += [int(number)] if 0 < number < _UNLIMITED else []
         elif option.op in ("param", "field") and depth and (options := graph.symbols.options(option)):
             found += [n for outer in options for n in _numbers(graph, outer, depth - 1)]
+        elif defaults := graph.symbols.default_of(option):
+            found += [n for default in defaults for n in _numbers(graph, default, 0)]
+            found.append(None)  # whoever starts the program may give another
         elif option.op in _ARITHMETIC and depth:
             found.append(_computed(graph, option, depth))
         else:

@@ -58,3 +58,17 @@ def test_one_unknown_caller_makes_it_incomplete(project):
     """)
     assert capacity(graph).largest == 10
     assert not capacity(graph).is_at_most(10)
+
+
+def test_the_default_of_a_command_line_option_can_be_read(project):
+    graph = project("""
+        import argparse
+        from collections import deque
+        parser = argparse.ArgumentParser()
+        parser.add_argument("-m", "--memory-size", type=int, default=70_000)
+        args = parser.parse_args()
+        rows = deque(maxlen=args.memory_size)
+        rows.append(1)
+    """)
+    assert capacity(graph).largest == 70_000
+    assert not capacity(graph).complete

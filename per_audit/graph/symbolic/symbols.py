@@ -170,6 +170,27 @@ class Symbols:
             return [option for option, _, _ in self.written(term)]
         return []
 
+    def default_of(self, term: Term) -> list[Term]:
+        """The defaults of a command-line option that a term reads: `args.size` after `add_argument("--size", ...)`."""
+        if term.op != "external" or "parse_" not in str(term.data):
+            return []
+        return self._option_defaults.get(str(term.data).rpartition(".")[2], [])
+
+    @cached_property
+    def _option_defaults(self) -> dict[str, list[Term]]:
+        found: dict[str, list[Term]] = defaultdict(list)
+        for site in self.events.calls.values():
+            func = site.node.func
+            if not isinstance(func, ir.Attr) or func.attr != "add_argument":
+                continue
+            names = [arg.value.value for arg in site.node.args if isinstance(arg.value, ir.Const) and not arg.keyword]
+            long = [name for name in names if isinstance(name, str) and not (name[:1] == "-" and name[1:2] != "-")]
+            stated, default = site.node.argument(None, "dest"), site.node.argument(None, "default")
+            name = stated.value if isinstance(stated, ir.Const) else long[0] if long else None
+            if isinstance(name, str) and default is not None:
+                found[name.lstrip("-").replace("-", "_")].append(self.term(site.path, default))
+        return dict(found)
+
     # ---------------------------------------------------------------- attributes
 
     def field(self, cls: ir.Class, name: str, node: ir.Node | None = None, path: str = "") -> Term:
