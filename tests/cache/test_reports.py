@@ -7,6 +7,7 @@ import pytest
 
 from per_audit import scan as scans
 from per_audit.cache import Store
+from per_audit.cache.facts import StoredFacts
 from per_audit.rule import all_rules
 from per_audit.settings import Settings
 
@@ -101,3 +102,13 @@ def test_a_damaged_report_is_made_again(report, audits, tmp_path):
         path.write_bytes(path.read_bytes()[:-5])
     assert report() == first
     assert len(audits) == 2
+
+
+def test_kept_facts_give_the_same_report(root, tmp_path):
+    def scanned(cache):
+        return scans.scan(root, [root], Settings(base=root), scans.Request(), cache=cache).report
+
+    fresh = scanned({})
+    assert scanned(StoredFacts(Store(tmp_path / "cache"))) == fresh
+    assert scanned(StoredFacts(Store(tmp_path / "cache"))) == fresh
+    assert list((tmp_path / "cache").rglob("facts/*/*"))
