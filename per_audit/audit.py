@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from per_audit.catalogue import choose
-from per_audit.errors import InternalError, in_a_line
+from per_audit.errors import InternalError, UserError, in_a_line
 from per_audit.findings import Finding, Notice, Place, Report, Severity
 from per_audit.housekeeping import UNPARSABLE_FILE
 from per_audit.overrides import Overrides
+from per_audit.own_rules import check_own
 from per_audit.source import COPY_MARK, SourceFile, as_module, discover, is_document
 from per_audit.source.suppressions import MARK
 from per_audit.suppress import Suppressor
@@ -22,6 +22,7 @@ from per_audit.suppress import Suppressor
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from per_audit.catalogue import Catalogue
     from per_audit.facts import ModuleFacts
     from per_audit.facts.pool import Extracted
     from per_audit.graph import ReplayGraph
@@ -70,7 +71,7 @@ def audit(
     root = root.resolve()
     files = discover(root, paths, settings.filters, overlay)
     notices: list[Notice] = []
-    suppressor = Suppressor()
+    suppressor = Suppressor(settings.catalogue)
     wanted: list[SourceFile] = []
     without_python = 0
     for file in files:
@@ -105,14 +106,14 @@ def audit(
             documents = [link([module]) for module in modules if is_document(module.path)]
     except Exception as error:
         raise InternalError(f"linking the files of {root} failed: {in_a_line(error)}") from error
-    rules = choose(settings.select, settings.ignore)
+    rules = settings.chosen
     graphs = [graph, *documents]
     with deep_stack():
         found = _with_ids(
             finding
             for rule in rules
             for each in graphs
-            for finding in _check(rule, each, root)
+            for finding in _check(rule, each, root, settings.catalogue)
             if each is graph or _is_shown(finding)
         )
     notices += [_followed_in_part(place) for place in getattr(graph, "followed_in_part", list)()]
@@ -183,9 +184,13 @@ def _reading_order(notice: Notice) -> tuple[str, int, int, str, str]:
     return notice.path, notice.cell or 0, notice.line, notice.kind, notice.message
 
 
-def _check(rule: Rule, graph: ReplayGraph, root: Path) -> list[Finding]:
+def _check(rule: Rule, graph: ReplayGraph, root: Path, catalogue: Catalogue) -> list[Finding]:
     try:
+        if rule in catalogue.own:
+            return check_own(rule, graph)
         return list(rule.check(graph))
+    except UserError:
+        raise
     except Exception as error:
         raise InternalError(f"rule {rule.code} ({rule.name}) failed on {root}: {in_a_line(error)}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from per_audit import housekeeping, rule
@@ -10,6 +11,7 @@ from per_audit.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from per_audit.rule import Rule
 
@@ -21,6 +23,7 @@ _GROUPS = {
     "PER3": "sampler",
     "PER4": "cost and memory",
     "PER5": "transitions",
+    "PER6": "pedantic",
     "PER9": "housekeeping",
 }
 
@@ -35,70 +38,84 @@ def docs_page(code: str) -> str | None:
     return f"docs/rules/{code}.md" if code[:4] in _GROUPS else None
 
 
-def catalogue() -> tuple[Rule, ...]:
-    """Every rule in order of its code: the bundled ones, and those about the audit itself."""
-    return tuple(sorted((*rule.all_rules(), *housekeeping.RULES), key=lambda known: known.code))
-
-
-def find_rule(text: str) -> Rule | None:
-    """The rule with this code or name, in either case of letters."""
-    return next((known for known in catalogue() if text.upper() == known.code or text.lower() == known.name), None)
-
-
-def rule_named(text: str) -> Rule:
-    """The rule with this code or name; raises UserError where there is none."""
-    found = find_rule(text)
-    if found is None:
-        raise UserError(f"unknown rule {text!r}; {suggest_rule(text)}")
-    return found
-
-
 def did_you_mean(text: str, known: Iterable[str]) -> str:
     """`did you mean 'x'?`, or nothing where no known word comes close."""
     close = difflib.get_close_matches(text, list(known), n=1)
     return f"did you mean {close[0]!r}?" if close else ""
 
 
-def suggest_rule(text: str) -> str:
-    """What to do about a rule that does not exist."""
-    return did_you_mean(text.lower(), [known.name for known in catalogue()]) or "`per-audit rules` lists them"
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The bundled rules, those about the audit itself, and `own`: the rules that a user adds.
 
-
-def check_selectors(selectors: Iterable[str], origin: str) -> tuple[str, ...]:
-    """The selectors, trimmed; raises UserError for one that is no code, name or prefix of a code."""
-    checked = tuple(selector.strip() for selector in selectors if selector.strip())
-    for selector in checked:
-        if not any(_specificity(selector, known) for known in catalogue()):
-            raise UserError(
-                f"{origin}: {selector!r} is no rule's code, name or prefix of a code; {suggest_rule(selector)}"
-            )
-    return checked
-
-
-def choose(select: Iterable[str], ignore: Iterable[str]) -> tuple[Rule, ...]:
-    """The rules that are on: no `select` means all; of two selectors the longer wins, of equal ones `ignore`.
-
-    A pedantic rule is on only where its whole code or its name is selected.
+    `digest` names the state of the source of `own`, `sources` are the files and folders that it was read from.
     """
-    select, ignore = tuple(select) or ("PER",), tuple(ignore)
 
-    def longest(selectors: tuple[str, ...], known: Rule) -> int:
-        return max((_specificity(selector, known) for selector in selectors), default=0)
+    own: tuple[Rule, ...] = ()
+    digest: str = ""
+    sources: tuple[Path, ...] = ()
 
-    return tuple(
-        known
-        for known in catalogue()
-        if longest(select, known) > longest(ignore, known)
-        and (not known.pedantic or longest(select, known) == len(known.code))
-    )
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule in order of its code."""
+        return tuple(sorted((*rule.all_rules(), *housekeeping.RULES, *self.own), key=lambda known: known.code))
+
+    def find(self, text: str) -> Rule | None:
+        """The rule with this code or name, in either case of letters."""
+        return next((known for known in self.rules if text.upper() == known.code or text.lower() == known.name), None)
+
+    def named(self, text: str) -> Rule:
+        """The rule with this code or name; raises UserError where there is none."""
+        found = self.find(text)
+        if found is None:
+            raise UserError(f"unknown rule {text!r}; {self.suggest(text)}")
+        return found
+
+    def suggest(self, text: str) -> str:
+        """What to do about a rule that does not exist."""
+        return did_you_mean(text.lower(), [known.name for known in self.rules]) or "`per-audit rules` lists them"
+
+    def check_selectors(self, selectors: Iterable[str], origin: str) -> tuple[str, ...]:
+        """The selectors, trimmed; raises UserError for one that is no code, name or prefix of a code."""
+        checked = tuple(selector.strip() for selector in selectors if selector.strip())
+        rules = self.rules if checked else ()
+        for selector in checked:
+            if not any(_specificity(selector, known) for known in rules):
+                raise UserError(
+                    f"{origin}: {selector!r} is no rule's code, name or prefix of a code; {self.suggest(selector)}"
+                )
+        return checked
+
+    def choose(self, select: Iterable[str], ignore: Iterable[str], pedantic: bool = False) -> tuple[Rule, ...]:
+        """The rules that are on: no `select` means all; of two selectors the longer wins, of equal ones `ignore`.
+
+        Without `pedantic` a pedantic rule is on only where its whole code or its name is selected.
+        """
+        select, ignore = tuple(select), tuple(ignore)
+
+        def is_on(known: Rule) -> bool:
+            selected, ignored = _longest(select, known), _longest(ignore, known)
+            if known.pedantic and not pedantic and selected < len(known.code):
+                return False
+            return selected > ignored if select else not ignored
+
+        return tuple(known for known in self.rules if is_on(known))
+
+    def says_most(self, selectors: Iterable[str], code: str) -> str | None:
+        """The selector that says most about the rule of this code, the last of equal ones; None where none means it."""
+        known = self.find(code)
+        ranked = [(_specificity(selector, known), selector) for selector in selectors] if known else []
+        best = max((rank for rank, _ in ranked), default=0)
+        return [selector for rank, selector in ranked if rank == best][-1] if best else None
 
 
-def says_most(selectors: Iterable[str], code: str) -> str | None:
-    """The selector that says most about the rule of this code, the last of equal ones; None where none means it."""
-    known = find_rule(code)
-    ranked = [(_specificity(selector, known), selector) for selector in selectors] if known else []
-    best = max((rank for rank, _ in ranked), default=0)
-    return [selector for rank, selector in ranked if rank == best][-1] if best else None
+def catalogue() -> tuple[Rule, ...]:
+    """Every rule of per-audit in order of its code: the bundled ones, and those about the audit itself."""
+    return Catalogue().rules
+
+
+def _longest(selectors: tuple[str, ...], known: Rule) -> int:
+    return max((_specificity(selector, known) for selector in selectors), default=0)
 
 
 def _specificity(selector: str, known: Rule) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from per_audit.catalogue import says_most
 from per_audit.source.filters import Patterns, compile_patterns
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ class Overrides:
 
     def __init__(self, settings: Settings, root: Path) -> None:
         self._root = root
+        self._says_most = settings.catalogue.says_most
         # `!pattern` means all files but those that match, as it does in ruff.
         self._ignores = [
             (Patterns(settings.base, compile_patterns([pattern.removeprefix("!")])), pattern.startswith("!"), rules)
@@ -35,10 +35,10 @@ class Overrides:
     def _off(self, finding: Finding) -> bool:
         path = (self._root / finding.place.path).as_posix()
         return any(
-            says_most(rules, finding.rule) is not None and bool(patterns.verdict(path, False)) is not inverted
+            self._says_most(rules, finding.rule) is not None and bool(patterns.verdict(path, False)) is not inverted
             for patterns, inverted, rules in self._ignores
         )
 
     def _severity_of(self, finding: Finding) -> Severity:
-        selector = says_most(self._severity, finding.rule)
+        selector = self._says_most(self._severity, finding.rule)
         return finding.severity if selector is None else self._severity[selector]

@@ -1,4 +1,7 @@
-"""Reads `[tool.per-audit]` and checks its values: each check takes a value and where it stands, or raises UserError."""
+"""Reads `[tool.per-audit]` and checks its values.
+
+Each check takes a value, where it stands and the rules that there are, and returns the value or raises UserError.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,15 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from per_audit.catalogue import check_selectors
 from per_audit.errors import UserError
 from per_audit.findings import Severity
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Check = Callable[[object, str], Any]
+    from per_audit.catalogue import Catalogue
+
+Check = Callable[[object, str, "Catalogue"], Any]
 
 SEVERITIES = tuple(severity.value for severity in Severity)
 
@@ -42,7 +46,7 @@ def table(path: Path) -> Mapping[str, object] | None:
 def one_of(*words: str) -> Check:
     """A check for one of these words."""
 
-    def check(value: object, origin: str) -> str:
+    def check(value: object, origin: str, _: Catalogue) -> str:
         if not isinstance(value, str) or value not in words:
             raise UserError(f"{origin} = {value!r}: must be one of {', '.join(map(repr, words))}")
         return value
@@ -50,7 +54,7 @@ def one_of(*words: str) -> Check:
     return check
 
 
-def strings(value: object, origin: str) -> tuple[str, ...]:
+def strings(value: object, origin: str, _: Catalogue) -> tuple[str, ...]:
     """A list of strings."""
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         key = origin.rpartition(".")[2]
@@ -58,12 +62,32 @@ def strings(value: object, origin: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def rules(value: object, origin: str) -> tuple[str, ...]:
+def boolean(value: object, origin: str, _: Catalogue) -> bool:
+    """true or false."""
+    if not isinstance(value, bool):
+        raise UserError(f"{origin} = {value!r}: must be true or false")
+    return value
+
+
+def rules(value: object, origin: str, catalogue: Catalogue) -> tuple[str, ...]:
     """A list of rules: codes, names or prefixes."""
-    return check_selectors(strings(value, origin), origin)
+    return catalogue.check_selectors(strings(value, origin, catalogue), origin)
 
 
-def file_name(value: object, origin: str) -> str:
+def own_rules(path: Path, table: Mapping[str, object]) -> list[tuple[str, Path]]:
+    """The names and the places of the files and folders that the table at `path` reads rules from."""
+    origin = f"{path}: tool.per-audit.rules"
+    value = table.get("rules", [])
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise UserError(f'{origin} = {value!r}: must be a list of paths, such as rules = ["tools/my_rules"]')
+    base = path.parent.resolve()
+    for name in value:
+        if not (base / name).resolve().is_relative_to(base):
+            raise UserError(f"{origin}: {name!r} is outside of the project; move it inside, or use --rules")
+    return [(name, base / name) for name in value]
+
+
+def file_name(value: object, origin: str, _: Catalogue) -> str:
     """The name of a file or directory."""
     if not isinstance(value, str) or not value:
         raise UserError(
@@ -72,20 +96,21 @@ def file_name(value: object, origin: str) -> str:
     return value
 
 
-def rules_by_pattern(value: object, origin: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def rules_by_pattern(value: object, origin: str, catalogue: Catalogue) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """A table from patterns of files to lists of rules."""
     if not isinstance(value, dict):
         raise UserError(f'{origin} = {value!r}: must be a table, such as {{ "tests/**" = ["PER0"] }}')
-    return tuple((pattern, rules(item, f'{origin}."{pattern}"')) for pattern, item in value.items())
+    return tuple((pattern, rules(item, f'{origin}."{pattern}"', catalogue)) for pattern, item in value.items())
 
 
-def severity_by_rule(value: object, origin: str) -> tuple[tuple[str, Severity], ...]:
+def severity_by_rule(value: object, origin: str, catalogue: Catalogue) -> tuple[tuple[str, Severity], ...]:
     """A table from rules to severities."""
     if not isinstance(value, dict):
         raise UserError(f'{origin} = {value!r}: must be a table, such as {{ PER004 = "info" }}')
     word = one_of(*SEVERITIES)
     return tuple(
-        (check_selectors([rule], origin)[0], Severity(word(item, f"{origin}.{rule}"))) for rule, item in value.items()
+        (catalogue.check_selectors([rule], origin)[0], Severity(word(item, f"{origin}.{rule}", catalogue)))
+        for rule, item in value.items()
     )
 
 

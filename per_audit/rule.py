@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, ClassVar
 from per_audit.findings import Finding, FixOffer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from types import ModuleType
 
     from per_audit.facts import ir
     from per_audit.findings import Evidence, Severity
@@ -119,19 +120,18 @@ class Rule(ABC):
         return inspect.cleandoc(type(self).__doc__ or "")
 
 
+def rules_in(module: ModuleType) -> Iterator[type[Rule]]:
+    """The rules that a module defines, or the modules of a package: every subclass of Rule that has a check."""
+    inside = [info.name for info in pkgutil.iter_modules(getattr(module, "__path__", ()))]
+    for each in (module, *(importlib.import_module(f"{module.__name__}.{name}") for name in inside)):
+        for value in vars(each).values():
+            is_rule = isinstance(value, type) and issubclass(value, Rule) and not inspect.isabstract(value)
+            if is_rule and value.__module__ == each.__name__:
+                yield value
+
+
 @cache
 def all_rules() -> tuple[Rule, ...]:
-    """The bundled rules in order of their codes: every Rule subclass defined in a module of `per_audit_rules`."""
-    package = importlib.import_module("per_audit_rules")
-    found: list[Rule] = []
-    for info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"per_audit_rules.{info.name}")
-        found += [
-            value()
-            for value in vars(module).values()
-            if isinstance(value, type)
-            and issubclass(value, Rule)
-            and not inspect.isabstract(value)
-            and value.__module__ == module.__name__
-        ]
+    """The bundled rules in order of their codes: every rule of a module of `per_audit_rules`."""
+    found = [made() for made in rules_in(importlib.import_module("per_audit_rules"))]
     return tuple(sorted(found, key=lambda rule: rule.code))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from per_audit.audit import audit, fails
 from per_audit.cache.reports import remembered
-from per_audit.catalogue import catalogue, choose
 from per_audit.errors import UserError
 from per_audit.findings import Notice
 from per_audit.source import discover, project_root, scan_root
@@ -173,7 +172,7 @@ def _without_known(
 
 def _judged(gone: Sequence[Entry], baseline: Baseline, report: Report, settings: Settings) -> list[Entry]:
     """The entries of which this scan can say that they are gone: their rule was on and their file was read."""
-    off = {rule.code for rule in catalogue()} - {rule.code for rule in choose(settings.select, settings.ignore)}
+    off = {rule.code for rule in settings.catalogue.rules} - {rule.code for rule in settings.chosen}
     directory = baseline.path.parent.resolve()
     not_read = {Path(report.root, notice.path) for notice in report.notices if notice.kind in _NOT_READ}
     return [entry for entry in gone if entry.rule not in off and (directory / entry.path) not in not_read]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from per_audit.catalogue import find_rule, suggest_rule
 from per_audit.findings import Applicability, Finding, FixOffer, Notice, Place
 from per_audit.housekeeping import SUPPRESSION_WITHOUT_REASON, UNUSED_SUPPRESSION
 from per_audit.source import DecodingError, SourceFile, Suppression, decode, find_suppressions
@@ -15,6 +14,7 @@ from per_audit.source.suppressions import MARK
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from per_audit.catalogue import Catalogue
     from per_audit.rule import Rule
     from per_audit.source import Layout
 
@@ -32,7 +32,8 @@ class _Waiver:
 class Suppressor:
     """Collects the comments of all files, then says which findings stay."""
 
-    def __init__(self) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
         self.notices: list[Notice] = []
         self._waivers: dict[str, list[_Waiver]] = {}
 
@@ -48,9 +49,9 @@ class Suppressor:
             if comment.problem:
                 self._notice(file, comment, "bad-suppression", comment.problem)
             for name in comment.rules if not comment.problem else ():
-                rule = find_rule(name)
+                rule = self._catalogue.find(name)
                 if rule is None:
-                    message = f"unknown rule {name!r} in a suppression; {suggest_rule(name)}"
+                    message = f"unknown rule {name!r} in a suppression; {self._catalogue.suggest(name)}"
                     self._notice(file, comment, "unknown-rule", message)
                 else:
                     waiver = _Waiver(file.relative, comment, rule, file.layout)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from per_audit.source import Discovery
 
 # Choices that no report of an audit depends on; what is not named here is taken to matter.
-_NO_MATTER = {"format", "fail_on", "baseline", "origins", "cache", "cache_dir"}
+_NO_MATTER = {"format", "fail_on", "baseline", "origins", "cache", "cache_dir", "catalogue"}
 
 
 def remembered(store: Store, root: Path, files: Discovery, settings: Settings, make: Callable[[], Report]) -> Report:
@@ -48,4 +48,6 @@ def _name(snapshot: Snapshot, root: Path, settings: Settings) -> str:
         record = (project_root(root) / ".per-audit" / "record.json").read_bytes()
     except OSError:
         record = b""
-    return digest(str(root).encode("utf-8", "surrogateescape"), repr(chosen).encode(), record, snapshot.digest.encode())
+    own = settings.catalogue.digest
+    said = (repr(chosen), own, snapshot.digest)
+    return digest(str(root).encode("utf-8", "surrogateescape"), record, *(part.encode() for part in said))

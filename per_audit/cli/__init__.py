@@ -76,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             error.show()
             return USAGE_ERROR
         except UserError as error:
+            if error.__cause__ is not None and "--debug" in given:
+                _print_traceback(error)
             return _fail(f"per-audit: error: {error}")
         except (click.Abort, KeyboardInterrupt):
             return _interrupted()
@@ -114,15 +116,19 @@ def _interrupted() -> int:
 
 def _internal_error(error: Exception, arguments: list[str]) -> int:
     if "--debug" in arguments:
-        import traceback
-
-        traceback.print_exception(error)
+        _print_traceback(error)
     what = str(error) if isinstance(error, InternalError) else in_a_line(error)
     _fail(f"per-audit: internal error: {what}")
     return _fail(
         "This is a defect of per-audit, not of the audited code. "
         f"For the traceback run: {shlex.join(['per-audit', '--debug', *_without_debug(arguments)])}"
     )
+
+
+def _print_traceback(error: BaseException) -> None:
+    import traceback
+
+    traceback.print_exception(error)
 
 
 def _without_debug(arguments: list[str]) -> list[str]:

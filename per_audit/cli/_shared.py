@@ -28,12 +28,30 @@ def paths_argument(function: Function) -> Function:
 
 
 def rule_options(function: Function) -> Function:
-    """--select, --ignore and --no-config."""
+    """--select, --ignore, --pedantic, --rules and --no-config."""
+    function = own_rules_options(function)
     for option in (
-        click.option("--no-config", is_flag=True, help="Ignore [tool.per-audit] in pyproject.toml."),
+        click.option("--pedantic", is_flag=True, help="Also the rules that are off because practice differs."),
         click.option("--ignore", multiple=True, metavar="RULES", help="Leave these rules out."),
         click.option(
             "--select", multiple=True, metavar="RULES", help="Only these rules: codes, names or prefixes, by comma."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def own_rules_options(function: Function) -> Function:
+    """--rules and --no-config."""
+    for option in (
+        click.option("--no-config", is_flag=True, help="Ignore [tool.per-audit], and rules of installed packages."),
+        click.option(
+            "--rules",
+            "own_rules",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="PATH",
+            help="Also the rules of this file or folder of yours; it is run.",
         ),
     ):
         function = option(function)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from per_audit.catalogue import rule_named
-from per_audit.cli._shared import emit, wants_colour
+from per_audit.cli._shared import emit, own_rules_options, wants_colour
 from per_audit.errors import UserError
 from per_audit.report.rules import has_witness, rule_json, rule_page
+from per_audit.settings import load
 
 
 @click.command()
@@ -17,7 +19,10 @@ from per_audit.report.rules import has_witness, rule_json, rule_page
 )
 @click.option("--examples", is_flag=True, help="Show the code that is reported and the code that is not.")
 @click.option("--witness", is_flag=True, help="Run a small experiment that shows the defect in numbers.")
-def command(rule: str, format_: str, examples: bool, witness: bool) -> None:
+@own_rules_options
+def command(
+    rule: str, format_: str, examples: bool, witness: bool, own_rules: tuple[Path, ...], no_config: bool
+) -> None:
     """Explain a rule: what it says, why it matters, how the code should look.
 
     \b
@@ -26,7 +31,7 @@ def command(rule: str, format_: str, examples: bool, witness: bool) -> None:
       per-audit explain PER101 --examples --witness
       per-audit explain weights-after-reduction --format json
     """
-    found = rule_named(rule)
+    found = load(Path(), not no_config, own_rules).catalogue.named(rule)
     if witness and not has_witness(found):
         raise UserError(f"{found.code} ({found.name}) has no witness; leave --witness out")
     if format_ == "json":

@@ -61,6 +61,8 @@ def command(
     format_: str,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
+    pedantic: bool,
+    own_rules: tuple[Path, ...],
     no_config: bool,
 ) -> None:
     """Fix the experience replay in PATHS (default: the current directory).
@@ -78,7 +80,7 @@ def command(
     """
     named = paths or (Path(),)
     root = scan_root(named)
-    settings = override(load(root, use_config=not no_config), select, ignore)
+    settings = override(load(root, not no_config, own_rules), select, ignore, pedantic=pedantic or None)
     options = FixOptions(
         diff=diff,
         unsafe=unsafe_fixes,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from per_audit.cache.facts import StoredFacts
-from per_audit.catalogue import choose
 from per_audit.cli._shared import Progress, cache_options, emit, paths_argument, rule_options, wants_colour
 from per_audit.cli._team import TeamOptions, standard_input, team_options
 from per_audit.report import FORMATS, Look, render
@@ -43,6 +42,8 @@ def command(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     fail_on: str | None,
+    pedantic: bool,
+    own_rules: tuple[Path, ...],
     no_config: bool,
     no_gates: bool,
     no_cache: bool,
@@ -75,9 +76,10 @@ def command(
 
     def settings() -> Settings:
         return override(
-            load(root, use_config=not no_config),
+            load(root, use_config=not no_config, rules=own_rules),
             select,
             ignore,
+            pedantic=pedantic or None,
             format=format_,
             fail_on=fail_on,
             baseline=None if team.baseline is None else str(team.baseline.absolute()),
@@ -111,8 +113,7 @@ def command(
 
     if team.show_settings:
         chosen = settings()
-        rules = choose(chosen.select, chosen.ignore)
-        emit(effective.render_settings(root, chosen, rules, chosen.format), output)
+        emit(effective.render_settings(root, chosen, chosen.chosen, chosen.format), output)
     elif team.show_files:
         chosen = settings()
         emit(effective.render_files(root, discover(root, resolved, chosen.filters).files, chosen.format), output)

@@ -45,7 +45,7 @@ def demo(directory: Path | None, look: Look, emit: Callable[[str], None]) -> int
 class _Story:
     def __init__(self, place: Path, look: Look, emit: Callable[[str], None]) -> None:
         self._place = place
-        self._settings = load(place)
+        self._settings = load(place, use_config=False)
         self._look = look
         self._emit = emit
         self._console = Console(highlight=False, width=_WIDTH, color_system="standard" if look.colour else None)

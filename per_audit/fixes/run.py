@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from per_audit.audit import Audit, FactsCache, Progress, audit
-from per_audit.catalogue import choose
 from per_audit.findings import Applicability, Finding, Report, Severity, spot
 from per_audit.fixes.delivery import deliver
 from per_audit.fixes.edits import EditError, apply, merge, syntax_error
@@ -108,7 +107,7 @@ class _Run:
         # Every rule watches over the result, also those that the user did not ask for.
         self._settings = replace(settings, select=(), ignore=(), per_file_ignores=(), severity=())
         self._overrides = Overrides(settings, root)
-        self._chosen = {rule.code for rule in choose(settings.select, settings.ignore)}
+        self._chosen = {rule.code for rule in settings.chosen}
         self._progress = progress
         self._cache: FactsCache = {}
         # One reading of the files for all rounds: what is written later is compared with what was judged here.

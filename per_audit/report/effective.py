@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from per_audit.rule import Rule
     from per_audit.settings import Settings
 
-_NO_CHOICE = ("base", "config", "origins")
+_NO_CHOICE = ("base", "config", "origins", "catalogue")
 _TABLES = ("per_file_ignores", "severity")
 
 

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from per_audit.errors import UserError
+from per_audit.own_rules import python_files
 from per_audit.source import discover
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def snapshot(root: Path, paths: Sequence[Path], settings: Settings) -> Snapshot:
     found.append(settings.config or settings.base / "pyproject.toml")
     if settings.baseline is not None:
         found.append(settings.base / settings.baseline)
+    found += [file for place in settings.catalogue.sources for file in python_files(place)]
     return {str(path): _state(path) for path in found}
 
 
