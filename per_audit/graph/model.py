@@ -17,6 +17,7 @@ from per_audit.graph.priorities import Priorities
 from per_audit.graph.reference import REFERENCE_KINDS
 from per_audit.graph.symbolic import Shapes, Symbols
 from per_audit.graph.values import Alloc
+from per_audit.graph.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -65,6 +66,7 @@ class ReplayGraph:
         self.library: list[LibraryBuffer] = []
         self._priorities: dict[int, Priorities] = {}
         self._anatomies: dict[int, Anatomy] = {}
+        self._weights: dict[int, Weights] = {}
         self._paths: dict[ir.Node, str] | None = None
         # Tells whether a current verification record covers all of the files, by their paths; set by the audit.
         self.verified: Callable[[frozenset[str]], bool] = _unverified
@@ -165,6 +167,13 @@ class ReplayGraph:
         known = self._anatomies.get(id(buffer))
         if known is None:
             known = self._anatomies[id(buffer)] = Anatomy(self, buffer)
+        return known
+
+    def weights(self, buffer: ReplayBuffer) -> Weights:
+        """The importance-sampling weights of a prioritised buffer."""
+        known = self._weights.get(id(buffer))
+        if known is None:
+            known = self._weights[id(buffer)] = Weights(self.anatomy(buffer))
         return known
 
     def growing_stores(self, buffer: ReplayBuffer) -> list[ev.Store]:

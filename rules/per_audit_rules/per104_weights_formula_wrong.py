@@ -1,0 +1,639 @@
+"""PER104 weights-formula-wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.findings import Evidence, Finding, FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph.symbolic import strip
+from per_audit.graph.symbolic.degree import is_alpha
+from per_audit.graph.symbolic.normal import COUNT, MAXIMUM, MINIMUM, PRIORITY, TOTAL, Product
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from per_audit.facts import ir
+    from per_audit.graph.events import AttributeWrite
+    from per_audit.graph.symbolic import Term
+    from per_audit.graph.weights import Division, Weight, Weights
+
+
+class WeightsFormulaWrong(Rule):
+    """The importance-sampling weights are not (N P)^-beta, so that they correct for another distribution.
+
+    ## What it does
+
+    Writes the base of each weight as a product of powers: of the priority, the sum of priorities, the number of
+    transitions, the smallest priority. Reports weights that grow with the priority (an exponent of the wrong sign, or
+    a fraction turned over); a priority in place of a probability, or a missing N, where no division by a maximum
+    cancels the missing factor; priorities without alpha where the draw uses priority^alpha, and the reverse; a
+    smallest priority or a maximum that is on another scale than what it normalises.
+
+    ## Why is this bad
+
+    (N P)^-beta is the one function of P that takes the bias of the prioritised draw back (wholly, with beta = 1). With
+    the sign turned over the bias is squared instead of removed. A missing total or N multiplies every gradient by
+    a number that drifts with the priorities: a learning rate nobody has chosen.
+
+    ## Known problems
+
+    A priority that reaches the formula through a structure that is not followed is not judged. The number of
+    transitions and the sum of priorities may both be left out where the weights are divided by their maximum: that is
+    no finding.
+
+    ## Example
+
+    ```python
+    weights = (1 / (size * probabilities[chosen])) ** -beta
+    ```
+
+    ## Use instead
+
+    ```python
+    weights = (size * probabilities[chosen]) ** -beta
+    weights = weights / weights.max()
+    ```
+
+    ## Fix safety
+
+    The canonical expression is unsafe to put in by itself: learning rates were chosen with the wrong weights.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 3.4 and Algorithm 1, line 10
+    """
+
+    code = "PER104"
+    name = "weights-formula-wrong"
+    severity = Severity.ERROR
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """Every weight whose base or normaliser is not what the draw makes it."""
+        seen: set[ir.Node] = set()
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED:
+                continue
+            weights = graph.weights(buffer)
+            for weight in weights.all:
+                if not weight.is_of_transitions or weights.is_drawn_by(weight):
+                    continue
+                for node, path, message, note in _defects(graph, weights, weight):
+                    if node not in seen:
+                        seen.add(node)
+                        yield self._finding(graph, weights, weight, node, path, message, note)
+
+    def _finding(
+        self, graph: ReplayGraph, weights: Weights, weight: Weight, node: ir.Node, path: str, message: str, note: str
+    ) -> Finding:
+        formula = weight.formula
+        links: list[Evidence] = [graph.evidence(path, node, "weights", note)]
+        if node is not formula.node:
+            links.append(graph.evidence(formula.path, formula.node, "weights", "the weights are computed here"))
+        for source in sorted(weights.anatomy.buffer.sources, key=lambda source: source.start):
+            where = graph.path_of(source)
+            if where is not None:
+                links.append(graph.evidence(where, source, "draw", "transitions are drawn by priority here"))
+        fix = FixOffer(title="compute the weights as (N P)^-beta and divide them by their maximum")
+        return self.finding(graph, path, node, message, evidence=links, fix=fix)
+
+    def witness(self) -> str:
+        """An inverted exponent squares the bias that (N P)^-1 removes."""
+        gradients = np.where(np.arange(1_000) < 100, 4.0, -0.1)
+        p = np.abs(gradients) ** 0.6
+        p /= p.sum()
+        true = float(gradients.mean())
+        right = float((p * (1_000 * p) ** -1 * gradients).sum())
+        wrong = float((p * (1 / (1_000 * p)) ** -1 * gradients).sum() / (p * 1_000 * p).sum())
+        none = float((p * gradients).sum())
+        assert abs(right - true) < 1e-9
+        assert wrong > none > 2 * true
+        return f"mean gradient {true:.2f}; (N P)^-1 gives {right:.2f}, no weights {none:.2f}, (1/(N P))^-1 {wrong:.2f}"
+
+    plain = (
+        Example(
+            "a fraction turned over, PyTorch",
+            {
+                "agent.py": """import numpy as np
+import torch
+
+
+class Agent:
+    def __init__(self, net, target_net, optimizer, capacity=10_000, width=4):
+        self.net, self.target_net, self.optimizer = net, target_net, optimizer
+        self.states = np.zeros((capacity, width), np.float32)
+        self.following = np.zeros((capacity, width), np.float32)
+        self.actions, self.rewards = np.zeros(capacity, np.int64), np.zeros(capacity, np.float32)
+        self.terminated = np.zeros(capacity, np.float32)
+        self.priorities = np.zeros(capacity)
+        self.capacity, self.count = capacity, 0
+
+    def store(self, state, action, reward, next_state, terminated):
+        at = self.count % self.capacity
+        self.states[at], self.following[at] = state, next_state
+        self.actions[at], self.rewards[at], self.terminated[at] = action, reward, terminated
+        self.priorities[at] = self.priorities.max() or 1.0
+        self.count += 1
+
+    def learn(self, beta):
+        filled = min(self.count, self.capacity)
+        p = self.priorities[:filled] / self.priorities[:filled].sum()
+        at = np.random.choice(filled, 64, p=p)
+        weights = (1 / (filled * p[at])) ** -beta  # <- PER104
+        weights = torch.as_tensor(weights / weights.max())
+        q = self.net(torch.as_tensor(self.states[at])).gather(1, torch.as_tensor(self.actions[at])[:, None])[:, 0]
+        with torch.no_grad():
+            ahead = self.target_net(torch.as_tensor(self.following[at])).max(1).values
+            y = torch.as_tensor(self.rewards[at]) + 0.99 * (1 - torch.as_tensor(self.terminated[at])) * ahead
+        loss = (weights * (q - y) ** 2).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.priorities[at] = ((q - y).abs().detach().numpy() + 1e-6) ** 0.6
+
+
+def main(env, net, target_net, optimizer, steps):
+    agent = Agent(net, target_net, optimizer)
+    state, _ = env.reset()
+    for step in range(steps):
+        next_state, reward, terminated, truncated, _ = env.step(net.act(state))
+        agent.store(state, 0, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        agent.learn(min(1.0, 0.4 + 0.6 * step / steps))
+""",
+            },
+        ),
+        Example(
+            "a sum tree whose total stands in for N, in two files",
+            {
+                "tree.py": """import random
+
+
+class Tree:
+    def __init__(self, size):
+        self.sums, self.rows, self.size, self.at = [0.0] * (2 * size), [None] * size, size, 0
+
+    def total(self):
+        return self.sums[1]
+
+    def add(self, priority, row):
+        self.rows[self.at] = row
+        self.update(self.at, priority)
+        self.at = (self.at + 1) % self.size
+
+    def update(self, slot, priority):
+        node = slot + self.size
+        change = priority - self.sums[node]
+        while node:
+            self.sums[node] += change
+            node //= 2
+
+    def find(self, mass):
+        node = 1
+        while node < self.size:
+            node *= 2
+            if mass > self.sums[node]:
+                mass -= self.sums[node]
+                node += 1
+        return node - self.size
+
+    def priority(self, slot):
+        return self.sums[slot + self.size]
+
+
+class Memory:
+    def __init__(self, size, beta=0.4):
+        self.tree, self.beta = Tree(size), beta
+
+    def add(self, state, action, reward, next_state, done):
+        self.tree.add(1.0, (state, action, reward, next_state, done))
+
+    def sample(self, n):
+        slots, weights = [], []
+        for _ in range(n):
+            slot = self.tree.find(random.uniform(0, self.tree.total()))
+            probability = self.tree.priority(slot) / self.tree.total()
+            slots.append(slot)
+            weights.append((self.tree.total() * probability) ** -self.beta)  # <- PER104
+        return slots, [self.tree.rows[slot] for slot in slots], weights
+
+    def update(self, slot, error):
+        self.tree.update(slot, (abs(error) + 0.01) ** 0.6)
+""",
+                "train.py": """import torch
+import torch.nn.functional as F
+from tree import Memory
+
+
+def train(env, net, target_net, optimizer):
+    memory = Memory(4096)
+    state = env.reset()
+    while True:
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.add(state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+        slots, batch, weights = memory.sample(32)
+        q, y = net.values(batch), target_net.targets(batch)
+        loss = (torch.tensor(weights) * F.mse_loss(q, y, reduction="none")).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        for slot, error in zip(slots, (q - y).tolist()):
+            memory.update(slot, error)
+        memory.beta = min(1.0, memory.beta + 1e-6)
+""",
+            },
+        ),
+        Example(
+            "alpha in the draw and not in the weights, Keras",
+            {
+                "agent.py": """import numpy as np
+
+
+class Agent:
+    def __init__(self, model, target_model, capacity, width):
+        self.model, self.target_model = model, target_model
+        self.capacity, self.count, self.alpha = capacity, 0, 0.6
+        self.states, self.next_states = np.zeros((capacity, width)), np.zeros((capacity, width))
+        self.actions, self.rewards = np.zeros(capacity, int), np.zeros(capacity)
+        self.terminated, self.priorities = np.zeros(capacity), np.zeros(capacity)
+
+    def remember(self, state, action, reward, next_state, terminated):
+        slot = self.count % self.capacity
+        self.states[slot], self.next_states[slot] = state, next_state
+        self.actions[slot], self.rewards[slot], self.terminated[slot] = action, reward, terminated
+        self.priorities[slot] = self.priorities.max() or 1.0
+        self.count += 1
+
+    def learn(self, beta, n=32, gamma=0.99):
+        filled = min(self.count, self.capacity)
+        p = self.priorities[:filled] ** self.alpha
+        slots = np.random.choice(filled, n, p=p / p.sum())
+        weights = np.power(filled * self.priorities[slots], -beta)  # <- PER104
+        weights /= weights.max()
+        values = self.model.predict(self.states[slots], verbose=0)
+        ahead = self.target_model.predict(self.next_states[slots], verbose=0).max(axis=1)
+        targets = self.rewards[slots] + gamma * (1 - self.terminated[slots]) * ahead
+        rows = np.arange(n)
+        errors = targets - values[rows, self.actions[slots]]
+        values[rows, self.actions[slots]] = targets
+        self.model.fit(self.states[slots], values, sample_weight=weights, verbose=0)
+        self.priorities[slots] = np.abs(errors) + 1e-6
+
+
+def main(env, model, target_model, steps):
+    agent = Agent(model, target_model, 2000, 4)
+    state, _ = env.reset()
+    for step in range(steps):
+        action = int(np.argmax(model.predict(state[None], verbose=0)[0]))
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        agent.remember(state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        if step >= 32:
+            agent.learn(0.4 + 0.6 * step / steps)
+        if step % 500 == 0:
+            target_model.set_weights(model.get_weights())
+""",
+            },
+        ),
+        Example(
+            "a helper that is given probabilities and turns them over",
+            {
+                "per.py": """import numpy as np
+import torch
+
+
+def corrections(probability, size, beta):
+    raw = (size * probability) ** beta  # <- PER104
+    return raw / raw.max()
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.mass, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+        self.mass[self.at % self.size] = self.mass.max() or 1.0
+        self.at += 1
+
+    def sample(self, n, beta):
+        filled = min(self.at, self.size)
+        p = self.mass[:filled] / self.mass[:filled].sum()
+        slots = np.random.choice(filled, n, p=p)
+        return [self.rows[i] for i in slots], slots, corrections(p[slots], filled, beta)
+
+    def update(self, slots, errors):
+        self.mass[slots] = np.abs(errors) + 1e-6
+
+
+def train(env, net, optimizer, steps):
+    memory = Memory(1000)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.push(state, 0, reward, next_state, done)
+        state = env.reset() if done else next_state
+        batch, slots, weights = memory.sample(32, min(1.0, 0.4 + step / steps))
+        errors = net.errors(batch)
+        loss = (torch.as_tensor(weights) * errors**2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        memory.update(slots, errors.detach().numpy())
+"""
+            },
+        ),
+        Example(
+            "the raw smallest priority, in two files",
+            {
+                "replay.py": """import numpy as np
+
+
+class Replay:
+    def __init__(self, capacity, alpha=0.6):
+        self.items, self.mass = [None] * capacity, np.zeros(capacity)
+        self.capacity, self.alpha, self.added = capacity, alpha, 0
+        self.smallest = 1.0
+
+    def put(self, obs, action, reward, next_obs, done):
+        self.items[self.added % self.capacity] = (obs, action, reward, next_obs, done)
+        self.mass[self.added % self.capacity] = self.mass.max() or 1.0
+        self.added += 1
+
+    def take(self, n, beta):
+        p = self.mass / self.mass.sum()
+        slots = np.random.choice(self.capacity, n, p=p)
+        weights = (self.mass[slots] / self.smallest) ** -beta  # <- PER104
+        return map(np.stack, zip(*[self.items[i] for i in slots])), weights, slots
+
+    def reprioritise(self, slots, errors):
+        sizes = np.abs(errors) + 1e-6
+        self.mass[slots] = sizes**self.alpha
+        self.smallest = min(self.smallest, sizes.min())
+""",
+                "train.py": """import jax
+import jax.numpy as jnp
+from replay import Replay
+
+
+def train(env, apply, params, steps):
+    replay = Replay(20_000)
+
+    def loss(params, obs, actions, targets, weights):
+        errors = jnp.take_along_axis(apply(params, obs), actions[:, None], axis=1)[:, 0] - targets
+        return jnp.mean(weights * errors**2), errors
+
+    obs, _ = env.reset()
+    for step in range(steps):
+        action = int(jnp.argmax(apply(params, obs[None])))
+        next_obs, reward, terminated, truncated, _ = env.step(action)
+        replay.put(obs, action, reward, next_obs, terminated)
+        obs = env.reset()[0] if terminated or truncated else next_obs
+        if step > 64:
+            (s, a, r, s2, d), weights, slots = replay.take(64, min(1.0, 0.4 + step / steps))
+            y = r + 0.99 * (1 - d) * jnp.max(apply(params, s2), axis=1)
+            gradients, errors = jax.grad(loss, has_aux=True)(params, s, a, y, weights)
+            params = jax.tree_util.tree_map(lambda p, g: p - 1e-3 * g, params, gradients)
+            replay.reprioritise(slots, errors)
+    return params
+""",
+            },
+        ),
+    )
+    bad = (
+        *plain,
+        Example(
+            "the largest probability as the normaliser",
+            {
+                "tree.py": plain[1]
+                .plain["tree.py"]
+                .replace(
+                    "(self.tree.total() * probability) ** -self.beta)",
+                    "(self.tree.size * probability) ** -self.beta / largest)  # <- PER104",
+                )
+                .replace(
+                    "        slots, weights = [], []\n",
+                    "        slots, weights = [], []\n"
+                    "        largest = self.tree.size * max(self.tree.sums[self.tree.size :]) / self.tree.total()\n",
+                ),
+                "train.py": plain[1].plain["train.py"],
+            },
+        ),
+        Example(
+            "probabilities without N and without a maximum, linear Q-learning",
+            {
+                "linear_q.py": """import numpy as np
+
+SIZE = 2000
+ROWS = [None] * SIZE
+PRIORITY = np.zeros(SIZE)
+THETA = np.zeros((4, 8))
+
+
+def observe(count, state, action, reward, next_state, terminated):
+    ROWS[count % SIZE] = (state, action, reward, next_state, terminated)
+    PRIORITY[count % SIZE] = PRIORITY.max() or 1.0
+
+
+def improve(count, beta, rate=0.01):
+    filled = min(count, SIZE)
+    p = PRIORITY[:filled] / PRIORITY[:filled].sum()
+    slots = np.random.choice(filled, 16, p=p)
+    for slot, weight in zip(slots, p[slots] ** -beta):  # <- PER104
+        state, action, reward, next_state, terminated = ROWS[slot]
+        goal = reward if terminated else reward + 0.95 * (THETA @ next_state).max()
+        error = goal - THETA[action] @ state
+        THETA[action] += rate * (weight * error) * state
+        PRIORITY[slot] = (abs(error) + 1e-6) ** 0.6
+
+
+def run(env, steps):
+    state, _ = env.reset()
+    for step in range(steps):
+        action = int(np.argmax(THETA @ state))
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        observe(step, state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        improve(step + 1, min(1.0, 0.4 + 0.6 * step / steps))
+""",
+            },
+        ),
+    )
+    good = (
+        Example(
+            "(N P)^-beta over the largest",
+            {
+                "agent.py": bad[0]
+                .plain["agent.py"]
+                .replace("(1 / (filled * p[at])) ** -beta", "(filled * p[at]) ** -beta")
+            },
+        ),
+        Example(
+            "the inverse with a positive exponent",
+            {
+                "agent.py": bad[0]
+                .plain["agent.py"]
+                .replace("(1 / (filled * p[at])) ** -beta", "(1 / (filled * p[at])) ** beta")
+            },
+        ),
+        Example(
+            "the smallest over each, a fraction of powers",
+            {"per.py": bad[3].plain["per.py"].replace("    return raw / raw.max()\n", "    return raw.min() / raw\n")},
+        ),
+        Example(
+            "the reciprocal of a power",
+            {
+                "per.py": bad[3]
+                .plain["per.py"]
+                .replace("(size * probability) ** beta", "1.0 / (size * probability) ** beta")
+            },
+        ),
+        Example(
+            "no N and no total under the division by the largest, in two files",
+            {
+                "tree.py": bad[1]
+                .plain["tree.py"]
+                .replace("(self.tree.total() * probability) ** -self.beta", "self.tree.priority(slot) ** -self.beta"),
+                "train.py": bad[1]
+                .plain["train.py"]
+                .replace(
+                    "        q, y =", "        weights = [weight / max(weights) for weight in weights]\n        q, y ="
+                ),
+            },
+        ),
+        Example(
+            "P / P_min on one scale",
+            {
+                "replay.py": bad[4].plain["replay.py"].replace("sizes.min())", "(sizes**self.alpha).min())"),
+                "train.py": bad[4].plain["train.py"],
+            },
+        ),
+        Example(
+            "alpha in both",
+            {
+                "agent.py": bad[2]
+                .plain["agent.py"]
+                .replace("self.priorities[slots], -beta", "(p / p.sum())[slots], -beta"),
+            },
+        ),
+        Example(
+            "a raw smallest priority that the division by the largest cancels",
+            {
+                "replay.py": bad[4]
+                .plain["replay.py"]
+                .replace("        return map", "        weights = weights / weights.max()\n        return map"),
+                "train.py": bad[4].plain["train.py"],
+            },
+        ),
+    )
+
+
+def _defects(graph: ReplayGraph, weights: Weights, weight: Weight) -> Iterator[tuple[ir.Node, str, str, str]]:
+    """What is wrong with one weight: the node, its file, the message and the evidence's note; the worst first."""
+    formula = weight.formula
+    node, path = formula.node, formula.path
+    text = graph.source(path, node)
+    products = weight.products
+    divisions = weights.divisions(weight)
+    if all(product.exponent(PRIORITY) > 0 and product.differs_by_priority for product in products):
+        if weights.reach_a_loss(weight) or any(division.by_weights for division in divisions):
+            message = f"the importance-sampling weights `{text}` grow with the priority: the exponent is inverted"
+            yield node, path, message, "larger for what is drawn more often"
+        return
+    if any(product.exponent(PRIORITY) >= 0 for product in products):
+        return
+    drawn = weights.raised_in_draws()
+    used = {factor.raised for product in products for factor in product.of(PRIORITY)}
+    if len(drawn) == 1 == len(used) and drawn != used and -1 not in drawn and all(p.is_known for p in products):
+        what = "priorities without alpha" if max(used) < max(drawn) else "alpha once more"
+        message = f"the importance-sampling weights `{text}` use {what}, so that they are not those of the draw"
+        yield node, path, message, "another distribution than the draw's"
+        return
+    for division in divisions:
+        wrong = _normaliser(weights, weight, division)
+        if wrong is not None:
+            yield division.divisor, division.path, wrong, "the weights are divided by this"
+            return
+    if all(product.is_known for product in products):
+        yield from _scale(graph, weights, weight, divisions)
+
+
+def _scale(
+    graph: ReplayGraph, weights: Weights, weight: Weight, divisions: list[Division]
+) -> Iterator[tuple[ir.Node, str, str, str]]:
+    """A factor that is missing, where no division by a maximum cancels it."""
+    node, path = weight.formula.node, weight.formula.path
+    text = graph.source(path, node)
+    if weights.is_scaled(weight) and not (divisions and all(division.optional for division in divisions)):
+        return
+    if any(product.of(MINIMUM) for product in weight.products):
+        if all(_raw_minimum(weights, product) for product in weight.products):
+            message = f"the smallest priority in `{text}` is not raised to alpha as the stored priorities are"
+            yield node, path, message, "the two are on different scales"
+        return
+    if divisions or any(product.of(MAXIMUM) for product in weight.products):
+        return
+    if not weights.reach_a_loss(weight) and (weights.anatomy.buffer.samples or not weights.total_cancels(weight)):
+        return
+    if weights.may_be_probabilities():
+        return
+    if all(product.exponent(TOTAL) != -product.exponent(PRIORITY) for product in weight.products):
+        message = (
+            f"the importance-sampling weights `{text}` use a priority for a probability, and no maximum cancels that"
+        )
+        yield node, path, message, "the priority is not divided by the sum of all priorities"
+    elif all(not product.of(COUNT) for product in weight.products):
+        message = (
+            f"the importance-sampling weights `{text}` lack the number of transitions, and no maximum cancels that"
+        )
+        yield node, path, message, "P^-beta instead of (N P)^-beta"
+
+
+def _raw_minimum(weights: Weights, product: Product) -> bool:
+    """Whether the smallest priority is followed before the power of alpha, and the stored ones are taken after it."""
+    minima = product.of(MINIMUM)
+    if product.exponent(MINIMUM) != -product.exponent(PRIORITY) or len(minima) != 1 or minima[0].term.op != "field":
+        return False
+    if {factor.raised for factor in product.of(PRIORITY)} != {minima[0].raised}:
+        return False
+    return any(_is_raised_beside(weights, value, write) for value, write, _ in weights.symbols.written(minima[0].term))
+
+
+def _is_raised_beside(weights: Weights, value: Term, write: AttributeWrite | None) -> bool:
+    """Whether the function that follows a minimum raises the same numbers to alpha."""
+    if write is None or value.op != "minimum":
+        return False
+    compared = {
+        strip(arg.args[0] if arg.op == "min" else arg) for arg in value.args if arg.op not in ("field", "const")
+    }
+    run = weights.symbols.run(write.function, write.path)
+    return any(
+        term.op == "pow" and is_alpha(term.args[1]) and strip(term.args[0]) in compared for term in run.terms.values()
+    )
+
+
+def _normaliser(weights: Weights, weight: Weight, division: Division) -> str | None:
+    """What is wrong with what the weights are divided by."""
+    divisors = weights.divisor_products(division)
+    if not divisors or not all(divisor.is_known for divisor in divisors):
+        return None
+    text = weights.graph.source(division.path, division.divisor)
+    is_power = division.term.has("pow") and division.by_weights
+    for divisor in divisors:
+        if divisor.of(MAXIMUM) and not is_power and not divisor.of(PRIORITY):
+            return f"the weights are divided by `{text}`, the largest probability and not the largest weight"
+        if divisor.of(MAXIMUM) and divisor.exponent(MAXIMUM) < 0:
+            return f"the weights are divided by `{text}`, which is the smallest weight and not the largest"
+    for divisor in divisors:
+        if not divisor.of(MINIMUM) or not is_power:
+            return None
+        for product in weight.products:
+            ratio = product.times(divisor.scaled(-1))
+            if not product.is_known or ratio.exponent(TOTAL) == 0:
+                return None
+    return f"the weights are divided by `{text}`, whose smallest priority is on another scale than their probability"
