@@ -11,7 +11,7 @@ from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.normal import CONSTANT, COUNT, PRIORITY, TOTAL, Normal, Product
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from per_audit.graph.anatomy import Anatomy, WeightFormula
 
@@ -229,12 +229,27 @@ class Weights:
             if draw is not None and draw.probabilities is not None:
                 yield self.symbols.term(draw.path, draw.probabilities)
 
-    def raised_in_draws(self) -> set[int]:
-        """How often alpha is applied to stored priorities where they are made to probabilities of a draw."""
-        found: set[int] = set()
-        for probabilities in self._probabilities():
-            for product in self.normal.products(probabilities):
-                found |= {factor.raised for factor in product.of(PRIORITY)} or {-1}
+    def is_raised_otherwise(self, weight: Weight) -> int:
+        """How much more often alpha is applied in the weight than in the draw from the same container; 0 where equal.
+
+        0 also where either is not known.
+        """
+        drawn = self._raised(product for term in self._probabilities() for product in self.normal.products(term))
+        used = self._raised(weight.products)
+        if len(drawn) != 1 or len(used) != 1:
+            return 0
+        ((container, times),) = used
+        ((source, drawn_times),) = drawn
+        return times - drawn_times if container == source else 0
+
+    def _raised(self, products: Iterable[Product]) -> set[tuple[Term | None, int]]:
+        """The containers that priorities come from, and how often they are raised to alpha."""
+        found: set[tuple[Term | None, int]] = set()
+        for product in products:
+            priorities = product.of(PRIORITY)
+            found |= {(self.anatomy.base_of(factor.term), factor.raised) for factor in priorities} or {(None, 0)}
+            if not product.is_known:
+                found.add((None, 0))
         return found
 
 

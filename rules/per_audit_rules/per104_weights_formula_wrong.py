@@ -10,7 +10,7 @@ from per_audit.findings import Evidence, Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.symbolic import strip
 from per_audit.graph.symbolic.degree import is_alpha
-from per_audit.graph.symbolic.normal import COUNT, MAXIMUM, MINIMUM, PRIORITY, TOTAL, Product
+from per_audit.graph.symbolic.normal import CONSTANT, COUNT, MAXIMUM, MINIMUM, PRIORITY, TOTAL, Product
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -547,10 +547,9 @@ def _defects(graph: ReplayGraph, weights: Weights, weight: Weight) -> Iterator[t
         return
     if any(product.exponent(PRIORITY) >= 0 for product in products):
         return
-    drawn = weights.raised_in_draws()
-    used = {factor.raised for product in products for factor in product.of(PRIORITY)}
-    if len(drawn) == 1 == len(used) and drawn != used and -1 not in drawn and all(p.is_known for p in products):
-        what = "priorities without alpha" if max(used) < max(drawn) else "alpha once more"
+    otherwise = weights.is_raised_otherwise(weight)
+    if otherwise:
+        what = "priorities without alpha" if otherwise < 0 else "alpha once more"
         message = f"the importance-sampling weights `{text}` use {what}, so that they are not those of the draw"
         yield node, path, message, "another distribution than the draw's"
         return
@@ -587,11 +586,16 @@ def _scale(
             f"the importance-sampling weights `{text}` use a priority for a probability, and no maximum cancels that"
         )
         yield node, path, message, "the priority is not divided by the sum of all priorities"
-    elif all(not product.of(COUNT) for product in weight.products):
+    elif all(not _counts(product) for product in weight.products):
         message = (
             f"the importance-sampling weights `{text}` lack the number of transitions, and no maximum cancels that"
         )
         yield node, path, message, "P^-beta instead of (N P)^-beta"
+
+
+def _counts(product: Product) -> bool:
+    """Whether a number of transitions is a factor, be it written as a constant."""
+    return bool(product.of(COUNT)) or any(abs(factor.term.number or 0) > 1 for factor in product.of(CONSTANT))
 
 
 def _raw_minimum(weights: Weights, product: Product) -> bool:

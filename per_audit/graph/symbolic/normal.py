@@ -199,7 +199,9 @@ class Normal:
         rest = [arg for arg in term.args if not self._is_setting(arg)]
         if not rest:
             return [_single(COUNT, term)]
-        if len(rest) == 1 and term.op in ("add", "minimum", "maximum"):
+        settings = [arg for arg in term.args if arg not in rest]
+        small = [arg for arg in settings if arg.op in ("field", "global", "external", "item") or _is_small(arg)]
+        if len(rest) == 1 and (term.op in ("minimum", "maximum") or (term.op == "add" and len(small) == 1)):
             return self._products(rest[0], depth)
         return [_single(UNKNOWN, term)]
 
@@ -267,6 +269,10 @@ class Normal:
 
 def _counts(term: Term) -> bool:
     return term.op == "len" or (term.op == "call" and "count" in str(term.data))
+
+
+def _is_small(term: Term) -> bool:
+    return term.number is not None and abs(term.number) <= 0.01
 
 
 def _options(term: Term) -> tuple[Term, ...]:
