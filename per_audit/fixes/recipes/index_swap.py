@@ -53,7 +53,7 @@ def _arrays(draft: Draft, buffer: ReplayBuffer) -> tuple[ir.Stmt, str]:
     """The last statement that makes one of the arrays, and the text of their common length."""
     lengths: set[str] = set()
     statements: list[ir.Stmt] = []
-    for container in buffer.containers:
+    for container in sorted(buffer.containers, key=lambda container: container.node.start):
         call = container.node
         if not isinstance(call, ir.Call) or draft.path_of(call) != buffer.path:
             raise Refused(f"an array of {draft.graph.name_of(buffer)} is made in an unknown way")
