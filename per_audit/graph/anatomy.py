@@ -135,10 +135,15 @@ class Anatomy:
                 if isinstance(node, (ir.Cmp, ir.Call)):
                     sides = [node.left, *node.rights] if isinstance(node, ir.Cmp) else [a.value for a in node.args]
                     with_mass = [source in self.events.value(side).tagged("mass") for side in sides]
-                    if any(with_mass) and not all(with_mass):
-                        yield from (
-                            self.symbols.term(path, side) for side, has in zip(sides, with_mass, strict=True) if not has
-                        )
+                    if not any(with_mass):
+                        continue
+                    # Priorities that were computed from what the number chose depend on it as well.
+                    terms = [self.symbols.term(path, side) for side in sides]
+                    yield from (
+                        term
+                        for term, has in zip(terms, with_mass, strict=True)
+                        if not has or (isinstance(node, ir.Cmp) and all(with_mass) and strip(term).op in ("at", "item"))
+                    )
 
     def priority_of(self, term: Term) -> Term | None:
         """The container where the term is a stored priority at a position that was drawn; None for anything else."""

@@ -115,6 +115,11 @@ class Library:
         if name == "numpy.add.at" and len(node.args) == 3:
             return self._add_at(node, values, frame)
         receiver = site.receiver
+        if method == "pow" and len(values) == 1 and isinstance(node.func, ir.Attr) and receiver.tags:
+            exponent = node.args[0].value
+            return self.interpreter.operators.arithmetic(
+                node, "**", node.func.value, receiver, exponent, values[0], frame
+            )
         first = receiver if receiver.tags or receiver.roles else (values[0] if values else UNKNOWN)
         # A list that was filled item by item is as much computed from a draw as its items are.
         lists = [v for v in values if any(isinstance(a, Alloc) and a.kind == "list" for a in v.atoms)]
@@ -127,7 +132,7 @@ class Library:
             elif isinstance(node.func, ir.Attr):
                 self.interpreter.operators.weigh(node, node.func.value, receiver, left, values[0], frame)
         if method in ext.TORCH_LOSSES and name.startswith("torch") and method[0].islower():
-            return result._replace(reduction=_torch_reduction(node))
+            return result._replace(reduction=torch_reduction(node))
         if method in ext.ROWWISE_LOSSES and name.startswith(("tensorflow", "keras", "tf", "optax", "rlax", "jax")):
             return result._replace(reduction=ELEMENTWISE)
         if method in ext.REDUCTIONS:
@@ -286,7 +291,7 @@ class Library:
             return taint(*values)
         name = ext.last(atom.name)
         if name in ext.TORCH_LOSSES and name[0].isupper() and isinstance(atom.call, ir.Call):
-            return taint(*values)._replace(reduction=_torch_reduction(atom.call))
+            return taint(*values)._replace(reduction=torch_reduction(atom.call))
         if name in ("Huber", "MeanSquaredError", "MeanAbsoluteError") and isinstance(atom.call, ir.Call):
             none = atom.call.argument(None, "reduction")
             keeps = isinstance(none, ir.Const) and str(none.value).lower() == "none"
@@ -307,7 +312,7 @@ def _sampled(shape: frameworks.Shape, name: str, node: ir.Call) -> Value:
     return of(TupleOf(node, tuple(_sampled(part, name, node) for part in shape)))
 
 
-def _torch_reduction(call: ir.Call) -> str | None:
+def torch_reduction(call: ir.Call) -> str | None:
     """The reduction that a torch loss or its constructor was told."""
     told = call.argument(None, "reduction")
     if told is None:

@@ -12,6 +12,8 @@ from per_audit.findings import Evidence, Place
 from per_audit.graph import events as ev
 from per_audit.graph import growth, pipelines
 from per_audit.graph.anatomy import Anatomy
+from per_audit.graph.corrections import Corrections
+from per_audit.graph.feeds import Feeds
 from per_audit.graph.library_use import LibraryUse
 from per_audit.graph.priorities import Priorities
 from per_audit.graph.reference import REFERENCE_KINDS
@@ -217,6 +219,16 @@ class ReplayGraph:
     def shapes(self) -> Shapes:
         """The shapes of these terms."""
         return Shapes(self.symbols)
+
+    @cached_property
+    def fed(self) -> Feeds:
+        """What is fed to the placeholders of TensorFlow 1 graphs."""
+        return Feeds(self)
+
+    @cached_property
+    def corrections(self) -> Corrections:
+        """The importance-sampling weights, and what they are multiplied with."""
+        return Corrections(self)
 
     # ---------------------------------------------------------------- the call graph
 

@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from per_audit.findings import Evidence, Finding, FixOffer, Severity
-from per_audit.graph import SCALAR, ReplayGraph, Weighting
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph import SCALAR
+from per_audit.graph.symbolic import contexts
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from per_audit.facts import ir
+    from per_audit.findings import Finding
+    from per_audit.graph import ReplayGraph
+    from per_audit.graph.corrections import Product
 
 
 class WeightsAfterReduction(Rule):
@@ -59,30 +65,48 @@ class WeightsAfterReduction(Rule):
     severity = Severity.ERROR
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
-        """Every product of weights with a value that is one number for the batch."""
-        for weighting in graph.events.weightings.values():
-            if weighting.other_value.reduction == SCALAR:
-                yield self._finding(graph, weighting)
+        """Every product of the weights of a batch with a value that is one number for the batch."""
+        found: dict[ir.Node, Product] = {}
+        for product in graph.corrections.products:
+            if product.node not in found and self._is_late(graph, product):
+                found[product.node] = product
+        for product in sorted(found.values(), key=lambda product: (product.path, product.node.start)):
+            yield self._finding(graph, product)
 
-    def _finding(self, graph: ReplayGraph, weighting: Weighting) -> Finding:
-        path = weighting.path
-        other = graph.source(path, weighting.other)
-        links = [graph.evidence(path, weighting.other, "loss", "one number for the whole batch")]
-        for node in sorted(graph.events.value(weighting.weights).tagged("isw"), key=lambda n: n.start):
+    def _is_late(self, graph: ReplayGraph, product: Product) -> bool:
+        weighting = graph.events.weightings.get(product.node)
+        reduced = weighting is not None and weighting.other_value.reduction == SCALAR
+        for context in contexts(graph.symbols, product.weight, product.other):
+            if not reduced and not graph.corrections.is_averaged_loss(product.other, context):
+                continue
+            shapes = graph.shapes.within(context)
+            for weight in graph.corrections.weights_in(product.weight, context):
+                if not graph.corrections.is_single(weight, shapes.of(weight)):
+                    return True
+        return False
+
+    def _finding(self, graph: ReplayGraph, product: Product) -> Finding:
+        path = product.path
+        weighting = graph.events.weightings.get(product.node)
+        other = product.node if weighting is None else weighting.other
+        links = [graph.evidence(path, other, "loss", "one number for the whole batch")]
+        if product.other.node is not None and product.other.path:
+            links.append(graph.evidence(product.other.path, product.other.node, "averaged", "it is averaged here"))
+        tagged = graph.events.value(weighting.weights).tagged("isw") if weighting is not None else set()
+        for node in sorted(tagged, key=lambda n: n.start):
             where = graph.path_of(node)
             if where is not None:
                 links.append(graph.evidence(where, node, "weights", "the weights are computed here"))
-        evidence: tuple[Evidence, ...] = tuple(links)
-        return Finding(
-            self.code,
-            self.name,
-            self.severity,
-            "high",
-            f"the importance-sampling weights multiply `{other}`, which is averaged already: they correct nothing",
-            graph.place(path, weighting.node),
-            graph.symbol(weighting.function, path),
-            evidence,
-            FixOffer(title="weight the loss of each transition before averaging"),
+        text = graph.source(path, other)
+        return self.finding(
+            graph,
+            path,
+            product.node,
+            f"the importance-sampling weights multiply `{text}`, which is averaged already: they correct nothing"
+            if weighting is not None
+            else f"in `{text}` the importance-sampling weights multiply an averaged loss: they correct nothing",
+            evidence=dict.fromkeys(links),
+            fix=FixOffer(title="weight the loss of each transition before averaging"),
         )
 
     def witness(self) -> str:

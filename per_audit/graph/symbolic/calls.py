@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.library import torch_reduction
 from per_audit.graph.symbolic import vocabulary as voc
 from per_audit.graph.symbolic.term import Term, chosen_by, const, phi
-from per_audit.graph.values import RecordType
+from per_audit.graph.values import MIXED, RecordType, Result
 
 if TYPE_CHECKING:
     from per_audit.graph import events as ev
@@ -80,14 +81,22 @@ def _project(run: Expressions, node: ir.Call, site: ev.CallSite, given: Given) -
     return None
 
 
-def _handy(run: Expressions, node: ir.Call, function: ir.Function | ir.Lambda, given: Given, result: Term) -> Term:
-    """The result of a call, what has become unwieldy in it replaced by the call itself."""
+def _handy(
+    run: Expressions,
+    node: ir.Call,
+    function: ir.Function | ir.Lambda,
+    given: Given,
+    result: Term,
+    parts: tuple[int, ...] = (),
+) -> Term:
+    """The result of a call, what has become unwieldy in it replaced by the call itself and the part of its result."""
     if result.op in ("tuple", "record"):
-        return result.replaced(tuple(_handy(run, node, function, given, item) for item in result.args))
+        items = enumerate(result.args)
+        return result.replaced(tuple(_handy(run, node, function, given, item, (*parts, i)) for i, item in items))
     if result.size <= _MOST_INLINED:
         return result
     passed = dict.fromkeys((*(term for _, _, term in given if term.size <= _MOST_INLINED), *chosen_by(result)))
-    return run.make("call", tuple(passed), node, ("project", function))
+    return run.make("call", tuple(passed), node, ("project", function, *parts))
 
 
 def _record_fields(cls: ir.Class) -> tuple[str, ...] | None:
@@ -149,7 +158,9 @@ def _library(run: Expressions, node: ir.Call, site: ev.CallSite | None, receiver
     qualified = names[0] if names else None
     method = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
     name = qualified.rpartition(".")[2] if qualified else method
-    plain = [term for keyword, star, term in given if keyword is None and not star]
+    if name == "zip" and len(given) == 1 and given[0][1] == "*":
+        return given[0][2]  # columns of rows: see `item_of`
+    plain = _plain(given)
     keywords = {keyword: term for keyword, _, term in given if keyword is not None}
     is_method = (
         receiver is not None
@@ -169,6 +180,17 @@ def _library(run: Expressions, node: ir.Call, site: ev.CallSite | None, receiver
     return run.make("call", everything, node, qualified or f".{method}" if is_method else qualified or method)
 
 
+def _plain(given: Given) -> list[Term]:
+    """The arguments that are given by position, those of a star with known items among them."""
+    found: list[Term] = []
+    for keyword, star, term in given:
+        if star == "*" and term.op == "tuple":
+            found += term.args
+        elif keyword is None and not star:
+            found.append(term)
+    return found
+
+
 def _loss(
     run: Expressions,
     node: ir.Call,
@@ -180,6 +202,8 @@ def _loss(
 ) -> Term | None:
     """A library's loss of a prediction and a target."""
     reduction = site.result.reduction if site is not None else None
+    if reduction == MIXED:
+        reduction = _told(run, node) or reduction
     if qualified is None or reduction is None or site is None:
         return None
     parts = [*plain, *(keywords[k] for k in ("input", "y_true", "target", "y_pred", "other") if k in keywords)]
@@ -187,6 +211,13 @@ def _loss(
     if len(parts) < 2 or not any(word in lowered for word in ("loss", "mse", "mae", "huber", "error", "entropy")):
         return None
     return run.make("loss", tuple(parts[:2]), node, (name, reduction))
+
+
+def _told(run: Expressions, node: ir.Call) -> str | None:
+    """The reduction that the constructor of a criterion was told, where all that may be called agree."""
+    made = [atom for atom in run.symbols.events.value(node.func).atoms if isinstance(atom, Result)]
+    told = {torch_reduction(a.call) for a in made if a.name.startswith("torch.") and isinstance(a.call, ir.Call)}
+    return told.pop() if len(told) == 1 else None
 
 
 def _numeric(run: Expressions, node: ir.Call, name: str, args: list[Term], keywords: dict[str, Term]) -> Term | None:
@@ -197,6 +228,8 @@ def _numeric(run: Expressions, node: ir.Call, name: str, args: list[Term], keywo
         return _pointwise(run, node, voc.POINTWISE[name], args, keywords)
     if name in voc.POWERS:
         return run.make("pow", (first, const(voc.POWERS[name])), node)
+    if name == "squared_difference" and rest:
+        return run.make("pow", (run.make("sub", (first, rest[0]), node), const(2)), node)
     if name in voc.REDUCTIONS:
         return _reduction(run, node, voc.REDUCTIONS[name], args, keywords)
     if name in voc.CLIPS:
@@ -305,8 +338,6 @@ def _iterables(run: Expressions, node: ir.Call, name: str, args: list[Term]) -> 
     if name in ("range", "arange", "xrange"):
         return run.make("range", tuple(args), node)
     if name == "zip":
-        if len(node.args) == 1 and node.args[0].star:
-            return first  # columns of rows: see `item`
         return run.make("collect", (run.make("tuple", tuple(run.element(arg) for arg in args), node),), node)
     if name == "enumerate":
         pair = run.make("tuple", (run.make("element", (run.make("range", (), node),), node), run.element(first)), node)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.graph.symbolic import calls
-from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, alternatives, bounded, const, phi
+from per_audit.graph.symbolic.term import Term, alternatives, bounded, const, element_of, item_of, phi
 from per_audit.graph.values import External, Func
 
 if TYPE_CHECKING:
@@ -198,38 +198,11 @@ class Expressions:
 
     def item(self, value: Term, key: int | str, node: ir.Node | None = None, total: int | None = None) -> Term:
         """One part of a term: a position or a key. `total` is how many parts it is taken apart into."""
-        if value.op in ("tuple", "record") and isinstance(key, int) and -len(value.args) <= key < len(value.args):
-            return value.args[key]
-        if value.op == "record" and isinstance(value.data, tuple) and key in value.data:
-            return value.args[value.data.index(key)]
-        if value.op == "phi":
-            options = [self.item(option, key, node, total) for option in value.args if option.op != "const"]
-            return phi(options, node, self.path) if options else UNKNOWN_TERM
-        if value.op == "collect" and isinstance(key, int) and total is None:
-            return value.args[0]
-        if value.op in ("max", "min", "sort") and value.data not in (None, "?"):
-            if key in (0, "values"):
-                return value
-            return Term("argmax", value.args, value.data, node, self.path)
-        if value.op == "collect" and value.args[0].op == "tuple" and total == len(value.args[0].args):
-            # zip(*rows): each column
-            return Term("collect", (self.item(value.args[0], key),), None, node, self.path)
-        if value.op in ("detach",):
-            return Term("detach", (self.item(value.args[0], key, node, total),), None, node, self.path)
-        return bounded(Term("item", (value,), key, node, self.path))
+        return item_of(value, key, node, self.path, total)
 
     def element(self, value: Term, node: ir.Node | None = None) -> Term:
         """What iterating over a term yields."""
-        if value.op == "collect":
-            return value.args[0]
-        if value.op == "tuple" and value.args:
-            return phi(value.args, node, self.path)
-        if value.op == "filled":
-            return value.args[1]
-        if value.op == "phi":
-            options = [option for option in value.args if not (option.op == "tuple" and not option.args)]
-            return phi((self.element(option, node) for option in options), node, self.path)
-        return bounded(Term("element", (value,), None, node, self.path))
+        return element_of(value, node, self.path)
 
     # ---------------------------------------------------------------- operators
 

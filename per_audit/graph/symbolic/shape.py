@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Union
 
 from per_audit.facts import ir
+from per_audit.graph.roles import words
+from per_audit.graph.symbolic.context import Context
 from per_audit.graph.symbolic.term import Term, alternatives
+from per_audit.graph.values import Result
 
 if TYPE_CHECKING:
     from per_audit.graph.symbolic.symbols import Symbols
@@ -21,8 +24,30 @@ Shape = tuple[Axis, ...]
 _POINTWISE = {"neg", "abs", "exp", "log", "clip", "detach", "not", "cumsum", "argsort", "loop", "sort", "flip", "found"}
 _BROADCASTS = {"add", "sub", "mul", "div", "floordiv", "mod", "pow", "minimum", "maximum", "cmp", "where"}
 _REDUCES = {"sum", "mean", "max", "min", "argmax", "argmin", "std", "median"}
-_DEEPEST = 12
+_DEEPEST = 40
 _NOT_A_LENGTH = ("shape", "dim", "dims", "space", "size_of_state")
+_SETTINGS = {"gamma", "discount", "alpha", "beta", "eps", "epsilon", "tau", "factor", "scale", "coef", "coefficient"}
+# Losses that average over the last axis, and those that take a row of scores for each label.
+_ROWWISE = {"mse", "mean_squared_error", "huber", "mae", "mean_absolute_error", "meansquarederror",
+            "meanabsoluteerror"}  # fmt: skip
+_LABELLED = {"cross_entropy", "nll_loss", "crossentropyloss", "nllloss", "sparse_categorical_crossentropy",
+             "categorical_crossentropy"}  # fmt: skip
+
+
+_ACTIVATIONS = {"Tanh", "Sigmoid", "Identity", "ReLU", "Softplus", "ELU", "LeakyReLU", "Mish", "GELU", "SiLU"}
+
+
+def _is_activation(layer: ir.Expr) -> bool:
+    func = layer.func if isinstance(layer, ir.Call) else layer
+    return getattr(func, "attr", getattr(func, "id", "")) in _ACTIVATIONS
+
+
+def _fits(pattern: Term, term: Term) -> bool:
+    """Whether a term is what another is, its parameters being whatever a caller passes."""
+    if pattern.op == "param" or pattern == term:
+        return True
+    same = pattern.op == term.op and pattern.data == term.data and len(pattern.args) == len(term.args) > 0
+    return same and all(map(_fits, pattern.args, term.args))
 
 
 def is_column_conflict(a: Shape | None, b: Shape | None) -> bool:
@@ -35,15 +60,26 @@ def broadcast(a: Shape, b: Shape) -> Shape:
     length = max(len(a), len(b))
     long_a: Shape = (1,) * (length - len(a)) + a
     long_b: Shape = (1,) * (length - len(b)) + b
-    return tuple(y if x == 1 else x if y in (1, x) else SOME for x, y in zip(long_a, long_b, strict=True))
+    return tuple(_common(x, y) for x, y in zip(long_a, long_b, strict=True))
+
+
+def _common(x: Axis, y: Axis) -> Axis:
+    if x == 1 or y == 1:
+        return y if x == 1 else x
+    return BATCH if BATCH in (x, y) else SOME
 
 
 class Shapes:
-    """Finds the shapes of the terms of a project."""
+    """Finds the shapes of the terms of a project; in a context, with the arguments that one chain of callers passes."""
 
-    def __init__(self, symbols: Symbols) -> None:
+    def __init__(self, symbols: Symbols, context: Context | None = None) -> None:
         self.symbols = symbols
+        self.context = context or Context()
         self._known: dict[Term, Shape | None] = {}
+
+    def within(self, context: Context) -> Shapes:
+        """The shapes in a context."""
+        return Shapes(self.symbols, context)
 
     def of(self, term: Term, depth: int = 0) -> Shape | None:
         """The shape of a term, None where it is not known."""
@@ -55,15 +91,20 @@ class Shapes:
         return self._known[term]
 
     def _of(self, term: Term, depth: int) -> Shape | None:
+        here = self.context.head(term)
+        if here is not term:
+            return self.of(here, depth)
         op = term.op
         if term.is_number:
             return ()
         if op in _POINTWISE:
             return self.of(term.args[0], depth)
+        if op == "pow" and self.of(term.args[1], depth) is None:
+            return self.of(term.args[0], depth)  # an exponent that nothing is known of is a setting
         if op in _BROADCASTS:
-            return self._broadcast(term.args, depth)
+            return self._broadcast(term.args, depth, alike=op == "sub")
         if op == "loss":
-            return () if term.data[1] == "scalar" else self._broadcast(term.args, depth)
+            return self._loss(term, depth)
         if op in _REDUCES:
             return self._reduced(term, depth)
         if op in ("draw", "mass"):
@@ -78,28 +119,45 @@ class Shapes:
             options = self.symbols.options(term)
             return self._agreed([self.of(option, depth) for option in options]) if options else None
         plain: dict[str, Shape] = {"len": (), "range": (SOME,)}
-        return self._placeholder(term) if op == "call" else plain.get(op)
+        return self._called(term, depth) if op == "call" else plain.get(op)
 
     def _agreed(self, shapes: list[Shape | None]) -> Shape | None:
         found = set(shapes)
         return found.pop() if len(found) == 1 else None
 
-    def _broadcast(self, terms: tuple[Term, ...], depth: int) -> Shape | None:
+    def _broadcast(self, terms: tuple[Term, ...], depth: int, alike: bool = False) -> Shape | None:
+        """The shape of an element-wise operation; `alike`: on a prediction and its target, which are of one shape.
+
+        What is not known cannot make a row (B,) anything else, and is no longer than a column where both are alike.
+        """
         result: Shape = ()
+        complete = True
         for term in terms:
             shape = self.of(term, depth)
-            if shape is None:
-                if self._is_hyper_parameter(term):
-                    continue
-                return None
-            result = broadcast(result, shape)
-        return result
+            if shape is not None:
+                result = broadcast(result, shape)
+            else:
+                complete = complete and self._is_hyper_parameter(self.context.head(term))
+        return result if complete or result == (BATCH,) or (alike and result == (BATCH, 1)) else None
 
     def _is_hyper_parameter(self, term: Term) -> bool:
         """Whether the term is a plain setting: a field or parameter that nothing but numbers and settings reach."""
         if term.op not in ("field", "param", "global", "external", "item", "neg", "sub", "add", "minimum", "maximum"):
             return False
+        if term.op == "param":
+            return not _SETTINGS.isdisjoint(words(str(term.data[1])))
+        if term.op == "item" and not isinstance(term.data, str) and term.args[0].op != "field":
+            return False  # a part of a batch; the first entry of a field is the root of a tree
         return not term.has("draw", "mass", "found", "call", "at", "unknown", "collect", "element")
+
+    def _loss(self, term: Term, depth: int) -> Shape | None:
+        name, reduction = term.data
+        if reduction == "scalar":
+            return ()
+        if name.lower() in _LABELLED:
+            return (BATCH,)
+        shape = self._broadcast(term.args, depth, alike=True)
+        return shape[:-1] if shape and name.lower() in _ROWWISE else shape
 
     def _reduced(self, term: Term, depth: int) -> Shape | None:
         axis = term.data
@@ -146,6 +204,8 @@ class Shapes:
         if op == "alloc":
             return self._allocated(term)
         if op == "tuple":
+            if not term.args:
+                return None  # a list before anything is put into it
             plain = all(self.of(item, depth) == () for item in term.args)
             return (SOME if len(term.args) > 1 else 1,) if plain else None
         assert first is not None
@@ -162,6 +222,8 @@ class Shapes:
             return shape[1:] if shape else None
         if op == "slice":
             return shape
+        if shape is None and op == "at":
+            return self._picked(first, term.args[1], depth)
         if shape is None or not shape:
             return None
         if op == "item":
@@ -171,15 +233,33 @@ class Shapes:
             None if index is None else (*index, *shape[1 if term.args[1].op != "tuple" else len(term.args[1].args) :])
         )
 
+    def _picked(self, values: Term, index: Term, depth: int) -> Shape | None:
+        """What is picked from an array of which nothing is known.
+
+        `values[rows, actions]` of a network is one value for each pair, and `p[drawn]` one for each position that was
+        drawn by the probabilities p.
+        """
+        if index.op == "tuple":
+            shape = self._paired(index, depth)
+            return shape if shape is not None and len(index.args) == 2 and BATCH in shape else None
+        draw = self.symbols.events.draws.get(index.data) if index.op == "draw" else None
+        if draw is None or draw.probabilities is None:
+            return None
+        pattern = self.symbols.term(draw.path, draw.probabilities)
+        is_same = values == pattern if pattern.op == "param" else _fits(pattern, values)
+        return self.of(index, depth) if is_same else None
+
     def _paired(self, index: Term, depth: int) -> Shape | None:
         """`x[rows, columns]`: one position for each pair."""
+        if any(self.of(part, depth) is None for part in index.args):
+            return None
         return self._broadcast(index.args, depth)
 
     def _allocated(self, term: Term) -> Shape | None:
         sizes = term.args
         if len(sizes) == 1 and sizes[0].op == "call" and sizes[0].data == "shape":
             return self.of(sizes[0].args[0])
-        if len(sizes) == 1 and self._may_be_a_tuple(sizes[0]):
+        if term.data == "list" or (len(sizes) == 1 and self._may_be_a_tuple(sizes[0])):
             return None
         rest: list[Axis] = [1 if size.number == 1 else SOME for size in sizes[1:]]
         return (SOME, *rest)
@@ -237,16 +317,52 @@ class Shapes:
         shape = self.of(index, depth)
         if shape is not None:
             return shape
-        for option in alternatives(index):
+        for option in alternatives(self.context.head(index)):
             if option.op == "unsqueeze" and option.data in (1, -1) and term.data in (1, -1):
                 continue
             return None
         return (BATCH, 1)
 
+    def _called(self, term: Term, depth: int) -> Shape | None:
+        """The result of an unknown call: a placeholder of a graph, or a layer of a network."""
+        if str(term.data).endswith(("placeholder", "placeholder_v2")):
+            return self._placeholder(term)
+        inside = self.symbols.inside(term)
+        if inside is not None:
+            return self.of(inside, depth)
+        width = self._width(term.node)
+        return None if width is None else (BATCH, 1 if width == 1 else SOME)
+
+    def _width(self, node: ir.Node | None) -> int | None:
+        """How many values a layer or a stack of layers gives for each row, 0 for more than one that are not counted."""
+        if not isinstance(node, ir.Call):
+            return None
+        made = [atom for atom in self.symbols.events.value(node.func).atoms if isinstance(atom, Result)]
+        widths = {self._width_of(atom.call) for atom in made}
+        return widths.pop() if len(widths) == 1 else None
+
+    def _width_of(self, made: ir.Node) -> int | None:
+        """The width of what a constructor of layers makes."""
+        if not isinstance(made, ir.Call):
+            return None
+        name = made.func.attr if isinstance(made.func, ir.Attr) else getattr(made.func, "id", "")
+        if name in ("Linear", "Dense"):
+            told = made.argument(1, "out_features") if name == "Linear" else made.argument(0, "units")
+            value = self.symbols.events.value(told).literal()
+            return value if isinstance(value, int) else None if told is None else 0
+        if name == "Sequential" and made.args:
+            layers = [arg.value for arg in made.args]
+            if len(layers) == 1 and isinstance(layers[0], ir.Seq):
+                layers = layers[0].items
+            for layer in reversed(layers):
+                if self._width_of(layer) is not None:
+                    return self._width_of(layer)
+                if not _is_activation(layer):
+                    return None
+        return None
+
     def _placeholder(self, term: Term) -> Shape | None:
         """`tf.placeholder(tf.float32, [None, 1])`."""
-        if not str(term.data).endswith(("placeholder", "placeholder_v2")):
-            return None
         for part in term.args[1:]:
             if part.op == "tuple" and part.args and part.args[0].op == "const" and part.args[0].data is None:
                 rest: list[Axis] = [1 if size.number == 1 else SOME for size in part.args[1:]]

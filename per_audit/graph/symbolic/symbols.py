@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.symbolic.run import Run
-from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, bounded, phi
+from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, bounded, item_of, phi
 from per_audit.graph.values import Instance
 
 if TYPE_CHECKING:
@@ -70,6 +70,15 @@ class Symbols:
     def returned(self, function: ir.Function) -> Term:
         """What a function returns, with its parameters unknown."""
         return self.run(function, self.project.module_of[function].path).result()
+
+    def inside(self, term: Term) -> Term | None:
+        """What a call of the project that was too unwieldy to be followed returns, with its parameters unknown."""
+        if term.op != "call" or not isinstance(term.data, tuple) or not isinstance(term.data[1], ir.Function):
+            return None
+        result = self.returned(term.data[1])
+        for part in term.data[2:]:
+            result = item_of(result, part, term.node, term.path)
+        return result
 
     # ---------------------------------------------------------------- calls
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from per_audit.facts import ir
 
-MOST_PARTS, _MOST_HELD = 300, 5_000
+MOST_PARTS, _FEWEST_PARTS, _MOST_HELD = 300, 12, 5_000
 _HOLDERS = {"tuple", "record", "phi", "collect"}
 _MOST_ALTERNATIVES = 6
 
@@ -122,10 +122,24 @@ def const(value: Hashable, node: ir.Node | None = None, path: str = "") -> Term:
 
 
 def bounded(term: Term) -> Term:
-    """The term, or where it has grown too large an unknown at the same place. What holds several has no limit."""
+    """The term, of one that has grown too large its upper part. What holds several has a limit of its own."""
     if term.size <= MOST_PARTS or (term.op in _HOLDERS and term.size <= _MOST_HELD):
         return term
-    return Term("unknown", chosen_by(term), term.node, term.node, term.path)
+    return _shrunk(term, MOST_PARTS)
+
+
+def _shrunk(term: Term, most: int) -> Term:
+    """The term with at most so many parts: what lies deepest in its largest arguments is unknown."""
+    if term.size <= most:
+        return term
+    if not term.args or most < _FEWEST_PARTS or term.op == "unknown":
+        return Term("unknown", chosen_by(term), term.node, term.node, term.path)
+    args = list(term.args)
+    left = most - 1
+    for count, position in enumerate(sorted(range(len(args)), key=lambda i: args[i].size)):
+        args[position] = _shrunk(args[position], left // (len(args) - count))
+        left -= args[position].size
+    return Term(term.op, tuple(args), term.data, term.node, term.path)
 
 
 def chosen_by(term: Term) -> tuple[Term, ...]:
@@ -159,6 +173,41 @@ def phi(terms: Iterable[Term], node: ir.Node | None = None, path: str = "") -> T
 def alternatives(term: Term) -> tuple[Term, ...]:
     """What the term may be, one by one."""
     return term.args if term.op == "phi" else (term,)
+
+
+def item_of(value: Term, key: int | str, node: ir.Node | None, path: str, total: int | None = None) -> Term:
+    """One part of a term: a position or a key. `total` is how many parts it is taken apart into."""
+    if value.op in ("tuple", "record") and isinstance(key, int) and -len(value.args) <= key < len(value.args):
+        return value.args[key]
+    if value.op == "record" and isinstance(value.data, tuple) and key in value.data:
+        return value.args[value.data.index(key)]
+    if value.op == "phi":
+        options = [item_of(option, key, node, path, total) for option in value.args if option.op != "const"]
+        return phi(options, node, path) if options else UNKNOWN_TERM
+    if value.op == "collect" and isinstance(key, int) and total is None:
+        return value.args[0]
+    if value.op in ("max", "min", "sort") and value.data not in (None, "?"):
+        return value if key in (0, "values") else Term("argmax", value.args, value.data, node, path)
+    if value.op == "collect" and value.args[0].op == "tuple" and total == len(value.args[0].args):
+        # zip(*rows): each column
+        return Term("collect", (item_of(value.args[0], key, None, path),), None, node, path)
+    if value.op == "detach":
+        return Term("detach", (item_of(value.args[0], key, node, path, total),), None, node, path)
+    return bounded(Term("item", (value,), key, node, path))
+
+
+def element_of(value: Term, node: ir.Node | None, path: str) -> Term:
+    """What iterating over a term yields."""
+    if value.op == "collect":
+        return value.args[0]
+    if value.op == "tuple" and value.args:
+        return phi(value.args, node, path)
+    if value.op == "filled":
+        return value.args[1]
+    if value.op == "phi":
+        options = [option for option in value.args if not (option.op == "tuple" and not option.args)]
+        return phi((element_of(option, node, path) for option in options), node, path)
+    return bounded(Term("element", (value,), None, node, path))
 
 
 _TRANSPARENT = {"detach", "reshape", "unsqueeze", "squeeze", "stack", "collect", "element"}

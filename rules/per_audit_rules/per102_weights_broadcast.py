@@ -1,0 +1,401 @@
+"""PER102 weights-broadcast."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph.symbolic import contexts
+from per_audit.graph.symbolic.shape import is_column_conflict
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.facts import ir
+    from per_audit.findings import Evidence, Finding
+    from per_audit.graph import ReplayGraph
+    from per_audit.graph.corrections import Product
+    from per_audit.graph.symbolic import Context, Term
+
+
+class WeightsBroadcast(Rule):
+    """The importance-sampling weights are a column and the errors a row, so that every weight meets every error.
+
+    ## What it does
+
+    Reports a product of importance-sampling weights with errors or losses where one of the two has the shape (B,) and
+    the other (B, 1). The shapes are followed through functions and files: reductions, `gather`, `unsqueeze`,
+    `reshape`, layers of width one, arrays of a given size, placeholders of TensorFlow 1.
+
+    ## Why is this bad
+
+    Broadcasting makes a (B, B) matrix of all pairs, and the mean of all pairs is `mean(weights) * mean(errors)`: each
+    transition gets the same factor. The bias of the prioritised draw stays as it would be without weights, nothing
+    fails, and no warning is printed for a product.
+
+    ## Known problems
+
+    Both shapes have to be known; where one depends on what an unknown network returns, the rule is silent. A network
+    whose last layer has the width one is taken to be called with one row for each transition.
+
+    ## Example
+
+    ```python
+    q = net(states).gather(1, actions.unsqueeze(1))  # (B, 1)
+    loss = (weights * (q - target) ** 2).mean()  # weights: (B,)
+    ```
+
+    ## Use instead
+
+    ```python
+    loss = (weights.unsqueeze(1) * (q - target) ** 2).mean()
+    ```
+
+    ## Fix safety
+
+    Giving the weights the shape of the errors changes the numbers that training sees, as intended; offered where the
+    product is a plain one.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 3.4 and Algorithm 1, line 13
+    - NumPy manual, Broadcasting: "the size of the trailing axes for both arrays must either be the same or be one"
+    """
+
+    code = "PER102"
+    name = "weights-broadcast"
+    severity = Severity.ERROR
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each product of weights with errors of which one is a row and the other a column."""
+        seen: set[ir.Node] = set()
+        for product in graph.corrections.products:
+            if product.node in seen:
+                continue
+            for context in contexts(graph.symbols, product.weight, product.other):
+                weight = self._conflicting(graph, product, context)
+                if weight is not None:
+                    seen.add(product.node)
+                    yield self._finding(graph, product, context, weight)
+                    break
+
+    def _conflicting(self, graph: ReplayGraph, product: Product, context: Context) -> Term | None:
+        shapes = graph.shapes.within(context)
+        other = shapes.of(product.other)
+        for weight in graph.corrections.weights_in(product.weight, context):
+            if is_column_conflict(shapes.of(weight), other):
+                return weight
+        return None
+
+    def _finding(self, graph: ReplayGraph, product: Product, context: Context, weight: Term) -> Finding:
+        column = graph.shapes.within(context).of(weight) != ("B",)
+        shapes = ("(B, 1)", "(B,)") if column else ("(B,)", "(B, 1)")
+        links: list[Evidence] = [
+            graph.evidence(product.path, product.node, "product", "every weight meets every error")
+        ]
+        for node, path in context.steps:
+            links.append(graph.evidence(path, node, "passed", "they come from here"))
+        for term, what in ((weight, f"the weights are {shapes[0]}"), (product.other, f"the errors are {shapes[1]}")):
+            if term.node is not None and term.path:
+                links.append(graph.evidence(term.path, term.node, "shape", what))
+        return self.finding(
+            graph,
+            product.path,
+            product.node,
+            f"weights of shape {shapes[0]} times errors of shape {shapes[1]} make a (B, B) matrix: "
+            "its mean is that of the weights times that of the errors, and corrects nothing",
+            evidence=links,
+            fix=FixOffer(title="give the weights the shape of the errors"),
+        )
+
+    def witness(self) -> str:
+        """The mean of all pairs is the product of the means, whatever belongs together."""
+        rng = np.random.default_rng(0)
+        errors = np.where(np.arange(1_000) < 100, 4.0, -0.1)
+        p = np.abs(errors) ** 0.6
+        p /= p.sum()
+        at = rng.choice(1_000, 4_000, p=p)
+        weights = 1 / (1_000 * p[at])
+        true = errors.mean()
+        pairs = weights[:, None] * errors[at]
+        matched = weights * errors[at]
+        assert pairs.shape == (4_000, 4_000)
+        assert np.isclose(pairs.mean(), weights.mean() * errors[at].mean())
+        assert abs(matched.mean() - true) < 0.1 * abs(true)
+        assert pairs.mean() > 2 * true
+        return f"mean error {true:.2f}; (B,) weights give {matched.mean():.2f}, (B, 1) weights {pairs.mean():.2f}"
+
+    bad = (
+        Example(
+            "the values of the actions are a column, PyTorch",
+            {
+                "learn.py": """import numpy as np
+import torch
+
+
+def learn(net, target_net, optimizer, rows, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    weights = torch.as_tensor((len(rows) * p[at]) ** -beta)
+    states, actions, rewards, next_states, ends = (torch.as_tensor(x) for x in zip(*[rows[i] for i in at]))
+    q = net(states).gather(1, actions.unsqueeze(1))
+    with torch.no_grad():
+        ahead = target_net(next_states).max(1).values.unsqueeze(1)
+        target = rewards.unsqueeze(1) + 0.99 * (1 - ends.unsqueeze(1)) * ahead
+    loss = (weights * (q - target) ** 2).mean()  # <- PER102
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+            },
+        ),
+        Example(
+            "the weights are a column, made in another file",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.mass, self.beta = [None] * size, np.zeros(size), 0.4
+
+    def sample(self, n):
+        p = self.mass / self.mass.sum()
+        slots = np.random.choice(len(self.rows), n, p=p)
+        weights = np.zeros((n, 1))
+        for place, slot in enumerate(slots):
+            weights[place] = (len(self.rows) * p[slot]) ** -self.beta
+        return [self.rows[slot] for slot in slots], slots, weights / weights.max()
+""",
+                "agent.py": """import torch
+import torch.nn.functional as F
+from memory import Memory
+
+
+class Agent:
+    def __init__(self, net, target_net):
+        self.net, self.target_net, self.memory = net, target_net, Memory(1000)
+
+    def update(self):
+        batch, slots, weights = self.memory.sample(64)
+        return self.step(batch, torch.as_tensor(weights))
+
+    def step(self, batch, weights):
+        states, actions, rewards, next_states, ends = map(torch.as_tensor, zip(*batch))
+        q = self.net(states).gather(1, actions[:, None]).squeeze(1)
+        target = rewards + 0.9 * (1 - ends) * self.target_net(next_states).max(dim=1)[0].detach()
+        loss = F.smooth_l1_loss(q, target, reduction="none") * weights  # <- PER102
+        loss.mean().backward()
+""",
+            },
+        ),
+        Example(
+            "placeholders of a graph, TensorFlow 1",
+            {
+                "graph.py": """import numpy as np
+import tensorflow.compat.v1 as tf
+
+
+class Learner:
+    def __init__(self, actions, rate):
+        self.states = tf.placeholder(tf.float32, [None, 4])
+        self.taken = tf.placeholder(tf.float32, [None, actions])
+        self.targets = tf.placeholder(tf.float32, [None])
+        self.scale = tf.placeholder(tf.float32, [None, 1])
+        values = tf.layers.dense(tf.layers.dense(self.states, 64, tf.nn.relu), actions)
+        q = tf.reduce_sum(values * self.taken, axis=1)
+        self.loss = tf.reduce_mean(self.scale * tf.squared_difference(self.targets, q))  # <- PER102
+        self.step = tf.train.AdamOptimizer(rate).minimize(self.loss)
+
+
+def train(session, rows, priorities, beta):
+    learner = Learner(2, 1e-3)
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    correction = np.reshape((len(rows) * p[at]) ** -beta, (32, 1))
+    states, taken, targets = (np.stack(x) for x in zip(*[rows[i] for i in at]))
+    session.run(
+        learner.step,
+        feed_dict={
+            learner.states: states, learner.taken: taken, learner.targets: targets, learner.scale: correction
+        },
+    )
+"""
+            },
+        ),
+        Example(
+            "a critic of width one, DDPG in three files",
+            {
+                "nets.py": """import torch
+import torch.nn as nn
+
+
+class Critic(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.hidden = nn.Linear(width, 64)
+        self.out = nn.Linear(64, 1)
+
+    def forward(self, state, action):
+        return self.out(torch.relu(self.hidden(torch.cat([state, action], 1))))
+""",
+                "replay.py": """import numpy as np
+import torch
+
+
+def draw(rows, priorities, beta, n=64):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), n, p=p)
+    w = (len(rows) * p[at]) ** -beta
+    return [rows[i] for i in at], torch.as_tensor(w / w.max())
+""",
+                "ddpg.py": """import torch
+from nets import Critic
+from replay import draw
+
+
+class Learner:
+    def __init__(self, actor, width):
+        self.actor, self.critic, self.target_critic = actor, Critic(width), Critic(width)
+        self.optimizer = torch.optim.Adam(self.critic.parameters())
+
+    def improve(self, rows, priorities, beta):
+        batch, w = draw(rows, priorities, beta)
+        state, action, reward, after, end = map(torch.as_tensor, zip(*batch))
+        with torch.no_grad():
+            ahead = self.target_critic(after, self.actor(after))
+            target = reward.view(-1, 1) + 0.99 * (1 - end.view(-1, 1)) * ahead
+        errors = target - self.critic(state, action)
+        loss = torch.mean(torch.mul(w, errors.pow(2)))  # <- PER102
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+""",
+            },
+        ),
+        Example(
+            "a kept axis, TensorFlow 2",
+            {
+                "step.py": """import numpy as np
+import tensorflow as tf
+
+
+@tf.function
+def step(net, optimizer, states, one_hot, targets, weights):
+    with tf.GradientTape() as tape:
+        q = tf.reduce_sum(net(states) * one_hot, axis=1, keepdims=True)
+        loss = tf.reduce_mean(tf.square(targets[:, None] - q) * weights)  # <- PER102
+    optimizer.apply_gradients(zip(tape.gradient(loss, net.trainable_variables), net.trainable_variables))
+
+
+def train(net, optimizer, rows, targets, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    step(net, optimizer, rows[at, :4], rows[at, 4:], targets[at], np.power(len(rows) * p[at], -beta))
+"""
+            },
+        ),
+        Example(
+            "a column of weights in a closure, JAX",
+            {
+                "train.py": """import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def make_step(apply):
+    def loss(params, states, actions, targets, weights):
+        q = jnp.take_along_axis(apply(params, states), actions[:, None], axis=1).squeeze(1)
+        return jnp.mean(weights * jnp.square(q - targets))  # <- PER102
+
+    def step(params, memory, priorities, beta):
+        p = priorities / priorities.sum()
+        at = np.random.choice(len(priorities), 32, p=p)
+        w = (len(priorities) * p[at]) ** -beta
+        states, actions, targets = memory.rows(at)
+        gradients = jax.grad(loss)(params, states, actions, targets, (w / w.max()).reshape(-1, 1))
+        return jax.tree_util.tree_map(lambda v, g: v - 1e-3 * g, params, gradients)
+
+    return step
+""",
+            },
+        ),
+    )
+    good = (
+        Example(
+            "both are columns",
+            {"learn.py": bad[0].plain["learn.py"].replace("(weights * (q", "(weights[:, None] * (q")},
+        ),
+        Example(
+            "both are rows, in two files",
+            {
+                "memory.py": bad[1].plain["memory.py"].replace("np.zeros((n, 1))", "np.zeros(n)"),
+                "agent.py": bad[1].plain["agent.py"],
+            },
+        ),
+        Example(
+            "the learner flattens the column",
+            {
+                "memory.py": bad[1].plain["memory.py"],
+                "agent.py": bad[1].plain["agent.py"].replace("(weights))", "(weights).squeeze(1))"),
+            },
+        ),
+        Example(
+            "a column for the errors of all quantiles",
+            {
+                "learn.py": """import numpy as np
+import torch
+
+
+def learn(net, optimizer, rows, targets, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    weights = torch.as_tensor((len(rows) * p[at]) ** -beta).unsqueeze(1)
+    errors = targets[at] - net.quantiles(rows[at])
+    loss = (weights * errors.abs()).sum(dim=1).mean()
+    loss.backward()
+    optimizer.step()
+"""
+            },
+        ),
+        Example(
+            "placeholders of one shape, TensorFlow 1",
+            {
+                "graph.py": bad[2]
+                .plain["graph.py"]
+                .replace(
+                    "self.scale = tf.placeholder(tf.float32, [None, 1])",
+                    "self.scale = tf.placeholder(tf.float32, [None])",
+                )
+            },
+        ),
+        Example(
+            "a critic of width one and weights of its shape, three files",
+            {
+                "nets.py": bad[3].plain["nets.py"],
+                "replay.py": bad[3].plain["replay.py"],
+                "ddpg.py": bad[3].plain["ddpg.py"].replace("torch.mul(w, ", "torch.mul(w.view(-1, 1), "),
+            },
+        ),
+        Example(
+            "one weight at a time",
+            {
+                "loop.py": """import numpy as np
+import torch.nn.functional as F
+
+
+def learn(net, optimizer, rows, targets, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    weights = (len(rows) * p[at]) ** -beta
+    for place, weight in zip(at, weights):
+        loss = weight * F.mse_loss(net(rows[place][None]).max(1).values.unsqueeze(1), targets[place])
+        loss.backward()
+    optimizer.step()
+"""
+            },
+        ),
+    )

@@ -1,0 +1,358 @@
+"""PER103 weights-inside-nonlinearity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph.symbolic import contexts
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.facts import ir
+    from per_audit.findings import Finding
+    from per_audit.graph import ReplayGraph
+    from per_audit.graph.corrections import Product
+    from per_audit.graph.symbolic import Term
+
+_CURVED = ("mse", "huber", "smoothl1", "squarederror", "meansquared", "l2loss")
+
+
+class WeightsInsideNonlinearity(Rule):
+    """The importance-sampling weights are multiplied into the error before it is squared, so that they count twice.
+
+    ## What it does
+
+    Reports a product of importance-sampling weights with an error whose square, mean squared error or Huber loss is
+    then taken: in the same expression, in another method, or in a function that the product is passed to.
+
+    ## Why is this bad
+
+    The gradient of `(w * error)**2` is `2 * w**2 * error`, that of `w * error**2` is `2 * w * error`. With w =
+    (N P)^-beta the exponent is twice the one that was chosen: at beta = 0.4 the correction is that of 0.8, at beta = 1
+    rare transitions count 1 / (N P) too little, and large errors are suppressed below what a uniform draw would give
+    them. In a Huber loss the weights move the bend as well.
+
+    ## Known problems
+
+    Only errors through which a gradient may flow are judged. A target that is moved by a weighted error
+    (`target = q + w * error`, detached) has the right gradient and is not reported, nor are roots of the weights.
+
+    ## Example
+
+    ```python
+    loss = ((weights * (q - target)) ** 2).mean()
+    ```
+
+    ## Use instead
+
+    ```python
+    loss = (weights * (q - target) ** 2).mean()
+    ```
+
+    ## Fix safety
+
+    Offered for the direct forms: a square of a product, and a loss of two weighted sides. Training changes as the
+    exponent of the correction does.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 3.4: the weights are folded into the
+      update "by using w_i * delta_i instead of delta_i", which is the gradient and not the loss
+    """
+
+    code = "PER103"
+    name = "weights-inside-nonlinearity"
+    severity = Severity.ERROR
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each product of weights that a square or a loss is then taken of."""
+        seen: set[ir.Node] = set()
+        for function, path in graph.corrections.losses_in:
+            for made in graph.corrections.made_in(function, path):
+                inner = _bent(made)
+                if not inner or made.node in seen or not graph.corrections.is_averaged(made, function, path):
+                    continue
+                for context in contexts(graph.symbols, *inner):
+                    product = graph.corrections.weighted_alike(inner, context)
+                    if product is not None and product.node not in seen:
+                        seen.add(product.node)
+                        yield self._finding(graph, made, path, product)
+                        break
+
+    def _finding(self, graph: ReplayGraph, made: Term, path: str, product: Product) -> Finding:
+        assert made.node is not None
+        return self.finding(
+            graph,
+            product.path,
+            product.node,
+            "the importance-sampling weights are multiplied into the error before it is squared: they count twice",
+            evidence=[
+                graph.evidence(product.path, product.node, "product", "the weights enter here"),
+                graph.evidence(path, made.node, "loss", "and are squared here with the error"),
+            ],
+            fix=FixOffer(title="weight the loss of each transition instead of its error"),
+        )
+
+    def witness(self) -> str:
+        """The gradients of both losses against that of a uniform draw."""
+        rng = np.random.default_rng(0)
+        errors = np.where(np.arange(1_000) < 100, 4.0, -0.1)
+        p = np.abs(errors) ** 0.6
+        p /= p.sum()
+        at = rng.choice(1_000, 200_000, p=p)
+        weights = 1 / (1_000 * p[at])
+        true = errors.mean()
+        outside, inside = (weights * errors[at]).mean(), (weights**2 * errors[at]).mean()
+        assert abs(outside - true) < 0.05 * abs(true)
+        assert inside < 0
+        return f"mean gradient {true:.2f}; weights outside the square give {outside:.2f}, inside {inside:.2f}"
+
+    bad = (
+        Example(
+            "a square of the weighted error, PyTorch",
+            {
+                "learn.py": """import numpy as np
+import torch
+
+
+def learn(net, target_net, optimizer, rows, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    weights = torch.as_tensor((len(rows) * p[at]) ** -beta)
+    states, actions, rewards, next_states, ends = (torch.as_tensor(x) for x in zip(*[rows[i] for i in at]))
+    q = net(states).gather(1, actions.unsqueeze(1)).squeeze(1)
+    with torch.no_grad():
+        target = rewards + 0.99 * (1 - ends) * target_net(next_states).max(1).values
+    loss = ((weights * (q - target)) ** 2).mean()  # <- PER103
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+            },
+        ),
+        Example(
+            "both sides of a mean squared error, two files",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.mass, self.beta = [None] * size, np.zeros(size), 0.4
+
+    def sample(self, n):
+        p = self.mass / self.mass.sum()
+        slots = np.random.choice(len(self.rows), n, p=p)
+        correction = np.power(len(self.rows) * p[slots], -self.beta)
+        return [self.rows[i] for i in slots], slots, correction / correction.max()
+""",
+                "agent.py": """import torch
+import torch.nn as nn
+from memory import Memory
+
+
+class Agent:
+    def __init__(self, net):
+        self.net, self.memory, self.criterion = net, Memory(1000), nn.MSELoss()
+
+    def update(self):
+        batch, slots, correction = self.memory.sample(64)
+        scale = torch.as_tensor(correction)
+        states, goals = map(torch.as_tensor, zip(*batch))
+        loss = self.criterion(self.net(states) * scale, goals * scale)  # <- PER103
+        loss.backward()
+""",
+            },
+        ),
+        Example(
+            "a method that squares what another has weighted",
+            {
+                "agent.py": """import numpy as np
+import torch
+
+
+class Agent:
+    def __init__(self, net, rows, optimizer):
+        self.net, self.optimizer, self.rows, self.priorities = net, optimizer, rows, np.ones(len(rows))
+
+    def errors(self, states, targets):
+        return targets - self.net(states)
+
+    def reduce(self, errors):
+        return errors.pow(2).mul(0.5).mean()
+
+    def step(self, beta):
+        p = self.priorities / self.priorities.sum()
+        at = np.random.choice(len(p), 32, p=p)
+        weights = torch.as_tensor(len(p) * p[at]).pow(-beta)
+        errors = self.errors(torch.as_tensor(self.rows[at, :-1]), torch.as_tensor(self.rows[at, -1]))
+        self.priorities[at] = errors.abs().detach().numpy()
+        errors = errors.mul(weights)  # <- PER103
+        loss = self.reduce(errors)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+"""
+            },
+        ),
+        Example(
+            "a Huber loss of the weighted error",
+            {
+                "huber.py": """import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def improve(critic, optimizer, states, targets, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(p), 64, p=p)
+    w = torch.from_numpy((len(p) * p[at]) ** (-beta))
+    delta = w * (critic(states[at]) - targets[at])  # <- PER103
+    loss = F.smooth_l1_loss(delta, torch.zeros_like(delta))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+            },
+        ),
+        Example(
+            "the terminal mask stands before the weights, TensorFlow",
+            {
+                "step.py": """import numpy as np
+import tensorflow as tf
+
+
+def step(net, optimizer, rows, targets, ends, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    w = (len(rows) * p[at]) ** (-beta)
+    with tf.GradientTape() as tape:
+        errors = targets[at] - tf.reduce_max(net(rows[at]), axis=1)
+        loss = tf.reduce_mean(tf.square((1 - ends[at]) * w * errors))  # <- PER103
+    optimizer.apply_gradients(zip(tape.gradient(loss, net.trainable_variables), net.trainable_variables))
+"""
+            },
+        ),
+        Example(
+            "inside the differentiated loss, JAX",
+            {
+                "train.py": """import jax
+import jax.numpy as jnp
+from memory import draw
+
+
+def make_step(apply, beta):
+    def loss(params, rows, goals, weights):
+        errors = weights * (apply(params, rows) - goals)  # <- PER103
+        return jnp.mean(errors * errors)
+
+    def step(params, memory, priorities):
+        rows, goals, weights = draw(memory, priorities, beta)
+        gradients = jax.grad(loss)(params, rows, goals, weights)
+        return jax.tree_util.tree_map(lambda p, g: p - 1e-3 * g, params, gradients)
+
+    return step
+""",
+                "memory.py": """import numpy as np
+
+
+def draw(memory, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(memory), 32, p=p)
+    weights = (len(memory) * p[at]) ** -beta
+    return memory[at, :-1], memory[at, -1], weights / weights.max()
+""",
+            },
+        ),
+    )
+    good = (
+        Example(
+            "the weights outside the square",
+            {
+                "learn.py": bad[0]
+                .plain["learn.py"]
+                .replace("((weights * (q - target)) ** 2)", "(weights * (q - target) ** 2)")
+            },
+        ),
+        Example(
+            "the roots of the weights on both sides, two files",
+            {
+                "memory.py": bad[1].plain["memory.py"],
+                "agent.py": bad[1]
+                .plain["agent.py"]
+                .replace("torch.as_tensor(correction)", "torch.as_tensor(correction).sqrt()"),
+            },
+        ),
+        Example(
+            "a heir that squares first",
+            {
+                "agent.py": bad[2]
+                .plain["agent.py"]
+                .replace("return targets - self.net(states)", "return (targets - self.net(states)).pow(2)")
+                .replace("return errors.pow(2).mul(0.5).mean()", "return errors.mul(0.5).mean()")
+            },
+        ),
+        Example(
+            "an absolute error, linear in the weights",
+            {
+                "huber.py": bad[3]
+                .plain["huber.py"]
+                .replace("F.smooth_l1_loss(delta, torch.zeros_like(delta))", "delta.abs().mean()")
+            },
+        ),
+        Example(
+            "a target that the weighted error moves, Keras",
+            {
+                "fit.py": """import numpy as np
+
+
+def fit(model, rows, goals, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    w = (len(rows) * p[at]) ** -beta
+    values = model.predict(rows[at])
+    targets = values + w * (goals[at] - values)
+    model.fit(rows[at], targets)
+    return ((targets - values) ** 2).mean()
+"""
+            },
+        ),
+        Example(
+            "the weights outside, JAX, two files",
+            {
+                "memory.py": bad[5].plain["memory.py"],
+                "train.py": bad[5]
+                .plain["train.py"]
+                .replace("weights * (apply(params, rows) - goals)", "apply(params, rows) - goals")
+                .replace("jnp.mean(errors * errors)", "jnp.mean(weights * errors * errors)"),
+            },
+        ),
+        Example(
+            "a weighted square that is only a priority",
+            {
+                "learn.py": bad[0]
+                .plain["learn.py"]
+                .replace("((weights * (q - target)) ** 2).mean()", "(weights * (q - target) ** 2).mean()")
+                .replace(
+                    "    optimizer.step()\n",
+                    "    optimizer.step()\n    return ((weights * (q - target).detach()) ** 2).numpy().mean()\n",
+                )
+            },
+        ),
+    )
+
+
+def _bent(made: Term) -> tuple[Term, ...]:
+    """What is squared, or compared by a loss that is a square near zero; nothing for other terms."""
+    if made.op == "pow" and made.args[1].number is not None and made.args[1].number > 1:
+        return made.args[:1]
+    if made.op == "mul" and made.args[0] == made.args[1]:
+        return made.args[:1]
+    if made.op == "loss" and any(word in made.data[0].lower().replace("_", "") for word in _CURVED):
+        return tuple(arg for arg in made.args if arg.number != 0 and not (arg.op == "alloc" and "zeros" in arg.data))
+    return ()

@@ -1,0 +1,306 @@
+"""PER205 priority-from-weighted-loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph import PRIORITISED
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.facts import ir
+    from per_audit.findings import Evidence, Finding
+    from per_audit.graph import ReplayBuffer, ReplayGraph
+    from per_audit.graph.anatomy import PriorityWrite, Step
+    from per_audit.graph.symbolic import Term
+
+
+class PriorityFromWeightedLoss(Rule):
+    """The priorities are made of errors that the importance-sampling weights were multiplied into.
+
+    ## What it does
+
+    Reports an update of priorities whose value is computed from a product of importance-sampling weights and an error
+    or a loss, followed through functions and files.
+
+    ## Why is this bad
+
+    A priority is to say how wrong the prediction is. The weight (N P)^-beta is smallest where the priority was largest,
+    so a weighted error pulls down what was drawn often: with |error| * (N P)^-beta the stored priority of a transition
+    depends on the one it had before, and the draw moves towards a uniform one as beta rises. At beta = 1 and alpha =
+    0.6 the priorities settle at about |error|^0.6 in place of |error|.
+
+    ## Known problems
+
+    A loss without weights as the priority is a known alternative to |error| and is not reported.
+
+    ## Example
+
+    ```python
+    losses = weights * (q - target) ** 2
+    memory.update_priorities(indices, losses.detach().numpy())
+    ```
+
+    ## Use instead
+
+    ```python
+    errors = q - target
+    losses = weights * errors**2
+    memory.update_priorities(indices, errors.abs().detach().numpy())
+    ```
+
+    ## Fix safety
+
+    The priorities of a running project change by this; what was saved with the old ones is replaced as it is drawn.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, Algorithm 1, lines 11 and 12: the priority is
+      |delta_j|, the weights enter the weight change of line 13 only
+    """
+
+    code = "PER205"
+    name = "priority-from-weighted-loss"
+    severity = Severity.WARNING
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each place that gives weighted errors to a buffer as priorities."""
+        seen: set[ir.Node] = set()
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED:
+                continue
+            for write in graph.anatomy(buffer).writes:
+                weighted = None if write.inserts else graph.corrections.weighted_inside(write.value)
+                if weighted is not None:
+                    step = self._entry(graph, buffer, write, weighted)
+                    if step.node not in seen:
+                        seen.add(step.node)
+                        yield self._finding(graph, buffer, write, step, weighted)
+
+    def _entry(self, graph: ReplayGraph, buffer: ReplayBuffer, write: PriorityWrite, weighted: Term) -> Step:
+        """The step that hands the weighted errors over: where they are made, else the first outside of the buffer."""
+        own = graph.anatomy(buffer).parts
+        maker = graph.symbols.function_of(weighted.path, weighted.node) if weighted.node is not None else None
+        steps = list(zip(write.steps, write.functions, strict=True))
+        for step, function in steps:
+            if function is maker and maker is not None:
+                return step
+        for step, function in steps:
+            if function is None or graph.learns(function) or graph.project.class_of.get(function) not in own:
+                return step
+        return write.outermost
+
+    def _finding(
+        self, graph: ReplayGraph, buffer: ReplayBuffer, write: PriorityWrite, step: Step, weighted: Term
+    ) -> Finding:
+        name = graph.name_of(buffer)
+        links: list[Evidence] = []
+        assert weighted.node is not None
+        links.append(graph.evidence(weighted.path, weighted.node, "product", "the error is weighted here"))
+        if write.value.node is not None and write.value.path:
+            links.append(graph.evidence(write.value.path, write.value.node, "value", "made a priority here"))
+        links += [graph.evidence(s.path, s.node, "passed", "written here") for s in write.steps]
+        return self.finding(
+            graph,
+            step.path,
+            step.node,
+            f"the priorities of {name} are made of errors that the importance-sampling weights were multiplied into",
+            evidence=links,
+            fix=FixOffer(title="give the unweighted errors back as priorities"),
+            pipeline=name,
+        )
+
+    def witness(self) -> str:
+        """Where the priorities of two errors settle when each update multiplies by the weight, beta = 1."""
+        errors, alpha = np.array([4.0, 0.25]), 0.6
+        priorities = np.ones(2)
+        for _ in range(200):
+            p = priorities**alpha / (priorities**alpha).sum()
+            weights = 1 / (2 * p)
+            priorities = errors * weights / weights.max()
+        wanted = errors[0] / errors[1]
+        settled = priorities[0] / priorities[1]
+        assert np.isclose(settled, wanted ** (1 / (1 + alpha)))
+        assert settled < 0.4 * wanted
+        return f"errors of 4 and 0.25 are {wanted:.0f} : 1; their weighted priorities settle at {settled:.1f} : 1"
+
+    bad = (
+        Example(
+            "the weighted loss of each transition, PyTorch",
+            {
+                "per.py": """import numpy as np
+import torch
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.priorities, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+    def push(self, state, action, reward, next_state, done):
+        slot = self.at % self.size
+        self.rows[slot] = (state, action, reward, next_state, done)
+        self.priorities[slot] = self.priorities.max() or 1.0
+        self.at += 1
+
+    def sample(self, n, beta):
+        filled = min(self.at, self.size)
+        p = self.priorities[:filled] / self.priorities[:filled].sum()
+        slots = np.random.choice(filled, n, p=p)
+        weights = (filled * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.priorities[slots] = (np.abs(errors) + 1e-6) ** 0.6
+
+
+def train(env, net, target_net, optimizer, steps):
+    memory = Memory(1000)
+    state, _ = env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        memory.push(state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        batch, slots, weights = memory.sample(32, 0.4 + 0.6 * step / steps)
+        s, a, r, s2, d = (torch.as_tensor(np.stack(x)) for x in zip(*batch))
+        q = net(s).gather(1, a[:, None]).squeeze(1)
+        y = r + 0.99 * (1 - d) * target_net(s2).max(1).values.detach()
+        losses = torch.as_tensor(weights) * (q - y) ** 2
+        optimizer.zero_grad()
+        losses.mean().backward()
+        optimizer.step()
+        memory.update(slots, losses.detach().numpy())  # <- PER205
+"""
+            },
+        ),
+        Example(
+            "a function that returns the loss and the priorities, two files",
+            {
+                "loss.py": """import torch
+
+
+def losses_of(batch, weights, net, target_net):
+    s, a, r, s2, d = batch
+    q = net(s).gather(1, a[:, None]).squeeze(1)
+    y = r + 0.99 * (1 - d) * target_net(s2).max(1).values.detach()
+    weighted = torch.as_tensor(weights) * torch.nn.functional.smooth_l1_loss(q, y, reduction="none")
+    return weighted.mean(), weighted + 1e-5
+""",
+                "agent.py": """import numpy as np
+from loss import losses_of
+
+
+class Agent:
+    def __init__(self, net, target_net, optimizer, size):
+        self.net, self.target_net, self.optimizer, self.size, self.count = net, target_net, optimizer, size, 0
+        self.rows, self.mass = [None] * size, np.zeros(size)
+
+    def store(self, state, action, reward, next_state, terminated):
+        self.rows[self.count % self.size] = (state, action, reward, next_state, terminated)
+        self.mass[self.count % self.size] = self.mass.max() or 1.0
+        self.count += 1
+
+    def learn(self, beta):
+        p = self.mass / self.mass.sum()
+        at = np.random.choice(self.size, 64, p=p)
+        weights = (self.size * p[at]) ** -beta
+        batch = tuple(map(np.stack, zip(*[self.rows[i] for i in at])))
+        loss, priorities = losses_of(batch, weights / weights.max(), self.net, self.target_net)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.mass[at] = priorities.detach().numpy()  # <- PER205
+
+
+def main(env, net, target_net, optimizer, steps):
+    agent = Agent(net, target_net, optimizer, 10_000)
+    state, _ = env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        agent.store(state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        agent.learn(0.4 + 0.6 * step / steps)
+""",
+            },
+        ),
+        Example(
+            "weighted errors one by one, linear Q-learning in numpy",
+            {
+                "linear_q.py": """import numpy as np
+
+
+class LinearQ:
+    def __init__(self, capacity, width):
+        self.theta, self.rows, self.count = np.zeros((4, width)), [None] * capacity, 0
+        self.priority, self.capacity = np.zeros(capacity), capacity
+
+    def observe(self, state, action, reward, next_state, terminated):
+        slot = self.count % self.capacity
+        self.rows[slot] = (state, action, reward, next_state, terminated)
+        self.priority[slot] = self.priority.max() or 1.0
+        self.count += 1
+
+    def improve(self, beta, rate=0.01):
+        p = self.priority / self.priority.sum()
+        slots = np.random.choice(self.capacity, 16, p=p)
+        weights = (self.capacity * p[slots]) ** -beta
+        for slot, weight in zip(slots, weights / weights.max()):
+            state, action, reward, next_state, terminated = self.rows[slot]
+            goal = reward if terminated else reward + 0.95 * (self.theta @ next_state).max()
+            step = weight * (goal - self.theta[action] @ state)
+            self.theta[action] += rate * step * state
+            self.priority[slot] = (abs(step) + 1e-6) ** 0.6  # <- PER205
+
+
+def run(env, steps):
+    learner = LinearQ(2000, 8)
+    state, _ = env.reset()
+    for step in range(steps):
+        action = int(np.argmax(learner.theta @ state))
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        learner.observe(state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        learner.improve(0.4 + 0.6 * step / steps)
+"""
+            },
+        ),
+    )
+    good = (
+        Example(
+            "the error without weights",
+            {
+                "per.py": bad[0]
+                .plain["per.py"]
+                .replace(
+                    "memory.update(slots, losses.detach().numpy())", "memory.update(slots, (q - y).detach().numpy())"
+                )
+            },
+        ),
+        Example(
+            "the loss before it is weighted, two files",
+            {
+                "loss.py": bad[1]
+                .plain["loss.py"]
+                .replace("weighted = torch.as_tensor(weights) * torch", "losses = torch")
+                .replace(
+                    "weighted.mean(), weighted + 1e-5", "(torch.as_tensor(weights) * losses).mean(), losses + 1e-5"
+                ),
+                "agent.py": bad[1].plain["agent.py"],
+            },
+        ),
+        Example(
+            "the weight in the step only, numpy",
+            {
+                "linear_q.py": bad[2]
+                .plain["linear_q.py"]
+                .replace("step = weight * (goal", "step = (goal")
+                .replace("rate * step * state", "rate * weight * step * state")
+            },
+        ),
+    )

@@ -1,0 +1,94 @@
+"""Shapes of terms."""
+
+import pytest
+
+from per_audit.facts import ir
+from per_audit.graph.symbolic.shape import BATCH, SOME, broadcast, is_column_conflict
+
+PROGRAM = """
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+import tensorflow as tf
+
+class Critic(nn.Module):
+    def __init__(self):
+        self.one = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1), nn.Tanh())
+        self.many = nn.Linear(8, 6)
+
+def learn(net, p, rows, states, goals, gamma):
+    critic = Critic()
+    at = np.random.choice(len(rows), 32, p=p)
+    picked = p[at]
+    unknown = rows[at]
+    column = picked.reshape(-1, 1)
+    actions = torch.as_tensor(picked).unsqueeze(1)
+    chosen = net(states).gather(1, actions)
+    best = net(states).max(1)[0]
+    kept = net(states).sum(1, keepdim=True)
+    pairs = net(states)[np.arange(32), at]
+    width = critic.one(states)
+    widths = critic.many(states)
+    moved = goals + gamma * best
+    beside = goals + gamma * kept
+    error = chosen - goals
+    losses = F.mse_loss(chosen, goals, reduction="none")
+    averaged = F.mse_loss(chosen, goals)
+    rowwise = tf.keras.losses.mse(chosen, column)
+    placed = tf.compat.v1.placeholder(tf.float32, [None, 1])
+    filled = np.empty((32, 1))
+    filled[0] = picked[0]
+    bent = picked ** goals
+    return picked, unknown, column, chosen, best, kept, pairs, width, widths, moved, beside, error, losses, averaged, \\
+        rowwise, placed, filled, bent
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("picked", (BATCH,)),
+        ("unknown", None),
+        ("column", (BATCH, 1)),
+        ("chosen", (BATCH, 1)),
+        ("best", (BATCH,)),
+        ("kept", (BATCH, 1)),
+        ("pairs", (BATCH,)),
+        ("width", (BATCH, 1)),
+        ("widths", (BATCH, SOME)),
+        ("moved", (BATCH,)),
+        ("beside", None),
+        ("error", (BATCH, 1)),
+        ("losses", (BATCH, 1)),
+        ("averaged", ()),
+        ("rowwise", (BATCH,)),
+        ("placed", (BATCH, 1)),
+        ("filled", (BATCH, 1)),
+        ("bent", (BATCH,)),
+    ],
+)
+def test_shapes(project, name, shape):
+    graph = project(PROGRAM)
+    node = [n for n in ir.walk(*graph.module("main.py").body) if isinstance(n, ir.Name) and n.id == name][-1]
+    assert graph.shapes.of(graph.symbols.term("main.py", node)) == shape
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "both"),
+    [
+        ((BATCH,), (BATCH, 1), (BATCH, BATCH)),
+        ((BATCH, 1), (BATCH, SOME), (BATCH, SOME)),
+        ((SOME,), (BATCH,), (BATCH,)),
+        ((), (BATCH, 1), (BATCH, 1)),
+    ],
+)
+def test_broadcasting(a, b, both):
+    assert broadcast(a, b) == broadcast(b, a) == both
+
+
+def test_a_row_and_a_column_conflict():
+    assert is_column_conflict((BATCH,), (BATCH, 1))
+    assert is_column_conflict((BATCH, 1), (BATCH,))
+    assert not is_column_conflict((BATCH, 1), (BATCH, SOME))
+    assert not is_column_conflict((BATCH,), None)
