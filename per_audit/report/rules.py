@@ -102,7 +102,7 @@ def _entry(rule: Rule) -> dict[str, Any]:
 def _summary(rule: Rule) -> str:
     said = f"Severity: {rule.severity.value}. Group: {group_of(rule.code)}."
     if rule.pedantic:
-        said += f" Off unless selected by code or name: `--select {rule.code}`."
+        said += f" Off without `--pedantic` or `--select {rule.code}`."
     return said
 
 
