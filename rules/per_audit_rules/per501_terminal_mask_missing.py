@@ -1,0 +1,469 @@
+"""PER501 terminal-mask-missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph import bootstrap, endings
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.facts import ir
+    from per_audit.findings import Finding
+    from per_audit.graph import ReplayBuffer, ReplayGraph
+
+
+class TerminalMaskMissing(Rule):
+    """The bootstrap target takes the value of the next state at terminal states as well.
+
+    ## What it does
+
+    Reports a target `reward + discount * value of the next state` of transitions drawn from a replay buffer that
+    nothing switches off at the end of an episode. The end must be known: either it is stored with the transitions and
+    not used in the target, or the environment's word for it is tested where transitions are stored and is not stored.
+
+    ## Why is this bad
+
+    After a terminal state no reward follows, so its value is 0. A target that adds the network's guess instead teaches
+    the reward of states that never come. Nothing trains the value of a terminal state itself, so the guess stays
+    arbitrary; an agent that gets 1 for each step and fails at once can believe in 1 / (1 - discount).
+
+    ## Known problems
+
+    A task without terminal states needs no mask. Such a task is recognised where the environment's `done` is never
+    tested, or by the names of Gymnasium's endless tasks. A target that is not seen completely is not reported.
+
+    ## Example
+
+    ```python
+    target = rewards + gamma * target_net(next_states).max(1).values
+    ```
+
+    ## Use instead
+
+    ```python
+    target = rewards + gamma * (1 - terminated) * target_net(next_states).max(1).values
+    ```
+
+    ## Fix safety
+
+    Multiplying the next value by `1 - terminated` changes the targets of terminal transitions only. Where the end is
+    not stored, every place that stores, draws and unpacks transitions is changed together.
+
+    ## References
+
+    - Mnih et al. 2015, Human-level control through deep reinforcement learning, Algorithm 1: the target is r_j if the
+      episode terminates at step j + 1
+    - Sutton and Barto 2018, Reinforcement Learning, section 3.4: the value of a terminal state is zero
+    """
+
+    code = "PER501"
+    name = "terminal-mask-missing"
+    severity = Severity.ERROR
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each target that bootstraps through terminal states."""
+        seen: set[ir.Node] = set()
+        for buffer in graph.buffers:
+            for target in bootstrap.unmasked(graph, buffer):
+                if target.node not in seen:
+                    seen.add(target.node)
+                    yield from self._judged(graph, buffer, target)
+
+    def _judged(self, graph: ReplayGraph, buffer: ReplayBuffer, target: bootstrap.BootstrapTarget) -> Iterable[Finding]:
+        path = target.path
+        links = [
+            graph.evidence(path, target.bootstrap, "bootstrap", "the value of the next state, at every transition")
+        ]
+        if endings.stored(buffer):
+            how = "the end of an episode is stored with each transition and not used here"
+            links += [
+                graph.evidence(store.path, store.node, "stored", "transitions are stored here with their end")
+                for store in buffer.stores[:3]
+            ]
+        else:
+            seen = endings.observed(graph, buffer)
+            if seen is None:
+                return
+            how = "the end of an episode is known where transitions are stored, and is not stored"
+            links.append(graph.evidence(*seen, "end", "the environment tells the end of an episode here"))
+            links += [
+                graph.evidence(store.path, store.node, "stored", "transitions are stored here without it")
+                for store in buffer.stores[:3]
+            ]
+        yield self.finding(
+            graph,
+            path,
+            target.node,
+            f"`{graph.source(path, target.node)}` bootstraps through terminal states: {how}",
+            evidence=links,
+            fix=FixOffer(title="multiply the next value by 1 - terminated"),
+            pipeline=graph.name_of(buffer),
+        )
+
+    def witness(self) -> str:
+        """One state that fails at once: with the mask its value is the reward, without it the value runs away."""
+        gamma, rate = 0.9, 0.1
+        masked = unmasked = 0.0
+        for _ in range(2_000):
+            masked += rate * (1.0 + gamma * (1 - 1) * masked - masked)
+            unmasked += rate * (1.0 + gamma * unmasked - unmasked)
+        assert np.isclose(masked, 1.0)
+        assert np.isclose(unmasked, 1 / (1 - gamma))
+        return f"a step worth 1 that ends the episode: {masked:.1f} with the mask, {unmasked:.1f} without it"
+
+    bad = (
+        Example(
+            "done is drawn and left unused, PyTorch",
+            {
+                "dqn.py": """import random
+from collections import deque
+import torch
+import torch.nn.functional as F
+
+
+class Agent:
+    def __init__(self, net, target_net, optimizer):
+        self.net, self.target_net, self.optimizer = net, target_net, optimizer
+        self.memory, self.gamma = deque(maxlen=10_000), 0.99
+
+    def remember(self, state, action, reward, next_state, done):
+        self.memory.append((state, action, reward, next_state, done))
+
+    def learn(self):
+        batch = random.sample(self.memory, 64)  # <- PER001
+        states, actions, rewards, next_states, dones = map(torch.as_tensor, zip(*batch))
+        with torch.no_grad():
+            best = self.target_net(next_states).max(1).values
+            target = rewards + self.gamma * best  # <- PER501
+        q = self.net(states).gather(1, actions[:, None]).squeeze(1)
+        loss = F.mse_loss(q, target)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+"""
+            },
+        ),
+        Example(
+            "done ends the loop and is not stored, Keras",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, width):
+        self.states, self.later = np.zeros((capacity, width)), np.zeros((capacity, width))
+        self.actions, self.rewards = np.zeros(capacity, int), np.zeros(capacity)
+        self.capacity, self.count = capacity, 0
+
+    def add(self, state, action, reward, next_state):
+        i = self.count % self.capacity
+        self.states[i], self.later[i] = state, next_state
+        self.actions[i], self.rewards[i] = action, reward
+        self.count += 1
+
+    def sample(self, n):
+        at = np.random.randint(0, min(self.count, self.capacity), n)  # <- PER001
+        return self.states[at], self.actions[at], self.rewards[at], self.later[at]
+""",
+                "train.py": """import numpy as np
+from memory import Memory
+
+
+def improve(model, memory, gamma):
+    states, actions, rewards, next_states = memory.sample(32)
+    goals = model.predict(states)
+    following = np.amax(model.predict(next_states), axis=1)
+    goals[np.arange(32), actions] = rewards + gamma * following  # <- PER501
+    model.fit(states, goals, verbose=0)
+
+
+def train(env, model, episodes):
+    memory = Memory(50_000, 4)
+    for episode in range(episodes):
+        state, done = env.reset(), False
+        while not done:
+            action = int(np.argmax(model.predict(state[None])[0]))
+            next_state, reward, done, _ = env.step(action)
+            memory.add(state, action, reward, next_state)
+            state = next_state
+            if memory.count > 32:
+                improve(model, memory, 0.99)
+""",
+            },
+        ),
+        Example(
+            "one transition after the other",
+            {
+                "agent.py": """import random
+
+
+class Agent:
+    def __init__(self, model, size=2000):
+        self.model, self.size, self.items = model, size, []
+
+    def observe(self, s, a, r, s2, done):
+        self.items.append((s, a, r, s2, done))
+        if len(self.items) > self.size:
+            self.items.pop(0)
+
+    def replay(self, n, discount):
+        for s, a, r, s2, done in random.sample(self.items, n):  # <- PER001
+            goal = self.model.predict(s)
+            goal[0][a] = r + 0.95 * max(self.model.predict(s2)[0])  # <- PER501
+            self.model.fit(s, goal, epochs=1, verbose=0)
+"""
+            },
+        ),
+        Example(
+            "two critics, a batch in a dict, PyTorch",
+            {
+                "replay.py": """import numpy as np
+import torch
+
+
+class Replay:
+    def __init__(self, capacity, obs_size, act_size):
+        self.obs = np.zeros((capacity, obs_size), np.float32)
+        self.next_obs = np.zeros((capacity, obs_size), np.float32)
+        self.act = np.zeros((capacity, act_size), np.float32)
+        self.rew = np.zeros(capacity, np.float32)
+        self.done = np.zeros(capacity, np.float32)
+        self.at, self.size, self.capacity = 0, 0, capacity
+
+    def store(self, obs, act, rew, next_obs, done):
+        self.obs[self.at], self.act[self.at], self.rew[self.at] = obs, act, rew
+        self.next_obs[self.at], self.done[self.at] = next_obs, done
+        self.at = (self.at + 1) % self.capacity
+        self.size = min(self.size + 1, self.capacity)
+
+    def sample(self, n):
+        rows = np.random.randint(0, self.size, size=n)  # <- PER001
+        batch = dict(obs=self.obs[rows], act=self.act[rows], rew=self.rew[rows], next_obs=self.next_obs[rows],
+                     done=self.done[rows])
+        return {k: torch.as_tensor(v) for k, v in batch.items()}
+""",
+                "sac.py": """import torch
+
+
+class SAC:
+    def __init__(self, actor, critic1, critic2, optimizer, replay, gamma=0.99, alpha=0.2):
+        self.actor, self.critic1, self.critic2, self.optimizer = actor, critic1, critic2, optimizer
+        self.replay, self.gamma, self.alpha = replay, gamma, alpha
+
+    def update(self, n):
+        data = self.replay.sample(n)
+        obs, act, rew, next_obs = data["obs"], data["act"], data["rew"], data["next_obs"]
+        with torch.no_grad():
+            next_act, logp = self.actor(next_obs)
+            q_next = torch.min(self.critic1(next_obs, next_act), self.critic2(next_obs, next_act))
+            backup = rew + self.gamma * (q_next - self.alpha * logp)  # <- PER501
+        loss = ((self.critic1(obs, act) - backup) ** 2).mean() + ((self.critic2(obs, act) - backup) ** 2).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+""",
+                "main.py": """from replay import Replay
+from sac import SAC
+
+
+def main(env, actor, critic1, critic2, optimizer):
+    replay = Replay(100_000, 3, 1)
+    agent = SAC(actor, critic1, critic2, optimizer, replay)
+    obs = env.reset()
+    for step in range(10_000):
+        act = actor.act(obs)
+        next_obs, rew, done, _ = env.step(act)
+        replay.store(obs, act, rew, next_obs, done)
+        obs = env.reset() if done else next_obs
+        agent.update(64)
+""",
+            },
+        ),
+        Example(
+            "a prioritised buffer of tuples, linear values in numpy",
+            {
+                "linear.py": """import numpy as np
+
+
+class Learner:
+    def __init__(self, width, actions, capacity=500):
+        self.theta, self.capacity = np.zeros((width, actions)), capacity
+        self.rows, self.priorities = [], np.zeros(capacity)
+
+    def add(self, phi, action, reward, next_phi, terminal):
+        if len(self.rows) == self.capacity:
+            self.rows.pop(0)
+            self.priorities = np.roll(self.priorities, -1)
+        self.rows.append((phi, action, reward, next_phi, terminal))
+        self.priorities[len(self.rows) - 1] = max(self.priorities.max(), 1.0)
+
+    def learn(self, beta, rate=0.05, gamma=0.9):
+        n = len(self.rows)
+        p = self.priorities[:n] / self.priorities[:n].sum()
+        at = np.random.choice(n, 16, p=p)
+        weights = (n * p[at]) ** -beta
+        phi, action, reward, next_phi, terminal = (np.array(c) for c in zip(*[self.rows[i] for i in at]))
+        target = reward + gamma * np.max(next_phi @ self.theta, axis=1)  # <- PER501
+        error = target - (phi @ self.theta)[np.arange(16), action]
+        np.add.at(self.theta.T, action, rate * (weights * error)[:, None] * phi)
+        self.priorities[at] = np.abs(error) + 1e-3
+"""
+            },
+        ),
+        Example(
+            "double Q-learning through a helper, JAX",
+            {
+                "targets.py": """import jax.numpy as jnp
+
+
+def double_q(apply, params, target_params, rewards, next_obs, gamma):
+    chosen = jnp.argmax(apply(params, next_obs), axis=-1)
+    following = jnp.take_along_axis(apply(target_params, next_obs), chosen[:, None], axis=-1)[:, 0]
+    return rewards + gamma * following  # <- PER501
+""",
+                "train.py": """import random
+import jax
+import jax.numpy as jnp
+from targets import double_q
+
+
+def run(env, apply, params, target_params, step):
+    rows, obs = [], env.reset()
+    for t in range(10_000):
+        action = int(jnp.argmax(apply(params, obs)))
+        next_obs, reward, done, info = env.step(action)
+        rows.append((obs, action, reward, next_obs, done))
+        obs = env.reset() if done else next_obs
+        if len(rows) > 5_000:
+            rows.pop(0)
+        batch = random.sample(rows, min(32, len(rows)))  # <- PER001
+        obs_b, actions, rewards, next_obs_b, dones = (jnp.array(column) for column in zip(*batch))
+        goals = double_q(apply, params, target_params, rewards, next_obs_b, 0.99)
+
+        def loss(p):
+            return jnp.mean((apply(p, obs_b)[jnp.arange(len(batch)), actions] - goals) ** 2)
+
+        params = step(params, jax.grad(loss)(params))
+""",
+            },
+        ),
+    )
+    good = (
+        Example(
+            "one minus done",
+            {"dqn.py": bad[0].plain["dqn.py"].replace("self.gamma * best", "self.gamma * (1 - dones.float()) * best")},
+        ),
+        Example(
+            "the next values set to zero by index",
+            {
+                "dqn.py": bad[0]
+                .plain["dqn.py"]
+                .replace("            target = ", "            best[dones] = 0.0\n            target = ")
+            },
+        ),
+        Example(
+            "a branch for the last transition",
+            {
+                "agent.py": bad[2]
+                .plain["agent.py"]
+                .replace(
+                    "goal[0][a] = r + 0.95 * max(self.model.predict(s2)[0])",
+                    "goal[0][a] = r\n            if not done:\n"
+                    "                goal[0][a] = r + 0.95 * max(self.model.predict(s2)[0])",
+                )
+            },
+        ),
+        Example(
+            "a task whose end is never asked for",
+            {
+                "memory.py": bad[1].plain["memory.py"],
+                "train.py": bad[1]
+                .plain["train.py"]
+                .replace("state, done = env.reset(), False", "state = env.reset()")
+                .replace("while not done:", "for step in range(200):")
+                .replace("reward, done, _ =", "reward, _, _ ="),
+            },
+        ),
+        Example(
+            "Pendulum, which has no terminal state",
+            {
+                "memory.py": bad[1].plain["memory.py"],
+                "train.py": bad[1]
+                .plain["train.py"]
+                .replace("def train(env, model, episodes):", "def train(model, episodes):")
+                .replace("    memory = Memory", "    env = gymnasium.make('Pendulum-v1')\n    memory = Memory")
+                .replace("import numpy as np", "import gymnasium\nimport numpy as np"),
+            },
+        ),
+        Example(
+            "the mask in a helper of another file",
+            {
+                "targets.py": bad[5]
+                .plain["targets.py"]
+                .replace("next_obs, gamma)", "next_obs, ends, gamma)")
+                .replace("    return rewards", "    following = jnp.where(ends, 0.0, following)\n    return rewards"),
+                "train.py": bad[5].plain["train.py"].replace("next_obs_b, 0.99)", "next_obs_b, dones, 0.99)"),
+            },
+        ),
+        Example(
+            "a discount of the environment, 0 at the end",
+            {
+                "learn.py": """import random
+
+
+def learn(model, rows, gamma=0.99):
+    for state, action, reward, later, discount in random.sample(rows, 32):
+        goal = model.predict(state)
+        goal[0][action] = reward + gamma * discount * max(model.predict(later)[0])
+        model.fit(state, goal, verbose=0)
+
+
+def act(env, model, rows):
+    step = env.reset()
+    while not step.last():
+        following = env.step(model.choose(step.observation))
+        rows.append((step.observation, 0, following.reward, following.observation, following.discount))
+        if len(rows) > 1000:
+            rows.pop(0)
+        step = following
+        learn(model, rows)
+"""
+            },
+        ),
+        Example(
+            "no next state at the end",
+            {
+                "learn.py": """import random
+import torch
+import torch.nn.functional as F
+
+
+class Agent:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.rows = net, optimizer, []
+
+    def store(self, state, action, reward, next_state, terminated):
+        self.rows.append((state, action, reward, None if terminated else next_state))
+        if len(self.rows) > 1000:
+            self.rows.pop(0)
+
+    def learn(self):
+        states, actions, rewards, next_states = zip(*random.sample(self.rows, 32))
+        present = torch.tensor([s is not None for s in next_states])
+        values = torch.zeros(32)
+        values[present] = self.net(torch.stack([s for s in next_states if s is not None])).max(1).values.detach()
+        goals = torch.tensor(rewards) + 0.99 * values
+        loss = F.mse_loss(self.net(torch.stack(states)).gather(1, torch.tensor(actions)[:, None])[:, 0], goals)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+"""
+            },
+        ),
+    )
