@@ -143,11 +143,34 @@ def is_later(graph: ReplayGraph, node: ir.Node | None) -> bool:
 
 def _is_discounted(graph: ReplayGraph, node: ir.Expr, factors: tuple[Term, ...]) -> bool:
     """Whether the expression is a discount times something of the next state."""
-    if len(factors) < 2:
+    if len(factors) < 2 or not any(_is_discount(graph, factor) for factor in factors):
         return False
     if any(is_later(graph, part) for part in _names(node)):
         return True
     return any(is_later(graph, part.node) for factor in factors for part in factor.walk() if part.op in _READS)
+
+
+def _is_discount(graph: ReplayGraph, term: Term) -> bool:
+    """Whether a factor discounts: by its name, or because it is a number a little below one."""
+    if term.op in ("pow", "detach", "reshape", "unsqueeze", *_READS) and term.args:
+        named = isinstance(term.data, str) and not _DISCOUNT.isdisjoint(words(term.data))
+        name = _name_at(term)
+        return named or not _DISCOUNT.isdisjoint(words(name)) or _is_discount(graph, term.args[0])
+    if term.is_number:
+        return 0.5 <= (term.number or 0) < 1
+    if term.op == "phi":
+        return any(_is_discount(graph, option) for option in term.args)
+    name = str(term.data[1] if isinstance(term.data, tuple) else term.data).rpartition(".")[2]
+    if term.op in ("field", "param", "global", "external") and not _DISCOUNT.isdisjoint(words(name)):
+        return True
+    return term.op in ("field", "param") and any(
+        option.is_number and _is_discount(graph, option) for option in graph.symbols.options(term)
+    )
+
+
+def _name_at(term: Term) -> str:
+    node = term.node
+    return node.id if isinstance(node, ir.Name) else node.attr if isinstance(node, ir.Attr) else ""
 
 
 def _with_arguments(graph: ReplayGraph, term: Term, depth: int = _DEEPEST) -> Term:

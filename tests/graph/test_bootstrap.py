@@ -78,6 +78,7 @@ def test_what_an_end_reaches(project, code):
     [
         "target = r + self.alpha",
         "target = r + q2.mean()",
+        "target = r + self.alpha * q2",
         "target = r + self.gamma * self.net(s)",
     ],
 )
