@@ -112,7 +112,17 @@ class Anatomy:
 
     def _held(self, term: Term) -> set[Term]:
         """The containers inside a term: what is subscripted, sliced, iterated over or reduced, or is one itself."""
-        return {part for part in term.walk() if part.op in ("field", "global") and self.is_container(part)}
+        found: set[Term] = set()
+        stack = [term]
+        while stack:
+            part = stack.pop()
+            if part.op in ("field", "global") and self.is_container(part):
+                found.add(part)
+            elif part.op in ("at", "slice"):
+                stack.append(part.args[0])
+            elif part.op != "len":
+                stack += part.args
+        return found
 
     def is_container(self, term: Term) -> bool:
         """Whether a field holds many values rather than one."""
@@ -187,11 +197,22 @@ class Anatomy:
         """The statements that put a value into a container of priorities, outside of what builds the buffer."""
         allocs = {atom for term in self.containers for atom in self._allocs(term)}
         found: dict[ir.Node, ev.Store] = {}
+        shared = {alloc for alloc in allocs if self._made_elsewhere(alloc)}
         for store in self.events.stores.values():
             name = getattr(store.function, "name", "")
             if store.container in allocs and store.how != "rebuild" and name not in _BUILDERS:
+                if store.container in shared and self._class_of(store.function) not in self.parts:
+                    continue
                 found.setdefault(store.node, store)
         return sorted(found.values(), key=lambda store: (store.path, store.node.start))
+
+    def _made_elsewhere(self, alloc: Alloc) -> bool:
+        """Whether a container comes from a helper, which makes containers for others as well."""
+        path = self.graph.path_of(alloc.node)
+        if path is None or isinstance(alloc.node, ir.Class):
+            return path is not None
+        function = self.symbols.function_of(path, alloc.node)
+        return function is not None and self._class_of(function) not in self.parts
 
     def _allocs(self, term: Term) -> set[Alloc]:
         found: set[Alloc] = set()
@@ -220,8 +241,11 @@ class Anatomy:
                 continue
             index = self.symbols.term(store.path, store.index) if store.index is not None else None
             step = Step(store.node, store.path)
+            by_difference = isinstance(store.node, (ir.Aug, ir.Call))
+            if by_difference and value.op == "sub" and self.priority_base(value.args[1]):
+                value, by_difference = value.args[0], False
             for write in self._outwards(store, value, index, (step,), (store.function,)):
-                leaf = self._without_difference(write, by_difference=isinstance(store.node, (ir.Aug, ir.Call)))
+                leaf = self._without_difference(write, by_difference)
                 if leaf is not None:
                     found.setdefault((leaf.outermost.node, leaf.value), leaf)
         return list(found.values())[: 4 * _MOST_CHAINS]
@@ -249,8 +273,12 @@ class Anatomy:
             value = run.terms.get(target)
         if value is None:
             return None
-        parts = [part for part in value.walk() if part.op in ("at", "item") and self.base_of(part) in self.containers]
-        return None if parts else value
+        return None if self._carries(strip(value)) else value
+
+    def _carries(self, value: Term) -> bool:
+        """Whether a value is made of other entries, as the sums and extremes of a tree are."""
+        parts = value.args if value.op in ("add", "sub", "minimum", "maximum", "call") else (value,)
+        return any(self.priority_base(option) for part in parts for option in alternatives(strip(part)))
 
     def priority_base(self, term: Term) -> bool:
         """Whether the term reads a container of priorities, at whatever position."""

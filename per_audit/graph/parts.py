@@ -104,8 +104,12 @@ class Parts:
             value = self.interpreter.events.value(part).literal()
             return value if isinstance(value, int) else None
 
-        if node.step is None and isinstance(atom, TupleOf):
-            return of(TupleOf(node, atom.items[bound(node.lower) : bound(node.upper)]))
+        if isinstance(atom, TupleOf):
+            if is_list(atom) and self.interpreter.content_of(atom.node) != UNKNOWN:
+                return of(atom)  # a list that grows: a part of it holds what it holds
+            step = bound(node.step)
+            if node.step is None or step:
+                return of(TupleOf(node, atom.items[bound(node.lower) : bound(node.upper) : step]))
         return join_all(atom.items)
 
     def gather(self, atom: Alloc, draws: frozenset[ir.Node], node: ir.Node, frame: Frame) -> None:

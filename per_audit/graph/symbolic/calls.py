@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.library import torch_reduction
 from per_audit.graph.symbolic import vocabulary as voc
-from per_audit.graph.symbolic.term import Term, chosen_by, const, phi
+from per_audit.graph.symbolic.term import Term, chosen_by, const, phi, shrunk
 from per_audit.graph.values import MIXED, RecordType, Result
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Given = list[tuple["str | None", str, Term]]
 _MOST_INLINED = 80  # parts of what a call of the project returns
+_TELLING = {"sub", "abs", "pow", "mul", "clip", "maximum", "detach"}  # of these the outer part is kept
 _ADDS = {"append", "appendleft", "add", "insert", "extend"}
 
 
@@ -95,6 +96,10 @@ def _handy(
         return result.replaced(tuple(_handy(run, node, function, given, item, (*parts, i)) for i, item in items))
     if result.size <= _MOST_INLINED:
         return result
+    if result.op in _TELLING:
+        return shrunk(result, _MOST_INLINED)
+    if result.op == "phi" and all(option.op in _TELLING for option in result.args):
+        return phi((shrunk(option, _MOST_INLINED // len(result.args)) for option in result.args), node, run.path)
     passed = dict.fromkeys((*(term for _, _, term in given if term.size <= _MOST_INLINED), *chosen_by(result)))
     return run.make("call", tuple(passed), node, ("project", function, *parts))
 

@@ -1,13 +1,41 @@
-"""The degree of alpha: how often a term was raised to the exponent of prioritisation."""
+"""The degree of alpha: which exponents of prioritisation a term was raised to, and from what it started."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from per_audit.graph.roles import words
 from per_audit.graph.symbolic.term import Term, strip
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from per_audit.graph.symbolic.symbols import Symbols
+
+RAW, STORED, OPEN = "raw", "stored", "open"
+_MOST_CHAINS = 12
+_SETTINGS = ("field", "param", "global", "external", "item", "call", "phi")
+_FIRST = {"abs", "neg", "item", "at", "slice", "max", "min", "mean", "found", "loop", "clip", "gather", "sort"}
+_EACH = {"add", "mul", "div", "maximum", "minimum"}
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The exponents that a value was raised to, innermost first, and its start.
+
+    `start` is RAW for an error or a loss, STORED for a priority that was read back, OPEN for what is not known.
+    `raised` are the powers themselves, in the same order.
+    """
+
+    start: str
+    exponents: tuple[Term, ...] = ()
+    raised: tuple[Term, ...] = ()
+
+    def repeated(self, more: tuple[Term, ...] = ()) -> bool:
+        """Whether the exponents, and `more` of them after these, hold alpha twice."""
+        given = [*self.exponents, *more]
+        return any(same_alpha(a, b) for i, a in enumerate(given) for b in given[i + 1 :])
 
 
 def is_alpha(exponent: Term) -> bool:
@@ -15,34 +43,76 @@ def is_alpha(exponent: Term) -> bool:
     exponent = strip(exponent)
     if exponent.is_number:
         return 0 < (exponent.number or 0) < 1 and exponent.number != 0.5
-    return exponent.op in ("field", "param", "global", "external", "item", "call", "phi")
+    return exponent.op in _SETTINGS
 
 
-def degree(term: Term, symbols: Symbols, depth: int = 4) -> frozenset[int] | None:
-    """The possible numbers of times that alpha was applied to the term; None where a part of it is not known.
-
-    A parameter that nobody passes, and a draw, count as not raised.
-    """
-    term = strip(term)
-    op = term.op
-    if op == "pow":
-        below = degree(term.args[0], symbols, depth)
-        step = 1 if is_alpha(term.args[1]) else 0
-        return None if below is None else frozenset(n + step for n in below)
-    if op == "phi":
-        return _union([degree(arg, symbols, depth) for arg in term.args])
-    if op in ("field", "param"):
-        options = symbols.options(term) if depth else []
-        return _union([degree(option, symbols, depth - 1) for option in options]) if options else frozenset((0,))
-    if op in ("maximum", "minimum"):
-        return _union([degree(arg, symbols, depth) for arg in term.args if not arg.is_number])
-    if op in ("add", "sub", "mul", "div", "clip", "max", "min", "mean", "item", "at", "slice", "abs", "neg", "found"):
-        known = [degree(arg, symbols, depth) for arg in term.args if not arg.is_number and arg.op != "const"]
-        return None if None in known else frozenset((max((max(k) for k in known if k), default=0),))
-    return frozenset((0,)) if not term.has("unknown", "call") else None
+def same_alpha(a: Term, b: Term) -> bool:
+    """Whether two exponents are the same setting, or both are told to be alpha."""
+    a, b = _bare(a), _bare(b)
+    return a == b or (_is_named_alpha(a) and _is_named_alpha(b))
 
 
-def _union(known: list[frozenset[int] | None]) -> frozenset[int] | None:
-    if None in known:
-        return None
-    return frozenset().union(*(k for k in known if k is not None))
+def _bare(exponent: Term) -> Term:
+    exponent = strip(exponent)
+    return strip(exponent.args[0]) if exponent.op == "neg" else exponent
+
+
+def _is_named_alpha(exponent: Term) -> bool:
+    name = exponent.data[-1] if isinstance(exponent.data, tuple) else exponent.data
+    return isinstance(name, str) and "alpha" in words(name.rpartition(".")[2])
+
+
+class Exponents:
+    """Finds the chains of terms. `is_stored` tells whether a term reads the priorities that are kept."""
+
+    def __init__(self, symbols: Symbols, is_stored: Callable[[Term], bool]) -> None:
+        self.symbols = symbols
+        self.is_stored = is_stored
+
+    def of(self, term: Term, depth: int = 4, seen: frozenset[Term] = frozenset()) -> frozenset[Chain]:
+        """The chains of a term; none for a constant, which stands for itself on every scale."""
+        term = strip(term)
+        if self.is_stored(term):
+            return frozenset((Chain(STORED),))
+        if term.op == "const" or term in seen:
+            return frozenset()
+        found = frozenset(self._of(term, depth, seen))
+        return found if len(found) <= _MOST_CHAINS else frozenset((Chain(OPEN),))
+
+    def _of(self, term: Term, depth: int, seen: frozenset[Term]) -> set[Chain]:
+        op = term.op
+        if op == "pow":
+            return {self._raised(chain, term) for chain in self.of(term.args[0], depth, seen)}
+        if op in ("sub", "loss"):
+            return {Chain(RAW)}
+        if op in _FIRST and term.args:
+            return set(self.of(term.args[0], depth, seen))
+        if op == "phi":
+            return {chain for arg in term.args for chain in self.of(arg, depth, seen)}
+        if op in _EACH:
+            return self._each(term, depth, seen)
+        if op in ("field", "param") and depth:
+            options = self.symbols.options(term)
+            if options:
+                return {chain for option in options for chain in self.of(option, depth - 1, seen | {term})}
+        return {Chain(OPEN)}
+
+    def _each(self, term: Term, depth: int, seen: frozenset[Term]) -> set[Chain]:
+        """What is added or multiplied: a setting beside the value, as an epsilon is, has no scale of its own."""
+        each = [self.of(arg, depth, seen) for arg in term.args if not self._is_factor(arg)]
+        known = {chain for chains in each for chain in chains}
+        telling = {chain for chain in known if chain != Chain(OPEN)}
+        return telling or known
+
+    def _is_factor(self, term: Term) -> bool:
+        """A power of a setting, as the discount of n steps is."""
+        term = strip(term)
+        return term.op == "pow" and strip(term.args[0]).op in ("const", "field", "param", "global")
+
+    def _raised(self, chain: Chain, power: Term) -> Chain:
+        exponent = strip(power.args[1])
+        if exponent.op == "div" and exponent.args[0].number == 1 and chain.exponents:
+            return replace(chain, exponents=chain.exponents[:-1], raised=chain.raised[:-1])  # the inverse
+        if not is_alpha(_bare(exponent)):
+            return chain
+        return replace(chain, exponents=(*chain.exponents, exponent), raised=(*chain.raised, power))

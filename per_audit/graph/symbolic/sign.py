@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from per_audit.graph.symbolic.symbols import Symbols
 
 _KEEPS = {"element", "item", "at", "slice", "max", "min", "mean", "sum", "stack", "gather", "loop", "sort"}
+_KEEPS_ZERO = {"pow", "max", "min", "abs", "at", "slice", "neg", "sort", "gather", "loop"}
+# Losses of one transition that are zero where prediction and target agree; a cross entropy is not.
+_ZERO_LOSSES = ("mse", "l1", "huber", "squared", "absolute")
 
 
 def not_negative(term: Term) -> bool | None:
@@ -29,7 +32,15 @@ def not_negative(term: Term) -> bool | None:
         return False
     if op == "loss":
         return True
-    if op in ("add", "mul", "div", "phi"):
+    if op == "mul" and strip(term.args[0]) == strip(term.args[1]):
+        return True
+    if op in ("mul", "div"):
+        signs = [not_negative(arg) for arg in term.args]
+        numbers = [arg.is_number and (arg.number or 0) > 0 for arg in term.args]
+        if any(numbers):
+            return signs[numbers.index(False)] if False in numbers else True
+        return True if all(signs) else False if False in signs and None not in signs else None
+    if op in ("add", "phi"):
         signs = [not_negative(arg) for arg in term.args]
         return True if all(signs) else False if False in signs and None not in signs else None
     if op in ("maximum", "clip"):
@@ -48,7 +59,8 @@ def above_zero(term: Term, symbols: Symbols, depth: int = 4) -> bool | None:
     """True where something positive is added to the term or bounds it from below, False where it can be zero.
 
     None where a part is not known. A setting (a parameter, a field or a constant of the file) that is added counts as
-    positive unless it is known to be zero: that is how an epsilon is spelt.
+    positive unless it is known to be zero: that is how an epsilon is spelt. What mixes a positive value in on one
+    branch only (`if error < eps: error = eps`) is not known: the branch may be the one for zero.
     """
     term = strip(term)
     op = term.op
@@ -62,16 +74,25 @@ def above_zero(term: Term, symbols: Symbols, depth: int = 4) -> bool | None:
         )
     if op in ("maximum", "clip"):
         bounds = term.args if op == "maximum" else term.args[1:2]
-        if any((b.number or 0) > 0 or (_is_setting(b) and b.op != "const") for b in bounds):
+        if any(_is_setting(b) for b in bounds):
             return True
+        parts = term.args if op == "maximum" else term.args[:1]
+        known = [above_zero(part, symbols, depth) for part in parts]
+        return True if True in known else None if None in known else False
+    if op in _KEEPS_ZERO or (op == "item" and isinstance(term.data, int)):
         return above_zero(term.args[0], symbols, depth)
-    if op in ("pow", "mul", "div", "max", "min", "mean", "abs", "item", "at", "slice", "sum", "minimum", "neg"):
-        parts = term.args if op in ("mul", "minimum") else term.args[:1]
+    if op in ("mul", "div", "minimum"):
+        parts = term.args if op != "div" else term.args[:1]
         return _weakest([above_zero(part, symbols, depth) for part in parts])
     if op == "phi":
-        return _weakest([above_zero(arg, symbols, depth) for arg in term.args])
+        known = [above_zero(arg, symbols, depth) for arg in term.args if not _is_no_value(arg)]
+        return None if len(set(known)) != 1 else known[0]
     if op == "sub":
         return False
+    if op == "exp":
+        return True
+    if op == "loss":
+        return False if term.data[1] != "scalar" and str(term.data[0]).lower().startswith(_ZERO_LOSSES) else None
     if op in ("field", "param") and depth:
         options = symbols.options(term)
         return _weakest([above_zero(option, symbols, depth - 1) for option in options]) if options else None
@@ -82,7 +103,12 @@ def _weakest(known: list[bool | None]) -> bool | None:
     return False if False in known else None if None in known or not known else True
 
 
+def _is_no_value(term: Term) -> bool:
+    return (term.op == "const" and term.data is None) or term.op == "object"
+
+
 def _is_setting(term: Term) -> bool:
+    term = strip(term)
     if term.op == "const":
         return term.is_number and (term.number or 0) > 0
     return term.op in ("field", "param", "global", "external") or (

@@ -125,10 +125,10 @@ def bounded(term: Term) -> Term:
     """The term, of one that has grown too large its upper part. What holds several has a limit of its own."""
     if term.size <= MOST_PARTS or (term.op in _HOLDERS and term.size <= _MOST_HELD):
         return term
-    return _shrunk(term, MOST_PARTS)
+    return shrunk(term, MOST_PARTS)
 
 
-def _shrunk(term: Term, most: int) -> Term:
+def shrunk(term: Term, most: int) -> Term:
     """The term with at most so many parts: what lies deepest in its largest arguments is unknown."""
     if term.size <= most:
         return term
@@ -137,7 +137,7 @@ def _shrunk(term: Term, most: int) -> Term:
     args = list(term.args)
     left = most - 1
     for count, position in enumerate(sorted(range(len(args)), key=lambda i: args[i].size)):
-        args[position] = _shrunk(args[position], left // (len(args) - count))
+        args[position] = shrunk(args[position], left // (len(args) - count))
         left -= args[position].size
     return Term(term.op, tuple(args), term.data, term.node, term.path)
 

@@ -1,0 +1,308 @@
+"""PER203 priority-epsilon-missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.findings import Finding, FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayGraph, trail
+from per_audit.graph.symbolic.sign import above_zero
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from per_audit.graph import ReplayBuffer
+    from per_audit.graph.anatomy import Anatomy, PriorityWrite, Step
+
+
+class PriorityEpsilonMissing(Rule):
+    """A priority is the bare absolute TD error: what was once predicted exactly is never drawn again.
+
+    ## What it does
+
+    Reports updates that store |td|, or a power of it, with nothing added and no bound from below, neither where the
+    error is made nor in the buffer or on the way between them, while the draw gives a priority of zero no chance.
+
+    ## Why is this bad
+
+    A transition whose error is zero at the moment it is replayed gets the probability zero and stays in the buffer
+    unused, whatever the network predicts for it later. Errors that are nearly zero are as good as lost. The constant
+    that the paper adds keeps them in reach.
+
+    ## Known problems
+
+    Losses that are hardly ever zero (cross entropies, quantile losses that are averaged), draws with a uniform share,
+    and ranks need no constant and are not reported. Where a part of the way is not known, neither.
+
+    ## Example
+
+    ```python
+    memory.update_priorities(indices, td.abs().detach().numpy())
+    ```
+
+    ## Use instead
+
+    ```python
+    memory.update_priorities(indices, td.abs().detach().numpy() + 1e-6)
+    ```
+
+    ## Fix safety
+
+    Adding a small constant where the error is handed over changes no other line; it is safe as long as nothing else
+    reads that value.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 3.3
+    """
+
+    code = "PER203"
+    name = "priority-epsilon-missing"
+    severity = Severity.WARNING
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each place where the training hands over priorities that may be zero."""
+        told: set[object] = set()
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED:
+                continue
+            anatomy = graph.anatomy(buffer)
+            if anatomy.about.is_reference or trail.lifted(anatomy):
+                continue
+            for write in self._zeros(anatomy):
+                step = trail.handover(anatomy, write)
+                if step.node not in told:
+                    told.add(step.node)
+                    yield self._finding(graph, buffer, anatomy, step)
+
+    def _zeros(self, anatomy: Anatomy) -> Iterator[PriorityWrite]:
+        for write in anatomy.writes:
+            if write.inserts or write.value.has("log") or not trail.errors(write.value):
+                continue
+            if above_zero(write.value, anatomy.symbols) is False:
+                yield write
+
+    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy, step: Step) -> Finding:
+        name = graph.name_of(buffer)
+        return self.finding(
+            graph,
+            step.path,
+            step.node,
+            f"{name} stores the absolute TD error with nothing added: a transition with error 0 is never drawn again",
+            evidence=trail.evidence_at(anatomy, step),
+            confidence="medium",
+            fix=FixOffer(title="add a small constant to the absolute TD error"),
+            pipeline=name,
+        )
+
+    def witness(self) -> str:
+        """A transition whose error was once zero is never drawn again, though its error has grown since."""
+        rng = np.random.default_rng(0)
+        errors = np.array([0.0, 0.5, 0.5, 0.5])
+        bare, lifted = errors**0.6, (errors + 0.01) ** 0.6
+        without = (rng.choice(4, 10_000, p=bare / bare.sum()) == 0).sum()
+        with_constant = (rng.choice(4, 10_000, p=lifted / lifted.sum()) == 0).sum()
+        assert without == 0
+        assert with_constant > 100
+        return f"of 10,000 draws a transition with error 0 gets {without}, and {with_constant} with 0.01 added"
+
+    bad = (
+        Example(
+            "the training passes |td|, PyTorch, two files",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, alpha=0.6):
+        self.rows, self.priorities = [], np.zeros(capacity)
+        self.capacity, self.alpha, self.at = capacity, alpha, 0
+
+    def push(self, state, action, reward, next_state, done):
+        top = self.priorities.max() if self.rows else 1.0
+        if len(self.rows) < self.capacity:
+            self.rows.append((state, action, reward, next_state, done))
+        else:
+            self.rows[self.at] = (state, action, reward, next_state, done)
+        self.priorities[self.at] = top
+        self.at = (self.at + 1) % self.capacity
+
+    def sample(self, size, beta):
+        p = self.priorities[: len(self.rows)] ** self.alpha
+        p /= p.sum()
+        chosen = np.random.choice(len(self.rows), size, p=p)
+        weights = (len(self.rows) * p[chosen]) ** -beta
+        return [self.rows[i] for i in chosen], chosen, weights / weights.max()
+
+    def update_priorities(self, chosen, priorities):
+        for i, priority in zip(chosen, priorities):
+            self.priorities[i] = priority
+""",
+                "train.py": """import torch
+from memory import Memory
+
+memory = Memory(10_000)
+
+
+def learn(net, target_net, optimizer, beta, gamma=0.99):
+    rows, chosen, weights = memory.sample(32, beta)
+    state, action, reward, next_state, done = (torch.tensor(column) for column in zip(*rows))
+    q = net(state).gather(1, action.unsqueeze(1)).squeeze(1)
+    with torch.no_grad():
+        goal = reward + gamma * (1 - done) * target_net(next_state).max(1)[0]
+    td = goal - q
+    (torch.tensor(weights) * td.pow(2)).mean().backward()
+    optimizer.step()
+    memory.update_priorities(chosen, td.abs().detach().numpy())  # <- PER203
+
+
+def act(state, action, reward, next_state, done):
+    memory.push(state, action, reward, next_state, done)
+""",
+            },
+        ),
+        Example(
+            "the power of |td| is stored by the agent itself, numpy",
+            {
+                "agent.py": """import numpy as np
+
+
+class Agent:
+    def __init__(self, features, capacity=1_000):
+        self.theta = np.zeros(features)
+        self.rows, self.mass = [None] * capacity, np.zeros(capacity)
+        self.count = 0
+
+    def observe(self, state, action, reward, next_state, done):
+        slot = self.count % len(self.rows)
+        self.rows[slot] = (state, action, reward, next_state, done)
+        self.mass[slot] = max(self.mass.max(), 1.0)
+        self.count += 1
+
+    def learn(self, beta, rate=0.01):
+        filled = min(self.count, len(self.rows))
+        p = self.mass[:filled] / self.mass[:filled].sum()
+        for slot in np.random.choice(filled, 8, p=p):
+            state, action, reward, next_state, done = self.rows[slot]
+            error = reward + 0.99 * (1 - done) * self.theta @ next_state - self.theta @ state
+            self.theta += rate * (filled * p[slot]) ** -beta * error * state
+            self.mass[slot] = abs(error) ** 0.6  # <- PER203
+"""
+            },
+        ),
+        Example(
+            "clipped from above only, the power in the buffer",
+            {
+                "replay.py": """import numpy as np
+
+
+class Replay:
+    def __init__(self, capacity):
+        self.store, self.weight, self.head, self.top = [None] * capacity, np.zeros(capacity), 0, 1.0
+
+    def record(self, state, action, reward, next_state, done):
+        self.store[self.head % len(self.store)] = (state, action, reward, next_state, done)
+        self.weight[self.head % len(self.store)] = self.top
+        self.head += 1
+
+    def draw(self, size, beta):
+        n = min(self.head, len(self.store))
+        p = self.weight[:n] / self.weight[:n].sum()
+        slots = np.random.choice(n, size, p=p)
+        scale = (n * p[slots]) ** -beta
+        return [self.store[i] for i in slots], slots, scale / scale.max()
+
+    def correct(self, slots, errors):
+        self.weight[slots] = np.minimum(np.abs(errors), 1.0) ** 0.7
+        self.top = max(self.top, self.weight[slots].max())
+""",
+                "step.py": """import numpy as np
+from replay import Replay
+
+replay = Replay(5_000)
+
+
+def observe(state, action, reward, next_state, done):
+    replay.record(state, action, reward, next_state, done)
+
+
+def step(model, beta):
+    rows, slots, scale = replay.draw(64, beta)
+    state, action, reward, next_state, done = (np.array(column) for column in zip(*rows))
+    goal = reward + 0.9 * (1 - done) * model.predict(next_state).max(axis=1)
+    errors = goal - model.predict(state)[np.arange(64), action]
+    model.fit(state, goal, sample_weight=scale)
+    replay.correct(slots, errors)  # <- PER203
+""",
+            },
+        ),
+    )
+    good = (
+        Example(
+            "a constant where the error is handed over",
+            {
+                "memory.py": bad[0].plain["memory.py"],
+                "train.py": bad[0].plain["train.py"].replace(".numpy())", ".numpy() + 1e-6)"),
+            },
+        ),
+        Example(
+            "a constant in the buffer, in two files",
+            {
+                "memory.py": bad[0]
+                .plain["memory.py"]
+                .replace("self.priorities[i] = priority", "self.priorities[i] = priority + self.epsilon")
+                .replace("self.rows, self.priorities", "self.epsilon = 1e-5\n        self.rows, self.priorities"),
+                "train.py": bad[0].plain["train.py"],
+            },
+        ),
+        Example(
+            "bounded from below",
+            {"agent.py": bad[1].plain["agent.py"].replace("abs(error) ** 0.6", "max(abs(error), 1e-3) ** 0.6")},
+        ),
+        Example(
+            "a bound in an if",
+            {
+                "agent.py": bad[1]
+                .plain["agent.py"]
+                .replace(
+                    "            self.mass[slot] = abs(error) ** 0.6\n",
+                    "            size = abs(error)\n            if size < 1e-4:\n                size = 1e-4\n"
+                    "            self.mass[slot] = size\n",
+                )
+            },
+        ),
+        Example(
+            "a uniform share in the draw",
+            {
+                "agent.py": bad[1]
+                .plain["agent.py"]
+                .replace(
+                    "p = self.mass[:filled] / self.mass[:filled].sum()",
+                    "p = 0.9 * self.mass[:filled] / self.mass[:filled].sum() + 0.1 / filled",
+                )
+            },
+        ),
+        Example(
+            "a constant added by the draw",
+            {
+                "replay.py": bad[2]
+                .plain["replay.py"]
+                .replace(
+                    "p = self.weight[:n] / self.weight[:n].sum()",
+                    "p = self.weight[:n] + 1e-4\n        p = p / p.sum()",
+                ),
+                "step.py": bad[2].plain["step.py"],
+            },
+        ),
+        Example(
+            "a cross entropy",
+            {
+                "agent.py": bad[1]
+                .plain["agent.py"]
+                .replace("abs(error) ** 0.6", "-(next_state * np.log(np.abs(state))).sum()")
+            },
+        ),
+    )
