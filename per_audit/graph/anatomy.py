@@ -320,14 +320,14 @@ class Anatomy:
         return [PriorityWrite(store, value, index, steps, functions, self._inserts(functions))]
 
     def _inserts(self, functions: tuple[ev.Owner, ...]) -> bool:
-        inner = [f for f in functions if (f is not None and self._class_of(f) in self.parts) or f in self._adding]
-        return any(self.graph.reachable(function, 1) & self._adding for function in inner)
+        inner = [f for f in functions if (f is not None and self._class_of(f) in self.parts) or f in self.adding]
+        return any(self.graph.reachable(function, 1) & self.adding for function in inner)
 
     def _class_of(self, function: ev.Owner) -> ir.Class | None:
         return self.graph.project.class_of.get(function) if function is not None else None
 
     @cached_property
-    def _adding(self) -> set[ev.Owner]:
+    def adding(self) -> set[ev.Owner]:
         """The functions that store transitions."""
         allocs = {atom for term in self.containers for atom in self._allocs(term)}
         own: set[ir.Class | None] = {None, *self._holders}

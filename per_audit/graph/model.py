@@ -14,6 +14,7 @@ from per_audit.graph import growth, pipelines
 from per_audit.graph.anatomy import Anatomy
 from per_audit.graph.corrections import Corrections
 from per_audit.graph.feeds import Feeds
+from per_audit.graph.fill import Fill
 from per_audit.graph.library_use import LibraryUse
 from per_audit.graph.priorities import Priorities
 from per_audit.graph.reference import REFERENCE_KINDS
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from per_audit.graph.interpreter import Interpreter
     from per_audit.graph.libraries import LibraryBuffer
+    from per_audit.graph.symbolic import Term
 
 UNIFORM, PRIORITISED = "uniform", "prioritised"
 
@@ -177,6 +179,10 @@ class ReplayGraph:
         if known is None:
             known = self._weights[id(buffer)] = Weights(self.anatomy(buffer))
         return known
+
+    def is_full_at(self, path: str, node: ir.Expr, buffer: ReplayBuffer, container: Term) -> bool:
+        """Whether an expression is reached only once a container of the buffer is full."""
+        return Fill(self.anatomy(buffer)).is_full_at(path, node, container)
 
     def growing_stores(self, buffer: ReplayBuffer) -> list[ev.Store]:
         """The stores that add to a container of the buffer which nothing ever bounds."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _DIVIDES = {"divide", "div", "div_", "true_divide"}
 _BOUNDS = {"clip", "clamp", "clip_", "clamp_", "clip_by_value", "clamp_max", "minimum", "min"}
 _SCALES = ("norm", "softmax", "scale")
+_NONE = Term("const")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,17 @@ class Division:
     term: Term
     by_weights: bool
     optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """A smallest priority over all slots inside a formula; `guarded`: a number replaces it where it is zero."""
+
+    node: ir.Expr
+    path: str
+    container: Term
+    formula: WeightFormula
+    guarded: bool
 
 
 class Weights:
@@ -228,6 +240,37 @@ class Weights:
             draw = self.graph.events.draws.get(source)
             if draw is not None and draw.probabilities is not None:
                 yield self.symbols.term(draw.path, draw.probabilities)
+
+    def minima(self) -> Iterator[Minimum]:
+        """The smallest priorities of all, never-written ones included, that weights are measured against."""
+        seen: set[ir.Node | None] = set()
+        for formula in self.anatomy.formulas:
+            guarded = self._guarded(formula.base)
+            for part in formula.base.walk():
+                container = self._whole(part.args[0]) if part.op == "min" and part.data is None else None
+                if container is not None and isinstance(part.node, ir.Expr) and part.node not in seen:
+                    seen.add(part.node)
+                    yield Minimum(part.node, part.path, container, formula, part in guarded)
+
+    def _guarded(self, base: Term) -> set[Term]:
+        """The minima that a number takes the place of where they are zero."""
+        found: set[Term] = set()
+        for part in base.walk():
+            numbers = [arg for arg in part.args if arg.is_number or arg.op in ("field", "global", "external")]
+            if part.op in ("phi", "maximum", "where", "clip", "add") and numbers:
+                found |= {inner for arg in part.args for inner in arg.walk() if inner.op == "min"}
+        return found
+
+    def _whole(self, term: Term) -> Term | None:
+        """The container that is reduced wholly, or from the leaves of its tree to the end; None for a part of it."""
+        while term.op in ("detach", "div", "pow", "reshape"):
+            term = term.args[0]
+        if term.op == "slice":
+            held, lower, upper, step = term.args
+            if upper != _NONE or step != _NONE or lower == _NONE:
+                return None
+            term = held
+        return term if term in self.normal.sources else None
 
     def is_raised_otherwise(self, weight: Weight) -> int:
         """How much more often alpha is applied in the weight than in the draw from the same container; 0 where equal.
