@@ -38,12 +38,17 @@ def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc]) -> Capacity:
     It is read from the limit of a deque, the size of an array, and tests that compare a container's length with a
     number; parameters and attributes are followed to the callers and assignments.
     """
-    found: list[int | None] = []
+    sizes: list[Term] = []
     for container in containers:
         path = graph.path_of(container.node)
         if path is not None:
-            sizes = [*_declared(graph, container, path), *_compared(graph, container)]
-            found += [number for term in sizes for number in _numbers(graph, term)]
+            sizes += [*_declared(graph, container, path), *_compared(graph, container)]
+    return read(graph, sizes)
+
+
+def read(graph: ReplayGraph, terms: Iterable[Term]) -> Capacity:
+    """The numbers that terms may be, as a capacity."""
+    found = [number for term in terms for number in _numbers(graph, term)]
     known = [number for number in found if number is not None]
     return Capacity(max(known) if known else None, bool(found) and None not in found)
 

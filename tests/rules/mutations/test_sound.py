@@ -61,7 +61,15 @@ def functional_jax(load):
     return lambda n: replay.take(n, BETA)[:0:-1]
 
 
-@pytest.mark.parametrize("make", [proportional_torch, numpy_linear, proportional_keras, functional_jax])
+def segment_numpy(load):
+    replay = load("segment_numpy", "agent").Replay(CAPACITY)
+    for _ in range(CAPACITY):
+        replay.store(*ROW)
+    replay.update(np.arange(CAPACITY), ERRORS)
+    return lambda n: [np.array(part) for part in replay.sample(n, BETA)[1:]]
+
+
+@pytest.mark.parametrize("make", [segment_numpy, proportional_torch, numpy_linear, proportional_keras, functional_jax])
 def test_draws_and_weights(make, load):
     expected = ERRORS**ALPHA / (ERRORS**ALPHA).sum()
     slots, weights = make(load)(20_000)

@@ -1,0 +1,364 @@
+"""PER304 unfilled-leaf-reachable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.facts import ir
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.tree import SumTree, trees_of
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from per_audit.findings import Finding
+
+_TRAIN = """from memory import Memory
+
+
+def train(env, net, optimizer, steps):
+    memory = Memory(1000)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.add((state, net.last, reward, next_state, done))
+        state = env.reset() if done else next_state
+        rows, nodes, weights = memory.sample(32, min(1.0, 0.4 + 0.6 * step / steps))
+        errors = net.errors(rows)
+        (weights * errors**2).mean().backward()
+        optimizer.step()
+        memory.update(nodes, errors.detach().abs().numpy())
+"""
+_TREE = """import numpy as np
+
+
+class Tree:
+    def __init__(self, capacity):
+        self.capacity, self.at, self.count = capacity, 0, 0
+        self.sums, self.rows = np.zeros(2 * capacity - 1), np.zeros(capacity, dtype=object)
+
+    def add(self, priority, row):
+        self.rows[self.at] = row
+        self.update(self.at + self.capacity - 1, priority)
+        self.at = (self.at + 1) % self.capacity
+        self.count = min(self.count + 1, self.capacity)
+
+    def update(self, node, priority):
+        change = priority - self.sums[node]
+        self.sums[node] = priority
+        while node > 0:
+            node = (node - 1) // 2
+            self.sums[node] += change
+
+    def get(self, mass):
+        node = 0
+        while 2 * node + 1 < len(self.sums):
+            left = 2 * node + 1
+            if mass <= self.sums[left]:  # <- PER304
+                node = left
+            else:
+                mass -= self.sums[left]
+                node = left + 1
+        return node, self.sums[node], self.rows[node - self.capacity + 1]
+"""
+_MEMORY = """import random
+import numpy as np
+from tree import Tree
+
+
+class Memory:
+    def __init__(self, capacity):
+        self.tree = Tree(capacity)
+
+    def add(self, row):
+        self.tree.add(1.0, row)
+
+    def sample(self, n, beta):
+        width = self.tree.sums[0] / n
+        nodes, p, rows = [], [], []
+        for k in range(n):
+            node, priority, row = self.tree.get(random.uniform(k * width, (k + 1) * width))
+            nodes.append(node)
+            p.append(priority)
+            rows.append(row)
+        weights = (self.tree.count * np.array(p) / self.tree.sums[0]) ** -beta
+        return rows, nodes, weights / weights.max()
+
+    def update(self, nodes, errors):
+        for node, error in zip(nodes, errors):
+            self.tree.update(node, (error + 1e-6) ** 0.6)
+"""
+_FLOATS = """import torch
+
+
+class Tree:
+    def __init__(self, capacity):
+        self.capacity, self.at, self.count = capacity, 0, 0
+        self.sums, self.rows = torch.zeros(2 * capacity), [None] * capacity
+
+    def add(self, priority, row):
+        self.rows[self.at] = row
+        self.update(self.at + self.capacity, priority)
+        self.at = (self.at + 1) % self.capacity
+        self.count = min(self.count + 1, self.capacity)
+
+    def update(self, node, priority):
+        self.sums[node] = priority
+        while node > 1:
+            node //= 2
+            self.sums[node] = self.sums[2 * node] + self.sums[2 * node + 1]
+
+    def get(self, mass):
+        node = 1
+        while node < self.capacity:
+            node *= 2
+            if mass > self.sums[node]:  # <- PER304
+                mass = mass - self.sums[node]
+                node += 1
+        return node, float(self.sums[node]), self.rows[node - self.capacity]
+"""
+_GUARDED = _TREE.replace("mass <= self.sums[left]:  # <- PER304", "mass < self.sums[left] or self.sums[left + 1] == 0:")
+_REDRAWN = _MEMORY.replace(
+    """(k + 1) * width))
+""",
+    """(k + 1) * width))
+            while row == 0:
+                node, priority, row = self.tree.get(random.uniform(0, self.tree.sums[0]))
+""",
+)
+
+
+def _project(tree: str, memory: str = _MEMORY) -> dict[str, str]:
+    return {"tree.py": tree, "memory.py": memory, "train.py": _TRAIN}
+
+
+class UnfilledLeafReachable(Rule):
+    """The search in the sum tree can return a leaf that was never written.
+
+    ## What it does
+
+    Builds trees of a few leaves by the class's own methods, followed on small numbers, fills them in part, and reports
+    a search that answers a mass of 0, or with sums of 32 bits one just below the total, with a leaf nothing was stored
+    in, where the code that draws does not look at the answer.
+
+    ## Why is this bad
+
+    The leaf holds a placeholder in place of a transition: the training ends with an error long after it began, or
+    learns from zeros. The weight of a priority of 0 is infinite.
+
+    ## Known problems
+
+    With sums of 64 bits a mass of exactly 0 is rare: one in 2^53 draws of Python's `random`. With 32 bits it is one in
+    2^24, and sums that round put masses beyond the last filled leaf. A memory that is always filled before it is drawn
+    from has no such leaf.
+
+    ## Example
+
+    ```python
+    if mass <= self.tree[left]:  # 0 <= 0: goes to an empty leaf
+        node = left
+    ```
+
+    ## Use instead
+
+    ```python
+    if mass < self.tree[left] or self.tree[left + 1] == 0:
+        node = left
+    ```
+
+    ## Fix safety
+
+    Not rewritten automatically.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, appendix B.2.1, the sum tree
+    """
+
+    code = "PER304"
+    name = "unfilled-leaf-reachable"
+    severity = Severity.WARNING
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each search that can end in an empty leaf."""
+        seen: set[ir.Node] = set()
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+                continue
+            for tree in trees_of(graph, buffer):
+                find = tree.find
+                if find is None or find in seen or _is_checked(graph, find):
+                    continue
+                how = _reached(tree, only_powers=tree.capacity.complete and _is_power(tree.capacity.largest))
+                if how is not None:
+                    seen.add(find)
+                    yield self._finding(graph, buffer, tree, find, how)
+
+    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, tree: SumTree, find: ir.Function, how: str) -> Finding:
+        name = graph.name_of(buffer)
+        path = graph.project.module_of[find].path
+        compared = list(_comparisons(graph, buffer, find))
+        node, where = compared[0] if compared else (find, path)
+        return self.finding(
+            graph,
+            where,
+            node,
+            f"the search in {tree.cls.name} can return a leaf that was never written: {how}",
+            evidence=[
+                *(graph.evidence(p, n, "searched", "the way down is chosen here") for n, p in compared),
+                *(graph.evidence(path, n, "returned", "the leaf is returned as it was found") for n in _returns(find)),
+            ],
+            confidence="medium",
+            fix=FixOffer(title="never go down to a child whose sum is 0"),
+            pipeline=name,
+        )
+
+    def witness(self) -> str:
+        """Sums of 32 bits: a mass below the root that no filled leaf is left for."""
+        leaves = np.zeros(8, np.float32)
+        leaves[:3] = 0.7, 0.7, 0.1
+        pairs = leaves[::2] + leaves[1::2]
+        halves = pairs[::2] + pairs[1::2]
+        root = halves[0] + halves[1]
+        above = root
+        exact = sum(float(leaf) for leaf in leaves)
+        assert float(above) > exact
+        return (
+            f"the leaves sum to {exact:.9f}, the root holds {float(above):.9f}: masses in between end in an empty leaf"
+        )
+
+    bad = (
+        Example("a mass of 0 goes to the left", _project(_TREE)),
+        Example("sums of 32 bits", _project(_FLOATS)),
+        Example("one file", {"replay.py": _TREE + _MEMORY.replace("from tree import Tree\n", "") + _TRAIN[27:]}),
+    )
+    good = (
+        Example("never to a child whose sum is 0", _project(_GUARDED)),
+        Example("drawn again while the leaf is empty", _project(_TREE.replace("  # <- PER304", ""), _REDRAWN)),
+        Example(
+            "the position is kept below the number of slots in use",
+            _project(
+                _TREE.replace("  # <- PER304", ""),
+                _MEMORY.replace("rows.append(row)", "rows.append(self.tree.rows[min(node, self.tree.count)])"),
+            ),
+        ),
+        Example(
+            "a capacity that is a power of two, whose first leaf is the first slot",
+            {
+                "tree.py": _TREE.replace("  # <- PER304", ""),
+                "memory.py": _MEMORY,
+                "train.py": _TRAIN.replace("1000", "1024"),
+            },
+        ),
+    )
+
+
+def _is_power(capacity: int | None) -> bool:
+    """Whether all leaves are on one level, so that the first leaf is the first slot."""
+    return capacity is not None and capacity & (capacity - 1) == 0
+
+
+def _reached(tree: SumTree, only_powers: bool) -> str | None:
+    """By which mass an empty leaf is reached, in words."""
+    for size in (4, 8) if only_powers else (5, 6, 7, 4, 8):
+        for filled in range(1, size):
+            thing = tree.filled(size, [1.0] * filled)
+            if thing is None:
+                break
+            known = [tree.leaf(thing, mass + 0.5) for mass in range(filled)]
+            if None in known or len(set(known)) != filled:
+                break
+            if tree.leaf(thing, 0.0) not in (*known, None):
+                return f"a mass of 0 does, with {filled} of {size} leaves filled"
+            if tree.is_small(thing) and _rounds_out(tree, size, filled, set(known)):
+                return f"the sums are of 32 bits, and round to masses behind the last of {filled} filled leaves"
+    return None
+
+
+def _rounds_out(tree: SumTree, size: int, filled: int, known: set[tuple[object, ...] | None]) -> bool:
+    for step in range(8):
+        priorities = [0.1 + 0.37 * ((count * 7 + step * 3) % 11) for count in range(filled)]
+        thing = tree.filled(size, priorities)
+        if thing is not None and tree.leaf(thing, max(tree.nodes(thing)) * (1 - 1e-9)) not in (*known, None):
+            return True
+    return False
+
+
+def _comparisons(graph: ReplayGraph, buffer: ReplayBuffer, find: ir.Function) -> Iterator[tuple[ir.Cmp, str]]:
+    """The comparisons of the mass with the tree below a search."""
+    anatomy = graph.anatomy(buffer)
+    for function in sorted((f for f in graph.reachable(find, 3) if f is not None), key=lambda f: f.start):
+        path = graph.project.module_of[function].path
+        for node in ir.walk(function):
+            if isinstance(node, ir.Cmp) and node.ops[0] in ("<", "<=", ">", ">="):
+                sides = [graph.symbols.term(path, side) for side in (node.left, *node.rights)]
+                if any(anatomy.priority_base(side) for side in sides):
+                    yield node, path
+
+
+def _returns(function: ir.Function) -> Iterator[ir.Node]:
+    yield function
+    yield from (node for node in ir.walk_scope(function.body) if isinstance(node, ir.Return))
+
+
+_LIMITS = {
+    "min",
+    "max",
+    "clip",
+    "clamp",
+    "minimum",
+    "maximum",
+    "where",
+    "isnan",
+    "fmod",
+    "mod",
+    "isinstance",
+    "nonzero",
+}
+
+
+def _is_checked(graph: ReplayGraph, find: ir.Function) -> bool:
+    """Whether someone who calls the search looks at what it answered before it is used."""
+    return any(_checks(caller, node) for node, caller, _ in graph.symbols.calls_of.get(find, ()) if caller is not None)
+
+
+def _checks(caller: ir.Node, call: ir.Node) -> bool:
+    derived = _derived(caller, call)
+
+    def mentions(*nodes: ir.Node | None) -> bool:
+        return any((isinstance(n, ir.Name) and n.id in derived) or n is call for e in nodes if e for n in ir.walk(e))
+
+    for node in ir.walk(caller):
+        if isinstance(node, (ir.If, ir.While, ir.IfExp, ir.Assert)) and mentions(node.test):
+            return True
+        if isinstance(node, ir.Generator) and mentions(*node.ifs):
+            return True
+        if isinstance(node, ir.Cmp) and mentions(node):
+            return True
+        if isinstance(node, ir.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if name in _LIMITS and mentions(*(arg.value for arg in node.args)):
+                return True
+        if isinstance(node, ir.Bin) and node.op == "%" and mentions(node.left):
+            return True
+    return False
+
+
+def _derived(caller: ir.Node, call: ir.Node) -> set[str]:
+    """The names that hold the answer of a call, or a part of it, directly."""
+    found: set[str] = set()
+    for node in ir.walk(caller):
+        targets: list[ir.Expr] = []
+        if isinstance(node, ir.Assign) and node.value is not None and any(n is call for n in ir.walk(node.value)):
+            targets = node.targets
+        elif isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr == "append":
+            put = [n for arg in node.args for n in ir.walk(arg)]
+            holds = any(n is call or (isinstance(n, ir.Name) and n.id in found) for n in put)
+            targets = [node.func.value] if holds else []
+        for target in targets:
+            found |= {n.id for n in ir.walk(target) if isinstance(n, ir.Name) and n.id != "self"}
+    return found
