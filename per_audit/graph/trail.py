@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.graph.symbolic import Term, alternatives, strip
-from per_audit.graph.symbolic.degree import Chain, Exponents
+from per_audit.graph.symbolic.degree import STORED, Chain, Exponents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,13 +148,13 @@ def reads_priorities(anatomy: Anatomy, term: Term) -> bool:
     return term.op in ("at", "item", "slice") and anatomy.base_of(term) in anatomy.containers
 
 
-def drawn_exponents(anatomy: Anatomy) -> tuple[Term, ...]:
+def drawn_powers(anatomy: Anatomy) -> Chain:
     """The exponents that the stored priorities are raised to when they become probabilities."""
     for term in probabilities(anatomy):
         for chain in chains_of(anatomy, term):
-            if chain.start == "stored" and chain.exponents:
-                return chain.exponents
-    return ()
+            if chain.start == STORED and chain.exponents:
+                return chain
+    return Chain(STORED)
 
 
 def is_tree(anatomy: Anatomy) -> bool:

@@ -47,9 +47,10 @@ def is_alpha(exponent: Term) -> bool:
 
 
 def same_alpha(a: Term, b: Term) -> bool:
-    """Whether two exponents are the same setting, or both are told to be alpha."""
+    """Whether two exponents are the same setting, or both are told to be alpha; a number is where the other is."""
     a, b = _bare(a), _bare(b)
-    return a == b or (_is_named_alpha(a) and _is_named_alpha(b))
+    named = [_is_named_alpha(a), _is_named_alpha(b)]
+    return a == b or all(named) or (any(named) and (a.is_number or b.is_number))
 
 
 def _bare(exponent: Term) -> Term:
@@ -100,7 +101,9 @@ class Exponents:
     def _each(self, term: Term, depth: int, seen: frozenset[Term]) -> set[Chain]:
         """What is added or multiplied: a setting beside the value, as an epsilon is, has no scale of its own."""
         each = [self.of(arg, depth, seen) for arg in term.args if not self._is_factor(arg)]
-        known = {chain for chains in each for chain in chains}
+        known = {chain for chains in each[: 1 if term.op == "div" else None] for chain in chains}
+        if term.op == "mul" and any(chain.start != STORED for chain in known):
+            known = {chain for chain in known if chain.start != STORED}  # weights, made of stored priorities
         telling = {chain for chain in known if chain != Chain(OPEN)}
         return telling or known
 
@@ -111,8 +114,9 @@ class Exponents:
 
     def _raised(self, chain: Chain, power: Term) -> Chain:
         exponent = strip(power.args[1])
-        if exponent.op == "div" and exponent.args[0].number == 1 and chain.exponents:
-            return replace(chain, exponents=chain.exponents[:-1], raised=chain.raised[:-1])  # the inverse
-        if not is_alpha(_bare(exponent)):
-            return chain
+        if exponent.op == "div" and exponent.args[0].number == 1:  # the inverse
+            less = replace(chain, exponents=chain.exponents[:-1], raised=chain.raised[:-1])
+            return less if chain.raised else Chain(RAW)
+        if not is_alpha(exponent) and not (exponent.op == "neg" and _is_named_alpha(_bare(exponent))):
+            return chain if (exponent.number or 0) > 0 else Chain(OPEN)
         return replace(chain, exponents=(*chain.exponents, exponent), raised=(*chain.raised, power))

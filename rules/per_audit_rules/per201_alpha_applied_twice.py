@@ -1,0 +1,446 @@
+"""PER201 alpha-applied-twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.findings import Finding, FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayGraph, trail
+from per_audit.graph.symbolic.degree import STORED, Chain
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from per_audit.facts import ir
+    from per_audit.findings import Evidence
+    from per_audit.graph import ReplayBuffer
+    from per_audit.graph.anatomy import Anatomy, PriorityWrite
+    from per_audit.graph.symbolic import Term
+
+
+class AlphaAppliedTwice(Rule):
+    """A priority is raised to alpha twice before it is drawn by, so that some transitions count with alpha squared.
+
+    ## What it does
+
+    Follows each value that is stored as a priority, from where it is made to the probabilities of the draw, and counts
+    how often alpha is applied: at the store and again at the draw, to a maximum that was kept after the power and is
+    raised again at insertion, or to stored priorities that are read, raised and written back.
+
+    ## Why is this bad
+
+    With alpha = 0.6 a priority that was raised twice counts with 0.36. Where all of them are, the replay is far more
+    uniform than it was set to be. Where some are (new transitions, those that were drawn), they stand on another scale
+    than the rest, and priorities that are raised at every draw creep towards 1.
+
+    ## Known problems
+
+    Exponents are compared as settings: two that are equal, or that both are called alpha. Two different exponents are
+    not reported.
+
+    ## Example
+
+    ```python
+    priorities[indices] = (np.abs(td) + 1e-6) ** alpha
+    p = priorities**alpha / (priorities**alpha).sum()
+    ```
+
+    ## Use instead
+
+    ```python
+    priorities[indices] = np.abs(td) + 1e-6
+    p = priorities**alpha / (priorities**alpha).sum()
+    ```
+
+    ## Fix safety
+
+    Which of the two powers goes decides on the scale of everything that is stored, so nothing is changed unasked.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 3.3, equation 1
+    """
+
+    code = "PER201"
+    name = "alpha-applied-twice"
+    severity = Severity.ERROR
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each power that is the second of its kind."""
+        told: set[object] = set()
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+                continue
+            anatomy = graph.anatomy(buffer)
+            for write, chain, first in self._twice(anatomy):
+                path, node = self._place(write, chain)
+                if (key := node if chain.start == STORED else chain.raised[-1].node) not in told:
+                    told.add(key)
+                    yield self._finding(graph, buffer, anatomy, (write, chain, first), (path, node))
+
+    def _twice(self, anatomy: Anatomy) -> Iterator[tuple[PriorityWrite, Chain, tuple[Term, ...]]]:
+        """Each write that is raised twice: its chain, and the power that it meets besides its own."""
+        drawn = trail.drawn_powers(anatomy)
+        each = [(write, chain) for write in anatomy.writes for chain in trail.chains_of(anatomy, write.value)]
+        stored = [chain for _, chain in each if chain.start != STORED and chain.exponents]
+        for write, chain in each:
+            if not chain.exponents:
+                continue
+            if chain.start == STORED:
+                before = next((c for c in stored if chain.repeated(c.exponents)), None)
+                if before is not None:
+                    yield write, chain, before.raised
+            elif chain.repeated():
+                yield write, chain, chain.raised[:-1]
+            elif chain.repeated(drawn.exponents):
+                yield write, chain, drawn.raised
+
+    def _place(self, write: PriorityWrite, chain: Chain) -> tuple[str, ir.Node]:
+        power = chain.raised[-1]
+        if chain.start == STORED or power.node is None or not power.path:
+            return write.outermost.path, write.outermost.node
+        return power.path, power.node
+
+    def _finding(
+        self,
+        graph: ReplayGraph,
+        buffer: ReplayBuffer,
+        anatomy: Anatomy,
+        what: tuple[PriorityWrite, Chain, tuple[Term, ...]],
+        where: tuple[str, ir.Node],
+    ) -> Finding:
+        write, chain, first = what
+        name = graph.name_of(buffer)
+        links: list[Evidence] = [
+            graph.evidence(term.path, term.node, "alpha", "raised to alpha here as well")
+            for term in (*first, *chain.raised)
+            if term.node is not None and term.path
+        ]
+        how = "a stored priority is raised and stored again" if chain.start == STORED else "a priority is raised"
+        return self.finding(
+            graph,
+            *where,
+            f"{how} to alpha although {name} applies alpha elsewhere: it counts with alpha squared",
+            evidence=trail.unique([*links, *trail.evidence(anatomy, write)]),
+            fix=FixOffer(title="apply alpha once, at the store or at the draw"),
+            pipeline=name,
+        )
+
+    def witness(self) -> str:
+        """Alpha applied at the store and at the draw makes the draw that of alpha squared."""
+        errors, alpha = np.array([1.0, 100.0]), 0.6
+        stored = errors**alpha
+        once, twice = stored / stored.sum(), stored**alpha / (stored**alpha).sum()
+        assert np.allclose(twice, errors ** (alpha * alpha) / (errors ** (alpha * alpha)).sum())
+        assert once[1] > 0.94
+        assert twice[1] < 0.85
+        return f"an error 100 times as large is drawn with {once[1]:.2f}, with alpha applied twice {twice[1]:.2f}"
+
+    bad = (
+        Example(
+            "at the store and at the draw, two files",
+            {
+                "replay.py": """import numpy as np
+
+
+class Replay:
+    def __init__(self, capacity, alpha):
+        self.items, self.mass, self.alpha = [None] * capacity, np.zeros(capacity), alpha
+        self.count, self.top = 0, 1.0
+
+    def append(self, state, action, reward, next_state, done):
+        slot = self.count % len(self.items)
+        self.items[slot] = (state, action, reward, next_state, done)
+        self.mass[slot] = self.top
+        self.count += 1
+
+    def draw(self, size, beta):
+        n = min(self.count, len(self.items))
+        scaled = self.mass[:n] ** self.alpha
+        p = scaled / scaled.sum()
+        slots = np.random.choice(n, size, p=p)
+        weights = (n * p[slots]) ** -beta
+        return [self.items[i] for i in slots], slots, weights / weights.max()
+
+    def correct(self, slots, errors):
+        self.mass[slots] = (np.abs(errors) + 1e-5) ** self.alpha  # <- PER201
+""",
+                "learn.py": """import numpy as np
+from replay import Replay
+
+replay = Replay(4_096, 0.6)
+
+
+def learn(model, beta):
+    rows, slots, weights = replay.draw(32, beta)
+    states, actions, rewards, next_states, dones = (np.array(column) for column in zip(*rows))
+    goals = rewards + 0.99 * (1 - dones) * model.predict(next_states).max(axis=1)
+    errors = goals - model.predict(states)[np.arange(32), actions]
+    model.fit(states, goals, sample_weight=weights)
+    replay.correct(slots, errors)
+""",
+            },
+        ),
+        Example(
+            "a maximum that is kept after the power",
+            {
+                "memory.py": """import numpy as np
+import torch
+
+
+class Tree:
+    def __init__(self, leaves):
+        self.leaves, self.sums = leaves, np.zeros(2 * leaves)
+
+    def put(self, leaf, value):
+        at = leaf + self.leaves
+        self.sums[at] = value
+        at //= 2
+        while at:
+            self.sums[at] = self.sums[2 * at] + self.sums[2 * at + 1]
+            at //= 2
+
+    def find(self, mass):
+        at = 1
+        while at < self.leaves:
+            at *= 2
+            if mass >= self.sums[at] and self.sums[at + 1] > 0:
+                mass -= self.sums[at]
+                at += 1
+        return at - self.leaves
+
+
+class Memory:
+    ALPHA = 0.7
+
+    def __init__(self, size):
+        self.tree, self.size, self.rows, self.at, self.highest = Tree(size), size, [None] * size, 0, 1.0
+
+    def remember(self, state, action, reward, next_state, done):
+        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+        self.tree.put(self.at % self.size, self.highest**self.ALPHA)  # <- PER201
+        self.at += 1
+
+    def batch(self, count, beta):
+        masses = np.random.rand(count) * self.tree.sums[1]
+        leaves = np.array([self.tree.find(mass) for mass in masses])
+        p = self.tree.sums[leaves + self.size] / self.tree.sums[1]
+        weights = (min(self.at, self.size) * p) ** -beta
+        return [self.rows[i] for i in leaves], leaves, torch.tensor(weights / weights.max())
+
+    def refresh(self, leaves, errors):
+        for leaf, error in zip(leaves, errors):
+            priority = (abs(error) + 0.01) ** self.ALPHA
+            self.highest = max(self.highest, priority)
+            self.tree.put(leaf, priority)
+""",
+            },
+        ),
+        Example(
+            "the maximum of what is stored, raised again",
+            {
+                "agent.py": """import numpy as np
+
+
+class Agent:
+    def __init__(self, width, capacity=512, alpha=0.5001):
+        self.theta, self.alpha, self.seen = np.zeros(width), alpha, 0
+        self.rows, self.p = [None] * capacity, np.zeros(capacity)
+
+    def observe(self, state, action, reward, next_state, done):
+        slot = self.seen % len(self.rows)
+        self.rows[slot] = (state, action, reward, next_state, done)
+        self.p[slot] = (self.p.max() + 0.01) ** self.alpha  # <- PER201
+        self.seen += 1
+
+    def improve(self, beta, rate=0.01):
+        n = min(self.seen, len(self.rows))
+        share = self.p[:n] / self.p[:n].sum()
+        for slot in np.random.choice(n, 8, p=share):
+            state, action, reward, next_state, done = self.rows[slot]
+            error = reward + 0.9 * (1 - done) * (self.theta @ next_state) - self.theta @ state
+            self.theta += rate * (n * share[slot]) ** -beta * error * state
+            self.p[slot] = (abs(error) + 0.01) ** self.alpha
+"""
+            },
+        ),
+        Example(
+            "raised by the training and by the buffer, PyTorch",
+            {
+                "store.py": """import numpy as np
+
+
+class Store:
+    def __init__(self, length, alpha=0.6):
+        self.rows, self.weight, self.alpha, self.n = [None] * length, np.zeros(length), alpha, 0
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows[self.n % len(self.rows)] = (state, action, reward, next_state, done)
+        self.weight[self.n % len(self.rows)] = 1.0
+        self.n += 1
+
+    def get(self, size, beta):
+        filled = min(self.n, len(self.rows))
+        p = self.weight[:filled] / self.weight[:filled].sum()
+        picked = np.random.choice(filled, size, p=p)
+        scale = (filled * p[picked]) ** -beta
+        return [self.rows[i] for i in picked], picked, scale / scale.max()
+
+    def rate(self, picked, values):
+        self.weight[picked] = values**self.alpha  # <- PER201
+""",
+                "update.py": """import torch
+from store import Store
+
+ALPHA = 0.6
+store = Store(1_000)
+
+
+def update(net, target, optimizer, beta):
+    rows, picked, scale = store.get(64, beta)
+    state, action, reward, next_state, done = (torch.tensor(column) for column in zip(*rows))
+    q = net(state).gather(1, action[:, None]).squeeze(1)
+    with torch.no_grad():
+        goal = reward + 0.99 * (1 - done) * target(next_state).max(1).values
+    delta = goal - q
+    (torch.tensor(scale) * delta**2).mean().backward()
+    optimizer.step()
+    store.rate(picked, (delta.abs().detach().numpy() + 1e-6) ** ALPHA)
+""",
+            },
+        ),
+        Example(
+            "raised where the loss is made and where it is drawn, JAX",
+            {
+                "train.py": """import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+class Rows:
+    def __init__(self, capacity):
+        self.rows, self.priority, self.count = [None] * capacity, np.ones(capacity), 0
+        self.alpha = 0.4
+
+    def put(self, state, action, reward, next_state, done):
+        self.rows[self.count % len(self.rows)] = (state, action, reward, next_state, done)
+        self.priority[self.count % len(self.rows)] = 1.0
+        self.count += 1
+
+    def take(self, n, beta):
+        filled = min(self.count, len(self.rows))
+        p = np.power(self.priority[:filled], self.alpha)
+        p = p / np.sum(p)
+        at = np.random.choice(filled, n, p=p)
+        return [self.rows[i] for i in at], at, (filled * p[at]) ** -beta
+
+
+def train(apply, params, memory: Rows, beta):
+    rows, at, weights = memory.take(16, beta)
+    state, action, reward, next_state, done = (jnp.array(column) for column in zip(*rows))
+    goal = reward + 0.99 * (1 - done) * apply(params, next_state).max(axis=1)
+
+    def loss(params):
+        error = goal - jnp.take_along_axis(apply(params, state), action[:, None], axis=1)[:, 0]
+        return jnp.mean(weights * error**2), error
+
+    gradients, error = jax.grad(loss, has_aux=True)(params)
+    memory.priority[at] = np.power(np.abs(np.asarray(error)) + 1e-3, memory.alpha)  # <- PER201
+    return jax.tree_util.tree_map(lambda p, g: p - 1e-3 * g, params, gradients)
+
+
+def main(apply, params):
+    memory = Rows(100)
+    return train(apply, params, memory, 0.4)
+"""
+            },
+        ),
+        Example(
+            "priorities that were drawn are written back through the update",
+            {
+                "per.py": """import numpy as np
+
+
+class Queue:
+    def __init__(self, capacity, alpha=0.6):
+        self.rows, self.p, self.alpha, self.n = [None] * capacity, np.zeros(capacity), alpha, 0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.n % len(self.rows)] = (state, action, reward, next_state, done)
+        self.set(self.n % len(self.rows), 1.0)
+        self.n += 1
+
+    def set(self, slot, priority):
+        self.p[slot] = priority**self.alpha
+
+    def sample(self, size, beta):
+        n = min(self.n, len(self.rows))
+        share = self.p[:n] / self.p[:n].sum()
+        slots = np.random.choice(n, size, p=share)
+        for slot in slots:
+            self.set(slot, self.p[slot])  # <- PER201
+        weights = (n * share[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def learnt(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self.set(slot, abs(error) + 1e-4)
+"""
+            },
+        ),
+    )
+    good = (
+        Example(
+            "at the draw only, two files",
+            {
+                "replay.py": bad[0].plain["replay.py"].replace("1e-5) ** self.alpha", "1e-5)"),
+                "learn.py": bad[0].plain["learn.py"],
+            },
+        ),
+        Example(
+            "at the store only",
+            {
+                "replay.py": bad[0].plain["replay.py"].replace("self.mass[:n] ** self.alpha", "self.mass[:n]"),
+                "learn.py": bad[0].plain["learn.py"],
+            },
+        ),
+        Example(
+            "a maximum that is kept before the power",
+            {
+                "memory.py": bad[1]
+                .plain["memory.py"]
+                .replace(") ** self.ALPHA\n", ")\n")
+                .replace("put(leaf, priority)", "put(leaf, priority**self.ALPHA)")
+            },
+        ),
+        Example(
+            "the maximum of what is stored, as it is",
+            {
+                "agent.py": bad[2]
+                .plain["agent.py"]
+                .replace("(self.p.max() + 0.01) ** self.alpha", "self.p.max() or 1.0")
+            },
+        ),
+        Example(
+            "the discount of n steps is no second power",
+            {
+                "store.py": bad[3].plain["store.py"],
+                "update.py": bad[3]
+                .plain["update.py"]
+                .replace("0.99 * (1", "0.99**STEPS * (1")
+                .replace("ALPHA = 0.6", "STEPS = 3")
+                .replace("+ 1e-6) ** ALPHA", "+ 1e-6)"),
+            },
+        ),
+        Example(
+            "the power is undone before it is applied again",
+            {
+                "per.py": bad[5]
+                .plain["per.py"]
+                .replace("self.set(slot, self.p[slot])", "self.set(slot, self.p[slot] ** (1 / self.alpha))")
+            },
+        ),
+    )
