@@ -241,7 +241,7 @@ class Anatomy:
                 continue
             index = self.symbols.term(store.path, store.index) if store.index is not None else None
             step = Step(store.node, store.path)
-            by_difference = isinstance(store.node, (ir.Aug, ir.Call))
+            by_difference = _adds(store)
             if by_difference and value.op == "sub" and self.priority_base(value.args[1]):
                 value, by_difference = value.args[0], False
             for write in self._outwards(store, value, index, (step,), (store.function,)):
@@ -388,6 +388,11 @@ def _power(term: Term) -> Term | None:
         inner = strip(term.args[1])
         return Term("pow", (inner.args[0], Term("neg", (inner.args[1],))), None, inner.node, inner.path)
     return None
+
+
+def _adds(store: ev.Store) -> bool:
+    """Whether the store adds to what was there: `tree[i] += change`, `np.add.at(tree, i, change)`."""
+    return isinstance(store.node, ir.Aug) or (isinstance(store.node, ir.Call) and store.how == "index")
 
 
 def _as_alloc(atom: object) -> Alloc | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from per_audit.graph.anatomy import CHOSEN
 from per_audit.graph.symbolic import Term, alternatives, strip
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Beta:
         """The exponents of the weights, without their sign."""
         found: dict[Term, None] = {}
         for formula in self.anatomy.formulas:
+            if not formula.base.has(*CHOSEN):
+                continue  # a power of something else, near the training
             exponent = strip(formula.exponent)
             while exponent.op == "neg":
                 exponent = strip(exponent.args[0])
@@ -160,7 +163,7 @@ def _carried(term: Term) -> list[Term]:
     if term.op in ("field", "param"):
         return [term]
     if term.op == "add":  # beta and its step
-        return _carried(strip(term.args[0]))
+        return [leaf for arg in term.args for leaf in _carried(strip(arg)) if leaf.op == "field"]
     if term.op in ("minimum", "maximum", "clip", "phi", "min", "max"):
         return [leaf for arg in term.args for leaf in _carried(strip(arg))]
     return []

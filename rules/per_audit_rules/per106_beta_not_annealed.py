@@ -11,7 +11,7 @@ from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.roles import is_beta
 from per_audit.graph.schedule import Beta
-from per_audit.graph.symbolic import alternatives
+from per_audit.graph.symbolic import alternatives, strip
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class BetaNotAnnealed(Rule):
     ## Known problems
 
     A constant beta is a choice that some published agents make (Dopamine's Rainbow uses 0.5), which is why this is a
-    warning. Where beta is an argument of the draw and the caller passes a number, nothing is reported.
+    warning. A library that leaves beta to its callers is not reported: somebody in the project must draw.
 
     ## Example
 
@@ -127,8 +127,11 @@ class BetaNotAnnealed(Rule):
     def _constant(self, graph: ReplayGraph, beta: Beta, exponent: Term) -> Term | None:
         """The attribute or setting that an exponent always is; None where it may change or is 1."""
         if exponent.op == "param":
-            options = {self._constant(graph, beta, option) for option in graph.symbols.options(exponent)}
+            given = [part for option in graph.symbols.options(exponent) for part in alternatives(strip(option))]
+            options = {self._constant(graph, beta, option) for option in given}
             return options.pop() if len(options) == 1 else None
+        if exponent.is_number:
+            return exponent if 0 < (exponent.number or 0) < 1 else None
         if exponent.op == "field":
             if any(write.field == exponent for write in beta.later_writes) or _set_elsewhere(graph, exponent.data[1]):
                 return None
@@ -151,7 +154,10 @@ class BetaNotAnnealed(Rule):
                 if statement is not None:
                     node, path = statement, where
                     evidence.append(graph.evidence(where, statement, "beta", "it is set here, and nowhere else"))
-        name = term.data[1] if term.op == "field" else _setting(term)
+        if term.is_number and term.node is not None and term.path:
+            node, path = term.node, term.path
+            evidence.append(graph.evidence(path, node, "beta", "this number, at every draw"))
+        name = term.data[1] if term.op == "field" else term.data if term.is_number else _setting(term)
         yield self.finding(
             graph,
             path,
@@ -219,6 +225,15 @@ class Agent:
             },
         ),
         Example(
+            "a default of the draw that nobody passes",
+            {
+                "memory.py": _MEMORY.replace("self.beta = beta  # <- PER106", "self.unused = beta")
+                .replace("def sample(self, n):", "def sample(self, n, beta=0.4):  # <- PER106")
+                .replace("-self.beta", "-beta"),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
             "a setting of the configuration",
             {
                 "memory.py": _MEMORY.replace("size, beta=0.4", "size, config")
@@ -265,6 +280,15 @@ class Agent:
                 .replace("self.beta = beta  # <- PER106", "self.schedule, self.draws = schedule, 0")
                 .replace("-self.beta", "-self.schedule(self.draws)"),
                 "train.py": _TRAIN.replace("Memory(100)", "Memory(100, lambda n: min(1.0, 0.4 + n / 80_000))"),
+            },
+        ),
+        Example(
+            "an argument of the draw that the loop raises",
+            {
+                "memory.py": _MEMORY.replace("self.beta = beta  # <- PER106", "self.unused = beta")
+                .replace("def sample(self, n):", "def sample(self, n, beta=0.4):")
+                .replace("-self.beta", "-beta"),
+                "train.py": _TRAIN.replace("memory.sample(32)", "memory.sample(32, 0.4 + 0.6 * step / 50_000)"),
             },
         ),
         Example("a memory that nobody makes", {"memory.py": _MEMORY.replace("  # <- PER106", "")}),

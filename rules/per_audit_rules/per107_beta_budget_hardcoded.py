@@ -235,9 +235,10 @@ def _steps(beta: Beta) -> Iterable[Found]:
     """The assignments that add a number to beta: statement, file, numbers, draws until 1."""
     for changed in beta.later_writes:
         for option in alternatives(unbounded(changed.value)):
-            if option.op != "add" or option.args[0] != changed.field:
+            if option.op != "add" or changed.field not in option.args:
                 continue
-            numbers = beta.literals(option.args[1])
+            step_term = option.args[1] if option.args[0] == changed.field else option.args[0]
+            numbers = beta.literals(step_term)
             if numbers is None:
                 continue
             step = numbers[0].number if len(numbers) == 1 else None

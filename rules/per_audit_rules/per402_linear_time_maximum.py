@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.symbolic import alternatives
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -145,6 +146,45 @@ class Memory:
             },
         ),
         Example(
+            "a property of the tree, priorities in a deque beside the transitions",
+            {
+                "memory.py": """import random
+from collections import deque
+
+
+class Priorities:
+    def __init__(self, limit):
+        self.values = deque(maxlen=limit)
+
+    @property
+    def largest(self):
+        return max(self.values) if self.values else 1.0  # <- PER402
+
+    def add(self, value):
+        self.values.append(value)
+
+
+class Memory:
+    def __init__(self, limit):
+        self.rows, self.priorities = deque(maxlen=limit), Priorities(limit)
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+        self.priorities.add(self.priorities.largest)
+
+    def sample(self, n, beta):
+        total = sum(self.priorities.values)
+        at = random.choices(range(len(self.rows)), weights=self.priorities.values, k=n)  # <- PER401
+        w = [(len(self.rows) * self.priorities.values[i] / total) ** -beta for i in at]
+        return [self.rows[i] for i in at], at, [x / max(w) for x in w]
+
+    def update(self, at, errors):
+        for i, error in zip(at, errors):
+            self.priorities.values[i] = abs(error) + 1e-5
+"""
+            },
+        ),
+        Example(
             "the leaves of a sum tree, in two files",
             {
                 "tree.py": """import numpy as np
@@ -241,13 +281,17 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
     for function in _stepping(graph, buffer, anatomy):
         path = buffer.path if function is None else graph.project.module_of[function].path
         run = graph.symbols.run(function, path)
-        for node, term in sorted(run.terms.items(), key=lambda item: item[0].start):
-            if not isinstance(node, ir.Call) or term.node is not node or term.op not in _WORDS or term.data is not None:
+        for node, value in sorted(run.terms.items(), key=lambda item: item[0].start):
+            if not isinstance(node, (ir.Call, ir.Attr)):
                 continue
-            held = anatomy.base_of(term.args[0])
-            whole = term.args[0].op in ("field", "global", "slice", "pow", "detach") and held in anatomy.containers
-            if whole and not (function in drawing and term.op in ("sum", "sort", "argsort")):
-                yield node, path, _WORDS[term.op]
+            for term in alternatives(value):  # also what a property or a helper reduces
+                if term.op not in _WORDS or term.data is not None or term.node is None:
+                    continue
+                of = term.args[0]
+                whole = of.op in ("field", "global", "slice", "pow", "detach")
+                counted = function in drawing and term.op in ("sum", "sort", "argsort")
+                if whole and anatomy.base_of(of) in anatomy.containers and not counted:
+                    yield term.node, term.path, _WORDS[term.op]
 
 
 def _stepping(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> list[ev.Owner]:
