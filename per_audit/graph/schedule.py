@@ -51,7 +51,7 @@ class Beta:
         """The exponents of the weights, without their sign."""
         found: dict[Term, None] = {}
         for formula in self.anatomy.formulas:
-            if not formula.base.has(*CHOSEN):
+            if not formula.base.has(*CHOSEN) and not self.symbols.expanded(formula.base).has(*CHOSEN):
                 continue  # a power of something else, near the training
             exponent = strip(formula.exponent)
             while exponent.op == "neg":
