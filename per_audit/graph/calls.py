@@ -41,6 +41,9 @@ _PUT = {"append": "append", "appendleft": "append", "add": "append", "put": "app
         "insert": "insert", "extend": "extend", "extendleft": "extend", "update": "extend"}  # fmt: skip
 _TAKE = {"pop": "pop", "popleft": "pop", "popitem": "pop", "remove": "pop", "clear": "clear", "get": "pop",
          "get_nowait": "pop"}  # fmt: skip
+# Methods of a torch module that give the module itself back.
+_MOVES = {"to", "cuda", "cpu", "float", "double", "half", "bfloat16", "train", "eval", "requires_grad_", "share_memory",
+          "apply", "type"}  # fmt: skip
 _BUFFER_WORDS = {"memory", "mem", "buffer", "buf", "replay", "rb", "experience", "experiences", "storage", "pool"}
 _ENV_WORDS = {"env", "envs", "environment", "environments", "game", "world", "simulator", "sim", "emulator"}
 
@@ -213,9 +216,12 @@ class Calls:
             elif isinstance(atom, Super):
                 results += self._super_method(atom, node, name, arguments, site, frame)
             elif isinstance(atom, Instance) and self.interpreter.find_method(atom.node, name) is None:
-                kind = self.container_base(self.interpreter.external_bases(atom.node))
+                bases = self.interpreter.external_bases(atom.node)
+                kind = self.container_base(bases)
                 if kind is not None:
                     results.append(self._container_method(Alloc(atom.node, kind), node, name, arguments, frame))
+                elif name in _MOVES and any(base.endswith("Module") for base in bases):
+                    results.append(of(atom))
             elif isinstance(atom, TupleOf) and name in _PUT and is_list(atom):
                 results.append(self._container_method(Alloc(atom.node, "list"), node, name, arguments, frame))
             elif isinstance(atom, (Drawn, Columns, TupleOf, Record)) and name in ("items", "values", "keys", "_asdict"):

@@ -303,3 +303,21 @@ def test_a_tensor_of_a_list_keeps_what_is_known_of_its_items(project, value_of):
         torch.FloatTensor(slots)
     """)
     assert value_of(graph, "torch.FloatTensor(slots)").tagged("index") == set(graph.events.draws)
+
+
+def test_a_network_that_is_moved_to_a_device_stays_itself(project, value_of):
+    graph = project(
+        """
+        import torch.nn as nn
+
+        class Net(nn.Module):
+            def forward(self, x):
+                return x
+
+        net = Net().to("cuda").eval()
+        other = net.parameters()
+        """
+    )
+    (network,) = value_of(graph, 'Net().to("cuda").eval()').atoms
+    assert network.node.name == "Net"
+    assert network not in value_of(graph, "net.parameters()").atoms

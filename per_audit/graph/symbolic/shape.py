@@ -15,6 +15,8 @@ from per_audit.graph.symbolic.term import Term, alternatives
 from per_audit.graph.values import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from per_audit.graph.symbolic.symbols import Symbols
 
 BATCH, SOME = "B", "?"
@@ -25,6 +27,7 @@ _POINTWISE = {"neg", "abs", "exp", "log", "clip", "detach", "not", "cumsum", "ar
 _BROADCASTS = {"add", "sub", "mul", "div", "floordiv", "mod", "pow", "minimum", "maximum", "cmp", "where"}
 _REDUCES = {"sum", "mean", "max", "min", "argmax", "argmin", "std", "median"}
 _DEEPEST = 40
+_PENDING: Shape = ("pending",)
 _NOT_A_LENGTH = ("shape", "dim", "dims", "space", "size_of_state")
 _SETTINGS = {"gamma", "discount", "alpha", "beta", "eps", "epsilon", "tau", "factor", "scale", "coef", "coefficient"}
 # Losses that average over the last axis, and those that take a row of scores for each label.
@@ -83,22 +86,36 @@ class Shapes:
 
     def of(self, term: Term, depth: int = 0) -> Shape | None:
         """The shape of a term, None where it is not known."""
+        shape = self._shape(term, depth)
+        return None if shape is _PENDING else shape
+
+    def _shape(self, term: Term, depth: int) -> Shape | None:
+        """The shape of a term, `_PENDING` for one that is being looked for already: it depends on itself."""
         if depth > _DEEPEST:
             return None
         if term not in self._known:
-            self._known[term] = None  # a term that depends on itself
-            self._known[term] = self._of(term, depth + 1)
+            self._known[term] = _PENDING
+            shape = self._of(term, depth + 1)
+            self._known[term] = None if shape is _PENDING else shape
+            return shape
         return self._known[term]
+
+    def _joined(self, options: Iterable[Term], depth: int) -> Shape | None:
+        """The shape that all options have; one that is being looked for already adds nothing to them."""
+        found = {self._shape(option, depth) for option in options}
+        if len(found) > 1:
+            found.discard(_PENDING)
+        return found.pop() if len(found) == 1 else None
 
     def _of(self, term: Term, depth: int) -> Shape | None:
         here = self.context.head(term)
         if here is not term:
-            return self.of(here, depth)
+            return self._shape(here, depth)
         op = term.op
         if term.is_number:
             return ()
         if op in _POINTWISE:
-            return self.of(term.args[0], depth)
+            return self._shape(term.args[0], depth)
         if op == "pow" and self.of(term.args[1], depth) is None:
             return self.of(term.args[0], depth)  # an exponent that nothing is known of is a setting
         if op in _BROADCASTS:
@@ -114,16 +131,12 @@ class Shapes:
         if op in ("reshape", "unsqueeze", "squeeze", "gather"):
             return self._reshaped(term, depth)
         if op == "phi":
-            return self._agreed([self.of(option, depth) for option in term.args])
+            return self._joined(term.args, depth)
         if op in ("param", "field"):
             options = self.symbols.options(term)
-            return self._agreed([self.of(option, depth) for option in options]) if options else None
+            return self._joined(options, depth)
         plain: dict[str, Shape] = {"len": (), "range": (SOME,)}
         return self._called(term, depth) if op == "call" else plain.get(op)
-
-    def _agreed(self, shapes: list[Shape | None]) -> Shape | None:
-        found = set(shapes)
-        return found.pop() if len(found) == 1 else None
 
     def _broadcast(self, terms: tuple[Term, ...], depth: int, alike: bool = False) -> Shape | None:
         """The shape of an element-wise operation; `alike`: on a prediction and its target, which are of one shape.
@@ -132,12 +145,17 @@ class Shapes:
         """
         result: Shape = ()
         complete = True
+        pending = 0
         for term in terms:
-            shape = self.of(term, depth)
-            if shape is not None:
+            shape = self._shape(term, depth)
+            if shape is _PENDING:
+                pending += 1
+            elif shape is not None:
                 result = broadcast(result, shape)
             else:
                 complete = complete and self._is_hyper_parameter(self.context.head(term))
+        if pending == len(terms):
+            return _PENDING
         return result if complete or result == (BATCH,) or (alike and result == (BATCH, 1)) else None
 
     def _is_hyper_parameter(self, term: Term) -> bool:
@@ -329,7 +347,7 @@ class Shapes:
             return self._placeholder(term)
         inside = self.symbols.inside(term)
         if inside is not None:
-            return self.of(inside, depth)
+            return self._shape(inside, depth)
         width = self._width(term.node)
         return None if width is None else (BATCH, 1 if width == 1 else SOME)
 

@@ -92,3 +92,20 @@ def test_a_row_and_a_column_conflict():
     assert is_column_conflict((BATCH, 1), (BATCH,))
     assert not is_column_conflict((BATCH, 1), (BATCH, SOME))
     assert not is_column_conflict((BATCH,), None)
+
+
+def test_a_parameter_that_a_function_passes_to_itself(project):
+    graph = project(
+        """
+        import numpy as np
+
+        def halve(values, times):
+            if times == 0:
+                return values
+            return halve(values / 2, times - 1)
+
+        halve(np.zeros((4, 1)), 3)
+        """
+    )
+    node = next(n for n in ir.walk(*graph.module("main.py").body) if isinstance(n, ir.Bin))
+    assert graph.shapes.of(graph.symbols.term("main.py", node.left)) == (SOME, 1)

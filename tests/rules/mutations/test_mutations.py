@@ -65,4 +65,4 @@ def test_mutations_are_found(code, mutation):
 def test_each_rule_that_means_wrong_learning_has_mutations():
     covered = {path.stem for path in HERE.glob("*.toml")}
     assert covered <= set(RULES)
-    assert {"PER001", "PER003", "PER004", "PER005", "PER101", "PER102", "PER103", "PER205"} <= covered
+    assert {"PER001", "PER003", "PER004", "PER005", "PER101", "PER102", "PER103", "PER113", "PER205"} <= covered
