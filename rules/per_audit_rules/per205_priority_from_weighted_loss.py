@@ -8,6 +8,7 @@ import numpy as np
 
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED
+from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -102,8 +103,9 @@ class PriorityFromWeightedLoss(Rule):
         links: list[Evidence] = []
         assert weighted.node is not None
         links.append(graph.evidence(weighted.path, weighted.node, "product", "the error is weighted here"))
-        if write.value.node is not None and write.value.path:
-            links.append(graph.evidence(write.value.path, write.value.node, "value", "made a priority here"))
+        value = strip(write.value)
+        if value.node is not None and value.path:
+            links.append(graph.evidence(value.path, value.node, "value", "made a priority here"))
         links += [graph.evidence(s.path, s.node, "passed", "written here") for s in write.steps]
         return self.finding(
             graph,

@@ -154,8 +154,8 @@ class Shapes:
                 result = broadcast(result, shape)
             else:
                 complete = complete and self._is_hyper_parameter(self.context.head(term))
-        if pending == len(terms):
-            return _PENDING
+        if pending and result == () and complete:
+            return _PENDING  # a change of scale
         return result if complete or result == (BATCH,) or (alike and result == (BATCH, 1)) else None
 
     def _is_hyper_parameter(self, term: Term) -> bool:
