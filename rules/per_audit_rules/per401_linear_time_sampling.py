@@ -9,6 +9,7 @@ import numpy as np
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.capacity import capacity_of
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ class LinearTimeSampling(Rule):
         for buffer in graph.buffers:
             if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
                 continue
-            if graph.anatomy(buffer).capacity.is_at_most(SMALL):
+            anatomy = graph.anatomy(buffer)
+            capacity = anatomy.capacity if anatomy.containers else capacity_of(graph, buffer.containers)
+            if capacity.is_at_most(SMALL):
                 continue
             for node, path, how in _linear_draws(graph, buffer):
                 if node not in seen:

@@ -69,24 +69,131 @@ def segment_numpy(load):
     return lambda n: [np.array(part) for part in replay.sample(n, BETA)[1:]]
 
 
-@pytest.mark.parametrize("make", [segment_numpy, proportional_torch, numpy_linear, proportional_keras, functional_jax])
-def test_draws_and_weights(make, load):
-    expected = ERRORS**ALPHA / (ERRORS**ALPHA).sum()
+def n_step_dicts(load):
+    replay = load("n_step_dicts", "replay").NStepReplay(CAPACITY, steps=1)
+    for _ in range(CAPACITY):
+        replay.append(*ROW, False)
+    replay.update(np.arange(CAPACITY), ERRORS)
+
+    def draw(n):
+        batch = replay.sample(n, BETA)
+        return batch["slot"], batch["weight"]
+
+    return draw
+
+
+def td3_twins(load):
+    pytest.importorskip("torch")
+    store = load("td3_twins", "store").Store(CAPACITY, 4, 1)
+    for _ in range(CAPACITY):
+        store.add(*ROW)
+    store.update(np.arange(CAPACITY), ERRORS)
+
+    def draw(n):
+        *_, weights, slots = store.sample(n, BETA)
+        return slots, weights.squeeze(1).numpy()
+
+    return draw
+
+
+def rank_based(load):
+    pytest.importorskip("torch")
+    memory = load("rank_based", "memory").RankedMemory(CAPACITY, 4)
+    for _ in range(CAPACITY):
+        memory.add(*ROW)
+    memory.update(np.arange(CAPACITY), ERRORS)
+    return lambda n: memory.sample(n, BETA)[1:]
+
+
+BY_ERROR = ERRORS**ALPHA
+BY_RANK = (1 / np.arange(CAPACITY, 0, -1)) ** 0.7
+
+
+@pytest.mark.parametrize(
+    ("make", "mass"),
+    [
+        (proportional_torch, BY_ERROR),
+        (numpy_linear, BY_ERROR),
+        (proportional_keras, BY_ERROR),
+        (functional_jax, BY_ERROR),
+        (n_step_dicts, BY_ERROR),
+        (td3_twins, BY_ERROR),
+        (segment_numpy, BY_ERROR),
+        (rank_based, BY_RANK),
+    ],
+)
+def test_draws_and_weights(make, mass, load):
+    expected = mass / mass.sum()
     slots, weights = make(load)(20_000)
-    np.testing.assert_allclose(np.bincount(slots, minlength=CAPACITY) / 20_000, expected, atol=0.006)
+    np.testing.assert_allclose(np.bincount(slots, minlength=CAPACITY) / 20_000, expected, atol=0.008)
     exact = (CAPACITY * expected[slots]) ** -BETA
     np.testing.assert_allclose(weights, exact / exact.max(), rtol=1e-4)
 
 
+def test_loss_adjusted_draws(load):
+    pytest.importorskip("torch")
+    memory = load("lap", "lap").LossAdjusted(CAPACITY)
+    for _ in range(CAPACITY):
+        memory.add(*ROW)
+    memory.update(np.arange(CAPACITY), ERRORS)
+    expected = np.maximum(ERRORS, 1) ** 0.4
+    _, slots = memory.sample(20_000)
+    np.testing.assert_allclose(np.bincount(slots) / 20_000, expected / expected.sum(), atol=0.006)
+
+
+def test_n_step_returns(load):
+    replay = load("n_step_dicts", "replay").NStepReplay(8, steps=3, gamma=0.5)
+    for number in range(4):
+        replay.append(number, 0, 1.0, number + 1, number == 3, False)
+    stored = [(state, reward, ahead, ends, discount) for state, _, reward, ahead, ends, discount in replay.rows[:4]]
+    assert stored == [
+        (0, 1.75, 3, False, 0.125),
+        (1, 1.75, 4, True, 0.125),
+        (2, 1.5, 4, True, 0.25),
+        (3, 1.0, 4, True, 0.5),
+    ]
+
+
+class Env:
+    """Four numbers, two actions, an end now and then."""
+
+    def reset(self):
+        return np.zeros(4, np.float32), {}
+
+    def step(self, action):
+        return np.random.rand(4).astype(np.float32), float(np.sum(action)), np.random.rand() < 0.1, False, {}
+
+
+@pytest.mark.parametrize(
+    ("project", "module", "function", "values"),
+    [("rank_based", "train", "train", 10), ("n_step_dicts", "run", "run", 10), ("lap", "lap", "train", 1)],
+)
+def test_training_of_q_networks_runs(load, project, module, function, values):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    net, target = torch.nn.Linear(4, 2), torch.nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(net.parameters(), 1e-2)
+    before = net.weight.detach().clone()
+    memory = getattr(load(project, module), function)(Env(), net, target, optimizer, 100, capacity=80)
+    priorities = next(vars(memory)[name] for name in ("priority", "priorities", "errors") if name in vars(memory))
+    assert len(set(priorities)) > values  # those of small errors are one
+    assert not torch.equal(net.weight, before)
+
+
+def test_training_of_twin_critics_runs(load):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    actors = [torch.nn.Sequential(torch.nn.Linear(4, 1), torch.nn.Tanh()) for _ in range(2)]
+    critics = [torch.nn.Linear(5, 1) for _ in range(4)]
+    networks = (actors[0], critics[0], critics[1], actors[1], critics[2], critics[3])
+    trained = [parameter for critic in critics[:2] for parameter in critic.parameters()]
+    optimizers = torch.optim.SGD(actors[0].parameters(), 1e-2), torch.optim.SGD(trained, 1e-2)
+    store = load("td3_twins", "main").start(Env(), networks, *optimizers, steps=100)
+    assert len(set(store.priority[:100])) > 10
+
+
 def test_training_runs(load):
     torch = pytest.importorskip("torch")
-
-    class Env:
-        def reset(self):
-            return np.zeros(4, np.float32), {}
-
-        def step(self, action):
-            return np.random.rand(4).astype(np.float32), float(action), np.random.rand() < 0.1, False, {}
 
     torch.manual_seed(0)
     train = load("proportional_torch", "train").train
