@@ -53,6 +53,13 @@ def read(graph: ReplayGraph, terms: Iterable[Term]) -> Capacity:
     return Capacity(max(known) if known else None, bool(found) and None not in found)
 
 
+def number_of(graph: ReplayGraph, path: str, node: ir.Expr) -> Capacity:
+    """The numbers that an expression may be, followed to callers, assignments and defaults."""
+    found = _numbers(graph, graph.symbols.term(path, node))
+    known = [number for number in found if number is not None]
+    return Capacity(max(known) if known else None, bool(found) and None not in found)
+
+
 def _declared(graph: ReplayGraph, container: Alloc, path: str) -> list[Term]:
     """The terms of the size that the container is made with."""
     node = container.node

@@ -61,6 +61,29 @@ class Draws:
         return self.interpreter.parts.element(drawn) if single else drawn
 
 
+def replacement(node: ir.Call, method: str) -> ir.Expr | bool | None:
+    """Whether a weighted draw puts back what it draws: the argument that says so, else the default of the library.
+
+    None for draws that know no such choice.
+    """
+    if method == "choices":
+        return True
+    if method == "choice":
+        plain = [arg.value for arg in node.args if arg.keyword is None]
+        moved = len(plain) > 3 and isinstance(plain[3], ir.Const) and isinstance(plain[3].value, bool)
+        return node.argument(3 if moved else 2, "replace") or True  # jax.random.choice takes a key before all else
+    if method == "multinomial":
+        return node.argument(2, "replacement") or False
+    return None
+
+
+def batch_argument(node: ir.Call, method: str) -> ir.Expr | None:
+    """How many are drawn at once."""
+    if method == "choices":
+        return node.argument(None, "k")
+    return node.argument(1, "size") or node.argument(None, "num_samples") or node.argument(None, "shape")
+
+
 def _probabilities(node: ir.Call, method: str) -> ir.Expr | None:
     """The expression of the given probabilities of a draw."""
     found = None

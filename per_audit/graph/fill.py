@@ -49,7 +49,7 @@ class Fill:
         self.graph = anatomy.graph
         self.symbols = anatomy.symbols
 
-    def is_full_at(self, path: str, node: ir.Expr, container: Term) -> bool:
+    def is_full_at(self, path: str, node: ir.Node, container: Term) -> bool:
         """Whether a node is reached only once the container is full.
 
         Either it stands under a test of that itself, or every way to its function does, or the project fills the

@@ -180,7 +180,7 @@ class ReplayGraph:
             known = self._weights[id(buffer)] = Weights(self.anatomy(buffer))
         return known
 
-    def is_full_at(self, path: str, node: ir.Expr, buffer: ReplayBuffer, container: Term) -> bool:
+    def is_full_at(self, path: str, node: ir.Node, buffer: ReplayBuffer, container: Term) -> bool:
         """Whether an expression is reached only once a container of the buffer is full."""
         return Fill(self.anatomy(buffer)).is_full_at(path, node, container)
 

@@ -195,7 +195,7 @@ class Weights:
         found: list[Product] = []
         for option in alternatives(division.term):
             power = strip(option)
-            if power.op == "pow" and not power.args[1].is_number:
+            if power.op == "pow" and (division.by_weights or not power.args[1].is_number):
                 sign = self._sign(power.args[1], 3)
                 found += [] if sign is None else [p.scaled(sign) for p in self.normal.products(power.args[0])]
             else:

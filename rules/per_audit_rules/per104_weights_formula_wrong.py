@@ -514,6 +514,14 @@ def run(env, steps):
             },
         ),
         Example(
+            "a constant for beta",
+            {
+                "per.py": plain[3]
+                .plain["per.py"]
+                .replace("(size * probability) ** beta", "(size * probability) ** -0.4")
+            },
+        ),
+        Example(
             "alpha in both",
             {
                 "agent.py": bad[2]
@@ -623,6 +631,8 @@ def _is_raised_beside(weights: Weights, value: Term, write: AttributeWrite | Non
 
 def _normaliser(weights: Weights, weight: Weight, division: Division) -> str | None:
     """What is wrong with what the weights are divided by."""
+    if division.by_weights and strip(division.term).op != "pow":
+        return None  # the largest or the sum of the weights themselves
     divisors = weights.divisor_products(division)
     if not divisors or not all(divisor.is_known for divisor in divisors):
         return None

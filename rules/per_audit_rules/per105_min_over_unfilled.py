@@ -390,7 +390,8 @@ def train(env, apply, params, steps):
                     continue
                 if _is_dead(graph, buffer, minimum):
                     continue
-                if graph.is_full_at(minimum.path, minimum.node, buffer, minimum.container):
+                places = ((minimum.path, minimum.node), (minimum.formula.path, minimum.formula.node))
+                if any(graph.is_full_at(path, node, buffer, minimum.container) for path, node in places):
                     continue
                 seen.add(minimum.node)
                 yield self._finding(graph, buffer, minimum)
