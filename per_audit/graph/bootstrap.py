@@ -184,16 +184,16 @@ def _with_arguments(graph: ReplayGraph, term: Term, depth: int = _DEEPEST) -> Te
             return None
         return _with_arguments(graph, given[0], depth - 1)
 
-    return _picked(term.mapped(change)) if depth else term
+    return picked(term.mapped(change)) if depth else term
 
 
-def _picked(term: Term) -> Term:
+def picked(term: Term) -> Term:
     """The term with items of displays that have become known replaced by what stands there."""
 
     def change(part: Term) -> Term | None:
         if part.op != "item":
             return None
-        held = _picked(part.args[0])
+        held = picked(part.args[0])
         if held.op == "tuple" and isinstance(part.data, int) and -len(held.args) <= part.data < len(held.args):
             return held.args[part.data]
         if held.op == "record" and isinstance(held.data, tuple) and part.data in held.data:

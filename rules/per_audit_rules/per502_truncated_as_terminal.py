@@ -1,0 +1,247 @@
+"""PER502 truncated-as-terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph.truncation import merged_ends
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.facts import ir
+    from per_audit.findings import Finding
+    from per_audit.graph import ReplayGraph
+
+
+class TruncatedAsTerminal(Rule):
+    """A time limit is stored as if the task had ended.
+
+    ## What it does
+
+    Reports a stored transition whose flag is `terminated or truncated` of Gymnasium's interface, in any spelling and
+    through calls, wrappers and files.
+
+    ## Why is this bad
+
+    At a time limit the task goes on; only the recording stops. A target without the next value there teaches that the
+    states near the limit are worth almost nothing. The same states are worth much when they are met early, so the
+    network is given two answers for one question, and the better the agent the more often.
+
+    ## Known problems
+
+    A limit that is part of the task, and visible in the state, is an end of the task. The flag that ends the loop may
+    well be `terminated or truncated`; only what is stored is looked at. The older interface with one `done` is not
+    reported.
+
+    ## Example
+
+    ```python
+    done = terminated or truncated
+    memory.add(state, action, reward, next_state, done)
+    ```
+
+    ## Use instead
+
+    ```python
+    memory.add(state, action, reward, next_state, terminated)
+    ```
+
+    ## Fix safety
+
+    Storing `terminated` changes the targets of transitions at the time limit only. Where episodes are cut by the stored
+    flag, as for returns over several steps, the truncation has to be stored as well.
+
+    ## References
+
+    - Pardo et al. 2018, Time Limits in Reinforcement Learning, arXiv:1712.00378, section 3
+    - Gymnasium documentation, Handling Time Limits
+    """
+
+    code = "PER502"
+    name = "truncated-as-terminal"
+    severity = Severity.WARNING
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each place that joins the flags that are stored."""
+        seen: set[ir.Node] = set()
+        for buffer in graph.buffers:
+            name = graph.name_of(buffer)
+            for end in merged_ends(graph, buffer):
+                if end.node in seen:
+                    continue
+                seen.add(end.node)
+                links = [graph.evidence(end.path, end.node, "joined", "both flags become one here")]
+                around = graph.symbols.function_of(end.path, end.node)
+                passed = [call for call in end.calls if graph.symbols.function_of(call[1], call[0]) is around]
+                for call, path in passed or end.calls[-1:]:
+                    links.append(graph.evidence(path, call, "passed", "and are handed on as the end of the task here"))
+                links.append(graph.evidence(end.store.path, end.store.node, "stored", "the transition is stored here"))
+                yield self.finding(
+                    graph,
+                    end.path,
+                    end.node,
+                    f"{name} stores `{graph.source(end.path, end.node)}` as the end of the task: at a time limit the "
+                    "target loses the value of the next state",
+                    evidence=links,
+                    fix=FixOffer(title="store terminated alone"),
+                    pipeline=name,
+                )
+
+    def witness(self) -> str:
+        """A state worth 10 that a limit of 10 steps cuts: what its value becomes when the limit counts as an end."""
+        rng = np.random.default_rng(0)
+        right = wrong = 0.0
+        for _ in range(20_000):
+            truncated = rng.random() < 0.1
+            right += 0.01 * (1.0 + 0.9 * right - right)
+            wrong += 0.01 * (1.0 + 0.9 * (1 - truncated) * wrong - wrong)
+        assert abs(right - 10) < 0.1
+        assert wrong < 0.6 * right
+        return f"a reward of 1 for ever is worth {right:.1f}; with each tenth step stored as an end {wrong:.0f}"
+
+    bad = (
+        Example(
+            "one flag for the loop and the transition",
+            {
+                "train.py": """import random
+from collections import deque
+import torch.nn.functional as F
+
+
+def train(env, net, optimizer, episodes):
+    memory = deque(maxlen=10_000)
+    for episode in range(episodes):
+        state, _ = env.reset()
+        done = False
+        while not done:
+            action = net.act(state)
+            next_state, reward, terminated, truncated, _ = env.step(action)
+            done = terminated or truncated  # <- PER502
+            memory.append((state, action, reward, next_state, float(done)))
+            state = next_state
+            loss = net.loss(random.sample(memory, 32))  # <- PER001
+            loss.backward()
+            optimizer.step()
+"""
+            },
+        ),
+        Example(
+            "joined in the call, arrays in another file",
+            {
+                "replay.py": """import numpy as np
+
+
+class Replay:
+    def __init__(self, capacity, width):
+        self.obs, self.next_obs = np.zeros((capacity, width)), np.zeros((capacity, width))
+        self.reward, self.keep = np.zeros(capacity), np.zeros(capacity)
+        self.capacity, self.count = capacity, 0
+
+    def put(self, obs, reward, next_obs, done):
+        i = self.count % self.capacity
+        self.obs[i], self.next_obs[i], self.reward[i] = obs, next_obs, reward
+        self.keep[i] = 1 - done
+        self.count += 1
+
+    def get(self, n):
+        at = np.random.randint(0, min(self.count, self.capacity), n)  # <- PER001
+        return self.obs[at], self.reward[at], self.next_obs[at], self.keep[at]
+""",
+                "main.py": """import gymnasium as gym
+import numpy as np
+from replay import Replay
+
+
+def main(model, steps):
+    env = gym.make("LunarLander-v3")
+    replay = Replay(50_000, 8)
+    obs, _ = env.reset()
+    for step in range(steps):
+        next_obs, reward, term, trunc, info = env.step(model.act(obs))
+        replay.put(obs, reward, next_obs, np.logical_or(term, trunc))  # <- PER502
+        obs = env.reset()[0] if term or trunc else next_obs
+        before, rewards, after, keep = replay.get(64)
+        model.fit(before, rewards + 0.99 * keep * model.predict(after).max(axis=1))
+""",
+            },
+        ),
+        Example(
+            "a wrapper with one flag",
+            {
+                "env.py": """import gymnasium
+
+
+class Simple:
+    def __init__(self, name):
+        self.env = gymnasium.make(name)
+
+    def reset(self):
+        return self.env.reset()[0]
+
+    def step(self, action):
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        return obs, reward, terminated | truncated, info  # <- PER502
+""",
+                "agent.py": """import random
+from env import Simple
+
+
+class Agent:
+    def __init__(self, model, name):
+        self.model, self.env, self.past = model, Simple(name), []
+
+    def run(self, steps):
+        obs = self.env.reset()
+        for step in range(steps):
+            action = self.model.act(obs)
+            later, reward, done, _ = self.env.step(action)
+            self.past.append((obs, action, reward, later, done))
+            if len(self.past) > 5_000:
+                self.past.pop(0)
+            obs = self.env.reset() if done else later
+            self.replay()
+
+    def replay(self):
+        for obs, action, reward, later, done in random.sample(self.past, min(16, len(self.past))):  # <- PER001
+            goal = self.model.predict(obs)
+            goal[action] = reward if done else reward + 0.95 * self.model.predict(later).max()
+            self.model.fit(obs, goal)
+""",
+            },
+        ),
+    )
+    good = (
+        Example(
+            "terminated is stored, either flag ends the loop",
+            {"train.py": bad[0].plain["train.py"].replace("float(done)", "float(terminated)")},
+        ),
+        Example(
+            "both flags are stored",
+            {"train.py": bad[0].plain["train.py"].replace("float(done)", "float(done), terminated")},
+        ),
+        Example(
+            "the truncation is taken out again",
+            {"train.py": bad[0].plain["train.py"].replace("float(done)", "done and not truncated")},
+        ),
+        Example(
+            "the older interface",
+            {
+                "train.py": bad[0]
+                .plain["train.py"]
+                .replace("reward, terminated, truncated, _ =", "reward, done, info =")
+                .replace("            done = terminated or truncated\n", "")
+            },
+        ),
+        Example(
+            "joined for the reset only, arrays in another file",
+            {
+                "replay.py": bad[1].plain["replay.py"],
+                "main.py": bad[1].plain["main.py"].replace("np.logical_or(term, trunc)", "term"),
+            },
+        ),
+    )
