@@ -1,0 +1,212 @@
+"""PER111 weights-not-normalised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.findings import Finding, FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph.symbolic import strip
+from per_audit.graph.symbolic.normal import CONSTANT, COUNT, MAXIMUM, MINIMUM, PRIORITY, TOTAL, Product
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.facts import ir
+    from per_audit.graph.symbolic import Term
+    from per_audit.graph.weights import Weight, Weights
+
+
+class WeightsNotNormalised(Rule):
+    """Importance-sampling weights whose N is not the number of transitions are never divided by their maximum.
+
+    ## What it does
+
+    Reports weights that reach a loss as they are, where the N of (N P)^-beta is the capacity of the buffer or missing:
+    nothing divides them by a maximum, bounds or normalises them.
+
+    ## Why is this bad
+
+    Divided by their maximum, weights are at most 1 and whatever factor they have in common cancels. Without that the
+    factor is part of the learning rate: with N = capacity it is (capacity / size)^-beta, which grows as the buffer
+    fills, and a transition of small priority has a weight far above 1.
+
+    ## Known problems
+
+    (N P)^-beta with N the number of transitions stored is right by itself, if less stable, and is not reported.
+
+    ## Example
+
+    ```python
+    weights = (self.capacity * probabilities[chosen]) ** -beta
+    ```
+
+    ## Use instead
+
+    ```python
+    weights = (self.size * probabilities[chosen]) ** -beta
+    weights = weights / weights.max()
+    ```
+
+    ## Fix safety
+
+    Dividing by the maximum makes every update smaller: learning rates may have to follow, so it is unsafe.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 3.4
+    """
+
+    code = "PER111"
+    name = "weights-not-normalised"
+    severity = Severity.WARNING
+
+    plain = (
+        Example(
+            "the capacity for N, PyTorch",
+            {
+                "per.py": """import numpy as np
+import torch
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.mass, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+        self.mass[self.at % self.size] = self.mass.max() or 1.0
+        self.at += 1
+
+    def sample(self, n, beta):
+        p = self.mass / self.mass.sum()
+        slots = np.random.choice(self.size, n, p=p)
+        weights = (self.size * p[slots]) ** -beta  # <- PER111
+        return [self.rows[i] for i in slots], slots, weights
+
+    def update(self, slots, errors):
+        self.mass[slots] = np.abs(errors) + 1e-6
+
+
+def train(env, net, optimizer, steps):
+    memory = Memory(1000)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.push(state, 0, reward, next_state, done)
+        state = env.reset() if done else next_state
+        batch, slots, weights = memory.sample(16, min(1.0, 0.4 + step / steps))
+        errors = net.errors(batch)
+        loss = (torch.as_tensor(weights) * errors**2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        memory.update(slots, errors.detach().numpy())
+"""
+            },
+        ),
+    )
+    bad = (
+        *plain,
+        Example(
+            "the capacity in a fraction",
+            {
+                "per.py": plain[0]
+                .plain["per.py"]
+                .replace("(self.size * p[slots]) ** -beta", "np.power(1.0 / (self.size * p[slots]), beta)  # <- PER111")
+            },
+        ),
+    )
+    good = (
+        Example(
+            "divided by the largest",
+            {"per.py": plain[0].plain["per.py"].replace("slots, weights\n", "slots, weights / weights.max()\n")},
+        ),
+        Example(
+            "divided where they are used",
+            {
+                "per.py": plain[0]
+                .plain["per.py"]
+                .replace("torch.as_tensor(weights) *", "torch.as_tensor(weights / weights.max()) *")
+            },
+        ),
+        Example(
+            "the number of transitions for N",
+            {"per.py": plain[0].plain["per.py"].replace("(self.size * p", "(min(self.at, self.size) * p")},
+        ),
+    )
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """Every weight that reaches a loss on a scale that depends on the capacity."""
+        seen: set[ir.Node] = set()
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED:
+                continue
+            weights = graph.weights(buffer)
+            for weight in weights.all:
+                if weight.formula.node in seen or not _is_raw(weights, weight):
+                    continue
+                sizes = [_size(weights, product) for product in weight.products]
+                if None not in sizes:
+                    seen.add(weight.formula.node)
+                    yield self._finding(graph, weight, str(sizes[0]))
+
+    def _finding(self, graph: ReplayGraph, weight: Weight, size: str) -> Finding:
+        path, node = weight.formula.path, weight.formula.node
+        return self.finding(
+            graph,
+            path,
+            node,
+            f"the importance-sampling weights `{graph.source(path, node)}` {size} and are never divided by a maximum",
+            evidence=[graph.evidence(path, node, "weights", "the weights are used as they are")],
+            fix=FixOffer(title="divide the weights by the largest of the batch"),
+        )
+
+    def witness(self) -> str:
+        """The mean weight of one and the same draw while the buffer fills, N being its capacity."""
+        means = []
+        for filled in (100, 1_000, 10_000):
+            p = np.linspace(0.1, 2.0, filled)
+            p /= p.sum()
+            means.append(float((p * (10_000 * p) ** -0.5).sum()))
+        assert means[0] < 0.15 < 0.9 < means[2]
+        return (
+            f"mean weight with 1 %, 10 % and 100 % of the slots filled: {means[0]:.2f}, {means[1]:.2f}, {means[2]:.2f}"
+        )
+
+
+def _is_raw(weights: Weights, weight: Weight) -> bool:
+    """Whether the weights are of transitions and are used without any normalisation."""
+    if not weight.is_of_transitions or weights.is_drawn_by(weight) or weights.is_scaled(weight):
+        return False
+    if any(p.exponent(PRIORITY) >= 0 or not p.is_known or p.of(MINIMUM) or p.of(MAXIMUM) for p in weight.products):
+        return False
+    unused = not weights.anatomy.buffer.samples and weights.total_cancels(weight)
+    return unused or (weights.reach_a_loss(weight) and not weights.may_be_probabilities())
+
+
+def _size(weights: Weights, product: Product) -> str | None:
+    """What is wrong with the N of a weight; None for the number of transitions and what may be it."""
+    counts = product.of(COUNT)
+    if not counts and not any(abs(factor.term.number or 0) > 1 for factor in product.of(CONSTANT)):
+        return "lack the number of transitions"
+    if len(counts) != 1 or not product.of(TOTAL):
+        return None
+    return "use the capacity for N" if _is_capacity(weights, counts[0].term) else None
+
+
+def _is_capacity(weights: Weights, term: Term) -> bool:
+    """Whether the term is the size that a container of priorities is made with."""
+    symbols = weights.symbols
+    number = strip(term)
+    for container in weights.normal.sources:
+        made = [container] if container.op == "alloc" else symbols.options(container) if container.op == "field" else []
+        for array in made:
+            if array.op == "alloc" and array.args and number.op in ("field", "param", "global", "external"):
+                size = strip(array.args[0])
+                if size == number or (number.op == "field" and symbols.options(number) == [size]):
+                    return True
+    return False
