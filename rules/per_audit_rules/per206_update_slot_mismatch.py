@@ -1,0 +1,421 @@
+"""PER206 update-slot-mismatch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.facts import ir
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from per_audit.findings import Finding
+    from per_audit.graph.anatomy import PriorityWrite
+
+_TRAIN = """from memory import Memory
+
+
+def train(env, net, optimizer, steps):
+    memory = Memory(1000)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.add(state, net.last, reward, next_state, done)
+        state = env.reset() if done else next_state
+        batch, slots, weights = memory.sample(32, min(1.0, 0.4 + 0.6 * step / steps))
+        errors = net.errors(batch)
+        (weights * errors**2).mean().backward()
+        optimizer.step()
+        memory.update(slots, errors.detach().abs().numpy())
+"""
+_ARRAYS = """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, alpha=0.6):
+        self.rows, self.capacity, self.alpha = [None] * capacity, capacity, alpha
+        self.mass, self.at, self.size, self.top = np.zeros(capacity), 0, 0, 1.0
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.at = (self.at + 1) % self.capacity
+        self.size = min(self.size + 1, self.capacity)
+        self.mass[self.at] = self.top**self.alpha  # <- PER206
+
+    def sample(self, n, beta):
+        p = self.mass[: self.size] / self.mass[: self.size].sum()
+        slots = np.random.choice(self.size, n, p=p)
+        weights = (self.size * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.mass[slots] = (errors + 1e-6) ** self.alpha
+        self.top = max(self.top, errors.max() + 1e-6)
+"""
+_ARRAYS_RIGHT = _ARRAYS.replace(
+    """        self.at = (self.at + 1) % self.capacity
+        self.size = min(self.size + 1, self.capacity)
+        self.mass[self.at] = self.top**self.alpha  # <- PER206
+""",
+    """        self.mass[self.at] = self.top**self.alpha
+        self.at = (self.at + 1) % self.capacity
+        self.size = min(self.size + 1, self.capacity)
+""",
+)
+_SAVED = _ARRAYS.replace(
+    """        self.rows[self.at] = (""",
+    """        slot = self.at
+        self.rows[slot] = (""",
+).replace("self.mass[self.at] = self.top**self.alpha  # <- PER206", "self.mass[slot] = self.top**self.alpha")
+_PRIORITY_FIRST = _ARRAYS.replace(
+    """        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.at = (self.at + 1) % self.capacity
+        self.size = min(self.size + 1, self.capacity)
+        self.mass[self.at] = self.top**self.alpha  # <- PER206
+""",
+    """        self.mass[self.at] = self.top**self.alpha  # <- PER206
+        self.at += 1
+        if self.at == self.capacity:
+            self.at = 0
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.size = min(self.size + 1, self.capacity)
+""",
+)
+_COUNTED = _ARRAYS.replace("self.rows[self.at]", "self.rows[self.at % self.capacity]").replace(
+    """        self.at = (self.at + 1) % self.capacity
+        self.size = min(self.size + 1, self.capacity)
+        self.mass[self.at] =""",
+    """        self.at += 1
+        self.size = min(self.at, self.capacity)
+        self.mass[self.at % self.capacity] =""",
+)
+_RING = """import numpy as np
+
+
+class Ring:
+    def __init__(self, capacity):
+        self.capacity, self.position, self.filled = capacity, 0, 0
+        self.states, self.next_states = np.zeros((capacity, 4)), np.zeros((capacity, 4))
+        self.actions, self.rewards, self.ends = np.zeros(capacity, int), np.zeros(capacity), np.zeros(capacity)
+
+    def add(self, state, action, reward, next_state, done):
+        self.states[self.position], self.next_states[self.position] = state, next_state
+        self.actions[self.position] = action
+        self.rewards[self.position] = reward
+        self.ends[self.position] = done
+        self.position = (self.position + 1) % self.capacity
+        self.filled = min(self.filled + 1, self.capacity)
+
+    def take(self, slots):
+        return self.states[slots], self.actions[slots], self.rewards[slots], self.next_states[slots], self.ends[slots]
+"""
+_HEIR = """import numpy as np
+from ring import Ring
+
+
+class Memory(Ring):
+    def __init__(self, capacity):
+        super().__init__(capacity)
+        self.priorities = np.zeros(capacity)
+
+    def add(self, state, action, reward, next_state, done):
+        super().add(state, action, reward, next_state, done)
+        self.priorities[self.position] = 1.0  # <- PER206
+
+    def sample(self, n, beta):
+        p = self.priorities[: self.filled] / self.priorities[: self.filled].sum()
+        slots = np.random.choice(self.filled, n, p=p)
+        weights = (self.filled * p[slots]) ** -beta
+        return self.take(slots), slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.priorities[slots] = (errors + 1e-6) ** 0.6
+"""
+_HEIR_SAVED = _HEIR.replace("        super().add(", "        slot = self.position\n        super().add(").replace(
+    "self.priorities[self.position] = 1.0  # <- PER206", "self.priorities[slot] = 1.0"
+)
+_TREE = """import numpy as np
+
+
+class Tree:
+    def __init__(self, capacity):
+        self.capacity, self.sums = capacity, np.zeros(2 * capacity)
+
+    def put(self, slot, priority):
+        node = slot + self.capacity
+        self.sums[node] = priority
+        while node > 1:
+            node //= 2
+            self.sums[node] = self.sums[2 * node] + self.sums[2 * node + 1]
+
+    def find(self, mass):
+        node = 1
+        while node < self.capacity:
+            node *= 2
+            if mass >= self.sums[node] and self.sums[node + 1] > 0:
+                mass -= self.sums[node]
+                node += 1
+        return node - self.capacity
+"""
+_WITH_TREE = """import random
+import numpy as np
+from tree import Tree
+
+
+class Memory:
+    def __init__(self, capacity):
+        self.capacity, self.next, self.count, self.tree = capacity, 0, 0, Tree(capacity)
+        self.states, self.next_states = np.zeros((capacity, 4)), np.zeros((capacity, 4))
+        self.actions, self.rewards, self.ends = np.zeros(capacity, int), np.zeros(capacity), np.zeros(capacity)
+
+    def add(self, state, action, reward, next_state, done):
+        at = self.next
+        self.states[at], self.next_states[at] = state, next_state
+        self.actions[at], self.rewards[at], self.ends[at] = action, reward, done
+        self.next = (at + 1) % self.capacity
+        self.count = min(self.count + 1, self.capacity)
+        self.tree.put(self.next, 1.0)  # <- PER206
+
+    def sample(self, n, beta):
+        slots = np.array([self.tree.find(random.random() * self.tree.sums[1]) for _ in range(n)])
+        p = self.tree.sums[slots + self.capacity] / self.tree.sums[1]
+        weights = (self.count * p) ** -beta
+        batch = self.states[slots], self.actions[slots], self.rewards[slots], self.next_states[slots], self.ends[slots]
+        return batch, slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self.tree.put(slot, (error + 1e-6) ** 0.6)
+"""
+
+
+class UpdateSlotMismatch(Rule):
+    """A new transition is stored in one slot and its priority written to the next.
+
+    ## What it does
+
+    Reports a method that stores a transition at a pointer, moves the pointer, and then writes the transition's priority
+    at the pointer, or the other way round; also where the store and the move are in a method of a base class.
+
+    ## Why is this bad
+
+    Each new transition has the priority of the slot before it, or of the one it replaced: 0 in a fresh buffer, so that
+    the newest transition is never drawn before its successor is stored. The first priority goes to an empty slot.
+
+    ## Known problems
+
+    Positions that are not told by a pointer of the object are not judged.
+
+    ## Example
+
+    ```python
+    self.rows[self.at] = row
+    self.at = (self.at + 1) % self.capacity
+    self.priorities[self.at] = self.top
+    ```
+
+    ## Use instead
+
+    ```python
+    self.rows[self.at] = row
+    self.priorities[self.at] = self.top
+    self.at = (self.at + 1) % self.capacity
+    ```
+
+    ## Fix safety
+
+    Not rewritten automatically: statements change their order.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, Algorithm 1, line 6
+    """
+
+    code = "PER206"
+    name = "update-slot-mismatch"
+    severity = Severity.ERROR
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each priority that is written beside its transition."""
+        seen: set[ir.Node] = set()
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+                continue
+            for write in graph.anatomy(buffer).writes:
+                if not write.inserts:
+                    continue
+                for node, path, stored in _beside(graph, buffer, write):
+                    if node not in seen:
+                        seen.add(node)
+                        yield self._finding(graph, buffer, node, path, stored)
+
+    def _finding(
+        self, graph: ReplayGraph, buffer: ReplayBuffer, node: ir.Node, path: str, stored: tuple[ir.Node, str]
+    ) -> Finding:
+        name = graph.name_of(buffer)
+        return self.finding(
+            graph,
+            path,
+            node,
+            f"`{graph.source(path, node)}` writes the priority of a new transition of {name} to another slot than the "
+            "transition: the pointer moves in between",
+            evidence=[
+                graph.evidence(stored[1], stored[0], "stored", "the transition is stored here"),
+                graph.evidence(path, node, "priority", "its priority is written here"),
+            ],
+            fix=FixOffer(title="write the priority at the position of the transition"),
+            pipeline=name,
+        )
+
+    def witness(self) -> str:
+        """Four transitions are stored; each priority goes to the slot after its transition."""
+        rows, mass, at = [""] * 6, np.zeros(6), 0
+        for name in "abcd":
+            rows[at] = name
+            at = (at + 1) % 6
+            mass[at] = 1.0
+        drawn = {rows[slot] for slot in np.flatnonzero(mass)}
+        assert "a" not in drawn
+        assert "" in drawn
+        return "of the transitions a, b, c, d, a cannot be drawn, and an empty slot can"
+
+    bad = (
+        Example("the pointer moves first", {"memory.py": _ARRAYS, "train.py": _TRAIN}),
+        Example("the priority is written before the pointer moves", {"memory.py": _PRIORITY_FIRST, "train.py": _TRAIN}),
+        Example("a counter of all that was stored", {"memory.py": _COUNTED, "train.py": _TRAIN}),
+        Example("a base class moves the pointer", {"ring.py": _RING, "memory.py": _HEIR, "train.py": _TRAIN}),
+        Example("a sum tree", {"tree.py": _TREE, "memory.py": _WITH_TREE, "train.py": _TRAIN}),
+        Example(
+            "by keyword, through a method of its own",
+            {
+                "tree.py": _TREE,
+                "memory.py": _WITH_TREE.replace("self.tree.put(self.next, 1.0)", "self._first(slot=self.next)").replace(
+                    "    def sample",
+                    "    def _first(self, slot, p=1.0):\n        self.tree.put(slot, p)\n\n    def sample",
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+    )
+    good = (
+        Example("written before the pointer moves", {"memory.py": _ARRAYS_RIGHT, "train.py": _TRAIN}),
+        Example("the position was saved", {"memory.py": _SAVED, "train.py": _TRAIN}),
+        Example(
+            "saved before the base class moves it",
+            {"ring.py": _RING, "memory.py": _HEIR_SAVED, "train.py": _TRAIN},
+        ),
+        Example(
+            "a sum tree, at the saved position",
+            {
+                "tree.py": _TREE,
+                "memory.py": _WITH_TREE.replace("self.tree.put(self.next, 1.0)  # <- PER206", "self.tree.put(at, 1.0)"),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "the priority of the next slot is cleared as well",
+            {
+                "memory.py": _ARRAYS_RIGHT.replace(
+                    "    def sample",
+                    "    def forget_next(self):\n        self.mass[self.at] = 0.0\n\n    def sample",
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "both moved by the same amount",
+            {
+                "memory.py": _ARRAYS.replace("  # <- PER206", "")
+                .replace("        self.rows[self.at] = (state, action, reward, next_state, done)\n", "")
+                .replace(
+                    "        self.mass[self.at] = self.top**self.alpha\n",
+                    "        self.mass[self.at] = self.top**self.alpha\n"
+                    "        self.rows[self.at] = (state, action, reward, next_state, done)\n",
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+    )
+
+
+_Place = tuple[ir.Node, str]
+
+
+def _beside(graph: ReplayGraph, buffer: ReplayBuffer, write: PriorityWrite) -> Iterator[tuple[ir.Node, str, _Place]]:
+    """The steps of a write that name another slot than the store of the transition in the same function."""
+    for step, function in zip(write.steps, write.functions, strict=True):
+        if not isinstance(function, ir.Function):
+            continue
+        positions = _positions(graph, write, step.node, step.path)
+        kept = _kept(graph, buffer, function)
+        moved_in = list(_moved_by_calls(graph, buffer, function))
+        for index in positions:
+            if any(index == place for place, _ in kept):
+                break
+            for place, stored in kept:
+                if _is_next(index, place) or _is_next(place, index):
+                    yield step.node, step.path, stored
+                    return
+            for place, call, stored in moved_in:
+                read = index.node
+                if index == place and read is not None and not kept and call.end <= read.start <= step.node.end:
+                    yield step.node, step.path, stored
+                    return
+
+
+def _positions(graph: ReplayGraph, write: PriorityWrite, node: ir.Node, path: str) -> list[Term]:
+    """The terms that may say where a step writes."""
+    if node is write.store.node:
+        return [] if write.store.index is None else [strip(graph.symbols.term(path, write.store.index))]
+    if isinstance(node, ir.Call):
+        return [strip(graph.symbols.term(path, arg.value)) for arg in node.args]
+    if isinstance(node, ir.Sub):
+        return [strip(graph.symbols.term(path, node.index))]
+    return []
+
+
+def _kept(graph: ReplayGraph, buffer: ReplayBuffer, function: ir.Function) -> list[tuple[Term, _Place]]:
+    """Where a function stores the parts of a transition."""
+    anatomy = graph.anatomy(buffer)
+    priorities = {store.node for store in anatomy.stores}
+    found: list[tuple[Term, _Place]] = []
+    for store in buffer.stores:
+        if store.function is function and store.index is not None and store.node not in priorities:
+            place = strip(graph.symbols.term(store.path, store.index))
+            if place.has("field"):
+                found.append((place, (store.node, store.path)))
+    return found
+
+
+def _moved_by_calls(
+    graph: ReplayGraph, buffer: ReplayBuffer, function: ir.Function
+) -> Iterator[tuple[Term, ir.Node, _Place]]:
+    """The pointers that methods called in a function move on after they stored a transition there."""
+    for site in graph.calls_of(function):
+        for callee in sorted({f.node for f in site.targets}, key=lambda f: f.start):
+            if not isinstance(callee, ir.Function):
+                continue
+            run = graph.symbols.run(callee, graph.project.module_of[callee].path)
+            for place, stored in _kept(graph, buffer, callee):
+                after = run.fields.get(place)
+                if after is not None and _is_next(after, place):
+                    yield place, site.node, stored
+
+
+def _is_next(term: Term, place: Term) -> bool:
+    """Whether a term is the position after a place, in a ring: p + 1, (p + 1) % n, or p + 1 and 0 at the end."""
+    options = alternatives(term)
+    return any(_plus_one(option, place) for option in options) and all(
+        _plus_one(option, place) or option.number == 0 for option in options
+    )
+
+
+def _plus_one(term: Term, place: Term) -> bool:
+    term, place = (part.args[0] if part.op == "mod" else part for part in (term, place))
+    return term.op == "add" and place in term.args and any(arg.number == 1 for arg in term.args)
