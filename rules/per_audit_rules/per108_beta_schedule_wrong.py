@@ -307,6 +307,24 @@ class Agent:
             },
         ),
         Example(
+            "a schedule that goes from any value to any other",
+            {
+                "schedule.py": """class Linear:
+    def __init__(self, first, last, steps):
+        self.now, self.change = first, (first - last) / steps
+
+    def step(self):
+        self.now -= self.change
+""",
+                "memory.py": _MEMORY.replace("size, alpha=0.6, beta=0.4", "size, schedule, alpha=0.6")
+                .replace("self.alpha, self.beta = alpha, beta", "self.alpha, self.schedule = alpha, schedule")
+                .replace("-self.beta\n", "-self.schedule.now\n        self.schedule.step()\n"),
+                "train.py": _TRAIN.replace("Memory(100)", "Memory(100, Linear(0.4, 1.0, steps))").replace(
+                    "from memory", "from schedule import Linear\nfrom memory"
+                ),
+            },
+        ),
+        Example(
             "set by the training loop, JAX",
             {
                 "replay.py": """import jax
@@ -362,7 +380,7 @@ def _wrong(graph: ReplayGraph, anatomy: Anatomy, beta: Beta, changed: BetaWrite)
     for option in alternatives(unbounded(value)):
         if option.op == "add" and _compounds(beta, option, changed.field):
             return "starts from its last value with a fraction that grows by itself: it is near 1 far too early"
-        if option.op == "sub" and option.args[0] == changed.field and _is_positive(option.args[1]):
+        if option.op == "sub" and option.args[0] == changed.field and _is_positive(beta, option.args[1]):
             return "falls with each step instead of rising to 1"
         if option.op == "add" and changed.field in option.args:
             if value.op in ("maximum", "max") and any((a.number or 0) >= 1 for a in value.args):
@@ -398,8 +416,10 @@ def _compounds(beta: Beta, step: Term, field: Term) -> bool:
     return len(rest) == len(factors) - 1 and beta.literals(rest[0]) is None and beta.counts(rest[0])
 
 
-def _is_positive(term: Term) -> bool:
-    return term.number is None or (term.number or 0) > 0
+def _is_positive(beta: Beta, step: Term) -> bool:
+    """Whether a step is made of settings and positive numbers alone: a difference may be of either sign."""
+    parts = list(beta.symbols.expanded(step).walk())
+    return not any(part.op in ("sub", "neg", "unknown", "call") or (part.number or 0) < 0 for part in parts)
 
 
 def _is_bounded(graph: ReplayGraph, beta: Beta, changed: BetaWrite) -> bool:
