@@ -1,0 +1,487 @@
+"""PER204 signed-td-error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.findings import Finding, FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayGraph, trail
+from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.graph.symbolic.sign import not_negative
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from per_audit.graph.anatomy import Anatomy, PriorityWrite
+
+_AROUND = {"pow", "add", "mul", "div", "maximum", "minimum", "clip", "at", "slice", "item", "phi", "neg", "max", "mean"}
+
+
+class SignedTdError(Rule):
+    """A priority keeps the sign of the TD error, or is the absolute value of an average of signed errors.
+
+    ## What it does
+
+    Reports updates whose value is a difference that never meets `abs`, a square or a bound, neither in the training nor
+    in the buffer; and priorities that are the absolute value of the sum or mean of the errors of two critics, which
+    cancel out where their signs differ.
+
+    ## Why is this bad
+
+    A negative priority makes the probabilities negative or, through the sum of a tree, those of others wrong; raised to
+    alpha it is NaN. With two critics the errors +3 and -3 average to 0: the transition that both critics are most wrong
+    about gets the smallest priority.
+
+    ## Known problems
+
+    Where a part of the value's way is not known, for instance a call of another library, the rule is silent.
+
+    ## Example
+
+    ```python
+    memory.update_priorities(indices, (target - q).detach().numpy())
+    ```
+
+    ## Use instead
+
+    ```python
+    memory.update_priorities(indices, (target - q).abs().detach().numpy())
+    ```
+
+    ## Fix safety
+
+    Taking the absolute value of each error is safe; for two critics there is a choice between maximum and mean.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 3.3 and Algorithm 1, line 12
+    """
+
+    code = "PER204"
+    name = "signed-td-error"
+    severity = Severity.ERROR
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each place where a signed error, or a signed average, becomes a priority."""
+        told: set[object] = set()
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+                continue
+            anatomy = graph.anatomy(buffer)
+            name = graph.name_of(buffer)
+            for write, signed, average in self._signed(anatomy):
+                step = trail.handover(anatomy, write)
+                path, node = (step.path, step.node) if not average else (signed.path, signed.node)
+                if node is None or node in told:
+                    continue
+                told.add(node)
+                what = (
+                    "the errors of two critics are averaged with their signs, so that opposite errors cancel out"
+                    if average
+                    else "the TD error is stored with its sign: negative errors give negative priorities"
+                )
+                where = graph.evidence(signed.path, signed.node, "error", "signed") if signed.node is not None else None
+                yield self.finding(
+                    graph,
+                    path,
+                    node,
+                    f"{what} (priorities of {name})",
+                    evidence=trail.unique([where, *trail.evidence(anatomy, write)]),
+                    fix=FixOffer(title="take the absolute value of each TD error"),
+                    pipeline=name,
+                )
+
+    def _signed(self, anatomy: Anatomy) -> Iterator[tuple[PriorityWrite, Term, bool]]:
+        for write in anatomy.writes:
+            if write.inserts:
+                continue
+            for value in alternatives(strip(write.value)):
+                found = list(trail.errors(value))
+                if found and all(_is_error(e) for e in found) and not_negative(value) is False:
+                    yield write, found[0], False
+                else:
+                    for average in _averages(anatomy, value):
+                        yield write, average, True
+
+    def witness(self) -> str:
+        """Opposite errors of two critics cancel out before the absolute value, and do not after it."""
+        first, second = np.array([3.0, 0.5]), np.array([-3.0, 0.5])
+        before, after = np.abs((first + second) / 2), (np.abs(first) + np.abs(second)) / 2
+        assert before[0] < before[1]
+        assert after[0] > after[1]
+        return f"errors +3 and -3 get the priority {before[0]:.1f} as |mean|, and {after[0]:.1f} as mean of |errors|"
+
+    bad = (
+        Example(
+            "the training passes the difference, PyTorch, two files",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity):
+        self.rows, self.priorities, self.count = [None] * capacity, np.zeros(capacity), 0
+
+    def push(self, state, action, reward, next_state, done):
+        slot = self.count % len(self.rows)
+        self.rows[slot] = (state, action, reward, next_state, done)
+        self.priorities[slot] = max(self.priorities.max(), 1.0)
+        self.count += 1
+
+    def sample(self, size, beta):
+        n = min(self.count, len(self.rows))
+        p = self.priorities[:n] / self.priorities[:n].sum()
+        slots = np.random.choice(n, size, p=p)
+        weights = (n * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, priorities):
+        self.priorities[slots] = priorities + 1e-6
+""",
+                "train.py": """import torch
+from memory import Memory
+
+memory = Memory(10_000)
+
+
+def observe(state, action, reward, next_state, done):
+    memory.push(state, action, reward, next_state, done)
+
+
+def learn(net, target_net, optimizer, beta):
+    rows, slots, weights = memory.sample(32, beta)
+    state, action, reward, next_state, done = (torch.tensor(column) for column in zip(*rows))
+    q = net(state).gather(1, action[:, None]).squeeze(1)
+    with torch.no_grad():
+        goal = reward + 0.99 * (1 - done) * target_net(next_state).max(1).values
+    td = goal - q
+    (torch.tensor(weights) * td**2).mean().backward()
+    optimizer.step()
+    memory.update(slots, td.detach().numpy())  # <- PER204
+""",
+            },
+        ),
+        Example(
+            "a negative number to the power of alpha, numpy",
+            {
+                "agent.py": """import numpy as np
+
+
+class Agent:
+    def __init__(self, width, capacity=512):
+        self.theta, self.rows, self.p, self.n = np.zeros(width), [None] * capacity, np.zeros(capacity), 0
+
+    def observe(self, state, action, reward, next_state, done):
+        slot = self.n % len(self.rows)
+        self.rows[slot] = (state, action, reward, next_state, done)
+        self.p[slot] = self.p.max() or 1.0
+        self.n += 1
+
+    def improve(self, beta, rate=0.01):
+        n = min(self.n, len(self.rows))
+        share = self.p[:n] / self.p[:n].sum()
+        for slot in np.random.choice(n, 8, p=share):
+            state, action, reward, next_state, done = self.rows[slot]
+            error = reward + 0.9 * (1 - done) * (self.theta @ next_state) - self.theta @ state
+            self.theta += rate * (n * share[slot]) ** -beta * error * state
+            self.p[slot] = (error + 0.01) ** 0.6  # <- PER204
+"""
+            },
+        ),
+        Example(
+            "two critics, averaged before the absolute value, two files",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, alpha=0.6):
+        self.rows, self.mass, self.alpha, self.count = [None] * capacity, np.zeros(capacity), alpha, 0
+
+    def push(self, state, action, reward, next_state, done):
+        slot = self.count % len(self.rows)
+        self.rows[slot] = (state, action, reward, next_state, done)
+        self.mass[slot] = max(self.mass.max(), 1.0)
+        self.count += 1
+
+    def sample(self, size, beta):
+        n = min(self.count, len(self.rows))
+        p = self.mass[:n] / self.mass[:n].sum()
+        slots = np.random.choice(n, size, p=p)
+        weights = (n * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def correct(self, slots, errors):
+        self.mass[slots] = (np.abs(errors) + 1e-6) ** self.alpha
+""",
+                "td3.py": """import torch
+from memory import Memory
+
+memory = Memory(100_000)
+
+
+def observe(state, action, reward, next_state, done):
+    memory.push(state, action, reward, next_state, done)
+
+
+def critics(first, second, target_net, actor, optimizer, beta):
+    rows, slots, weights = memory.sample(128, beta)
+    state, action, reward, next_state, done = (torch.tensor(column) for column in zip(*rows))
+    with torch.no_grad():
+        goal = reward + 0.99 * (1 - done) * target_net(next_state, actor(next_state)).squeeze(1)
+    error_1 = goal - first(state, action).squeeze(1)
+    error_2 = goal - second(state, action).squeeze(1)
+    (torch.tensor(weights) * (error_1**2 + error_2**2)).mean().backward()
+    optimizer.step()
+    memory.correct(slots, ((error_1 + error_2) / 2).detach().numpy())  # <- PER204
+""",
+            },
+        ),
+        Example(
+            "an update with the sign, item by item, Keras",
+            {
+                "learn.py": """import numpy as np
+
+
+class Replay:
+    def __init__(self, size):
+        self.items, self.chance, self.at = [None] * size, np.zeros(size), 0
+
+    def append(self, state, action, reward, next_state, done):
+        self.items[self.at % len(self.items)] = (state, action, reward, next_state, done)
+        self.chance[self.at % len(self.items)] = 1.0
+        self.at += 1
+
+    def draw(self, size, beta):
+        n = min(self.at, len(self.items))
+        p = self.chance[:n] / self.chance[:n].sum()
+        slots = np.random.choice(n, size, p=p)
+        return slots, (n * p[slots]) ** -beta
+
+
+class Learner:
+    def __init__(self, model, size):
+        self.model, self.replay = model, Replay(size)
+
+    def step(self, beta):
+        slots, weights = self.replay.draw(32, beta)
+        state, action, reward, next_state, done = (np.array(c) for c in zip(*[self.replay.items[i] for i in slots]))
+        q = self.model.predict(state)
+        goal = reward + 0.95 * (1 - done) * self.model.predict(next_state).max(axis=1)
+        errors = goal - q[np.arange(32), action]
+        q[np.arange(32), action] = goal
+        self.model.fit(state, q, sample_weight=weights)
+        for slot, error in zip(slots, errors):
+            self.replay.chance[slot] = error  # <- PER204
+"""
+            },
+        ),
+        Example(
+            "two critics under a square root of the squared mean",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity):
+        self.rows, self.mass, self.count = [None] * capacity, np.zeros(capacity), 0
+
+    def push(self, state, action, reward, next_state, done):
+        slot = self.count % len(self.rows)
+        self.rows[slot] = (state, action, reward, next_state, done)
+        self.mass[slot] = max(self.mass.max(), 1.0)
+        self.count += 1
+
+    def sample(self, size, beta):
+        n = min(self.count, len(self.rows))
+        p = self.mass[:n] / self.mass[:n].sum()
+        slots = np.random.choice(n, size, p=p)
+        weights = (n * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def correct(self, slots, errors):
+        self.mass[slots] = errors
+""",
+                "sac.py": """import torch
+from memory import Memory
+
+memory = Memory(50_000)
+
+
+def observe(state, action, reward, next_state, done):
+    memory.push(state, action, reward, next_state, done)
+
+
+def errors_of(batch, critic, goal):
+    return critic(batch[0], batch[1]).squeeze(1) - goal
+
+
+def critics(first, second, value, optimizer, beta):
+    rows, slots, weights = memory.sample(256, beta)
+    batch = [torch.tensor(column) for column in zip(*rows)]
+    with torch.no_grad():
+        goal = batch[2] + 0.99 * (1 - batch[4]) * value(batch[3]).squeeze(1)
+    one, two = errors_of(batch, first, goal), errors_of(batch, second, goal)
+    (torch.tensor(weights) * (one.pow(2) + two.pow(2))).mean().backward()
+    optimizer.step()
+    mean = 0.5 * (one + two)  # <- PER204
+    memory.correct(slots, mean.pow(2).detach().numpy() + 1e-5)
+""",
+            },
+        ),
+        Example(
+            "clipped from above only, JAX",
+            {
+                "rows.py": """import numpy as np
+
+
+class Rows:
+    def __init__(self, capacity):
+        self.rows, self.priority, self.count = [None] * capacity, np.ones(capacity), 0
+
+    def put(self, state, action, reward, next_state, done):
+        self.rows[self.count % len(self.rows)] = (state, action, reward, next_state, done)
+        self.priority[self.count % len(self.rows)] = 1.0
+        self.count += 1
+
+    def take(self, n, beta):
+        filled = min(self.count, len(self.rows))
+        p = self.priority[:filled] / np.sum(self.priority[:filled])
+        at = np.random.choice(filled, n, p=p)
+        return [self.rows[i] for i in at], at, (filled * p[at]) ** -beta
+
+    def mark(self, at, errors):
+        self.priority[at] = np.minimum(errors, 1.0)
+""",
+                "train.py": """import jax.numpy as jnp
+from rows import Rows
+
+memory = Rows(1_000)
+
+
+def observe(state, action, reward, next_state, done):
+    memory.put(state, action, reward, next_state, done)
+
+
+def train(apply, params, improve, beta):
+    rows, at, weights = memory.take(16, beta)
+    state, action, reward, next_state, done = (jnp.array(column) for column in zip(*rows))
+    goal = reward + 0.99 * (1 - done) * apply(params, next_state).max(axis=1)
+    error = goal - jnp.take_along_axis(apply(params, state), action[:, None], axis=1)[:, 0]
+    params = improve(params, jnp.mean(weights * error**2))
+    memory.mark(at, error)  # <- PER204
+    return params
+""",
+            },
+        ),
+    )
+    good = (
+        Example(
+            "the absolute value in the training, two files",
+            {
+                "memory.py": bad[0].plain["memory.py"],
+                "train.py": bad[0].plain["train.py"].replace("td.detach()", "td.abs().detach()"),
+            },
+        ),
+        Example(
+            "the absolute value in the buffer",
+            {
+                "memory.py": bad[0].plain["memory.py"].replace("= priorities +", "= np.abs(priorities) +"),
+                "train.py": bad[0].plain["train.py"],
+            },
+        ),
+        Example(
+            "the square",
+            {"agent.py": bad[1].plain["agent.py"].replace("(error + 0.01) ** 0.6", "(error**2 + 0.01) ** 0.6")},
+        ),
+        Example(
+            "two critics, averaged after the absolute value",
+            {
+                "memory.py": bad[2].plain["memory.py"],
+                "td3.py": bad[2]
+                .plain["td3.py"]
+                .replace("((error_1 + error_2) / 2)", "((error_1.abs() + error_2.abs()) / 2)"),
+            },
+        ),
+        Example(
+            "two critics, the larger error",
+            {
+                "memory.py": bad[2].plain["memory.py"],
+                "td3.py": bad[2]
+                .plain["td3.py"]
+                .replace("((error_1 + error_2) / 2)", "torch.max(error_1.abs(), error_2.abs())"),
+            },
+        ),
+        Example(
+            "an average reward: one error in two differences",
+            {
+                "agent.py": bad[1]
+                .plain["agent.py"]
+                .replace(
+                    "error = reward + 0.9 * (1 - done) * (self.theta @ next_state) - self.theta @ state",
+                    "error = (reward - 0.1) + (self.theta @ next_state - self.theta @ state)",
+                )
+                .replace("(error + 0.01) ** 0.6", "abs(error) + 0.01")
+            },
+        ),
+        Example(
+            "bounded from below",
+            {
+                "rows.py": bad[5].plain["rows.py"].replace("np.minimum(errors, 1.0)", "np.clip(errors, 1e-3, 1.0)"),
+                "train.py": bad[5].plain["train.py"],
+            },
+        ),
+    )
+
+
+def _is_error(term: Term) -> bool:
+    """A difference of two values that are computed: neither a constant less something, nor less its own minimum."""
+    if term.op != "sub":
+        return False
+    left, right = (strip(arg) for arg in term.args)
+    return not (left.is_number or right.is_number or right.op in ("min", "minimum") or left.op in ("max", "maximum"))
+
+
+def _averages(anatomy: Anatomy, value: Term, depth: int = 3) -> Iterator[Term]:
+    """The signed averages of two errors of the same target under an absolute value or a square."""
+    stack = [strip(value)]
+    while stack:
+        term = strip(stack.pop())
+        if term.op == "abs" or (term.op == "pow" and term.args[1].number == 2):
+            yield from (a for option in _inner(anatomy, term.args[0], depth) if (a := _average(option)) is not None)
+        elif term.op in _AROUND:
+            stack += term.args[:1] if term.op in ("pow", "at", "clip", "div") else term.args
+
+
+def _inner(anatomy: Anatomy, term: Term, depth: int) -> Iterator[Term]:
+    """What a term may be, with attributes of batches followed to what was assigned to them."""
+    for option in alternatives(strip(term)):
+        option = strip(option)
+        if option.op == "field" and depth:
+            for written in anatomy.symbols.options(option):
+                yield from _inner(anatomy, written, depth - 1)
+        elif option.op == "phi":
+            yield from _inner(anatomy, option, depth)
+        else:
+            yield option
+
+
+def _average(term: Term) -> Term | None:
+    """The sum or mean of two differences that share a side, whatever it is scaled by."""
+    inner = strip(term)
+    while inner.op in ("div", "mul") and any(arg.is_number for arg in inner.args):
+        inner = strip(next((arg for arg in inner.args if not arg.is_number), inner.args[0]))
+    if inner.op == "mean" and inner.args[0].op in ("stack", "tuple"):
+        parts = inner.args[0].args[0].args if inner.args[0].op == "stack" else inner.args[0].args
+    elif inner.op == "add":
+        parts = inner.args
+    else:
+        return None
+    given = [strip(part) for part in parts]
+    if len(given) != 2 or not all(_is_error(part) for part in given):
+        return None
+    (a, b), (c, d) = (tuple(strip(arg) for arg in part.args) for part in given)
+    return term if a == c or b == d else None
