@@ -142,7 +142,9 @@ class Statements:
             self.interpreter.evaluator.bind_name(node.name, of(Func(node)), frame)
 
     def _class(self, node: ir.Class, frame: Frame) -> None:
-        self.interpreter.set_bases(node, [self.interpreter.evaluator.eval(base, frame) for base in node.bases])
+        # A generic base, as in `class A(Base[T])`, is the base itself.
+        plain = [base.value if isinstance(base, ir.Sub) else base for base in node.bases]
+        self.interpreter.set_bases(node, [self.interpreter.evaluator.eval(base, frame) for base in plain])
         for part in (*node.decorators, *(keyword.value for keyword in node.keywords)):
             self.interpreter.evaluator.eval(part, frame)
         inner = Frame(frame.module, frame.function, None, {}, frame, frame.depth)

@@ -463,6 +463,9 @@ def _inner(anatomy: Anatomy, term: Term, depth: int) -> Iterator[Term]:
         if option.op == "field" and depth:
             for written in anatomy.symbols.options(option):
                 yield from _inner(anatomy, written, depth - 1)
+        elif option.op == "item" and isinstance(option.data, str) and depth:
+            for field in [Term("field", (), key) for key in anatomy.symbols.writes_of if key[1] == option.data]:
+                yield from _inner(anatomy, field, depth - 1)
         elif option.op == "phi":
             yield from _inner(anatomy, option, depth)
         else:
