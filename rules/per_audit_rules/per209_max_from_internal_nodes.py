@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -103,7 +103,7 @@ class MaxFromInternalNodes(Rule):
             f"8 transitions with the maximum of the tree have the priorities {', '.join(f'{p:.0f}' for p in nodes[8:])}"
         )
 
-    bad = (
+    bad: ClassVar[tuple[Example, ...]] = (
         Example(
             "the array of a tree in another file",
             {
