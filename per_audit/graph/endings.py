@@ -25,7 +25,7 @@ _CARRIES = (
     | {"unsqueeze", "squeeze", "zip", "map", "transpose", "size", "append", "extend", "appendleft", "insert", "dict"}
 )
 _SETTINGS = {"discount", "discounts"}  # names of a constant of the run as well as of 1 - done
-_EXTRA = {"final", "nonfinal", "alive", "continues", "cont", "gameover", "last"}
+_EXTRA = {"final", "nonfinal", "alive", "continues", "cont", "gameover"}
 # Tasks of Gymnasium and its robotics suite without a terminal state.
 _ENDLESS = ("Pendulum", "HalfCheetah", "Swimmer", "Reacher", "Pusher", "Fetch", "HumanoidStandup", "HandManipulate")
 _CALLERS = 3
@@ -48,7 +48,7 @@ def is_end(graph: ReplayGraph, node: ir.Node) -> bool:
     if isinstance(node, (ir.Name, ir.Attr)):
         name = node.id if isinstance(node, ir.Name) else node.attr
         parts = set(words(name))
-        if parts & _EXTRA:
+        if parts & _EXTRA or {"is", "last"} <= parts:
             return True
         if role_of_name(name) == DONE:
             return not parts & _SETTINGS or is_drawn(graph, node)
