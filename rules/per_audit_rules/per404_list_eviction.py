@@ -1,0 +1,203 @@
+"""PER404 list-eviction."""
+
+from __future__ import annotations
+
+import timeit
+from collections import deque
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph.capacity import capacity_of
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.findings import Finding
+    from per_audit.graph import ReplayGraph
+    from per_audit.graph.events import Evict
+
+LARGE = 50_000
+
+
+class ListEviction(Rule):
+    """The oldest transition is taken from the front of a large list, which moves all the others.
+
+    ## What it does
+
+    Reports `pop(0)`, `del items[0]` and `del items[:n]` on a list of transitions that may hold 50,000 of them or more.
+
+    ## Why is this bad
+
+    A list is one block of pointers. Taking the first out moves every other one a place forward: 8 bytes for each
+    transition held, at each step of the environment once the list is full.
+
+    ## Known problems
+
+    Only capacities that can be read from the code are judged. Next to a network's forward pass the cost is often small,
+    so this is a hint.
+
+    ## Example
+
+    ```python
+    memory.append(transition)
+    if len(memory) > 100_000:
+        memory.pop(0)
+    ```
+
+    ## Use instead
+
+    ```python
+    memory[position] = transition
+    position = (position + 1) % 100_000
+    ```
+
+    ## Fix safety
+
+    Repaired together with `uniform-only-sampling`: the buffer that replaces the list overwrites the oldest slot.
+
+    ## References
+
+    - Python wiki, TimeComplexity: popping the first element of a list takes time proportional to its length
+    """
+
+    code = "PER404"
+    name = "list-eviction"
+    severity = Severity.INFO
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each place that takes the oldest transitions out of a large list."""
+        seen: set[ir.Node] = set()
+        for buffer in graph.buffers:
+            for evict in graph.events.evictions.values():
+                if evict.container not in buffer.containers or evict.node in seen or not _takes_first(evict):
+                    continue
+                seen.add(evict.node)
+                capacity = capacity_of(graph, [evict.container]).largest
+                if evict.container.kind != "list" or capacity is None or capacity < LARGE:
+                    continue
+                name = graph.name_of(buffer)
+                made = graph.path_of(evict.container.node)
+                links = [graph.evidence(evict.path, evict.node, "evicted", "all others move a place forward here")]
+                if made is not None:
+                    links.append(graph.evidence(made, evict.container.node, "made", "the list is made here"))
+                yield self.finding(
+                    graph,
+                    evict.path,
+                    evict.node,
+                    f"{name} takes the oldest transition out of a list of up to {capacity:,}: each time all the others "
+                    "are moved",
+                    evidence=links,
+                    fix=FixOffer(title="overwrite the oldest slot instead"),
+                    pipeline=name,
+                )
+
+    def witness(self) -> str:
+        """Taking the first out of a long list against a deque."""
+        items, chain = list(range(400_000)), deque(range(400_000))
+
+        def fastest(statement: str, container: object) -> float:
+            return min(timeit.repeat(statement, globals={"c": container}, number=50, repeat=5))
+
+        assert fastest("c.append(c.pop(0))", items) > 10 * fastest("c.append(c.popleft())", chain)
+        return "taking the first out of a list of 400,000 takes over 10 times as long as out of a deque"
+
+    bad = (
+        Example(
+            "pop(0) under a limit of the module",
+            {
+                "dqn.py": """import random
+
+LIMIT = 100_000
+
+
+class Memory:
+    def __init__(self):
+        self.items = []
+
+    def push(self, state, action, reward, next_state, done):
+        self.items.append((state, action, reward, next_state, done))
+        if len(self.items) > LIMIT:
+            self.items.pop(0)  # <- PER404
+
+    def sample(self, n):
+        return random.sample(self.items, n)  # <- PER001
+
+
+def train(env, net, optimizer):
+    memory = Memory()
+    state = env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.push(state, net.last, reward, next_state, done)
+        state = next_state
+        net.loss(memory.sample(32)).backward()
+        optimizer.step()
+"""
+            },
+        ),
+        Example(
+            "del, the limit from the caller",
+            {
+                "memory.py": """import random
+
+
+class Past:
+    def __init__(self, limit):
+        self.rows, self.limit = [], limit
+
+    def add(self, obs, action, reward, next_obs, done):
+        if len(self.rows) >= self.limit:
+            del self.rows[0]  # <- PER404
+        self.rows.append((obs, action, reward, next_obs, done))
+
+    def draw(self, n):
+        return random.choices(self.rows, k=n)  # <- PER001
+""",
+                "main.py": """from memory import Past
+
+
+def main(env, agent):
+    past, obs = Past(limit=200_000), env.reset()
+    while True:
+        next_obs, reward, done, _ = env.step(agent.act(obs))
+        past.add(obs, agent.last, reward, next_obs, done)
+        obs = env.reset() if done else next_obs
+        agent.loss(past.draw(64)).backward()
+""",
+            },
+        ),
+    )
+    good = (
+        Example("a short list", {"dqn.py": bad[0].plain["dqn.py"].replace("100_000", "2_000")}),
+        Example(
+            "the newest taken out again",
+            {"dqn.py": bad[0].plain["dqn.py"].replace("pop(0)", "pop()")},
+        ),
+        Example(
+            "a deque",
+            {
+                "dqn.py": bad[0]
+                .plain["dqn.py"]
+                .replace("self.items = []", "self.items = deque()")
+                .replace("pop(0)", "popleft()")
+                .replace("import random\n", "import random\nfrom collections import deque\n")
+            },
+        ),
+    )
+
+
+def _takes_first(evict: Evict) -> bool:
+    """Whether the statement takes out the first items: `pop(0)`, `del x[0]`, `del x[:n]`."""
+    node = evict.node
+    if isinstance(node, ir.Call):
+        first = node.argument(0, "index")
+        return evict.how == "pop" and isinstance(first, ir.Const) and first.value == 0
+    for part in ir.walk(node):
+        if isinstance(part, ir.Sub):
+            index = part.index
+            if isinstance(index, ir.Slice):
+                return evict.how == "delete" and index.lower is None and index.upper is not None
+            return evict.how == "delete" and isinstance(index, ir.Const) and index.value == 0
+    return False
