@@ -246,7 +246,8 @@ class Corrections:
 
     def _passes_weights(self, function: ir.Node, name: str) -> bool:
         value = self.graph.interpreter.parameters[function, name]
-        return any(kind == "isw" for kind, _ in value.tags)
+        kinds = {kind for kind, _ in value.tags}
+        return "isw" in kinds and not kinds.isdisjoint(("draw", "index", "mass"))
 
     @cached_property
     def products(self) -> list[Product]:

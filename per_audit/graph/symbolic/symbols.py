@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _DEEPEST = 5  # calls inside calls
 _MOST_CALLERS = 8
+_MOST_CALLS = 120  # that are followed for one body
 
 
 class Symbols:
@@ -28,8 +29,10 @@ class Symbols:
         self.project = graph.project
         self.events = graph.events
         self._runs: dict[tuple[ir.Node | None, str], Run] = {}
-        self._returned: dict[object, Term] = {}
+        self._returned: dict[object, tuple[Term, int]] = {}
         self._active: set[ir.Node] = set()
+        self._left = _MOST_CALLS
+        self._gave_up = False
 
     # ---------------------------------------------------------------- terms of expressions
 
@@ -42,7 +45,9 @@ class Symbols:
             outer = self._outer(function, path)
             known = self._runs[key] = Run(self, function, path, owner, outer)
             known.bind_parameters({})
+            left, gave_up, self._left, self._gave_up = self._left, self._gave_up, _MOST_CALLS, False
             known.execute()
+            self._left, self._gave_up = left, gave_up
         return known
 
     def _outer(self, function: ev.Owner, path: str) -> Run | None:
@@ -90,14 +95,20 @@ class Symbols:
         depth: int,
         closure: Expressions | None = None,
     ) -> Term | None:
-        """What a call returns, None where it is recursive or too deep to be followed."""
+        """What a call returns, None where it is recursive, too deep, or one of too many to be followed."""
         if depth > _DEEPEST or function in self._active:
             return None
         path = self.project.module_of[function].path
         key = (function, owner, tuple(arguments), None if closure is None else id(closure))
         known = self._returned.get(key)
-        if known is not None:
-            return known
+        if known is not None and known[1] <= self._left:
+            self._left -= known[1]  # so that it makes no difference who asked first
+            return known[0]
+        if self._left <= 0:
+            self._gave_up = True
+            return None
+        before = self._left
+        self._left -= 1
         self._active.add(function)
         try:
             owner = owner or (self.project.class_of.get(function) if isinstance(function, ir.Function) else None)
@@ -107,7 +118,8 @@ class Symbols:
             result = run.result()
         finally:
             self._active.discard(function)
-        self._returned[key] = result
+        if not self._gave_up:
+            self._returned[key] = result, before - self._left
         return result
 
     @cached_property
