@@ -9,6 +9,7 @@ import numpy as np
 
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import windows
+from per_audit.graph.capacity import capacity_of
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ class NStepCrossesEpisode(Rule):
     def _judged(
         self, graph: ReplayGraph, buffer: ReplayBuffer, found: windows.ReturnSum
     ) -> Iterable[tuple[Finding, ir.Node]]:
+        if capacity_of(graph, found.windows).is_at_most(1):
+            return
         name = graph.name_of(buffer)
         kept = [
             graph.evidence(path, window.node, "window", "the window is made here")
@@ -381,6 +384,13 @@ class Replay:
                     "    def sample",
                     "    def begin(self):\n        self.window = deque(maxlen=self.n)\n\n    def sample",
                 )
+            },
+        ),
+        Example(
+            "a window of one step",
+            {
+                "replay.py": bad[0].plain["replay.py"],
+                "train.py": bad[0].plain["train.py"].replace("3, 0.99", "1, 0.99"),
             },
         ),
         Example(
