@@ -40,7 +40,8 @@ class Draws:
         draw = draws.get(node)
         if draw is None:
             path = frame.module.path
-            draw = ev.Draw(node, frame.function, path, method, not positions, probabilities is not None)
+            weighted = probabilities is not None or method in ("nsmallest", "nlargest")
+            draw = ev.Draw(node, frame.function, path, method, not positions, weighted)
             draw.probabilities = probabilities
             draws[node] = draw
         draw.items = not positions

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.values import Alloc, is_observed
+from per_audit.graph.values import Alloc, is_observed, roles_in
 
 if TYPE_CHECKING:
     from per_audit.graph import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
+_BUILDERS = {"__init__", "__post_init__"}
 _GROWS = ("append", "insert", "extend")
 
 
@@ -25,7 +26,9 @@ def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
             and store.how in _GROWS
             and (not store.value.tagged("draw") or is_observed(store.value))
         ]
-        if container.kind in ("list", "deque", "heap") and grows and not _is_bounded(graph, container, grows):
+        # Beside its transitions a buffer may keep other lists: of times, of what it drew last.
+        holds = any(store.roles or roles_in(store.value, 3) for store in grows)
+        if container.kind in ("list", "deque", "heap") and holds and not _is_bounded(graph, container, grows):
             found += grows
     return sorted(found, key=lambda store: (store.path, store.node.start))
 
@@ -41,6 +44,8 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
     path = graph.path_of(container.node)
     if path is None or isinstance(container.node, ir.Class) or _has_limit(graph, container.node):
         return True
+    if all(_is_filled_once(graph, store, container) for store in grows):
+        return True
     # Made anew in each iteration, or by a comprehension or display that fills it once.
     if any(isinstance(a, (ir.For, ir.While)) for a in graph.ancestors(path, container.node)):
         return True
@@ -51,6 +56,16 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
     if any(container in store.value.atoms and store.how == "index" for store in graph.events.stores.values()):
         return True  # one list of several, each replaced when it has served
     return any(_is_guarded(graph, store) for store in grows) or container in graph.cut_containers
+
+
+def _is_filled_once(graph: ReplayGraph, store: ev.Store, container: Alloc) -> bool:
+    """Whether the function that makes the container stores into it outside of any loop."""
+    for around in graph.ancestors(store.path, store.node):
+        if isinstance(around, (ir.For, ir.While, ir.Comp)):
+            return False
+        if isinstance(around, ir.Function):
+            return around.name not in _BUILDERS and any(node is container.node for node in ir.walk(around))
+    return False
 
 
 def _has_limit(graph: ReplayGraph, node: ir.Node) -> bool:

@@ -103,9 +103,14 @@ class Library:
         if ext.last(name) in _COMPARISONS:
             for mass in taint(*values).tagged("mass"):
                 self.interpreter.events.masses[mass].compared_in.add(frame.function)
+        if name in ("heapq.nsmallest", "heapq.nlargest") and len(values) > 1:
+            return self.interpreter.draws.draw(node, ext.last(name), True, values[1:], frame)
         draw = ext.draw_call(name)
         if draw is None or not values:
             return None
+        if draw.method == "uniform" and not _is_integral(node):
+            self.interpreter.draws.mass(node, frame)
+            return Value(tags=taint(*values).tags | {("mass", node)})
         return self.interpreter.draws.draw(node, draw.method, draw.items, values, frame)
 
     def numeric(
@@ -124,6 +129,9 @@ class Library:
         # A list that was filled item by item is as much computed from a draw as its items are.
         lists = [v for v in values if any(isinstance(a, Alloc) and a.kind == "list" for a in v.atoms)]
         result = taint(receiver, *values, *(self.interpreter.parts.element(v) for v in lists))
+        # An array that weights were put into one by one is one of weights.
+        arrays = self.interpreter.parts.spilled(join_all(v for v in (receiver, *values) if v.atoms))
+        result = result.with_tags(*(tag for tag in arrays.tags if tag[0] == "isw"))
         if method in ("mul", "multiply") and values:
             left = node.args[0].value
             right = node.args[1].value if len(values) > 1 else None
@@ -310,6 +318,13 @@ def _sampled(shape: frameworks.Shape, name: str, node: ir.Call) -> Value:
         record = Record(RecordType(OPEN, tuple(key for _, key in shape.named)), node, items)
         return Value(frozenset((record, Result(name, node))))
     return of(TupleOf(node, tuple(_sampled(part, name, node) for part in shape)))
+
+
+def _is_integral(node: ir.Call) -> bool:
+    """Whether TensorFlow's `uniform` is told a type of integers."""
+    kind = node.argument(3, "dtype")
+    name = getattr(kind, "attr", getattr(kind, "id", getattr(kind, "value", "")))
+    return isinstance(name, str) and name.startswith(("int", "uint"))
 
 
 def torch_reduction(call: ir.Call) -> str | None:

@@ -19,7 +19,7 @@ from per_audit.graph.library_use import LibraryUse
 from per_audit.graph.priorities import Priorities
 from per_audit.graph.reference import REFERENCE_KINDS
 from per_audit.graph.symbolic import Shapes, Symbols
-from per_audit.graph.values import Alloc
+from per_audit.graph.values import Alloc, External
 from per_audit.graph.weights import Weights
 
 if TYPE_CHECKING:
@@ -52,6 +52,15 @@ class ReplayBuffer:
     instances: list[ev.CallSite] = field(default_factory=list)
     samples: list[ev.CallSite] = field(default_factory=list)
     sources: set[ir.Node] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A name or attribute, and the functions around it, outermost first."""
+
+    node: ir.Expr
+    path: str
+    inside: tuple[ir.Function, ...]
 
 
 def _unverified(paths: frozenset[str]) -> bool:
@@ -123,7 +132,8 @@ class ReplayGraph:
         node = store.node
         target: ir.Expr | None = None
         if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr):
-            target = node.func.value
+            is_method = not any(isinstance(a, External) for a in self.events.value(node.func.value).atoms)
+            target = node.func.value if is_method or not node.args else node.args[0].value
         elif isinstance(node, ir.Assign) and isinstance(node.targets[0], ir.Sub):
             target = node.targets[0].value
         if isinstance(target, ir.Attr):
@@ -251,6 +261,24 @@ class ReplayGraph:
         if function is not None:
             return self._calls_in.get(function, [])
         return [site for path in sorted(set(paths)) for site in self._calls_in.get(path, ())]
+
+    @cached_property
+    def mentions(self) -> dict[str, list[Mention]]:
+        """Where something with the name of a function of the project is named, by that name."""
+        names = {function.name for function in self.project.functions}
+        table: dict[str, list[Mention]] = defaultdict(list)
+        for path, module in self.project.modules.items():
+            stack: list[tuple[ir.Node, tuple[ir.Function, ...]]] = [(s, ()) for s in module.body]
+            while stack:
+                node, inside = stack.pop()
+                if isinstance(node, (ir.Name, ir.Attr)):
+                    name = node.id if isinstance(node, ir.Name) else node.attr
+                    if name in names:
+                        table[name].append(Mention(node, path, inside))
+                elif isinstance(node, ir.Function):
+                    inside = (*inside, node)
+                stack += [(child, inside) for child in ir.children(node)]
+        return dict(table)
 
     @cached_property
     def callers(self) -> dict[ev.Owner, list[ev.CallSite]]:

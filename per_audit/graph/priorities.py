@@ -5,6 +5,7 @@ All answers lean to the harmless side: what cannot be followed counts as an upda
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,14 @@ from per_audit.graph import externals as ext
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.reference import LAP_KINDS, REFERENCE_KINDS
 from per_audit.graph.roles import name_of, words
+from per_audit.graph.updates import Updates
 from per_audit.graph.values import Alloc, Instance, Result, Value, is_observed, roles_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
+    from per_audit.graph.symbolic import Term
 
 _PRIORITY_WORDS = {
     "priority",
@@ -33,7 +36,6 @@ _PRIORITY_WORDS = {
     "alpha",
     "per",
 }
-_BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup"}
 _WEIGHT_WORDS = {"weight", "weights", "isweight", "isweights", "importance", "isw"}
 _PLAIN = {
     "zip",
@@ -84,8 +86,20 @@ class Priorities:
     @cached_property
     def adding(self) -> set[ev.Owner]:
         """The functions that store transitions, as against priorities."""
-        rows = {s.function for s in self.buffer.stores if s.roles or roles_in(s.value, 3)}
+        roles: dict[ev.Owner, set[str]] = defaultdict(set)
+        for store in self.buffer.stores:
+            roles[store.function] |= store.roles | roles_in(store.value, 3)
+        rows = {function for function, known in roles.items() if len(known) > 1} or {f for f in roles if roles[f]}
+        rows |= {s.function for s in self.stores() if s.container in self._held and is_observed(s.value)}
         return rows or {store.function for store in self.buffer.stores}
+
+    @cached_property
+    def _held(self) -> set[Alloc]:
+        """The containers that the class of the buffer holds."""
+        classes = set(self.graph.interpreter.mro(self.buffer.owner)) if self.buffer.owner is not None else set()
+        attributes = self.graph.interpreter.attributes.items()
+        held = (value.atoms for (cls, _), value in attributes if cls in classes)
+        return {atom for atoms in held for atom in atoms if isinstance(atom, Alloc)}
 
     @cached_property
     def family(self) -> set[ir.Class]:
@@ -121,18 +135,19 @@ class Priorities:
     def _masses(self) -> set[Alloc]:
         """The containers that stand in the probabilities of the draws, variables of the function followed."""
         given = (self.events.draws[node].probabilities for node in self.buffer.draws if node in self.events.draws)
-        edge: list[ir.Node] = [expression for expression in given if expression is not None]
-        found: set[Alloc] = set()
+        behind = self._behind([expression for expression in given if expression is not None])
+        return {atom for node in behind for atom in self.events.value(node).atoms if isinstance(atom, Alloc)}
+
+    def _behind(self, expressions: list[ir.Node]) -> Iterator[ir.Node]:
+        """The names and attributes in the expressions, and in what the drawing function assigns to those names."""
         seen: set[str] = set()
-        while edge:
-            for node in list(ir.walk(edge.pop())):
-                if not isinstance(node, (ir.Name, ir.Attr)):
-                    continue
-                found |= {atom for atom in self.events.value(node).atoms if isinstance(atom, Alloc)}
+        while expressions:
+            for node in ir.walk(expressions.pop()):
+                if isinstance(node, (ir.Name, ir.Attr)):
+                    yield node
                 if isinstance(node, ir.Name) and node.id not in seen:
                     seen.add(node.id)
-                    edge += self._assigned(node.id)
-        return found
+                    expressions += self._assigned(node.id)
 
     def _assigned(self, name: str) -> list[ir.Node]:
         """What the drawing function assigns to a variable."""
@@ -167,12 +182,11 @@ class Priorities:
 
     @cached_property
     def is_opaque(self) -> bool:
-        """Whether a part of the buffer is an object of another library, which may do anything."""
-        for (cls, _), value in self.graph.interpreter.attributes.items():
-            if cls in self.family:
-                for atom in value.atoms:
-                    if isinstance(atom, Result) and not atom.name.startswith(_NUMERIC):
-                        return True
+        """Whether an object of another library decides what is drawn, or a class of one is built upon."""
+        for node in self._behind([arg.value for draw in self.buffer.draws for arg in draw.args]):
+            for atom in self.events.value(node).atoms:
+                if isinstance(atom, Result) and not atom.name.startswith(_NUMERIC):
+                    return True
         return any(
             not base.startswith((*_NUMERIC, "abc.", "typing.", "object"))
             for cls in self.family
@@ -182,72 +196,16 @@ class Priorities:
     # ---------------------------------------------------------------- updates
 
     def updated(self) -> bool:
-        """Whether something that the training reaches writes new priorities."""
-        if any(update.container in self.made for update in self.events.updates.values()):
-            return True
-        if self.is_reference:
-            # Assigned one by one: `memory.priorities[indices] = ...`.
-            return any(store.container in self.made and self._is_drawn(store.index) for store in self._stores())
-        return self.is_opaque or self._writes_drawn() or self._calls_writer()
+        """Whether something that may run writes new priorities."""
+        return Updates(self).found()
 
     def writes_priorities(self) -> bool:
         """Whether the family writes into its containers at all, so that their absence elsewhere means something."""
-        return any(store.container in self.containers and store.function in self.functions for store in self._stores())
+        return any(store.container in self.containers and store.function in self.functions for store in self.stores())
 
-    def _stores(self) -> Iterator[ev.Store]:
-        return iter(self.events.stores.values())
-
-    def _is_drawn(self, node: ir.Expr | None) -> bool:
-        value = self.events.value(node)
-        return bool((value.tagged("index") | value.tagged("draw")) & self.draws)
-
-    def _writes_drawn(self) -> bool:
-        """A store at drawn positions, a drawn item put back, an attribute of a drawn item assigned."""
-        for store in self._stores():
-            if is_observed(store.value):
-                continue
-            if store.container in self.containers and (self._is_drawn(store.index) or self._is_drawn(store.expression)):
-                return True
-            tags = store.value.tagged("draw") | store.value.tagged("index")
-            if store.container in self.containers and tags & self.draws and store.function in self.functions:
-                return True
-        for module in self.graph.project.modules.values():
-            for node in ir.walk(*module.body):
-                if isinstance(node, (ir.Assign, ir.Aug)):
-                    for target in node.targets if isinstance(node, ir.Assign) else [node.target]:
-                        if isinstance(target, ir.Attr) and self._is_drawn(target.value):
-                            return True
-        return False
-
-    def _calls_writer(self) -> bool:
-        """A call, outside of what stores transitions, of something that writes into the buffer's containers."""
-        writers = {
-            store.function
-            for store in self._stores()
-            if store.container in self.containers and getattr(store.function, "name", "") not in _BUILDERS
-        }
-        adders = {f for f in self.functions if f is not None and self.graph.reachable(f, 3) & self.adding}
-        entries = {
-            f
-            for f in self.functions
-            if f is not None and f not in adders and f is not self.buffer.function
-            and getattr(f, "name", "") not in _BUILDERS and self.graph.reachable(f, 3) & writers
-        }  # fmt: skip
-        names = {getattr(f, "name", "") for f in entries}
-        for site in self.events.calls.values():
-            if site.function in adders:
-                continue
-            if {func.node for func in site.targets} & entries:
-                return True
-            if (
-                not site.targets
-                and not site.names
-                and isinstance(site.node.func, ir.Attr)
-                and site.node.func.attr in names
-            ):
-                return True
-        outside = writers - self.functions - self.adding
-        return bool(outside)
+    def stores(self) -> Iterable[ev.Store]:
+        """All stores of the project, into any container."""
+        return self.events.stores.values()
 
     # ---------------------------------------------------------------- weights
 
@@ -291,6 +249,43 @@ class Priorities:
             self._uses(function) for function in self.functions if self.graph.learns(function, (self.buffer.path,))
         )
 
+    def is_followed(self) -> bool:
+        """Whether the learning from the batches can be seen: a training step, or errors written where it was drawn."""
+        outside = self.around - self.functions | {self.buffer.function}
+        return any(self.graph.learns(function, modules_that_draw(self.buffer)) for function in self.around) or any(
+            store.container in self.containers and store.function in outside and self.is_drawn(store.index)
+            for store in self.stores()
+        )
+
+    def is_drawn(self, node: ir.Expr | None) -> bool:
+        """Whether an expression is a position that was drawn, or computed from what was drawn."""
+        value = self.events.value(node)
+        return bool((value.tagged("index") | value.tagged("draw")) & self.draws)
+
+    @cached_property
+    def dropped(self) -> list[ev.Unpack]:
+        """Where weights come back from a draw, beside the batch, under a name that is never read."""
+        found = []
+        for unpack in self.events.unpacks.values():
+            if unpack.function in self.around:
+                for item, value in zip(unpack.node.items, self._unpacked(unpack), strict=False):
+                    is_weight = self.graph.interpreter.parts.spilled(value).tagged("isw") & self.weights
+                    if is_weight and isinstance(item, ir.Name) and not self._is_read(item.id, unpack):
+                        found.append(unpack)
+                        break
+        return sorted(found, key=lambda unpack: (unpack.path, unpack.node.start))
+
+    def _unpacked(self, unpack: ev.Unpack) -> tuple[Value, ...]:
+        items = self.graph.interpreter.parts.items_of(unpack.value, len(unpack.node.items))
+        return items or ()
+
+    def _is_read(self, name: str, unpack: ev.Unpack) -> bool:
+        """Whether the function around an unpacking has the name in another place than as a target."""
+        body = [unpack.function] if unpack.function is not None else self.graph.module(unpack.path).body
+        nodes = list(ir.walk(*body))
+        targets = {t for n in nodes if isinstance(n, ir.Assign) for target in n.targets for t in _names_in(target)}
+        return any(isinstance(n, ir.Name) and n.id == name and n not in targets for n in nodes)
+
     def _is_weight(self, node: ir.Node | None) -> bool:
         return bool(self._value(node).tagged("isw") & self.weights)
 
@@ -327,20 +322,43 @@ class Priorities:
 
     def clamps_like_lap(self) -> bool:
         """Whether errors are clamped from below and the loss is Huber's, as in LAP and TD7, which need no weights."""
-        huber, clamped = False, any(alloc.kind in LAP_KINDS for alloc in self.made)
+        huber = False
         for node in self._bodies(self.around):
             name = getattr(node, "attr", getattr(node, "id", getattr(node, "name", "")))
             if isinstance(name, str):
                 low = name.lower()
                 lap = "lap" in words(name) and "sampler" not in words(name)
                 huber = huber or "huber" in low or "smooth_l1" in low or "smoothl1" in low or lap
-            if isinstance(node, ir.Call):
-                clamped = clamped or _clamps(node)
-        return huber and clamped
+        return huber and (any(alloc.kind in LAP_KINDS for alloc in self.made) or self._clamps_updates())
+
+    def _clamps_updates(self) -> bool:
+        """Whether the priorities that are written after a training step, where known, are clamped from below."""
+        updates = [write.value for write in self.graph.anatomy(self.buffer).writes if not write.inserts]
+        if updates:
+            return any(self._is_bounded(part) for value in updates for part in value.walk())
+        return any(_clamps(node) for node in self._bodies(self.around) if isinstance(node, ir.Call))
+
+    def _is_bounded(self, term: Term) -> bool:
+        """Whether a term has a lower bound that is more than a small epsilon."""
+        if term.op not in ("clip", "maximum"):
+            return False
+        for low in term.args[1:2] if term.op == "clip" else term.args:
+            numbers = [option.number for option in (low, *self.graph.symbols.options(low))]
+            known = [number for number in numbers if number is not None]
+            if any(number >= 0.1 for number in known) or (not known and low.op in ("param", "field", "global")):
+                return True
+        return False
 
     def instance_classes(self) -> set[ir.Class]:
         """The classes of the objects that the project makes of the buffer."""
         return {a.node for site in self.buffer.instances for a in site.result.atoms if isinstance(a, Instance)}
+
+
+def _names_in(target: ir.Expr) -> Iterator[ir.Expr]:
+    """The names that an assignment target gives."""
+    for part in ir.walk(target) if isinstance(target, ir.Seq) else (target,):
+        if isinstance(part, ir.Name):
+            yield part
 
 
 def _is_number(node: ir.Expr) -> bool:
@@ -360,6 +378,8 @@ def _clamps(node: ir.Call) -> bool:
             low = (plain[0] if method else plain[1] if len(plain) > 1 else None) if plain else None
     elif name in ("maximum", "max") and len(node.args) == 2:
         low = node.args[1].value
+        if any("max" in words(name_of(arg.value) or "") for arg in node.args):
+            return False  # the largest so far
     else:
         return False
     if isinstance(low, ir.Const):

@@ -29,8 +29,9 @@ from per_audit.graph.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+_RANGED = {"randint", "integers", "randrange", "random_integers"}  # draws of positions from the first to the second
 _SWITCHES = {"prioritized", "prioritised", "prioritize", "prioritise", "priority", "priorities", "prio", "per"}
 
 
@@ -38,7 +39,11 @@ def find_buffers(graph: ReplayGraph) -> None:
     """Fill `graph.buffers`, in order of their places."""
     finder = _Finder(graph)
     prioritised = finder.prioritised()
-    uniform = [buffer for buffer in finder.uniform() if not finder.is_part_of(buffer, prioritised)]
+    uniform = [
+        buffer
+        for buffer in finder.uniform()
+        if not finder.is_part_of(buffer, prioritised) and not finder.is_overridden(buffer, prioritised)
+    ]
     graph.buffers = sorted(_without_dead(prioritised + uniform), key=lambda b: (b.path, b.draws[0].start))
     heirs = graph.interpreter.subclasses
     known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *heirs.get(b.owner, ()))}
@@ -74,7 +79,9 @@ class _Finder:
             for cls in site.classes:
                 self.instances[cls].append(site)
         self.weighted_functions = {d.function for d in self.events.draws.values() if d.weighted and self._gathered(d)}
-        self.weighted_functions |= {m.function for m in self.events.masses.values() if m.descends}
+        self.weighted_functions |= {
+            mass.function for mass in self.events.masses.values() if mass.descends and self._picks(mass)
+        }
         self.weighted_functions.discard(None)
 
     def _taken_apart(self, value: Value, depth: int = 2) -> set[ir.Node]:
@@ -115,13 +122,26 @@ class _Finder:
                 if (containers and self._is_replay(buffer)) or self._is_weighted(buffer):
                     found.append(buffer)
         for mass in self.events.masses.values():
-            if mass.descends:
+            if mass.descends and self._picks(mass):
                 buffer = self._buffer(PRIORITISED, mass.path, mass.function, [mass.node], self._family(mass.function))
                 if self._is_replay(buffer) or self._is_weighted(buffer):
                     found.append(buffer)
                 else:
                     found += self._around(mass)
         return _merged(found)
+
+    def _picks(self, mass: ev.Mass) -> bool:
+        """Whether the code that makes the number has it searched for, or reaches the loop or recursion that does."""
+        walked = {function for function in mass.compared_in & mass.reduced_in if self._repeats(function)}
+        makers = [mass.function, *(site.function for site in self.graph.callers.get(mass.function, ()))]
+        return mass.searched or mass.function is None or any(f and self.graph.reachable(f) & walked for f in makers)
+
+    def _repeats(self, function: ev.Owner) -> bool:
+        """Whether the function has a loop or calls itself."""
+        if function is None:
+            return True
+        has_loop = any(isinstance(n, (ir.For, ir.While, ir.Comp)) for n in ir.walk(function))
+        return has_loop or any(function in self.graph.reachable(f, 2) for f in self.graph.callees(function))
 
     def _around(self, mass: ev.Mass) -> list[ReplayBuffer]:
         """The buffers that ask a sum tree for positions: the tree draws, they read their rows there."""
@@ -190,7 +210,9 @@ class _Finder:
     def uniform(self) -> list[ReplayBuffer]:
         found: list[ReplayBuffer] = []
         for draw in self.events.draws.values():
-            if draw.weighted or self._is_pass(draw) or self._is_stratified(draw) or is_test(draw.path):
+            if draw.weighted or is_test(draw.path):
+                continue
+            if self._is_pass(draw) or self._is_stratified(draw) or self._is_ahead(draw):
                 continue
             containers = self._gathered(draw)
             buffer = self._buffer(UNIFORM, draw.path, draw.function, [draw.node], containers)
@@ -223,17 +245,10 @@ class _Finder:
 
     def _is_stratified(self, draw: ev.Draw) -> bool:
         """Whether the draw is one of several, each from a memory of its own: equal shares for unequal memories."""
-        loop: ir.For | ir.Comp | None = None
-        for around in self.graph.ancestors(draw.path, draw.node):
-            if isinstance(around, (ir.Function, ir.Lambda)):
-                break
-            if isinstance(around, (ir.For, ir.Comp)):
-                loop = around
-                break
+        loop = next(self._loops(draw), None)
         if loop is None or not draw.items or not draw.node.args:
             return False
-        targets = [loop.target] if isinstance(loop, ir.For) else [g.target for g in loop.generators]
-        names = {n.id for n in ir.walk(*targets) if isinstance(n, ir.Name)}
+        names = _counters(loop)
         population: list[ir.Node] = [draw.node.args[0].value]
         if isinstance(population[0], ir.Name):
             # A name for one of the memories, given inside the loop.
@@ -243,6 +258,43 @@ class _Finder:
                 n.value for n in assigned if any(getattr(t, "id", None) == name for t in n.targets) and n.value
             ]
         return any(isinstance(n, ir.Name) and n.id in names for n in ir.walk(*population))
+
+    def _loops(self, draw: ev.Draw) -> Iterator[ir.For | ir.Comp]:
+        """The loops of its function around a draw, innermost first."""
+        for around in self.graph.ancestors(draw.path, draw.node):
+            if isinstance(around, (ir.Function, ir.Lambda)):
+                return
+            if isinstance(around, (ir.For, ir.Comp)):
+                yield around
+
+    def _is_ahead(self, draw: ev.Draw) -> bool:
+        """Whether the draw is of what follows a step that a loop counts: a goal reached later in the episode."""
+        if not draw.node.args:
+            return False
+        first: ir.Node = draw.node.args[0].value
+        if isinstance(first, ir.Call) and getattr(first.func, "id", "") == "range" and len(first.args) > 1:
+            lower: ir.Node | None = first.args[0].value
+        elif isinstance(first, ir.Sub) and isinstance(first.index, ir.Slice):
+            lower = first.index.lower
+        else:
+            second = draw.node.argument(1, "high")
+            lower = first if second is not None and draw.method in _RANGED else None
+        counted = set().union(*(_counters(loop) for loop in self._loops(draw)))
+        return lower is not None and any(isinstance(n, ir.Name) and n.id in counted for n in ir.walk(lower))
+
+    def is_overridden(self, buffer: ReplayBuffer, prioritised: list[ReplayBuffer]) -> bool:
+        """Whether the project makes no object of the class itself, but of one that draws by priority in its place."""
+        if buffer.owner is None or any(buffer.owner in site.classes for site in buffer.instances):
+            return False
+        name = getattr(buffer.function, "name", "")
+        heirs = self.graph.interpreter.subclasses.get(buffer.owner, ())
+        return any(
+            other.owner in heirs
+            and other.instances
+            and self.graph.interpreter.find_method(other.owner, name) is not buffer.function
+            for other in prioritised
+            if other.owner is not None
+        )
 
     # ---------------------------------------------------------------- evidence
 
@@ -258,12 +310,14 @@ class _Finder:
         owner = self.project.class_of.get(function) if function is not None else None
         buffer = ReplayBuffer(kind, path, owner, function, draws, containers)
         drawn = buffer.sources = set(draws) if sources is None else sources
-        # A list that the batch is put together in is no memory.
+        # A list that the batch is put together in is no memory; what a method of the buffer keeps of its caller's is,
+        # although the states that a policy leads to depend on what it has learnt from.
+        keeping = self._methods(owner) - self.graph.reachable(function, 3)
         buffer.stores = [
             store
             for container in sorted(containers, key=lambda alloc: (alloc.node.start, alloc.kind))
             for store in self.stores.get(container, ())
-            if not store.value.tagged("draw") & drawn or is_observed(store.value)
+            if not store.value.tagged("draw") & drawn or is_observed(store.value) or store.function in keeping
         ]
         buffer.stores.sort(key=_place)
         buffer.evictions = [e for container in containers for e in self.evictions.get(container, ())]
@@ -281,6 +335,10 @@ class _Finder:
             heirs = {owner, *self.graph.interpreter.subclasses.get(owner, ())}
             buffer.instances = [site for cls in heirs for site in self.instances.get(cls, ())]
         return buffer
+
+    def _methods(self, owner: ir.Class | None) -> set[ev.Owner]:
+        classes = self.graph.interpreter.mro(owner) if owner is not None else ()
+        return {s for cls in classes for s in cls.body if isinstance(s, ir.Function)}
 
     def _is_environment(self, cls: ir.Class) -> bool:
         """Whether objects of the class are acted in: `reset()`, and a `step(action)` that returns several things."""
@@ -412,6 +470,12 @@ class _Finder:
         return any(
             e.node in inside for e in self.events.evictions.values() if e.how == "clear" and e.function in emptying
         )
+
+
+def _counters(loop: ir.For | ir.Comp) -> set[str]:
+    """The names that a loop gives to what it goes through."""
+    targets = [loop.target] if isinstance(loop, ir.For) else [g.target for g in loop.generators]
+    return {n.id for n in ir.walk(*targets) if isinstance(n, ir.Name)}
 
 
 def _place(event: ev.Store | ev.Evict) -> tuple[str, int]:

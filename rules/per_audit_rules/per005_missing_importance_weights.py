@@ -73,7 +73,8 @@ class MissingImportanceWeights(Rule):
             if not (about.in_use and about.is_about_priorities) or about.clamps_like_lap():
                 continue
             if about.weights or about.is_reference:
-                if about.weights_used():
+                dropped = [unpack for unpack in about.dropped if graph.learns(unpack.function, (unpack.path,))]
+                if (about.weights_used() and not dropped) or not about.is_followed():
                     continue
                 what = "its importance-sampling weights never reach a loss"
             elif about.names_weights() or about.is_opaque:
@@ -89,6 +90,10 @@ class MissingImportanceWeights(Rule):
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, what: str) -> Finding:
         name = graph.name_of(buffer)
+        dropped = [
+            graph.evidence(unpack.path, unpack.node, "dropped", "the weights are not read after this")
+            for unpack in graph.priorities(buffer).dropped
+        ]
         returns = [
             graph.evidence(buffer.path, node, "returned", "the batch is returned here")
             for node in ir.walk(*(buffer.function.body if isinstance(buffer.function, ir.Function) else ()))
@@ -102,7 +107,7 @@ class MissingImportanceWeights(Rule):
             f"{name} draws by priority, but {what}: the loss is biased towards large errors",
             graph.place(buffer.path, buffer.draws[0]),
             graph.symbol(buffer.function, buffer.path),
-            (*graph.chain(buffer), *returns),
+            (*graph.chain(buffer), *returns, *dropped),
             FixOffer(title="weight the loss by (N P)^-beta"),
             pipeline=name,
         )

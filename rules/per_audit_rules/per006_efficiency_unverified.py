@@ -105,7 +105,7 @@ class Memory:
 
     def sample(self, n, beta):
         p = self.priorities / self.priorities.sum()
-        slots = np.random.choice(self.size, n, p=p)  # <- PER003 PER005 PER006
+        slots = np.random.choice(self.size, n, p=p)  # <- PER003 PER006
         weights = (self.size * p[slots]) ** -beta
         return [self.rows[i] for i in slots], slots, weights / weights.max()
 

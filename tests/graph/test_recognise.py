@@ -395,3 +395,85 @@ def test_what_an_environment_makes_of_returns_is_a_state_where_it_is_called_one(
         train(Market(), make_net(), make_optimizer())
     """
     assert kinds(project(main=main, market=market, memory=MEMORY, train=TRAIN)) == [UNIFORM]
+
+
+def test_a_goal_from_later_in_the_episode_is_no_draw_from_a_memory(project):
+    graph = project("""
+    import random
+
+    def relabel(env, memory):
+        episode = []
+        state = env.reset()
+        for step in range(50):
+            next_state, reward, done, _ = env.step(0)
+            episode.append((state, 0, reward, next_state, done))
+            state = next_state
+        for t in range(len(episode)):
+            later = random.randint(t, len(episode) - 1)
+            state, action, reward, next_state, done = episode[later]
+            memory.put(state, action, reward, next_state)
+    """)
+    assert graph.buffers == []
+
+
+def test_a_base_whose_heir_draws_by_priority_in_its_place_is_not_uniform(project):
+    graph = project("""
+    import numpy as np
+
+    class Base:
+        def __init__(self, size):
+            self.rows, self.size, self.at = [None] * size, size, 0
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+            self.at += 1
+
+        def sample(self, n):
+            return [self.rows[i] for i in np.random.randint(0, self.size, n)]
+
+    class Prioritised(Base):
+        def __init__(self, size):
+            super().__init__(size)
+            self.priorities = np.ones(size)
+
+        def sample(self, n):
+            return [self.rows[i] for i in np.random.choice(self.size, n, p=self.priorities / self.priorities.sum())]
+
+    memory = Prioritised(10)
+    memory.add(1, 2, 3.0, 4, False)
+    memory.sample(4)
+    """)
+    assert [buffer.kind for buffer in graph.buffers] == [PRIORITISED]
+
+
+def test_weights_that_an_array_is_filled_with_one_by_one_reach_the_loss(project):
+    graph = project("""
+    import numpy as np
+    import torch
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.priorities, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+            self.priorities[self.at % self.size] = 1.0
+            self.at += 1
+
+        def sample(self, n, beta):
+            p = self.priorities / self.priorities.sum()
+            slots = np.random.choice(self.size, n, p=p)
+            weights = np.empty(n)
+            for k in range(n):
+                weights[k] = (self.size * p[slots[k]]) ** -beta
+            return [self.rows[i] for i in slots], slots, weights
+
+    def train(net, memory: Memory, steps):
+        memory = Memory(10)
+        for step in range(steps):
+            batch, slots, weights = memory.sample(4, 0.5)
+            loss = (net.errors(batch) ** 2 * torch.from_numpy(weights)).mean()
+            loss.backward()
+    """)
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).weights_used()

@@ -1,0 +1,197 @@
+"""Whether anything that may run writes new priorities into a prioritised buffer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.values import Func, Instance, Item, Record, Result, TupleOf, Value, is_observed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from per_audit.graph import events as ev
+    from per_audit.graph.model import Mention
+    from per_audit.graph.priorities import Priorities
+
+BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup"}
+# Libraries through which an object of the project may be spoken to from elsewhere.
+_REMOTE = {"ray", "multiprocessing", "torch.multiprocessing", "torch.distributed", "concurrent", "dask", "xmlrpc"}
+
+
+class Updates:
+    """Looks for whatever may give a buffer new priorities. What cannot be followed counts as an update."""
+
+    def __init__(self, about: Priorities) -> None:
+        self.about = about
+        self.graph = about.graph
+        self.events = about.graph.events
+        self.drawing = about.buffer.function
+
+    def found(self) -> bool:
+        """Whether there is an update: at drawn positions, or by a call outside of what stores transitions."""
+        if any(update.container in self.about.made for update in self.events.updates.values()):
+            return True
+        if self.about.is_reference:
+            # Assigned one by one: `memory.priorities[indices] = ...`.
+            return any(s.container in self.about.made and self.about.is_drawn(s.index) for s in self.about.stores())
+        return self.about.is_opaque or self._writes_drawn() or self._adds_again() or self._reaches_writer()
+
+    # ---------------------------------------------------------------- written where it was drawn
+
+    def _writes_drawn(self) -> bool:
+        """A store at drawn positions, a drawn item put back, an attribute of a drawn item assigned."""
+        for store in self.about.stores():
+            if store.container not in self.about.containers or is_observed(store.value):
+                continue
+            if self.about.is_drawn(store.index):
+                return True
+            # Beside a new transition goes its first priority, whatever network that was computed with.
+            if store.function in self.about.adding:
+                continue
+            tags = store.value.tagged("draw") | store.value.tagged("index")
+            if self.about.is_drawn(store.expression) or (
+                tags & self.about.draws and store.function in self.about.functions
+            ):
+                return True
+        return any(
+            isinstance(target, ir.Attr) and self.about.is_drawn(target.value)
+            for module in self.graph.project.modules.values()
+            for node in ir.walk(*module.body)
+            if isinstance(node, (ir.Assign, ir.Aug))
+            for target in (node.targets if isinstance(node, ir.Assign) else [node.target])
+        )
+
+    def _adds_again(self) -> bool:
+        """Whether a drawn transition is given to what stores transitions."""
+        return any(
+            self._is_drawn_row(value)
+            for site in self.events.calls.values()
+            if any(func.node in self._adders for func in site.targets)
+            for value in site.arguments
+        )
+
+    def _is_drawn_row(self, value: Value) -> bool:
+        for atom in value.atoms:
+            if isinstance(atom, Item) and atom.draw in self.about.draws:
+                return True
+            if isinstance(atom, (TupleOf, Record)):
+                told = [item for item in atom.items if not {"reward", "next"}.isdisjoint(item.roles)]
+                if any(item.tagged("draw") & self.about.draws for item in told):
+                    return True
+        return False
+
+    # ---------------------------------------------------------------- written by a call
+
+    def _reaches_writer(self) -> bool:
+        """Whether something that may run, outside of what stores transitions, writes into the containers."""
+        return bool(self._writers - self.about.functions - self.about.adding) or any(
+            function is not self.drawing and (self._reached(function) & self._writers or self._fills(function))
+            for function in self._live
+        )
+
+    def _fills(self, function: ev.Owner) -> bool:
+        """Whether a method assigns to an item of what its object holds, in a form that is not followed."""
+        if not isinstance(function, ir.Function) or function in self.graph.reachable(self.drawing, 3):
+            return False
+        for node in ir.walk(function):
+            for target in node.targets if isinstance(node, ir.Assign) else [getattr(node, "target", None)]:
+                base = target
+                while isinstance(base, ir.Sub):
+                    base = base.value
+                on_self = isinstance(base, ir.Attr) and isinstance(base.value, ir.Name) and base.value.id == "self"
+                known = any(isinstance(atom, Instance) for atom in self.events.value(base).atoms)
+                if isinstance(target, ir.Sub) and on_self and not known:
+                    return True
+        return False
+
+    @cached_property
+    def _writers(self) -> set[ev.Owner]:
+        return {
+            store.function
+            for store in self.about.stores()
+            if store.container in self.about.containers and getattr(store.function, "name", "") not in BUILDERS
+        }
+
+    @cached_property
+    def _adders(self) -> set[ev.Owner]:
+        """The functions of the family that store transitions and draw none."""
+        return {
+            f
+            for f in self.about.functions
+            if f is not None
+            and self.graph.reachable(f, 3) & self.about.adding
+            and self.drawing not in self.graph.reachable(f, 3)
+        }
+
+    def _reached(self, function: ev.Owner) -> set[ev.Owner]:
+        """The function and what it may call, three calls deep, other than to store transitions."""
+        seen = {function}
+        edge = {function}
+        for _ in range(3):
+            called = {callee for f in edge for callee in self.graph.callees(f)}
+            edge = called.union(*(self._subscripted.get(f, ()) for f in edge)) - seen - self._adders
+            seen |= edge
+        return seen
+
+    @cached_property
+    def _subscripted(self) -> dict[ev.Owner, set[ev.Owner]]:
+        """The methods that stand behind the subscripts in each function."""
+        found: dict[ev.Owner, set[ev.Owner]] = defaultdict(set)
+        for site in self.events.subscripts.values():
+            found[site.function] |= {func.node for func in site.targets}
+        return found
+
+    @cached_property
+    def _live(self) -> set[ev.Owner]:
+        """The functions of the family that something names that may run, other than to store transitions."""
+        live: set[ev.Owner] = {self.drawing} if self.drawing not in self._adders else set()
+        named = {f for f in self.about.functions if f is not None and f not in self._adders}
+        while True:
+            more = {
+                function
+                for function in named - live
+                if any(self._runs(mention.inside, live) for mention in self._mentions(function))
+                or any(self._runs((f,), live) for f, methods in self._subscripted.items() if function in methods)
+            }
+            if not more:
+                return {f for f in live if getattr(f, "name", "") not in BUILDERS}
+            live |= more
+
+    def _mentions(self, function: ev.Owner) -> Iterator[Mention]:
+        """Where the function, or another of its name that cannot be told from it, is named."""
+        return (m for m in self.graph.mentions.get(getattr(function, "name", ""), ()) if self._means(m.node, function))
+
+    def _runs(self, inside: Iterable[ev.Owner], live: set[ev.Owner]) -> bool:
+        """Whether the code in some functions may run: it is no part of the family, or a part that is named itself."""
+        return not any(f in self.about.functions and f not in live for f in inside)
+
+    def _means(self, node: ir.Expr, function: ev.Owner) -> bool:
+        """Whether an expression with the name of the function may be it."""
+        known = {atom.node for atom in self.events.value(node).atoms if isinstance(atom, Func)}
+        if known:
+            return function in known
+        if not isinstance(node, ir.Attr):
+            return True
+        atoms = self.events.value(node.value).atoms
+        return not atoms or any(
+            (isinstance(atom, Instance) and atom.node in self._relatives)
+            or (isinstance(atom, Result) and self._may_stand_for_family(atom))
+            for atom in atoms
+        )
+
+    @cached_property
+    def _relatives(self) -> set[ir.Class]:
+        heirs = self.graph.interpreter.subclasses
+        return self.about.family | {heir for cls in self.about.family for heir in heirs.get(cls, ())}
+
+    def _may_stand_for_family(self, atom: Result) -> bool:
+        """Whether what a library returned may be the buffer: another process's, or wrapped by the call."""
+        if atom.name.startswith(tuple(_REMOTE)):
+            return True
+        site = self.events.calls.get(atom.call) if isinstance(atom.call, ir.Call) else None
+        return site is not None and any(
+            getattr(given, "node", None) in self._relatives for value in site.arguments for given in value.atoms
+        )

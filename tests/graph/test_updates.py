@@ -1,0 +1,90 @@
+import pytest
+
+MEMORY = """
+import random
+
+
+class Tree:
+    def __init__(self, size):
+        self.sums, self.rows, self.size, self.at = [0.0] * (2 * size), [None] * size, size, 0
+
+    def add(self, priority, row):
+        self.rows[self.at] = row
+        self.update(self.at, priority)
+        self.at = (self.at + 1) % self.size
+
+    def update(self, slot, priority):
+        node = slot + self.size
+        change = priority - self.sums[node]
+        while node:
+            self.sums[node] += change
+            node //= 2
+
+    def find(self, mass):
+        node = 1
+        while node < self.size:
+            node *= 2
+            if mass > self.sums[node]:
+                mass -= self.sums[node]
+                node += 1
+        return node - self.size
+
+
+class Memory:
+    def __init__(self, size):
+        self.tree = Tree(size)
+
+    def add(self, state, action, reward, next_state, done):
+        self.tree.add(1.0, (state, action, reward, next_state, done))
+
+    def sample(self, n):
+        slots = [self.tree.find(random.uniform(0, self.tree.sums[1])) for _ in range(n)]
+        return slots, [self.tree.rows[slot] for slot in slots]
+
+    def update_priority(self, slot, error):
+        self.tree.update(slot, abs(error) ** 0.6)
+
+
+def train(env, net, steps):
+    memory = Memory(64)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(0)
+        memory.add(state, 0, reward, next_state, done)
+        slots, batch = memory.sample(8)
+        loss, errors = net.loss(batch)
+        loss.backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("update", "found"),
+    [
+        ("", False),
+        ("        for slot, error in zip(slots, errors):\n            memory.update_priority(slot, error)\n", True),
+        ("        net.correct(memory.update_priority)\n", True),
+        ("        memory.update_priority.remote(slots, errors)\n", True),
+        ("        print(loss, errors)\n", False),
+    ],
+)
+def test_priorities_are_updated_where_a_method_that_writes_them_is_named(project, update, found):
+    graph = project(MEMORY + update)
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).updated() is found
+
+
+def test_what_is_passed_to_an_executor_may_run(project):
+    graph = project(
+        MEMORY
+        + """
+
+def correct(memory, data):
+    memory.update_priority(*data)
+
+
+def serve(pool, memory, data):
+    pool.submit(correct, memory, data)
+"""
+    )
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).updated()
