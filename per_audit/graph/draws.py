@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from per_audit.graph.frame import Frame
     from per_audit.graph.interpreter import Interpreter
 
+GREEDY = ("nsmallest", "nlargest")
+
 
 class Draws:
     """Records draws, and gives them their values."""
@@ -40,7 +42,7 @@ class Draws:
         draw = draws.get(node)
         if draw is None:
             path = frame.module.path
-            weighted = probabilities is not None or method in ("nsmallest", "nlargest")
+            weighted = probabilities is not None or method in GREEDY
             draw = ev.Draw(node, frame.function, path, method, not positions, weighted)
             draw.probabilities = probabilities
             draws[node] = draw

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
+from per_audit.graph.draws import GREEDY
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.reference import LAP_KINDS, REFERENCE_KINDS
 from per_audit.graph.roles import name_of, words
@@ -179,6 +180,12 @@ class Priorities:
                     if isinstance(n, (ir.Name, ir.Attr))
                 ]
         return any(not _PRIORITY_WORDS.isdisjoint(words(name)) for name in set(names))
+
+    @cached_property
+    def is_greedy(self) -> bool:
+        """Whether chance has no part in what is drawn: the largest priorities are taken, which no weights correct."""
+        draws = [self.events.draws.get(node) for node in self.buffer.draws]
+        return bool(draws) and all(draw is not None and draw.method in GREEDY for draw in draws)
 
     @cached_property
     def is_opaque(self) -> bool:

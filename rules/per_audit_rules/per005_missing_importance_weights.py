@@ -70,7 +70,7 @@ class MissingImportanceWeights(Rule):
             if buffer.kind != PRIORITISED:
                 continue
             about = graph.priorities(buffer)
-            if not (about.in_use and about.is_about_priorities) or about.clamps_like_lap():
+            if not (about.in_use and about.is_about_priorities) or about.is_greedy or about.clamps_like_lap():
                 continue
             if about.weights or about.is_reference:
                 dropped = [unpack for unpack in about.dropped if graph.learns(unpack.function, (unpack.path,))]

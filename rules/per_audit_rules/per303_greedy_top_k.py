@@ -40,7 +40,7 @@ class Memory:
             self.heap.pop()
 
     def batch(self, n):
-        return [row for _, _, row in heapq.nsmallest(n, self.heap)]  # <- PER303
+        return [row for _, _, row in heapq.nsmallest(n, self.heap)]  # <- PER003 PER303
 """
 _TRAIN = """from memory import Memory
 
@@ -140,7 +140,7 @@ class Memory:
         self.rows = self.rows[-self.limit :]
 
     def batch(self, n):
-        return [e["row"] for e in heapq.nlargest(n, self.rows, key=lambda e: e["priority"])]  # <- PER303
+        return [e["row"] for e in heapq.nlargest(n, self.rows, key=lambda e: e["priority"])]  # <- PER003 PER303
 """
 _LOOP = """import heapq
 import itertools
@@ -155,7 +155,7 @@ def main(env, model, steps, n=16):
         heapq.heappush(heap, (-priority, next(order), state, action, reward, next_state, done))
         heap = heap[:5000]
         state = env.reset() if done else next_state
-        best = heapq.nsmallest(n, heap)  # <- PER303
+        best = heapq.nsmallest(n, heap)  # <- PER003 PER303
         model.fit([b[2] for b in best], [b[4] + 0.9 * (1 - b[6]) * model.value(b[5]) for b in best])
 """
 _ELITES = """import heapq
@@ -191,7 +191,7 @@ _EVICTED = (
     )
     .replace("class Trainer", "import random\n\n\nclass Trainer")
 )
-_ONE = _HEAP.replace("(n, self.heap)]  # <- PER303", "(1, self.heap)]")
+_ONE = _HEAP.replace("(n, self.heap)]  # <- PER003 PER303", "(1, self.heap)]")
 _SHOWN = _TRAIN.replace("loss.backward()", "print(loss)").replace("optimizer.step()", "pass")
 _AGES = _ARGSORT.replace("  # <- PER303", "").replace("priorities", "ages")
 _ALL = _ARGSORT.replace("[-n:]  # <- PER303", "[::-1]")
@@ -289,7 +289,7 @@ class GreedyTopK(Rule):
         Example("episodes ranked by their score", {"elites.py": _ELITES}),
         Example("the smallest errors are evicted, batches are drawn", {"trainer.py": _EVICTED}),
         Example("the largest is only looked at", {"memory.py": _ONE, "train.py": _TRAIN}),
-        Example("nobody learns from them", {"memory.py": _HEAP.replace("  # <- PER303", ""), "show.py": _SHOWN}),
+        Example("nobody learns from them", {"memory.py": _HEAP.replace("  # <- PER003 PER303", ""), "show.py": _SHOWN}),
         Example("ordered by age", {"memory.py": _AGES, "train.py": _TRAIN}),
         Example("all of them, in order", {"memory.py": _ALL, "train.py": _TRAIN}),
     )
