@@ -1,4 +1,4 @@
-"""The audit: discover -> gate -> facts -> link -> rules -> suppressions -> a report in a fixed order."""
+"""The audit: discover -> parts -> gate -> facts -> link -> rules -> suppressions -> a report in a fixed order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from per_audit.errors import InternalError, UserError, in_a_line
 from per_audit.findings import Finding, Notice, Place, Report, Severity
@@ -16,6 +16,9 @@ from per_audit.housekeeping import UNPARSABLE_FILE
 from per_audit.overrides import Overrides
 from per_audit.own_rules import check_own
 from per_audit.source import COPY_MARK, SourceFile, as_module, discover, is_document
+from per_audit.source.components import components
+from per_audit.source.imports import imports_of
+from per_audit.source.resolve import Modules
 from per_audit.source.suppressions import MARK
 from per_audit.suppress import Suppressor
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayGraph
     from per_audit.rule import Rule
     from per_audit.settings import Settings
+    from per_audit.source import Discovery
 
 Progress = Callable[[int, int], None]
 """Called with how many files are done and how many there are."""
@@ -39,12 +43,13 @@ FactsCache = MutableMapping[tuple[str, bytes], "Extracted"]
 class Audit:
     """What an audit found, and the replay graphs that it rests on, from which fixes are planned.
 
-    `graph` is the project's: its modules and notebooks. `documents` holds a graph for each Markdown file: what a text
-    shows of a project is no part of it, neither a caller that is missing nor a training loop that is there.
+    `graphs` are those of the modules and notebooks, one for the files that are connected by imports, so that nothing
+    found depends on what else is in the tree. `documents` holds a graph for each Markdown file: what a text shows of a
+    project is no part of it, neither a caller that is missing nor a training loop that is there.
     """
 
     report: Report
-    graph: ReplayGraph
+    graphs: list[ReplayGraph]
     documents: list[ReplayGraph] = field(default_factory=list)
 
 
@@ -64,72 +69,136 @@ def audit(
     read many files, None for one a processor. `cache` keeps what was read for the next audit of the same contents.
     Raises UserError for paths or settings that make no sense, InternalError where per-audit itself fails.
     """
-    from per_audit.facts import Unparsable, may_matter
     from per_audit.facts.memory import deep_stack
-    from per_audit.graph import link
 
     root = root.resolve()
     files = discover(root, paths, settings.filters, overlay)
-    notices: list[Notice] = []
+    found_in = _Sources(files)
+    notices = found_in.notices
     suppressor = Suppressor(settings.catalogue)
-    wanted: list[SourceFile] = []
-    without_python = 0
-    for file in files:
-        module = as_module(file)
-        if module is None:
-            without_python += 1
-        elif isinstance(module, Notice):
-            notices.append(module)
-        elif module.data.startswith(COPY_MARK):
-            continue  # known by its interface, as the installed package is
-        elif b"\0" in module.data:
-            notices.append(_unparsable(module, 1, "binary content (NUL bytes)"))
-        elif not settings.gates or MARK in module.data or may_matter(module.data):
-            # Whether a suppression is unused can only be said of a file that parses: such files pass the gate.
-            wanted.append(module)
-            notices += module.notices
-    modules: list[ModuleFacts] = []
-    for number, (file, facts) in enumerate(zip(wanted, _facts(wanted, jobs, cache), strict=True)):
-        if progress is not None:
-            progress(number, len(wanted))
-        if isinstance(facts, Unparsable):
-            notices.append(_unparsable(file, facts.line, facts.reason))
-        else:
-            facts.layout = file.layout
-            modules.append(facts)
-            suppressor.read(file)
-    if progress is not None:
-        progress(len(wanted), len(wanted))
+    parts = [part for part in found_in.parts() if part.matters or not settings.gates]
+    modules = _read(parts, suppressor, notices, progress, jobs, cache)
     try:
         with _no_garbage_collection():
-            graph = link([module for module in modules if not is_document(module.path)])
-            documents = [link([module]) for module in modules if is_document(module.path)]
+            linked, documents = _linked(parts, modules, found_in.tree)
     except Exception as error:
         raise InternalError(f"linking the files of {root} failed: {in_a_line(error)}") from error
     rules = settings.chosen
-    graphs = [graph, *documents]
+    graphs = [(each, False) for each in linked] + [(each, True) for each in documents]
     with deep_stack():
         found = _with_ids(
             finding
             for rule in rules
-            for each in graphs
+            for each, is_text in graphs
             for finding in _check(rule, each, root, settings.catalogue)
-            if each is graph or _is_shown(finding)
+            if not is_text or _is_shown(finding)
         )
-    notices += [_followed_in_part(place) for place in getattr(graph, "followed_in_part", list)()]
+    notices += [_followed_in_part(place) for each in linked for place in getattr(each, "followed_in_part", list)()]
     kept, about_comments = suppressor.apply(found, rules)
-    if len(files) == without_python:
+    if len(files) == found_in.without_python:
         notices.append(Notice(".", 1, "no-python-files", "there is no Python file to audit here"))
     notices += files.notices + suppressor.notices
     report = Report(
         root=root.as_posix(),
         findings=sorted(Overrides(settings, root).apply([*kept, *_with_ids(about_comments)]), key=_order),
         notices=sorted(set(notices), key=_reading_order),
-        pipelines=[pipeline for each in graphs for pipeline in getattr(each, "describe", list)()],
-        files=len(files) - without_python,
+        pipelines=[
+            pipeline
+            for some in (linked, documents)
+            for pipeline in sorted((found for each in some for found in getattr(each, "describe", list)()), key=_where)
+        ],
+        files=len(files) - found_in.without_python,
         suppressed=len(found) - len(kept),
     )
-    return Audit(report, graph, documents)
+    return Audit(report, linked, documents)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Files that may influence each other; `matters` is False where nothing can be found in any of them."""
+
+    files: list[SourceFile]
+    matters: bool
+
+
+class _Sources:
+    """The Python of the files that were found. `tree` are those that imports may mean."""
+
+    def __init__(self, files: Discovery) -> None:
+        self.notices: list[Notice] = []
+        self.without_python = 0
+        self._files: dict[str, SourceFile] = {}
+        copies: set[str] = set()
+        for file in files:
+            module = as_module(file)
+            if module is None:
+                self.without_python += 1
+            elif isinstance(module, Notice):
+                self.notices.append(module)
+            elif module.data.startswith(COPY_MARK):
+                copies.add(file.relative)  # known by its interface, as the installed package is
+            elif b"\0" in module.data:
+                self.notices.append(_unparsable(module, 1, "binary content (NUL bytes)"))
+            else:
+                self._files[file.relative] = module
+        self.tree = Modules(path for path in files.paths if path not in copies and not is_document(path))
+
+    def parts(self) -> Iterator[_Part]:
+        """The files by what may influence each other; each text is on its own."""
+        from per_audit.facts import may_matter
+
+        imports = {path: () if is_document(path) else imports_of(module.data) for path, module in self._files.items()}
+        for paths in components(imports, self.tree):
+            files = [self._files[path] for path in paths]
+            # Whether a suppression is unused can only be said of a file that parses: such files pass the gate.
+            yield _Part(files, any(MARK in file.data or may_matter(file.data) for file in files))
+
+
+def _read(
+    parts: Sequence[_Part],
+    suppressor: Suppressor,
+    notices: list[Notice],
+    progress: Progress | None,
+    jobs: int | None,
+    cache: FactsCache | None,
+) -> dict[str, ModuleFacts]:
+    """The facts of the files that have some, by path; what matters and has none, or not all, is a notice."""
+    from per_audit.facts import Unparsable
+
+    wanted = sorted(((file, part.matters) for part in parts for file in part.files), key=lambda each: each[0].relative)
+    modules: dict[str, ModuleFacts] = {}
+    facts_of = _facts([file for file, _ in wanted], jobs, cache)
+    for number, ((file, matters), facts) in enumerate(zip(wanted, facts_of, strict=True)):
+        if progress is not None:
+            progress(number, len(wanted))
+        if matters:
+            notices += file.notices
+        if not isinstance(facts, Unparsable):
+            facts.layout = file.layout
+            modules[file.relative] = facts
+            suppressor.read(file)
+        elif matters:
+            notices.append(_unparsable(file, facts.line, facts.reason))
+    if progress is not None:
+        progress(len(wanted), len(wanted))
+    return modules
+
+
+def _linked(
+    parts: Iterable[_Part], modules: Mapping[str, ModuleFacts], tree: Modules
+) -> tuple[list[ReplayGraph], list[ReplayGraph]]:
+    """The graphs of what may influence each other, and those of the texts."""
+    from per_audit.graph import link
+
+    linked: list[ReplayGraph] = []
+    documents: list[ReplayGraph] = []
+    for part in parts:
+        known = [modules[file.relative] for file in part.files if file.relative in modules]
+        if known and is_document(known[0].path):
+            documents.append(link(known))
+        elif known:
+            linked.append(link(known, tree))
+    return linked, documents
 
 
 def fails(report: Report, fail_on: str) -> bool:
@@ -198,6 +267,10 @@ def _check(rule: Rule, graph: ReplayGraph, root: Path, catalogue: Catalogue) -> 
 def _is_shown(finding: Finding) -> bool:
     """Whether a text shows what the finding rests on: what is missing from an example without a loss says nothing."""
     return finding.severity is not Severity.INFO and any(link.role in ("learnt", "loss") for link in finding.evidence)
+
+
+def _where(pipeline: Mapping[str, Any]) -> tuple[object, ...]:
+    return pipeline.get("path", ""), pipeline.get("cell") or 0, pipeline.get("line", 0), pipeline.get("name", "")
 
 
 def _order(finding: Finding) -> tuple[object, ...]:

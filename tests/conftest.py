@@ -28,6 +28,7 @@ class FakeFacts:
 @dataclass
 class FakeGraph:
     modules: list[FakeFacts]
+    tree: Any = None
 
     @property
     def buffers(self) -> list[Any]:

@@ -174,6 +174,7 @@ def test_an_error_in_a_rule_names_the_rule(project: Path, engine: Any) -> None:
             yield from ()
             raise KeyError("oops")
 
+    (project / "a.py").touch()
     engine.rules = (Broken(),)
     with pytest.raises(InternalError, match=r"rule PER001 \(uniform-only-sampling\) failed on .*: KeyError: 'oops'"):
         run(project)
@@ -187,7 +188,8 @@ def test_an_error_on_a_file_names_the_file(project: Path, monkeypatch: pytest.Mo
 
 
 def test_an_error_in_linking(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("per_audit.graph.link", lambda modules: 1 / 0)
+    (project / "a.py").touch()
+    monkeypatch.setattr("per_audit.graph.link", lambda modules, tree: 1 / 0)
     with pytest.raises(InternalError, match=r"linking the files of .* failed"):
         run(project)
 

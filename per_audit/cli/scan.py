@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--fail-on", type=click.Choice(FAIL_ON), help="Exit 1 from this severity on; warning by default.")
 @team_options
 @click.option("--no-gates", is_flag=True, help="Read every file in full: slower, with the same findings.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes that read many files; one a processor by default.")
 @cache_options
 @click.option("--quiet", "-q", is_flag=True, help="Findings only: no notices, no summary, no progress.")
 @click.pass_context
@@ -46,6 +47,7 @@ def command(
     own_rules: tuple[Path, ...],
     no_config: bool,
     no_gates: bool,
+    jobs: int | None,
     no_cache: bool,
     cache_dir: Path | None,
     quiet: bool,
@@ -92,7 +94,7 @@ def command(
         store = chosen.store
         cache = caches.setdefault(store, {} if store is None else StoredFacts(store))
         with Progress("auditing", quiet) as progress:
-            result = scan(root, resolved, chosen, request, progress, None, cache, store)
+            result = scan(root, resolved, chosen, request, progress, jobs, cache, store)
         if team.statistics:
             from per_audit.report import statistics
 

@@ -22,7 +22,7 @@ _RESOLVED = {"PER001"}
 def plan_fixes(audit: Audit, options: FixOptions) -> list[Plan]:
     """A plan for every buffer that is only drawn from uniformly: safe, unsafe, or manual with the reason."""
     plans = []
-    for graph in (audit.graph, *audit.documents):
+    for graph in (*audit.graphs, *audit.documents):
         for buffer in graph.buffers:
             if buffer.kind == UNIFORM:
                 places = {graph.place(buffer.path, draw) for draw in buffer.draws}

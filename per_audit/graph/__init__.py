@@ -15,6 +15,7 @@ from per_audit.graph.values import ELEMENTWISE, SCALAR
 
 if TYPE_CHECKING:
     from per_audit.facts import ModuleFacts
+    from per_audit.source.resolve import Modules
 
 __all__ = [
     "ELEMENTWISE",
@@ -29,10 +30,13 @@ __all__ = [
 ]
 
 
-def link(modules: list[ModuleFacts]) -> ReplayGraph:
-    """The replay graph of a project: its modules interpreted together, its replay buffers recognised."""
+def link(modules: list[ModuleFacts], tree: Modules | None = None) -> ReplayGraph:
+    """The replay graph of a project: its modules interpreted together, its replay buffers recognised.
+
+    `tree` are all files that imports may mean, these modules where it is not given.
+    """
     with collector_paused(), deep_stack():
-        interpreter = Interpreter(Project(modules))
+        interpreter = Interpreter(Project(modules, tree))
         interpreter.run()
         graph = ReplayGraph(interpreter)
         find_buffers(graph)

@@ -210,7 +210,12 @@ class Interpreter:
     # ---------------------------------------------------------------- modules and classes
 
     def module_env(self, path: str) -> dict[str, Value]:
-        """The names of a module, its body interpreted once a round. In a cycle of imports, what is known so far."""
+        """The names of a module, its body interpreted once a round. In a cycle of imports, what is known so far.
+
+        Of a module that was not read no name is known.
+        """
+        if path not in self.project.modules:
+            return {}
         env = self.module_envs.setdefault(path, {"__name__": of(Literal("__main__"))})
         self.note_read(("module", path))
         if path not in self._fresh:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from per_audit.graph import events as ev
-from per_audit.graph.project import REFERENCE
 from per_audit.graph.roles import role_of_name
 from per_audit.graph.values import (
     SCALAR,
@@ -20,6 +19,7 @@ from per_audit.graph.values import (
     of,
     taint,
 )
+from per_audit.source.resolve import REFERENCE
 
 if TYPE_CHECKING:
     from per_audit.facts import ir

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph.frame import Frame
-from per_audit.graph.project import REFERENCE
 from per_audit.graph.values import UNKNOWN, Alloc, ClassRef, External, Func, Instance, ModuleRef, Value, of
+from per_audit.source.resolve import REFERENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

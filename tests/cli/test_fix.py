@@ -22,7 +22,7 @@ def plan_fixes(audit: Any, options: Any) -> list[Plan]:
     for finding in audit.report.findings:
         path = finding.place.path
         if finding.rule == "PER001":
-            start = next(m for m in audit.graph.modules if m.path == path).lines[0].index("uniform(")
+            start = next(m for g in audit.graphs for m in g.modules if m.path == path).lines[0].index("uniform(")
             plans.append(
                 Plan(
                     pipeline=path,

@@ -186,6 +186,7 @@ def test_an_unknown_rule_in_a_suppression(run: Any, project: Path) -> None:
 
 
 def test_a_rule_that_fails(run: Any, project: Path, engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "a.py").touch()
     monkeypatch.setattr(engine.rules[0], "check", lambda graph: 1 / 0)
     code, out, err = run("scan")
     assert (code, out) == (2, "")

@@ -26,7 +26,7 @@ Planner = Callable[[Audit, FixOptions], list[Plan]]
 def uses(audit: Any, word: str) -> Iterator[tuple[str, int, str]]:
     """Where a word stands: path, offset, finding's id."""
     for finding in audit.report.findings:
-        module = next(module for module in audit.graph.modules if module.path == finding.place.path)
+        module = next(module for graph in audit.graphs for module in graph.modules if module.path == finding.place.path)
         line = module.lines[finding.place.line - 1]
         if finding.message.endswith(word):
             before = sum(len(text) + 1 for text in module.lines[: finding.place.line - 1])

@@ -1,0 +1,73 @@
+"""The modules that a file imports, read from its bytes without parsing it."""
+
+from __future__ import annotations
+
+import re
+
+WHOLE = "*"
+"""Stands behind a name that is bound to a module: what is below it can be reached through its attributes."""
+
+_END = rb"(?![\w\x80-\xff])"
+_STATEMENT = re.compile(
+    rb"from"
+    + _END
+    + rb"((?:[\w.\x80-\xff \t\f]|\\\n)*?)(?<![\w\x80-\xff])import"
+    + _END
+    + rb"((?:[ \t\f]|\\\n)*\((?:[^)#]|#[^\n]*)*\)|(?:[^\n;\\#]|\\\n)*)"
+    rb"|import" + _END + rb"((?:[^\n;\\#]|\\\n)*)"
+)
+_START = re.compile(rb"(?:\A|[;:])(?:[ \t\f]|\\\n)*(?=(?:from|import)" + _END + rb")")
+_NAME = re.compile(rb"[\w.\x80-\xff]+")
+_COMMENT = re.compile(rb"#[^\n]*")
+_GAPS = re.compile(rb"[ \t\f\\\n]+")
+
+
+def imports_of(data: bytes) -> tuple[str, ...]:
+    """The dotted names that may be modules, sorted, with a dot in front for each level of a relative import.
+
+    It is an upper bound: text in a string counts where it reads like an import, and of `from a import b` both `a` and
+    `a.b` may be modules.
+    """
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    found: set[bytes] = set()
+    at = data.find(b"import")
+    while at >= 0:
+        end = at + 6
+        begin = _line(data, at)
+        match = None
+        for start in _START.finditer(data[begin:end]):
+            match = _STATEMENT.match(data, begin + start.end()) or match
+        if match is not None:
+            _add(match, found)
+            end = max(match.end(), end)
+        at = data.find(b"import", end)
+    return tuple(sorted(name.decode("utf-8", "replace") for name in found))
+
+
+def _line(data: bytes, at: int) -> int:
+    """Where the logical line begins, as far as backslashes at the ends of lines tell."""
+    begin = data.rfind(b"\n", 0, at) + 1
+    while begin > 1 and data[begin - 2] == ord("\\"):
+        begin = data.rfind(b"\n", 0, begin - 1) + 1
+    return begin
+
+
+def _add(statement: re.Match[bytes], found: set[bytes]) -> None:
+    module, names, plain = statement.groups()
+    if plain is not None:
+        for part in plain.split(b","):
+            words = part.replace(b"\\", b" ").split()
+            if words and (name := _NAME.match(words[0])):
+                steps = name[0].split(b".")
+                around = [b".".join(steps[: end + 1]) for end in range(len(steps))]
+                whole = around[-1] if len(words) > 2 else around[0]
+                found.update(b"%b*" % step if step == whole else step for step in around)
+        return
+    base = _GAPS.sub(b"", module)
+    found.add(base)
+    glue = b"" if base.endswith(b".") else b"."
+    for part in _COMMENT.sub(b"", names).replace(b"\\", b" ").strip(b"() \t\f\n").split(b","):
+        name = _NAME.match(part.strip())
+        if name is not None:
+            found.add(base + glue + name[0] + b"*")

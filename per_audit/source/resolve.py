@@ -1,0 +1,107 @@
+"""Which file of a tree an import statement means."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+REFERENCE = "experience_replay_optimizer"
+# What these names mean to the audit is known; a module of the same name elsewhere in the tree is another one.
+LIBRARIES = frozenset({
+    "collections", "copy", "cupy", "dataclasses", "equinox", "flax", "functools", "gym", "gymnasium", "haiku", "heapq",
+    "itertools", "jax", "keras", "math", "numpy", "optax", "pandas", "queue", "random", "rlax", "scipy", "secrets",
+    "tensorflow", "torch", "typing",
+})  # fmt: skip
+_INSTALLED = ("site-packages", "dist-packages")
+
+
+class Modules:
+    """All files that imports are looked up among, by their POSIX paths, whether or not they are read."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.paths = frozenset(paths)
+        self._tails: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for path in sorted(self.paths):
+            parts = _parts(path)
+            distribution = _distribution(path)
+            for start in range(len(parts)):
+                self._tails[distribution, "/".join(parts[start:])].append(path)
+        self._known: dict[tuple[str, str, str, int], str | None] = {}
+
+    def find(self, importer: str, dotted: str, level: int = 0) -> str | None:
+        """The path of the module that `importer` means by a dotted name, None where the tree has none.
+
+        Relative imports are exact. Absolute ones are looked up from the importer's directory outwards, as Python does
+        for scripts and for packages under any import root; then by the only module that ends in this name. Well-known
+        libraries are themselves, but for their own files, and installed packages do not see each other.
+        """
+        key = (posixpath.dirname(importer), _distribution(importer), dotted, level)
+        if key not in self._known:
+            self._known[key] = self._find(*key)
+        return self._known[key]
+
+    def _find(self, here: str, distribution: str, dotted: str, level: int) -> str | None:
+        wanted = dotted.replace(".", "/")
+        if level:
+            for _ in range(level - 1):
+                here = posixpath.dirname(here)
+            return self._at(posixpath.join(here, wanted) if wanted else here)
+        head = dotted.partition(".")[0]
+        if head == REFERENCE:
+            return None  # known by its interface, vendored or installed
+        if head in LIBRARIES:
+            return next((self._at(posixpath.join(above, wanted)) for above in self._roots(here, head)), None)
+        candidates = self._tails.get((distribution, wanted), [])
+        for around in _outwards(here) if candidates else ():
+            found = self._at(posixpath.join(around, wanted))
+            if found in candidates:
+                return found
+        if "/" not in wanted and len(candidates) > 1:
+            return None
+        if candidates:
+            # A character further than the directory, so that a sibling is nearer than a cousin.
+            return max(candidates, key=lambda path: len(posixpath.commonprefix([path, f"{here}/" if here else ""])))
+        # The scanned directory may itself be the package that absolute imports begin with.
+        _, _, rest = wanted.partition("/")
+        found = self._at(rest) if rest else None
+        return found if found is not None and _distribution(found) == distribution else None
+
+    def _roots(self, here: str, package: str) -> Iterator[str]:
+        """The directories around which hold a package of this name that is in no other package."""
+        for directory in _outwards(here):
+            above = posixpath.dirname(directory)
+            is_top = posixpath.join(above, "__init__.py") not in self.paths
+            if posixpath.basename(directory) == package and is_top and f"{directory}/__init__.py" in self.paths:
+                yield above
+
+    def _at(self, base: str) -> str | None:
+        for path in (f"{base}.py", posixpath.join(base, "__init__.py")):
+            if path in self.paths:
+                return path
+        return None
+
+
+def _outwards(directory: str) -> Iterator[str]:
+    """The directory, the one around it, and so on up to the root of the tree."""
+    while directory:
+        yield directory
+        directory = posixpath.dirname(directory)
+    yield ""
+
+
+def _distribution(path: str) -> str:
+    """The installed package that the file belongs to, nothing where it is the project's own."""
+    if not any(mark in path for mark in _INSTALLED):
+        return ""
+    parts = path.split("/")
+    last = max((at for at, part in enumerate(parts[:-1]) if part in _INSTALLED), default=None)
+    return "" if last is None else "/".join(parts[: last + 2])
+
+
+def _parts(path: str) -> list[str]:
+    parts = path.removesuffix(".py").split("/")
+    return parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts
