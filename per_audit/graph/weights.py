@@ -169,6 +169,11 @@ class Weights:
             return False
         return term.op == "unknown" or any(self._is_made_of(arg, made, depth) for arg in term.args)
 
+    def is_carried(self, weight: Weight, path: str, node: ir.Expr) -> bool:
+        """Whether the expression is these weights in some form, and not yet a loss that was weighted with them."""
+        made = weight.formula.node
+        return self._carries(weight, path, node) and not _is_compared(self.symbols.term(path, node), made)
+
     def reach_a_loss(self, weight: Weight) -> bool:
         """Whether the weights are seen to multiply something that was computed from the transitions drawn."""
         node = weight.formula.node
@@ -294,6 +299,13 @@ class Weights:
             if not product.is_known:
                 found.add((None, 0))
         return found
+
+
+def _is_compared(term: Term, made: ir.Node) -> bool:
+    """Whether a difference or a mean takes part in the term, outside of the weights' own formula."""
+    if term.node is made:
+        return False
+    return term.op in ("sub", "loss", "mean") or any(_is_compared(arg, made) for arg in term.args)
 
 
 def _division(node: ir.Node) -> tuple[ir.Expr, ir.Expr] | None:
