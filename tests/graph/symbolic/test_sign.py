@@ -1,0 +1,70 @@
+"""Signs of terms."""
+
+import pytest
+
+from per_audit.facts import ir
+from per_audit.graph.symbolic.sign import above_zero, not_negative
+
+MAIN = """
+import numpy as np
+import torch.nn.functional as F
+
+SMALL = 1e-6
+
+def f(a, b):
+    value = {}
+    return value
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("abs(a - b)", True),
+        ("(a - b) ** 2", True),
+        ("(a - b) * (a - b)", True),
+        ("np.abs(a - b) + 0.1", True),
+        ("np.maximum(a - b, 0)", True),
+        ("np.clip(a - b, 0, 1)", True),
+        ("np.clip(a - b, -1, 1)", False),
+        ("abs(a) * 2", True),
+        ("abs(a) / abs(b)", True),
+        ("F.mse_loss(a, b)", True),
+        ("np.exp(a)", True),
+        ("np.sqrt(abs(a - b))", True),
+        ("a - b", False),
+        ("-abs(a)", False),
+        ("(a - b) ** 3", False),
+        ("np.mean(a - b)", False),
+        ("np.minimum(abs(a), a - b)", False),
+        ("a", None),
+        ("abs(a) + b", None),
+        ("-1", False),
+    ],
+)
+def test_not_negative(term_of, text, known):
+    assert not_negative(term_of(text, MAIN.format(text))) is known
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("abs(a - b) + 1e-6", True),
+        ("abs(a - b) + SMALL", True),
+        ("np.maximum(abs(a - b), 0.01)", True),
+        ("np.clip(abs(a - b), 1e-3, 1)", True),
+        ("(abs(a - b) + 1e-6) ** 0.6", True),
+        ("abs(a - b)", False),
+        ("abs(a - b) + 0", False),
+        ("abs(a - b) ** 0.6", False),
+        ("np.minimum(abs(a - b), 1)", False),
+        ("F.mse_loss(a, b, reduction='none')", False),
+        ("a", None),
+    ],
+)
+def test_above_zero(project, text, known):
+    graph = project(MAIN.format(text))
+    (path,) = graph.project.modules
+    module = graph.module(path)
+    node = [n for n in ir.walk(*module.body) if isinstance(n, ir.Expr) and module.source(n) == text][-1]
+    assert above_zero(graph.symbols.term(path, node), graph.symbols) is known
