@@ -252,9 +252,23 @@ class Priorities:
         for weighting in self.events.weightings.values():
             if self.events.value(weighting.weights).tagged("isw") & self.weights:
                 return True
+        if any(self._hands_over(function) for function in self.functions):
+            return True
         return any(self._uses(function) for function in self.around - self.functions) or any(
             self._uses(function) for function in self.functions if self.graph.learns(function, (self.buffer.path,))
         )
+
+    def _hands_over(self, function: ev.Owner) -> bool:
+        """Whether the function puts the weights into an attribute of something else than the buffer: of the batch."""
+        for node in self._bodies({function}):
+            if isinstance(node, ir.Assign) and self._is_weight(node.value):
+                for target in node.targets:
+                    holder = self.events.value(target.value) if isinstance(target, ir.Attr) else None
+                    if holder is not None and not any(
+                        isinstance(atom, Instance) and atom.node in self.family for atom in holder.atoms
+                    ):
+                        return True
+        return False
 
     def is_followed(self) -> bool:
         """Whether the learning from the batches can be seen: a training step, or errors written where it was drawn."""

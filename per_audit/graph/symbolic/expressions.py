@@ -81,7 +81,7 @@ class Expressions:
         value = self.eval(node.value)
         known = self.symbols.events.value(node)
         for atom in known.atoms:
-            if isinstance(atom, External) and value.op in _OPAQUE:
+            if isinstance(atom, External) and value.op in _OPAQUE and self.symbols.is_imported(atom.name):
                 return Term("external", (), atom.name, node, self.path)
         if value.op == "record" and isinstance(value.data, tuple) and node.attr in value.data:
             return value.args[value.data.index(node.attr)]

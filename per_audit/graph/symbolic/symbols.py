@@ -212,6 +212,21 @@ class Symbols:
                 found[name.lstrip("-").replace("-", "_")].append(self.term(site.path, default))
         return dict(found)
 
+    def is_imported(self, name: str) -> bool:
+        """Whether a dotted name begins with something that the project imports, or that is built in."""
+        return name.partition(".")[0] in self._imported
+
+    @cached_property
+    def _imported(self) -> set[str]:
+        found = {"builtins"}
+        for module in self.project.modules.values():
+            for node in ir.walk(*module.body):
+                if isinstance(node, ir.Import):
+                    found |= {name.partition(".")[0] for name, _ in node.names}
+                elif isinstance(node, ir.ImportFrom):
+                    found |= {node.module.partition(".")[0], *(name for name, _ in node.names)}
+        return found
+
     # ---------------------------------------------------------------- attributes
 
     def field(self, cls: ir.Class, name: str, node: ir.Node | None = None, path: str = "") -> Term:
