@@ -1,0 +1,262 @@
+"""PER208 max-priority-scale-mix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.findings import Finding, FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayGraph, trail
+from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.graph.symbolic.degree import STORED
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from per_audit.graph.anatomy import Anatomy, PriorityWrite
+    from per_audit.graph.events import AttributeWrite
+
+
+class MaxPriorityScaleMix(Rule):
+    """The highest priority starts at a small constant as it is and is raised to values that alpha was applied to.
+
+    ## What it does
+
+    Reports an attribute that is stored as the priority of new transitions, starts at a constant between 0 and 1 that
+    alpha was not applied to, and is later set to priorities that alpha was applied to.
+
+    ## Why is this bad
+
+    With an epsilon of 0.01 and alpha = 0.6 a transition whose error is zero counts with 0.01 ** 0.6 = 0.063 once it
+    was replayed, while all transitions that were stored before the first update count with 0.01: less than the
+    lowest priority that an update can give. The data of the warm-up is hardly drawn.
+
+    ## Known problems
+
+    Starts at 1 or above are not reported: 1 is the same before and after the power, and a higher start favours new
+    transitions, which may be meant.
+
+    ## Example
+
+    ```python
+    self.top = self.epsilon
+    self.top = max(self.top, (error + self.epsilon) ** self.alpha)
+    ```
+
+    ## Use instead
+
+    ```python
+    self.top = 1.0
+    self.top = max(self.top, (error + self.epsilon) ** self.alpha)
+    ```
+
+    ## Fix safety
+
+    A start of 1 changes which transitions the first updates draw, so nothing is changed unasked.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 3.3 and Algorithm 1, line 6
+    """
+
+    code = "PER208"
+    name = "max-priority-scale-mix"
+    severity = Severity.WARNING
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each assignment that starts the maximum on the wrong scale."""
+        told: set[object] = set()
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+                continue
+            anatomy = graph.anatomy(buffer)
+            if trail.drawn_powers(anatomy).exponents:
+                continue
+            for insertion, start, start_path, power in self._mixed(anatomy):
+                if start.node in told:
+                    continue
+                told.add(start.node)
+                name = graph.name_of(buffer)
+                links = [graph.evidence(start_path, start.node, "start", "starts here, without alpha")]
+                if power.node is not None and power.path:
+                    links.append(graph.evidence(power.path, power.node, "alpha", "raised to values with alpha applied"))
+                yield self.finding(
+                    graph,
+                    start_path,
+                    start.node,
+                    f"the priority of new transitions in {name} starts at a small constant without alpha applied, "
+                    "later ones have it applied: transitions stored before the first update are drawn too rarely",
+                    evidence=trail.unique([*links, *trail.evidence(anatomy, insertion)]),
+                    confidence="medium",
+                    fix=FixOffer(title="start the highest priority at 1"),
+                    pipeline=name,
+                )
+
+    def _mixed(self, anatomy: Anatomy) -> Iterator[tuple[PriorityWrite, AttributeWrite, str, Term]]:
+        for insertion in anatomy.writes:
+            if not insertion.inserts:
+                continue
+            for option in alternatives(insertion.value):
+                top = strip(option)
+                if top.op != "field" or top in anatomy.containers:
+                    continue
+                written = anatomy.symbols.written(top)
+                power = self._power(anatomy, [term for term, _, _ in written])
+                for term, write, path in written:
+                    if power is not None and write is not None and self._is_small(anatomy, term):
+                        yield insertion, write, path, power
+
+    def _power(self, anatomy: Anatomy, values: list[Term]) -> Term | None:
+        """The power of an error that the attribute is set to; None where it is set to anything without one."""
+        chains = [chain for value in values for chain in trail.chains_of(anatomy, value)]
+        telling = [chain for chain in chains if chain.start != STORED and chain.exponents]
+        return telling[0].raised[-1] if telling else None
+
+    def _is_small(self, anatomy: Anatomy, start: Term) -> bool:
+        """Whether a start is a number between 0 and 1 in each case that is known, and is told as it is."""
+        start = strip(start)
+        if start.op not in ("const", "field", "param", "global"):
+            return False
+        known = [strip(option) for option in alternatives(anatomy.symbols.expanded(start))]
+        return all(option.number is not None and 0 < option.number < 1 for option in known)
+
+    def witness(self) -> str:
+        """The share of the warm-up in the draw after the first updates, with both starts."""
+        epsilon, alpha = 0.01, 0.6
+        updated = (np.zeros(10) + epsilon) ** alpha
+        share = [90 * start / (90 * start + updated.sum()) for start in (epsilon, epsilon**alpha)]
+        assert share[1] > 0.89
+        assert share[0] < 0.6
+        return (
+            f"90 of 100 transitions wait, 10 were replayed with error 0: the 90 are {share[0]:.0%} of the draw, "
+            f"{share[1]:.0%} with alpha applied to the start"
+        )
+
+    bad = (
+        Example(
+            "starts at epsilon, one array",
+            {
+                "replay.py": """import numpy as np
+
+
+class Replay:
+    def __init__(self, capacity, alpha=0.6, epsilon=1e-2):
+        self.items, self.mass = [None] * capacity, np.zeros(capacity)
+        self.alpha, self.epsilon, self.count = alpha, epsilon, 0
+        self.top = epsilon  # <- PER208
+
+    def append(self, state, action, reward, next_state, done):
+        slot = self.count % len(self.items)
+        self.items[slot] = (state, action, reward, next_state, done)
+        self.mass[slot] = self.top
+        self.count += 1
+
+    def draw(self, size, beta):
+        n = min(self.count, len(self.items))
+        p = self.mass[:n] / self.mass[:n].sum()
+        slots = np.random.choice(n, size, p=p)
+        weights = (n * p[slots]) ** -beta
+        return [self.items[i] for i in slots], slots, weights / weights.max()
+
+    def rate(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            priority = (abs(error) + self.epsilon) ** self.alpha
+            self.mass[slot] = priority
+            self.top = max(self.top, priority)
+""",
+            },
+        ),
+        Example(
+            "a number, the tree in another file, an if in place of max",
+            {
+                "tree.py": """import numpy as np
+
+
+class Tree:
+    def __init__(self, leaves):
+        self.leaves, self.sums = leaves, np.zeros(2 * leaves)
+
+    def put(self, leaf, value):
+        at = leaf + self.leaves
+        self.sums[at] = value
+        while at > 1:
+            at //= 2
+            self.sums[at] = self.sums[2 * at] + self.sums[2 * at + 1]
+
+    def find(self, mass):
+        at = 1
+        while at < self.leaves:
+            at *= 2
+            if mass >= self.sums[at]:
+                mass -= self.sums[at]
+                at += 1
+        return at - self.leaves
+""",
+                "memory.py": """import numpy as np
+from tree import Tree
+
+
+class Memory:
+    ALPHA = 0.7
+
+    def __init__(self, leaves):
+        self.tree, self.rows, self.count = Tree(leaves), [None] * leaves, 0
+        self.highest = 0.001  # <- PER208
+
+    def remember(self, state, action, reward, next_state, done):
+        slot = self.count % len(self.rows)
+        self.rows[slot] = (state, action, reward, next_state, done)
+        self.tree.put(slot, self.highest)
+        self.count += 1
+
+    def recall(self, size, beta):
+        slots = np.array([self.tree.find(mass) for mass in np.random.rand(size) * self.tree.sums[1]])
+        p = self.tree.sums[slots + self.tree.leaves] / self.tree.sums[1]
+        weights = (min(self.count, len(self.rows)) * p) ** -beta
+        return [self.rows[slot] for slot in slots], slots, weights / weights.max()
+
+    def learnt(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            priority = np.power(np.abs(error) + 0.001, self.ALPHA)
+            self.tree.put(slot, priority)
+            if priority > self.highest:
+                self.highest = priority
+""",
+            },
+        ),
+    )
+    good = (
+        Example(
+            "starts at 1", {"replay.py": bad[0].plain["replay.py"].replace("self.top = epsilon", "self.top = 1.0")}
+        ),
+        Example(
+            "starts at a power",
+            {"replay.py": bad[0].plain["replay.py"].replace("self.top = epsilon", "self.top = epsilon**alpha")},
+        ),
+        Example(
+            "the maximum is kept before the power",
+            {
+                "tree.py": bad[1].plain["tree.py"],
+                "memory.py": bad[1]
+                .plain["memory.py"]
+                .replace("(slot, self.highest)", "(slot, self.highest**self.ALPHA)")
+                .replace("np.power(np.abs(error) + 0.001, self.ALPHA)", "np.abs(error) + 0.001")
+                .replace("(slot, priority)", "(slot, priority**self.ALPHA)"),
+            },
+        ),
+        Example(
+            "no power at all",
+            {
+                "tree.py": bad[1].plain["tree.py"],
+                "memory.py": bad[1]
+                .plain["memory.py"]
+                .replace("np.power(np.abs(error) + 0.001, self.ALPHA)", "np.abs(error) + 0.001"),
+            },
+        ),
+        Example(
+            "a start that is not known",
+            {"replay.py": bad[0].plain["replay.py"].replace("alpha=0.6, epsilon=1e-2", "epsilon, alpha=0.6")},
+        ),
+    )
