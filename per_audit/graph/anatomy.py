@@ -108,7 +108,7 @@ class Anatomy:
     @cached_property
     def capacity(self) -> Capacity:
         """How many priorities there is room for, where the code says so in numbers."""
-        return capacity_of(self.graph, (alloc for term in self.containers for alloc in self._allocs(term)))
+        return capacity_of(self.graph, (alloc for term in self.containers for alloc in self.allocs(term)))
 
     def _held(self, term: Term) -> set[Term]:
         """The containers inside a term: what is subscripted, sliced, iterated over or reduced, or is one itself."""
@@ -195,7 +195,7 @@ class Anatomy:
     @cached_property
     def stores(self) -> list[ev.Store]:
         """The statements that put a value into a container of priorities, outside of what builds the buffer."""
-        allocs = {atom for term in self.containers for atom in self._allocs(term)}
+        allocs = {atom for term in self.containers for atom in self.allocs(term)}
         found: dict[ir.Node, ev.Store] = {}
         shared = {alloc for alloc in allocs if self._made_elsewhere(alloc)}
         for store in self.events.stores.values():
@@ -214,7 +214,8 @@ class Anatomy:
         function = self.symbols.function_of(path, alloc.node)
         return function is not None and self._class_of(function) not in self.parts
 
-    def _allocs(self, term: Term) -> set[Alloc]:
+    def allocs(self, term: Term) -> set[Alloc]:
+        """The containers that a field or name of a module holds, those inside it included."""
         found: set[Alloc] = set()
         values = [self._value(term)]
         if term.op == "field":
@@ -329,7 +330,7 @@ class Anatomy:
     @cached_property
     def adding(self) -> set[ev.Owner]:
         """The functions that store transitions."""
-        allocs = {atom for term in self.containers for atom in self._allocs(term)}
+        allocs = {atom for term in self.containers for atom in self.allocs(term)}
         own: set[ir.Class | None] = {None, *self._holders}
         if self.buffer.owner is not None:
             own.update(self.graph.interpreter.mro(self.buffer.owner))

@@ -257,10 +257,10 @@ def _learns(site: ev.CallSite) -> bool:
 
 
 def is_test(path: str) -> bool:
-    """Whether the file holds tests, by where it is and what it is called: no training happens there."""
+    """Whether the file holds tests or timings, by where it is and what it is called: no training happens there."""
     *folders, name = path.split("/")
     return name.startswith(("test_", "conftest", "basetest")) or any(
-        f in ("test", "tests") or f.endswith("_tests") for f in folders
+        f in ("test", "tests", "bench", "benchmark", "benchmarks") or f.endswith("_tests") for f in folders
     )
 
 

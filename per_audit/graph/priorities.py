@@ -131,7 +131,8 @@ class Priorities:
         for (cls, _), value in self.graph.interpreter.attributes.items():
             if cls in self.family:
                 found |= {atom for atom in value.atoms if isinstance(atom, Alloc)}
-        return found
+        anatomy = self.graph.anatomy(self.buffer)
+        return found.union(*(anatomy.allocs(term) for term in anatomy.containers))
 
     def _masses(self) -> set[Alloc]:
         """The containers that stand in the probabilities of the draws, variables of the function followed."""

@@ -69,7 +69,8 @@ class LinearTimeSampling(Rule):
         """One finding for each draw by priority that goes through all priorities."""
         seen: set[ir.Node] = set()
         for buffer in graph.buffers:
-            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+            about = graph.priorities(buffer)
+            if buffer.kind != PRIORITISED or about.is_reference or (buffer.samples and not about.is_followed()):
                 continue
             anatomy = graph.anatomy(buffer)
             capacity = anatomy.capacity if anatomy.containers else capacity_of(graph, buffer.containers)

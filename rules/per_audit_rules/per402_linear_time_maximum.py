@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.anatomy import CHOSEN
 from per_audit.graph.symbolic import alternatives
 from per_audit.rule import Example, Rule
 
@@ -69,7 +70,8 @@ class LinearTimeMaximum(Rule):
         """One finding for each reduction over all priorities on the way of a step."""
         seen: set[ir.Node] = set()
         for buffer in graph.buffers:
-            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+            about = graph.priorities(buffer)
+            if buffer.kind != PRIORITISED or about.is_reference or (buffer.samples and not about.is_followed()):
                 continue
             anatomy = graph.anatomy(buffer)
             if anatomy.capacity.is_at_most(SMALL) or not anatomy.containers:
@@ -288,7 +290,7 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
                 if term.op not in _WORDS or term.data is not None or term.node is None:
                     continue
                 of = term.args[0]
-                whole = of.op in ("field", "global", "slice", "pow", "detach")
+                whole = of.op in ("field", "global", "slice", "pow", "detach") and not of.has("at", *CHOSEN)
                 counted = function in drawing and term.op in ("sum", "sort", "argsort")
                 if whole and anatomy.base_of(of) in anatomy.containers and not counted:
                     yield term.node, term.path, _WORDS[term.op]
