@@ -15,7 +15,7 @@ from per_audit.graph import externals as ext
 from per_audit.graph.draws import GREEDY
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.reference import LAP_KINDS, REFERENCE_KINDS
-from per_audit.graph.roles import name_of, words
+from per_audit.graph.roles import looks_like_transition, name_of, words
 from per_audit.graph.updates import Updates
 from per_audit.graph.values import Alloc, Instance, Result, Value, is_observed, roles_in
 
@@ -187,6 +187,11 @@ class Priorities:
         """Whether chance has no part in what is drawn: the largest priorities are taken, which no weights correct."""
         draws = [self.events.draws.get(node) for node in self.buffer.draws]
         return bool(draws) and all(draw is not None and draw.method in GREEDY for draw in draws)
+
+    @cached_property
+    def is_of_replay(self) -> bool:
+        """Whether transitions are drawn, or the code speaks of priorities: other weighted draws have weights, too."""
+        return looks_like_transition(self.buffer.roles) or self.is_about_priorities
 
     @cached_property
     def is_opaque(self) -> bool:

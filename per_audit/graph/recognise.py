@@ -13,6 +13,7 @@ from per_audit.graph.libraries import find_library_buffers, is_test
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.reference import is_pal
+from per_audit.graph.resampling import replaces_its_population
 from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, name_of, role_of, role_of_name, words
 from per_audit.graph.values import (
     Alloc,
@@ -128,7 +129,7 @@ class _Finder:
                     found.append(buffer)
                 else:
                     found += self._around(mass)
-        return _merged(found)
+        return _merged([buffer for buffer in found if not replaces_its_population(self.events, buffer)])
 
     def _picks(self, mass: ev.Mass) -> bool:
         """Whether the code that makes the number has it searched for, or reaches the loop or recursion that does."""

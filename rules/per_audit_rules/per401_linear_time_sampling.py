@@ -69,8 +69,11 @@ class LinearTimeSampling(Rule):
         """One finding for each draw by priority that goes through all priorities."""
         seen: set[ir.Node] = set()
         for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED:
+                continue
             about = graph.priorities(buffer)
-            if buffer.kind != PRIORITISED or about.is_reference or (buffer.samples and not about.is_followed()):
+            unseen = buffer.samples and not about.is_followed()
+            if about.is_reference or not about.is_of_replay or unseen:
                 continue
             anatomy = graph.anatomy(buffer)
             capacity = anatomy.capacity if anatomy.containers else capacity_of(graph, buffer.containers)
@@ -277,6 +280,55 @@ class Memory:
 def act(logits):
     p = np.exp(logits - logits.max())
     return np.random.choice(len(p), p=p / p.sum())
+"""
+            },
+        ),
+        Example(
+            "a particle filter that resamples, and tempers its weights",
+            {
+                "track.py": """import numpy as np
+
+
+class Filter:
+    def __init__(self, n):
+        self.n, self.particles, self.mass, self.past = n, np.random.randn(n), np.ones(n) / n, []
+
+    def observe(self, state, reward, likelihood):
+        self.mass *= likelihood(state, self.particles)
+        self.mass /= self.mass.sum()
+        self.past.append((state, reward, self.particles.copy()))
+
+    def resample(self, alpha):
+        flat = self.mass**alpha
+        index = np.random.choice(self.n, size=self.n, p=flat / flat.sum())
+        self.particles, self.mass = self.particles[index], self.mass[index] / flat[index]
+
+    def correction(self, beta):
+        w = (self.n * self.mass) ** -beta
+        return w / w.max()
+"""
+            },
+        ),
+        Example(
+            "negative items of a recommender, drawn by popularity",
+            {
+                "rank.py": """import numpy as np
+
+
+class Recommender:
+    def __init__(self, users, items):
+        self.u, self.v, self.popularity = np.random.randn(users, 8), np.random.randn(items, 8), np.ones(items)
+
+    def fit(self, pairs, beta):
+        for _, item in pairs:
+            self.popularity[item] += 1
+        p = self.popularity / self.popularity.sum()
+        for user, item in pairs:
+            other = np.random.choice(len(p), p=p)
+            w = (len(p) * p[other]) ** -beta
+            step = w / (1 + np.exp(self.u[user] @ (self.v[item] - self.v[other])))
+            self.u[user] += 0.1 * step * (self.v[item] - self.v[other])
+            self.v[other] -= 0.1 * step * self.u[user]
 """
             },
         ),

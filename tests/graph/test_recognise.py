@@ -213,6 +213,24 @@ def test_uniform_draws_are_known_in_any_form(project, draw):
             """,
         ),
         (
+            "a particle filter",
+            """
+            import numpy as np
+
+            class Filter:
+                def __init__(self, n):
+                    self.n, self.particles, self.mass = n, [], np.ones(n)
+
+                def resample(self):
+                    index = np.searchsorted(np.cumsum(self.mass), np.random.random(self.n))
+                    self.particles = [self.particles[i] for i in index]
+                    self.mass[:] = self.mass[index]
+
+                def weights(self, beta):
+                    return (self.n * self.mass) ** -beta
+            """,
+        ),
+        (
             "a shuffled pass",
             """
             import numpy as np
@@ -228,6 +246,28 @@ def test_uniform_draws_are_known_in_any_form(project, draw):
 )
 def test_what_only_looks_like_replay(project, name, text):
     assert project(text).buffers == []
+
+
+def test_probabilities_of_one_draw_that_are_narrowed_to_it_are_no_population(project):
+    graph = project("""
+    import numpy as np
+
+
+    class Memory:
+        def __init__(self):
+            self.rows, self.priorities = [], []
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+            self.priorities.append(1.0)
+
+        def sample(self, beta):
+            self.p = np.array(self.priorities) / sum(self.priorities)
+            index = np.random.choice(len(self.rows), 8, p=self.p)
+            self.p = self.p[index]
+            return [self.rows[i] for i in index], (len(self.rows) * self.p) ** -beta
+    """)
+    assert [buffer.kind for buffer in graph.buffers] == ["prioritised"]
 
 
 @pytest.mark.parametrize(
