@@ -40,7 +40,7 @@ import torch.nn.functional as F
 
 def learn(memory, network, optimizer):
     states, actions, rewards, next_states, dones = zip(*memory.sample(32))
-    loss = F.mse_loss(network(states), rewards + 0.99 * network(next_states))
+    loss = F.mse_loss(network(states), rewards + 0.99 * (1 - dones) * network(next_states))
     loss.backward()
     optimizer.step()"""
 TRAIN = """\
