@@ -249,7 +249,9 @@ def _numeric(run: Expressions, node: ir.Call, name: str, args: list[Term], keywo
         sizes = first.args if first.op == "tuple" else tuple(args) if name not in ("full",) else (first,)
         if name.endswith("_like"):
             return run.make("alloc", (Term("call", (first,), "shape", node, run.path),), node, name)
-        return run.make("alloc", sizes, node, name)
+        made = run.make("alloc", sizes, node, name)
+        value = keywords.get("fill_value") or (rest[0] if rest else None) if name == "full" else None
+        return made if value is None else run.full(made, value, node)
     if name in voc.DETACHES:
         return run.make("detach", (first,), node)
     return _shaped(run, node, name, args, keywords)

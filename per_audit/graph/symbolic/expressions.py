@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul"}
 _WHOLE_VALUES = {"real", "values"}
+_STARTS = {"const", "field", "param", "global", "external", "tuple", "alloc", "object", "unknown"}
 _HOLDERS = {"alloc", "filled", "collect", "tuple", "phi"}  # what a name of the module is known by, not by what it holds
 # A library's object may stand behind these; behind others stands a number.
 _OPAQUE = {"external", "call", "global", "unknown", "param", "field", "item"}
@@ -211,8 +212,12 @@ class Expressions:
         if node.op == "+" and left.op == "tuple" and right.op == "tuple":
             return self.make("tuple", (*left.args, *right.args), node)
         if node.op == "*" and left.op == "tuple" and len(left.args) == 1:
-            return self.make("alloc", (right,), node, "list")  # [x] * n
+            return self.full(self.make("alloc", (right,), node, "list"), left.args[0], node)  # [x] * n
         return self.binary(_BINARY.get(node.op, "call"), left, right, node)
+
+    def full(self, array: Term, value: Term, node: ir.Node) -> Term:
+        """An array that holds one value everywhere: what was computed is kept, a setting is only a start."""
+        return array if value.op in _STARTS else self.make("filled", (array, value), node)
 
     def binary(self, op: str, left: Term, right: Term, node: ir.Node) -> Term:
         """An arithmetic operation; constants are folded."""

@@ -215,9 +215,9 @@ _TRANSPARENT = {"detach", "reshape", "unsqueeze", "squeeze", "stack", "collect",
 
 def strip(term: Term) -> Term:
     """The term without what changes only its form: shapes, lists of items, the cut from the gradient."""
-    while term.op in _TRANSPARENT:
-        term = term.args[0]
-    return term.args[1] if term.op == "filled" else term
+    while term.op in _TRANSPARENT or term.op == "filled":
+        term = term.args[1 if term.op == "filled" else 0]
+    return term
 
 
 def _short(data: object) -> str:

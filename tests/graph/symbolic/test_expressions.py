@@ -25,6 +25,8 @@ NUMPY = "import numpy as np\nimport torch\nimport torch.nn.functional as F\n"
         ("a[range(3), b]", "at(param[f.a], tuple(range(const[3]), param[f.b]))"),
         ("[x + 1 for x in a]", "collect(add(element(param[f.a]), const[1]))"),
         ("list(zip(a, b))", "collect(tuple(element(param[f.a]), element(param[f.b])))"),
+        ("[a + 1] * b", "filled(alloc[list](param[f.b]), add(param[f.a], const[1]))"),
+        ("[0.0] * b", "alloc[list](param[f.b])"),
         ("a.data", "detach(param[f.a])"),
         ("a.weights", "item[weights](param[f.a])"),
     ],
@@ -38,6 +40,8 @@ def test_expressions(term_of, expression, term):
     ("expression", "term"),
     [
         ("np.power(a, b)", "pow(param[f.a], param[f.b])"),
+        ("np.full(b, a.mean())", "filled(alloc[full](param[f.b]), mean(param[f.a]))"),
+        ("np.full(b, 1.0)", "alloc[full](param[f.b])"),
         ("a.pow(2)", "pow(param[f.a], const[2])"),
         ("np.abs(a)", "abs(param[f.a])"),
         ("abs(a)", "abs(param[f.a])"),

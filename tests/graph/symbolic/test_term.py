@@ -65,6 +65,12 @@ def test_one_alternative_is_no_alternative():
     assert phi([const(1), const(1)]) == const(1)
 
 
+def test_what_fills_an_array_is_stripped_as_well():
+    value = Term("mean", (const(1),))
+    filled = Term("filled", (Term("alloc", (const(4),)), Term("detach", (value,))))
+    assert strip(Term("element", (filled,))) == value
+
+
 def test_a_list_that_was_filled_is_not_also_the_empty_one():
     filled = Term("collect", (const(1),))
     assert phi([Term("tuple"), filled]) == filled

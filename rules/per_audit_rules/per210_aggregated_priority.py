@@ -1,0 +1,353 @@
+"""PER210 aggregated-priority."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.findings import FixOffer, Severity
+from per_audit.graph import PRIORITISED, ReplayGraph, trail
+from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.graph.symbolic.shape import BATCH
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from per_audit.findings import Finding
+    from per_audit.graph.anatomy import Anatomy, PriorityWrite
+
+_REDUCES = {"mean", "sum", "max", "min", "median"}
+_SETTINGS = {"const", "field", "global", "external", "alloc", "len"}
+_EACH = {"add", "sub", "mul", "maximum", "minimum", "div"}
+_FIRST = {"abs", "neg", "pow", "exp", "log", "clip"}
+_MEMORY = """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, alpha=0.6):
+        self.rows, self.capacity, self.alpha, self.count = [None] * capacity, capacity, alpha, 0
+        self.mass = np.zeros(capacity)
+
+    def add(self, state, action, reward, next_state, done):
+        slot = self.count % self.capacity
+        self.rows[slot] = (state, action, reward, next_state, done)
+        self.mass[slot] = self.mass.max() or 1.0
+        self.count += 1
+
+    def sample(self, n, beta):
+        filled = min(self.count, self.capacity)
+        p = self.mass[:filled] / self.mass[:filled].sum()
+        slots = np.random.choice(filled, n, p=p)
+        weights = (filled * p[slots]) ** -beta
+        columns = [np.stack(column) for column in zip(*[self.rows[i] for i in slots])]
+        return columns, slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.mass[slots] = (np.abs(errors) + 1e-6) ** self.alpha
+"""
+_TORCH = """import torch
+import torch.nn.functional as F
+from memory import Memory
+
+
+class Agent:
+    def __init__(self, net, target, optimizer):
+        self.net, self.target, self.optimizer = net, target, optimizer
+        self.memory = Memory(5_000)
+
+    def observe(self, state, action, reward, next_state, done):
+        self.memory.add(state, action, reward, next_state, done)
+
+    def learn(self, beta, gamma=0.99):
+        columns, slots, weights = self.memory.sample(32, beta)
+        states, actions, rewards, next_states, dones = (torch.as_tensor(column) for column in columns)
+        q = self.net(states).gather(1, actions.unsqueeze(1)).squeeze(1)
+        with torch.no_grad():
+            goal = rewards + gamma * (1 - dones) * self.target(next_states).max(1).values
+        losses = F.smooth_l1_loss(q, goal, reduction="none")
+        loss = (torch.as_tensor(weights) * losses).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.memory.update(slots, (q - goal).abs().mean().item())  # <- PER210
+"""
+_NUMPY = """import numpy as np
+
+
+class Linear:
+    def __init__(self, width, capacity=1_000):
+        self.theta, self.rows, self.priorities = np.zeros(width), [None] * capacity, np.zeros(capacity)
+        self.count = 0
+
+    def observe(self, state, reward, next_state, done):
+        slot = self.count % len(self.rows)
+        self.rows[slot] = (state, reward, next_state, done)
+        self.priorities[slot] = self.priorities.max() or 1.0
+        self.count += 1
+
+    def learn(self, beta, rate=0.01, gamma=0.9):
+        filled = min(self.count, len(self.rows))
+        p = self.priorities[:filled] / self.priorities[:filled].sum()
+        slots = np.random.choice(filled, 16, p=p)
+        weights = (filled * p[slots]) ** -beta
+        weights /= weights.max()
+        states, rewards, next_states, dones = (np.stack(column) for column in zip(*[self.rows[i] for i in slots]))
+        errors = rewards + gamma * (1 - dones) * (next_states @ self.theta) - states @ self.theta
+        self.theta += rate * states.T @ (weights * errors) / 16
+        worst = np.max(np.abs(errors))
+        for slot in slots:
+            self.priorities[slot] = worst + 1e-6  # <- PER210
+"""
+
+
+class AggregatedPriority(Rule):
+    """One number, the mean or the sum of a batch's errors, becomes the priority of every transition of the batch.
+
+    ## What it does
+
+    Reports updates that give all drawn positions the same value: a loss that was averaged over the batch, or a mean,
+    sum or maximum of the errors over all of its axes.
+
+    ## Why is this bad
+
+    The priority no longer says which transition surprised the network, only in which batch it was. A transition with an
+    error of 5 in a batch of small errors gets their mean, and an ordinary one that met it by chance gets the same. With
+    larger batches all means are alike, and the draw becomes nearly uniform, at the price of a sum tree.
+
+    ## Known problems
+
+    One priority for each sequence, reduced over time, is a design of its own (R2D2) and is not reported; nor are
+    updates of batches of which nothing is known, or of one transition.
+
+    ## Example
+
+    ```python
+    memory.update_priorities(indices, loss.item())
+    ```
+
+    ## Use instead
+
+    ```python
+    memory.update_priorities(indices, td_errors.detach().abs().numpy())
+    ```
+
+    ## Fix safety
+
+    The errors of the single transitions have to be at hand where the priorities are updated, so nothing is changed
+    unasked.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 3.3 and Algorithm 1, line 12
+    """
+
+    code = "PER210"
+    name = "aggregated-priority"
+    severity = Severity.WARNING
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each place where the training hands one value for a whole batch over."""
+        told: set[object] = set()
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+                continue
+            anatomy = graph.anatomy(buffer)
+            for write in anatomy.writes:
+                parts = None if write.inserts else self._of_a_batch(anatomy, write)
+                step = trail.handover(anatomy, write)
+                if not parts or step.node in told:
+                    continue
+                told.add(step.node)
+                name = graph.name_of(buffer)
+                links = [
+                    graph.evidence(part.path, part.node, "aggregate", "one number for the whole batch")
+                    for part in parts
+                    if part.node is not None and part.path
+                ]
+                made = strip(write.value)
+                if made.node is not None and made.path:
+                    links.append(graph.evidence(made.path, made.node, "priority", "the priority is computed here"))
+                yield self.finding(
+                    graph,
+                    step.path,
+                    step.node,
+                    f"all transitions of a batch get one priority in {name}: the errors are reduced to one number "
+                    "before they are stored",
+                    evidence=trail.unique([*links, *trail.evidence(anatomy, write)]),
+                    confidence="medium",
+                    fix=FixOffer(title="give each transition the absolute value of its own error"),
+                    pipeline=name,
+                )
+
+    def _of_a_batch(self, anatomy: Anatomy, write: PriorityWrite) -> list[Term]:
+        """The reductions over the batch that a value is made of; empty where anything else of a batch is in it."""
+        if write.index is None or not _is_many(write.index):
+            return []
+        found: dict[Term, None] = {}
+        for option in alternatives(strip(write.value)):
+            parts = list(self._parts(anatomy, option))
+            if not all(parts):
+                return []
+            found |= dict.fromkeys(part for part in parts if part is not None)
+        return list(found)
+
+    def _parts(self, anatomy: Anatomy, value: Term) -> Iterator[Term | None]:
+        """The reductions inside a value, None for a part that may differ from one transition to the next."""
+        stack = [value]
+        while stack:
+            term = strip(stack.pop())
+            if term.op in _SETTINGS and term not in anatomy.containers:
+                continue
+            if self._reduces_batch(anatomy, term):
+                yield term
+            elif term.op in _EACH or term.op in ("phi", "tuple"):
+                stack.extend(term.args)
+            elif term.op in _FIRST:
+                stack.append(term.args[0])
+            elif not anatomy.graph.corrections.is_weight(term):
+                yield None
+
+    def _reduces_batch(self, anatomy: Anatomy, term: Term) -> bool:
+        """Whether a term is one number for a batch: a mean over all axes, or a loss that is averaged."""
+        if term.op in _REDUCES and term.data is None:
+            inner = term.args[:1]
+            if not (trail.errors(inner[0]) or inner[0].has("loss")):
+                return False
+        elif term.op == "loss" and term.data[1] == "scalar":
+            inner = term.args
+        else:
+            return False
+        return any(_holds_batch(anatomy.graph, arg) for arg in inner)
+
+    def witness(self) -> str:
+        """How the priority of a surprising transition compares with the others', stored one by one and averaged."""
+        rng = np.random.default_rng(0)
+        errors = np.append(5.0, rng.uniform(0.0, 0.2, 999))
+        own, averaged = errors.copy(), errors.copy()
+        for _ in range(2_000):
+            slots = rng.choice(1_000, 32, p=averaged / averaged.sum())
+            averaged[slots] = errors[slots].mean()
+        share = [p[0] / p.sum() * 1_000 for p in (own, averaged)]
+        assert share[0] > 20
+        assert share[1] < 10
+        return (
+            f"one error of 5 among 999 below 0.2 is drawn {share[0]:.0f} times as often as under uniform draws, "
+            f"{share[1]:.1f} times with the batch's mean as the priority"
+        )
+
+    bad = (
+        Example("the mean of |td|, PyTorch", {"memory.py": _MEMORY, "agent.py": _TORCH}),
+        Example("the largest error of the batch, numpy, in a loop", {"linear.py": _NUMPY}),
+        Example(
+            "the averaged loss, repeated for each position",
+            {
+                "memory.py": _MEMORY.replace(
+                    "        self.mass[slots] = (np.abs(errors) + 1e-6) ** self.alpha\n",
+                    "        for slot, error in zip(slots, errors):\n"
+                    "            self.mass[slot] = (abs(error) + 1e-6) ** self.alpha\n",
+                ),
+                "agent.py": _TORCH.replace(
+                    "(q - goal).abs().mean().item())", "[F.mse_loss(q, goal).item()] * len(slots))"
+                ),
+            },
+        ),
+        Example(
+            "the mean of both critics' losses",
+            {
+                "memory.py": _MEMORY,
+                "agent.py": _TORCH.replace(
+                    "        self.memory.update(slots, (q - goal).abs().mean().item())",
+                    "        other = F.mse_loss(self.target(states).gather(1, actions.unsqueeze(1)).squeeze(1), goal)\n"
+                    "        self.memory.update(slots, 0.5 * (F.mse_loss(q, goal) + other).item())",
+                ),
+            },
+        ),
+    )
+    good = (
+        Example(
+            "each its own error",
+            {
+                "memory.py": _MEMORY,
+                "agent.py": _TORCH.replace(".abs().mean().item())  # <- PER210", ".detach().numpy())"),
+            },
+        ),
+        Example(
+            "a mixture of the own error and the batch's mean",
+            {
+                "linear.py": _NUMPY.replace(
+                    "        for slot in slots:\n            self.priorities[slot] = worst + 1e-6  # <- PER210\n",
+                    "        for slot, error in zip(slots, errors):\n"
+                    "            self.priorities[slot] = 0.9 * abs(error) + 0.1 * worst + 1e-6\n",
+                )
+            },
+        ),
+        Example(
+            "scaled by the largest of the batch",
+            {
+                "linear.py": _NUMPY.replace(
+                    "        for slot in slots:\n            self.priorities[slot] = worst + 1e-6  # <- PER210\n",
+                    "        self.priorities[slots] = np.abs(errors) / worst + 1e-6\n",
+                )
+            },
+        ),
+        Example(
+            "one transition after the other",
+            {
+                "linear.py": _NUMPY.partition("        states, rewards,")[0]
+                + """        for slot, weight in zip(slots, weights):
+            state, reward, next_state, done = self.rows[slot]
+            error = np.mean(reward + gamma * (1 - done) * (next_state @ self.theta) - state @ self.theta)
+            self.theta += rate * weight * error * state
+            self.priorities[slot] = abs(error) + 1e-6
+"""
+            },
+        ),
+        Example(
+            "a sequence for each position, reduced over time",
+            {
+                "memory.py": _MEMORY,
+                "agent.py": _TORCH.replace(
+                    "(q - goal).abs().mean().item())  # <- PER210", "(q - goal).abs().mean(1).detach().numpy())"
+                ),
+            },
+        ),
+        Example(
+            "the largest of two critics' errors",
+            {
+                "memory.py": _MEMORY,
+                "agent.py": _TORCH.replace(
+                    "        self.memory.update(slots, (q - goal).abs().mean().item())  # <- PER210",
+                    "        other = self.target(states).gather(1, actions.unsqueeze(1)).squeeze(1) - goal\n"
+                    "        self.memory.update(slots, torch.max((q - goal).abs(), other.abs()).detach().numpy())",
+                ),
+            },
+        ),
+    )
+
+
+def _is_many(index: Term) -> bool:
+    """Whether an index is that of each drawn transition: of an array of them, or of one after the other."""
+    if index.op in ("draw", "element", "collect"):
+        return True
+    return index.op != "item" and any(_is_many(arg) for arg in index.args)
+
+
+def _holds_batch(graph: ReplayGraph, term: Term) -> bool:
+    """Whether a term has a value for each transition of a batch that was drawn."""
+    shape = graph.shapes.of(term)
+    return BATCH in shape if shape is not None else _stacks_drawn(term)
+
+
+def _stacks_drawn(term: Term) -> bool:
+    """Whether what was drawn is stacked inside a term, other than where one of it is picked."""
+    if term.op in ("stack", "collect", "filled"):
+        return term.has("draw", "found")
+    if term.op == "at":
+        if strip(term.args[1]).op == "draw":
+            return term.args[1].op == "draw"
+        parts = term.args[1].args if term.args[1].op == "tuple" else term.args[1:]
+        if any(part.op in ("element", "loop", "item") or part.is_number for part in parts):
+            return False
+    return term.op not in ("element", "loop") and any(_stacks_drawn(arg) for arg in term.args)
