@@ -71,10 +71,16 @@ def _outwards(
                 continue
             for node, _, path in callers[:_MOST_CALLERS]:
                 given = symbols.arguments(node, function, path)
-                bound = {Term("param", (), (function, name)): term for name, term in given.items()}
+                known = entered | {function}
+                # A function that calls itself passes on its own parameter, changed: a binding without an end.
+                bound = {
+                    Term("param", (), (function, name)): term
+                    for name, term in given.items()
+                    if known.isdisjoint(_functions([term]))
+                }
                 inner = Context({**context.bound, **bound}, (*context.steps, (node, path)))
                 rest = [*pending[position + 1 :], *_functions(given.values())]
-                yield from _outwards(symbols, inner, rest, entered | {function})
+                yield from _outwards(symbols, inner, rest, known)
             return
     yield context
 

@@ -73,3 +73,21 @@ def test_columns_of_zipped_rows(project):
     (context,) = contexts(graph.symbols, a, b)
     assert context.head(a).op == context.head(b).op == "collect"
     assert context.head(a) != context.head(b)
+
+
+def test_a_parameter_that_a_function_passes_on_to_itself_changed_stays_open(project):
+    graph = project(
+        """
+        def clipped(a, b, limit):
+            if limit:
+                return clipped(a * 2, b, limit - 1)
+            return a * b
+
+        clipped(1, 2, 3)
+        """
+    )
+    body = [n for n in ir.walk(*graph.module("main.py").body) if isinstance(n, ir.Return)][1].value
+    pair = [graph.symbols.term("main.py", side) for side in (body.left, body.right)]
+    heads = [(context.head(pair[0]), context) for context in contexts(graph.symbols, *pair)]
+    assert heads
+    assert not any(head.contains(pair[0]) for head, _ in heads if head != pair[0])
