@@ -13,7 +13,7 @@ from per_audit.facts import ModuleFacts, ir
 from per_audit.graph import externals as ext
 from per_audit.graph import frameworks
 from per_audit.graph.frameworks import PRIORITISED, UNIFORM, Framework, Kind
-from per_audit.graph.roles import name_of, words
+from per_audit.graph.roles import REWARD, name_of, role_of_name, words
 from per_audit.graph.values import External, Instance, Literal, Record, Result, TupleOf, Value
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class _Finder:
     def _is_idle(self, buffer: LibraryBuffer) -> bool:
         """Whether nothing learns from the buffer again and again, as far as can be seen."""
         users = self.users.get(buffer.node, ())
-        if is_test(buffer.path) or not _EMPTIES.isdisjoint(map(_method, users)):
+        if is_test(buffer.path) or not _EMPTIES.isdisjoint(map(_method, users)) or _without_rewards(buffer.stores):
             return True
         if buffer.kind.needs:
             return buffer.kind.needs.isdisjoint(map(_method, buffer.given))
@@ -235,6 +235,12 @@ def _buffer(
 ) -> LibraryBuffer:
     name, kind = found
     return LibraryBuffer(framework, kind, name, draws == PRIORITISED, path, node, function)
+
+
+def _without_rewards(stores: list[ev.CallSite]) -> bool:
+    """Whether what is stored is named, and there is no reward: data to fit a model of the environment to."""
+    named = [argument.keyword for site in stores for argument in site.node.args]
+    return bool(named) and all(named) and REWARD not in {role_of_name(name) for name in named if name}
 
 
 def _made_by(value: Value) -> set[ir.Node]:

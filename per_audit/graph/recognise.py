@@ -10,6 +10,7 @@ from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph.libraries import find_library_buffers, is_test
+from per_audit.graph.lifetimes import is_unused, lives_for_one_pass
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.reference import is_pal
@@ -45,7 +46,10 @@ def find_buffers(graph: ReplayGraph) -> None:
         for buffer in finder.uniform()
         if not finder.is_part_of(buffer, prioritised) and not finder.is_overridden(buffer, prioritised)
     ]
-    graph.buffers = sorted(_without_dead(prioritised + uniform), key=lambda b: (b.path, b.draws[0].start))
+    found = _without_dead(prioritised + uniform)
+    if any(buffer.instances for buffer in found):
+        found = [b for b in found if b.kind == PRIORITISED or not is_unused(graph, b)]
+    graph.buffers = sorted(found, key=lambda b: (b.path, b.draws[0].start))
     heirs = graph.interpreter.subclasses
     known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *heirs.get(b.owner, ()))}
     graph.library = find_library_buffers(graph.project.modules, graph.events, known)
@@ -123,7 +127,7 @@ class _Finder:
                 if (containers and self._is_replay(buffer)) or self._is_weighted(buffer):
                     found.append(buffer)
         for mass in self.events.masses.values():
-            if mass.descends and self._picks(mass):
+            if mass.descends and self._picks(mass) and not self._is_of_environment(mass.function):
                 buffer = self._buffer(PRIORITISED, mass.path, mass.function, [mass.node], self._family(mass.function))
                 if self._is_replay(buffer) or self._is_weighted(buffer):
                     found.append(buffer)
@@ -136,6 +140,11 @@ class _Finder:
         walked = {function for function in mass.compared_in & mass.reduced_in if self._repeats(function)}
         makers = [mass.function, *(site.function for site in self.graph.callers.get(mass.function, ()))]
         return mass.searched or mass.function is None or any(f and self.graph.reachable(f) & walked for f in makers)
+
+    def _is_of_environment(self, function: ev.Owner) -> bool:
+        """Whether an environment draws the number: a goal, a start, noise, that the observations then depend on."""
+        owner = self.project.class_of.get(function) if function is not None else None
+        return owner is not None and self._is_environment(owner)
 
     def _repeats(self, function: ev.Owner) -> bool:
         """Whether the function has a loop or calls itself."""
@@ -219,7 +228,7 @@ class _Finder:
             buffer = self._buffer(UNIFORM, draw.path, draw.function, [draw.node], containers)
             if not self._is_replay(buffer) or self._has_prioritised_path(buffer) or self._is_on_policy(buffer):
                 continue
-            if self._is_pal(buffer):
+            if self._is_pal(buffer) or lives_for_one_pass(self.graph, buffer):
                 continue
             found.append(buffer)
         return _merged(found)
@@ -329,6 +338,9 @@ class _Finder:
             for atom in store.value.atoms:
                 if isinstance(atom, Instance):
                     roles |= self._fields(atom.node)
+                elif isinstance(atom, Alloc) and kind == PRIORITISED:
+                    # Several steps in a row are stored as one item.
+                    roles = roles.union(*(roles_in(inner.value) | inner.roles for inner in self.stores.get(atom, ())))
         buffer.roles = frozenset(roles)
         if function is not None:
             buffer.samples = self.graph.callers.get(function, [])
@@ -349,7 +361,9 @@ class _Finder:
         if step is None or self.graph.interpreter.find_method(cls, "reset") is None:
             return False
         needed = [p for p in step.parameters[1:] if p.default is None and not p.kind]
-        returned = (node.value for node in ir.walk(step) if isinstance(node, ir.Return))
+        returned = [node.value for node in ir.walk(step) if isinstance(node, ir.Return)]
+        if any(not {"env", "environment"}.isdisjoint(words(c.name)) for c in self.graph.interpreter.mro(cls)):
+            return len(needed) == 1 and bool(returned)  # what it returns may be an object of its own
         return len(needed) == 1 and any(isinstance(value, ir.Seq) and len(value.items) >= 3 for value in returned)
 
     def _fields(self, cls: ir.Class) -> set[str]:

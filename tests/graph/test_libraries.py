@@ -280,3 +280,20 @@ def test_a_buffer_whose_library_is_in_the_project_is_found_where_it_is_used(proj
         """,
     )
     assert [(buffer.name, buffer.path) for buffer in graph.library] == [("VectorReplayBuffer", "examples/dqn.py")]
+
+
+@pytest.mark.parametrize(("reward", "found"), [("", 0), ("rew=reward, ", 1)])
+def test_transitions_without_rewards_are_data_for_a_model_of_the_environment(project, reward, found):
+    graph = project(f"""
+    from cpprb import ReplayBuffer
+
+    def main(env, model, optimizer):
+        memory = ReplayBuffer(1000, {{"obs": {{"shape": 3}}, "act": {{}}, "next_obs": {{"shape": 3}}}})
+        obs = env.reset()
+        while True:
+            act = model.plan(obs)
+            next_obs, reward, done, _ = env.step(act)
+            memory.add(obs=obs, act=act, {reward}next_obs=next_obs)
+            optimizer.step(model.loss(memory.sample(32)))
+    """)
+    assert len(graph.library) == found

@@ -517,3 +517,81 @@ def test_weights_that_an_array_is_filled_with_one_by_one_reach_the_loss(project)
     """)
     (buffer,) = graph.buffers
     assert graph.priorities(buffer).weights_used()
+
+
+def test_windows_of_steps_that_are_drawn_by_priority_are_transitions(project):
+    graph = project(
+        """
+        from collections import namedtuple
+        import numpy as np
+
+        Step = namedtuple("Step", ["state", "action", "reward", "next_state"])
+
+        class Traces:
+            def __init__(self, length):
+                self.traces, self.scores, self.window, self.length = [], np.array([]), [], length
+
+            def put(self, state, action, reward, next_state):
+                self.window.append(Step(state, action, reward, next_state))
+                if len(self.window) < self.length:
+                    return
+                self.traces.append(tuple(self.window))
+                self.scores = np.append(self.scores, 1.0)
+                self.window = self.window[1:]
+
+            def get(self, n):
+                p = self.scores ** 0.6
+                self.last = np.random.choice(len(self.traces), n, p=p / p.sum())
+                return [self.traces[i] for i in self.last]
+
+        def train(memory, net):
+            net.loss(memory.get(8)).backward()
+        """
+    )
+    assert kinds(graph) == [PRIORITISED]
+
+
+def test_goals_that_an_environment_draws_are_no_positions_in_a_memory(project):
+    graph = project(
+        """
+        import numpy as np
+
+        class PointEnv:
+            def reset(self):
+                self.at, self.goal = 0.0, np.random.uniform(-2, 2)
+                return self.at - self.goal
+
+            def step(self, action):
+                self.at += action
+                return Step(observation=self.at - self.goal, reward=-abs(self.at - self.goal))
+
+        class Step:
+            def __init__(self, observation, reward):
+                self.observation, self.reward = observation, reward
+
+        class Table:
+            def __init__(self):
+                self.sums, self.rows = np.zeros(16), [None] * 8
+
+            def find(self, left):
+                at = 1
+                while at < 8:
+                    at = 2 * at
+                    if left > self.sums[at]:
+                        left = left - self.sums[at]
+                        at += 1
+                return at - 8
+
+        class Worker:
+            def __init__(self):
+                self.env, self.table, self.steps = PointEnv(), Table(), []
+
+            def play(self, policy):
+                observation = self.env.reset()
+                cell = self.table.find(observation)
+                self.steps.append((observation, policy(cell), self.env.step(0.1).reward, self.table.rows[cell]))
+                state, action, reward, next_state = self.steps[cell]
+                return reward
+        """
+    )
+    assert kinds(graph) == []

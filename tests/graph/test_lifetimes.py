@@ -1,0 +1,123 @@
+"""Containers that one episode fills, and classes that nothing names."""
+
+import pytest
+
+from per_audit.graph import UNIFORM
+
+GOALS = """
+    import random
+    from memory import Memory
+
+    def main(env, net, optimizer):
+        memory = Memory(100)
+        for episode in range(100):
+            steps = []
+            state, done = env.reset(), False
+            while not done:
+                action = net.act(state)
+                next_state, reward, done, _ = env.step(action)
+                steps.append((state, action, reward, next_state, done))
+                state = next_state
+            for state, action, reward, next_state, done in steps:
+                for at in {draw}:
+                    goal = steps[at][3]
+                    memory.add(state, action, env.reward(next_state, goal), next_state, done)
+            loss = net.loss(memory.sample(8))
+            loss.backward()
+            optimizer.step()
+"""
+MEMORY = """
+    import random
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.size = [], size
+
+        def add(self, *row):
+            state, action, reward, next_state, done = row
+            if len(self.rows) == self.size:
+                self.rows.pop(0)
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+"""
+
+
+def names(graph):
+    return [graph.name_of(buffer) for buffer in graph.buffers]
+
+
+@pytest.mark.parametrize("draw", ["random.choices(range(len(steps)), k=4)", "random.sample(range(20), 4)"])
+def test_goals_out_of_the_episode_just_played(project, draw):
+    assert names(project(memory=MEMORY, main_loop=GOALS.format(draw=draw))) == ["Memory"]
+
+
+@pytest.mark.parametrize(
+    ("after", "found"),
+    [
+        ("    ", [UNIFORM]),  # drawn from while it is filled: a memory for each seed
+        ("", []),  # filled, then drawn from: a rollout
+    ],
+)
+def test_what_a_loop_makes_anew(project, after, found):
+    graph = project(f"""
+    import random
+
+    def main(env, net, optimizer):
+        for seed in range(10):
+            rows = []
+            state = env.reset()
+            for step in range(1000):
+                action = net.act(state)
+                next_state, reward, done, _ = env.step(action)
+                rows.append((state, action, reward, next_state, done))
+                state = next_state
+            {after}loss = net.loss(random.sample(rows, 8))
+            {after}loss.backward()
+            {after}optimizer.step()
+    """)
+    assert [buffer.kind for buffer in graph.buffers] == found
+
+
+OTHER = """
+    import random
+
+    class {name}:
+        def __init__(self):
+            self.kept = []
+
+        def keep(self, state, action, reward, next_state, done):
+            self.kept.append((state, action, reward, next_state, done))
+
+        def draw(self, n):
+            return super({name}, self) or random.sample(self.kept, n)
+"""
+LOOP = """
+    from memory import Memory
+    from other import Spare
+
+    def main(env, net):
+        memory = Memory(100)
+        while True:
+            memory.add(*env.transition())
+            net.loss(memory.sample(8)).backward()
+"""
+
+
+def test_a_class_that_is_only_imported_is_no_memory_beside_one_in_use(project):
+    assert names(project(memory=MEMORY, other=OTHER.format(name="Spare"), loop=LOOP)) == ["Memory"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["KINDS = {'spare': Spare}\n", "__all__ = ['Memory', 'Spare']\n", "import other\nMAKE = other.Spare\n"],
+)
+def test_a_class_that_something_names_may_be_in_use(project, more):
+    extra = "from other import Spare\n" + more
+    graph = project(memory=MEMORY, other=OTHER.format(name="Spare"), loop=LOOP, kinds=extra)
+    assert sorted(names(graph)) == ["Memory", "Spare"]
+
+
+def test_a_class_alone_is_what_there_is_to_judge(project):
+    assert names(project(other=OTHER.format(name="Spare"))) == ["Spare"]
