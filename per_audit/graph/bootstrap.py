@@ -68,6 +68,11 @@ def is_open(graph: ReplayGraph, target: BootstrapTarget) -> bool:
     return len(rest) == 1 and _is_whole(graph, rest[0], inside=False)
 
 
+def discounts(graph: ReplayGraph, target: BootstrapTarget) -> list[Term]:
+    """The factors of the next value that discount it, by their names or because they are a little below one."""
+    return [factor for factor in target.factors if is_discount(graph, factor)]
+
+
 def unmasked(graph: ReplayGraph, buffer: ReplayBuffer) -> list[BootstrapTarget]:
     """The targets that bootstrap through terminal states: no form of an episode's end reaches them on any way."""
     all_bodies = endings.bodies(graph, buffer)
@@ -143,28 +148,28 @@ def is_later(graph: ReplayGraph, node: ir.Node | None) -> bool:
 
 def _is_discounted(graph: ReplayGraph, node: ir.Expr, factors: tuple[Term, ...]) -> bool:
     """Whether the expression is a discount times something of the next state."""
-    if len(factors) < 2 or not any(_is_discount(graph, factor) for factor in factors):
+    if len(factors) < 2 or not any(is_discount(graph, factor) for factor in factors):
         return False
     if any(is_later(graph, part) for part in _names(node)):
         return True
     return any(is_later(graph, part.node) for factor in factors for part in factor.walk() if part.op in _READS)
 
 
-def _is_discount(graph: ReplayGraph, term: Term) -> bool:
+def is_discount(graph: ReplayGraph, term: Term) -> bool:
     """Whether a factor discounts: by its name, or because it is a number a little below one."""
     if term.op in ("pow", "detach", "reshape", "unsqueeze", *_READS) and term.args:
         named = isinstance(term.data, str) and not _DISCOUNT.isdisjoint(words(term.data))
         name = _name_at(term)
-        return named or not _DISCOUNT.isdisjoint(words(name)) or _is_discount(graph, term.args[0])
+        return named or not _DISCOUNT.isdisjoint(words(name)) or is_discount(graph, term.args[0])
     if term.is_number:
         return 0.5 <= (term.number or 0) < 1
     if term.op == "phi":
-        return any(_is_discount(graph, option) for option in term.args)
+        return any(is_discount(graph, option) for option in term.args)
     name = str(term.data[1] if isinstance(term.data, tuple) else term.data).rpartition(".")[2]
     if term.op in ("field", "param", "global", "external") and not _DISCOUNT.isdisjoint(words(name)):
         return True
     return term.op in ("field", "param") and any(
-        option.is_number and _is_discount(graph, option) for option in graph.symbols.options(term)
+        option.is_number and is_discount(graph, option) for option in graph.symbols.options(term)
     )
 
 

@@ -31,25 +31,45 @@ class ReturnSum:
     windows: frozenset[Alloc]
 
 
-def return_sums(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ReturnSum]:
-    """The sums over windows on the way of transitions into the buffer."""
+def return_sums(graph: ReplayGraph, buffer: ReplayBuffer, local: bool = False) -> list[ReturnSum]:
+    """The sums over windows on the way of transitions into the buffer.
+
+    `local`: also over windows that no object keeps.
+    """
+    sums: list[ReturnSum] = []
+    for function in functions_near(graph, buffer):
+        path = graph.project.module_of[function].path
+        for node, loop in _sums(graph, path, function):
+            windows = _windows(graph, loop, local)
+            if windows:
+                sums.append(ReturnSum(node, loop, function, path, windows))
+    return sorted(sums, key=lambda found: (found.path, found.node.start))
+
+
+def functions_near(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ir.Function]:
+    """The functions on the way of transitions into the buffer: its methods, and what those that store may call."""
     near: dict[ir.Function, None] = {}
     if buffer.owner is not None:
         near.update((s, None) for s in buffer.owner.body if isinstance(s, ir.Function))
     for store in buffer.stores:
         if isinstance(store.function, ir.Function):
-            callers = [site.function for site in graph.callers.get(store.function, ())]
-            for function in (store.function, *callers):
+            for function in (store.function, *_callers(graph, store.function)):
                 found = graph.reachable(function, _DEEPEST) if function is not None else ()
                 near.update((f, None) for f in found if isinstance(f, ir.Function))
-    sums: list[ReturnSum] = []
-    for function in near:
-        path = graph.project.module_of[function].path
-        for node, loop in _sums(graph, path, function):
-            windows = _windows(graph, loop)
-            if windows:
-                sums.append(ReturnSum(node, loop, function, path, windows))
-    return sorted(sums, key=lambda found: (found.path, found.node.start))
+    return list(near)
+
+
+def _callers(graph: ReplayGraph, function: ir.Function) -> list[ev.Owner]:
+    """What calls a function, and what calls the overriding methods that hand on to it."""
+    found: dict[ev.Owner, None] = {}
+    pending = [function]
+    while pending:
+        for site in graph.callers.get(pending.pop(), ()):
+            caller = site.function
+            if caller not in found and isinstance(caller, ir.Function) and caller.name == function.name:
+                pending.append(caller)
+            found[caller] = None
+    return list(found)
 
 
 def _sums(graph: ReplayGraph, path: str, function: ir.Function) -> Iterator[tuple[ir.Node, ir.For | ir.Comp]]:
@@ -93,8 +113,8 @@ def _recurs(node: ir.Aug | ir.Assign) -> bool:
     )
 
 
-def _windows(graph: ReplayGraph, loop: ir.For | ir.Comp) -> frozenset[Alloc]:
-    """The containers that the loop reads, as far as attributes keep them and nothing is drawn from them."""
+def _windows(graph: ReplayGraph, loop: ir.For | ir.Comp, local: bool) -> frozenset[Alloc]:
+    """The containers that the loop reads and nothing is drawn from; not `local`: those that attributes keep."""
     replay = {container for draw in graph.events.draws.values() for container in draw.containers}
     replay |= {gather.container for gather in graph.events.gathers.values()}
     read = {
@@ -104,7 +124,8 @@ def _windows(graph: ReplayGraph, loop: ir.For | ir.Comp) -> frozenset[Alloc]:
         for atom in graph.events.value(part).atoms
         if isinstance(atom, Alloc) and atom.kind in ("deque", "list") and atom not in replay
     }
-    return frozenset(atom for atom in read if REWARD in held(graph, atom) and owner_of(graph, atom) is not None)
+    rewards = {atom for atom in read if REWARD in held(graph, atom)}
+    return frozenset(atom for atom in rewards if local or owner_of(graph, atom) is not None)
 
 
 def held(graph: ReplayGraph, window: Alloc) -> frozenset[str]:

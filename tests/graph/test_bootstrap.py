@@ -120,3 +120,16 @@ def test_an_end_is_known_where_it_is_tested(project, code, known):
     (buffer,) = graph.buffers
     assert not endings.stored(buffer)
     assert (endings.observed(graph, buffer) is not None) == known
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("target = r + self.gamma * q2 * (1 - done)", ["field"]),
+        ("target = r + 0.95 * q2", ["const"]),
+        ("target = r + self.gamma**3 * q2 * (1 - done)", ["pow"]),
+    ],
+)
+def test_what_discounts_the_next_value(project, code, expected):
+    graph, _, (target,) = targets_of(project, code)
+    assert [factor.op for factor in bootstrap.discounts(graph, target)] == expected

@@ -83,3 +83,52 @@ def test_a_window_that_is_cleared_with_its_starts(project):
     )
     graph, buffer, (found,) = sums_of(project, code)
     assert [evict.how for evict in windows.dropping(graph, buffer, found)] == ["clear"]
+
+
+LOCAL = """
+    import random
+    from collections import deque
+
+    class Rows:
+        def __init__(self):
+            self.rows = deque(maxlen=1000)
+
+        def add(self, *row):
+            self.rows.append(row)
+
+    class Replay(Rows):
+        def add(self, state, action, reward, next_state, done):
+            super().add(state, action, reward, next_state, done)
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    def episode(env, replay):
+        window, done = deque(maxlen=3), False
+        while not done:
+            next_state, reward, done, _ = env.step(0)
+            window.append((0, 0, reward))
+            reward_sum = sum(0.99**i * step[2] for i, step in enumerate(window))
+            replay.add(0, 0, reward_sum, next_state, done)
+
+    def train(env, model):
+        replay = Replay()
+        while True:
+            episode(env, replay)
+            model.loss(replay.sample(32)).backward()
+"""
+
+
+def test_a_window_of_a_function_is_looked_at_where_it_is_asked_for(project):
+    graph = project(LOCAL)
+    (buffer,) = graph.buffers
+    assert windows.return_sums(graph, buffer) == []
+    (found,) = windows.return_sums(graph, buffer, local=True)
+    assert found.function.name == "episode"
+
+
+def test_functions_on_the_way_into_the_buffer(project):
+    graph = project(LOCAL)
+    names = {function.name for function in windows.functions_near(graph, graph.buffers[0])}
+    assert {"add", "episode", "sample"} <= names
+    assert "train" not in names
