@@ -165,8 +165,10 @@ def is_discount(graph: ReplayGraph, term: Term) -> bool:
         return 0.5 <= (term.number or 0) < 1
     if term.op == "phi":
         return any(is_discount(graph, option) for option in term.args)
+    if term.op not in ("field", "param", "global", "external"):
+        return False
     name = str(term.data[1] if isinstance(term.data, tuple) else term.data).rpartition(".")[2]
-    if term.op in ("field", "param", "global", "external") and not _DISCOUNT.isdisjoint(words(name)):
+    if not _DISCOUNT.isdisjoint(words(name)):
         return True
     return term.op in ("field", "param") and any(
         option.is_number and is_discount(graph, option) for option in graph.symbols.options(term)

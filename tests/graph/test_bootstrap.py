@@ -133,3 +133,9 @@ def test_an_end_is_known_where_it_is_tested(project, code, known):
 def test_what_discounts_the_next_value(project, code, expected):
     graph, _, (target,) = targets_of(project, code)
     assert [factor.op for factor in bootstrap.discounts(graph, target)] == expected
+
+
+def test_an_empty_dict_is_no_discount(project):
+    graph = project("x = {}")
+    (assignment,) = graph.module("main.py").body
+    assert not bootstrap.is_discount(graph, graph.symbols.term("main.py", assignment.value))
