@@ -26,11 +26,15 @@ from per_audit.graph.values import (
     UNKNOWN,
     Alloc,
     ClassRef,
+    Columns,
+    Drawn,
     External,
     Func,
     Instance,
+    Item,
     Literal,
     Record,
+    Step,
     Super,
     TupleOf,
     Value,
@@ -50,10 +54,23 @@ _FIRST = itemgetter(0)
 _ROUNDS = 3
 _MAX_CALL_DEPTH = 12
 # How often a function is interpreted in one round with different arguments, and for how many heirs of its class; fewer
-# in large projects, so that time grows with their size and not faster.
-_RUNS_PER_FUNCTION, _FEWEST_RUNS = 12, 2
+# in large projects, so that time grows with their size and not faster, and where the arguments carry nothing of a
+# replay memory. Beyond that a function is interpreted once more, with all its arguments joined.
+_RUNS_PER_FUNCTION, _FEWEST_RUNS = 6, 2
 _RUNS = 36_000
-_HEIRS = 10
+_HEIRS = 4
+_PLAIN_RUNS = 2
+_CARRIERS = (Alloc, Drawn, Item, Columns, Step, Func, ClassRef)
+
+
+def _carries(value: Value) -> bool:
+    """Whether a value holds a container, something drawn or computed from that, or what is called."""
+    if value.tags or value.roles:
+        return True
+    return any(
+        isinstance(atom, _CARRIERS) or (isinstance(atom, (TupleOf, Record)) and any(map(_carries, atom.items)))
+        for atom in value.atoms
+    )
 
 
 class _Run:
@@ -406,7 +423,8 @@ class Interpreter:
             return known.result
         runs = self._runs.get(node, 0)
         summary = ("result", node, owner)
-        if key in self._active or depth > _MAX_CALL_DEPTH or (runs >= self._most_runs and not root):
+        most = self._most_runs if root or any(map(_carries, env.values())) else _PLAIN_RUNS
+        if key in self._active or depth > _MAX_CALL_DEPTH or (runs >= most and not root):
             self.note_read(summary)
             return self.results.get(summary, UNKNOWN)
         self._runs[node] = runs + 1

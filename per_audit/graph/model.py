@@ -149,7 +149,13 @@ class ReplayGraph:
 
         None stands for the top level of the files at `paths`.
         """
-        return any(pipelines.learns_at(site) for site in self.calls_of(function, paths))
+        if function is not None:
+            return function in self._learning
+        return any(pipelines.learns_at(site) for site in self.calls_of(None, paths))
+
+    @cached_property
+    def _learning(self) -> set[ev.Owner]:
+        return {site.function for site in self.events.calls.values() if pipelines.learns_at(site)}
 
     def reference_buffers(self) -> list[ev.CallSite]:
         """Where buffers and samplers of the reference package are made, in order of their places."""

@@ -244,10 +244,8 @@ class GreedyTopK(Rule):
         """One finding for each place that takes the largest."""
         stored = _stored(graph)
         for site in sorted(graph.events.calls.values(), key=lambda s: (s.path, s.node.start)):
-            if not _is_learnt_from(graph, site.function, site.path):
-                continue
             container = _taken(graph, site, stored)
-            if container is not None:
+            if container is not None and _is_learnt_from(graph, site.function, site.path):
                 yield self._finding(graph, site, stored[container])
 
     def _finding(self, graph: ReplayGraph, site: ev.CallSite, store: ev.Store) -> Finding:
