@@ -12,6 +12,7 @@ from per_audit.findings import Evidence, Place
 from per_audit.graph import events as ev
 from per_audit.graph import growth, pipelines
 from per_audit.graph.anatomy import Anatomy
+from per_audit.graph.backward import Gradients
 from per_audit.graph.corrections import Corrections
 from per_audit.graph.feeds import Feeds
 from per_audit.graph.fill import Fill
@@ -251,6 +252,11 @@ class ReplayGraph:
     def corrections(self) -> Corrections:
         """The importance-sampling weights, and what they are multiplied with."""
         return Corrections(self)
+
+    @cached_property
+    def gradients(self) -> Gradients:
+        """What carries the graph of a backward pass."""
+        return Gradients(self)
 
     # ---------------------------------------------------------------- the call graph
 

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 Given = list[tuple["str | None", str, Term]]
 _MOST_INLINED = 80  # parts of what a call of the project returns
 _TELLING = {"sub", "abs", "pow", "mul", "clip", "maximum", "detach"}  # of these the outer part is kept
+# What these give is a value: a name like `torch.max.cpu` is the method of one.
+_VALUES = {
+    "object", "abs", "add", "clip", "detach", "div", "exp", "gather", "log", "loss", "matmul", "max", "maximum", "mean",
+    "min", "minimum", "mul", "neg", "pow", "reshape", "squeeze", "stack", "sub", "sum", "unsqueeze", "where",
+}  # fmt: skip
 _ADDS = {"append", "appendleft", "add", "insert", "extend"}
 
 
@@ -170,7 +175,7 @@ def _library(run: Expressions, node: ir.Call, site: ev.CallSite | None, receiver
     is_method = (
         receiver is not None
         and receiver.op not in ("external", "function")
-        and (qualified is None or not qualified.startswith(voc.NUMERIC_MODULES) or receiver.op == "object")
+        and (qualified is None or not qualified.startswith(voc.NUMERIC_MODULES) or receiver.op in _VALUES)
     )
     if qualified is not None and receiver is not None and not is_method:
         receiver = None

@@ -60,6 +60,8 @@ def test_expressions(term_of, expression, term):
         ("a.clamp(min=1)", "clip(param[f.a], const[1], const)"),
         ("torch.tensor(a).float().to('cuda')", "param[f.a]"),
         ("a.detach().cpu().numpy()", "detach(param[f.a])"),
+        ("torch.max(a, b).cpu().numpy()", "maximum(param[f.a], param[f.b])"),
+        ("torch.abs(a).mean(1)", "mean[1](abs(param[f.a]))"),
         ("a.unsqueeze(1)", "unsqueeze[1](param[f.a])"),
         ("a.reshape(-1, 1)", "reshape(param[f.a], const[-1], const[1])"),
         ("a.gather(1, b)", "gather[1](param[f.a], param[f.b])"),
