@@ -338,8 +338,9 @@ class _Finder:
             for atom in store.value.atoms:
                 if isinstance(atom, Instance):
                     roles |= self._fields(atom.node)
-                elif isinstance(atom, Alloc) and kind == PRIORITISED:
-                    # Several steps in a row are stored as one item.
+                elif isinstance(atom, Alloc) and kind == PRIORITISED and store.path == path:
+                    # Several steps in a row are stored as one item, where the memory is kept: not what agents hold
+                    # of several environments.
                     roles = roles.union(*(roles_in(inner.value) | inner.roles for inner in self.stores.get(atom, ())))
         buffer.roles = frozenset(roles)
         if function is not None:
