@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph import reference
+from per_audit.graph.draws import OF_TENSOR
 from per_audit.graph.parts import is_list
 from per_audit.graph.roles import name_of, role_of_name, words
 from per_audit.graph.values import (
@@ -79,6 +80,11 @@ class Calls:
             site.arguments = [old.join(new) for old, (_, _, new) in zip(site.arguments, arguments, strict=True)]
         site.receiver = site.receiver.join(receiver)
         arguments = self._spread(arguments)
+        if isinstance(node.func, ir.Attr) and _draws_by_mass(node.func, receiver, arguments):
+            values = [receiver, *(value for _, _, value in arguments)]
+            drawn = self.interpreter.draws.draw(node, OF_TENSOR, False, values, frame)
+            site.result = site.result.join(drawn)
+            return drawn
         results: list[Value] = []
         if isinstance(node.func, ir.Attr):
             results += self._method(node, node.func.attr, receiver, arguments, site, frame)
@@ -335,6 +341,19 @@ class Calls:
         func = Func(function, Instance(cls))
         site.targets.add(func)
         return self.project_call(func, arguments, frame)
+
+
+def _draws_by_mass(method: ir.Attr, receiver: Value, arguments: Arguments) -> bool:
+    """Whether the method draws positions by the masses that its tensor holds: `probabilities.multinomial(n)`."""
+    if (
+        method.attr != "multinomial"
+        or not arguments
+        or any(isinstance(a, (External, Instance)) for a in receiver.atoms)
+    ):
+        return False
+    names = {atom.name for atom in receiver.atoms if isinstance(atom, Result)}
+    random = any(name in ext.RANDOM_OBJECTS or ".random." in name for name in names)
+    return not random and ext.RANDOM_WORDS.isdisjoint(words(name_of(method.value) or ""))
 
 
 def _accepts(function: ir.Function, arguments: Arguments) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpreter import Interpreter
 
 GREEDY = ("nsmallest", "nlargest")
+OF_TENSOR = "Tensor.multinomial"  # the method of a tensor of masses, whose arguments stand one place further left
 
 
 class Draws:
@@ -77,6 +78,8 @@ def replacement(node: ir.Call, method: str) -> ir.Expr | bool | None:
         return node.argument(3 if moved else 2, "replace") or True  # jax.random.choice takes a key before all else
     if method == "multinomial":
         return node.argument(2, "replacement") or False
+    if method == OF_TENSOR:
+        return node.argument(1, "replacement") or False
     return None
 
 
@@ -84,6 +87,8 @@ def batch_argument(node: ir.Call, method: str) -> ir.Expr | None:
     """How many are drawn at once."""
     if method == "choices":
         return node.argument(None, "k")
+    if method == OF_TENSOR:
+        return node.argument(0, "num_samples")
     return node.argument(1, "size") or node.argument(None, "num_samples") or node.argument(None, "shape")
 
 
@@ -97,4 +102,6 @@ def _probabilities(node: ir.Call, method: str) -> ir.Expr | None:
         found = found or node.argument(None, "p") or node.argument(None, "cum_weights")
     elif method == "multinomial":
         found = node.argument(0, "input")
+    elif method == OF_TENSOR and isinstance(node.func, ir.Attr):
+        found = node.func.value
     return None if isinstance(found, ir.Const) and found.value is None else found

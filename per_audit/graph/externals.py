@@ -127,7 +127,7 @@ def draw_call(name: str) -> DrawCall | None:
         return None
     if method in _ITEM_DRAWS:
         return DrawCall(method, True)
-    if method in _INDEX_DRAWS or method == "multinomial":
+    if method in _INDEX_DRAWS or name == "torch.multinomial":  # numpy's counts how often each of all comes
         return DrawCall(method, False)
     return None
 

@@ -65,3 +65,27 @@ def is_unused(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
             if isinstance(text, str) and name.search(text) and node not in own:
                 return False
     return True
+
+
+def is_uncalled(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether every call of the drawing method's name is one of something else for certain; there is one at least."""
+    method = buffer.function
+    if not isinstance(method, ir.Function) or buffer.owner is None or buffer.samples or method.name.startswith("__"):
+        return False  # `__next__` and its like are called without their name
+    named = [(m.path, m.node) for m in graph.mentions.get(method.name, ()) if isinstance(m.node, ir.Attr)]
+    return bool(named) and all(_is_another(graph, path, node, method) for path, node in named)
+
+
+def _is_another(graph: ReplayGraph, path: str, name: ir.Attr, method: ir.Function) -> bool:
+    """Whether the name is called, and calls other functions, or gives arguments that the method does not take."""
+    call = graph.parents(path).get(name)
+    if not isinstance(call, ir.Call) or call.func is not name:
+        return False
+    site = graph.events.calls.get(call)
+    if site is not None and site.targets:
+        return all(func.node is not method for func in site.targets)
+    if any(argument.star for argument in call.args):
+        return False
+    taken = method.parameters[1:]
+    needed = [p for p in taken if p.default is None and not p.kind]
+    return len(call.args) < len(needed) or (len(call.args) > len(taken) and not any(p.kind for p in taken))

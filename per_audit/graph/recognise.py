@@ -10,7 +10,7 @@ from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph.libraries import find_library_buffers, is_test
-from per_audit.graph.lifetimes import is_unused, lives_for_one_pass
+from per_audit.graph.lifetimes import is_uncalled, is_unused, lives_for_one_pass
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.reference import is_pal
@@ -49,6 +49,8 @@ def find_buffers(graph: ReplayGraph) -> None:
     found = _without_dead(prioritised + uniform)
     if any(buffer.instances for buffer in found):
         found = [b for b in found if b.kind == PRIORITISED or not is_unused(graph, b)]
+    if any(buffer.samples for buffer in found):
+        found = [b for b in found if b.kind == PRIORITISED or not is_uncalled(graph, b)]
     graph.buffers = sorted(found, key=lambda b: (b.path, b.draws[0].start))
     heirs = graph.interpreter.subclasses
     known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *heirs.get(b.owner, ()))}
@@ -199,6 +201,16 @@ class _Finder:
             held[holder] += value.atoms
         return held
 
+    @cached_property
+    def _holders(self) -> dict[Alloc, set[ir.Class]]:
+        """The classes that have each container in an attribute."""
+        holders: dict[Alloc, set[ir.Class]] = defaultdict(set)
+        for cls, atoms in self._held.items():
+            for atom in atoms:
+                if isinstance(atom, Alloc):
+                    holders[atom].add(cls)
+        return holders
+
     def _family(self, function: ev.Owner) -> set[Alloc]:
         """The containers that the class of the function, and the objects in its attributes, hold."""
         owner = self.project.class_of.get(function) if function is not None else None
@@ -234,10 +246,23 @@ class _Finder:
         return _merged(found)
 
     def _gathered(self, draw: ev.Draw) -> set[Alloc]:
-        return draw.containers | self.gathers.get(draw.node, set())
+        """What is drawn from, but for the tables in which environments look up what an action leads to."""
+        found = draw.containers | self.gathers.get(draw.node, set())
+        return {container for container in found if not self._is_model(container)}
+
+    def _is_model(self, container: Alloc) -> bool:
+        stores = self.stores.get(container, ())
+        return bool(stores) and all(self._is_of_environment(store.function) for store in stores)
 
     def _is_pass(self, draw: ev.Draw) -> bool:
-        """Whether the draw only shuffles: a permutation that is walked through rather than cut to a batch."""
+        """Whether the draw only shuffles: a permutation that is walked through rather than cut to a batch.
+
+        So does a draw of as many as there are, for each model of an ensemble: a bootstrap of all data.
+        """
+        size = draw.node.argument(1, "size")
+        if isinstance(size, ir.Seq) and draw.method == "choice" and draw.node.args:
+            everything = self.graph.source(draw.path, draw.node.args[0].value, 200)
+            return any(self.graph.source(draw.path, item, 200) == everything for item in size.items)
         if draw.method not in ("permutation", "randperm"):
             return False
         parent = self.graph.parents(draw.path).get(draw.node)
@@ -322,7 +347,8 @@ class _Finder:
         drawn = buffer.sources = set(draws) if sources is None else sources
         # A list that the batch is put together in is no memory; what a method of the buffer keeps of its caller's is,
         # although the states that a policy leads to depend on what it has learnt from.
-        keeping = self._methods(owner) - self.graph.reachable(function, 3)
+        keepers = {owner} if owner is not None else {c for a in containers for c in self._holders.get(a, ())}
+        keeping = set().union(*map(self._methods, keepers)) - self.graph.reachable(function, 3)
         buffer.stores = [
             store
             for container in sorted(containers, key=lambda alloc: (alloc.node.start, alloc.kind))
@@ -350,13 +376,12 @@ class _Finder:
             buffer.instances = [site for cls in heirs for site in self.instances.get(cls, ())]
         return buffer
 
-    def _methods(self, owner: ir.Class | None) -> set[ev.Owner]:
-        classes = self.graph.interpreter.mro(owner) if owner is not None else ()
-        return {s for cls in classes for s in cls.body if isinstance(s, ir.Function)}
+    def _methods(self, owner: ir.Class) -> set[ev.Owner]:
+        return {s for cls in self.graph.interpreter.mro(owner) for s in cls.body if isinstance(s, ir.Function)}
 
     def _is_environment(self, cls: ir.Class) -> bool:
         """Whether objects of the class are acted in: `reset()`, and a `step(action)` that returns several things."""
-        if any(ext.last(base) == "Env" for base in self.graph.interpreter.external_bases(cls)):
+        if any(words(ext.last(base))[-1:] == ("env",) for base in self.graph.interpreter.external_bases(cls)):
             return True
         step = self.graph.interpreter.find_method(cls, "step")
         if step is None or self.graph.interpreter.find_method(cls, "reset") is None:

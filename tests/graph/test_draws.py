@@ -2,7 +2,8 @@
 
 import pytest
 
-from per_audit.graph import UNIFORM
+from per_audit.graph import PRIORITISED, UNIFORM
+from per_audit.graph.draws import batch_argument, replacement
 
 RING = """
     {imports}
@@ -156,3 +157,49 @@ def test_a_draw_by_given_probabilities_is_not_uniform(project, imports, draw):
     parts = {"imports": f"import numpy as np\n    {imports}", "draw": draw, "seeded": ""}
     graph = project(RING.format(**parts, **PLAIN))
     assert [buffer.kind for buffer in graph.buffers if buffer.kind == UNIFORM] == []
+
+
+MASSES = """
+    import numpy as np
+    import torch
+
+
+    class Buffer:
+        def __init__(self, size):
+            self.rows, self.priorities, self.size, self.at = [None] * size, torch.zeros(size), size, 0
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[self.at] = (state, action, reward, next_state, done)
+            self.priorities[self.at] = self.priorities.max()
+            self.at = (self.at + 1) % self.size
+
+        def sample(self, n):
+            p = self.priorities / self.priorities.sum()
+            return [self.rows[i] for i in {draw}]
+
+
+    def train(net, buffer):
+        net.loss(buffer.sample(8)).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("draw", "masses", "size", "again"),
+    [
+        ("torch.multinomial(p, n, True)", "p", "n", "True"),
+        ("p.multinomial(n, True)", "p", "n", "True"),
+        ("p.multinomial(num_samples=n, replacement=True)", "p", "n", "True"),
+    ],
+)
+def test_masses_of_a_tensor_are_drawn_by_function_or_method(project, draw, masses, size, again):
+    graph = project(MASSES.format(draw=draw))
+    (found,) = graph.events.draws.values()
+    assert [buffer.kind for buffer in graph.buffers] == [PRIORITISED]
+    assert found.weighted
+    parts = (found.probabilities, batch_argument(found.node, found.method), replacement(found.node, found.method))
+    assert [graph.source(found.path, part) for part in parts] == [masses, size, again]
+
+
+@pytest.mark.parametrize("draw", ["np.random.default_rng(0).multinomial(n, p)", "self.rng.multinomial(n, p)"])
+def test_how_often_each_comes_in_many_draws_is_no_draw_of_positions(project, draw):
+    assert project(MASSES.format(draw=draw)).buffers == []

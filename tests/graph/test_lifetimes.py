@@ -121,3 +121,60 @@ def test_a_class_that_something_names_may_be_in_use(project, more):
 
 def test_a_class_alone_is_what_there_is_to_judge(project):
     assert names(project(other=OTHER.format(name="Spare"))) == ["Spare"]
+
+
+EPISODES = """
+    import random
+
+    class Episode:
+        def __init__(self):
+            self.steps = []
+
+        def push(self, state, action, reward, next_state, done):
+            self.steps.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.steps, n)
+"""
+PLAY = """
+    from episode import Episode
+    from memory import Memory
+
+    def main(env, net):
+        memory = Memory(100)
+        episode = Episode()
+        while True:
+            row = state, action, reward, next_state, done = env.transition()
+            memory.add(*row)
+            episode.push(*row)
+            net.loss(memory.sample(8)).backward()
+            net.act(env.action_space.sample())
+            {more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ("", ["Memory"]),
+        ("net.loss(unknown().sample(8)).backward()", ["Episode", "Memory"]),
+        ("net.later(episode.sample)", ["Episode", "Memory"]),
+        ("net.loss(episode.sample(8)).backward()", ["Episode", "Memory"]),
+    ],
+)
+def test_a_draw_that_no_call_can_mean(project, more, found):
+    graph = project(episode=EPISODES, memory=MEMORY, play=PLAY.format(more=more))
+    assert sorted(names(graph)) == found
+
+
+def test_a_draw_whose_name_is_put_together_when_it_runs_may_be_in_use(project):
+    dynamic = EPISODES.replace("def sample(", "def sample_{kind}(").format(kind="steps")
+    graph = project(episode=dynamic, memory=MEMORY, play=PLAY.format(more="getattr(episode, 'sample_' + 'steps')(8)"))
+    assert sorted(names(graph)) == ["Episode", "Memory"]
+
+
+def test_an_iterator_is_called_without_its_name(project):
+    rows = EPISODES.replace("def sample(self, n)", "def __next__(self)").replace("self.steps, n", "self.steps, 8")
+    more = "net.loss(next(episode)).backward()\n            super(list, iter([])).__next__()"
+    graph = project(episode=rows, memory=MEMORY, play=PLAY.format(more=more))
+    assert sorted(names(graph)) == ["Episode", "Memory"]

@@ -595,3 +595,115 @@ def test_goals_that_an_environment_draws_are_no_positions_in_a_memory(project):
         """
     )
     assert kinds(graph) == []
+
+
+def test_a_bootstrap_of_all_data_for_each_model_of_an_ensemble_is_no_batch(project):
+    text = """
+        import numpy as np
+
+        class Rows:
+            def __init__(self, size):
+                self.rows, self.count = np.zeros((size, 9)), 0
+
+            def add(self, state, action, reward, next_state, done):
+                self.rows[self.count] = np.hstack((state, action, reward, next_state, done))
+                self.count += 1
+
+            def draw(self, models):
+                return self.rows[np.random.choice(self.count, size={size})]
+
+        def main(rows, net):
+            net.loss(rows.draw(5)).backward()
+        """
+    assert kinds(project(text.format(size="(models, 32)"))) == [UNIFORM]
+    assert kinds(project(text.format(size="(models, self.count)"))) == []
+
+
+def test_tables_of_an_environment_that_actions_are_looked_up_in_are_no_memory(project):
+    graph = project(
+        """
+        import numpy as np
+        from gym.envs.toy_text.discrete import DiscreteEnv
+
+        class Cliff(DiscreteEnv):
+            def __init__(self):
+                self.P = {}
+                for s in range(48):
+                    self.P[s] = {}
+                    for a in range(4):
+                        next_state, reward, done = self.move(s, a)
+                        self.P[s][a] = [(1.0, next_state, reward, done)]
+
+            def move(self, s, a):
+                return s + a, -1.0, s > 40
+
+            def look(self, state, action):
+                for p, next_state, reward, done in self.P[state][action]:
+                    return next_state, reward, done
+
+        def main(policy):
+            env = Cliff()
+            state = 0
+            while True:
+                chances = policy.predict(state)
+                action = np.random.choice(np.arange(4), p=chances)
+                next_state, reward, done = env.look(state, action)
+                policy.update(state, action, reward, next_state, done)
+                state = next_state
+        """
+    )
+    assert kinds(graph) == []
+
+
+def test_rings_that_a_function_draws_the_indices_of_are_a_memory_whatever_the_policy_learns(project):
+    graph = project(
+        """
+        import random
+        import numpy as np
+
+        class Ring:
+            def __init__(self, size):
+                self.data, self.at = [None] * size, 0
+
+            def __getitem__(self, i):
+                return self.data[i]
+
+            def append(self, value):
+                self.data[self.at % len(self.data)] = value
+                self.at += 1
+
+        def indices(high, n):
+            return random.sample(range(high), n)
+
+        class Memory:
+            def __init__(self):
+                self.states, self.actions, self.rewards, self.ends = Ring(100), Ring(100), Ring(100), Ring(100)
+
+            def append(self, state, action, reward, done):
+                self.states.append(state)
+                self.actions.append(action)
+                self.rewards.append(reward)
+                self.ends.append(done)
+
+            def sample(self, n):
+                rows = []
+                for i in indices(100, n):
+                    rows.append((self.states[i], self.actions[i], self.rewards[i], self.states[i + 1], self.ends[i]))
+                return rows
+
+        class Agent:
+            def __init__(self, net):
+                self.memory, self.table = Memory(), np.zeros(8)
+
+            def play(self, env):
+                state = env.reset()
+                while True:
+                    action = self.table[state].argmax()
+                    next_state, reward, done, _ = env.step(action)
+                    self.memory.append(state, action, reward, done)
+                    for state, action, reward, next_state, done in self.memory.sample(8):
+                        self.table[state] += reward + self.table[next_state].max() - self.table[state]
+                    state = next_state
+        """
+    )
+    assert kinds(graph) == [UNIFORM]

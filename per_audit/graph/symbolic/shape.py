@@ -205,7 +205,7 @@ class Shapes:
         sized = node.argument(None, "size") or node.argument(None, "k")
         if draw is not None:
             many = sized or node.argument(2 if draw.method in ("randint", "integers") else 1, "num_samples")
-            return (BATCH,) if many is not None or draw.method == "multinomial" else None
+            return (BATCH,) if many is not None or draw.method.endswith("multinomial") else None
         names = site.names
         if sized is not None:
             return (BATCH,) if not isinstance(sized, ir.Seq) else None
