@@ -13,6 +13,7 @@ from per_audit.cli import main
 from per_audit.cli.verify import command
 
 ZOO = Path(__file__).parents[1] / "verify" / "zoo.py"
+MUTANTS = ZOO.with_name("mutants.py")
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def run(*arguments):
         ([f"{ZOO}:Correct", "--check", "seed"], 0),
         ([f"{ZOO}:Correct", "--check", "rare-events"], 0),
         ([f"{ZOO}:Correct", "--check", "rare-events", "--strict"], 3),
-        ([f"{ZOO}:Unseeded", "--check", "seed"], 3),
+        ([f"{MUTANTS}:Unseeded", "--check", "seed"], 3),
         ([f"{ZOO}:NoSuchClass", "--check", "seed"], 2),
     ],
 )
@@ -84,7 +85,7 @@ def test_a_full_run_in_a_project_is_recorded(outside):
     assert result.exit_code == 0, result.output
     record = json.loads((outside / ".per-audit" / "record.json").read_text())
     assert record["entries"][0]["verdict"] == "PASS"
-    run(f"{ZOO}:Unseeded", "--check", "seed")
+    run(f"{MUTANTS}:Unseeded", "--check", "seed")
     assert len(json.loads((outside / ".per-audit" / "record.json").read_text())["entries"]) == 1
 
 

@@ -54,8 +54,8 @@ def test_iqm_and_ratio():
 
 
 def test_through_a_class():
-    names = ("Correct", "Uniform")
-    found = verify([f"{ZOO}:{name}" for name in names], Options(checks=("efficiency", "efficiency-rare-share")))
+    targets = [f"{ZOO}:Correct", f"{ZOO.with_name('mutants.py')}:Uniform"]
+    found = verify(targets, Options(checks=("efficiency", "efficiency-rare-share")))
     correct, uniform = found.targets
     assert [check.verdict for check in correct.checks] == [Verdict.PASS, Verdict.NOT_PROVIDED]
     assert uniform.checks[0].verdict is Verdict.INCONCLUSIVE

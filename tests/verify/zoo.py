@@ -1,4 +1,4 @@
-"""A correct prioritised buffer (ring + sum tree, numpy only) and mutants of it, each wrong in one way."""
+"""A correct prioritised buffer (ring + sum tree, numpy only) and sound variants of it."""
 
 from __future__ import annotations
 
@@ -79,52 +79,6 @@ class Correct:
         self.max_priority = max(self.max_priority, priority)
 
 
-# --- wrong laws
-
-
-class AlphaTwice(Correct):
-    def magnitude(self, td_error):
-        return (abs(td_error) + self.epsilon) ** self.alpha
-
-
-class AlphaOne(Correct):
-    def write(self, slot, value):
-        super().write(slot, value ** (1 / self.alpha) if value else 0.0)
-
-
-class Uniform(Correct):
-    def draw_slots(self, batch_size):
-        return self.rng.integers(0, self.size, batch_size)
-
-
-class LastLeafNeverDrawn(Correct):
-    def draw_slots(self, batch_size):
-        return np.minimum(super().draw_slots(batch_size), self.size - 2)
-
-
-class OffByOneLeaf(Correct):
-    def draw_slots(self, batch_size):
-        return (super().draw_slots(batch_size) + 1) % self.size
-
-
-class HalfTheUpdatesLost(Correct):
-    def update_priorities(self, indices, td_errors):
-        half = len(indices) // 2
-        super().update_priorities(indices[:half], td_errors[:half])
-
-
-class UpdatesOfOddSlotsLost(Correct):
-    def set_priority_of(self, slot, priority):
-        if slot % 2 == 0:
-            super().set_priority_of(slot, priority)
-
-
-class OneStaleLeaf(Correct):
-    def set_priority_of(self, slot, priority):
-        if slot != 13:
-            super().set_priority_of(slot, priority)
-
-
 class RankBased(Correct):
     def probabilities(self, slots):
         mass = np.empty(self.size)
@@ -135,144 +89,11 @@ class RankBased(Correct):
         return self.rng.choice(self.size, batch_size, p=self.probabilities(np.arange(self.size)))
 
 
-class RankBasedWithOtherAlpha(RankBased):
-    def probabilities(self, slots):
-        everything = super().probabilities(np.arange(self.size)) ** 1.5
-        return everything[slots] / everything.sum()
-
-
-class RankBasedWithWeightsByPriority(RankBased):
-    def weigh(self, slots):
-        weights = (self.size * Correct.probabilities(self, slots)) ** -self.beta
-        return weights / weights.max()
-
-
-class SignedTd(Correct):
-    def magnitude(self, td_error):
-        return max(td_error, 0.0) + self.epsilon
-
-
-class SignedTdBreaks(Correct):
-    def set_priority_of(self, slot, priority):
-        self.write(slot, np.float64(priority) ** self.alpha)
-
-    def magnitude(self, td_error):
-        return td_error + self.epsilon
-
-
-class DrawsEmptySlots(Correct):
-    def draw_slots(self, batch_size):
-        return self.rng.integers(0, self.capacity, batch_size)
-
-    def pack(self, batch, weights, slots):
-        return (
-            [item or (np.zeros(4, np.float32), 0, 0.0, np.zeros(4, np.float32), False) for item in batch],
-            weights,
-            slots,
-        )
-
-
-# --- wrong weights
-
-
-class WeightsAreProbabilities(Correct):
-    def weigh(self, slots):
-        return self.probabilities(slots)
-
-
-class WeightsAllOne(Correct):
-    def weigh(self, slots):
-        return np.ones(len(slots))
-
-
-class ZeroWeightsWhenPartFilled(Correct):
-    def weigh(self, slots):
-        smallest = self.tree[self.width : self.width + self.capacity].min() / self.tree[1]
-        with np.errstate(divide="ignore"):
-            largest = np.float64(self.size * smallest) ** -self.beta
-        return (self.size * self.probabilities(slots)) ** -self.beta / largest
-
-
-class WeightsByCapacity(Correct):
-    def weigh(self, slots):
-        return (self.capacity * self.probabilities(slots)) ** -self.beta
-
-
 class WeightsUndivided(Correct):
     """Sound: nothing demands a division."""
 
     def weigh(self, slots):
         return (self.size * self.probabilities(slots)) ** -self.beta
-
-
-# --- wrong beginnings and ends
-
-
-class NewItemsLow(Correct):
-    def first_priority(self):
-        return 0.01
-
-
-class NewItemsAlwaysOne(Correct):
-    def first_priority(self):
-        return 1.0
-
-
-class UpdatesIgnored(Correct):
-    def set_priority_of(self, slot, priority):
-        pass
-
-
-class NoEpsilon(Correct):
-    def magnitude(self, td_error):
-        return abs(td_error)
-
-
-class KeepsNan(Correct):
-    def update_priorities(self, indices, td_errors):
-        for slot, td_error in zip(indices, td_errors, strict=True):
-            self.set_priority_of(int(slot), self.magnitude(td_error))
-
-
-class Leak(Correct):
-    def add(self, state, action, reward, next_state, done):
-        self.__dict__.setdefault("history", []).append(reward)
-        super().add(state, action, reward, next_state, done)
-
-
-class Unbounded(Correct):
-    def __init__(self, capacity, alpha=0.6, beta=0.4, seed=None):
-        super().__init__(100_000, alpha, beta, seed=seed)
-
-
-class Unseeded(Correct):
-    def __init__(self, capacity, alpha=0.6, beta=0.4):
-        super().__init__(capacity, alpha, beta)
-
-
-class SeedIgnored(Correct):
-    def draw_slots(self, batch_size):
-        return np.array([self.find(mass) for mass in np.random.random(batch_size) * self.tree[1]])
-
-
-class SameDrawsForAnySeed(Correct):
-    def __init__(self, capacity, alpha=0.6, beta=0.4, seed=None):
-        super().__init__(capacity, alpha, beta, seed=0)
-
-
-class Drifts(Correct):
-    """Parents follow by differences, in float32."""
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.tree = np.zeros(2 * self.width, np.float32)
-
-    def write(self, slot, value):
-        node = slot + self.width
-        change = np.float32(value) - self.tree[node]
-        while node:
-            self.tree[node] += change
-            node //= 2
 
 
 class ProtectsRare(Correct):
@@ -284,13 +105,6 @@ class ProtectsRare(Correct):
         if self.size == self.capacity:
             while self.items[self.position][2] > 5.0:
                 self.position = (self.position + 1) % self.capacity
-        super().add(state, action, reward, next_state, done)
-
-
-class LosesSomeRare(ProtectsRare):
-    def add(self, state, action, reward, next_state, done):
-        if reward > 5.0 and sum(1 for item in self.items if item and item[2] > 5.0) >= 3:
-            reward = 4.9
         super().add(state, action, reward, next_state, done)
 
 
@@ -320,3 +134,55 @@ class WithoutReplacement(Correct):
     def draw_slots(self, batch_size):
         p = self.tree[self.width : self.width + self.size] / self.tree[1]
         return self.rng.choice(self.size, batch_size, replace=False, p=p)
+
+
+class Stratified(Correct):
+    """Sound: one draw from each of equal parts of the total, as in the paper's appendix."""
+
+    def draw_slots(self, batch_size):
+        parts = (np.arange(batch_size) + self.rng.random(batch_size)) / batch_size
+        return np.array([self.find(mass) for mass in parts * self.tree[1]])
+
+
+class Annealed(Correct):
+    """Sound: beta rises with every draw."""
+
+    def sample(self, batch_size):
+        found = super().sample(batch_size)
+        self.beta = min(1.0, self.beta + 0.001)
+        return found
+
+
+class RareShare(Correct):
+    """Sound: a quarter of the rows is drawn from the large rewards, and the weights are those of the mixture."""
+
+    share = 0.25
+
+    def rare(self):
+        return np.array([slot for slot, item in enumerate(self.items) if item and item[2] > 5.0], dtype=int)
+
+    def draw_slots(self, batch_size):
+        slots, rare = super().draw_slots(batch_size), self.rare()
+        self.rows = int(self.share * batch_size) if rare.size else 0
+        self.batch_size = batch_size
+        slots[: self.rows] = self.rng.choice(rare, self.rows) if self.rows else []
+        return slots
+
+    def probabilities(self, slots):
+        rare = self.rare()
+        part = self.rows / self.batch_size
+        reserved = np.isin(slots, rare) / max(1, rare.size)
+        return (1.0 - part) * super().probabilities(slots) + part * reserved
+
+
+SOUND = (
+    "Correct",
+    "WeightsUndivided",
+    "ProtectsRare",
+    "Generations",
+    "WithoutReplacement",
+    "RankBased",
+    "Stratified",
+    "Annealed",
+    "RareShare",
+)

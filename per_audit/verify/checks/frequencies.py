@@ -8,7 +8,7 @@ import numpy as np
 
 from per_audit.verify import statistics
 from per_audit.verify.check import Check
-from per_audit.verify.child.bench import as_tds, log_grid
+from per_audit.verify.child.bench import as_tds, log_grid, repeats
 from per_audit.verify.results import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Frequencies(Check):
         if updates:
             measured["unreached"] = sorted(bench.settle(adapter, as_tds(td), batch))
         measured["counts"] = bench.count(adapter, _DRAWS, _CAPACITY, batch)[:-1].tolist()
-        if not _repeats(adapter, batch):
+        if not repeats(adapter, batch):
             measured["singles"] = bench.count(adapter, _DRAWS, _CAPACITY, 1)[:-1].tolist()
         if updates:
             measured.update(self._turned(bench, td, batch))
@@ -153,8 +153,3 @@ class Frequencies(Check):
             worst = int(np.argmax(np.abs(np.log(np.maximum(off, 1e-3)))))
             text += f"; item {worst} has {off[worst]:.2f} times its share"
         return text + (f"; {len(unreached)} items never came up to be updated" if unreached else "")
-
-
-def _repeats(adapter: Any, batch: int) -> bool:
-    """Whether any of 400 batches holds an item twice, as independent or stratified draws do."""
-    return any(len(set(ids.tolist())) < len(ids) for ids in (adapter.draw(batch)[0] for _ in range(400)))

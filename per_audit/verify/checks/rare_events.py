@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from per_audit.verify.check import Check
@@ -10,6 +11,7 @@ from per_audit.verify.results import Outcome, Verdict
 if TYPE_CHECKING:
     from per_audit.verify.child.bench import Bench
 
+_CLAIM = re.compile(r"(?<![a-z])(rare|protect)", re.IGNORECASE)
 _CAPACITY = 200
 _RARE = 5
 _DRAWS = 8000
@@ -20,7 +22,7 @@ class RareEvents(Check):
 
     50 ordinary rewards near 0.1, five of 10, then 600 ordinary ones into 200 slots; 8,000 draws look for the five. A
     plain first-in-first-out buffer does not offer this (NOT PROVIDED). One that says it does (a `rare` or `protect` in
-    its names) and loses some fails.
+    its names) and loses some fails; where it loses all, a share of rare events must be configured for a FAIL.
     """
 
     name = "rare-events"
@@ -39,8 +41,7 @@ class RareEvents(Check):
                 adapter.add(tid, reward + 0.001 * (step % 7 - 3), 1.0, False)
                 tid += 1
         counts = bench.count(adapter, _DRAWS, tid, 20)
-        names = [name.lower() for name in dir(adapter.buffer)]
-        claims = bool(bench.facts["rare_fraction"]) or any("rare" in name or "protect" in name for name in names)
+        claims = bool(bench.facts["rare_fraction"]) or any(_CLAIM.search(name) for name in dir(adapter.buffer))
         return {"drawn": counts[50 : 50 + _RARE].tolist(), "claims": claims}
 
     def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:
@@ -52,6 +53,9 @@ class RareEvents(Check):
             return Outcome(Verdict.PASS, alive, _RARE, f"all {_RARE} survived and make up {share:.1%} of the draws")
         if measured["claims"] and (alive or facts["rare_fraction"]):
             return Outcome(Verdict.FAIL, alive, _RARE, f"{_RARE - alive} of {_RARE} rare events were overwritten")
+        if measured["claims"]:
+            message = "none survived, though the class speaks of rare events: its own notion of rare may be another"
+            return Outcome(Verdict.INCONCLUSIVE, alive, _RARE, message)
         if alive:
             return Outcome(
                 Verdict.INCONCLUSIVE, alive, _RARE, f"{alive} of {_RARE} survived: items are not evicted in order"

@@ -77,6 +77,9 @@ class Weights(Check):
         if full.divided_by_batch:
             return Outcome(Verdict.PASS, worst, _TOLERANCE, note + ", divided by the largest of the batch")
         if abs(full.constant) > _TOLERANCE:
+            if full.counts_rows and part_filled.counts_rows:
+                message = f"N in (N P)^-beta is the number of rows of the batch ({_BATCH}), not of stored items"
+                return Outcome(Verdict.FAIL, abs(full.constant), _TOLERANCE, message)
             return Outcome(Verdict.PASS, worst, _TOLERANCE, note + ", divided by a constant")
         if abs(part_filled.constant) > _TOLERANCE:
             message = "a part-filled buffer: N in (N P)^-beta is not the number of stored items"
@@ -91,6 +94,7 @@ class _Fit:
 
     def __init__(self, part: dict[str, Any], facts: dict[str, Any]) -> None:
         td = np.array(part["td"])
+        self.stored = td.size
         drawn = np.bincount([i for row in part["rows"] for i in row[0]], minlength=td.size).astype(np.float64)
         alpha = facts["alpha"] or 0.6
         newest = (facts.get("recent_size") or 0.2) * _CAPACITY / td.size
@@ -115,7 +119,13 @@ class _Fit:
         self.constant = float(np.median(constants))
         self.divided_by_batch = max(abs(value - 1.0) for value in maxima) < 1e-4
         self.slope_error = min(_slope_error(slopes, betas, *scale) for scale in self._scales(drawn, td, facts))
-        self.deviation = max(self.slope_error, float(np.max(residuals)))
+        self.residual = float(np.max(residuals))
+        self.deviation = max(self.slope_error, self.residual)
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether the weights are (B P)^-beta: divided by nothing, with the batch in place of the buffer."""
+        return bool(abs(self.constant - self.beta * np.log(self.stored / _BATCH)) < _TOLERANCE)
 
     def _scales(self, drawn: Any, td: Any, facts: dict[str, Any]) -> list[tuple[float, float]]:
         """Factors on beta, and their slack. Where the draws follow another power than alpha, the weights may rightly
@@ -133,6 +143,8 @@ class _Fit:
         text = f"weights go with P^{-self.beta:.3g}"
         if self.deviation <= _TOLERANCE:
             return text
+        if self.residual > _TOLERANCE and abs(self.beta) < 0.15:
+            return "weights have nothing to do with the probabilities"
         if abs(self.beta) < 0.01:
             return text + ": they do not correct the bias at all"
         if self.beta < 0:

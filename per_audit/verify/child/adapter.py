@@ -80,6 +80,7 @@ _UPDATE_NAMES = [
 _ADD_PATTERN = re.compile(r"^(add|push|append|store|remember|insert|put|save|record|memori|cache)")
 _DRAW_PATTERN = re.compile(r"^(sample|draw|get_.*(batch|sample)|fetch)")
 _UPDATE_PATTERN = re.compile(r"^(batch_)?(update|set)_.*(prior|td|error|weight)|prior.*update|update.*prior")
+_BETA = 0.4
 PROBE_BATCH = 11
 """A batch size that is no plausible number of fields, so that rows and columns of a batch cannot be confused."""
 
@@ -112,7 +113,8 @@ class Adapter:
     @property
     def beta(self) -> float | None:
         """The exponent of the weights as the buffer shows it now, or None."""
-        return read_number(self.buffer, ("beta", "_beta", "current_beta", "per_beta"))
+        passed = self._plan.passed_beta
+        return read_number(self.buffer, ("beta", "_beta", "current_beta", "per_beta")) if passed is None else passed
 
 
 def read_number(buffer: Any, names: tuple[str, ...]) -> float | None:
@@ -149,6 +151,7 @@ class Plan:
         self.layout: decode.Layout | None = None
         self.meanings: dict[str, str] = {}
         self.passed: tuple[str, ...] = ()
+        self.passed_beta: float | None = None
         self._known: dict[str, list[tuple[str, str | None, bool]]] = {}
 
     # --- construct
@@ -216,6 +219,13 @@ class Plan:
 
     # --- draw
 
+    def find_passed_beta(self, buffer: Any) -> None:
+        """Set `passed_beta`: the exponent of the weights where draws take it as an argument."""
+        for parameter in parameters(getattr(buffer, self.draw_name)):
+            if classify(parameter.name, "constructor") == "beta":
+                default = _BETA if required(parameter) else parameter.default
+                self.passed_beta = float(default) if isinstance(default, (int, float)) else None
+
     def draw(self, buffer: Any, batch: int) -> Any:
         """Call the draw method; positional arguments are the batch size and, where the method demands it, beta."""
         arguments: dict[str, Any] = {}
@@ -223,7 +233,7 @@ class Plan:
             if meaning in ("batch", "capacity") or (index == 0 and meaning is None and must):
                 arguments[name] = batch
             elif must:
-                arguments[name] = {"beta": 0.4, "alpha": 0.6, "device": "cpu", "one": 1}.get(str(meaning), batch)
+                arguments[name] = {"beta": _BETA, "alpha": 0.6, "device": "cpu", "one": 1}.get(str(meaning), batch)
         return getattr(buffer, self.draw_name)(**arguments)
 
     # --- update

@@ -86,6 +86,11 @@ def as_tds(values: Iterable[float], first: int = 0) -> Tds:
     return {first + index: float(value) for index, value in enumerate(values)}
 
 
+def repeats(adapter: Any, batch: int) -> bool:
+    """Whether any of 400 batches holds an item twice, as independent or stratified draws do."""
+    return any(len(set(ids.tolist())) < len(ids) for ids in (adapter.draw(batch)[0] for _ in range(400)))
+
+
 def seed_everything(seed: int) -> None:
     """Seed the global generators of random, numpy and, where the target imported it, torch."""
     random.seed(seed)

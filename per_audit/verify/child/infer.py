@@ -64,6 +64,7 @@ def infer(cls: type, seed: int) -> Plan:
             plan.add_name, plan.draw_name = add_name, draw_name
             buffer = _first_that_works(plan, seed, failures)
             if buffer is not None:
+                plan.find_passed_beta(buffer)
                 _settle_update(plan, buffer)
                 return plan
     raise AdapterError(

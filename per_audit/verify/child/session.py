@@ -92,6 +92,8 @@ class Session:
         if plan is not None:
             if facts["recent_fraction"] and facts["recent_size"] is None:
                 facts["recent_size"] = defaults.get("recent_size")
+            if plan.passed_beta is not None:
+                facts["beta"] = plan.passed_beta
             for fact in ("alpha", "beta", "epsilon"):
                 named = [name for name, meaning in plan.meanings.items() if meaning == fact and name in defaults]
                 if facts[fact] is None and named:

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from per_audit.verify.results import Verdict
+
+CHECK = "reach"
+
+
+def test_a_mutant_fails(mutant, assert_it_fails):
+    assert_it_fails(mutant)
+
+
+def test_one_missing_slot_is_enough(judge):
+    full, part = [80] * 50 + [0], [130] * 30 + [0]
+    assert judge({"full": full, "part": part}).verdict is Verdict.PASS
+    found = judge({"full": full, "part": [0, *part[1:]]})
+    assert (found.verdict, found.statistic) == (Verdict.FAIL, 1)
+    assert found.message == "a buffer with 30 of 50 slots filled never drew 1 of 30 items (by order of insertion: 0)"
+    assert judge({"full": [*full[:50], 1], "part": part}).message == "a full buffer drew an empty slot 1 times"

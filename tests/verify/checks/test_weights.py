@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from per_audit.verify import statistics
+from per_audit.verify.child.bench import log_grid
+from per_audit.verify.results import Verdict
+
+CHECK = "weights"
+
+
+def test_a_mutant_fails(mutant, assert_it_fails):
+    assert_it_fails(mutant)
+
+
+def measured(weigh, seed=0):
+    rng = np.random.default_rng(seed)
+    parts = {}
+    for label, count in (("full", 50), ("part", 25)):
+        td = log_grid(count)
+        law = statistics.power_law(td, 0.6)
+        rows = []
+        for _ in range(60):
+            ids = rng.choice(count, 20, p=law)
+            rows.append([ids.tolist(), weigh(law, ids, count).tolist(), 0.4, 0.4])
+        parts[label] = {"td": td.tolist(), "rows": rows, "unreached": []}
+    return parts
+
+
+def undivided(law, ids, count):
+    return (count * law[ids]) ** -0.4
+
+
+def by_the_batch(law, ids, count):
+    return undivided(law, ids, count) / undivided(law, ids, count).max()
+
+
+@pytest.mark.parametrize(
+    ("weigh", "words"),
+    [
+        (undivided, "not divided by anything"),
+        (by_the_batch, "divided by the largest of the batch"),
+        (lambda law, ids, count: (law[ids] / law.min()) ** -0.4, "divided by a constant"),
+    ],
+)
+def test_every_constant_factor_passes(judge, weigh, words):
+    found = judge(measured(weigh))
+    assert found.verdict is Verdict.PASS
+    assert words in found.message
+
+
+@pytest.mark.parametrize(
+    ("weigh", "words"),
+    [
+        (lambda law, ids, count: undivided(law, ids, count) ** 1.1, "P^-0.44, but beta is 0.4"),
+        (lambda law, ids, count: np.where(ids == 7, 1.1, 1.0) * undivided(law, ids, count), "not all of them"),
+        (lambda law, ids, count: np.full(len(ids), np.nan), "not finite"),
+        (lambda law, ids, count: np.zeros(len(ids)), "zero or negative"),
+        (lambda law, ids, count: (50 * law[ids]) ** -0.4, "is not the number of stored items"),
+    ],
+)
+def test_what_is_off_fails(judge, weigh, words):
+    found = judge(measured(weigh))
+    assert found.verdict is Verdict.FAIL
+    assert words in found.message
