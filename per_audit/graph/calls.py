@@ -94,6 +94,8 @@ class Calls:
                 results.append(result)
         if not results:
             results.append(self._unknown(node, arguments, site, frame))
+        elif site.guessed is not None:
+            site.settle(callee)
         result = join_all(results)
         site.result = site.result.join(result)
         return result
@@ -335,10 +337,10 @@ class Calls:
             for cls, function in self._by_method.get(method, [])
             if _accepts(function, arguments) and cls in self.interpreter.holders
         ]
-        if len(fitting) != 1:
+        if len(fitting) != 1 or (site.targets and site.guessed is None):
             return None
         cls, function = fitting[0]
-        func = Func(function, Instance(cls))
+        func = site.guessed = Func(function, Instance(cls))
         site.targets.add(func)
         return self.project_call(func, arguments, frame)
 

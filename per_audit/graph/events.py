@@ -64,7 +64,7 @@ class Gather:
 
 @dataclass(slots=True)
 class CallSite:
-    """A call: what it may call and with what."""
+    """A call: what it may call and with what. `guessed` is a target that only its name speaks for."""
 
     node: ir.Call
     function: Owner
@@ -75,6 +75,13 @@ class CallSite:
     receiver: Value = UNKNOWN
     arguments: list[Value] = field(default_factory=list)
     result: Value = UNKNOWN
+    guessed: Func | None = None
+
+    def settle(self, callee: Value) -> None:
+        """Drop the guess where what is called is known to be something else."""
+        if self.guessed is not None and self.guessed not in callee.atoms:
+            self.targets.discard(self.guessed)
+        self.guessed = None
 
 
 @dataclass(slots=True)

@@ -160,3 +160,23 @@ def test_the_capacity_is_what_callers_pass(tree):
 def test_a_capacity_that_nobody_passes_is_not_known(ring):
     assert ring.capacity.largest is None
     assert not ring.capacity.is_at_most(10**9)
+
+
+def test_a_call_that_is_known_to_be_the_memorys_is_not_taken_for_one_of_the_tree_with_a_method_of_that_name(project):
+    loop = TRAIN.replace("from memory import Memory\n", "").replace("(env, net):", "(env, net, memory):")
+    loop = loop.replace("memory = Memory(4096)\n        ", "")
+    main = """
+        from memory import Memory
+        from train import train
+
+        def resume(env, net, memory):
+            train(env, net, memory)
+
+        def main(env, net):
+            train(env, net, Memory(4096))
+    """
+    same = TREE.replace("set(", "update("), MEMORY.replace("tree.set(", "tree.update(")
+    graph = project(main, tree=same[0], memory=same[1], train=loop)
+    (buffer,) = graph.buffers
+    updates = [write for write in graph.anatomy(buffer).writes if not write.inserts]
+    assert [write.value.op for write in updates] == ["pow", "pow"]
