@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +67,7 @@ def audit(
     read many files, None for one a processor. `cache` keeps what was read for the next audit of the same contents.
     Raises UserError for paths or settings that make no sense, InternalError where per-audit itself fails.
     """
-    from per_audit.facts.memory import deep_stack
+    from per_audit.memory import collector_paused, deep_stack
 
     root = root.resolve()
     files = discover(root, paths, settings.filters, overlay)
@@ -79,7 +77,7 @@ def audit(
     parts = [part for part in found_in.parts() if part.matters or not settings.gates]
     modules = _read(parts, suppressor, notices, progress, jobs, cache)
     try:
-        with _no_garbage_collection():
+        with collector_paused():
             linked, documents = _linked(parts, modules, found_in.tree)
     except Exception as error:
         raise InternalError(f"linking the files of {root} failed: {in_a_line(error)}") from error
@@ -223,18 +221,6 @@ def _facts(files: Sequence[SourceFile], jobs: int | None, cache: FactsCache | No
             except Exception as error:
                 raise InternalError(f"reading {file.relative} failed: {in_a_line(error)}") from error
         yield cache[key]
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """The values of an analysis are many and hold no cycles: looking for some takes a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _followed_in_part(place: Place) -> Notice:

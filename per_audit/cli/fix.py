@@ -10,6 +10,7 @@ import click
 from per_audit.cli._shared import Progress, emit, paths_argument, rule_options, wants_colour
 from per_audit.fixes.plan import FixOptions
 from per_audit.fixes.run import fix
+from per_audit.memory import collector_paused
 from per_audit.report import Look, fix_json, fix_text
 from per_audit.settings import load, override
 from per_audit.source import scan_root
@@ -78,6 +79,7 @@ def command(
       per-audit fix src --unsafe-fixes --buffer combined
       per-audit fix --diff > per.patch && git apply per.patch
     """
+    context.with_resource(collector_paused())
     named = paths or (Path(),)
     root = scan_root(named)
     settings = override(load(root, not no_config, own_rules), select, ignore, pedantic=pedantic or None)

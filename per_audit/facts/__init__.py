@@ -1,8 +1,18 @@
 """One file -> its facts."""
 
-from per_audit.facts.extract import extract
 from per_audit.facts.gate import may_matter
 from per_audit.facts.ir import ModuleFacts
 from per_audit.facts.limits import Unparsable
 
 __all__ = ["ModuleFacts", "Unparsable", "extract", "may_matter"]
+
+
+def extract(path: str, data: bytes) -> ModuleFacts:
+    """The facts of one file.
+
+    Raises:
+        Unparsable: the bytes are no text, no Python 3, or nested too deeply for the parser.
+    """
+    from per_audit.facts.parse import parsed  # the parser takes longer to import than a scan of known files takes
+
+    return parsed(path, data)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from per_audit.facts.memory import collector_paused, deep_stack
 from per_audit.graph.events import Weighting
 from per_audit.graph.interpreter import Interpreter
 from per_audit.graph.libraries import LibraryBuffer
@@ -12,6 +11,7 @@ from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGrap
 from per_audit.graph.project import Project
 from per_audit.graph.recognise import find_buffers
 from per_audit.graph.values import ELEMENTWISE, SCALAR
+from per_audit.memory import collector_paused, deep_stack
 
 if TYPE_CHECKING:
     from per_audit.facts import ModuleFacts

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import UNIFORM, LibraryBuffer, ReplayBuffer, ReplayGraph
 from per_audit.rule import Example, Rule
@@ -113,6 +111,8 @@ class UniformOnlySampling(Rule):
 
     def witness(self) -> str:
         """One informative transition in 1,000: uniform draws seldom see it, draws by TD error nearly always do."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         errors = np.full(1_000, 0.01)
         errors[137] = 5.0

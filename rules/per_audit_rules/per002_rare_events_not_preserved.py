@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import Evidence, Finding, FixOffer, Place, Severity
 from per_audit.graph import UNIFORM, ReplayGraph
 from per_audit.rule import Example, Rule
@@ -79,6 +77,8 @@ class RareEventsNotPreserved(Rule):
 
     def witness(self) -> str:
         """With one event in 10,000 steps and a memory of 10,000, uniform batches hardly ever hold one."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         steps, size, batch = 200_000, 10_000, 32
         rare = rng.random(steps) < 1e-4

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayGraph
 from per_audit.rule import Example, Rule
@@ -110,6 +108,8 @@ class FixedPriorities(Rule):
 
     def witness(self) -> str:
         """Priorities that stay at the maximum draw uniformly; updated ones draw what has a large error."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         errors = np.full(100, 0.1)
         errors[:5] = 10.0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayBuffer, ReplayGraph
@@ -129,6 +127,8 @@ class MissingImportanceWeights(Rule):
 
     def witness(self) -> str:
         """The mean of random rewards under prioritised draws, without and with the weights."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         rewards = np.where(rng.random(5_000) < 0.1, 10.0, 0.0)
         value = rewards.mean()

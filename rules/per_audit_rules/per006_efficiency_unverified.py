@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.rule import Example, Rule
@@ -81,6 +79,8 @@ class EfficiencyUnverified(Rule):
 
     def witness(self) -> str:
         """A search that stops one leaf early draws plausible batches, yet never the newest transition."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         sums = np.cumsum(np.ones(64))
         drawn = np.searchsorted(sums[:-1], rng.uniform(0, sums[-2], 100_000))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import SCALAR
 from per_audit.graph.symbolic import contexts
@@ -111,6 +109,8 @@ class WeightsAfterReduction(Rule):
 
     def witness(self) -> str:
         """Weights on a scalar loss leave the gradient of the unweighted draw; element-wise ones remove the bias."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         gradients = np.where(np.arange(1_000) < 100, 4.0, -0.1)
         p = np.abs(gradients) ** 0.6

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.symbolic import contexts
 from per_audit.graph.symbolic.shape import is_column_conflict
@@ -113,6 +111,8 @@ class WeightsBroadcast(Rule):
 
     def witness(self) -> str:
         """The mean of all pairs is the product of the means, whatever belongs together."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         errors = np.where(np.arange(1_000) < 100, 4.0, -0.1)
         p = np.abs(errors) ** 0.6

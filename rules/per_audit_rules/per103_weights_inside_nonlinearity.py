@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.symbolic import contexts
 from per_audit.rule import Example, Rule
@@ -100,6 +98,8 @@ class WeightsInsideNonlinearity(Rule):
 
     def witness(self) -> str:
         """The gradients of both losses against that of a uniform draw."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         errors = np.where(np.arange(1_000) < 100, 4.0, -0.1)
         p = np.abs(errors) ** 0.6

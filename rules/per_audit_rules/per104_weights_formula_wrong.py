@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import Evidence, Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.symbolic import strip
@@ -102,6 +100,8 @@ class WeightsFormulaWrong(Rule):
 
     def witness(self) -> str:
         """An inverted exponent squares the bias that (N P)^-1 removes."""
+        import numpy as np
+
         gradients = np.where(np.arange(1_000) < 100, 4.0, -0.1)
         p = np.abs(gradients) ** 0.6
         p /= p.sum()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.fill import starts_with_zeros
@@ -420,6 +418,8 @@ def train(env, apply, params, steps):
 
     def witness(self) -> str:
         """Weights of a buffer that is half full: all 0 with the minimum over all leaves."""
+        import numpy as np
+
         leaves = np.zeros(1_000)
         leaves[:500] = np.linspace(0.1, 2.0, 500)
         p = leaves / leaves.sum()

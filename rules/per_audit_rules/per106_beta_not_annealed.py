@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
@@ -171,6 +169,8 @@ class BetaNotAnnealed(Rule):
 
     def witness(self) -> str:
         """The mean of a skewed quantity under prioritised draws, by beta."""
+        import numpy as np
+
         values = np.concatenate([np.full(950, -0.1), np.full(50, 4.0)])
         p = np.abs(values) ** 0.6
         p /= p.sum()

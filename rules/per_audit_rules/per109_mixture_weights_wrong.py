@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.mixtures import mixture, weighted_apart
@@ -377,6 +375,8 @@ class Memory:
 
     def witness(self) -> str:
         """The mean of a value over the buffer, from batches of which a quarter is uniform."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         errors = np.where(np.arange(1_000) < 100, 4.0, -0.1)
         p = np.abs(errors) / np.abs(errors).sum()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
@@ -350,6 +348,8 @@ def train(env, net, target_net, optimizer, steps):
 
     def witness(self) -> str:
         """The share of the batch that a large priority gets: as it should with replacement, too little without."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         p = np.where(np.arange(100) < 50, 3.0, 1.0)
         p /= p.sum()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.symbolic import strip
@@ -167,6 +165,8 @@ def train(env, net, optimizer, steps):
 
     def witness(self) -> str:
         """The mean weight of one and the same draw while the buffer fills, N being its capacity."""
+        import numpy as np
+
         means = []
         for filled in (100, 1_000, 10_000):
             p = np.linspace(0.1, 2.0, filled)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.values import Func
@@ -123,6 +121,8 @@ class WeightsFrozenInGraph(Rule):
 
     def witness(self) -> str:
         """Errors that are weighted with the weights of another batch."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         errors = np.where(np.arange(1_000) < 100, 4.0, -0.1)
         p = np.abs(errors) ** 0.6

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph, trail
 from per_audit.graph.symbolic.degree import STORED, Chain
@@ -131,6 +129,8 @@ class AlphaAppliedTwice(Rule):
 
     def witness(self) -> str:
         """Alpha applied at the store and at the draw makes the draw that of alpha squared."""
+        import numpy as np
+
         errors, alpha = np.array([1.0, 100.0]), 0.6
         stored = errors**alpha
         once, twice = stored / stored.sum(), stored**alpha / (stored**alpha).sum()

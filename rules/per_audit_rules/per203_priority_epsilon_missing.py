@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph, trail
 from per_audit.graph.symbolic.sign import above_zero
@@ -100,6 +98,8 @@ class PriorityEpsilonMissing(Rule):
 
     def witness(self) -> str:
         """A transition whose error was once zero is never drawn again, though its error has grown since."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         errors = np.array([0.0, 0.5, 0.5, 0.5])
         bare, lifted = errors**0.6, (errors + 0.01) ** 0.6

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph, trail
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -108,6 +106,8 @@ class SignedTdError(Rule):
 
     def witness(self) -> str:
         """Opposite errors of two critics cancel out before the absolute value, and do not after it."""
+        import numpy as np
+
         first, second = np.array([3.0, 0.5]), np.array([-3.0, 0.5])
         before, after = np.abs((first + second) / 2), (np.abs(first) + np.abs(second)) / 2
         assert before[0] < before[1]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED
 from per_audit.graph.symbolic import strip
@@ -119,6 +117,8 @@ class PriorityFromWeightedLoss(Rule):
 
     def witness(self) -> str:
         """Where the priorities of two errors settle when each update multiplies by the weight, beta = 1."""
+        import numpy as np
+
         errors, alpha = np.array([4.0, 0.25]), 0.6
         priorities = np.ones(2)
         for _ in range(200):

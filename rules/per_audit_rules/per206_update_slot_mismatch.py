@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
@@ -275,6 +273,8 @@ class UpdateSlotMismatch(Rule):
 
     def witness(self) -> str:
         """Four transitions are stored; each priority goes to the slot after its transition."""
+        import numpy as np
+
         rows, mass, at = [""] * 6, np.zeros(6), 0
         for name in "abcd":
             rows[at] = name

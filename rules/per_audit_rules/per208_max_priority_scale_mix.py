@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph, trail
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -124,6 +122,8 @@ class MaxPriorityScaleMix(Rule):
 
     def witness(self) -> str:
         """The share of the warm-up in the draw after the first updates, with both starts."""
+        import numpy as np
+
         epsilon, alpha = 0.01, 0.6
         updated = (np.zeros(10) + epsilon) ** alpha
         share = [90 * start / (90 * start + updated.sum()) for start in (epsilon, epsilon**alpha)]

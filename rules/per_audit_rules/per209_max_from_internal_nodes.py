@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph, trail
 from per_audit.graph.symbolic import Term, strip
@@ -93,6 +91,8 @@ class MaxFromInternalNodes(Rule):
 
     def witness(self) -> str:
         """A sum tree of 8 leaves that is filled with its own maximum."""
+        import numpy as np
+
         nodes = np.zeros(16)
         for leaf in range(8):
             nodes[8 + leaf] = nodes.max() or 1.0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph, trail
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -223,6 +221,8 @@ class AggregatedPriority(Rule):
 
     def witness(self) -> str:
         """How the priority of a surprising transition compares with the others', stored one by one and averaged."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         errors = np.append(5.0, rng.uniform(0.0, 0.2, 999))
         own, averaged = errors.copy(), errors.copy()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph, trail
@@ -374,6 +372,8 @@ class AutogradInPriorities(Rule):
 
     def witness(self) -> str:
         """How many activations stay alive with priorities that keep the graphs of their batches."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         kept: list[object] = [None] * 1_000
         for _ in range(200):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
@@ -342,6 +340,8 @@ class LastSlotNeverSampled(Rule):
 
     def witness(self) -> str:
         """Draws up to the sum of all slots but the last, whose priority is the largest."""
+        import numpy as np
+
         priorities = np.array([1.0, 1.0, 1.0, 3.0])
         masses = np.random.default_rng(0).random(100_000) * priorities[:-1].sum()
         drawn = np.bincount(np.searchsorted(np.cumsum(priorities), masses, side="right"), minlength=4)

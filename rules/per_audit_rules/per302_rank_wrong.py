@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.model import PRIORITISED
 from per_audit.rule import Example, Rule
@@ -240,6 +238,8 @@ class RankWrong(Rule):
 
     def witness(self) -> str:
         """How often the largest of 100 priorities is drawn by ranks and by a single argsort."""
+        import numpy as np
+
         priorities = np.random.default_rng(0).permutation(100)
         order = np.argsort(-priorities)
         right, wrong = 1.0 / (np.argsort(order) + 1), 1.0 / (order + 1)

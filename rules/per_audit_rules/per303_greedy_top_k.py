@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.roles import words
@@ -264,6 +262,8 @@ class GreedyTopK(Rule):
 
     def witness(self) -> str:
         """A memory of 100 transitions whose errors shrink when they are learnt from, drawn from greedily."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         errors, learnt = rng.uniform(0.5, 1.5, 100), np.zeros(100, int)
         noisy = np.arange(100) < 10  # ten targets are random: their errors stay

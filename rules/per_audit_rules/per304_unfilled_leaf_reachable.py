@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
@@ -219,6 +217,8 @@ class UnfilledLeafReachable(Rule):
 
     def witness(self) -> str:
         """Sums of 32 bits: a mass below the root that no filled leaf is left for."""
+        import numpy as np
+
         leaves = np.zeros(8, np.float32)
         leaves[:3] = 0.7, 0.7, 0.1
         pairs = leaves[::2] + leaves[1::2]

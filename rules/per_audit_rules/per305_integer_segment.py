@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
@@ -210,6 +208,8 @@ class IntegerSegment(Rule):
 
     def witness(self) -> str:
         """Strata of a total of 63 for a batch of 32."""
+        import numpy as np
+
         width = 63 // 32
         masses = (np.arange(32) + np.random.default_rng(0).random(32)) * width
         assert masses.max() < 0.52 * 63

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
@@ -413,6 +411,8 @@ class TreePropagationWrong(Rule):
 
     def witness(self) -> str:
         """A tree of four leaves whose update stops before the root."""
+        import numpy as np
+
         nodes = np.zeros(7)
         for leaf, priority in enumerate([1.0, 2.0, 4.0, 8.0], start=3):
             at = leaf

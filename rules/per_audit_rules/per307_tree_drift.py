@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
@@ -203,6 +201,8 @@ class TreeDrift(Rule):
 
     def witness(self) -> str:
         """A sum of 32 bits while 1000 priorities fall from 1000 to 0.001, kept by differences."""
+        import numpy as np
+
         priorities = np.random.default_rng(0).uniform(0.0, 1000.0, 1000).astype(np.float32)
         kept = priorities.sum(dtype=np.float32)
         for slot in range(1000):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
@@ -238,6 +236,8 @@ class StratumOverwritten(Rule):
 
     def witness(self) -> str:
         """64 equal priorities, 64 draws each time; the last leaf stands for all masses above the total."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         last, draws = 0, 0
         for _ in range(200):

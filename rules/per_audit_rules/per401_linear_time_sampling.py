@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
@@ -98,6 +96,8 @@ class LinearTimeSampling(Rule):
 
     def witness(self) -> str:
         """How many priorities a draw over a cumulative sum reads, against the steps down a sum tree."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         leaves = 1 << 14
         mass = rng.random(leaves)

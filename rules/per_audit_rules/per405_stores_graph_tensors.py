@@ -5,8 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.autograd import Autograd
 from per_audit.rule import Example, Rule
@@ -343,6 +341,8 @@ class StoresGraphTensors(Rule):
 
     def witness(self) -> str:
         """A forward pass of two layers, of which the output is kept with and without what computed it."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         sizes = (4, 256, 256, 2)
         value, graph = rng.normal(size=4), []

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import bootstrap, endings
 from per_audit.rule import Example, Rule
@@ -108,6 +106,8 @@ class TerminalMaskMissing(Rule):
 
     def witness(self) -> str:
         """One state that fails at once: with the mask its value is the reward, without it the value runs away."""
+        import numpy as np
+
         gamma, rate = 0.9, 0.1
         masked = unmasked = 0.0
         for _ in range(2_000):

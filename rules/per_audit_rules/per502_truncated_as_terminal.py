@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.truncation import merged_ends
 from per_audit.rule import Example, Rule
@@ -94,6 +92,8 @@ class TruncatedAsTerminal(Rule):
 
     def witness(self) -> str:
         """A state worth 10 that a limit of 10 steps cuts: what its value becomes when the limit counts as an end."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         right = wrong = 0.0
         for _ in range(20_000):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import windows
 from per_audit.graph.capacity import capacity_of
@@ -145,6 +143,8 @@ class NStepCrossesEpisode(Rule):
 
     def witness(self) -> str:
         """Episodes of 5 steps worth 1 each: the 3-step returns of the last steps, with and without the end."""
+        import numpy as np
+
         rewards = np.ones(10)
         crossing = [rewards[i : i + 3].sum() for i in range(5)]
         ending = [rewards[i : min(i + 3, 5)].sum() for i in range(5)]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import bootstrap, windows
@@ -260,6 +258,8 @@ class NStepDiscountWrong(Rule):
 
     def witness(self) -> str:
         """A reward of 1 in each step, windows of 3: the fixed points of both targets."""
+        import numpy as np
+
         gamma, n = 0.99, 3
         summed = float(np.sum(gamma ** np.arange(n)))
         right, wrong = summed / (1 - gamma**n), summed / (1 - gamma)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import bootstrap, windows
@@ -246,6 +244,8 @@ class NStepRecursionWrong(Rule):
 
     def witness(self) -> str:
         """Five rewards of 1."""
+        import numpy as np
+
         gamma, right, wrong = 0.99, 0.0, 0.0
         for reward in np.ones(5):
             right = reward + gamma * right

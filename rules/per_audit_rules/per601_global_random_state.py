@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import FixOffer, Severity
 from per_audit.rule import Example, Rule
 
@@ -85,6 +83,8 @@ class GlobalRandomState(Rule):
 
     def witness(self) -> str:
         """The slots that one seed draws, with and without another user of the state."""
+        import numpy as np
+
         alone = np.random.RandomState(0)
         shared = np.random.RandomState(0)
         before = alone.randint(0, 1000, 8)

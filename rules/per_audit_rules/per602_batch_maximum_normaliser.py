@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
@@ -84,6 +82,8 @@ class BatchMaximumNormaliser(Rule):
 
     def witness(self) -> str:
         """What one transition weighs in different batches."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         p = rng.random(1000) ** 2
         p /= p.sum()

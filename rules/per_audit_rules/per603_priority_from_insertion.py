@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED
 from per_audit.rule import Example, Rule
@@ -88,6 +86,8 @@ class PriorityFromInsertion(Rule):
 
     def witness(self) -> str:
         """How many of 1,000 new transitions are never drawn before they are overwritten, by their first priority."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         never = []
         for own in (True, False):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED
 from per_audit.rule import Example, Rule
@@ -89,6 +87,8 @@ class MaximumNeverFalls(Rule):
 
     def witness(self) -> str:
         """The share of the draws that the newest tenth of the memory gets, after one outlier long ago."""
+        import numpy as np
+
         p = np.full(1000, 0.1)
         p[:100] = 50.0  # what was largest once
         ever = p[:100].sum() / p.sum()

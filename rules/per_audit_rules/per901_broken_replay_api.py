@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
@@ -105,6 +103,7 @@ class BrokenReplayApi(Rule):
 
     def witness(self) -> str:
         """What a misspelt update does after a warm-up in which it is not reached."""
+        import numpy as np
 
         class Memory:
             def update(self, slots: np.ndarray) -> None:

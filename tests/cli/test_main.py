@@ -129,6 +129,18 @@ def test_a_closed_pipe_is_quiet() -> None:
     assert (process.returncode, err) == (0, b"")
 
 
+def test_a_scan_imports_only_what_it_needs(tmp_path: Path) -> None:
+    """numpy is for the witnesses of the rules; an unchanged project needs no parser either."""
+    (tmp_path / "buffer.py").write_text("import random\nrows = []\nrows.append(1)\nprint(random.sample(rows, 1))\n")
+    code = (
+        "import sys; from per_audit.cli import main;"
+        f"main(['scan', '--quiet', '--fail-on', 'never', '--cache-dir', {str(tmp_path / 'kept')!r}, {str(tmp_path)!r}]);"
+        "print(*sorted({'libcst', 'numpy', 'torch'} & set(sys.modules)))"
+    )
+    seen = [subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True) for _ in range(2)]
+    assert [run.stdout.split() for run in seen] == [["libcst"], []]
+
+
 def test_nothing_heavy_is_imported_to_start() -> None:
     program = (
         "import sys, per_audit.cli\n"

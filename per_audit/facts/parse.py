@@ -12,8 +12,8 @@ import libcst as cst
 from per_audit.facts.ir import ModuleFacts
 from per_audit.facts.limits import Unparsable, refuse_what_the_parser_cannot_take
 from per_audit.facts.lower import Lowering
-from per_audit.facts.memory import collector_paused, deep_stack
 from per_audit.facts.spans import spans_of
+from per_audit.memory import collector_paused, deep_stack
 from per_audit.source import DecodingError, decode
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LEADING_FEEDS = re.compile(r"(?<!\\\n)(?<!\\\r\n)^[ \t\f]*\f", re.MULTILINE)
 
 
-def extract(path: str, data: bytes) -> ModuleFacts:
+def parsed(path: str, data: bytes) -> ModuleFacts:
     """The facts of one file.
 
     Raises:
