@@ -4,6 +4,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -132,9 +133,9 @@ def test_a_closed_pipe_is_quiet() -> None:
 def test_a_scan_imports_only_what_it_needs(tmp_path: Path) -> None:
     """numpy is for the witnesses of the rules; an unchanged project needs no parser either."""
     (tmp_path / "buffer.py").write_text("import random\nrows = []\nrows.append(1)\nprint(random.sample(rows, 1))\n")
+    arguments = ["scan", "--quiet", "--fail-on", "never", "--cache-dir", str(tmp_path / "kept"), str(tmp_path)]
     code = (
-        "import sys; from per_audit.cli import main;"
-        f"main(['scan', '--quiet', '--fail-on', 'never', '--cache-dir', {str(tmp_path / 'kept')!r}, {str(tmp_path)!r}]);"
+        f"import sys; from per_audit.cli import main; main({arguments});"
         "print(*sorted({'libcst', 'numpy', 'torch'} & set(sys.modules)))"
     )
     seen = [subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True) for _ in range(2)]
