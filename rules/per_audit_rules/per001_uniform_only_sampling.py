@@ -132,7 +132,6 @@ class UniformOnlySampling(Rule):
             {
                 "agent.py": """import random
 from collections import deque
-import numpy as np
 
 
 class Agent:

@@ -191,7 +191,6 @@ def train(env, net, optimizer):
             "no update method at all, Keras",
             {
                 "agent.py": """import random
-import numpy as np
 
 
 class Agent:

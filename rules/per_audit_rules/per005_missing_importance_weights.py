@@ -263,7 +263,6 @@ def train(env, net, optimizer):
             "Keras without sample weights",
             {
                 "agent.py": """import random
-import numpy as np
 
 
 class Agent:

@@ -129,7 +129,6 @@ class WeightsAfterReduction(Rule):
             "a functional loss, PyTorch",
             {
                 "learn.py": """import random
-import numpy as np
 import torch
 import torch.nn.functional as F
 

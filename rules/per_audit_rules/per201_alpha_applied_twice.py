@@ -317,7 +317,6 @@ def update(net, target, optimizer, beta):
             {
                 "train.py": """import jax
 import jax.numpy as jnp
-import numpy as np
 
 
 class Rows:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph, trail
@@ -307,6 +305,8 @@ class MixedAlphaScale(Rule):
 
     def witness(self) -> str:
         """How often two transitions with one error are drawn, stored raised and plain."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         errors = np.full(1_000, 0.01)
         mixed = np.where(np.arange(1_000) < 500, errors**0.6, errors)

@@ -59,7 +59,6 @@ class Tree:
         return node - self.capacity
 """
 _MEMORY = """import random
-import numpy as np
 from tree import Tree
 
 

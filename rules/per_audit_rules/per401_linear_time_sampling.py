@@ -235,7 +235,6 @@ class Ring:
             "a sum tree",
             {
                 "memory.py": """import random
-import numpy as np
 
 
 class Memory:

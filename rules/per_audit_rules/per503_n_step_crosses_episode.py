@@ -256,7 +256,6 @@ class Agent:
             "a window for each environment",
             {
                 "vector.py": """from collections import deque
-import numpy as np
 
 
 class VectorReplay:

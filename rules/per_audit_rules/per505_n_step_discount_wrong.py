@@ -107,7 +107,6 @@ _LOOP = _DEQUE.replace(
 )
 _PASSED = {
     "replay.py": """from collections import deque
-import numpy as np
 
 
 class NStepReplay:

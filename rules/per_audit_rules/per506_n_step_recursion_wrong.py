@@ -58,7 +58,6 @@ def train(env, model, optimizer, steps):
         optimizer.step()
 """
 _AGENT = """import random
-import numpy as np
 
 
 class Agent:
