@@ -132,6 +132,7 @@ class UniformOnlySampling(Rule):
             {
                 "agent.py": """import random
 from collections import deque
+import numpy as np
 
 
 class Agent:

@@ -191,6 +191,7 @@ def train(env, net, optimizer):
             "no update method at all, Keras",
             {
                 "agent.py": """import random
+import numpy as np
 
 
 class Agent:

@@ -263,6 +263,7 @@ def train(env, net, optimizer):
             "Keras without sample weights",
             {
                 "agent.py": """import random
+import numpy as np
 
 
 class Agent:

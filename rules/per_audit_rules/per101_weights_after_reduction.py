@@ -129,6 +129,7 @@ class WeightsAfterReduction(Rule):
             "a functional loss, PyTorch",
             {
                 "learn.py": """import random
+import numpy as np
 import torch
 import torch.nn.functional as F
 

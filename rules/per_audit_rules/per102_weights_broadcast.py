@@ -303,6 +303,7 @@ def train(net, optimizer, rows, targets, priorities, beta):
             {
                 "train.py": """import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def make_step(apply):

@@ -261,6 +261,7 @@ class Agent:
             "a weight at a time, numpy draw by hand",
             {
                 "agent.py": """import random
+import numpy as np
 import tensorflow as tf
 
 

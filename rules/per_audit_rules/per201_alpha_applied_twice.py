@@ -317,6 +317,7 @@ def update(net, target, optimizer, beta):
             {
                 "train.py": """import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 class Rows:

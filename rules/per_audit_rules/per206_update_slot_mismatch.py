@@ -162,6 +162,7 @@ class Tree:
         return node - self.capacity
 """
 _WITH_TREE = """import random
+import numpy as np
 from tree import Tree
 
 

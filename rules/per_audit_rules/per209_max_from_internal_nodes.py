@@ -137,6 +137,7 @@ class SumTree:
         return at, self.nodes[at], self.rows[at - self.capacity + 1]
 """,
                 "memory.py": """import random
+import numpy as np
 from tree import SumTree
 
 

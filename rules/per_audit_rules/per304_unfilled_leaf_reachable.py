@@ -64,6 +64,7 @@ class Tree:
         return node, self.sums[node], self.rows[node - self.capacity + 1]
 """
 _MEMORY = """import random
+import numpy as np
 from tree import Tree
 
 

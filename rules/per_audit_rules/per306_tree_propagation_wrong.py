@@ -33,6 +33,7 @@ def train(env, net, optimizer, steps):
         memory.update(slots, errors.detach().abs().numpy())
 """
 _MEMORY = """import random
+import numpy as np
 from tree import Tree
 
 

@@ -65,6 +65,7 @@ _ANEW = _TREE.replace(
     "self.sums[node] += change  # <- PER307", "self.sums[node] = self.sums[2 * node] + self.sums[2 * node + 1]"
 )
 _MEMORY = """import random
+import numpy as np
 from tree import Tree
 
 

@@ -62,6 +62,7 @@ class Tree:
         return node - self.capacity
 """
 _MEMORY = """import random
+import numpy as np
 from tree import Tree
 
 

@@ -235,6 +235,7 @@ class Ring:
             "a sum tree",
             {
                 "memory.py": """import random
+import numpy as np
 
 
 class Memory:

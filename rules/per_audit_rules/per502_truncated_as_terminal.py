@@ -153,6 +153,7 @@ class Replay:
         return self.obs[at], self.reward[at], self.next_obs[at], self.keep[at]
 """,
                 "main.py": """import gymnasium as gym
+import numpy as np
 from replay import Replay
 
 

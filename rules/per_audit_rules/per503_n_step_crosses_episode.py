@@ -256,6 +256,7 @@ class Agent:
             "a window for each environment",
             {
                 "vector.py": """from collections import deque
+import numpy as np
 
 
 class VectorReplay:

@@ -107,6 +107,7 @@ _LOOP = _DEQUE.replace(
 )
 _PASSED = {
     "replay.py": """from collections import deque
+import numpy as np
 
 
 class NStepReplay:

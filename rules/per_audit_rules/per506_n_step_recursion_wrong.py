@@ -58,6 +58,7 @@ def train(env, model, optimizer, steps):
         optimizer.step()
 """
 _AGENT = """import random
+import numpy as np
 
 
 class Agent:
