@@ -1,0 +1,320 @@
+"""PER207 new-priority-not-max."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from per_audit.findings import Finding, FixOffer, Severity
+from per_audit.graph import PRIORITISED, trail
+from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.rule import Example, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.graph import ReplayBuffer, ReplayGraph
+    from per_audit.graph.anatomy import Anatomy
+
+_HIGHEST_START = 1.0
+_BOUNDS = ("clip", "minimum", "min", "where", "div", "unknown")
+_MEMORY = """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, alpha=0.6):
+        self.rows, self.capacity, self.alpha, self.count = [None] * capacity, capacity, alpha, 0
+        self.priorities = np.zeros(capacity)
+
+    def add(self, state, action, reward, next_state, done):
+        slot = self.count % self.capacity
+        self.rows[slot] = (state, action, reward, next_state, done)
+        self.priorities[slot] = 1.0  # <- PER207
+        self.count += 1
+
+    def sample(self, n, beta):
+        filled = min(self.count, self.capacity)
+        p = self.priorities[:filled] ** self.alpha
+        p = p / p.sum()
+        slots = np.random.choice(filled, n, p=p)
+        weights = (filled * p[slots]) ** -beta
+        columns = [np.stack(column) for column in zip(*[self.rows[i] for i in slots])]
+        return columns, slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.priorities[slots] = np.abs(errors) + 1e-6
+"""
+_TRAIN = """import torch
+import torch.nn.functional as F
+from memory import Memory
+
+
+def train(env, net, target, steps, gamma=0.99):
+    memory, optimizer = Memory(5_000), torch.optim.Adam(net.parameters())
+    state = env.reset()
+    for step in range(steps):
+        action = int(net(torch.as_tensor(state)).argmax())
+        next_state, reward, done, _ = env.step(action)
+        memory.add(state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+        columns, slots, weights = memory.sample(32, min(1.0, 0.4 + 0.6 * step / steps))
+        states, actions, rewards, next_states, dones = (torch.as_tensor(column) for column in columns)
+        q = net(states).gather(1, actions.unsqueeze(1)).squeeze(1)
+        with torch.no_grad():
+            goal = rewards + gamma * (1 - dones) * target(next_states).max(1).values
+        losses = F.smooth_l1_loss(q, goal, reduction="none")
+        loss = (torch.as_tensor(weights) * losses).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        memory.update(slots, (q - goal).detach().numpy())
+"""
+_LINEAR = """import numpy as np
+
+
+class Agent:
+    FIRST = 0.5
+
+    def __init__(self, width, capacity=2_000):
+        self.theta, self.rows, self.mass = np.zeros(width), [None] * capacity, np.zeros(capacity)
+        self.count = 0
+
+    def observe(self, state, reward, next_state, done):
+        slot = self.count % len(self.rows)
+        self.rows[slot] = (state, reward, next_state, done)
+        self.mass[slot] = self.FIRST  # <- PER207
+        self.count += 1
+
+    def learn(self, beta, rate=0.01, gamma=0.9):
+        filled = min(self.count, len(self.rows))
+        p = self.mass[:filled] / self.mass[:filled].sum()
+        slots = np.random.choice(filled, 16, p=p)
+        weights = (filled * p[slots]) ** -beta
+        weights /= weights.max()
+        states, rewards, next_states, dones = (np.stack(column) for column in zip(*[self.rows[i] for i in slots]))
+        errors = rewards + gamma * (1 - dones) * (next_states @ self.theta) - states @ self.theta
+        self.theta += rate * states.T @ (weights * errors) / 16
+        self.mass[slots] = (np.abs(errors) + 1e-6) ** 0.6
+
+
+def run(env, agent, steps):
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(env.action_space.sample())
+        agent.observe(state, reward, next_state, done)
+        state = env.reset() if done else next_state
+        if step > 16:
+            agent.learn(min(1.0, 0.4 + step / steps))
+"""
+
+
+class NewPriorityNotMax(Rule):
+    """New transitions start with a small constant or the mean of the priorities, not with the largest.
+
+    ## What it does
+
+    Reports buffers whose every insertion stores a constant of at most 1, or the mean of the stored priorities, while
+    updates store errors that nothing keeps below that.
+
+    ## Why is this bad
+
+    The paper gives a new transition the largest priority, so that each is learnt from at least once. Where errors of 10
+    are stored, a transition that starts at 1 is drawn a tenth as often as those, or a fourth with alpha = 0.6; with the
+    mean about half of the buffer comes before it. Under a high rate of insertion many are overwritten unseen.
+
+    ## Known problems
+
+    Errors that stay below the constant by themselves, as with clipped rewards and small values, make it the largest
+    priority in effect; the code does not tell. Constants above 1 may be meant to be larger than every error and are
+    not reported. The error of a transition at its insertion is a choice of its own: PER603.
+
+    ## Example
+
+    ```python
+    self.priorities[slot] = 1.0
+    ```
+
+    ## Use instead
+
+    ```python
+    self.priorities[slot] = self.priorities.max() if self.count else 1.0
+    ```
+
+    ## Fix safety
+
+    Which transitions are drawn changes, so nothing is changed unasked.
+
+    ## References
+
+    - Schaul et al. 2015, Prioritized Experience Replay, arXiv:1511.05952, section 3.3 and Algorithm 1, line 6
+    """
+
+    code = "PER207"
+    name = "new-priority-not-max"
+    severity = Severity.INFO
+
+    def check(self, graph: ReplayGraph) -> Iterable[Finding]:
+        """One finding for each place that gives new transitions such a start."""
+        told: set[object] = set()
+        for buffer in graph.buffers:
+            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+                continue
+            for finding in self._of(graph, buffer):
+                if finding.place not in told:
+                    told.add(finding.place)
+                    yield finding
+
+    def _of(self, graph: ReplayGraph, buffer: ReplayBuffer) -> Iterable[Finding]:
+        anatomy, name = graph.anatomy(buffer), graph.name_of(buffer)
+        starts = [(write, _start(anatomy, write.value)) for write in anatomy.writes if write.inserts]
+        updates = [write for write in anatomy.writes if not write.inserts]
+        if not updates or not all(_is_open(write.value) for write in updates):
+            return
+        if not all(start for _, start in starts):
+            return
+        for write, start in starts:
+            step = write.outermost
+            learnt = updates[0]
+            yield self.finding(
+                graph,
+                step.path,
+                step.node,
+                f"new transitions of {name} start with {start}, not with the largest priority: "
+                "where larger errors are stored they are drawn less often than those",
+                evidence=trail.unique(
+                    [
+                        graph.evidence(step.path, step.node, "start", "the first priority is given here"),
+                        graph.evidence(write.store.path, write.store.node, "store", "stored here"),
+                        *trail.evidence(anatomy, learnt),
+                    ]
+                ),
+                confidence="medium",
+                fix=FixOffer(title="store new transitions with the largest priority"),
+                pipeline=name,
+            )
+
+    def witness(self) -> str:
+        """How many of 1,000 new transitions are never drawn before they are overwritten, with both starts."""
+        never = []
+        for largest in (False, True):
+            rng = np.random.default_rng(0)
+            mass, age, unseen = np.full(1_000, 10.0**0.6), np.zeros(1_000, bool), 0
+            for step in range(2_000):
+                slot = step % 1_000
+                unseen += bool(age[slot])
+                mass[slot], age[slot] = mass.max() if largest else 1.0, True
+                if step % 16 == 0:
+                    drawn = rng.choice(1_000, 32, p=mass / mass.sum())
+                    mass[drawn], age[drawn] = 10.0**0.6, False
+            never.append(unseen)
+        assert never[0] > 1.5 * never[1]
+        return f"of 1,000 that were overwritten {never[0]} were never drawn, {never[1]} with the largest as their start"
+
+    bad = (
+        Example("the number 1, PyTorch", {"memory.py": _MEMORY, "train.py": _TRAIN}),
+        Example("a constant of the class, NumPy", {"agent.py": _LINEAR}),
+        Example(
+            "the mean of what is stored",
+            {
+                "memory.py": _MEMORY.replace(
+                    "= 1.0  # <- PER207", "= self.priorities[:slot].mean() if self.count else 1.0  # <- PER207"
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "the loop hands it over",
+            {
+                "memory.py": _MEMORY.replace("next_state, done):\n", "next_state, done, priority):\n").replace(
+                    "= 1.0  # <- PER207", "= priority"
+                ),
+                "train.py": _TRAIN.replace("next_state, done)\n", "next_state, done, 1e-2)  # <- PER207\n"),
+            },
+        ),
+    )
+    good = (
+        Example(
+            "the largest that is stored",
+            {
+                "memory.py": _MEMORY.replace("= 1.0  # <- PER207", "= self.priorities.max() if self.count else 1.0"),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "the largest that ever was",
+            {
+                "memory.py": _MEMORY.replace("= 1.0  # <- PER207", "= self.top")
+                .replace("self.priorities = np.zeros(capacity)", "self.priorities, self.top = np.zeros(capacity), 1.0")
+                .replace("+ 1e-6\n", "+ 1e-6\n        self.top = max(self.top, np.abs(errors).max())\n"),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "errors are clipped to the constant",
+            {
+                "memory.py": _MEMORY.replace("  # <- PER207", "").replace(
+                    "np.abs(errors) + 1e-6", "np.clip(np.abs(errors) + 1e-6, 0, 1)"
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "a constant above what is expected",
+            {"memory.py": _MEMORY.replace("= 1.0  # <- PER207", "= 1e4"), "train.py": _TRAIN},
+        ),
+        Example(
+            "the error of the new transition",
+            {
+                "agent.py": _LINEAR.replace(
+                    "        self.mass[slot] = self.FIRST  # <- PER207\n",
+                    "        error = reward + 0.9 * (next_state @ self.theta) - state @ self.theta\n"
+                    "        self.mass[slot] = (abs(error) + 1e-6) ** 0.6\n",
+                )
+            },
+        ),
+        Example(
+            "demonstrations start at a constant, what is new at the largest",
+            {
+                "memory.py": _MEMORY.replace("= 1.0  # <- PER207", "= self.priorities.max() if self.count else 1.0")
+                + """
+    def demonstrate(self, state, action, reward, next_state, done):
+        slot = self.count % self.capacity
+        self.rows[slot] = (state, action, reward, next_state, done)
+        self.priorities[slot] = 1.0
+        self.count += 1
+""",
+                "train.py": _TRAIN,
+            },
+        ),
+    )
+
+
+def _start(anatomy: Anatomy, value: Term) -> str | None:
+    """What new transitions start with, where that is a small constant or a mean; None for anything else."""
+    means = False
+    highest = 0.0
+    for option in alternatives(value):
+        option = strip(option)
+        if option.op == "mean" and anatomy.base_of(strip(option.args[0])) in anatomy.containers:
+            means = True
+            continue
+        base = strip(option.args[0]) if option.op == "pow" else option
+        for start in alternatives(anatomy.symbols.expanded(base)):
+            number = strip(start).number
+            if number is None or not 0 < number <= _HIGHEST_START:
+                return None
+            highest = max(highest, number)
+    return "the mean of the stored priorities" if means else f"the constant {highest:g}"
+
+
+def _is_open(value: Term) -> bool:
+    """Whether a value is made of an error that nothing bounds."""
+    errors = trail.errors(value)
+    if not errors:
+        return False
+
+    def bounded(term: Term) -> bool:
+        return term not in errors and (term.op in (*_BOUNDS, "call") or any(bounded(arg) for arg in term.args))
+
+    return not bounded(value)
