@@ -8,7 +8,7 @@ import numpy as np
 
 from per_audit.verify import statistics
 from per_audit.verify.check import Check
-from per_audit.verify.child.bench import as_tds, log_grid, repeats
+from per_audit.verify.child.bench import as_tds, log_grid
 from per_audit.verify.results import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ class Frequencies(Check):
         if updates:
             measured["unreached"] = sorted(bench.settle(adapter, as_tds(td), batch))
         measured["counts"] = bench.count(adapter, _DRAWS, _CAPACITY, batch)[:-1].tolist()
-        if not repeats(adapter, batch):
-            measured["singles"] = bench.count(adapter, _DRAWS, _CAPACITY, 1)[:-1].tolist()
+        singles = bench.singles(adapter, _DRAWS, as_tds(td))
+        if singles is not None:
+            measured["singles"] = singles.tolist()
         if updates:
             measured.update(self._turned(bench, td, batch))
         return measured
@@ -66,12 +67,13 @@ class Frequencies(Check):
     def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:
         """G against the law of the target's own constants."""
         td = np.array(measured["td"])
-        counts = np.array(measured["counts"], dtype=np.float64)
+        # Batches without replacement flatten the shares: there single rows count.
+        counts = np.array(measured.get("singles", measured["counts"]), dtype=np.float64)
         if not measured["updates"]:
-            return self._uniform(counts)
+            return self._uniform(counts, facts.get("undriven"))
         if facts["alpha"] is None:
             return self._unknown_alpha(counts, td)
-        law = statistics.mixture(td, facts, measured["batch"])
+        law = statistics.mixture(td, facts, 1 if "singles" in measured else measured["batch"])
         limit = statistics.g_threshold(td.size, looks=2)
         g = statistics.g_statistic(counts, law)
         note = f"drawn by p^{facts['alpha']:g}"
@@ -81,9 +83,7 @@ class Frequencies(Check):
             g, note = statistics.g_statistic(counts, by_rank), f"drawn by rank, (1/rank)^{facts['alpha']:g}"
         if facts["recent_fraction"]:
             note += f" mixed with a recent share of {facts['recent_fraction']:g}"
-        if g > limit and "singles" in measured:
-            counts = np.array(measured["singles"], dtype=np.float64)
-            g = statistics.g_statistic(counts, statistics.mixture(td, facts, 1))
+        if "singles" in measured:
             note += ", one row at a time; batches are drawn without replacement, which flattens their shares"
         if g > limit:
             return Outcome(Verdict.FAIL, g, limit, self._explain(counts, td, law, facts, measured["unreached"]))
@@ -107,14 +107,17 @@ class Frequencies(Check):
         return Outcome(Verdict.PASS, g, limit, note)
 
     @staticmethod
-    def _uniform(counts: Any) -> Outcome:
+    def _uniform(counts: Any, undriven: str | None) -> Outcome:
         limit = statistics.g_threshold(counts.size)
         g = statistics.g_statistic(counts, np.full(counts.size, 1.0 / counts.size))
-        passed = g <= limit
-        message = "no priorities to update, so tested against uniform draws: " + (
-            "they are" if passed else "they are not"
-        )
-        return Outcome(Verdict.PASS if passed else Verdict.FAIL, g, limit, message)
+        if undriven:
+            message = f"{undriven}() could not be called with what a draw returns, so the law is not known"
+            return Outcome(Verdict.INCONCLUSIVE, g, limit, message)
+        if g > limit:
+            # Recent items may be preferred on purpose: there are priorities that nobody updates.
+            message = "no priorities to update, and the draws are not uniform: by which law they should be is not known"
+            return Outcome(Verdict.INCONCLUSIVE, g, limit, message)
+        return Outcome(Verdict.PASS, g, limit, "no priorities to update, so tested against uniform draws: they are")
 
     @staticmethod
     def _unknown_alpha(counts: Any, td: Any) -> Outcome:

@@ -8,7 +8,7 @@ import numpy as np
 
 from per_audit.verify import statistics
 from per_audit.verify.check import Check, NotProvided
-from per_audit.verify.child.bench import as_tds, log_grid, repeats
+from per_audit.verify.child.bench import as_tds, log_grid
 from per_audit.verify.results import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -54,8 +54,9 @@ class Mixture(Check):
             rows.append([ids[stored].tolist(), weights[stored].tolist(), before])
             total += len(ids)
         measured: dict[str, Any] = {"rows": rows}
-        if not repeats(adapter, _BATCH):
-            measured["singles"] = bench.count(adapter, _DRAWS, _CAPACITY, 1)[:-1].tolist()
+        singles = bench.singles(adapter, _DRAWS, as_tds(log_grid(_CAPACITY)))
+        if singles is not None:
+            measured["singles"] = singles.tolist()
         return measured
 
     def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:

@@ -39,6 +39,8 @@ class StaleHandle(Check):
             raise NotProvided("updates take no handles")
         adapter = bench.filled(_CAPACITY)
         td = dict.fromkeys(range(_CAPACITY, 2 * _CAPACITY), 0.1)
+        if adapter.draw(8)[1] is None:
+            raise NotProvided("updates take no handles")
         earlier = self._handles(adapter)
         ids, handles, _ = adapter.draw(8)
         for tid in td:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _CAPACITY = 50
 _BATCH = 20
 _BATCHES = 60
+_SINGLES = 2000
 _TOLERANCE = 0.02
 
 
@@ -53,6 +54,9 @@ class Weights(Check):
                 stored = (ids >= 0) & (ids < count)  # empty slots are the finding of `reach`
                 rows.append([ids[stored].tolist(), weights[stored].tolist(), before, adapter.beta])
             measured[label] = {"td": td.tolist(), "rows": rows, "unreached": sorted(unreached)}
+            singles = bench.singles(adapter, _SINGLES, as_tds(td))
+            if singles is not None:
+                measured[label]["singles"] = singles.tolist()
         return measured
 
     def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:
@@ -95,7 +99,8 @@ class _Fit:
     def __init__(self, part: dict[str, Any], facts: dict[str, Any]) -> None:
         td = np.array(part["td"])
         self.stored = td.size
-        drawn = np.bincount([i for row in part["rows"] for i in row[0]], minlength=td.size).astype(np.float64)
+        rows = np.bincount([i for row in part["rows"] for i in row[0]], minlength=td.size)
+        drawn = np.array(part.get("singles", rows), dtype=np.float64)
         alpha = facts["alpha"] or 0.6
         newest = (facts.get("recent_size") or 0.2) * _CAPACITY / td.size
         law = statistics.mixture(td, {**facts, "recent_size": newest, "alpha": alpha}, _BATCH)

@@ -145,6 +145,7 @@ class Plan:
         self.add_name, self.add_form = "", ""
         self.values_form = "numpy"
         self.draw_name, self.update_name = "", ""
+        self.undriven = ""
         self.update_form = ""
         self.takes = "td"
         self.signed = False
@@ -272,7 +273,7 @@ def _by_name(known: list[tuple[str, str | None, bool]], parts: marks.Transition,
         "done": parts.done,
         "truncated": False,
         "mask": 1.0 - float(bool(parts.done)) if isinstance(parts.done, bool) else 1 - parts.done,
-        "info": {},
+        "info": {} if np.ndim(parts.state) < 2 else [{}],
         "td": td,
     }
     return [values[str(meaning)] for _, meaning, must in known if must]

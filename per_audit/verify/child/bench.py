@@ -47,6 +47,9 @@ class Bench:
     def need_update(self) -> None:
         """Raise NotProvided where priorities cannot be updated."""
         if not self.facts["updates"]:
+            undriven = self.facts.get("undriven")
+            if undriven:
+                raise NotProvided(f"{undriven}() could not be called with what a draw returns; an adapter file can")
             raise NotProvided("the class has no method that updates priorities")
 
     def settle(self, adapter: Any, td: Tds, batch: int = 8) -> set[int]:
@@ -74,6 +77,20 @@ class Bench:
             total += len(ids)
         return counts
 
+    def singles(self, adapter: Any, draws: int, td: Tds) -> npt.NDArray[np.int64] | None:
+        """How often each id of `td` came up in draws of one row, where no batch of 20 holds an item twice.
+
+        None where batches do, as those of independent or stratified draws. Batches without replacement flatten the
+        shares; single rows do not. A class that fixes its batch size is made anew with one of 1.
+        """
+        if any(len(set(ids.tolist())) < len(ids) for ids in (adapter.draw(20)[0] for _ in range(400))):
+            return None
+        if len(adapter.draw(1)[0]) != 1:
+            adapter = self.filled(len(td), batch=1)
+            if self.facts["updates"]:
+                self.settle(adapter, td, 1)
+        return self.count(adapter, draws, len(td), 1)[:-1]
+
 
 def log_grid(count: int, low: float = 0.1, high: float = 0.9) -> npt.NDArray[np.float64]:
     """`count` TD errors from `low` to `high`, evenly spaced in the logarithm, in a scrambled but fixed order."""
@@ -84,11 +101,6 @@ def log_grid(count: int, low: float = 0.1, high: float = 0.9) -> npt.NDArray[np.
 def as_tds(values: Iterable[float], first: int = 0) -> Tds:
     """TD errors by id, from `first` on."""
     return {first + index: float(value) for index, value in enumerate(values)}
-
-
-def repeats(adapter: Any, batch: int) -> bool:
-    """Whether any of 400 batches holds an item twice, as independent or stratified draws do."""
-    return any(len(set(ids.tolist())) < len(ids) for ids in (adapter.draw(batch)[0] for _ in range(400)))
 
 
 def seed_everything(seed: int) -> None:

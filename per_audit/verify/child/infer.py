@@ -112,11 +112,13 @@ def _settle_update(plan: Plan, buffer: Any) -> None:
     """Find the update method and its form, then pin the layout again on draws with unequal priorities."""
     contents = {tid: stored(tid) for tid in range(_CAPACITY)}
     td = {tid: 0.1 + 0.8 * tid / _CAPACITY for tid in range(_CAPACITY)}
-    for name in _methods(plan.cls, _UPDATE_NAMES, _UPDATE_PATTERN)[:_METHODS_TRIED]:
+    names = _methods(plan.cls, _UPDATE_NAMES, _UPDATE_PATTERN)[:_METHODS_TRIED]
+    for name in names:
         if _find_update_form(plan, name, buffer, td):
             break
     else:
         plan.update_name = ""
+        plan.undriven = next((name for name in names if "prior" in name), "")
         return
     for _ in range(60):
         _update_once(plan, buffer, td)

@@ -66,6 +66,12 @@ def _arrays(tid: int, reward: float, done: bool) -> Transition:
     return Transition(encode(tid), 0, float(reward), encode(tid, NEXT_MARK), bool(done))
 
 
+def _rows(tid: int, reward: float, done: bool) -> Transition:
+    return Transition(
+        encode(tid)[None], np.zeros(1, np.int64), np.array([reward]), encode(tid, NEXT_MARK)[None], np.array([done])
+    )
+
+
 def _lists(tid: int, reward: float, done: bool) -> Transition:
     return Transition(encode(tid).tolist(), 0, float(reward), encode(tid, NEXT_MARK).tolist(), bool(done))
 
@@ -84,6 +90,7 @@ def _tensors(tid: int, reward: float, done: bool, lead: tuple[int, ...] = ()) ->
 VALUE_FORMS: dict[str, Callable[[int, float, bool], Transition]] = {
     "numpy": _arrays,
     "lists": _lists,
+    "numpy with a batch axis": _rows,
     "torch tensors": _tensors,
     "torch tensors with a batch axis": lambda tid, reward, done: _tensors(tid, reward, done, (1,)),
 }

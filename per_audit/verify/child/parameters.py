@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
+import sys
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from per_audit.verify.child.marks import WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +25,8 @@ def _rx(pattern: str) -> re.Pattern[str]:
 # Tried in this order: `batch_size`, `state_size` and `action_size` must not be taken for a capacity.
 _CONSTRUCTOR: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("batch", _rx(r"batch|^sample_size$|^n_samples$|^mb_size$")),
+    ("observation_space", _rx(r"^(obs|observation|state)s?_space$")),
+    ("action_space", _rx(r"^(act|action)s?_space$")),
     ("next_dim", _rx(r"next_(obs|state).*(dim|size|shape)")),
     (
         "dim",
@@ -167,6 +175,16 @@ def _filler(name: str, meaning: str | None, cls: type) -> Any:
         "priority": 1.0,
         "capacity": 50,
     }
+    if meaning in ("observation_space", "action_space"):
+        return _space(meaning)
     if meaning not in fillers:
         raise ValueError(f"the required argument `{name}` of {cls.__name__}() has no meaning that could be inferred")
     return fillers[meaning]
+
+
+def _space(meaning: str) -> Any:
+    """A space of gymnasium, or of gym where the target brought that along."""
+    library = importlib.import_module("gym" if "gym" in sys.modules and "gymnasium" not in sys.modules else "gymnasium")
+    if meaning == "action_space":
+        return library.spaces.Discrete(4)
+    return library.spaces.Box(-np.inf, np.inf, (WIDTH,), np.float32)

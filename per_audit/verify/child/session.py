@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from per_audit.verify.child.adapter import Adapter, AdapterError, Plan, read_number
+from per_audit.verify.child import libraries
+from per_audit.verify.child.adapter import PROBE_BATCH, Adapter, AdapterError, Plan, read_number
 from per_audit.verify.child.bench import Bench
 from per_audit.verify.child.infer import infer, probe_settings
 from per_audit.verify.child.parameters import constructor_parameters
@@ -35,14 +36,32 @@ class Session:
         self.cls = load_class(request)
         self._plan: Plan | None = None
         self._user: Any = None
+        self._library = ""
         if request.get("adapter"):
             self._user = getattr(_load_file(Path(request["adapter"]), "per_audit_adapter"), "Adapter", None)
             if self._user is None:
                 raise AdapterError(f"{request['adapter']} does not define a class `Adapter`")
         else:
-            self._plan = infer(self.cls, request["seed"])
+            self._library, self._user = self._of_a_library(request["seed"])
+            self._plan = infer(self.cls, request["seed"]) if self._user is None else None
         self.files = _sources(self.cls, before, request["roots"])
         self.facts = self._facts(request["seed"])
+
+    def _of_a_library(self, seed: int) -> tuple[str, Any]:
+        """The bundled adapter for the class, if it drives it: a derived class may have an interface of its own."""
+        library, adapter = libraries.find(self.cls) or ("", None)
+        if adapter is None:
+            return "", None
+        try:
+            trial = UserAdapter(adapter(self.cls, probe_settings(seed)["capacity"]))
+            for tid in range(2 * PROBE_BATCH):
+                trial.add(tid, 0.5, 1.0, False)
+            ids, handles, _ = trial.draw(PROBE_BATCH)
+            if trial.update is not None:
+                trial.update(handles, np.ones(len(ids)))
+        except Exception:  # whatever it is, inference says more of it
+            return "", None
+        return library, adapter
 
     def make(self, settings: dict[str, Any]) -> Any:
         """An empty buffer behind the three verbs."""
@@ -61,7 +80,8 @@ class Session:
         """The mapping, for people."""
         if self._plan is not None:
             return {"class": f"{self.cls.__name__}({', '.join(self._plan.passed)})", **self._plan.words()}
-        return {"class": self.cls.__name__, "adapter": "the adapter file"}
+        said = f"the one for {self._library}" if self._library else "the adapter file"
+        return {"class": self.cls.__name__, "adapter": said}
 
     def _facts(self, seed: int) -> dict[str, Any]:
         adapter = self.make(probe_settings(seed))
@@ -73,7 +93,7 @@ class Session:
             "alpha": read_number(owner, _ALPHA),
             "beta": read_number(owner, ("beta", "_beta", "per_beta")),
             "epsilon": read_number(owner, _EPSILON),
-            "updates": bool(plan.update_name) if plan else hasattr(owner, "update"),
+            "updates": bool(plan.update_name) if plan else callable(getattr(owner, "update", None)),
             "signed": plan.signed if plan else getattr(owner, "signed", True),
             "handles": plan is None or (plan.layout is not None and plan.layout.handles is not None),
             "weights": plan is None or (plan.layout is not None and plan.layout.weights is not None),
@@ -87,6 +107,7 @@ class Session:
             "takes_seed": plan.offers("seed")
             if plan
             else "seed" in [p.name for p in constructor_parameters(self._user)],
+            "undriven": plan.undriven if plan else "",
             "class": self.cls.__name__,
         }
         if plan is not None:

@@ -56,4 +56,7 @@ def test_without_a_known_alpha_any_power_passes_but_none_at_all(judge, alpha, ve
 def test_without_updates_uniform_draws_are_wanted(judge):
     even = {**drawn(np.full(50, 0.02)), "updates": False}
     assert judge(even).verdict is Verdict.PASS
-    assert judge({**drawn(statistics.power_law(TD, 0.6)), "updates": False}).verdict is Verdict.FAIL
+    assert judge({**drawn(statistics.power_law(TD, 0.6)), "updates": False}).verdict is Verdict.INCONCLUSIVE
+    found = judge(even, undriven="set_priorities")
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "set_priorities() could not be called" in found.message
