@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.graph.symbolic.term import const
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,6 +44,8 @@ def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc]) -> Capacity:
         path = graph.path_of(container.node)
         if path is not None:
             sizes += [*_declared(graph, container, path), *_compared(graph, container)]
+            count = filled_by_count(graph, container)
+            sizes += [] if count is None else [const(count)]
     return read(graph, sizes)
 
 
@@ -58,6 +61,33 @@ def number_of(graph: ReplayGraph, path: str, node: ir.Expr) -> Capacity:
     found = _numbers(graph, graph.symbols.term(path, node))
     known = [number for number in found if number is not None]
     return Capacity(max(known) if known else None, bool(found) and None not in found)
+
+
+def filled_by_count(graph: ReplayGraph, container: Alloc) -> int | None:
+    """How many items a script puts into a list by loops that are counted out in numbers; None where it is not so."""
+    total = 0
+    grows = [s for s in graph.events.stores.values() if s.container == container and s.how in ("append", "insert")]
+    for store in grows:
+        rounds = 1
+        for around in graph.ancestors(store.path, store.node):
+            if isinstance(around, (ir.Function, ir.Lambda, ir.While, ir.Comp)):
+                return None
+            if isinstance(around, ir.For):
+                count = _rounds(around)
+                if count is None:
+                    return None
+                rounds *= count
+        total += rounds
+    return total if grows else None
+
+
+def _rounds(loop: ir.For) -> int | None:
+    """How often a loop over `range(100)` is gone through."""
+    call = loop.iter
+    if not isinstance(call, ir.Call) or getattr(call.func, "id", "") != "range" or len(call.args) != 1:
+        return None
+    last = call.args[0].value
+    return last.value if isinstance(last, ir.Const) and isinstance(last.value, int) else None
 
 
 def _declared(graph: ReplayGraph, container: Alloc, path: str) -> list[Term]:

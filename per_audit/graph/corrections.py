@@ -31,6 +31,18 @@ _FOLLOWED = {"abs", "neg", "pow", "div", "clip", "mean", "sum", "max", "min", "d
 _FORMS = ("reshape", "unsqueeze", "squeeze", "loop")
 
 
+def _asked(term: Term) -> Term | None:
+    """What a session of TensorFlow 1 was asked for, where a term is its answer: the values of just that."""
+    answer = term.args[0] if term.op == "item" else term
+    node = answer.node
+    if answer.op != "call" or not isinstance(node, ir.Call) or getattr(node.func, "attr", "") != "run":
+        return None
+    if len(answer.args) < 2 or not (node.argument(None, "feed_dict") or str(answer.data).endswith("Session.run")):
+        return None
+    asked = answer.args[1]
+    return item_of(asked, term.data, term.node, term.path) if term.op == "item" else asked
+
+
 def _place(entry: tuple[ev.Owner, str]) -> tuple[str, int]:
     function, path = entry
     return path, -1 if function is None else function.start
@@ -286,15 +298,26 @@ class Corrections:
             weights = [self.is_weight(arg) for arg in term.args]
             if any(weights) and not all(weights) and term.node is not None and not self.is_weight(term):
                 return term
+        given = term.node.argument(None, "sample_weight") if isinstance(term.node, ir.Call) else None
+        if given is not None and term.op == "call" and self._holds_weights(self.symbols.term(term.path, given)):
+            return term  # what Keras answers is the loss with the weights in it
+        if (asked := _asked(term)) is not None:
+            return self.weighted_inside(asked, depth - 1)
         if term.op == "item" and term.args[0].op in ("phi", "tuple", "record", "collect"):
             part = item_of(term.args[0], term.data, term.node, term.path)
             return self.weighted_inside(part, depth - 1) if part.op != "item" else None
         if (inside := self.symbols.inside(term)) is not None:
             return self.weighted_inside(inside, depth - 1)
+        if term.op == "field":  # what a graph was built with, asked for later
+            return next(filter(None, (self.weighted_inside(o, depth // 2) for o in self.symbols.options(term))), None)
         if term.op in _FOLLOWED:
             followed = term.args if term.op in _ALL_ARGUMENTS else term.args[:1]
             return next(filter(None, (self.weighted_inside(arg, depth - 1) for arg in followed)), None)
         return None
+
+    def _holds_weights(self, term: Term) -> bool:
+        """Whether a term is weights, or a list or an array of some of them."""
+        return self.is_weight(term) or any(self.is_weight(part) for part in term.walk())
 
     def is_averaged(self, made: Term, function: ev.Owner, path: str) -> bool:
         """Whether a mean or a sum is taken of something: where it was made, or where its function is called."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.capacity import filled_by_count
 from per_audit.graph.values import Alloc, is_observed, roles_in
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _BUILDERS = {"__init__", "__post_init__"}
 _GROWS = ("append", "insert", "extend")
+_MANY = 10_000
 
 
 def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
@@ -45,6 +47,8 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
     if path is None or isinstance(container.node, ir.Class) or _has_limit(graph, container.node):
         return True
     if all(_is_filled_once(graph, store, container) for store in grows):
+        return True
+    if (filled_by_count(graph, container) or _MANY) < _MANY:
         return True
     # Made anew in each iteration, or by a comprehension or display that fills it once.
     if any(isinstance(a, (ir.For, ir.While)) for a in graph.ancestors(path, container.node)):

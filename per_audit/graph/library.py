@@ -42,6 +42,8 @@ _HEAP_PUT, _HEAP_TAKE = {"heappush", "heappushpop", "heapreplace"}, {"heappop", 
 _GATHERS = {"take", "gather", "index_select", "gather_nd"}
 _SEARCHES = {"searchsorted", "bisect", "bisect_left", "bisect_right", "find_prefixsum_idx"}
 _COMPARISONS = {"greater", "less", "greater_equal", "less_equal", "gt", "lt", "ge", "le"}
+_POWERS = {"numpy.power", "numpy.float_power", "torch.pow", "tensorflow.pow", "tensorflow.math.pow", "jax.numpy.power",
+           "math.pow", "builtins.pow"}  # fmt: skip
 _AXIS = ("axis", "dim", "axes", "reduction_indices")
 
 
@@ -78,7 +80,7 @@ class Library:
             return Value(tags=frozenset(("draw", d) for d in draws) | values[0].tags, roles=values[0].roles)
         if name in ("numpy.arange", "torch.arange", "jax.numpy.arange", "tensorflow.range"):
             return of(Ints())
-        if name in ("numpy.power", "torch.pow", "tensorflow.pow", "jax.numpy.power") and len(node.args) >= 2:
+        if name in _POWERS and len(node.args) >= 2:
             left, right = node.args[0].value, node.args[1].value
             return self.interpreter.operators.arithmetic(node, "**", left, values[0], right, values[1], frame)
         return self.numeric(name, method, node, values, site, frame)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph import events as ev
-from per_audit.graph.roles import is_beta
+from per_audit.graph.roles import is_beta, words
 from per_audit.graph.values import ELEMENTWISE, SCALAR, Alloc, Ints, Item, Literal, TupleOf, Value, of, taint
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Operators:
         constants = a.literal(), b.literal()
         if all(isinstance(c, (int, float)) for c in constants):
             return of(_folded(op, *constants))
-        if op == "**" and _weight_exponent(right):
+        if op == "**" and (_weight_exponent(right) or (_may_be_beta(right, b) and self._is_inverse(left))):
             result = result.with_tags(("isw", node))
         inverse = op == "/" and isinstance(left, ir.Const) and left.value in (1, 1.0)
         if inverse and isinstance(right, ir.Bin) and right.op == "**" and _names_beta(right.right):
@@ -78,6 +78,15 @@ class Operators:
             result = result.no_position()
         roles = a.roles if isinstance(right, ir.Const) else b.roles if isinstance(left, ir.Const) else frozenset()
         return result._replace(reduction=reduction, roles=roles)
+
+    def _is_inverse(self, base: ir.Expr) -> bool:
+        """Whether the expression is one over something that was drawn: `1 / (n * p)`, `1 / n * 1 / p`."""
+        if not isinstance(base, ir.Bin) or base.op not in ("*", "/"):
+            return False
+        if base.op == "*":
+            return self._is_inverse(base.left) or self._is_inverse(base.right)
+        above, below = (self.interpreter.events.value(side) for side in (base.left, base.right))
+        return _is_drawn(below) and not _is_drawn(above)
 
     def weigh(self, node: ir.Node, left: ir.Expr, a: Value, right: ir.Expr, b: Value, frame: Frame) -> None:
         """Record a product of weights with a value that was computed from drawn transitions."""
@@ -106,6 +115,20 @@ class Operators:
             for mass in value.tagged("mass"):
                 self.interpreter.events.masses[mass].compared_in.add(frame.function)
         return taint(*values)
+
+
+def _is_drawn(value: Value) -> bool:
+    return any(value.tagged(kind) for kind in ("draw", "index", "mass"))
+
+
+def _may_be_beta(expression: ir.Expr, exponent: Value) -> bool:
+    """Whether an exponent may be a beta: a setting, not called alpha as that of ranks is, or a number up to 1."""
+    number = exponent.literal()
+    names = [
+        n.id if isinstance(n, ir.Name) else n.attr for n in ir.walk(expression) if isinstance(n, ir.Name | ir.Attr)
+    ]
+    is_alpha = any("alpha" in words(name) for name in names)
+    return not is_alpha and (not isinstance(number, (int, float)) or 0 < number <= 1)
 
 
 def _is_number(value: Value) -> bool:

@@ -44,8 +44,11 @@ class Parts:
         found: list[Value] = []
         is_slice = isinstance(node.index, ir.Slice)
         drawn = frozenset(index.tagged("index") | self.element(index).tagged("index"))
-        for atom in self.interpreter.ordered(value.atoms):
-            if isinstance(atom, Alloc):
+        copied = self._copied(node.value) if drawn else frozenset()
+        for atom in self.interpreter.ordered(value.atoms | copied):
+            if atom in copied:
+                found.append(self._rows(atom, drawn, node, frame))
+            elif isinstance(atom, Alloc):
                 if drawn and not is_slice:
                     self.gather(atom, drawn, node, frame)
                 content = self.interpreter.content_of(atom.node)
@@ -68,6 +71,23 @@ class Parts:
         if not is_display(value):
             tags |= value.tags
         return result._replace(tags=result.tags | tags, roles=roles).with_role(role or role_of(node.value))
+
+    def _rows(self, atom: Alloc, draws: frozenset[ir.Node], node: ir.Node, frame: Frame) -> Value:
+        """The rows of a list at drawn positions, all at once."""
+        self.gather(atom, draws, node, frame)
+        known = [draw for draw in draws if draw in self.interpreter.events.draws]
+        for draw in known:
+            self.interpreter.events.draws[draw].containers.add(atom)
+        return join_all([of(atom), *(of(Drawn(draw)) for draw in known)])
+
+    def _copied(self, expression: ir.Expr) -> frozenset[Alloc]:
+        """The lists and deques that the expression makes an array of: `np.array(self.rows)[drawn]` reads them."""
+        if not isinstance(expression, ir.Call) or not isinstance(expression.func, ir.Attr) or not expression.args:
+            return frozenset()
+        if expression.func.attr not in ("array", "asarray"):
+            return frozenset()
+        copied = self.interpreter.events.value(expression.args[0].value)
+        return frozenset(a for a in copied.atoms if isinstance(a, Alloc) and a.kind in ("list", "deque"))
 
     def note_subscript(self, node: ir.Sub, func: Func, frame: Frame, stores: bool) -> None:
         """Record that a subscript calls a method of the project."""

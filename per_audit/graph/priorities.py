@@ -169,7 +169,7 @@ class Priorities:
     @cached_property
     def is_about_priorities(self) -> bool:
         """Whether the code of the buffer speaks of priorities at all: not every weighted draw is one by priority."""
-        if self.is_reference:
+        if self.is_reference or self._walks_a_tree:
             return True
         names = [cls.name for cls in self.family]
         for function in self.functions:
@@ -181,6 +181,13 @@ class Priorities:
                     if isinstance(n, (ir.Name, ir.Attr))
                 ]
         return any(not _PRIORITY_WORDS.isdisjoint(words(name)) for name in set(names))
+
+    @property
+    def _walks_a_tree(self) -> bool:
+        """Whether a script searches a sum tree for transitions, which nobody keeps for anything but priorities."""
+        masses = [self.events.masses[source] for source in self.draws if source in self.events.masses]
+        walks = self.buffer.owner is None and any(mass.descends for mass in masses)
+        return walks and looks_like_transition(self.buffer.roles)
 
     @cached_property
     def is_greedy(self) -> bool:

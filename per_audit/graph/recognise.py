@@ -55,6 +55,8 @@ def find_buffers(graph: ReplayGraph) -> None:
     heirs = graph.interpreter.subclasses
     known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *heirs.get(b.owner, ()))}
     graph.library = find_library_buffers(graph.project.modules, graph.events, known)
+    replaced = {site.path for buffer in graph.library if buffer.prioritised for site in buffer.samples}
+    graph.buffers = [b for b in graph.buffers if b.kind == PRIORITISED or b.path not in replaced or _is_made(b)]
 
 
 class _Finder:
@@ -103,7 +105,7 @@ class _Finder:
             elif isinstance(atom, TupleOf) and len(atom.items) >= 4:
                 found |= {
                     node
-                    for node in set.intersection(*(item.tagged("draw") for item in atom.items))
+                    for node in set.intersection(*(item.tagged("draw") | item.tagged("index") for item in atom.items))
                     if self._is_returned(atom.node, node)
                 }
         return found
@@ -128,9 +130,15 @@ class _Finder:
                 buffer = self._buffer(PRIORITISED, draw.path, draw.function, [draw.node], containers)
                 if (containers and self._is_replay(buffer)) or self._is_weighted(buffer):
                     found.append(buffer)
-        for mass in self.events.masses.values():
+        walked: set[ev.Owner] = set()  # of classes that draw; what a script puts into their trees is no draw of its own
+        for mass in sorted(self.events.masses.values(), key=lambda m: m.function not in self.project.class_of):
             if mass.descends and self._picks(mass) and not self._is_of_environment(mass.function):
-                buffer = self._buffer(PRIORITISED, mass.path, mass.function, [mass.node], self._family(mass.function))
+                containers, walkers = self._family(mass.function), self._walkers(mass)
+                if mass.function in self.project.class_of:
+                    walked |= walkers
+                elif walked.isdisjoint(walkers):  # a function or script that holds its tree in a variable
+                    containers = containers.union(*map(self._family, walkers))
+                buffer = self._buffer(PRIORITISED, mass.path, mass.function, [mass.node], containers)
                 if self._is_replay(buffer) or self._is_weighted(buffer):
                     found.append(buffer)
                 else:
@@ -139,9 +147,13 @@ class _Finder:
 
     def _picks(self, mass: ev.Mass) -> bool:
         """Whether the code that makes the number has it searched for, or reaches the loop or recursion that does."""
-        walked = {function for function in mass.compared_in & mass.reduced_in if self._repeats(function)}
+        walked = self._walkers(mass)
         makers = [mass.function, *(site.function for site in self.graph.callers.get(mass.function, ()))]
         return mass.searched or mass.function is None or any(f and self.graph.reachable(f) & walked for f in makers)
+
+    def _walkers(self, mass: ev.Mass) -> set[ev.Owner]:
+        """The functions that go down a tree with the number: they compare it, and take sums off it."""
+        return {function for function in mass.compared_in & mass.reduced_in if self._repeats(function)}
 
     def _is_of_environment(self, function: ev.Owner) -> bool:
         """Whether an environment draws the number: a goal, a start, noise, that the observations then depend on."""
@@ -517,6 +529,11 @@ def _counters(loop: ir.For | ir.Comp) -> set[str]:
     """The names that a loop gives to what it goes through."""
     targets = [loop.target] if isinstance(loop, ir.For) else [g.target for g in loop.generators]
     return {n.id for n in ir.walk(*targets) if isinstance(n, ir.Name)}
+
+
+def _is_made(buffer: ReplayBuffer) -> bool:
+    """Whether the project makes an object of the buffer's class, or has none for it."""
+    return buffer.owner is None or bool(buffer.instances)
 
 
 def _place(event: ev.Store | ev.Evict) -> tuple[str, int]:

@@ -118,6 +118,45 @@ class Beta:
                 return True
         return False
 
+    def rises(self, term: Term, depth: int = 2 * _DEEPEST) -> bool:
+        """Whether a term that counts is known to grow: a falling epsilon in it, or one of its own, may make it fall."""
+        return self._direction(term, depth) == 1
+
+    def _direction(self, term: Term, depth: int) -> int | None:
+        """1 for what grows while the program runs, -1 for what falls, 0 for what stays; None where it is not known."""
+        if not self.counts(term):
+            return 0
+        if not depth:
+            return None
+        if term.op in ("loop", "element"):
+            return 1
+        term = strip(term)
+        ways = [self._direction(arg, depth - 1) for arg in term.args]
+        if term.op == "field":
+            return self._recurrence(term)
+        if term.op == "param":
+            ways = [self._direction(option, depth - 1) for option in self.symbols.options(term)]
+        elif term.op == "neg":
+            return None if ways[0] is None else -ways[0]
+        elif term.op in ("sub", "div", "floordiv") and len(ways) == 2:
+            ways[1] = None if ways[1] is None else -ways[1]
+        elif term.op not in ("add", "mul", "minimum", "maximum", "min", "max", "clip", "phi", "exp", "log", "call"):
+            return None
+        return next(iter(known), 0) if len(known := set(ways) - {0}) < 2 else None
+
+    def _recurrence(self, field: Term) -> int | None:
+        """Where an attribute goes that is made from its own last value."""
+        steps = [
+            option
+            for value, write, _ in self.symbols.written(field)
+            if write is not None
+            for option in alternatives(unbounded(value))
+            if option != field and option.contains(field)
+        ]
+        if all(step.op == "add" for step in steps):
+            return 1
+        return -1 if all(step.op == "sub" and step.args[0] == field for step in steps) else None
+
     def literals(self, term: Term, depth: int = _DEEPEST) -> list[Term] | None:
         """The numbers that a term is made of; None where anything else goes into it, such as what a caller passes."""
         term = strip(term)

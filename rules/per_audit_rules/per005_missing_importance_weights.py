@@ -482,6 +482,56 @@ class Learner:
 """,
             },
         ),
+        Example(
+            "an array made of the list of rows, read at drawn positions",
+            {
+                "agent.py": """import numpy as np
+import torch
+import torch.nn as nn
+
+
+class Store:
+    def __init__(self):
+        self.rows, self.priorities = [], []
+
+    def add(self, row):
+        self.rows.append(row)
+        self.priorities.append(1.0)
+        if len(self.rows) > 10_000:
+            del self.rows[0], self.priorities[0]
+
+    def pick(self, n):
+        p = np.abs(self.priorities) + 0.01
+        p = p / np.sum(p)
+        at = np.random.choice(len(p), n, p=p)  # <- PER005
+        return np.array(self.rows, dtype=object)[at], at
+
+    def rate(self, at, size):
+        self.priorities[at] = size
+
+
+class Agent:
+    def __init__(self, net, goals):
+        self.net, self.goals, self.store = net, goals, Store()
+        self.loss, self.optimizer = nn.MSELoss(), torch.optim.Adam(net.parameters())
+
+    def keep(self, state, action, reward, next_state, done):
+        self.store.add((state, action, reward, next_state, done))
+
+    def learn(self):
+        rows, at = self.store.pick(32)
+        states, actions, rewards, following, ends = zip(*rows)
+        q = self.net(torch.tensor(states)).gather(1, torch.tensor(actions)[:, None])[:, 0]
+        ahead = self.goals(torch.tensor(following)).amax(1).detach()
+        y = torch.tensor(rewards) + 0.9 * (1 - torch.tensor(ends)) * ahead
+        for k in range(32):
+            self.store.rate(at[k], float(abs(q[k] - y[k])))
+        self.optimizer.zero_grad()
+        self.loss(q, y).backward()
+        self.optimizer.step()
+"""
+            },
+        ),
     )
     good = (
         Example(

@@ -323,6 +323,88 @@ def make_step(apply):
 """,
             },
         ),
+        Example(
+            "priorities found by recursion, actions stacked to a column",
+            {
+                "replay.py": """import random
+from collections import namedtuple
+
+import numpy as np
+import torch
+
+Row = namedtuple("Row", "state action reward next_state terminated")
+
+
+class Sums:
+    def __init__(self, leaves):
+        self.leaves, self.nodes, self.rows, self.put = leaves, np.zeros(2 * leaves - 1), [None] * leaves, 0
+
+    def down(self, node, mass):
+        left = 2 * node + 1
+        if left >= len(self.nodes):
+            return node
+        if mass < self.nodes[left]:
+            return self.down(left, mass)
+        return self.down(left + 1, mass - self.nodes[left])
+
+    def set(self, node, priority):
+        change = priority - self.nodes[node]
+        self.nodes[node] = priority
+        while node:
+            node = (node - 1) // 2
+            self.nodes[node] += change
+
+    def insert(self, priority, row):
+        self.rows[self.put] = row
+        self.set(self.put + self.leaves - 1, priority)
+        self.put = (self.put + 1) % self.leaves
+
+
+class Replay:
+    def __init__(self, leaves=4096):
+        self.sums, self.count = Sums(leaves), 0
+
+    def add(self, *fields):
+        self.sums.insert(1.0, Row(*fields))
+        self.count = min(self.count + 1, self.sums.leaves)
+
+    def sample(self, n, beta):
+        nodes, p, rows = [], [], []
+        for _ in range(n):
+            node = self.sums.down(0, random.random() * self.sums.nodes[0])
+            nodes.append(node)
+            p.append(self.sums.nodes[node])
+            rows.append(self.sums.rows[node - self.sums.leaves + 1])
+        w = (self.count * np.array(p) / self.sums.nodes[0]) ** -beta
+        states = torch.from_numpy(np.vstack([row.state for row in rows])).float()
+        actions = torch.from_numpy(np.vstack([row.action for row in rows])).long()
+        rewards = torch.from_numpy(np.vstack([row.reward for row in rows])).float()
+        following = torch.from_numpy(np.vstack([row.next_state for row in rows])).float()
+        ends = torch.from_numpy(np.vstack([row.terminated for row in rows]).astype(np.uint8)).float()
+        return states, actions, rewards, following, ends, torch.from_numpy(w / w.max()).float(), nodes
+
+    def rate(self, nodes, errors):
+        for node, error in zip(nodes, errors):
+            self.sums.set(node, (abs(float(error)) + 1e-4) ** 0.6)
+""",
+                "learner.py": """import torch
+from replay import Replay
+
+
+def learn(net, target_net, optimizer, replay: Replay, beta):
+    replay = replay or Replay()
+    states, actions, rewards, following, ends, w, nodes = replay.sample(64, beta)
+    with torch.no_grad():
+        goals = rewards + 0.99 * (1 - ends) * target_net(following).max(1)[0].unsqueeze(1)
+    errors = goals - net(states).gather(1, actions)
+    loss = (w * errors**2).mean()  # <- PER102
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    replay.rate(nodes, errors.detach())
+""",
+            },
+        ),
     )
     good = (
         Example(

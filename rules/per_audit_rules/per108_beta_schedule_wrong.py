@@ -371,6 +371,38 @@ def train(env, params, net, keys, steps):
 """,
             },
         ),
+        Example(
+            "one less an exploration that falls",
+            {
+                "memory.py": _MEMORY.replace("def sample(self, n):", "def sample(self, n, beta):").replace(
+                    "** -self.beta", "** -beta"
+                ),
+                "train.py": """from memory import Memory
+
+
+class Agent:
+    def __init__(self, env, net, optimizer):
+        self.env, self.net, self.optimizer, self.memory = env, net, optimizer, Memory(100)
+        self.epsilon, self.decay, self.least = 1.0, 0.999, 0.05
+
+    def learn(self):
+        rows, at, w = self.memory.sample(32, 1.0 - (self.epsilon - self.least) / (1 - self.least))
+        error = self.net.errors(rows)
+        (w * error**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(at, error.detach().numpy())
+        self.epsilon = self.epsilon * self.decay if self.epsilon > self.least else self.least
+
+    def run(self, steps):
+        state = self.env.reset()
+        for _ in range(steps):
+            next_state, reward, done, _ = self.env.step(self.net.act(state))
+            self.memory.push(state, 0, reward, next_state, done)
+            state = next_state
+            self.learn()
+""",
+            },
+        ),
     )
 
 
@@ -398,7 +430,7 @@ def _wrong_when_passed(beta: Beta, term: Term) -> str | None:
     if term.op in ("maximum", "max") and any((arg.number or 0) >= 1 for arg in term.args) and beta.counts(term):
         return "is 1 or more from the first step on: the bound is a maximum where a minimum belongs"
     inner = unbounded(term)
-    if inner.op == "sub" and inner.args[0].is_number and beta.counts(inner.args[1]):
+    if inner.op == "sub" and inner.args[0].is_number and beta.rises(inner.args[1]):
         return "falls with each step instead of rising to 1"
     if inner.op == "add" and inner.args[0].op == "loop" and _compounds(beta, inner, inner.args[0]):
         return "starts from its last value with a fraction that grows by itself: it is near 1 far too early"

@@ -272,6 +272,116 @@ def run(env, steps):
 """
             },
         ),
+        Example(
+            "what Keras answers for a row and its weight",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, size, width):
+        self.size, self.at = size, 0
+        self.states, self.following = np.zeros((size, width)), np.zeros((size, width))
+        self.actions, self.ends = np.zeros(size, int), np.zeros(size)
+        self.rewards, self.urgency = np.zeros(size), np.zeros(size)
+
+    def store(self, state, action, reward, next_state, terminated):
+        slot = self.at % self.size
+        self.states[slot], self.following[slot] = state, next_state
+        self.actions[slot], self.rewards[slot], self.ends[slot] = action, reward, terminated
+        self.urgency[slot] = self.urgency.max() if self.at else 1.0
+        self.at += 1
+
+    def draw(self, n, power):
+        count = min(self.at, self.size)
+        p = self.urgency[:count] ** 0.6
+        p = p / p.sum()
+        slots = np.random.choice(count, n, p=p)
+        correction = np.power(1 / count * 1 / p[slots], power)
+        batch = (self.states[slots], self.actions[slots], self.rewards[slots], self.following[slots], self.ends[slots])
+        return (*batch, correction / correction.max(), slots)
+
+    def rate(self, slots, sizes):
+        for slot, size in zip(slots, sizes):
+            self.urgency[slot] = abs(size) + 0.01
+""",
+                "learner.py": """import numpy as np
+from memory import Memory
+from tensorflow import keras
+
+
+class Learner:
+    def __init__(self, width, actions):
+        self.memory = Memory(50_000, width)
+        self.net = keras.Sequential([keras.layers.Dense(64), keras.layers.Dense(actions)])
+        self.net.compile("adam", "mse")
+        self.step = 0
+
+    def learn(self, steps):
+        self.step += 1
+        batch = self.memory.draw(32, 0.4 + 0.6 * self.step / steps)
+        s, a, r, s2, d, weights, slots = batch
+        goals = self.net.predict(s)
+        goals[np.arange(32), a] = r + 0.99 * (1 - d) * self.net.predict(s2).max(axis=1)
+        sizes = []
+        for k in range(32):
+            sizes.append(self.net.evaluate(s[k : k + 1], goals[k : k + 1], sample_weight=np.array([weights[k]])))
+        self.net.fit(s, goals, sample_weight=weights, verbose=0)
+        self.memory.rate(slots, sizes)  # <- PER205
+""",
+            },
+        ),
+        Example(
+            "an operation of a TensorFlow 1 graph",
+            {
+                "agent.py": """import numpy as np
+import tensorflow as tf
+from memory import Memory
+
+
+class Agent:
+    def __init__(self, session, width, actions):
+        self.session, self.memory = session, Memory(20_000)
+        self.states = tf.placeholder(tf.float32, [None, width])
+        self.taken = tf.placeholder(tf.int32, [None])
+        self.goals = tf.placeholder(tf.float32, [None])
+        self.factors = tf.placeholder(tf.float32, [None])
+        self.values = tf.layers.dense(self.states, actions)
+        chosen = tf.reduce_sum(self.values * tf.one_hot(self.taken, actions), axis=1)
+        self.each = tf.squared_difference(self.goals, chosen) * self.factors
+        self.loss = tf.reduce_mean(self.each)
+        self.train = tf.train.AdamOptimizer(1e-3).minimize(self.loss)
+
+    def learn(self, beta):
+        s, a, r, s2, d, weights, slots = self.memory.sample(32, beta)
+        ahead = self.session.run(self.values, feed_dict={self.states: s2}).max(axis=1)
+        given = {self.states: s, self.taken: a, self.goals: r + 0.99 * (1 - d) * ahead, self.factors: weights}
+        _, each = self.session.run([self.train, self.each], feed_dict=given)
+        self.memory.update(slots, each + 1e-5)  # <- PER205
+""",
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.mass, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+    def add(self, state, action, reward, next_state, terminated):
+        self.rows[self.at % self.size] = (state, action, reward, next_state, terminated)
+        self.mass[self.at % self.size] = 1.0
+        self.at += 1
+
+    def sample(self, n, beta):
+        p = self.mass / self.mass.sum()
+        slots = np.random.choice(self.size, n, p=p)
+        w = (self.size * p[slots]) ** -beta
+        return (*map(np.array, zip(*[self.rows[i] for i in slots])), w / w.max(), slots)
+
+    def update(self, slots, sizes):
+        self.mass[slots] = sizes**0.6
+""",
+            },
+        ),
     )
     good = (
         Example(

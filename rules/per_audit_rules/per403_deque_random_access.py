@@ -76,7 +76,7 @@ class DequeRandomAccess(Rule):
                 reads: list[tuple[ir.Node, str, Alloc]] = [
                     (gather.node, gather.path, gather.container)
                     for gather in graph.events.gathers.values()
-                    if draw.node in gather.draws
+                    if draw.node in gather.draws and not _is_of_copy(gather.node)
                 ]
                 if draw.items and not _is_copy(draw):
                     reads += [(draw.node, draw.path, a) for a in draw.population.atoms if isinstance(a, Alloc)]
@@ -281,6 +281,11 @@ class Memory:
             },
         ),
     )
+
+
+def _is_of_copy(read: ir.Node) -> bool:
+    """Whether an array that was made of the deque is read: `np.array(rows)[drawn]` goes through it once, in order."""
+    return isinstance(read, ir.Sub) and isinstance(read.value, ir.Call)
 
 
 def _is_copy(draw: Draw) -> bool:

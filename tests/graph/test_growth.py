@@ -54,3 +54,20 @@ def test_growth(project, start, store, grows):
     stores = [found for buffer in graph.buffers for found in graph.growing_stores(buffer)]
     assert len(graph.buffers) == 1
     assert bool(stores) is grows
+
+
+@pytest.mark.parametrize(("rounds", "grows"), [("range(100)", False), ("range(steps)", True), ("range(10**6)", True)])
+def test_a_list_that_a_script_fills_by_count_is_bounded(project, rounds, grows):
+    graph = project(f"""
+import random
+import sys
+
+steps = int(sys.argv[1])
+rows = []
+for step in {rounds}:
+    rows.append({{"state": 0, "action": 1, "reward": 2.0, "next_state": 3, "done": False}})
+print(random.sample(rows, 8))
+""")
+    stores = [found for buffer in graph.buffers for found in graph.growing_stores(buffer)]
+    assert len(graph.buffers) == 1
+    assert bool(stores) is grows

@@ -707,3 +707,65 @@ def test_rings_that_a_function_draws_the_indices_of_are_a_memory_whatever_the_po
         """
     )
     assert kinds(graph) == [UNIFORM]
+
+
+@pytest.mark.parametrize(
+    ("power", "known"),
+    [
+        ("(1 / self.size * 1 / p[slots]) ** power", True),
+        ("np.power(1 / (self.size * p[slots]), power)", True),
+        ("(1 / self.size * 1 / p[slots]) ** 0.5", True),
+        ("(1 / self.size * 1 / p[slots]) ** 2", False),
+        ("(1 / self.size) ** power", False),
+        ("(1 / p[slots]) ** self.alpha", False),
+    ],
+)
+def test_a_power_of_one_over_what_was_drawn_is_weights(project, power, known):
+    graph = project(f"""
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size, alpha):
+            self.rows, self.mass, self.size, self.alpha, self.at = [None] * size, np.ones(size), size, alpha, 0
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+            self.at += 1
+
+        def sample(self, n, power):
+            p = self.mass / self.mass.sum()
+            slots = np.random.choice(self.size, n, p=p)
+            return [self.rows[i] for i in slots], {power}
+    """)
+    (buffer,) = graph.buffers
+    assert bool(graph.priorities(buffer).weights) is known
+
+
+def test_a_class_that_a_prioritised_buffer_of_a_library_stands_in_for_is_no_buffer(project):
+    source = """
+    import random
+    import torch
+    from collections import deque
+    from torchrl.data import ListStorage, PrioritizedReplayBuffer
+
+    class Memory:
+        def __init__(self, size):
+            self.rows = deque(maxlen=size)
+
+        def push(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    memory = PrioritizedReplayBuffer(alpha=0.6, beta=0.4, storage=ListStorage(1000), batch_size=32)
+
+    def learn(net, optimizer):
+        batch, info = memory.sample(return_info=True)
+        errors = net.errors(batch)
+        (torch.as_tensor(info["_weight"]) * errors**2).mean().backward()
+        optimizer.step()
+        memory.update_priority(info["index"], errors.detach().abs())
+    """
+    assert kinds(project(source)) == []
+    assert kinds(project(source.replace("    def learn", "    spare = Memory(10)\n\n    def learn"))) == [UNIFORM]

@@ -29,6 +29,7 @@ _REDUCES = {"sum", "mean", "max", "min", "argmax", "argmin", "std", "median"}
 _DEEPEST = 40
 _PENDING: Shape = ("pending",)
 _NOT_A_LENGTH = ("shape", "dim", "dims", "space", "size_of_state")
+_COLUMNS = ("vstack", "row_stack")
 _SETTINGS = {"gamma", "discount", "alpha", "beta", "eps", "epsilon", "tau", "factor", "scale", "coef", "coefficient"}
 # Losses that average over the last axis, and those that take a row of scores for each label.
 _ROWWISE = {"mse", "mean_squared_error", "huber", "mae", "mean_absolute_error", "meansquarederror",
@@ -51,6 +52,11 @@ def _fits(pattern: Term, term: Term) -> bool:
         return True
     same = pattern.op == term.op and pattern.data == term.data and len(pattern.args) == len(term.args) > 0
     return same and all(map(_fits, pattern.args, term.args))
+
+
+def _is_made_column(term: Term) -> bool:
+    """Whether a term was made a column, as `unsqueeze(1)` does, and `vstack` of numbers."""
+    return (term.op == "unsqueeze" and term.data in (1, -1)) or (term.op == "stack" and term.data in _COLUMNS)
 
 
 def is_column_conflict(a: Shape | None, b: Shape | None) -> bool:
@@ -292,7 +298,7 @@ class Shapes:
         inner = self.of(term.args[0], depth)
         if inner is None:
             return None
-        if term.data in ("vstack", "row_stack", "atleast_2d"):
+        if term.data in (*_COLUMNS, "atleast_2d"):
             return (*inner, 1) if inner == (BATCH,) and term.data != "atleast_2d" else inner if len(inner) > 1 else None
         if term.data == "stack":
             return inner
@@ -335,21 +341,25 @@ class Shapes:
         shape = self.of(index, depth)
         if shape is not None:
             return shape
-        for option in alternatives(self.context.head(index)):
-            if option.op == "unsqueeze" and option.data in (1, -1) and term.data in (1, -1):
-                continue
-            return None
-        return (BATCH, 1)
+        columns = all(map(_is_made_column, alternatives(self.context.head(index))))
+        return (BATCH, 1) if columns and term.data in (1, -1) else None
 
     def _called(self, term: Term, depth: int) -> Shape | None:
         """The result of an unknown call: a placeholder of a graph, or a layer of a network."""
         if str(term.data).endswith(("placeholder", "placeholder_v2")):
             return self._placeholder(term)
+        if self._is_recursion(term):
+            return _PENDING  # has the shape of the answers that end it
         inside = self.symbols.inside(term)
         if inside is not None:
             return self._shape(inside, depth)
         width = self._width(term.node)
         return None if width is None else (BATCH, 1 if width == 1 else SOME)
+
+    def _is_recursion(self, term: Term) -> bool:
+        """Whether a function of the project calls itself there."""
+        site = self.symbols.events.calls.get(term.node) if isinstance(term.node, ir.Call) else None
+        return site is not None and site.function in {target.node for target in site.targets}
 
     def _width(self, node: ir.Node | None) -> int | None:
         """How many values a layer or a stack of layers gives for each row, 0 for more than one that are not counted."""
