@@ -312,7 +312,7 @@ FAULTS = {
     "Unseeded": ("seed", "cannot be reproduced"),
     "SeedIgnored": ("seed", "the seed argument is ignored"),
     "SameDrawsForAnySeed": ("seed", "another seed gives the very same draws"),
-    "Drifts": ("drift", "the root of the sum tree is off"),
+    "Drifts": ("drift", "the sum tree has drifted"),
     "LosesSomeRare": ("rare-events", "2 of 5 rare events were overwritten"),
     "LosesRare": ("rare-events", "5 of 5 rare events were overwritten"),
     "GenerationsIgnored": ("stale-handle", "handles name one transition each"),

@@ -14,7 +14,7 @@ DEFECTS = {
     "AlphaAtTheUpdate": ("frequencies", "it should be 0.6; the exponent is applied twice"),
     "WeightsForEachPart": ("mixture", "rare rewards make up"),
     "ProbabilitiesAsWeights": ("weights", "they grow with the probability"),
-    "DifferencesInFloat32": ("drift", "the root of the sum tree is off"),
+    "DifferencesInFloat32": ("drift", "the sum tree has drifted"),
     "RanksOfRows": ("frequencies", "they are uniform"),
 }
 RIGHT = [name + "Right" for name in DEFECTS if name != "WeightsForEachPart"]

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from per_audit.verify import statistics
+from per_audit.verify.checks.drift import _gap
 from per_audit.verify.child.bench import log_grid
 from per_audit.verify.results import Verdict
 
@@ -37,3 +39,25 @@ def test_a_law_that_was_wrong_from_the_start_is_no_drift(judge):
     found = measured(None, uniform)
     found["before"] = np.random.default_rng(5).multinomial(8000, uniform).tolist()
     assert judge(found).verdict is Verdict.PASS
+
+
+def tree(count, first):
+    """A sum tree whose root has index `first`."""
+    heap = np.zeros(2 * count - 1 + first)
+    heap[count - 1 + first :] = np.arange(1, count + 1)
+    for node in range(count - 2, -1, -1):
+        heap[node + first] = heap[2 * node + 1 + first] + heap[2 * node + 2 + first]
+    return heap
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_an_inner_node_that_is_off_shows_though_the_root_is_right(first):
+    heap = tree(64, first)
+    assert _gap(heap) < 1e-12
+    heap[3 + first] += 0.01 * heap[first]
+    assert _gap(heap) == pytest.approx(0.01)
+
+
+def test_what_is_no_sum_tree():
+    assert _gap(np.zeros(127)) == 1.0
+    assert _gap(np.ones(128)) > 0.1
