@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _OUTPUT_KEPT = 4000
 _LONGEST_ANSWER = 2**24
+_MARK = "PER_AUDIT_VERIFY_SCRATCH"
 _ENVIRONMENT = {
     "PYTHONIOENCODING": "utf-8",
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -53,7 +54,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=self._scratch,
-                env={**os.environ, **_ENVIRONMENT},
+                env={**os.environ, **_ENVIRONMENT, "TMPDIR": self._scratch, _MARK: self._scratch},
                 start_new_session=True,
             )
         except OSError as error:
@@ -139,7 +140,7 @@ class Child:
         return f"the process ended with exit code {code} before it answered: {last[0][:200]}".rstrip(": ")
 
     def close(self) -> None:
-        """End the child and everything in its process group, and remove its scratch folder."""
+        """End the child and everything that it started, and remove its scratch folder."""
         if hasattr(os, "killpg"):
             # The group is killed even where its leader has gone: what it forked may still be there.
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -148,6 +149,7 @@ class Child:
             self._process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5.0)
+        _end_marked(f"{_MARK}={self._scratch}".encode())
         if self._process.stdin is not None:
             with contextlib.suppress(OSError, ValueError):
                 self._process.stdin.close()
@@ -158,6 +160,36 @@ class Child:
             if not thread.is_alive():
                 stream.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _end_marked(mark: bytes) -> None:
+    """Kill what got out of the process group, by a session of its own or as a daemon: it still has the environment.
+
+    Only where the system has /proc. Some rounds, as one may start another meanwhile.
+    """
+    for _ in range(10):
+        found = [number for number in _processes() if mark in _environment(number)]
+        for number in found:
+            with contextlib.suppress(OSError):
+                os.kill(number, signal.SIGKILL)
+        if not found:
+            return
+        time.sleep(0.05)
+
+
+def _processes() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
+    except OSError:
+        return []
+
+
+def _environment(number: int) -> list[bytes]:
+    """The environment that a process was started with; empty for one that ended, or that belongs to somebody else."""
+    try:
+        return Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 def package_folder(name: str) -> str:

@@ -159,3 +159,77 @@ def test_neighbours_of_the_tool_are_not_importable(tmp_path):
         """,
     )
     assert result.verdict is Verdict.PASS, result.checks
+
+
+ESCAPES = {
+    "a session of its own": """
+        if os.fork() == 0:
+            os.setsid()
+            {note}
+            time.sleep(1000)
+        """,
+    "a daemon": """
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                {note}
+                os.closerange(0, 100)
+                time.sleep(1000)
+            os._exit(0)
+        """,
+    "a daemon of one that died": """
+        if os.fork() == 0:
+            os.setsid()
+            {note}
+            time.sleep(1000)
+        time.sleep(0.2)
+        os.abort()
+        """,
+}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
+@pytest.mark.parametrize("name", ESCAPES)
+def test_nothing_escapes_by_a_session_of_its_own(tmp_path, name):
+    marker = tmp_path / "pid"
+    note = f"open({str(marker)!r}, 'w').write(str(os.getpid()))"
+    body = textwrap.dedent(ESCAPES[name]).format(note=note)
+    run(tmp_path, body + "\nclass Buffer(Correct): pass\n", checks=("reach",))
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and _alive(int(marker.read_text())):
+        time.sleep(0.05)
+    assert not _alive(int(marker.read_text()))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="resource limits of POSIX")
+def test_a_file_without_end(tmp_path):
+    result, _ = run(
+        tmp_path,
+        """
+        with open("endless", "wb") as file:
+            while True: file.write(bytes(2**20))
+        """,
+        memory=64,
+    )
+    assert [check.verdict for check in result.checks] == [Verdict.ERROR]
+    assert "File too large" in result.checks[0].message
+
+
+def test_what_the_user_has_is_left_alone(tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "precious.txt").write_text("precious")
+    result, _ = run(
+        folder,
+        """
+        import shutil, tempfile
+        shutil.rmtree(os.getcwd())
+        class Buffer(Correct):
+            def sample(self, batch_size):
+                for name in ("precious.txt", "target.py"):
+                    if os.path.exists(name): os.remove(name)
+                return super().sample(batch_size)
+        """,
+    )
+    assert [check.verdict for check in result.checks] == [Verdict.PASS] * 2, result.checks
+    assert sorted(path.name for path in folder.iterdir()) == ["precious.txt", "target.py"]

@@ -6,6 +6,7 @@ becomes importable beside the target.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -31,19 +32,19 @@ def mount(name: str, folder: str) -> None:
     spec.loader.exec_module(module)
 
 
-def limit_memory(megabytes: int) -> None:
-    """Limit private memory where the system can (Linux counts it in RLIMIT_DATA), the address space otherwise."""
+def limit(megabytes: int) -> None:
+    """Limit private memory where the system can (Linux counts it in RLIMIT_DATA), the address space otherwise; and the
+    size of any one file to the same number.
+    """
     try:
         import resource
     except ImportError:
         return
     size = megabytes * 2**20
     kind = resource.RLIMIT_DATA if sys.platform.startswith("linux") else resource.RLIMIT_AS
-    try:
-        resource.setrlimit(kind, (size, size))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except (ValueError, OSError):
-        return
+    for which, most in ((kind, size), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, size)):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(which, (most, most))
 
 
 def own_channel() -> tuple[IO[str], int]:
@@ -127,7 +128,7 @@ def main() -> None:
         return
     checks = discover()
     checks.update({check.name: check for check in CHECKS})
-    limit_memory(setup["memory"])
+    limit(setup["memory"])
     answers.send({"ready": sys.version.split()[0]})
     session = None
     for line in requests:
