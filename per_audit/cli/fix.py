@@ -7,6 +7,7 @@ from typing import Literal
 
 import click
 
+from per_audit.cache.facts import StoredFacts
 from per_audit.cli._shared import Progress, emit, paths_argument, rule_options, wants_colour
 from per_audit.fixes.plan import FixOptions
 from per_audit.fixes.run import fix
@@ -92,7 +93,9 @@ def command(
         priority=priority,
     )
     with Progress("fixing", quiet=format_ == "json") as progress:
-        result = fix(root, [path.resolve() for path in named], settings, options, progress, jobs=None)
+        store = settings.store
+        cache = None if store is None else StoredFacts(store)
+        result = fix(root, [path.resolve() for path in named], settings, options, progress, jobs=None, cache=cache)
     look = Look(wants_colour())
     if format_ == "json":
         emit(fix_json.render(result))

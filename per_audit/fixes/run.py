@@ -41,10 +41,11 @@ def fix(
     options: FixOptions,
     progress: Progress | None = None,
     jobs: int | None = 1,
+    cache: FactsCache | None = None,
 ) -> FixResult:
     """Fix what can be fixed in the files at and below `paths`, or with `options.diff` only say how.
 
-    `root` holds all paths; `jobs` is as for the audit. Raises UserError, and changes nothing, where files cannot be
+    `root` holds all paths; `jobs` and `cache` are as for the audit. Raises UserError, and changes nothing, where files cannot be
     written, are not committed, or where the reference buffers cannot be brought into the project.
     """
     root = root.resolve()
@@ -55,7 +56,7 @@ def fix(
     notes = []
     if not options.diff and recover(project) is not None:
         notes.append("An earlier run had been cut short; the files were put back as they were before it.")
-    run = _Run(root, project, paths, settings, options, progress, jobs)
+    run = _Run(root, project, paths, settings, options, progress, jobs, {} if cache is None else cache)
     run.to_the_end()
     changes = [
         Change(path, run.sources[path], data) for path, data in run.contents.items() if data != run.sources[path]
@@ -97,6 +98,7 @@ class _Run:
         options: FixOptions,
         progress: Progress | None,
         jobs: int | None,
+        cache: FactsCache,
     ) -> None:
         self.root = root
         self._jobs = jobs
@@ -110,7 +112,7 @@ class _Run:
         self._overrides = Overrides(settings, root)
         self._chosen = {rule.code for rule in settings.chosen}
         self._progress = progress
-        self._cache: FactsCache = {}
+        self._cache = cache
         # One reading of the files for all rounds: what is written later is compared with what was judged here.
         self.sources = {file.relative: file.data for file in discover(root, paths, settings.filters)}
         self.contents = dict(self.sources)

@@ -1,0 +1,224 @@
+"""What `per-audit fix` makes of the replay buffers of public repositories, and that it breaks nothing.
+
+    python benchmarks/fix_corpus.py LABELS.jsonl CHECKOUTS
+    python benchmarks/fix_corpus.py LABELS.jsonl CHECKOUTS --only owner/name --show
+    python benchmarks/fix_corpus.py LABELS.jsonl CHECKOUTS --skip owner/name --diffs FOLDER
+
+LABELS holds one repository a line: `repo` and `buffers`, each with `file`, `name`, `definition_line`, `sample_sites`
+and `codemod`, which says by reading how it can be converted: `auto` (completely and safely), `guided` (part by the
+tool, part by a person), `no` (must be refused). CHECKOUTS holds a folder `owner+name` for each.
+
+Each repository is copied and fixed twice over, with `--unsafe-fixes` for the second row of outcomes. Of what was
+written it is checked that every file parses, that a second run changes nothing, that no other file has changed, that a
+scan reports none of the converted draws again, and that `undo` restores every byte. Exit code 1 where a check fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import json
+import pickle
+import shutil
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from per_audit.audit import FactsCache, audit
+from per_audit.fixes.diff import unified_diff
+from per_audit.fixes.journal import undo
+from per_audit.fixes.plan import FixOptions
+from per_audit.fixes.result import FixResult
+from per_audit.fixes.run import fix
+from per_audit.settings import Settings
+
+DRAW = "PER001"
+NEAR = 3
+CLASSES = ("auto", "guided", "no")
+SAFE, UNSAFE, REFUSED, FAILED, SILENT = OUTCOMES = ("safe", "unsafe", "refused", "failed", "no finding")
+SKIP = {"pytorch/rl", "opendilab/DI-engine", "astooke/rlpyt", "IntelLabs/coach", "thu-ml/tianshou", "pfnet/pfrl"}
+
+
+@dataclass
+class Outcome:
+    """What became of one labelled buffer."""
+
+    repo: str
+    label: dict[str, Any]
+    outcome: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        shape, loss = self.label.get("storage"), (self.label.get("shape") or {}).get("loss_form")
+        head = f"{self.label['codemod']:<7} {self.outcome:<10} {self.repo} {self.label['file']} {self.label['name']}"
+        return f"{head} [{shape}; {loss}]" + (f"\n        {self.reason}" if self.reason else "")
+
+
+@dataclass
+class Tally:
+    """All outcomes, and the checks that failed."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    applied: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+
+def main() -> int:
+    """Run over the corpus and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("labels", type=Path)
+    parser.add_argument("checkouts", type=Path)
+    parser.add_argument("--only", nargs="*", default=[], help="parts of names of repositories")
+    parser.add_argument("--skip", nargs="*", default=sorted(SKIP), help="repositories left out (default: large ones)")
+    parser.add_argument("--show", action="store_true", help="every buffer with its reason")
+    parser.add_argument("--diffs", type=Path, help="folder for the diff of each repository")
+    parser.add_argument("--cache", type=Path, help="folder for the facts of files, kept between runs of one per_audit/facts")
+    chosen = parser.parse_args()
+    sys.setrecursionlimit(40_000)  # facts nest as deeply as the code that they are of
+    warnings.simplefilter("ignore", SyntaxWarning)
+    tally = Tally()
+    for line in chosen.labels.read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        checkout = chosen.checkouts / entry["repo"].replace("/", "+")
+        wanted = any(part in entry["repo"] for part in chosen.only) if chosen.only else entry["repo"] not in chosen.skip
+        if wanted and checkout.is_dir() and entry["buffers"]:
+            begin = time.monotonic()
+            _repository(tally, entry, checkout, chosen)
+            print(f"{time.monotonic() - begin:6.1f} s  {entry['repo']}", file=sys.stderr, flush=True)
+    _print(tally, chosen.show)
+    return int(bool(tally.problems))
+
+
+def _repository(tally: Tally, entry: dict[str, Any], checkout: Path, chosen: argparse.Namespace) -> None:
+    repo = entry["repo"]
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch).resolve() / "project"
+        shutil.copytree(checkout, root, ignore=shutil.ignore_patterns(".git", "__pycache__"), symlinks=True)
+        (root / ".git").mkdir()  # nothing above is the project's
+        settings = Settings(root)
+        facts = _known(chosen.cache, checkout.name)
+        report = audit(root, [root], settings, cache=facts).report
+        places = {f.id: (f.place.path, f.place.line) for f in report.findings if f.rule == DRAW}
+        before = _digests(root)
+        dry = fix(root, [], settings, FixOptions(diff=True, allow_dirty=True, delivery="vendor"), cache=facts)
+        if _digests(root) != before:
+            tally.problems.append(f"{repo}: --diff has changed files")
+        wet = fix(root, [], settings, FixOptions(unsafe=True, allow_dirty=True, delivery="vendor"), cache=facts)
+        for label in entry["buffers"]:
+            if label["codemod"] in CLASSES:
+                tally.outcomes.append(_outcome(repo, label, places, dry, wet))
+        tally.applied += len(wet.applied)
+        _check(tally, repo, root, settings, facts, before, wet)
+        if chosen.diffs is not None and wet.changes:
+            chosen.diffs.mkdir(parents=True, exist_ok=True)
+            (chosen.diffs / f"{checkout.name}.diff").write_bytes(unified_diff(wet.changes))
+        if chosen.cache is not None:
+            chosen.cache.mkdir(parents=True, exist_ok=True)
+            (chosen.cache / f"{checkout.name}.facts").write_bytes(pickle.dumps(facts))
+
+
+def _known(cache: Path | None, name: str) -> FactsCache:
+    """The facts of the files of a repository that an earlier run has left, for the code as it was then."""
+    kept = cache / f"{name}.facts" if cache is not None else None
+    if kept is None or not kept.is_file():
+        return {}
+    found: FactsCache = pickle.loads(kept.read_bytes())  # noqa: S301
+    return found
+
+
+def _outcome(
+    repo: str, label: dict[str, Any], places: dict[str, tuple[str, int]], dry: FixResult, wet: FixResult
+) -> Outcome:
+    finding = _finding(label, places)
+    if finding is None:
+        return Outcome(repo, label, SILENT)
+    for result, outcome in ((dry, SAFE), (wet, UNSAFE)):
+        for plan in result.applied:
+            if finding in plan.findings:
+                return Outcome(repo, label, outcome, plan.reason)
+    for refusal in wet.refused:
+        if finding in refusal.plan.findings:
+            outcome = FAILED if refusal.why.value == "failed" else REFUSED
+            return Outcome(repo, label, outcome, f"{refusal.why.value}: {refusal.reason}")
+    return Outcome(repo, label, REFUSED, "no plan")
+
+
+def _finding(label: dict[str, Any], places: dict[str, tuple[str, int]]) -> str | None:
+    """The id of the finding about a buffer: at one of its draws, else the next one in its file below its definition."""
+    sites = {(site["file"], site["line"]) for site in label.get("sample_sites", ())}
+    near = [name for name, (path, line) in places.items() if any(path == p and abs(line - n) <= NEAR for p, n in sites)]
+    if near:
+        return near[0]
+    start = label.get("definition_line") or 0
+    below = [(line, name) for name, (path, line) in places.items() if path == label["file"] and line >= start - NEAR]
+    return min(below)[1] if below else None
+
+
+def _check(
+    tally: Tally,
+    repo: str,
+    root: Path,
+    settings: Settings,
+    facts: FactsCache,
+    before: dict[str, str],
+    result: FixResult,
+) -> None:
+    after = _digests(root)
+    touched = {change.path for change in result.changes}
+    copied = {change.path for change in result.copied}
+    for path in touched | copied:
+        if path.endswith(".py"):
+            try:
+                ast.parse((root / path).read_bytes())
+            except SyntaxError as error:
+                tally.problems.append(f"{repo}: {path} does not parse: {error}")
+    stray = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)} - touched - copied
+    tally.problems += [f"{repo}: {path} has changed as well" for path in sorted(stray)]
+    if result.written:
+        again = fix(root, [], settings, FixOptions(unsafe=True, allow_dirty=True, delivery="vendor", diff=True), cache=facts)
+        tally.problems += [f"{repo}: a second run changes {change.path}" for change in again.changes]
+        left = {(r.plan.pipeline, r.reason) for r in again.refused}
+        done = {plan.pipeline for plan in result.applied}
+        tally.problems += [f"{repo}: {name} is found again: {why}" for name, why in sorted(left) if name in done]
+        undo(result.project)
+    for path in sorted(before.items() ^ _digests(root).items()):
+        tally.problems.append(f"{repo}: undo has not restored {path[0]}")
+
+
+def _digests(root: Path) -> dict[str, str]:
+    """What every file of the project holds, the tool's own state left out."""
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in root.rglob("*")
+        if path.is_file() and ".per-audit" not in path.relative_to(root).parts
+    }
+
+
+def _print(tally: Tally, show: bool) -> None:
+    if show:
+        for outcome in sorted(tally.outcomes, key=lambda each: (CLASSES.index(each.label["codemod"]), each.outcome)):
+            print(outcome)
+        print()
+    print(f"{'':<10}" + "".join(f"{outcome:>12}" for outcome in OUTCOMES) + f"{'all':>12}")
+    for name in CLASSES:
+        row = Counter(each.outcome for each in tally.outcomes if each.label["codemod"] == name)
+        print(f"{name:<10}" + "".join(f"{row[outcome]:>12}" for outcome in OUTCOMES) + f"{row.total():>12}")
+    print()
+    shapes = sorted({str(each.label.get("storage")) for each in tally.outcomes})
+    for shape in shapes:
+        row = Counter(each.outcome for each in tally.outcomes if str(each.label.get("storage")) == shape)
+        print(f"{shape[:44]:<46}" + "  ".join(f"{outcome} {row[outcome]}" for outcome in OUTCOMES if row[outcome]))
+    print(f"\npipelines rewritten: {tally.applied}; problems: {len(tally.problems)}")
+    for problem in tally.problems:
+        print(f"  {problem}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
