@@ -28,15 +28,17 @@ import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from per_audit.audit import FactsCache, audit
 from per_audit.fixes.diff import unified_diff
 from per_audit.fixes.journal import undo
 from per_audit.fixes.plan import FixOptions
-from per_audit.fixes.result import FixResult
 from per_audit.fixes.run import fix
 from per_audit.settings import Settings
+
+if TYPE_CHECKING:
+    from per_audit.fixes.result import FixResult
 
 DRAW = "PER001"
 NEAR = 3
@@ -79,7 +81,9 @@ def main() -> int:
     parser.add_argument("--skip", nargs="*", default=sorted(SKIP), help="repositories left out (default: large ones)")
     parser.add_argument("--show", action="store_true", help="every buffer with its reason")
     parser.add_argument("--diffs", type=Path, help="folder for the diff of each repository")
-    parser.add_argument("--cache", type=Path, help="folder for the facts of files, kept between runs of one per_audit/facts")
+    parser.add_argument(
+        "--cache", type=Path, help="folder for the facts of files, kept between runs of one per_audit/facts"
+    )
     chosen = parser.parse_args()
     sys.setrecursionlimit(40_000)  # facts nest as deeply as the code that they are of
     warnings.simplefilter("ignore", SyntaxWarning)
@@ -182,7 +186,9 @@ def _check(
     stray = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)} - touched - copied
     tally.problems += [f"{repo}: {path} has changed as well" for path in sorted(stray)]
     if result.written:
-        again = fix(root, [], settings, FixOptions(unsafe=True, allow_dirty=True, delivery="vendor", diff=True), cache=facts)
+        again = fix(
+            root, [], settings, FixOptions(unsafe=True, allow_dirty=True, delivery="vendor", diff=True), cache=facts
+        )
         tally.problems += [f"{repo}: a second run changes {change.path}" for change in again.changes]
         left = {(r.plan.pipeline, r.reason) for r in again.refused}
         done = {plan.pipeline for plan in result.applied}

@@ -173,6 +173,17 @@ class Draft:
             text = "\n" + text.removesuffix("\n")
         self.replace(path, position, position, text, note)
 
+    def remove(self, path: str, statement: ir.Stmt, note: str) -> None:
+        """Remove a statement with its lines, and a blank line below it where one stands above as well."""
+        self.indent(path, statement)
+        module = self.graph.module(path)
+        start = module.line_starts[module.line(statement.start) - 1]
+        end = self._line_end(path, statement.end)
+        if re.search(rb"\n[ \t]*\r?\n$", module.text[:start]):
+            blank = re.compile(rb"[ \t]*\r?\n").match(module.text, end)
+            end = blank.end() if blank is not None else end
+        self.replace(path, start, end, "", note)
+
     def add_method(self, path: str, after: ir.Function, lines: list[str], note: str) -> None:
         """Add a method below another one of its class; the first line is its `def`, the others its body."""
         outer = self.indent(path, after)

@@ -45,8 +45,8 @@ def fix(
 ) -> FixResult:
     """Fix what can be fixed in the files at and below `paths`, or with `options.diff` only say how.
 
-    `root` holds all paths; `jobs` and `cache` are as for the audit. Raises UserError, and changes nothing, where files cannot be
-    written, are not committed, or where the reference buffers cannot be brought into the project.
+    `root` holds all paths; `jobs` and `cache` are as for the audit. Raises UserError, and changes nothing, where
+    files cannot be written, are not committed, or where the reference buffers cannot be brought into the project.
     """
     root = root.resolve()
     paths = [(root / path).resolve() for path in paths] or [root]

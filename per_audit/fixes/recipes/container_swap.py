@@ -1,4 +1,4 @@
-"""Container swap: a bounded deque of transitions becomes a prioritised buffer that keeps the very same objects."""
+"""Container swap: a bounded deque or list becomes a prioritised buffer that keeps the very same transitions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import shared
+from per_audit.fixes.recipes.bounded import Bounded
+from per_audit.fixes.recipes.saved import fill_from_files, save_as_list
 from per_audit.fixes.recipes.travel import INDICES, WEIGHTS, Travel
 from per_audit.graph.roles import REWARD, role_of_name
 from per_audit.graph.values import Alloc, Record, TupleOf, Value
@@ -32,20 +34,15 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
         raise Refused(f"{draft.graph.name_of(buffer)} is drawn from several containers at once")
     (container,) = buffer.containers
     made = container.node
-    if container.kind != "deque" or not isinstance(made, ir.Call):
-        raise Refused(
-            f"{draft.graph.name_of(buffer)} keeps its transitions in a {container.kind}, not in a bounded deque"
-        )
-    capacity = made.argument(1, "maxlen")
-    if capacity is None or (isinstance(capacity, ir.Const) and capacity.value is None):
-        raise Refused(f"the deque made at {draft.where(draft.path_of(made), made)} has no maxlen")
-    _check_uses(draft, buffer, container)
+    bounded = Bounded(draft, buffer, container)
+    fill_from_files(draft, container)
+    _check_uses(draft, buffer, container, bounded)
     consumers, handle = _draw(draft, buffer, draw)
     is_actor_critic = shared.learn_from(draft, buffer, consumers)
     if buffer.owner is not None and any(consumer.function is not buffer.function for consumer in consumers):
         shared.add_update_method(draft, buffer, f"{handle}.update_priorities")
     path = draft.path_of(made)
-    arguments = [draft.text(path, capacity), *shared.options(draft, buffer, made, is_actor_critic, _reward(buffer))]
+    arguments = [bounded.capacity, *shared.options(draft, buffer, made, is_actor_critic, _reward(buffer))]
     name = _CLASSES[draft.options.buffer]
     begin, end = draft.line(path, made)
     module = draft.graph.module(path)
@@ -56,7 +53,8 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     if "LinearSchedule" in draft.imports[buffer.path] and path != buffer.path:
         draft.imports[path].add("LinearSchedule")
         draft.imports[buffer.path].discard("LinearSchedule")
-    draft.unneeded[path].add(shared.root_name(draft, path, made))
+    if isinstance(made, ir.Call):
+        draft.unneeded[path].add(shared.root_name(draft, path, made))
     draft.unneeded[buffer.path].add(shared.root_name(draft, buffer.path, draw))
 
 
@@ -82,7 +80,7 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]
         weights = draft.fresh(path, buffer.function, *WEIGHTS)
         indices = draft.fresh(path, buffer.function, *INDICES)
         draft.append_name(path, parent.targets[0], [weights, indices])
-        return travel.from_function(weights, indices, handle, parent), handle
+        return travel.from_function(weights, indices, f"{handle}.update_priorities", parent), handle
     raise Refused(f"what is drawn at {draft.where(path, draw)} is used in the same expression")
 
 
@@ -93,10 +91,12 @@ def _bare(node: ir.Expr) -> ir.Expr:
     return node
 
 
-def _check_uses(draft: Draft, buffer: ReplayBuffer, container: Alloc) -> None:
+def _check_uses(draft: Draft, buffer: ReplayBuffer, container: Alloc, bounded: Bounded) -> None:
     """Refuse uses of the container that the prioritised buffer does not answer to."""
     for node, value in draft.graph.events.values.items():
         if isinstance(node, ir.Expr) and container in value.atoms and node is not container.node:
+            if bounded.covers(node):
+                continue
             path = draft.path_of(node)
             problem = _misuse(draft, path, node, buffer)
             if problem is not None:
@@ -116,6 +116,8 @@ def _misuse(draft: Draft, path: str, node: ir.Expr, buffer: ReplayBuffer) -> str
         assert isinstance(call, ir.Call)
         if call in buffer.draws or (isinstance(call.func, ir.Name) and call.func.id in _READERS):
             return None
+        if save_as_list(draft, path, call, node):
+            return None
         site = draft.graph.events.calls.get(call)
         return None if site is not None and site.targets and not parent.star else "is given to other code"
     if isinstance(parent, ir.Sub):
@@ -134,7 +136,8 @@ def _misuse(draft: Draft, path: str, node: ir.Expr, buffer: ReplayBuffer) -> str
 
 def _reward(buffer: ReplayBuffer) -> str | None:
     """Where the reward is in what is stored: a position or, quoted, a field."""
-    found = {_reward_in(store.value) for store in buffer.stores if store.how in ("append", "insert")}
+    stores = [s for s in buffer.stores if s.how in ("append", "insert", "index")]
+    found = {_reward_in(s.value) for s in stores if not isinstance(s.expression, ir.Const)}
     return found.pop() if len(found) == 1 else None
 
 

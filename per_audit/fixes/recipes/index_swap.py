@@ -37,9 +37,8 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     sampler = f"{instance}.{attribute}"
     consumers = _draw(draft, buffer, draw, sampler)
     is_actor_critic = shared.learn_from(draft, buffer, consumers)
-    if any(consumer.function is buffer.function for consumer in consumers):
-        raise Refused(f"{owner.name} holds the arrays and learns from them in one class")
-    shared.add_update_method(draft, buffer, f"{sampler}.update")
+    if any(consumer.function is not buffer.function for consumer in consumers):
+        shared.add_update_method(draft, buffer, f"{sampler}.update")
     arguments = [capacity, *shared.options(draft, buffer, made, is_actor_critic, None)]
     name = _CLASSES[draft.options.buffer]
     new = draft.call(path, made, f"{sampler} = ", name, arguments)
@@ -111,7 +110,7 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, sampler: str) -> li
     draft.replace(path, target.end, target.end, f", {weights}", "weights come with the positions")
     draft.replace(path, draw.start, draw.end, f"{sampler}.sample({size})", "positions by priority")
     draft.fresh(path, buffer.function, *INDICES)
-    return Travel(draft, buffer).from_function(weights, target.id, sampler, parent)
+    return Travel(draft, buffer).from_function(weights, target.id, f"{sampler}.update", parent)
 
 
 def _add(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], sampler: str, with_reward: bool) -> None:

@@ -48,7 +48,7 @@ def give_back(draft: Draft, consumer: Consumer, losses: Losses, found: list[Loss
     error = unique[0] if len(unique) == 1 else f"({', '.join(unique)})"
     option = ', reduce="mean"' if draft.options.priority == "mean" and len(unique) > 1 else ""
     arguments = [consumer.indices, f"{_HELPER}({error}, {targets[0]}{option})"]
-    line = draft.call(path, block[last], "", f"{consumer.handle}.update_priorities", arguments)
+    line = draft.call(path, block[last], "", consumer.update, arguments)
     draft.insert_after(path, block[last], [line], "the TD errors become the priorities")
     draft.imports[path].add(_HELPER)
 

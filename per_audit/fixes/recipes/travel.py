@@ -25,7 +25,8 @@ INDICES = ("indices", "batch_indices", "drawn_indices")
 class Consumer:
     """A function that learns from the batch, with the names that weights and indices have there.
 
-    `handle` is the source text of what `update_priorities` is called on, `arrival` the statement that brings the batch.
+    `update` is the source text of the method that takes indices and TD errors, `arrival` the statement that brings the
+    batch.
     A function that does not `learn` only looks at the batch: it gets no names and gives nothing back.
     """
 
@@ -33,7 +34,7 @@ class Consumer:
     function: ev.Owner
     weights: str
     indices: str
-    handle: str
+    update: str
     arrival: ir.Stmt
     learns: bool = True
     others: list[ir.Stmt] = field(default_factory=list)
@@ -53,14 +54,15 @@ class Travel:
         self.buffer = buffer
         self.consumers: list[Consumer] = []
         self._seen: set[ir.Node] = set()
+        self._passed_on: set[ev.Owner] = set()
         self._named: dict[tuple[str, ev.Owner], tuple[str, str]] = {}
 
-    def from_function(self, weights: str, indices: str, handle: str, arrival: ir.Stmt) -> list[Consumer]:
+    def from_function(self, weights: str, indices: str, update: str, arrival: ir.Stmt) -> list[Consumer]:
         """The consumers when the drawing function has the batch, its weights and its indices in names."""
         function, path = self.buffer.function, self.buffer.path
         returns = self._returns(function)
         if not returns or self.graph.learns(function, (path,)):
-            self.consumers.append(Consumer(path, function, weights, indices, handle, arrival))
+            self.consumers.append(Consumer(path, function, weights, indices, update, arrival))
             return self.consumers
         displays = [r.value for r in returns if isinstance(r.value, ir.Seq) and r.value.kind == "tuple"]
         if len(displays) == len(returns):
@@ -188,7 +190,36 @@ class Travel:
         function = self._function_of(path, statement)
         weights, indices = self._names(path, function)
         self.draft.append_items(path, target, [weights, indices], "weights and indices arrive with the batch")
-        self._consume(path, function, source, statement)
+        self._arrive(path, function, source, statement)
+
+    def _arrive(self, path: str, function: ev.Owner, source: ir.Expr, statement: ir.Stmt) -> None:
+        """The batch is in names of a function: it learns from it, or makes a tuple of it for its callers."""
+        displays = self._rebuilt(function)
+        if not displays:
+            self._consume(path, function, source, statement)
+            return
+        key = path, function
+        for display in displays:
+            self.draft.append_items(path, display, list(self._named[key]), "weights and indices behind the batch")
+        if function not in self._passed_on:
+            self._passed_on.add(function)
+            self._follow_tuples(displays, len(next(iter(displays)).items))
+
+    def _rebuilt(self, function: ev.Owner) -> set[ir.Seq]:
+        """The tuples that a function returns which only converts the batch."""
+        if function is None or self.graph.learns(function) or not self._learns(function):
+            return set()
+        draws = set(self.buffer.draws)
+        returned = [statement.value for statement in self._returns(function)]
+        displays = [
+            value
+            for value in returned
+            if isinstance(value, ir.Seq) and value.kind == "tuple"
+            if sum(bool(self.graph.events.value(item).tagged("draw") & draws) for item in value.items) > 2
+        ]
+        is_one_shape = len({len(display.items) for display in displays}) == 1 and len(displays) == len(returned)
+        has_star = any(isinstance(item, ir.Star) for display in displays for item in display.items)
+        return set(displays) if is_one_shape and not has_star else set()
 
     # ---------------------------------------------------------------- batch, weights, indices
 
@@ -252,18 +283,18 @@ class Travel:
         """Add a consumer, once a function."""
         weights, indices = self._names(path, function)
         learns = weights != "_"
-        handle = self._handle(path, function, source) if learns else ""
+        update = f"{self._handle(path, function, source)}.update_priorities" if learns else ""
         if not learns:
             self._refuse_passing_on(path, function)
         for known in self.consumers:
             if known.function is function and known.path == path:
-                if known.handle != handle:
+                if known.update != update:
                     raise Refused(f"batches of several buffers meet at {self.draft.where(path, arrival)}")
                 if learns and self._bound(path, known.arrival) != self._bound(path, arrival):
                     raise Refused(f"a second batch is drawn at {self.draft.where(path, arrival)}")
                 known.others.append(arrival)
                 return
-        self.consumers.append(Consumer(path, function, weights, indices, handle, arrival, learns))
+        self.consumers.append(Consumer(path, function, weights, indices, update, arrival, learns))
 
     def _bound(self, path: str, arrival: ir.Stmt) -> str:
         """What a statement assigns the batch to."""
@@ -289,7 +320,7 @@ class Travel:
 
     def _origins(self, path: str, function: ev.Owner, source: ir.Expr) -> list[ev.CallSite]:
         here = self.graph.events.calls.get(source) if isinstance(source, ir.Call) else None
-        if here is not None:
+        if here is not None and any(func.node is self.buffer.function for func in here.targets):
             return [here]
         wrapped = self.graph.callers.get(self.buffer.function, [])
         local = [site for site in wrapped if site.function is function and site.path == path]

@@ -268,7 +268,7 @@ def test_uses_that_are_refused(use, reason):
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("deque(maxlen=1000)", "[]", "in a list, not in a bounded deque"),
+        ("deque(maxlen=1000)", "[]", "how the list made at agent.py:15 is bounded was not understood"),
         ("deque(maxlen=1000)", "deque()", "has no maxlen"),
         ("deque(maxlen=1000)", "deque(maxlen=None)", "has no maxlen"),
         (

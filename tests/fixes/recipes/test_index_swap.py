@@ -147,6 +147,45 @@ def test_two_learners_of_one_buffer():
     check_fixed(two(FILES), two(FIXED))
 
 
+def test_an_agent_that_holds_the_arrays_itself():
+    ring = RING[: RING.index("        return (")].replace("def sample(self, batch_size)", "def learn(self, batch_size)")
+    ring += """\
+        state, action, reward = self.state[ind], self.action[ind], torch.tensor(self.reward[ind])
+        with torch.no_grad():
+            target = reward + self.not_done[ind] * self.network(self.next_state[ind]).max(1, keepdim=True).values
+        loss = F.mse_loss(self.network(state).gather(1, action), target)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+"""
+    ring = ring.replace("import torch\n", "import torch\nimport torch.nn.functional as F\n")
+    main = MAIN.replace("from learner import Learner\n", "").replace("learner.train(ring)", "ring.learn(64)")
+    main = main.replace("    learner = Learner(actor, critic, critic_target)\n", "")
+    names = "LinearSchedule, PrioritizedSampler, absolute_td_error, importance_weighted_loss"
+    many = "(\n    " + ",\n    ".join(names.split(", ")) + ",\n)"
+    sampler = "        self.priorities = PrioritizedSampler(max_size, beta=LinearSchedule(0.4, 1.0, steps=30_000))\n"
+    call = "F.mse_loss(self.network(state).gather(1, action), target)"
+    new = 'F.mse_loss(prediction, target, reduction="none")'
+    after = changed(
+        {"ring.py": ring, "main.py": main},
+        ("as F\n", f"as F\nfrom experience_replay_optimizer import {many}\n"),
+        ("np.zeros((max_size, 1))\n\n", "np.zeros((max_size, 1))\n" + sampler + "\n"),
+        ("1.0 - done\n", "1.0 - done\n        self.priorities.add(self.ptr, reward=reward)\n"),
+        (DRAW, "self.priorities.sample(batch_size)"),
+        ("        ind = ", "        ind, weights = "),
+        (
+            f"        loss = {call}",
+            "        prediction = self.network(state).gather(1, action)\n        loss = "
+            f"importance_weighted_loss({new}, weights)",
+        ),
+        (
+            "optimizer.step()\n",
+            "optimizer.step()\n        self.priorities.update(ind, absolute_td_error(prediction, target))\n",
+        ),
+    )
+    check_fixed({"ring.py": ring, "main.py": main}, after)
+
+
 def test_combined_skips_protected_slots():
     after = changed(
         FIXED,

@@ -132,6 +132,31 @@ def test_a_loss_that_is_given_back_to_where_the_step_is_taken():
     check_fixed(before, after)
 
 
+def test_a_method_that_makes_tensors_of_the_batch():
+    convert = """
+    def draw(self):
+        states, actions, rewards, next_states, dones = self.memory.sample()
+        states = states.float()
+        return states, actions, rewards, next_states, dones
+
+    def learn("""
+    step = (
+        "        experiences = self.memory.sample()\n        self.learn(experiences, 0.99)\n",
+        "        self.learn(0.99)\n",
+    )
+    pairs = (step, ("\n    def learn(", convert), ("(self, experiences, gamma)", "(self, gamma)"))
+    draw = ("next_states, dones = experiences\n", "next_states, dones = self.draw()\n")
+    fixed_draw = (
+        "next_states, dones, weights, indices = experiences\n",
+        "next_states, dones, weights, indices = self.draw()\n",
+    )
+    names = (
+        ("next_states, dones = self.memory", "next_states, dones, weights, indices = self.memory"),
+        ("rewards, next_states, dones\n\n", "rewards, next_states, dones, weights, indices\n\n"),
+    )
+    check_fixed(changed(FILES, draw, *pairs), changed(FIXED, fixed_draw, *pairs, *names))
+
+
 def test_two_files():
     def two(files: Files) -> Files:
         return {"buffer.py": files["buffer.py"], "agent.py": files["agent.py"] + "\n" + files["main.py"][26:]}

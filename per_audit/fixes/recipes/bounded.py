@@ -1,0 +1,233 @@
+"""How many transitions a container keeps, and by which code: the prioritised buffer makes that code superfluous."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.fixes.draft import Draft, Refused
+
+if TYPE_CHECKING:
+    from per_audit.graph import ReplayBuffer
+    from per_audit.graph import events as ev
+    from per_audit.graph.values import Alloc
+
+_REVERSED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
+
+
+class Bounded:
+    """The bound of one container: `capacity`, as text where the container is made, and the statements that keep it."""
+
+    def __init__(self, draft: Draft, buffer: ReplayBuffer, container: Alloc) -> None:
+        self.draft = draft
+        self.name = draft.graph.name_of(buffer)
+        self.path = draft.path_of(container.node)
+        self.container = container
+        self.stores = [store for store in buffer.stores if store.container is container]
+        self.statements: list[ir.Stmt] = []
+        self.capacity = self._declared() or self._kept()
+
+    def covers(self, node: ir.Node) -> bool:
+        """Whether a node is part of the code that kept the bound and is rewritten."""
+        return any(statement.start <= node.start and node.end <= statement.end for statement in self.statements)
+
+    def _declared(self) -> str | None:
+        """`maxlen` of a deque."""
+        made = self.container.node
+        if self.container.kind != "deque" or not isinstance(made, ir.Call):
+            return None
+        capacity = made.argument(1, "maxlen")
+        is_given = capacity is not None and not (isinstance(capacity, ir.Const) and capacity.value is None)
+        return self.draft.text(self.path, capacity) if is_given and capacity is not None else None
+
+    # ---------------------------------------------------------------- code that bounds
+
+    def _kept(self) -> str:
+        """The capacity that code beside the stores keeps to; that code is edited away."""
+        made = self.container.node
+        if self.container.kind not in ("list", "deque") or not self._is_empty(made):
+            raise Refused(f"{self.name} keeps its transitions in a {self.container.kind} that is not empty at first")
+        appends = [store for store in self.stores if store.how == "append"]
+        if len({store.function for store in self.stores}) != 1 or len(appends) != 1:
+            raise self._no_bound()
+        (append,) = appends
+        statement = self.draft.graph.statement(append.path, append.node)
+        around = self.draft.graph.parents(append.path).get(statement)
+        written = [store for store in self.stores if store.how == "index"]
+        if len(written) == 1 and len(self.stores) == 2 and isinstance(around, ir.If):
+            limit = self._overwritten(around, append, written[0])
+        elif len(self.stores) == 1:
+            limit = self._evicted(statement, append)
+        else:
+            raise self._no_bound()
+        return self._where_made(limit, append)
+
+    def _no_bound(self) -> Refused:
+        where = self.draft.where(self.path, self.container.node)
+        if self.container.kind == "deque":
+            return Refused(f"the deque made at {where} has no maxlen, and no code that bounds it was understood")
+        return Refused(f"how the list made at {where} is bounded was not understood")
+
+    @staticmethod
+    def _is_empty(made: ir.Node) -> bool:
+        if isinstance(made, ir.Call):
+            first = made.argument(0, "iterable")
+            return first is None or (isinstance(first, ir.Seq) and not first.items)
+        return isinstance(made, ir.Seq) and not made.items
+
+    def _overwritten(self, test: ir.If, append: ev.Store, written: ev.Store) -> ir.Expr:
+        """A ring: appended to below the capacity, written at a moving position from then on."""
+        table = self.draft.graph.parents(append.path)
+        block = self.draft.block(append.path, test)
+        assignment = self.draft.graph.statement(written.path, written.node)
+        added = append.expression
+        if not isinstance(assignment, ir.Assign) or len(assignment.targets) != 1 or assignment.value is None:
+            raise self._no_bound()
+        target = assignment.targets[0]
+        if not isinstance(target, ir.Sub):
+            raise self._no_bound()
+        handle = self.draft.text(append.path, target.value)
+        limit = self._limit(append.path, test.test, handle, ("<",))
+        is_filler = isinstance(added, ir.Const) and added.value is None and not test.orelse and len(test.body) == 1
+        if is_filler and limit is not None and assignment in block and block.index(assignment) > block.index(test):
+            self.draft.remove(append.path, test, "the buffer is bounded by itself")
+            item = self.draft.text(append.path, assignment.value)
+            if isinstance(assignment.value, ir.Seq) and assignment.value.kind == "tuple":
+                item = f"({item})"  # its own parentheses do not belong to it
+            self.draft.replace(
+                append.path, assignment.start, assignment.end, f"{handle}.append({item})", "the oldest gives way"
+            )
+            self.statements += [test, assignment]
+            return limit
+        here, there = self.draft.graph.statement(append.path, append.node), assignment
+        is_pair = len(test.body) == len(test.orelse) == 1 and {here, there} == {test.body[0], test.orelse[0]}
+        if not is_pair or added is None or table.get(there) is not test:
+            raise self._no_bound()
+        if self.draft.text(append.path, added) != self.draft.text(append.path, assignment.value):
+            raise self._no_bound()
+        if limit is None or here not in test.body:
+            limit = self._limit(append.path, test.test, handle, (">=", "==")) if here in test.orelse else None
+        limit = limit if limit is not None else self._modulus(written)
+        if limit is None:
+            raise self._no_bound()
+        self.draft.replace(
+            append.path, test.start, test.end, self.draft.text(append.path, here), "the oldest gives way by itself"
+        )
+        self.statements.append(test)
+        return limit
+
+    def _evicted(self, statement: ir.Stmt, append: ev.Store) -> ir.Expr:
+        """Appended to, and the oldest taken out by a test of the length before or behind."""
+        block = self.draft.block(append.path, statement)
+        evictions = [
+            e for (_, container), e in self.draft.graph.events.evictions.items() if container is self.container
+        ]
+        if len(evictions) != 1 or evictions[0].function is not append.function:
+            raise self._no_bound()
+        taken = self.draft.graph.statement(append.path, evictions[0].node)
+        test = self.draft.graph.parents(append.path).get(taken)
+        if not isinstance(test, (ir.If, ir.While)) or test.orelse or test.body != [taken] or test not in block:
+            raise self._no_bound()
+        handle = self._first_of(taken)
+        is_behind = block.index(test) > block.index(statement)
+        limit = (
+            None
+            if handle is None
+            else self._limit(
+                append.path, test.test, self.draft.text(append.path, handle), (">",) if is_behind else (">=", "==")
+            )
+        )
+        if limit is None:
+            raise self._no_bound()
+        self.draft.remove(append.path, test, "the buffer is bounded by itself")
+        self.statements.append(test)
+        return limit
+
+    @staticmethod
+    def _first_of(statement: ir.Stmt) -> ir.Expr | None:
+        """The container whose first item a statement removes."""
+        if isinstance(statement, ir.Do) and isinstance(call := statement.value, ir.Call):
+            func = call.func
+            if isinstance(func, ir.Attr) and func.attr == "popleft" and not call.args:
+                return func.value
+            first = call.argument(0)
+            if isinstance(func, ir.Attr) and func.attr == "pop" and isinstance(first, ir.Const) and first.value == 0:
+                return func.value
+        if isinstance(statement, ir.Delete) and len(statement.targets) == 1:
+            target = statement.targets[0]
+            if isinstance(target, ir.Sub) and isinstance(target.index, ir.Const) and target.index.value == 0:
+                return target.value
+        return None
+
+    def _limit(self, path: str, test: ir.Expr, handle: str, operators: tuple[str, ...]) -> ir.Expr | None:
+        """`n` of `len(handle) < n`, however the comparison is turned."""
+        if not isinstance(test, ir.Cmp) or len(test.ops) != 1:
+            return None
+        length = f"len({handle})"
+        if self.draft.text(path, test.left) == length and test.ops[0] in operators:
+            return test.rights[0]
+        if self.draft.text(path, test.rights[0]) == length and _REVERSED.get(test.ops[0]) in operators:
+            return test.left
+        return None
+
+    def _modulus(self, written: ev.Store) -> ir.Expr | None:
+        """`n` of `position = (position + 1) % n`, the position being where the ring is written."""
+        function = written.function
+        if written.index is None or not isinstance(function, ir.Function):
+            return None
+        pointer = self.draft.text(written.path, written.index)
+        for node in ir.walk_scope(function.body):
+            if isinstance(node, ir.Assign) and self.draft.text(written.path, node.targets[0]) == pointer:
+                return node.value.right if isinstance(node.value, ir.Bin) and node.value.op == "%" else None
+        return None
+
+    # ---------------------------------------------------------------- the capacity where it is needed
+
+    def _where_made(self, limit: ir.Expr, append: ev.Store) -> str:
+        """The capacity as it can be written where the container is made."""
+        made, text = self.container.node, self.draft.text(append.path, limit)
+        outer = [a for a in self.draft.graph.ancestors(self.path, made) if isinstance(a, ir.Function)]
+        same_scope = append.function is (outer[0] if outer else None)
+        if append.path == self.path:
+            if isinstance(limit, ir.Const):
+                return text
+            if isinstance(limit, ir.Name) and (same_scope or self._is_global(limit, append)):
+                return text
+            if isinstance(limit, ir.Attr) and isinstance(limit.value, ir.Name) and outer:
+                known = self._attribute(outer[0], text)
+                if known is not None:
+                    return known
+        raise Refused(f"the capacity {text} of {self.name} is not known where its {self.container.kind} is made")
+
+    def _is_global(self, name: ir.Name, append: ev.Store) -> bool:
+        function = append.function
+        if not isinstance(function, ir.Function):
+            return True
+        local = {p.name for p in function.parameters}
+        local |= {t.id for n in ir.walk_scope(function.body) for t in _targets(n) if isinstance(t, ir.Name)}
+        return name.id not in local
+
+    def _attribute(self, function: ir.Function, text: str) -> str | None:
+        """`self.capacity`, or what it is set to where that comes later."""
+        made = self.container.node
+        values = [
+            node
+            for node in ir.walk_scope(function.body)
+            if isinstance(node, ir.Assign) and node.value is not None
+            if any(self.draft.text(self.path, target) == text for target in node.targets)
+        ]
+        if len(values) != 1:
+            return None
+        (node,) = values
+        if node.end <= made.start:
+            return text
+        is_plain = isinstance(node.value, ir.Const) or (
+            isinstance(node.value, ir.Name) and node.value.id in {p.name for p in function.parameters}
+        )
+        return self.draft.text(self.path, node.value) if is_plain and node.value is not None else None
+
+
+def _targets(node: ir.Node) -> list[ir.Expr]:
+    if isinstance(node, ir.Assign):
+        return [part for target in node.targets for part in (target.items if isinstance(target, ir.Seq) else [target])]
+    return [node.target] if isinstance(node, (ir.Aug, ir.For)) else []

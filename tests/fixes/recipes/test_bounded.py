@@ -1,0 +1,121 @@
+"""Code that bounds a container goes, because the prioritised buffer bounds itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..rewriting import Files, check_fixed, check_refused
+from .test_container_swap import FIXED_MEMORY, FIXED_SPLIT, MEMORY, SPLIT, changed
+
+STORE = "        self.items.append(Transition(*args))  # any object\n"
+MADE = "        self.items = deque([], maxlen=capacity)\n"
+NEW = FIXED_MEMORY[FIXED_MEMORY.index("        self.items = ") : FIXED_MEMORY.index("    def push")]
+KEPT = "        self.size = capacity\n"
+
+
+def with_store(files: Files, store: str, before: str = KEPT, made: str = "[]", behind: str = "") -> Files:
+    """The program, its container made empty and bounded by the code that stores."""
+    pairs = [(STORE, store), ("from collections import deque, namedtuple", "from collections import namedtuple")]
+    if "deque" in made:
+        pairs.pop()
+    made_line = f"{before}        self.items = {made}\n{behind}"
+    return changed(files, (MADE, made_line), *pairs)
+
+
+def fixed(store: str, before: str = KEPT, behind: str = "", capacity: str = "self.size") -> Files:
+    new = NEW.rstrip("\n") + "\n"
+    lines = before + new.replace("            capacity,", f"            {capacity},") + behind
+    return changed(FIXED_SPLIT, (new, lines), (STORE, store))
+
+
+ADDED = "        self.items.append(Transition(*args))\n"
+POINTER = "        self.position = (self.position + 1) % self.size\n"
+START = KEPT + "        self.position = 0\n"
+
+
+@pytest.mark.parametrize("test", ["len(self.items) < self.size", "self.size > len(self.items)"])
+def test_a_ring_that_is_filled_up_first(test):
+    store = f"        if {test}:\n            self.items.append(None)\n"
+    store += "        self.items[self.position] = Transition(*args)\n" + POINTER
+    check_fixed(with_store(SPLIT, store, START), fixed(ADDED + POINTER, START))
+
+
+def test_tuples_keep_their_brackets():
+    store = "        if len(self.items) < self.size:\n            self.items.append(None)\n"
+    store += "        self.items[self.position] = (args[0], args[1], args[2], args[3])\n" + POINTER
+    added = "        self.items.append((args[0], args[1], args[2], args[3]))\n" + POINTER
+    after = changed(fixed(added, START), ('reward="reward"', "reward=3"))
+    check_fixed(with_store(SPLIT, store, START), after)
+
+
+@pytest.mark.parametrize(
+    ("test", "first", "second"),
+    [
+        ("len(self.items) < self.size", "self.items.append(item)", "self.items[self.position] = item"),
+        ("len(self.items) >= self.size", "self.items[self.position] = item", "self.items.append(item)"),
+        ("self.position >= len(self.items)", "self.items.append(item)", "self.items[self.position] = item"),
+    ],
+)
+def test_a_ring_in_two_branches(test, first, second):
+    head = "        item = Transition(*args)\n"
+    store = f"{head}        if {test}:\n            {first}\n        else:\n            {second}\n{POINTER}"
+    after = fixed(f"{head}        self.items.append(item)\n{POINTER}", START)
+    check_fixed(with_store(SPLIT, store, START), after)
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        f"{ADDED}        if len(self.items) > self.size:\n            self.items.pop(0)\n",
+        f"{ADDED}        while len(self.items) > self.size:\n            del self.items[0]\n",
+        f"        if len(self.items) >= self.size:\n            self.items.pop(0)\n{ADDED}",
+        f"        if self.size == len(self.items):\n            del self.items[0]\n{ADDED}",
+    ],
+)
+def test_the_oldest_is_taken_out(store):
+    check_fixed(with_store(SPLIT, store), fixed(ADDED))
+
+
+def test_a_deque_that_is_bounded_by_hand():
+    store = f"{ADDED}        if len(self.items) > self.size:\n            self.items.popleft()\n"
+    check_fixed(with_store(SPLIT, store, made="deque()"), fixed(ADDED))
+
+
+def test_a_capacity_that_is_set_later():
+    store = f"{ADDED}        if len(self.items) > self.size:\n            self.items.pop(0)\n"
+    check_fixed(with_store(SPLIT, store, "", behind=KEPT), fixed(ADDED, "", KEPT, "capacity"))
+
+
+def test_a_literal_capacity():
+    store = f"{ADDED}        if len(self.items) > 5000:\n            self.items.pop(0)\n"
+    check_fixed(with_store(SPLIT, store), fixed(ADDED, capacity="5000"))
+
+
+@pytest.mark.parametrize(
+    ("store", "reason"),
+    [
+        (ADDED, "bounded was not understood"),
+        (f"{ADDED}        if len(self.items) >= self.size:\n            self.items.pop(0)\n", "was not understood"),
+        (f"{ADDED}        if len(self.items) > self.size:\n            self.items.pop()\n", "was not understood"),
+        (
+            f"{ADDED}        if len(self.items) > self.size:\n            self.items.pop(0)\n            args = 1\n",
+            "was not understood",
+        ),
+        (
+            f"{ADDED}        if len(self.items) > args[0]:\n            self.items.pop(0)\n",
+            "is not known where its list",
+        ),
+        (
+            "        if len(self.items) < self.size:\n            self.items.append(Transition(*args))\n"
+            "        else:\n            self.items[self.position] = args\n",
+            "was not understood",
+        ),
+    ],
+)
+def test_refused(store, reason):
+    check_refused(with_store(SPLIT, store, START), reason)
+
+
+def test_the_memory_is_as_the_tests_take_it():
+    assert MADE in MEMORY
+    assert STORE in MEMORY
