@@ -44,7 +44,7 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
     if any(evict.function in methods for evict in graph.events.evictions.values()):
         return True
     path = graph.path_of(container.node)
-    if path is None or isinstance(container.node, ir.Class) or _has_limit(graph, container.node):
+    if path is None or isinstance(container.node, ir.Class) or has_limit(graph, container.node):
         return True
     if all(_is_filled_once(graph, store, container) for store in grows):
         return True
@@ -72,7 +72,7 @@ def _is_filled_once(graph: ReplayGraph, store: ev.Store, container: Alloc) -> bo
     return False
 
 
-def _has_limit(graph: ReplayGraph, node: ir.Node) -> bool:
+def has_limit(graph: ReplayGraph, node: ir.Node) -> bool:
     """`deque(items, maxlen)`, `Queue(maxsize)`: a limit other than None."""
     if not isinstance(node, ir.Call):
         return False

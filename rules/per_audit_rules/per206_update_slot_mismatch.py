@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.shifts import parted
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph.anatomy import PriorityWrite
+    from per_audit.graph.events import Evict, Store
 
 _TRAIN = """from memory import Memory
 
@@ -84,6 +86,27 @@ _PRIORITY_FIRST = _ARRAYS.replace(
         self.rows[self.at] = (state, action, reward, next_state, done)
         self.size = min(self.size + 1, self.capacity)
 """,
+)
+_SHIFTING_ROWS = (
+    _ARRAYS_RIGHT.replace("import numpy as np\n", "from collections import deque\n\nimport numpy as np\n")
+    .replace("[None] * capacity, capacity", "deque(maxlen=capacity), capacity")
+    .replace(
+        "self.rows[self.at] = (state, action, reward, next_state, done)",
+        "self.rows.append((state, action, reward, next_state, done))  # <- PER206",
+    )
+)
+_SHIFTING_PRIORITIES = (
+    _ARRAYS_RIGHT.replace("import numpy as np\n", "from collections import deque\n\nimport numpy as np\n")
+    .replace("np.zeros(capacity)", "deque(maxlen=capacity)")
+    .replace("self.mass[self.at] = self.top**self.alpha", "self.mass.append(self.top**self.alpha)  # <- PER206")
+    .replace(
+        "p = self.mass[: self.size] / self.mass[: self.size].sum()",
+        "p = np.array(self.mass)\n        p = p / p.sum()",
+    )
+    .replace(
+        "        self.mass[slots] = (errors + 1e-6) ** self.alpha\n",
+        "        for slot, error in zip(slots, errors):\n            self.mass[slot] = (error + 1e-6) ** self.alpha\n",
+    )
 )
 _COUNTED = _ARRAYS.replace("self.rows[self.at]", "self.rows[self.at % self.capacity]").replace(
     """        self.at = (self.at + 1) % self.capacity
@@ -193,22 +216,51 @@ class Memory:
 """
 
 
+_LIST_AND_TREE = _WITH_TREE.replace(
+    """        self.states, self.next_states = np.zeros((capacity, 4)), np.zeros((capacity, 4))
+        self.actions, self.rewards, self.ends = np.zeros(capacity, int), np.zeros(capacity), np.zeros(capacity)
+""",
+    "        self.rows = []\n",
+)
+_LIST_AND_TREE = (
+    _LIST_AND_TREE[: _LIST_AND_TREE.index("        at = self.next\n")]
+    + """        if len(self.rows) == self.capacity:
+            self.rows.pop(0)  # <- PER206
+        self.rows.append((state, action, reward, next_state, done))
+        self.tree.put(self.next, 1.0)
+        self.next = (self.next + 1) % self.capacity
+        self.count = min(self.count + 1, self.capacity)
+"""
+    + _LIST_AND_TREE[_LIST_AND_TREE.index("\n    def sample") :]
+)
+_LIST_AND_TREE = (
+    _LIST_AND_TREE[: _LIST_AND_TREE.index("        batch = ")]
+    + "        batch = [self.rows[slot] for slot in slots]\n"
+    + _LIST_AND_TREE[_LIST_AND_TREE.index("        return batch") :]
+)
+
+
 class UpdateSlotMismatch(Rule):
-    """A new transition is stored in one slot and its priority written to the next.
+    """A transition is in one slot and its priority in another.
 
     ## What it does
 
     Reports a method that stores a transition at a pointer, moves the pointer, and then writes the transition's priority
-    at the pointer, or the other way round; also where the store and the move are in a method of a base class.
+    at the pointer, or the other way round; also where the store and the move are in a method of a base class. Reports
+    transitions in a deque or list that moves all its items when the oldest is evicted, where the priorities keep their
+    places in a ring or tree, and the reverse.
 
     ## Why is this bad
 
-    Each new transition has the priority of the slot before it, or of the one it replaced: 0 in a fresh buffer, so that
-    the newest transition is never drawn before its successor is stored. The first priority goes to an empty slot.
+    With a pointer that moved each new transition has the priority of the slot before it, or of the one it replaced: 0
+    in a fresh buffer, so that the newest transition is never drawn before its successor is stored. The first priority
+    goes to an empty slot. Where one of two containers shifts, all is well until it is full; from then on each priority
+    belongs to another transition with every step, and the draw is arbitrary while the weights correct for it.
 
     ## Known problems
 
-    Positions that are not told by a pointer of the object are not judged.
+    Positions that are told neither by a pointer of the object nor by a draw are not judged, nor containers that are
+    copied or rolled.
 
     ## Example
 
@@ -228,7 +280,7 @@ class UpdateSlotMismatch(Rule):
 
     ## Fix safety
 
-    Not rewritten automatically: statements change their order.
+    Not rewritten automatically: statements change their order, or a container its kind.
 
     ## References
 
@@ -240,23 +292,29 @@ class UpdateSlotMismatch(Rule):
     severity = Severity.ERROR
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
-        """One finding for each priority that is written beside its transition."""
-        seen: set[ir.Node] = set()
+        """One finding for each stored transition whose priority is beside it, and for each container that shifts."""
+        beside: dict[_Place, list[_Place]] = {}
+        shifted: set[ir.Node] = set()
         for buffer in graph.buffers:
             if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
                 continue
-            for write in graph.anatomy(buffer).writes:
-                if not write.inserts:
-                    continue
-                for node, path, stored in _beside(graph, buffer, write):
-                    if node not in seen:
-                        seen.add(node)
-                        yield self._finding(graph, buffer, node, path, stored)
+            anatomy = graph.anatomy(buffer)
+            places: dict[_Place, list[_Place]] = {}
+            for write in anatomy.writes:
+                for node, path, stored in _beside(graph, buffer, write) if write.inserts else ():
+                    if (node, path) not in places.setdefault(stored, []):
+                        places[stored].append((node, path))
+            for stored, written in places.items():
+                if stored not in beside:
+                    beside[stored] = written
+                    yield self._finding(graph, buffer, sorted(written, key=lambda place: place[0].start), stored)
+            shift = parted(anatomy)
+            if shift is not None and shift[0].node not in shifted:
+                shifted.add(shift[0].node)
+                yield self._shifting(graph, buffer, *shift)
 
-    def _finding(
-        self, graph: ReplayGraph, buffer: ReplayBuffer, node: ir.Node, path: str, stored: tuple[ir.Node, str]
-    ) -> Finding:
-        name = graph.name_of(buffer)
+    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, written: list[_Place], stored: _Place) -> Finding:
+        name, (node, path) = graph.name_of(buffer), written[0]
         return self.finding(
             graph,
             path,
@@ -265,9 +323,28 @@ class UpdateSlotMismatch(Rule):
             "transition: the pointer moves in between",
             evidence=[
                 graph.evidence(stored[1], stored[0], "stored", "the transition is stored here"),
-                graph.evidence(path, node, "priority", "its priority is written here"),
+                *(graph.evidence(path, node, "priority", "its priority is written here") for node, path in written),
             ],
             fix=FixOffer(title="write the priority at the position of the transition"),
+            pipeline=name,
+        )
+
+    def _shifting(
+        self, graph: ReplayGraph, buffer: ReplayBuffer, cause: Store | Evict, kept: Store, are_rows: bool
+    ) -> Finding:
+        name = graph.name_of(buffer)
+        moved, staying = ("transitions", "priorities") if are_rows else ("priorities", "transitions")
+        return self.finding(
+            graph,
+            cause.path,
+            cause.node,
+            f"once it is full, `{graph.source(cause.path, cause.node)}` moves all {moved} of {name} by a place, and "
+            f"the {staying} keep theirs: each priority then belongs to another transition",
+            evidence=[
+                graph.evidence(cause.path, cause.node, "shift", f"the {moved} move here"),
+                graph.evidence(kept.path, kept.node, "kept", f"the {staying} are written by their position here"),
+            ],
+            fix=FixOffer(title="keep transitions and priorities in rings with one pointer"),
             pipeline=name,
         )
 
@@ -303,7 +380,79 @@ class UpdateSlotMismatch(Rule):
             },
         ),
     )
+    bad = (
+        *bad,
+        Example("transitions in a deque, priorities in a ring", {"memory.py": _SHIFTING_ROWS, "train.py": _TRAIN}),
+        Example(
+            "priorities in a deque, transitions in a ring", {"memory.py": _SHIFTING_PRIORITIES, "train.py": _TRAIN}
+        ),
+        Example(
+            "a list that loses its first item beside a sum tree",
+            {"tree.py": _TREE, "memory.py": _LIST_AND_TREE, "train.py": _TRAIN},
+        ),
+        Example(
+            "two trees, one pointer: one finding",
+            {
+                "tree.py": _TREE,
+                "memory.py": _WITH_TREE.replace(
+                    "self.tree.put(self.next, 1.0)  # <- PER206",
+                    "self.tree.put(self.next, 1.0)  # <- PER206\n        self.shadow.put(self.next, 1.0)",
+                ).replace(
+                    "self.tree = capacity, 0, 0, Tree(capacity)",
+                    "self.tree = capacity, 0, 0, Tree(capacity)\n        self.shadow = Tree(capacity)",
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+    )
     good = (
+        Example(
+            "both in deques",
+            {
+                "memory.py": _SHIFTING_PRIORITIES.replace("  # <- PER206", "")
+                .replace("[None] * capacity, capacity", "deque(maxlen=capacity), capacity")
+                .replace("self.rows[self.at] = (state", "self.rows.append((state")
+                .replace("next_state, done)\n        self.mass", "next_state, done))\n        self.mass"),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "the priorities are rolled with the transitions",
+            {
+                "memory.py": _SHIFTING_ROWS.replace("  # <- PER206", "").replace(
+                    "        self.mass[self.at] = self.top**self.alpha\n",
+                    "        if self.size == self.capacity:\n"
+                    "            self.mass = np.roll(self.mass, -1)\n"
+                    "            self.at = self.capacity - 1\n"
+                    "        self.mass[self.at] = self.top**self.alpha\n",
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "a deque that nothing is evicted from is filled, then overwritten",
+            {
+                "memory.py": _ARRAYS_RIGHT.replace("[None] * capacity, capacity", "[], capacity").replace(
+                    "        self.rows[self.at] = (state, action, reward, next_state, done)\n",
+                    "        row = (state, action, reward, next_state, done)\n"
+                    "        if len(self.rows) < self.capacity:\n"
+                    "            self.rows.append(row)\n"
+                    "        else:\n"
+                    "            self.rows[self.at] = row\n",
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "positions of the ring are turned into positions of the deque",
+            {
+                "memory.py": _SHIFTING_ROWS.replace("  # <- PER206", "").replace(
+                    "[self.rows[i] for i in slots]",
+                    "[self.rows[(i - self.at) % self.size if self.size == self.capacity else i] for i in slots]",
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
         Example("written before the pointer moves", {"memory.py": _ARRAYS_RIGHT, "train.py": _TRAIN}),
         Example("the position was saved", {"memory.py": _SAVED, "train.py": _TRAIN}),
         Example(

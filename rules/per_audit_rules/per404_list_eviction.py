@@ -6,17 +6,17 @@ import timeit
 from collections import deque
 from typing import TYPE_CHECKING
 
-from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.capacity import capacity_of
+from per_audit.graph.shifts import takes_first
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from per_audit.facts import ir
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
-    from per_audit.graph.events import Evict
 
 LARGE = 50_000
 
@@ -71,7 +71,7 @@ class ListEviction(Rule):
         seen: set[ir.Node] = set()
         for buffer in graph.buffers:
             for evict in graph.events.evictions.values():
-                if evict.container not in buffer.containers or evict.node in seen or not _takes_first(evict):
+                if evict.container not in buffer.containers or evict.node in seen or not takes_first(evict):
                     continue
                 seen.add(evict.node)
                 capacity = capacity_of(graph, [evict.container]).largest
@@ -186,18 +186,3 @@ def main(env, agent):
             },
         ),
     )
-
-
-def _takes_first(evict: Evict) -> bool:
-    """Whether the statement takes out the first items: `pop(0)`, `del x[0]`, `del x[:n]`."""
-    node = evict.node
-    if isinstance(node, ir.Call):
-        first = node.argument(0, "index")
-        return evict.how == "pop" and isinstance(first, ir.Const) and first.value == 0
-    for part in ir.walk(node):
-        if isinstance(part, ir.Sub):
-            index = part.index
-            if isinstance(index, ir.Slice):
-                return evict.how == "delete" and index.lower is None and index.upper is not None
-            return evict.how == "delete" and isinstance(index, ir.Const) and index.value == 0
-    return False
