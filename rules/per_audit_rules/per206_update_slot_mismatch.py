@@ -379,9 +379,6 @@ class UpdateSlotMismatch(Rule):
                 "train.py": _TRAIN,
             },
         ),
-    )
-    bad = (
-        *bad,
         Example("transitions in a deque, priorities in a ring", {"memory.py": _SHIFTING_ROWS, "train.py": _TRAIN}),
         Example(
             "priorities in a deque, transitions in a ring", {"memory.py": _SHIFTING_PRIORITIES, "train.py": _TRAIN}
