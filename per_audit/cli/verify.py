@@ -9,10 +9,23 @@ from pathlib import Path
 import click
 
 from per_audit.cli._shared import Progress, emit, wants_colour
-from per_audit.report import verification_json, verification_text
+from per_audit.report import (
+    verification_html,
+    verification_json,
+    verification_junit,
+    verification_markdown,
+    verification_text,
+)
 from per_audit.verify.record import project_root, write_record
 from per_audit.verify.run import EFFICIENCY_MODES, Options, available_checks
 from per_audit.verify.run import verify as run
+
+_DOCUMENTS = {
+    "json": verification_json,
+    "junit": verification_junit,
+    "markdown": verification_markdown,
+    "html": verification_html,
+}
 
 
 def _list_checks(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -48,7 +61,9 @@ def _list_checks(context: click.Context, _: click.Parameter, value: bool) -> Non
 @click.option("--timeout", type=float, default=120.0, metavar="SECONDS", help="Time for each target; 120 by default.")
 @click.option("--memory", type=int, default=2048, metavar="MB", help="Memory for each target; 2048 by default.")
 @click.option("--python", default=sys.executable, metavar="PATH", help="Interpreter that runs the target's code.")
-@click.option("--format", type=click.Choice(("text", "json")), default="text", help="How to report; text by default.")
+@click.option(
+    "--format", type=click.Choice(("text", *_DOCUMENTS)), default="text", help="How to report; text by default."
+)
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the report to FILE.")
 @click.option("--record/--no-record", default=None, help="Write .per-audit/record.json; by default inside a project.")
 @click.option("--strict", is_flag=True, help="Exit 3 for INCONCLUSIVE and NOT PROVIDED as well.")
@@ -81,14 +96,15 @@ def command(
       per-audit verify
       per-audit verify agents/replay.py:PrioritizedBuffer
       per-audit verify agents.replay:PrioritizedBuffer --python .venv/bin/python --format json
+      per-audit verify replay.py:Memory --format html --output report.html
       per-audit verify replay.py:Memory --adapter memory_adapter.py --check frequencies --check weights
     """
     options = Options(adapter, checks, efficiency, seed, timeout, memory, python)
     here = Path.cwd()
     with Progress("verifying", quiet) as progress:
         result = run(targets, options, progress)
-    if format == "json":
-        text = verification_json.render(result)
+    if format in _DOCUMENTS:
+        text = _DOCUMENTS[format].render(result)
     else:
         width = shutil.get_terminal_size((120, 40)).columns if output is None and sys.stdout.isatty() else 120
         text = verification_text.render(result, wants_colour(output), width)

@@ -55,7 +55,7 @@ def _target(console: Console, target: TargetResult) -> None:
         if check.statistic is not None and check.statistic_name:
             message.append(f" ({check.statistic_name})", "dim")
         table.add_row(
-            check.check, _verdict(check.verdict), _numbers(check), str(check.seed), f"{check.seconds:.1f} s", message
+            check.check, _verdict(check.verdict), numbers(check), str(check.seed), f"{check.seconds:.1f} s", message
         )
     console.print(table)
     if target.output.strip() and target.verdict in (Verdict.ERROR, Verdict.FAIL):
@@ -69,7 +69,8 @@ def _verdict(verdict: Verdict) -> Text:
     return Text(verdict.value, _COLOURS[verdict])
 
 
-def _numbers(check: CheckResult) -> str:
+def numbers(check: CheckResult) -> str:
+    """The statistic against its threshold, as far as there are any."""
     if check.threshold is None:
         return "" if check.statistic is None else f"{check.statistic:.3g}"
     shown = "-" if check.statistic is None else f"{check.statistic:.3g}"

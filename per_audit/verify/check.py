@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from per_audit.verify.child.bench import Bench
-    from per_audit.verify.results import Outcome
+    from per_audit.verify.results import Outcome, Picture
 
 
 class NotProvided(Exception):
@@ -34,3 +34,7 @@ class Check:
     def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:
         """Decide. Runs in the parent; `facts` are what was learned about the target (alpha, beta, epsilon, ...)."""
         raise NotImplementedError
+
+    def picture(self, measured: dict[str, Any], facts: dict[str, Any]) -> Picture | None:  # noqa: ARG002
+        """What a report may draw of the measurements, or None. Runs in the parent, after the judge."""
+        return None

@@ -38,6 +38,27 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Series:
+    """Points (x, y) of a picture, drawn as `dots`, a `line` or `bars`: `measured`, or what is expected."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+    form: str
+    measured: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a report may draw of a check: axes with their names, logarithmic both where `log`."""
+
+    title: str
+    x: str
+    y: str
+    series: tuple[Series, ...]
+    log: bool = False
+
+
+@dataclass(frozen=True)
 class CheckResult:
     """One check of one target: it passes where `statistic`, of the name `statistic_name`, is `relation` `threshold`."""
 
@@ -50,6 +71,7 @@ class CheckResult:
     message: str
     statistic_name: str = ""
     relation: str = "<="
+    picture: Picture | None = None
 
 
 @dataclass

@@ -17,7 +17,7 @@ from per_audit.verify import statistics
 from per_audit.verify.checks import discover
 from per_audit.verify.efficiency import CHECKS as EFFICIENCY
 from per_audit.verify.process import Child, ChildError, Deadline, package_folder
-from per_audit.verify.results import CheckResult, Outcome, TargetResult, Verdict, Verification
+from per_audit.verify.results import CheckResult, Outcome, Picture, TargetResult, Verdict, Verification
 from per_audit.verify.targets import BUNDLED_PACKAGE, Target, bundled, parse
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ ADAPTER_HELP = (
     "docs/verification.md shows one"
 )
 
+_NONSENSE = (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError)
 Progress = Callable[[int, int], None]
 
 
@@ -179,7 +180,14 @@ class _Run:
         except ChildError as error:
             self._close()
             return self._report(check, started, Outcome(Verdict.ERROR, None, None, str(error)))
-        return self._report(check, started, self._judge(check, answer))
+        outcome = self._judge(check, answer)
+        return self._report(check, started, outcome, self._picture(check, answer))
+
+    def _picture(self, check: Check, answer: dict[str, Any]) -> Picture | None:
+        try:
+            return check.picture(answer["measured"], self._found.facts) if "measured" in answer else None
+        except _NONSENSE:
+            return None
 
     def _judge(self, check: Check, answer: dict[str, Any]) -> Outcome:
         if "not_provided" in answer:
@@ -188,12 +196,12 @@ class _Run:
             return Outcome(Verdict.ERROR, None, None, str(answer.get("error", "the child process gave no result")))
         try:
             return check.judge(answer["measured"], self._found.facts)
-        except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError) as error:
+        except _NONSENSE as error:
             # Measurements come from a process that runs foreign code: nonsense in them is nothing to crash on.
             message = f"what was measured makes no sense ({type(error).__name__}: {error})"
             return Outcome(Verdict.ERROR, None, None, message)
 
-    def _report(self, check: Check, started: float, outcome: Outcome) -> CheckResult:
+    def _report(self, check: Check, started: float, outcome: Outcome, picture: Picture | None = None) -> CheckResult:
         statistic = outcome.statistic
         return CheckResult(
             check=check.name,
@@ -205,6 +213,7 @@ class _Run:
             message=outcome.message,
             statistic_name=check.statistic,
             relation=check.relation,
+            picture=picture,
         )
 
 

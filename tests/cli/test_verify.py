@@ -65,6 +65,16 @@ def test_json_is_all_there_is_on_standard_output(outside):
     assert "recorded" not in run(f"{ZOO}:Correct", "--check", "seed", "--record", "-q").stderr
 
 
+@pytest.mark.parametrize(
+    ("form", "start"), [("junit", "<testsuites"), ("markdown", "# per"), ("html", "<!doctype html>")]
+)
+def test_other_documents(outside, form, start):
+    result = run(f"{ZOO}:Correct", "--check", "frequencies", "--check", "weights", "--format", form)
+    assert result.stdout.startswith(start)
+    assert result.exit_code == 0
+    assert result.stdout.count("<svg") == (2 if form == "html" else 0)
+
+
 def test_output_goes_to_a_file(outside):
     result = run(f"{ZOO}:Correct", "--check", "seed", "--format", "json", "--output", "out.json")
     assert result.stdout == ""

@@ -9,7 +9,7 @@ import numpy as np
 from per_audit.verify import statistics
 from per_audit.verify.check import Check
 from per_audit.verify.child.bench import as_tds, log_grid
-from per_audit.verify.results import Outcome, Verdict
+from per_audit.verify.results import Outcome, Picture, Series, Verdict
 
 if TYPE_CHECKING:
     from per_audit.verify.child.bench import Bench
@@ -105,6 +105,25 @@ class Frequencies(Check):
                 return Outcome(Verdict.FAIL, turned, limit, message)
             g = max(g, turned)
         return Outcome(Verdict.PASS, g, limit, note)
+
+    def picture(self, measured: dict[str, Any], facts: dict[str, Any]) -> Picture | None:
+        """Shares by TD error, drawn and expected."""
+        td = np.array(measured["td"])
+        counts = np.array(measured.get("singles", measured["counts"]), dtype=np.float64)
+        order = np.argsort(td)
+        shares = (counts / counts.sum())[order]
+        series = [Series("drawn", tuple(zip(td[order].tolist(), shares.tolist(), strict=True)), "dots", True)]
+        law = None
+        if not measured["updates"]:
+            law = np.full(td.size, 1.0 / td.size)
+        elif facts["alpha"] is not None:
+            law = statistics.mixture(td, facts, 1 if "singles" in measured else measured["batch"])
+            if statistics.goes_by_rank(counts, td, facts["alpha"]) and not facts["recent_fraction"]:
+                law = statistics.power_law(statistics.shares_of_ranks(td), facts["alpha"])
+        if law is not None:
+            expected = tuple(zip(td[order].tolist(), law[order].tolist(), strict=True))
+            series.append(Series("expected", expected, "dots" if facts["recent_fraction"] else "line", False))
+        return Picture("Sampled against expected frequencies", "TD error", "share of the draws", tuple(series), True)
 
     @staticmethod
     def _uniform(counts: Any, undriven: str | None) -> Outcome:

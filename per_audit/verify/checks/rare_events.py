@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from per_audit.verify.check import Check
-from per_audit.verify.results import Outcome, Verdict
+from per_audit.verify.results import Outcome, Picture, Series, Verdict
 
 if TYPE_CHECKING:
     from per_audit.verify.child.bench import Bench
@@ -61,3 +61,13 @@ class RareEvents(Check):
                 Verdict.INCONCLUSIVE, alive, _RARE, f"{alive} of {_RARE} survived: items are not evicted in order"
             )
         return Outcome(Verdict.NOT_PROVIDED, alive, _RARE, "the oldest item is overwritten first, rare or not")
+
+    def picture(self, measured: dict[str, Any], facts: dict[str, Any]) -> Picture | None:  # noqa: ARG002
+        """How often each rare transition came up after all the ordinary ones."""
+        drawn = tuple((float(number + 1), float(count)) for number, count in enumerate(measured["drawn"]))
+        fair = _DRAWS / _CAPACITY
+        series = (
+            Series("drawn", drawn, "bars", True),
+            Series("an even share", ((0.5, fair), (_RARE + 0.5, fair)), "line", False),
+        )
+        return Picture("Survival of rare events", "rare event", f"draws of {_DRAWS:,}", series)

@@ -9,7 +9,7 @@ import numpy as np
 from per_audit.verify import statistics
 from per_audit.verify.check import Check, NotProvided
 from per_audit.verify.child.bench import as_tds, log_grid
-from per_audit.verify.results import Outcome, Verdict
+from per_audit.verify.results import Outcome, Picture, Series, Verdict
 
 if TYPE_CHECKING:
     from per_audit.verify.child.bench import Bench
@@ -90,6 +90,26 @@ class Weights(Check):
             return Outcome(Verdict.FAIL, abs(part_filled.constant), _TOLERANCE, message)
         return Outcome(Verdict.PASS, worst, _TOLERANCE, note + ", not divided by anything")
 
+    def picture(self, measured: dict[str, Any], facts: dict[str, Any]) -> Picture | None:
+        """The weight of each item of a full buffer, relative to the largest, against its probability."""
+        part = measured["full"]
+        fit = _Fit(part, facts)
+        weight: dict[int, float] = {}
+        for ids, weights, *_ in part["rows"][-20:]:
+            scale = float(np.exp(np.mean(np.log(weights) + fit.beta * np.log(fit.law[ids]))))
+            weight.update({number: value / scale for number, value in zip(ids, weights, strict=True)})
+        most = max(weight.values())
+        points = tuple(sorted((float(fit.law[number]), float(value / most)) for number, value in weight.items()))
+        series = [Series("returned", points, "dots", True)]
+        beta = part["rows"][-1][2] if part["rows"][-1][2] is not None else facts["beta"]
+        if beta is not None:
+            middle = float(
+                np.exp(np.mean(np.log([y for _, y in points])) + beta * np.mean(np.log([x for x, _ in points])))
+            )
+            line = tuple((x, middle * x**-beta) for x in (points[0][0], points[-1][0]))
+            series.append(Series(f"P^-{beta:.3g}", line, "line", False))
+        return Picture("Weights against probabilities", "probability", "weight / largest", tuple(series), True)
+
 
 class _Fit:
     """The line through ln w over ln P of each batch: `beta` is its negative slope, `constant` ln w at P = 1/N (0 where
@@ -107,6 +127,7 @@ class _Fit:
         self.by_rank = not facts.get("recent_fraction") and statistics.goes_by_rank(drawn, td, alpha)
         if self.by_rank:
             law = statistics.power_law(statistics.shares_of_ranks(td), alpha)
+        self.law = law
         slopes, residuals, constants, maxima, betas = [], [], [], [], []
         for ids, weights, before, after in part["rows"]:
             x, y = np.log(law[ids]), np.log(weights)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from per_audit.verify import statistics
+from per_audit.verify.checks import discover
 from per_audit.verify.child.bench import log_grid
 from per_audit.verify.results import Verdict
 
@@ -60,3 +61,15 @@ def test_without_updates_uniform_draws_are_wanted(judge):
     found = judge(even, undriven="set_priorities")
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "set_priorities() could not be called" in found.message
+
+
+def test_the_picture_shows_the_draws_against_the_law():
+    check = discover()[CHECK]
+    facts = {"alpha": 0.6, "epsilon": None, "recent_fraction": None}
+    picture = check.picture(drawn(statistics.power_law(TD, 0.6)), facts)
+    measured, expected = picture.series
+    assert len(measured.points) == len(expected.points) == 50
+    assert all(abs(a[1] / b[1] - 1) < 0.5 for a, b in zip(measured.points, expected.points, strict=True))
+    assert [series.name for series in check.picture(drawn(np.full(50, 0.02)), {**facts, "alpha": None}).series] == [
+        "drawn"
+    ]

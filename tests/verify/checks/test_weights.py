@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from per_audit.verify import statistics
+from per_audit.verify.checks import discover
 from per_audit.verify.child.bench import log_grid
 from per_audit.verify.results import Verdict
 
@@ -64,3 +65,14 @@ def test_what_is_off_fails(judge, weigh, words):
     found = judge(measured(weigh))
     assert found.verdict is Verdict.FAIL
     assert words in found.message
+
+
+def test_the_picture_shows_each_item_on_the_line():
+    facts = {"alpha": 0.6, "beta": 0.4, "epsilon": None, "recent_fraction": None}
+    picture = discover()[CHECK].picture(measured(by_the_batch), facts)
+    returned, line = picture.series
+    (x0, y0), (x1, y1) = line.points
+    slope = np.log(y1 / y0) / np.log(x1 / x0)
+    assert slope == pytest.approx(-0.4)
+    assert len(returned.points) > 40
+    assert all(y == pytest.approx(y0 * (x / x0) ** slope, rel=1e-6) for x, y in returned.points)
