@@ -69,7 +69,7 @@ class Tally:
     outcomes: list[Outcome] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     applied: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
+    refused: list[str] = field(default_factory=list)
 
 
 def main() -> int:
@@ -119,6 +119,7 @@ def _repository(tally: Tally, entry: dict[str, Any], checkout: Path, chosen: arg
             if label["codemod"] in CLASSES:
                 tally.outcomes.append(_outcome(repo, label, places, dry, wet))
         tally.applied += len(wet.applied)
+        tally.refused += sorted(f"{repo} {each.plan.pipeline}: {each.reason}" for each in wet.refused)
         _check(tally, repo, root, settings, facts, before, wet)
         if chosen.diffs is not None and wet.changes:
             chosen.diffs.mkdir(parents=True, exist_ok=True)
@@ -211,7 +212,7 @@ def _print(tally: Tally, show: bool) -> None:
     if show:
         for outcome in sorted(tally.outcomes, key=lambda each: (CLASSES.index(each.label["codemod"]), each.outcome)):
             print(outcome)
-        print()
+        print("\nall refused pipelines:", *tally.refused, "", sep="\n")
     print(f"{'':<10}" + "".join(f"{outcome:>12}" for outcome in OUTCOMES) + f"{'all':>12}")
     for name in CLASSES:
         row = Counter(each.outcome for each in tally.outcomes if each.label["codemod"] == name)

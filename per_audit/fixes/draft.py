@@ -258,7 +258,7 @@ class Draft:
         """Make `node` the first argument of a call of `name` and `argument` the second, laid out as the code is."""
         body = self.graph.module(path).text
         indent, step = self.margin(path, node)
-        own = self._own_parentheses(path, node)
+        own = self.own_parentheses(path, node)
         start, end = own or (node.start, node.end)
         if b"\n" in body[start : node.start]:
             self.once(path, start, start, name, note)
@@ -276,7 +276,7 @@ class Draft:
         self.once(path, start, node.start, f"{name}(\n{indent}{step}", note)
         self.once(path, node.end, end, f",\n{indent}{step}{argument},\n{indent})", note)
 
-    def _own_parentheses(self, path: str, node: ir.Expr) -> tuple[int, int] | None:
+    def own_parentheses(self, path: str, node: ir.Expr) -> tuple[int, int] | None:
         """The range of the parentheses around an expression that are not those of a call."""
         body = self.graph.module(path).text
         if isinstance(self.graph.parents(path).get(node), ir.Arg):

@@ -46,7 +46,7 @@ class Agent:
         dones = np.array([t[4] for t in minibatch])
         targets = self.model.predict(states, verbose=0)
         updated = rewards + 0.9 * (1 - dones) * self.model.predict(next_states, verbose=0).max(axis=1)
-        targets[np.arange(batch_size), actions] = updated
+        targets = self.model.with_targets(targets, actions, updated)
         self.model.fit(states, targets, epochs=1, verbose=0)
 """
 

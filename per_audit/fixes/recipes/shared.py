@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes.budget import schedule
+from per_audit.fixes.recipes.fitted_rows import FittedRows
 from per_audit.fixes.recipes.losses import Losses
 from per_audit.fixes.recipes.priorities import give_back
 from per_audit.fixes.recipes.rows import refuse_other_rows
@@ -34,6 +35,8 @@ def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) ->
             continue
         losses = Losses(draft, buffer, consumer)
         found = losses.find()
+        if not found and FittedRows(draft, buffer, consumer).convert():
+            continue
         if not found:
             name = draft.graph.symbol(consumer.function, consumer.path)
             raise Refused(f"no TD loss that can be weighted was found in {name} ({consumer.path})")
