@@ -214,11 +214,20 @@ def picked(term: Term) -> Term:
 def _factors(term: Term) -> Iterator[Term]:
     while term.op in _FORM and term.args:
         term = term.args[0]
+    chosen = [option for option in _options(term) if option.number != 0]
     if term.op == "mul":
         for arg in term.args:
             yield from _factors(arg)
+    elif len(chosen) == 1 and len(_options(term)) == 2:  # nothing or the value, which a test decides
+        yield from _factors(chosen[0])
+        yield Term("where", (), None, term.node, term.path)
     else:
         yield term
+
+
+def _options(term: Term) -> tuple[Term, ...]:
+    """The two values that a test decides between; empty for anything else."""
+    return term.args if term.op == "phi" else term.args[1:] if term.op == "where" else ()
 
 
 def _is_constant(graph: ReplayGraph, term: Term) -> bool:

@@ -14,7 +14,8 @@ from per_audit.facts import ir
 _REWARD = {"reward", "rewards", "rew", "rews", "rwd", "rwds", "r"}
 _DONE = {
     "done", "dones", "terminal", "terminals", "terminate", "terminated", "terminates", "truncated", "term", "terms",
-    "finished", "over", "dead", "notdone", "nonterminal", "nonterminals", "dw", "d", "mask", "masks", "end", "ended",
+    "finished", "over", "dead", "notdone", "nonterminal", "nonterminals", "dw", "d", "mask", "masks", "end", "ends",
+    "ended",
     "discount", "discounts",
 }  # fmt: skip
 _STATE = {"state", "states", "obs", "observation", "observations", "ob", "obses", "s", "o", "frame", "frames", "screen"}

@@ -314,6 +314,16 @@ class Agent:
 """
             },
         ),
+        Example(
+            "a choice inside the sum",
+            {
+                **_SPLIT,
+                "train.py": _SPLIT["train.py"].replace(
+                    "(1 - end) * 0.95 * model.predict(next_state[None]).max()",
+                    "(0 if end else 0.95 * model.predict(next_state[None]).max())",
+                ),
+            },
+        ),
     )
     good = (
         Example(

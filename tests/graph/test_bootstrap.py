@@ -58,6 +58,8 @@ def test_what_bootstraps_through_every_state(project, code):
     "code",
     [
         "target = r + self.gamma * (1 - done) * q2",
+        "target = r + (0 if done[0] else self.gamma * q2)",
+        "target = r + torch.where(done, 0.0, self.gamma * q2)",
         "target = r + self.gamma * torch.where(done, 0.0, q2)",
         "target = r + self.gamma * q2.masked_fill(done, 0)",
         "q2[done] = 0\ntarget = r + self.gamma * q2",
@@ -128,6 +130,7 @@ def test_an_end_is_known_where_it_is_tested(project, code, known):
         ("target = r + self.gamma * q2 * (1 - done)", ["field"]),
         ("target = r + 0.95 * q2", ["const"]),
         ("target = r + self.gamma**3 * q2 * (1 - done)", ["pow"]),
+        ("target = r + (0 if done[0] else self.gamma * q2)", ["field"]),
     ],
 )
 def test_what_discounts_the_next_value(project, code, expected):
