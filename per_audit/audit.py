@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
@@ -13,7 +14,7 @@ from per_audit.findings import Finding, Notice, Place, Report, Severity
 from per_audit.housekeeping import UNPARSABLE_FILE
 from per_audit.overrides import Overrides
 from per_audit.own_rules import check_own
-from per_audit.source import COPY_MARK, SourceFile, as_module, discover, is_document
+from per_audit.source import COPY_MARK, SourceFile, as_module, discover, is_document, project_root
 from per_audit.source.components import components
 from per_audit.source.imports import imports_of
 from per_audit.source.resolve import Modules
@@ -81,6 +82,8 @@ def audit(
             linked, documents = _linked(parts, modules, found_in.tree)
     except Exception as error:
         raise InternalError(f"linking the files of {root} failed: {in_a_line(error)}") from error
+    for each in linked:
+        each.verified = functools.partial(_verified, root)
     rules = settings.chosen
     graphs = [(each, False) for each in linked] + [(each, True) for each in documents]
     with deep_stack():
@@ -197,6 +200,19 @@ def _linked(
         elif known:
             linked.append(link(known, tree))
     return linked, documents
+
+
+def _verified(root: Path, paths: Iterable[str]) -> bool:
+    """Whether the record of the project covers these files, which are relative to the root of the audit, as they are.
+
+    A record that cannot be read covers nothing: what is wrong with it is for `verify` to say.
+    """
+    from per_audit.verify.record import is_current
+
+    try:
+        return is_current(project_root(root), [root / path for path in paths])
+    except UserError:
+        return False
 
 
 def fails(report: Report, fail_on: str) -> bool:

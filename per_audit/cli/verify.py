@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from per_audit.cli._shared import Progress, emit, wants_colour
+from per_audit.errors import UserError
 from per_audit.report import (
     verification_html,
     verification_json,
@@ -16,6 +17,7 @@ from per_audit.report import (
     verification_markdown,
     verification_text,
 )
+from per_audit.verify.record import check_record as matters_of
 from per_audit.verify.record import project_root, write_record
 from per_audit.verify.run import EFFICIENCY_MODES, Options, available_checks
 from per_audit.verify.run import verify as run
@@ -66,6 +68,7 @@ def _list_checks(context: click.Context, _: click.Parameter, value: bool) -> Non
 )
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write the report to FILE.")
 @click.option("--record/--no-record", default=None, help="Write .per-audit/record.json; by default inside a project.")
+@click.option("--check-record", is_flag=True, help="Run nothing: is the record good, and the code still that?")
 @click.option("--strict", is_flag=True, help="Exit 3 for INCONCLUSIVE and NOT PROVIDED as well.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress, and no word of the record.")
 @click.pass_context
@@ -82,23 +85,30 @@ def command(
     format: str,  # noqa: A002
     output: Path | None,
     record: bool | None,
+    check_record: bool,
     strict: bool,
     quiet: bool,
 ) -> None:
     """Measure that replay buffers behave as prioritised experience replay must.
 
-    TARGET is path/file.py:Class or package.module:Class; without one the bundled buffers are verified. The target's
-    code runs in a child process with limits on time and memory. Exit codes: 0 PASS, INCONCLUSIVE or NOT PROVIDED,
-    3 FAIL or REGRESSION, 2 ERROR or wrong usage, 130 interrupted.
+    TARGET is path/file.py:Class, package.module:Class, or a directory, whose replay buffers the audit finds; without
+    one the bundled buffers are verified. The target's code runs in a child process with limits on time and memory.
+    Exit codes: 0 PASS, INCONCLUSIVE or NOT PROVIDED, 3 FAIL or REGRESSION, 2 ERROR or wrong usage, 130 interrupted.
 
     \b
     Examples:
       per-audit verify
       per-audit verify agents/replay.py:PrioritizedBuffer
+      per-audit verify .
+      per-audit verify --check-record
       per-audit verify agents.replay:PrioritizedBuffer --python .venv/bin/python --format json
       per-audit verify replay.py:Memory --format html --output report.html
       per-audit verify replay.py:Memory --adapter memory_adapter.py --check frequencies --check weights
     """
+    if check_record:
+        if targets:
+            raise UserError("--check-record looks at the whole record; name no TARGET")
+        context.exit(_check_record(project_root(Path.cwd()) or Path.cwd()))
     options = Options(adapter, checks, efficiency, seed, timeout, memory, python)
     here = Path.cwd()
     with Progress("verifying", quiet) as progress:
@@ -115,6 +125,13 @@ def command(
         if not quiet:
             click.echo(f"per-audit: recorded in {path}", err=True)
     context.exit(result.exit_code(strict))
+
+
+def _check_record(root: Path) -> int:
+    matters = matters_of(root)
+    for target, matter in matters:
+        click.echo(f"{target}: {matter or 'verified, and unchanged since'}")
+    return 3 if any(matter for _, matter in matters) else 0
 
 
 verify = command

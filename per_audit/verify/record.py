@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import datetime
 import hashlib
+import importlib.util
 import json
 import os
 from pathlib import Path
@@ -59,8 +60,12 @@ def _defines_nothing(body: str) -> bool:
     )
 
 
-def entry(result: TargetResult, verification: Verification) -> dict[str, Any]:
-    """The record of one target. `modules` maps file names, relative to the folder they share, to `module_hash`."""
+def entry(result: TargetResult, verification: Verification, root: Path) -> dict[str, Any]:
+    """The record of one target.
+
+    `modules` maps file names, relative to the folder they share, to `module_hash`; `folder` is that folder, relative to
+    `root`, or the package that is installed elsewhere; `callers` are the files of the project that use the buffer.
+    """
     folder = os.path.commonpath([str(Path(name).parent) for name in result.files]) if result.files else ""
     modules: dict[str, str] = {}
     for name, text in result.files.items():
@@ -71,7 +76,9 @@ def entry(result: TargetResult, verification: Verification) -> dict[str, Any]:
     return {
         "target": result.target,
         "sha256": hashlib.sha256(together.encode("utf-8", "surrogatepass")).hexdigest(),
+        "folder": _inside(root, Path(folder)) if folder else None,
         "modules": dict(sorted(modules.items())),
+        "callers": _hashes(root, result.callers),
         "version": __version__,
         "verdict": result.verdict.value,
         "complete": verification.complete,
@@ -106,8 +113,10 @@ def write_record(root: Path, verification: Verification) -> Path:
     Raises UserError where the folder cannot be written.
     """
     record = load_record(root)
-    new = [entry(result, verification) for result in verification.targets]
-    names = {item["target"] for item in new}
+    # What offers nothing that could be verified is none of the record's.
+    measured = [result for result in verification.targets if result.verdict is not Verdict.NOT_PROVIDED]
+    new = [entry(result, verification, root) for result in measured]
+    names = {result.target for result in verification.targets}
     kept = [item for item in record["entries"] if item["target"] not in names]
     record = {"schema_version": SCHEMA_VERSION, "entries": sorted([*kept, *new], key=lambda item: str(item["target"]))}
     folder = root / FOLDER
@@ -129,6 +138,61 @@ def write_record(root: Path, verification: Verification) -> Path:
     return path
 
 
+def check_record(root: Path) -> list[tuple[str, str]]:
+    """Each target of the record, and what is the matter with it: an empty string where it is good and current.
+
+    Reads files and runs nothing. Raises UserError where there is no record, or none that can be read.
+    """
+    entries = load_record(root)["entries"]
+    if not entries:
+        raise UserError(f"{root / FOLDER / NAME}: there is no verification record; run `per-audit verify` first")
+    return [(str(item["target"]), _matter(root, item)) for item in entries]
+
+
+def _matter(root: Path, item: dict[str, Any]) -> str:
+    if item.get("verdict") not in _GOOD:
+        return f"the verdict was {item.get('verdict')}"
+    if item.get("complete") is not True:
+        return "only some checks were run"
+    folder = item.get("folder")
+    base = root / folder if isinstance(folder, str) else _installed(str(item["target"]))
+    if base is None:
+        return "its files are not in the project, so nothing can be compared; verify it again"
+    wanted = {base / name: digest for name, digest in item.get("modules", {}).items()}
+    wanted.update({root / name: digest for name, digest in item.get("callers", {}).items()})
+    changed = [_inside(root, path) or path.name for path, digest in wanted.items() if _hash_of(path) != digest]
+    if not wanted:
+        return "no file of it was recorded"
+    return f"changed since: {', '.join(sorted(changed)[:5])}" if changed else ""
+
+
+def _installed(target: str) -> Path | None:
+    """The folder of a package that `module:Class` names, without importing it."""
+    try:
+        spec = importlib.util.find_spec(target.rpartition(":")[0].split(".")[0])
+    except (ImportError, ValueError):
+        return None
+    places = list(spec.submodule_search_locations or ()) if spec is not None else []
+    return Path(places[0]) if places else None
+
+
+def _inside(root: Path, path: Path) -> str | None:
+    resolved, top = path.resolve(), root.resolve()
+    return resolved.relative_to(top).as_posix() if resolved.is_relative_to(top) else None
+
+
+def _hashes(root: Path, names: Iterable[str]) -> dict[str, str]:
+    found = {name: _hash_of(root / name) for name in sorted(names)}
+    return {name: digest for name, digest in found.items() if digest is not None}
+
+
+def _hash_of(path: Path) -> str | None:
+    try:
+        return module_hash(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+
+
 def is_current(root: Path, files: Iterable[Path]) -> bool:
     """Whether one entry with a good verdict and every behavioural check covers the present content of all `files`.
 
@@ -136,10 +200,9 @@ def is_current(root: Path, files: Iterable[Path]) -> bool:
     """
     wanted: set[str] = set()
     for path in files:
-        try:
-            digest = module_hash(path.read_text(encoding="utf-8", errors="replace"))
-        except OSError:
+        if not path.is_file():
             return False
+        digest = _hash_of(path)
         if digest is not None:
             wanted.add(digest)
     entries = load_record(root)["entries"]

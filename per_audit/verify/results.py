@@ -76,7 +76,10 @@ class CheckResult:
 
 @dataclass
 class TargetResult:
-    """Everything about one target: `mapping` is the inferred adapter in words, `files` the text of each source file."""
+    """Everything about one target: `mapping` is the inferred adapter in words, `files` the text of each source file.
+
+    `callers` are the files, relative to the project, that use the buffer, where the project as a whole was verified.
+    """
 
     target: str
     mapping: dict[str, str] = field(default_factory=dict)
@@ -84,6 +87,7 @@ class TargetResult:
     checks: list[CheckResult] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     output: str = ""
+    callers: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

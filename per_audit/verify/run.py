@@ -50,14 +50,15 @@ class Options:
 def verify(
     targets: Sequence[str | Target] = (), options: Options = Options(), progress: Progress | None = None
 ) -> Verification:
-    """Verify `targets` (none: the bundled buffers), side by side on the cores at hand.
+    """Verify `targets`, side by side on the cores at hand.
 
+    None are the bundled buffers, a directory stands for the replay buffers that the audit finds in it.
     `progress(done, total)` is called, from other threads, whenever a check ends. Raises UserError for bad input; what
     goes wrong in a target is an ERROR in the result.
     """
     started = time.monotonic()
     statistics.scipy_stats()
-    named = [parse(target) if isinstance(target, str) else target for target in targets] or bundled()
+    named = [found for target in targets for found in _named(target)] or bundled()
     checks = _selected(options)
     if options.adapter is not None and not options.adapter.is_file():
         raise UserError(
@@ -78,6 +79,16 @@ def verify(
     every = set(discover())
     complete = every <= {check.name for check in checks}
     return Verification(results, options.seed, complete, time.monotonic() - started)
+
+
+def _named(target: str | Target) -> list[Target]:
+    if isinstance(target, Target):
+        return [target]
+    if Path(target).is_dir():
+        from per_audit.verify import project
+
+        return project.targets(Path(target))
+    return [parse(target)]
 
 
 def available_checks() -> dict[str, Check]:
@@ -105,11 +116,14 @@ class _Run:
     def __init__(self, target: Target, options: Options, checks: list[Check], tick: Callable[..., None]) -> None:
         self._target, self._options, self._checks, self._tick = target, options, checks, tick
         self._deadline = Deadline(options.timeout)
-        self._found = TargetResult(target.name)
+        self._found = TargetResult(target.name, callers=target.callers)
         self._child: Child | None = None
 
     def result(self) -> TargetResult:
         """Run every check."""
+        if self._target.impossible:
+            self._not_opened(self._target.impossible, Verdict.NOT_PROVIDED)
+            return self._found
         try:
             self._open()
         except ChildError as error:
@@ -123,9 +137,9 @@ class _Run:
             self._close()
         return self._found
 
-    def _not_opened(self, message: str) -> None:
+    def _not_opened(self, message: str, verdict: Verdict = Verdict.ERROR) -> None:
         self._close()
-        result = CheckResult("adapter", Verdict.ERROR, None, None, self._options.seed, 0.0, message)
+        result = CheckResult("adapter", verdict, None, None, self._options.seed, 0.0, message)
         self._found.checks.append(result)
         self._tick(len(self._checks))
 

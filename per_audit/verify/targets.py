@@ -14,7 +14,11 @@ BUNDLED = ("PrioritizedReplayBuffer", "CombinedReplayBuffer")
 
 @dataclass(frozen=True)
 class Target:
-    """One class to verify. `file` or `module` says where it is; `paths` become importable, `roots` hold its sources."""
+    """One class to verify, or what is `impossible` to, and why.
+
+    `file` or `module` says where it is; `paths` become importable, `roots` hold its sources; `callers` are the files of
+    the project that use it.
+    """
 
     name: str
     cls: str
@@ -23,6 +27,8 @@ class Target:
     paths: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()
     bundled: bool = False
+    callers: tuple[str, ...] = ()
+    impossible: str = ""
 
 
 def parse(text: str, base: Path | None = None) -> Target:
@@ -30,10 +36,7 @@ def parse(text: str, base: Path | None = None) -> Target:
     folder = Path.cwd() if base is None else base
     where, colon, cls = text.rpartition(":")
     if not colon or not cls.isidentifier() or not where:
-        remedy = "write path/file.py:Class or package.module:Class"
-        if Path(folder, text).is_dir():
-            remedy = "projects as a whole cannot be verified yet; " + remedy
-        raise UserError(f"{text}: no class is named; {remedy}")
+        raise UserError(f"{text}: no class is named; write path/file.py:Class or package.module:Class")
     paths = tuple(str(path) for path in (folder, folder / "src") if path.is_dir())
     looks_like_file = where.endswith(".py") or os.sep in where or "/" in where
     if looks_like_file:

@@ -99,6 +99,20 @@ def test_a_full_run_in_a_project_is_recorded(outside):
     assert len(json.loads((outside / ".per-audit" / "record.json").read_text())["entries"]) == 1
 
 
+def test_the_record_is_checked_without_running_anything(outside, capsys):
+    (outside / "pyproject.toml").write_text("")
+    assert main(["verify", "--check-record"]) == 2
+    assert "there is no verification record" in capsys.readouterr().err
+    (outside / "zoo.py").write_text(ZOO.read_text())
+    assert run("zoo.py:Correct", "--efficiency", "off").exit_code == 0
+    result = run("--check-record")
+    assert (result.exit_code, result.stdout) == (0, "zoo.py:Correct: verified, and unchanged since\n")
+    (outside / "zoo.py").write_text("raise SystemExit\n")
+    result = run("--check-record")
+    assert (result.exit_code, result.stdout) == (3, "zoo.py:Correct: changed since: zoo.py\n")
+    assert main(["verify", "--check-record", "zoo.py:Correct"]) == 2
+
+
 def test_list_checks():
     result = run("--list-checks")
     assert result.exit_code == 0

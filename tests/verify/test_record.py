@@ -8,7 +8,7 @@ import pytest
 
 import experience_replay_optimizer
 from per_audit.errors import UserError
-from per_audit.verify.record import is_current, load_record, module_hash, project_root, write_record
+from per_audit.verify.record import check_record, is_current, load_record, module_hash, project_root, write_record
 from per_audit.verify.results import CheckResult, TargetResult, Verdict, Verification
 
 SOURCES = sorted(Path(experience_replay_optimizer.__file__).parent.rglob("*.py"))
@@ -114,3 +114,52 @@ def test_the_root_of_a_project(tmp_path):
     inner.mkdir(parents=True)
     (tmp_path / "a" / "pyproject.toml").write_text("")
     assert project_root(inner) == tmp_path / "a"
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project whose buffer was verified: two modules of it and a file that uses them."""
+    (tmp_path / "pyproject.toml").write_text("")
+    for name in ("memory/tree.py", "memory/buffer.py", "train.py"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"NAME = {name!r}\n")
+    found = verification([tmp_path / "memory" / "tree.py", tmp_path / "memory" / "buffer.py"], target="memory:Buffer")
+    found.targets[0].callers = ("train.py",)
+    write_record(tmp_path, found)
+    return tmp_path
+
+
+def test_an_unchanged_project_is_good(project):
+    assert check_record(project) == [("memory:Buffer", "")]
+    (project / "train.py").write_text("# A comment\n\nNAME = 'train.py'\n")
+    (project / "other.py").write_text("x = 1\n")
+    assert check_record(project) == [("memory:Buffer", "")]
+
+
+@pytest.mark.parametrize("name", ["memory/tree.py", "memory/buffer.py", "train.py"])
+def test_a_change_of_the_buffer_or_its_callers_is_named(project, name):
+    (project / name).write_text("NAME = 'another'\n")
+    assert check_record(project) == [("memory:Buffer", f"changed since: {name}")]
+    (project / name).unlink()
+    assert check_record(project) == [("memory:Buffer", f"changed since: {name}")]
+
+
+def test_a_bad_verdict_and_single_checks_are_not_good(tmp_path):
+    write_record(tmp_path, verification(SOURCES, Verdict.FAIL))
+    write_record(tmp_path, verification(SOURCES, target="b", complete=False))
+    assert [matter for _, matter in check_record(tmp_path)] == ["only some checks were run", "the verdict was FAIL"]
+
+
+def test_the_bundled_buffers_are_looked_up_where_they_are_installed(tmp_path):
+    write_record(tmp_path, verification(SOURCES, target="experience_replay_optimizer:PrioritizedReplayBuffer"))
+    assert check_record(tmp_path) == [("experience_replay_optimizer:PrioritizedReplayBuffer", "")]
+    path = tmp_path / ".per-audit" / "record.json"
+    path.write_text(path.read_text().replace(module_hash(SOURCES[-1].read_text("utf-8")), "0" * 64))
+    ((_, matter),) = check_record(tmp_path)
+    assert matter == f"changed since: {SOURCES[-1].name}"
+
+
+def test_without_a_record_there_is_nothing_to_check(tmp_path):
+    with pytest.raises(UserError, match="there is no verification record"):
+        check_record(tmp_path)

@@ -43,7 +43,6 @@ def test_exit_codes(verdicts, whole, code, strict):
     ("target", "words"),
     [
         ("replay.py", "no class is named"),
-        (".", "projects as a whole cannot be verified yet"),
         ("nowhere.py:Buffer", "nowhere.py is no file"),
         ("a-b:Buffer", "neither a .py file nor a module"),
         ("replay.py:not a name", "no class is named"),
