@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import sys
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 REFERENCE = "experience_replay_optimizer"
-# What these names mean to the audit is known; a module of the same name elsewhere in the tree is another one.
+# Well-known libraries: what these names mean is known, or that no replay is in them. A module of the same name
+# elsewhere in the tree is another one.
 LIBRARIES = frozenset({
-    "collections", "copy", "cupy", "dataclasses", "equinox", "flax", "functools", "gym", "gymnasium", "haiku", "heapq",
-    "itertools", "jax", "keras", "math", "numpy", "optax", "pandas", "queue", "random", "rlax", "scipy", "secrets",
-    "tensorflow", "torch", "typing",
+    "PIL", "collections", "copy", "cupy", "cv2", "dataclasses", "django", "equinox", "flax", "functools", "gym",
+    "gymnasium", "haiku", "heapq", "itertools", "jax", "jinja2", "keras", "math", "matplotlib", "mpl_toolkits",
+    "networkx", "numpy", "optax", "packaging", "pandas", "queue", "random", "requests", "rlax", "scipy", "seaborn",
+    "secrets", "sklearn", "sqlalchemy", "statsmodels", "sympy", "tensorboard", "tensorboardX", "tensorflow", "torch",
+    "tqdm", "transformers", "typing", "wandb", "yaml",
 })  # fmt: skip
+# Scripts of research code name modules in directories that they put on the path, and these may be packages; what lies
+# deeper in a package is not imported by its bare name.
+_DEEPEST_BARE = 1
 _INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -37,7 +44,8 @@ class Modules:
 
         Relative imports are exact. Absolute ones are looked up from the importer's directory outwards, as Python does
         for scripts and for packages under any import root; then by the only module that ends in this name. Well-known
-        libraries are themselves, but for their own files, and installed packages do not see each other.
+        libraries are themselves, but for their own files; so is the standard library, but for scripts that have a file
+        of the name beside them. Installed packages do not see each other.
         """
         key = (posixpath.dirname(importer), _distribution(importer), dotted, level)
         if key not in self._known:
@@ -55,11 +63,14 @@ class Modules:
             return None  # known by its interface, vendored or installed
         if head in LIBRARIES:
             return next((self._at(posixpath.join(above, wanted)) for above in self._roots(here, head)), None)
+        if head in sys.stdlib_module_names:
+            return None if posixpath.join(here, "__init__.py") in self.paths else self._at(posixpath.join(here, wanted))
         candidates = self._tails.get((distribution, wanted), [])
         for around in _outwards(here) if candidates else ():
             found = self._at(posixpath.join(around, wanted))
             if found in candidates:
                 return found
+        candidates = [path for path in candidates if self._packages_around(path, wanted) <= _DEEPEST_BARE]
         if "/" not in wanted and len(candidates) > 1:
             return None
         if candidates:
@@ -77,6 +88,15 @@ class Modules:
             is_top = posixpath.join(above, "__init__.py") not in self.paths
             if posixpath.basename(directory) == package and is_top and f"{directory}/__init__.py" in self.paths:
                 yield above
+
+    def _packages_around(self, path: str, wanted: str) -> int:
+        """How many packages there are around the directory in which a module has this name."""
+        directory = "/".join(_parts(path)[: -1 - wanted.count("/")])
+        count = 0
+        while posixpath.join(directory, "__init__.py") in self.paths:
+            directory = posixpath.dirname(directory)
+            count += 1
+        return count
 
     def _at(self, base: str) -> str | None:
         for path in (f"{base}.py", posixpath.join(base, "__init__.py")):

@@ -43,3 +43,38 @@ def test_libraries(importer, dotted, found):
 
 def test_relative_imports_are_files_whatever_they_are_called():
     assert TREE.find("agents/dqn.py", "random", 1) == "agents/random.py"
+
+
+SCRIPTS = Modules(
+    [
+        "algorithms/__init__.py",
+        "algorithms/dqn.py",
+        "algorithms/profile.py",
+        "common/__init__.py",
+        "common/plots.py",
+        "scripts/train.py",
+        "scripts/profile.py",
+        "tools/calendar.py",
+        "library/__init__.py",
+        "library/wrappers/__init__.py",
+        "library/wrappers/pettingzoo.py",
+        "library/wrappers/envs/__init__.py",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("importer", "dotted", "found"),
+    [
+        ("scripts/train.py", "profile", "scripts/profile.py"),
+        ("algorithms/dqn.py", "profile", None),
+        ("scripts/train.py", "calendar", None),
+        ("algorithms/dqn.py", "plots", "common/plots.py"),
+        ("algorithms/dqn.py", "pettingzoo", None),
+        ("algorithms/dqn.py", "wrappers.pettingzoo", "library/wrappers/pettingzoo.py"),
+        ("library/wrappers/envs/__init__.py", "pettingzoo", "library/wrappers/pettingzoo.py"),
+    ],
+)
+def test_bare_names(importer, dotted, found):
+    """The standard library is itself but for files beside a script, and nobody names what is deep in a package."""
+    assert SCRIPTS.find(importer, dotted) == found
