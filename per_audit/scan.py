@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from per_audit.audit import audit, fails
+from per_audit.audit import audit_report, fails
+from per_audit.cache.outcomes import StoredOutcomes
 from per_audit.cache.reports import remembered
 from per_audit.errors import UserError
 from per_audit.findings import Notice
@@ -73,9 +74,11 @@ def scan(
         overlay[path.relative_to(root).as_posix()] = data
 
     def anew() -> Report:
-        from per_audit.fixes.offers import with_offers
-
-        return with_offers(audit(root, paths, settings, progress, overlay, jobs, cache))
+        outcomes = None if store is None else StoredOutcomes(store, root, settings)
+        made = audit_report(root, paths, settings, progress, overlay, jobs, cache, outcomes)
+        if outcomes is not None:
+            outcomes.save()
+        return made
 
     if store is None or overlay:
         report = anew()

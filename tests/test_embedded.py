@@ -9,9 +9,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from per_audit.audit import audit
+from per_audit.audit import audit, audit_report
 from per_audit.findings import Applicability, Finding, Report
-from per_audit.fixes.offers import with_offers
 from per_audit.fixes.plan import FixOptions
 from per_audit.fixes.result import Why
 from per_audit.fixes.run import fix
@@ -221,8 +220,9 @@ def test_fix_leaves_them_to_a_person(tmp_path: Path, name: str) -> None:
     write(tmp_path, {name: make(MEMORY, LEARN, TRAIN)})
     (path,) = tmp_path.iterdir()
     before = path.read_bytes()
-    found = audit(tmp_path, [tmp_path], with_texts(tmp_path))
-    assert with_offers(found).findings[0].fix.applicability is Applicability.MANUAL
+    assert (
+        audit_report(tmp_path, [tmp_path], with_texts(tmp_path)).findings[0].fix.applicability is Applicability.MANUAL
+    )
     result = fix(tmp_path, [], with_texts(tmp_path), FixOptions(unsafe=True, allow_dirty=True))
     (refusal,) = result.refused
     assert refusal.why is Why.MANUAL

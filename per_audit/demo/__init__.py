@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
-from per_audit.audit import audit, fails
+from per_audit.audit import audit_report, fails
 from per_audit.errors import UserError
-from per_audit.fixes.offers import with_offers
 from per_audit.fixes.plan import FixOptions
 from per_audit.fixes.run import fix
 from per_audit.report import Look, fix_text, render, verification_text
@@ -71,7 +70,7 @@ class _Story:
         return self._end(is_clean, is_sound)
 
     def _scan(self) -> bool:
-        report = with_offers(audit(self._place, [self._place], self._settings))
+        report = audit_report(self._place, [self._place], self._settings)
         self._emit(render(report, "text", self._look))
         return not fails(report, self._settings.fail_on)
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from per_audit.findings import FixOffer
+from per_audit.audit import Audit
+from per_audit.findings import FixOffer, Report
 from per_audit.fixes.plan import FixOptions
 from per_audit.fixes.planner import plan_fixes
 
 if TYPE_CHECKING:
-    from per_audit.audit import Audit
-    from per_audit.findings import Report
+    from collections.abc import Sequence
+
+    from per_audit.findings import Finding
+    from per_audit.graph import ReplayGraph
 
 
-def with_offers(audit: Audit) -> Report:
-    """The report of an audit, each finding that has a plan with what the plan says of itself."""
+def offered(findings: Sequence[Finding], graph: ReplayGraph) -> list[Finding]:
+    """The findings in what `graph` describes, each that has a plan with what the plan says of itself."""
     offers = {
         finding: FixOffer(plan.applicability, plan.recipe, plan.title, plan.reason)
-        for plan in plan_fixes(audit, FixOptions())
+        for plan in plan_fixes(Audit(Report("", list(findings)), [graph]), FixOptions())
         for finding in plan.findings
     }
-    findings = [replace(finding, fix=offers.get(finding.id, finding.fix)) for finding in audit.report.findings]
-    return replace(audit.report, findings=findings)
+    return [replace(finding, fix=offers.get(finding.id, finding.fix)) for finding in findings]

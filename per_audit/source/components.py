@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from per_audit.source.resolve import Modules
 
 
+def meant(path: str, name: str, modules: Modules) -> str | None:
+    """The file that a name of `imports_of` means in the file at `path`, None where the tree has none."""
+    dotted = name.lstrip(".")
+    return modules.find(path, dotted.rstrip(WHOLE), len(name) - len(dotted))
+
+
 def components(imports: Mapping[str, Iterable[str]], modules: Modules) -> list[list[str]]:
     """The files by components, each in the order of its paths, the components by their first paths.
 
@@ -30,8 +36,7 @@ def components(imports: Mapping[str, Iterable[str]], modules: Modules) -> list[l
     whole: set[str] = set()
     for path, names in imports.items():
         for name in names:
-            dotted = name.lstrip(".")
-            found = modules.find(path, dotted.rstrip(WHOLE), len(name) - len(dotted))
+            found = meant(path, name, modules)
             if found in above:
                 above[top(path)] = top(found)
                 if name.endswith(WHOLE) and found.endswith("__init__.py"):

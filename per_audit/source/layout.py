@@ -49,6 +49,9 @@ class Layout:
         self._firsts = [run.first for run in runs]
         self._places = [(run.cell or 0, run.line) for run in runs]
 
+    def __repr__(self) -> str:
+        return f"Layout({self._runs})"
+
     def locate(self, line: int, column: int = 1) -> Position:
         """Where people find a line and column of the module."""
         run = self._runs[max(0, bisect_right(self._firsts, line) - 1)]

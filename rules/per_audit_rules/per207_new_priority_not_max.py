@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, trail
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -196,6 +194,8 @@ class NewPriorityNotMax(Rule):
 
     def witness(self) -> str:
         """How many of 1,000 new transitions are never drawn before they are overwritten, with both starts."""
+        import numpy as np
+
         never = []
         for largest in (False, True):
             rng = np.random.default_rng(0)

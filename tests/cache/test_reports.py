@@ -29,13 +29,13 @@ def root(tmp_path):
 def audits(monkeypatch):
     """The audits that were made."""
     made = []
-    audit = scans.audit
+    audit = scans.audit_report
 
     def counted(*arguments):
         made.append(arguments)
         return audit(*arguments)
 
-    monkeypatch.setattr(scans, "audit", counted)
+    monkeypatch.setattr(scans, "audit_report", counted)
     return made
 
 
@@ -82,7 +82,7 @@ def test_choices_that_change_findings_ask_for_another_audit(report, audits):
 
 
 def test_a_file_that_changes_during_the_audit_is_not_remembered(report, audits, root, monkeypatch):
-    made = scans.audit
+    made = scans.audit_report
 
     def slow(*arguments):
         found = made(*arguments)
@@ -90,9 +90,9 @@ def test_a_file_that_changes_during_the_audit_is_not_remembered(report, audits, 
         (root / next(iter(EXAMPLE.files))).write_text("")
         return found
 
-    monkeypatch.setattr(scans, "audit", slow)
+    monkeypatch.setattr(scans, "audit_report", slow)
     report()
-    monkeypatch.setattr(scans, "audit", made)
+    monkeypatch.setattr(scans, "audit_report", made)
     assert report().findings == []
 
 

@@ -1,6 +1,5 @@
-from per_audit.audit import audit
+from per_audit.audit import audit_report
 from per_audit.findings import Applicability
-from per_audit.fixes.offers import with_offers
 from per_audit.settings import Settings
 
 DQN = """\
@@ -40,7 +39,7 @@ def main(env, network, optimizer):
 
 def offer(tmp_path, text):
     (tmp_path / "dqn.py").write_text(text)
-    report = with_offers(audit(tmp_path, [tmp_path], Settings(tmp_path)))
+    report = audit_report(tmp_path, [tmp_path], Settings(tmp_path))
     (finding,) = [finding for finding in report.findings if finding.rule == "PER001"]
     return finding.fix
 

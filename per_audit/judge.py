@@ -1,0 +1,160 @@
+"""Facts of files that may influence each other -> what is found in them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from per_audit.errors import InternalError, UserError, in_a_line
+from per_audit.findings import Finding, Notice, Place, Severity
+from per_audit.housekeeping import UNPARSABLE_FILE
+from per_audit.own_rules import check_own
+from per_audit.parts import unparsable
+from per_audit.source import project_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from per_audit.facts import ModuleFacts
+    from per_audit.facts.pool import Extracted
+    from per_audit.graph import ReplayGraph
+    from per_audit.parts import Part
+    from per_audit.rule import Rule
+    from per_audit.settings import Settings
+    from per_audit.source.resolve import Modules
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an audit finds in files that may influence each other, before anything is suppressed.
+
+    `findings` are in order, each with its id. `unparsable` are the paths of files that were not read.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    pipelines: tuple[dict[str, Any], ...] = ()
+    unparsable: frozenset[str] = frozenset()
+
+
+class Judge:
+    """Links the facts of a part and asks the rules. `modules` are the facts by path, or why there are none."""
+
+    def __init__(self, root: Path, settings: Settings, tree: Modules, modules: Mapping[str, Extracted]) -> None:
+        self._root = root
+        self._own = settings.catalogue.own
+        self._rules = settings.chosen
+        self._tree = tree
+        self._modules = modules
+
+    def __call__(self, part: Part, with_offers: bool) -> tuple[Outcome, ReplayGraph | None]:
+        """What is found in the part, and its replay graph: None where no file of it could be read.
+
+        `with_offers` has each finding say what a fix would do about it. Raises InternalError where per-audit fails.
+        """
+        from per_audit.facts import Unparsable
+
+        notices: list[Notice] = []
+        known: list[ModuleFacts] = []
+        not_read = set()
+        for file in part.files:
+            facts = self._modules[file.relative]
+            notices += file.notices
+            if isinstance(facts, Unparsable):
+                not_read.add(file.relative)
+                notices.append(unparsable(file, facts.line, facts.reason))
+            else:
+                facts.layout = file.layout
+                known.append(facts)
+        if not part.matters:
+            notices.clear()
+        if not known:
+            return Outcome(notices=tuple(notices), unparsable=frozenset(not_read)), None
+        graph = self._linked(known, part)
+        if not part.is_text:
+            graph.verified = functools.partial(_verified, self._root)
+        findings = with_ids(
+            finding
+            for rule in self._rules
+            for finding in self._check(rule, graph)
+            if not part.is_text or _is_shown(finding)
+        )
+        if with_offers and findings:
+            from per_audit.fixes.offers import offered
+
+            findings = offered(findings, graph)
+        if not part.is_text:
+            notices += [_followed_in_part(place) for place in getattr(graph, "followed_in_part", list)()]
+        pipelines: tuple[dict[str, Any], ...] = tuple(getattr(graph, "describe", list)())
+        return Outcome(tuple(findings), tuple(notices), pipelines, frozenset(not_read)), graph
+
+    def _linked(self, known: list[ModuleFacts], part: Part) -> ReplayGraph:
+        from per_audit.graph import link
+        from per_audit.memory import collector_paused
+
+        try:
+            with collector_paused():
+                return link(known) if part.is_text else link(known, self._tree)
+        except Exception as error:
+            raise InternalError(f"linking the files of {self._root} failed: {in_a_line(error)}") from error
+
+    def _check(self, rule: Rule, graph: ReplayGraph) -> list[Finding]:
+        from per_audit.memory import deep_stack
+
+        try:
+            with deep_stack():
+                return check_own(rule, graph) if rule in self._own else list(rule.check(graph))
+        except UserError:
+            raise
+        except Exception as error:
+            message = f"rule {rule.code} ({rule.name}) failed on {self._root}: {in_a_line(error)}"
+            raise InternalError(message) from error
+
+
+def _verified(root: Path, paths: Iterable[str]) -> bool:
+    """Whether the record of the project covers these files, which are relative to the root of the audit, as they are.
+
+    A record that cannot be read covers nothing: what is wrong with it is for `verify` to say.
+    """
+    from per_audit.verify.record import is_current
+
+    try:
+        return is_current(project_root(root), [root / path for path in paths])
+    except UserError:
+        return False
+
+
+def finding_order(finding: Finding) -> tuple[object, ...]:
+    """In what order people read findings."""
+    return finding.place, finding.rule, finding.symbol, finding.message
+
+
+def with_ids(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings in order, without repetitions, each with its id.
+
+    The id is made of the rule, the file, the symbol and the how-manieth finding of these three it is, so that lines
+    added or removed above do not change it.
+    """
+    seen: Counter[tuple[str, str, str]] = Counter()
+    numbered = []
+    for finding in sorted(dict.fromkeys(findings), key=finding_order):
+        key = (finding.rule, finding.place.path, finding.symbol)
+        text = "\0".join((*key, str(seen[key])))
+        seen[key] += 1
+        digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+        numbered.append(replace(finding, id=digest[:16]))
+    return numbered
+
+
+def _followed_in_part(place: Place) -> Notice:
+    message = "audited in part: code that is nested too deeply to be followed"
+    return Notice(place.path, place.line, UNPARSABLE_FILE.name, message, place.cell)
+
+
+def _is_shown(finding: Finding) -> bool:
+    """Whether a text shows what the finding rests on: what is missing from an example without a loss says nothing."""
+    return finding.severity is not Severity.INFO and any(link.role in ("learnt", "loss") for link in finding.evidence)

@@ -1,0 +1,85 @@
+"""The files of a tree by what may influence each other: what an audit takes as one."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from per_audit.findings import Notice
+from per_audit.housekeeping import UNPARSABLE_FILE
+from per_audit.source import COPY_MARK, SourceFile, as_module, is_document
+from per_audit.source.components import components, meant
+from per_audit.source.imports import imports_of
+from per_audit.source.resolve import Modules
+from per_audit.source.suppressions import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.source import Discovery
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Files that may influence each other; `matters` is False where nothing can be found in any of them.
+
+    `key` names all that the outcome of an audit of them depends on but its settings: the files and what they import.
+    """
+
+    files: tuple[SourceFile, ...]
+    matters: bool
+    key: str
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a Markdown file: what a text shows of a project is no part of it."""
+        return is_document(self.files[0].relative)
+
+
+class Sources:
+    """The Python of the files that were found. `tree` are those that imports may mean."""
+
+    def __init__(self, files: Discovery) -> None:
+        self.notices: list[Notice] = []
+        self.without_python = 0
+        self._files: dict[str, SourceFile] = {}
+        copies: set[str] = set()
+        for file in files:
+            module = as_module(file)
+            if module is None:
+                self.without_python += 1
+            elif isinstance(module, Notice):
+                self.notices.append(module)
+            elif module.data.startswith(COPY_MARK):
+                copies.add(file.relative)  # known by its interface, as the installed package is
+            elif b"\0" in module.data:
+                self.notices.append(unparsable(module, 1, "binary content (NUL bytes)"))
+            else:
+                self._files[file.relative] = module
+        self.tree = Modules(path for path in files.paths if path not in copies and not is_document(path))
+
+    def parts(self) -> Iterator[Part]:
+        """The files by what may influence each other; each text is on its own."""
+        from per_audit.facts import may_matter
+
+        imports = {path: () if is_document(path) else imports_of(module.data) for path, module in self._files.items()}
+        for paths in components(imports, self.tree):
+            files = tuple(self._files[path] for path in paths)
+            # Whether a suppression is unused can only be said of a file that parses: such files pass the gate.
+            matters = any(MARK in file.data or may_matter(file.data) for file in files)
+            said = hashlib.blake2b(digest_size=16)
+            for file in files:
+                means = [meant(file.relative, name, self.tree) for name in imports[file.relative]]
+                about = (file.relative, len(file.data), file.layout, file.notices, means, matters)
+                said.update(repr(about).encode("utf-8", "surrogateescape"))
+                said.update(file.data)
+            yield Part(files, matters, said.hexdigest())
+
+
+def unparsable(file: SourceFile, line: int, reason: str) -> Notice:
+    """That a file is not audited, and why; `line` counts in the Python of the file."""
+    cell = None
+    if file.layout is not None:
+        cell, line, _ = file.layout.locate(line)
+    return Notice(file.relative, line, UNPARSABLE_FILE.name, f"not audited: {reason}", cell)

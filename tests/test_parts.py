@@ -1,0 +1,47 @@
+"""The files of a tree by what may influence each other, and the names of these parts."""
+
+from per_audit.parts import Sources
+from per_audit.settings import Settings
+from per_audit.source import discover
+
+FILES = {"train.py": "import store\n", "store.py": "rows = []\n", "plot.py": "reward = 1\n", "bad.py": "a\0b\n"}
+
+
+def parts(root, **changed):
+    for name, text in {**FILES, **changed}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    sources = Sources(discover(root, [root], Settings(root).filters))
+    return {tuple(file.relative for file in part.files): part for part in sources.parts()}, sources
+
+
+def test_files_are_together_with_what_they_import(tmp_path):
+    found, sources = parts(tmp_path)
+    assert sorted(found) == [("plot.py",), ("store.py", "train.py")]
+    assert [(part.matters, part.is_text) for _, part in sorted(found.items())] == [(True, False), (False, False)]
+    assert [notice.path for notice in sources.notices] == ["bad.py"]
+
+
+def test_a_key_changes_with_the_files_of_its_part(tmp_path):
+    before, _ = parts(tmp_path)
+    same, _ = parts(tmp_path)
+    after, _ = parts(tmp_path, **{"store.py": "rows = {}\n"})
+    assert {path: part.key for path, part in before.items()} == {path: part.key for path, part in same.items()}
+    assert before["plot.py",].key == after["plot.py",].key
+    assert before["store.py", "train.py"].key != after["store.py", "train.py"].key
+
+
+def test_a_key_changes_with_what_an_import_means(tmp_path):
+    moved = {"store.py": "import far\n", "lib/far.py": "rows = []\n", "main.py": "import store, far\n"}
+    before, _ = parts(tmp_path, **moved)
+    after, _ = parts(tmp_path, **moved, **{"other/__init__.py": "", "other/far.py": ""})
+    assert ("lib/far.py", "main.py", "store.py", "train.py") in before
+    assert ("lib/far.py",) in after
+    assert before.keys() & after.keys() == {("plot.py",)}
+
+
+def test_a_text_is_a_part_of_its_own(tmp_path):
+    (tmp_path / "guide.md").write_text("```python\nimport memory\n```\n")
+    sources = Sources(discover(tmp_path, [tmp_path / "guide.md"], Settings(tmp_path).filters))
+    (part,) = sources.parts()
+    assert part.is_text
