@@ -9,6 +9,7 @@ from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.capacity import capacity_of, number_of
 from per_audit.graph.draws import batch_argument, replacement
+from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -246,6 +247,22 @@ def train(env, net, target_net, optimizer, steps):
     bad = (
         *plain,
         Example(
+            "leaves that are emptied through a method that takes lists",
+            {
+                "tree.py": plain[2]
+                .plain["tree.py"]
+                .replace("self.tree.update(slot, 0.0)", "self.put([slot], [0.0])  # <- PER110")
+                .replace(
+                    "        for slot, priority in zip(slots, priorities):\n"
+                    "            self.tree.update(slot, priority)\n",
+                    "        self.put(slots, priorities)\n",
+                )
+                + "\n    def put(self, slots, priorities):\n        for slot, priority in zip(slots, priorities):\n"
+                "            self.tree.update(slot, priority)\n",
+                "train.py": plain[2].plain["train.py"],
+            },
+        ),
+        Example(
             "without replacement once the buffer is full",
             {
                 "per.py": plain[0]
@@ -383,8 +400,8 @@ def _share(graph: ReplayGraph, buffer: ReplayBuffer, batch: int | None) -> float
 def _zeroed(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[ir.Node, str, ir.Node]]:
     """Priorities that are set to zero inside the loop that draws them: the node, its file and the draw."""
     for write in graph.anatomy(buffer).writes:
-        zero = write.value.args[0] if write.value.op == "pow" else write.value
-        if zero.number != 0 or write.index is None:
+        zero = strip(write.value.args[0] if write.value.op == "pow" else write.value)
+        if not all(part.number == 0 for part in ((zero.op == "tuple" and zero.args) or (zero,))) or write.index is None:
             continue
         sources = {part.data for part in write.index.walk() if part.op in ("draw", "mass", "found")} & buffer.sources
         step = write.outermost
