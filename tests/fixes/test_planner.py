@@ -71,14 +71,14 @@ def test_keras_is_refused_with_steps():
     assert "per-audit verify" in refusal.plan.steps[-1]
 
 
-def test_a_shape_without_a_recipe():
+def test_a_shape_that_is_not_converted():
     files = agent(LEARN)
     text = files["agent.py"].replace(
         "batch = random.sample(self.memory, 32)",
         "batch = [self.memory[i] for i in np.random.randint(0, len(self.memory), 32)]",
     )
-    result = check_refused({"agent.py": "import numpy as np\n" + text}, "in a shape without a recipe (deque)")
-    assert result.refused[0].plan.recipe == "none"
+    result = check_refused({"agent.py": "import numpy as np\n" + text}, "draws one transition at a time")
+    assert result.refused[0].plan.recipe == "container-swap"
 
 
 def test_unsafe_without_a_budget():

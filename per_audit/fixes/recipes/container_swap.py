@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes import shared
+from per_audit.fixes.recipes import positions, shared
 from per_audit.fixes.recipes.bounded import Bounded
 from per_audit.fixes.recipes.saved import fill_from_files, save_as_list
 from per_audit.fixes.recipes.travel import INDICES, WEIGHTS, Travel
@@ -22,9 +22,13 @@ _READERS = {"len", "enumerate", "list", "tuple", "iter", "bool", "sum", "print",
 
 
 def applies(draft: Draft, buffer: ReplayBuffer) -> bool:
-    """Whether the buffer is a container of whole transitions that is drawn from item by item."""
+    """Whether the buffer is a container of whole transitions, drawn from or read at drawn positions."""
     draw = draft.graph.events.draws.get(buffer.draws[0])
-    return draw is not None and draw.items and bool(draw.containers)
+    if draw is None:
+        return False
+    if draw.items:
+        return bool(draw.containers)
+    return bool(buffer.containers) and all(c.kind in ("deque", "list") for c in buffer.containers)
 
 
 def convert(draft: Draft, buffer: ReplayBuffer) -> None:
@@ -63,6 +67,8 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]
     path = buffer.path
     if shared.in_loop_or_comprehension(draft, path, draw):
         raise Refused(f"{draft.where(path, draw)} draws one transition at a time")
+    if not draft.graph.events.draws[draw].items:
+        return _draw_positions(draft, buffer, draw)
     population = draw.argument(0, "population") or draw.argument(0, "a")
     if population is None:
         raise Refused(f"the draw at {draft.where(path, draw)} has no population")
@@ -82,6 +88,25 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]
         draft.append_name(path, parent.targets[0], [weights, indices])
         return travel.from_function(weights, indices, f"{handle}.update_priorities", parent), handle
     raise Refused(f"what is drawn at {draft.where(path, draw)} is used in the same expression")
+
+
+def _draw_positions(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]:  # type: ignore[type-arg]
+    """Replace a draw of positions, and the reads at them; gives the consumers and the text of the container."""
+    path = buffer.path
+    (container,) = buffer.containers
+    handle = positions.handle_of(draft, buffer, container)
+    size = shared.positions(draft, path, draw)
+    parent = draft.graph.parents(path).get(draw)
+    target = parent.targets[0] if isinstance(parent, ir.Assign) and len(parent.targets) == 1 else None
+    if not isinstance(parent, ir.Assign) or not isinstance(target, ir.Name):
+        raise Refused(f"the positions drawn at {draft.where(path, draw)} have no name")
+    batch = draft.fresh(path, buffer.function, "batch", "transitions", "drawn")
+    weights = draft.fresh(path, buffer.function, *WEIGHTS)
+    positions.read_from_batch(draft, buffer, target, handle, batch)
+    draft.replace(path, target.start, target.start, f"{batch}, {weights}, ", "the transitions come with the positions")
+    draft.replace(path, draw.start, draw.end, f"{handle}.sample({size})", "the same objects, weights, indices")
+    travel = Travel(draft, buffer)
+    return travel.from_function(weights, target.id, f"{handle}.update_priorities", parent), handle
 
 
 def _bare(node: ir.Expr) -> ir.Expr:

@@ -60,6 +60,10 @@ class FittedRows:
         if len(self.fits) > 1:
             raise Refused(f"the batch is fitted in several places, the second at {self._where(self.fits[1])}")
         (fit,) = self.fits
+        if not self.consumer.update:
+            raise Refused(
+                f"the function at {self._where(fit)} has no access to the buffer that it would give priorities to"
+            )
         self._check_fit(fit)
         statement = self.graph.statement(self.path, fit)
         if not isinstance(statement, (ir.Do, ir.Assign)):

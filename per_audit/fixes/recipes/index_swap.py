@@ -88,20 +88,7 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, sampler: str) -> li
     where = draft.where(path, draw)
     if shared.in_loop_or_comprehension(draft, path, draw):
         raise Refused(f"{where} draws one position at a time")
-    site = draft.graph.events.draws[draw]
-    if site.method in ("randint", "integers", "random_integers"):
-        low, high = draw.argument(0, "low"), draw.argument(1, "high")
-        torch_form = draft.text(path, draw.func).startswith("torch.")
-        if high is None or (torch_form and isinstance(high, ir.Seq)):
-            size = shared.batch_size(draft, path, draw, 1 if torch_form else 2, "size")
-        else:
-            if not (isinstance(low, ir.Const) and low.value == 0):
-                raise Refused(f"the draw at {where} does not begin at the first slot")
-            size = shared.batch_size(draft, path, draw, 2, "size")
-    elif site.method in ("choice", "sample"):
-        size = shared.batch_size(draft, path, draw, 1, "size", "k")
-    else:
-        raise Refused(f"the draw at {where} is a {site.method}")
+    size = shared.positions(draft, path, draw)
     parent = draft.graph.parents(path).get(draw)
     target = parent.targets[0] if isinstance(parent, ir.Assign) and len(parent.targets) == 1 else None
     if not isinstance(parent, ir.Assign) or not isinstance(target, ir.Name):

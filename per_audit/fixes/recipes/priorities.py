@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes.returned import return_errors
 from per_audit.graph.roles import name_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from per_audit.fixes.recipes.losses import Loss, Losses
     from per_audit.fixes.recipes.travel import Consumer
+    from per_audit.graph import ReplayBuffer
 
 _HELPER = "absolute_td_error"
 
 
-def give_back(draft: Draft, consumer: Consumer, losses: Losses, found: list[Loss]) -> None:
-    """Insert the update of the priorities behind the optimiser's step."""
+def give_back(
+    draft: Draft, buffer: ReplayBuffer, consumer: Consumer, losses: Losses, found: list[Loss]
+) -> Callable[[], None]:
+    """Name what the TD errors are computed from; gives what inserts the update, once the losses are weighted."""
     path = consumer.path
     predictions: list[str] = []
     targets: list[str] = []
@@ -30,27 +36,45 @@ def give_back(draft: Draft, consumer: Consumer, losses: Losses, found: list[Loss
     block = draft.block(path, statements[-1])
     if any(statement not in block for statement in statements):
         raise Refused(f"the losses after {draft.where(path, statements[0])} stand in different blocks")
-    if isinstance(statements[-1], ir.Return):
+    if isinstance(statements[-1], ir.Return) and draft.graph.learns(consumer.function, (path,)):
         raise Refused(f"the loss at {draft.where(path, statements[-1])} is returned; its step is taken elsewhere")
-    statement = statements[-1]
+    unique = list(dict.fromkeys(predictions))
+    error = unique[0] if len(unique) == 1 else f"({', '.join(unique)})"
+    option = ', reduce="mean"' if draft.options.priority == "mean" and len(unique) > 1 else ""
+    errors = f"{_HELPER}({error}, {targets[0]}{option})"
+    draft.imports[path].add(_HELPER)
+
+    def finish() -> None:
+        if not consumer.update:
+            for where, caller, text in return_errors(draft, buffer, consumer, errors):
+                after = _last_of(draft, where, caller, set())
+                draft.insert_after(where, after, [text], "the TD errors become the priorities")
+            return
+        if isinstance(statements[-1], ir.Return):
+            line = draft.call(path, statements[-1], "", consumer.update, [consumer.indices, errors])
+            draft.insert_before(path, statements[-1], [line], "the TD errors become the priorities")
+            return
+        parts = [part for loss in found for part in (loss.prediction, loss.target)]
+        names = {node.id for part in parts for node in ir.walk(part) if isinstance(node, ir.Name)}
+        after = _last_of(draft, path, statements[-1], names)
+        line = draft.call(path, after, "", consumer.update, [consumer.indices, errors])
+        draft.insert_after(path, after, [line], "the TD errors become the priorities")
+
+    return finish
+
+
+def _last_of(draft: Draft, path: str, statement: ir.Stmt, names: set[str]) -> ir.Stmt:
+    """The step that a loss is for, or the loss itself where the names of its TD errors are bound anew before that."""
+    block = draft.block(path, statement)
     while isinstance(around := draft.graph.parents(path).get(statement), ir.With) and not _learns(block):
         statement, block = around, draft.block(path, around)
     first = block.index(statement)
     last = _after_step(block, first)
     if last + 1 < len(block) and _receivers(block[last], "step") & _receivers(block[last + 1], "update"):
         last += 1  # of a gradient scaler
-    names = {
-        n.id for loss in found for e in (loss.prediction, loss.target) for n in ir.walk(e) if isinstance(n, ir.Name)
-    }
-    if any(_rebinds(statement, names) for statement in block[first + 1 : last + 1]):
+    if any(_rebinds(each, names) for each in block[first + 1 : last + 1]):
         last = first
-    unique = list(dict.fromkeys(predictions))
-    error = unique[0] if len(unique) == 1 else f"({', '.join(unique)})"
-    option = ', reduce="mean"' if draft.options.priority == "mean" and len(unique) > 1 else ""
-    arguments = [consumer.indices, f"{_HELPER}({error}, {targets[0]}{option})"]
-    line = draft.call(path, block[last], "", consumer.update, arguments)
-    draft.insert_after(path, block[last], [line], "the TD errors become the priorities")
-    draft.imports[path].add(_HELPER)
+    return block[last]
 
 
 def _after_step(block: list[ir.Stmt], first: int) -> int:

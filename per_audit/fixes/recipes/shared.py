@@ -40,8 +40,9 @@ def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) ->
         if not found:
             name = draft.graph.symbol(consumer.function, consumer.path)
             raise Refused(f"no TD loss that can be weighted was found in {name} ({consumer.path})")
-        give_back(draft, consumer, losses, found)
+        finish = give_back(draft, buffer, consumer, losses, found)
         losses.weight(found)
+        finish()
         is_actor_critic |= _backward_passes(losses.body) > 1
     return is_actor_critic
 
@@ -119,6 +120,23 @@ def batch_size(draft: Draft, path: str, call: ir.Call, position: int, *keywords:
     if node is None or isinstance(node, ir.Seq):
         raise Refused(f"the batch size of the draw at {draft.where(path, call)} is not a number")
     return draft.text(path, node)
+
+
+def positions(draft: Draft, path: str, draw: ir.Call) -> str:
+    """The text of how many positions a draw of positions draws. Refuses what does not draw from all filled slots."""
+    where = draft.where(path, draw)
+    site = draft.graph.events.draws[draw]
+    if site.method in ("randint", "integers", "random_integers"):
+        low, high = draw.argument(0, "low"), draw.argument(1, "high")
+        torch_form = draft.text(path, draw.func).startswith("torch.")
+        if high is None or (torch_form and isinstance(high, ir.Seq)):
+            return batch_size(draft, path, draw, 1 if torch_form else 2, "size")
+        if not (isinstance(low, ir.Const) and low.value == 0):
+            raise Refused(f"the draw at {where} does not begin at the first slot")
+        return batch_size(draft, path, draw, 2, "size")
+    if site.method in ("choice", "sample"):
+        return batch_size(draft, path, draw, 1, "size", "k")
+    raise Refused(f"the draw at {where} is a {site.method}")
 
 
 def add_update_method(draft: Draft, buffer: ReplayBuffer, target: str) -> None:

@@ -25,8 +25,8 @@ INDICES = ("indices", "batch_indices", "drawn_indices")
 class Consumer:
     """A function that learns from the batch, with the names that weights and indices have there.
 
-    `update` is the source text of the method that takes indices and TD errors, `arrival` the statement that brings the
-    batch.
+    `update` is the source text of the method that takes indices and TD errors, empty where the function cannot reach
+    it; `arrival` is the statement that brings the batch.
     A function that does not `learn` only looks at the batch: it gets no names and gives nothing back.
     """
 
@@ -275,15 +275,21 @@ class Travel:
 
     def _learns(self, function: ev.Owner) -> bool:
         """Whether a function, one that it calls or one that it gives a loss back to may train something."""
-        callers = {site.function for site in self.graph.callers.get(function, [])} - {None}
-        related = self.graph.reachable(function) | callers
-        return function is None or any(self.graph.learns(each) for each in related)
+        sites = self.graph.callers.get(function, [])
+        by_module = {site.path for site in sites if site.function is None}
+        related = self.graph.reachable(function) | ({site.function for site in sites} - {None})
+        return (
+            function is None
+            or any(self.graph.learns(each) for each in related)
+            or (bool(by_module) and self.graph.learns(None, by_module))
+        )
 
     def _consume(self, path: str, function: ev.Owner, source: ir.Expr, arrival: ir.Stmt) -> None:
         """Add a consumer, once a function."""
         weights, indices = self._names(path, function)
         learns = weights != "_"
-        update = f"{self._handle(path, function, source)}.update_priorities" if learns else ""
+        handle = self._handle(path, function, source) if learns else None
+        update = f"{handle}.update_priorities" if handle else ""
         if not learns:
             self._refuse_passing_on(path, function)
         for known in self.consumers:
@@ -310,13 +316,13 @@ class Travel:
             if passes and value is not None and self.graph.events.value(value).tagged("draw") & draws:
                 raise Refused(f"the batch is passed on in an unknown way at {self.draft.where(path, node)}")
 
-    def _handle(self, path: str, function: ev.Owner, source: ir.Expr) -> str:
-        """How the consuming function reaches the buffer: by the receiver of the call that drew the batch."""
+    def _handle(self, path: str, function: ev.Owner, source: ir.Expr) -> str | None:
+        """How the consuming function reaches the buffer: by the receiver of the call that drew the batch.
+
+        None where it does not, or in several ways.
+        """
         handles = {text for site in self._origins(path, function, source) if (text := self._handle_of(site, function))}
-        if len(handles) != 1:
-            where = self.draft.where(path, source)
-            raise Refused(f"the function at {where} has no access to the buffer that it would give priorities to")
-        return handles.pop()
+        return handles.pop() if len(handles) == 1 else None
 
     def _origins(self, path: str, function: ev.Owner, source: ir.Expr) -> list[ev.CallSite]:
         here = self.graph.events.calls.get(source) if isinstance(source, ir.Call) else None
