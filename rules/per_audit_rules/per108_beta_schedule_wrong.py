@@ -55,6 +55,31 @@ def train(env, net, optimizer, steps):
         optimizer.step()
         memory.update(at, error.detach().numpy())
 """
+_LINEAR = """import numpy as np
+from memory import Memory
+
+THETA = np.zeros((4, 2))
+
+
+def learn(rows, weights, rate=0.05):
+    errors = np.zeros(len(rows))
+    for k, (state, action, reward, next_state, end) in enumerate(rows):
+        goal = reward if end else reward + 0.9 * (next_state @ THETA).max()
+        errors[k] = goal - state @ THETA[:, action]
+        THETA[:, action] += rate * weights[k] * errors[k] * state
+    return errors
+
+
+def run(env, steps):
+    memory, state = Memory(256), env.reset()
+    for _ in range(steps):
+        next_state, reward, end, _ = env.step(int(np.argmax(state @ THETA)))
+        memory.push(state, 0, reward, next_state, end)
+        state = env.reset() if end else next_state
+        rows, at, weights = memory.sample(16)
+        memory.update(at, learn(rows, weights))
+        memory.beta = max(0.0, memory.beta - 1e-4)  # <- PER108
+"""
 _LOOP_END = "memory.update(at, error.detach().numpy())\n"
 
 
@@ -257,6 +282,7 @@ class Agent:
 """
             },
         ),
+        Example("falling, NumPy learns in functions", {"memory.py": _MEMORY, "run.py": _LINEAR}),
     )
     good = (
         Example(

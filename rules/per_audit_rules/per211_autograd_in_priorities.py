@@ -430,6 +430,17 @@ class AutogradInPriorities(Rule):
                 ),
             },
         ),
+        Example(
+            "tensors kept in a deque",
+            {
+                "agent.py": _LISTS.replace(
+                    "import random\n", "import random\nfrom collections import deque\n", 1
+                ).replace(
+                    "self.items, self.priorities = [], []",
+                    "self.items, self.priorities = deque(maxlen=capacity), deque(maxlen=capacity)",
+                )
+            },
+        ),
     )
     good = (
         Example(

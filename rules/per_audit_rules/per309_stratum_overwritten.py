@@ -146,6 +146,49 @@ _GENERATOR = (
 _RIGHT = _MEMORY.replace("width = random.uniform(low, high)  # <- PER309", "mass = random.uniform(low, high)").replace(
     "self.tree.find(width)", "self.tree.find(mass)"
 )
+_KERAS = """import numpy as np
+from memory import Memory
+
+
+def train(env, model, target, steps):
+    memory, state = Memory(1024), env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(int(np.argmax(model.predict(state[None])[0])))
+        memory.add((state, 0, reward, next_state, done))
+        state = env.reset() if done else next_state
+        rows, slots, weights = memory.sample(32, min(1.0, 0.4 + 0.6 * step / steps))
+        states, actions, rewards, next_states, ends = (np.array(column) for column in zip(*rows))
+        values = model.predict(states)
+        goals = rewards + 0.99 * (1 - ends) * target.predict(next_states).max(axis=1)
+        errors = goals - values[np.arange(32), actions]
+        values[np.arange(32), actions] = goals
+        model.fit(states, values, sample_weight=weights, verbose=0)
+        memory.update(slots, np.abs(errors))
+"""
+_LINEAR = """import numpy as np
+from memory import Memory
+
+THETA = np.zeros((4, 2))
+
+
+def learn(rows, weights, rate=0.05):
+    errors = np.zeros(len(rows))
+    for k, (state, action, reward, next_state, end) in enumerate(rows):
+        goal = reward if end else reward + 0.9 * (next_state @ THETA).max()
+        errors[k] = goal - state @ THETA[:, action]
+        THETA[:, action] += rate * weights[k] * errors[k] * state
+    return errors
+
+
+def run(env, steps):
+    memory, state = Memory(256), env.reset()
+    for step in range(steps):
+        next_state, reward, end, _ = env.step(int(np.argmax(state @ THETA)))
+        memory.add((state, 0, reward, next_state, end))
+        state = env.reset() if end else next_state
+        rows, slots, weights = memory.sample(16, min(1.0, 0.4 + 0.6 * step / steps))
+        memory.update(slots, np.abs(learn(rows, weights)))
+"""
 
 
 def _project(memory: str) -> dict[str, str]:
@@ -258,6 +301,8 @@ class StratumOverwritten(Rule):
         Example("a loop until there are enough", _project(_WHILE)),
         Example("the mass has a name and is then given to the width", _project(_CHAIN)),
         Example("a generator, bounds in a tuple", _project(_GENERATOR)),
+        Example("Keras learns", {"tree.py": _TREE, "memory.py": _MEMORY, "train.py": _KERAS}),
+        Example("NumPy learns, in functions", {"tree.py": _TREE, "memory.py": _MEMORY, "train.py": _LINEAR}),
     )
     good = (
         Example("a name of its own", _project(_RIGHT)),

@@ -79,6 +79,31 @@ def test_error_rules_have_examples_of_several_files(rule):
     assert any(len(example.files) > 1 for example in rule.good)
 
 
+FRAMEWORKS = {
+    "PyTorch": r"\btorch\b|\.backward\(",
+    "Keras": r"\b(keras|tensorflow|tf)\b|\.(fit|predict|train_on_batch)\(",
+    "JAX": r"\b(jax|jnp)\b",
+}
+
+
+def style(example: Example) -> tuple[object, ...]:
+    """What an example is written with: the framework, the container, classes or none, a tree or none, the files."""
+    text = "\n".join(example.files.values())
+    arrays = re.search(r"(np|torch|jnp)\.(zeros|ones|empty)", text)
+    return (
+        tuple(name for name, pattern in FRAMEWORKS.items() if re.search(pattern, text)),
+        "deque" if "deque(" in text else "array" if arrays else "list",
+        bool(re.search(r"^class ", text, re.MULTILINE)),
+        bool(re.search(r"//=? 2\b|\*= 2\b|2 \* \w+ \+ 1", text)),
+        len(example.files) > 1,
+    )
+
+
+@EACH_ERROR
+def test_error_rules_have_bad_examples_in_three_styles(rule):
+    assert len({style(example) for example in rule.bad}) >= 3
+
+
 @EACH
 def test_documentation_has_the_fixed_headings(rule):
     sections = re.split(r"^## (.+)$", rule.documentation(), flags=re.MULTILINE)
