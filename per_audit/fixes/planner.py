@@ -8,6 +8,7 @@ from per_audit.findings import Applicability
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.plan import Plan
 from per_audit.fixes.recipes import container_swap, index_swap
+from per_audit.fixes.recipes.shared import sharers
 from per_audit.graph import UNIFORM
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ def plan_fixes(audit: Audit, options: FixOptions) -> list[Plan]:
     for graph in (*audit.graphs, *audit.documents):
         for buffer in graph.buffers:
             if buffer.kind == UNIFORM:
-                places = {graph.place(buffer.path, draw) for draw in buffer.draws}
+                together = sharers(graph, buffer)
+                if buffer is not together[0]:
+                    continue
+                places = {graph.place(each.path, draw) for each in together for draw in each.draws}
                 findings = tuple(f.id for f in audit.report.findings if f.rule in _RESOLVED and f.place in places)
                 if findings:
                     plans.append(plan_buffer(graph, buffer, options, findings))

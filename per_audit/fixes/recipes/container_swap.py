@@ -33,18 +33,22 @@ def applies(draft: Draft, buffer: ReplayBuffer) -> bool:
 
 def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     """Make the edits, or raise Refused."""
-    draw = shared.single_draw(draft, buffer)
     if len(buffer.containers) != 1:
         raise Refused(f"{draft.graph.name_of(buffer)} is drawn from several containers at once")
     (container,) = buffer.containers
     made = container.node
     bounded = Bounded(draft, buffer, container)
+    together = shared.sharers(draft.graph, buffer)
+    draws = {each: shared.single_draw(draft, each) for each in together}
     fill_from_files(draft, container)
-    _check_uses(draft, buffer, container, bounded)
-    consumers, handle = _draw(draft, buffer, draw)
-    is_actor_critic = shared.learn_from(draft, buffer, consumers)
-    if buffer.owner is not None and any(consumer.function is not buffer.function for consumer in consumers):
-        shared.add_update_method(draft, buffer, f"{handle}.update_priorities")
+    _check_uses(draft, list(draws.values()), container, bounded)
+    is_actor_critic = False
+    for each, draw in draws.items():
+        consumers, handle = _draw(draft, each, draw)
+        is_actor_critic |= shared.learn_from(draft, each, consumers)
+        if each.owner is not None and any(consumer.function is not each.function for consumer in consumers):
+            shared.add_update_method(draft, each, f"{handle}.update_priorities")
+        draft.unneeded[each.path].add(shared.root_name(draft, each.path, draw))
     path = draft.path_of(made)
     arguments = [bounded.capacity, *shared.options(draft, buffer, made, is_actor_critic, _reward(buffer))]
     name = _CLASSES[draft.options.buffer]
@@ -59,7 +63,6 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
         draft.imports[buffer.path].discard("LinearSchedule")
     if isinstance(made, ir.Call):
         draft.unneeded[path].add(shared.root_name(draft, path, made))
-    draft.unneeded[buffer.path].add(shared.root_name(draft, buffer.path, draw))
 
 
 def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]:  # type: ignore[type-arg]
@@ -116,19 +119,19 @@ def _bare(node: ir.Expr) -> ir.Expr:
     return node
 
 
-def _check_uses(draft: Draft, buffer: ReplayBuffer, container: Alloc, bounded: Bounded) -> None:
+def _check_uses(draft: Draft, draws: list[ir.Call], container: Alloc, bounded: Bounded) -> None:
     """Refuse uses of the container that the prioritised buffer does not answer to."""
     for node, value in draft.graph.events.values.items():
         if isinstance(node, ir.Expr) and container in value.atoms and node is not container.node:
             if bounded.covers(node):
                 continue
             path = draft.path_of(node)
-            problem = _misuse(draft, path, node, buffer)
+            problem = _misuse(draft, path, node, draws)
             if problem is not None:
                 raise Refused(f"{draft.text(path, node)} {problem} at {draft.where(path, node)}")
 
 
-def _misuse(draft: Draft, path: str, node: ir.Expr, buffer: ReplayBuffer) -> str | None:
+def _misuse(draft: Draft, path: str, node: ir.Expr, draws: list[ir.Call]) -> str | None:
     table = draft.graph.parents(path)
     parent = table.get(node)
     if isinstance(parent, ir.Attr):
@@ -139,7 +142,7 @@ def _misuse(draft: Draft, path: str, node: ir.Expr, buffer: ReplayBuffer) -> str
     if isinstance(parent, ir.Arg):
         call = table.get(parent)
         assert isinstance(call, ir.Call)
-        if call in buffer.draws or (isinstance(call.func, ir.Name) and call.func.id in _READERS):
+        if call in draws or (isinstance(call.func, ir.Name) and call.func.id in _READERS):
             return None
         if save_as_list(draft, path, call, node):
             return None

@@ -11,10 +11,11 @@ from per_audit.fixes.recipes.fitted_rows import FittedRows
 from per_audit.fixes.recipes.losses import Losses
 from per_audit.fixes.recipes.priorities import give_back
 from per_audit.fixes.recipes.rows import refuse_other_rows
+from per_audit.graph import UNIFORM
 
 if TYPE_CHECKING:
     from per_audit.fixes.recipes.travel import Consumer
-    from per_audit.graph import ReplayBuffer
+    from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph import events as ev
 
 
@@ -150,12 +151,20 @@ def add_update_method(draft: Draft, buffer: ReplayBuffer, target: str) -> None:
     draft.add_method(buffer.path, function, lines, "what callers give the TD errors to")
 
 
+def sharers(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ReplayBuffer]:
+    """The buffers that are drawn from in several functions but are one container, in order; it is swapped once."""
+    if len(buffer.containers) != 1 or {c.kind for c in buffer.containers}.isdisjoint({"deque", "list"}):
+        return [buffer]
+    return [each for each in graph.buffers if each.kind == UNIFORM and each.containers == buffer.containers]
+
+
 def single_draw(draft: Draft, buffer: ReplayBuffer) -> ir.Call:
     """The only draw of the buffer."""
     if len(buffer.draws) > 1:
         raise Refused(f"{draft.graph.name_of(buffer)} is drawn from in several places of one function")
+    together = sharers(draft.graph, buffer)
     for other in draft.graph.buffers:
-        if other is not buffer and other.containers & buffer.containers:
+        if other not in together and other.containers & buffer.containers:
             where = draft.where(other.path, other.draws[0])
             raise Refused(f"{draft.graph.name_of(buffer)} is also drawn from at {where}")
     return buffer.draws[0]

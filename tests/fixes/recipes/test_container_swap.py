@@ -331,3 +331,55 @@ def test_a_script_without_functions():
         ),
     )
     check_fixed({"run.py": SCRIPT}, after)
+
+
+BASE = """
+from collections import deque
+
+
+class Base:
+    def __init__(self, network, target_network):
+        self.network = network
+        self.target_network = target_network
+        self.memory = deque(maxlen=1000)
+"""
+FIXED_BASE = """
+from experience_replay_optimizer import LinearSchedule, PrioritizedReplayBuffer
+
+
+class Base:
+    def __init__(self, network, target_network):
+        self.network = network
+        self.target_network = target_network
+        self.memory = PrioritizedReplayBuffer(
+            1000,
+            beta=LinearSchedule(0.4, 1.0, steps=5000),
+            reward=2,
+        )
+"""
+
+
+def heir(files: Files, name: str, imports: tuple[str, str]) -> str:
+    """The agent, its container made by a class that it inherits from."""
+    text = files["agent.py"]
+    start, end = text.index("        self.network = network"), text.index("    def learn")
+    made = "        super().__init__(network, target_network)\n"
+    made += "        self.optimizer = torch.optim.Adam(network.parameters())"
+    text = text[:start] + made + "\n        self.criterion = nn.MSELoss()\n\n" + text[end:]
+    return text.replace("class Agent:", f"class {name}(Base):").replace("Agent(", f"{name}(").replace(*imports)
+
+
+def test_classes_that_draw_from_one_inherited_container():
+    user, fixed = agent(LEARN), fixed_agent(FIXED)
+    head = fixed["agent.py"].partition("\nclass")[0]
+    names = ("as F\n", "as F\nfrom base import Base\n")
+    new = head[head.index("from experience") :]
+    helpers = "from experience_replay_optimizer import absolute_td_error, importance_weighted_loss\n"
+    fixed_names = (new, helpers + "from base import Base\n\n")
+    user_names = ("import random\nfrom collections import deque\n", "import random\n")
+    before, after = {"base.py": BASE}, {"base.py": FIXED_BASE}
+    for name in ("One", "Two"):
+        before[f"{name.lower()}.py"] = heir(user, name, names).replace(*user_names)
+        after[f"{name.lower()}.py"] = heir(fixed, name, fixed_names)
+    result = check_fixed(before, after)
+    assert result.applied[0].paths == {"base.py", "one.py", "two.py"}
