@@ -39,8 +39,11 @@ class Transaction:
         self.root = root
         self.changes = changes
         self._targets: dict[str, Path] = {}
+        self._modes: dict[str, int] = {}
         for change in changes:
-            self._targets[change.path] = self._checked(change)
+            target = self._targets[change.path] = self._checked(change)
+            if change.before is not None:
+                self._modes[change.path] = stat.S_IMODE(target.stat().st_mode)
         #: The directories that have to be made, outermost first.
         self.directories = sorted(
             {
@@ -90,6 +93,7 @@ class Transaction:
                 target.unlink()
             else:
                 replace(target, change.before)
+                target.chmod(self._modes[change.path])
         remove_directories(self.directories)
 
     def _checked(self, change: Change) -> Path:
