@@ -33,11 +33,17 @@ def main() -> int:
     parser.add_argument("--sound", type=int, default=200, metavar="N", help="seeds of the correct buffer (200)")
     parser.add_argument("--faulty", type=int, default=20, metavar="N", help="seeds of the others (20)")
     parser.add_argument("--efficiency", action="store_true", help="the learning benchmark as well (slow)")
+    parser.add_argument("--check", nargs="*", metavar="NAME", help="only these checks")
     parser.add_argument("--only", nargs="*", metavar="CLASS", help="only these classes")
     options = parser.parse_args()
     checks = available_checks()
     faulty = 0
-    behavioural = [check for check in checks.values() if options.efficiency or not check.name.startswith("efficiency")]
+    chosen = options.check or [*checks]
+    behavioural = [
+        check
+        for check in checks.values()
+        if check.name in chosen and (options.efficiency or not check.name.startswith("efficiency"))
+    ]
     for name in SOUND:
         if options.only and name not in options.only:
             continue
@@ -56,7 +62,7 @@ def main() -> int:
                 print(f"  {check.name:22} {counted:22} {seconds:6.2f} s{note}", flush=True)
     print(f"faulty, seeds 0-{options.faulty - 1}")
     for name, (check_name, words) in FAULTS.items():
-        if options.only and name not in options.only:
+        if (options.only and name not in options.only) or check_name not in chosen:
             continue
         with Opened(HOUSE / "mutants.py", name) as target:
             outcomes = [target.run(checks[check_name], seed) for seed in range(options.faulty)]

@@ -42,6 +42,25 @@ def shares_of_ranks(td: Array) -> Array:
     return 1.0 / ranks
 
 
+def implied_scores(rows: list[list[Any]], betas: list[float], cells: int) -> Array:
+    """ln q (cells,) up to a constant, by which rows [ids, weights] were drawn if their weights are (N q)^-beta, divided
+    by a constant of each batch; NaN for ids that never came up.
+
+    From -ln(w) / beta = ln q + constant. Batches are tied together by the items they share: least squares by turns,
+    exact where one law explains them all.
+    """
+    item = np.concatenate([np.array(ids, dtype=np.int64) for ids, _ in rows])
+    batch = np.repeat(np.arange(len(rows)), [len(ids) for ids, _ in rows])
+    value = np.concatenate([-np.log(np.array(w)) / beta for (_, w), beta in zip(rows, betas, strict=True)])
+    seen = np.bincount(item, minlength=cells)
+    size = np.maximum(np.bincount(batch, minlength=len(rows)), 1)
+    score = np.zeros(cells)
+    for _ in range(50):
+        shift = np.bincount(batch, value - score[item], minlength=len(rows)) / size
+        score = np.bincount(item, value - shift[batch], minlength=cells) / np.maximum(seen, 1)
+    return np.where(seen > 0, score, np.nan)
+
+
 def goes_by_rank(counts: Array, td: Array, alpha: float) -> bool:
     """Whether counts (N,) are likelier under (1/rank)^alpha than under any power of |td|."""
     by_rank = power_law(shares_of_ranks(td), alpha)

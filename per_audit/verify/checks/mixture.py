@@ -72,7 +72,9 @@ class Mixture(Check):
         if 0.0 in betas:
             return Outcome(Verdict.NOT_PROVIDED, None, None, "beta is 0: weights are meant to be equal")
         known = None not in betas
-        scores = _scores([row[:2] for row in rows], [float(beta) if known else 1.0 for beta in betas])
+        scores = statistics.implied_scores(
+            [row[:2] for row in rows], [float(beta) if known else 1.0 for beta in betas], _CAPACITY
+        )
         drawn = np.isfinite(scores)
         counts, scores = counts[drawn], scores[drawn]
         exponent = 1.0 if known else _fit_exponent(counts, scores)
@@ -93,23 +95,6 @@ class Mixture(Check):
         if not known:
             return Outcome(Verdict.INCONCLUSIVE, g, limit, f"{text}; what beta is or was is not known")
         return Outcome(Verdict.FAIL, g, limit, f"the weights are not those of the draws: {text}")
-
-
-def _scores(rows: list[list[Any]], betas: list[float]) -> Any:
-    """ln q by item up to a constant, from -ln(w) / beta = ln q + a constant of the batch; NaN for items never drawn.
-
-    Batches are tied together by the items they share: least squares by turns, exact where one law explains them all.
-    """
-    item = np.concatenate([np.array(ids, dtype=np.int64) for ids, _ in rows])
-    batch = np.repeat(np.arange(len(rows)), [len(ids) for ids, _ in rows])
-    value = np.concatenate([-np.log(np.array(w)) / beta for (_, w), beta in zip(rows, betas, strict=True)])
-    seen = np.bincount(item, minlength=_CAPACITY)
-    size = np.maximum(np.bincount(batch, minlength=len(rows)), 1)
-    score = np.zeros(_CAPACITY)
-    for _ in range(50):
-        shift = np.bincount(batch, value - score[item], minlength=len(rows)) / size
-        score = np.bincount(item, value - shift[batch], minlength=_CAPACITY) / np.maximum(seen, 1)
-    return np.where(seen > 0, score, np.nan)
 
 
 def _fit_exponent(counts: Any, scores: Any) -> float:

@@ -79,10 +79,11 @@ class Poison(Check):
         lost = [tid for tid in range(_CAPACITY) if counts[tid] == 0 and tid != poisoned]
         return f"{len(lost)} other items are never drawn again" if lost else None
 
-    def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:  # noqa: ARG002
+    def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:
         """Any harm fails."""
         harm = {name: text for name, text in measured.items() if text}
         if harm:
-            message = "; ".join(f"TD error {name}: {text}" for name, text in harm.items())
+            what = "priority" if facts.get("takes") == "priority" else "TD error"
+            message = "; ".join(f"{what} {name}: {text}" for name, text in harm.items())
             return Outcome(Verdict.FAIL, len(harm), 0, message)
         return Outcome(Verdict.PASS, 0, 0, "0, NaN and infinities are refused or harmless")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _CAPACITY = 50
 _BATCH = 20
 _BATCHES = 60
-_SINGLES = 2000
+_DRAWS = 8000
 _TOLERANCE = 0.02
 
 
@@ -54,27 +54,30 @@ class Weights(Check):
                 stored = (ids >= 0) & (ids < count)  # empty slots are the finding of `reach`
                 rows.append([ids[stored].tolist(), weights[stored].tolist(), before, adapter.beta])
             measured[label] = {"td": td.tolist(), "rows": rows, "unreached": sorted(unreached)}
-            singles = bench.singles(adapter, _SINGLES, as_tds(td))
-            if singles is not None:
-                measured[label]["singles"] = singles.tolist()
+            singles = bench.singles(adapter, _DRAWS, as_tds(td))
+            counts = bench.count(adapter, _DRAWS, count, _BATCH)[:-1] if singles is None else singles
+            measured[label]["counts"] = counts.tolist()
         return measured
 
     def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:
         """Slope and residual of every batch, then the constant factor."""
-        fits: list[_Fit] = []
-        for label, where in (("full", "a full buffer"), ("part", "a part-filled buffer")):
-            part = measured[label]
-            every = np.array([w for row in part["rows"] for w in row[1]], dtype=np.float64)
+        parts = (("full", "a full buffer"), ("part", "a part-filled buffer"))
+        for label, where in parts:
+            every = np.array([w for row in measured[label]["rows"] for w in row[1]], dtype=np.float64)
             if not np.all(np.isfinite(every)):
                 return Outcome(Verdict.FAIL, None, _TOLERANCE, f"{where}: weights are not finite")
             if np.any(every <= 0.0):
                 return Outcome(
                     Verdict.FAIL, None, _TOLERANCE, f"{where}: weights are zero or negative, so nothing is learned"
                 )
-            fit = _Fit(part, facts)
-            if fit.deviation > _TOLERANCE:
+        fits = [_Fit(measured[label], facts) for label, _ in parts]
+        other_law = [fit.deviation > _TOLERANCE and fit.of_the_draws(facts) for fit in fits]
+        for fit, other, (_, where) in zip(fits, other_law, parts, strict=True):
+            if fit.deviation > _TOLERANCE and not other:
                 return Outcome(Verdict.FAIL, fit.deviation, _TOLERANCE, f"{where}: {fit.words(facts)}")
-            fits.append(fit)
+        if any(other_law):
+            note = "the weights are those of the law by which rows are drawn, which is not p^alpha (see frequencies)"
+            return Outcome(Verdict.PASS, None, _TOLERANCE, note)
         full, part_filled = fits
         worst = max(full.deviation, part_filled.deviation)
         note = full.words(facts)
@@ -118,10 +121,12 @@ class _Fit:
 
     def __init__(self, part: dict[str, Any], facts: dict[str, Any]) -> None:
         td = np.array(part["td"])
+        self._rows = part["rows"]
         self.stored = td.size
-        rows = np.bincount([i for row in part["rows"] for i in row[0]], minlength=td.size)
-        drawn = np.array(part.get("singles", rows), dtype=np.float64)
-        alpha = facts["alpha"] or 0.6
+        drawn = self.drawn = np.array(part["counts"], dtype=np.float64)
+        fitted, half = statistics.fit_alpha(drawn, td)
+        alpha = facts["alpha"] if facts["alpha"] is not None else fitted
+        slack = 0.0 if facts["alpha"] is not None else half / max(abs(fitted), 1e-3)
         newest = (facts.get("recent_size") or 0.2) * _CAPACITY / td.size
         law = statistics.mixture(td, {**facts, "recent_size": newest, "alpha": alpha}, _BATCH)
         self.by_rank = not facts.get("recent_fraction") and statistics.goes_by_rank(drawn, td, alpha)
@@ -144,7 +149,7 @@ class _Fit:
         self.beta = -float(np.median(slopes))
         self.constant = float(np.median(constants))
         self.divided_by_batch = max(abs(value - 1.0) for value in maxima) < 1e-4
-        self.slope_error = min(_slope_error(slopes, betas, *scale) for scale in self._scales(drawn, td, facts))
+        self.slope_error = _slope_error(slopes, betas, slack)
         self.residual = float(np.max(residuals))
         self.deviation = max(self.slope_error, self.residual)
 
@@ -153,16 +158,18 @@ class _Fit:
         """Whether the weights are (B P)^-beta: divided by nothing, with the batch in place of the buffer."""
         return bool(abs(self.constant - self.beta * np.log(self.stored / _BATCH)) < _TOLERANCE)
 
-    def _scales(self, drawn: Any, td: Any, facts: dict[str, Any]) -> list[tuple[float, float]]:
-        """Factors on beta, and their slack. Where the draws follow another power than alpha, the weights may rightly
-        belong to that one: the wrong power is the finding of `frequencies`, not of this check.
+    def of_the_draws(self, facts: dict[str, Any]) -> bool:
+        """Whether the draws follow another law than they should, and the weights are those of that one: then the law is
+        the finding of `frequencies`, and nothing is wrong with the weights.
         """
-        if facts.get("recent_fraction") or not facts["alpha"] or self.by_rank:
-            return [(1.0, 0.0)]
-        fitted, half = statistics.fit_alpha(drawn, td)
-        if abs(fitted - facts["alpha"]) < half:
-            return [(1.0, 0.0)]
-        return [(1.0, 0.0), (fitted / facts["alpha"], half / facts["alpha"])]
+        betas = [row[2] if row[2] is not None else facts["beta"] for row in self._rows]
+        limit = statistics.g_threshold(self.law.size)
+        if not all(betas) or statistics.g_statistic(self.drawn, self.law) <= limit:
+            return False
+        scores = statistics.implied_scores([row[:2] for row in self._rows], betas, self.law.size)
+        seen = np.isfinite(scores)
+        implied = np.exp(scores[seen] - scores[seen].max())
+        return statistics.g_statistic(self.drawn[seen], implied / implied.sum()) <= limit
 
     def words(self, facts: dict[str, Any]) -> str:
         """The fit, for people."""
@@ -180,11 +187,14 @@ class _Fit:
         return text + ", but not all of them"
 
 
-def _slope_error(slopes: list[float], betas: list[list[float]], scale: float, slack: float) -> float:
-    """How far the slopes are from -beta, which may be anything between its values before and after a draw."""
+def _slope_error(slopes: list[float], betas: list[list[float]], slack: float) -> float:
+    """How far the slopes are from -beta, which may be anything between its values before and after a draw.
+
+    `slack` is the relative error of the slopes, where P is not known exactly.
+    """
     errors = []
     for slope, known in zip(slopes, betas, strict=True):
         # An unknown beta may be anything in (0, 1].
         low, high = (min(known), max(known)) if known else (0.01, 1.0)
-        errors.append(max(low * scale - slack + slope, -slope - high * scale - slack, 0.0))
+        errors.append(max(low * (1.0 - slack) + slope, -slope - high * (1.0 + slack), 0.0))
     return float(np.median(errors))

@@ -107,6 +107,7 @@ class Session:
             "takes_seed": plan.offers("seed")
             if plan
             else "seed" in [p.name for p in constructor_parameters(self._user)],
+            "takes": plan.takes if plan else "td",
             "undriven": plan.undriven if plan else "",
             "class": self.cls.__name__,
         }

@@ -20,7 +20,7 @@ def measured(gap, after, seed=0):
     rng = np.random.default_rng(seed)
     before = rng.multinomial(8000, statistics.power_law(TD, 0.6))
     counts = rng.multinomial(8000, after)
-    return {"gap": gap, "td": TD.tolist(), "before": before.tolist(), "counts": counts.tolist()}
+    return {"missed": 0, "gap": gap, "td": TD.tolist(), "before": before.tolist(), "counts": counts.tolist()}
 
 
 def test_the_gap_and_the_draws_count(judge):
@@ -32,6 +32,11 @@ def test_the_gap_and_the_draws_count(judge):
     found = judge(measured(None, statistics.power_law(TD, 0.4)))
     assert found.verdict is Verdict.FAIL
     assert "no longer what they were" in found.message
+
+
+def test_items_that_were_never_updated_make_no_drift(judge):
+    found = {**measured(None, statistics.power_law(TD, 0.4)), "missed": 2}
+    assert judge(found).verdict is Verdict.INCONCLUSIVE
 
 
 def test_a_law_that_was_wrong_from_the_start_is_no_drift(judge):

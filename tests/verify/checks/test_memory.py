@@ -12,7 +12,7 @@ def test_a_mutant_fails(mutant, assert_it_fails):
 
 
 def marks(traced=(0, 0, 0, 0), resident=(0, 0, 0, 0), tensors=(None,) * 4):
-    return {"marks": [list(row) for row in zip(traced, resident, tensors, strict=True)], "length": 64}
+    return {"marks": [list(row) for row in zip(traced, resident, tensors, strict=True)], "different": 64}
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_growth_that_does_not_end_fails(judge, measured, verdict):
 
 
 def test_more_items_than_the_capacity_fail(judge):
-    assert judge({**marks(), "length": 12_000}).verdict is Verdict.FAIL
+    assert judge({**marks(), "different": 1_800}).verdict is Verdict.FAIL
 
 
 TENSORS = """

@@ -15,3 +15,4 @@ def test_any_harm_fails(judge):
     found = judge({**harmless, "inf": "one item takes 97% of the draws"})
     assert (found.verdict, found.statistic) == (Verdict.FAIL, 1)
     assert found.message == "TD error inf: one item takes 97% of the draws"
+    assert judge({**harmless, "0": "gone"}, takes="priority").message == "priority 0: gone"

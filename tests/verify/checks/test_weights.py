@@ -15,17 +15,18 @@ def test_a_mutant_fails(mutant, assert_it_fails):
     assert_it_fails(mutant)
 
 
-def measured(weigh, seed=0):
+def measured(weigh, seed=0, alpha=0.6):
     rng = np.random.default_rng(seed)
     parts = {}
     for label, count in (("full", 50), ("part", 25)):
         td = log_grid(count)
-        law = statistics.power_law(td, 0.6)
+        law = statistics.power_law(td, alpha)
         rows = []
         for _ in range(60):
             ids = rng.choice(count, 20, p=law)
             rows.append([ids.tolist(), weigh(law, ids, count).tolist(), 0.4, 0.4])
         parts[label] = {"td": td.tolist(), "rows": rows, "unreached": []}
+        parts[label]["counts"] = rng.multinomial(8000, law).tolist()
     return parts
 
 
@@ -65,6 +66,27 @@ def test_what_is_off_fails(judge, weigh, words):
     found = judge(measured(weigh))
     assert found.verdict is Verdict.FAIL
     assert words in found.message
+
+
+def test_weights_of_another_law_that_is_really_drawn_are_right(judge):
+    found = judge(measured(by_the_batch, alpha=1.0))
+    assert found.verdict is Verdict.PASS
+    assert "which is not p^alpha" in found.message
+    wrong = judge(measured(lambda law, ids, count: undivided(law, ids, count) ** 2, alpha=1.0))
+    assert wrong.verdict is Verdict.FAIL
+
+
+def test_another_law_excuses_no_zeros_of_a_part_filled_buffer(judge):
+    found = measured(by_the_batch, alpha=1.0)
+    found["part"]["rows"][0][1][0] = 0.0
+    assert judge(found).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("alpha", [0.3, 1.0])
+def test_without_a_known_alpha_the_draws_tell_it(judge, alpha):
+    assert judge(measured(by_the_batch, alpha=alpha), alpha=None).verdict is Verdict.PASS
+    wrong = measured(lambda law, ids, count: undivided(law, ids, count) ** 2, alpha=alpha)
+    assert judge(wrong, alpha=None).verdict is Verdict.FAIL
 
 
 def test_the_picture_shows_each_item_on_the_line():
