@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from per_audit.errors import InternalError, in_a_line
 from per_audit.findings import Notice, Report, Severity
 from per_audit.judge import Judge, Outcome, finding_order, with_ids
+from per_audit.judges import judge_all
 from per_audit.overrides import Overrides
 from per_audit.parts import Sources
 from per_audit.source import discover
@@ -98,18 +99,21 @@ def _audit(
     suppressor = Suppressor(settings.catalogue)
     parts = [part for part in found_in.parts() if part.matters or not settings.gates]
     known = {} if outcomes is None else {part.key: outcomes[part.key] for part in parts if part.key in outcomes}
-    modules = _read([part for part in parts if part.key not in known], progress, jobs, cache)
-    judge = Judge(root, settings, found_in.tree, modules)
+    new = [part for part in parts if part.key not in known]
+    modules = _read(new, progress, jobs, cache)
     graphs: dict[bool, list[ReplayGraph]] = {False: [], True: []}
-    made: dict[bool, list[Outcome]] = {False: [], True: []}
-    for part in parts:
-        outcome = known.get(part.key)
-        if outcome is None:
-            outcome, graph = judge(part, with_offers=outcomes is not None)
+    if outcomes is None:
+        judge = Judge(root, settings, found_in.tree, modules)
+        for part in new:
+            known[part.key], graph = judge(part, with_offers=False)
             if graph is not None:
                 graphs[part.is_text].append(graph)
-            if outcomes is not None:
-                outcomes[part.key] = outcome
+    else:
+        for part, outcome in zip(new, judge_all(new, modules, root, settings, found_in.tree, jobs), strict=True):
+            known[part.key] = outcomes[part.key] = outcome
+    made: dict[bool, list[Outcome]] = {False: [], True: []}
+    for part in parts:
+        outcome = known[part.key]
         made[part.is_text].append(outcome)
         for file in part.files:
             if file.relative not in outcome.unparsable:

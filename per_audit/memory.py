@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # The nesting of code that is analysed; people's code stays below 100.
 MAX_DEPTH = 400
+# Facts that are pickled nest as deeply as the code that they are of.
+MAX_PICKLED_DEPTH = 40_000
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from per_audit.audit import audit
+from per_audit import judges
+from per_audit.audit import audit, audit_report
 from per_audit.facts import pool
 from per_audit.report import render
 from per_audit.rule import all_rules
@@ -65,6 +66,12 @@ def test_neither_processes_nor_a_cache_change_anything(
     cache: dict[Any, Any] = {}
     assert document(joined, cache, jobs=3) == plain
     assert document(joined, cache) == plain
+
+
+def test_a_report_says_the_same_from_many_processes(joined: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = render(audit_report(joined, [joined], Settings(joined)), "json")
+    monkeypatch.setattr(judges, "_WORTH_WORKERS", 0)
+    assert render(audit_report(joined, [joined], Settings(joined), jobs=3), "json") == plain
 
 
 BUFFER = """import random

@@ -8,13 +8,11 @@ from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING
 
 from per_audit.cache.store import digest
+from per_audit.memory import MAX_PICKLED_DEPTH
 
 if TYPE_CHECKING:
     from per_audit.cache.store import Store
     from per_audit.facts.pool import Extracted
-
-# Facts nest as deeply as the code that they are of.
-_DEEPEST = 40_000
 
 
 class StoredFacts(MutableMapping[tuple[str, bytes], "Extracted"]):
@@ -44,7 +42,7 @@ class StoredFacts(MutableMapping[tuple[str, bytes], "Extracted"]):
     def __setitem__(self, key: tuple[str, bytes], extracted: Extracted) -> None:
         self._known[key] = extracted
         limit = sys.getrecursionlimit()
-        sys.setrecursionlimit(max(limit, _DEEPEST))
+        sys.setrecursionlimit(max(limit, MAX_PICKLED_DEPTH))
         try:
             self._store.write("facts", _name(*key), pickle.dumps(extracted, pickle.HIGHEST_PROTOCOL))
         except RecursionError:
