@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.capacity import Capacity, capacity_of
+from per_audit.graph.libraries import is_test
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.values import UNKNOWN, Alloc, Instance, TupleOf, Value, roles_in
 
@@ -299,7 +300,11 @@ class Anatomy:
         open_parameters = [p for p in value.walk() if p.op == "param" and p.data[0] is function]
         callers = self.symbols.calls_of.get(function, ()) if open_parameters and function is not None else ()
         found: list[PriorityWrite] = []
+        if callers and all(self._class_of(caller) in self.others for _, caller, _ in callers):
+            return []  # what other buffers put into a tree of the same class
         for node, caller, path in callers:
+            if self._class_of(caller) in self.others or is_test(path):
+                continue
             if caller in functions or len(steps) > _DEEPEST or not isinstance(function, ir.Function):
                 continue
             given = self.symbols.arguments(node, function, path)
@@ -374,6 +379,16 @@ class Anatomy:
             if cls in self.family:
                 found |= {a.node for a in value.atoms if isinstance(a, Instance) and a.node in self._holders}
         return found
+
+    @cached_property
+    def others(self) -> set[ir.Class]:
+        """The classes of other prioritised buffers, whose trees may be of the same class as this one's."""
+        owners = {b.owner for b in self.graph.buffers if b.kind == "prioritised" and b.owner is not None}
+        own = set().union(
+            *map(self.graph.interpreter.mro, self.parts), *map(self.graph.interpreter.mro, owners & self.family)
+        )
+        heirs = set().union(*(self.graph.interpreter.subclasses.get(cls, ()) for cls in self.family))
+        return owners - own - heirs - self._holders
 
     @cached_property
     def _holders(self) -> set[ir.Class]:

@@ -88,6 +88,9 @@ class Calls:
         results: list[Value] = []
         if isinstance(node.func, ir.Attr):
             results += self._method(node, node.func.attr, receiver, arguments, site, frame)
+            if results and receiver.tags and any(isinstance(a, Alloc) and a.kind == "array" for a in receiver.atoms):
+                # An array in one case, as the ones that stand for weights, computed from what was drawn in another.
+                results.append(taint(receiver, *(value for _, _, value in arguments)))
         for atom in self.interpreter.ordered(callee.atoms):
             result = self._apply(atom, node, arguments, site, frame)
             if result is not None:

@@ -66,7 +66,7 @@ class _Finder:
         self.project = graph.project
         self.gathers: dict[ir.Node, set[Alloc]] = defaultdict(set)
         for gather in self.events.gathers.values():
-            for node in gather.draws:
+            for node in self._own_draws(gather):
                 self.gathers[node].add(gather.container)
         self.stores: dict[Alloc, list[ev.Store]] = defaultdict(list)
         for store in self.events.stores.values():
@@ -256,6 +256,21 @@ class _Finder:
                 continue
             found.append(buffer)
         return _merged(found)
+
+    def _own_draws(self, gather: ev.Gather) -> set[ir.Node]:
+        """The draws of the positions read: those of the class that reads, where it draws any itself.
+
+        What it is given beside them, such as errors that depend on an action drawn elsewhere, is no position.
+        """
+        reader = self.project.class_of.get(gather.function) if gather.function is not None else None
+        family = set(self.graph.interpreter.mro(reader)) if reader is not None else set()
+        makers = {node: self.events.draws.get(node) or self.events.masses.get(node) for node in gather.draws}
+        own = {
+            n
+            for n, made in makers.items()
+            if made and made.function and self.project.class_of.get(made.function) in family
+        }
+        return own or set(gather.draws)
 
     def _gathered(self, draw: ev.Draw) -> set[Alloc]:
         """What is drawn from, but for the tables in which environments look up what an action leads to."""

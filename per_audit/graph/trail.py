@@ -137,8 +137,16 @@ def _lifts(anatomy: Anatomy, term: Term) -> bool:
 
 
 def chains_of(anatomy: Anatomy, value: Term) -> frozenset[Chain]:
-    """How often alpha was applied to a value before it is stored."""
-    return Exponents(anatomy.symbols, lambda term: reads_priorities(anatomy, term)).of(value)
+    """How often alpha was applied to a value before it is stored; by the buffer, not by another with such a tree."""
+    found = Exponents(anatomy.symbols, lambda term: reads_priorities(anatomy, term)).of(value)
+    return frozenset(chain for chain in found if not any(_is_of_another(anatomy, power) for power in chain.raised))
+
+
+def _is_of_another(anatomy: Anatomy, power: Term) -> bool:
+    if power.node is None or not power.path:
+        return False
+    function = anatomy.symbols.function_of(power.path, power.node)
+    return function is not None and anatomy.graph.project.class_of.get(function) in anatomy.others
 
 
 def reads_priorities(anatomy: Anatomy, term: Term) -> bool:

@@ -535,6 +535,72 @@ class Agent:
     )
     good = (
         Example(
+            "a uniform twin that gives ones for weights",
+            {
+                "memory.py": """import numpy as np
+import torch
+
+
+class Uniform:
+    def __init__(self, size):
+        self.rows, self.size, self.at = [], size, 0
+
+    def add(self, *row):
+        self.rows.append(row)
+        self.rows = self.rows[-self.size :]
+
+    def sample(self, n, beta=None):
+        slots = np.random.choice(len(self.rows), n, replace=False)
+        return slots, [self.rows[slot] for slot in slots], torch.ones(n)
+
+    def rate(self, slots, errors):
+        pass
+
+
+class Prioritized:
+    def __init__(self, size):
+        self.rows, self.priorities, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+    def add(self, state, action, reward, next_state, terminated):
+        self.priorities[self.at % self.size] = self.priorities.max() if self.at else 1.0
+        self.rows[self.at % self.size] = (state, action, reward, next_state, terminated)
+        self.at += 1
+
+    def sample(self, n, beta=0.4):
+        p = self.priorities**0.6 / (self.priorities**0.6).sum()
+        slots = np.random.choice(self.size, n, p=p)
+        w = (min(self.at, self.size) * p[slots]) ** -beta
+        return slots, [self.rows[slot] for slot in slots], torch.tensor(w / w.max(), dtype=torch.float32)
+
+    def rate(self, slots, errors):
+        self.priorities[slots] = np.abs(errors) + 1e-5
+""",
+                "agent.py": """import torch
+from memory import Prioritized, Uniform
+
+
+class Agent:
+    def __init__(self, net, optimizer, device, by_priority):
+        self.net, self.optimizer, self.device = net, optimizer, device
+        if by_priority:
+            self.memory = Prioritized(10_000)
+        else:
+            self.memory = Uniform(10_000)
+
+    def learn(self, beta):
+        slots, rows, w = self.memory.sample(32, beta)
+        states, actions, rewards, following, ends = map(torch.tensor, zip(*rows))
+        w = w.reshape(-1).to(self.device)
+        errors = self.net.errors(states, actions, rewards, following, ends)
+        loss = (w * errors.pow(2)).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.memory.rate(slots, errors.detach().numpy())
+""",
+            },
+        ),
+        Example(
             "a library's weights in the loss",
             {
                 "train.py": """import torch

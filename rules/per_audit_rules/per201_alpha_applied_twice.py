@@ -391,6 +391,107 @@ class Queue:
 """
             },
         ),
+        Example(
+            "one of two buffers with trees of one class",
+            {
+                "tree.py": """import numpy as np
+
+
+class Tree:
+    def __init__(self, size):
+        self.size, self.sums, self.rows, self.at, self.highest = size, np.zeros(2 * size), [None] * size, 0, 1.0
+
+    def put(self, slot, p):
+        self.highest = max(self.highest, p)
+        change = p - self.sums[slot + self.size]
+        slot += self.size
+        while slot:
+            self.sums[slot] += change
+            slot //= 2
+
+    def add(self, p, row):
+        self.rows[self.at] = row
+        self.put(self.at, p)
+        self.at = (self.at + 1) % self.size
+
+    def find(self, mass):
+        node = 1
+        while node < self.size:
+            node *= 2
+            if mass >= self.sums[node]:
+                mass -= self.sums[node]
+                node += 1
+        return node - self.size
+""",
+                "steps.py": """import random
+import numpy as np
+from tree import Tree
+
+
+class Steps:
+    def __init__(self, size):
+        self.tree = Tree(size)
+
+    def add(self, state, action, reward, next_state, terminated):
+        self.tree.add(self.tree.highest, (state, action, reward, next_state, terminated))
+
+    def sample(self, n, beta):
+        slots = [self.tree.find(random.random() * self.tree.sums[1]) for _ in range(n)]
+        p = np.array([self.tree.sums[slot + self.tree.size] for slot in slots]) / self.tree.sums[1]
+        w = (self.tree.size * p) ** -beta
+        return slots, [self.tree.rows[slot] for slot in slots], w / w.max()
+
+    def rate(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self.tree.put(slot, (abs(error) + 1e-5) ** 0.6)
+""",
+                "episodes.py": """import random
+import numpy as np
+from tree import Tree
+
+
+class Episodes:
+    def __init__(self, size):
+        self.tree = Tree(size)
+
+    def add(self, state, action, reward, next_state, terminated):
+        self.tree.add(self.tree.highest**0.6, (state, action, reward, next_state, terminated))  # <- PER201
+
+    def sample(self, n, beta):
+        slots = [self.tree.find(random.random() * self.tree.sums[1]) for _ in range(n)]
+        p = np.array([self.tree.sums[slot + self.tree.size] for slot in slots]) / self.tree.sums[1]
+        w = (self.tree.size * p) ** -beta
+        return slots, [self.tree.rows[slot] for slot in slots], w / w.max()
+
+    def rate(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self.tree.put(slot, (abs(error) + 1e-5) ** 0.6)
+""",
+                "train.py": """import torch
+from episodes import Episodes
+from steps import Steps
+
+
+def learn(net, optimizer, memory, beta):
+    slots, rows, w = memory.sample(32, beta)
+    errors = net.errors(rows)
+    (torch.as_tensor(w) * errors**2).mean().backward()
+    optimizer.step()
+    memory.rate(slots, errors.detach().numpy())
+
+
+def main(env, net, optimizer, steps, whole):
+    memory = Episodes(1024) if whole else Steps(1024)
+    state, _ = env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        memory.add(state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        learn(net, optimizer, memory, 0.4 + 0.6 * step / steps)
+""",
+            },
+        ),
     )
     good = (
         Example(

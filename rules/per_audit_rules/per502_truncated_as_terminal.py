@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.truncation import merged_ends
+from per_audit.graph.libraries import is_test
+from per_audit.graph.truncation import MergedEnd, merged_ends
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from per_audit.facts import ir
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
 
@@ -70,7 +71,7 @@ class TruncatedAsTerminal(Rule):
         for buffer in graph.buffers:
             name = graph.name_of(buffer)
             for end in merged_ends(graph, buffer):
-                if end.node in seen:
+                if end.node in seen or is_test(end.path) or _hands_on_terminated(graph, end):
                     continue
                 seen.add(end.node)
                 links = [graph.evidence(end.path, end.node, "joined", "both flags become one here")]
@@ -79,11 +80,12 @@ class TruncatedAsTerminal(Rule):
                 for call, path in passed or end.calls[-1:]:
                     links.append(graph.evidence(path, call, "passed", "and are handed on as the end of the task here"))
                 links.append(graph.evidence(end.store.path, end.store.node, "stored", "the transition is stored here"))
+                what = f"`{graph.source(end.path, end.node)}`" if isinstance(end.node, ir.Expr) else "both flags in one"
                 yield self.finding(
                     graph,
                     end.path,
                     end.node,
-                    f"{name} stores `{graph.source(end.path, end.node)}` as the end of the task: at a time limit the "
+                    f"{name} stores {what} as the end of the task: at a time limit the "
                     "target loses the value of the next state",
                     evidence=links,
                     fix=FixOffer(title="store terminated alone"),
@@ -217,6 +219,44 @@ class Agent:
     )
     good = (
         Example(
+            "a batch that holds both flags beside the end of the episode",
+            {
+                "collect.py": """import numpy as np
+
+
+class Rows:
+    def __init__(self, size):
+        self.rows, self.size = [], size
+
+    def add(self, row):
+        self.rows.append(dict(row))
+        self.rows = self.rows[-self.size :]
+
+    def sample(self, n):
+        return [self.rows[i] for i in np.random.randint(0, len(self.rows), n)]
+
+
+def collect(env, policy, rows, steps):
+    state, _ = env.reset()
+    for _ in range(steps):
+        action = policy(state)
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        done = np.logical_or(terminated, truncated)
+        row = {"state": state, "action": action, "next": next_state, "reward": reward, "done": done}
+        row.update(terminated=terminated)
+        rows.add(row)
+        state = env.reset()[0] if done else next_state
+
+
+def learn(net, target_net, optimizer, rows):
+    batch = rows.sample(32)
+    goals = [r["reward"] + 0.99 * (1 - r["terminated"]) * target_net(r["next"]).max() for r in batch]
+    net.loss(batch, goals).backward()
+    optimizer.step()
+"""
+            },
+        ),
+        Example(
             "terminated is stored, either flag ends the loop",
             {"train.py": bad[0].plain["train.py"].replace("float(done)", "float(terminated)")},
         ),
@@ -245,3 +285,11 @@ class Agent:
             },
         ),
     )
+
+
+def _hands_on_terminated(graph: ReplayGraph, end: MergedEnd) -> bool:
+    """Whether the function that joins the flags also hands on terminated alone, by its name: both are stored."""
+    function = graph.symbols.function_of(end.path, end.node)
+    body = graph.module(end.path).body if function is None else [function]
+    calls = (node for node in ir.walk(*body) if isinstance(node, ir.Call))
+    return any(arg.keyword == "terminated" for call in calls for arg in call.args)

@@ -9,6 +9,7 @@ from per_audit.findings import FixOffer, Severity
 from per_audit.graph import bootstrap, windows
 from per_audit.graph.capacity import capacity_of
 from per_audit.graph.symbolic import alternatives, strip
+from per_audit.graph.values import Instance
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -235,7 +236,8 @@ class NStepDiscountWrong(Rule):
                 if target.node in seen or not _is_drawn_from(graph, buffer, target):
                     continue
                 once = _value(graph, target)
-                same = next((found for found in sums if once is not None and once == _base(graph, found)), None)
+                near = [found for found in sums if _is_in_reach(graph, target, found)]
+                same = next((found for found in near if once is not None and once == _base(graph, found)), None)
                 if same is not None:
                     seen.add(target.node)
                     yield self._finding(graph, buffer, target, same)
@@ -327,6 +329,77 @@ class Agent:
     )
     good = (
         Example(
+            "an agent of single steps beside one of several, whose buffer is an heir of its own",
+            {
+                "replay.py": """import random
+from collections import deque
+
+
+class Replay:
+    def __init__(self, size):
+        self.rows = deque(maxlen=size)
+
+    def store(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def sample(self, k):
+        return zip(*random.sample(self.rows, k))
+
+
+class StepsReplay(Replay):
+    def __init__(self, size, n, gamma):
+        super().__init__(size)
+        self.window, self.n, self.gamma = deque(maxlen=n), n, gamma
+
+    def store(self, state, action, reward, next_state, done):
+        self.window.append((state, action, reward, next_state, done))
+        if len(self.window) == self.n:
+            total = 0.0
+            for s, a, r, s2, d in reversed(self.window):
+                total = r + self.gamma * total * (1 - d)
+            super().store(self.window[0][0], self.window[0][1], total, next_state, done)
+        if done:
+            self.window.clear()
+""",
+                "single.py": """import torch
+from replay import Replay
+
+
+class Single:
+    def __init__(self, net, target_net, optimizer, gamma=0.99):
+        self.net, self.target_net, self.optimizer, self.gamma = net, target_net, optimizer, gamma
+        self.memory = Replay(10_000)
+
+    def learn(self):
+        states, actions, rewards, following, ends = map(torch.tensor, self.memory.sample(32))
+        ahead = self.target_net(following).max(1)[0]
+        goals = rewards + self.gamma * ahead * (1 - ends)
+        loss = torch.nn.functional.mse_loss(self.net(states).gather(1, actions).squeeze(1), goals.detach())
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+""",
+                "several.py": """import torch
+from replay import StepsReplay
+
+
+class Several:
+    def __init__(self, net, target_net, optimizer, n=3, gamma=0.99):
+        self.net, self.target_net, self.optimizer, self.gamma, self.n = net, target_net, optimizer, gamma, n
+        self.memory = StepsReplay(10_000, n, gamma)
+
+    def learn(self):
+        states, actions, rewards, following, ends = map(torch.tensor, self.memory.sample(32))
+        ahead = self.target_net(following).max(1)[0]
+        goals = rewards + self.gamma**self.n * ahead * (1 - ends)
+        loss = torch.nn.functional.mse_loss(self.net(states).gather(1, actions).squeeze(1), goals.detach())
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+""",
+            },
+        ),
+        Example(
             "gamma to the power of n",
             {"agent.py": bad[0].plain["agent.py"].replace("rewards + self.gamma *", "rewards + self.gamma**self.n *")},
         ),
@@ -398,6 +471,25 @@ def _is_drawn_from(graph: ReplayGraph, buffer: ReplayBuffer, target: BootstrapTa
     own = buffer.sources.union(buffer.draws)
     draws = (graph.events.draws.get(node) for node in drawn - own)
     return bool(drawn) and all(draw is not None and draw.containers <= buffer.containers for draw in draws)
+
+
+def _is_in_reach(graph: ReplayGraph, target: BootstrapTarget, found: ReturnSum) -> bool:
+    """Whether the objects that make the target hold the window: an agent without one learns from single steps."""
+    function, interpreter = target.function, graph.interpreter
+    cls = graph.project.class_of.get(function) if isinstance(function, ir.Function) else None
+    holding = {
+        owner for (owner, _), value in interpreter.attributes.items() if not found.windows.isdisjoint(value.atoms)
+    }
+    if cls is None or not isinstance(function, ir.Function) or not holding:
+        return True
+    heirs = interpreter.subclasses.get(cls, ())
+    learners = [cls, *(heir for heir in heirs if interpreter.find_method(heir, function.name) is function)]
+    family = {base for learner in learners for base in interpreter.mro(learner)}
+    kept = [value for (owner, _), value in interpreter.attributes.items() if owner in family]
+    family |= {
+        base for value in kept for a in value.atoms if isinstance(a, Instance) for base in interpreter.mro(a.node)
+    }
+    return not holding.isdisjoint(family)
 
 
 def _value(graph: ReplayGraph, target: BootstrapTarget) -> Term | None:

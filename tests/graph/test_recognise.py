@@ -769,3 +769,53 @@ def test_a_class_that_a_prioritised_buffer_of_a_library_stands_in_for_is_no_buff
     """
     assert kinds(project(source)) == []
     assert kinds(project(source.replace("    def learn", "    spare = Memory(10)\n\n    def learn"))) == [UNIFORM]
+
+
+def test_positions_that_a_class_draws_itself_are_not_those_of_what_it_is_given_with_them(project):
+    graph = project(
+        """
+        import random
+        import torch
+
+        class Ranked:
+            def __init__(self, size, parts):
+                self.rows, self.size, self.parts = [], size, parts
+
+            def add(self, state, action, reward, next_state, done):
+                self.rows.append([state, action, reward, next_state, done, 0.0])
+                self.rows = self.rows[-self.size :]
+
+            def sample(self, n):
+                slots = []
+                for k in range(n):
+                    slots.append(random.randint(self.parts[k], self.parts[k + 1] - 1))
+                return slots, [self.rows[slot] for slot in slots]
+
+            def rate(self, slots, errors):
+                for slot, error in map(list, zip(slots, errors)):
+                    self.rows[slot][5] = error
+                self.rows.sort(key=lambda row: row[5])
+
+        class Agent:
+            def __init__(self, net):
+                self.net, self.memory = net, Ranked(1000, list(range(0, 1000, 30)))
+
+            def act(self, state):
+                if random.random() < 0.1:
+                    return random.randint(0, 3)
+                return self.net(state).argmax()
+
+            def play(self, env):
+                state = env.reset()
+                while True:
+                    action = self.act(state)
+                    next_state, reward, done, _ = env.step(action)
+                    self.memory.add(state, action, reward, next_state, done)
+                    slots, rows = self.memory.sample(32)
+                    errors = self.net.errors(rows)
+                    errors.mean().backward()
+                    self.memory.rate(slots, errors.detach().numpy())
+                    state = next_state
+        """
+    )
+    assert all("randint(0, 3)" not in graph.source(b.path, draw) for b in graph.buffers for draw in b.draws)
