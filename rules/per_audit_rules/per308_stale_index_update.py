@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, threads, trail
@@ -201,6 +199,8 @@ class StaleIndexUpdate(Rule):
 
     def witness(self) -> str:
         """A ring of 1,000 and 200 new transitions between the draw of 100 slots and their update."""
+        import numpy as np
+
         rng = np.random.default_rng(0)
         ids = np.arange(1_000)
         slots = rng.choice(1_000, 100, replace=False)

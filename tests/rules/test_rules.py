@@ -3,6 +3,8 @@
 import ast
 import inspect
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -144,3 +146,9 @@ def test_a_line_may_be_marked_with_several_codes():
     assert example.marks == {("PER001", "a.py", 1), ("PER004", "a.py", 1), ("PER001", "a.py", 3)}
     assert example.expected("PER001") == {("a.py", 1), ("a.py", 3)}
     assert example.plain == {"a.py": "x = 1\ny = 2\nz = 3\n"}
+
+
+def test_rules_are_imported_without_numpy() -> None:
+    """Each scan imports all rules; numpy is for their witnesses, and takes as long to import as they do."""
+    code = "import sys; from per_audit.rule import all_rules; all_rules(); sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0, "import numpy inside witness()"
