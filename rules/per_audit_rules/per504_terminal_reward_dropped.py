@@ -333,6 +333,10 @@ class TerminalRewardDropped(Rule):
     )
     good = (
         Example(
+            "a target of terminal states alone",
+            {k: v.replace("target[dones] = 0.0", "target[~dones] = 0.0") for k, v in bad[0].plain.items()},
+        ),
+        Example(
             "the next value set to zero by index",
             {
                 "dqn.py": bad[0]
@@ -430,7 +434,8 @@ def _later(
                 yield node
         elif isinstance(node, ir.Assign) and _sets_zero(node) and isinstance(node.targets[0], ir.Sub):
             held, index = node.targets[0].value, node.targets[0].index
-            if _tells_end(graph, index) and _is_value(definitions, held, path, value):
+            turned = any(isinstance(part, ir.Un) for part in ir.walk(index))  # `~done`: not the end
+            if not turned and _tells_end(graph, index) and _is_value(definitions, held, path, value):
                 yield node
         elif isinstance(node, ir.Name) and _is_value(definitions, node, path, value):
             around = next((a for a in graph.ancestors(path, node) if isinstance(a, ir.Expr)), None)
