@@ -62,7 +62,8 @@ def test_missing_directories_are_told_outermost_first(root):
 
 @pytest.mark.parametrize("step", range(2 * len(CHANGES)))
 def test_a_stop_between_any_two_steps_is_put_back(root, step, snapshot):
-    before, calls = snapshot(root), []
+    before = snapshot(root)
+    calls: list[None] = []
 
     def check() -> None:
         calls.append(None)
@@ -81,7 +82,8 @@ def test_a_stop_between_any_two_steps_is_put_back(root, step, snapshot):
     [("replace", step) for step in range(3)] + [("fsync", step) for step in range(3)] + [("unlink", 0), ("mkdir", 1)],
 )
 def test_a_failure_of_the_system_at_any_step_is_put_back(root, monkeypatch, name, step, snapshot):
-    before, calls = snapshot(root), []
+    before = snapshot(root)
+    calls: list[None] = []
     owner = Path if name in ("unlink", "mkdir") else os
     real = getattr(owner, name)
 
@@ -112,7 +114,8 @@ def test_whatever_the_changes_and_the_step_all_or_nothing(tmp_path_factory, snap
         if change.before is not None:
             (root / change.path).parent.mkdir(parents=True, exist_ok=True)
             (root / change.path).write_bytes(change.before)
-    before, calls = snapshot(root), []
+    before = snapshot(root)
+    calls: list[None] = []
 
     def check() -> None:
         calls.append(None)
