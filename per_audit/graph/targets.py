@@ -58,9 +58,11 @@ class Targets:
         items = self.interpreter.parts.items_of(value, None if stars else len(target.items))
         if stars and items is not None:
             after = len(target.items) - stars[0] - 1
-            rest = items[stars[0] : len(items) - after]
-            items = (*items[: stars[0]], of(TupleOf(target, rest)), *items[len(items) - after :])
-            items = items if len(items) == len(target.items) else None
+            if len(items) < stars[0] + after:
+                items = None  # too few: the program fails here
+            else:
+                rest = items[stars[0] : len(items) - after]
+                items = (*items[: stars[0]], of(TupleOf(target, rest)), *items[len(items) - after :])
         for position, item in enumerate(target.items):
             if items is not None:
                 part = items[position]

@@ -110,7 +110,8 @@ class Exponents:
     def _is_factor(self, term: Term) -> bool:
         """A power of a setting, as the discount of n steps is."""
         term = strip(term)
-        return term.op == "pow" and strip(term.args[0]).op in ("const", "field", "param", "global")
+        base = strip(term.args[0]) if term.op == "pow" else term
+        return base is not term and base.op in ("const", "field", "param", "global") and not self.is_stored(base)
 
     def _raised(self, chain: Chain, power: Term) -> Chain:
         exponent = strip(power.args[1])

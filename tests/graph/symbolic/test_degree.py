@@ -87,6 +87,13 @@ def test_a_constant_stands_for_itself_on_every_scale():
     assert chains(Term("pow", (const(1.0), ALPHA))) == frozenset()
 
 
+def test_all_stored_priorities_raised_and_divided_by_their_sum_are_no_setting():
+    array = Term("field", data=("Memory", "priorities"))
+    raised = Term("pow", (array, ALPHA))
+    (chain,) = Exponents(SYMBOLS, lambda part: part == array).of(Term("div", (raised, Term("sum", (raised,)))))
+    assert (chain.start, chain.exponents) == (STORED, (ALPHA,))
+
+
 def test_alternatives_are_told_apart():
     raised = Term("pow", (ERROR, ALPHA))
     found = {(chain.start, chain.exponents) for chain in chains(Term("phi", (raised, ERROR, PRIORITY)))}
