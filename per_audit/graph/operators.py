@@ -151,7 +151,8 @@ def _folded(op: str, a: object, b: object) -> Literal | Ints:
         if op in operations:
             return Literal(operations[op])
         if op == "**":
-            return Literal(a**b)
+            power = a**b
+            return Ints() if isinstance(power, complex) else Literal(power)
         if b and op in ("/", "//"):
             return Literal(a / b if op == "/" else a // b)
     except (OverflowError, ValueError, ZeroDivisionError):
