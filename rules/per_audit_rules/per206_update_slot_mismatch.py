@@ -404,6 +404,64 @@ class UpdateSlotMismatch(Rule):
     )
     good = (
         Example(
+            "a tree whose leaves are counted from 1",
+            {
+                "replay.py": """import random
+import numpy as np
+
+
+class Tree:
+    def __init__(self, size):
+        self.first, self.sums = size - 1, np.zeros(2 * size - 1)
+
+    def put(self, number, priority):
+        self.set(self.first + number - 1, priority)
+
+    def set(self, leaf, priority):
+        change = priority - self.sums[leaf]
+        self.sums[leaf] = priority
+        while leaf:
+            leaf = (leaf - 1) // 2
+            self.sums[leaf] += change
+
+    def find(self, mass):
+        node = 0
+        while node < self.first:
+            node = 2 * node + 1
+            if mass >= self.sums[node]:
+                mass -= self.sums[node]
+                node += 1
+        return node
+
+
+class Replay:
+    def __init__(self, size, width):
+        self.tree, self.size, self.at, self.most = Tree(size), size, 0, 1.0
+        self.states, self.following = np.zeros((size, width)), np.zeros((size, width))
+        self.actions, self.rewards, self.ends = np.zeros(size, int), np.zeros(size), np.zeros(size)
+
+    def store(self, state, action, reward, next_state, terminated):
+        self.states[self.at], self.following[self.at] = state, next_state
+        self.actions[self.at], self.rewards[self.at], self.ends[self.at] = action, reward, terminated
+        self.tree.put(self.at + 1, self.most)
+        self.at = (self.at + 1) % self.size
+
+    def sample(self, n, beta):
+        leaves = np.array([self.tree.find(random.random() * self.tree.sums[0]) for _ in range(n)])
+        w = (self.size * self.tree.sums[leaves] / self.tree.sums[0]) ** -beta
+        at = leaves - self.tree.first
+        rows = self.states[at], self.actions[at], self.rewards[at], self.following[at], self.ends[at]
+        return rows, leaves, w / w.max()
+
+    def rate(self, leaves, errors):
+        for leaf, error in zip(leaves, errors):
+            priority = (abs(error) + 1e-5) ** 0.6
+            self.most = max(self.most, priority)
+            self.tree.set(leaf, priority)
+"""
+            },
+        ),
+        Example(
             "both in deques",
             {
                 "memory.py": _SHIFTING_PRIORITIES.replace("  # <- PER206", "")
@@ -504,6 +562,8 @@ def _beside(graph: ReplayGraph, buffer: ReplayBuffer, write: PriorityWrite) -> I
         for index in positions:
             if any(index == place for place, _ in kept):
                 break
+            if write.index is not None and _takes_one_away(write.index, index):
+                return  # a tree that counts its leaves from 1
             for place, stored in kept:
                 if _is_next(index, place) or _is_next(place, index):
                     yield step.node, step.path, stored
@@ -552,6 +612,12 @@ def _moved_by_calls(
                 after = run.fields.get(place)
                 if after is not None and _is_next(after, place):
                     yield place, site.node, stored
+
+
+def _takes_one_away(leaf: Term, given: Term) -> bool:
+    """Whether the leaf is found from what is given less 1."""
+    ways = (part for part in leaf.walk() if part.op == "sub" and part.args[1].number == 1)
+    return any(given in part.args[0].walk() for part in ways)
 
 
 def _is_next(term: Term, place: Term) -> bool:
