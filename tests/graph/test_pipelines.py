@@ -1,0 +1,121 @@
+"""The way of transitions from a buffer to a loss."""
+
+import pytest
+
+from per_audit.graph import pipelines
+
+MEMORY = """
+    import random
+
+    class Memory:
+        def __init__(self):
+            self.rows = []
+
+        def push(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+"""
+TRAIN = """
+    from memory import Memory
+
+    def step(net, batch):
+        {learn}
+
+    def learn(net, memory):
+        batch = memory.sample(8)
+        step(net, batch)
+
+    def evaluate(net, memory):
+        return net(1)
+
+    def train(env, net):
+        memory = Memory()
+        state, reward, done = env.reset(), 0, False
+        memory.push(state, 0, reward, state, done)
+        learn(net, memory)
+"""
+LEARN = "net(batch).mean().backward()"
+
+
+@pytest.fixture
+def linked(project):
+    def make(learn=LEARN):
+        graph = project(memory=MEMORY, train=TRAIN.replace("{learn}", learn))
+        (buffer,) = graph.buffers
+        return graph, buffer
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("learn", "known"),
+    [
+        (LEARN, True),
+        ("net.fit(batch, 0)", True),
+        ("net.opt.minimize(batch)", True),
+        ("import jax\n        return jax.value_and_grad(net)(batch)", True),
+        ("net.predict(batch)", False),
+        ("fit(batch)", False),
+    ],
+)
+def test_the_calls_that_train_on_a_batch(linked, learn, known):
+    graph, buffer = linked(learn)
+    sites = pipelines.learning_sites(graph, buffer)
+    assert bool(sites) is known
+    assert {site.function.name for site in sites} <= {"step"}
+
+
+def test_functions_beside_the_way_do_not_train(linked):
+    graph, buffer = linked()
+    names = {function.name for function in pipelines.training_functions(graph, buffer) if function is not None}
+    assert {"sample", "learn", "step"} <= names
+    assert "evaluate" not in names
+
+
+def test_the_chain_has_each_part_once_and_in_order(linked):
+    graph, buffer = linked()
+    links = pipelines.chain(graph, buffer)
+    assert [link.role for link in links] == ["made", "stored", "drawn", "sampled", "learnt"]
+    assert [link.place.path for link in links] == ["train.py", "memory.py", "memory.py", "train.py", "train.py"]
+
+
+def test_very_many_links_of_a_role_are_counted(project):
+    draws = "\n".join(f"        memory.sample({number})" for number in range(9))
+    graph = project(
+        memory=MEMORY,
+        train=f"""
+    from memory import Memory
+
+    def train(memory: Memory):
+        memory.push(1, 2, 3.0, 4, False)
+{draws}
+
+    train(Memory())
+    """,
+    )
+    (buffer,) = graph.buffers
+    sampled = [link for link in pipelines.chain(graph, buffer) if link.role == "sampled"]
+    assert len(sampled) == 6
+    assert sampled[-1].note.endswith("(3 more)")
+    assert not sampled[0].note.endswith("more)")
+
+
+def test_descriptions_are_in_order_of_their_places(project):
+    graph = project(b=MEMORY, a=MEMORY.replace("Memory", "Other"))
+    found = pipelines.describe(graph)
+    assert [(entry["name"], entry["path"]) for entry in found] == [("Other", "a.py"), ("Memory", "b.py")]
+    for entry in found:
+        assert entry["kind"] == "uniform"
+        assert entry["drawn"] == [{"path": entry["path"], "cell": None, "line": entry["line"]}]
+        assert entry["roles"] == sorted(entry["roles"])
+
+
+def test_the_files_that_draw_at_their_top_level(project):
+    graph = project(memory=MEMORY, run="from memory import Memory\nm = Memory()\nm.sample(3)\n")
+    (buffer,) = graph.buffers
+    assert pipelines.modules_that_draw(buffer) == {"run.py"}
+    graph = project("import random\nrows = []\nrows.append((state, action, reward))\nrandom.sample(rows, 3)\n")
+    (script,) = graph.buffers
+    assert pipelines.modules_that_draw(script) == {"main.py"}
