@@ -116,6 +116,16 @@ def test_the_files_that_draw_at_their_top_level(project):
     graph = project(memory=MEMORY, run="from memory import Memory\nm = Memory()\nm.sample(3)\n")
     (buffer,) = graph.buffers
     assert pipelines.modules_that_draw(buffer) == {"run.py"}
-    graph = project("import random\nrows = []\nrows.append((state, action, reward))\nrandom.sample(rows, 3)\n")
+    graph = project(
+        """
+        import random
+
+        rows, state = [], env.reset()
+        for _ in range(100):
+            next_state, reward, done, info = env.step(0)
+            rows.append((state, 0, reward, next_state, done))
+        random.sample(rows, 3)
+        """
+    )
     (script,) = graph.buffers
     assert pipelines.modules_that_draw(script) == {"main.py"}

@@ -1,0 +1,125 @@
+"""What becomes of the weights and priorities of a prioritised buffer."""
+
+import pytest
+
+MEMORY = """
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.{mass}, self.at = [None] * size, np.zeros(size), 0
+
+        def push(self, state, action, reward, next_state, done):
+            self.rows[self.at] = (state, action, reward, next_state, done)
+            self.{mass}[self.at] = 1.0
+
+        def sample(self, n, beta):
+            p = self.{mass} / self.{mass}.sum()
+            at = np.random.choice(len(self.rows), n, p=p)
+            {weights}
+            return [self.rows[i] for i in at], at, w
+
+        def update(self, at, errors):
+            self.{mass}[at] = np.abs(errors)
+"""
+TRAIN = """
+    import torch
+    import torch.nn.functional as F
+    from memory import Memory
+
+    def train(env, net):
+        memory = Memory(64)
+        memory.push(1, 2, 3.0, 4, False)
+        rows, at, weights = memory.sample(8, 0.4)
+        errors = net(rows)
+        {code}
+        errors.mean().backward()
+"""
+WEIGHTS = "w = (len(self.rows) * p[at]) ** -beta"
+
+
+@pytest.fixture
+def priorities_of(project):
+    def make(code="pass", weights=WEIGHTS, mass="priorities"):
+        memory = MEMORY.replace("{mass}", mass).replace("{weights}", weights)
+        graph = project(memory=memory, train=TRAIN.replace("{code}", "\n        ".join(code.splitlines())))
+        (buffer,) = graph.buffers
+        return graph.priorities(buffer)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("code", "known"),
+    [
+        ("errors = errors * torch.tensor(weights)", True),
+        ("errors = weights * errors", True),
+        ("fitted = net.unknown(weights)", True),
+        ("feed = {'w': weights}", True),
+        ("net.weights = weights", True),
+        ("pass", False),
+        ("print(weights)", False),
+        ("w = torch.as_tensor(weights).float()", False),
+        ("w = weights * 3", False),
+        ("w = max(weights)", False),
+    ],
+)
+def test_whether_the_weights_reach_a_loss(priorities_of, code, known):
+    assert priorities_of(code).weights_used() is known
+
+
+@pytest.mark.parametrize(
+    ("code", "dropped"),
+    [("pass", 1), ("print(weights)", 0), ("weights = 1", 1), ("def f(): return weights", 0)],
+)
+def test_weights_under_a_name_that_is_never_read(priorities_of, code, dropped):
+    assert len(priorities_of(code).dropped) == dropped
+
+
+def test_weights_are_told_by_their_form_or_by_their_name(priorities_of):
+    assert priorities_of().weights
+    assert not priorities_of(weights="w = None").weights
+    assert not priorities_of(weights="w = None").names_weights()
+    assert priorities_of(weights="is_weights = w = mystery(at)").names_weights()
+
+
+@pytest.mark.parametrize(
+    ("mass", "known"), [("priorities", True), ("prio", True), ("td_error", True), ("mass", False), ("person", False)]
+)
+def test_whether_the_code_speaks_of_priorities(priorities_of, mass, known):
+    about = priorities_of(mass=mass)
+    assert about.is_about_priorities is known
+    assert about.is_of_replay
+
+
+@pytest.mark.parametrize(
+    ("code", "known"),
+    [
+        ("F.smooth_l1_loss(errors, 0)\nmemory.update(at, errors.clamp(min=1.0))", True),
+        ("F.huber_loss(errors, 0)\nmemory.update(at, torch.maximum(errors, 1))", True),
+        ("F.mse_loss(errors, 0)\nmemory.update(at, errors.clamp(min=1.0))", False),
+        ("F.smooth_l1_loss(errors, 0)\nmemory.update(at, errors.clamp(min=1e-6))", False),
+        ("F.smooth_l1_loss(errors, 0)\nmemory.update(at, errors.clamp(max=1.0))", False),
+        ("F.smooth_l1_loss(errors, 0)\nmemory.update(at, errors)", False),
+    ],
+)
+def test_the_form_that_needs_no_weights(priorities_of, code, known):
+    assert priorities_of(code).clamps_like_lap() is known
+
+
+def test_a_buffer_is_in_use_where_it_is_made_and_drawn_from(priorities_of, project):
+    assert priorities_of().in_use
+    graph = project(memory=MEMORY.replace("{mass}", "mass").replace("{weights}", WEIGHTS))
+    (buffer,) = graph.buffers
+    assert not graph.priorities(buffer).in_use
+
+
+def test_the_functions_that_store_transitions_are_not_those_that_store_priorities(priorities_of):
+    assert [function.name for function in priorities_of("memory.update(at, errors)").adding] == ["push"]
+
+
+@pytest.mark.parametrize(("code", "known"), [("memory.update(at, errors)", True), ("pass", False)])
+def test_priorities_are_updated_where_that_may_run(priorities_of, code, known):
+    about = priorities_of(code)
+    assert about.updated() is known
+    assert about.writes_priorities()
