@@ -2,7 +2,6 @@
 
 import pytest
 
-from per_audit.graph.events import Mass
 from per_audit.graph.values import UNKNOWN
 
 
@@ -35,8 +34,25 @@ def test_a_random_number_that_is_compared_and_reduced_walks_a_tree(project, code
     assert [mass.descends for mass in graph.events.masses.values()] == [known]
 
 
-def test_comparing_in_one_function_and_reducing_in_another_is_no_walk():
-    mass = Mass(None, None, "a.py", compared_in={None}, reduced_in={object()})
+def test_comparing_in_one_function_and_reducing_in_another_is_no_walk(project):
+    graph = project(
+        """
+        import random
+
+        def less(mass, total):
+            return mass < total
+
+        def find(total):
+            mass = random.random()
+            less(mass, total)
+            return mass - total
+
+        find(3.5)
+        """
+    )
+    (mass,) = graph.events.masses.values()
+    assert mass.compared_in
+    assert mass.reduced_in
     assert not mass.descends
 
 

@@ -2,12 +2,15 @@
 
 import pytest
 
-from per_audit.facts import extract
+from per_audit.facts import extract, ir
 from per_audit.graph.gradients import identifiers, switches_gradients
 
 
 def expression(text):
-    return extract("a.py", f"x = {text}\n".encode()).body[0].value
+    (statement,) = extract("a.py", f"x = {text}\n".encode()).body
+    assert isinstance(statement, ir.Assign)
+    assert statement.value is not None
+    return statement.value
 
 
 @pytest.mark.parametrize(

@@ -64,12 +64,12 @@ def test_the_calls_that_train_on_a_batch(linked, learn, known):
     graph, buffer = linked(learn)
     sites = pipelines.learning_sites(graph, buffer)
     assert bool(sites) is known
-    assert {site.function.name for site in sites} <= {"step"}
+    assert {getattr(site.function, "name", None) for site in sites} <= {"step"}
 
 
 def test_functions_beside_the_way_do_not_train(linked):
     graph, buffer = linked()
-    names = {function.name for function in pipelines.training_functions(graph, buffer) if function is not None}
+    names = {getattr(function, "name", None) for function in pipelines.training_functions(graph, buffer)}
     assert {"sample", "learn", "step"} <= names
     assert "evaluate" not in names
 
