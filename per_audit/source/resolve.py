@@ -70,9 +70,9 @@ class Modules:
             found = self._at(posixpath.join(around, wanted))
             if found in candidates:
                 return found
-        candidates = [path for path in candidates if self._packages_around(path, wanted) <= _DEEPEST_BARE]
         if "/" not in wanted and len(candidates) > 1:
             return None
+        candidates = [path for path in candidates if self._packages_around(path, wanted) <= _DEEPEST_BARE]
         if candidates:
             # A character further than the directory, so that a sibling is nearer than a cousin.
             return max(candidates, key=lambda path: len(posixpath.commonprefix([path, f"{here}/" if here else ""])))
