@@ -2,7 +2,7 @@
 
 import libcst as cst
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
@@ -61,7 +61,7 @@ def test_spans_are_those_of_libcst(text):
     wrapper = MetadataWrapper(cst.parse_module(text))
     expected = wrapper.resolve(ByteSpanPositionProvider)
     spans, trusted = spans_of(wrapper.module, text)
-    assert trusted
+    assert trusted is (wrapper.module.code == text)
     for node, span in expected.items():
         start, end = spans[node]
         assert (start, end - start) == (span.start, span.length), type(node).__name__
@@ -69,6 +69,7 @@ def test_spans_are_those_of_libcst(text):
 
 @given(SOURCES)
 def test_the_text_in_a_span_is_the_node(text):
+    assume(cst.parse_module(text).code == text)  # libcst loses a few forms of the last line
     module, spans = parsed(text)
     data = text.encode()
     for node in nodes_of(module):
