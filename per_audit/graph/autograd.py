@@ -324,6 +324,8 @@ class Autograd:
         if last in grad.CUTTING_FUNCTIONS or (last in grad.WITH_INDICES and part[:1] == (1,)):
             return _CUT if any(self._stems(value, frame) for value in plain) else _NOTHING
         known = name.count(".") == 1 or name.startswith(("torch.nn.", "torch.distributions."))
+        if not known and isinstance(node.func, ir.Attr) and isinstance(node.func.value, ir.Call):
+            return self._method(node, node.func, frame, part)  # of what a function of PyTorch returns
         return _any(self._value(value, frame, ()) for value in plain) if known else _NOTHING
 
     def _is_layer(self, func: ir.Expr) -> bool:

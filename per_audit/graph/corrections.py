@@ -285,7 +285,7 @@ class Corrections:
 
     def made_in(self, function: ev.Owner, path: str) -> Iterator[Term]:
         """The terms that the expressions and augmented assignments of a function make themselves."""
-        for node, term in self.symbols.run(function, path).terms.items():
+        for node, term in [*self.symbols.run(function, path).terms.items()]:
             for option in alternatives(term):
                 if option.node is node or isinstance(option.node, ir.Aug):
                     yield option
@@ -325,7 +325,7 @@ class Corrections:
             return True
         bodies = {(function, path), *((caller, where) for _, caller, where in self.symbols.calls_of.get(function, ()))}
         for inner, where in bodies:
-            for term in self.symbols.run(inner, where).terms.values():
+            for term in [*self.symbols.run(inner, where).terms.values()]:
                 if any(part.op in ("mean", "sum") and part.contains(made) for part in term.walk()):
                     return True
         return False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
+from per_audit.graph.draws import batch_argument
 from per_audit.graph.libraries import find_library_buffers, is_test
 from per_audit.graph.lifetimes import is_uncalled, is_unused, lives_for_one_pass
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
@@ -57,6 +58,10 @@ def find_buffers(graph: ReplayGraph) -> None:
     graph.library = find_library_buffers(graph.project.modules, graph.events, known)
     replaced = {site.path for buffer in graph.library if buffer.prioritised for site in buffer.samples}
     graph.buffers = [b for b in graph.buffers if b.kind == PRIORITISED or b.path not in replaced or _is_made(b)]
+
+
+# Modules that store in one memory. What seems to be stored from more are values that could not be told apart.
+_MOST_MODULES = 8
 
 
 class _Finder:
@@ -125,7 +130,7 @@ class _Finder:
     def prioritised(self) -> list[ReplayBuffer]:
         found: list[ReplayBuffer] = []
         for draw in self.events.draws.values():
-            if draw.weighted and not is_test(draw.path):
+            if draw.weighted and not is_test(draw.path) and not _is_of_one_each(draw):
                 containers = self._gathered(draw)
                 buffer = self._buffer(PRIORITISED, draw.path, draw.function, [draw.node], containers)
                 if (containers and self._is_replay(buffer)) or self._is_weighted(buffer):
@@ -147,6 +152,9 @@ class _Finder:
 
     def _picks(self, mass: ev.Mass) -> bool:
         """Whether the code that makes the number has it searched for, or reaches the loop or recursion that does."""
+        around = self.graph.parents(mass.path).get(mass.node)
+        if isinstance(around, ir.Bin) and around.op == "-" and around.left is mass.node:
+            return False  # noise about 0
         walked = self._walkers(mass)
         makers = [mass.function, *(site.function for site in self.graph.callers.get(mass.function, ()))]
         return mass.searched or mass.function is None or any(f and self.graph.reachable(f) & walked for f in makers)
@@ -273,9 +281,9 @@ class _Finder:
         return own or set(gather.draws)
 
     def _gathered(self, draw: ev.Draw) -> set[Alloc]:
-        """What is drawn from, but for the tables in which environments look up what an action leads to."""
+        """What is drawn from; nothing where that is the tables in which environments look up what an action does."""
         found = draw.containers | self.gathers.get(draw.node, set())
-        return {container for container in found if not self._is_model(container)}
+        return set() if all(map(self._is_model, found)) else found
 
     def _is_model(self, container: Alloc) -> bool:
         stores = self.stores.get(container, ())
@@ -373,9 +381,11 @@ class _Finder:
         buffer = ReplayBuffer(kind, path, owner, function, draws, containers)
         drawn = buffer.sources = set(draws) if sources is None else sources
         # A list that the batch is put together in is no memory; what a method of the buffer keeps of its caller's is,
-        # although the states that a policy leads to depend on what it has learnt from.
-        keepers = {owner} if owner is not None else {c for a in containers for c in self._holders.get(a, ())}
-        keeping = set().union(*map(self._methods, keepers)) - self.graph.reachable(function, 3)
+        # although the states that a policy leads to depend on what it has learnt from. So it is with the methods of the
+        # one class whose memory a function draws positions of; what several classes share is a helper.
+        holders = {cls for container in containers for cls in self._holders.get(container, ())}
+        keeper = next(iter(holders)) if owner is None and len(holders) == 1 else owner
+        keeping = self._methods(keeper) - self.graph.reachable(function, 3)
         buffer.stores = [
             store
             for container in sorted(containers, key=lambda alloc: (alloc.node.start, alloc.kind))
@@ -403,8 +413,9 @@ class _Finder:
             buffer.instances = [site for cls in heirs for site in self.instances.get(cls, ())]
         return buffer
 
-    def _methods(self, owner: ir.Class) -> set[ev.Owner]:
-        return {s for cls in self.graph.interpreter.mro(owner) for s in cls.body if isinstance(s, ir.Function)}
+    def _methods(self, owner: ir.Class | None) -> set[ev.Owner]:
+        classes = self.graph.interpreter.mro(owner) if owner is not None else ()
+        return {s for cls in classes for s in cls.body if isinstance(s, ir.Function)}
 
     def _is_environment(self, cls: ir.Class) -> bool:
         """Whether objects of the class are acted in: `reset()`, and a `step(action)` that returns several things."""
@@ -430,6 +441,8 @@ class _Finder:
     def _is_replay(self, buffer: ReplayBuffer) -> bool:
         roles = set(buffer.roles)
         if buffer.owner is not None and self._is_environment(buffer.owner):
+            return False
+        if len({store.path for store in buffer.stores}) > _MOST_MODULES:
             return False
         if POLICY in roles or (VALUE in roles and NEXT not in roles):
             return False
@@ -581,3 +594,9 @@ def _merged(buffers: list[ReplayBuffer]) -> list[ReplayBuffer]:
     for buffer in found:
         buffer.draws.sort(key=lambda node: node.start)
     return found
+
+
+def _is_of_one_each(draw: ev.Draw) -> bool:
+    """Whether one is drawn by each row of masses: an action, a token."""
+    many = batch_argument(draw.node, draw.method) if draw.method.endswith("multinomial") else None
+    return isinstance(many, ir.Const) and many.value == 1

@@ -89,7 +89,7 @@ class WeightsFrozenInGraph(Rule):
             (atom for atom in graph.events.value(loss).atoms if isinstance(atom, Func)), key=lambda a: a.node.start
         ):
             path = graph.project.module_of[atom.node].path
-            for node, term in graph.symbols.run(atom.node, path).terms.items():
+            for node, term in [*graph.symbols.run(atom.node, path).terms.items()]:
                 if isinstance(node, ir.Attr) and term.op == "field" and graph.corrections.is_weight(term):
                     yield node, term, path
 

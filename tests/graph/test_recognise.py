@@ -819,3 +819,43 @@ def test_positions_that_a_class_draws_itself_are_not_those_of_what_it_is_given_w
         """
     )
     assert all("randint(0, 3)" not in graph.source(b.path, draw) for b in graph.buffers for draw in b.draws)
+
+
+AROUND = """
+import numpy as np, torch
+
+class Plant:
+    def __init__(self, net, size):
+        self.net = net
+        self.states, self.actions, self.rewards, self.ends = [0] * size, [0] * size, np.zeros(size), np.zeros(size)
+
+    def keep(self, at, state, action, reward, done):
+        self.states[at], self.actions[at], self.rewards[at], self.ends[at] = state, action, reward, done
+
+    def use(self):
+        {made}
+        for at in range(len(self.rewards)):
+            if {compared} <= self.rewards[at]:
+                return self.states[at], self.actions[at], self.rewards[at], self.ends[at]
+            {reduced}
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        ("needed = np.random.rand() * self.rewards.sum()", [PRIORITISED]),
+        ("needed = 3 + 2 * (np.random.rand() - 0.5)", []),
+    ],
+)
+def test_noise_about_0_searches_for_nothing(project, made, found):
+    text = AROUND.format(made=made, compared="needed", reduced="needed -= self.rewards[at]")
+    assert kinds(project(text)) == found
+
+
+@pytest.mark.parametrize(("many", "found"), [("8", [PRIORITISED]), ("1", [])])
+def test_one_drawn_for_each_row_is_an_action(project, many, found):
+    made = f"drawn = torch.multinomial(torch.as_tensor(self.rewards), {many}, True)"
+    rows = "return [(self.states[i], self.actions[i], self.rewards[i], self.ends[i]) for i in drawn]"
+    text = AROUND.format(made=made, compared="0", reduced=rows)
+    assert kinds(project(text)) == found
