@@ -156,6 +156,15 @@ def test_directories_that_hold_somebody_elses_files_stay(tmp_path):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["mine.txt", "new"]
 
 
+@pytest.fixture
+def handled():
+    """SIGINT is handled as in a terminal; a shell has its background processes ignore it."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("handled")
 def test_an_interrupt_waits_for_the_next_check():
     with signals_held() as check:
         check()
@@ -173,6 +182,7 @@ def test_a_termination_ends_with_its_number():
     assert ended.value.code == 128 + signal.SIGTERM
 
 
+@pytest.mark.usefixtures("handled")
 def test_handlers_come_back_also_after_a_failure():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with contextlib.suppress(Stop), signals_held():
