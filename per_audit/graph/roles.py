@@ -107,5 +107,10 @@ def is_beta(name: str) -> bool:
 
 
 def looks_like_transition(roles: frozenset[str] | set[str]) -> bool:
-    """Whether a group of fields is a transition of off-policy learning."""
+    """Whether a group of fields is a transition of off-policy learning.
+
+    Candidates of a search have a value, a state and a successor as well, but neither actions nor episodes.
+    """
+    if VALUE in roles and not roles & {ACTION, DONE}:
+        return False
     return REWARD in roles and bool(roles & {NEXT, DONE}) and POLICY not in roles and len(roles) >= 3

@@ -64,6 +64,8 @@ def test_beta_is_known_by_its_name(name, known):
         ({"state", "action", "next", "done"}, False),
         ({"state", "action", "reward", "done", "policy"}, False),
         (set(), False),
+        ({"state", "value", "next", "reward"}, False),
+        ({"state", "action", "value", "next", "reward"}, True),
     ],
 )
 def test_a_transition_has_a_reward_and_what_follows(roles, is_one):
