@@ -91,10 +91,10 @@ class Modules:
 
     def _packages_around(self, path: str, wanted: str) -> int:
         """How many packages there are around the directory in which a module has this name."""
-        directory = "/".join(_parts(path)[: -1 - wanted.count("/")])
         count = 0
-        while posixpath.join(directory, "__init__.py") in self.paths:
-            directory = posixpath.dirname(directory)
+        for directory in _outwards("/".join(_parts(path)[: -1 - wanted.count("/")])):
+            if posixpath.join(directory, "__init__.py") not in self.paths:
+                break
             count += 1
         return count
 

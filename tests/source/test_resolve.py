@@ -78,3 +78,9 @@ SCRIPTS = Modules(
 def test_bare_names(importer, dotted, found):
     """The standard library is itself but for files beside a script, and nobody names what is deep in a package."""
     assert SCRIPTS.find(importer, dotted) == found
+
+
+def test_the_scanned_directory_may_be_a_package():
+    whole = Modules(["__init__.py", "train.py", "common/__init__.py", "common/plots.py", "agents/dqn.py"])
+    assert whole.find("agents/dqn.py", "plots") is None
+    assert whole.find("agents/dqn.py", "train") == "train.py"
