@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from per_audit.cache.store import digest
+from per_audit.source import project_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,3 +77,11 @@ def _status(path: str | Path) -> Status:
     except OSError:
         return 0, 0, 0
     return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def verification_record(root: Path) -> bytes:
+    """What PER006 goes by, whole; nothing where there is none."""
+    try:
+        return (project_root(root) / ".per-audit" / "record.json").read_bytes()
+    except OSError:
+        return b""

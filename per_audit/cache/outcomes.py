@@ -8,9 +8,9 @@ from collections.abc import Iterator, MutableMapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from per_audit.cache.files import verification_record
 from per_audit.cache.store import digest
 from per_audit.judge import Outcome
-from per_audit.source import project_root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,13 +27,9 @@ class StoredOutcomes(MutableMapping[str, Outcome]):
 
     def __init__(self, store: Store, root: Path, settings: Settings) -> None:
         self._store = store
-        try:
-            record = (project_root(root) / ".per-audit" / "record.json").read_bytes()
-        except OSError:
-            record = b""
         rules = " ".join(rule.code for rule in settings.chosen)
         said = (str(root), rules, settings.catalogue.digest)
-        self._name = digest(record, *(part.encode("utf-8", "surrogateescape") for part in said))
+        self._name = digest(verification_record(root), *(part.encode("utf-8", "surrogateescape") for part in said))
         self._used: dict[str, bytes] = {}
 
     def save(self) -> None:

@@ -6,9 +6,8 @@ import pickle
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from per_audit.cache.files import Snapshot, take
+from per_audit.cache.files import Snapshot, take, verification_record
 from per_audit.cache.store import digest
-from per_audit.source import project_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,10 +43,8 @@ def remembered(store: Store, root: Path, files: Discovery, settings: Settings, m
 
 def _name(snapshot: Snapshot, root: Path, settings: Settings) -> str:
     chosen = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in _NO_MATTER}
-    try:
-        record = (project_root(root) / ".per-audit" / "record.json").read_bytes()
-    except OSError:
-        record = b""
     own = settings.catalogue.digest
     said = (repr(chosen), own, snapshot.digest)
-    return digest(str(root).encode("utf-8", "surrogateescape"), record, *(part.encode() for part in said))
+    return digest(
+        str(root).encode("utf-8", "surrogateescape"), verification_record(root), *(part.encode() for part in said)
+    )

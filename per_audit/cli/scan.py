@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 @click.option("--fail-on", type=click.Choice(FAIL_ON), help="Exit 1 from this severity on; warning by default.")
 @team_options
 @click.option("--no-gates", is_flag=True, help="Read every file in full: slower, with the same findings.")
-@click.option("--jobs", type=click.IntRange(min=1), help="Processes that read many files; one a processor by default.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Processes that read and judge many files; one a processor by default."
+)
 @cache_options
 @click.option("--quiet", "-q", is_flag=True, help="Findings only: no notices, no summary, no progress.")
 @click.pass_context

@@ -17,8 +17,9 @@ from per_audit.report import (
     verification_markdown,
     verification_text,
 )
+from per_audit.source import marked_root, project_root
 from per_audit.verify.record import check_record as matters_of
-from per_audit.verify.record import project_root, write_record
+from per_audit.verify.record import write_record
 from per_audit.verify.run import EFFICIENCY_MODES, Options, available_checks
 from per_audit.verify.run import verify as run
 
@@ -108,7 +109,7 @@ def command(
     if check_record:
         if targets:
             raise UserError("--check-record looks at the whole record; name no TARGET")
-        context.exit(_check_record(project_root(Path.cwd()) or Path.cwd()))
+        context.exit(_check_record(project_root(Path.cwd())))
     options = Options(adapter, checks, efficiency, seed, timeout, memory, python)
     here = Path.cwd()
     with Progress("verifying", quiet) as progress:
@@ -119,7 +120,7 @@ def command(
         width = shutil.get_terminal_size((120, 40)).columns if output is None and sys.stdout.isatty() else 120
         text = verification_text.render(result, wants_colour(output), width)
     emit(text, output)
-    root = project_root(here)
+    root = marked_root(here)
     if record or (record is None and root is not None and result.complete):
         path = write_record(root or here, result)
         if not quiet:

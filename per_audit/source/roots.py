@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_PROJECT_MARKS = ("pyproject.toml", ".git", "setup.py")
+_PROJECT_MARKS = ("pyproject.toml", ".git", "setup.py", ".per-audit")
 
 
 def scan_root(paths: Sequence[Path], cwd: Path | None = None) -> Path:
@@ -31,12 +31,17 @@ def scan_root(paths: Sequence[Path], cwd: Path | None = None) -> Path:
 def project_root(path: Path) -> Path:
     """The nearest directory at or above `path` that looks like a project, else the directory of `path` itself."""
     start = path.resolve()
-    if not start.is_dir():
-        start = start.parent
-    for directory in upwards(start):
-        if any((directory / mark).exists() for mark in _PROJECT_MARKS):
-            return directory
-    return start
+    return marked_root(start) or (start if start.is_dir() else start.parent)
+
+
+def marked_root(path: Path) -> Path | None:
+    """The nearest directory at or above `path` that looks like a project, None without one."""
+    marked = (
+        directory
+        for directory in upwards(path.resolve())
+        if any((directory / mark).exists() for mark in _PROJECT_MARKS)
+    )
+    return next(marked, None)
 
 
 def repository_top(directory: Path) -> Path | None:

@@ -23,14 +23,6 @@ FOLDER = ".per-audit"
 NAME = "record.json"
 _IGNORE = "*\n!record.json\n"
 _GOOD = (Verdict.PASS.value, Verdict.INCONCLUSIVE.value)
-_PROJECT_MARKS = (FOLDER, "pyproject.toml", ".git")
-
-
-def project_root(start: Path) -> Path | None:
-    """The nearest directory at or above `start` with a `.per-audit`, a pyproject.toml or a `.git`; None without one."""
-    resolved = start.resolve()
-    marked = (path for path in (resolved, *resolved.parents) if any((path / mark).exists() for mark in _PROJECT_MARKS))
-    return next(marked, None)
 
 
 def module_hash(text: str) -> str | None:

@@ -28,8 +28,11 @@ def root(tmp_path):
     return root
 
 
-def test_a_clean_tree(root):
+def test_a_clean_tree_is_accepted_until_it_is_changed(root):
     require_clean(root, ["a.py"])
+    (root / "a.py").write_text("2\n")
+    with pytest.raises(UserError, match=r"git: a\.py;"):
+        require_clean(root, ["a.py"])
 
 
 @pytest.mark.parametrize("name", ["a.py", "b c.py", "é.py"])
@@ -57,6 +60,8 @@ def test_untracked_files_count_only_where_they_are_touched(root):
 def test_changes_beside_the_project_do_not_count(root):
     (root / "../above.py").write_text("2\n")
     require_clean(root, ["a.py"])
+    with pytest.raises(UserError, match=r"above\.py"):
+        require_clean(root.parent, [])
 
 
 def test_many_files_are_counted(root):
@@ -71,6 +76,8 @@ def test_no_repository_and_no_git(tmp_path, root, monkeypatch):
     (tmp_path / "plain").mkdir()
     require_clean(tmp_path / "plain", ["a.py"])
     (root / "a.py").write_text("2\n")
+    with pytest.raises(UserError):
+        require_clean(root, ["a.py"])
     monkeypatch.setenv("PATH", "")
     require_clean(root, ["a.py"])
 
@@ -80,3 +87,6 @@ def test_the_state_directory_does_not_count(root):
     (root / ".per-audit" / "record.json").write_text("{}")
     git(root, "add", ".")
     require_clean(root, [])
+    (root / "a.py").write_text("2\n")
+    with pytest.raises(UserError, match=r"git: a\.py;"):
+        require_clean(root, [])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from per_audit.source.roots import project_root, repository_top, scan_root, upwards
+from per_audit.source.roots import marked_root, project_root, repository_top, scan_root, upwards
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_relative_paths_start_at_the_current_directory(tree, monkeypatch):
     assert scan_root([Path("../two")]) == tree / "work" / "two"
 
 
-@pytest.mark.parametrize("mark", ["pyproject.toml", "setup.py", ".git"])
+@pytest.mark.parametrize("mark", ["pyproject.toml", "setup.py", ".git", ".per-audit"])
 def test_a_project_is_the_nearest_directory_that_looks_like_one(tree, mark):
     (tree / "work" / "pyproject.toml").touch()
     (tree / "work" / "one" / mark).touch()
@@ -52,6 +52,7 @@ def test_a_file_of_no_project_belongs_to_its_own_directory(tmp_path, monkeypatch
     monkeypatch.setattr("per_audit.source.roots._PROJECT_MARKS", ("no-such-mark",))
     (tmp_path / "a.py").touch()
     assert project_root(tmp_path / "a.py") == tmp_path.resolve()
+    assert marked_root(tmp_path / "a.py") is None
 
 
 def test_the_top_of_a_work_tree_may_be_a_file_as_in_worktrees(tree):

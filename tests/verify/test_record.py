@@ -8,7 +8,7 @@ import pytest
 
 import experience_replay_optimizer
 from per_audit.errors import UserError
-from per_audit.verify.record import check_record, is_current, load_record, module_hash, project_root, write_record
+from per_audit.verify.record import check_record, is_current, load_record, module_hash, write_record
 from per_audit.verify.results import CheckResult, TargetResult, Verdict, Verification
 
 SOURCES = sorted(Path(experience_replay_optimizer.__file__).parent.rglob("*.py"))
@@ -107,13 +107,6 @@ def test_hash_of_content():
     assert module_hash(text) == module_hash("# header\n#\n\nx = 1\r\n") == module_hash("\ufeffx = 1")
     assert module_hash(text) != module_hash("x = 2\n")
     assert module_hash('"""Doc."""\nfrom .a import b\n__all__ = ["b"]\n') is None
-
-
-def test_the_root_of_a_project(tmp_path):
-    inner = tmp_path / "a" / "b"
-    inner.mkdir(parents=True)
-    (tmp_path / "a" / "pyproject.toml").write_text("")
-    assert project_root(inner) == tmp_path / "a"
 
 
 @pytest.fixture
