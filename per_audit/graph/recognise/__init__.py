@@ -1,0 +1,46 @@
+"""Recognition of replay buffers by structure: what is stored, how it is drawn, who learns from it."""
+
+from __future__ import annotations
+
+from per_audit.graph.libraries import find_library_buffers
+from per_audit.graph.lifetimes import is_uncalled, is_unused
+from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.recognise.alternatives import Alternatives
+from per_audit.graph.recognise.evidence import Evidence
+from per_audit.graph.recognise.prioritised import Prioritised
+from per_audit.graph.recognise.uniform import Uniform
+
+
+def find_buffers(graph: ReplayGraph) -> None:
+    """Fill `graph.buffers`, in order of their places."""
+    evidence = Evidence(graph)
+    by_priority = Prioritised(evidence)
+    prioritised = by_priority.find()
+    finder = Uniform(evidence, Alternatives(graph, by_priority.functions))
+    uniform = [
+        buffer
+        for buffer in finder.find()
+        if not finder.is_part_of(buffer, prioritised) and not finder.is_overridden(buffer, prioritised)
+    ]
+    found = _without_dead(prioritised + uniform)
+    if any(buffer.instances for buffer in found):
+        found = [b for b in found if b.kind == PRIORITISED or not is_unused(graph, b)]
+    if any(buffer.samples for buffer in found):
+        found = [b for b in found if b.kind == PRIORITISED or not is_uncalled(graph, b)]
+    graph.buffers = sorted(found, key=lambda b: (b.path, b.draws[0].start))
+    heirs = graph.interpreter.subclasses
+    known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *heirs.get(b.owner, ()))}
+    graph.library = find_library_buffers(graph.project.modules, graph.events, known)
+    replaced = {site.path for buffer in graph.library if buffer.prioritised for site in buffer.samples}
+    graph.buffers = [b for b in graph.buffers if b.kind == PRIORITISED or b.path not in replaced or _is_made(b)]
+
+
+def _is_made(buffer: ReplayBuffer) -> bool:
+    """Whether the project makes an object of the buffer's class, or has none for it."""
+    return buffer.owner is None or bool(buffer.instances)
+
+
+def _without_dead(buffers: list[ReplayBuffer]) -> list[ReplayBuffer]:
+    """Without the draws of methods that nobody calls while another drawing method of the same class is called."""
+    alive = {buffer.owner for buffer in buffers if buffer.owner is not None and buffer.samples}
+    return [b for b in buffers if b.samples or b.owner not in alive]

@@ -1,0 +1,112 @@
+"""What uniform draws may be beside all there is: one of two ways, a rollout, or made up for by the loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.pipelines import modules_that_draw
+from per_audit.graph.reference import is_pal
+from per_audit.graph.roles import name_of, words
+
+if TYPE_CHECKING:
+    from per_audit.graph import events as ev
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+_SWITCHES = {"prioritized", "prioritised", "prioritize", "prioritise", "priority", "priorities", "prio", "per"}
+
+
+class Alternatives:
+    """Asked whether a buffer is more than drawn from uniformly; `weighted` are the functions that draw by priority."""
+
+    def __init__(self, graph: ReplayGraph, weighted: set[ev.Owner]) -> None:
+        self.graph = graph
+        self.events = graph.events
+        self.weighted = weighted
+
+    def has_prioritised_path(self, buffer: ReplayBuffer) -> bool:
+        """Whether the project can draw by priority in place of the buffer's draws."""
+        function = buffer.function
+        if function in self.weighted:
+            return True
+        if buffer.owner is not None:
+            methods = [s for s in buffer.owner.body if isinstance(s, ir.Function)]
+            if any(method in self.weighted for method in methods):
+                return True
+        if self.weighted & self.graph.reachable(function, 3):
+            return True
+        if self._under_switch(buffer.path, buffer.draws[0]):
+            return True
+        if buffer.instances and all(self._under_switch(site.path, site.node) for site in buffer.instances):
+            return True
+        callers = buffer.samples
+        return bool(callers) and all(self._is_switched(site) for site in callers)
+
+    def _under_switch(self, path: str, node: ir.Node) -> bool:
+        """Whether a test of a setting called something like `prioritized` decides about the node."""
+        for around in self.graph.ancestors(path, node):
+            if isinstance(around, (ir.If, ir.IfExp)):
+                names = (name_of(part) for part in ir.walk(around.test) if isinstance(part, (ir.Name, ir.Attr, ir.Sub)))
+                if any(not _SWITCHES.isdisjoint(words(name)) for name in names if name):
+                    return True
+            elif isinstance(around, ir.Function):
+                return False
+        return False
+
+    def _is_switched(self, site: ev.CallSite) -> bool:
+        """Whether the function that makes the call may draw by priority as well."""
+        if {func.node for func in site.targets} & self.weighted:
+            return True
+        return bool(self.weighted & self.graph.reachable(site.function, 2)) and site.function is not None
+
+    def is_pal(self, buffer: ReplayBuffer) -> bool:
+        """Whether the loss gives uniform draws the expected gradient of draws by priority."""
+        functions = self.graph.training_functions(buffer)
+        paths = modules_that_draw(buffer)
+        return any(is_pal(site) for function in functions for site in self.graph.calls_of(function, paths))
+
+    def is_on_policy(self, buffer: ReplayBuffer) -> bool:
+        """Whether the containers are emptied as often as they are learnt from."""
+        emptying = [e for e in buffer.evictions if e.how in ("clear", "reset")]
+        if not emptying:
+            return False
+        functions = {e.function for e in emptying}
+        if buffer.function in functions:
+            return True
+        sites = list(buffer.samples)
+        seen: set[ev.Owner] = {buffer.function}
+        for _ in range(3):
+            outer: list[ev.CallSite] = []
+            for site in sites:
+                if self._loop_empties(site, functions):
+                    return True
+                if site.function is not None and site.function not in seen:
+                    seen.add(site.function)
+                    outer += self.graph.callers.get(site.function, [])
+            sites = outer
+        return False
+
+    def _loop_empties(self, site: ev.CallSite, emptying: set[ev.Owner]) -> bool:
+        """Whether the innermost loop around a call (or else its function) also empties the buffer."""
+        scope: ir.Node | None = site.function
+        for ancestor in self.graph.ancestors(site.path, site.node):
+            if isinstance(ancestor, (ir.For, ir.While)):
+                scope = ancestor
+                break
+            if isinstance(ancestor, (ir.Function, ir.Lambda)):
+                break
+        if scope is None:
+            return False
+        if isinstance(scope, ir.Function) and not self.graph.learns(scope):
+            return False
+        inside = {n for n in ir.walk(scope) if isinstance(n, ir.Call)}
+        for call in inside:
+            other = self.events.calls.get(call)
+            if other is None or other is site:
+                continue
+            for func in other.targets:
+                if func.node in emptying or self.graph.callees(func.node) & emptying:
+                    return True
+        return any(
+            e.node in inside for e in self.events.evictions.values() if e.how == "clear" and e.function in emptying
+        )

@@ -1,0 +1,259 @@
+"""What the events of a project say of a buffer: what is stored in its containers, and what becomes of a batch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph import events as ev
+from per_audit.graph import externals as ext
+from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, role_of, role_of_name, words
+from per_audit.graph.values import (
+    Alloc,
+    Atom,
+    ClassRef,
+    Columns,
+    Drawn,
+    Instance,
+    Item,
+    TupleOf,
+    Value,
+    is_observed,
+    roles_in,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Modules that store in one memory. What seems to be stored from more are values that could not be told apart.
+_MOST_MODULES = 8
+
+
+class Evidence:
+    """The events of a project by containers, classes and draws, of which buffers are put together."""
+
+    def __init__(self, graph: ReplayGraph) -> None:
+        self.graph = graph
+        self.events = graph.events
+        self.project = graph.project
+        self.gathers: dict[ir.Node, set[Alloc]] = defaultdict(set)
+        for gather in self.events.gathers.values():
+            for node in self._own_draws(gather):
+                self.gathers[node].add(gather.container)
+        self.stores: dict[Alloc, list[ev.Store]] = defaultdict(list)
+        for store in self.events.stores.values():
+            self.stores[store.container].append(store)
+        self.evictions: dict[Alloc, list[ev.Evict]] = defaultdict(list)
+        for evict in self.events.evictions.values():
+            self.evictions[evict.container].append(evict)
+        self.writes: dict[ir.Class, list[ev.AttributeWrite]] = defaultdict(list)
+        for write in self.events.writes.values():
+            self.writes[write.owner.node].append(write)
+        self._returned: dict[ev.Owner, set[ir.Seq]] = {}
+        self.unpacks: dict[ir.Node, list[ev.Unpack]] = defaultdict(list)
+        for unpack in self.events.unpacks.values():
+            if len(unpack.node.items) >= 3:
+                for node in self._taken_apart(unpack.value):
+                    self.unpacks[node].append(unpack)
+        self.instances: dict[ir.Class, list[ev.CallSite]] = defaultdict(list)
+        for site in self.events.calls.values():
+            for cls in site.classes:
+                self.instances[cls].append(site)
+
+    def _taken_apart(self, value: Value, depth: int = 2) -> set[ir.Node]:
+        """The draws of which the value is an element, the batch, its columns, or what the drawing function returned."""
+        found: set[ir.Node] = set()
+        for atom in value.atoms:
+            if isinstance(atom, (Item, Drawn)):
+                found.add(atom.draw)
+            elif isinstance(atom, Columns) and depth:
+                rows = self.graph.interpreter.parts.element(atom.rows)
+                found |= self._taken_apart(rows, depth - 1)
+            elif isinstance(atom, TupleOf) and len(atom.items) >= 4:
+                found |= {
+                    node
+                    for node in set.intersection(*(item.tagged("draw") | item.tagged("index") for item in atom.items))
+                    if self._is_returned(atom.node, node)
+                }
+        return found
+
+    def _is_returned(self, display: ir.Node, draw: ir.Node) -> bool:
+        """Whether the display stands in a return statement of the function that draws."""
+        site = self.events.draws.get(draw) or self.events.masses.get(draw)
+        if site is None or site.function is None:
+            return False
+        if site.function not in self._returned:
+            returns = self.events.returns.get(site.function, {})
+            self._returned[site.function] = {n for r in returns for n in ir.walk(r) if isinstance(n, ir.Seq)}
+        return display in self._returned[site.function]
+
+    def buffer(
+        self,
+        kind: str,
+        path: str,
+        function: ev.Owner,
+        draws: list[ir.Call],
+        containers: set[Alloc],
+        sources: set[ir.Node] | None = None,
+    ) -> ReplayBuffer:
+        """A buffer of what the function draws, with all that is known of its containers.
+
+        `sources` are the random calls that decide what is drawn, the draws themselves where it is not given.
+        """
+        owner = self.project.class_of.get(function) if function is not None else None
+        buffer = ReplayBuffer(kind, path, owner, function, draws, containers)
+        drawn = buffer.sources = set(draws) if sources is None else sources
+        # A list that the batch is put together in is no memory; what a method of the buffer keeps of its caller's is,
+        # although the states that a policy leads to depend on what it has learnt from. So it is with the methods of the
+        # one class whose memory a function draws positions of; what several classes share is a helper.
+        holders = {cls for container in containers for cls in self._holders.get(container, ())}
+        keeper = next(iter(holders)) if owner is None and len(holders) == 1 else owner
+        keeping = self._methods(keeper) - self.graph.reachable(function, 3)
+        buffer.stores = [
+            store
+            for container in sorted(containers, key=lambda alloc: (alloc.node.start, alloc.kind))
+            for store in self.stores.get(container, ())
+            if not store.value.tagged("draw") & drawn or is_observed(store.value) or store.function in keeping
+        ]
+        buffer.stores.sort(key=_place)
+        buffer.evictions = [e for container in containers for e in self.evictions.get(container, ())]
+        buffer.evictions.sort(key=_place)
+        roles: set[str] = set()
+        for store in buffer.stores:
+            roles |= roles_in(store.value) | store.roles
+            for atom in store.value.atoms:
+                if isinstance(atom, Instance):
+                    roles |= self._fields(atom.node)
+                elif isinstance(atom, Alloc) and kind == PRIORITISED and store.path == path:
+                    # Several steps in a row are stored as one item, where the memory is kept: not what agents hold
+                    # of several environments.
+                    roles = roles.union(*(roles_in(inner.value) | inner.roles for inner in self.stores.get(atom, ())))
+        buffer.roles = frozenset(roles)
+        if function is not None:
+            buffer.samples = self.graph.callers.get(function, [])
+        if owner is not None:
+            heirs = {owner, *self.graph.interpreter.subclasses.get(owner, ())}
+            buffer.instances = [site for cls in heirs for site in self.instances.get(cls, ())]
+        return buffer
+
+    def _methods(self, owner: ir.Class | None) -> set[ev.Owner]:
+        classes = self.graph.interpreter.mro(owner) if owner is not None else ()
+        return {s for cls in classes for s in cls.body if isinstance(s, ir.Function)}
+
+    def is_environment(self, cls: ir.Class) -> bool:
+        """Whether objects of the class are acted in: `reset()`, and a `step(action)` that returns several things."""
+        if any(words(ext.last(base))[-1:] == ("env",) for base in self.graph.interpreter.external_bases(cls)):
+            return True
+        step = self.graph.interpreter.find_method(cls, "step")
+        if step is None or self.graph.interpreter.find_method(cls, "reset") is None:
+            return False
+        needed = [p for p in step.parameters[1:] if p.default is None and not p.kind]
+        returned = [node.value for node in ir.walk(step) if isinstance(node, ir.Return)]
+        if any(not {"env", "environment"}.isdisjoint(words(c.name)) for c in self.graph.interpreter.mro(cls)):
+            return len(needed) == 1 and bool(returned)  # what it returns may be an object of its own
+        return len(needed) == 1 and any(isinstance(value, ir.Seq) and len(value.items) >= 3 for value in returned)
+
+    def _fields(self, cls: ir.Class) -> set[str]:
+        """The roles of the fields of a class that does nothing but hold them: a data class or the like."""
+        if any(isinstance(s, ir.Function) and not s.name.startswith("__") for s in cls.body):
+            return set()
+        names = {s.targets[0].id for s in cls.body if isinstance(s, ir.Assign) and isinstance(s.targets[0], ir.Name)}
+        names |= {w.attribute for w in self.writes.get(cls, ())}
+        return {role for name in names if (role := role_of_name(name))}
+
+    def is_replay(self, buffer: ReplayBuffer) -> bool:
+        """Whether transitions are stored, or taken out of a batch: not rollouts, which hold what a policy said."""
+        roles = set(buffer.roles)
+        if buffer.owner is not None and self.is_environment(buffer.owner):
+            return False
+        if len({store.path for store in buffer.stores}) > _MOST_MODULES:
+            return False
+        if POLICY in roles or (VALUE in roles and NEXT not in roles):
+            return False
+        if looks_like_transition(roles):
+            return True
+        consumed = self._consumed_roles(buffer.sources)
+        if POLICY in consumed or (VALUE in consumed and NEXT not in consumed):
+            return False
+        if not buffer.containers and not self._drawn_from_something(buffer.draws):
+            return False
+        buffer.roles = frozenset(roles | consumed)
+        return looks_like_transition(consumed) or (looks_like_transition(roles | consumed) and len(consumed) >= 2)
+
+    def _drawn_from_something(self, draws: Iterable[ir.Call]) -> bool:
+        return any(node in self.events.draws and self.events.draws[node].items for node in draws)
+
+    def _consumed_roles(self, draws: Iterable[ir.Node]) -> set[str]:
+        """The roles of the names that drawn transitions are taken apart into."""
+        unpacks = [unpack for draw in draws for unpack in self.unpacks.get(draw, ())]
+        return {role for unpack in unpacks for item in unpack.node.items if (role := role_of(item))}
+
+    def _own_draws(self, gather: ev.Gather) -> set[ir.Node]:
+        """The draws of the positions read: those of the class that reads, where it draws any itself.
+
+        What it is given beside them, such as errors that depend on an action drawn elsewhere, is no position.
+        """
+        reader = self.project.class_of.get(gather.function) if gather.function is not None else None
+        family = set(self.graph.interpreter.mro(reader)) if reader is not None else set()
+        makers = {node: self.events.draws.get(node) or self.events.masses.get(node) for node in gather.draws}
+        own = {
+            n
+            for n, made in makers.items()
+            if made and made.function and self.project.class_of.get(made.function) in family
+        }
+        return own or set(gather.draws)
+
+    def gathered(self, draw: ev.Draw) -> set[Alloc]:
+        """What is drawn from; nothing where that is the tables in which environments look up what an action does."""
+        found = draw.containers | self.gathers.get(draw.node, set())
+        return set() if all(map(self._is_model, found)) else found
+
+    def _is_model(self, container: Alloc) -> bool:
+        stores = self.stores.get(container, ())
+        return bool(stores) and all(self.is_of_environment(store.function) for store in stores)
+
+    @cached_property
+    def _holders(self) -> dict[Alloc, set[ir.Class]]:
+        """The classes that have each container in an attribute."""
+        holders: dict[Alloc, set[ir.Class]] = defaultdict(set)
+        for cls, atoms in self.held.items():
+            for atom in atoms:
+                if isinstance(atom, Alloc):
+                    holders[atom].add(cls)
+        return holders
+
+    @cached_property
+    def held(self) -> dict[ir.Class, list[Atom]]:
+        """What the attributes of each class may be."""
+        held: dict[ir.Class, list[Atom]] = defaultdict(list)
+        for (holder, _), value in self.graph.interpreter.attributes.items():
+            held[holder] += value.atoms
+        return held
+
+    def family(self, function: ev.Owner) -> set[Alloc]:
+        """The containers that the class of the function, and the objects in its attributes, hold."""
+        owner = self.project.class_of.get(function) if function is not None else None
+        classes = [owner] if owner is not None else []
+        known = set(classes)
+        found: set[Alloc] = set()
+        for cls in classes:
+            for holder in self.graph.interpreter.mro(cls):
+                for atom in self.held.get(holder, ()):
+                    if isinstance(atom, Alloc):
+                        found.add(atom)
+                    elif isinstance(atom, (Instance, ClassRef)) and atom.node not in known:
+                        known.add(atom.node)
+                        classes.append(atom.node)
+        return found
+
+    def is_of_environment(self, function: ev.Owner) -> bool:
+        """Whether an environment draws the number: a goal, a start, noise, that the observations then depend on."""
+        owner = self.project.class_of.get(function) if function is not None else None
+        return owner is not None and self.is_environment(owner)
+
+
+def _place(event: ev.Store | ev.Evict) -> tuple[str, int]:
+    return event.path, event.node.start

@@ -1,0 +1,126 @@
+"""Draws by priority: from given probabilities, or by a number that is searched for in a sum tree."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.draws import batch_argument
+from per_audit.graph.libraries import is_test
+from per_audit.graph.model import PRIORITISED, ReplayBuffer
+from per_audit.graph.recognise.merged import merged
+from per_audit.graph.resampling import replaces_its_population
+
+if TYPE_CHECKING:
+    from per_audit.graph import events as ev
+    from per_audit.graph.recognise.evidence import Evidence
+
+
+class Prioritised:
+    """Finds the buffers that are drawn from by priority."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self.graph = evidence.graph
+        self.events = evidence.events
+        self.project = evidence.project
+
+    @cached_property
+    def functions(self) -> set[ev.Owner]:
+        """The functions that draw by priority."""
+        found = {d.function for d in self.events.draws.values() if d.weighted and self.evidence.gathered(d)}
+        found |= {mass.function for mass in self.events.masses.values() if mass.descends and self._picks(mass)}
+        found.discard(None)
+        return found
+
+    def find(self) -> list[ReplayBuffer]:
+        """The buffers, in the order of their draws."""
+        found: list[ReplayBuffer] = []
+        for draw in self.events.draws.values():
+            if draw.weighted and not is_test(draw.path) and not _is_of_one_each(draw):
+                containers = self.evidence.gathered(draw)
+                buffer = self.evidence.buffer(PRIORITISED, draw.path, draw.function, [draw.node], containers)
+                if (containers and self.evidence.is_replay(buffer)) or self._is_weighted(buffer):
+                    found.append(buffer)
+        walked: set[ev.Owner] = set()  # of classes that draw; what a script puts into their trees is no draw of its own
+        for mass in sorted(self.events.masses.values(), key=lambda m: m.function not in self.project.class_of):
+            if mass.descends and self._picks(mass) and not self.evidence.is_of_environment(mass.function):
+                containers, walkers = self.evidence.family(mass.function), self._walkers(mass)
+                if mass.function in self.project.class_of:
+                    walked |= walkers
+                elif walked.isdisjoint(walkers):  # a function or script that holds its tree in a variable
+                    containers = containers.union(*map(self.evidence.family, walkers))
+                buffer = self.evidence.buffer(PRIORITISED, mass.path, mass.function, [mass.node], containers)
+                if self.evidence.is_replay(buffer) or self._is_weighted(buffer):
+                    found.append(buffer)
+                else:
+                    found += self._around(mass)
+        return merged([buffer for buffer in found if not replaces_its_population(self.events, buffer)])
+
+    def _picks(self, mass: ev.Mass) -> bool:
+        """Whether the code that makes the number has it searched for, or reaches the loop or recursion that does."""
+        around = self.graph.parents(mass.path).get(mass.node)
+        if isinstance(around, ir.Bin) and around.op == "-" and around.left is mass.node:
+            return False  # noise about 0
+        walked = self._walkers(mass)
+        makers = [mass.function, *(site.function for site in self.graph.callers.get(mass.function, ()))]
+        return mass.searched or mass.function is None or any(f and self.graph.reachable(f) & walked for f in makers)
+
+    def _walkers(self, mass: ev.Mass) -> set[ev.Owner]:
+        """The functions that go down a tree with the number: they compare it, and take sums off it."""
+        return {function for function in mass.compared_in & mass.reduced_in if self._repeats(function)}
+
+    def _repeats(self, function: ev.Owner) -> bool:
+        """Whether the function has a loop or calls itself."""
+        if function is None:
+            return True
+        has_loop = any(isinstance(n, (ir.For, ir.While, ir.Comp)) for n in ir.walk(function))
+        return has_loop or any(function in self.graph.reachable(f, 2) for f in self.graph.callees(function))
+
+    def _around(self, mass: ev.Mass) -> list[ReplayBuffer]:
+        """The buffers that ask a sum tree for positions: the tree draws, they read their rows there."""
+        found: list[ReplayBuffer] = []
+        readers = {
+            gather.function: gather.path
+            for gather in self.events.gathers.values()
+            if mass.node in gather.draws and gather.function is not mass.function
+        }
+        for function in self._weights_of.get(mass.node, ()):
+            if function is not None and function is not mass.function:
+                readers[function] = self.project.module_of[function].path
+        for function, path in sorted(readers.items(), key=lambda item: (item[1], item[0].start if item[0] else 0)):
+            sites = [s for s in self.graph.calls_of(function, (path,)) if s.path == path]
+            asked = [s.node for s in sites if any(mass.function in self.graph.reachable(f.node, 1) for f in s.targets)]
+            if asked:
+                buffer = self.evidence.buffer(
+                    PRIORITISED, path, function, asked, self.evidence.family(function), {mass.node}
+                )
+                if self.evidence.is_replay(buffer) or self._is_weighted(buffer):
+                    found.append(buffer)
+        return found
+
+    def _is_weighted(self, buffer: ReplayBuffer) -> bool:
+        """Whether the class of the buffer computes importance-sampling weights of what it draws."""
+        methods = {s for s in buffer.owner.body if isinstance(s, ir.Function)} if buffer.owner is not None else set()
+        return any(function in methods for source in buffer.sources for function in self._weights_of.get(source, ()))
+
+    @cached_property
+    def _weights_of(self) -> dict[ir.Node, set[ev.Owner]]:
+        """The functions that raise something computed from a draw to the power -beta, by the draw."""
+        found: dict[ir.Node, set[ev.Owner]] = defaultdict(set)
+        for function in self.project.functions:
+            for node in ir.walk_scope(function.body):
+                if isinstance(node, (ir.Bin, ir.Call)):
+                    value = self.events.value(node)
+                    if ("isw", node) in value.tags:
+                        for source in value.tagged("draw") | value.tagged("index"):
+                            found[source].add(function)
+        return found
+
+
+def _is_of_one_each(draw: ev.Draw) -> bool:
+    """Whether one is drawn by each row of masses: an action, a token."""
+    many = batch_argument(draw.node, draw.method) if draw.method.endswith("multinomial") else None
+    return isinstance(many, ir.Const) and many.value == 1

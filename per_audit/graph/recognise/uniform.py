@@ -1,0 +1,134 @@
+"""Uniform draws of what is stored for learning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.libraries import is_test
+from per_audit.graph.lifetimes import lives_for_one_pass
+from per_audit.graph.model import UNIFORM, ReplayBuffer
+from per_audit.graph.recognise.merged import merged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph import events as ev
+    from per_audit.graph.recognise.alternatives import Alternatives
+    from per_audit.graph.recognise.evidence import Evidence
+
+_RANGED = {"randint", "integers", "randrange", "random_integers"}  # draws of positions from the first to the second
+
+
+class Uniform:
+    """Finds the buffers that are only drawn from uniformly."""
+
+    def __init__(self, evidence: Evidence, alternatives: Alternatives) -> None:
+        self.evidence = evidence
+        self.alternatives = alternatives
+        self.graph = evidence.graph
+        self.events = evidence.events
+
+    def find(self) -> list[ReplayBuffer]:
+        """The buffers, in the order of their draws."""
+        found: list[ReplayBuffer] = []
+        for draw in self.events.draws.values():
+            if draw.weighted or is_test(draw.path):
+                continue
+            if self._is_pass(draw) or self._is_stratified(draw) or self._is_ahead(draw):
+                continue
+            containers = self.evidence.gathered(draw)
+            buffer = self.evidence.buffer(UNIFORM, draw.path, draw.function, [draw.node], containers)
+            if (
+                not self.evidence.is_replay(buffer)
+                or self.alternatives.has_prioritised_path(buffer)
+                or self.alternatives.is_on_policy(buffer)
+            ):
+                continue
+            if self.alternatives.is_pal(buffer) or lives_for_one_pass(self.graph, buffer):
+                continue
+            found.append(buffer)
+        return merged(found)
+
+    def _is_pass(self, draw: ev.Draw) -> bool:
+        """Whether the draw only shuffles: a permutation that is walked through rather than cut to a batch.
+
+        So does a draw of as many as there are, for each model of an ensemble: a bootstrap of all data.
+        """
+        size = draw.node.argument(1, "size")
+        if isinstance(size, ir.Seq) and draw.method == "choice" and draw.node.args:
+            everything = self.graph.source(draw.path, draw.node.args[0].value, 200)
+            return any(self.graph.source(draw.path, item, 200) == everything for item in size.items)
+        if draw.method not in ("permutation", "randperm"):
+            return False
+        parent = self.graph.parents(draw.path).get(draw.node)
+        cut = isinstance(parent, ir.Sub) and isinstance(parent.index, ir.Slice) and parent.index.lower is None
+        return not cut
+
+    def is_part_of(self, buffer: ReplayBuffer, prioritised: list[ReplayBuffer]) -> bool:
+        """Whether a prioritised buffer, other than of an heir of its class, holds what the buffer draws from."""
+        mro = self.graph.interpreter.mro
+        return any(
+            buffer.containers & other.containers
+            and (buffer.owner is None or other.owner is None or buffer.owner not in mro(other.owner))
+            for other in prioritised
+        )
+
+    def _is_stratified(self, draw: ev.Draw) -> bool:
+        """Whether the draw is one of several, each from a memory of its own: equal shares for unequal memories."""
+        loop = next(self._loops(draw), None)
+        if loop is None or not draw.items or not draw.node.args:
+            return False
+        names = _counters(loop)
+        population: list[ir.Node] = [draw.node.args[0].value]
+        if isinstance(population[0], ir.Name):
+            # A name for one of the memories, given inside the loop.
+            name = population[0].id
+            assigned = (n for n in ir.walk(loop) if isinstance(n, ir.Assign) and n.value is not None)
+            population += [
+                n.value for n in assigned if any(getattr(t, "id", None) == name for t in n.targets) and n.value
+            ]
+        return any(isinstance(n, ir.Name) and n.id in names for n in ir.walk(*population))
+
+    def _loops(self, draw: ev.Draw) -> Iterator[ir.For | ir.Comp]:
+        """The loops of its function around a draw, innermost first."""
+        for around in self.graph.ancestors(draw.path, draw.node):
+            if isinstance(around, (ir.Function, ir.Lambda)):
+                return
+            if isinstance(around, (ir.For, ir.Comp)):
+                yield around
+
+    def _is_ahead(self, draw: ev.Draw) -> bool:
+        """Whether the draw is of what follows a step that a loop counts: a goal reached later in the episode."""
+        if not draw.node.args:
+            return False
+        first: ir.Node = draw.node.args[0].value
+        if isinstance(first, ir.Call) and getattr(first.func, "id", "") == "range" and len(first.args) > 1:
+            lower: ir.Node | None = first.args[0].value
+        elif isinstance(first, ir.Sub) and isinstance(first.index, ir.Slice):
+            lower = first.index.lower
+        else:
+            second = draw.node.argument(1, "high")
+            lower = first if second is not None and draw.method in _RANGED else None
+        counted = set().union(*(_counters(loop) for loop in self._loops(draw)))
+        return lower is not None and any(isinstance(n, ir.Name) and n.id in counted for n in ir.walk(lower))
+
+    def is_overridden(self, buffer: ReplayBuffer, prioritised: list[ReplayBuffer]) -> bool:
+        """Whether the project makes no object of the class itself, but of one that draws by priority in its place."""
+        if buffer.owner is None or any(buffer.owner in site.classes for site in buffer.instances):
+            return False
+        name = getattr(buffer.function, "name", "")
+        heirs = self.graph.interpreter.subclasses.get(buffer.owner, ())
+        return any(
+            other.owner in heirs
+            and other.instances
+            and self.graph.interpreter.find_method(other.owner, name) is not buffer.function
+            for other in prioritised
+            if other.owner is not None
+        )
+
+
+def _counters(loop: ir.For | ir.Comp) -> set[str]:
+    """The names that a loop gives to what it goes through."""
+    targets = [loop.target] if isinstance(loop, ir.For) else [g.target for g in loop.generators]
+    return {n.id for n in ir.walk(*targets) if isinstance(n, ir.Name)}
