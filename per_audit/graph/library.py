@@ -121,6 +121,9 @@ class Library:
         """The result of a call that computes: its reduction, and what it was computed from."""
         if name == "numpy.add.at" and len(node.args) == 3:
             return self._add_at(node, values, frame)
+        if name == "numpy.copyto" and len(node.args) == 2 and isinstance(node.args[0].value, ir.Sub):
+            self.interpreter.targets.assign(node.args[0].value, values[1], frame, node, node.args[1].value)
+            return UNKNOWN
         receiver = site.receiver
         if method == "pow" and len(values) == 1 and isinstance(node.func, ir.Attr) and receiver.tags:
             exponent = node.args[0].value

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import Evidence, Finding, FixOffer, Place, Severity
 from per_audit.graph import UNIFORM, ReplayGraph
+from per_audit.graph.eviction import forgets_oldest
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ class RareEventsNotPreserved(Rule):
 
     ## What it does
 
-    Notes a uniform replay buffer that evicts first in, first out, and a buffer or sampler of the reference package
-    whose protection of rare events is switched off (`rare_fraction=0`). It is a hint about policy and never fails a
-    run.
+    Notes a uniform replay buffer that is seen to evict first in, first out (a deque with a limit, `pop(0)`, a ring),
+    and a buffer or sampler of the reference package whose protection of rare events is switched off
+    (`rare_fraction=0`). It is a hint about policy and never fails a run.
 
     ## Why is this bad
 
@@ -57,9 +58,9 @@ class RareEventsNotPreserved(Rule):
     severity = Severity.INFO
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
-        """One hint for each uniform buffer, and for each reference buffer that protects nothing."""
+        """One hint for each uniform buffer that evicts the oldest, and each reference buffer that protects nothing."""
         for buffer in graph.buffers:
-            if buffer.kind == UNIFORM:
+            if buffer.kind == UNIFORM and forgets_oldest(graph, buffer):
                 message = f"{graph.name_of(buffer)} forgets its oldest transitions first, rare events included"
                 place = graph.place(buffer.path, buffer.draws[0])
                 yield self._finding(message, place, graph.symbol(buffer.function, buffer.path), graph.chain(buffer))
@@ -124,6 +125,26 @@ memory = PrioritizedReplayBuffer(10_000, rare_fraction=0)  # <- PER002
                 "train.py": """from experience_replay_optimizer import PrioritizedReplayBuffer
 
 memory = PrioritizedReplayBuffer(10_000)
+"""
+            },
+        ),
+        Example(
+            "a memory that stays as it is once it is full",
+            {
+                "agent.py": """import random
+
+
+class Agent:
+    def __init__(self, model, limit):
+        self.model, self.past, self.limit = model, [], limit
+
+    def keep(self, state, action, reward, next_state, done):
+        self.past.append((state, action, reward, next_state, done))
+        if len(self.past) > self.limit:
+            self.past.pop()
+
+    def learn(self):
+        self.model.fit(random.sample(self.past, 32))  # <- PER001
 """
             },
         ),

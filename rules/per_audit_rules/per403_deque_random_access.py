@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.capacity import capacity_of
+from per_audit.graph.capacity import capacity_of, number_of
 from per_audit.graph.values import Alloc
 from per_audit.rule import Example, Rule
 
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
-    from per_audit.graph.events import Draw
+    from per_audit.graph.events import Draw, Owner
 
 LARGE = 50_000
 _COPIES = {"list", "tuple", "sorted"}
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 class DequeRandomAccess(Rule):
@@ -37,7 +38,8 @@ class DequeRandomAccess(Rule):
     ## Known problems
 
     Only capacities that can be read from the code are judged: a number, a constant, a default, or what the callers
-    pass. A deque that never fills is cheaper than its limit says.
+    pass. A deque that never fills is cheaper than its limit says. A read that is reached only while the deque is short,
+    such as while it holds less than a batch, is none.
 
     ## Example
 
@@ -67,22 +69,23 @@ class DequeRandomAccess(Rule):
     severity = Severity.WARNING
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
-        """One finding for each place that reads a large deque of transitions at random."""
-        seen: set[ir.Node] = set()
+        """One finding for each function that reads a large deque of transitions at random, at its first read."""
+        seen: set[tuple[Alloc, Owner]] = set()
         for buffer in graph.buffers:
             for draw in (graph.events.draws.get(node) for node in buffer.draws):
                 if draw is None:
                     continue
-                reads: list[tuple[ir.Node, str, Alloc]] = [
-                    (gather.node, gather.path, gather.container)
+                reads = [
+                    (gather.node, gather.path, gather.function, gather.container)
                     for gather in graph.events.gathers.values()
                     if draw.node in gather.draws and not _is_of_copy(gather.node)
                 ]
                 if draw.items and not _is_copy(draw):
-                    reads += [(draw.node, draw.path, a) for a in draw.population.atoms if isinstance(a, Alloc)]
-                for node, path, alloc in reads:
-                    if alloc.kind == "deque" and node not in seen:
-                        seen.add(node)
+                    held = (atom for atom in draw.population.atoms if isinstance(atom, Alloc))
+                    reads += [(draw.node, draw.path, draw.function, alloc) for alloc in held]
+                for node, path, function, alloc in reads:
+                    if alloc.kind == "deque" and (alloc, function) not in seen and not _is_of_few(graph, path, node):
+                        seen.add((alloc, function))
                         yield from self._judged(graph, node, path, alloc, graph.name_of(buffer))
 
     def _judged(self, graph: ReplayGraph, node: ir.Node, path: str, alloc: Alloc, name: str) -> Iterable[Finding]:
@@ -182,6 +185,40 @@ def train(env, model):
             },
         ),
         Example(
+            "less than a batch at first, afterwards out of the middle",
+            {
+                "memory.py": """import random
+from collections import deque
+
+
+class Memory:
+    def __init__(self, batch, limit=100_000):
+        self.items, self.batch = deque(maxlen=limit), batch
+
+    def push(self, state, action, reward, next_state, done):
+        self.items.append((state, action, reward, next_state, done))
+
+    def sample(self):
+        if len(self.items) <= self.batch:
+            rows = random.sample(self.items, len(self.items))  # <- PER001
+        else:
+            rows = random.sample(self.items, self.batch)  # <- PER403
+        return rows
+
+
+def train(env, net, optimizer):
+    memory = Memory(64)
+    state = env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.push(state, net.last, reward, next_state, done)
+        state, loss = next_state, net.loss(memory.sample())
+        loss.backward()
+        optimizer.step()
+"""
+            },
+        ),
+        Example(
             "positions drawn by numpy, the deque in another file",
             {
                 "replay.py": """from collections import deque
@@ -261,6 +298,27 @@ class Memory:
             },
         ),
         Example(
+            "read at random only while it holds less than a batch",
+            {
+                "memory.py": """import random
+from collections import deque
+
+
+class Memory:
+    def __init__(self, batch, limit=100_000):
+        self.items, self.batch = deque(maxlen=limit), batch
+
+    def push(self, state, action, reward, next_state, done):
+        self.items.append((state, action, reward, next_state, done))
+
+    def sample(self):
+        if self.batch > len(self.items):
+            return random.sample(self.items, len(self.items))
+        return random.sample(list(self.items), self.batch)
+"""
+            },
+        ),
+        Example(
             "a list made of the deque first",
             {
                 "memory.py": """import random
@@ -296,3 +354,32 @@ def _is_copy(draw: Draw) -> bool:
         assigned = (node for node in ir.walk(draw.function) if isinstance(node, ir.Assign))
         made += [a.value for a in assigned if any(getattr(t, "id", None) == population.id for t in a.targets)]
     return any(isinstance(m, ir.Call) and isinstance(m.func, ir.Name) and m.func.id in _COPIES for m in made)
+
+
+def _is_of_few(graph: ReplayGraph, path: str, read: ir.Node) -> bool:
+    """Whether a test lets the read happen only while some length is below something that is not known to be large."""
+    below = read
+    for around in graph.ancestors(path, read):
+        if isinstance(around, (ir.Function, ir.Lambda)):
+            return False
+        if isinstance(around, (ir.If, ir.IfExp)) and isinstance(around.test, ir.Cmp) and below is not around.test:
+            body = around.body if isinstance(around.body, list) else [around.body]
+            limit = _upper_limit(around.test, any(below is part for part in body))
+            if limit is not None and (number_of(graph, path, limit).largest or 0) < LARGE:
+                return True
+        below = around
+    return False
+
+
+def _upper_limit(test: ir.Cmp, holds: bool) -> ir.Expr | None:
+    """What a length is below where the test holds, or does not."""
+    if len(test.ops) != 1:
+        return None
+    left, op, right = test.left, test.ops[0], test.rights[0]
+    if _is_length(right):
+        left, op, right = right, _MIRRORED.get(op, op), left
+    return right if _is_length(left) and op in (("<", "<=") if holds else (">", ">=")) else None
+
+
+def _is_length(node: ir.Expr) -> bool:
+    return isinstance(node, ir.Call) and getattr(node.func, "id", "") == "len"
