@@ -24,7 +24,7 @@ def importance_weighted_loss(elementwise: Any, weights: Any) -> Any:
     Args:
         elementwise: loss of each row, not reduced: torch tensor (or numpy array) of shape (B,), (B, 1) or (B, A, ...).
         weights: numpy array, tensor or sequence of shape (B,) or (B, 1); moved to the loss's device and dtype. No
-            gradient flows into them.
+            gradient flows into them. None where the batch was not drawn by priority: every row counts the same.
 
     Returns:
         The scalar mean over all elements, differentiable with respect to `elementwise`.
@@ -44,6 +44,8 @@ def importance_weighted_loss(elementwise: Any, weights: Any) -> Any:
             "the loss is a scalar, it has been averaged already and weights would scale it as a whole:"
             ' build it with reduction="none"'
         )
+    if weights is None:
+        return elementwise.mean()
     if not hasattr(weights, "detach"):
         weights = np.asarray(weights)
     given = tuple(weights.shape)

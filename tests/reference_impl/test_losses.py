@@ -35,6 +35,11 @@ def test_weights_get_no_gradient():
     assert weights.grad is None
 
 
+def test_no_weights_count_every_row_the_same():
+    assert importance_weighted_loss(np.array([[2.0], [4.0]]), None) == 3.0
+    assert importance_weighted_loss(torch.tensor([2.0, 4.0]), None).item() == 3.0
+
+
 def test_numpy_losses():
     assert importance_weighted_loss(np.array([[2.0], [4.0], [8.0]]), WEIGHTS) == pytest.approx(2.0)
     assert importance_weighted_loss(np.ones(3), torch.from_numpy(WEIGHTS)) == pytest.approx(WEIGHTS.mean())

@@ -52,16 +52,23 @@ def _arrays(draft: Draft, buffer: ReplayBuffer) -> tuple[ir.Stmt, str]:
     """The last statement that makes one of the arrays, and the text of their common length."""
     lengths: set[str] = set()
     statements: list[ir.Stmt] = []
+    computed: list[ir.Expr | None] = []
     for container in sorted(buffer.containers, key=lambda container: container.node.start):
         call = container.node
         if not isinstance(call, ir.Call) or draft.path_of(call) != buffer.path:
             raise Refused(f"an array of {draft.graph.name_of(buffer)} is made in an unknown way")
-        shape = call.argument(0, "shape")
-        length = shape.items[0] if isinstance(shape, ir.Seq) and shape.items else shape
-        if not isinstance(length, (ir.Name, ir.Attr, ir.Const)):
-            raise Refused(f"the length of the array made at {draft.where(buffer.path, call)} is not a plain name")
-        lengths.add(draft.text(buffer.path, length))
+        length = _length_in(call.argument(0, "shape"))
+        if isinstance(length, (ir.Name, ir.Attr, ir.Const)):
+            lengths.add(draft.text(buffer.path, length))
+        else:
+            computed.append(length)
         statements.append(draft.graph.statement(buffer.path, call))
+    for length in computed:
+        # A function that makes the shape gets the length first.
+        first = length.argument(0) if isinstance(length, ir.Call) else None
+        if first is None or draft.text(buffer.path, first) not in lengths:
+            where = draft.where(buffer.path, length) if length is not None else buffer.path
+            raise Refused(f"the length of the array made at {where} is not a plain name")
     if len(lengths) != 1:
         raise Refused(
             f"the arrays of {draft.graph.name_of(buffer)} have different lengths: {', '.join(sorted(lengths))}"
@@ -71,6 +78,13 @@ def _arrays(draft: Draft, buffer: ReplayBuffer) -> tuple[ir.Stmt, str]:
     if any(statement not in block for statement in statements):
         raise Refused(f"the arrays of {draft.graph.name_of(buffer)} are made in different places")
     return last, lengths.pop()
+
+
+def _length_in(shape: ir.Expr | None) -> ir.Expr | None:
+    """The first axis of a shape: of `(n, 3)`, `[n, 3]`, `(n,) + rest` and `n`."""
+    while isinstance(shape, ir.Bin) and shape.op == "+" and isinstance(shape.left, (ir.Seq, ir.Bin)):
+        shape = shape.left
+    return shape.items[0] if isinstance(shape, ir.Seq) and shape.items else shape
 
 
 def _stores(draft: Draft, buffer: ReplayBuffer) -> list[ev.Store]:

@@ -173,7 +173,7 @@ class Losses:
     def _uses_reward(self, node: ir.Expr) -> bool:
         """Whether an expression is computed from the reward, by the assignments of its function."""
         for part in self.sources(node):
-            name = part.id if isinstance(part, ir.Name) else part.attr if isinstance(part, ir.Attr) else None
+            name = _name_of(part)
             if name is not None and (role_of_name(name) == REWARD or REWARD in self.graph.events.value(part).roles):
                 return True
         return False
@@ -307,6 +307,13 @@ class Losses:
         if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in _VIEWS:
             return self._is_repeatable(node.func.value) and all(self._is_repeatable(a.value) for a in node.args)
         return False
+
+
+def _name_of(node: ir.Node) -> str | None:
+    """A name, the name of an attribute, or the key of `batch["reward"]`."""
+    if isinstance(node, ir.Sub) and isinstance(node.index, ir.Const):
+        return node.index.value if isinstance(node.index.value, str) else None
+    return node.id if isinstance(node, ir.Name) else node.attr if isinstance(node, ir.Attr) else None
 
 
 def _pairs(target: ir.Expr, value: ir.Expr) -> list[tuple[ir.Expr, ir.Expr]]:

@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 _HELPER = "absolute_td_error"
 
 
-def give_back(
-    draft: Draft, buffer: ReplayBuffer, consumer: Consumer, losses: Losses, found: list[Loss]
-) -> Callable[[], None]:
-    """Name what the TD errors are computed from; gives what inserts the update, once the losses are weighted."""
-    path = consumer.path
+def absolute_errors(draft: Draft, losses: Losses, found: list[Loss]) -> tuple[str, ir.Stmt, set[str]]:
+    """What gives the TD errors of losses, the last statement with a loss, and the names that it is computed from."""
+    path = losses.path
     predictions: list[str] = []
     targets: list[str] = []
     for number, loss in enumerate(found, 1):
@@ -36,40 +34,49 @@ def give_back(
     block = draft.block(path, statements[-1])
     if any(statement not in block for statement in statements):
         raise Refused(f"the losses after {draft.where(path, statements[0])} stand in different blocks")
-    if isinstance(statements[-1], ir.Return) and draft.graph.learns(consumer.function, (path,)):
-        raise Refused(f"the loss at {draft.where(path, statements[-1])} is returned; its step is taken elsewhere")
     unique = list(dict.fromkeys(predictions))
     error = unique[0] if len(unique) == 1 else f"({', '.join(unique)})"
     option = ', reduce="mean"' if draft.options.priority == "mean" and len(unique) > 1 else ""
-    errors = f"{_HELPER}({error}, {targets[0]}{option})"
     draft.imports[path].add(_HELPER)
+    parts = [part for loss in found for part in (loss.prediction, loss.target)]
+    names = {node.id for part in parts for node in ir.walk(part) if isinstance(node, ir.Name)}
+    return f"{_HELPER}({error}, {targets[0]}{option})", statements[-1], names
+
+
+def give_back(
+    draft: Draft, buffer: ReplayBuffer, consumer: Consumer, losses: Losses, found: list[Loss]
+) -> Callable[[], None]:
+    """Name what the TD errors are computed from; gives what inserts the update, once the losses are weighted."""
+    path = consumer.path
+    errors, statement, names = absolute_errors(draft, losses, found)
+    if isinstance(statement, ir.Return) and draft.graph.learns(consumer.function, (path,)):
+        raise Refused(f"the loss at {draft.where(path, statement)} is returned; its step is taken elsewhere")
 
     def finish() -> None:
+        note = "the TD errors become the priorities"
         if not consumer.update:
             for where, caller, text in return_errors(draft, buffer, consumer, errors):
-                after = _last_of(draft, where, caller, set())
-                draft.insert_after(where, after, [text], "the TD errors become the priorities")
+                after = after_step(draft, where, caller, set())
+                draft.insert_after(where, after, [text], note)
             return
-        if isinstance(statements[-1], ir.Return):
-            line = draft.call(path, statements[-1], "", consumer.update, [consumer.indices, errors])
-            draft.insert_before(path, statements[-1], [line], "the TD errors become the priorities")
+        if isinstance(statement, ir.Return):
+            line = draft.call(path, statement, "", consumer.update, [consumer.indices, errors])
+            draft.insert_before(path, statement, [line], note)
             return
-        parts = [part for loss in found for part in (loss.prediction, loss.target)]
-        names = {node.id for part in parts for node in ir.walk(part) if isinstance(node, ir.Name)}
-        after = _last_of(draft, path, statements[-1], names)
+        after = after_step(draft, path, statement, names)
         line = draft.call(path, after, "", consumer.update, [consumer.indices, errors])
-        draft.insert_after(path, after, [line], "the TD errors become the priorities")
+        draft.insert_after(path, after, [line], note)
 
     return finish
 
 
-def _last_of(draft: Draft, path: str, statement: ir.Stmt, names: set[str]) -> ir.Stmt:
+def after_step(draft: Draft, path: str, statement: ir.Stmt, names: set[str]) -> ir.Stmt:
     """The step that a loss is for, or the loss itself where the names of its TD errors are bound anew before that."""
     block = draft.block(path, statement)
     while isinstance(around := draft.graph.parents(path).get(statement), ir.With) and not _learns(block):
         statement, block = around, draft.block(path, around)
     first = block.index(statement)
-    last = _after_step(block, first)
+    last = _step_after(block, first)
     if last + 1 < len(block) and _receivers(block[last], "step") & _receivers(block[last + 1], "update"):
         last += 1  # of a gradient scaler
     if any(_rebinds(each, names) for each in block[first + 1 : last + 1]):
@@ -77,7 +84,7 @@ def _last_of(draft: Draft, path: str, statement: ir.Stmt, names: set[str]) -> ir
     return block[last]
 
 
-def _after_step(block: list[ir.Stmt], first: int) -> int:
+def _step_after(block: list[ir.Stmt], first: int) -> int:
     """The index of the optimiser's step that follows the loss, or of the backward pass, or of the loss itself."""
     backward: int | None = None
     for index in range(first, len(block)):

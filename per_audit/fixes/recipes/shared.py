@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes.budget import schedule
+from per_audit.fixes.recipes.delegated import Delegated
 from per_audit.fixes.recipes.fitted_rows import FittedRows
 from per_audit.fixes.recipes.losses import Losses
 from per_audit.fixes.recipes.priorities import give_back
@@ -26,6 +27,7 @@ def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) ->
     if not any(consumer.learns for consumer in consumers):
         names = ", ".join(f"{draft.graph.symbol(c.function, c.path)} ({c.path})" for c in consumers)
         raise Refused(f"no TD loss that can be weighted was found in {names}")
+    delegated = Delegated(draft, buffer)
     for consumer in consumers:
         _refuse_other_batches(draft, buffer, consumer)
         if not consumer.learns:
@@ -36,7 +38,7 @@ def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) ->
             continue
         losses = Losses(draft, buffer, consumer)
         found = losses.find()
-        if not found and FittedRows(draft, buffer, consumer).convert():
+        if not found and (FittedRows(draft, buffer, consumer).convert() or delegated.convert(consumer)):
             continue
         if not found:
             name = draft.graph.symbol(consumer.function, consumer.path)
@@ -45,7 +47,8 @@ def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) ->
         losses.weight(found)
         finish()
         is_actor_critic |= _backward_passes(losses.body) > 1
-    return is_actor_critic
+    delegated.refuse_other_callers()
+    return is_actor_critic or any(_backward_passes(function.body) > 1 for function in delegated.functions)
 
 
 def _backward_passes(body: list[ir.Stmt]) -> int:
