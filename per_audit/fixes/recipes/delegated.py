@@ -38,7 +38,6 @@ class Delegated:
         self.graph = draft.graph
         self.buffer = buffer
         self.draws = set(buffer.draws)
-        self.functions: list[ir.Function] = []  # those on the way to a loss
         self._learners: dict[ir.Function, Learner] = {}
         self._edited: set[ir.Call] = set()
         self._holding: dict[ir.Function, bool] = {}
@@ -58,6 +57,21 @@ class Delegated:
         line = self.draft.call(consumer.path, after, "", consumer.update, [consumer.indices, td_errors])
         self.draft.insert_after(consumer.path, after, [line], "the TD errors become the priorities")
         return True
+
+    def bodies(self, consumer: Consumer) -> list[list[ir.Stmt]]:
+        """The code of a consumer and of all functions that it gives the batch to."""
+        first = consumer.function
+        bodies = [first.body if isinstance(first, ir.Function) else self.graph.module(consumer.path).body]
+        sites = list(self.graph.calls_of(first, (consumer.path,)))
+        seen: set[ir.Node] = {first} if isinstance(first, ir.Function) else set()
+        while sites:
+            site = sites.pop()
+            for func in site.targets if self._gives_batch(site) else ():
+                if isinstance(func.node, ir.Function) and func.node not in seen:
+                    seen.add(func.node)
+                    bodies.append(func.node.body)
+                    sites += self.graph.calls_of(func.node)
+        return bodies
 
     def refuse_other_callers(self) -> None:
         """Refuse where a function that has been changed is given the batch by a call that has not."""
@@ -148,6 +162,7 @@ class Delegated:
         if isinstance(statement, ir.Do):
             before = {0: "", -1: "_, "}.get(learner.returned, "*_, ")
             draft.replace(path, statement.start, statement.start, f"{before}{td_errors} = ", note)
+            self._align(path, site.node, len(f"{before}{td_errors} = "))
             return statement
         target = statement.targets[0] if isinstance(statement, ir.Assign) and len(statement.targets) == 1 else None
         if target is None or learner.returned == 0:
@@ -163,6 +178,16 @@ class Delegated:
             raise Refused(f"what the call at {self._where(site)} returns is kept or taken apart in an unknown way")
         return statement
 
+    def _align(self, path: str, call: ir.Call, width: int) -> None:
+        """Move the arguments that are aligned with the opening bracket as it moves."""
+        module = self.graph.module(path)
+        first, last = module.line(call.start), module.line(call.end)
+        column = module.text.index(b"(", call.func.end) + 1 - module.line_starts[first - 1]
+        for start in module.line_starts[first:last]:
+            line = module.text[start:].partition(b"\n")[0]
+            if len(line) - len(line.lstrip(b" ")) == column:
+                self.draft.replace(path, start, start, " " * width, "aligned as before")
+
     # ---------------------------------------------------------------- the function itself
 
     def _prepared(self, function: ir.Function) -> Learner:
@@ -173,7 +198,6 @@ class Delegated:
             weights = self.draft.fresh(path, function, *WEIGHTS)
             learner = Learner(weights, self._returned(function, path))
             self._learners[function] = learner
-            self.functions.append(function)
             last = function.parameters[-1]
             is_optional = last.default is not None or self._has_other_callers(function, learner)
             text = f", {weights}=None" if is_optional else f", {weights}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes import shared
+from per_audit.fixes.recipes import loaded, shared
 from per_audit.fixes.recipes.travel import INDICES, WEIGHTS, Consumer, Travel
 from per_audit.graph.roles import REWARD
 
@@ -46,6 +46,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     draft.imports[path].add(name)
     draft.unneeded[path].add(shared.root_name(draft, path, draw))
     _add(draft, buffer, stores, sampler, with_reward=not is_actor_critic)
+    loaded.add_slots(draft, buffer, [store for store in buffer.stores if store not in stores], attribute)
 
 
 def _arrays(draft: Draft, buffer: ReplayBuffer) -> tuple[ir.Stmt, str]:
@@ -88,9 +89,11 @@ def _length_in(shape: ir.Expr | None) -> ir.Expr | None:
 
 
 def _stores(draft: Draft, buffer: ReplayBuffer) -> list[ev.Store]:
-    stores = [s for s in buffer.stores if s.how == "index" and s.index is not None]
+    """Where single transitions are written: the only place that is not told of as a whole."""
+    one_by_one = [s for s in buffer.stores if not loaded.in_one_go(s)]
+    stores = [s for s in one_by_one if s.how == "index" and s.index is not None]
     functions = {s.function for s in stores}
-    if len(functions) != 1 or len(stores) != len(buffer.stores):
+    if len(functions) != 1 or len(stores) != len(one_by_one):
         raise Refused(f"{draft.graph.name_of(buffer)} is filled in several functions")
     if len({draft.text(s.path, s.index) for s in stores if s.index is not None}) != 1:
         raise Refused(f"{draft.graph.name_of(buffer)} is filled at different positions")

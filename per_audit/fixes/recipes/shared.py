@@ -38,6 +38,7 @@ def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) ->
             continue
         losses = Losses(draft, buffer, consumer)
         found = losses.find()
+        is_actor_critic |= sum(map(_backward_passes, delegated.bodies(consumer))) > 1
         if not found and (FittedRows(draft, buffer, consumer).convert() or delegated.convert(consumer)):
             continue
         if not found:
@@ -46,9 +47,8 @@ def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) ->
         finish = give_back(draft, buffer, consumer, losses, found)
         losses.weight(found)
         finish()
-        is_actor_critic |= _backward_passes(losses.body) > 1
     delegated.refuse_other_callers()
-    return is_actor_critic or any(_backward_passes(function.body) > 1 for function in delegated.functions)
+    return is_actor_critic
 
 
 def _backward_passes(body: list[ir.Stmt]) -> int:

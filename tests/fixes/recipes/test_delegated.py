@@ -311,3 +311,38 @@ def test_what_is_learnt_without_replay_has_no_weights() -> None:
         "done, weights):", "done, weights=None):"
     )
     check_fixed({"agent.py": before}, {"agent.py": after})
+
+
+def test_an_actor_in_a_function_of_its_own_makes_the_code_actor_critic() -> None:
+    """And arguments that are aligned with the opening bracket stay so."""
+    call = "        self.trainer.train_step(states, actions, rewards, next_states, dones)\n"
+    actor = """
+    def update_actor(self, state):
+        loss = -self.net(torch.tensor(state)).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+
+class Agent"""
+    before = AGENT.replace(
+        call,
+        """        self.trainer.train_step(states, actions, rewards,
+                                next_states, dones)
+        self.trainer.update_actor(states)
+""",
+    ).replace("\n\nclass Agent", actor)
+    after = (
+        FIXED_AGENT.replace(
+            """self.trainer.train_step(states, actions, rewards, next_states, dones, weights)
+""",
+            """self.trainer.train_step(states, actions, rewards,
+                                            next_states, dones, weights)
+""",
+        )
+        .replace("(indices, td_errors)\n", "(indices, td_errors)\n        self.trainer.update_actor(states)\n")
+        .replace("(5000, beta", "(\n            5000,\n            beta")
+        .replace("4000), reward=2)", "4000),\n            rare_fraction=0,\n        )")
+        .replace("\n\nclass Agent", actor)
+    )
+    check_fixed({"agent.py": before}, {"agent.py": after})

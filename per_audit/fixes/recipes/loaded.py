@@ -1,0 +1,50 @@
+"""Arrays that are also filled in one go, from files mostly: their slots enter the sampler one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.fixes.draft import Draft, Refused
+
+if TYPE_CHECKING:
+    from per_audit.graph import ReplayBuffer
+    from per_audit.graph import events as ev
+
+
+def in_one_go(store: ev.Store) -> bool:
+    """Whether a store writes the first slots of an array: `array[:n] = values`."""
+    index = store.index
+    is_slice = store.how == "index" and isinstance(index, ir.Slice)
+    return is_slice and isinstance(index, ir.Slice) and _is_start(index.lower) and index.upper is not None
+
+
+def add_slots(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], attribute: str) -> None:
+    """Tell the sampler of the slots that such stores fill. Refuses where not all arrays are filled to one length."""
+    name = draft.graph.name_of(buffer)
+    for function in dict.fromkeys(store.function for store in stores):
+        here = sorted((store for store in stores if store.function is function), key=lambda store: store.node.start)
+        path, last = here[0].path, draft.graph.statement(here[0].path, here[-1].node)
+        block = draft.block(path, last)
+        lengths = {
+            draft.text(path, store.index.upper)
+            for store in here
+            if isinstance(store.index, ir.Slice) and store.index.upper
+        }
+        if len(lengths) != 1 or any(draft.graph.statement(path, store.node) not in block for store in here):
+            raise Refused(f"the arrays of {name} are filled to different lengths at {draft.where(path, last)}")
+        if not isinstance(function, ir.Function) or draft.graph.project.class_of.get(function) is not buffer.owner:
+            raise Refused(f"the arrays of {name} are filled from outside their class at {draft.where(path, last)}")
+        instance = function.parameters[0].name
+        slot = draft.fresh(path, function, "slot", "filled_slot")
+        _, step = draft.margin(path, last)
+        lines = [f"for {slot} in range({lengths.pop()}):", f"{step}{instance}.{attribute}.add({slot})"]
+        draft.insert_after(path, last, lines, "what is read in one go starts with equal priorities")
+        draft.assumptions.append(
+            f"what {draft.graph.symbol(function, path)} reads in ({path}) starts with the highest priority, as new"
+            " transitions do; where nothing else is learnt from (offline), prioritised draws change the method"
+        )
+
+
+def _is_start(node: ir.Expr | None) -> bool:
+    return node is None or (isinstance(node, ir.Const) and node.value in (0, None))
