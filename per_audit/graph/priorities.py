@@ -16,6 +16,7 @@ from per_audit.graph.draws import GREEDY
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.reference import LAP_KINDS, REFERENCE_KINDS
 from per_audit.graph.roles import looks_like_transition, name_of, words
+from per_audit.graph.symbolic import alternatives, strip
 from per_audit.graph.updates import Updates
 from per_audit.graph.values import Alloc, Instance, Result, Value, is_observed, roles_in
 
@@ -368,7 +369,7 @@ class Priorities:
     def _clamps_updates(self) -> bool:
         """Whether the priorities that are written after a training step, where known, are clamped from below."""
         updates = [write.value for write in self.graph.anatomy(self.buffer).writes if not write.inserts]
-        if updates:
+        if any(_is_followed(option) for value in updates for option in alternatives(value)):
             return any(self._is_bounded(part) for value in updates for part in value.walk())
         return any(_clamps(node) for node in self._bodies(self.around) if isinstance(node, ir.Call))
 
@@ -386,6 +387,13 @@ class Priorities:
     def instance_classes(self) -> set[ir.Class]:
         """The classes of the objects that the project makes of the buffer."""
         return {a.node for site in self.buffer.instances for a in site.result.atoms if isinstance(a, Instance)}
+
+
+def _is_followed(term: Term) -> bool:
+    """Whether the arithmetic of a priority can be read: it is not what a call of the project gave, or its size."""
+    while (term := strip(term)).op in ("abs", "item") or (term.op in ("add", "pow") and term.args[1].is_number):
+        term = term.args[0]
+    return term.op != "call" or not isinstance(term.data, tuple)
 
 
 def _names_in(target: ir.Expr) -> Iterator[ir.Expr]:

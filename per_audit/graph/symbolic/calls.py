@@ -105,6 +105,8 @@ def _handy(
         return shrunk(result, _MOST_INLINED)
     if result.op == "phi" and all(option.op in _TELLING for option in result.args):
         return phi((shrunk(option, _MOST_INLINED // len(result.args)) for option in result.args), node, run.path)
+    if result.op == "phi" and not parts and any(option.op == "tuple" for option in result.args):
+        return phi((_handy(run, node, function, given, option) for option in result.args), node, run.path)
     passed = dict.fromkeys((*(term for _, _, term in given if term.size <= _MOST_INLINED), *chosen_by(result)))
     return run.make("call", tuple(passed), node, ("project", function, *parts))
 
