@@ -142,13 +142,17 @@ class AttributeWrite:
 
 @dataclass(slots=True)
 class Mass:
-    """A continuous random number. One that a function compares with sums and reduces by them walks a sum tree."""
+    """A continuous random number. One that a function compares with sums and reduces by them walks a sum tree.
+
+    `sums` are the arrays that a library's function searches for it.
+    """
 
     node: ir.Call
     function: Owner
     path: str
     compared_in: set[Owner] = field(default_factory=set)
     reduced_in: set[Owner] = field(default_factory=set)
+    sums: set[ir.Expr] = field(default_factory=set)
     searched: bool = False
 
     @property

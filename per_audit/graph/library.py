@@ -101,6 +101,7 @@ class Library:
         if ext.last(name) in _SEARCHES and (chosen := taint(*values).tagged("mass")):
             for mass in chosen:
                 self.interpreter.events.masses[mass].searched = True
+                self.interpreter.events.masses[mass].sums |= {node.args[0].value}
             return Value(tags=frozenset((kind, m) for m in chosen for kind in ("index", "draw")))
         if ext.last(name) in _COMPARISONS:
             for mass in taint(*values).tagged("mass"):

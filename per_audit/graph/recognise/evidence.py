@@ -10,6 +10,7 @@ from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.recognise.level import is_level
 from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, role_of, role_of_name, words
 from per_audit.graph.values import (
     Alloc,
@@ -62,6 +63,23 @@ class Evidence:
         for site in self.events.calls.values():
             for cls in site.classes:
                 self.instances[cls].append(site)
+
+    @cached_property
+    def level(self) -> list[ev.Draw | ev.Mass]:
+        """The draws by probabilities, or by a number that is searched for among sums, that are all the same."""
+        draws: list[ev.Draw | ev.Mass] = [draw for draw in self.events.draws.values() if draw.weighted]
+        draws += [mass for mass in self.events.masses.values() if mass.descends]
+        return [draw for draw in draws if is_level(self.graph, draw)]
+
+    def by_priority(self) -> list[ev.Draw]:
+        """The draws by given probabilities."""
+        level = {draw.node for draw in self.level}
+        return [draw for draw in self.events.draws.values() if draw.weighted and draw.node not in level]
+
+    def by_sums(self) -> list[ev.Mass]:
+        """The numbers that pick a position by cumulative priority."""
+        level = {draw.node for draw in self.level}
+        return [mass for mass in self.events.masses.values() if mass.descends and mass.node not in level]
 
     def _taken_apart(self, value: Value, depth: int = 2) -> set[ir.Node]:
         """The draws of which the value is an element, the batch, its columns, or what the drawing function returned."""
@@ -206,9 +224,9 @@ class Evidence:
         }
         return own or set(gather.draws)
 
-    def gathered(self, draw: ev.Draw) -> set[Alloc]:
+    def gathered(self, draw: ev.Draw | ev.Mass) -> set[Alloc]:
         """What is drawn from; nothing where that is the tables in which environments look up what an action does."""
-        found = draw.containers | self.gathers.get(draw.node, set())
+        found = self.gathers.get(draw.node, set()) | (draw.containers if isinstance(draw, ev.Draw) else set())
         return set() if all(map(self._is_model, found)) else found
 
     def _is_model(self, container: Alloc) -> bool:

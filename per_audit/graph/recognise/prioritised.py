@@ -30,23 +30,23 @@ class Prioritised:
     @cached_property
     def functions(self) -> set[ev.Owner]:
         """The functions that draw by priority."""
-        found = {d.function for d in self.events.draws.values() if d.weighted and self.evidence.gathered(d)}
-        found |= {mass.function for mass in self.events.masses.values() if mass.descends and self._picks(mass)}
+        found = {draw.function for draw in self.evidence.by_priority() if self.evidence.gathered(draw)}
+        found |= {mass.function for mass in self.evidence.by_sums() if self._picks(mass)}
         found.discard(None)
         return found
 
     def find(self) -> list[ReplayBuffer]:
         """The buffers, in the order of their draws."""
         found: list[ReplayBuffer] = []
-        for draw in self.events.draws.values():
-            if draw.weighted and not is_test(draw.path) and not _is_of_one_each(draw):
+        for draw in self.evidence.by_priority():
+            if not is_test(draw.path) and not _is_of_one_each(draw):
                 containers = self.evidence.gathered(draw)
                 buffer = self.evidence.buffer(PRIORITISED, draw.path, draw.function, [draw.node], containers)
                 if (containers and self.evidence.is_replay(buffer)) or self._is_weighted(buffer):
                     found.append(buffer)
         walked: set[ev.Owner] = set()  # of classes that draw; what a script puts into their trees is no draw of its own
-        for mass in sorted(self.events.masses.values(), key=lambda m: m.function not in self.project.class_of):
-            if mass.descends and self._picks(mass) and not self.evidence.is_of_environment(mass.function):
+        for mass in sorted(self.evidence.by_sums(), key=lambda m: m.function not in self.project.class_of):
+            if self._picks(mass) and not self.evidence.is_of_environment(mass.function):
                 containers, walkers = self.evidence.family(mass.function), self._walkers(mass)
                 if mass.function in self.project.class_of:
                     walked |= walkers

@@ -32,10 +32,8 @@ class Uniform:
     def find(self) -> list[ReplayBuffer]:
         """The buffers, in the order of their draws."""
         found: list[ReplayBuffer] = []
-        for draw in self.events.draws.values():
-            if draw.weighted or is_test(draw.path):
-                continue
-            if self._is_pass(draw) or self._is_stratified(draw) or self._is_ahead(draw):
+        for draw in self._draws():
+            if is_test(draw.path):
                 continue
             containers = self.evidence.gathered(draw)
             buffer = self.evidence.buffer(UNIFORM, draw.path, draw.function, [draw.node], containers)
@@ -49,6 +47,13 @@ class Uniform:
                 continue
             found.append(buffer)
         return merged(found)
+
+    def _draws(self) -> Iterator[ev.Draw | ev.Mass]:
+        """The draws in which no item has a better chance than others."""
+        for draw in self.events.draws.values():
+            if not (draw.weighted or self._is_pass(draw) or self._is_stratified(draw) or self._is_ahead(draw)):
+                yield draw
+        yield from self.evidence.level
 
     def _is_pass(self, draw: ev.Draw) -> bool:
         """Whether the draw only shuffles: a permutation that is walked through rather than cut to a batch.

@@ -1,0 +1,40 @@
+"""Masses that are all the same: what is drawn by them is drawn uniformly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph import events as ev
+from per_audit.graph.symbolic import Term, alternatives
+
+if TYPE_CHECKING:
+    from per_audit.graph.model import ReplayGraph
+
+_LEVEL = {"ones", "ones_like", "full", "full_like"}
+_FORMS = {"detach", "reshape", "unsqueeze", "squeeze", "cumsum"}
+
+
+def is_level(graph: ReplayGraph, drawn: ev.Draw | ev.Mass) -> bool:
+    """Whether the probabilities of a draw, or the sums that its number is searched in, are made of one constant.
+
+    They are made in the function that draws, where nothing else is written to them.
+    """
+    given = [drawn.probabilities] if isinstance(drawn, ev.Draw) else drawn.sums
+    made = [graph.symbols.term(drawn.path, node) for node in given if node is not None]
+    return bool(made) and all(_is_level(option) for term in made for option in alternatives(term))
+
+
+def _is_level(term: Term) -> bool:
+    while term.op in _FORMS:
+        term = term.args[0]
+    if term.op in ("div", "mul"):
+        array, other = term.args
+        return _is_level(array) and (_is_one_number(other) or other in array.args[:1])
+    if term.op == "filled":
+        return isinstance(term.node, ir.Bin) and len(term.args) == 2 and term.args[1].op != "phi"  # `[1 / n] * n`
+    return term.op == "alloc" and term.data in _LEVEL
+
+
+def _is_one_number(term: Term) -> bool:
+    return term.is_number or term.op == "sum" or (term.op == "call" and term.data == "builtins.len")
