@@ -310,6 +310,12 @@ class Priorities:
                         break
         return sorted(found, key=lambda unpack: (unpack.path, unpack.node.start))
 
+    def is_of_buffer(self, site: ev.CallSite) -> bool:
+        """Whether a call that draws is one of this buffer, whichever way the program takes."""
+        held = {atom.node for atom in site.receiver.atoms if isinstance(atom, Instance)}
+        owner = self.buffer.owner
+        return owner is None or (bool(held) and held <= {owner, *self.graph.interpreter.subclasses.get(owner, ())})
+
     def _unpacked(self, unpack: ev.Unpack) -> tuple[Value, ...]:
         items = self.graph.interpreter.parts.items_of(unpack.value, len(unpack.node.items))
         return items or ()

@@ -19,8 +19,8 @@ class MissingImportanceWeights(Rule):
     ## What it does
 
     Reports a prioritised buffer that the project makes and draws from where the weights (N P)^-beta are never computed,
-    or are computed and never reach a loss. The same of a library's prioritised buffer, where the project draws the
-    batches itself and takes them apart.
+    or are computed and never reach a loss; or one of several learners that drops them, at its unpacking. The same of a
+    library's prioritised buffer, where the project draws the batches itself and takes them apart.
 
     ## Why is this bad
 
@@ -71,8 +71,10 @@ class MissingImportanceWeights(Rule):
             if not (about.in_use and about.is_about_priorities) or about.is_greedy or about.clamps_like_lap():
                 continue
             if about.weights or about.is_reference:
-                dropped = [unpack for unpack in about.dropped if graph.learns(unpack.function, (unpack.path,))]
-                if (about.weights_used() and not dropped) or not about.is_followed():
+                if not about.is_followed():
+                    continue
+                if about.weights_used():
+                    yield from self._learners(graph, buffer)
                     continue
                 what = "its importance-sampling weights never reach a loss"
             elif about.names_weights() or about.is_opaque:
@@ -85,6 +87,31 @@ class MissingImportanceWeights(Rule):
                 missing = use.missing_weights()
                 if missing and not use.about.clamps_like_lap():
                     yield self._library(graph, library, missing)
+
+    def _learners(self, graph: ReplayGraph, buffer: ReplayBuffer) -> Iterable[Finding]:
+        """The learners that drop the weights which others use, where it is this buffer for certain that they draw from.
+
+        Of a learner that may be given a buffer without weights as well, nobody can tell.
+        """
+        about = graph.priorities(buffer)
+        for unpack in about.dropped:
+            draws = [site for site in buffer.samples if site.function is unpack.function] or buffer.samples
+            if graph.learns(unpack.function, (unpack.path,)) and all(map(about.is_of_buffer, draws)):
+                name, learner = graph.name_of(buffer), graph.symbol(unpack.function, unpack.path)
+                yield self.finding(
+                    graph,
+                    unpack.path,
+                    unpack.node,
+                    f"{name} draws by priority, and {learner} drops the importance-sampling weights: "
+                    "its loss is biased towards large errors",
+                    evidence=(
+                        graph.evidence(unpack.path, unpack.node, "dropped", "the weights are not read after this"),
+                        *graph.chain(buffer),
+                    ),
+                    confidence="medium",
+                    fix=FixOffer(title="weight the loss by (N P)^-beta"),
+                    pipeline=name,
+                )
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, what: str) -> Finding:
         name = graph.name_of(buffer)
@@ -532,8 +559,180 @@ class Agent:
 """
             },
         ),
+        Example(
+            "one learner of two that drops the weights",
+            {
+                "memory.py": """import random
+import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.size, self.at = [None] * size, size, 0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+        self.at += 1
+
+    def sample(self, n, beta):
+        slots = random.sample(range(min(self.at, self.size)), n)
+        return [self.rows[i] for i in slots], slots, np.ones(n)
+
+    def update(self, slots, errors):
+        pass
+
+
+class PrioritisedMemory(Memory):
+    def __init__(self, size):
+        super().__init__(size)
+        self.priorities = np.zeros(size)
+
+    def push(self, state, action, reward, next_state, done):
+        self.priorities[self.at % self.size] = 1.0
+        super().push(state, action, reward, next_state, done)
+
+    def sample(self, n, beta):
+        p = self.priorities / self.priorities.sum()
+        slots = np.random.choice(self.size, n, p=p)
+        weights = (self.size * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.priorities[slots] = np.abs(errors) + 1e-6
+""",
+                "learners.py": """import torch
+
+
+class Weighted:
+    def __init__(self, net, memory, optimizer):
+        self.net, self.memory, self.optimizer = net, memory, optimizer
+
+    def learn(self):
+        rows, slots, weights = self.memory.sample(32, 1.0)
+        errors = self.net.errors(rows)
+        (torch.as_tensor(weights) * errors**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(slots, errors.detach().numpy())
+
+
+class Plain:
+    def __init__(self, net, memory, optimizer):
+        self.net, self.memory, self.optimizer = net, memory, optimizer
+
+    def learn(self):
+        rows, slots, weights = self.memory.sample(32, 1.0)  # <- PER005
+        errors = self.net.errors(rows)
+        (errors**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(slots, errors.detach().numpy())
+""",
+                "main.py": """from learners import Plain, Weighted
+from memory import Memory, PrioritisedMemory
+
+
+def train(env, net, optimizer, steps):
+    first = Weighted(net, PrioritisedMemory(1000), optimizer)
+    second = Plain(net, PrioritisedMemory(1000), optimizer)
+    state = env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        first.memory.push(state, action, reward, next_state, done)
+        second.memory.push(state, action, reward, next_state, done)
+        first.learn()
+        second.learn()
+        state = next_state
+""",
+            },
+        ),
     )
     good = (
+        Example(
+            "a learner without weights whose memory may be a uniform one",
+            {
+                "memory.py": """import random
+import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.size, self.at = [None] * size, size, 0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+        self.at += 1
+
+    def sample(self, n, beta):
+        slots = random.sample(range(min(self.at, self.size)), n)
+        return [self.rows[i] for i in slots], slots, np.ones(n)
+
+    def update(self, slots, errors):
+        pass
+
+
+class PrioritisedMemory(Memory):
+    def __init__(self, size):
+        super().__init__(size)
+        self.priorities = np.zeros(size)
+
+    def push(self, state, action, reward, next_state, done):
+        self.priorities[self.at % self.size] = 1.0
+        super().push(state, action, reward, next_state, done)
+
+    def sample(self, n, beta):
+        p = self.priorities / self.priorities.sum()
+        slots = np.random.choice(self.size, n, p=p)
+        weights = (self.size * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.priorities[slots] = np.abs(errors) + 1e-6
+""",
+                "learners.py": """import torch
+
+
+class Weighted:
+    def __init__(self, net, memory, optimizer):
+        self.net, self.memory, self.optimizer = net, memory, optimizer
+
+    def learn(self):
+        rows, slots, weights = self.memory.sample(32, 1.0)
+        errors = self.net.errors(rows)
+        (torch.as_tensor(weights) * errors**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(slots, errors.detach().numpy())
+
+
+class Plain:
+    def __init__(self, net, memory, optimizer):
+        self.net, self.memory, self.optimizer = net, memory, optimizer
+
+    def learn(self):
+        rows, slots, weights = self.memory.sample(32, 1.0)
+        errors = self.net.errors(rows)
+        (errors**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(slots, errors.detach().numpy())
+""",
+                "main.py": """from learners import Plain, Weighted
+from memory import Memory, PrioritisedMemory
+
+
+def train(env, net, optimizer, steps):
+    first = Weighted(net, PrioritisedMemory(1000), optimizer)
+    second = Plain(net, PrioritisedMemory(1000) if env.rare else Memory(1000), optimizer)
+    state = env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        first.memory.push(state, action, reward, next_state, done)
+        second.memory.push(state, action, reward, next_state, done)
+        first.learn()
+        second.learn()
+        state = next_state
+""",
+            },
+        ),
         Example(
             "a uniform twin that gives ones for weights",
             {
