@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.libraries import is_test
 from per_audit.graph.lifetimes import lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
+from per_audit.graph.recognise.branches import is_ruled_out
 from per_audit.graph.recognise.merged import merged
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Uniform:
             ):
                 continue
             if self.alternatives.is_pal(buffer) or lives_for_one_pass(self.graph, buffer):
+                continue
+            if is_ruled_out(self.graph, draw.path, draw.node, draw.function):
                 continue
             found.append(buffer)
         return merged(found)

@@ -1,0 +1,92 @@
+"""Branches of a function that no call of the project takes: the arguments rule them out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.libraries import is_test
+from per_audit.graph.symbolic import alternatives
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph import events as ev
+    from per_audit.graph.model import ReplayGraph
+
+
+def is_ruled_out(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owner) -> bool:
+    """Whether every call of the function that is known gives a constant to a test around the node that fails it.
+
+    False where no call is known, and where one gives something that is not.
+    """
+    if not isinstance(function, ir.Function):
+        return False
+    sites = [site for site in graph.callers.get(function, ()) if not is_test(site.path)]
+    if not sites:
+        return False
+    return any(
+        all(_fails(graph, site, function, parameter, value, wanted) for site in sites)
+        for parameter, value, wanted in _tests(graph, path, node, function)
+    )
+
+
+def _tests(
+    graph: ReplayGraph, path: str, node: ir.Node, function: ir.Function
+) -> Iterator[tuple[ir.Parameter, object, bool]]:
+    """The tests around a node of parameters that stay as they were given: which, its value, and whether it has it."""
+    set_again = {
+        part.id
+        for statement in ir.walk(*function.body)
+        if isinstance(statement, (ir.Assign, ir.Aug))
+        for target in (statement.targets if isinstance(statement, ir.Assign) else [statement.target])
+        for part in ir.walk(target)
+        if isinstance(part, ir.Name)
+    }
+    known = {p.name: p for p in function.parameters if not p.kind and p.name not in set_again}
+    below = node
+    for around in graph.ancestors(path, node):
+        if around is function:
+            return
+        if isinstance(around, (ir.If, ir.IfExp)) and below is not around.test:
+            holds = below in around.body if isinstance(around.body, list) else below is around.body
+            found = _equality(around.test)
+            if found is not None and found[0] in known:
+                yield known[found[0]], found[1], holds is found[2]
+        below = around
+
+
+def _equality(test: ir.Expr) -> tuple[str, object, bool] | None:
+    """The name, constant and sense of `name == constant`, `name != constant`, `name` and `not name`."""
+    if isinstance(test, ir.Un) and test.op == "not":
+        inner = _equality(test.operand)
+        return None if inner is None else (inner[0], inner[1], not inner[2])
+    if isinstance(test, ir.Name):
+        return test.id, True, True
+    if isinstance(test, ir.Cmp) and len(test.ops) == 1 and test.ops[0] in ("==", "!=", "is", "is not"):
+        sides = (test.left, test.rights[0])
+        for one, other in (sides, sides[::-1]):
+            if isinstance(one, ir.Name) and isinstance(other, ir.Const) and other.value is not None:
+                return one.id, other.value, test.ops[0] in ("==", "is")
+    return None
+
+
+def _fails(
+    graph: ReplayGraph, site: ev.CallSite, function: ir.Function, parameter: ir.Parameter, value: object, wanted: bool
+) -> bool:
+    """Whether what the call gives to a parameter is known, and is not as the test wants it."""
+    if any(argument.star for argument in site.node.args):
+        return False
+    given = graph.symbols.arguments(site.node, function, site.path).get(parameter.name)
+    if given is None:
+        default = parameter.default
+        options: list[object] = [default.value] if isinstance(default, ir.Const) else []
+    else:
+        terms = alternatives(graph.symbols.expanded(given))
+        options = [term.data for term in terms] if all(term.op == "const" for term in terms) else []
+    return bool(options) and all(_is(option, value) is not wanted for option in options)
+
+
+def _is(option: object, value: object) -> bool:
+    """Whether a constant passes the test; a test of a bare name asks for its truth."""
+    return bool(option) if value is True else option == value
