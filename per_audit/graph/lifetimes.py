@@ -1,4 +1,4 @@
-"""What is no replay memory for how it is used: containers that one episode fills, and classes that nothing names."""
+"""What is no replay memory for how it is used: containers that one episode fills, classes and learners in no use."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.libraries import is_test
 
 if TYPE_CHECKING:
+    from per_audit.graph import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 _LOOPS = (ir.For, ir.While)
+_PLAIN_BASES = ("abc.", "typing.", "object")
 
 
 def lives_for_one_pass(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
@@ -89,3 +92,33 @@ def _is_another(graph: ReplayGraph, path: str, name: ir.Attr, method: ir.Functio
     taken = method.parameters[1:]
     needed = [p for p in taken if p.default is None and not p.kind]
     return len(call.args) < len(needed) or (len(call.args) > len(taken) and not any(p.kind for p in taken))
+
+
+def has_idle_learners(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether all that draws from the buffer are methods that nobody calls of objects that the project makes.
+
+    Of a class that the project makes no object of, whoever makes one may call all its methods.
+    """
+    drawing = {site.function for site in buffer.samples} or ({buffer.function} if graph.is_agent(buffer) else set())
+    return bool(drawing) and all(_is_idle(graph, function, frozenset()) for function in drawing)
+
+
+def _is_idle(graph: ReplayGraph, function: ev.Owner, seen: frozenset[ev.Owner]) -> bool:
+    """Whether a method is named nowhere but in methods that are idle themselves."""
+    if function in seen:
+        return True
+    cls = graph.project.class_of.get(function) if function is not None else None
+    if cls is None or not isinstance(function, ir.Function) or function.name.startswith("__"):
+        return False
+    frameworks = [base for base in graph.interpreter.external_bases(cls) if not base.startswith(_PLAIN_BASES)]
+    if function.decorators or frameworks:
+        return False  # a framework may call it
+    made = [site for site in graph.events.calls.values() if cls in site.classes and not is_test(site.path)]
+    word = re.compile(rb"[\"']" + re.escape(function.name.encode()) + rb"[\"']")
+    if not made or any(word.search(module.text) for module in graph.project.modules.values()):
+        return False
+    seen |= {function}
+    return all(
+        any(_is_idle(graph, around, seen) for around in mention.inside)
+        for mention in graph.mentions.get(function.name, ())
+    )

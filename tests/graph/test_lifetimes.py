@@ -178,3 +178,59 @@ def test_an_iterator_is_called_without_its_name(project):
     more = "net.loss(next(episode)).backward()\n            super(list, iter([])).__next__()"
     graph = project(episode=rows, memory=MEMORY, play=PLAY.format(more=more))
     assert sorted(names(graph)) == ["Episode", "Memory"]
+
+
+AGENT = """
+    from memory import Memory
+
+    class Agent{bases}:
+        def __init__(self, net, optimizer):
+            self.net, self.optimizer, self.memory = net, optimizer, Memory(100)
+
+        def act(self, state):
+            return self.net(state)
+
+        {decorator}
+        def learn(self):
+            self.net.loss(self.memory.sample(8)).backward()
+            self.optimizer.step()
+
+        def run(self, env):
+            self.memory.add(*env.transition())
+            self.learn()
+"""
+MAKES = "    from agent import Agent\n    agent = Agent(net, optimizer)\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "found"),
+    [
+        ("    agent.act(state)\n", []),
+        ("    agent.run(env)\n", ["Memory"]),
+        ("    agent.learn()\n", ["Memory"]),
+        ("    on_step(agent.learn)\n", ["Memory"]),
+        ("    getattr(agent, 'learn')()\n", ["Memory"]),
+    ],
+)
+def test_a_learner_that_nobody_calls(project, program, found):
+    agent = AGENT.format(bases="", decorator="")
+    assert names(project(memory=MEMORY, agent=agent, main_loop=MAKES + program)) == found
+
+
+@pytest.mark.parametrize(
+    ("bases", "decorator"), [("(framework.Agent)", ""), ("", "@framework.each_step"), ("", "@property")]
+)
+def test_a_learner_that_a_framework_may_call(project, bases, decorator):
+    agent = "    import framework\n" + AGENT.format(bases=bases, decorator=decorator)
+    assert names(project(memory=MEMORY, agent=agent, main_loop=MAKES + "    agent.act(state)\n")) == ["Memory"]
+
+
+def test_an_abstract_base_calls_nothing(project):
+    agent = "    import abc\n" + AGENT.format(bases="(abc.ABC)", decorator="")
+    assert names(project(memory=MEMORY, agent=agent, main_loop=MAKES + "    agent.act(state)\n")) == []
+
+
+def test_a_learner_of_a_class_that_only_tests_make(project):
+    agent = AGENT.format(bases="", decorator="")
+    assert names(project(memory=MEMORY, agent=agent)) == ["Memory"]
+    assert names(project(memory=MEMORY, agent=agent, tests__test_agent=MAKES)) == ["Memory"]

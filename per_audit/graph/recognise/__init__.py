@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from per_audit.graph.libraries import find_library_buffers
-from per_audit.graph.lifetimes import is_uncalled, is_unused
+from per_audit.graph.lifetimes import has_idle_learners, is_uncalled, is_unused
 from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.alternatives import Alternatives
 from per_audit.graph.recognise.evidence import Evidence
@@ -27,6 +27,7 @@ def find_buffers(graph: ReplayGraph) -> None:
         found = [b for b in found if b.kind == PRIORITISED or not is_unused(graph, b)]
     if any(buffer.samples for buffer in found):
         found = [b for b in found if b.kind == PRIORITISED or not is_uncalled(graph, b)]
+    found = [b for b in found if b.kind == PRIORITISED or not has_idle_learners(graph, b)]
     graph.buffers = sorted(found, key=lambda b: (b.path, b.draws[0].start))
     heirs = graph.interpreter.subclasses
     known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *heirs.get(b.owner, ()))}
