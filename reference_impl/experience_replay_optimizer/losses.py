@@ -1,10 +1,12 @@
 """The two lines of a training step that prioritised replay changes: the weighted loss and the TD errors.
 
-torch is not imported: the tensors bring their own methods, and numpy alone is enough for everything else.
+torch is not imported: the tensors bring their own methods, and numpy alone is enough for everything else. TensorFlow is
+imported where its tensors come in.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +24,8 @@ def importance_weighted_loss(elementwise: Any, weights: Any) -> Any:
     mean is the product of the two means, and the correction would be lost.
 
     Args:
-        elementwise: loss of each row, not reduced: torch tensor (or numpy array) of shape (B,), (B, 1) or (B, A, ...).
+        elementwise: loss of each row, not reduced: torch or TensorFlow tensor (or numpy array) of shape (B,), (B, 1)
+            or (B, A, ...).
         weights: numpy array, tensor or sequence of shape (B,) or (B, 1); moved to the loss's device and dtype. No
             gradient flows into them. None where the batch was not drawn by priority: every row counts the same.
 
@@ -31,9 +34,10 @@ def importance_weighted_loss(elementwise: Any, weights: Any) -> Any:
 
     Raises:
         ValueError: `elementwise` is a scalar (already reduced), or the weights have another length or shape.
-        TypeError: `elementwise` is neither a torch tensor nor a numpy array.
+        TypeError: `elementwise` is neither a tensor nor a numpy array.
     """
-    if not hasattr(elementwise, "new_tensor") and not isinstance(elementwise, np.ndarray):
+    in_tensorflow = type(elementwise).__module__.partition(".")[0] == "tensorflow"
+    if not hasattr(elementwise, "new_tensor") and not isinstance(elementwise, np.ndarray) and not in_tensorflow:
         raise TypeError(
             f"elementwise must be a torch tensor or a numpy array, not {type(elementwise).__name__};"
             " with Keras pass the weights as sample_weight"
@@ -45,12 +49,16 @@ def importance_weighted_loss(elementwise: Any, weights: Any) -> Any:
             ' build it with reduction="none"'
         )
     if weights is None:
-        return elementwise.mean()
+        weights = np.ones(shape[:1], np.float32)
     if not hasattr(weights, "detach"):
         weights = np.asarray(weights)
     given = tuple(weights.shape)
     if given not in ((shape[0],), (shape[0], 1)):
         raise ValueError(f"weights of shape {given} do not fit a loss of shape {shape}: expected ({shape[0]},)")
+    if in_tensorflow:
+        tensorflow: Any = importlib.import_module("tensorflow")
+        column = tensorflow.reshape(tensorflow.cast(weights, elementwise.dtype), (shape[0],) + (1,) * (len(shape) - 1))
+        return tensorflow.reduce_mean(elementwise * tensorflow.stop_gradient(column))
     if isinstance(elementwise, np.ndarray):
         weights = to_numpy(weights)
     elif hasattr(weights, "detach"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes import taped
 from per_audit.fixes.recipes.rows import refuse_parts
 from per_audit.graph.externals import TORCH_LOSSES, last
 from per_audit.graph.roles import REWARD, role_of_name
@@ -45,6 +46,7 @@ class Loss:
     kind: str
     criterion: ir.Call | None = None  # where its loss object was made
     mean_of: ir.Expr | None = None  # for `((q - t) ** 2).mean()`: what the mean is taken of
+    is_taped: bool = False  # of TensorFlow
 
 
 class Losses:
@@ -69,7 +71,7 @@ class Losses:
         found = []
         for node in ir.walk_scope(self.body):
             if isinstance(node, ir.Call):
-                loss = self._pair_loss(node) or self._mean_of_error(node)
+                loss = self._pair_loss(node) or self._mean_of_error(node) or self._taped(node)
                 if loss is not None and self._from_batch(loss) and self._is_learnt(loss) and self._is_critic(loss):
                     found.append(self._checked(loss))
         found.sort(key=lambda loss: loss.node.start)
@@ -93,7 +95,7 @@ class Losses:
         if prediction is None or target is None:
             return None
         if len(objects) > 1:
-            raise Refused(f"the loss at {self._where(node)} may be one of several loss objects")
+            raise Refused(f"the loss at {self.where(node)} may be one of several loss objects")
         kind = last(
             min(functional or {a.name for a in self.graph.events.value(node.func).atoms if isinstance(a, Result)})
         )
@@ -107,36 +109,44 @@ class Losses:
             inner = node.args[0].value
         else:
             return None
-        difference = self._difference(inner)
+        difference = self.difference(inner)
         return Loss(node, difference.left, difference.right, "mse_loss", mean_of=inner) if difference else None
+
+    def _taped(self, node: ir.Call) -> Loss | None:
+        square, pair = taped.mean_of_square(self, node), taped.mean_of_pair(self, node)
+        if square is not None:
+            inner, left, right = square
+            return Loss(node, left, right, "mse_loss", mean_of=inner, is_taped=True)
+        return Loss(node, *pair, "mse_loss", is_taped=True) if pair is not None else None
 
     def _is_torch_mean(self, node: ir.Call) -> bool:
         site = self.graph.events.calls.get(node)
         return site is not None and "torch.mean" in site.names and node.args[0].keyword is None
 
-    def _difference(self, node: ir.Expr) -> ir.Bin | None:
+    def difference(self, node: ir.Expr) -> ir.Bin | None:
         """The difference whose square or absolute value an expression is."""
         if isinstance(node, ir.Bin) and node.op == "**" and isinstance(node.right, ir.Const) and node.right.value == 2:
-            return self._subtraction(node.left)
+            return self.subtraction(node.left)
         if isinstance(node, ir.Bin) and node.op == "*":
             if isinstance(node.left, ir.Const):
-                return self._difference(node.right)
+                return self.difference(node.right)
             if isinstance(node.right, ir.Const):
-                return self._difference(node.left)
+                return self.difference(node.left)
         if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr):
             inner = node.func.value
             if node.func.attr in ("square", "abs") and not node.args:
-                return self._subtraction(inner)
+                return self.subtraction(inner)
             if node.func.attr == "pow" and len(node.args) == 1 and _is_two(node.args[0].value):
-                return self._subtraction(inner)
+                return self.subtraction(inner)
             site = self.graph.events.calls.get(node)
             is_square = len(node.args) == 2 and _is_two(node.args[1].value)
             names = {"torch.pow"} if is_square else {"torch.square", "torch.abs"} if len(node.args) == 1 else set()
             if site is not None and site.names & names:
-                return self._subtraction(node.args[0].value)
+                return self.subtraction(node.args[0].value)
         return None
 
-    def _subtraction(self, node: ir.Expr) -> ir.Bin | None:
+    def subtraction(self, node: ir.Expr) -> ir.Bin | None:
+        """The difference that an expression is, or that its name was assigned."""
         if isinstance(node, ir.Bin) and node.op == "-":
             return node
         if isinstance(node, ir.Name):
@@ -161,7 +171,9 @@ class Losses:
     def _checked(self, loss: Loss) -> Loss:
         """The loss with what bootstraps as its target. Refuses a loss of something else than a difference."""
         if loss.kind not in _OF_DIFFERENCES:
-            raise Refused(f"the loss at {self._where(loss.node)} is a {loss.kind}, whose TD error is no difference")
+            raise Refused(f"the loss at {self.where(loss.node)} is a {loss.kind}, whose TD error is no difference")
+        if loss.is_taped:
+            taped.refuse_graphs(self)
         refuse_parts(self, loss)
         if not self._uses_reward(loss.target):
             loss.prediction, loss.target = loss.target, loss.prediction
@@ -205,19 +217,23 @@ class Losses:
                 found.setdefault(node.target.id, []).append(node.value)
         return found
 
-    def _where(self, node: ir.Node) -> str:
+    def where(self, node: ir.Node) -> str:
+        """`path:line` of a node."""
         return self.draft.where(self.path, node)
 
     # ---------------------------------------------------------------- editing
 
     def weight(self, losses: list[Loss]) -> None:
         """Make every loss element-wise and weigh it."""
-        tops = {self._sum_of(loss, losses) for loss in losses if loss.mean_of is None}
+        reduced = [loss for loss in losses if loss.mean_of is None and not loss.is_taped]
+        tops = {self._sum_of(loss, reduced) for loss in reduced}
         for loss in losses:
-            if loss.mean_of is None:
-                self._keep_elements(loss, losses)
-            else:
+            if loss.mean_of is not None:
                 self._replace_mean(loss)
+            elif loss.is_taped:
+                taped.replace_pair(self, loss.node, _HELPER)
+            else:
+                self._keep_elements(loss, losses)
         for top in tops:
             self.draft.surround(
                 self.path, top, _HELPER, self.consumer.weights, "weights on every element, then the mean"
@@ -226,7 +242,7 @@ class Losses:
 
     def _sum_of(self, loss: Loss, losses: list[Loss]) -> ir.Expr:
         """The largest sum of TD losses around a loss: several critics are weighted at once."""
-        nodes: set[ir.Node] = {other.node for other in losses if other.mean_of is None}
+        nodes: set[ir.Node] = {other.node for other in losses}
         table = self.graph.parents(self.path)
         here: ir.Expr = loss.node
 
@@ -254,17 +270,17 @@ class Losses:
             if others:
                 raise Refused(f"its loss object is also used at {self.draft.where(others[0].path, others[0].node)}")
         elif sum(1 for arg in call.args if arg.keyword is None) > 2:
-            raise Refused(f"the loss at {self._where(call)} has positional options")
+            raise Refused(f"the loss at {self.where(call)} has positional options")
         told = call.keyword("reduction")
         if call.keyword("reduce") or call.keyword("size_average") or any(arg.star for arg in call.args):
-            raise Refused(f"the loss at {self._where(loss.node)} has options that are not understood")
+            raise Refused(f"the loss at {self.where(loss.node)} has options that are not understood")
         if told is None:
             self.draft.add_argument(path, call, 'reduction="none"', "one loss an element")
         elif isinstance(told.value, ir.Const) and told.value.value == "mean":
             self.draft.once(path, told.value.start, told.value.end, '"none"', "one loss an element")
         elif not (isinstance(told.value, ir.Const) and told.value.value == "none" and loss.criterion is not None):
             text = self.draft.text(path, told.value)
-            raise Refused(f"the loss at {self._where(loss.node)} has reduction={text}, whose weighting is not known")
+            raise Refused(f"the loss at {self.where(loss.node)} has reduction={text}, whose weighting is not known")
 
     def _replace_mean(self, loss: Loss) -> None:
         node, body = loss.node, self.graph.module(self.path).text
@@ -287,7 +303,7 @@ class Losses:
         name = self.draft.fresh(self.path, self.consumer.function, wish)
         statement = self.graph.statement(self.path, node)
         if isinstance(statement, (ir.If, ir.For, ir.While, ir.With)):
-            raise Refused(f"the loss at {self._where(node)} stands in a condition")
+            raise Refused(f"the loss at {self.where(node)} stands in a condition")
         text = self.draft.text(self.path, node)
         if "\n" in text:
             text = f"({text})"

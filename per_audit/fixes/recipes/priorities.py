@@ -76,7 +76,7 @@ def after_step(draft: Draft, path: str, statement: ir.Stmt, names: set[str]) -> 
     while isinstance(around := draft.graph.parents(path).get(statement), ir.With) and not _learns(block):
         statement, block = around, draft.block(path, around)
     first = block.index(statement)
-    last = _step_after(block, first)
+    last = _applied_after(block, first) or _step_after(block, first)
     if last + 1 < len(block) and _receivers(block[last], "step") & _receivers(block[last + 1], "update"):
         last += 1  # of a gradient scaler
     if any(_rebinds(each, names) for each in block[first + 1 : last + 1]):
@@ -98,6 +98,17 @@ def _step_after(block: list[ir.Stmt], first: int) -> int:
             if "step" in methods:
                 return index
     return first if backward is None else backward
+
+
+def _applied_after(block: list[ir.Stmt], first: int) -> int | None:
+    """The index of the last statement that applies gradients of a tape which the loss stands under."""
+    last = None
+    for index in range(first + 1, len(block)):
+        if isinstance(block[index], (ir.With, ir.For, ir.While, ir.If)):
+            break
+        if "apply_gradients" in _methods(block[index]):
+            last = index
+    return last
 
 
 def _learns(block: list[ir.Stmt]) -> bool:

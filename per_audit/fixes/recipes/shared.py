@@ -53,7 +53,7 @@ def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) ->
 
 def _backward_passes(body: list[ir.Stmt]) -> int:
     return sum(
-        isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr == "backward"
+        isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in ("backward", "gradient")
         for node in ir.walk_scope(body)
     )
 
