@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.errors import InternalError, in_a_line
 from per_audit.findings import Notice, Report, Severity
+from per_audit.joined import joined
 from per_audit.judge import Judge, Outcome, finding_order, with_ids
 from per_audit.judges import judge_all
 from per_audit.overrides import Overrides
@@ -36,9 +37,10 @@ Outcomes = MutableMapping[str, Outcome]
 class Audit:
     """What an audit found, and the replay graphs that it rests on, from which fixes are planned.
 
-    `graphs` are those of the modules and notebooks, one for the files that are connected by imports, so that nothing
-    found depends on what else is in the tree. `documents` holds a graph for each Markdown file: what a text shows of a
-    project is no part of it, neither a caller that is missing nor a training loop that is there.
+    `graphs` are those of the modules and notebooks, one for the files that are connected by imports, so that what is
+    found does not depend on what else is in the tree, but for classes that are left over (`joined`). `documents` holds
+    a graph for each Markdown file: what a text shows of a project is no part of it, neither a caller that is missing
+    nor a training loop that is there.
     """
 
     report: Report
@@ -112,8 +114,7 @@ def _audit(
         for part, outcome in zip(new, judge_all(new, modules, root, settings, found_in.tree, jobs), strict=True):
             known[part.key] = outcomes[part.key] = outcome
     made: dict[bool, list[Outcome]] = {False: [], True: []}
-    for part in parts:
-        outcome = known[part.key]
+    for part, outcome in zip(parts, joined(parts, known, found_in), strict=True):
         made[part.is_text].append(outcome)
         for file in part.files:
             if file.relative not in outcome.unparsable:

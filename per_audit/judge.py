@@ -32,13 +32,17 @@ if TYPE_CHECKING:
 class Outcome:
     """What an audit finds in files that may influence each other, before anything is suppressed.
 
-    `findings` are in order, each with its id. `unparsable` are the paths of files that were not read.
+    `findings` are in order, each with its id. `unparsable` are the paths of files that were not read. `in_use` says
+    that the files make a replay buffer and draw from it. `without_unmade` is the same without the buffers that nothing
+    in them makes, None where there are none: such a class is no memory of a project that has another in use.
     """
 
     findings: tuple[Finding, ...] = ()
     notices: tuple[Notice, ...] = ()
     pipelines: tuple[dict[str, Any], ...] = ()
     unparsable: frozenset[str] = frozenset()
+    in_use: bool = False
+    without_unmade: Outcome | None = None
 
 
 class Judge:
@@ -77,6 +81,23 @@ class Judge:
         graph = self._linked(known, part)
         if not part.is_text:
             graph.verified = functools.partial(_verified, self._root)
+        if not part.is_text:
+            notices += [_followed_in_part(place) for place in getattr(graph, "followed_in_part", list)()]
+        outcome = Outcome(notices=tuple(notices), unparsable=frozenset(not_read))
+        found = self._asked(graph, part, with_offers, outcome)
+        if part.is_text or not getattr(graph, "buffers", ()):
+            return found, graph
+        from per_audit.graph.usage import has_one_in_use, unmade
+
+        found = replace(found, in_use=has_one_in_use(graph))
+        if idle := unmade(graph):
+            every, graph.buffers = graph.buffers, [buffer for buffer in graph.buffers if buffer not in idle]
+            found = replace(found, without_unmade=self._asked(graph, part, with_offers, outcome))
+            graph.buffers = every
+        return found, graph
+
+    def _asked(self, graph: ReplayGraph, part: Part, with_offers: bool, outcome: Outcome) -> Outcome:
+        """The outcome with what the rules find in the graph."""
         findings = with_ids(
             finding
             for rule in self._rules
@@ -87,10 +108,8 @@ class Judge:
             from per_audit.fixes.offers import offered
 
             findings = offered(findings, graph)
-        if not part.is_text:
-            notices += [_followed_in_part(place) for place in getattr(graph, "followed_in_part", list)()]
         pipelines: tuple[dict[str, Any], ...] = tuple(getattr(graph, "describe", list)())
-        return Outcome(tuple(findings), tuple(notices), pipelines, frozenset(not_read)), graph
+        return replace(outcome, findings=tuple(findings), pipelines=pipelines)
 
     def _linked(self, known: list[ModuleFacts], part: Part) -> ReplayGraph:
         from per_audit.graph import link

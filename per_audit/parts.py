@@ -10,12 +10,12 @@ from per_audit.findings import Notice
 from per_audit.housekeeping import UNPARSABLE_FILE
 from per_audit.source import COPY_MARK, SourceFile, as_module, is_document
 from per_audit.source.components import components, meant
-from per_audit.source.imports import imports_of
+from per_audit.source.imports import WHOLE, imports_of
 from per_audit.source.resolve import Modules
 from per_audit.source.suppressions import MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from per_audit.source import Discovery
 
@@ -38,11 +38,15 @@ class Part:
 
 
 class Sources:
-    """The Python of the files that were found. `tree` are those that imports may mean."""
+    """The Python of the files that were found. `tree` are those that imports may mean.
+
+    `unresolved` are the words of dotted names in imports that mean none of them, as far as `parts` was gone through.
+    """
 
     def __init__(self, files: Discovery) -> None:
         self.notices: list[Notice] = []
         self.without_python = 0
+        self.unresolved: set[str] = set()
         self._files: dict[str, SourceFile] = {}
         copies: set[str] = set()
         for file in files:
@@ -59,6 +63,11 @@ class Sources:
                 self._files[file.relative] = module
         self.tree = Modules(path for path in files.paths if path not in copies and not is_document(path))
 
+    @property
+    def files(self) -> Iterable[SourceFile]:
+        """The files that are audited."""
+        return self._files.values()
+
     def parts(self) -> Iterator[Part]:
         """The files by what may influence each other; each text is on its own."""
         from per_audit.facts import may_matter
@@ -71,6 +80,12 @@ class Sources:
             said = hashlib.blake2b(digest_size=16)
             for file in files:
                 means = [meant(file.relative, name, self.tree) for name in imports[file.relative]]
+                known = {name for name, found in zip(imports[file.relative], means, strict=True) if found}
+                for name in imports[file.relative]:
+                    if (
+                        name not in known and name.rpartition(".")[0] not in known
+                    ):  # `from a import b`: of a.b, a is one
+                        self.unresolved.update(name.strip(f".{WHOLE}").split("."))
                 about = (file.relative, len(file.data), file.layout, file.notices, means, matters)
                 said.update(repr(about).encode("utf-8", "surrogateescape"))
                 said.update(file.data)

@@ -1,0 +1,80 @@
+"""Classes that nothing connects with the rest of a project."""
+
+from pathlib import Path
+
+import pytest
+
+from per_audit.audit import audit, audit_report
+from per_audit.settings import Settings
+
+MEMORY = """import random
+
+class Memory:
+    def __init__(self, size=100):
+        self.rows, self.size = [], size
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+        if len(self.rows) > self.size:
+            self.rows.pop(0)
+
+    def sample(self, n):
+        return random.sample(self.rows, n)
+"""
+TRAIN = """from memory import Memory
+
+def train(env, net, optimizer):
+    memory = Memory()
+    while True:
+        memory.add(*env.transition())
+        net.loss(memory.sample(8)).backward()
+        optimizer.step()
+"""
+USED = {"memory.py": MEMORY, "train.py": TRAIN}
+
+
+def found(root: Path, files: dict[str, str]) -> set[str]:
+    """The files with a finding, which are the same however the audit is made."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    settings = Settings(root)
+    report = audit(root, [root], settings).report
+    kept: dict = {}
+    for again in (
+        audit(root, [root], Settings(root, gates=False)).report,
+        audit_report(root, [root], settings, jobs=2),
+        audit_report(root, [root], settings, outcomes=kept),
+        audit_report(root, [root], settings, outcomes=kept),
+    ):
+        assert [f.id for f in again.findings] == [f.id for f in report.findings]
+        assert again.pipelines == report.pipelines
+    return {finding.place.path for finding in report.findings}
+
+
+@pytest.mark.parametrize(
+    ("more", "paths"),
+    [
+        ({"old_memory.py": MEMORY}, {"memory.py"}),
+        ({"old_memory.py": MEMORY, "old_train.py": TRAIN.replace("memory import", "old_memory import")},
+         {"memory.py", "old_memory.py"}),
+        ({"old_memory.py": MEMORY, "run.py": "import os\nos.system('python old_memory.py')\n"},
+         {"memory.py", "old_memory.py"}),
+        ({"old_memory.py": MEMORY, "run.py": "from lib.far.old_memory import Memory\n"},
+         {"memory.py", "old_memory.py"}),
+        ({"old_memory.py": MEMORY, "run.py": "import importlib\n"}, {"memory.py", "old_memory.py"}),
+        ({"program.py": MEMORY + "\nmemory = Memory()\nmemory.sample(3)\n"}, {"memory.py", "program.py"}),
+    ],
+)  # fmt: skip
+def test_a_module_that_nothing_imports_beside_one_in_use(tmp_path, more, paths):
+    assert found(tmp_path, {**USED, **more}) == paths
+
+
+def test_a_library_stays_as_it_is(tmp_path):
+    assert found(tmp_path, {"memory.py": MEMORY, "other.py": MEMORY}) == {"memory.py", "other.py"}
+
+
+def test_what_a_text_shows_makes_nothing(tmp_path):
+    text = f"```python\n{MEMORY}\nmemory = Memory()\n```\n"
+    assert found(tmp_path, {"memory.py": MEMORY, "README.md": text}) == {"memory.py"}
