@@ -122,3 +122,58 @@ def _is_idle(graph: ReplayGraph, function: ev.Owner, seen: frozenset[ev.Owner]) 
         any(_is_idle(graph, around, seen) for around in mention.inside)
         for mention in graph.mentions.get(function.name, ())
     )
+
+
+def is_only_timed(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether every batch that is drawn is given to a name that is never read, as a script that takes times does."""
+    method = buffer.function
+    if not buffer.samples or not isinstance(method, ir.Function):
+        return False
+    sites = {site.node.func for site in buffer.samples}
+    for mention in graph.mentions.get(method.name, ()):
+        other = isinstance(mention.node, ir.Attr) and _is_another(graph, mention.path, mention.node, method)
+        if mention.node not in sites and not other:
+            return False
+    return all(_is_unread(graph, site) for site in buffer.samples)
+
+
+def _is_unread(graph: ReplayGraph, site: ev.CallSite) -> bool:
+    around = graph.parents(site.path).get(site.node)
+    if isinstance(around, ir.Do):
+        return True
+    if not isinstance(around, ir.Assign) or site.function is None:
+        return False
+    targets = set(ir.walk(*around.targets))
+    names = {node.id for node in targets if isinstance(node, ir.Name)}
+    held = all(isinstance(node, (ir.Name, ir.Seq, ir.Star)) for node in targets)
+    used = (node for node in ir.walk(site.function) if isinstance(node, ir.Name) and node not in targets)
+    return held and names.isdisjoint(node.id for node in used)
+
+
+def is_replaced(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether all objects that the project makes and keeps draw by a method of their own class, not by the buffer's."""
+    name = getattr(buffer.function, "name", "")
+    kept = [site for site in buffer.instances if not _is_given_up(graph, site)]
+    if buffer.owner is None or not kept or len(kept) == len(buffer.instances):
+        return False
+    find = graph.interpreter.find_method
+    return all(find(cls, name) is not buffer.function for site in kept for cls in site.classes)
+
+
+def _is_given_up(graph: ReplayGraph, site: ev.CallSite) -> bool:
+    """Whether the name that an object is given at the top level of a file means something else before it is read."""
+    assign = graph.parents(site.path).get(site.node)
+    body = graph.module(site.path).body
+    if not isinstance(assign, ir.Assign) or assign not in body or len(assign.targets) != 1:
+        return False
+    name = getattr(assign.targets[0], "id", None)
+    for later in body[body.index(assign) + 1 :]:
+        if isinstance(later, ir.Assign) and any(getattr(target, "id", None) == name for target in later.targets):
+            return not _reads(later.value, name)
+        if _reads(later, name):
+            return False
+    return False
+
+
+def _reads(node: ir.Node | None, name: str | None) -> bool:
+    return node is not None and any(isinstance(part, ir.Name) and part.id == name for part in ir.walk(node))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import UNIFORM, LibraryBuffer, ReplayBuffer, ReplayGraph
+from per_audit.findings import Evidence, Finding, FixOffer, Severity
+from per_audit.graph import PRIORITISED, UNIFORM, LibraryBuffer, ReplayBuffer, ReplayGraph
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class UniformOnlySampling(Rule):
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer) -> Finding:
         name = graph.name_of(buffer)
         draw = graph.source(buffer.path, buffer.draws[0])
-        evidence = graph.chain(buffer)
+        evidence = (*graph.chain(buffer), *self._by_priority(graph))
         seen = {link.role for link in evidence}
         return Finding(
             self.code,
@@ -90,6 +90,14 @@ class UniformOnlySampling(Rule):
             FixOffer(title=_TITLE),
             pipeline=name,
         )
+
+    def _by_priority(self, graph: ReplayGraph) -> Iterable[Evidence]:
+        """A prioritised buffer of another agent, which this one could use."""
+        for other in graph.buffers:
+            if other.kind == PRIORITISED and graph.priorities(other).in_use:
+                note = f"another agent draws by priority from {graph.name_of(other)} here, which could serve this one"
+                yield graph.evidence(other.path, other.draws[0], "prioritised", note)
+                return
 
     def _library(self, graph: ReplayGraph, buffer: LibraryBuffer) -> Finding:
         framework = buffer.framework

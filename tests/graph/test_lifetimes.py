@@ -234,3 +234,63 @@ def test_a_learner_of_a_class_that_only_tests_make(project):
     agent = AGENT.format(bases="", decorator="")
     assert names(project(memory=MEMORY, agent=agent)) == ["Memory"]
     assert names(project(memory=MEMORY, agent=agent, tests__test_agent=MAKES)) == ["Memory"]
+
+
+TIMES = """
+    import time
+    from memory import Memory
+
+    def main(env, net):
+        memory = Memory(100)
+        spent = 0.0
+        for step in range(1000):
+            memory.add(*env.transition())
+            start = time.time()
+            {draw}
+            spent += time.time() - start
+        print(spent)
+"""
+
+
+@pytest.mark.parametrize(
+    ("draw", "found"),
+    [
+        ("memory.sample(8)", []),
+        ("rows = memory.sample(8)", []),
+        ("state, action, reward, next_state, done = zip(*memory.sample(8))", ["Memory"]),
+        ("rows = memory.sample(8); net.fit(rows)", ["Memory"]),
+        ("env.rows = memory.sample(8)", ["Memory"]),
+        ("memory.sample(8); later(memory.sample)", ["Memory"]),
+    ],
+)
+def test_batches_that_nobody_reads(project, draw, found):
+    assert names(project(memory=MEMORY, times=TIMES.format(draw=draw))) == found
+
+
+HEIR = """
+    class Counting(Memory):
+        def sample(self, n):
+            {sample}
+"""
+LEARN = """
+    from memory import memory
+
+    def main(net):
+        net.loss(memory.sample(8)).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "sample", "after", "found"),
+    [
+        ("memory = Memory(9)", "return list(self.rows)", "memory = Counting(9)", []),
+        ("memory = Memory(9)", "return list(self.rows)", "", ["Memory"]),
+        ("memory = Memory(9)\n    print(memory)", "return list(self.rows)", "memory = Counting(9)", ["Memory"]),
+        ("memory = Memory(9)", "return list(self.rows)", "memory = Counting(memory)", ["Memory"]),
+        ("memory = other = Memory(9)", "return list(self.rows)", "memory = Counting(9)", ["Memory"]),
+        ("memory = Memory(9)", "return super().sample(n)", "other = Counting(9)", ["Memory"]),
+    ],
+)
+def test_an_object_that_another_takes_the_place_of(project, before, sample, after, found):
+    memory = f"{MEMORY}\n    {before}\n{HEIR.format(sample=sample)}\n    {after}\n"
+    assert names(project(memory=memory, learn=LEARN)) == found

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from per_audit.graph.libraries import find_library_buffers
-from per_audit.graph.lifetimes import has_idle_learners, is_uncalled, is_unused
+from per_audit.graph.lifetimes import has_idle_learners, is_only_timed, is_replaced, is_uncalled, is_unused
 from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.alternatives import Alternatives
 from per_audit.graph.recognise.evidence import Evidence
 from per_audit.graph.recognise.prioritised import Prioritised
 from per_audit.graph.recognise.uniform import Uniform
+
+_NO_MEMORIES = (has_idle_learners, is_only_timed, is_replaced)
 
 
 def find_buffers(graph: ReplayGraph) -> None:
@@ -27,7 +29,7 @@ def find_buffers(graph: ReplayGraph) -> None:
         found = [b for b in found if b.kind == PRIORITISED or not is_unused(graph, b)]
     if any(buffer.samples for buffer in found):
         found = [b for b in found if b.kind == PRIORITISED or not is_uncalled(graph, b)]
-    found = [b for b in found if b.kind == PRIORITISED or not has_idle_learners(graph, b)]
+    found = [b for b in found if b.kind == PRIORITISED or not any(is_none(graph, b) for is_none in _NO_MEMORIES)]
     graph.buffers = sorted(found, key=lambda b: (b.path, b.draws[0].start))
     heirs = graph.interpreter.subclasses
     known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *heirs.get(b.owner, ()))}

@@ -1,0 +1,62 @@
+"""What PER001 shows beside the way of the transitions."""
+
+from per_audit.facts import extract
+from per_audit.graph import link
+from per_audit.rule import all_rules
+
+MEMORIES = b"""import random
+import numpy as np
+
+
+class Plain:
+    def __init__(self):
+        self.rows = []
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+        if len(self.rows) > 1000:
+            self.rows.pop(0)
+
+    def draw(self, n):
+        return random.sample(self.rows, n)
+
+
+class Weighted(Plain):
+    def __init__(self):
+        super().__init__()
+        self.priorities = np.ones(1000)
+
+    def pick(self, n):
+        return [self.rows[i] for i in np.random.choice(1000, n, p=self.priorities / self.priorities.sum())]
+"""
+AGENTS = b"""from memories import Plain, Weighted
+
+
+def first(env, net):
+    memory = Plain()
+    while True:
+        memory.add(*env.transition())
+        net.loss(memory.draw(32)).backward()
+
+
+def second(env, net):
+    memory = %s()
+    while True:
+        memory.add(*env.transition())
+        net.loss(memory.pick(32)).backward()
+"""
+
+
+def roles(second):
+    graph = link([extract("memories.py", MEMORIES), extract("agents.py", AGENTS % second)])
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
+    (finding,) = rule.check(graph)
+    return [(link.role, link.place.line) for link in finding.evidence]
+
+
+def test_a_prioritised_buffer_of_another_agent_is_shown():
+    assert ("prioritised", 24) in roles(b"Weighted")
+
+
+def test_one_that_no_agent_uses_is_not():
+    assert "prioritised" not in dict(roles(b"Plain"))
