@@ -125,7 +125,7 @@ def _is_idle(graph: ReplayGraph, function: ev.Owner, seen: frozenset[ev.Owner]) 
 
 
 def is_only_timed(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
-    """Whether every batch that is drawn is given to a name that is never read, as a script that takes times does."""
+    """Whether every batch that is drawn is given to names that are never read, as a script that takes times does."""
     method = buffer.function
     if not buffer.samples or not isinstance(method, ir.Function):
         return False
@@ -139,9 +139,10 @@ def is_only_timed(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
 
 def _is_unread(graph: ReplayGraph, site: ev.CallSite) -> bool:
     around = graph.parents(site.path).get(site.node)
-    if isinstance(around, ir.Do):
-        return True
     if not isinstance(around, ir.Assign) or site.function is None:
+        return False
+    # One name may be that of a loss: several are those of the columns of a batch.
+    if not any(isinstance(target, ir.Seq) and len(target.items) > 2 for target in around.targets):
         return False
     targets = set(ir.walk(*around.targets))
     names = {node.id for node in targets if isinstance(node, ir.Name)}

@@ -255,12 +255,13 @@ TIMES = """
 @pytest.mark.parametrize(
     ("draw", "found"),
     [
-        ("memory.sample(8)", []),
-        ("rows = memory.sample(8)", []),
-        ("state, action, reward, next_state, done = zip(*memory.sample(8))", ["Memory"]),
-        ("rows = memory.sample(8); net.fit(rows)", ["Memory"]),
-        ("env.rows = memory.sample(8)", ["Memory"]),
-        ("memory.sample(8); later(memory.sample)", ["Memory"]),
+        ("state, action, reward, next_state, done = memory.sample(8)", []),
+        ("state, *rest, done = memory.sample(8)", []),
+        ("state, action, reward, next_state, done = memory.sample(8); print(done)", ["Memory"]),
+        ("net.state, action, reward = memory.sample(8)", ["Memory"]),
+        ("loss = memory.sample(8)", ["Memory"]),
+        ("memory.sample(8)", ["Memory"]),
+        ("state, *rest, done = memory.sample(8); later(memory.sample)", ["Memory"]),
     ],
 )
 def test_batches_that_nobody_reads(project, draw, found):
