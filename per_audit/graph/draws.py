@@ -92,6 +92,18 @@ def batch_argument(node: ir.Call, method: str) -> ir.Expr | None:
     return node.argument(1, "size") or node.argument(None, "num_samples") or node.argument(None, "shape")
 
 
+def takes_many(node: ir.Call, method: str) -> bool:
+    """Whether a draw without given probabilities takes a batch at once, rather than one action, goal or position."""
+    if method in ("sample", "choices", "permutation", "randperm"):
+        return True
+    if any(node.argument(None, name) for name in ("size", "shape", "k")):
+        return True
+    plain = [arg.value for arg in node.args if arg.keyword is None]
+    if method == "choice":
+        return len(plain) > 1
+    return len(plain) > 2 or (len(plain) == 2 and isinstance(plain[1], ir.Seq))
+
+
 def _probabilities(node: ir.Call, method: str) -> ir.Expr | None:
     """The expression of the given probabilities of a draw."""
     found = None

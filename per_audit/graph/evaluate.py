@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.graph import reference
+from per_audit.graph.events import Read
 from per_audit.graph.parts import is_display
-from per_audit.graph.roles import role_of
+from per_audit.graph.roles import role_of, role_of_name
 from per_audit.graph.values import (
     OPEN,
     UNKNOWN,
@@ -94,7 +95,10 @@ class Evaluator:
     # ---------------------------------------------------------------- attributes and subscripts
 
     def _attr(self, node: ir.Attr, frame: Frame) -> Value:
-        return self.attribute(self.eval(node.value, frame), node.attr, frame)
+        value = self.eval(node.value, frame)
+        if value.tags and not any(isinstance(atom, (Instance, ModuleRef)) for atom in value.atoms):
+            self._note_field(node, node.attr, value)
+        return self.attribute(value, node.attr, frame)
 
     def attribute(self, value: Value, name: str, frame: Frame) -> Value:
         """`value.name`."""
@@ -157,7 +161,17 @@ class Evaluator:
     def _sub(self, node: ir.Sub, frame: Frame) -> Value:
         value = self.eval(node.value, frame)
         index = self.eval(node.index, frame)
-        return self.interpreter.parts.subscript(value, index, node, frame)
+        result = self.interpreter.parts.subscript(value, index, node, frame)
+        if result.tags and isinstance(node.index, ir.Const) and isinstance(node.index.value, str):
+            self._note_field(node, node.index.value, result)
+        return result
+
+    def _note_field(self, node: ir.Sub | ir.Attr, name: str, value: Value) -> None:
+        """Record that what was drawn is read by the name of a field of a transition."""
+        if role_of_name(name) is not None and (draws := frozenset(value.tagged("draw"))):
+            reads = self.interpreter.events.reads
+            known = reads.get(node)
+            reads[node] = Read(node, name, draws if known is None else draws | known.draws)
 
     # ---------------------------------------------------------------- parts of values
 

@@ -106,6 +106,15 @@ class Unpack:
 
 
 @dataclass(slots=True)
+class Read:
+    """A field read by name out of what was drawn: `batch["reward"]`, `batch.reward`."""
+
+    node: ir.Sub | ir.Attr
+    name: str
+    draws: frozenset[ir.Node]
+
+
+@dataclass(slots=True)
 class Weighting:
     """A product of importance-sampling weights with something else."""
 
@@ -172,6 +181,7 @@ class Events:
     calls: dict[ir.Call, CallSite] = field(default_factory=dict)
     subscripts: dict[ir.Node, SubscriptCall] = field(default_factory=dict)
     unpacks: dict[ir.Seq, Unpack] = field(default_factory=dict)
+    reads: dict[ir.Node, Read] = field(default_factory=dict)
     weightings: dict[ir.Node, Weighting] = field(default_factory=dict)
     updates: dict[tuple[ir.Node, Alloc], PriorityUpdate] = field(default_factory=dict)
     writes: dict[tuple[ir.Node, Instance, str], AttributeWrite] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
+from per_audit.graph.draws import takes_many
 from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.level import is_level
 from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, role_of, role_of_name, words
@@ -59,6 +60,10 @@ class Evidence:
             if len(unpack.node.items) >= 3:
                 for node in self._taken_apart(unpack.value):
                     self.unpacks[node].append(unpack)
+        self.fields: dict[ir.Node, set[str]] = defaultdict(set)
+        for read in self.events.reads.values():
+            for node in read.draws:
+                self.fields[node].add(read.name)
         self.instances: dict[ir.Class, list[ev.CallSite]] = defaultdict(list)
         for site in self.events.calls.values():
             for cls in site.classes:
@@ -205,9 +210,17 @@ class Evidence:
         return any(node in self.events.draws and self.events.draws[node].items for node in draws)
 
     def _consumed_roles(self, draws: Iterable[ir.Node]) -> set[str]:
-        """The roles of the names that drawn transitions are taken apart into."""
+        """The roles of the names that drawn transitions are taken apart into, or that their fields are read by.
+
+        Fields say so of batches of which one is of the next step: many a data set has rewards, and what an
+        environment does depends on the one action that was drawn.
+        """
+        draws = list(draws)
         unpacks = [unpack for draw in draws for unpack in self.unpacks.get(draw, ())]
-        return {role for unpack in unpacks for item in unpack.node.items if (role := role_of(item))}
+        roles = {role for unpack in unpacks for item in unpack.node.items if (role := role_of(item))}
+        batches = [d for d in draws if (made := self.events.draws.get(d)) and takes_many(made.node, made.method)]
+        read = {role for draw in batches for name in self.fields.get(draw, ()) if (role := role_of_name(name))}
+        return roles | read if NEXT in read or POLICY in read else roles
 
     def _own_draws(self, gather: ev.Gather) -> set[ir.Node]:
         """The draws of the positions read: those of the class that reads, where it draws any itself.

@@ -859,3 +859,42 @@ def test_one_drawn_for_each_row_is_an_action(project, many, found):
     rows = "return [(self.states[i], self.actions[i], self.rewards[i], self.ends[i]) for i in drawn]"
     text = AROUND.format(made=made, compared="0", reduced=rows)
     assert kinds(project(text)) == found
+
+
+COLUMNS = """
+    import numpy as np
+
+    class Store:
+        def __init__(self, columns, size):
+            self.columns = {name: np.zeros((size, *shape)) for name, shape in columns}
+            self.size, self.at = size, 0
+
+        def append(self, row):
+            for name, item in zip(row._fields, row):
+                self.columns[name][self.at] = item
+            self.at = (self.at + 1) % self.size
+
+        def sample(self, n):
+            drawn = np.random.randint(0, self.size, n)
+            batch = {}
+            for name, column in self.columns.items():
+                batch[name] = column[drawn]
+            return batch
+"""
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        (("obs", "action", "reward", "next_obs", "done"), [UNIFORM]),
+        (("obs", "action", "reward", "done"), []),  # a data set has rewards as well
+        (("obs", "action", "advantage", "next_obs", "reward"), []),  # a rollout
+        (("image", "label", "next_obs"), []),
+    ],
+)
+def test_a_batch_is_known_by_the_fields_that_learners_read(project, fields, found):
+    reads = "\n".join(f"    loss = loss + net(batch['{name}'])" for name in fields)
+    learn = "from store import Store\n\ndef learn(store: Store, net, optimizer):\n    batch = store.sample(32)\n"
+    learn += f"    loss = 0\n{reads}\n    loss.backward()\n    optimizer.step()\n"
+    graph = project(store=COLUMNS, learn=learn)
+    assert kinds(graph) == found
