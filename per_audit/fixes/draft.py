@@ -324,8 +324,8 @@ class Draft:
     def path_of(self, node: ir.Node) -> str:
         """The file that holds a node."""
         if not self._paths:
-            for path in self.graph.project.modules:
-                self._paths.update(dict.fromkeys(self.graph.parents(path), path))
+            for path, module in self.graph.project.modules.items():
+                self._paths.update(dict.fromkeys((*module.body, *self.graph.parents(path)), path))
         return self._paths[node]
 
     def edits(self) -> list[Edit]:

@@ -37,6 +37,8 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
         raise Refused(f"{draft.graph.name_of(buffer)} is drawn from several containers at once")
     (container,) = buffer.containers
     made = container.node
+    if isinstance(made, ir.Class):
+        raise Refused(f"{draft.graph.name_of(buffer)} is a {container.kind} itself, by inheritance")
     bounded = Bounded(draft, buffer, container)
     together = shared.sharers(draft.graph, buffer)
     draws = {each: shared.single_draw(draft, each) for each in together}

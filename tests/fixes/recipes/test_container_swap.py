@@ -284,6 +284,25 @@ def test_other_shapes_are_refused(old, new, reason):
     check_refused(changed(agent(LEARN), (old, new)), reason)
 
 
+def test_a_class_that_is_a_deque_itself_is_refused():
+    memory = """
+class Memory(deque):
+    def __init__(self, size):
+        super().__init__(maxlen=size)
+
+    def draw(self):
+        return random.sample(self, 32)
+
+
+class Agent:
+"""
+    pairs = [("\nclass Agent:\n", memory), ("deque(maxlen=1000)", "Memory(1000)")]
+    check_refused(
+        changed(agent(LEARN), *pairs, ("random.sample(self.memory, 32)", "self.memory.draw()")),
+        "is a deque itself, by inheritance",
+    )
+
+
 SCRIPT = """
 import random
 from collections import deque
