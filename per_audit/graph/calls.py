@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph import reference
-from per_audit.graph.draws import OF_TENSOR
+from per_audit.graph.draws import OF_TENSOR, takes_many
 from per_audit.graph.parts import is_list
 from per_audit.graph.roles import name_of, role_of_name, words
 from per_audit.graph.values import (
@@ -21,6 +21,7 @@ from per_audit.graph.values import (
     External,
     Func,
     Instance,
+    Item,
     Record,
     RecordType,
     Result,
@@ -277,9 +278,9 @@ class Calls:
             return UNKNOWN
         if name in _TAKE and not (name == "get" and atom.kind == "dict"):
             self.interpreter.statements.evict(of(atom), node, frame, _TAKE[name])
-            return content
+            return content.join(self._taken(atom, node, values, frame))
         if name in ("get", "setdefault", "__getitem__"):
-            return content.join(taint(*values))
+            return join_all((content, taint(*values), self._taken(atom, node, values, frame)))
         if name in ("items",):
             pairs = Alloc(node, "list")
             self.interpreter.add_content(node, of(TupleOf(node, (UNKNOWN, content))))
@@ -299,9 +300,15 @@ class Calls:
             return UNKNOWN
         return taint(*values)._replace(roles=content.roles)
 
-    # ---------------------------------------------------------------- library functions
-
-    # ---------------------------------------------------------------- draws
+    def _taken(self, atom: Alloc, node: ir.Call, values: list[Value], frame: Frame) -> Value:
+        """What a method takes out of a container at the positions of a batch; a single one may be one to forget."""
+        known = self.interpreter.events.draws
+        positions = taint(*values).tagged("index")
+        draws = frozenset(d for d in positions if d in known and takes_many(known[d].node, known[d].method))
+        if not draws:
+            return UNKNOWN
+        self.interpreter.parts.gather(atom, draws, node, frame)
+        return Value(frozenset(Item(draw) for draw in draws), frozenset(("draw", draw) for draw in draws))
 
     # ---------------------------------------------------------------- unknown callees
 

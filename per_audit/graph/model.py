@@ -152,11 +152,11 @@ class ReplayGraph:
         """
         if function is not None:
             return function in self._learning
-        return any(pipelines.learns_at(site) for site in self.calls_of(None, paths))
+        return any(pipelines.learns_at(site, self.events) for site in self.calls_of(None, paths))
 
     @cached_property
     def _learning(self) -> set[ev.Owner]:
-        return {site.function for site in self.events.calls.values() if pipelines.learns_at(site)}
+        return {site.function for site in self.events.calls.values() if pipelines.learns_at(site, self.events)}
 
     def reference_buffers(self) -> list[ev.CallSite]:
         """Where buffers and samplers of the reference package are made, in order of their places."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.findings import Evidence, Place
+from per_audit.graph.values import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 LEARNS = {"backward", "fit", "train_on_batch", "minimize", "apply_gradients"}
+_TRAINING_OPERATIONS = {"minimize", "apply_gradients"}
 _LEARNS_BY_NAME = (
     "GradientTape", "value_and_grad", "jax.grad", "train_with_prioritized_replay", "rank_based_training_step",
 )  # fmt: skip
@@ -22,10 +24,25 @@ _MOST = {"made": 40}  # links of a role that a finding shows; each place that ma
 _FEW = 6
 
 
-def learns_at(site: ev.CallSite) -> bool:
+def learns_at(site: ev.CallSite, events: ev.Events) -> bool:
     """Whether the call itself trains something: a backward pass, a fit, a minimisation, a gradient."""
     func = site.node.func
-    return (isinstance(func, ir.Attr) and func.attr in LEARNS) or any(n.endswith(_LEARNS_BY_NAME) for n in site.names)
+    if isinstance(func, ir.Attr) and (func.attr in LEARNS or (func.attr == "run" and _runs_training(site, events))):
+        return True
+    return any(n.endswith(_LEARNS_BY_NAME) for n in site.names)
+
+
+def _runs_training(site: ev.CallSite, events: ev.Events) -> bool:
+    """Whether a session of TensorFlow 1 is asked for what a minimisation made."""
+    fetched = site.node.argument(0, "fetches")
+    if fetched is None:
+        return False
+    made = {atom.name.rpartition(".")[2] for n in ir.walk(fetched) for atom in _results(events, n)}
+    return not made.isdisjoint(_TRAINING_OPERATIONS)
+
+
+def _results(events: ev.Events, node: ir.Node) -> list[Result]:
+    return [atom for atom in events.value(node).atoms if isinstance(atom, Result)]
 
 
 def training_functions(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Owner]:
@@ -72,7 +89,7 @@ def learning_sites(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.CallSite
         site
         for function in training_functions(graph, buffer)
         for site in graph.calls_of(function, own)
-        if learns_at(site)
+        if learns_at(site, graph.events)
     ]
     unique = {site.node: site for site in sites}
     return sorted(unique.values(), key=lambda site: (site.path, site.node.start))
