@@ -77,6 +77,7 @@ class ReplayGraph:
         self.project = interpreter.project
         self.events = interpreter.events
         self.buffers: list[ReplayBuffer] = []
+        self.twins: list[ReplayBuffer] = []  # drawn from uniformly where the project can draw by priority as well
         self.library: list[LibraryBuffer] = []
         self._priorities: dict[int, Priorities] = {}
         self._anatomies: dict[int, Anatomy] = {}

@@ -61,7 +61,7 @@ class UnboundedBuffer(Rule):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each buffer with a container that grows without bound."""
         seen = set()
-        for buffer in graph.buffers:
+        for buffer in (*graph.buffers, *graph.twins):
             stores = graph.growing_stores(buffer)
             if not stores or stores[0].container in seen:
                 continue

@@ -71,7 +71,7 @@ class DequeRandomAccess(Rule):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each function that reads a large deque of transitions at random, at its first read."""
         seen: set[tuple[Alloc, Owner]] = set()
-        for buffer in graph.buffers:
+        for buffer in (*graph.buffers, *graph.twins):
             for draw in (graph.events.draws.get(node) for node in buffer.draws):
                 if draw is None:
                     continue

@@ -69,7 +69,7 @@ class ListEviction(Rule):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each place that takes the oldest transitions out of a large list."""
         seen: set[ir.Node] = set()
-        for buffer in graph.buffers:
+        for buffer in (*graph.buffers, *graph.twins):
             for evict in graph.events.evictions.values():
                 if evict.container not in buffer.containers or evict.node in seen or not takes_first(evict):
                     continue

@@ -310,7 +310,7 @@ class StoresGraphTensors(Rule):
         """One finding for each value with a graph that is handed to a replay buffer."""
         autograd = Autograd(graph)
         seen: set[ir.Node] = set()
-        for buffer in graph.buffers:
+        for buffer in (*graph.buffers, *graph.twins):
             if _is_emptied(graph, buffer):
                 continue
             for store in buffer.stores:

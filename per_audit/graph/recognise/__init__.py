@@ -14,7 +14,7 @@ _NO_MEMORIES = (has_idle_learners, is_only_timed, is_replaced)
 
 
 def find_buffers(graph: ReplayGraph) -> None:
-    """Fill `graph.buffers`, in order of their places."""
+    """Fill `graph.buffers` and `graph.twins`, in order of their places."""
     evidence = Evidence(graph)
     by_priority = Prioritised(evidence)
     prioritised = by_priority.find()
@@ -29,13 +29,24 @@ def find_buffers(graph: ReplayGraph) -> None:
         found = [b for b in found if b.kind == PRIORITISED or not is_unused(graph, b)]
     if any(buffer.samples for buffer in found):
         found = [b for b in found if b.kind == PRIORITISED or not is_uncalled(graph, b)]
-    found = [b for b in found if b.kind == PRIORITISED or not any(is_none(graph, b) for is_none in _NO_MEMORIES)]
-    graph.buffers = sorted(found, key=lambda b: (b.path, b.draws[0].start))
+    found = [b for b in found if b.kind == PRIORITISED or not _is_none(graph, b)]
+    graph.buffers = sorted(found, key=_place)
+    twins = [b for b in _without_dead([*found, *finder.twins]) if b in finder.twins]
+    graph.twins = sorted((b for b in twins if not is_unused(graph, b) and not _is_none(graph, b)), key=_place)
     heirs = graph.interpreter.subclasses
     known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *heirs.get(b.owner, ()))}
     graph.library = find_library_buffers(graph.project.modules, graph.events, known)
     replaced = {site.path for buffer in graph.library if buffer.prioritised for site in buffer.samples}
     graph.buffers = [b for b in graph.buffers if b.kind == PRIORITISED or b.path not in replaced or _is_made(b)]
+
+
+def _is_none(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether what looks like a memory is none that anybody learns from."""
+    return any(is_none(graph, buffer) for is_none in _NO_MEMORIES)
+
+
+def _place(buffer: ReplayBuffer) -> tuple[str, int]:
+    return buffer.path, buffer.draws[0].start
 
 
 def _is_made(buffer: ReplayBuffer) -> bool:

@@ -29,26 +29,27 @@ class Uniform:
         self.alternatives = alternatives
         self.graph = evidence.graph
         self.events = evidence.events
+        self.twins: list[ReplayBuffer] = []
 
     def find(self) -> list[ReplayBuffer]:
-        """The buffers, in the order of their draws."""
+        """The buffers, in the order of their draws; those beside which the project can draw by priority in `twins`."""
         found: list[ReplayBuffer] = []
         for draw in self._draws():
             if is_test(draw.path):
                 continue
             containers = self.evidence.gathered(draw)
             buffer = self.evidence.buffer(UNIFORM, draw.path, draw.function, [draw.node], containers)
-            if (
-                not self.evidence.is_replay(buffer)
-                or self.alternatives.has_prioritised_path(buffer)
-                or self.alternatives.is_on_policy(buffer)
-            ):
+            if not self.evidence.is_replay(buffer) or self.alternatives.is_on_policy(buffer):
                 continue
             if self.alternatives.is_pal(buffer) or lives_for_one_pass(self.graph, buffer):
                 continue
             if is_ruled_out(self.graph, draw.path, draw.node, draw.function):
                 continue
-            found.append(buffer)
+            if self.alternatives.has_prioritised_path(buffer):
+                self.twins.append(buffer)
+            else:
+                found.append(buffer)
+        self.twins = merged(self.twins)
         return merged(found)
 
     def _draws(self) -> Iterator[ev.Draw | ev.Mass]:

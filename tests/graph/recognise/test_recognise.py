@@ -898,3 +898,122 @@ def test_a_batch_is_known_by_the_fields_that_learners_read(project, fields, foun
     learn += f"    loss = 0\n{reads}\n    loss.backward()\n    optimizer.step()\n"
     graph = project(store=COLUMNS, learn=learn)
     assert kinds(graph) == found
+
+
+TWINS = """
+    import random
+    from collections import deque
+
+    import numpy as np
+
+    class Plain:
+        def __init__(self, size):
+            self.rows = deque(maxlen=size)
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n), np.ones(n), None
+
+    class Prioritised:
+        def __init__(self, size):
+            self.rows, self.priorities = deque(maxlen=size), deque(maxlen=size)
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+            self.priorities.append(max(self.priorities, default=1.0))
+
+        def sample(self, n):
+            p = np.array(self.priorities) ** 0.6
+            p /= p.sum()
+            drawn = np.random.choice(len(self.rows), n, p=p)
+            return [self.rows[i] for i in drawn], (len(self.rows) * p[drawn]) ** -0.4, drawn
+
+        def update(self, drawn, errors):
+            for i, error in zip(drawn, errors):
+                self.priorities[i] = abs(error) + 1e-6
+
+    def train(env, net, optimizer, prioritized):
+        memory = Prioritised(100_000) if prioritized else Plain(100_000)
+        state = env.reset()
+        while True:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            memory.add(state, action, reward, next_state, done)
+            state = next_state
+            batch, weights, drawn = memory.sample(8)
+            errors = net.errors(batch)
+            loss = (weights * errors**2).mean()
+            loss.backward()
+            optimizer.step()
+            if drawn is not None:
+                memory.update(drawn, errors)
+"""
+
+
+def test_a_uniform_twin_of_a_prioritised_memory_is_known_as_such(project):
+    graph = project(TWINS)
+    assert [(graph.name_of(buffer), buffer.kind) for buffer in graph.buffers] == [("Prioritised", PRIORITISED)]
+    assert [(graph.name_of(buffer), buffer.kind) for buffer in graph.twins] == [("Plain", UNIFORM)]
+
+
+def test_a_twin_that_nobody_makes_is_none(project):
+    graph = project(TWINS.replace("Prioritised(100_000) if prioritized else Plain(100_000)", "Prioritised(100_000)"))
+    assert graph.twins == []
+
+
+def test_a_run_of_a_session_trains_where_it_is_asked_for_what_a_minimisation_made(project):
+    graph = project(
+        """
+        import tensorflow as tf
+
+        class Agent:
+            def __init__(self, session):
+                self.session = session
+                self.states = tf.placeholder(tf.float32, [None, 4])
+                self.values = tf.layers.dense(self.states, 2)
+                self.loss = tf.reduce_mean(self.values)
+                self.train_step = tf.train.AdamOptimizer(1e-3).minimize(self.loss)
+
+            def act(self, state):
+                return self.session.run(self.values, feed_dict={self.states: [state]}).argmax()
+
+            def learn(self, states):
+                _, loss = self.session.run([self.train_step, self.loss], feed_dict={self.states: states})
+                return loss
+        """
+    )
+    learns = {f.name for f in graph.project.class_of if getattr(f, "name", "") and graph.learns(f)}
+    assert learns == {"__init__", "learn"}
+
+
+@pytest.mark.parametrize(
+    ("positions", "found"),
+    [("np.random.choice(len(self.rows), n, replace=False)", [UNIFORM]), ("[random.randrange(len(self.rows))]", [])],
+)
+def test_what_is_popped_at_drawn_positions_is_a_batch_unless_it_is_one_to_forget(project, positions, found):
+    graph = project(
+        f"""
+        import random
+        import numpy as np
+
+        class Memory:
+            def __init__(self):
+                self.rows = []
+
+            def add(self, state, action, reward, next_state, done):
+                self.rows.append((state, action, reward, next_state, done))
+
+            def take(self, n):
+                positions = {positions}
+                return [self.rows.pop(i) for i in sorted(positions, reverse=True)]
+
+        def train(memory: Memory, net, optimizer):
+            states, actions, rewards, next_states, dones = zip(*memory.take(32))
+            loss = net(states, actions, rewards, next_states, dones)
+            loss.backward()
+            optimizer.step()
+        """
+    )
+    assert kinds(graph) == found
