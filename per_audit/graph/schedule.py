@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.graph.anatomy import CHOSEN
 from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.graph.symbolic.term import const
 
 if TYPE_CHECKING:
     from per_audit.facts import ir
@@ -56,7 +57,7 @@ class Beta:
             exponent = strip(formula.exponent)
             while exponent.op == "neg":
                 exponent = strip(exponent.args[0])
-            found.update(dict.fromkeys(alternatives(exponent)))
+            found.update(dict.fromkeys(map(_unsigned, alternatives(exponent))))
         return list(found)
 
     @cached_property
@@ -184,6 +185,12 @@ class Beta:
 
 def _builds(function: ev.Owner) -> bool:
     return getattr(function, "name", "") in _BUILDERS
+
+
+def _unsigned(exponent: Term) -> Term:
+    """A number without its sign: `-0.5` written out, or computed from a constant of the module."""
+    number = exponent.number
+    return const(-number, exponent.node, exponent.path) if number is not None and number < 0 else exponent
 
 
 def unbounded(term: Term) -> Term:

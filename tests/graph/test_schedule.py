@@ -84,3 +84,8 @@ def test_a_bound_is_no_part_of_the_step():
     assert unbounded(Term("minimum", (const(1.0), step))) == step
     assert unbounded(Term("clip", (step, const(0.0), const(1.0)))) == step
     assert unbounded(step) == step
+
+
+def test_a_number_is_an_exponent_without_its_sign(project):
+    graph = project("HALF = 0.5\n" + MAIN.replace("-BETA", "(-HALF)").replace("CHANGE", "pass").replace("GIVEN", "1"))
+    assert [exponent.number for exponent in Beta(graph, graph.anatomy(graph.buffers[0])).exponents] == [0.5]
