@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from per_audit.findings import Finding
     from per_audit.graph import events as ev
     from per_audit.graph.anatomy import Anatomy
+    from per_audit.graph.symbolic import Term
 
 SMALL = 10_000
 _WORDS = {"max": "largest", "min": "smallest", "sum": "sum", "sort": "order", "argsort": "order"}
@@ -144,6 +145,38 @@ class Memory:
 
     def update(self, chosen, errors):
         self.priorities[chosen] = np.abs(errors) + 1e-6
+"""
+            },
+        ),
+        Example(
+            "the smallest of those that were written",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity):
+        self.rows, self.capacity, self.at = [None] * capacity, capacity, 0
+        self.priorities = np.zeros(capacity)
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows[self.at % self.capacity] = (state, action, reward, next_state, done)
+        self.priorities[self.at % self.capacity] = 1.0
+        self.at += 1
+
+    def known(self):
+        return self.priorities[: min(self.at, self.capacity)]
+
+    def sample(self, n, beta):
+        p = self.known() / self.known().sum()
+        chosen = np.random.choice(len(p), n, p=p)  # <- PER401
+        known = self.known()
+        smallest = np.min(known[known > 0]) / known.sum()  # <- PER402
+        weights = (len(p) * p[chosen]) ** -beta / (len(p) * smallest) ** -beta
+        return [self.rows[i] for i in chosen], chosen, weights
+
+    def update(self, chosen, errors):
+        self.priorities[chosen] = (np.abs(errors) + 1e-6) ** 0.6
 """
             },
         ),
@@ -289,11 +322,18 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
             for term in alternatives(value):  # also what a property or a helper reduces
                 if term.op not in _WORDS or term.data is not None or term.node is None:
                     continue
-                of = term.args[0]
+                of = _unmasked(term.args[0])
                 whole = of.op in ("field", "global", "slice", "pow", "detach") and not of.has("at", *CHOSEN)
                 counted = function in drawing and term.op in ("sum", "sort", "argsort")
                 if whole and anatomy.base_of(of) in anatomy.containers and not counted:
                     yield term.node, term.path, _WORDS[term.op]
+
+
+def _unmasked(term: Term) -> Term:
+    """The container of which `p[p > 0]` are those that were written."""
+    if term.op == "at" and term.args[1].op == "cmp" and term.args[1].args[0] == term.args[0]:
+        return term.args[0]
+    return term
 
 
 def _stepping(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> list[ev.Owner]:
