@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from per_audit.errors import InternalError, in_a_line
+from per_audit.errors import Failure
 from per_audit.findings import Notice, Report, Severity
 from per_audit.joined import joined
 from per_audit.judge import Judge, Outcome, finding_order, with_ids
@@ -64,7 +64,10 @@ def audit(
     read many files, None for one a processor. `cache` keeps what was read for the next audit of the same contents.
     Raises UserError for paths or settings that make no sense, InternalError where per-audit itself fails.
     """
-    return _audit(root, paths, settings, progress, overlay, jobs, cache, None)
+    done = _audit(root, paths, settings, progress, overlay, jobs, cache, None)
+    if failures := done.report.failures:
+        raise failures[0].raised(len(failures) - 1)
+    return done
 
 
 def audit_report(
@@ -80,7 +83,7 @@ def audit_report(
     """The report of an audit, in which each finding says what a fix would do about it.
 
     The arguments are those of `audit`. `outcomes` keeps what was found for the next audit in which files that may
-    influence each other are the same.
+    influence each other are the same. Where per-audit itself fails, the rest is reported, with the failures.
     """
     return _audit(root, paths, settings, progress, overlay, jobs, cache, {} if outcomes is None else outcomes).report
 
@@ -112,7 +115,9 @@ def _audit(
                 graphs[part.is_text].append(graph)
     else:
         for part, outcome in zip(new, judge_all(new, modules, root, settings, found_in.tree, jobs), strict=True):
-            known[part.key] = outcomes[part.key] = outcome
+            known[part.key] = outcome
+            if not outcome.failures:
+                outcomes[part.key] = outcome
     made: dict[bool, list[Outcome]] = {False: [], True: []}
     for part, outcome in zip(parts, joined(parts, known, found_in), strict=True):
         made[part.is_text].append(outcome)
@@ -125,6 +130,8 @@ def _audit(
     notices = [*found_in.notices, *(notice for outcome in every for notice in outcome.notices)]
     if len(files) == found_in.without_python:
         notices.append(Notice(".", 1, "no-python-files", "there is no Python file to audit here"))
+    failures = [failure for outcome in every for failure in outcome.failures]
+    notices += [Notice(".", 1, "internal-error", failure.message) for failure in failures]
     notices += files.notices + suppressor.notices
     report = Report(
         root=root.as_posix(),
@@ -137,6 +144,7 @@ def _audit(
         ],
         files=len(files) - found_in.without_python,
         suppressed=len(found) - len(kept),
+        failures=failures,
     )
     return Audit(report, graphs[False], graphs[True])
 
@@ -172,12 +180,13 @@ def _facts(files: Sequence[SourceFile], jobs: int | None, cache: FactsCache | No
     extracted = extract_all(new, jobs)
     for file in files:
         key = (file.relative, file.data)
-        if key not in cache:
-            try:
-                cache[key] = next(extracted)
-            except Exception as error:
-                raise InternalError(f"reading {file.relative} failed: {in_a_line(error)}") from error
-        yield cache[key]
+        if key in cache:
+            yield cache[key]
+        elif isinstance(found := next(extracted), Failure):
+            yield found
+        else:
+            cache[key] = found
+            yield found
 
 
 def _reading_order(notice: Notice) -> tuple[str, int, int, str, str]:

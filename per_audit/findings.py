@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from per_audit.errors import Failure
+
 
 class Severity(str, enum.Enum):
     """How much a finding matters: error = learning is wrong, warning = slower, biased or fragile, info = policy."""
@@ -112,7 +114,8 @@ class Report:
 
     Not among `findings` are those `suppressed` by comments, those `known` to the baseline, and those that nothing
     touched which has changed since a revision (`unchanged`). `stale` counts what the baseline knows and is gone.
-    `unsaved` holds the files that were audited with other contents than those on the disk.
+    `unsaved` holds the files that were audited with other contents than those on the disk. `failures` are the steps in
+    which per-audit itself failed: what they would have found is missing.
     """
 
     root: str
@@ -125,3 +128,4 @@ class Report:
     stale: int = 0
     unchanged: int = 0
     unsaved: Mapping[str, bytes] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)

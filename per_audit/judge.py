@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from per_audit.errors import InternalError, UserError, in_a_line
+from per_audit.errors import Failure, UserError
 from per_audit.findings import Finding, Notice, Place, Severity
 from per_audit.housekeeping import UNPARSABLE_FILE
 from per_audit.own_rules import check_own
@@ -35,12 +35,14 @@ class Outcome:
     `findings` are in order, each with its id. `unparsable` are the paths of files that were not read. `in_use` says
     that the files make a replay buffer and draw from it. `without_unmade` is the same without the buffers that nothing
     in them makes, None where there are none: such a class is no memory of a project that has another in use.
+    `failures` are the steps in which per-audit itself failed; the others went on without them.
     """
 
     findings: tuple[Finding, ...] = ()
     notices: tuple[Notice, ...] = ()
     pipelines: tuple[dict[str, Any], ...] = ()
     unparsable: frozenset[str] = frozenset()
+    failures: tuple[Failure, ...] = ()
     in_use: bool = False
     without_unmade: Outcome | None = None
 
@@ -58,17 +60,21 @@ class Judge:
     def __call__(self, part: Part, with_offers: bool) -> tuple[Outcome, ReplayGraph | None]:
         """What is found in the part, and its replay graph: None where no file of it could be read.
 
-        `with_offers` has each finding say what a fix would do about it. Raises InternalError where per-audit fails.
+        `with_offers` has each finding say what a fix would do about it. Raises UserError for rules of the user's own.
         """
         from per_audit.facts import Unparsable
 
         notices: list[Notice] = []
         known: list[ModuleFacts] = []
         not_read = set()
+        failures: list[Failure] = []
         for file in part.files:
             facts = self._modules[file.relative]
             notices += file.notices
-            if isinstance(facts, Unparsable):
+            if isinstance(facts, Failure):
+                not_read.add(file.relative)
+                failures.append(facts)
+            elif isinstance(facts, Unparsable):
                 not_read.add(file.relative)
                 notices.append(unparsable(file, facts.line, facts.reason))
             else:
@@ -76,14 +82,19 @@ class Judge:
                 known.append(facts)
         if not part.matters:
             notices.clear()
+        outcome = Outcome(notices=tuple(notices), unparsable=frozenset(not_read), failures=tuple(failures))
         if not known:
-            return Outcome(notices=tuple(notices), unparsable=frozenset(not_read)), None
-        graph = self._linked(known, part)
+            return outcome, None
+        try:
+            graph = self._linked(known, part)
+        except Exception as error:
+            failed = Failure.of(f"linking the files of {self._root}", error)
+            return replace(outcome, failures=(*failures, failed)), None
         if not part.is_text:
             graph.verified = functools.partial(_verified, self._root)
         if not part.is_text:
             notices += [_followed_in_part(place) for place in getattr(graph, "followed_in_part", list)()]
-        outcome = Outcome(notices=tuple(notices), unparsable=frozenset(not_read))
+        outcome = replace(outcome, notices=tuple(notices))
         found = self._asked(graph, part, with_offers, outcome)
         if part.is_text or not getattr(graph, "buffers", ()):
             return found, graph
@@ -98,30 +109,31 @@ class Judge:
 
     def _asked(self, graph: ReplayGraph, part: Part, with_offers: bool, outcome: Outcome) -> Outcome:
         """The outcome with what the rules find in the graph."""
+        failures = list(outcome.failures)
         findings = with_ids(
             finding
             for rule in self._rules
-            for finding in self._check(rule, graph)
+            for finding in self._check(rule, graph, failures)
             if not part.is_text or _is_shown(finding)
         )
         if with_offers and findings:
             from per_audit.fixes.offers import offered
 
-            findings = offered(findings, graph)
+            try:
+                findings = offered(findings, graph)
+            except Exception as error:
+                failures.append(Failure.of(f"planning the fixes of {self._root}", error))
         pipelines: tuple[dict[str, Any], ...] = tuple(getattr(graph, "describe", list)())
-        return replace(outcome, findings=tuple(findings), pipelines=pipelines)
+        return replace(outcome, findings=tuple(findings), pipelines=pipelines, failures=tuple(failures))
 
     def _linked(self, known: list[ModuleFacts], part: Part) -> ReplayGraph:
         from per_audit.graph import link
         from per_audit.memory import collector_paused
 
-        try:
-            with collector_paused():
-                return link(known) if part.is_text else link(known, self._tree)
-        except Exception as error:
-            raise InternalError(f"linking the files of {self._root} failed: {in_a_line(error)}") from error
+        with collector_paused():
+            return link(known) if part.is_text else link(known, self._tree)
 
-    def _check(self, rule: Rule, graph: ReplayGraph) -> list[Finding]:
+    def _check(self, rule: Rule, graph: ReplayGraph, failures: list[Failure]) -> list[Finding]:
         from per_audit.memory import deep_stack
 
         try:
@@ -130,8 +142,8 @@ class Judge:
         except UserError:
             raise
         except Exception as error:
-            message = f"rule {rule.code} ({rule.name}) failed on {self._root}: {in_a_line(error)}"
-            raise InternalError(message) from error
+            failures.append(Failure.of(f"rule {rule.code} ({rule.name}) on {self._root}", error))
+            return []
 
 
 def _verified(root: Path, paths: Iterable[str]) -> bool:

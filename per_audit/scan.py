@@ -44,7 +44,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a scan reports, the exit code that it asks for, and what is to be said beside the report."""
+    """What a scan reports, the exit code that it asks for, and what is to be said beside the report.
+
+    Where per-audit itself failed in a step, the report has the `failures`, and the exit code is for the caller to set.
+    """
 
     report: Report
     exit_code: int
@@ -87,6 +90,8 @@ def scan(
     report = replace(report, unsaved=overlay)
     said = ""
     if baseline is not None:
+        if report.failures:  # what was not judged is neither known nor gone
+            raise report.failures[0].raised(len(report.failures) - 1)
         report, said = _without_known(report, baseline, paths, settings, request)
     if changes is not None:
         touched = [finding for finding in report.findings if changes.touch(finding)]

@@ -176,7 +176,7 @@ def test_an_error_in_a_rule_names_the_rule(project: Path, engine: Any) -> None:
 
     (project / "a.py").touch()
     engine.rules = (Broken(),)
-    with pytest.raises(InternalError, match=r"rule PER001 \(uniform-only-sampling\) failed on .*: KeyError: 'oops'"):
+    with pytest.raises(InternalError, match=r"rule PER001 \(uniform-only-sampling\) on .* failed: KeyError: 'oops'"):
         run(project)
 
 

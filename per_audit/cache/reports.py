@@ -35,7 +35,7 @@ def remembered(store: Store, root: Path, files: Discovery, settings: Settings, m
         report: Report = pickle.loads(kept)  # noqa: S301
         return report
     report = make()
-    if snapshot.holds():
+    if snapshot.holds() and not report.failures:
         store.write("reports", name, pickle.dumps(report, pickle.HIGHEST_PROTOCOL))
         store.trim()
     return report

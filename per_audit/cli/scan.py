@@ -111,6 +111,8 @@ def command(
         emit(text, output)
         if result.said and (result.exit_code or not quiet):
             click.echo(f"per-audit: {result.said}", err=True)
+        if failures := result.report.failures:
+            raise failures[0].raised(len(failures) - 1)
         return result.exit_code
 
     if team.show_settings or team.show_files:

@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
 from per_audit import facts
+from per_audit.errors import Failure
 from per_audit.facts.ir import ModuleFacts
 from per_audit.facts.limits import Unparsable
 
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 # Starting workers takes as long as reading about this many bytes.
 _WORTH_WORKERS = 600_000
 _CHUNK = 8
-Extracted = ModuleFacts | Unparsable
+Extracted = ModuleFacts | Unparsable | Failure
 
 
 def extract_all(files: Iterable[tuple[str, bytes]], jobs: int | None = None) -> Iterator[Extracted]:
     """The facts of each file, or why it has none, in the order of `files` (path, bytes).
 
     `jobs` is the number of worker processes; None takes the number of processors. A file on which the parser brings
-    its process down is Unparsable; the others are not affected.
+    its process down is Unparsable, one on which per-audit fails a Failure; the others are not affected.
     """
     files = list(files)
     jobs = jobs or os.cpu_count() or 1
@@ -51,6 +52,8 @@ def _extract(file: tuple[str, bytes]) -> Extracted:
         return facts.extract(*file)
     except Unparsable as error:
         return error
+    except Exception as error:
+        return Failure.of(f"reading {file[0]}", error)
 
 
 def _alone(file: tuple[str, bytes]) -> Extracted:

@@ -189,8 +189,9 @@ def test_a_rule_that_fails(run: Any, project: Path, engine: Any, monkeypatch: py
     (project / "a.py").touch()
     monkeypatch.setattr(engine.rules[0], "check", lambda graph: 1 / 0)
     code, out, err = run("scan")
-    assert (code, out) == (2, "")
-    assert f"internal error: rule PER001 (uniform-only-sampling) failed on {project}: ZeroDivisionError" in err
+    assert code == 2
+    assert out.startswith("notice: .:1: rule PER001 (uniform-only-sampling) on ")
+    assert f"internal error: rule PER001 (uniform-only-sampling) on {project} failed: ZeroDivisionError" in err
     assert "run: per-audit --debug scan" in err
 
 
@@ -204,3 +205,67 @@ def test_an_unreadable_file(run: Any, project: Path, monkeypatch: pytest.MonkeyP
     code, out, _ = run("scan", "--no-config")
     assert code == 0
     assert "notice: a.py:1: not read: permission denied (unreadable-file)\n" in out
+
+
+def _broken(engine: Any) -> None:
+    class Broken(type(engine.rules[0])):  # type: ignore[misc]
+        """Breaks."""
+
+        code = "PER499"
+
+        def check(self, graph: Any) -> Any:
+            yield from ()
+            raise KeyError("oops")
+
+    engine.rules = (*engine.rules, Broken())
+
+
+@pytest.mark.parametrize("cache", [["--no-cache"], []])
+def test_what_other_rules_found_is_reported_where_one_fails(
+    run: Any, project: Path, engine: Any, cache: list[str]
+) -> None:
+    (project / "a.py").write_text("uniform(1)\n")
+    _broken(engine)
+    for _ in range(2):
+        code, out, err = run("scan", "--format", "json", *cache)
+        assert code == 2
+        assert err.startswith("per-audit: internal error: rule PER499 ")
+        assert "KeyError: 'oops'" in err
+        document = json.loads(out)
+        jsonschema.validate(document, schema())
+        assert [finding["rule"] for finding in document["findings"]] == ["PER001"]
+        assert [notice["kind"] for notice in document["notices"]] == ["internal-error"]
+
+
+def test_a_failure_has_its_traceback(run: Any, project: Path, engine: Any) -> None:
+    (project / "a.py").touch()
+    _broken(engine)
+    err = run("--debug", "scan").err
+    assert 'raise KeyError("oops")' in err
+
+
+def test_files_on_which_reading_fails_leave_the_others(
+    run: Any, project: Path, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from per_audit import facts
+
+    extract = facts.extract
+    monkeypatch.setattr(facts, "extract", lambda path, data: 1 / 0 if path == "bad.py" else extract(path, data))
+    (project / "a.py").write_text("uniform(1)\n")
+    (project / "bad.py").write_text("uniform(1)\n")
+    code, out, err = run("scan", "--no-cache")
+    assert code == 2
+    assert "reading bad.py failed: ZeroDivisionError" in err
+    assert out.startswith("a.py:1:1: error PER001")
+
+
+def test_a_baseline_is_not_updated_where_a_rule_failed(run: Any, project: Path, engine: Any) -> None:
+    (project / "a.py").write_text("uniform(1)\n")
+    arguments = ("scan", "--baseline", "known.json", "--update-baseline")
+    assert run(*arguments).code == 0
+    before = (project / "known.json").read_text()
+    (project / "a.py").write_text("x = 1\n")
+    _broken(engine)
+    code, out, _ = run(*arguments)
+    assert (code, out) == (2, "")
+    assert (project / "known.json").read_text() == before

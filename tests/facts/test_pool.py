@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from per_audit.errors import Failure
 from per_audit.facts import ModuleFacts, Unparsable, ir, pool
 
 FILES = [(f"m{i}.py", f"x{i} = random.sample(rows, {i})\n".encode()) for i in range(20)]
@@ -48,9 +49,13 @@ def test_a_file_that_kills_its_worker_costs_only_itself(workers):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_an_internal_error_surfaces(workers, jobs):
-    with pytest.raises((TypeError, AttributeError)):
-        list(pool.extract_all([FILES[0], ("text.py", "no bytes")], jobs))
+def test_an_internal_error_is_kept_with_its_traceback(workers, jobs):
+    files = [FILES[0], ("text.py", "no bytes"), FILES[1]]
+    first, failed, last = pool.extract_all(files, jobs)
+    assert isinstance(failed, Failure)
+    assert failed.message.startswith("reading text.py failed: ")
+    assert "Traceback" in failed.traceback
+    assert told([first, last]) == told(pool.extract_all(FILES[:2], 1))
 
 
 def test_few_bytes_start_no_workers(monkeypatch):
