@@ -311,10 +311,14 @@ class Priorities:
         return sorted(found, key=lambda unpack: (unpack.path, unpack.node.start))
 
     def is_of_buffer(self, site: ev.CallSite) -> bool:
-        """Whether a call that draws is one of this buffer, whichever way the program takes."""
+        """Whether a call that draws is one of this buffer: whichever way the program takes, or as its class made it."""
         held = {atom.node for atom in site.receiver.atoms if isinstance(atom, Instance)}
         owner = self.buffer.owner
-        return owner is None or (bool(held) and held <= {owner, *self.graph.interpreter.subclasses.get(owner, ())})
+        if owner is None or (held and held <= {owner, *self.graph.interpreter.subclasses.get(owner, ())}):
+            return True
+        drawing = self.graph.project.class_of.get(site.function) if site.function is not None else None
+        made_in = {self.graph.project.class_of.get(made.function) for made in self.buffer.instances if made.function}
+        return drawing is not None and not made_in.isdisjoint(self.graph.interpreter.mro(drawing))
 
     def _unpacked(self, unpack: ev.Unpack) -> tuple[Value, ...]:
         items = self.graph.interpreter.parts.items_of(unpack.value, len(unpack.node.items))

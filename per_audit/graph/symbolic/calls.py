@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Given = list[tuple["str | None", str, Term]]
 _MOST_INLINED = 80  # parts of what a call of the project returns
 _TELLING = {"sub", "abs", "pow", "mul", "clip", "maximum", "detach"}  # of these the outer part is kept
+_NUMBERS = _TELLING | {"add", "div", "mean", "sum", "neg", "loss", "minimum"}
 # What these give is a value: a name like `torch.max.cpu` is the method of one.
 _VALUES = {
     "object", "abs", "add", "clip", "detach", "div", "exp", "gather", "log", "loss", "matmul", "max", "maximum", "mean",
@@ -105,7 +106,8 @@ def _handy(
         return shrunk(result, _MOST_INLINED)
     if result.op == "phi" and all(option.op in _TELLING for option in result.args):
         return phi((shrunk(option, _MOST_INLINED // len(result.args)) for option in result.args), node, run.path)
-    if result.op == "phi" and not parts and any(option.op == "tuple" for option in result.args):
+    if result.op == "phi" and {option.op for option in result.args} - _NUMBERS == {"tuple"}:
+        # A number on one way and several values on the other: whoever takes it apart has the several.
         return phi((_handy(run, node, function, given, option) for option in result.args), node, run.path)
     passed = dict.fromkeys((*(term for _, _, term in given if term.size <= _MOST_INLINED), *chosen_by(result)))
     return run.make("call", tuple(passed), node, ("project", function, *parts))
