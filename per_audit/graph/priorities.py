@@ -302,13 +302,21 @@ class Priorities:
         """Where weights come back from a draw, beside the batch, under a name that is never read."""
         found = []
         for unpack in self.events.unpacks.values():
-            if unpack.function in self.around:
+            if unpack.function in self.around and self._is_of_batch(unpack):
                 for item, value in zip(unpack.node.items, self._unpacked(unpack), strict=False):
                     is_weight = self.graph.interpreter.parts.spilled(value).tagged("isw") & self.weights
                     if is_weight and isinstance(item, ir.Name) and not self._is_read(item.id, unpack):
                         found.append(unpack)
                         break
         return sorted(found, key=lambda unpack: (unpack.path, unpack.node.start))
+
+    def _is_of_batch(self, unpack: ev.Unpack) -> bool:
+        """Whether what is taken apart may be what a draw returned, and is not what a network makes of a batch."""
+        around = self.graph.parents(unpack.path).get(unpack.node)
+        call = around.value if isinstance(around, ir.Assign) else None
+        site = self.events.calls.get(call) if isinstance(call, ir.Call) else None
+        drawing = {self.buffer.function, *(drawn.function for drawn in self.buffer.samples)}
+        return site is None or not site.targets or any(func.node in drawing for func in site.targets)
 
     def is_of_buffer(self, site: ev.CallSite) -> bool:
         """Whether a call that draws is one of this buffer: whichever way the program takes, or as its class made it."""

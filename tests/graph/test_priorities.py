@@ -76,6 +76,26 @@ def test_weights_under_a_name_that_is_never_read(priorities_of, code, dropped):
     assert len(priorities_of(code).dropped) == dropped
 
 
+def test_what_a_network_makes_of_a_batch_is_no_batch(project):
+    train = """
+    from memory import Memory
+
+    class Net:
+        def forward(self, rows):
+            return rows * 2, rows * 3
+
+    def train(optimizer):
+        net, memory = Net(), Memory(64)
+        memory.push(1, 2, 3.0, 4, False)
+        rows, at, weights = memory.sample(8, 0.4)
+        first, second = net.forward(weights)
+        second.mean().backward()
+    """
+    graph = project(memory=MEMORY.replace("{mass}", "priorities").replace("{weights}", WEIGHTS), train=train)
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).dropped == []
+
+
 def test_weights_are_told_by_their_form_or_by_their_name(priorities_of):
     assert priorities_of().weights
     assert not priorities_of(weights="w = None").weights
