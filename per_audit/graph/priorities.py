@@ -17,7 +17,7 @@ from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.reference import LAP_KINDS, REFERENCE_KINDS
 from per_audit.graph.roles import looks_like_transition, name_of, words
 from per_audit.graph.symbolic import alternatives, strip
-from per_audit.graph.updates import Updates
+from per_audit.graph.updates import BUILDERS, Updates
 from per_audit.graph.values import Alloc, Instance, Result, Value, is_observed, roles_in
 
 if TYPE_CHECKING:
@@ -275,6 +275,8 @@ class Priorities:
     def _hands_over(self, function: ev.Owner) -> bool:
         """Whether the function puts the weights into an attribute of something else than the buffer: of the batch."""
         for node in self._bodies({function}):
+            if isinstance(node, ir.Call) and self._is_read_of_object(node):
+                return True
             if isinstance(node, ir.Assign) and self._is_weight(node.value):
                 for target in node.targets:
                     holder = self.events.value(target.value) if isinstance(target, ir.Attr) else None
@@ -283,6 +285,26 @@ class Priorities:
                     ):
                         return True
         return False
+
+    def _is_read_of_object(self, made: ir.Call) -> bool:
+        """Whether the weights go into an object that the call makes, and are read from it or cannot be found in it."""
+        site = self.events.calls.get(made)
+        owner, interpreter = self.buffer.owner, self.graph.interpreter
+        own = {*interpreter.mro(owner), *interpreter.subclasses.get(owner, ())} if owner is not None else set()
+        if site is None or not site.classes or not site.classes.isdisjoint(own):
+            return False
+        if not any(self._is_weight(argument.value) for argument in made.args):
+            return False
+        held = interpreter.attributes.items()
+        names = {name for (cls, name), value in held if cls in site.classes and value.tagged("isw") & self.weights}
+        methods = {s for cls in own for s in cls.body} | {self.buffer.function}
+        methods |= {s for cls in site.classes for s in cls.body if getattr(s, "name", "") in BUILDERS}
+        return not names or any(
+            isinstance(node, ir.Attr) and node.attr in names
+            for function in self.graph.project.functions
+            if function not in methods
+            for node in ir.walk(function)
+        )
 
     def is_followed(self) -> bool:
         """Whether the learning from the batches can be seen: a training step, or errors written where it was drawn."""

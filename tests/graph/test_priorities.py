@@ -69,6 +69,42 @@ def test_whether_the_weights_reach_a_loss(priorities_of, code, known):
 
 
 @pytest.mark.parametrize(
+    ("init", "read", "used"),
+    [
+        ("self.w = w", "batch.w", True),
+        ("self.w = w", "batch.rows", False),
+        ("self.w = w\n\n        def scaled(self):\n            return self.w / 2", "unknown(batch).scaled()", True),
+        ("keep(self, w)", "batch.rows", True),  # nobody can tell what has become of them
+    ],
+)
+def test_weights_inside_an_object(project, init, read, used):
+    memory = MEMORY.replace("{mass}", "priorities").replace("{weights}", WEIGHTS)
+    batch = f"""
+    class Batch:
+        def __init__(self, rows, w):
+            self.rows = rows
+            {init}
+
+    def loss(net, batch):
+        return (net(batch.rows) * {read}).mean()
+    """
+    train = """
+    from batch import Batch, loss
+    from memory import Memory
+
+    def train(net):
+        memory = Memory(64)
+        memory.push(1, 2, 3.0, 4, False)
+        loss(net, memory.sample(8, 0.4)).backward()
+    """
+    memory = "    from batch import Batch\n" + memory.replace(
+        "return [self.rows[i] for i in at], at, w", "return Batch([self.rows[i] for i in at], w)"
+    )
+    (buffer,) = (graph := project(memory=memory, batch=batch, train=train)).buffers
+    assert graph.priorities(buffer).weights_used() is used
+
+
+@pytest.mark.parametrize(
     ("code", "dropped"),
     [("pass", 1), ("print(weights)", 0), ("weights = 1", 1), ("def f(): return weights", 0)],
 )
