@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,6 +35,11 @@ class FakeGraph:
     def buffers(self) -> list[Any]:
         """Nothing that a fix could be planned for."""
         return []
+
+    @property
+    def project(self) -> Any:
+        """Nothing that could be repaired either."""
+        return SimpleNamespace(modules={})
 
     def describe(self) -> list[dict[str, Any]]:
         return [{"name": module.path} for module in self.modules]

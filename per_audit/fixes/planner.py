@@ -1,4 +1,4 @@
-"""From the replay graph to plans: one for each buffer that is only drawn from uniformly."""
+"""From the replay graph to plans: one for each buffer that is only drawn from uniformly, and for each repair."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.plan import Plan
 from per_audit.fixes.recipes import container_swap, index_swap
 from per_audit.fixes.recipes.shared import sharers
+from per_audit.fixes.repair import plan_repairs
 from per_audit.graph import UNIFORM
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ _RESOLVED = {"PER001"}
 
 
 def plan_fixes(audit: Audit, options: FixOptions) -> list[Plan]:
-    """A plan for every buffer that is only drawn from uniformly: safe, unsafe, or manual with the reason."""
+    """A plan for every buffer that is only drawn from uniformly, and for every defect that a repair knows.
+
+    Each is safe, unsafe, or manual with the reason.
+    """
     plans = []
     for graph in (*audit.graphs, *audit.documents):
         for buffer in graph.buffers:
@@ -33,6 +37,7 @@ def plan_fixes(audit: Audit, options: FixOptions) -> list[Plan]:
                 findings = tuple(f.id for f in audit.report.findings if f.rule in _RESOLVED and f.place in places)
                 if findings:
                     plans.append(plan_buffer(graph, buffer, options, findings))
+        plans += plan_repairs(graph, audit.report.findings, options)
     return plans
 
 

@@ -113,7 +113,10 @@ def _copied(result: FixResult) -> Text:
 
 def _summary(result: FixResult) -> Text:
     text = Text()
-    plans = f"{_count(len(result.applied), 'replay pipeline')} in {_count(len(result.changes), 'file')}"
+    mended = sum(1 for plan in result.applied if plan.mends)
+    kinds = (len(result.applied) - mended, "replay pipeline"), (mended, "defect")
+    fixed = " and ".join(_count(number, noun) for number, noun in kinds if number)
+    plans = f"{fixed} in {_count(len(result.changes), 'file')}"
     if result.applied:
         text.append(f"{'Would fix' if result.options.diff else 'Fixed'} {plans}", "bold green")
     elif result.refused:

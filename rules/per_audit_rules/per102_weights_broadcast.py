@@ -54,8 +54,9 @@ class WeightsBroadcast(Rule):
 
     ## Fix safety
 
-    Giving the weights the shape of the errors changes the numbers that training sees, as intended; offered where the
-    product is a plain one.
+    Giving the weights the shape of the errors changes the numbers that training sees, as intended; offered where all
+    callers pass weights of one shape. A sum in place of a mean gets smaller by the size of the batch, so that it is
+    unsafe.
 
     ## References
 

@@ -54,8 +54,8 @@ class WeightsInsideNonlinearity(Rule):
 
     ## Fix safety
 
-    Offered for the direct forms: a square of a product, and a loss of two weighted sides. Training changes as the
-    exponent of the correction does.
+    Offered for the direct forms: a square of a product, and a loss function of two weighted sides. Training changes as
+    the exponent of the correction does.
 
     ## References
 

@@ -296,7 +296,7 @@ class LastSlotNeverSampled(Rule):
 
     ## Fix safety
 
-    Not rewritten automatically yet: the change is the removal of `- 1`.
+    Safe: `- 1` goes, and that the sum leaves its end out has been tried.
 
     ## References
 

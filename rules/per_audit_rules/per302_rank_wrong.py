@@ -187,7 +187,8 @@ class RankWrong(Rule):
 
     ## Fix safety
 
-    The draw changes: transitions with large errors are drawn more often, as was meant.
+    Safe: the order is sorted once more. The draw changes: transitions with large errors are drawn more often, as was
+    meant. A sort along an axis of length 1 is left.
 
     ## References
 

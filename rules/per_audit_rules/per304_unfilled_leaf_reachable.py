@@ -170,7 +170,8 @@ class UnfilledLeafReachable(Rule):
 
     ## Fix safety
 
-    Not rewritten automatically.
+    Safe: the comparison gains `or right child == 0`, and no other draw changes. Offered where the comparison alone
+    decides on the way down and the position of the right child can be read from the code.
 
     ## References
 

@@ -206,7 +206,7 @@ class IntegerSegment(Rule):
 
     ## Fix safety
 
-    Not rewritten automatically yet: the change is `/` for `//`.
+    Safe: `/` takes the place of `//`, and `int` goes. A width that is needed as a whole number is left.
 
     ## References
 

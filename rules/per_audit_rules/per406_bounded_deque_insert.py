@@ -174,7 +174,7 @@ class BoundedDequeInsert(Rule):
 
     ## Fix safety
 
-    `insert(0, x)` and `appendleft(x)` are the same until the deque is full. Not rewritten automatically yet.
+    Safe: until the deque is full `insert(0, x)` is the same as `appendleft(x)`, and `insert(len(d), x)` as `append(x)`.
 
     ## References
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import per_audit.fixes.offers  # noqa: F401  while the planner is the real one
 from per_audit import demo
 from per_audit.fixes.dependency import declares
 from per_audit.source import project_root

@@ -16,15 +16,18 @@ from per_audit.settings import Settings
 Files = dict[str, str]
 
 
-def run(files: Files, **options: Any) -> tuple[FixResult, Files]:
-    """What `fix` makes of the files, both of the audit and of the texts. Nothing but the files is written."""
+def run(files: Files, codes: tuple[str, ...] = (), **options: Any) -> tuple[FixResult, Files]:
+    """What `fix` makes of the files, both of the audit and of the texts. Nothing but the files is written.
+
+    With `codes` only what these rules find is fixed.
+    """
     with tempfile.TemporaryDirectory() as name:
         root = Path(name).resolve()
         for path, text in files.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(text.encode())
         # The targets in these projects are as short as can be.
-        settings = Settings(root, ignore=("PER501",))
+        settings = Settings(root, select=codes, ignore=() if codes else ("PER501",))
         result = fix(root, [], settings, FixOptions(diff=True, allow_dirty=True, **options))
         return result, files | {change.path: change.after.decode() for change in result.changes}
 
