@@ -50,8 +50,9 @@ class WeightsAfterReduction(Rule):
 
     ## Fix safety
 
-    Making the loss element-wise is safe where its shape is that of the weights; a (B, 1) loss with (B,) weights would
-    be broadcast to (B, B), so the shapes are checked first.
+    Making the loss element-wise is safe where its shape is that of the weights: a (B, 1) loss with (B,) weights would
+    be broadcast to (B, B), so that the weights get its shape. Where a shape is not known the repair is unsafe; where
+    nothing averages the product, or the loss has another use, it is left.
 
     ## References
 

@@ -58,7 +58,7 @@ class WeightsFormulaWrong(Rule):
 
     ## Fix safety
 
-    The canonical expression is unsafe to put in by itself: learning rates were chosen with the wrong weights.
+    Only an inverted exponent is turned round, and that is unsafe: learning rates were chosen with the wrong weights.
 
     ## References
 

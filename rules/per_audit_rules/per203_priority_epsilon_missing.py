@@ -49,8 +49,8 @@ class PriorityEpsilonMissing(Rule):
 
     ## Fix safety
 
-    Adding a small constant where the error is handed over changes no other line; it is safe as long as nothing else
-    reads that value.
+    Adding a small constant where the absolute value is taken changes no other line; it is safe as long as nothing else
+    reads that value, and left where the training learns from it as well.
 
     ## References
 

@@ -51,7 +51,8 @@ class SignedTdError(Rule):
 
     ## Fix safety
 
-    Taking the absolute value of each error is safe; for two critics there is a choice between maximum and mean.
+    Taking the absolute value of each error is safe; for two critics there is a choice between maximum and mean, and the
+    mean that is there stays one.
 
     ## References
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from per_audit.graph import events as ev
 
 _COMMENT = re.compile(rb"#[^\r\n]*")
+CARRIERS = {"detach", "cpu", "numpy", "float", "item", "squeeze", "view", "reshape", "flatten", "ravel"}
+"""Methods that only carry numbers to another place or into another form."""
 _TIGHT = (ir.Name, ir.Attr, ir.Call, ir.Sub, ir.Const, ir.Seq, ir.Comp, ir.Map)
 
 

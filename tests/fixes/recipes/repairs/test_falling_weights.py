@@ -1,0 +1,34 @@
+import pytest
+
+from .repairing import changed, check_left, check_repaired, example
+
+CODE = "PER104"
+FRACTION = "a fraction turned over, PyTorch"
+RATE = "the learning rate was chosen with these weights"
+
+
+@pytest.mark.parametrize(
+    ("title", "old", "new"),
+    [
+        (FRACTION, "(1 / (filled * p[at])) ** -beta", "(1 / (filled * p[at])) ** beta"),
+        (
+            "a helper that is given probabilities and turns them over",
+            "(size * probability) ** beta",
+            "(size * probability) ** -beta",
+        ),
+    ],
+)
+def test_the_exponent_changes_its_sign(title, old, new):
+    check_repaired(CODE, example(CODE, title), (old, new), unsafe=RATE)
+
+
+def test_its_parentheses_go():
+    files = changed(example(CODE, FRACTION), ("** -beta", "** (-beta)"))
+    check_repaired(CODE, files, ("** (-beta)", "** beta"), unsafe=RATE)
+
+
+@pytest.mark.parametrize(
+    "title", ["the raw smallest priority, in two files", "the largest probability as the normaliser"]
+)
+def test_other_formulas_are_left(title):
+    check_left(CODE, example(CODE, title), "for a person to say")
