@@ -43,6 +43,15 @@ CONVERSIONS = {
     "expand",
 }  # fmt: skip
 
+# What these modules write as bytes, they read back as it was: rows are packed where they are stored.
+_PACKERS = {
+    "pickle", "_pickle", "cPickle", "dill", "cloudpickle", "msgpack", "msgpack_numpy", "zlib", "gzip", "bz2", "lzma",
+    "lz4", "blosc", "snappy", "zstandard", "zstd",
+}  # fmt: skip
+_PACKS = {
+    "dumps", "loads", "compress", "decompress", "pack", "unpack", "packb", "unpackb", "pack_array", "unpack_array",
+}  # fmt: skip
+
 # Calls that average or add over everything unless they are told an axis.
 REDUCTIONS = {"mean", "sum", "reduce_mean", "reduce_sum", "nanmean", "nansum", "average"}
 
@@ -141,6 +150,11 @@ def is_continuous(name: str) -> bool:
     """Whether the callable returns continuous random numbers."""
     owner, _, method = name.rpartition(".")
     return name in _CONTINUOUS or (owner in RANDOM_OBJECTS and method in ("uniform", "random"))
+
+
+def packs(name: str) -> bool:
+    """Whether the callable turns an object into bytes, or bytes into the object that they hold."""
+    return last(name) in _PACKS and name.partition(".")[0] in _PACKERS
 
 
 def last(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from per_audit.graph.externals import RANDOM_OBJECTS, DrawCall, draw_call, is_continuous, last
+from per_audit.graph.externals import RANDOM_OBJECTS, DrawCall, draw_call, is_continuous, last, packs
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,18 @@ def test_generators_draw_as_their_modules_do(owner):
 
 def test_the_last_part_of_a_name():
     assert (last("a.b.c"), last("c"), last("")) == ("c", "c", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("pickle.dumps", True),
+        ("lz4.frame.decompress", True),
+        ("msgpack.unpackb", True),
+        ("numpy.compress", False),
+        ("struct.pack", False),
+        ("pickle.Pickler", False),
+    ],
+)
+def test_what_packs_objects(name, known):
+    assert packs(name) is known

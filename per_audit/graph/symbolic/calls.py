@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.externals import packs
 from per_audit.graph.library import torch_reduction
 from per_audit.graph.symbolic import vocabulary as voc
 from per_audit.graph.symbolic.term import Term, chosen_by, const, phi, shrunk
@@ -175,6 +176,10 @@ def _library(run: Expressions, node: ir.Call, site: ev.CallSite | None, receiver
     if name == "zip" and len(given) == 1 and given[0][1] == "*":
         return given[0][2]  # columns of rows: see `item_of`
     plain = _plain(given)
+    if qualified is not None and plain and packs(qualified):
+        return plain[0]
+    if qualified == "builtins.dict" and given and all(keyword and not star for keyword, star, _ in given):
+        return run.make("record", tuple(t for _, _, t in given), node, tuple(str(keyword) for keyword, _, _ in given))
     keywords = {keyword: term for keyword, _, term in given if keyword is not None}
     is_method = (
         receiver is not None

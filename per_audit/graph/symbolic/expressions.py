@@ -125,9 +125,13 @@ class Expressions:
         index = node.index
         if isinstance(index, ir.Slice):
             return self._slice(value, index, node)
-        if isinstance(index, ir.Seq) and index.kind == "tuple":
-            return self._several(value, index, node)
-        position = self.eval(index)
+        if isinstance(index, ir.Seq) and index.kind == "tuple" and index.items:
+            if not all(map(_is_whole_axis, index.items[1:])):
+                return self._several(value, index, node)
+            index = index.items[0]  # `x[i, :]` is `x[i]`
+            if isinstance(index, ir.Slice):
+                return self._slice(value, index, node)
+        position = self._position(index)
         getter = self._getter(node, position)
         if getter is not None:
             return getter
@@ -164,23 +168,23 @@ class Expressions:
             return value
         return self.make("slice", (value, *bounds), node)
 
+    def _position(self, index: ir.Expr) -> Term:
+        position = self.eval(index)
+        return const(None) if position.op == "external" and str(position.data).endswith("newaxis") else position
+
     def _several(self, value: Term, index: ir.Seq, node: ir.Sub) -> Term:
         """`x[:, None]`, `x[rows, columns]`: several axes at once."""
         picked: list[Term] = []
         axis = 0
         for part in index.items:
             if isinstance(part, ir.Slice):
-                lower, upper = part.lower, part.upper
-                if lower is None and upper is None and part.step is None:
-                    axis += 1
-                    continue
-                bounds = tuple(const(None) if p is None else self.eval(p) for p in (lower, upper, part.step))
-                picked.append(self.make("call", bounds, part, "slice"))
                 axis += 1
+                if not _is_whole_axis(part):
+                    given = (part.lower, part.upper, part.step)
+                    bounds = tuple(const(None) if p is None else self.eval(p) for p in given)
+                    picked.append(self.make("call", bounds, part, "slice"))
                 continue
-            position = self.eval(part)
-            if position.op == "external" and str(position.data).endswith("newaxis"):
-                position = const(None)
+            position = self._position(part)
             if position.op == "const" and position.data is None:
                 value = self.make("unsqueeze", (value,), node, axis)
                 axis += 1
@@ -347,6 +351,13 @@ class Expressions:
         """The term that an expression had when it was evaluated."""
         term = self.terms.get(node)
         return term if term is not None else self.eval(node)
+
+
+def _is_whole_axis(part: ir.Expr) -> bool:
+    """Whether one index of several is `:` or `...`."""
+    if isinstance(part, ir.Slice):
+        return part.lower is None and part.upper is None and part.step is None
+    return isinstance(part, ir.Const) and part.value is ...
 
 
 def _is_property(function: ir.Function) -> bool:

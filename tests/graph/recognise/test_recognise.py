@@ -1017,3 +1017,20 @@ def test_what_is_popped_at_drawn_positions_is_a_batch_unless_it_is_one_to_forget
         """
     )
     assert kinds(graph) == found
+
+
+def test_rows_that_are_packed_where_they_are_stored_keep_their_fields(project):
+    packed = (
+        MEMORY.replace("import random", "import pickle\n    import random\n    import zlib")
+        .replace("append((state, action, reward, next_state, done))", "append(zlib.compress(pickle.dumps(row)))")
+        .replace("def add(self, state, action, reward, next_state, done)", "def add(self, row)")
+        .replace(
+            "return random.sample(self.rows, n)",
+            "return [pickle.loads(zlib.decompress(row)) for row in random.sample(self.rows, n)]",
+        )
+    )
+    train = TRAIN.replace(
+        "memory.add(state, action, reward, next_state, done)", "memory.add((state, action, reward, next_state, done))"
+    )
+    (buffer,) = project(memory=packed, train=train).buffers
+    assert {"reward", "next", "done"} <= buffer.roles

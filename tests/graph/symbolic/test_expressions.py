@@ -2,7 +2,7 @@
 
 import pytest
 
-NUMPY = "import numpy as np\nimport torch\nimport torch.nn.functional as F\n"
+NUMPY = "import pickle\nimport zlib\nimport numpy as np\nimport torch\nimport torch.nn.functional as F\n"
 
 
 @pytest.mark.parametrize(
@@ -15,12 +15,18 @@ NUMPY = "import numpy as np\nimport torch\nimport torch.nn.functional as F\n"
         ("a or 1", "phi(param[f.a], const[1])"),
         ("(a, 1)[0]", "param[f.a]"),
         ("{'w': a}['w']", "param[f.a]"),
+        ("dict(w=a, i=b)['i']", "param[f.b]"),
         ("a[-1]", "item[-1](param[f.a])"),
         ("a[b]", "at(param[f.a], param[f.b])"),
         ("a[:b]", "slice(param[f.a], const, param[f.b], const)"),
         ("a[:]", "param[f.a]"),
         ("a[:, None]", "unsqueeze[1](param[f.a])"),
         ("a[None]", "unsqueeze[0](param[f.a])"),
+        ("a[b, :]", "at(param[f.a], param[f.b])"),
+        ("a[b, ..., :]", "at(param[f.a], param[f.b])"),
+        ("a[0, :]", "item[0](param[f.a])"),
+        ("a[:b, :]", "slice(param[f.a], const, param[f.b], const)"),
+        ("a[np.newaxis, :]", "unsqueeze[0](param[f.a])"),
         ("a[:, 0]", "call[column](param[f.a], const[0])"),
         ("a[range(3), b]", "at(param[f.a], tuple(range(const[3]), param[f.b]))"),
         ("[x + 1 for x in a]", "collect(add(element(param[f.a]), const[1]))"),
@@ -39,6 +45,7 @@ def test_expressions(term_of, expression, term):
 @pytest.mark.parametrize(
     ("expression", "term"),
     [
+        ("pickle.loads(zlib.decompress(zlib.compress(pickle.dumps(a))))", "param[f.a]"),
         ("np.power(a, b)", "pow(param[f.a], param[f.b])"),
         ("np.full(b, a.mean())", "filled(alloc[full](param[f.b]), mean(param[f.a]))"),
         ("np.full(b, 1.0)", "alloc[full](param[f.b])"),
