@@ -246,7 +246,7 @@ class Anatomy:
             by_difference = _adds(store)
             if by_difference and value.op == "sub" and self.priority_base(value.args[1]):
                 value, by_difference = value.args[0], False
-            for write in self._outwards(store, value, index, (step,), (store.function,)):
+            for write in self.outwards(store, value, index, (step,), (store.function,)):
                 leaf = self._without_difference(write, by_difference)
                 if leaf is not None:
                     found.setdefault((leaf.outermost.node, leaf.value), leaf)
@@ -287,7 +287,7 @@ class Anatomy:
         term = strip(term)
         return term.op in ("at", "item", "slice") and self.base_of(term) in self.containers
 
-    def _outwards(
+    def outwards(
         self,
         store: ev.Store,
         value: Term,
@@ -312,7 +312,7 @@ class Anatomy:
             def substituted(part: Term, given: dict[str, Term] = given) -> Term | None:
                 return given.get(part.data[1]) if part.op == "param" and part.data[0] is function else None
 
-            found += self._outwards(
+            found += self.outwards(
                 store,
                 value.mapped(substituted),
                 None if index is None else index.mapped(substituted),

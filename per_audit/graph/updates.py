@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.values import Func, Instance, Item, Record, Result, TupleOf, Value, is_observed
+from per_audit.graph.keyed import is_drawn_by_row
+from per_audit.graph.values import Alloc, Func, Instance, Item, Record, Result, TupleOf, Value, is_observed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -112,8 +113,14 @@ class Updates:
         return {
             store.function
             for store in self.about.stores()
-            if store.container in self.about.containers and getattr(store.function, "name", "") not in BUILDERS
+            if store.container in self._containers and getattr(store.function, "name", "") not in BUILDERS
         }
+
+    @cached_property
+    def _containers(self) -> set[Alloc]:
+        """Where priorities may be: in the rows themselves where the largest of them are taken as they are ordered."""
+        by_row = self.about.made and is_drawn_by_row(self.graph.anatomy(self.about.buffer))
+        return self.about.made if by_row else self.about.containers
 
     @cached_property
     def _adders(self) -> set[ev.Owner]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph, trail
+from per_audit.graph import PRIORITISED, ReplayGraph, keyed, trail
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.sign import not_negative
 from per_audit.rule import Example, Rule
@@ -94,9 +95,7 @@ class SignedTdError(Rule):
                 )
 
     def _signed(self, anatomy: Anatomy) -> Iterator[tuple[PriorityWrite, Term, bool]]:
-        for write in anatomy.writes:
-            if write.inserts:
-                continue
+        for write in (*(write for write in anatomy.writes if not write.inserts), *keyed.keys(anatomy)):
             for value in alternatives(strip(write.value)):
                 found = list(trail.errors(value))
                 if found and all(_is_error(e) for e in found) and not_negative(value) is False:
@@ -237,7 +236,7 @@ def critics(first, second, target_net, actor, optimizer, beta):
     error_2 = goal - second(state, action).squeeze(1)
     (torch.tensor(weights) * (error_1**2 + error_2**2)).mean().backward()
     optimizer.step()
-    memory.correct(slots, ((error_1 + error_2) / 2).detach().numpy())  # <- PER204
+    memory.correct(slots, ((error_1 + error_2) / 2 + 1e-6).detach().numpy())  # <- PER204
 """,
             },
         ),
@@ -378,8 +377,119 @@ def train(apply, params, improve, beta):
 """,
             },
         ),
+        Example(
+            "two critics of layers, one of several targets",
+            {
+                "nets.py": """import torch
+from torch import nn
+
+
+class Critic(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.one, self.two, self.three = nn.Linear(width, 64), nn.Linear(64, 64), nn.Linear(64, 1)
+
+    def forward(self, state, action):
+        x = torch.cat((state, action), dim=1)
+        x = torch.relu(self.one(x)) + self.two(torch.relu(self.one(x)))
+        x = torch.relu(self.two(x)) + torch.tanh(self.two(x))
+        return self.three(x)
+""",
+                "agent.py": """import numpy as np
+import torch
+from nets import Critic
+
+
+class Agent:
+    def __init__(self, actor, width, optimizer, soft, shaped, capacity=20_000):
+        self.first, self.second, self.target_1, self.target_2 = (Critic(width) for _ in range(4))
+        self.actor, self.optimizer, self.soft, self.shaped = actor, optimizer, soft, shaped
+        self.rows, self.priorities, self.at = [None] * capacity, np.zeros(capacity), 0
+
+    def store(self, state, action, reward, next_state, done):
+        slot = self.at % len(self.rows)
+        self.rows[slot], self.priorities[slot] = (state, action, reward, next_state, done), 1.0
+        self.at += 1
+
+    def learn(self, beta, gamma=0.99, alpha=0.2):
+        n = min(self.at, len(self.rows))
+        p = self.priorities[:n] / self.priorities[:n].sum()
+        slots = np.random.choice(n, 64, p=p)
+        weights = torch.tensor((n * p[slots]) ** -beta)
+        state, action, reward, next_state, done = (torch.tensor(c) for c in zip(*[self.rows[i] for i in slots]))
+        with torch.no_grad():
+            ahead, logp = self.actor(next_state)
+            later = torch.min(self.target_1(next_state, ahead), self.target_2(next_state, ahead)).squeeze(1)
+            if self.shaped:
+                bonus = torch.clamp(0.9 * self.actor(state)[1], -1, 0)
+                if self.soft:
+                    goal = reward + bonus + gamma * (1 - done) * (later - alpha * logp)
+                else:
+                    goal = reward + bonus + gamma * (1 - done) * later
+            elif self.soft:
+                goal = reward + gamma * (1 - done) * (later - alpha * logp)
+            else:
+                goal = reward + gamma * (1 - done) * later
+        error_1 = goal - self.first(state, action).squeeze(1)
+        error_2 = goal - self.second(state, action).squeeze(1)
+        (weights * (error_1.pow(2) + error_2.pow(2))).mean().backward()
+        self.optimizer.step()
+        rated = abs((error_1 + error_2) / 2 + 1e-5)  # <- PER204
+        self.priorities[slots] = rated.detach().numpy()
+""",
+            },
+        ),
+        Example(
+            "the key of a heap",
+            {
+                "heap.py": """import heapq
+
+
+class Heap:
+    def __init__(self, limit):
+        self.entries, self.limit, self.count = [], limit, 0
+
+    def add(self, error, row):
+        self.count += 1
+        heapq.heappush(self.entries, (-error, self.count, row))
+        self.entries = self.entries[: self.limit]
+
+    def first(self, n):
+        return [row for _, _, row in heapq.nsmallest(n, self.entries)]  # <- PER303
+""",
+                "play.py": """import numpy as np
+from heap import Heap
+
+
+def error_of(model, state, action, reward, next_state, done):
+    goal = reward if done else reward + 0.99 * np.max(model.predict(next_state))
+    return model.predict(state)[action] - goal
+
+
+def play(env, model, steps):
+    memory, state = Heap(5_000), env.reset()
+    for step in range(steps):
+        action = int(np.argmax(model.predict(state)))
+        next_state, reward, done, _ = env.step(action)
+        error = error_of(model, state, action, reward, next_state, done)
+        memory.add(error, (state, action, reward, next_state, done))  # <- PER204
+        state = env.reset() if done else next_state
+        for s, a, r, s2, end in memory.first(16):
+            goals = model.predict(s)
+            goals[a] = r if end else r + 0.99 * np.max(model.predict(s2))
+            model.fit(s, goals)
+""",
+            },
+        ),
     )
     good = (
+        Example(
+            "the absolute value as the key of a heap",
+            {
+                "heap.py": bad[-1].plain["heap.py"],
+                "play.py": bad[-1].plain["play.py"].replace("memory.add(error,", "memory.add(abs(error),"),
+            },
+        ),
         Example(
             "the absolute value in the training, two files",
             {
@@ -404,7 +514,7 @@ def train(apply, params, improve, beta):
                 "memory.py": bad[2].plain["memory.py"],
                 "td3.py": bad[2]
                 .plain["td3.py"]
-                .replace("((error_1 + error_2) / 2)", "((error_1.abs() + error_2.abs()) / 2)"),
+                .replace("((error_1 + error_2) / 2 + 1e-6)", "((error_1.abs() + error_2.abs()) / 2)"),
             },
         ),
         Example(
@@ -413,7 +523,7 @@ def train(apply, params, improve, beta):
                 "memory.py": bad[2].plain["memory.py"],
                 "td3.py": bad[2]
                 .plain["td3.py"]
-                .replace("((error_1 + error_2) / 2)", "torch.max(error_1.abs(), error_2.abs())"),
+                .replace("((error_1 + error_2) / 2 + 1e-6)", "torch.max(error_1.abs(), error_2.abs())"),
             },
         ),
         Example(
@@ -474,9 +584,9 @@ def _inner(anatomy: Anatomy, term: Term, depth: int) -> Iterator[Term]:
 
 
 def _average(term: Term) -> Term | None:
-    """The sum or mean of two differences that share a side, whatever it is scaled by."""
+    """The sum or mean of two differences that share a side, whatever it is scaled by and whatever constant is added."""
     inner = strip(term)
-    while inner.op in ("div", "mul") and any(arg.is_number for arg in inner.args):
+    while inner.op in ("div", "mul", "add") and any(arg.is_number for arg in inner.args):
         inner = strip(next((arg for arg in inner.args if not arg.is_number), inner.args[0]))
     if inner.op == "mean" and inner.args[0].op in ("stack", "tuple"):
         parts = inner.args[0].args[0].args if inner.args[0].op == "stack" else inner.args[0].args
@@ -488,4 +598,13 @@ def _average(term: Term) -> Term | None:
     if len(given) != 2 or not all(_is_error(part) for part in given):
         return None
     (a, b), (c, d) = (tuple(strip(arg) for arg in part.args) for part in given)
-    return term if a == c or b == d else None
+    return inner if a == c or b == d or _have_a_side_in_common(given) else None
+
+
+def _have_a_side_in_common(differences: list[Term]) -> bool:
+    """Whether both are written with the same name on the same side, whatever is known of what it holds."""
+    first, second = (term.node for term in differences)
+    if not (isinstance(first, ir.Bin) and isinstance(second, ir.Bin)) or differences[0].path != differences[1].path:
+        return False
+    sides = ((first.left, second.left), (first.right, second.right))
+    return any(isinstance(a, ir.Name) and isinstance(b, ir.Name) and a.id == b.id for a, b in sides)

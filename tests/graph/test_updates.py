@@ -88,3 +88,43 @@ def serve(pool, memory, data):
     )
     (buffer,) = graph.buffers
     assert graph.priorities(buffer).updated()
+
+
+HEAP = """
+import heapq
+from collections import deque
+
+
+class Agent:
+    def __init__(self, net):
+        self.net, self.rows, self.scores = net, [], deque(maxlen=10)
+
+    def remember(self, td_error, state, action, reward, next_state, done):
+        heapq.heappush(self.rows, (-td_error, state, action, reward, next_state, done))
+
+    def learn(self, n):
+        for entry in heapq.nsmallest(n, self.rows):
+            self.net.fit(entry)
+
+
+def play(env, net):
+    agent, state = Agent(net), env.reset()
+    for step in range(1000):
+        next_state, reward, done, _ = env.step(0)
+        agent.remember(reward - net(state), state, 0, reward, next_state, done)
+        agent.scores.append(reward)
+        agent.learn(32)
+"""
+
+
+@pytest.mark.parametrize(
+    ("learnt", "found"),
+    [
+        ("self.net.fit(entry)", False),
+        ("heapq.heappush(self.rows, (-self.net.fit(entry), *entry[1:]))", True),
+    ],
+)
+def test_in_a_heap_of_rows_priorities_are_in_the_rows(project, learnt, found):
+    graph = project(HEAP.replace("self.net.fit(entry)", learnt))
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).updated() is found
