@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph, leaves
 from per_audit.graph.shifts import parted
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
-    from per_audit.graph.anatomy import PriorityWrite
+    from per_audit.graph.anatomy import Anatomy, PriorityWrite, Step
     from per_audit.graph.events import Evict, Store
 
 _TRAIN = """from memory import Memory
@@ -214,6 +214,75 @@ class Memory:
         for slot, error in zip(slots, errors):
             self.tree.put(slot, (error + 1e-6) ** 0.6)
 """
+_IN_TREE = _WITH_TREE.replace("self.tree.put(self.next, 1.0)  # <- PER206", "self.tree.put(at, 1.0)")
+_AT_NODES = _IN_TREE.replace(
+    "            self.tree.put(slot, (error + 1e-6) ** 0.6)\n",
+    "            self.tree.sums[slot] = (error + 1e-6) ** 0.6  # <- PER206\n        self.tree.renew()\n",
+)
+_RENEWED = (
+    _TREE
+    + """
+    def renew(self):
+        for node in range(self.capacity - 1, 0, -1):
+            self.sums[node] = self.sums[2 * node] + self.sums[2 * node + 1]
+"""
+)
+_LOOKED_UP = """import random
+import numpy as np
+
+
+class Tree:
+    def __init__(self, size):
+        self.size, self.at, self.count = size, 0, 0
+        self.sums, self.rows = np.zeros(2 * size - 1), np.empty(size, dtype=object)
+
+    def add(self, priority, row):
+        known = np.flatnonzero(self.rows == row)
+        if len(known):
+            self.put(known[0], 2 * priority)  # <- PER206
+            return
+        self.rows[self.at] = row
+        self.put(self.at + self.size - 1, priority)
+        self.at = (self.at + 1) % self.size
+        self.count = min(self.count + 1, self.size)
+
+    def put(self, node, priority):
+        change = priority - self.sums[node]
+        self.sums[node] = priority
+        while node:
+            node = (node - 1) // 2
+            self.sums[node] += change
+
+    def find(self, mass):
+        node = 0
+        while 2 * node + 1 < len(self.sums):
+            left = 2 * node + 1
+            if mass < self.sums[left]:
+                node = left
+            else:
+                mass -= self.sums[left]
+                node = left + 1
+        return node, self.sums[node], self.rows[node - self.size + 1]
+
+
+class Memory:
+    def __init__(self, capacity):
+        self.tree = Tree(capacity)
+
+    def add(self, state, action, reward, next_state, done):
+        self.tree.add(1.0, (state, action, reward, next_state, done))
+
+    def sample(self, n, beta):
+        found = [self.tree.find(random.random() * self.tree.sums[0]) for _ in range(n)]
+        nodes, p, rows = zip(*found)
+        weights = (self.tree.count * np.array(p) / self.tree.sums[0]) ** -beta
+        return rows, nodes, weights / weights.max()
+
+    def update(self, nodes, errors):
+        for node, error in zip(nodes, errors):
+            self.tree.put(node, (error + 1e-6) ** 0.6)
+"""
+_LOOKED_UP_RIGHT = _LOOKED_UP.replace("known[0], 2 * priority)  # <- PER206", "known[0] + self.size - 1, 2 * priority)")
 
 
 _LIST_AND_TREE = _WITH_TREE.replace(
@@ -248,14 +317,16 @@ class UpdateSlotMismatch(Rule):
     Reports a method that stores a transition at a pointer, moves the pointer, and then writes the transition's priority
     at the pointer, or the other way round; also where the store and the move are in a method of a base class. Reports
     transitions in a deque or list that moves all its items when the oldest is evicted, where the priorities keep their
-    places in a ring or tree, and the reverse.
+    places in a ring or tree, and the reverse. Reports a priority that is written to the node of a sum tree that has the
+    number of the transition's slot, where new transitions get the leaf that many nodes further on.
 
     ## Why is this bad
 
     With a pointer that moved each new transition has the priority of the slot before it, or of the one it replaced: 0
     in a fresh buffer, so that the newest transition is never drawn before its successor is stored. The first priority
     goes to an empty slot. Where one of two containers shifts, all is well until it is full; from then on each priority
-    belongs to another transition with every step, and the draw is arbitrary while the weights correct for it.
+    belongs to another transition with every step, and the draw is arbitrary while the weights correct for it. A slot
+    taken for a node overwrites a sum near the root: the search then goes wrong for all transitions below it.
 
     ## Known problems
 
@@ -312,6 +383,31 @@ class UpdateSlotMismatch(Rule):
             if shift is not None and shift[0].node not in shifted:
                 shifted.add(shift[0].node)
                 yield self._shifting(graph, buffer, *shift)
+            for write, slot, right in leaves.misplaced(anatomy):
+                step = _where_made(anatomy, write, slot)
+                if step.node not in shifted:
+                    shifted.add(step.node)
+                    yield self._among_nodes(graph, buffer, write, step, right)
+
+    def _among_nodes(
+        self, graph: ReplayGraph, buffer: ReplayBuffer, write: PriorityWrite, step: Step, right: PriorityWrite
+    ) -> Finding:
+        name = graph.name_of(buffer)
+        stores = (write.steps[0], right.steps[0])
+        return self.finding(
+            graph,
+            step.path,
+            step.node,
+            f"`{graph.source(step.path, step.node)}` takes the slot of a transition of {name} for its leaf in the "
+            "tree: the priority goes to another node",
+            evidence=[
+                graph.evidence(step.path, step.node, "priority", "the slot of the transition is handed on as it is"),
+                *(graph.evidence(s.path, s.node, "store", "a node is written here") for s in dict.fromkeys(stores)),
+                graph.evidence(right.outermost.path, right.outermost.node, "leaf", "new transitions get a leaf here"),
+            ],
+            fix=FixOffer(title="add what lies before the leaves to the slot"),
+            pipeline=name,
+        )
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, written: list[_Place], stored: _Place) -> Finding:
         name, (node, path) = graph.name_of(buffer), written[0]
@@ -401,8 +497,24 @@ class UpdateSlotMismatch(Rule):
                 "train.py": _TRAIN,
             },
         ),
+        Example(
+            "slots are taken for nodes of the tree",
+            {"tree.py": _RENEWED, "memory.py": _AT_NODES, "train.py": _TRAIN},
+        ),
+        Example("a transition is looked up, its slot taken for a node", {"memory.py": _LOOKED_UP, "train.py": _TRAIN}),
     )
     good = (
+        Example(
+            "the leaf of the slot is written",
+            {
+                "tree.py": _RENEWED,
+                "memory.py": _AT_NODES.replace("sums[slot]", "sums[slot + self.tree.capacity]").replace(
+                    "  # <- PER206", ""
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example("a transition is looked up, its leaf written", {"memory.py": _LOOKED_UP_RIGHT, "train.py": _TRAIN}),
         Example(
             "a tree whose leaves are counted from 1",
             {
@@ -549,6 +661,13 @@ class Replay:
 
 
 _Place = tuple[ir.Node, str]
+
+
+def _where_made(anatomy: Anatomy, write: PriorityWrite, slot: Term) -> Step:
+    """The step of a write that is in the function where the slot is found, the store itself where none is."""
+    found = {anatomy.symbols.function_of(part.path, part.node) for part in slot.walk() if part.node and part.path}
+    steps = zip(write.steps, write.functions, strict=True)
+    return next((step for step, function in steps if function in found), write.steps[0])
 
 
 def _beside(graph: ReplayGraph, buffer: ReplayBuffer, write: PriorityWrite) -> Iterator[tuple[ir.Node, str, _Place]]:

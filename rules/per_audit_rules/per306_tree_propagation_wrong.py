@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph, leaves
 from per_audit.graph.tree import SIZES, SumTree, trees_of
 from per_audit.rule import Example, Rule
 
@@ -90,6 +90,25 @@ class Tree:
                 at = left + 1
         return at - self.capacity + 1, self.nodes[at]
 """
+_ABOVE = (
+    _STOPS_BELOW.replace("while at > 2:  # <- PER306", "while at > 0:")
+    .replace(
+        """        while at > 0:
+            at =""",
+        """        self.lift(at, change)
+
+    def lift(self, at, change):
+        while at > 0:
+            at =""",
+    )
+    .replace("            self.nodes[at] += change\n", "            self.nodes[at] += change\n", 1)
+)
+_CALLER = _MEMORY.replace(
+    "            self.tree.set(slot, (error + 1e-6) ** self.alpha)\n",
+    "            leaf = slot + self.tree.capacity - 1\n"
+    "            priority = (error + 1e-6) ** self.alpha\n"
+    "            self.tree.lift(leaf, priority - self.tree.nodes[leaf])  # <- PER306\n",
+)
 _RECURSIVE = """class Tree:
     def __init__(self, capacity):
         self.first = capacity - 1
@@ -322,7 +341,8 @@ class TreePropagationWrong(Rule):
     ## What it does
 
     Fills trees of a few leaves by the class's own methods, followed on small numbers without running the project, and
-    reports a root that is not the sum of the leaves.
+    reports a root that is not the sum of the leaves. Reports a change of a priority that is added to the sums above the
+    leaf by a function that never writes the leaf.
 
     ## Why is this bad
 
@@ -370,6 +390,10 @@ class TreePropagationWrong(Rule):
         for buffer in graph.buffers:
             if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
                 continue
+            for node, path in leaves.unwritten(graph.anatomy(buffer)):
+                if node not in seen:
+                    seen.add(node)
+                    yield self._unwritten(graph, buffer, node, path)
             for tree in trees_of(graph, buffer):
                 root = _root_read(graph, buffer, tree)
                 if root is None:
@@ -409,6 +433,19 @@ class TreePropagationWrong(Rule):
             pipeline=name,
         )
 
+    def _unwritten(self, graph: ReplayGraph, buffer: ReplayBuffer, node: ir.Node, path: str) -> Finding:
+        name = graph.name_of(buffer)
+        return self.finding(
+            graph,
+            path,
+            node,
+            f"`{graph.source(path, node)}` adds the change of a priority of {name} to the sums above it, and the leaf "
+            "keeps the old priority: the root is no longer the sum of the leaves",
+            evidence=[graph.evidence(path, node, "updated", "the sums are changed here, the leaf nowhere")],
+            fix=FixOffer(title="write the new priority to the leaf as well"),
+            pipeline=name,
+        )
+
     def witness(self) -> str:
         """A tree of four leaves whose update stops before the root."""
         import numpy as np
@@ -431,8 +468,17 @@ class TreePropagationWrong(Rule):
         Example("the loop is left at the root", _project(_LEFT_EARLY)),
         Example("the priority added in place of its change", _project(_STALE_CHANGE)),
         Example("a tree that holds the transitions, in one file", {"learn.py": _BY_ITSELF}),
+        Example("the sums alone, by the memory", {"tree.py": _ABOVE, "memory.py": _CALLER, "train.py": _TRAIN}),
     )
     good = (
+        Example(
+            "the sums and the leaf, by the memory",
+            {
+                "tree.py": _ABOVE,
+                "memory.py": _CALLER.replace("  # <- PER306\n", "\n            self.tree.nodes[leaf] = priority\n"),
+                "train.py": _TRAIN,
+            },
+        ),
         Example("up to the root", _project(_mended(_STOPS_BELOW, "while at > 2", "while at > 0"))),
         Example("a recursion up to the root", _project(_mended(_RECURSIVE, "if (node - 1) // 2 > 0", "if node > 0"))),
         Example("every level", _project(_mended(_DEPTH, "range(self.depth - 1)", "range(self.depth)"))),
