@@ -39,6 +39,7 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
     for store in buffer.stores:
         for term, calls in _outwards(graph, _stored(graph, store), store.function, ()):
             for field in _fields(term):
+                field = graph.symbols.inside(strip(field)) or field  # a wrapper of the environment joins the flags
                 if _is_terminated(strip(field)):
                     return []
                 joined = _joined(field)

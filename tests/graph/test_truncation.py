@@ -63,3 +63,39 @@ def test_a_fourth_value_of_another_meaning_is_no_truncation(project):
         )
     )
     assert merged_ends(graph, graph.buffers[0]) == []
+
+
+WRAPPED = """
+    import random
+    import gymnasium
+    import numpy as np
+
+    class Frames:
+        def __init__(self, name):
+            self.env, self.frames = gymnasium.make(name), []
+
+        def step(self, action):
+            frame, reward, terminated, truncated, info = self.env.step(action)
+            self.frames.append(frame)
+            return self.frames, reward, {end}
+
+    def act(model, state):
+        votes = model(state) + model(state + 1) + model(state + 2) + model(state + 3) + model(state + 4)
+        return np.argmax(votes + model(state - 1) + model(state - 2) + model(state - 3) + model(state - 4))
+
+    def run(model):
+        env, rows, s = Frames("CartPole-v1"), [], 0
+        for t in range(1000):
+            s2, r, end = env.step(act(model, s))
+            rows.append((s, r, s2, end))
+            s = s2
+            for before, reward, after, ended in random.sample(rows, 32):
+                model.fit(before, reward + 0.9 * (1 - ended) * model.predict(after))
+"""
+
+
+@pytest.mark.parametrize(("end", "found"), [("terminated or truncated", 1), ("terminated", 0)])
+def test_a_wrapper_of_the_environment_joins_the_flags(project, end, found):
+    graph = project(WRAPPED.replace("{end}", end))
+    (buffer,) = graph.buffers
+    assert len(merged_ends(graph, buffer)) == found
