@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _KEEPS = {"element", "item", "at", "slice", "max", "min", "mean", "sum", "stack", "gather", "loop", "sort"}
 _KEEPS_ZERO = {"pow", "max", "min", "abs", "at", "slice", "neg", "sort", "gather", "loop"}
 # Losses of one transition that are zero where prediction and target agree; a cross entropy is not.
-_ZERO_LOSSES = ("mse", "l1", "huber", "squared", "absolute")
+_ZERO_LOSSES = ("mse", "l1", "smooth_l1", "smoothl1", "huber", "squared", "absolute")
 
 
 def not_negative(term: Term) -> bool | None:
@@ -69,12 +69,12 @@ def above_zero(term: Term, symbols: Symbols, depth: int = 4) -> bool | None:
     if op == "add":
         return (
             True
-            if any(_is_setting(arg) or above_zero(arg, symbols, depth) for arg in term.args)
+            if any(_is_setting(arg, symbols) or above_zero(arg, symbols, depth) for arg in term.args)
             else _weakest([above_zero(arg, symbols, depth) for arg in term.args])
         )
     if op in ("maximum", "clip"):
         bounds = term.args if op == "maximum" else term.args[1:2]
-        if any(_is_setting(b) for b in bounds):
+        if any(_is_setting(b, symbols) for b in bounds):
             return True
         parts = term.args if op == "maximum" else term.args[:1]
         known = [above_zero(part, symbols, depth) for part in parts]
@@ -87,8 +87,8 @@ def above_zero(term: Term, symbols: Symbols, depth: int = 4) -> bool | None:
     if op == "phi":
         known = [above_zero(arg, symbols, depth) for arg in term.args if not _is_no_value(arg)]
         return None if len(set(known)) != 1 else known[0]
-    if op == "sub":
-        return False
+    if op == "sub":  # 1 - eta is a share, which may be all of it or nothing
+        return None if term.args[0].is_number else False
     if op == "exp":
         return True
     if op == "loss":
@@ -107,10 +107,20 @@ def _is_no_value(term: Term) -> bool:
     return (term.op == "const" and term.data is None) or term.op == "object"
 
 
-def _is_setting(term: Term) -> bool:
+def _is_setting(term: Term, symbols: Symbols) -> bool:
     term = strip(term)
     if term.op == "const":
         return term.is_number and (term.number or 0) > 0
-    return term.op in ("field", "param", "global", "external") or (
-        term.op == "item" and isinstance(term.data, str) and _is_setting(term.args[0])
+    if term.op in ("field", "param"):
+        return not _is_nothing(term, symbols)
+    return term.op in ("global", "external") or (
+        term.op == "item" and isinstance(term.data, str) and _is_setting(term.args[0], symbols)
     )
+
+
+def _is_nothing(term: Term, symbols: Symbols, depth: int = 3) -> bool:
+    """Whether all that is ever given for a parameter or assigned to a field is zero."""
+    if term.op in ("field", "param") and depth:
+        options = symbols.options(term)
+        return bool(options) and all(_is_nothing(option, symbols, depth - 1) for option in options)
+    return term.number == 0

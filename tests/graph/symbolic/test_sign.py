@@ -57,8 +57,12 @@ def test_not_negative(term_of, text, known):
         ("abs(a - b)", False),
         ("abs(a - b) + 0", False),
         ("abs(a - b) ** 0.6", False),
+        ("0.3 * max(a) + (1 - 0.3) * (abs(a - b) + 1e-6)", True),
+        ("b * max(a) + (1 - b) * (abs(a - b) + 1e-6)", None),
         ("np.minimum(abs(a - b), 1)", False),
         ("F.mse_loss(a, b, reduction='none')", False),
+        ("F.smooth_l1_loss(a, b, reduction='none')", False),
+        ("F.cross_entropy(a, b, reduction='none')", None),
         ("a", None),
     ],
 )
@@ -68,3 +72,37 @@ def test_above_zero(project, text, known):
     module = graph.module(path)
     node = [n for n in ir.walk(*module.body) if isinstance(n, ir.Expr) and module.source(n) == text][-1]
     assert above_zero(graph.symbols.term(path, node), graph.symbols) is known
+
+
+SETTING = """
+class Memory:
+    def __init__(self, small{default}):
+        self.small = small{later}
+
+    def rate(self, error):
+        return abs(error) + self.small
+
+
+memory = Memory({given})
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "default", "later", "known"),
+    [
+        ("0.01", "", "", True),
+        ("0.0", "", "", False),
+        ("", "=0", "", False),
+        ("1e-5", "=0", "", True),
+        ("read()", "", "", True),
+        ("0", "", "\n\n    def lift(self, by):\n        self.small = by", True),
+        ("0", "", "\n\n    def lift(self, by):\n        self.small += by", True),
+    ],
+)
+def test_a_setting_counts_unless_it_is_known_to_be_zero(project, given, default, later, known):
+    graph = project(SETTING.format(given=given, default=default, later=later))
+    (path,) = graph.project.modules
+    module = graph.module(path)
+    node = next(n for n in ir.walk(*module.body) if module.source(n) == "abs(error) + self.small")
+    found = above_zero(graph.symbols.term(path, node), graph.symbols)
+    assert (found is True) is known
