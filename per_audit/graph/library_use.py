@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.priorities import Priorities
 
-_CORRECTIONS = ("weights", "probabilities")
+_CORRECTIONS = ("weights", "probabilities", "priorities")
+_WHOLE = {"values", "items"}
 _LOOKS = {f"builtins.{name}" for name in ("len", "print", "isinstance", "type", "bool", "str", "hasattr")}
 
 
@@ -56,7 +57,8 @@ class LibraryUse:
             return ""
         names = set(_names(shape))
         if names:
-            return "" if self._mentions(names) else f"`{min(names)}` of its batches is never read"
+            read = self._mentions(names) or self._is_read_whole()
+            return "" if read else f"`{max(names)}` of its batches is never read"
         if not self._is_unpacked(shape) or self.about.weights_used():
             return ""
         return "its importance-sampling weights never reach a loss"
@@ -94,6 +96,17 @@ class LibraryUse:
             if isinstance(atom, TupleOf)
         }
         return self.draws <= taken
+
+    def _is_read_whole(self) -> bool:
+        """Whether all fields of a batch are taken at once: `batch.values()`."""
+        return any(
+            isinstance(site.node.func, ir.Attr)
+            and site.node.func.attr in _WHOLE
+            and isinstance(atom, (TupleOf, Record, Result))
+            and self._is_batch(atom)
+            for site in self.graph.events.calls.values()
+            for atom in self.graph.events.value(getattr(site.node.func, "value", None)).atoms
+        )
 
     def _mentions(self, names: set[str]) -> bool:
         """Whether any of the fields is read anywhere, by attribute or by key."""

@@ -140,6 +140,18 @@ def test_weights_by_the_name_of_their_field(project, library):
     assert "never read" in use_of(project, plain).missing_weights()
 
 
+@pytest.mark.parametrize(
+    ("library", "loss"),
+    [
+        (FLASHBAX, "(batch.priorities ** -0.4 * errors ** 2).mean()"),
+        (CPPRB, "net.loss(errors, *batch.values())"),
+        (CPPRB, "sum(net.loss(errors, key, value) for key, value in batch.items())"),
+    ],
+)
+def test_weights_by_another_name_or_with_all_other_fields(project, library, loss):
+    assert not use_of(project, FIELDS.format(**library, loss=loss)).missing_weights()
+
+
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_updates_by_the_methods_of_each_library(project, library):
     with_update = FIELDS.format(**library, loss="errors.mean()")
