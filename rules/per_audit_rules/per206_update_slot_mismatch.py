@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph, leaves
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph, leaves, narrow
 from per_audit.graph.shifts import parted
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
@@ -214,6 +214,12 @@ class Memory:
         for slot, error in zip(slots, errors):
             self.tree.put(slot, (error + 1e-6) ** 0.6)
 """
+_BYTES = _ARRAYS_RIGHT.replace(
+    "        return [self.rows[i] for i in slots], slots, weights",
+    "        rows = [self.rows[i] for i in slots]\n"
+    "        slots = np.array(slots, dtype=np.uint8)  # <- PER206\n"
+    "        return rows, slots, weights",
+)
 _IN_TREE = _WITH_TREE.replace("self.tree.put(self.next, 1.0)  # <- PER206", "self.tree.put(at, 1.0)")
 _AT_NODES = _IN_TREE.replace(
     "            self.tree.put(slot, (error + 1e-6) ** 0.6)\n",
@@ -318,7 +324,8 @@ class UpdateSlotMismatch(Rule):
     at the pointer, or the other way round; also where the store and the move are in a method of a base class. Reports
     transitions in a deque or list that moves all its items when the oldest is evicted, where the priorities keep their
     places in a ring or tree, and the reverse. Reports a priority that is written to the node of a sum tree that has the
-    number of the transition's slot, where new transitions get the leaf that many nodes further on.
+    number of the transition's slot, where new transitions get the leaf that many nodes further on. Reports drawn
+    positions that are converted to 8 bits in a buffer of more than 256 slots.
 
     ## Why is this bad
 
@@ -388,6 +395,25 @@ class UpdateSlotMismatch(Rule):
                 if step.node not in shifted:
                     shifted.add(step.node)
                     yield self._among_nodes(graph, buffer, write, step, right)
+
+            for node, path in narrow.narrowed(anatomy):
+                if node not in shifted:
+                    shifted.add(node)
+                    yield self._narrowed(graph, buffer, node, path)
+
+    def _narrowed(self, graph: ReplayGraph, buffer: ReplayBuffer, node: ir.Call, path: str) -> Finding:
+        name = graph.name_of(buffer)
+        draws = ((graph.path_of(source), source) for source in sorted(buffer.sources, key=lambda source: source.start))
+        return self.finding(
+            graph,
+            path,
+            node,
+            f"`{graph.source(path, node)}` keeps 8 bits of the positions that were drawn from {name}: what comes from "
+            "later slots updates the priorities of others",
+            evidence=[graph.evidence(where, source, "draw", "drawn here") for where, source in draws if where],
+            fix=FixOffer(title="keep positions in a type that counts all slots"),
+            pipeline=name,
+        )
 
     def _among_nodes(
         self, graph: ReplayGraph, buffer: ReplayBuffer, write: PriorityWrite, step: Step, right: PriorityWrite
@@ -501,6 +527,7 @@ class UpdateSlotMismatch(Rule):
             "slots are taken for nodes of the tree",
             {"tree.py": _RENEWED, "memory.py": _AT_NODES, "train.py": _TRAIN},
         ),
+        Example("positions in a byte", {"memory.py": _BYTES, "train.py": _TRAIN}),
         Example("a transition is looked up, its slot taken for a node", {"memory.py": _LOOKED_UP, "train.py": _TRAIN}),
     )
     good = (
@@ -513,6 +540,10 @@ class UpdateSlotMismatch(Rule):
                 ),
                 "train.py": _TRAIN,
             },
+        ),
+        Example(
+            "positions in four bytes",
+            {"memory.py": _BYTES.replace("uint8", "uint32").replace("  # <- PER206", ""), "train.py": _TRAIN},
         ),
         Example("a transition is looked up, its leaf written", {"memory.py": _LOOKED_UP_RIGHT, "train.py": _TRAIN}),
         Example(
