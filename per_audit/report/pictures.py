@@ -96,6 +96,8 @@ def _series(series: Series, log: bool, across: Callable[[float], float], up: Cal
     places = [(across(x), up(y)) for x, y in _drawable(series, log)]
     if series.form == "line":
         return f'<polyline class="line {kind}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in places)}"/>'
+    if series.form == "band":
+        return f'<polygon class="band {kind}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in places)}"/>'
     if series.form == "bars":
         wide, floor = 0.6 * (across(1.0) - across(0.0)), up(0.0)
         sizes = [f'x="{x - wide / 2:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{floor - y:.1f}"' for x, y in places]
@@ -113,10 +115,11 @@ def _labels(picture: Picture) -> list[str]:
 
 
 def legend(picture: Picture) -> str:
-    """The names of the series beside their marks, as HTML."""
+    """The names of the series beside their marks, as HTML; a band belongs to the line that is drawn in it."""
     marks = {"line": "&#9473;", "dots": "&#9679;", "bars": "&#9632;"}
     return " ".join(
         f'<span class="key {"measured" if series.measured else "expected"}">{marks[series.form]}</span> '
         f"{escape(printable(series.name))}"
         for series in picture.series
+        if series.form != "band"
     )

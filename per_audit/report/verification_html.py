@@ -6,45 +6,12 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from per_audit import __version__
-from per_audit.report.frame import printable
+from per_audit.report.page import page, text_of
 from per_audit.report.pictures import legend, svg
 from per_audit.report.verification_text import numbers
 
 if TYPE_CHECKING:
     from per_audit.verify.results import CheckResult, TargetResult, Verdict, Verification
-
-_STYLE = """
-:root { color-scheme: light dark; --page: #fff; --text: #1b1f24; --soft: #57606a; --rule: #d0d7de; --panel: #f6f8fa;
-  --pass: #1a7f37; --fail: #c5221f; --warn: #8a5d00; --info: #0b62a8; --measured: #0b62a8; --expected: #c2410c; }
-@media (prefers-color-scheme: dark) { :root { --page: #0d1117; --text: #e6edf3; --soft: #9da7b3; --rule: #30363d;
-  --panel: #161b22; --pass: #4ac26b; --fail: #ff7b72; --warn: #e3b341; --info: #79c0ff; --measured: #79c0ff;
-  --expected: #ffa657; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem; max-width: 68rem; background: var(--page); color: var(--text);
-  font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
-h1 { font-size: 1.5rem; }
-h2 { font-size: 1.2rem; margin-top: 2.5rem; border-top: 1px solid var(--rule); padding-top: 1rem; }
-.soft, dt { color: var(--soft); } dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; margin: 0; }
-dd { margin: 0; } dl, td.number { font-size: .9rem; }
-.PASS { color: var(--pass); } .FAIL, .REGRESSION, .ERROR { color: var(--fail); } .INCONCLUSIVE { color: var(--warn); }
-.NOT_PROVIDED { color: var(--info); } .verdict { font-weight: 600; white-space: nowrap; }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0; } th { text-align: left; color: var(--soft); }
-th, td { padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
-th, td.check, td.number, td.time { white-space: nowrap; font-variant-numeric: tabular-nums; }
-.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
-figure { margin: 0; padding: .75rem; background: var(--panel); border: 1px solid var(--rule); border-radius: .5rem; }
-figcaption { font-size: .9rem; } svg { display: block; width: 100%; height: auto; }
-pre { background: var(--panel); padding: .75rem; overflow-x: auto; font-size: .85rem; }
-.axis { fill: none; stroke: var(--soft); } .grid { stroke: var(--rule); }
-.tick, .name { fill: var(--soft); font-size: 12px; }
-.line { fill: none; stroke-width: 2; }
-.line.measured { stroke: var(--measured); } .line.expected { stroke: var(--expected); }
-.fill.measured { fill: var(--measured); } .fill.expected { fill: var(--expected); }
-.key.measured { color: var(--measured); } .key.expected { color: var(--expected); }
-@media (max-width: 40rem) { thead { display: none; } tr { display: grid; grid-template-columns: 1fr max-content;
-  padding: .6rem 0; border-bottom: 1px solid var(--rule); } td { border: 0; padding: 0; }
-  td.number, td.found { grid-column: 1 / -1; } td.number { white-space: normal; } td.time { display: none; } }
-"""
 
 
 def render(verification: Verification) -> str:
@@ -52,20 +19,8 @@ def render(verification: Verification) -> str:
     verdict = verification.verdict
     note = "" if verification.complete else " Only some checks were run."
     body = "".join(_target(target) for target in verification.targets)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        # An icon that is empty, or the browser asks for one.
-        '<link rel="icon" href="data:,">\n'
-        f"<title>per-audit verify: {verdict.value}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>per-audit verify: {_verdict(verdict)}</h1>\n"
-        f'<p class="soft">Seed {verification.seed}, {verification.seconds:.0f} s, version {escape(__version__)}.{note}'
-        f"</p>\n{body}</body>\n</html>\n"
-    )
-
-
-def _text(text: str) -> str:
-    return escape(printable(text))
+    said = f"Seed {verification.seed}, {verification.seconds:.0f} s, version {escape(__version__)}.{note}"
+    return page(f"per-audit verify: {verdict.value}", f"per-audit verify: {_verdict(verdict)}", said, body)
 
 
 def _verdict(verdict: Verdict) -> str:
@@ -73,28 +28,28 @@ def _verdict(verdict: Verdict) -> str:
 
 
 def _target(target: TargetResult) -> str:
-    mapping = "".join(f"<dt>{_text(verb)}</dt><dd>{_text(words)}</dd>" for verb, words in target.mapping.items())
+    mapping = "".join(f"<dt>{text_of(verb)}</dt><dd>{text_of(words)}</dd>" for verb, words in target.mapping.items())
     rows = "\n".join(_row(check) for check in target.checks)
     head = "".join(f"<th>{name}</th>" for name in ("check", "verdict", "statistic", "time", "what was found"))
     pictures = "\n".join(filter(None, (_figure(check) for check in target.checks)))
     output = f"<p>The target printed, at the end:</p><pre>{_text_lines(target.output)}</pre>\n"
     return (
-        f"<section>\n<h2>{_text(target.target)}: {_verdict(target.verdict)}</h2>\n<dl>{mapping}</dl>\n"
+        f"<section>\n<h2>{text_of(target.target)}: {_verdict(target.verdict)}</h2>\n<dl>{mapping}</dl>\n"
         f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n"
         f'<div class="pictures">\n{pictures}\n</div>\n{output if target.output.strip() else ""}</section>\n'
     )
 
 
 def _text_lines(text: str) -> str:
-    return "\n".join(_text(line) for line in text.strip().splitlines()[-20:])
+    return "\n".join(text_of(line) for line in text.strip().splitlines()[-20:])
 
 
 def _row(check: CheckResult) -> str:
-    name = f' <span class="soft">({_text(check.statistic_name)})</span>' if check.statistic is not None else ""
+    name = f' <span class="soft">({text_of(check.statistic_name)})</span>' if check.statistic is not None else ""
     return (
-        f'<tr><td class="check">{_text(check.check)}</td><td>{_verdict(check.verdict)}</td>'
-        f'<td class="number">{_text(numbers(check))}</td><td class="time">{check.seconds:.1f} s</td>'
-        f'<td class="found">{_text(check.message)}{name if check.statistic_name else ""}</td></tr>'
+        f'<tr><td class="check">{text_of(check.check)}</td><td>{_verdict(check.verdict)}</td>'
+        f'<td class="number">{text_of(numbers(check))}</td><td class="time">{check.seconds:.1f} s</td>'
+        f'<td class="found">{text_of(check.message)}{name if check.statistic_name else ""}</td></tr>'
     )
 
 
@@ -102,5 +57,5 @@ def _figure(check: CheckResult) -> str:
     drawing = svg(check.picture) if check.picture is not None else ""
     if check.picture is None or not drawing:
         return ""
-    title = _text(check.picture.title)
+    title = text_of(check.picture.title)
     return f"<figure>{drawing}<figcaption>{title}: {legend(check.picture)}</figcaption></figure>"

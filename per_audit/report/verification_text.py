@@ -40,7 +40,7 @@ def render(verification: Verification, colour: bool = False, width: int = 120) -
 
 
 def _target(console: Console, target: TargetResult) -> None:
-    console.print(Text.assemble((printable(target.target), "bold"), ": ", _verdict(target.verdict)))
+    console.print(Text.assemble((printable(target.target), "bold"), ": ", verdict_text(target.verdict)))
     for verb, words in target.mapping.items():
         console.print(Text(f"  {verb}: {printable(words)}", "dim"))
     table = Table(show_edge=False, pad_edge=False, box=None, header_style="bold", padding=(0, 2, 0, 0))
@@ -55,7 +55,7 @@ def _target(console: Console, target: TargetResult) -> None:
         if check.statistic is not None and check.statistic_name:
             message.append(f" ({check.statistic_name})", "dim")
         table.add_row(
-            check.check, _verdict(check.verdict), numbers(check), str(check.seed), f"{check.seconds:.1f} s", message
+            check.check, verdict_text(check.verdict), numbers(check), str(check.seed), f"{check.seconds:.1f} s", message
         )
     console.print(table)
     if target.output.strip() and target.verdict in (Verdict.ERROR, Verdict.FAIL):
@@ -65,7 +65,8 @@ def _target(console: Console, target: TargetResult) -> None:
     console.print()
 
 
-def _verdict(verdict: Verdict) -> Text:
+def verdict_text(verdict: Verdict) -> Text:
+    """The verdict in its colour."""
     return Text(verdict.value, _COLOURS[verdict])
 
 
@@ -81,7 +82,7 @@ def _summary(console: Console, verification: Verification) -> None:
     checks = [check for target in verification.targets for check in target.checks]
     counts = [(verdict, sum(1 for check in checks if check.verdict is verdict)) for verdict in Verdict]
     text = Text(f"{len(checks)} checks in {verification.seconds:.0f} s: ")
-    text.append(Text(", ").join([Text(f"{count} ") + _verdict(verdict) for verdict, count in counts if count]))
+    text.append(Text(", ").join([Text(f"{count} ") + verdict_text(verdict) for verdict, count in counts if count]))
     console.print(text)
     if not verification.complete:
         console.print(Text("Only some checks were run.", "dim"))

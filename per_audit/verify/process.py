@@ -149,7 +149,7 @@ class Child:
             self._process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5.0)
-        _end_marked(f"{_MARK}={self._scratch}".encode())
+        end_marked(f"{_MARK}={self._scratch}".encode())
         if self._process.stdin is not None:
             with contextlib.suppress(OSError, ValueError):
                 self._process.stdin.close()
@@ -162,7 +162,7 @@ class Child:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 
-def _end_marked(mark: bytes) -> None:
+def end_marked(mark: bytes) -> None:
     """Kill what got out of the process group, by a session of its own or as a daemon: it still has the environment.
 
     Only where the system has /proc. Some rounds, as one may start another meanwhile.

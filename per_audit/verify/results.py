@@ -39,7 +39,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Series:
-    """Points (x, y) of a picture, drawn as `dots`, a `line` or `bars`: `measured`, or what is expected."""
+    """Points (x, y) of a picture, drawn as `dots`, a `line`, `bars` or a `band`: `measured`, or what is expected.
+
+    The points of a band are its outline.
+    """
 
     name: str
     points: tuple[tuple[float, float], ...]

@@ -22,7 +22,7 @@ def scipy_stats() -> Any:
         import scipy.stats
     except ImportError as error:
         raise UserError(
-            'scipy is missing, and `per-audit verify` needs it: install it with pip install "per-audit[verify]"'
+            'scipy is missing, and `per-audit verify` and `compare` need it: pip install "per-audit[verify]"'
         ) from error
     return scipy.stats
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from per_audit.compare.results import Arm, Comparison, Curve, Interval, Run
 from per_audit.findings import Applicability, Evidence, Finding, FixOffer, Notice, Place, Report, Severity
+from per_audit.verify.results import Verdict
 
 AGENT = """\
 import random
@@ -58,3 +61,41 @@ def report(tmp_path: Path) -> Report:
         files=3,
         suppressed=1,
     )
+
+
+@pytest.fixture
+def comparison() -> Comparison:
+    """Two arms of two runs each, one of which did not finish, with words that mean something in HTML or Markdown."""
+    curve = Curve((10.0, 20.0), (1.0, 3.0), "step")
+    good = Run("before", 0, "ok", 1.5, "", curve, kept=True)
+    bad = Run("after", 1, "crashed", 0.5, "ended with exit code 1: <b>|\x1b")
+    points = ((10.0, 1.0, 0.5, 1.5), (20.0, 3.0, 2.5, 3.5))
+    before = Arm("before", "main", "revision abc", (good, replace(good, seed=1)), (2.0, 2.5), Interval(2.25))
+    after = Arm(
+        "after", ".", "folder /p as it is", (replace(good, arm="after"), bad), (2.0, 2.0), Interval(2.0, 1.0, 3.0)
+    )
+    filled = {"final": Interval(3.0, 2.5, 3.5), "curve": points, "reached": 1}
+    return Comparison(
+        verdict=Verdict.INCONCLUSIVE,
+        message="no difference shown: <return> -0.25",
+        command=("python", "train.py", "{seed}"),
+        metric="<return>",
+        lower_is_better=False,
+        before=replace(before, steps_to_level=Interval(19.0), **filled),
+        after=replace(after, **filled),
+        axis="step",
+        start=10.0,
+        end=20.0,
+        difference=Interval(-0.25, -1.0, 0.5),
+        p=0.5,
+        level=2.8,
+        notes=["after: 1 of 2 runs crashed"],
+        seconds=12.0,
+    )
+
+
+@pytest.fixture
+def no_comparison(comparison: Comparison) -> Comparison:
+    """One that came to nothing."""
+    arms = {name: Arm(name, ".", "folder", ()) for name in ("before", "after")}
+    return Comparison(Verdict.ERROR, "the command hangs", comparison.command, "return", False, **arms)

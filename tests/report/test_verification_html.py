@@ -1,38 +1,13 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 from per_audit.report.verification_html import render
 from per_audit.verify.results import CheckResult, Picture, Series, TargetResult, Verdict, Verification
 
+from .htmlpage import Page
+
 PICTURE = Picture("Sampled", "TD error", "share", (Series("drawn", ((0.1, 0.2), (0.3, 0.4)), "dots", True),))
-VOID = {"meta", "link"}
-
-
-class Page(HTMLParser):
-    """The tags, in balance; the text; and every address."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.addresses, self.words = [], [], [], []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        self.addresses += [value for name, value in attributes if name in ("src", "href", "data", "action")]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
 
 
 def sample():

@@ -1,0 +1,6 @@
+"""`per-audit compare`: the user's own training command before and after a change, over seeds."""
+
+from per_audit.compare.results import Comparison, Run
+from per_audit.compare.run import Options, compare
+
+__all__ = ["Comparison", "Options", "Run", "compare"]
