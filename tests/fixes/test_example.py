@@ -163,7 +163,7 @@ def test_the_example_runs_before_and_after(example: Path, snapshot: Any) -> None
     text = (example / "dqn.py").read_text()
     assert text.startswith(
         '"""DQN with a replay buffer over a deque."""\n\n'
-        "import random\nfrom collections import namedtuple\n\nimport numpy as np\nimport torch\n"
+        "import random\nimport sys\nfrom collections import namedtuple\n\nimport numpy as np\nimport torch\n"
         "import torch.nn as nn\nimport torch.nn.functional as F\n"
         "from experience_replay_optimizer import (\n    LinearSchedule,\n    PrioritizedReplayBuffer,\n"
         "    absolute_td_error,\n    importance_weighted_loss,\n)\nfrom envs import Corridor\n"

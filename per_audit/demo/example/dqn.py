@@ -1,6 +1,7 @@
 """DQN with a replay buffer over a deque."""
 
 import random
+import sys
 from collections import deque, namedtuple
 
 import numpy as np
@@ -15,6 +16,7 @@ BATCH_SIZE = 32
 GAMMA = 0.95
 LEARNING_RATE = 1e-3
 TARGET_EVERY = 100
+REPORT_EVERY = 100
 
 Transition = namedtuple("Transition", ("state", "action", "reward", "next_state", "done"))
 
@@ -93,10 +95,10 @@ class Agent:
         self.target.load_state_dict(self.network.state_dict())
 
 
-def main():
+def main(seed=0):
     """Train and say how often the end was reached."""
-    random.seed(0)
-    torch.manual_seed(0)
+    random.seed(seed)
+    torch.manual_seed(seed)
     torch.set_num_threads(1)  # more only get in the way of networks as small as these
     env = Corridor()
     agent = Agent(env.length, 2)
@@ -116,8 +118,10 @@ def main():
             agent.learn()
         if step % TARGET_EVERY == 0:
             agent.update_target()
+        if (step + 1) % REPORT_EVERY == 0:
+            print(f"step {step + 1}: reached the end {reached} times")
     print(f"DQN: reached the end in {reached} of {episodes} episodes")
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

@@ -1,5 +1,7 @@
 """Train TD3 to push a point to a target."""
 
+import sys
+
 import numpy as np
 import torch
 from envs import PointMass
@@ -9,14 +11,15 @@ from td3 import TD3
 TOTAL_STEPS = 1500
 WARM_UP = 200
 EXPLORATION = 0.2
+REPORT_EVERY = 100
 
 
-def main():
+def main(seed=0):
     """Train and say how far from the target the last episodes ended."""
-    np.random.seed(0)
-    torch.manual_seed(0)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
     torch.set_num_threads(1)  # more only get in the way of networks as small as these
-    env = PointMass()
+    env = PointMass(seed)
     agent = TD3(state_size=4, action_size=2)
     replay_buffer = RingBuffer(4, 2, 10_000)
     distances = []
@@ -34,8 +37,10 @@ def main():
         if terminated or truncated:
             distances.append(-reward)
             state = env.reset()
+        if (step + 1) % REPORT_EVERY == 0:
+            print(f"step {step + 1}: the last ten episodes ended {np.mean(distances[-10:]):.3f} from the target")
     print(f"TD3: the last ten episodes ended {np.mean(distances[-10:]):.3f} from the target")
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))
