@@ -11,6 +11,7 @@ No seed is tried and left out. Exit code 1 where that does not hold.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter
@@ -35,7 +36,9 @@ def main() -> int:
     parser.add_argument("--efficiency", action="store_true", help="the learning benchmark as well (slow)")
     parser.add_argument("--check", nargs="*", metavar="NAME", help="only these checks")
     parser.add_argument("--only", nargs="*", metavar="CLASS", help="only these classes")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write what was counted as JSON")
     options = parser.parse_args()
+    rates: dict[str, dict[str, object]] = {"sound": {}, "faulty": {}}
     checks = available_checks()
     faulty = 0
     chosen = options.check or [*checks]
@@ -49,17 +52,20 @@ def main() -> int:
             continue
         seeds = options.sound if name == "Correct" else min(options.faulty, options.sound)
         print(f"{name}, sound, seeds 0-{seeds - 1}")
+        of_checks: dict[str, dict[str, int]] = {}
         with Opened(HOUSE / "zoo.py", name) as target:
             for check in behavioural:
                 started = time.monotonic()
                 outcomes = [target.run(check, seed) for seed in range(seeds)]
                 verdicts = Counter(outcome.verdict.value for outcome in outcomes)
+                of_checks[check.name] = dict(sorted(verdicts.items()))
                 bad = verdicts["FAIL"] + verdicts["ERROR"] + verdicts["REGRESSION"]
                 faulty += bad > seeds / 200
                 counted = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
                 note = next((f"  <- {o.message}" for o in outcomes if o.verdict in (Verdict.FAIL, Verdict.ERROR)), "")
                 seconds = (time.monotonic() - started) / seeds
                 print(f"  {check.name:22} {counted:22} {seconds:6.2f} s{note}", flush=True)
+        rates["sound"][name] = of_checks
     print(f"faulty, seeds 0-{options.faulty - 1}")
     for name, (check_name, words) in FAULTS.items():
         if (options.only and name not in options.only) or check_name not in chosen:
@@ -69,8 +75,11 @@ def main() -> int:
         found = sum(outcome.verdict is Verdict.FAIL for outcome in outcomes)
         said = sum(words in outcome.message for outcome in outcomes)
         faulty += found < options.faulty
+        rates["faulty"][name] = [found, options.faulty]
         other = next((f"  <- {o.verdict.value}: {o.message}" for o in outcomes if words not in o.message), "")
         print(f"  {name:32} {check_name:20} {found:3} of {options.faulty} FAIL, {said} named{other}", flush=True)
+    if options.output is not None:
+        options.output.write_text(json.dumps(rates, indent=1) + "\n", encoding="utf-8")
     return 1 if faulty else 0
 
 

@@ -58,10 +58,10 @@ def _list_checks(context: click.Context, _: click.Parameter, value: bool) -> Non
     "--efficiency",
     type=click.Choice(EFFICIENCY_MODES),
     default="quick",
-    help="The learning benchmark; quick by default.",
+    help="The learning benchmark; quick by default, full takes minutes.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), default=0, help="Seed of the checks; 0 by default.")
-@click.option("--timeout", type=float, default=120.0, metavar="SECONDS", help="Time for each target; 120 by default.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Time for each target; 120 by default, full 1800.")
 @click.option("--memory", type=int, default=2048, metavar="MB", help="Memory for each target; 2048 by default.")
 @click.option("--python", default=sys.executable, metavar="PATH", help="Interpreter that runs the target's code.")
 @click.option(
@@ -80,7 +80,7 @@ def command(
     checks: tuple[str, ...],
     efficiency: str,
     seed: int,
-    timeout: float,
+    timeout: float | None,
     memory: int,
     python: str,
     format: str,  # noqa: A002

@@ -36,6 +36,23 @@ def svg(picture: Picture) -> str:
     )
 
 
+def standalone(picture: Picture) -> str:
+    """The picture as a file of its own, on white, with its legend at the top."""
+    style = (
+        "svg{background:#fff;font-family:sans-serif}.axis{fill:none;stroke:#57606a}.grid{stroke:#d0d7de}"
+        ".tick,.name{fill:#57606a;font-size:12px}.line{fill:none;stroke-width:2}.line.measured{stroke:#0b62a8}"
+        ".line.expected{stroke:#c2410c}.fill.measured{fill:#0b62a8}.fill.expected{fill:#c2410c}.band{opacity:.18}"
+        ".band.measured{fill:#0b62a8}.band.expected{fill:#c2410c}"
+    )
+    names = [(series.name, series.measured) for series in picture.series if series.form != "band"]
+    keys = "".join(
+        f'<text class="fill {"measured" if measured else "expected"}" x="{_WIDTH - _RIGHT}" y="{26 + 16 * row}" '
+        f'font-size="12" text-anchor="end">{escape(printable(name))}</text>'
+        for row, (name, measured) in enumerate(names)
+    )
+    return svg(picture).replace("</title>", f"</title><style>{style}</style>", 1).replace("</svg>", f"{keys}</svg>\n")
+
+
 def _drawable(series: Series, log: bool) -> list[tuple[float, float]]:
     finite = [point for point in series.points if all(map(math.isfinite, point))]
     return [point for point in finite if not log or min(point) > 0.0]

@@ -45,8 +45,15 @@ class Cliffwalk:
             np.arange(2 * self.states), [2 ** (self.states - 1 - pair // 2) for pair in range(2 * self.states)]
         )
 
-    def learn(self, adapter: Any, rng: np.random.Generator, prioritised: bool) -> int:
-        """Updates until the mean squared error of Q falls below `TARGET_ERROR`; `MAX_UPDATES` where it does not."""
+    def learn(
+        self,
+        adapter: Any,
+        rng: np.random.Generator,
+        prioritised: bool,
+        step: float = STEP,
+        most: int = MAX_UPDATES,
+    ) -> int:
+        """Updates until the mean squared error of Q falls below `TARGET_ERROR`; `most` where it does not."""
         n = self.states
         pairs = np.arange(2 * n)
         right = pairs % 2 == (pairs // 2) % 2
@@ -58,18 +65,18 @@ class Cliffwalk:
             adapter.add(pair, float(reward[pair]), 1.0, not leads_on[pair])
         q = rng.normal(0.0, 0.1, 2 * n)
         truth = self.truth.reshape(-1)
-        for update in range(1, MAX_UPDATES + 1):
+        for update in range(1, most + 1):
             drawn, handles, _ = adapter.draw(BATCH)
             best = q.reshape(n, 2).max(axis=1)
             td = reward[drawn] + self.gamma * leads_on[drawn] * best[after[drawn]] - q[drawn]
             if prioritised:
                 adapter.update(handles, np.abs(td))
-            # The mean over the rows of a pair: a pair that fills the batch is learnt at STEP, not at 8 times that.
+            # The mean over the rows of a pair: a pair that fills the batch is learnt at `step`, not at 8 times that.
             count = np.maximum(np.bincount(drawn, minlength=2 * n), 1)
-            q += STEP * np.bincount(drawn, td, minlength=2 * n) / count
+            q += step * np.bincount(drawn, td, minlength=2 * n) / count
             if update % _LOOK_EVERY == 0 and float(np.mean((q - truth) ** 2)) < TARGET_ERROR:
                 return update
-        return MAX_UPDATES
+        return most
 
 
 class UniformMemory:
@@ -86,6 +93,34 @@ class UniformMemory:
     def draw(self, batch: int) -> tuple[npt.NDArray[np.int64], None, None]:
         """Draw uniformly, with replacement."""
         return np.array(self._ids)[self._rng.integers(0, len(self._ids), batch)], None, None
+
+
+def run_arms(
+    bench: Bench, walk: Cliffwalk, runs: int, step: float, most: int, rare_share: float | None
+) -> dict[str, Any]:
+    """Updates needed in `runs` runs by the class (`prioritised`), and at alpha = 0 or by uniform draws (`control`).
+
+    `own_control` says which of the two; None keeps the class's own share of rare events.
+    """
+    capacity = 2 ** (walk.states + 1) - 2
+    extra = {"rare_fraction": rare_share} if bench.facts["rare_alias"] and rare_share is not None else {}
+    own_control = bench.facts["takes_alpha"]
+    arms: dict[str, list[int]] = {"control": [], "prioritised": []}
+    for run in range(runs):
+        for arm, results in arms.items():
+            seed = bench.seed + 1000 * run + (arm == "control")
+            seed_everything(seed)
+            adapter: Any
+            if arm == "prioritised":
+                adapter = bench.make(capacity, BATCH, seed, **extra)
+            elif own_control:
+                adapter = bench.make(capacity, BATCH, seed, alpha=0.0, **extra)
+            else:
+                adapter = UniformMemory(seed)
+            # Both arms of a run learn the same order of transitions from the same first Q.
+            updates = not isinstance(adapter, UniformMemory)
+            results.append(walk.learn(adapter, np.random.default_rng(bench.seed + run), updates, step, most))
+    return {**arms, "own_control": own_control}
 
 
 class Efficiency(Check):
@@ -110,26 +145,7 @@ class Efficiency(Check):
     def probe(self, bench: Bench) -> dict[str, Any]:
         """Updates needed in every run of both arms."""
         bench.need_update()
-        walk = Cliffwalk(STATES)
-        capacity = 2 ** (STATES + 1) - 2
-        extra = {"rare_fraction": self.rare_share} if bench.facts["rare_alias"] and self.rare_share is not None else {}
-        own_control = bench.facts["takes_alpha"]
-        arms: dict[str, list[int]] = {"control": [], "prioritised": []}
-        for run in range(RUNS):
-            for arm, results in arms.items():
-                seed = bench.seed + 1000 * run + (arm == "control")
-                seed_everything(seed)
-                adapter: Any
-                if arm == "prioritised":
-                    adapter = bench.make(capacity, BATCH, seed, **extra)
-                elif own_control:
-                    adapter = bench.make(capacity, BATCH, seed, alpha=0.0, **extra)
-                else:
-                    adapter = UniformMemory(seed)
-                # Both arms of a run learn the same order of transitions from the same first Q.
-                updates = not isinstance(adapter, UniformMemory)
-                results.append(walk.learn(adapter, np.random.default_rng(bench.seed + run), updates))
-        return {**arms, "own_control": own_control}
+        return run_arms(bench, Cliffwalk(STATES), RUNS, STEP, MAX_UPDATES, self.rare_share)
 
     def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:  # noqa: ARG002
         """The bootstrap interval decides."""

@@ -16,6 +16,7 @@ from per_audit.errors import UserError
 from per_audit.verify import statistics
 from per_audit.verify.checks import discover
 from per_audit.verify.efficiency import CHECKS as EFFICIENCY
+from per_audit.verify.efficiency_full import CHECKS as EFFICIENCY_FULL
 from per_audit.verify.process import Child, ChildError, Deadline, package_folder
 from per_audit.verify.results import CheckResult, Outcome, Picture, TargetResult, Verdict, Verification
 from per_audit.verify.targets import BUNDLED_PACKAGE, Target, bundled, parse
@@ -23,7 +24,8 @@ from per_audit.verify.targets import BUNDLED_PACKAGE, Target, bundled, parse
 if TYPE_CHECKING:
     from per_audit.verify.check import Check
 
-EFFICIENCY_MODES = ("off", "quick")
+EFFICIENCY_MODES = ("off", "quick", "full")
+TIMEOUTS = {"off": 120.0, "quick": 120.0, "full": 1800.0}
 ADAPTER_HELP = (
     "write an adapter file and pass it with --adapter: a class `Adapter` with __init__(self, cls, capacity, ...), "
     "add(tid, reward, td, done), draw(batch) -> (tids, handles, weights or None) and update(handles, td); "
@@ -36,13 +38,16 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Options:
-    """How to verify. `checks` empty means all; `timeout` is in seconds a target, `memory` in MB a child process."""
+    """How to verify. `checks` empty means all; `memory` is in MB a child process.
+
+    `timeout` is in seconds a target, None for what the mode of `efficiency` usually needs at most (`TIMEOUTS`).
+    """
 
     adapter: Path | None = None
     checks: tuple[str, ...] = ()
     efficiency: str = "quick"
     seed: int = 0
-    timeout: float = 120.0
+    timeout: float | None = None
     memory: int = 2048
     python: str = sys.executable
 
@@ -64,7 +69,7 @@ def verify(
         raise UserError(
             f"{options.adapter}: no such adapter file; --adapter takes a Python file with a class `Adapter`"
         )
-    if options.timeout <= 0 or options.memory <= 0:
+    if _seconds(options) <= 0 or options.memory <= 0:
         raise UserError("--timeout and --memory must be above 0")
     done = 0
 
@@ -93,7 +98,7 @@ def _named(target: str | Target) -> list[Target]:
 
 def available_checks() -> dict[str, Check]:
     """Every check by name: the behavioural ones, then those of learning efficiency."""
-    return {**discover(), **{check.name: check for check in EFFICIENCY}}
+    return {**discover(), **{check.name: check for check in (*EFFICIENCY, *EFFICIENCY_FULL)}}
 
 
 def _selected(options: Options) -> list[Check]:
@@ -105,9 +110,16 @@ def _selected(options: Options) -> list[Check]:
         raise UserError(f"--efficiency {options.efficiency}: choose from {', '.join(EFFICIENCY_MODES)}")
     if options.checks:
         return [check for name, check in checks.items() if name in options.checks]
-    if options.efficiency == "off":
-        return list(discover().values())
-    return list(checks.values())
+    if options.efficiency == "full":
+        return list(checks.values())
+    return [*discover().values(), *(EFFICIENCY if options.efficiency == "quick" else ())]
+
+
+def _seconds(options: Options) -> float:
+    if options.timeout is not None:
+        return options.timeout
+    full = any(check.name in options.checks for check in EFFICIENCY_FULL)
+    return TIMEOUTS["full" if full else options.efficiency]
 
 
 class _Run:
@@ -115,7 +127,8 @@ class _Run:
 
     def __init__(self, target: Target, options: Options, checks: list[Check], tick: Callable[..., None]) -> None:
         self._target, self._options, self._checks, self._tick = target, options, checks, tick
-        self._deadline = Deadline(options.timeout)
+        self._timeout = _seconds(options)
+        self._deadline = Deadline(self._timeout)
         self._found = TargetResult(target.name, callers=target.callers)
         self._child: Child | None = None
 
@@ -173,7 +186,7 @@ class _Run:
 
     def _share(self) -> float:
         """A check may take a third of the target's time, so that one that hangs leaves some for the others."""
-        return min(self._deadline.left, self._options.timeout / 3.0)
+        return min(self._deadline.left, self._timeout / 3.0)
 
     def _close(self) -> None:
         if self._child is not None:
@@ -184,7 +197,7 @@ class _Run:
     def _run(self, check: Check) -> CheckResult:
         started = time.monotonic()
         if self._deadline.left <= 0.0:
-            message = f"not run: the other checks took the {self._options.timeout:g} s of this target (--timeout)"
+            message = f"not run: the other checks took the {self._timeout:g} s of this target (--timeout)"
             return self._report(check, started, Outcome(Verdict.ERROR, None, None, message))
         try:
             if self._child is None:

@@ -59,7 +59,7 @@ def test_every_command_has_help_with_examples(run: Any) -> None:
         (["nonsense"], "No such command 'nonsense'"),
         (["scan", "--nonsense"], "No such option"),
         (["scan", "--format", "xml"], "'xml' is not one of"),
-        (["explain"], "Missing argument 'CODE|NAME'"),
+        (["explain"], "Missing argument 'CODE|NAME|CHECK'"),
     ],
 )
 def test_wrong_usage_exits_2(run: Any, arguments: list[str], said: str) -> None:

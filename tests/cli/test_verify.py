@@ -48,7 +48,7 @@ def test_exit_codes(outside, arguments, code):
     [
         (["nowhere.py:Buffer"], "nowhere.py is no file"),
         ([f"{ZOO}:Correct", "--check", "nonsense"], "there is no such check"),
-        ([f"{ZOO}:Correct", "--efficiency", "full"], "full"),
+        ([f"{ZOO}:Correct", "--efficiency", "all"], "all"),
         ([f"{ZOO}:Correct", "--adapter", "none.py"], "none.py"),
     ],
 )

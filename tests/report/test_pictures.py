@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from per_audit.report.pictures import legend, svg
+from per_audit.report.pictures import legend, standalone, svg
 from per_audit.verify.results import Picture, Series
 
 POINTS = ((0.1, 0.01), (0.5, 0.02), (0.9, 0.03))
@@ -60,3 +60,18 @@ def test_names_are_escaped():
     assert "<title>A &lt;title&gt;</title>" in svg(picture(series))
     assert "&lt;b&gt;" in legend(picture(series))
     assert "\x1b" not in legend(picture(series))
+
+
+def test_a_band_is_an_area_without_a_name_of_its_own():
+    shown = picture(
+        Series("", ((0.0, 1.0), (1.0, 2.0), (0.0, 0.5)), "band", True), Series("drawn", POINTS, "line", True)
+    )
+    assert len(elements(svg(shown), "polygon")[0].get("points").split()) == 3
+    assert legend(shown).count("class=") == 1
+
+
+def test_a_file_of_its_own_has_its_style_and_its_legend():
+    shown = picture(Series("a < b", POINTS, "line", True), Series("c", POINTS, "line", False))
+    text = standalone(shown)
+    assert elements(text, "style")
+    assert [name.text for name in elements(text, "text") if "fill" in name.get("class")] == ["a < b", "c"]

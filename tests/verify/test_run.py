@@ -57,7 +57,7 @@ def test_bad_targets_are_refused(tmp_path, target, words):
     ("options", "words"),
     [
         (Options(checks=("nonsense",)), "--check nonsense: there is no such check; choose from reach"),
-        (Options(efficiency="full"), "--efficiency full: choose from off, quick"),
+        (Options(efficiency="all"), "--efficiency all: choose from off, quick, full"),
         (Options(adapter=Path("no.py")), "no such adapter file"),
         (Options(timeout=0), "--timeout"),
     ],

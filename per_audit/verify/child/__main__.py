@@ -123,11 +123,12 @@ def main() -> None:
             mount(name, folder)
         from per_audit.verify.checks import discover
         from per_audit.verify.efficiency import CHECKS
+        from per_audit.verify.efficiency_full import CHECKS as FULL
     except ImportError as error:
         answers.send({"error": f"{error}: {sys.executable} cannot run the checks; install numpy for it"})
         return
     checks = discover()
-    checks.update({check.name: check for check in CHECKS})
+    checks.update({check.name: check for check in (*CHECKS, *FULL)})
     limit(setup["memory"])
     answers.send({"ready": sys.version.split()[0]})
     session = None
