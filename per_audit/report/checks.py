@@ -18,7 +18,7 @@ def check_markdown(check: Check) -> str:
     parts = [f"# {check.name}", summary, rest.strip()]
     parts += [
         "## Statistic",
-        f"The report shows the {check.statistic}; the check passes where it is "
+        f"{check.statistic[:1].upper()}{check.statistic[1:]}. The check passes where it is "
         f"{_RELATIONS.get(check.relation, check.relation)}.",
         "## Error rate",
         f"A sound buffer fails this check at a rate of {check.error_rate} or less.",

@@ -27,13 +27,13 @@ Grid = dict[str, npt.NDArray[np.float64]]
 class Efficiency8(Check):
     """Updates that the Blind Cliffwalk, n = 8, takes with the class's own alpha and with 0, at four step sizes.
 
-    Two ratios of interquartile means over 20 runs, control / prioritised, with 99 % bootstrap intervals. At the step size of
-    Schaul et al. (2016), 1/4: PASS where the lower bound is above 1.1, REGRESSION where the upper one is below 1. With
-    both arms at their best step size: REGRESSION where the upper bound is below 1, nothing else, for there the
-    benchmark hardly favours prioritisation: it is deterministic, and with a step size of 1 one visit teaches a
-    transition. No claim is made where more than 10 % of the control's runs did not finish, and none of the second kind
-    where an arm's best step size lies at an end of the grid. As in the quick mode the weights are ignored and a share
-    of rare events is switched off.
+    Two ratios of interquartile means over 20 runs, control / prioritised, with 99 % bootstrap intervals. At the
+    step size of Schaul et al. (2016), 1/4: PASS where the lower bound is above 1.1, REGRESSION where the upper one
+    is below 1. With both arms at their best step size: REGRESSION where the upper bound is below 1, nothing else,
+    for there the benchmark hardly favours prioritisation: it is deterministic, and with a step size of 1 one visit
+    teaches a transition. No claim is made where more than 10 % of the control's runs did not finish, and none of
+    the second kind where an arm's best step size lies at an end of the grid. As in the quick mode the weights are
+    ignored and a share of rare events is switched off.
     """
 
     name: ClassVar[str] = "efficiency-8"

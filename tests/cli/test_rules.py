@@ -85,3 +85,14 @@ def test_explain_shows_the_examples(run: Any) -> None:
     out = run("explain", "PER001", "--examples").out
     assert "## Reported\n\n### A call\n\n`a.py`\n\n```python\nuniform()  # <- PER001\n```\n" in out
     assert "## Not reported" not in out
+
+
+def test_explain_a_check_of_verify(run: Any) -> None:
+    code, out, _ = run("explain", "frequencies")
+    assert code == 0
+    assert out.startswith("# frequencies\n\n")
+    assert json.loads(run("explain", "frequencies", "--format", "json").out)["check"] == "frequencies"
+    code, _, err = run("explain", "frequencies", "--witness")
+    assert (code, "leave --examples and --witness out" in err) == (2, True)
+    code, _, err = run("explain", "frequency")
+    assert (code, "unknown rule 'frequency'" in err) == (2, True)
