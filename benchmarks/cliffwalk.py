@@ -9,6 +9,7 @@ writes OUTPUT.md, and OUTPUT-8.svg, -10.svg and -12.svg beside it. Some three mi
 from __future__ import annotations
 
 import argparse
+import textwrap
 from pathlib import Path
 
 from per_audit.report.pictures import standalone
@@ -19,8 +20,9 @@ INTRODUCTION = """\
 # The Blind Cliffwalk
 
 Written by `python benchmarks/cliffwalk.py`. Updates of 8 rows until the mean squared error of Q falls below 0.001
-(Schaul et al. 2016, appendix B.1), interquartile means of 20 runs; the control is `{target}` with alpha = 0. Weights
-are ignored, the share of rare events is 0. Schaul et al. use the step size 1/4.
+(Schaul et al. 2016, appendix B.1) by `{target}`, interquartile means of
+20 runs; the control is the same with alpha = 0. Weights are ignored, the share of rare events is 0. Schaul et al. use
+the step size 1/4.
 
 The task is built to favour prioritisation, and how much it does depends on the step size: transitions are
 deterministic, so with a step size of 1 one visit teaches all that a transition has to teach. Most of the advantage at
@@ -50,7 +52,8 @@ def main() -> None:
             text += f"| {step:g} | {first:,.0f} | {second:,.0f} | {first / second:.1f} |\n"
         figure = arguments.output.with_name(f"{arguments.output.name}-{check.check.rpartition('-')[2]}.svg")
         figure.write_text(standalone(check.picture), encoding="utf-8")
-        text += f"\n![{check.picture.title}]({figure.name})\n\n{check.message}.\n\n"
+        text += f"\n![{check.picture.title}]({figure.name})\n\n"
+        text += "\n".join(textwrap.wrap(f"{check.message}.", 120)) + "\n\n"
     arguments.output.with_suffix(".md").write_text(text.rstrip() + "\n", encoding="utf-8")
 
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,15 +115,19 @@ class _Progress:
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
-        self.done = 0
+        self._started = time.monotonic()
+        self._fresh = self.done = 0
 
     def __call__(self, run: Run, done: int, total: int) -> None:
         self.done = done
+        self._fresh += not run.kept
         if self._quiet:
             return
+        minutes = (time.monotonic() - self._started) / max(self._fresh, 1) * (total - done) / 60.0
+        left = f", some {minutes:.0f} min left" if minutes >= 1.5 and self._fresh else ""
         ended = f"{run.curve.values[-1]:.4g} at the end" if run.curve is not None else f"{run.status}: {run.message}"
-        time = "kept" if run.kept else f"{run.seconds:.1f} s"
-        click.echo(f"[{done}/{total}] {run.arm} seed {run.seed} ({time}): {ended}", err=True)
+        took = "kept" if run.kept else f"{run.seconds:.1f} s"
+        click.echo(f"[{done}/{total}] {run.arm} seed {run.seed} ({took}): {ended}{left}", err=True)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shlex
+import statistics
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -16,7 +17,7 @@ from per_audit.report.verification_text import verdict_text
 if TYPE_CHECKING:
     from per_audit.compare.results import Arm, Comparison, Interval
 
-ROWS = ("runs", "did not finish", "mean over the horizon", "at its end", "steps to the level")
+ROWS = ("runs", "did not finish", "mean over the horizon", "at its end", "steps to the level", "seconds a run")
 POINTS = 6
 
 
@@ -74,7 +75,13 @@ def cells(arm: Arm) -> list[str]:
         steps = number(arm.steps_to_level)
     if arm.curve and len(arm.curve) > 1:
         steps += f", reached by {arm.reached} of {len(arm.runs)}"
-    return [str(len(arm.runs)), str(arm.unfinished), number(arm.score), number(arm.final), steps]
+    return [str(len(arm.runs)), str(arm.unfinished), number(arm.score), number(arm.final), steps, _seconds(arm)]
+
+
+def _seconds(arm: Arm) -> str:
+    """The median of the runs that finished."""
+    finished = [run.seconds for run in arm.runs if run.curve is not None]
+    return f"{statistics.median(finished):.3g}" if finished else "-"
 
 
 def number(interval: Interval | None) -> str:

@@ -13,6 +13,7 @@ def test_everything_that_was_found(comparison):
         "3 [2.5, 3.5]",
         "19, reached by 1 of 2",
         "-, reached by 1 of 2",
+        "seconds a run           1.5",
         "note: after: 1 of 2 runs crashed",
         "INCONCLUSIVE: no difference shown: <return> -0.25",
     ):
