@@ -10,7 +10,8 @@ tool, part by a person), `no` (must be refused). CHECKOUTS holds a folder `owner
 
 Each repository is copied and fixed twice over, with `--unsafe-fixes` for the second row of outcomes. Of what was
 written it is checked that every file parses, that a second run changes nothing, that no other file has changed, that a
-scan reports none of the converted draws again, and that `undo` restores every byte. Exit code 1 where a check fails.
+scan reports none of the converted draws again, and that `undo` restores every byte. Repairs of prioritised replay are
+counted by rule, those that were left as well. Exit code 1 where a check fails.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ class Tally:
     problems: list[str] = field(default_factory=list)
     applied: int = 0
     refused: list[str] = field(default_factory=list)
+    mended: Counter[str] = field(default_factory=Counter)
+    left: Counter[str] = field(default_factory=Counter)
 
 
 def main() -> int:
@@ -118,7 +121,9 @@ def _repository(tally: Tally, entry: dict[str, Any], checkout: Path, chosen: arg
         for label in entry["buffers"]:
             if label["codemod"] in CLASSES:
                 tally.outcomes.append(_outcome(repo, label, places, dry, wet))
-        tally.applied += len(wet.applied)
+        tally.applied += sum(1 for plan in wet.applied if not plan.mends)
+        tally.mended += Counter(plan.mends for plan in wet.applied if plan.mends)
+        tally.left += Counter(each.plan.mends for each in wet.refused if each.plan.mends)
         tally.refused += sorted(f"{repo} {each.plan.pipeline}: {each.reason}" for each in wet.refused)
         _check(tally, repo, root, settings, facts, before, wet)
         if chosen.diffs is not None and wet.changes:
@@ -191,9 +196,11 @@ def _check(
             root, [], settings, FixOptions(unsafe=True, allow_dirty=True, delivery="vendor", diff=True), cache=facts
         )
         tally.problems += [f"{repo}: a second run changes {change.path}" for change in again.changes]
-        left = {(r.plan.pipeline, r.reason) for r in again.refused}
-        done = {plan.pipeline for plan in result.applied}
-        tally.problems += [f"{repo}: {name} is found again: {why}" for name, why in sorted(left) if name in done]
+        left = {(r.plan.pipeline, r.plan.recipe, r.reason) for r in again.refused}
+        known = {(r.plan.pipeline, r.plan.recipe) for r in result.refused}
+        done = {(plan.pipeline, plan.recipe) for plan in result.applied} - known
+        again_found = [(name, why) for name, recipe, why in sorted(left) if (name, recipe) in done]
+        tally.problems += [f"{repo}: {name} is found again: {why}" for name, why in again_found]
         undo(result.project)
     for path in sorted(before.items() ^ _digests(root).items()):
         tally.problems.append(f"{repo}: undo has not restored {path[0]}")
@@ -222,6 +229,9 @@ def _print(tally: Tally, show: bool) -> None:
     for shape in shapes:
         row = Counter(each.outcome for each in tally.outcomes if str(each.label.get("storage")) == shape)
         print(f"{shape[:44]:<46}" + "  ".join(f"{outcome} {row[outcome]}" for outcome in OUTCOMES if row[outcome]))
+    print("\ndefects repaired and left:")
+    for rule in sorted(tally.mended | tally.left):
+        print(f"  {rule}  {tally.mended[rule]:>4}{tally.left[rule]:>5}")
     print(f"\npipelines rewritten: {tally.applied}; problems: {len(tally.problems)}")
     for problem in tally.problems:
         print(f"  {problem}")
