@@ -77,6 +77,7 @@ def judged(options: Options, before: Tree, after: Tree, runs: Sequence[Run]) -> 
         message=trouble(runs, options.first_seed),
         command=options.command,
         metric=options.source.words,
+        source=options.source.where,
         lower_is_better=options.lower_is_better,
         before=Arm("before", before.name, before.words, mine["before"]),
         after=Arm("after", after.name, after.words, mine["after"]),

@@ -72,14 +72,15 @@ class Comparison:
     """The result of `compare`.
 
     `difference` is after - before of the scores' interquartile means and `p` what the permutation test says of it, None
-    where nothing could be compared. The metric is compared from `start` to `end` of `axis`. `level` is where
-    `steps_to_level` counts to.
+    where nothing could be compared. The metric, read from `source`, is compared from `start` to `end` of
+    `axis`. `level` is where `steps_to_level` counts to.
     """
 
     verdict: Verdict
     message: str
     command: tuple[str, ...]
     metric: str
+    source: str
     lower_is_better: bool
     before: Arm
     after: Arm

@@ -72,7 +72,12 @@ class Source:
     @property
     def words(self) -> str:
         """The metric, for people."""
-        return self.metric or (f"{self.results}" if self.results else f"/{self.pattern}/")
+        return self.metric or self.results or "value"
+
+    @property
+    def where(self) -> str:
+        """Where it is read, for people."""
+        return self.results or f"printed, by /{self.pattern}/"
 
     def matching(self, folder: Path) -> list[Path]:
         """The files below `folder` that `results` names, those in folders that it names included."""

@@ -35,6 +35,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
         "message": comparison.message,
         "command": list(comparison.command),
         "metric": comparison.metric,
+        "source": comparison.source,
         "lower_is_better": comparison.lower_is_better,
         "axis": comparison.axis,
         "start": comparison.start,

@@ -54,14 +54,14 @@ def render(comparison: Comparison, colour: bool = False, width: int = 120) -> st
 def explained(comparison: Comparison) -> list[str]:
     """What is compared, in whole sentences."""
     if comparison.difference is None:
-        return [f"metric: {comparison.metric}"]
+        return [f"metric: {comparison.metric} ({comparison.source})"]
     better = "lower is better" if comparison.lower_is_better else "higher is better"
     where = (
         f"from {comparison.axis} {comparison.start:g} to {comparison.end:g}"
         if comparison.end > comparison.start
         else "one value a run"
     )
-    lines = [f"metric: {comparison.metric}, {better}; {where}"]
+    lines = [f"metric: {comparison.metric} ({comparison.source}), {better}; {where}"]
     if comparison.level is not None:
         lines.append(f"level: {comparison.level:.4g}, nine tenths of the way that `before` goes")
     lines.append("interquartile means over the seeds, with 95 % bootstrap intervals")

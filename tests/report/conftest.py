@@ -80,6 +80,7 @@ def comparison() -> Comparison:
         message="no difference shown: <return> -0.25",
         command=("python", "train.py", "{seed}"),
         metric="<return>",
+        source="runs/",
         lower_is_better=False,
         before=replace(before, steps_to_level=Interval(19.0), **filled),
         after=replace(after, **filled),
@@ -98,4 +99,4 @@ def comparison() -> Comparison:
 def no_comparison(comparison: Comparison) -> Comparison:
     """One that came to nothing."""
     arms = {name: Arm(name, ".", "folder", ()) for name in ("before", "after")}
-    return Comparison(Verdict.ERROR, "the command hangs", comparison.command, "return", False, **arms)
+    return Comparison(Verdict.ERROR, "the command hangs", comparison.command, "return", "a.csv", False, **arms)

@@ -8,7 +8,7 @@ def test_everything_that_was_found(comparison):
     for expected in (
         "python train.py '{seed}'",
         "before: main (revision abc)",
-        "<return>, higher is better; from step 10 to 20",
+        "<return> (runs/), higher is better; from step 10 to 20",
         "did not finish          0   ",
         "3 [2.5, 3.5]",
         "19, reached by 1 of 2",
