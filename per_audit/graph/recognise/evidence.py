@@ -173,7 +173,8 @@ class Evidence:
         step = self.graph.interpreter.find_method(cls, "step")
         if step is None or self.graph.interpreter.find_method(cls, "reset") is None:
             return False
-        needed = [p for p in step.parameters[1:] if p.default is None and not p.kind]
+        taken = [p for p in step.parameters[1:] if not p.kind]
+        needed = [p for p in taken if p.default is None] or taken[:1]  # the action may be left out
         returned = [node.value for node in ir.walk(step) if isinstance(node, ir.Return)]
         if any(not {"env", "environment"}.isdisjoint(words(c.name)) for c in self.graph.interpreter.mro(cls)):
             return len(needed) == 1 and bool(returned)  # what it returns may be an object of its own

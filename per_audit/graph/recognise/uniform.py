@@ -10,6 +10,7 @@ from per_audit.graph.lifetimes import lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
 from per_audit.graph.recognise.branches import is_ruled_out
 from per_audit.graph.recognise.merged import merged
+from per_audit.graph.roles import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ class Uniform:
 
     def _is_stratified(self, draw: ev.Draw) -> bool:
         """Whether the draw is one of several, each from a memory of its own: equal shares for unequal memories."""
-        loop = next(self._loops(draw), None)
+        loop = next(self._loops(draw.path, draw.node), None)
         if loop is None or not draw.items or not draw.node.args:
             return False
         names = _counters(loop)
@@ -99,9 +100,9 @@ class Uniform:
             ]
         return any(isinstance(n, ir.Name) and n.id in names for n in ir.walk(*population))
 
-    def _loops(self, draw: ev.Draw) -> Iterator[ir.For | ir.Comp]:
-        """The loops of its function around a draw, innermost first."""
-        for around in self.graph.ancestors(draw.path, draw.node):
+    def _loops(self, path: str, node: ir.Node) -> Iterator[ir.For | ir.Comp]:
+        """The loops of its function around a node, innermost first."""
+        for around in self.graph.ancestors(path, node):
             if isinstance(around, (ir.Function, ir.Lambda)):
                 return
             if isinstance(around, (ir.For, ir.Comp)):
@@ -112,15 +113,30 @@ class Uniform:
         if not draw.node.args:
             return False
         first: ir.Node = draw.node.args[0].value
-        if isinstance(first, ir.Call) and getattr(first.func, "id", "") == "range" and len(first.args) > 1:
+        called = first.func if isinstance(first, ir.Call) else None
+        if isinstance(first, ir.Call) and name_of(called) in ("range", "arange") and len(first.args) > 1:
             lower: ir.Node | None = first.args[0].value
         elif isinstance(first, ir.Sub) and isinstance(first.index, ir.Slice):
             lower = first.index.lower
         else:
             second = draw.node.argument(1, "high")
             lower = first if second is not None and draw.method in _RANGED else None
-        counted = set().union(*(_counters(loop) for loop in self._loops(draw)))
+        counted = self._counted(draw.path, draw.node, draw.function) if lower is not None else set()
         return lower is not None and any(isinstance(n, ir.Name) and n.id in counted for n in ir.walk(lower))
+
+    def _counted(self, path: str, node: ir.Node, function: ev.Owner, depth: int = 2) -> set[str]:
+        """The names that the loops around a node count with, and the parameters that callers give such a name to."""
+        names = set().union(*(_counters(loop) for loop in self._loops(path, node)))
+        if not depth or not isinstance(function, ir.Function):
+            return names
+        taken = function.parameters[1:] if self.graph.symbols.takes_self(function) else function.parameters
+        for site in self.graph.callers.get(function, ()):
+            counted = self._counted(site.path, site.node, site.function, depth - 1)
+            for position, parameter in enumerate(taken):
+                given = site.node.argument(position, parameter.name)
+                if given is not None and any(isinstance(n, ir.Name) and n.id in counted for n in ir.walk(given)):
+                    names.add(parameter.name)
+        return names
 
     def is_overridden(self, buffer: ReplayBuffer, prioritised: list[ReplayBuffer]) -> bool:
         """Whether the project makes no object of the class itself, but of one that draws by priority in its place."""

@@ -456,6 +456,65 @@ def test_a_goal_from_later_in_the_episode_is_no_draw_from_a_memory(project):
     assert graph.buffers == []
 
 
+@pytest.mark.parametrize(
+    ("called", "found"),
+    [
+        ("for t, step in enumerate(episode): self.relabel(episode, t)", 0),
+        ("for t, step in enumerate(episode): self.relabel(at=t, episode=episode)", 0),
+        ("self.relabel(episode, self.start)", 1),
+    ],
+)
+def test_a_goal_that_a_method_draws_from_after_a_step_that_its_callers_count(project, called, found):
+    graph = project(f"""
+    import numpy as np
+
+    class Learner:
+        def __init__(self, env, memory, start):
+            self.env, self.memory, self.start = env, memory, start
+
+        def play(self):
+            episode = []
+            state = self.env.reset()
+            for step in range(50):
+                next_state, reward, done, _ = self.env.step(0)
+                episode.append((state, 0, reward, next_state, done))
+                state = next_state
+            {called}
+
+        def relabel(self, episode, at):
+            for goal in [self.later(episode, at) for _ in range(4)]:
+                state, action, reward, next_state, done = episode[goal]
+                self.memory.put(state, action, reward, next_state)
+
+        def later(self, episode, at):
+            return np.random.choice(np.arange(at + 1, len(episode)))
+    """)
+    assert len(graph.buffers) == found
+
+
+@pytest.mark.parametrize(("parameters", "found"), [("action=None, light=''", 0), ("action", 0), ("", 1)])
+def test_a_start_that_an_environment_draws_whose_action_may_be_left_out(project, parameters, found):
+    graph = project(f"""
+    import random
+
+    class WorldEnv:
+        def __init__(self, world):
+            self.world, self.starts = world, []
+
+        def see(self, state, reward, next_state, done):
+            self.starts.append((state, reward, next_state, done))
+            if len(self.starts) > 99:
+                self.starts.pop(0)
+
+        def reset(self):
+            return random.sample(self.starts, 1)
+
+        def step(self, {parameters}):
+            return self.world.state, self.world.reward, False, {{}}
+    """)
+    assert len(graph.buffers) == found
+
+
 def test_a_base_whose_heir_draws_by_priority_in_its_place_is_not_uniform(project):
     graph = project("""
     import numpy as np
