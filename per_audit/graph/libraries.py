@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from per_audit.graph import events as ev
 
 # A library's buffer that holds one rollout, or a fixed data set, is no replay memory.
+_SIZES = ("max_size", "buffer_size", "capacity", "size", "maxlen")
 _NO_REPLAY = {
     "ppo", "a2c", "a3c", "trpo", "npg", "vpg", "reinforce", "gae", "acktr", "impala", "vtrace", "gail", "onpolicy",
     "dataset", "datasets", "offline", "imitation", "behavior", "behaviour", "cloning", "bc", "bcq", "cql", "decision",
@@ -127,6 +128,10 @@ class _Finder:
             given = site.node.argument(None, name)
             if given is not None and self.events.value(given).literal() not in (0, None):
                 return "other"
+        for name in _SIZES:
+            given = site.node.argument(None, name)
+            if given is not None and self.events.value(given).literal() == 1:
+                return "other"  # a place for the newest of something
         switch = kind.switch
         if switch is None:
             return kind.draws

@@ -111,6 +111,7 @@ def test_a_prioritised_buffer_is_found_as_one(project, imports, call):
         ("import reverb", "reverb.Table.queue('t', 9)"),
         ("import reverb", "reverb.Table('t', reverb.selectors.Uniform(), s, 9, s, max_times_sampled=1)"),
         ("import reverb", "reverb.Table('t', s, reverb.selectors.Fifo(), 9, s)"),
+        ("import reverb", "reverb.Table('t', sampler=reverb.selectors.Uniform(), max_size=1)"),
         ("from dopamine.jax.replay_memory.replay_buffer import ReplayBuffer", "ReplayBuffer(s, s)"),
         ("from ray.rllib.utils.replay_buffers import FifoReplayBuffer", "FifoReplayBuffer()"),
         ("from elegantrl.train.replay_buffer import ReplayBuffer", "ReplayBuffer(9, 4, 2, s)"),

@@ -79,7 +79,29 @@ class Evidence:
     def by_priority(self) -> list[ev.Draw]:
         """The draws by given probabilities."""
         level = {draw.node for draw in self.level}
-        return [draw for draw in self.events.draws.values() if draw.weighted and draw.node not in level]
+        weighted = (draw for draw in self.events.draws.values() if draw.weighted and draw.node not in level)
+        return [draw for draw in weighted if not self._is_left_out(draw)]
+
+    def _is_left_out(self, draw: ev.Draw) -> bool:
+        """Whether a function takes probabilities that may be None, and no call that gives it transitions gives any."""
+        function, given = draw.function, draw.probabilities
+        if not isinstance(function, ir.Function) or not isinstance(given, ir.Name):
+            return False
+        taken = function.parameters[1:] if self.graph.symbols.takes_self(function) else function.parameters
+        place = next((i for i, p in enumerate(taken) if p.name == given.id and _is_none(p.default)), None)
+        rows = {container for container in self.gathered(draw) if self._holds_transitions(container)}
+        sites = [
+            site
+            for site in self.graph.callers.get(function, ())
+            if any(atom in rows for value in site.arguments for atom in value.atoms)
+        ]
+        if place is None or not sites or any(argument.star for site in sites for argument in site.node.args):
+            return False
+        passed = [site.node.argument(place, given.id) for site in sites]
+        return all(node is None or _is_none(node) for node in passed)
+
+    def _holds_transitions(self, container: Alloc) -> bool:
+        return any(looks_like_transition(roles_in(s.value) | s.roles) for s in self.stores.get(container, ()))
 
     def by_sums(self) -> list[ev.Mass]:
         """The numbers that pick a position by cumulative priority."""
@@ -285,6 +307,11 @@ class Evidence:
         """Whether an environment draws the number: a goal, a start, noise, that the observations then depend on."""
         owner = self.project.class_of.get(function) if function is not None else None
         return owner is not None and self.is_environment(owner)
+
+
+def _is_none(node: ir.Expr | None) -> bool:
+    """Whether an expression is written `None`."""
+    return isinstance(node, ir.Const) and node.value is None
 
 
 def _place(event: ev.Store | ev.Evict) -> tuple[str, int]:

@@ -515,6 +515,41 @@ def test_a_start_that_an_environment_draws_whose_action_may_be_left_out(project,
     assert len(graph.buffers) == found
 
 
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        ("pick(self.rows, 8)", []),
+        ("pick(self.rows, 8, p=None)", []),
+        ("pick(self.rows, 8, self.masses)", [PRIORITISED]),
+        ("pick(self.rows, 8, p=self.masses)", [PRIORITISED]),
+        ("pick(self.rows, *self.settings)", [PRIORITISED]),
+    ],
+)
+def test_a_helper_whose_probabilities_are_left_out(project, call, found):
+    graph = project(f"""
+    import numpy as np
+
+    def pick(items, size, p=None):
+        return [items[i] for i in np.random.choice(range(len(items)), size=size, p=p)]
+
+    class Learner:
+        def __init__(self, net, masses, settings):
+            self.net, self.rows, self.masses, self.settings = net, [], masses, settings
+
+        def act(self, actions):
+            return pick([0, 1, 2], 1, p=self.net(actions))[0]
+
+        def keep(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+            if len(self.rows) > 1000:
+                self.rows.pop(0)
+
+        def learn(self):
+            self.net.loss({call}).backward()
+    """)
+    assert kinds(graph) == found
+
+
 def test_a_base_whose_heir_draws_by_priority_in_its_place_is_not_uniform(project):
     graph = project("""
     import numpy as np
