@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from per_audit.graph import events as ev
 
-# A library's buffer that holds one rollout, or a fixed data set, is no replay memory.
 _SIZES = ("max_size", "buffer_size", "capacity", "size", "maxlen")
+# A library's buffer that holds one rollout, or a fixed data set, is no replay memory.
 _NO_REPLAY = {
     "ppo", "a2c", "a3c", "trpo", "npg", "vpg", "reinforce", "gae", "acktr", "impala", "vtrace", "gail", "onpolicy",
     "dataset", "datasets", "offline", "imitation", "behavior", "behaviour", "cloning", "bc", "bcq", "cql", "decision",

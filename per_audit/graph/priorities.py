@@ -14,9 +14,8 @@ from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph.draws import GREEDY
 from per_audit.graph.pipelines import modules_that_draw
-from per_audit.graph.reference import LAP_KINDS, REFERENCE_KINDS
+from per_audit.graph.reference import REFERENCE_KINDS
 from per_audit.graph.roles import looks_like_transition, name_of, words
-from per_audit.graph.symbolic import alternatives, strip
 from per_audit.graph.updates import BUILDERS, Updates
 from per_audit.graph.values import Alloc, Instance, Result, Value, is_observed, roles_in
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
-    from per_audit.graph.symbolic import Term
 
 _PRIORITY_WORDS = {
     "priority",
@@ -235,7 +233,7 @@ class Priorities:
         """The functions of the buffer and of the training on it."""
         return self.functions | set(self.graph.training_functions(self.buffer))
 
-    def _bodies(self, functions: set[ev.Owner]) -> Iterator[ir.Node]:
+    def bodies(self, functions: set[ev.Owner]) -> Iterator[ir.Node]:
         """The nodes of the functions; None stands for the top level of the files that draw a batch there."""
         for function in functions:
             if function is not None:
@@ -247,7 +245,7 @@ class Priorities:
     @cached_property
     def weights(self) -> set[ir.Node]:
         """The expressions that compute importance-sampling weights for the buffer."""
-        inside = (n for n in self._bodies(self.around) if isinstance(n, ir.Expr))
+        inside = (n for n in self.bodies(self.around) if isinstance(n, ir.Expr))
         return {node for expression in inside for node in self._value(expression).tagged("isw")}
 
     def names_weights(self) -> bool:
@@ -274,7 +272,7 @@ class Priorities:
 
     def _hands_over(self, function: ev.Owner) -> bool:
         """Whether the function puts the weights into an attribute of something else than the buffer: of the batch."""
-        for node in self._bodies({function}):
+        for node in self.bodies({function}):
             if isinstance(node, ir.Call) and self._is_read_of_object(node):
                 return True
             if isinstance(node, ir.Assign) and self._is_weight(node.value):
@@ -368,7 +366,7 @@ class Priorities:
         return self.graph.interpreter.parts.spilled(self.events.value(node))
 
     def _uses(self, function: ev.Owner) -> bool:
-        for node in self._bodies({function}):
+        for node in self.bodies({function}):
             if isinstance(node, ir.Bin) and node.op == "*":
                 left, right = self._is_weight(node.left), self._is_weight(node.right)
                 if left != right and not _is_number(node.right if left else node.left):
@@ -393,47 +391,9 @@ class Priorities:
         called = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
         return called not in ext.CONVERSIONS and called not in _PLAIN
 
-    # ---------------------------------------------------------------- deliberate omission
-
-    def clamps_like_lap(self) -> bool:
-        """Whether errors are clamped from below and the loss is Huber's, as in LAP and TD7, which need no weights."""
-        huber = False
-        for node in self._bodies(self.around):
-            name = getattr(node, "attr", getattr(node, "id", getattr(node, "name", "")))
-            if isinstance(name, str):
-                low = name.lower()
-                lap = "lap" in words(name) and "sampler" not in words(name)
-                huber = huber or "huber" in low or "smooth_l1" in low or "smoothl1" in low or lap
-        return huber and (any(alloc.kind in LAP_KINDS for alloc in self.made) or self._clamps_updates())
-
-    def _clamps_updates(self) -> bool:
-        """Whether the priorities that are written after a training step, where known, are clamped from below."""
-        updates = [write.value for write in self.graph.anatomy(self.buffer).writes if not write.inserts]
-        if any(_is_followed(option) for value in updates for option in alternatives(value)):
-            return any(self._is_bounded(part) for value in updates for part in value.walk())
-        return any(_clamps(node) for node in self._bodies(self.around) if isinstance(node, ir.Call))
-
-    def _is_bounded(self, term: Term) -> bool:
-        """Whether a term has a lower bound that is more than a small epsilon."""
-        if term.op not in ("clip", "maximum"):
-            return False
-        for low in term.args[1:2] if term.op == "clip" else term.args:
-            numbers = [option.number for option in (low, *self.graph.symbols.options(low))]
-            known = [number for number in numbers if number is not None]
-            if any(number >= 0.1 for number in known) or (not known and low.op in ("param", "field", "global")):
-                return True
-        return False
-
     def instance_classes(self) -> set[ir.Class]:
         """The classes of the objects that the project makes of the buffer."""
         return {a.node for site in self.buffer.instances for a in site.result.atoms if isinstance(a, Instance)}
-
-
-def _is_followed(term: Term) -> bool:
-    """Whether the arithmetic of a priority can be read: it is not what a call of the project gave, or its size."""
-    while (term := strip(term)).op in ("abs", "item") or (term.op in ("add", "pow") and term.args[1].is_number):
-        term = term.args[0]
-    return term.op != "call" or not isinstance(term.data, tuple)
 
 
 def _names_in(target: ir.Expr) -> Iterator[ir.Expr]:
@@ -447,23 +407,3 @@ def _is_number(node: ir.Expr) -> bool:
     """A constant, or the N of (N P)^-beta: to multiply weights by it is not to use them."""
     is_length = isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id == "len"
     return is_length or isinstance(node, ir.Const)
-
-
-def _clamps(node: ir.Call) -> bool:
-    """`x.clamp(min=1)`, `np.maximum(x, 1)`: a bound from below that is more than a small epsilon."""
-    name = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
-    if name in ("clamp", "clamp_", "clamp_min", "clip"):
-        low = node.argument(None, "min") or node.argument(None, "a_min")
-        if low is None and node.args:
-            plain = [arg.value for arg in node.args if arg.keyword is None]
-            method = isinstance(node.func, ir.Attr) and name_of(node.func.value) not in ("np", "numpy", "torch", "jnp")
-            low = (plain[0] if method else plain[1] if len(plain) > 1 else None) if plain else None
-    elif name in ("maximum", "max") and len(node.args) == 2:
-        low = node.args[1].value
-        if any("max" in words(name_of(arg.value) or "") for arg in node.args):
-            return False  # the largest so far
-    else:
-        return False
-    if isinstance(low, ir.Const):
-        return isinstance(low.value, (int, float)) and low.value >= 0.1
-    return isinstance(low, (ir.Name, ir.Attr)) and not {"eps", "epsilon"} & set(words(name_of(low) or ""))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayBuffer, ReplayGraph
+from per_audit.graph.lap import clamps_like_lap
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class MissingImportanceWeights(Rule):
             if buffer.kind != PRIORITISED:
                 continue
             about = graph.priorities(buffer)
-            if not (about.in_use and about.is_about_priorities) or about.is_greedy or about.clamps_like_lap():
+            if not (about.in_use and about.is_about_priorities) or about.is_greedy or clamps_like_lap(about):
                 continue
             if about.weights or about.is_reference:
                 if not about.is_followed():
@@ -85,7 +86,7 @@ class MissingImportanceWeights(Rule):
         for library in graph.library:
             if library.prioritised and (use := graph.library_use(library)).is_trained_on():
                 missing = use.missing_weights()
-                if missing and not use.about.clamps_like_lap():
+                if missing and not clamps_like_lap(use.about):
                     yield self._library(graph, library, missing)
 
     def _learners(self, graph: ReplayGraph, buffer: ReplayBuffer) -> Iterable[Finding]:
