@@ -391,10 +391,6 @@ class Priorities:
         called = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
         return called not in ext.CONVERSIONS and called not in _PLAIN
 
-    def instance_classes(self) -> set[ir.Class]:
-        """The classes of the objects that the project makes of the buffer."""
-        return {a.node for site in self.buffer.instances for a in site.result.atoms if isinstance(a, Instance)}
-
 
 def _names_in(target: ir.Expr) -> Iterator[ir.Expr]:
     """The names that an assignment target gives."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -150,9 +151,9 @@ class UnfilledLeafReachable(Rule):
 
     ## Known problems
 
-    With sums of 64 bits a mass of exactly 0 is rare: one in 2^53 draws of Python's `random`. With 32 bits it is one in
-    2^24, and sums that round put masses beyond the last filled leaf. A memory that is always filled before it is drawn
-    from has no such leaf.
+    With sums of 64 bits a mass of exactly 0 is rare: one in 2^53 draws of Python's `random`. Where nothing else reaches
+    an empty leaf, the finding is a hint. With 32 bits it is one in 2^24, and sums that round put masses beyond the last
+    filled leaf. A memory that is always filled before it is drawn from has no such leaf.
 
     ## Example
 
@@ -195,7 +196,8 @@ class UnfilledLeafReachable(Rule):
                 how = _reached(tree, only_powers=tree.capacity.complete and _is_power(tree.capacity.largest))
                 if how is not None:
                     seen.add(find)
-                    yield self._finding(graph, buffer, tree, find, how)
+                    finding = self._finding(graph, buffer, tree, find, how[0])
+                    yield finding if how[1] else replace(finding, severity=Severity.INFO)
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, tree: SumTree, find: ir.Function, how: str) -> Finding:
         name = graph.name_of(buffer)
@@ -303,8 +305,8 @@ def _is_power(capacity: int | None) -> bool:
     return capacity is not None and capacity & (capacity - 1) == 0
 
 
-def _reached(tree: SumTree, only_powers: bool) -> str | None:
-    """By which mass an empty leaf is reached, in words."""
+def _reached(tree: SumTree, only_powers: bool) -> tuple[str, bool] | None:
+    """By which mass an empty leaf is reached, in words, and whether that will happen."""
     for size in (4, 8) if only_powers else (5, 6, 7, 4, 8):
         for filled in range(1, size):
             thing = tree.filled(size, [1.0] * filled)
@@ -314,9 +316,11 @@ def _reached(tree: SumTree, only_powers: bool) -> str | None:
             if None in known or len(set(known)) != filled:
                 break
             if tree.leaf(thing, 0.0) not in (*known, None):
-                return f"a mass of 0 does, with {filled} of {size} leaves filled"
+                often = "" if tree.is_small(thing) else ", once in about 2^53 draws"
+                return f"a mass of 0 does, with {filled} of {size} leaves filled{often}", not often
             if tree.is_small(thing) and _rounds_out(tree, size, filled, set(known)):
-                return f"the sums are of 32 bits, and round to masses behind the last of {filled} filled leaves"
+                what = f"the sums are of 32 bits, and round to masses behind the last of {filled} filled leaves"
+                return what, True
     return None
 
 
