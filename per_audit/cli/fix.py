@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from per_audit.cache.facts import StoredFacts
+from per_audit.cli._review import TerminalReview
 from per_audit.cli._shared import Progress, emit, paths_argument, rule_options, wants_colour
 from per_audit.fixes.plan import FixOptions
 from per_audit.fixes.run import fix
@@ -20,6 +21,7 @@ from per_audit.source import scan_root
 @click.command()
 @paths_argument
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change, for `git apply`.")
+@click.option("-i", "--interactive", is_flag=True, help="Show each fix as a diff and ask; unsafe ones as well.")
 @click.option("--unsafe-fixes", is_flag=True, help="Also apply fixes that rest on an assumption, which they name.")
 @click.option(
     "--buffer",
@@ -55,6 +57,7 @@ def command(
     context: click.Context,
     paths: tuple[Path, ...],
     diff: bool,
+    interactive: bool,
     unsafe_fixes: bool,
     buffer: Literal["per", "combined"],
     priority: Literal["max", "mean"],
@@ -71,6 +74,7 @@ def command(
 
     Each replay pipeline is changed in all its files or not at all, and only where a second audit approves of the
     result; `per-audit undo` takes everything back. On a terminal --diff only names the files that it would copy.
+    --interactive asks about one fix after the other; nothing is written before the last answer, or after Ctrl-C.
     Exit codes: 0 done or nothing to do, 1 something was left unfixed (--diff: something would change), 2 wrong usage,
     configuration or an internal error, 130 interrupted.
 
@@ -78,25 +82,29 @@ def command(
     Examples:
       per-audit fix --diff
       per-audit fix src --unsafe-fixes --buffer combined
+      per-audit fix --interactive
       per-audit fix --diff > per.patch && git apply per.patch
     """
+    if interactive and (diff or format_ == "json"):
+        raise click.UsageError(f"--interactive and {'--diff' if diff else '--format json'} exclude each other.")
     context.with_resource(collector_paused())
     named = paths or (Path(),)
     root = scan_root(named)
     settings = override(load(root, not no_config, own_rules), select, ignore, pedantic=pedantic or None)
     options = FixOptions(
         diff=diff,
-        unsafe=unsafe_fixes,
+        unsafe=unsafe_fixes or interactive,
         buffer=buffer,
         delivery=delivery,
         allow_dirty=allow_dirty,
         priority=priority,
     )
-    with Progress("fixing", quiet=format_ == "json") as progress:
+    look = Look(wants_colour())
+    review = TerminalReview(look) if interactive else None
+    with Progress("fixing", quiet=interactive or format_ == "json") as progress:
         store = settings.store
         cache = None if store is None else StoredFacts(store)
-        result = fix(root, [path.resolve() for path in named], settings, options, progress, jobs=None, cache=cache)
-    look = Look(wants_colour())
+        result = fix(root, [path.resolve() for path in named], settings, options, progress, None, cache, review)
     if format_ == "json":
         emit(fix_json.render(result))
     elif diff:

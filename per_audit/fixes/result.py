@@ -24,6 +24,7 @@ class Why(str, enum.Enum):
     MANUAL = "manual"  # needs a person
     NONE = "none"  # no recipe
     FAILED = "failed"  # its result did not pass the checks
+    DECLINED = "declined"  # a person was asked and did not want it
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from per_audit.fixes.imports import adjust
 from per_audit.fixes.journal import recover, write
 from per_audit.fixes.layout import Layout
 from per_audit.fixes.result import FixResult, Refusal, Why
+from per_audit.fixes.review import Answer
 from per_audit.fixes.transaction import Change
 from per_audit.overrides import Overrides
 from per_audit.source import SourceFile, as_module, discover, project_root
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from per_audit.fixes.plan import Edit, FixOptions, Plan
+    from per_audit.fixes.review import Review
     from per_audit.settings import Settings
 
 _MAX_ROUNDS = 200
@@ -42,10 +44,12 @@ def fix(
     progress: Progress | None = None,
     jobs: int | None = 1,
     cache: FactsCache | None = None,
+    review: Review | None = None,
 ) -> FixResult:
     """Fix what can be fixed in the files at and below `paths`, or with `options.diff` only say how.
 
-    `root` holds all paths; `jobs` and `cache` are as for the audit. Raises UserError, and changes nothing, where
+    `root` holds all paths; `jobs` and `cache` are as for the audit. With `review` a person is asked about each fix;
+    nothing is written before the last answer. Raises UserError, and changes nothing, where
     files cannot be written, are not committed, or where the reference buffers cannot be brought into the project.
     """
     root = root.resolve()
@@ -56,7 +60,9 @@ def fix(
     notes = []
     if not options.diff and recover(project) is not None:
         notes.append("An earlier run had been cut short; the files were put back as they were before it.")
-    run = _Run(root, project, paths, settings, options, progress, jobs, {} if cache is None else cache)
+    if review is not None and not options.allow_dirty:
+        require_clean(project, set())  # before the first question rather than after the last answer
+    run = _Run(root, project, paths, settings, options, progress, jobs, {} if cache is None else cache, review)
     run.to_the_end()
     changes = [
         Change(path, run.sources[path], data) for path, data in run.contents.items() if data != run.sources[path]
@@ -99,8 +105,11 @@ class _Run:
         progress: Progress | None,
         jobs: int | None,
         cache: FactsCache,
+        review: Review | None,
     ) -> None:
         self.root = root
+        self._review = review
+        self._accepts_all = self._has_quit = False
         self._jobs = jobs
         self._project = project
         self.options = options
@@ -123,14 +132,15 @@ class _Run:
         one_by_one = False
         for _ in range(_MAX_ROUNDS):
             plans = self._open_plans()
-            batch = self._compatible(plans[:1] if one_by_one else plans)
-            if not batch:
+            asks = self._review is not None and not self._accepts_all
+            batch = self._compatible(plans[:1] if one_by_one or asks else plans)
+            if not batch or self._has_quit:
                 return
             problem = self._attempt(batch)
             if problem is None:
                 self.applied += batch
             elif len(batch) == 1:
-                self._refuse(batch[0], Why.FAILED, problem)
+                self._refuse(batch[0], *problem)
                 one_by_one = False
             else:
                 one_by_one = True
@@ -172,7 +182,8 @@ class _Run:
 
         asked = {finding.id for finding in self._selected()}
         done = {plan.key for plan in self.applied}
-        self.refused = {key: refusal for key, refusal in self.refused.items() if refusal.why is Why.FAILED}
+        final = Why.FAILED, Why.DECLINED
+        self.refused = {key: refusal for key, refusal in self.refused.items() if refusal.why in final}
         found = []
         for plan in plan_fixes(self._audit, self.options):
             if plan.key in self.refused or asked.isdisjoint(plan.findings):
@@ -204,17 +215,48 @@ class _Run:
             batch.append(plan)
         return batch
 
-    def _attempt(self, batch: list[Plan]) -> str | None:
+    def _attempt(self, batch: list[Plan]) -> tuple[Why, str] | None:
         """Apply the plans and keep the result where it passes all checks, or say what is wrong with it."""
         try:
             contents = self.contents | self._edited(batch)
         except EditError as error:
-            return str(error)
+            return Why.FAILED, str(error)
         after = self._audited(contents)
         problem = _shortfall(batch, self._audit.report, after.report)
-        if problem is None:
-            self.contents, self._audit = contents, after
-        return problem
+        if problem is not None:
+            return Why.FAILED, problem
+        if self._review is not None and not (self._accepts_all and _is_safe(batch)):
+            return self._ask(self._review, batch, contents, after)
+        self.contents, self._audit = contents, after
+        return None
+
+    def _ask(
+        self, review: Review, batch: list[Plan], contents: dict[str, bytes], after: Audit
+    ) -> tuple[Why, str] | None:
+        """Keep the result where the person wants it; what the person edits passes the same checks before."""
+        while True:
+            changes = [
+                Change(path, old, contents[path]) for path, old in self.contents.items() if contents[path] != old
+            ]
+            answer = review.ask(batch[0], changes)
+            if answer in (Answer.NO, Answer.QUIT):
+                self._has_quit = answer is Answer.QUIT
+                return Why.DECLINED, "not wanted"
+            if answer in (Answer.YES, Answer.ALL):
+                self._accepts_all |= answer is Answer.ALL
+                self.contents, self._audit = contents, after
+                return None
+            edited = review.edited(changes)
+            if edited is None:
+                continue
+            problem = next((f"{path}: {error}" for path in edited if (error := syntax_error(edited[path]))), None)
+            if problem is None:
+                tried = self._audited(contents | dict(edited))
+                problem = _shortfall(batch, self._audit.report, tried.report)
+            if problem is None:
+                contents, after = contents | dict(edited), tried
+            else:
+                review.refused(problem)
 
     def _edited(self, batch: list[Plan]) -> dict[str, bytes]:
         """The new contents of the files that the plans touch."""
@@ -239,6 +281,10 @@ class _Run:
 
     def _refuse(self, plan: Plan, why: Why, reason: str) -> None:
         self.refused[plan.key] = Refusal(plan, why, reason)
+
+
+def _is_safe(batch: list[Plan]) -> bool:
+    return all(plan.applicability is Applicability.SAFE for plan in batch)
 
 
 def _require_syntax(data: bytes) -> None:

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from per_audit.fixes.journal import Undone
     from per_audit.fixes.plan import Plan
     from per_audit.fixes.result import FixResult, Refusal
+    from per_audit.fixes.transaction import Change
 
 _WHY = {
     Why.UNSAFE: "rests on an assumption, needs --unsafe-fixes",
     Why.MANUAL: "needs a person",
     Why.NONE: "cannot be fixed automatically",
     Why.FAILED: "did not pass the checks",
+    Why.DECLINED: "left by your answer",
 }
 _DIFF_STYLES = {"+++": "bold", "---": "bold", "@@": "cyan", "+": "green", "-": "red"}
 
@@ -46,14 +48,24 @@ def render(result: FixResult, look: Look = PLAIN) -> str:
 
 def render_diff(result: FixResult, look: Look = PLAIN) -> str:
     """The diff of the user's files, coloured; of the copied ones only the names, or they would bury it."""
-    text = Text()
-    for line in unified_diff(result.changes).decode(errors="replace").removesuffix("\n").split("\n"):
-        style = next((style for start, style in _DIFF_STYLES.items() if line.startswith(start)), "")
-        text.append(f"{printable(line)}\n", style)
+    text = _diff(result.changes)
     for change in result.copied:
         count = len((change.after or b"").splitlines())
         text.append(f"{'new file' if change.before is None else 'changed'} {change.path}: {count} lines\n", "dim")
     return _printed([text], look) if result.changes or result.copied else ""
+
+
+def render_question(plan: Plan, changes: list[Change], look: Look = PLAIN) -> str:
+    """What a person is asked about: a fix, what it rests on, and its diff."""
+    return _printed([_applied(plan, only_diff=True), _diff(changes)], look)
+
+
+def _diff(changes: list[Change]) -> Text:
+    text = Text()
+    for line in unified_diff(changes).decode(errors="replace").removesuffix("\n").split("\n"):
+        style = next((style for start, style in _DIFF_STYLES.items() if line.startswith(start)), "")
+        text.append(f"{printable(line)}\n", style)
+    return text
 
 
 def render_undone(undone: Undone | None, project: Path, look: Look = PLAIN) -> str:
