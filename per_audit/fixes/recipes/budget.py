@@ -20,10 +20,14 @@ PLACEHOLDER = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The number of draws of a run, and the loops that it was read from."""
+    """The number of draws of a run, and the loops that it was read from.
+
+    `early` are those of the loops that may end before their last turn, as episodes do: the number is a bound then.
+    """
 
     steps: Fraction
     sources: tuple[str, ...]
+    early: tuple[str, ...] = ()
 
 
 def schedule(draft: Draft, buffer: ReplayBuffer) -> str:
@@ -38,7 +42,13 @@ def schedule(draft: Draft, buffer: ReplayBuffer) -> str:
         )
         return f"beta=LinearSchedule(0.4, 1.0, steps={PLACEHOLDER:_})"
     steps = int(budget.steps)
-    draft.steps.append(f"beta rises to 1 over {steps:,} draws, as read from {', '.join(budget.sources)}")
+    if budget.early:
+        draft.steps.append(
+            f"beta rises to 1 over {steps:,} draws, which is the most that {', '.join(budget.sources)} allow:"
+            f" {', '.join(budget.early)} may end sooner and leave beta below 1, so set steps= to what you expect"
+        )
+    else:
+        draft.steps.append(f"beta rises to 1 over {steps:,} draws, as read from {', '.join(budget.sources)}")
     return f"beta=LinearSchedule(0.4, 1.0, steps={steps if steps < 10_000 else f'{steps:_}'})"
 
 
@@ -59,13 +69,16 @@ def _reach(
         outer = _reach(graph, site.path, site.node, site.function, depth + 1, seen | {function})
         if outer is None:
             return None
-        options.append(Budget(here.steps * outer.steps, here.sources + outer.sources))
+        steps = here.steps * outer.steps
+        options.append(Budget(steps, here.sources + outer.sources, here.early + outer.early))
     return max(options, key=lambda budget: budget.steps, default=here)
 
 
 def _loops(graph: ReplayGraph, path: str, node: ir.Node) -> Budget | None:
     """How often a node is reached inside its function, None where a loop around it has no known length."""
-    steps, every, sources = 1, 1, []
+    steps, every = 1, 1
+    sources: list[str] = []
+    early: list[str] = []
     below = node
     for ancestor in graph.ancestors(path, node):
         if isinstance(ancestor, (ir.Function, ir.Lambda, ir.Class)):
@@ -80,8 +93,18 @@ def _loops(graph: ReplayGraph, path: str, node: ir.Node) -> Budget | None:
                 return None
             steps *= length
             sources.append(graph.module(path).where(ancestor.start))
+            if _ends_early(ancestor):
+                early.append(sources[-1])
         below = ancestor
-    return Budget(Fraction(steps, every), tuple(sources))
+    return Budget(Fraction(steps, every), tuple(sources), tuple(early))
+
+
+def _ends_early(loop: ir.For | ir.While) -> bool:
+    """Whether a loop has a break of its own, or leaves its function."""
+    inside = list(ir.walk_scope(loop.body))
+    inner = {node for each in inside if isinstance(each, (ir.For, ir.While)) for node in ir.walk_scope(each.body)}
+    is_left = any(isinstance(node, ir.Return) for node in inside)
+    return is_left or any(isinstance(n, ir.Jump) and n.kind == "break" and n not in inner for n in inside)
 
 
 def _period(graph: ReplayGraph, path: str, condition: ir.If) -> int:

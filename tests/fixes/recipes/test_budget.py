@@ -138,3 +138,30 @@ def test_the_steps_are_told():
         ),
     )
     assert result.applied[0].steps[0] == "beta rises to 1 over 5,000 draws, as read from agent.py:32"
+
+
+@pytest.mark.parametrize(
+    ("last", "early"),
+    [
+        ("if done: break", "agent.py:32"),
+        ("if done:\n            return", "agent.py:32, agent.py:31"),
+        ("for _ in env:\n            break", ""),
+        ("if done: state = env.reset()", ""),
+    ],
+)
+def test_a_bound_that_the_program_may_not_reach_is_called_a_bound(last: str, early: str) -> None:
+    head, _, _ = agent(LEARN)["agent.py"].partition("def main")
+    main = f"""
+def main(env, network, target_network):
+    agent = Agent(network, target_network)
+    for episode in range(5000):
+        for step in range(500):
+            agent.memory.append((state, action, reward, next_state, done))
+            agent.learn()
+            {last.replace("            ", " " * 16)}
+"""
+    result, _ = run({"agent.py": head + main.lstrip()}, unsafe=True)
+    (plan,) = result.applied
+    (step,) = (step for step in plan.steps if step.startswith("beta rises to 1 over 2,500,000 draws"))
+    assert ("may end sooner and leave beta below 1" in step) == bool(early)
+    assert f"{early} may end" in step or not early
