@@ -10,10 +10,12 @@ from per_audit.fixes.plan import Plan
 from per_audit.fixes.recipes import container_swap, index_swap
 from per_audit.fixes.recipes.shared import sharers
 from per_audit.fixes.repair import plan_repairs
+from per_audit.fixes.shapes import ANY, Shape, library_shape, shape_of
 from per_audit.graph import UNIFORM
 
 if TYPE_CHECKING:
     from per_audit.audit import Audit
+    from per_audit.findings import Finding
     from per_audit.fixes.plan import FixOptions
     from per_audit.graph import ReplayBuffer, ReplayGraph
 
@@ -38,6 +40,7 @@ def plan_fixes(audit: Audit, options: FixOptions) -> list[Plan]:
                 if findings:
                     plans.append(plan_buffer(graph, buffer, options, findings))
         plans += plan_repairs(graph, audit.report.findings, options)
+        plans += _library_plans(graph, audit.report.findings)
     return plans
 
 
@@ -52,7 +55,7 @@ def plan_buffer(graph: ReplayGraph, buffer: ReplayBuffer, options: FixOptions, f
         try:
             module.convert(draft, buffer)
         except Refused as refusal:
-            return _manual(name, recipe, str(refusal), findings)
+            return _manual(name, recipe, str(refusal), findings, shape_of(graph, buffer))
         embedded = sorted(path for path in draft.paths if graph.module(path).layout is not None)
         if embedded:
             reason = f"{embedded[0]} is no plain Python file; notebooks and Markdown are edited by hand"
@@ -71,23 +74,32 @@ def plan_buffer(graph: ReplayGraph, buffer: ReplayBuffer, options: FixOptions, f
             steps=tuple(draft.steps),
         )
     kinds = sorted({container.kind for container in buffer.containers}) or ["container that is not known"]
-    return _manual(
-        name, "none", f"{name} keeps its transitions in a shape without a recipe ({', '.join(kinds)})", findings
-    )
+    reason = f"{name} keeps its transitions in a shape without a recipe ({', '.join(kinds)})"
+    return _manual(name, "none", reason, findings, shape_of(graph, buffer))
 
 
-def _manual(name: str, recipe: str, reason: str, findings: tuple[str, ...]) -> Plan:
+def _manual(
+    name: str, recipe: str, reason: str, findings: tuple[str, ...], shape: Shape = ANY, pipeline: str = ""
+) -> Plan:
     return Plan(
-        pipeline=name,
+        pipeline=pipeline or name,
         title=f"draw from {name} by priority",
         recipe=recipe,
         applicability=Applicability.MANUAL,
-        reason=reason,
+        reason=f"{shape.name}: {reason}" if shape.name else reason,
         findings=findings,
-        steps=(
-            "replace the draw by PrioritizedSampler or PrioritizedReplayBuffer of experience_replay_optimizer",
-            "multiply the element-wise loss by the weights, then take the mean (importance_weighted_loss)",
-            "give the TD errors back after the step (update_priorities, absolute_td_error)",
-            "run per-audit scan and per-audit verify",
-        ),
+        steps=shape.steps,
     )
+
+
+def _library_plans(graph: ReplayGraph, findings: list[Finding]) -> list[Plan]:
+    """For each buffer of a library that is reported, why it is not exchanged."""
+    plans = []
+    for buffer in graph.library:
+        place = graph.place(buffer.path, buffer.node)
+        ids = tuple(f.id for f in findings if f.rule in _RESOLVED and f.place == place)
+        if ids:
+            reason, shape = library_shape(buffer)
+            where = f"{buffer.path}:{place.line}"
+            plans.append(_manual(buffer.name, "none", reason, ids, shape, pipeline=f"{buffer.name} ({where})"))
+    return plans

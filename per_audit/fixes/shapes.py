@@ -1,0 +1,84 @@
+"""Shapes of replay that no recipe converts: what they are called, and the steps that a person takes instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from per_audit.graph.pipelines import modules_that_draw
+
+if TYPE_CHECKING:
+    from per_audit.graph import LibraryBuffer, ReplayBuffer, ReplayGraph
+    from per_audit.graph import events as ev
+
+_DRAW = "replace the draw by PrioritizedSampler or PrioritizedReplayBuffer of experience_replay_optimizer"
+_CHECK = "run per-audit scan and per-audit verify"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """`name` says what the code is, for a reason that begins with it; it is empty where nothing special was seen."""
+
+    name: str
+    steps: tuple[str, ...]
+
+
+ANY = Shape(
+    "",
+    (
+        _DRAW,
+        "multiply the element-wise loss by the weights, then take the mean (importance_weighted_loss)",
+        "give the TD errors back after the step (update_priorities, absolute_td_error)",
+        _CHECK,
+    ),
+)
+TENSORFLOW_1 = Shape(
+    "a graph of TensorFlow 1",
+    (
+        _DRAW,
+        "add a placeholder for the weights beside those of the batch, tf.placeholder(tf.float32, [None]), and feed it",
+        "keep one value a transition in the loss and weigh it: tf.reduce_mean(weights * tf.square(target - q))",
+        "fetch tf.abs(target - q) in the run of the training operation and give it to update_priorities(indices, ...)",
+        _CHECK,
+    ),
+)
+
+
+def shape_of(graph: ReplayGraph, buffer: ReplayBuffer) -> Shape:
+    """What is special about how a buffer's batches are learnt from."""
+    paths = modules_that_draw(buffer) | {site.path for site in buffer.samples}
+    functions = [*graph.training_functions(buffer), None]
+    sites = [site for function in functions for site in graph.calls_of(function, paths)]
+    return TENSORFLOW_1 if any(_feeds(site) for site in sites) else ANY
+
+
+def _feeds(site: ev.CallSite) -> bool:
+    """Whether a call runs a part of a graph with fed values: `session.run(..., feed_dict=...)`, `train.run({...})`."""
+    return site.node.keyword("feed_dict") is not None or any(
+        name.startswith("tensorflow.") and name.endswith("Session.run") for name in site.names
+    )
+
+
+def library_shape(buffer: LibraryBuffer) -> tuple[str, Shape]:
+    """Why a library's buffer is not exchanged, and the steps."""
+    title, instead = buffer.framework.title, buffer.kind.instead
+    steps: tuple[str, ...]
+    if not buffer.framework.replaceable:
+        reason = f"the agents of {title} accept no other buffer than their own, and weigh no loss"
+        steps = (
+            f"move to an agent whose loss takes weights, or subclass that of {title}: draw with PrioritizedSampler,"
+            " weigh its loss, give its TD errors back",
+            _CHECK,
+        )
+    elif instead:
+        reason = f"{buffer.name} belongs to the library {title}, whose own {instead} takes its place"
+        steps = (
+            f"make {instead} of {title} instead of {buffer.name}; its beta has to reach 1 by the end",
+            f"see in {buffer.framework.documentation} whether its algorithms weigh their losses and update priorities,"
+            " or do both where the batch is learnt from",
+            _CHECK,
+        )
+    else:
+        reason = f"{buffer.name} belongs to the library {title}, which has no prioritised one"
+        steps = (*ANY.steps[:3], _CHECK)
+    return reason, Shape(f"replay of a library ({title})", steps)

@@ -1,0 +1,67 @@
+"""Shapes that no recipe converts are named, with the steps that fit them."""
+
+from __future__ import annotations
+
+import pytest
+
+from .rewriting import Files, check_refused
+
+GRAPH = """
+import random
+from collections import deque
+
+import numpy as np
+import tensorflow as tf
+
+
+class Agent:
+    def __init__(self, q, target, train):
+        self.session = tf.Session()
+        self.states, self.goals = tf.placeholder(tf.float32, [None, 4]), tf.placeholder(tf.float32, [None])
+        self.q, self.target, self.train = q, target, train
+        self.memory = deque(maxlen=1000)
+
+    def remember(self, state, action, reward, next_state, done):
+        self.memory.append((state, action, reward, next_state, done))
+
+    def learn(self):
+        batch = random.sample(self.memory, 32)
+        states, actions, rewards, next_states, dones = map(np.array, zip(*batch))
+        future = self.session.run(self.target, feed_dict={self.states: next_states}).max(axis=1)
+        goals = rewards + 0.9 * (1 - dones) * future
+        self.session.run(self.train, feed_dict={self.states: states, self.goals: goals})
+"""
+KERAS_RL = """
+from rl.agents.dqn import DQNAgent
+from rl.memory import SequentialMemory
+
+
+def main(env, model, policy):
+    memory = SequentialMemory(limit=50000, window_length=1)
+    dqn = DQNAgent(model=model, nb_actions=2, memory=memory, policy=policy)
+    dqn.compile("adam")
+    dqn.fit(env, nb_steps=50000)
+"""
+TIANSHOU = """
+from tianshou.data import Collector, VectorReplayBuffer
+
+
+def main(policy, envs, trainer):
+    buffer = VectorReplayBuffer(20000, 10)
+    collector = Collector(policy, envs, buffer)
+    trainer(policy, collector).run()
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "reason", "step"),
+    [
+        (GRAPH, "a graph of TensorFlow 1: no TD loss", "add a placeholder for the weights"),
+        (KERAS_RL, "replay of a library (Keras-RL): the agents of Keras-RL", "subclass that of Keras-RL"),
+        (TIANSHOU, "(tianshou)", "make PrioritizedVectorReplayBuffer of tianshou"),
+    ],
+)
+def test_shapes_are_named(program: str, reason: str, step: str) -> None:
+    files: Files = {"program.py": program}
+    result = check_refused(files, reason)
+    assert any(step in each for each in result.refused[0].plan.steps)
