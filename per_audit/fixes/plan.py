@@ -30,10 +30,10 @@ class Plan:
     """The change of one replay pipeline, or the repair of one defect in it: all of its files or none.
 
     `reason` names the assumption of an unsafe plan, or why a manual one cannot be applied. `imports` are the names
-    that a file needs from experience_replay_optimizer; `unneeded` are names that the edits may have left unused and
-    whose imports go if nothing uses them any more. `findings` are the ids of the findings that the plan resolves.
-    `steps` say what a person must do (manual) or check (safe and unsafe). `mends` is the code of the rule whose finding
-    a repair is for, empty for a conversion.
+    that a file needs from experience_replay_optimizer, and, with a dot in them, modules of it that the edits import;
+    `unneeded` are names that the edits may have left unused and whose imports go if nothing uses them any more.
+    `findings` are the ids of the findings that the plan resolves. `steps` say what a person must do (manual) or check
+    (safe and unsafe). `mends` is the code of the rule whose finding a repair is for, empty for a conversion.
     """
 
     pipeline: str

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.findings import Applicability
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.plan import Plan
-from per_audit.fixes.recipes import container_swap, index_swap
+from per_audit.fixes.recipes import container_swap, index_swap, library_swap
 from per_audit.fixes.recipes.shared import sharers
 from per_audit.fixes.repair import plan_repairs
 from per_audit.fixes.shapes import ANY, Shape, library_shape, shape_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from per_audit.audit import Audit
     from per_audit.findings import Finding
     from per_audit.fixes.plan import FixOptions
-    from per_audit.graph import ReplayBuffer, ReplayGraph
+    from per_audit.graph import LibraryBuffer, ReplayBuffer, ReplayGraph
 
 _RECIPES = (("container-swap", container_swap), ("index-swap", index_swap))
 _RESOLVED = {"PER001"}
@@ -40,7 +40,7 @@ def plan_fixes(audit: Audit, options: FixOptions) -> list[Plan]:
                 if findings:
                     plans.append(plan_buffer(graph, buffer, options, findings))
         plans += plan_repairs(graph, audit.report.findings, options)
-        plans += _library_plans(graph, audit.report.findings)
+        plans += _library_plans(graph, audit.report.findings, options)
     return plans
 
 
@@ -51,31 +51,34 @@ def plan_buffer(graph: ReplayGraph, buffer: ReplayBuffer, options: FixOptions, f
     for recipe, module in _RECIPES:
         if not module.applies(draft, buffer):
             continue
-        title = f"draw from {name} by priority"
         try:
             module.convert(draft, buffer)
         except Refused as refusal:
             return _manual(name, recipe, str(refusal), findings, shape_of(graph, buffer))
-        embedded = sorted(path for path in draft.paths if graph.module(path).layout is not None)
-        if embedded:
-            reason = f"{embedded[0]} is no plain Python file; notebooks and Markdown are edited by hand"
-            return _manual(name, recipe, reason, findings)
-        applicability = Applicability.UNSAFE if draft.assumptions else Applicability.SAFE
-        return Plan(
-            pipeline=f"{buffer.path}:{name}",
-            title=title,
-            recipe=recipe,
-            applicability=applicability,
-            reason="; ".join(draft.assumptions),
-            edits=draft.edits(),
-            imports={path: names for path, names in draft.imports.items() if names},
-            unneeded=dict(draft.unneeded),
-            findings=findings,
-            steps=tuple(draft.steps),
-        )
+        return _drafted(draft, recipe, name, f"{buffer.path}:{name}", findings)
     kinds = sorted({container.kind for container in buffer.containers}) or ["container that is not known"]
     reason = f"{name} keeps its transitions in a shape without a recipe ({', '.join(kinds)})"
     return _manual(name, "none", reason, findings, shape_of(graph, buffer))
+
+
+def _drafted(draft: Draft, recipe: str, name: str, pipeline: str, findings: tuple[str, ...]) -> Plan:
+    """The plan of what a recipe has drafted."""
+    embedded = sorted(path for path in draft.paths if draft.graph.module(path).layout is not None)
+    if embedded:
+        reason = f"{embedded[0]} is no plain Python file; notebooks and Markdown are edited by hand"
+        return _manual(name, recipe, reason, findings)
+    return Plan(
+        pipeline=pipeline,
+        title=f"draw from {name} by priority",
+        recipe=recipe,
+        applicability=Applicability.UNSAFE if draft.assumptions else Applicability.SAFE,
+        reason="; ".join(draft.assumptions),
+        edits=draft.edits(),
+        imports={path: names for path, names in draft.imports.items() if names},
+        unneeded=dict(draft.unneeded),
+        findings=findings,
+        steps=tuple(draft.steps),
+    )
 
 
 def _manual(
@@ -92,14 +95,25 @@ def _manual(
     )
 
 
-def _library_plans(graph: ReplayGraph, findings: list[Finding]) -> list[Plan]:
-    """For each buffer of a library that is reported, why it is not exchanged."""
+def _library_plans(graph: ReplayGraph, findings: list[Finding], options: FixOptions) -> list[Plan]:
+    """A plan for each buffer of a library that is reported."""
     plans = []
     for buffer in graph.library:
         place = graph.place(buffer.path, buffer.node)
         ids = tuple(f.id for f in findings if f.rule in _RESOLVED and f.place == place)
         if ids:
-            reason, shape = library_shape(buffer)
-            where = f"{buffer.path}:{place.line}"
-            plans.append(_manual(buffer.name, "none", reason, ids, shape, pipeline=f"{buffer.name} ({where})"))
+            plans.append(_library_plan(graph, buffer, options, ids))
     return plans
+
+
+def _library_plan(graph: ReplayGraph, buffer: LibraryBuffer, options: FixOptions, findings: tuple[str, ...]) -> Plan:
+    pipeline = f"{buffer.name} ({graph.module(buffer.path).where(buffer.node.start)})"
+    reason, shape = library_shape(buffer)
+    if not library_swap.applies(buffer):
+        return _manual(buffer.name, "none", reason, findings, shape, pipeline)
+    draft = Draft(graph, options)
+    try:
+        library_swap.convert(draft, buffer)
+    except Refused as refusal:
+        return _manual(buffer.name, "library-swap", str(refusal), findings, shape, pipeline)
+    return _drafted(draft, "library-swap", buffer.name, pipeline, findings)

@@ -267,7 +267,7 @@ class _Run:
         for path in sorted({path for plan in batch for path in plan.paths}):
             if path not in self.contents:
                 raise EditError(f"{path}: is not among the files that were audited")
-            add = {name for plan in batch for name in plan.imports.get(path, ())}
+            add = {name for plan in batch for name in plan.imports.get(path, ()) if "." not in name}
             unneeded = {name for plan in batch for name in plan.unneeded.get(path, ())}
             unneeded = {name for name in unneeded if not self.layout.imports_from(path, name)}
             try:

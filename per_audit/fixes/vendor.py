@@ -38,7 +38,8 @@ def vendor(root: Path, place: PurePosixPath, names: set[str]) -> list[Change]:
             f"{place / PACKAGE / edited[0]}: this copy was edited; take the edits back or delete {place / PACKAGE}, "
             "so that it can be copied afresh, or use --dependency"
         )
-    wanted = copies(names | _exports(present.get(PurePosixPath("__init__.py"), b"")))
+    adapters = {f"adapters.{path.stem}" for path in present if path.parent.name == "adapters" and path.stem[0] != "_"}
+    wanted = copies(names | adapters | _exports(present.get(PurePosixPath("__init__.py"), b"")))
     return [
         Change((place / PACKAGE / path).as_posix(), present.get(path), wanted.get(path))
         for path in sorted(present.keys() | wanted.keys())
@@ -48,14 +49,18 @@ def vendor(root: Path, place: PurePosixPath, names: set[str]) -> list[Change]:
 
 
 def copies(names: set[str]) -> dict[PurePosixPath, bytes]:
-    """The files of a copy of the package that exports `names`: path in the package -> content."""
+    """The files of a copy of the package that exports `names`: path in the package -> content.
+
+    Names with a dot are modules that are there as well, such as `adapters.cleanrl`.
+    """
     source = _source()
     exported = _exported()
-    if unknown := sorted(names - exported.keys()):
+    inner = {name for name in names if "." in name and (source / _file_of(source, name)).is_file()}
+    if unknown := sorted(names - exported.keys() - inner):
         raise LookupError(f"{PACKAGE} exports no {', '.join(unknown)}")
-    modules = {name: exported[name] for name in names}
+    modules = {name: exported[name] for name in names - inner}
     files: dict[PurePosixPath, bytes] = {}
-    waiting = [_file_of(source, module) for module in modules.values()]
+    waiting = [_file_of(source, module) for module in (*modules.values(), *inner)]
     while waiting:
         path = waiting.pop()
         if path in files or path == PurePosixPath("__init__.py"):
