@@ -23,15 +23,27 @@ def unified_diff(changes: Iterable[Change]) -> bytes:
 
 
 def _file(change: Change) -> Iterator[bytes]:
-    lines = difflib.diff_bytes(
-        difflib.unified_diff,
-        _lines(change.before),
-        _lines(change.after),
-        b"/dev/null" if change.before is None else _name("a", change.path),
-        b"/dev/null" if change.after is None else _name("b", change.path),
-    )
-    for line in lines:
-        yield line if line.endswith(b"\n") else line + _NO_NEWLINE
+    before, after = _lines(change.before), _lines(change.after)
+    # Lines that come often (`loss.backward()`) are matched as well: the diff is for reading.
+    groups = list(difflib.SequenceMatcher(None, before, after, autojunk=False).get_grouped_opcodes())
+    if groups:
+        yield b"--- " + (b"/dev/null" if change.before is None else _name("a", change.path)) + b"\n"
+        yield b"+++ " + (b"/dev/null" if change.after is None else _name("b", change.path)) + b"\n"
+    for group in groups:
+        first, last = group[0], group[-1]
+        yield b"@@ -%b +%b @@\n" % (_range(first[1], last[2]), _range(first[3], last[4]))
+        for tag, start, end, new_start, new_end in group:
+            kept = [b" " + line for line in before[start:end]] if tag == "equal" else []
+            gone = [b"-" + line for line in before[start:end]] if tag != "equal" else []
+            come = [b"+" + line for line in after[new_start:new_end]] if tag != "equal" else []
+            for line in (*kept, *gone, *come):
+                yield line if line.endswith(b"\n") else line + _NO_NEWLINE
+
+
+def _range(start: int, end: int) -> bytes:
+    """Lines as a hunk counts them: an empty range is named by the line before it."""
+    count = end - start
+    return b"%d" % (start + 1) if count == 1 else b"%d,%d" % (start + bool(count), count)
 
 
 def _lines(content: bytes | None) -> list[bytes]:

@@ -34,6 +34,7 @@ class Draft:
         self.unneeded: dict[str, set[str]] = defaultdict(set)
         self.assumptions: list[str] = []
         self.steps: list[str] = []
+        self.weighted: set[ir.Call] = set()  # the losses that get weights, of all functions that learn
         self._edits: dict[tuple[str, int, int], Edit] = {}
         self._inserted: dict[tuple[str, int], list[str]] = defaultdict(list)
         self._taken: dict[ir.Node | str, set[str]] = {}

@@ -43,7 +43,8 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     together = shared.sharers(draft.graph, buffer)
     draws = {each: shared.single_draw(draft, each) for each in together}
     fill_from_files(draft, container)
-    _check_uses(draft, list(draws.values()), container, bounded)
+    whole = [found for each, draw in draws.items() if (found := _taken_whole(draft, each, draw, container))]
+    _check_uses(draft, list(draws.values()), container, bounded, whole)
     is_actor_critic = False
     for each, draw in draws.items():
         consumers, handle = _draw(draft, each, draw)
@@ -91,8 +92,41 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]
         weights = draft.fresh(path, buffer.function, *WEIGHTS)
         indices = draft.fresh(path, buffer.function, *INDICES)
         draft.append_name(path, parent.targets[0], [weights, indices])
-        return travel.from_function(weights, indices, f"{handle}.update_priorities", parent), handle
+        consumers = travel.from_function(weights, indices, f"{handle}.update_priorities", parent)
+        other = _taken_whole(draft, buffer, draw, *buffer.containers)
+        if other is not None and other.value is not None:
+            _draw_as_many(draft, path, other, handle, [weights, indices])
+            for consumer in consumers:
+                consumer.others.append(other)
+        return consumers, handle
     raise Refused(f"what is drawn at {draft.where(path, draw)} is used in the same expression")
+
+
+def _taken_whole(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, container: Alloc) -> ir.Assign | None:
+    """The other branch of `if len(memory) > n: batch = sample(memory, n)` / `else: batch = memory`."""
+    drawn = draft.graph.parents(buffer.path).get(draw)
+    test = draft.graph.parents(buffer.path).get(drawn) if isinstance(drawn, ir.Assign) else None
+    if not isinstance(test, ir.If) or not isinstance(drawn, ir.Assign) or not isinstance(drawn.targets[0], ir.Name):
+        return None
+    branches = (test.body, test.orelse) if drawn in test.body else (test.orelse, test.body)
+    (here, there) = branches
+    if here != [drawn] or len(there) != 1 or not isinstance(other := there[0], ir.Assign) or len(other.targets) != 1:
+        return None
+    target = other.targets[0]
+    is_same = isinstance(target, ir.Name) and target.id == drawn.targets[0].id and other.value is not None
+    value = _bare(other.value) if is_same and other.value is not None else None
+    is_all = isinstance(value, (ir.Name, ir.Attr)) and container in draft.graph.events.value(value).atoms
+    return other if is_all else None
+
+
+def _draw_as_many(draft: Draft, path: str, other: ir.Assign, handle: str, names: list[str]) -> None:
+    """Draw as many as there are where everything was taken: weights and indices come with a draw alone."""
+    target, value = other.targets[0], other.value
+    assert isinstance(target, ir.Name)
+    assert value is not None
+    draft.append_name(path, target, names)
+    note = "as many as there are, by priority"
+    draft.replace(path, value.start, value.end, f"{handle}.sample(len({handle}))", note)
 
 
 def _draw_positions(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]:  # type: ignore[type-arg]
@@ -121,16 +155,35 @@ def _bare(node: ir.Expr) -> ir.Expr:
     return node
 
 
-def _check_uses(draft: Draft, draws: list[ir.Call], container: Alloc, bounded: Bounded) -> None:
-    """Refuse uses of the container that the prioritised buffer does not answer to."""
+def _check_uses(draft: Draft, draws: list[ir.Call], container: Alloc, bounded: Bounded, whole: list[ir.Assign]) -> None:
+    """Refuse uses of the container that the prioritised buffer does not answer to.
+
+    What is taken `whole` where there is too little for a batch is a draw afterwards, and so are the uses of its name.
+    """
+    drawn = _named_draws(draft, whole)
     for node, value in draft.graph.events.values.items():
         if isinstance(node, ir.Expr) and container in value.atoms and node is not container.node:
-            if bounded.covers(node):
+            if bounded.covers(node) or node in drawn:
                 continue
             path = draft.path_of(node)
             problem = _misuse(draft, path, node, draws)
             if problem is not None:
                 raise Refused(f"{draft.text(path, node)} {problem} at {draft.where(path, node)}")
+
+
+def _named_draws(draft: Draft, whole: list[ir.Assign]) -> set[ir.Node]:
+    """What stands in such an assignment, and all uses of its name in the function."""
+    found: set[ir.Node] = set()
+    for statement in whole:
+        path, name = draft.path_of(statement), statement.targets[0]
+        around = draft.graph.ancestors(path, statement)
+        function = next((node for node in around if isinstance(node, ir.Function)), None)
+        body = function.body if function is not None else draft.graph.module(path).body
+        found |= set(ir.walk(statement))
+        found |= {
+            n for n in ir.walk_scope(body) if isinstance(n, ir.Name) and isinstance(name, ir.Name) and n.id == name.id
+        }
+    return found
 
 
 def _misuse(draft: Draft, path: str, node: ir.Expr, draws: list[ir.Call]) -> str | None:

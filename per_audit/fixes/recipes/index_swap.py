@@ -122,10 +122,7 @@ def _add(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], sampler: st
     last = stores[-1]
     index = last.index
     assert index is not None
-    statements = [draft.graph.statement(s.path, s.node) for s in stores]
-    block = draft.block(last.path, statements[-1])
-    if any(statement not in block for statement in statements):
-        raise Refused(f"{draft.graph.name_of(buffer)} is filled in different blocks")
+    block, statements = _filled(draft, buffer, stores)
     slot = index.items[0] if isinstance(index, ir.Seq) else index
     text = draft.text(last.path, slot)
     if isinstance(slot, ir.Slice):
@@ -144,6 +141,18 @@ def _add(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], sampler: st
     draft.insert_after(last.path, statements[-1], [line], "before the pointer moves")
     if draft.options.buffer == "combined":
         _skip_protected(draft, last, text, sampler, block)
+
+
+def _filled(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store]) -> tuple[list[ir.Stmt], list[ir.Stmt]]:
+    """The block in which a transition is written, and its statements that do so; some may choose what they write."""
+    written = [draft.graph.statement(store.path, store.node) for store in stores]
+    path = stores[0].path
+    block = draft.block(path, min(written, key=lambda each: sum(1 for _ in draft.graph.ancestors(path, each))))
+    statements = [next((each for each in block if each.start <= node.start < each.end), None) for node in written]
+    found = [each for each in statements if each is not None]
+    if len(found) < len(statements) or any(isinstance(each, (ir.For, ir.While)) for each in found):
+        raise Refused(f"{draft.graph.name_of(buffer)} is filled in different blocks")
+    return block, found
 
 
 def _moves(statement: ir.Stmt, names: set[str]) -> bool:

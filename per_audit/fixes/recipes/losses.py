@@ -215,6 +215,8 @@ class Losses:
                             found.setdefault(name.id, []).append(value)
             elif isinstance(node, ir.Aug) and isinstance(node.target, ir.Name):
                 found.setdefault(node.target.id, []).append(node.value)
+            elif (appended := _appended(node)) is not None:
+                found.setdefault(appended[0], []).append(appended[1])
         return found
 
     def where(self, node: ir.Node) -> str:
@@ -265,7 +267,7 @@ class Losses:
                 site
                 for site in self.graph.events.calls.values()
                 if any(isinstance(a, Result) and a.call is call for a in self.graph.events.value(site.node.func).atoms)
-                and site.node not in {other.node for other in losses}
+                and site.node not in {other.node for other in losses} | self.draft.weighted
             ]
             if others:
                 raise Refused(f"its loss object is also used at {self.draft.where(others[0].path, others[0].node)}")
@@ -323,6 +325,14 @@ class Losses:
         if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in _VIEWS:
             return self._is_repeatable(node.func.value) and all(self._is_repeatable(a.value) for a in node.args)
         return False
+
+
+def _appended(node: ir.Node) -> tuple[str, ir.Expr] | None:
+    """The list and the item of `target.append(value)`."""
+    if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr == "append" and node.args:
+        name = node.func.value
+        return (name.id, node.args[0].value) if isinstance(name, ir.Name) else None
+    return None
 
 
 def _name_of(node: ir.Node) -> str | None:

@@ -56,13 +56,34 @@ def refuse_parts(losses: Losses, loss: Loss) -> None:
             bound = {node.id for node in ir.walk(ancestor.target) if isinstance(node, ir.Name)}
             if bound & names:
                 raise Refused(f"the loss at {where} is of a part of the batch in each turn of a loop")
+    turns = _turns(losses.body, loss.node)
     for node in nodes:
         if (
             isinstance(node, ir.Sub)
             and _selects_rows(node.index)
+            and not (isinstance(node.index, ir.Name) and node.index.id in turns)
             and draft.graph.events.value(node.value).tagged("draw")
         ):
             raise Refused(f"the loss at {where} is of a part of the batch: {draft.graph.source(path, node)}")
+
+
+def _turns(body: list[ir.Stmt], loss: ir.Node) -> set[str]:
+    """The counters of loops that make all rows of a target, one after the other, before the loss: `range(n)`."""
+    found = set()
+    for loop in ir.walk_scope(body):
+        if not isinstance(loop, ir.For) or loop.end > loss.start or not isinstance(loop.iter, ir.Call):
+            continue
+        name = getattr(loop.iter.func, "id", "")
+        counter = loop.target.items[0] if name == "enumerate" and isinstance(loop.target, ir.Seq) else loop.target
+        leaves_out = any(isinstance(node, ir.Jump) and node.kind != "pass" for node in ir.walk_scope(loop.body))
+        if (
+            name in ("range", "enumerate")
+            and len(loop.iter.args) == 1
+            and not leaves_out
+            and isinstance(counter, ir.Name)
+        ):
+            found.add(counter.id)
+    return found
 
 
 def _selects_rows(index: ir.Expr) -> bool:

@@ -29,6 +29,8 @@ def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) ->
         raise Refused(f"no TD loss that can be weighted was found in {names}")
     delegated = Delegated(draft, buffer)
     for consumer in consumers:
+        draft.weighted |= {loss.node for loss in Losses(draft, buffer, consumer).find()} if consumer.learns else set()
+    for consumer in consumers:
         _refuse_other_batches(draft, buffer, consumer)
         if not consumer.learns:
             name = draft.graph.symbol(consumer.function, consumer.path)

@@ -346,3 +346,51 @@ class Agent"""
         .replace("\n\nclass Agent", actor)
     )
     check_fixed({"agent.py": before}, {"agent.py": after})
+
+
+def test_everything_is_taken_while_there_is_too_little_and_targets_are_made_row_by_row() -> None:
+    def short(files: Files) -> Files:
+        """Targets in a loop over the rows, as they are made by hand."""
+        text = files["agent.py"]
+        q = text[text.index("        q = self.net(state)") : text.index("        self.optimizer.zero_grad()")]
+        rows = """        q = self.net(state)
+        target = q.clone()
+        for row in range(len(done)):
+            value = reward[row]
+            if not done[row]:
+                value = reward[row] + self.gamma * torch.max(self.net(next_state[row]))
+            target[row][action[row]] = value
+"""
+        return {"agent.py": text.replace(q, rows)}
+
+    draw = "        batch = random.sample(self.memory, 64)\n"
+    either = """        if len(self.memory) > 64:
+            batch = random.sample(self.memory, 64)
+        else:
+            batch = {all}
+"""
+    new = """        if len(self.memory) > 64:
+            batch, weights, indices = self.memory.sample(64)
+        else:
+            batch, weights, indices = self.memory.sample(len(self.memory))
+"""
+    old = "        batch, weights, indices = self.memory.sample(64)\n"
+    memory = "PrioritizedReplayBuffer(5000, beta=LinearSchedule(0.4, 1.0, steps=4000), reward=2)"
+    lines = memory.replace("(5000, ", "(\n            5000,\n            ").replace(
+        "), reward=2)", "),\n            reward=2,\n        )"
+    )
+    for everything in ("self.memory", "list(self.memory)"):
+        before = short({"agent.py": AGENT.replace(draw, either.replace("{all}", everything))})
+        check_fixed(before, short({"agent.py": FIXED_AGENT.replace(old, new).replace(memory, lines)}))
+
+
+def test_rows_that_are_left_out_of_the_targets_are_refused() -> None:
+    q = AGENT[AGENT.index("        q = self.net(state)") : AGENT.index("        self.optimizer.zero_grad()")]
+    rows = """        q = self.net(state)
+        target = q.clone()
+        for row in range(len(done)):
+            if done[row]:
+                continue
+            target[row][action[row]] = reward[row]
+"""
+    check_refused({"agent.py": AGENT.replace(q, rows)}, "is of a part of the batch")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ..rewriting import Files, check_fixed, check_refused
+from ..rewriting import Files, check_fixed, check_refused, run
 from .test_container_swap import changed
 
 RING = """
@@ -145,6 +145,32 @@ def test_two_learners_of_one_buffer():
         return files | {"another.py": other, "main.py": main}
 
     check_fixed(two(FILES), two(FIXED))
+
+
+def test_two_learners_with_one_loss_object():
+    shared = {"shared.py": "import torch.nn as nn\n\ncriterion = nn.MSELoss()\n"}
+    single = changed(FILES, ("F.mse_loss(q1, target_q) + F.mse_loss(q2, target_q)", "criterion(q1, target_q)"))
+    learner = single["learner.py"].replace("import torch.nn.functional as F\n", "from shared import criterion\n")
+    other = learner.replace("class Learner", "class Other")
+    main = MAIN.replace("from learner", "from another import Other\nfrom learner")
+    main = main.replace("Learner(actor", "(Learner if env.state else Other)(actor")
+    files = {"ring.py": RING, "learner.py": learner, "another.py": other, "main.py": main}
+    result, found = run({path: text.lstrip() for path, text in (files | shared).items()})
+    assert [refusal.reason for refusal in result.refused] == []
+    assert 'criterion = nn.MSELoss(reduction="none")' in found["shared.py"]
+    for path in ("learner.py", "another.py"):
+        assert "importance_weighted_loss(criterion(q1, target_q), weights)" in found[path]
+
+
+def test_what_is_written_may_depend_on_a_condition():
+    """Each array is written in one branch or the other; the slot is told of once, behind them."""
+    plain = "        self.action[self.ptr] = action\n"
+    chosen = """        if self.max_size > 1:
+            self.action[self.ptr] = action + 1
+        else:
+            self.action[self.ptr] = action
+"""
+    check_fixed(changed(FILES, (plain, chosen)), changed(FIXED, (plain, chosen)))
 
 
 def test_an_agent_that_holds_the_arrays_itself():
