@@ -1,0 +1,140 @@
+"""Train the agents of public repositories before and after `fix`, and see from outside whether they learn by priority.
+
+    python benchmarks/real_agents.py CHECKOUTS [--only NAME] [--steps 2000]
+
+CHECKOUTS is a folder with one checkout a repository, named owner+name. Of each the folder that matters is copied and
+fixed with `per-audit fix --unsafe-fixes`; its own classes are then driven by `real_agents_child.py` for so many steps
+of their optimisers. Where it needs a simulator that is not installed, the driver has a small world in its place.
+Checked: weights vary and reach the loss they were drawn for, row by row; the loss is finite; TD errors of the drawn
+slots come back after every draw and move the priorities; torch warns of no broadcast. The time of a step is compared
+with that of the original. Exit code 1 if a check fails. Needs torch, gymnasium and scipy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CHILD = Path(__file__).with_name("real_agents_child.py")
+PATIENCE = 580.0
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A driver of the child, and the folder of a checkout that it drives."""
+
+    name: str
+    checkout: str
+    folder: str = "."
+
+
+AGENTS = (
+    Agent("spinningup/ddpg", "openai+spinningup"),
+    Agent("spinningup/td3", "openai+spinningup"),
+    Agent("spinningup/sac", "openai+spinningup"),
+    Agent("pytorch_sac", "denisyarats+pytorch_sac"),
+    Agent("snake", "patrickloeber+snake-ai-pytorch"),
+    Agent("paper/dqn", "philtabor+Deep-Q-Learning-Paper-To-Code", "DQN"),
+    Agent("youtube/dqn", "philtabor+Youtube-Code-Repository", "ReinforcementLearning/DeepQLearning"),
+    Agent("youtube/td3", "philtabor+Youtube-Code-Repository", "ReinforcementLearning/PolicyGradient/TD3"),
+    Agent("soft-actor-critic", "pranz24+pytorch-soft-actor-critic"),
+    Agent("bcq/ddpg", "sfujim+BCQ", "continuous_BCQ"),
+    Agent("wukong/dqn", "XR-stb+DQN_WUKONG"),
+    Agent("dqn-ddpg/dqn", "NAMUORI00+dqn-ddpg"),
+    Agent("dqn-ddpg/ddpg", "NAMUORI00+dqn-ddpg"),
+)
+
+
+def run(name: str, folder: Path, steps: int, scratch: Path) -> dict[str, Any]:
+    """What the child saw; `error` holds the end of its traceback where it died."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, str(CHILD), name, str(folder), str(steps)]
+    done = subprocess.run(
+        command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    if done.returncode:
+        return {"error": " | ".join(done.stderr.strip().splitlines()[-3:])}
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def checks(seen: dict[str, Any]) -> list[tuple[str, bool, str]]:
+    """(check, passed, what was seen) of a run of the fixed code."""
+    draws, updates = seen["draws"], seen["updates"]
+    return [
+        ("weights vary", seen["varying"] > draws / 2, f"in {seen['varying']} of {draws} batches"),
+        ("weights arrive", not seen["alien"] and seen["losses"] >= draws > 0, f"{seen['losses']} losses, all by row"),
+        ("losses finite", not seen["infinite"], f"{seen['first']:.4g} at first, {seen['last']:.4g} at last"),
+        ("TD errors return", draws - 1 <= updates <= draws, f"{updates} updates of {draws} draws, of the drawn slots"),
+        ("priorities move", seen["spread"] > 1.5, f"95% quantile {seen['spread']:.2f} times the 5% one"),
+    ]
+
+
+def examine(agents: list[Agent], chosen: argparse.Namespace) -> int:
+    """Copy, fix and train the agents of one checkout; gives the number of failed checks."""
+    failed = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        original = (chosen.checkouts / agents[0].checkout / agents[0].folder).resolve()
+        copy, scratch = Path(temporary, "project"), Path(temporary, "scratch")
+        scratch.mkdir()
+        shutil.copytree(original, copy, ignore=shutil.ignore_patterns(".git", "__pycache__", "*.gif", "*.png"))
+        command = [sys.executable, "-c", "from per_audit.cli import main; raise SystemExit(main())"]
+        fixed = subprocess.run(
+            [*command, "fix", "--unsafe-fixes", "."], cwd=copy, capture_output=True, text=True, check=False
+        )
+        if fixed.returncode not in (0, 1):
+            print(f"FAIL  {agents[0].name}: fix: {fixed.stderr.strip()[-300:]}", flush=True)
+            return 1
+        for agent in agents:
+            pairs = []
+            seen: dict[str, Any] = {}
+            for _ in range(chosen.rounds):
+                before = run(agent.name, original, chosen.steps, scratch)
+                seen = run(agent.name, copy, chosen.steps, scratch)
+                if "error" in before or "error" in seen:
+                    break
+                pairs.append((before["milliseconds"], seen["milliseconds"]))
+            if not pairs:
+                print(f"FAIL  {agent.name:<18} {before.get('error')} / {seen.get('error')}", flush=True)
+                failed += 1
+                continue
+            for name, passed, text in checks(seen):
+                failed += not passed
+                print(f"{'PASS' if passed else 'FAIL'}  {agent.name:<18} {name:<17} {text}", flush=True)
+            ratio = statistics.median(after / before for before, after in pairs)
+            text = ", ".join(f"{before:.2f} -> {after:.2f} ms" for before, after in pairs)
+            print(f"      {agent.name:<18} time of a step    x{ratio:.2f} ({text})", flush=True)
+    return failed
+
+
+def main() -> int:
+    """Examine the chosen agents, one checkout after the other."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("checkouts", type=Path, help="folder with one checkout a repository, named owner+name")
+    parser.add_argument("--only", default="", metavar="NAME", help="only agents whose name or checkout contains NAME")
+    parser.add_argument("--steps", type=int, default=2000, help="steps of the optimisers (default: 2000)")
+    parser.add_argument("--rounds", type=int, default=1, help="runs of original and fixed code (default: 1)")
+    chosen = parser.parse_args()
+    groups: dict[tuple[str, str], list[Agent]] = {}
+    for agent in AGENTS:
+        if chosen.only in f"{agent.name} {agent.checkout}":
+            groups.setdefault((agent.checkout, agent.folder), []).append(agent)
+    missing = [checkout for checkout, _ in groups if not (chosen.checkouts / checkout).is_dir()]
+    if missing or not groups:
+        parser.error(f"no checkout of {', '.join(missing)}" if missing else f"nothing is called {chosen.only}")
+    failed = sum(examine(agents, chosen) for agents in groups.values())
+    print(f"{sum(map(len, groups.values()))} agents of {len({c for c, _ in groups})} repositories, {failed} failures")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
