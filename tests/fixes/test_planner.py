@@ -48,6 +48,16 @@ class Agent:
         updated = rewards + 0.9 * (1 - dones) * self.model.predict(next_states, verbose=0).max(axis=1)
         targets = self.model.with_targets(targets, actions, updated)
         self.model.fit(states, targets, epochs=1, verbose=0)
+
+
+def main(env, model):
+    agent = Agent(model)
+    state = env.reset()
+    for step in range(2000):
+        next_state, reward, done = env.step(0)
+        agent.remember(state, 0, reward, next_state, done)
+        state = next_state
+        agent.replay(32)
 """
 
 
