@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -91,7 +92,7 @@ def test_a_script_that_ignores_its_seed(project):
     write(project, TRAIN.replace('f"{sys.argv[1]} {gain}"', "0"))
     found = compare(options(before=".", seeds=20), project)
     assert found.verdict is Verdict.ERROR
-    assert "the command ignores its seed: 3 seeds of before gave the very same curve" in found.message
+    assert re.match("the command ignores its seed: 3 seeds of (before|after) gave the very same curve", found.message)
     assert len(found.before.runs) < 20
 
 
@@ -120,13 +121,13 @@ def test_a_change_that_is_not_used(project):
 def test_a_script_that_hangs(project):
     write(project, "import time\nprint('on it', flush=True)\ntime.sleep(1000)")
     started = time.monotonic()
-    found = compare(options(seeds=20, timeout=0.5), project)
+    found = compare(options(seeds=20, timeout=3.0, jobs=4), project)
     assert found.verdict is Verdict.ERROR
-    assert "hangs, or needs longer: no run of after that was tried (3) ended within 0.5 s" in found.message
-    assert time.monotonic() - started < 30
+    assert "hangs, or needs longer: no run of after that was tried (3) ended within 3 s" in found.message
+    assert time.monotonic() - started < 60
     # A longer time is another chance, a shorter one is not.
-    assert any(run.kept for run in compare(options(seeds=3, timeout=0.4), project).after.runs)
-    assert not any(run.kept for run in compare(options(seeds=3, timeout=0.6), project).after.runs)
+    assert any(run.kept for run in compare(options(seeds=2, timeout=2.9), project).after.runs)
+    assert not any(run.kept for run in compare(options(seeds=2, timeout=3.1), project).after.runs)
 
 
 def test_single_runs_that_fail_are_named_and_count_as_the_worst(project):
@@ -140,7 +141,7 @@ def test_single_runs_that_fail_are_named_and_count_as_the_worst(project):
     from textwrap import dedent
 
     write(project, dedent(head) + TRAIN.replace("gain = 1.0", "gain = 2.0"))
-    found = compare(options(seeds=20, timeout=3.0), project)
+    found = compare(options(seeds=20, timeout=8.0, jobs=3), project)
     runs = found.after.runs
     assert [runs[seed].status for seed in (3, 4, 5, 6, 7)] == [OK, CRASHED, TIMED_OUT, UNREADABLE, CRASHED]
     assert runs[4].message == "ended with exit code 1: out of luck"
