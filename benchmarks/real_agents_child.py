@@ -302,15 +302,11 @@ def bcq_ddpg() -> None:
 
 def namuori(kind: str) -> None:
     for name in ("cv2", "imageio", "matplotlib", "matplotlib.pyplot"):
-        if importlib.util.find_spec(name.partition(".")[0]) is None:
-            stub(name)
-    for name in ("src", "src.agents", "src.core", "src.networks"):
+        stub(name)
+    for name in ("src", "src.agents", "src.core"):
         stub(name, __path__=[str(Path(sys.path[0], *name.split(".")))])
-    buffers = importlib.import_module("src.core.buffer")
-    vars(sys.modules["src.core"]).update(ReplayBuffer=buffers.ReplayBuffer)
-    for module, names in (("q_network", "QNetwork"), ("actor", "Actor"), ("critic", "Critic")):
-        found = importlib.import_module(f"src.networks.{module}")
-        setattr(sys.modules["src.networks"], names, getattr(found, names, None))
+    for name in ("buffer", "noise", "utils"):
+        vars(sys.modules["src.core"]).update(vars(importlib.import_module(f"src.core.{name}")))
     code = importlib.import_module(f"src.agents.{kind}_agent")
     if kind == "dqn":
         agent = code.DQNAgent(4, 2, buffer_size=20_000)

@@ -13,6 +13,7 @@ from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes.budget import schedule
 from per_audit.fixes.recipes.losses import Loss, Losses
 from per_audit.fixes.recipes.priorities import absolute_errors, after_step
+from per_audit.fixes.recipes.shared import ACTOR_CRITIC
 from per_audit.fixes.recipes.travel import Consumer
 from per_audit.graph import UNIFORM, LibraryBuffer, ReplayBuffer
 
@@ -58,7 +59,7 @@ def convert(draft: Draft, buffer: LibraryBuffer) -> None:
     draft.add_argument(path, made, schedule(draft, stand_in), "how strongly the weights correct, up to 1 at the end")
     if losses.is_actor_critic:
         draft.add_argument(path, made, "rare_fraction=0", "textbook prioritised replay")
-        draft.steps.append("rare_fraction=0: in actor-critic code a share reserved for rare events does not pay")
+        draft.steps.append(ACTOR_CRITIC)
 
 
 class _SampledLosses(Losses):

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph import events as ev
 
+ACTOR_CRITIC = (
+    "rare_fraction=0: in actor-critic code a share reserved for rare events does not pay; prioritised draws themselves"
+    " often fall behind uniform ones there, because the actor learns from transitions with large TD errors (Saglam et"
+    " al., JAIR 2023). Compare with the code as it was, and with LapSampler and lap_loss in the place of the sampler"
+    " and the weighted loss (Fujimoto et al. 2020, arXiv 2007.06049)"
+)
+
 
 def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) -> bool:
     """Weigh the losses of all consumers and give priorities back; tells whether one of them is an actor-critic."""
@@ -84,7 +91,7 @@ def options(draft: Draft, buffer: ReplayBuffer, place: ir.Node, is_actor_critic:
     found = [schedule(draft, buffer)]
     if is_actor_critic:
         found.append("rare_fraction=0")
-        draft.steps.append("rare_fraction=0: in actor-critic code a share reserved for rare events does not pay")
+        draft.steps.append(ACTOR_CRITIC)
     elif reward is not None:
         found.append(f"reward={reward}")
     seed = _seed(draft, buffer, place)
