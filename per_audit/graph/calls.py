@@ -278,9 +278,9 @@ class Calls:
             return UNKNOWN
         if name in _TAKE and not (name == "get" and atom.kind == "dict"):
             self.interpreter.statements.evict(of(atom), node, frame, _TAKE[name])
-            return content.join(self._taken(atom, node, values, frame))
+            return content if atom.kind == "dict" else content.join(self._taken(atom, node, values, frame))
         if name in ("get", "setdefault", "__getitem__"):
-            return join_all((content, taint(*values), self._taken(atom, node, values, frame)))
+            return content.join(taint(*values))
         if name in ("items",):
             pairs = Alloc(node, "list")
             self.interpreter.add_content(node, of(TupleOf(node, (UNKNOWN, content))))

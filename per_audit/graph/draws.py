@@ -93,15 +93,20 @@ def batch_argument(node: ir.Call, method: str) -> ir.Expr | None:
 
 
 def takes_many(node: ir.Call, method: str) -> bool:
-    """Whether a draw without given probabilities takes a batch at once, rather than one action, goal or position."""
+    """Whether a draw without given probabilities takes a batch at once, rather than one action, goal or position.
+
+    A matrix is none: one of actions, one for each row.
+    """
     if method in ("sample", "choices", "permutation", "randperm"):
         return True
-    if any(node.argument(None, name) for name in ("size", "shape", "k")):
-        return True
     plain = [arg.value for arg in node.args if arg.keyword is None]
-    if method == "choice":
-        return len(plain) > 1
-    return len(plain) > 2 or (len(plain) == 2 and isinstance(plain[1], ir.Seq))
+    size = next(filter(None, (node.argument(None, name) for name in ("size", "shape", "k"))), None)
+    if size is None:
+        if method == "choice" or (len(plain) == 2 and isinstance(plain[1], ir.Seq)):
+            size = plain[1] if len(plain) > 1 else None
+        else:
+            size = plain[2] if len(plain) > 2 else None
+    return size is not None and not (isinstance(size, ir.Seq) and len(size.items) > 1)
 
 
 def _probabilities(node: ir.Call, method: str) -> ir.Expr | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 _LOOPS = (ir.For, ir.While)
+_FAR = 4  # calls from the training of an agent to its memory
 _PLAIN_BASES = ("abc.", "typing.", "object")
 
 
@@ -97,10 +98,22 @@ def _is_another(graph: ReplayGraph, path: str, name: ir.Attr, method: ir.Functio
 def has_idle_learners(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether all that draws from the buffer are methods that nobody calls of objects that the project makes.
 
-    Of a class that the project makes no object of, whoever makes one may call all its methods.
+    Of a class that the project makes no object of, whoever makes one may call all its methods. A method that stores as
+    well as learns is a training that is started by hand: the line that starts it is taken out once it is done.
     """
     drawing = {site.function for site in buffer.samples} or ({buffer.function} if graph.is_agent(buffer) else set())
-    return bool(drawing) and all(_is_idle(graph, function, frozenset()) for function in drawing)
+    idle = bool(drawing) and all(_is_idle(graph, function, frozenset()) for function in drawing)
+    return idle and not _can_be_started(graph, buffer, drawing)
+
+
+def _can_be_started(graph: ReplayGraph, buffer: ReplayBuffer, drawing: set[ev.Owner]) -> bool:
+    """Whether a function, called by whoever wants to, leads to stores as well as to draws."""
+    storing = {store.function for store in buffer.stores}
+    known, edge = set(drawing), set(drawing)
+    for _ in range(_FAR):
+        edge = {site.function for function in edge for site in graph.callers.get(function, ())} - known
+        known |= edge
+    return any(storing & {function, *graph.reachable(function, _FAR)} for function in known)
 
 
 def _is_idle(graph: ReplayGraph, function: ev.Owner, seen: frozenset[ev.Owner]) -> bool:

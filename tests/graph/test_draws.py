@@ -3,7 +3,7 @@
 import pytest
 
 from per_audit.graph import PRIORITISED, UNIFORM
-from per_audit.graph.draws import batch_argument, replacement
+from per_audit.graph.draws import batch_argument, replacement, takes_many
 
 RING = """
     {imports}
@@ -203,3 +203,26 @@ def test_masses_of_a_tensor_are_drawn_by_function_or_method(project, draw, masse
 @pytest.mark.parametrize("draw", ["np.random.default_rng(0).multinomial(n, p)", "self.rng.multinomial(n, p)"])
 def test_how_often_each_comes_in_many_draws_is_no_draw_of_positions(project, draw):
     assert project(MASSES.format(draw=draw)).buffers == []
+
+
+@pytest.mark.parametrize(
+    ("call", "many"),
+    [
+        ("random.sample(rows, n)", True),
+        ("random.choices(rows, k=n)", True),
+        ("np.random.choice(size, n)", True),
+        ("np.random.choice(size, size=n, replace=False)", True),
+        ("np.random.randint(0, size, n)", True),
+        ("np.random.randint(size, size=n)", True),
+        ("torch.randint(size, (n,))", True),
+        ("random.choice(rows)", False),
+        ("random.randrange(size)", False),
+        ("random.randint(0, 9)", False),
+        ("torch.randint(0, 4, [n, 1])", False),  # an action for each row
+        ("np.random.randint(4, size=(n, 1))", False),
+    ],
+)
+def test_what_takes_a_batch(project, call, many):
+    graph = project(f"import random\nimport numpy as np\nimport torch\n\ndef draw(rows, size, n):\n    return {call}\n")
+    (draw,) = graph.events.draws.values()
+    assert takes_many(draw.node, draw.method) is many

@@ -196,7 +196,6 @@ AGENT = """
             self.optimizer.step()
 
         def run(self, env):
-            self.memory.add(*env.transition())
             self.learn()
 """
 MAKES = "    from agent import Agent\n    agent = Agent(net, optimizer)\n"
@@ -215,6 +214,13 @@ MAKES = "    from agent import Agent\n    agent = Agent(net, optimizer)\n"
 def test_a_learner_that_nobody_calls(project, program, found):
     agent = AGENT.format(bases="", decorator="")
     assert names(project(memory=MEMORY, agent=agent, main_loop=MAKES + program)) == found
+
+
+def test_a_training_that_nobody_starts_any_more(project):
+    agent = AGENT.format(bases="", decorator="").replace(
+        "self.learn()\n", "self.memory.add(*env.transition())\n" + 12 * " " + "self.learn()\n"
+    )
+    assert names(project(memory=MEMORY, agent=agent, main_loop=MAKES + "    agent.act(state)\n")) == ["Memory"]
 
 
 @pytest.mark.parametrize(
