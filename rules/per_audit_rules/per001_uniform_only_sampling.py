@@ -11,6 +11,8 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from per_audit.facts import ir
+
 _TITLE = "draw by priority, weight the loss, give the TD errors back"
 
 
@@ -93,11 +95,15 @@ class UniformOnlySampling(Rule):
 
     def _by_priority(self, graph: ReplayGraph) -> Iterable[Evidence]:
         """A prioritised buffer of another agent, which this one could use."""
-        for other in graph.buffers:
-            if other.kind == PRIORITISED and graph.priorities(other).in_use:
-                note = f"another agent draws by priority from {graph.name_of(other)} here, which could serve this one"
-                yield graph.evidence(other.path, other.draws[0], "prioritised", note)
-                return
+        known: list[tuple[str, ir.Expr, str]] = [
+            (other.path, other.draws[0], graph.name_of(other))
+            for other in graph.buffers
+            if other.kind == PRIORITISED and graph.priorities(other).in_use
+        ]
+        known += [(each.path, each.node, each.name) for each in graph.library if each.prioritised and each.samples]
+        for path, node, name in known[:1]:
+            note = f"another agent draws by priority from {name}, which could serve this one"
+            yield graph.evidence(path, node, "prioritised", note)
 
     def _library(self, graph: ReplayGraph, buffer: LibraryBuffer) -> Finding:
         framework = buffer.framework
@@ -112,7 +118,7 @@ class UniformOnlySampling(Rule):
             message,
             graph.place(buffer.path, buffer.node),
             graph.symbol(buffer.function, buffer.path),
-            graph.library_chain(buffer),
+            (*graph.library_chain(buffer), *self._by_priority(graph)),
             FixOffer(title=_TITLE),
             pipeline=f"{framework.title} {buffer.name}",
         )

@@ -60,3 +60,33 @@ def test_a_prioritised_buffer_of_another_agent_is_shown():
 
 def test_one_that_no_agent_uses_is_not():
     assert "prioritised" not in dict(roles(b"Plain"))
+
+
+LIBRARY = b"""import cpprb
+from memories import Plain
+
+
+def first(env, net):
+    memory = Plain()
+    while True:
+        memory.add(*env.transition())
+        net.loss(memory.draw(32)).backward()
+
+
+def second(env, net):
+    memory = cpprb.%s(1000)
+    while True:
+        memory.add(*env.transition())
+        net.loss(memory.sample(32)).backward()
+"""
+
+
+def library_roles(name):
+    graph = link([extract("memories.py", MEMORIES), extract("agents.py", LIBRARY % name)])
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
+    return [[link.role for link in finding.evidence if link.role == "prioritised"] for finding in rule.check(graph)]
+
+
+def test_one_of_a_library_is_shown_as_well():
+    assert library_roles(b"PrioritizedReplayBuffer") == [["prioritised"]]
+    assert library_roles(b"ReplayBuffer") == [[], []]
