@@ -55,7 +55,8 @@ class AlphaAppliedTwice(Rule):
 
     ## Fix safety
 
-    Which of the two powers goes decides on the scale of everything that is stored, so nothing is changed unasked.
+    Which of the two powers goes decides on the scale of everything that is stored, so nothing is changed unasked. The
+    unsafe repair takes away the one where the priority is made; stored priorities that are raised again are left.
 
     ## References
 

@@ -1,0 +1,34 @@
+"""Alpha applied where a priority is made and again elsewhere: the power goes where the priority is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.fixes.draft import Refused
+from per_audit.fixes.recipes import splices
+
+if TYPE_CHECKING:
+    from per_audit.fixes.draft import Draft
+    from per_audit.fixes.recipes.repairs.defect import Defect
+
+RULE = "PER201"
+_NOTE = "alpha is applied once"
+
+
+def repair(draft: Draft, defect: Defect) -> None:
+    """Take the power away, or raise Refused."""
+    path, finding = defect.path, defect.finding
+    node = next((node for node in defect.nodes if isinstance(node, ir.Bin) and node.op == "**"), None)
+    if node is None or not finding.message.startswith("a priority is raised"):
+        raise Refused(f"which of the powers that meet at {defect.where} is one too many is for a person to say")
+    others = [link.place for link in finding.evidence if link.role == "alpha" and link.place != finding.place]
+    if not others:
+        raise Refused(f"where alpha is applied besides {defect.where} is not clear")
+    start, _ = splices.operator(draft, path, node.left, node.right, "**")
+    body = draft.graph.module(path).text
+    kept = body[node.start : start].rstrip()
+    inner = kept[1:-1].strip() if kept.startswith(b"(") and node.left.start > node.start else kept
+    text = inner if splices.stands_alone(draft, path, node) else kept
+    draft.assumptions.append(f"alpha stays where it is applied at {others[0].path}:{others[0].line}")
+    draft.replace(path, node.start, node.end, text.decode(), _NOTE)
