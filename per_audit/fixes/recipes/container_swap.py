@@ -108,6 +108,8 @@ def _taken_whole(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, container: A
     test = draft.graph.parents(buffer.path).get(drawn) if isinstance(drawn, ir.Assign) else None
     if not isinstance(test, ir.If) or not isinstance(drawn, ir.Assign) or not isinstance(drawn.targets[0], ir.Name):
         return None
+    if not any(isinstance(node, ir.Name) and node.id == "len" for node in ir.walk(test.test)):
+        return None  # a choice of another kind than whether there is enough for a batch
     branches = (test.body, test.orelse) if drawn in test.body else (test.orelse, test.body)
     (here, there) = branches
     if here != [drawn] or len(there) != 1 or not isinstance(other := there[0], ir.Assign) or len(other.targets) != 1:

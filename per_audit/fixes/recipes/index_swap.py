@@ -46,6 +46,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     draft.imports[path].add(name)
     draft.unneeded[path].add(shared.root_name(draft, path, draw))
     _add(draft, buffer, stores, sampler, with_reward=not is_actor_critic)
+    loaded.forget_emptied(draft, buffer, draw, made, attribute)
     loaded.add_slots(draft, buffer, [store for store in buffer.stores if store not in stores], attribute)
 
 

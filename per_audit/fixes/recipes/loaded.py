@@ -38,12 +38,52 @@ def add_slots(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], attrib
         instance = function.parameters[0].name
         slot = draft.fresh(path, function, "slot", "filled_slot")
         _, step = draft.margin(path, last)
-        lines = [f"for {slot} in range({lengths.pop()}):", f"{step}{instance}.{attribute}.add({slot})"]
+        sampler = f"{instance}.{attribute}"
+        lines = [f"{sampler}.clear()", f"for {slot} in range({lengths.pop()}):", f"{step}{sampler}.add({slot})"]
         draft.insert_after(path, last, lines, "what is read in one go starts with equal priorities")
         draft.assumptions.append(
             f"what {draft.graph.symbol(function, path)} reads in ({path}) starts with the highest priority, as new"
             " transitions do; where nothing else is learnt from (offline), prioritised draws change the method"
         )
+
+
+def forget_emptied(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, made: ir.Stmt, attribute: str) -> None:
+    """Let the sampler forget its slots where a method of the class sets the number of filled ones back to 0."""
+    counts = _attributes(buffer, draw)
+    for method in buffer.owner.body if buffer.owner is not None else []:
+        if not isinstance(method, ir.Function) or made in ir.walk_scope(method.body):
+            continue
+        for node in ir.walk_scope(method.body):
+            pairs = _pairs(node) if isinstance(node, ir.Assign) else []
+            if any(isinstance(t, ir.Attr) and t.attr in counts and _is_zero(value) for t, value in pairs):
+                assert isinstance(node, ir.Assign)
+                line = f"{method.parameters[0].name}.{attribute}.clear()"
+                draft.insert_after(buffer.path, node, [line], "nothing is stored from here on")
+
+
+def _attributes(buffer: ReplayBuffer, draw: ir.Call) -> set[str]:
+    """The attributes that what a draw is given is computed from."""
+    body = buffer.function.body if isinstance(buffer.function, ir.Function) else []
+    names = {node.id for node in ir.walk(draw) if isinstance(node, ir.Name)}
+    given: list[ir.Node] = [arg.value for arg in draw.args]
+    for node in ir.walk_scope(body):
+        if isinstance(node, ir.Assign) and node.value is not None and node.value is not draw:
+            given += [node.value] if any(isinstance(t, ir.Name) and t.id in names for t in node.targets) else []
+    return {node.attr for node in ir.walk(*given) if isinstance(node, ir.Attr)}
+
+
+def _pairs(node: ir.Assign) -> list[tuple[ir.Expr, ir.Expr]]:
+    found: list[tuple[ir.Expr, ir.Expr]] = []
+    for target in node.targets:
+        if isinstance(target, ir.Seq) and isinstance(node.value, ir.Seq):
+            found += zip(target.items, node.value.items, strict=False)
+        elif node.value is not None:
+            found.append((target, node.value))
+    return found
+
+
+def _is_zero(node: ir.Expr) -> bool:
+    return isinstance(node, ir.Const) and node.value == 0 and not isinstance(node.value, bool)
 
 
 def _is_start(node: ir.Expr | None) -> bool:

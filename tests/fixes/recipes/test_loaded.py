@@ -19,6 +19,7 @@ LOAD = """
         self.not_done[: self.size] = np.load(f"{folder}/not_done.npy")[: self.size]
 """
 FILLED = """\
+        self.priorities.clear()
         for slot in range(self.size):
             self.priorities.add(slot)
 """
@@ -46,3 +47,11 @@ def test_refused(old: str, new: str, reason: str) -> None:
     assert old in LOAD
     text = LOAD[1:].replace(old, new)
     check_refused(changed(FILES, ("    def sample(self", f"{text}\n    def sample(self")), reason)
+
+
+@pytest.mark.parametrize("statement", ["self.size = 0", "self.ptr, self.size = 0, 0", "self.ptr = self.size = 0"])
+def test_a_ring_that_is_emptied_forgets_its_slots(statement: str) -> None:
+    method = f"    def reset(self):\n        {statement}\n"
+    forgets = f"{method}        self.priorities.clear()\n"
+    before = changed(FILES, ("    def sample(self", f"{method}\n    def sample(self"))
+    check_fixed(before, changed(FIXED, ("    def sample(self", f"{forgets}\n    def sample(self")))
