@@ -16,7 +16,7 @@ from per_audit.graph.draws import GREEDY
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.reference import REFERENCE_KINDS
 from per_audit.graph.roles import looks_like_transition, name_of, words
-from per_audit.graph.updates import BUILDERS, Updates
+from per_audit.graph.updates import BUILDERS, Updates, is_rated
 from per_audit.graph.values import Alloc, Instance, Result, Value, is_observed, roles_in
 
 if TYPE_CHECKING:
@@ -183,10 +183,15 @@ class Priorities:
 
     @property
     def _walks_a_tree(self) -> bool:
-        """Whether a script searches a sum tree for transitions, which nobody keeps for anything but priorities."""
-        masses = [self.events.masses[source] for source in self.draws if source in self.events.masses]
-        walks = self.buffer.owner is None and any(mass.descends for mass in masses)
-        return walks and looks_like_transition(self.buffer.roles)
+        """Whether a sum tree is searched for transitions, which nobody keeps for anything but priorities.
+
+        By a script, or by a class in whose tree what was found is rated anew.
+        """
+        found = [s for s in self.draws if (mass := self.events.masses.get(s)) is not None and mass.descends]
+        if self.buffer.owner is None:
+            return bool(found) and looks_like_transition(self.buffer.roles)
+        stores = [store for store in self.stores() if store.container in self.containers]
+        return any(is_rated(self.events, stores, source) for source in found)
 
     @cached_property
     def is_greedy(self) -> bool:

@@ -22,6 +22,15 @@ BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup"}
 _REMOTE = {"ray", "multiprocessing", "torch.multiprocessing", "torch.distributed", "concurrent", "dask", "xmlrpc"}
 
 
+def is_rated(events: ev.Events, stores: Iterable[ev.Store], source: ir.Node) -> bool:
+    """Whether something is stored at the position that a random number led to, made of what was found there."""
+    return any(
+        source in events.value(store.index).tagged("index") and source in store.value.tagged("draw")
+        for store in stores
+        if store.index is not None
+    )
+
+
 class Updates:
     """Looks for whatever may give a buffer new priorities. What cannot be followed counts as an update."""
 

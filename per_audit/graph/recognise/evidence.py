@@ -245,6 +245,17 @@ class Evidence:
         read = {role for draw in batches for name in self.fields.get(draw, ()) if (role := role_of_name(name))}
         return roles | read if NEXT in read or POLICY in read else roles
 
+    def columns(self, draw: ir.Node) -> set[str]:
+        """The roles of the lists that parts of what was drawn are put into, one by one."""
+        return {
+            role
+            for store in self.events.stores.values()
+            if isinstance(store.node, ir.Call)
+            and isinstance(store.node.func, ir.Attr)
+            and draw in store.value.tagged("draw")
+            and (role := role_of(store.node.func.value)) is not None
+        }
+
     def _own_draws(self, gather: ev.Gather) -> set[ir.Node]:
         """The draws of the positions read: those of the class that reads, where it draws any itself.
 

@@ -12,6 +12,8 @@ from per_audit.graph.libraries import is_test
 from per_audit.graph.model import PRIORITISED, ReplayBuffer
 from per_audit.graph.recognise.merged import merged
 from per_audit.graph.resampling import replaces_its_population
+from per_audit.graph.roles import ACTION, POLICY, REWARD, STATE
+from per_audit.graph.updates import is_rated
 
 if TYPE_CHECKING:
     from per_audit.graph import events as ev
@@ -53,7 +55,7 @@ class Prioritised:
                 elif walked.isdisjoint(walkers):  # a function or script that holds its tree in a variable
                     containers = containers.union(*map(self.evidence.family, walkers))
                 buffer = self.evidence.buffer(PRIORITISED, mass.path, mass.function, [mass.node], containers)
-                if self.evidence.is_replay(buffer) or self._is_weighted(buffer):
+                if self.evidence.is_replay(buffer) or self._is_weighted(buffer) or self._is_rated(mass, buffer):
                     found.append(buffer)
                 else:
                     found += self._around(mass)
@@ -105,6 +107,20 @@ class Prioritised:
         """Whether the class of the buffer computes importance-sampling weights of what it draws."""
         methods = {s for s in buffer.owner.body if isinstance(s, ir.Function)} if buffer.owner is not None else set()
         return any(function in methods for source in buffer.sources for function in self._weights_of.get(source, ()))
+
+    def _is_rated(self, mass: ev.Mass, buffer: ReplayBuffer) -> bool:
+        """Whether what is found is rated anew in its place, by what was made of it, and read as transitions are.
+
+        So are transitions that come from another process: nothing tells what is stored.
+        """
+        rated = {c for c in buffer.containers if is_rated(self.events, self.evidence.stores.get(c, ()), mass.node)}
+        if not rated or not self.evidence.gathered(mass) - rated:  # nothing is read beside the ratings
+            return False
+        columns = self.evidence.columns(mass.node)
+        if not {REWARD, STATE, ACTION} <= columns or POLICY in columns:
+            return False
+        buffer.roles |= columns
+        return True
 
     @cached_property
     def _weights_of(self) -> dict[ir.Node, set[ev.Owner]]:

@@ -1128,3 +1128,68 @@ def test_rows_that_are_packed_where_they_are_stored_keep_their_fields(project):
     )
     (buffer,) = project(memory=packed, train=train).buffers
     assert {"reward", "next", "done"} <= buffer.roles
+
+
+SUMS = """
+    import random
+    import numpy as np
+
+    class Sums:
+        def __init__(self, size):
+            self.size, self.at = size, 0
+            self.nodes, self.rows = [0.0] * (2 * size), [None] * size
+
+        def put(self, value, row):
+            self.rows[self.at] = row
+            self.set(self.at + self.size, value)
+            self.at = (self.at + 1) % self.size
+
+        def set(self, node, value):
+            change = value - self.nodes[node]
+            while node:
+                self.nodes[node] += change
+                node //= 2
+
+        def look(self):
+            mass, node = random.uniform(0, self.nodes[1]), 1
+            while node < self.size:
+                node *= 2
+                if mass > self.nodes[node]:
+                    mass -= self.nodes[node]
+                    node += 1
+            return node
+
+        def draw(self):
+            node = self.look()
+            return node, self.rows[node - self.size]
+
+    def work(pipe, model):
+        sums, states, actions, rewards = Sums(1000), [], [], []
+        while True:
+            sums.put(1.0, pipe.recv())
+            found = [sums.draw() for _ in range(32)]
+            for node, row in found:
+                states.append(row[0])
+                actions.append(row[1])
+                rewards.append(row[2])
+            values = model.predict(np.array(states))
+            for i in range(32):
+                sums.set(found[i][0], abs(rewards[i] - values[i][actions[i]]))
+            model.fit(np.array(states), np.array(rewards))
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kinds_found"),
+    [
+        ("", "", [PRIORITISED]),
+        ("sums.set(found[i][0], ", "print(", []),  # a lottery
+        ("sums.set(found[i][0], abs(", "sums.set(i + 1000, abs(", []),
+        ("rewards.append", "labels.append", []),
+    ],
+)
+def test_what_is_found_by_mass_and_rated_anew_is_replay_where_rewards_are_read_of_it(project, old, new, kinds_found):
+    text = SUMS.replace(old, new) if old else SUMS
+    graph = project(text)
+    assert kinds(graph) == kinds_found
+    assert all(graph.priorities(buffer).is_about_priorities for buffer in graph.buffers)
