@@ -236,7 +236,7 @@ def critics(first, second, target_net, actor, optimizer, beta):
     error_2 = goal - second(state, action).squeeze(1)
     (torch.tensor(weights) * (error_1**2 + error_2**2)).mean().backward()
     optimizer.step()
-    memory.correct(slots, ((error_1 + error_2) / 2 + 1e-6).detach().numpy())  # <- PER204
+    memory.correct(slots, ((error_1 + error_2) / 2).detach().numpy())  # <- PER204
 """,
             },
         ),
@@ -514,7 +514,7 @@ def play(env, model, steps):
                 "memory.py": bad[2].plain["memory.py"],
                 "td3.py": bad[2]
                 .plain["td3.py"]
-                .replace("((error_1 + error_2) / 2 + 1e-6)", "((error_1.abs() + error_2.abs()) / 2)"),
+                .replace("((error_1 + error_2) / 2)", "((error_1.abs() + error_2.abs()) / 2)"),
             },
         ),
         Example(
@@ -523,7 +523,7 @@ def play(env, model, steps):
                 "memory.py": bad[2].plain["memory.py"],
                 "td3.py": bad[2]
                 .plain["td3.py"]
-                .replace("((error_1 + error_2) / 2 + 1e-6)", "torch.max(error_1.abs(), error_2.abs())"),
+                .replace("((error_1 + error_2) / 2)", "torch.max(error_1.abs(), error_2.abs())"),
             },
         ),
         Example(

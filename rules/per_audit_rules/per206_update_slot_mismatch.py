@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph, leaves, narrow
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph, handed, leaves, narrow
 from per_audit.graph.shifts import parted
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
@@ -325,7 +325,8 @@ class UpdateSlotMismatch(Rule):
     transitions in a deque or list that moves all its items when the oldest is evicted, where the priorities keep their
     places in a ring or tree, and the reverse. Reports a priority that is written to the node of a sum tree that has the
     number of the transition's slot, where new transitions get the leaf that many nodes further on. Reports drawn
-    positions that are converted to 8 bits in a buffer of more than 256 slots.
+    positions that are converted to 8 bits in a buffer of more than 256 slots, and weights that are handed over where
+    positions are meant.
 
     ## Why is this bad
 
@@ -390,16 +391,37 @@ class UpdateSlotMismatch(Rule):
             if shift is not None and shift[0].node not in shifted:
                 shifted.add(shift[0].node)
                 yield self._shifting(graph, buffer, *shift)
-            for write, slot, right in leaves.misplaced(anatomy):
-                step = _where_made(anatomy, write, slot)
-                if step.node not in shifted:
-                    shifted.add(step.node)
-                    yield self._among_nodes(graph, buffer, write, step, right)
-
-            for node, path in narrow.narrowed(anatomy):
+            for finding, node in self._at_updates(graph, buffer, anatomy):
                 if node not in shifted:
                     shifted.add(node)
-                    yield self._narrowed(graph, buffer, node, path)
+                    yield finding
+
+    def _at_updates(
+        self, graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy
+    ) -> Iterator[tuple[Finding, ir.Node]]:
+        for write, slot, right in leaves.misplaced(anatomy):
+            step = _where_made(anatomy, write, slot)
+            yield self._among_nodes(graph, buffer, write, step, right), step.node
+        for node, path in narrow.narrowed(anatomy):
+            yield self._narrowed(graph, buffer, node, path), node
+        for step, unpacked in handed.weights_for_positions(anatomy):
+            yield self._handed(graph, buffer, step, unpacked), step.node
+
+    def _handed(self, graph: ReplayGraph, buffer: ReplayBuffer, step: Step, unpacked: list[_Place]) -> Finding:
+        name = graph.name_of(buffer)
+        return self.finding(
+            graph,
+            step.path,
+            step.node,
+            f"`{graph.source(step.path, step.node)}` gives {name} weights where it takes positions: "
+            "the priorities of other transitions change",
+            evidence=[
+                *(graph.evidence(path, node, "unpacked", "the batch is taken apart here") for node, path in unpacked),
+                graph.evidence(step.path, step.node, "update", "handed over as positions here"),
+            ],
+            fix=FixOffer(title="take the batch apart in the order in which it is returned"),
+            pipeline=name,
+        )
 
     def _narrowed(self, graph: ReplayGraph, buffer: ReplayBuffer, node: ir.Call, path: str) -> Finding:
         name = graph.name_of(buffer)
@@ -526,6 +548,15 @@ class UpdateSlotMismatch(Rule):
         Example(
             "slots are taken for nodes of the tree",
             {"tree.py": _RENEWED, "memory.py": _AT_NODES, "train.py": _TRAIN},
+        ),
+        Example(
+            "weights and positions in the wrong order",
+            {
+                "memory.py": _ARRAYS_RIGHT.replace("n, p=p)", "n, p=p)  # <- PER005"),
+                "train.py": _TRAIN.replace("batch, slots, weights = ", "batch, weights, slots = ").replace(
+                    "errors.detach().abs().numpy())", "errors.detach().abs().numpy())  # <- PER206"
+                ),
+            },
         ),
         Example("positions in a byte", {"memory.py": _BYTES, "train.py": _TRAIN}),
         Example("a transition is looked up, its slot taken for a node", {"memory.py": _LOOKED_UP, "train.py": _TRAIN}),

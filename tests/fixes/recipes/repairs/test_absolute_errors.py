@@ -17,6 +17,11 @@ PASSED = "the training passes the difference, PyTorch, two files"
             "((error_1 + error_2) / 2)",
             "((abs(error_1) + abs(error_2)) / 2)",
         ),
+        (
+            "two critics of layers, one of several targets",
+            "(error_1 + error_2) / 2",
+            "(abs(error_1) + abs(error_2)) / 2",
+        ),
         ("two critics under a square root of the squared mean", "0.5 * (one + two)", "0.5 * (abs(one) + abs(two))"),
     ],
 )
