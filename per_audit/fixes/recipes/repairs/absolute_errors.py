@@ -92,8 +92,9 @@ def _carries(call: ir.Call) -> bool:
 
 def _averaged(draft: Draft, path: str, node: ir.Expr) -> list[ir.Expr]:
     """The two errors of an average: the sides of its sum."""
+    node = _core(node)
     while isinstance(node, ir.Bin) and node.op in ("/", "*"):
         node = node.right if isinstance(node.left, ir.Const) else node.left
-    if not isinstance(node, ir.Bin) or node.op != "+":
+    if not isinstance(node, ir.Bin) or node.op != "+" or any(map(_is_setting, (node.left, node.right))):
         raise Refused(f"the average at {draft.where(path, node)} is not written as a sum")
     return [node.left, node.right]
