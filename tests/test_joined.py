@@ -71,6 +71,10 @@ def test_a_module_that_nothing_imports_beside_one_in_use(tmp_path, more, paths):
     assert found(tmp_path, {**USED, **more}) == paths
 
 
+def test_a_folder_of_its_own_is_a_project_of_its_own(tmp_path):
+    assert found(tmp_path, {**USED, "lesson_2/memory_2.py": MEMORY}) == {"memory.py", "lesson_2/memory_2.py"}
+
+
 def test_a_library_stays_as_it_is(tmp_path):
     assert found(tmp_path, {"memory.py": MEMORY, "other.py": MEMORY}) == {"memory.py", "other.py"}
 
