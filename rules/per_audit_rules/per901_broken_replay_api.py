@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer
     from per_audit.graph import events as ev
+    from per_audit.graph.symbolic import Term
 
 _PLAIN_BASES = {"object", "builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"}
+_HOLDERS = {"object", "field", "param", "phi", "global", "item", "at", "element"}  # what may stand for an object
 _OPEN = {"__getattr__", "__getattribute__", "__setattr__", "__dict__"}
 
 
@@ -255,6 +257,7 @@ class _Names:
     def __init__(self, graph: ReplayGraph) -> None:
         self._graph = graph
         self._of_class: dict[ir.Class, frozenset[str] | None] = {}
+        self._of_term: dict[Term, list[ir.Class]] = {}
         nodes = [node for module in graph.project.modules.values() for node in ir.walk(*module.body)]
         self._assigned = {part.attr for node in nodes for part in _targets(node) if isinstance(part, ir.Attr)}
         self._asked = {node.value for node in nodes if isinstance(node, ir.Const) and isinstance(node.value, str)}
@@ -266,10 +269,23 @@ class _Names:
             for node in nodes
         )
 
+    def are_given(self, name: str) -> bool:
+        """Whether something is given an attribute of the name from outside, or by its text."""
+        return name.startswith("__") or name in self._assigned or name in self._asked
+
+    def classes_of(self, term: Term) -> list[ir.Class]:
+        """The classes that what a term stands for is an object of; none where it may be anything else."""
+        if term.op not in _HOLDERS:
+            return []
+        known = self._of_term.get(term)
+        if known is None:
+            options = alternatives(self._graph.symbols.expanded(term))
+            found = [option.data for option in options if option.op == "object" and isinstance(option.data, ir.Class)]
+            known = self._of_term[term] = found if len(found) == len(options) else []
+        return known
+
     def lack(self, cls: ir.Class, name: str) -> bool:
         """Whether no object of the class, or of an heir of it, can have an attribute of the name."""
-        if name.startswith("__") or name in self._assigned or name in self._asked:
-            return False
         heirs = self._heirs(cls)
         names = [self._names(each) for each in heirs]
         return not heirs.isdisjoint(self._made) and all(known is not None and name not in known for known in names)
@@ -336,10 +352,9 @@ def _missing(
 ) -> Iterator[tuple[ir.Attr, list[ir.Class]]]:
     """The attributes that a function asks for which cannot be there, each with the classes that lack it."""
     for node in ir.walk(*function.body):
-        if isinstance(node, ir.Attr) and not _is_guarded(graph, path, node):
-            options = alternatives(graph.symbols.expanded(graph.symbols.term(path, node.value)))
-            classes = [option.data for option in options if option.op == "object" and isinstance(option.data, ir.Class)]
-            if classes and len(classes) == len(options) and all(known.lack(cls, node.attr) for cls in classes):
+        if isinstance(node, ir.Attr) and not known.are_given(node.attr) and not _is_guarded(graph, path, node):
+            classes = known.classes_of(graph.symbols.term(path, node.value))
+            if classes and all(known.lack(cls, node.attr) for cls in classes):
                 yield node, classes
 
 
