@@ -1,66 +1,76 @@
+"""Event files as the two usual writers leave them. They are read by TensorBoard, where that is installed."""
+
 from __future__ import annotations
 
-import struct
+import sys
 
+import numpy as np
 import pytest
 
 from per_audit.compare.events import Scalar, scalars
+from per_audit.errors import UserError
 
+pytest.importorskip("tensorboard")
 
-def varint(number):
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*out, number])
-
-
-def field(number, kind, content):
-    size = varint(len(content)) if kind == 2 else b""
-    return varint(number << 3 | kind) + size + content
-
-
-def record(message):
-    return struct.pack("<Q", len(message)) + b"\0" * 4 + message + b"\0" * 4
-
-
-def event(step, *values):
-    summary = b"".join(field(1, 2, value) for value in values)
-    head = field(1, 1, struct.pack("<d", 1.7e9)) + (field(2, 0, varint(step)) if step else b"")
-    return record(head + field(5, 2, summary))
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+from tensorboard.util.tensor_util import make_tensor_proto
 
 
 def simple(tag, value):
-    return field(1, 2, tag.encode()) + field(2, 5, struct.pack("<f", value))
+    """A scalar as torch.utils.tensorboard writes it."""
+    return Summary.Value(tag=tag, simple_value=value)
 
 
 def tensor(tag, value):
-    inner = field(1, 0, varint(1)) + field(2, 2, b"") + field(4, 2, struct.pack("<f", value))
-    return field(1, 2, tag.encode()) + field(9, 2, b"metadata") + field(8, 2, inner)
+    """A value as TensorFlow 2 writes it."""
+    return Summary.Value(tag=tag, tensor=make_tensor_proto(np.asarray(value)))
 
 
-HEAD = record(field(1, 1, struct.pack("<d", 1.7e9)) + field(3, 2, b"brain.Event:2"))
+def write(path, *events):
+    """An event file of (step, value, ...)."""
+    with path.open("wb") as file:
+        writer = RecordWriter(file)
+        writer.write(Event(wall_time=1.7e9, file_version="brain.Event:2").SerializeToString())
+        for step, *values in events:
+            writer.write(Event(wall_time=1.7e9, step=step, summary=Summary(value=values)).SerializeToString())
+        writer.flush()
 
 
 def test_scalars_of_both_forms(tmp_path):
     path = tmp_path / "events.out.tfevents.1"
-    path.write_bytes(HEAD + event(0, simple("loss", 0.5)) + event(300, tensor("return", 2.5), simple("loss", 0.25)))
+    write(path, (0, simple("loss", 0.5)), (300, tensor("return", np.float32(2.5)), simple("loss", 0.25)))
     assert list(scalars(path)) == [Scalar("loss", 0, 0.5), Scalar("return", 300, 2.5), Scalar("loss", 300, 0.25)]
+
+
+def test_what_is_no_scalar_is_left_out(tmp_path):
+    path = tmp_path / "events.out.tfevents.1"
+    write(path, (1, tensor("weights", np.ones(3)), tensor("text", "words"), tensor("loss", 2.0)))
+    assert list(scalars(path)) == [Scalar("loss", 1, 2.0)]
 
 
 def test_a_file_that_is_cut_off(tmp_path):
     path = tmp_path / "events.out.tfevents.1"
-    whole = HEAD + event(1, simple("loss", 0.5)) + event(2, simple("loss", 0.25))
-    for size in range(len(HEAD) + 1, len(whole)):
+    write(path, (1, simple("loss", 0.5)))
+    first = path.stat().st_size
+    write(path, (1, simple("loss", 0.5)), (2, simple("loss", 0.25)))
+    whole = path.read_bytes()
+    for size in range(first, len(whole)):
         path.write_bytes(whole[:size])
-        assert [scalar.step for scalar in scalars(path)] == [1] * (size >= len(whole) // 2 + len(HEAD) // 2)
+        assert [scalar.step for scalar in scalars(path)] == [1]
 
 
 def test_other_files(tmp_path):
     path = tmp_path / "events.out.tfevents.1"
     path.write_bytes(b"")
     assert list(scalars(path)) == []
-    for content in (b"step,return\n1,2\n3,4\n" * 9, record(b"\x0f\x00"), record(b"\x2a\x7f")):
-        path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"TensorBoard|cut off"):
-            list(scalars(path))
+    path.write_bytes(b"step,return\n1,2\n3,4\n" * 9)
+    with pytest.raises(ValueError, match="TensorBoard"):
+        list(scalars(path))
+
+
+def test_without_tensorboard(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard.backend.event_processing.event_file_loader", None)
+    with pytest.raises(UserError, match=r"events\.out: .*pip install 'per-audit\[tensorboard\]'"):
+        list(scalars(tmp_path / "events.out"))
