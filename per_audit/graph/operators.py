@@ -63,7 +63,11 @@ class Operators:
         constants = a.literal(), b.literal()
         if all(isinstance(c, (int, float)) for c in constants):
             return of(_folded(op, *constants))
-        if op == "**" and (_weight_exponent(right) or (_may_be_beta(right, b) and self._is_inverse(left))):
+        if op == "**" and (
+            _weight_exponent(right)
+            or (_may_be_beta(right, b) and self._is_inverse(left))
+            or (_is_constant(right) and self._is_of_drawn_priorities(left))
+        ):
             result = result.with_tags(("isw", node))
         inverse = op == "/" and isinstance(left, ir.Const) and left.value in (1, 1.0)
         if inverse and isinstance(right, ir.Bin) and right.op == "**" and _names_beta(right.right):
@@ -87,6 +91,13 @@ class Operators:
             return self._is_inverse(base.left) or self._is_inverse(base.right)
         above, below = (self.interpreter.events.value(side) for side in (base.left, base.right))
         return _is_drawn(below) and not _is_drawn(above)
+
+    def _is_of_drawn_priorities(self, base: ir.Expr) -> bool:
+        """Whether the expression reads something at drawn positions: `size * p[drawn]`, no moment of a batch."""
+        return any(
+            isinstance(part, ir.Sub) and bool(self.interpreter.events.value(part.index).tagged("index"))
+            for part in ir.walk(base)
+        )
 
     def weigh(self, node: ir.Node, left: ir.Expr, a: Value, right: ir.Expr, b: Value, frame: Frame) -> None:
         """Record a product of weights with a value that was computed from drawn transitions."""
@@ -165,6 +176,13 @@ def _names_beta(expression: ir.Expr) -> list[str]:
         n.id if isinstance(n, ir.Name) else n.attr for n in ir.walk(expression) if isinstance(n, (ir.Name, ir.Attr))
     ]
     return [name for name in names if is_beta(name)]
+
+
+def _is_constant(exponent: ir.Expr) -> bool:
+    """Whether the exponent is a constant between -1 and 0: a beta that is written out, no inverse."""
+    if not isinstance(exponent, ir.Un) or exponent.op != "-" or not isinstance(exponent.operand, ir.Const):
+        return False
+    return isinstance(exponent.operand.value, (int, float)) and 0 < exponent.operand.value < 1
 
 
 def _weight_exponent(expression: ir.Expr) -> bool:

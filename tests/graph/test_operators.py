@@ -79,6 +79,8 @@ MEMORY = """
         ("(1 / (len(self.rows) * p[at])) ** power", True),
         ("(1 / len(self.rows) * 1 / p[at]) ** 0.4", True),
         ("1 / (len(self.rows) * p[at]) ** beta", True),
+        ("(len(self.rows) * p[at]) ** -0.4", True),
+        ("p.var() ** -0.5", False),
         ("p[at] ** alpha", False),
         ("(1 / p[at]) ** alpha", False),
         ("(1 / p[at]) ** 2", False),

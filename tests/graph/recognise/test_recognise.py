@@ -1193,3 +1193,46 @@ def test_what_is_found_by_mass_and_rated_anew_is_replay_where_rewards_are_read_o
     graph = project(text)
     assert kinds(graph) == kinds_found
     assert all(graph.priorities(buffer).is_about_priorities for buffer in graph.buffers)
+
+
+WRITTEN_OUT = """
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.p, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+            self.p[self.at % self.size] = 1.0
+            self.at += 1
+
+        def draw(self, n):
+            p = self.p / self.p.sum()
+            at = np.random.choice(self.size, n, p=p)
+            w = (self.size * p[at]) ** -0.4
+            return [self.rows[i] for i in at], at, w
+
+        def update(self, at, errors):
+            self.p[at] = np.abs(errors) + 1e-6
+
+    def train(env, net, optimizer):
+        memory = Memory(1000)
+        while True:
+            memory.add(*env.transition())
+            rows, at, w = memory.draw(8)
+            errors = net.errors(rows)
+            scaled = (errors.var() + 1e-5) ** -0.5
+            loss = (w * errors**2).mean()
+            loss.backward()
+            optimizer.step()
+            memory.update(at, errors)
+"""
+
+
+def test_a_beta_that_is_written_out_makes_weights(project):
+    graph = project(WRITTEN_OUT)
+    (buffer,) = graph.buffers
+    about = graph.priorities(buffer)
+    assert [graph.source("main.py", node) for node in about.weights] == ["(self.size * p[at]) ** -0.4"]
+    assert about.weights_used()
