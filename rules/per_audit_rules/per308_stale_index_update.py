@@ -319,12 +319,22 @@ def _apart(graph: ReplayGraph, anatomy: Anatomy, write: PriorityWrite, started: 
     updates = set(write.functions)
     adding = {f for f in anatomy.adding if f is not None}
     callers = {site.function for function in adding for site in graph.callers.get(function, ())} - adding
+    if not _replaces(graph, anatomy, adding):
+        return
     for thread in started:
         reached = threads.runs(graph, thread)
         inside = bool(updates & reached)
         stores = bool(adding & reached)
         if inside != stores and (stores or callers - reached):
             yield thread
+
+
+def _replaces(graph: ReplayGraph, anatomy: Anatomy, adding: set[ir.Function]) -> bool:
+    """Whether what adds a transition may give it the slot of another, or move the others."""
+    buffer = anatomy.buffer
+    replacing = {store.function for store in buffer.stores if store.how == "index"}
+    replacing |= {evict.function for evict in buffer.evictions}
+    return not replacing.isdisjoint(adding.union(*(graph.reachable(function, 3) for function in adding)))
 
 
 def _is_safe(anatomy: Anatomy, write: PriorityWrite) -> bool:
