@@ -97,10 +97,13 @@ def takes_many(node: ir.Call, method: str) -> bool:
 
     A matrix is none: one of actions, one for each row.
     """
-    if method in ("sample", "choices", "permutation", "randperm"):
+    if method == "choices":
+        count = node.argument(None, "k")
+        return count is not None and not (isinstance(count, ir.Const) and count.value == 1)
+    if method in ("sample", "permutation", "randperm"):
         return True
     plain = [arg.value for arg in node.args if arg.keyword is None]
-    size = next(filter(None, (node.argument(None, name) for name in ("size", "shape", "k"))), None)
+    size = next(filter(None, (node.argument(None, name) for name in ("size", "shape"))), None)
     if size is None:
         if method == "choice" or (len(plain) == 2 and isinstance(plain[1], ir.Seq)):
             size = plain[1] if len(plain) > 1 else None

@@ -329,7 +329,7 @@ def _apart(graph: ReplayGraph, anatomy: Anatomy, write: PriorityWrite, started: 
             yield thread
 
 
-def _replaces(graph: ReplayGraph, anatomy: Anatomy, adding: set[ir.Function]) -> bool:
+def _replaces(graph: ReplayGraph, anatomy: Anatomy, adding: set[ir.Function | ir.Lambda]) -> bool:
     """Whether what adds a transition may give it the slot of another, or move the others."""
     buffer = anatomy.buffer
     replacing = {store.function for store in buffer.stores if store.how == "index"}

@@ -215,6 +215,8 @@ def test_how_often_each_comes_in_many_draws_is_no_draw_of_positions(project, dra
         ("np.random.randint(0, size, n)", True),
         ("np.random.randint(size, size=n)", True),
         ("torch.randint(size, (n,))", True),
+        ("random.choices(rows, k=1)", False),
+        ("random.choices(rows)", False),
         ("random.choice(rows)", False),
         ("random.randrange(size)", False),
         ("random.randint(0, 9)", False),

@@ -102,6 +102,10 @@ class Alternatives:
         inside = {n for n in ir.walk(scope) if isinstance(n, ir.Call)}
         for call in inside:
             other = self.events.calls.get(call)
+            if other is site and any(
+                self.graph.learns(func.node) and self.graph.callees(func.node) & emptying for func in site.targets
+            ):
+                return True  # it learns, and leaves nothing for the next time
             if other is None or other is site:
                 continue
             for func in other.targets:

@@ -259,17 +259,26 @@ class Evidence:
     def _own_draws(self, gather: ev.Gather) -> set[ir.Node]:
         """The draws of the positions read: those of the class that reads, where it draws any itself.
 
-        What it is given beside them, such as errors that depend on an action drawn elsewhere, is no position.
+        What it is given beside them, such as errors that depend on an action drawn elsewhere, is no position; nor is
+        one number that was drawn where nothing leads to the reading, such as that action.
         """
         reader = self.project.class_of.get(gather.function) if gather.function is not None else None
         family = set(self.graph.interpreter.mro(reader)) if reader is not None else set()
         makers = {node: self.events.draws.get(node) or self.events.masses.get(node) for node in gather.draws}
+        makers = {node: made for node, made in makers.items() if not self._is_elsewhere(made, gather.function)}
         own = {
             n
             for n, made in makers.items()
             if made and made.function and self.project.class_of.get(made.function) in family
         }
-        return own or set(gather.draws)
+        return own or set(makers)
+
+    def _is_elsewhere(self, made: ev.Draw | ev.Mass | None, reading: ev.Owner) -> bool:
+        """Whether a single number is drawn in a function that neither reads, nor calls or is called by what reads."""
+        if not isinstance(made, ev.Draw) or made.weighted or takes_many(made.node, made.method):
+            return False
+        callers = {site.function for site in self.graph.callers.get(made.function, ())}
+        return reading not in callers | {made.function} | self.graph.reachable(made.function, 2)
 
     def gathered(self, draw: ev.Draw | ev.Mass) -> set[Alloc]:
         """What is drawn from; nothing where that is the tables in which environments look up what an action does."""

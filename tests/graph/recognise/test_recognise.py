@@ -1236,3 +1236,98 @@ def test_a_beta_that_is_written_out_makes_weights(project):
     about = graph.priorities(buffer)
     assert [graph.source("main.py", node) for node in about.weights] == ["(self.size * p[at]) ** -0.4"]
     assert about.weights_used()
+
+
+ROLLOUT = """
+    import numpy as np
+
+    class Rollout:
+        def __init__(self):
+            self.rows = []
+
+        def add(self, *row):
+            self.rows.append(row)
+
+        def empty(self):
+            self.rows.clear()
+
+    class Agent:
+        def __init__(self, net, optimizer):
+            self.net, self.optimizer, self.rollout = net, optimizer, Rollout()
+
+        def update(self):
+            rows = list(self.rollout.rows)
+            {before}
+            for epoch in range(10):
+                drawn = np.random.choice(len(rows), 64)
+                states, actions, rewards, next_states, dones = zip(*[rows[i] for i in drawn])
+                self.net.loss(states, actions, rewards, next_states, dones).backward()
+                self.optimizer.step()
+            {after}
+
+    def main(env, net, optimizer):
+        agent = Agent(net, optimizer)
+        state = env.reset()
+        while True:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            agent.rollout.add(state, action, reward, next_state, done)
+            state = next_state
+            if done:
+                agent.update()
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        ("self.rollout.empty()", "pass", []),
+        ("pass", "self.rollout.empty()", []),
+        ("pass", "pass", [UNIFORM]),
+    ],
+)
+def test_what_each_update_empties_is_a_rollout(project, before, after, found):
+    graph = project(ROLLOUT.replace("{before}", before).replace("{after}", after))
+    assert kinds(graph) == found
+
+
+ACTIONS = """
+    import random
+    import numpy as np
+
+    class Agent:
+        def __init__(self, net):
+            self.net = net
+
+        def act(self, state, epsilon):
+            if random.random() < epsilon:
+                return np.random.choice(4)
+            return self.net(state).argmax()
+
+    class Episodes:
+        def __init__(self, size):
+            self.rows, self.size = [None] * size, size
+
+        def store(self, number, row):
+            self.rows[number % self.size] = row
+
+        def batch(self, number):
+            return self.rows[number]
+
+    def main(env, agent: Agent, memory: Episodes, optimizer):
+        state, total = env.reset(), 0
+        while True:
+            action = agent.act(state, 0.1)
+            next_state, reward, done, info = env.step(action)
+            total += info.length(action)
+            memory.store(total, {"obs": state, "action": action, "reward": reward, "next_obs": next_state})
+            state = next_state
+            row = memory.batch(total)
+            loss = agent.net.loss(row["obs"], row["action"], row["reward"], row["next_obs"])
+            loss.backward()
+            optimizer.step()
+"""
+
+
+def test_an_action_is_no_position_of_what_is_read_later(project):
+    assert kinds(project(ACTIONS)) == []
