@@ -37,6 +37,11 @@ class FakeGraph:
         return []
 
     @property
+    def library(self) -> list[Any]:
+        """Nothing of other libraries."""
+        return []
+
+    @property
     def project(self) -> Any:
         """Nothing that could be repaired either."""
         return SimpleNamespace(modules={})

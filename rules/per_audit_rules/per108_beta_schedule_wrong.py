@@ -107,7 +107,8 @@ class BetaScheduleWrong(Rule):
     ## Known problems
 
     A fixed fraction, `beta += 0.01 * (1 - beta)`, approaches 1 slowly and is not reported. A bound is also seen in a
-    test around the assignment and where the weights are computed.
+    test around the assignment and where the weights are computed. A step that is a share of what is left up to 1,
+    `(1 - beta) / steps`, is taken to be made as often as it says.
 
     ## Example
 
@@ -218,13 +219,13 @@ class BetaScheduleWrong(Rule):
         Example(
             "no bound",
             {
-                "memory.py": _MEMORY.replace("beta=0.4)", "beta=0.4, steps=1)")
-                .replace("alpha, beta\n", "alpha, beta\n        self.rise = (1 - beta) / steps\n")
+                "memory.py": _MEMORY.replace("beta=0.4)", "beta=0.4, rise=1e-4)")
+                .replace("alpha, beta\n", "alpha, beta\n        self.rise = rise\n")
                 .replace(
                     "        self.mass[at] = (",
                     "        self.beta += self.rise  # <- PER108\n        self.mass[at] = (",
                 ),
-                "train.py": _TRAIN.replace("Memory(100)", "Memory(100, steps=steps)"),
+                "train.py": _TRAIN.replace("Memory(100)", "Memory(100, rise=1.0 / steps)"),
             },
         ),
         Example(
@@ -301,6 +302,16 @@ class Agent:
             {
                 "memory.py": bad[2].plain["memory.py"].replace("np.maximum(1.0", "np.minimum(1.0"),
                 "train.py": bad[2].plain["train.py"],
+            },
+        ),
+        Example(
+            "a share of what is left, at each step of the training",
+            {
+                "memory.py": bad[3]
+                .plain["memory.py"]
+                .replace("rise=1e-4)", "steps=1)")
+                .replace("self.rise = rise", "self.rise = (1 - beta) / steps"),
+                "train.py": bad[3].plain["train.py"].replace("rise=1.0 / steps", "steps=steps"),
             },
         ),
         Example(
@@ -444,7 +455,8 @@ def _wrong(graph: ReplayGraph, anatomy: Anatomy, beta: Beta, changed: BetaWrite)
             if value.op in ("maximum", "max") and any((a.number or 0) >= 1 for a in value.args):
                 return "is 1 or more from the first step on: the bound is a maximum where a minimum belongs"
             rise = option.args[1] if option.args[0] == changed.field else option.args[0]
-            if value == option and not rise.contains(changed.field) and not _is_bounded(graph, beta, changed):
+            free = value == option and not rise.contains(changed.field) and not _is_shared_out(graph, rise)
+            if free and not _is_bounded(graph, beta, changed):
                 return "grows without a bound: beyond 1 the weights overcorrect"
         elif option.op == "add" and any(arg in _alphas(anatomy) for arg in option.args):
             return "is made from alpha, the exponent of the priorities"
@@ -478,6 +490,16 @@ def _is_positive(beta: Beta, step: Term) -> bool:
     """Whether a step is made of settings and positive numbers alone: a difference may be of either sign."""
     parts = list(beta.symbols.expanded(step).walk())
     return not any(part.op in ("sub", "neg", "unknown", "call") or (part.number or 0) < 0 for part in parts)
+
+
+def _is_shared_out(graph: ReplayGraph, rise: Term) -> bool:
+    """Whether a step is a share of what is left up to 1: `(1 - beta) / steps`, which ends there."""
+    for option in alternatives(graph.symbols.expanded(rise)):
+        share = strip(option)
+        above = strip(share.args[0]) if share.op == "div" else share
+        if share.op != "div" or above.op != "sub" or not 0 < (above.args[0].number or 0) <= 1:
+            return False
+    return True
 
 
 def _is_bounded(graph: ReplayGraph, beta: Beta, changed: BetaWrite) -> bool:
