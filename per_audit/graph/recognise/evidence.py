@@ -277,6 +277,8 @@ class Evidence:
         """Whether a single number is drawn in a function that neither reads, nor calls or is called by what reads."""
         if not isinstance(made, ev.Draw) or made.weighted or takes_many(made.node, made.method):
             return False
+        if any(isinstance(around, ir.Comp) for around in self.graph.ancestors(made.path, made.node)):
+            return False
         callers = {site.function for site in self.graph.callers.get(made.function, ())}
         return reading not in callers | {made.function} | self.graph.reachable(made.function, 2)
 

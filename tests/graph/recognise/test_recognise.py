@@ -1331,3 +1331,31 @@ ACTIONS = """
 
 def test_an_action_is_no_position_of_what_is_read_later(project):
     assert kinds(project(ACTIONS)) == []
+
+
+def test_positions_drawn_one_by_one_for_another_method_are_a_batch(project):
+    graph = project(
+        """
+        import random
+
+        class Memory:
+            def __init__(self, size):
+                self.rows, self.size, self.at = [None] * size, size, 0
+
+            def add(self, state, action, reward, next_state, done):
+                self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+                self.at += 1
+
+            def positions(self, n):
+                return [random.randint(0, self.size - 1) for _ in range(n)]
+
+            def at_positions(self, positions):
+                return [self.rows[i] for i in positions]
+
+        def train(memories: list, mine: Memory, other: Memory, net, optimizer):
+            drawn = mine.positions(32)
+            net.loss(mine.at_positions(drawn), other.at_positions(drawn)).backward()
+            optimizer.step()
+        """
+    )
+    assert kinds(graph) == [UNIFORM]
