@@ -38,7 +38,13 @@ def arms(project):
         ("good", "bad", ("--lower-is-better",), 0, "PASS: after is better"),
         ("bad", "good", ("--seeds", "3"), 0, "INCONCLUSIVE: no claim from 3 seeds"),
         ("bad", "good", ("--seeds", "3", "--strict"), 3, "INCONCLUSIVE"),
-        ("none", "good", ("--seeds", "3"), 2, "ERROR: the metric of the first run cannot be read: no line"),
+        (
+            "none",
+            "good",
+            ("--seeds", "3", "--jobs", "1"),
+            2,
+            "ERROR: the metric of the first run cannot be read: no line",
+        ),
     ],
 )
 def test_verdicts_and_exit_codes(arms, run, before, after, more, code, said):
