@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from per_audit.cli._shared import emit, wants_colour
-from per_audit.compare.run import Options
+from per_audit.compare.options import Options
 from per_audit.compare.run import compare as run
 from per_audit.compare.source import Source
 from per_audit.report import comparison_html, comparison_json, comparison_markdown, comparison_text

@@ -15,7 +15,7 @@ from per_audit.verify.results import Verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from per_audit.compare.run import Options
+    from per_audit.compare.options import Options
     from per_audit.compare.trees import Tree
 
 Array = npt.NDArray[np.float64]

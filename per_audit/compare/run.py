@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from per_audit.compare.judge import judged, trouble
 from per_audit.compare.kept import Kept, key
 from per_audit.compare.results import CRASHED, OK, UNREADABLE, Comparison, Run
-from per_audit.compare.source import OUTPUT, Source, Unreadable
+from per_audit.compare.source import OUTPUT, Unreadable
 from per_audit.compare.training import SEED, Stopped, Training
 from per_audit.compare.trees import Tree, run_copy, trees
 from per_audit.errors import UserError
@@ -24,30 +24,10 @@ from per_audit.verify.statistics import scipy_stats
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from per_audit.compare.options import Options
+
 STATE = ".per-audit"
 Say = Callable[[Run, int, int], None]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What to compare. `before` and `after` are folders or git revisions; `command` is run once a seed in both.
-
-    `timeout` is in seconds a run, `jobs` the runs at a time (0: one a core), `horizon` the step up to which curves are
-    compared, `keep` the folder of finished runs, which `fresh` ignores.
-    """
-
-    before: str
-    after: str
-    command: tuple[str, ...]
-    source: Source
-    seeds: int = 20
-    first_seed: int = 0
-    lower_is_better: bool = False
-    horizon: float | None = None
-    timeout: float = 3600.0
-    jobs: int = 0
-    keep: Path | None = None
-    fresh: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import json
 from typing import TYPE_CHECKING, Any
+
+from per_audit.report.documents import as_text
 
 if TYPE_CHECKING:
     from per_audit.verify.check import Check
@@ -56,7 +57,7 @@ def check_json(check: Check) -> str:
         "blind_spot": check.blind_spot,
         "docs": f"docs/checks/{check.name}.md",
     }
-    return json.dumps(page, indent=2) + "\n"
+    return as_text(page)
 
 
 def headline(check: Check) -> str:

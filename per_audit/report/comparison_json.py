@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from per_audit import __version__
+from per_audit.report.documents import TOOL, as_text, schema_of
 
 if TYPE_CHECKING:
     from per_audit.compare.results import Arm, Comparison, Interval, Run
@@ -16,21 +14,19 @@ SCHEMA_VERSION = "1.0"
 
 def schema() -> dict[str, Any]:
     """The schema of the document."""
-    text = files("per_audit.report").joinpath("schema/comparison.schema.json").read_text("utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    return schema_of("comparison")
 
 
 def render(comparison: Comparison) -> str:
     """The document as text: ASCII, indented, ending in a newline."""
-    return json.dumps(document(comparison), indent=2, allow_nan=False) + "\n"
+    return as_text(document(comparison))
 
 
 def document(comparison: Comparison) -> dict[str, Any]:
     """The comparison as plain dictionaries and lists."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "tool": {"name": "per-audit", "version": __version__},
+        "tool": TOOL,
         "verdict": comparison.verdict.value,
         "message": comparison.message,
         "command": list(comparison.command),

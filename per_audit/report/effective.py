@@ -6,6 +6,7 @@ import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from per_audit.report.documents import as_text
 from per_audit.report.frame import printable
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def render_settings(root: Path, settings: Settings, rules: Sequence[Rule], kind:
             "rules": [rule.code for rule in rules],
             "settings": rows,
         }
-        return json.dumps(document, indent=2) + "\n"
+        return as_text(document)
     lines = [
         f"# root: {root}",
         f"# configuration: {config or 'none'}",
@@ -50,7 +51,7 @@ def render_settings(root: Path, settings: Settings, rules: Sequence[Rule], kind:
 def render_files(root: Path, files: Iterable[str], kind: str = "text") -> str:
     """The files one a line, relative to the root, or as JSON."""
     if kind == "json":
-        return json.dumps({"root": root.as_posix(), "files": list(files)}, indent=2) + "\n"
+        return as_text({"root": root.as_posix(), "files": list(files)})
     return "".join(f"{printable(path)}\n" for path in files)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from per_audit import __version__
+from per_audit.report.documents import TOOL, as_text
 from per_audit.report.json import SCHEMA_VERSION
 from per_audit.report.json import document as report_document
 
@@ -17,14 +16,14 @@ if TYPE_CHECKING:
 
 def render(result: FixResult) -> str:
     """The document as text: ASCII, indented, ending in a newline."""
-    return json.dumps(document(result), indent=2) + "\n"
+    return as_text(document(result))
 
 
 def document(result: FixResult) -> dict[str, Any]:
     """The result as plain dictionaries and lists; `findings` are those that are left, as in the report of a scan."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "tool": {"name": "per-audit", "version": __version__},
+        "tool": TOOL,
         "root": result.root.as_posix(),
         "project": result.project.as_posix(),
         "written": result.written,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from per_audit import __version__
 from per_audit.catalogue import docs_page
 from per_audit.findings import Applicability, Evidence, Finding, Notice, Report, Severity
+from per_audit.report.documents import TOOL, as_text, schema_of
 
 if TYPE_CHECKING:
     from per_audit.report import Look
@@ -20,21 +18,19 @@ SCHEMA_VERSION = "1.0"
 
 def render(report: Report, _look: Look | None = None) -> str:
     """The document as text: ASCII, indented, ending in a newline."""
-    return json.dumps(document(report), indent=2) + "\n"
+    return as_text(document(report))
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema that every document conforms to."""
-    text = files("per_audit.report").joinpath("schema/report.schema.json").read_text("utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
+    return schema_of("report")
 
 
 def document(report: Report) -> dict[str, Any]:
     """The report as plain dictionaries and lists."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "tool": {"name": "per-audit", "version": __version__},
+        "tool": TOOL,
         "root": report.root,
         "summary": summary(report),
         "findings": [_finding(finding) for finding in report.findings],

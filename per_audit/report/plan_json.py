@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from per_audit import __version__
 from per_audit.findings import Applicability
+from per_audit.report.documents import TOOL, as_text, schema_of
 
 if TYPE_CHECKING:
     from per_audit.findings import Finding
@@ -20,14 +18,12 @@ SCHEMA_VERSION = "1.0"
 
 def render(agenda: Agenda) -> str:
     """The document as text: ASCII, indented, ending in a newline."""
-    return json.dumps(document(agenda), indent=2) + "\n"
+    return as_text(document(agenda))
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema that every document conforms to."""
-    text = files("per_audit.report").joinpath("schema/plan.schema.json").read_text("utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
+    return schema_of("plan")
 
 
 def document(agenda: Agenda) -> dict[str, Any]:
@@ -35,7 +31,7 @@ def document(agenda: Agenda) -> dict[str, Any]:
     counts = Counter(task.applicability for task in agenda.tasks)
     return {
         "schema_version": SCHEMA_VERSION,
-        "tool": {"name": "per-audit", "version": __version__},
+        "tool": TOOL,
         "root": agenda.root,
         "summary": {
             "tasks": len(agenda.tasks),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from per_audit.catalogue import docs_page, group_of
+from per_audit.report.documents import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ RULES_FORMATS = ("text", "json", "markdown")
 def rules_list(rules: Sequence[Rule], kind: str) -> str:
     """All rules in one of RULES_FORMATS."""
     if kind == "json":
-        return json.dumps([_entry(rule) for rule in rules], indent=2) + "\n"
+        return as_text([_entry(rule) for rule in rules])
     if kind == "markdown":
         return rules_table(rules)
     code_width = max((len(rule.code) for rule in rules), default=0)
@@ -72,7 +72,7 @@ def rule_json(rule: Rule, witness: bool = False) -> str:
         page[kind] = [{"title": example.title, "files": example.files} for example in getattr(rule, kind)]
     if witness:
         page["witness"] = rule.witness()
-    return json.dumps(page, indent=2) + "\n"
+    return as_text(page)
 
 
 def has_witness(rule: Rule) -> bool:

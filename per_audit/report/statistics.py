@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from per_audit import __version__
 from per_audit.errors import UserError
+from per_audit.report.documents import TOOL, as_text
 from per_audit.report.json import SCHEMA_VERSION, summary
 
 if TYPE_CHECKING:
@@ -24,12 +23,12 @@ def render(report: Report, kind: str = "text") -> str:
     if kind == "json":
         document = {
             "schema_version": SCHEMA_VERSION,
-            "tool": {"name": "per-audit", "version": __version__},
+            "tool": TOOL,
             "root": report.root,
             "summary": summary(report),
             "statistics": rows,
         }
-        return json.dumps(document, indent=2) + "\n"
+        return as_text(document)
     if not rows:
         return f"No findings in {report.files} {'file' if report.files == 1 else 'files'}.\n"
     widths = {key: max(len(str(row[key])) for row in rows) for key in rows[0]}

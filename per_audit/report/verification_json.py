@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from per_audit import __version__
+from per_audit.report.documents import TOOL, as_text
 
 if TYPE_CHECKING:
     from per_audit.verify.results import CheckResult, TargetResult, Verification
@@ -16,14 +15,14 @@ SCHEMA_VERSION = "1.0"
 
 def render(verification: Verification) -> str:
     """The document as text: ASCII, indented, ending in a newline."""
-    return json.dumps(document(verification), indent=2, allow_nan=False) + "\n"
+    return as_text(document(verification))
 
 
 def document(verification: Verification) -> dict[str, Any]:
     """The verification as plain dictionaries and lists."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "tool": {"name": "per-audit", "version": __version__},
+        "tool": TOOL,
         "verdict": verification.verdict.value,
         "seed": verification.seed,
         "complete": verification.complete,

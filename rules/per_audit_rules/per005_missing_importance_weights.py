@@ -651,87 +651,13 @@ def train(env, net, optimizer, steps):
         Example(
             "a learner without weights whose memory may be a uniform one",
             {
-                "memory.py": """import random
-import numpy as np
-
-
-class Memory:
-    def __init__(self, size):
-        self.rows, self.size, self.at = [None] * size, size, 0
-
-    def push(self, state, action, reward, next_state, done):
-        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
-        self.at += 1
-
-    def sample(self, n, beta):
-        slots = random.sample(range(min(self.at, self.size)), n)
-        return [self.rows[i] for i in slots], slots, np.ones(n)
-
-    def update(self, slots, errors):
-        pass
-
-
-class PrioritisedMemory(Memory):
-    def __init__(self, size):
-        super().__init__(size)
-        self.priorities = np.zeros(size)
-
-    def push(self, state, action, reward, next_state, done):
-        self.priorities[self.at % self.size] = 1.0
-        super().push(state, action, reward, next_state, done)
-
-    def sample(self, n, beta):
-        p = self.priorities / self.priorities.sum()
-        slots = np.random.choice(self.size, n, p=p)
-        weights = (self.size * p[slots]) ** -beta
-        return [self.rows[i] for i in slots], slots, weights / weights.max()
-
-    def update(self, slots, errors):
-        self.priorities[slots] = np.abs(errors) + 1e-6
-""",
-                "learners.py": """import torch
-
-
-class Weighted:
-    def __init__(self, net, memory, optimizer):
-        self.net, self.memory, self.optimizer = net, memory, optimizer
-
-    def learn(self):
-        rows, slots, weights = self.memory.sample(32, 1.0)
-        errors = self.net.errors(rows)
-        (torch.as_tensor(weights) * errors**2).mean().backward()
-        self.optimizer.step()
-        self.memory.update(slots, errors.detach().numpy())
-
-
-class Plain:
-    def __init__(self, net, memory, optimizer):
-        self.net, self.memory, self.optimizer = net, memory, optimizer
-
-    def learn(self):
-        rows, slots, weights = self.memory.sample(32, 1.0)
-        errors = self.net.errors(rows)
-        (errors**2).mean().backward()
-        self.optimizer.step()
-        self.memory.update(slots, errors.detach().numpy())
-""",
-                "main.py": """from learners import Plain, Weighted
-from memory import Memory, PrioritisedMemory
-
-
-def train(env, net, optimizer, steps):
-    first = Weighted(net, PrioritisedMemory(1000), optimizer)
-    second = Plain(net, PrioritisedMemory(1000) if env.rare else Memory(1000), optimizer)
-    state = env.reset()
-    for step in range(steps):
-        action = net.act(state)
-        next_state, reward, done, _ = env.step(action)
-        first.memory.push(state, action, reward, next_state, done)
-        second.memory.push(state, action, reward, next_state, done)
-        first.learn()
-        second.learn()
-        state = next_state
-""",
+                **bad[-1].plain,
+                "main.py": bad[-1]
+                .plain["main.py"]
+                .replace(
+                    "Plain(net, PrioritisedMemory(1000)",
+                    "Plain(net, PrioritisedMemory(1000) if env.rare else Memory(1000)",
+                ),
             },
         ),
         Example(

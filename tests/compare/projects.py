@@ -6,7 +6,7 @@ import subprocess
 import sys
 import textwrap
 
-from per_audit.compare.run import Options
+from per_audit.compare.options import Options
 from per_audit.compare.source import Source
 
 PYTHON = (sys.executable, "-S", "-E")

@@ -4,52 +4,6 @@ import pytest
 
 from per_audit.graph.lap import clamps_like_lap
 
-MEMORY = """
-    import numpy as np
-
-    class Memory:
-        def __init__(self, size):
-            self.rows, self.{mass}, self.at = [None] * size, np.zeros(size), 0
-
-        def push(self, state, action, reward, next_state, done):
-            self.rows[self.at] = (state, action, reward, next_state, done)
-            self.{mass}[self.at] = 1.0
-
-        def sample(self, n, beta):
-            p = self.{mass} / self.{mass}.sum()
-            at = np.random.choice(len(self.rows), n, p=p)
-            {weights}
-            return [self.rows[i] for i in at], at, w
-
-        def update(self, at, errors):
-            self.{mass}[at] = np.abs(errors)
-"""
-TRAIN = """
-    import torch
-    import torch.nn.functional as F
-    from memory import Memory
-
-    def train(env, net):
-        memory = Memory(64)
-        memory.push(1, 2, 3.0, 4, False)
-        rows, at, weights = memory.sample(8, 0.4)
-        errors = net(rows)
-        {code}
-        errors.mean().backward()
-"""
-WEIGHTS = "w = (len(self.rows) * p[at]) ** -beta"
-
-
-@pytest.fixture
-def priorities_of(project):
-    def make(code):
-        memory = MEMORY.replace("{mass}", "priorities").replace("{weights}", WEIGHTS)
-        graph = project(memory=memory, train=TRAIN.replace("{code}", "\n        ".join(code.splitlines())))
-        (buffer,) = graph.buffers
-        return graph.priorities(buffer)
-
-    return make
-
 
 @pytest.mark.parametrize(
     ("code", "known"),
@@ -74,7 +28,7 @@ def test_the_form_that_needs_no_weights(priorities_of, code, known):
         (".clamp(min=1.0)", "F.mse_loss(errors, 0)", False),
     ],
 )
-def test_priorities_that_a_method_with_two_ways_to_return_clamps(project, clamp, loss, known):
+def test_priorities_that_a_method_with_two_ways_to_return_clamps(project, memory_text, clamp, loss, known):
     learner = f"""
     import torch.nn.functional as F
     from memory import Memory
@@ -99,13 +53,13 @@ def test_priorities_that_a_method_with_two_ways_to_return_clamps(project, clamp,
                 self.memory.update(at, errors)
             loss.backward()
     """
-    graph = project(memory=MEMORY.replace("{mass}", "priorities").replace("{weights}", WEIGHTS), train=learner)
+    graph = project(memory=memory_text(), train=learner)
     (buffer,) = graph.buffers
     assert clamps_like_lap(graph.priorities(buffer)) is known
 
 
 @pytest.mark.parametrize(("clamp", "known"), [(".clamp(min=1.0)", True), ("", False)])
-def test_priorities_of_a_method_that_is_not_followed(project, clamp, known):
+def test_priorities_of_a_method_that_is_not_followed(project, memory_text, clamp, known):
     # where what a method computes is too long to be followed, bounds are looked for in its text
     large = " + ".join(f"self.net(rows) ** {power}" for power in range(40))
     learner = f"""
@@ -125,6 +79,6 @@ def test_priorities_of_a_method_that_is_not_followed(project, clamp, known):
             self.memory.update(at, self.errors(rows))
             F.smooth_l1_loss(self.net(rows), 0).backward()
     """
-    graph = project(memory=MEMORY.replace("{mass}", "priorities").replace("{weights}", WEIGHTS), train=learner)
+    graph = project(memory=memory_text(), train=learner)
     (buffer,) = graph.buffers
     assert clamps_like_lap(graph.priorities(buffer)) is known

@@ -129,3 +129,28 @@ def test_the_files_that_draw_at_their_top_level(project):
     )
     (script,) = graph.buffers
     assert pipelines.modules_that_draw(script) == {"main.py"}
+
+
+def test_a_run_of_a_session_trains_where_it_is_asked_for_what_a_minimisation_made(project):
+    graph = project(
+        """
+        import tensorflow as tf
+
+        class Agent:
+            def __init__(self, session):
+                self.session = session
+                self.states = tf.placeholder(tf.float32, [None, 4])
+                self.values = tf.layers.dense(self.states, 2)
+                self.loss = tf.reduce_mean(self.values)
+                self.train_step = tf.train.AdamOptimizer(1e-3).minimize(self.loss)
+
+            def act(self, state):
+                return self.session.run(self.values, feed_dict={self.states: [state]}).argmax()
+
+            def learn(self, states):
+                _, loss = self.session.run([self.train_step, self.loss], feed_dict={self.states: states})
+                return loss
+        """
+    )
+    learns = {f.name for f in graph.project.class_of if getattr(f, "name", "") and graph.learns(f)}
+    assert learns == {"__init__", "learn"}

@@ -2,52 +2,6 @@
 
 import pytest
 
-MEMORY = """
-    import numpy as np
-
-    class Memory:
-        def __init__(self, size):
-            self.rows, self.{mass}, self.at = [None] * size, np.zeros(size), 0
-
-        def push(self, state, action, reward, next_state, done):
-            self.rows[self.at] = (state, action, reward, next_state, done)
-            self.{mass}[self.at] = 1.0
-
-        def sample(self, n, beta):
-            p = self.{mass} / self.{mass}.sum()
-            at = np.random.choice(len(self.rows), n, p=p)
-            {weights}
-            return [self.rows[i] for i in at], at, w
-
-        def update(self, at, errors):
-            self.{mass}[at] = np.abs(errors)
-"""
-TRAIN = """
-    import torch
-    import torch.nn.functional as F
-    from memory import Memory
-
-    def train(env, net):
-        memory = Memory(64)
-        memory.push(1, 2, 3.0, 4, False)
-        rows, at, weights = memory.sample(8, 0.4)
-        errors = net(rows)
-        {code}
-        errors.mean().backward()
-"""
-WEIGHTS = "w = (len(self.rows) * p[at]) ** -beta"
-
-
-@pytest.fixture
-def priorities_of(project):
-    def make(code="pass", weights=WEIGHTS, mass="priorities"):
-        memory = MEMORY.replace("{mass}", mass).replace("{weights}", weights)
-        graph = project(memory=memory, train=TRAIN.replace("{code}", "\n        ".join(code.splitlines())))
-        (buffer,) = graph.buffers
-        return graph.priorities(buffer)
-
-    return make
-
 
 @pytest.mark.parametrize(
     ("code", "known"),
@@ -77,8 +31,8 @@ def test_whether_the_weights_reach_a_loss(priorities_of, code, known):
         ("keep(self, w)", "batch.rows", True),  # nobody can tell what has become of them
     ],
 )
-def test_weights_inside_an_object(project, init, read, used):
-    memory = MEMORY.replace("{mass}", "priorities").replace("{weights}", WEIGHTS)
+def test_weights_inside_an_object(project, memory_text, init, read, used):
+    memory = memory_text()
     batch = f"""
     class Batch:
         def __init__(self, rows, w):
@@ -112,7 +66,7 @@ def test_weights_under_a_name_that_is_never_read(priorities_of, code, dropped):
     assert len(priorities_of(code).dropped) == dropped
 
 
-def test_what_a_network_makes_of_a_batch_is_no_batch(project):
+def test_what_a_network_makes_of_a_batch_is_no_batch(project, memory_text):
     train = """
     from memory import Memory
 
@@ -127,7 +81,7 @@ def test_what_a_network_makes_of_a_batch_is_no_batch(project):
         first, second = net.forward(weights)
         second.mean().backward()
     """
-    graph = project(memory=MEMORY.replace("{mass}", "priorities").replace("{weights}", WEIGHTS), train=train)
+    graph = project(memory=memory_text(), train=train)
     (buffer,) = graph.buffers
     assert graph.priorities(buffer).dropped == []
 
@@ -148,9 +102,9 @@ def test_whether_the_code_speaks_of_priorities(priorities_of, mass, known):
     assert about.is_of_replay
 
 
-def test_a_buffer_is_in_use_where_it_is_made_and_drawn_from(priorities_of, project):
+def test_a_buffer_is_in_use_where_it_is_made_and_drawn_from(priorities_of, project, memory_text):
     assert priorities_of().in_use
-    graph = project(memory=MEMORY.replace("{mass}", "mass").replace("{weights}", WEIGHTS))
+    graph = project(memory=memory_text(mass="mass"))
     (buffer,) = graph.buffers
     assert not graph.priorities(buffer).in_use
 

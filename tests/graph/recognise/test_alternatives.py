@@ -1,0 +1,148 @@
+"""Uniform draws beside which there is another way, and rollouts."""
+
+import pytest
+
+from per_audit.graph import PRIORITISED, UNIFORM
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        "picked = self.tree.sample(4) if self.prioritized else np.random.randint(0, 9, 4)",
+        "if args.use_per:\n                picked = self.by_priority(4)\n            else:\n"
+        "                picked = np.random.randint(0, 9, 4)",
+    ],
+)
+def test_a_switch_to_priorities_is_no_uniform_only_draw(project, draw):
+    graph = project(f"""
+    import numpy as np
+
+
+    class Memory:
+        def __init__(self, tree, prioritized):
+            self.rows, self.tree, self.prioritized = [None] * 9, tree, prioritized
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[0] = (state, action, reward, next_state, done)
+
+        def sample(self, args):
+            {draw}
+            return [self.rows[i] for i in picked]
+    """)
+    assert graph.buffers == []
+
+
+TWINS = """
+    import random
+    from collections import deque
+
+    import numpy as np
+
+    class Plain:
+        def __init__(self, size):
+            self.rows = deque(maxlen=size)
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n), np.ones(n), None
+
+    class Prioritised:
+        def __init__(self, size):
+            self.rows, self.priorities = deque(maxlen=size), deque(maxlen=size)
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+            self.priorities.append(max(self.priorities, default=1.0))
+
+        def sample(self, n):
+            p = np.array(self.priorities) ** 0.6
+            p /= p.sum()
+            drawn = np.random.choice(len(self.rows), n, p=p)
+            return [self.rows[i] for i in drawn], (len(self.rows) * p[drawn]) ** -0.4, drawn
+
+        def update(self, drawn, errors):
+            for i, error in zip(drawn, errors):
+                self.priorities[i] = abs(error) + 1e-6
+
+    def train(env, net, optimizer, prioritized):
+        memory = Prioritised(100_000) if prioritized else Plain(100_000)
+        state = env.reset()
+        while True:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            memory.add(state, action, reward, next_state, done)
+            state = next_state
+            batch, weights, drawn = memory.sample(8)
+            errors = net.errors(batch)
+            loss = (weights * errors**2).mean()
+            loss.backward()
+            optimizer.step()
+            if drawn is not None:
+                memory.update(drawn, errors)
+"""
+
+
+def test_a_uniform_twin_of_a_prioritised_memory_is_known_as_such(project):
+    graph = project(TWINS)
+    assert [(graph.name_of(buffer), buffer.kind) for buffer in graph.buffers] == [("Prioritised", PRIORITISED)]
+    assert [(graph.name_of(buffer), buffer.kind) for buffer in graph.twins] == [("Plain", UNIFORM)]
+
+
+def test_a_twin_that_nobody_makes_is_none(project):
+    graph = project(TWINS.replace("Prioritised(100_000) if prioritized else Plain(100_000)", "Prioritised(100_000)"))
+    assert graph.twins == []
+
+
+ROLLOUT = """
+    import numpy as np
+
+    class Rollout:
+        def __init__(self):
+            self.rows = []
+
+        def add(self, *row):
+            self.rows.append(row)
+
+        def empty(self):
+            self.rows.clear()
+
+    class Agent:
+        def __init__(self, net, optimizer):
+            self.net, self.optimizer, self.rollout = net, optimizer, Rollout()
+
+        def update(self):
+            rows = list(self.rollout.rows)
+            {before}
+            for epoch in range(10):
+                drawn = np.random.choice(len(rows), 64)
+                states, actions, rewards, next_states, dones = zip(*[rows[i] for i in drawn])
+                self.net.loss(states, actions, rewards, next_states, dones).backward()
+                self.optimizer.step()
+            {after}
+
+    def main(env, net, optimizer):
+        agent = Agent(net, optimizer)
+        state = env.reset()
+        while True:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            agent.rollout.add(state, action, reward, next_state, done)
+            state = next_state
+            if done:
+                agent.update()
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        ("self.rollout.empty()", "pass", []),
+        ("pass", "self.rollout.empty()", []),
+        ("pass", "pass", [UNIFORM]),
+    ],
+)
+def test_what_each_update_empties_is_a_rollout(project, before, after, found, kinds):
+    graph = project(ROLLOUT.replace("{before}", before).replace("{after}", after))
+    assert kinds(graph) == found

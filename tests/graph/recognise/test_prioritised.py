@@ -1,0 +1,309 @@
+"""Draws by priority, and the weights that belong to them."""
+
+import pytest
+
+from per_audit.graph import PRIORITISED
+
+
+def test_probabilities_of_one_draw_that_are_narrowed_to_it_are_no_population(project):
+    graph = project("""
+    import numpy as np
+
+
+    class Memory:
+        def __init__(self):
+            self.rows, self.priorities = [], []
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+            self.priorities.append(1.0)
+
+        def sample(self, beta):
+            self.p = np.array(self.priorities) / sum(self.priorities)
+            index = np.random.choice(len(self.rows), 8, p=self.p)
+            self.p = self.p[index]
+            return [self.rows[i] for i in index], (len(self.rows) * self.p) ** -beta
+    """)
+    assert [buffer.kind for buffer in graph.buffers] == ["prioritised"]
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        ("pick(self.rows, 8)", []),
+        ("pick(self.rows, 8, p=None)", []),
+        ("pick(self.rows, 8, self.masses)", [PRIORITISED]),
+        ("pick(self.rows, 8, p=self.masses)", [PRIORITISED]),
+        ("pick(self.rows, *self.settings)", [PRIORITISED]),
+    ],
+)
+def test_a_helper_whose_probabilities_are_left_out(project, call, found, kinds):
+    graph = project(f"""
+    import numpy as np
+
+    def pick(items, size, p=None):
+        return [items[i] for i in np.random.choice(range(len(items)), size=size, p=p)]
+
+    class Learner:
+        def __init__(self, net, masses, settings):
+            self.net, self.rows, self.masses, self.settings = net, [], masses, settings
+
+        def act(self, actions):
+            return pick([0, 1, 2], 1, p=self.net(actions))[0]
+
+        def keep(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+            if len(self.rows) > 1000:
+                self.rows.pop(0)
+
+        def learn(self):
+            self.net.loss({call}).backward()
+    """)
+    assert kinds(graph) == found
+
+
+def test_weights_that_an_array_is_filled_with_one_by_one_reach_the_loss(project):
+    graph = project("""
+    import numpy as np
+    import torch
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.priorities, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+            self.priorities[self.at % self.size] = 1.0
+            self.at += 1
+
+        def sample(self, n, beta):
+            p = self.priorities / self.priorities.sum()
+            slots = np.random.choice(self.size, n, p=p)
+            weights = np.empty(n)
+            for k in range(n):
+                weights[k] = (self.size * p[slots[k]]) ** -beta
+            return [self.rows[i] for i in slots], slots, weights
+
+    def train(net, memory: Memory, steps):
+        memory = Memory(10)
+        for step in range(steps):
+            batch, slots, weights = memory.sample(4, 0.5)
+            loss = (net.errors(batch) ** 2 * torch.from_numpy(weights)).mean()
+            loss.backward()
+    """)
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).weights_used()
+
+
+def test_windows_of_steps_that_are_drawn_by_priority_are_transitions(project, kinds):
+    graph = project(
+        """
+        from collections import namedtuple
+        import numpy as np
+
+        Step = namedtuple("Step", ["state", "action", "reward", "next_state"])
+
+        class Traces:
+            def __init__(self, length):
+                self.traces, self.scores, self.window, self.length = [], np.array([]), [], length
+
+            def put(self, state, action, reward, next_state):
+                self.window.append(Step(state, action, reward, next_state))
+                if len(self.window) < self.length:
+                    return
+                self.traces.append(tuple(self.window))
+                self.scores = np.append(self.scores, 1.0)
+                self.window = self.window[1:]
+
+            def get(self, n):
+                p = self.scores ** 0.6
+                self.last = np.random.choice(len(self.traces), n, p=p / p.sum())
+                return [self.traces[i] for i in self.last]
+
+        def train(memory, net):
+            net.loss(memory.get(8)).backward()
+        """
+    )
+    assert kinds(graph) == [PRIORITISED]
+
+
+@pytest.mark.parametrize(
+    ("power", "known"),
+    [
+        ("(1 / self.size * 1 / p[slots]) ** power", True),
+        ("np.power(1 / (self.size * p[slots]), power)", True),
+        ("(1 / self.size * 1 / p[slots]) ** 0.5", True),
+        ("(1 / self.size * 1 / p[slots]) ** 2", False),
+        ("(1 / self.size) ** power", False),
+        ("(1 / p[slots]) ** self.alpha", False),
+    ],
+)
+def test_a_power_of_one_over_what_was_drawn_is_weights(project, power, known):
+    graph = project(f"""
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size, alpha):
+            self.rows, self.mass, self.size, self.alpha, self.at = [None] * size, np.ones(size), size, alpha, 0
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+            self.at += 1
+
+        def sample(self, n, power):
+            p = self.mass / self.mass.sum()
+            slots = np.random.choice(self.size, n, p=p)
+            return [self.rows[i] for i in slots], {power}
+    """)
+    (buffer,) = graph.buffers
+    assert bool(graph.priorities(buffer).weights) is known
+
+
+AROUND = """
+import numpy as np, torch
+
+class Plant:
+    def __init__(self, net, size):
+        self.net = net
+        self.states, self.actions, self.rewards, self.ends = [0] * size, [0] * size, np.zeros(size), np.zeros(size)
+
+    def keep(self, at, state, action, reward, done):
+        self.states[at], self.actions[at], self.rewards[at], self.ends[at] = state, action, reward, done
+
+    def use(self):
+        {made}
+        for at in range(len(self.rewards)):
+            if {compared} <= self.rewards[at]:
+                return self.states[at], self.actions[at], self.rewards[at], self.ends[at]
+            {reduced}
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        ("needed = np.random.rand() * self.rewards.sum()", [PRIORITISED]),
+        ("needed = 3 + 2 * (np.random.rand() - 0.5)", []),
+    ],
+)
+def test_noise_about_0_searches_for_nothing(project, made, found, kinds):
+    text = AROUND.format(made=made, compared="needed", reduced="needed -= self.rewards[at]")
+    assert kinds(project(text)) == found
+
+
+@pytest.mark.parametrize(("many", "found"), [("8", [PRIORITISED]), ("1", [])])
+def test_one_drawn_for_each_row_is_an_action(project, many, found, kinds):
+    made = f"drawn = torch.multinomial(torch.as_tensor(self.rewards), {many}, True)"
+    rows = "return [(self.states[i], self.actions[i], self.rewards[i], self.ends[i]) for i in drawn]"
+    text = AROUND.format(made=made, compared="0", reduced=rows)
+    assert kinds(project(text)) == found
+
+
+SUMS = """
+    import random
+    import numpy as np
+
+    class Sums:
+        def __init__(self, size):
+            self.size, self.at = size, 0
+            self.nodes, self.rows = [0.0] * (2 * size), [None] * size
+
+        def put(self, value, row):
+            self.rows[self.at] = row
+            self.set(self.at + self.size, value)
+            self.at = (self.at + 1) % self.size
+
+        def set(self, node, value):
+            change = value - self.nodes[node]
+            while node:
+                self.nodes[node] += change
+                node //= 2
+
+        def look(self):
+            mass, node = random.uniform(0, self.nodes[1]), 1
+            while node < self.size:
+                node *= 2
+                if mass > self.nodes[node]:
+                    mass -= self.nodes[node]
+                    node += 1
+            return node
+
+        def draw(self):
+            node = self.look()
+            return node, self.rows[node - self.size]
+
+    def work(pipe, model):
+        sums, states, actions, rewards = Sums(1000), [], [], []
+        while True:
+            sums.put(1.0, pipe.recv())
+            found = [sums.draw() for _ in range(32)]
+            for node, row in found:
+                states.append(row[0])
+                actions.append(row[1])
+                rewards.append(row[2])
+            values = model.predict(np.array(states))
+            for i in range(32):
+                sums.set(found[i][0], abs(rewards[i] - values[i][actions[i]]))
+            model.fit(np.array(states), np.array(rewards))
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("", "", [PRIORITISED]),
+        ("sums.set(found[i][0], ", "print(", []),  # a lottery
+        ("sums.set(found[i][0], abs(", "sums.set(i + 1000, abs(", []),
+        ("rewards.append", "labels.append", []),
+    ],
+)
+def test_what_is_found_by_mass_and_rated_anew_is_replay_where_rewards_are_read_of_it(
+    project, old, new, expected, kinds
+):
+    text = SUMS.replace(old, new) if old else SUMS
+    graph = project(text)
+    assert kinds(graph) == expected
+    assert all(graph.priorities(buffer).is_about_priorities for buffer in graph.buffers)
+
+
+WRITTEN_OUT = """
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.p, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+            self.p[self.at % self.size] = 1.0
+            self.at += 1
+
+        def draw(self, n):
+            p = self.p / self.p.sum()
+            at = np.random.choice(self.size, n, p=p)
+            w = (self.size * p[at]) ** -0.4
+            return [self.rows[i] for i in at], at, w
+
+        def update(self, at, errors):
+            self.p[at] = np.abs(errors) + 1e-6
+
+    def train(env, net, optimizer):
+        memory = Memory(1000)
+        while True:
+            memory.add(*env.transition())
+            rows, at, w = memory.draw(8)
+            errors = net.errors(rows)
+            scaled = (errors.var() + 1e-5) ** -0.5
+            loss = (w * errors**2).mean()
+            loss.backward()
+            optimizer.step()
+            memory.update(at, errors)
+"""
+
+
+def test_a_beta_that_is_written_out_makes_weights(project):
+    graph = project(WRITTEN_OUT)
+    (buffer,) = graph.buffers
+    about = graph.priorities(buffer)
+    assert [graph.source("main.py", node) for node in about.weights] == ["(self.size * p[at]) ** -0.4"]
+    assert about.weights_used()
