@@ -3,15 +3,20 @@
     python benchmarks/fix_corpus.py LABELS.jsonl CHECKOUTS
     python benchmarks/fix_corpus.py LABELS.jsonl CHECKOUTS --only owner/name --show
     python benchmarks/fix_corpus.py LABELS.jsonl CHECKOUTS --skip owner/name --diffs FOLDER
+    python benchmarks/fix_corpus.py LABELS.jsonl CHECKOUTS --results FOLDER
 
 LABELS holds one repository a line: `repo` and `buffers`, each with `file`, `name`, `definition_line`, `sample_sites`
 and `codemod`, which says by reading how it can be converted: `auto` (completely and safely), `guided` (part by the
 tool, part by a person), `no` (must be refused). CHECKOUTS holds a folder `owner+name` for each.
 
-Each repository is copied and fixed twice over, with `--unsafe-fixes` for the second row of outcomes. Of what was
+Each repository is copied and fixed with `--unsafe-fixes`; an outcome is `safe` where its plan needs no such option. A
+buffer that is prioritised already counts as repaired where defects in it or in its learner were mended. Of what was
 written it is checked that every file parses, that a second run changes nothing, that no other file has changed, that a
 scan reports none of the converted draws again, and that `undo` restores every byte. Repairs of prioritised replay are
 counted by rule, those that were left as well. Exit code 1 where a check fails.
+
+With `--results` what was found of each repository is kept in a file of its own as soon as it is known: a run that was
+cut short goes on where it stopped, and a change of the code makes all of them anew.
 """
 
 from __future__ import annotations
@@ -31,7 +36,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from per_audit.atomic import replace as put
 from per_audit.audit import FactsCache, audit
+from per_audit.findings import Applicability
 from per_audit.fixes.diff import unified_diff
 from per_audit.fixes.journal import undo
 from per_audit.fixes.plan import FixOptions
@@ -44,7 +51,16 @@ if TYPE_CHECKING:
 DRAW = "PER001"
 NEAR = 3
 CLASSES = ("auto", "guided", "no")
-SAFE, UNSAFE, REFUSED, FAILED, SILENT = OUTCOMES = ("safe", "unsafe", "refused", "failed", "no finding")
+SAFE, UNSAFE, REPAIRED, REFUSED, FAILED, SILENT = OUTCOMES = (
+    "safe",
+    "unsafe",
+    "repaired",
+    "refused",
+    "failed",
+    "no finding",
+)
+SUFFIXES = (".py", ".toml")
+PACKAGES = ("per_audit", "rules", "reference_impl")
 SKIP = {"pytorch/rl", "opendilab/DI-engine", "astooke/rlpyt", "IntelLabs/coach", "thu-ml/tianshou", "pfnet/pfrl"}
 
 
@@ -74,6 +90,15 @@ class Tally:
     mended: Counter[str] = field(default_factory=Counter)
     left: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: Tally) -> None:
+        """Take in what was found of another repository."""
+        self.outcomes += other.outcomes
+        self.problems += other.problems
+        self.applied += other.applied
+        self.refused += other.refused
+        self.mended += other.mended
+        self.left += other.left
+
 
 def main() -> int:
     """Run over the corpus and print the tables."""
@@ -84,27 +109,47 @@ def main() -> int:
     parser.add_argument("--skip", nargs="*", default=sorted(SKIP), help="repositories left out (default: large ones)")
     parser.add_argument("--show", action="store_true", help="every buffer with its reason")
     parser.add_argument("--diffs", type=Path, help="folder for the diff of each repository")
+    parser.add_argument("--results", type=Path, help="folder for what was found of each repository; see above")
     parser.add_argument(
         "--cache", type=Path, help="folder for the facts of files, kept between runs of one per_audit/facts"
     )
     chosen = parser.parse_args()
     sys.setrecursionlimit(40_000)  # facts nest as deeply as the code that they are of
     warnings.simplefilter("ignore", SyntaxWarning)
-    tally = Tally()
+    tally, code = Tally(), _code()
     for line in chosen.labels.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)
         checkout = chosen.checkouts / entry["repo"].replace("/", "+")
         wanted = any(part in entry["repo"] for part in chosen.only) if chosen.only else entry["repo"] not in chosen.skip
         if wanted and checkout.is_dir() and entry["buffers"]:
-            begin = time.monotonic()
-            _repository(tally, entry, checkout, chosen)
-            print(f"{time.monotonic() - begin:6.1f} s  {entry['repo']}", file=sys.stderr, flush=True)
+            kept = chosen.results / f"{checkout.name}.{code}.pickle" if chosen.results is not None else None
+            if kept is not None and kept.is_file():
+                tally.add(pickle.loads(kept.read_bytes()))  # noqa: S301
+                continue
+            begin = time.process_time()
+            found = _repository(entry, checkout, chosen)
+            tally.add(found)
+            if kept is not None:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                put(kept, pickle.dumps(found))
+            print(f"{time.process_time() - begin:6.1f} s  {entry['repo']}", file=sys.stderr, flush=True)
+    print(f"code {code}")
     _print(tally, chosen.show)
     return int(bool(tally.problems))
 
 
-def _repository(tally: Tally, entry: dict[str, Any], checkout: Path, chosen: argparse.Namespace) -> None:
-    repo = entry["repo"]
+def _code() -> str:
+    """A digest of the code whose results these are."""
+    root = Path(__file__).parents[1]
+    files = [path for package in PACKAGES for path in sorted((root / package).rglob("*")) if path.suffix in SUFFIXES]
+    digest = hashlib.sha256()
+    for path in [Path(__file__), *files]:
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def _repository(entry: dict[str, Any], checkout: Path, chosen: argparse.Namespace) -> Tally:
+    repo, tally = entry["repo"], Tally()
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch).resolve() / "project"
         shutil.copytree(checkout, root, ignore=shutil.ignore_patterns(".git", "__pycache__"), symlinks=True)
@@ -114,13 +159,10 @@ def _repository(tally: Tally, entry: dict[str, Any], checkout: Path, chosen: arg
         report = audit(root, [root], settings, cache=facts).report
         places = {f.id: (f.place.path, f.place.line) for f in report.findings if f.rule == DRAW}
         before = _digests(root)
-        dry = fix(root, [], settings, FixOptions(diff=True, allow_dirty=True, delivery="vendor"), cache=facts)
-        if _digests(root) != before:
-            tally.problems.append(f"{repo}: --diff has changed files")
         wet = fix(root, [], settings, FixOptions(unsafe=True, allow_dirty=True, delivery="vendor"), cache=facts)
         for label in entry["buffers"]:
             if label["codemod"] in CLASSES:
-                tally.outcomes.append(_outcome(repo, label, places, dry, wet))
+                tally.outcomes.append(_outcome(repo, label, places, wet))
         tally.applied += sum(1 for plan in wet.applied if not plan.mends)
         tally.mended += Counter(plan.mends for plan in wet.applied if plan.mends)
         tally.left += Counter(each.plan.mends for each in wet.refused if each.plan.mends)
@@ -132,6 +174,7 @@ def _repository(tally: Tally, entry: dict[str, Any], checkout: Path, chosen: arg
         if chosen.cache is not None:
             chosen.cache.mkdir(parents=True, exist_ok=True)
             (chosen.cache / f"{checkout.name}.facts").write_bytes(pickle.dumps(facts))
+    return tally
 
 
 def _known(cache: Path | None, name: str) -> FactsCache:
@@ -143,21 +186,27 @@ def _known(cache: Path | None, name: str) -> FactsCache:
     return found
 
 
-def _outcome(
-    repo: str, label: dict[str, Any], places: dict[str, tuple[str, int]], dry: FixResult, wet: FixResult
-) -> Outcome:
+def _outcome(repo: str, label: dict[str, Any], places: dict[str, tuple[str, int]], result: FixResult) -> Outcome:
     finding = _finding(label, places)
     if finding is None:
-        return Outcome(repo, label, SILENT)
-    for result, outcome in ((dry, SAFE), (wet, UNSAFE)):
-        for plan in result.applied:
-            if finding in plan.findings:
-                return Outcome(repo, label, outcome, plan.reason)
-    for refusal in wet.refused:
+        rules = _repairs(label, result)
+        return Outcome(repo, label, REPAIRED, ", ".join(rules)) if rules else Outcome(repo, label, SILENT)
+    for plan in result.applied:
+        if finding in plan.findings:
+            return Outcome(repo, label, SAFE if plan.applicability is Applicability.SAFE else UNSAFE, plan.reason)
+    for refusal in result.refused:
         if finding in refusal.plan.findings:
             outcome = FAILED if refusal.why.value == "failed" else REFUSED
             return Outcome(repo, label, outcome, f"{refusal.why.value}: {refusal.reason}")
     return Outcome(repo, label, REFUSED, "no plan")
+
+
+def _repairs(label: dict[str, Any], result: FixResult) -> list[str]:
+    """The rules whose findings were mended in the files of a buffer that is prioritised already."""
+    if label.get("sampling") != "prioritized":
+        return []
+    files = {label["file"]} | {s["file"] for key in ("sample_sites", "loss_sites") for s in label.get(key) or ()}
+    return sorted({plan.mends for plan in result.applied if plan.mends and plan.paths & files})
 
 
 def _finding(label: dict[str, Any], places: dict[str, tuple[str, int]]) -> str | None:
@@ -192,9 +241,12 @@ def _check(
     stray = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)} - touched - copied
     tally.problems += [f"{repo}: {path} has changed as well" for path in sorted(stray)]
     if result.written:
+        written = _digests(root)
         again = fix(
             root, [], settings, FixOptions(unsafe=True, allow_dirty=True, delivery="vendor", diff=True), cache=facts
         )
+        if _digests(root) != written:
+            tally.problems.append(f"{repo}: --diff has changed files")
         tally.problems += [f"{repo}: a second run changes {change.path}" for change in again.changes]
         left = {(r.plan.pipeline, r.plan.recipe, r.reason) for r in again.refused}
         known = {(r.plan.pipeline, r.plan.recipe) for r in result.refused}
