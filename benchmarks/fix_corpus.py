@@ -254,8 +254,8 @@ def _check(
         again_found = [(name, why) for name, recipe, why in sorted(left) if (name, recipe) in done]
         tally.problems += [f"{repo}: {name} is found again: {why}" for name, why in again_found]
         undo(result.project)
-    for path in sorted(before.items() ^ _digests(root).items()):
-        tally.problems.append(f"{repo}: undo has not restored {path[0]}")
+    for name, _ in sorted(before.items() ^ _digests(root).items()):
+        tally.problems.append(f"{repo}: undo has not restored {name}")
 
 
 def _digests(root: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.fixes.recipes.numbers import number
 
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft
@@ -113,7 +114,7 @@ def _period(graph: ReplayGraph, path: str, condition: ir.If) -> int:
         if isinstance(test, ir.Cmp) and test.ops == ["=="] and isinstance(test.rights[0], ir.Const):
             for value in (test.left, *_assigned(graph, path, condition, test.left)):
                 if isinstance(value, ir.Bin) and value.op == "%":
-                    return _number(graph, path, value.right) or 1
+                    return number(graph, path, value.right) or 1
     return 1
 
 
@@ -134,7 +135,7 @@ def _length(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> int | Non
     if isinstance(loop, ir.While):
         test = loop.test
         if isinstance(test, ir.Cmp) and test.ops in (["<"], ["<="]) and _counts(graph, path, loop, test.left):
-            return _number(graph, path, test.rights[0])
+            return number(graph, path, test.rights[0])
         return None
     iterated = loop.iter
     if not isinstance(iterated, ir.Call):
@@ -145,9 +146,9 @@ def _length(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> int | Non
     if name not in ("range", "xrange", "trange"):
         return None
     ends = [arg.value for arg in iterated.args if arg.keyword is None]
-    first = 0 if len(ends) < 2 or _is_zero(ends[0]) else _number(graph, path, ends[0])
-    last = _number(graph, path, ends[min(len(ends), 2) - 1]) if ends else None
-    stride = _number(graph, path, ends[2]) if len(ends) > 2 else 1
+    first = 0 if len(ends) < 2 or _is_zero(ends[0]) else number(graph, path, ends[0])
+    last = number(graph, path, ends[min(len(ends), 2) - 1]) if ends else None
+    stride = number(graph, path, ends[2]) if len(ends) > 2 else 1
     return None if first is None or last is None or stride is None else max((last - first) // stride, 1)
 
 
@@ -160,39 +161,9 @@ def _counts(graph: ReplayGraph, path: str, loop: ir.While, counter: ir.Expr) -> 
     )
 
 
-def _number(graph: ReplayGraph, path: str, node: ir.Expr) -> int | None:
-    """A whole positive number known without running: a constant, a name for one, a default of the command line."""
-    value = graph.events.value(node).literal()
-    if value is None and isinstance(node, ir.Call) and _last_name(node.func) in ("int", "round", "float"):
-        return _number(graph, path, node.args[0].value) if len(node.args) == 1 else None
-    if value is None and isinstance(node, ir.Bin) and node.op in ("+", "-") and isinstance(node.right, ir.Const):
-        left, right = _number(graph, path, node.left), node.right.value
-        if left is not None and isinstance(right, int):
-            value = left + right if node.op == "+" else left - right
-    if value is None and isinstance(node, ir.Attr):
-        value = _default_of(graph, path, node.attr)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 10**12:
-        return None
-    return int(value)
-
-
 def _last_name(node: ir.Expr) -> str:
     return node.id if isinstance(node, ir.Name) else getattr(node, "attr", "")
 
 
 def _is_zero(node: ir.Expr) -> bool:
     return isinstance(node, ir.Const) and node.value == 0
-
-
-def _default_of(graph: ReplayGraph, path: str, name: str) -> object:
-    """The default of a command-line option that the file declares."""
-    wanted = {f"--{name}", f"--{name.replace('_', '-')}"}
-    for site in graph.events.calls.values():
-        func = site.node.func
-        if site.path != path or not isinstance(func, ir.Attr) or func.attr != "add_argument":
-            continue
-        flags = {a.value.value for a in site.node.args if isinstance(a.value, ir.Const)}
-        default = site.node.keyword("default")
-        if wanted & flags and default is not None:
-            return graph.events.value(default.value).literal()
-    return None

@@ -126,6 +126,71 @@ def test_two_ways_to_train_count_with_the_longer_one():
     assert steps(main) == "70_000"
 
 
+RUN = """
+def run(env, steps_per_epoch=4000, epochs=100, seed=0):
+    agent = Agent(None, None)
+    total_steps = steps_per_epoch * epochs
+
+    def update():
+        LEARN
+
+    for t in range(total_steps):
+        state, reward, done = env.step(0)
+        next_state = action = state
+        STORE
+        if t > 100 and t % 50 == 0:
+            for _ in range(50):
+                update()
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected"),
+    [
+        ("", "400_000"),
+        ("run(env)", "400_000"),
+        ("run(env, epochs=10)", "40_000"),
+        ("run(env, 2000, 10)", "20_000"),
+        ("run(env, epochs=10)\nrun(env, epochs=30)", "120_000"),
+        ("options = dict(epochs=10)\nrun(env, **options)", "400_000"),
+        ("import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--epochs', type=int, default=50)\n"
+        "args = parser.parse_args()\nrun(env, epochs=args.epochs)", "200_000"),
+        ("run(env, epochs=env.length)", None),
+        ("run(env, epochs=10)\nrun(env, epochs=env.length)", None),
+    ],
+)  # fmt: skip
+def test_parameters(calls, expected):
+    assert steps(dedented(RUN) + dedented(calls)) == expected
+
+
+@pytest.mark.parametrize(
+    ("total", "expected"),
+    [
+        ("total = 1000\n    total = 60_000", "60_000"),
+        ("total = 1000\n    total += seed", None),
+        ("total = 2**14", "16_384"),
+        ("total = 1_000_000 // 64", "15_625"),
+        ("total = 3e4 / 4", "7500"),
+        ("total = 7000 - 1000", "6000"),
+        ("total = total", None),
+        ("total = (lambda: 5000)()", "5000"),
+    ],
+)
+def test_computed_numbers(total, expected):
+    main = """
+    def run(env, seed):
+        agent = Agent(None, None)
+        {total}
+        for t in range(total):
+            state, reward, done = env.step(0)
+            next_state = action = state
+            STORE
+            LEARN
+    """
+    assert steps(main.replace("{total}", total.replace("\n", "\n    "))) == expected
+
+
 def test_the_steps_are_told():
     result = check_fixed(
         agent(LEARN),
