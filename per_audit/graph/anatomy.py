@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup", "load", "load_state_dict", "__setstate__"}
 _MOST_CHAINS, _DEEPEST = 24, 5
+# What holds its first argument; `add` does where a list is made longer by another.
+_INSIDE = {"at", "slice", "item", "element", "detach", "reshape", "loop", "found", "pow", "add"}
 CHOSEN = ("draw", "mass", "found")
 
 
@@ -173,8 +175,10 @@ class Anatomy:
 
     def base_of(self, term: Term) -> Term:
         """The container under subscripts, slices and changes of form."""
-        while term.op in ("at", "slice", "item", "element", "detach", "reshape", "loop", "found", "pow") and term.args:
+        while term.op in _INSIDE and term.args:
             if term.op == "pow" and term.args[0].op not in ("field", "slice", "at"):
+                break
+            if term.op == "add" and not _is_list(term.args[1]):
                 break
             term = term.args[0]
         return term
@@ -404,6 +408,11 @@ def _power(term: Term) -> Term | None:
         inner = strip(term.args[1])
         return Term("pow", (inner.args[0], Term("neg", (inner.args[1],))), None, inner.node, inner.path)
     return None
+
+
+def _is_list(term: Term) -> bool:
+    """Whether a term is a list that is written out: items, a comprehension, `[0.0] * n`."""
+    return term.op in ("collect", "tuple") or (term.op == "alloc" and term.data == "list")
 
 
 def _adds(store: ev.Store) -> bool:

@@ -251,3 +251,18 @@ def test_what_another_buffer_puts_into_a_tree_of_the_same_class_is_not_this_one_
         for buffer in graph.buffers
     }
     assert firsts == {"One": {1.0}, "Two": {7.0}}
+
+
+@pytest.mark.parametrize("longer", ["self.sums += [0.0] * 2", "self.sums += [0.0 for _ in range(2)]"])
+def test_sums_of_a_list_that_was_made_longer_are_no_writes(project, longer):
+    rebuilt = f"""
+        def grow(self):
+            {longer}
+            for node in range(self.size - 2, -1, -1):
+                self.sums[node] = self.sums[2 * node + 1] + self.sums[2 * node + 2]
+"""
+    tree = TREE.replace("np.zeros(2 * size - 1)", "[0.0] * (2 * size - 1)") + rebuilt
+    graph = project(tree=tree, memory=MEMORY, train=TRAIN)
+    (buffer,) = graph.buffers
+    places = {graph.place(step.path, step.node).line for w in graph.anatomy(buffer).writes for step in w.steps[:1]}
+    assert places == {16}  # the leaf that is set
