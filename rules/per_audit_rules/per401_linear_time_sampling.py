@@ -88,8 +88,8 @@ class LinearTimeSampling(Rule):
             graph,
             path,
             node,
-            f"{name} draws each batch with {how}, which goes through the priorities of all transitions",
-            evidence=[graph.evidence(path, node, "drawn", "every priority is read for every batch")],
+            f"{name} draws with {how}, which goes through the priorities of all transitions each time",
+            evidence=[graph.evidence(path, node, "drawn", "every priority is read at every call")],
             fix=FixOffer(title="draw from a sum tree"),
             pipeline=name,
         )

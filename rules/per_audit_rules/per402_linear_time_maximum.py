@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.anatomy import CHOSEN
+from per_audit.graph.seldom import is_seldom
 from per_audit.graph.symbolic import alternatives
 from per_audit.rule import Example, Rule
 
@@ -298,6 +299,21 @@ class Memory:
             },
         ),
         Example(
+            "a maximum that is looked for once in many steps",
+            {
+                "memory.py": bad[0]
+                .plain["memory.py"]
+                .replace(
+                    "        first = self.priorities.max() if self.rows else 1.0\n",
+                    "        self.added += 1\n"
+                    "        if self.added >= 1_000:\n"
+                    "            self.best, self.added = self.priorities.max(), 0\n",
+                )
+                .replace("alpha, 0\n", "alpha, 0\n        self.best, self.added = 1.0, 0\n", 1)
+                .replace("= first\n", "= self.best\n")
+            },
+        ),
+        Example(
             "a maximum for the log, outside of the steps",
             {
                 "memory.py": bad[0].plain["memory.py"].replace("self.priorities.max() if self.rows else 1.0", "1.0")
@@ -325,7 +341,9 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
                 of = _unmasked(term.args[0])
                 whole = of.op in ("field", "global", "slice", "pow", "detach") and not of.has("at", *CHOSEN)
                 counted = function in drawing and term.op in ("sum", "sort", "argsort")
-                if whole and anatomy.base_of(of) in anatomy.containers and not counted:
+                if not whole or anatomy.base_of(of) not in anatomy.containers or counted:
+                    continue
+                if not is_seldom(graph, path, node) and not is_seldom(graph, term.path, term.node):
                     yield term.node, term.path, _WORDS[term.op]
 
 
