@@ -71,6 +71,26 @@ def is_unused(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     return True
 
 
+def left_over(graph: ReplayGraph, buffer: ReplayBuffer, methods: set[ev.Owner]) -> set[ev.Owner]:
+    """The other methods that draw, and what they alone call, where nobody calls them and the buffer's is called."""
+    if not buffer.samples:
+        return set()
+    events, others = graph.events, methods - {buffer.function}
+    drawing = {draw.function for draw in events.draws.values()} | {mass.function for mass in events.masses.values()}
+    found: set[ev.Owner] = {
+        method
+        for method in others & drawing
+        if isinstance(method, ir.Function)
+        and not (graph.callers.get(method) or method.decorators or method.name.startswith("__"))
+    }
+    edge = found
+    while edge:
+        called = set().union(*map(graph.callees, edge)) & others - found
+        edge = {method for method in called if {site.function for site in graph.callers[method]} <= found | {method}}
+        found = found | edge
+    return found
+
+
 def is_uncalled(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether every call of the drawing method's name is one of something else for certain; there is one at least."""
     method = buffer.function

@@ -13,6 +13,7 @@ from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph.draws import GREEDY
+from per_audit.graph.lifetimes import left_over
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.reference import REFERENCE_KINDS
 from per_audit.graph.roles import looks_like_transition, name_of, words
@@ -250,7 +251,11 @@ class Priorities:
     @cached_property
     def weights(self) -> set[ir.Node]:
         """The expressions that compute importance-sampling weights for the buffer."""
-        inside = (n for n in self.bodies(self.around) if isinstance(n, ir.Expr))
+        inside = (
+            n
+            for n in self.bodies(self.around - left_over(self.graph, self.buffer, self.functions))
+            if isinstance(n, ir.Expr)
+        )
         return {node for expression in inside for node in self._value(expression).tagged("isw")}
 
     def names_weights(self) -> bool:

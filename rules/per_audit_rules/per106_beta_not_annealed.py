@@ -292,6 +292,20 @@ class Agent:
             },
         ),
         Example("a memory that nobody makes", {"memory.py": _MEMORY.replace("  # <- PER106", "")}),
+        Example(
+            "an older draw that nobody calls any more",
+            {
+                "memory.py": _MEMORY.replace("  # <- PER106", "")
+                + """
+    def sample_at(self, n, beta):
+        scaled = self.mass**0.5
+        at = np.random.choice(self.size, n, p=scaled / scaled.sum())
+        w = (self.size * scaled[at] / scaled.sum()) ** -beta
+        return [self.rows[i] for i in at], at, w / w.max()
+""",
+                "train.py": _TRAIN.replace("memory.sample(32)", "memory.sample_at(32, 0.4 + 0.6 * step / 50_000)"),
+            },
+        ),
     )
 
 

@@ -118,3 +118,40 @@ def test_priorities_are_updated_where_that_may_run(priorities_of, code, known):
     about = priorities_of(code)
     assert about.updated() is known
     assert about.writes_priorities()
+
+
+OLDER = """
+        def older(self, n, beta):
+            p = self.mass / self.mass.sum()
+            at = np.random.choice(len(self.rows), n, p=p)
+            return [self.rows[i] for i in at], self.weigh(p[at], beta)
+
+        def weigh(self, p, beta):
+            w = (len(self.rows) * p) ** -beta
+            return w
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "known"),
+    [
+        ("pass", 1),  # of two draws one is called: the weights of the other are nobody's
+        ("memory.older(8, 1.0)", 2),
+        ("memory.weigh(1.0, 0.4)", 2),
+    ],
+)
+def test_weights_of_a_draw_that_nobody_calls_any_more(project, memory_text, call, known):
+    train = f"""
+    from memory import Memory
+
+    def train(env, net):
+        memory = Memory(64)
+        memory.push(1, 2, 3.0, 4, False)
+        rows, at, w = memory.sample(8, 0.4)
+        {call}
+        (w * net(rows)).mean().backward()
+        memory.update(at, net(rows))
+    """
+    graph = project(memory=memory_text(mass="mass") + OLDER, train=train)
+    weights = {node for buffer in graph.buffers for node in graph.priorities(buffer).weights}
+    assert len(weights) == known
