@@ -61,29 +61,31 @@ def refuse_parts(losses: Losses, loss: Loss) -> None:
         if (
             isinstance(node, ir.Sub)
             and _selects_rows(node.index)
-            and not (isinstance(node.index, ir.Name) and node.index.id in turns)
+            and not any(_is_of_turn(node, loop) for loop in turns)
             and draft.graph.events.value(node.value).tagged("draw")
         ):
             raise Refused(f"the loss at {where} is of a part of the batch: {draft.graph.source(path, node)}")
 
 
-def _turns(body: list[ir.Stmt], loss: ir.Node) -> set[str]:
-    """The counters of loops that make all rows of a target, one after the other, before the loss: `range(n)`."""
-    found = set()
+def _turns(body: list[ir.Stmt], loss: ir.Node) -> list[ir.For]:
+    """The loops before a loss that make all rows of a target, one after the other: `for i in range(n)`."""
+    found = []
     for loop in ir.walk_scope(body):
         if not isinstance(loop, ir.For) or loop.end > loss.start or not isinstance(loop.iter, ir.Call):
             continue
         name = getattr(loop.iter.func, "id", "")
         counter = loop.target.items[0] if name == "enumerate" and isinstance(loop.target, ir.Seq) else loop.target
         leaves_out = any(isinstance(node, ir.Jump) and node.kind != "pass" for node in ir.walk_scope(loop.body))
-        if (
-            name in ("range", "enumerate")
-            and len(loop.iter.args) == 1
-            and not leaves_out
-            and isinstance(counter, ir.Name)
-        ):
-            found.add(counter.id)
+        is_counted = name in ("range", "enumerate") and len(loop.iter.args) == 1 and isinstance(counter, ir.Name)
+        if is_counted and not leaves_out:
+            found.append(loop)
     return found
+
+
+def _is_of_turn(node: ir.Sub, loop: ir.For) -> bool:
+    """Whether a loop reads an element by its counter, or by a field of the transition whose turn it is."""
+    bound = {each.id for each in ir.walk(loop.target) if isinstance(each, ir.Name)}
+    return isinstance(node.index, ir.Name) and node.index.id in bound and loop.start <= node.start < loop.end
 
 
 def _selects_rows(index: ir.Expr) -> bool:

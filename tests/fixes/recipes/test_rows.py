@@ -36,6 +36,7 @@ def test_batches_that_are_changed(line, reason):
         ("mask = dones == 0\nq, target = q[mask], target[mask]\n" + LOSS + STEP, "a part of the batch: q[mask]"),
         ("q = q[dones < 1]\n" + LOSS + STEP, "a part of the batch: q[dones < 1]"),
         ("loss = F.mse_loss(q[:16], target[:16])\n" + STEP, "a part of the batch: q[:16]"),
+        ("for i in range(32):\n    pass\nq = q[i]\n" + LOSS + STEP, "a part of the batch: q[i]"),
         (
             "for i in range(32):\n    loss = F.mse_loss(self.network(states[i])[0], target[i])\n    loss.backward()\n",
             "in each turn of a loop",
@@ -63,3 +64,15 @@ def test_losses_of_a_part(learn, reason):
 )
 def test_whole_batches(line):
     check_fixed(agent(f"{line}\n" + LOSS + STEP), fixed_agent(f"{line}\n" + WEIGHTED + STEP + UPDATE))
+
+
+def test_targets_made_row_by_row_from_the_fields_of_a_transition():
+    rows = """\
+q, next_q = self.network(states), self.target_network(next_states)
+labels = q.detach().clone()
+for i, (_, taken, reward, _, _) in enumerate(batch):
+    row = q[i]
+    labels[i][taken] = 0.5 * row[taken] + reward * next_q[i].max()
+"""
+    loss, weighted = LOSS.replace("target", "labels"), WEIGHTED.replace("target", "labels")
+    check_fixed(agent(rows + loss + STEP), fixed_agent(rows + weighted + STEP + UPDATE.replace("target", "labels")))
