@@ -133,7 +133,9 @@ class Weights:
             if formula.node in self._tagged(divisor) and any(
                 strip(option) == formula.made for option in alternatives(self.symbols.term(path, divisor))
             ):
-                return not (self._tagged(divided) - {formula.node})
+                over = self._tagged(divided)
+                # The weights over one of them are weights: the largest so far, kept in the loop that makes them.
+                return not over or (over == {formula.node} and strip(self.symbols.term(path, divided)).op == "min")
         return False
 
     def divisions(self, weight: Weight) -> list[Division]:

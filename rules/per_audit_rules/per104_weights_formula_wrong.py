@@ -486,6 +486,53 @@ def run(env, steps):
             {"per.py": bad[3].plain["per.py"].replace("    return raw / raw.max()\n", "    return raw.min() / raw\n")},
         ),
         Example(
+            "the largest weight so far, kept in the loop",
+            {
+                "replay.py": """import numpy as np
+
+
+class Replay:
+    def __init__(self, capacity):
+        self.mass, self.rows, self.at, self.capacity = np.zeros(capacity), [None] * capacity, 0, capacity
+
+    def store(self, state, action, reward, next_state, terminated):
+        self.rows[self.at] = (state, action, reward, next_state, terminated)
+        self.mass[self.at] = self.mass.max() or 1.0
+        self.at = (self.at + 1) % self.capacity
+
+    def sample(self, n, beta):
+        slots = np.random.choice(self.capacity, n, p=self.mass / self.mass.sum())
+        weights, largest = np.empty(n), -1.0
+        for i, slot in enumerate(slots):
+            weight = (self.capacity * self.mass[slot]) ** (-beta)
+            if weight > largest:
+                largest = weight
+            weights[i] = weight
+        weights = np.divide(weights, largest)
+        return [self.rows[slot] for slot in slots], slots, weights
+
+    def update(self, slots, errors):
+        self.mass[slots] = (np.abs(errors) + 1e-6) ** 0.6
+""",
+                "train.py": """from replay import Replay
+
+
+def train(env, net, optimizer, schedule, steps):
+    replay = Replay(4_096)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, terminated, _ = env.step(net.act(state))
+        replay.store(state, 0, reward, next_state, terminated)
+        state = next_state
+        rows, slots, weights = replay.sample(32, schedule(step))
+        error = net.errors(rows)
+        (weights * error**2).mean().backward()
+        optimizer.step()
+        replay.update(slots, error.detach().numpy())
+""",
+            },
+        ),
+        Example(
             "the reciprocal of a power",
             {
                 "per.py": bad[3]
