@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.symbolic.expressions import Expressions
+from per_audit.graph.symbolic.repeated import Repeated
 from per_audit.graph.symbolic.term import Term, bounded, const, phi
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Run(Expressions):
         self.yields: list[Term] = []
         self.left: list[tuple[dict[str, Term], dict[Term, Term]]] = []  # where a loop was left early
         self.ended = False  # the statements so far always leave the body or the loop
+        self.repeated = Repeated()
 
     # ---------------------------------------------------------------- parameters
 
@@ -208,12 +210,16 @@ class Run(Expressions):
 
     # ---------------------------------------------------------------- branches and loops
 
-    def _branches(self, blocks: list[list[ir.Stmt]]) -> None:
-        """Execute each block on its own; what they bind differently has alternatives."""
+    def _branches(self, blocks: list[list[ir.Stmt]], test: Term | None = None) -> None:
+        """Execute each block on its own; what they bind differently has alternatives.
+
+        Of two blocks the first is executed where the test holds.
+        """
         env, fields = self.env, self.fields
         ends: list[tuple[dict[str, Term], dict[Term, Term]]] = []
-        for block in blocks:
-            self.env, self.fields, self.ended = dict(env), dict(fields), False
+        for place, block in enumerate(blocks):
+            self.env = dict(env) if test is None else self.repeated.refined(test, env, holds=place == 0)
+            self.fields, self.ended = dict(fields), False
             self.block(block)
             if not self.ended:
                 ends.append((self.env, self.fields))
@@ -221,13 +227,16 @@ class Run(Expressions):
         if ends:
             self.env = _merged([end[0] for end in ends])
             self.fields = _merged([end[1] for end in ends])
+            if test is not None and len(ends) == 2:
+                self.repeated.note(test, ends[0][0], ends[1][0], self.env)
         else:
             self.env, self.fields = env, fields
 
     def _if(self, node: ir.If) -> None:
-        chosen = next((part for part in self.eval(node.test).walk() if part.op == "mass"), None)
+        test = self.eval(node.test)
+        chosen = next((part for part in test.walk() if part.op == "mass"), None)
         before = dict(self.env)
-        self._branches([node.body, node.orelse])
+        self._branches([node.body, node.orelse], test)
         if chosen is not None:
             for name, value in self.env.items():
                 if before.get(name) is not value and not value.has("mass", "found"):

@@ -101,3 +101,26 @@ def test_bodies_of_other_statements_are_executed(term_of, header):
 def test_matches_are_alternatives(term_of):
     code = "def f(a):\n    c = 0\n    match a:\n        case 1:\n            c = 5\n    return [c]\n"
     assert repr(term_of("[c]", code)) == "tuple(phi(const[0], const[5]))"
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "found"),
+    [
+        ("if b:\n        c = a", "if b:", "param[f.a]"),
+        ("if isinstance(b, int):\n        c = a", "if isinstance(b, int):", "param[f.a]"),
+        ("if not b:\n        c = a", "if b:", "const[2]"),
+        ("if b is not None:\n        c = a\n    else:\n        c = 3", "if b is None:", "const[3]"),
+        ("if b:\n        c = a", "if a:", "phi(param[f.a], const[2])"),
+        ("if b:\n        c = a\n    b = a", "if b:", "phi(param[f.a], const[2])"),  # another test by then
+        ("if b > 1:\n        c = a", "if b > 1:", "phi(param[f.a], const[2])"),  # what is counted may have grown
+        ("if g(b):\n        c = a", "if g(b):", "phi(param[f.a], const[2])"),  # another answer
+    ],
+)
+def test_a_test_that_is_asked_again_holds_again(term_of, first, again, found):
+    code = f"def f(a, b):\n    c = 2\n    {first}\n    {again}\n        return [c]\n"
+    assert repr(term_of("[c]", code)) == f"tuple({found})"
+
+
+def test_what_is_changed_after_a_test_is_not_what_the_branch_made_it(term_of):
+    code = "def f(a, b):\n    c = 2\n    if b:\n        c = a\n    c = c + 1\n    if b:\n        return [c]\n"
+    assert repr(term_of("[c]", code)) == "tuple(add(phi(param[f.a], const[2]), const[1]))"
