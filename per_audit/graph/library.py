@@ -307,7 +307,8 @@ class Library:
             return taint(*values)
         name = ext.last(atom.name)
         if name in ext.TORCH_LOSSES and name[0].isupper() and isinstance(atom.call, ir.Call):
-            return taint(*values)._replace(reduction=torch_reduction(atom.call))
+            told = None if self.interpreter.project.changes_reductions else torch_reduction(atom.call)
+            return taint(*values)._replace(reduction=told)
         if name in ("Huber", "MeanSquaredError", "MeanAbsoluteError") and isinstance(atom.call, ir.Call):
             none = atom.call.argument(None, "reduction")
             keeps = isinstance(none, ir.Const) and str(none.value).lower() == "none"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from functools import cached_property
 
 from per_audit.facts import ModuleFacts, ir
 from per_audit.source.resolve import Modules
@@ -59,6 +60,23 @@ class Project:
     def is_package(self, path: str) -> bool:
         """Whether the module is a package's `__init__`."""
         return posixpath.basename(path) == "__init__.py"
+
+    @cached_property
+    def changes_reductions(self) -> bool:
+        """Whether something is assigned to an attribute `reduction` of anything but `self`: of a criterion.
+
+        What its constructor was told need not hold then.
+        """
+        return any(
+            isinstance(target, ir.Attr)
+            and target.attr == "reduction"
+            and not (isinstance(target.value, ir.Name) and target.value.id == "self")
+            for module in self.modules.values()
+            if b".reduction" in module.text
+            for node in ir.walk(*module.body)
+            if isinstance(node, ir.Assign)
+            for target in node.targets
+        )
 
     def qualified(self, node: ir.Function | ir.Lambda | ir.Class) -> str:
         """`Class.method`, `function` or `Class`, for people."""

@@ -282,6 +282,18 @@ class Agent:
     )
     good = (
         Example(
+            "a criterion that the learner tells to keep one loss for each",
+            {
+                "memory.py": bad[1].plain["memory.py"],
+                "agent.py": bad[1]
+                .plain["agent.py"]
+                .replace(
+                    "self.criterion = nn.SmoothL1Loss()\n",
+                    'self.criterion = nn.SmoothL1Loss()\n        self.criterion.reduction = "none"\n',
+                ),
+            },
+        ),
+        Example(
             "element-wise loss",
             {
                 "learn.py": """import numpy as np

@@ -87,3 +87,16 @@ def f():
         "inner": "m",
         "n": "f",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("def f(c):\n    c.reduction = 'none'\n", True),
+        ("class A:\n    def f(self):\n        self.criterion.reduction = 'sum'\n", True),
+        ("class Loss:\n    def __init__(self, reduction):\n        self.reduction = reduction\n", False),
+        ("def f(c):\n    return c.reduction\n", False),
+    ],
+)
+def test_whether_the_reduction_of_a_criterion_is_changed(text, changes):
+    assert project(losses=text).changes_reductions is changes

@@ -234,6 +234,8 @@ def _loss(
 
 def _told(run: Expressions, node: ir.Call) -> str | None:
     """The reduction that the constructor of a criterion was told, where all that may be called agree."""
+    if run.symbols.project.changes_reductions:
+        return None
     made = [atom for atom in run.symbols.events.value(node.func).atoms if isinstance(atom, Result)]
     told = {torch_reduction(a.call) for a in made if a.name.startswith("torch.") and isinstance(a.call, ir.Call)}
     return told.pop() if len(told) == 1 else None
