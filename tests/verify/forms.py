@@ -248,3 +248,38 @@ class Torch(Core):
 
     def update_priorities(self, indices, td_errors):
         self.mark(indices.numpy(), td_errors.numpy())
+
+
+class OfSettings(ColumnsLast):
+    def __init__(self, cfg, env):
+        super().__init__(cfg["buffer_size"], cfg.alpha)
+        self.state = np.zeros(env.observation_space.shape)
+        self.note = cfg.get("note_to_self", "none")
+
+
+buffer_limit = 1000
+
+
+class LimitOfTheModule(ColumnsLast):
+    def __init__(self):
+        super().__init__(buffer_limit)
+
+
+class LimitOfTheClass(ColumnsLast):
+    max_size = 1000
+
+    def __init__(self):
+        super().__init__(self.max_size)
+
+
+class ShapeAsNumber(ColumnsLast):
+    def __init__(self, capacity, input_shape):
+        super().__init__(capacity)
+        self.states = np.zeros((capacity, input_shape + 0))
+
+
+class BetaOfZeroRefused(ColumnsLast):
+    def sample(self, batch_size, beta=0):
+        assert beta > 0
+        self.beta = beta
+        return super().sample(batch_size)

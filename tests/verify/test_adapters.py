@@ -25,6 +25,11 @@ PRIORITISED = [
     forms.ReusesItsArrays,
     forms.FlatRows,
     forms.Mask,
+    forms.OfSettings,
+    forms.LimitOfTheModule,
+    forms.LimitOfTheClass,
+    forms.ShapeAsNumber,
+    forms.BetaOfZeroRefused,
 ]
 
 
@@ -77,6 +82,31 @@ def test_returned_arrays_are_copies():
     assert all(np.array_equal(a, b) for a, b in zip(kept, (ids, handles, weights), strict=True))
 
 
+def test_arguments_of_the_project_are_passed_where_the_checks_need_no_others():
+    plan = infer(forms.ColumnsLast, 0, {"capacity": 9, "alpha": 0.7})
+    buffer = plan.construct({"capacity": 30, "seed": 0})
+    assert (buffer.capacity, buffer.alpha, buffer.beta) == (30, 0.7, 0.4)
+    assert "alpha=0.7" in plan.passed
+    assert plan.construct({"capacity": 30, "alpha": 0.0}).alpha == 0.0
+
+
+def test_settings_of_the_project_inside_an_object():
+    plan = infer(forms.OfSettings, 0, {"cfg": {"fields": {"alpha": 0.7, "buffer_size": 9, "note_to_self": "short"}}})
+    buffer = plan.construct({"capacity": 30, "seed": 0})
+    assert (buffer.capacity, buffer.alpha, buffer.note) == (30, 0.7, "short")
+    assert plan.meanings["cfg.buffer_size"] == "capacity"
+
+
+def test_a_dtype_is_passed_as_one():
+    class Typed(forms.ColumnsLast):
+        def __init__(self, capacity, dtype=np.float64):
+            super().__init__(capacity)
+            self.p = self.p.astype(dtype)
+
+    buffer = infer(Typed, 0, {"dtype": {"dtype": "numpy.float32"}}).construct({"capacity": 30})
+    assert buffer.p.dtype == np.float32
+
+
 class NoCapacity:
     def __init__(self):
         self.items = []
@@ -88,8 +118,8 @@ class NoCapacity:
         return self.items[:n]
 
 
-class Configured:
-    def __init__(self, config):
+class Puzzling:
+    def __init__(self, widget):
         self.items = []
 
 
@@ -115,7 +145,7 @@ class Raises(NoDraw):
     ("cls", "words"),
     [
         (NoCapacity, "no argument that looks like a capacity"),
-        (Configured, "`config`"),
+        (Puzzling, "`widget`"),
         (NoDraw, "no method that draws a batch"),
         (Discards, "no column of the returned batch holds the states"),
         (Raises, "KeyError: 'boom'"),

@@ -110,7 +110,7 @@ def test_an_adapter_file(tmp_path):
     target = f"{tmp_path / 'memory.py'}:Memory"
     without = verify([target], Options(checks=("reach",))).targets[0]
     assert without.verdict is Verdict.ERROR
-    assert "`config`" in without.checks[0].message
+    assert "no method that adds a transition" in without.checks[0].message
     assert "--adapter" in without.checks[0].message
     found = verify([target], Options(adapter=tmp_path / "adapter.py", efficiency="off")).targets[0]
     assert found.verdict is Verdict.PASS, found.checks

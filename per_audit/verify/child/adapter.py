@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from per_audit.verify.child import decode, marks
-from per_audit.verify.child.parameters import classify, constructor_parameters, constructor_values, parameters, required
+from per_audit.verify.child.parameters import (
+    classify,
+    constructor_parameters,
+    constructor_values,
+    parameters,
+    required,
+    shown,
+)
 
 Ids = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float64]
@@ -140,8 +147,11 @@ def _methods(cls: type, names: list[str], pattern: re.Pattern[str]) -> list[str]
 class Plan:
     """How to call one class: filled in by `infer`, step by step, each step proved by calling the class."""
 
-    def __init__(self, cls: type) -> None:
+    def __init__(self, cls: type, configured: dict[str, Any] | None = None) -> None:
         self.cls = cls
+        self._configured = configured or {}
+        self._constant: tuple[Any, str] | None = None
+        self.flat = False
         self.add_name, self.add_form = "", ""
         self.values_form = "numpy"
         self.draw_name, self.update_name = "", ""
@@ -153,6 +163,7 @@ class Plan:
         self.meanings: dict[str, str] = {}
         self.passed: tuple[str, ...] = ()
         self.passed_beta: float | None = None
+        self._beta_is_zero = False
         self._known: dict[str, list[tuple[str, str | None, bool]]] = {}
 
     # --- construct
@@ -160,11 +171,29 @@ class Plan:
     def construct(self, settings: dict[str, Any]) -> Any:
         """A new buffer; raises AdapterError where a required argument has no known meaning."""
         try:
-            arguments, self.meanings = constructor_values(self.cls, settings)
+            arguments, self.meanings = constructor_values(self.cls, {**settings, "flat": self.flat}, self._configured)
         except ValueError as error:
             raise AdapterError(str(error)) from error
-        self.passed = tuple(arguments)
-        return self.cls(**arguments)
+        if self._constant is not None:
+            setattr(*self._constant, settings["capacity"])
+        made = self.cls(**arguments)
+        self.passed = tuple(shown(name, value) for name, value in arguments.items())
+        return made
+
+    def find_constant_capacity(self) -> bool:
+        """Whether a constant of the module or the class, by its name, says how much the buffer holds: it is set then.
+
+        A constant of the module counts where the class names it.
+        """
+        module = sys.modules.get(self.cls.__module__)
+        owners = [(module, name) for name in sorted(_named_in(self.cls))] + [(self.cls, name) for name in dir(self.cls)]
+        for owner, name in owners:
+            value = getattr(owner, name, None)
+            if type(value) is int and value > 1 and classify(name, "constructor") == "capacity":
+                self._constant = (owner, name)
+                self.meanings[name] = "capacity"
+                return True
+        return False
 
     def offers(self, meaning: str) -> bool:
         """Whether the constructor has a parameter of this meaning, or of this name."""
@@ -222,9 +251,11 @@ class Plan:
 
     def find_passed_beta(self, buffer: Any) -> None:
         """Set `passed_beta`: the exponent of the weights where draws take it as an argument."""
+        self.passed_beta, self._beta_is_zero = None, False
         for parameter in parameters(getattr(buffer, self.draw_name)):
             if classify(parameter.name, "constructor") == "beta":
-                default = _BETA if required(parameter) else parameter.default
+                self._beta_is_zero = parameter.default == 0  # which some refuse, and which weighs nothing
+                default = _BETA if required(parameter) or self._beta_is_zero else parameter.default
                 self.passed_beta = float(default) if isinstance(default, (int, float)) else None
 
     def draw(self, buffer: Any, batch: int) -> Any:
@@ -233,7 +264,7 @@ class Plan:
         for index, (name, meaning, must) in enumerate(self._parameters(buffer, self.draw_name)):
             if meaning in ("batch", "capacity") or (index == 0 and meaning is None and must):
                 arguments[name] = batch
-            elif must:
+            elif must or (meaning == "beta" and self._beta_is_zero):
                 arguments[name] = {"beta": _BETA, "alpha": 0.6, "device": "cpu", "one": 1}.get(str(meaning), batch)
         return getattr(buffer, self.draw_name)(**arguments)
 
@@ -257,11 +288,21 @@ class Plan:
         if layout is not None:
             draw += f", handles at {decode.describe(layout.handles)}, weights at {decode.describe(layout.weights)}"
         unit = ("TD errors" if self.signed else "absolute TD errors") if self.takes == "td" else "priorities"
+        constant = (
+            {} if self._constant is None else {"capacity": f"the constant {self._constant[1]}, set for the checks"}
+        )
         return {
+            **constant,
             "add": f"{self.add_name}(), {self.add_form}, values as {self.values_form}",
             "draw": draw,
             "update": f"{self.update_name}(), {self.update_form}, {unit}" if self.update_name else "none",
         }
+
+
+def _named_in(cls: type) -> set[str]:
+    """The global names that the methods of a class use."""
+    methods = [value for base in cls.__mro__[:-1] for value in vars(base).values()]
+    return {name for method in methods for name in getattr(getattr(method, "__code__", None), "co_names", ())}
 
 
 def _by_name(known: list[tuple[str, str | None, bool]], parts: marks.Transition, td: float) -> list[Any]:

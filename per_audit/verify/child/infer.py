@@ -24,17 +24,18 @@ from per_audit.verify.child.adapter import (
 )
 from per_audit.verify.child.parameters import classify, parameters, required
 
-_CAPACITY = 40
+PROBE_CAPACITY = 40
 _METHODS_TRIED = 3
 
 
 def _why(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error)[:160]}"
+    remedy = "; run with --python and the interpreter of the project" * isinstance(error, ModuleNotFoundError)
+    return f"{type(error).__name__}: {str(error)[:160]}{remedy}"
 
 
 def probe_settings(seed: int) -> dict[str, Any]:
     """The settings of the small buffer that is used for the inference."""
-    return {"capacity": _CAPACITY, "batch": PROBE_BATCH, "seed": seed}
+    return {"capacity": PROBE_CAPACITY, "batch": PROBE_BATCH, "seed": seed}
 
 
 def stored(tid: int) -> tuple[float, bool]:
@@ -42,16 +43,19 @@ def stored(tid: int) -> tuple[float, bool]:
     return 0.5 + 0.01 * (tid % 7) + 0.001 * (tid % 11), tid % 3 == 0
 
 
-def infer(cls: type, seed: int) -> Plan:
-    """The plan for `cls`. Raises AdapterError saying what was tried last and why it failed."""
-    plan = Plan(cls)
+def infer(cls: type, seed: int, configured: dict[str, Any] | None = None) -> Plan:
+    """The plan for `cls`, constructed with the arguments `configured` where the checks need no others.
+
+    Raises AdapterError saying what was tried last and why it failed.
+    """
+    plan = Plan(cls, configured)
     try:
-        plan.construct(probe_settings(seed))
+        _construct(plan, seed)
     except AdapterError:
         raise
     except Exception as error:
         raise AdapterError(f"{cls.__name__}() could not be constructed: {_why(error)}") from error
-    if not plan.offers("capacity"):
+    if not plan.offers("capacity") and not plan.find_constant_capacity():
         raise AdapterError(f"{cls.__name__}() has no argument that looks like a capacity")
     adders = _methods(cls, _ADD_NAMES, _ADD_PATTERN)[:_METHODS_TRIED]
     drawers = _methods(cls, _DRAW_NAMES, _DRAW_PATTERN)[:_METHODS_TRIED]
@@ -62,9 +66,9 @@ def infer(cls: type, seed: int) -> Plan:
     for add_name in adders:
         for draw_name in drawers:
             plan.add_name, plan.draw_name = add_name, draw_name
+            plan.find_passed_beta(plan.construct(probe_settings(seed)))
             buffer = _first_that_works(plan, seed, failures)
             if buffer is not None:
-                plan.find_passed_beta(buffer)
                 _settle_update(plan, buffer)
                 return plan
     raise AdapterError(
@@ -72,9 +76,22 @@ def infer(cls: type, seed: int) -> Plan:
     )
 
 
+def _construct(plan: Plan, seed: int) -> None:
+    """Construct once; a shape that is used as a number is given as one from then on."""
+    try:
+        plan.construct(probe_settings(seed))
+    except TypeError:
+        plan.flat = True
+        try:
+            plan.construct(probe_settings(seed))
+        except Exception:
+            plan.flat = False
+            raise
+
+
 def _fill(plan: Plan, seed: int) -> Any:
     buffer = plan.construct(probe_settings(seed))
-    for tid in range(_CAPACITY):
+    for tid in range(PROBE_CAPACITY):
         plan.add(buffer, tid, stored(tid)[0], 0.5, stored(tid)[1])
     return buffer
 
@@ -83,7 +100,7 @@ def _first_that_works(plan: Plan, seed: int, failures: list[str]) -> Any:
     """A filled buffer with `plan.layout` found, or None; what went wrong is appended to `failures`."""
     forms = [form for form in marks.VALUE_FORMS if "torch" in sys.modules or "torch" not in form]
     empty = plan.construct(probe_settings(seed))
-    contents = {tid: stored(tid) for tid in range(_CAPACITY)}
+    contents = {tid: stored(tid) for tid in range(PROBE_CAPACITY)}
     for values_form in forms:
         for add_form in plan.add_forms(empty):
             plan.values_form, plan.add_form = values_form, add_form
@@ -110,8 +127,8 @@ def _snapshot(value: Any) -> Any:
 
 def _settle_update(plan: Plan, buffer: Any) -> None:
     """Find the update method and its form, then pin the layout again on draws with unequal priorities."""
-    contents = {tid: stored(tid) for tid in range(_CAPACITY)}
-    td = {tid: 0.1 + 0.8 * tid / _CAPACITY for tid in range(_CAPACITY)}
+    contents = {tid: stored(tid) for tid in range(PROBE_CAPACITY)}
+    td = {tid: 0.1 + 0.8 * tid / PROBE_CAPACITY for tid in range(PROBE_CAPACITY)}
     names = _methods(plan.cls, _UPDATE_NAMES, _UPDATE_PATTERN)[:_METHODS_TRIED]
     for name in names:
         if _find_update_form(plan, name, buffer, td):

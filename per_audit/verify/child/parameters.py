@@ -5,12 +5,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-import sys
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from per_audit.verify.child.marks import WIDTH
+from per_audit.verify.child.standins import Options, environment, space
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +25,21 @@ _CONSTRUCTOR: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("batch", _rx(r"batch|^sample_size$|^n_samples$|^mb_size$")),
     ("observation_space", _rx(r"^(obs|observation|state)s?_space$")),
     ("action_space", _rx(r"^(act|action)s?_space$")),
+    ("environment", _rx(r"^(gym_?)?(env|environment)s?$")),
+    (
+        "settings",
+        _rx(
+            r"^(cfg|conf|configs?|configuration|args|arguments|hparams|params|hyper_?param\w*|opts?|options|"
+            r"settings|flags)$"
+        ),
+    ),
+    (
+        "least",
+        _rx(
+            r"^min(imum)?_?(\w*size|\w*len|samples|\w*length)$|(size|len|samples)_min$|warm_?up|"
+            r"^learning_starts$"
+        ),
+    ),
     ("next_dim", _rx(r"next_(obs|state).*(dim|size|shape)")),
     (
         "dim",
@@ -133,11 +146,21 @@ def required(parameter: inspect.Parameter) -> bool:
     return parameter.default is _EMPTY and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
 
 
-def constructor_values(cls: type, settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+# What the checks choose themselves, whatever the project has: their transitions and numbers are made for it.
+_OF_THE_CHECKS = {
+    "capacity", "batch", "seed", "device", "dim", "next_dim", "action", "one", "least", "observation_space",
+    "action_space", "environment", "settings",
+}  # fmt: skip
+
+
+def constructor_values(
+    cls: type, settings: dict[str, Any], configured: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Keyword arguments for `cls(...)`, and the meanings of its parameters by name.
 
     `settings` holds capacity, batch and seed, and whatever is to be overridden: alpha, beta, or any parameter by its
-    own name; None keeps the default. Optional parameters that the checks do not need keep their defaults too.
+    own name; None keeps the default; `flat` gives shapes as numbers. `configured` holds the arguments of the project,
+    which are passed where the checks need no other. Optional parameters that neither names keep their defaults.
 
     Raises ValueError naming a required parameter whose meaning cannot be told.
     """
@@ -152,16 +175,58 @@ def constructor_values(cls: type, settings: dict[str, Any]) -> tuple[dict[str, A
             meanings[name] = meaning
         if wanted is not None:
             arguments[name] = wanted
+        elif name in configured and meaning not in _OF_THE_CHECKS:
+            arguments[name] = _resolved(configured[name])
+        elif required(parameter) and meaning == "settings":
+            fields = configured.get(name, {})
+            inside = _Inside(name, settings, fields.get("fields", {}) if isinstance(fields, dict) else {}, meanings)
+            arguments[name] = Options(inside)
         elif required(parameter):
-            arguments[name] = _filler(name, meaning, cls)
+            arguments[name] = _filler(name, meaning, cls.__name__, settings.get("flat", False))
     return arguments, meanings
 
 
-def _filler(name: str, meaning: str | None, cls: type) -> Any:
-    shaped = "shape" in name.lower() or name.lower().endswith("dims")
+class _Inside:
+    """The settings of one object, as `Options` asks for them; notes the meaning of each in `meanings`."""
+
+    def __init__(self, owner: str, settings: dict[str, Any], fields: dict[str, Any], meanings: dict[str, str]) -> None:
+        self._owner, self._settings, self._fields, self._meanings = owner, settings, fields, meanings
+
+    def __call__(self, name: str) -> Any:
+        meaning = classify(name, "constructor")
+        wanted = self._settings.get(meaning) if meaning is not None else None
+        if meaning is not None:
+            self._meanings[f"{self._owner}.{name}"] = meaning
+        if wanted is not None:
+            return wanted
+        if name in self._fields and meaning not in _OF_THE_CHECKS:
+            return _resolved(self._fields[name])
+        try:
+            return _filler(name, meaning, self._owner)
+        except ValueError:
+            raise KeyError(name) from None
+
+
+def _resolved(value: Any) -> Any:
+    """A JSON value as the object that it stands for: a dtype by its name."""
+    if not isinstance(value, dict) or "dtype" not in value:
+        return value
+    owner, _, name = value["dtype"].rpartition(".")
+    return getattr(importlib.import_module(owner), name)
+
+
+def shown(name: str, value: Any) -> str:
+    """An argument, for people: numbers, words and dtypes by their value."""
+    if isinstance(value, (bool, int, float, str, tuple, type(None))):
+        return f"{name}={value!r}"
+    return name
+
+
+def _filler(name: str, meaning: str | None, owner: str, flat: bool = False) -> Any:
+    shaped = not flat and ("shape" in name.lower() or name.lower().endswith("dims"))
     fillers: dict[str, Any] = {
-        "dim": (4,) if shaped else 4,
-        "next_dim": (4,) if shaped else 4,
+        "dim": (WIDTH,) if shaped else WIDTH,
+        "next_dim": (WIDTH,) if shaped else WIDTH,
         "action": (1,) if shaped else 1,
         "alpha": 0.6,
         "beta": 0.4,
@@ -172,19 +237,14 @@ def _filler(name: str, meaning: str | None, cls: type) -> Any:
         "device": "cpu",
         "gamma": 0.99,
         "one": 1,
+        "least": 1,
         "priority": 1.0,
         "capacity": 50,
     }
     if meaning in ("observation_space", "action_space"):
-        return _space(meaning)
+        return space(meaning)
+    if meaning == "environment":
+        return environment()
     if meaning not in fillers:
-        raise ValueError(f"the required argument `{name}` of {cls.__name__}() has no meaning that could be inferred")
+        raise ValueError(f"the required argument `{name}` of {owner}() has no meaning that could be inferred")
     return fillers[meaning]
-
-
-def _space(meaning: str) -> Any:
-    """A space of gymnasium, or of gym where the target brought that along."""
-    library = importlib.import_module("gym" if "gym" in sys.modules and "gymnasium" not in sys.modules else "gymnasium")
-    if meaning == "action_space":
-        return library.spaces.Discrete(4)
-    return library.spaces.Box(-np.inf, np.inf, (WIDTH,), np.float32)

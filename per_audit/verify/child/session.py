@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -15,8 +14,9 @@ import numpy as np
 from per_audit.verify.child import libraries
 from per_audit.verify.child.adapter import PROBE_BATCH, Adapter, AdapterError, Plan, read_number
 from per_audit.verify.child.bench import Bench
-from per_audit.verify.child.infer import infer, probe_settings
-from per_audit.verify.child.parameters import constructor_parameters
+from per_audit.verify.child.infer import PROBE_CAPACITY, infer, probe_settings
+from per_audit.verify.child.loading import Excerpts, import_file, load_file, runs_something
+from per_audit.verify.child.parameters import classify, constructor_parameters
 
 if TYPE_CHECKING:
     from per_audit.verify.check import Check
@@ -33,27 +33,50 @@ class Session:
         before = set(sys.modules)
         for entry in reversed(request["paths"]):
             sys.path.insert(0, entry)
-        self.cls = load_class(request)
+        self.cls, self._excerpt = load_class(request)
+        self._configured: dict[str, Any] = request.get("configured") or {}
+        self._left_out = ""
         self._plan: Plan | None = None
         self._user: Any = None
         self._library = ""
         if request.get("adapter"):
-            self._user = getattr(_load_file(Path(request["adapter"]), "per_audit_adapter"), "Adapter", None)
+            self._user = getattr(load_file(Path(request["adapter"]), "per_audit_adapter"), "Adapter", None)
             if self._user is None:
                 raise AdapterError(f"{request['adapter']} does not define a class `Adapter`")
         else:
-            self._library, self._user = self._of_a_library(request["seed"])
-            self._plan = infer(self.cls, request["seed"]) if self._user is None else None
+            self._library, self._user = self._of_a_library()
+            self._plan = self._inferred(request["seed"]) if self._user is None else None
         self.files = _sources(self.cls, before, request["roots"])
         self.facts = self._facts(request["seed"])
 
-    def _of_a_library(self, seed: int) -> tuple[str, Any]:
+    def _inferred(self, seed: int) -> Plan:
+        """The plan, with as much of the project's configuration as the class can be driven with."""
+        known = {k: v for k, v in self._configured.items() if classify(k, "constructor") is not None}
+        attempts = [self._configured, known, {}] if self._configured else [{}]
+        plans = (self._attempt(seed, configured) for configured in attempts)
+        first = next(plans)
+        if isinstance(first, Plan):
+            return first
+        for configured, plan in zip(attempts[1:], plans, strict=True):
+            if isinstance(plan, Plan):
+                left = [name for name in self._configured if name not in configured]
+                self._left_out = f"{', '.join(left)}: {first}"
+                return plan
+        raise first
+
+    def _attempt(self, seed: int, configured: dict[str, Any]) -> Plan | AdapterError:
+        try:
+            return infer(self.cls, seed, configured)
+        except AdapterError as error:
+            return error
+
+    def _of_a_library(self) -> tuple[str, Any]:
         """The bundled adapter for the class, if it drives it: a derived class may have an interface of its own."""
         library, adapter = libraries.find(self.cls) or ("", None)
         if adapter is None:
             return "", None
         try:
-            trial = UserAdapter(adapter(self.cls, probe_settings(seed)["capacity"]))
+            trial = UserAdapter(adapter(self.cls, PROBE_CAPACITY))
             for tid in range(2 * PROBE_BATCH):
                 trial.add(tid, 0.5, 1.0, False)
             ids, handles, _ = trial.draw(PROBE_BATCH)
@@ -69,7 +92,10 @@ class Session:
             return Adapter(self._plan.construct(settings), self._plan)
         known = {"capacity", "alpha", "beta", "seed", "batch"}
         accepted = {p.name for p in constructor_parameters(self._user)}
-        values = {k: v for k, v in settings.items() if k in known & accepted and v is not None}
+        configured = {str(classify(k, "constructor")): v for k, v in self._configured.items()}
+        configured = {k: v for k, v in configured.items() if k in ("alpha", "beta")}
+        settings = {**configured, **{k: v for k, v in settings.items() if v is not None}}
+        values = {k: v for k, v in settings.items() if k in known & accepted}
         return UserAdapter(self._user(self.cls, **values))
 
     def probe(self, check: Check, seed: int) -> dict[str, Any]:
@@ -78,10 +104,13 @@ class Session:
 
     def words(self) -> dict[str, str]:
         """The mapping, for people."""
+        said = {} if not self._excerpt else {"loaded": f"only what {self.cls.__name__} names, as {self._excerpt}"}
+        if self._left_out:
+            said["not used"] = self._left_out
         if self._plan is not None:
-            return {"class": f"{self.cls.__name__}({', '.join(self._plan.passed)})", **self._plan.words()}
-        said = f"the one for {self._library}" if self._library else "the adapter file"
-        return {"class": self.cls.__name__, "adapter": said}
+            return {"class": f"{self.cls.__name__}({', '.join(self._plan.passed)})", **self._plan.words(), **said}
+        by = f"the one for {self._library}" if self._library else "the adapter file"
+        return {"class": self.cls.__name__, "adapter": by, **said}
 
     def _facts(self, seed: int) -> dict[str, Any]:
         adapter = self.make(probe_settings(seed))
@@ -144,56 +173,49 @@ class UserAdapter:
         return read_number(self.buffer, ("beta",))
 
 
-def load_class(request: dict[str, Any]) -> type:
-    """The class that the request names. Raises AdapterError saying what to do where it cannot be imported."""
+def load_class(request: dict[str, Any]) -> tuple[type, str]:
+    """The class that the request names, and what is to be said of the way it was loaded.
+
+    Raises AdapterError saying what to do where it cannot be imported.
+    """
     name = request["class"]
+    path = Path(request["file"]) if request.get("file") else None
+    excerpts = Excerpts()
     try:
-        module = (
-            _import_file(Path(request["file"])) if request.get("file") else importlib.import_module(request["module"])
-        )
-    except ModuleNotFoundError as error:
-        raise AdapterError(
-            f"importing {request['target']} failed: {error}; run with --python and the interpreter of the project"
-        ) from error
+        if path is not None and runs_something(path):
+            with contextlib.suppress(KeyError):
+                return _checked(excerpts.of(path, name), request), "its file runs a loop when it is imported"
+        module = import_file(path) if path is not None else importlib.import_module(request["module"])
+        return _checked(getattr(module, name, None), request, module), ""
     except (AdapterError, MemoryError, RecursionError):
         raise
     except Exception as error:
-        raise AdapterError(f"importing {request['target']} failed: {type(error).__name__}: {error}") from error
-    found = getattr(module, name, None)
-    if not isinstance(found, type):
-        classes = [
-            key
-            for key, value in vars(module).items()
-            if isinstance(value, type) and value.__module__ == module.__name__
-        ]
-        offered = f"; it defines {', '.join(sorted(classes))}" if classes else ""
-        raise AdapterError(f"{request['target']} names no class `{name}`{offered}")
-    return found
+        if path is not None:
+            found = _excerpt(excerpts, path, name)
+            if isinstance(found, type):
+                return found, f"importing all of its file failed: {type(error).__name__}: {str(error)[:160]}"
+        remedy = "; run with --python and the interpreter of the project" * isinstance(error, ModuleNotFoundError)
+        said = str(error) if remedy else f"{type(error).__name__}: {error}"
+        raise AdapterError(f"importing {request['target']} failed: {said}{remedy}") from error
 
 
-def _import_file(path: Path) -> Any:
-    """The module of a file, inside its package where it has one, so that relative imports work."""
-    top = path.parent
-    while (top / "__init__.py").exists() and top != top.parent:
-        top = top.parent
-    sys.path.insert(0, str(top))
-    if top != path.parent:
-        # A package whose other modules cannot be imported may still hold a file that can, on its own.
-        with contextlib.suppress(ImportError):
-            return importlib.import_module(".".join(path.relative_to(top).with_suffix("").parts))
-    return _load_file(
-        path, path.stem if path.stem.isidentifier() and path.stem not in sys.modules else "per_audit_target"
+def _excerpt(excerpts: Excerpts, path: Path, name: str) -> Any:
+    try:
+        return excerpts.of(path, name)
+    except Exception:  # the first error says more
+        return None
+
+
+def _checked(found: Any, request: dict[str, Any], module: Any = None) -> type:
+    if isinstance(found, type):
+        return found
+    classes = (
+        [key for key, value in vars(module).items() if isinstance(value, type) and value.__module__ == module.__name__]
+        if module is not None
+        else []
     )
-
-
-def _load_file(path: Path, name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise AdapterError(f"{path} cannot be imported: it is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    offered = f"; it defines {', '.join(sorted(classes))}" if classes else ""
+    raise AdapterError(f"{request['target']} names no class `{request['class']}`{offered}")
 
 
 def _sources(cls: type, before: set[str], roots: list[str]) -> list[str]:
