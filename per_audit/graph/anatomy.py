@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph import externals as ext
 from per_audit.graph.capacity import Capacity, capacity_of
 from per_audit.graph.libraries import is_test
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -26,6 +27,8 @@ _BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup", "l
 _MOST_CHAINS, _DEEPEST = 24, 5
 # What holds its first argument; `add` does where a list is made longer by another.
 _INSIDE = {"at", "slice", "item", "element", "detach", "reshape", "loop", "found", "pow", "add"}
+_ORDERS = {"<", "<=", ">", ">="}
+_FORM = {"shape", "size", "ndim", "dtype", "nbytes"}  # what an array is like, not what it holds
 CHOSEN = ("draw", "mass", "found")
 
 
@@ -123,7 +126,7 @@ class Anatomy:
                 found.add(part)
             elif part.op in ("at", "slice"):
                 stack.append(part.args[0])
-            elif part.op != "len":
+            elif part.op != "len" and not (part.op == "item" and part.data in _FORM):
                 stack += part.args
         return found
 
@@ -145,18 +148,23 @@ class Anatomy:
         for function in {*mass.compared_in, mass.function}:
             path = mass.path if function is None else self.graph.project.module_of[function].path
             for node in ir.walk(*(self.graph.module(path).body if function is None else [function])):
-                if isinstance(node, (ir.Cmp, ir.Call)):
-                    sides = [node.left, *node.rights] if isinstance(node, ir.Cmp) else [a.value for a in node.args]
-                    with_mass = [source in self.events.value(side).tagged("mass") for side in sides]
-                    if not any(with_mass):
-                        continue
-                    # Priorities that were computed from what the number chose depend on it as well.
-                    terms = [self.symbols.term(path, side) for side in sides]
-                    yield from (
-                        term
-                        for term, has in zip(terms, with_mass, strict=True)
-                        if not has or (isinstance(node, ir.Cmp) and all(with_mass) and strip(term).op in ("at", "item"))
-                    )
+                if isinstance(node, ir.Cmp) and _ORDERS.issuperset(node.ops):
+                    sides = [node.left, *node.rights]
+                elif isinstance(node, ir.Call) and _searches(node):
+                    sides = [arg.value for arg in node.args]
+                    sides += [node.func.value] if isinstance(node.func, ir.Attr) else []
+                else:
+                    continue
+                with_mass = [source in self.events.value(side).tagged("mass") for side in sides]
+                if not any(with_mass):
+                    continue
+                # Priorities that were computed from what the number chose depend on it as well.
+                terms = [self.symbols.term(path, side) for side in sides]
+                yield from (
+                    term
+                    for term, has in zip(terms, with_mass, strict=True)
+                    if not has or (isinstance(node, ir.Cmp) and all(with_mass) and strip(term).op in ("at", "item"))
+                )
 
     def priority_of(self, term: Term) -> Term | None:
         """The container where the term is a stored priority at a position that was drawn; None for anything else."""
@@ -413,6 +421,12 @@ def _power(term: Term) -> Term | None:
 def _is_list(term: Term) -> bool:
     """Whether a term is a list that is written out: items, a comprehension, `[0.0] * n`."""
     return term.op in ("collect", "tuple") or (term.op == "alloc" and term.data == "list")
+
+
+def _searches(call: ir.Call) -> bool:
+    """Whether the call looks a number up in sums."""
+    named = call.func
+    return (named.attr if isinstance(named, ir.Attr) else getattr(named, "id", "")) in ext.SEARCHES
 
 
 def _adds(store: ev.Store) -> bool:

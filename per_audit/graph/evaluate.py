@@ -210,6 +210,8 @@ class Evaluator:
             if node.kind == "list" and all(i.literal() is not None or i == UNKNOWN for i in items) and len(items) < 3:
                 return of(Alloc(node, "list"))
             return Value(frozenset((TupleOf(node, tuple(items)),)), taint(*items).tags)
+        if not known:
+            self.interpreter.add_content(node, join_all(items))
         return Value(frozenset((Alloc(node, "set" if node.kind == "set" else "list"),)), taint(*items).tags)
 
     def dict_type(self, keys: tuple[str, ...]) -> RecordType:

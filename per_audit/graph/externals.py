@@ -157,6 +157,10 @@ def packs(name: str) -> bool:
     return last(name) in _PACKS and name.partition(".")[0] in _PACKERS
 
 
+# Functions that look a number up in sums: the array and the number are their arguments, or the array is asked.
+SEARCHES = {"searchsorted", "bisect", "bisect_left", "bisect_right", "digitize", "bucketize", "find_prefixsum_idx"}
+
+
 def last(name: str) -> str:
     """The last component of a dotted name."""
     return name.rpartition(".")[2]

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 _HEAP_PUT, _HEAP_TAKE = {"heappush", "heappushpop", "heapreplace"}, {"heappop", "heappushpop", "heapreplace"}
 _GATHERS = {"take", "gather", "index_select", "gather_nd"}
-_SEARCHES = {"searchsorted", "bisect", "bisect_left", "bisect_right", "find_prefixsum_idx"}
 _COMPARISONS = {"greater", "less", "greater_equal", "less_equal", "gt", "lt", "ge", "le"}
 _POWERS = {"numpy.power", "numpy.float_power", "torch.pow", "tensorflow.pow", "tensorflow.math.pow", "jax.numpy.power",
            "math.pow", "builtins.pow"}  # fmt: skip
@@ -98,7 +97,7 @@ class Library:
         if ext.is_continuous(name):
             self.interpreter.draws.mass(node, frame)
             return Value(tags=taint(*values).tags | {("mass", node)})
-        if ext.last(name) in _SEARCHES and (chosen := taint(*values).tagged("mass")):
+        if ext.last(name) in ext.SEARCHES and (chosen := taint(*values).tagged("mass")):
             for mass in chosen:
                 self.interpreter.events.masses[mass].searched = True
                 self.interpreter.events.masses[mass].sums |= {node.args[0].value}

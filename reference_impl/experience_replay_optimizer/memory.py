@@ -144,7 +144,6 @@ class ReplayMemory(_Ring):
         count = as_count(sample_size, "sample_size")
         if count > len(self):
             raise ValueError(f"sample_size is {count}, and the memory holds only {len(self)}")
-        # per-audit: ignore[PER001] the uniform memory of the two, for comparison
         return [self._items[at] for at in self._rng.choice(len(self), count, replace=False).tolist()]
 
 

@@ -8,12 +8,16 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.capacity import capacity_of
+from per_audit.graph.externals import SEARCHES
+from per_audit.graph.symbolic import strip
+from per_audit.graph.values import UNKNOWN, Alloc, TupleOf
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
+    from per_audit.graph.symbolic import Term
 
 SMALL = 10_000
 
@@ -74,6 +78,8 @@ class LinearTimeSampling(Rule):
             if about.is_reference or not about.is_of_replay or unseen:
                 continue
             anatomy = graph.anatomy(buffer)
+            if not buffer.stores and not anatomy.containers:
+                continue  # numbers made on the spot, to try something out
             capacity = anatomy.capacity if anatomy.containers else capacity_of(graph, buffer.containers)
             if capacity.is_at_most(SMALL):
                 continue
@@ -272,6 +278,69 @@ class Memory:
             },
         ),
         Example(
+            "the top level of a wide tree is added up",
+            {
+                "memory.py": """import numpy as np
+
+WIDTH = 64
+
+
+class Levels:
+    def __init__(self, size):
+        leaves = np.zeros(size)
+        levels = [np.zeros(size // WIDTH)]
+        self.levels, self.top = [*levels, leaves], 0
+        self.rows, self.size, self.at = [None] * size, size, 0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.set(self.at, 1.0)
+        self.at = (self.at + 1) % self.size
+
+    def set(self, slot, priority):
+        self.levels[1][slot] = priority
+        block = slot // WIDTH
+        self.levels[0][block] = self.levels[1][block * WIDTH : (block + 1) * WIDTH].sum()
+
+    def sample(self, n, beta):
+        sums = self.levels[self.top].cumsum()
+        points = np.random.uniform(0, sums[-1], size=n)
+        blocks = sums.searchsorted(points, "right")
+        slots = [self.inside(block, point) for block, point in zip(blocks, points - sums[blocks])]
+        p = self.levels[1][slots] / sums[-1]
+        w = (self.size * p) ** -beta
+        return [self.rows[slot] for slot in slots], slots, w / w.max()
+
+    def inside(self, block, mass):
+        slot = block * WIDTH
+        while slot < (block + 1) * WIDTH - 1 and mass > self.levels[1][slot]:
+            mass -= self.levels[1][slot]
+            slot += 1
+        return slot
+"""
+            },
+        ),
+        Example(
+            "numbers that are drawn to try a formula out",
+            {
+                "explain.py": """import numpy as np
+
+
+class Explained:
+    \"\"\"Why weights differ from batch to batch: prioritised replay.\"\"\"
+
+    def show(self, beta=0.5):
+        rng = np.random.default_rng(0)
+        priorities = rng.random(100_000)
+        p = priorities / priorities.sum()
+        for _ in range(200):
+            slots = rng.choice(100_000, 32, p=p)
+            weights = (100_000 * p[slots]) ** -beta
+            print(weights / weights.max())
+"""
+            },
+        ),
+        Example(
             "a weighted choice of actions",
             {
                 "policy.py": """import numpy as np
@@ -353,10 +422,23 @@ def _searches(graph: ReplayGraph, source: ir.Node) -> Iterator[tuple[ir.Call, st
         if any(source in value.tagged("mass") for value in site.arguments):
             terms = [graph.symbols.term(site.path, arg.value) for arg in site.node.args]
             sums = [part for term in terms for part in term.walk() if part.op == "cumsum"]
-            if any(part.has("field") for part in sums) and _is_search(site.node):
+            whole = [part for part in sums if part.has("field") and not _is_level(graph, part.args[0])]
+            if whole and _is_search(site.node):
                 yield site.node, site.path
+
+
+def _is_level(graph: ReplayGraph, summed: Term) -> bool:
+    """Whether what is summed is one of several arrays of a container: the level of a tree where a search starts."""
+    summed = strip(summed)
+    if summed.op not in ("at", "item") or summed.args[0].op != "field":
+        return False
+    interpreter = graph.interpreter
+    held = interpreter.attributes.get(summed.args[0].data, UNKNOWN)
+    inside = [interpreter.content.get(atom.node, UNKNOWN) for atom in held.atoms if isinstance(atom, Alloc)]
+    inside += [item for atom in held.atoms if isinstance(atom, TupleOf) for item in atom.items]
+    return any(isinstance(atom, (Alloc, TupleOf)) for value in inside for atom in value.atoms)
 
 
 def _is_search(node: ir.Call) -> bool:
     name = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
-    return name.startswith(("searchsorted", "bisect"))
+    return name in SEARCHES

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SMALL = 10_000
 _WORDS = {"max": "largest", "min": "smallest", "sum": "sum", "sort": "order", "argsort": "order"}
 
+_PLACES = {"param", "element", "floordiv", "mod", "loop"}
+
 
 class LinearTimeMaximum(Rule):
     """Each step goes through all priorities for their maximum, minimum, sum or order.
@@ -341,10 +343,15 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
                 of = _unmasked(term.args[0])
                 whole = of.op in ("field", "global", "slice", "pow", "detach") and not of.has("at", *CHOSEN)
                 counted = function in drawing and term.op in ("sum", "sort", "argsort")
-                if not whole or anatomy.base_of(of) not in anatomy.containers or counted:
+                if not whole or anatomy.base_of(of) not in anatomy.containers or counted or _is_part(of):
                     continue
                 if not is_seldom(graph, path, node) and not is_seldom(graph, term.path, term.node):
                     yield term.node, term.path, _WORDS[term.op]
+
+
+def _is_part(term: Term) -> bool:
+    """Whether the term is a slice from a place that is computed, such as the children of a node."""
+    return term.op == "slice" and any(part.op in _PLACES for part in term.args[1].walk())
 
 
 def _unmasked(term: Term) -> Term:
