@@ -150,7 +150,7 @@ class Anatomy:
             for node in ir.walk(*(self.graph.module(path).body if function is None else [function])):
                 if isinstance(node, ir.Cmp) and _ORDERS.issuperset(node.ops):
                     sides = [node.left, *node.rights]
-                elif isinstance(node, ir.Call) and _searches(node):
+                elif isinstance(node, ir.Call) and _orders(node):
                     sides = [arg.value for arg in node.args]
                     sides += [node.func.value] if isinstance(node.func, ir.Attr) else []
                 else:
@@ -423,10 +423,11 @@ def _is_list(term: Term) -> bool:
     return term.op in ("collect", "tuple") or (term.op == "alloc" and term.data == "list")
 
 
-def _searches(call: ir.Call) -> bool:
-    """Whether the call looks a number up in sums."""
+def _orders(call: ir.Call) -> bool:
+    """Whether the call looks a number up in sums, or compares it with them."""
     named = call.func
-    return (named.attr if isinstance(named, ir.Attr) else getattr(named, "id", "")) in ext.SEARCHES
+    name = named.attr if isinstance(named, ir.Attr) else getattr(named, "id", "")
+    return name in ext.SEARCHES or name in ext.ORDERS
 
 
 def _adds(store: ev.Store) -> bool:

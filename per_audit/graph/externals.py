@@ -159,6 +159,8 @@ def packs(name: str) -> bool:
 
 # Functions that look a number up in sums: the array and the number are their arguments, or the array is asked.
 SEARCHES = {"searchsorted", "bisect", "bisect_left", "bisect_right", "digitize", "bucketize", "find_prefixsum_idx"}
+# Functions that compare numbers by size.
+ORDERS = {"greater", "less", "greater_equal", "less_equal", "gt", "lt", "ge", "le"}
 
 
 def last(name: str) -> str:

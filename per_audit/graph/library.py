@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 _HEAP_PUT, _HEAP_TAKE = {"heappush", "heappushpop", "heapreplace"}, {"heappop", "heappushpop", "heapreplace"}
 _GATHERS = {"take", "gather", "index_select", "gather_nd"}
-_COMPARISONS = {"greater", "less", "greater_equal", "less_equal", "gt", "lt", "ge", "le"}
 _POWERS = {"numpy.power", "numpy.float_power", "torch.pow", "tensorflow.pow", "tensorflow.math.pow", "jax.numpy.power",
            "math.pow", "builtins.pow"}  # fmt: skip
 _AXIS = ("axis", "dim", "axes", "reduction_indices")
@@ -102,7 +101,7 @@ class Library:
                 self.interpreter.events.masses[mass].searched = True
                 self.interpreter.events.masses[mass].sums |= {node.args[0].value}
             return Value(tags=frozenset((kind, m) for m in chosen for kind in ("index", "draw")))
-        if ext.last(name) in _COMPARISONS:
+        if ext.last(name) in ext.ORDERS:
             for mass in taint(*values).tagged("mass"):
                 self.interpreter.events.masses[mass].compared_in.add(frame.function)
         if name in ("heapq.nsmallest", "heapq.nlargest") and len(values) > 1:
