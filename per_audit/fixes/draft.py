@@ -175,12 +175,13 @@ class Draft:
         self.replace(path, position, position, text, note)
 
     def remove(self, path: str, statement: ir.Stmt, note: str) -> None:
-        """Remove a statement with its lines, and a blank line below it where one stands above as well."""
+        """Remove a statement with its lines, and a blank line below it where none or another one stands above."""
         self.indent(path, statement)
         module = self.graph.module(path)
         start = module.line_starts[module.line(statement.start) - 1]
         end = self._line_end(path, statement.end)
-        if re.search(rb"\n[ \t]*\r?\n$", module.text[:start]):
+        is_first = self.block(path, statement)[0] is statement and start > 0
+        if is_first or re.search(rb"\n[ \t]*\r?\n$", module.text[:start]):
             blank = re.compile(rb"[ \t]*\r?\n").match(module.text, end)
             end = blank.end() if blank is not None else end
         self.replace(path, start, end, "", note)

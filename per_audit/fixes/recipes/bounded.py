@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes import classwide
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
@@ -25,6 +26,7 @@ class Bounded:
         self.container = container
         self.stores = [store for store in buffer.stores if store.container is container]
         self.statements: list[ir.Stmt] = []
+        self.home: classwide.Home | None = None  # where the buffer is made, if not where the container is
         self.capacity = self._declared() or self._kept()
 
     def covers(self, node: ir.Node) -> bool:
@@ -197,6 +199,10 @@ class Bounded:
                 known = self._attribute(outer[0], text)
                 if known is not None:
                     return known
+            if isinstance(limit, ir.Attr) and not outer:
+                self.home = classwide.home(self.draft, self.path, self.container, text)
+                if self.home is not None:
+                    return text
         raise Refused(f"the capacity {text} of {self.name} is not known where its {self.container.kind} is made")
 
     def _is_global(self, name: ir.Name, append: ev.Store) -> bool:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes import positions, shared
+from per_audit.fixes.recipes import classwide, positions, shared
 from per_audit.fixes.recipes.bounded import Bounded
 from per_audit.fixes.recipes.saved import fill_from_files, save_as_list
 from per_audit.fixes.recipes.travel import INDICES, WEIGHTS, Travel
 from per_audit.graph.roles import REWARD, role_of_name
-from per_audit.graph.values import Alloc, Record, TupleOf, Value
+from per_audit.graph.values import Alloc, Instance, Record, TupleOf, Value
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
@@ -33,9 +33,10 @@ def applies(draft: Draft, buffer: ReplayBuffer) -> bool:
 
 def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     """Make the edits, or raise Refused."""
-    if len(buffer.containers) != 1:
+    containers = shared.drawn_from(draft.graph, buffer)
+    if len(containers) != 1:
         raise Refused(f"{draft.graph.name_of(buffer)} is drawn from several containers at once")
-    (container,) = buffer.containers
+    (container,) = containers
     made = container.node
     if isinstance(made, ir.Class):
         raise Refused(f"{draft.graph.name_of(buffer)} is a {container.kind} itself, by inheritance")
@@ -55,17 +56,34 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     path = draft.path_of(made)
     arguments = [bounded.capacity, *shared.options(draft, buffer, made, is_actor_critic, _reward(buffer))]
     name = _CLASSES[draft.options.buffer]
-    begin, end = draft.line(path, made)
-    module = draft.graph.module(path)
-    before, after = module.text[begin : made.start].decode(), module.text[made.end : end].decode()
-    new = draft.call(path, made, before, name, arguments, after)
-    draft.replace(path, made.start, made.end, new, "keeps any object, draws by priority")
+    if bounded.home is not None:
+        classwide.move(draft, path, container, bounded.home)
+        target, place = bounded.home.target, bounded.home.statement
+        new = draft.call(path, place, f"{target} = ", name, arguments)
+        draft.insert_after(path, place, [f"{target} = {new}"], "keeps any object, draws by priority")
+    else:
+        begin, end = draft.line(path, made)
+        module = draft.graph.module(path)
+        before, after = module.text[begin : made.start].decode(), module.text[made.end : end].decode()
+        new = draft.call(path, made, before, name, arguments, after)
+        draft.replace(path, made.start, made.end, new, "keeps any object, draws by priority")
+        _annotate(draft, path, made, name)
     draft.imports[path].add(name)
     if "LinearSchedule" in draft.imports[buffer.path] and path != buffer.path:
         draft.imports[path].add("LinearSchedule")
         draft.imports[buffer.path].discard("LinearSchedule")
     if isinstance(made, ir.Call):
         draft.unneeded[path].add(shared.root_name(draft, path, made))
+
+
+def _annotate(draft: Draft, path: str, made: ir.Node, name: str) -> None:
+    """Give the name of the container the type that it has now."""
+    statement = draft.graph.statement(path, made)
+    annotation = statement.annotation if isinstance(statement, ir.Assign) else None
+    if annotation is not None:
+        draft.replace(path, annotation.start, annotation.end, name, "its type now")
+        named = [node.id for node in ir.walk(annotation) if isinstance(node, ir.Name)]
+        draft.unneeded[path] |= set(named)
 
 
 def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]:  # type: ignore[type-arg]
@@ -93,7 +111,7 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]
         indices = draft.fresh(path, buffer.function, *INDICES)
         draft.append_name(path, parent.targets[0], [weights, indices])
         consumers = travel.from_function(weights, indices, f"{handle}.update_priorities", parent)
-        other = _taken_whole(draft, buffer, draw, *buffer.containers)
+        other = _taken_whole(draft, buffer, draw, *shared.drawn_from(draft.graph, buffer))
         if other is not None and other.value is not None:
             _draw_as_many(draft, path, other, handle, [weights, indices])
             for consumer in consumers:
@@ -134,7 +152,7 @@ def _draw_as_many(draft: Draft, path: str, other: ir.Assign, handle: str, names:
 def _draw_positions(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]:  # type: ignore[type-arg]
     """Replace a draw of positions, and the reads at them; gives the consumers and the text of the container."""
     path = buffer.path
-    (container,) = buffer.containers
+    (container,) = shared.drawn_from(draft.graph, buffer)
     handle = positions.handle_of(draft, buffer, container)
     size = shared.positions(draft, path, draw)
     parent = draft.graph.parents(path).get(draw)
@@ -228,6 +246,10 @@ def _reward(buffer: ReplayBuffer) -> str | None:
 
 def _reward_in(value: Value) -> str | None:
     for atom in value.atoms:
+        if isinstance(atom, Instance):
+            declared = [name for name in _declared(atom.node) if role_of_name(name) == REWARD]
+            if len(declared) == 1:
+                return f'"{declared[0]}"'
         if isinstance(atom, Record):
             named = [field for field in atom.type.fields if role_of_name(field) == REWARD]
             if len(named) == 1:
@@ -238,3 +260,14 @@ def _reward_in(value: Value) -> str | None:
             if len(places) == 1:
                 return str(places[0])
     return None
+
+
+def _declared(owner: ir.Class) -> list[str]:
+    """The fields that a class declares, as data classes do."""
+    return [
+        target.id
+        for node in owner.body
+        if isinstance(node, ir.Assign) and node.annotation is not None
+        for target in node.targets
+        if isinstance(target, ir.Name)
+    ]

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes import fitted_by
 from per_audit.graph.values import Drawn, Func
 
 if TYPE_CHECKING:
     from per_audit.fixes.recipes.travel import Consumer
     from per_audit.graph import ReplayBuffer
 
-_FITS = {"fit", "train_on_batch"}
-_PREDICTS = {"predict", "predict_on_batch"}
+_PREDICTS = {"predict", "predict_on_batch", "predict_batch"}
 # Losses of Keras that keep one value a row.
 _BY_ROW = {
     "mse", "mean_squared_error", "meansquarederror", "mae", "mean_absolute_error", "meanabsoluteerror", "huber",
@@ -46,25 +46,22 @@ class FittedRows:
         self.path = consumer.path
         function = consumer.function
         self.body = function.body if isinstance(function, ir.Function) else draft.graph.module(self.path).body
-        self.fits = [
-            node
-            for node in ir.walk_scope(self.body)
-            if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in _FITS
-        ]
 
     def convert(self) -> bool:
         """Make the edits; False where no model is fitted to rows of a prediction."""
         found = self._overwriting()
-        if found is None or not self.fits:
+        fits = fitted_by.fits(self.draft, self.buffer, self.consumer, self.body) if found is not None else []
+        if found is None or not fits:
             return False
-        if len(self.fits) > 1:
-            raise Refused(f"the batch is fitted in several places, the second at {self._where(self.fits[1])}")
-        (fit,) = self.fits
+        if len(fits) > 1:
+            raise Refused(f"the batch is fitted in several places, the second at {self._where(fits[1].call)}")
+        fit = fits[0].call
         if not self.consumer.update:
             raise Refused(
                 f"the function at {self._where(fit)} has no access to the buffer that it would give priorities to"
             )
-        self._check_fit(fit)
+        if not fits[0].losses:
+            self._check_fit(fits[0].path, fits[0].node)
         statement = self.graph.statement(self.path, fit)
         if not isinstance(statement, (ir.Do, ir.Assign)):
             raise Refused(f"the fit at {self._where(fit)} stands in a condition or is returned")
@@ -77,7 +74,7 @@ class FittedRows:
             errors = self._errors_by_row(found, found.loop)
             if statement in found.loop.body:
                 weights, last = self._weight_by_row(found.loop), found.loop
-        self.draft.add_argument(self.path, fit, f"sample_weight={weights}", "every row by its weight")
+        fitted_by.weigh(self.draft, self.buffer, fits[0], self.path, weights)
         line = self.draft.call(self.path, last, "", self.consumer.update, [self.consumer.indices, errors])
         self.draft.insert_after(self.path, last, [line], "the TD errors become the priorities")
         return True
@@ -129,14 +126,15 @@ class FittedRows:
 
     # ---------------------------------------------------------------- checks
 
-    def _check_fit(self, fit: ir.Call) -> None:
+    def _check_fit(self, path: str, fit: ir.Call) -> None:
+        where = self.draft.where(path, fit)
         given = {arg.keyword for arg in fit.args}
         positional = sum(arg.keyword is None for arg in fit.args)
         is_fit = isinstance(fit.func, ir.Attr) and fit.func.attr == "fit"
         if given & {"sample_weight", "class_weight"} or any(arg.star for arg in fit.args):
-            raise Refused(f"the fit at {self._where(fit)} has weights already, or options that are not understood")
+            raise Refused(f"the fit at {where} has weights already, or options that are not understood")
         if not 1 <= positional <= (9 if is_fit else 2):
-            raise Refused(f"the fit at {self._where(fit)} has options that are not understood")
+            raise Refused(f"the fit at {where} has options that are not understood")
         losses = [
             (site, loss)
             for site in self.graph.events.calls.values()
@@ -145,14 +143,14 @@ class FittedRows:
         ]
         if not losses:
             self.draft.assumptions.append(
-                f"the loss of the model that is fitted at {self._where(fit)} keeps one value a row, as Keras's own do"
+                f"the loss of the model that is fitted at {where} keeps one value a row, as Keras's own do"
             )
         for site, loss in losses:
             is_own = any(isinstance(atom, Func) for atom in self.graph.events.value(loss).atoms)
             if not (self._keep_rows(loss) if is_own else _loss_name(loss).lower() in _BY_ROW):
-                where = self.draft.where(site.path, site.node)
+                made = self.draft.where(site.path, site.node)
                 text = self.draft.text(site.path, loss)
-                raise Refused(f"the loss {text} of the model made at {where} is not known to keep one value a row")
+                raise Refused(f"the loss {text} of the model made at {made} is not known to keep one value a row")
 
     def _keep_rows(self, loss: ir.Expr) -> bool:
         """Keep the batch axis of a loss of the project that is one mean of everything, which weights cannot reach."""

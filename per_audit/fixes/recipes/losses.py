@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
 
 _HELPER = "importance_weighted_loss"
-_OF_DIFFERENCES = {
+DIFFERENCES = {
     "mse_loss",
     "smooth_l1_loss",
     "huber_loss",
@@ -68,12 +68,20 @@ class Losses:
 
     def find(self) -> list[Loss]:
         """The losses on a bootstrap target that are computed from the drawn batch, in order."""
+        return [
+            self._checked(loss)
+            for loss in self.all()
+            if self._from_batch(loss) and self._is_learnt(loss) and self._is_critic(loss)
+        ]
+
+    def all(self) -> list[Loss]:
+        """Whatever compares two values in the function and takes the mean, in order."""
         found = []
         for node in ir.walk_scope(self.body):
             if isinstance(node, ir.Call):
                 loss = self._pair_loss(node) or self._mean_of_error(node) or self._taped(node)
-                if loss is not None and self._from_batch(loss) and self._is_learnt(loss) and self._is_critic(loss):
-                    found.append(self._checked(loss))
+                if loss is not None:
+                    found.append(loss)
         found.sort(key=lambda loss: loss.node.start)
         return found
 
@@ -170,7 +178,7 @@ class Losses:
 
     def _checked(self, loss: Loss) -> Loss:
         """The loss with what bootstraps as its target. Refuses a loss of something else than a difference."""
-        if loss.kind not in _OF_DIFFERENCES:
+        if loss.kind not in DIFFERENCES:
             raise Refused(f"the loss at {self.where(loss.node)} is a {loss.kind}, whose TD error is no difference")
         if loss.is_taped:
             taped.refuse_graphs(self)

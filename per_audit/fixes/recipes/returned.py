@@ -1,4 +1,4 @@
-"""TD errors that are given back to the caller, where the function with the loss has no access to the buffer."""
+"""What functions return besides: nothing where there is no batch, TD errors behind the loss for the caller."""
 
 from __future__ import annotations
 
@@ -11,6 +11,43 @@ if TYPE_CHECKING:
     from per_audit.fixes.recipes.travel import Consumer
     from per_audit.graph import ReplayBuffer
     from per_audit.graph import events as ev
+
+
+def complete(draft: Draft, path: str, function: ev.Owner, drawn: set[ir.Call]) -> None:
+    """Let a function that returns what was `drawn` return three values where it returns nothing instead, too.
+
+    Nothing is None, an empty list or the end of the function, which callers test for: each of the three is that.
+    Refuses any other value.
+    """
+    if not isinstance(function, ir.Function):
+        return
+    returns = [node for node in ir.walk_scope(function.body) if isinstance(node, ir.Return)]
+    others = [node for node in returns if node.value not in drawn]
+    note = "neither weights nor indices"
+    for node in others:
+        value = node.value
+        if not (value is None or _is_none(value) or (isinstance(value, ir.Seq) and not value.items)):
+            raise Refused(f"something else than the draw is returned at {draft.where(path, node)}")
+        text = "None" if value is None else draft.text(path, value)
+        draft.once(path, node.start, node.end, f"return {text}, {text}, {text}", note)
+    if not _always_returns(function.body):
+        draft.insert_after(path, function.body[-1], ["return None, None, None"], note)
+    if function.returns is not None:
+        where = draft.where(path, function)
+        draft.steps.append(f"the annotation of what the function at {where} returns does not name weights and indices")
+
+
+def _always_returns(body: list[ir.Stmt]) -> bool:
+    last = body[-1]
+    if isinstance(last, ir.If):
+        return bool(last.orelse) and _always_returns(last.body) and _always_returns(last.orelse)
+    if isinstance(last, ir.With):
+        return _always_returns(last.body)
+    return isinstance(last, (ir.Return, ir.Raise))
+
+
+def _is_none(node: ir.Expr) -> bool:
+    return isinstance(node, ir.Const) and node.value is None
 
 
 def return_errors(

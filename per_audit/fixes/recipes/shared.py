@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from per_audit.fixes.recipes.travel import Consumer
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph import events as ev
+    from per_audit.graph.values import Alloc
 
 ACTOR_CRITIC = (
     "rare_fraction=0: in actor-critic code a share reserved for rare events does not pay; prioritised draws themselves"
@@ -165,9 +166,20 @@ def add_update_method(draft: Draft, buffer: ReplayBuffer, target: str) -> None:
 
 def sharers(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ReplayBuffer]:
     """The buffers that are drawn from in several functions but are one container, in order; it is swapped once."""
-    if len(buffer.containers) != 1 or {c.kind for c in buffer.containers}.isdisjoint({"deque", "list"}):
+    ours = drawn_from(graph, buffer)
+    if len(ours) != 1 or {c.kind for c in ours}.isdisjoint({"deque", "list"}):
         return [buffer]
-    return [each for each in graph.buffers if each.kind == UNIFORM and each.containers == buffer.containers]
+    return [each for each in graph.buffers if each.kind == UNIFORM and drawn_from(graph, each) == ours]
+
+
+def drawn_from(graph: ReplayGraph, buffer: ReplayBuffer) -> set[Alloc]:
+    """The containers of a buffer; where its draws are of whole items, only those that they draw from.
+
+    What a drawn action is looked up in later, as the names of actions, is not one of them.
+    """
+    draws = [graph.events.draws.get(draw) for draw in buffer.draws]
+    found = {container for draw in draws if draw is not None and draw.items for container in draw.containers}
+    return found & buffer.containers or buffer.containers
 
 
 def single_draw(draft: Draft, buffer: ReplayBuffer) -> ir.Call:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes import returned
 from per_audit.graph.values import UNKNOWN, TupleOf, Value
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Travel:
 
     def from_draw(self) -> list[Consumer]:
         """The consumers when the drawing function returns the draw itself: batch, weights and indices."""
+        returned.complete(self.draft, self.buffer.path, self.buffer.function, set(self.buffer.draws))
         self._follow_triples(self.buffer.function, ())
         return self.consumers
 
@@ -236,6 +238,8 @@ class Travel:
         path, node = site.path, site.node
         parent = self.graph.parents(path).get(node)
         if isinstance(parent, ir.Return):
+            drawn = {each.node for each in self.graph.callers.get(on_the_way[-1], [])}
+            returned.complete(self.draft, path, site.function, drawn)
             self._follow_triples(site.function, on_the_way)
             return
         statement = self.graph.statement(path, node)

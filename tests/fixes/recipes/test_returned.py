@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ..rewriting import Files, check_fixed, check_refused
-from .test_container_swap import changed
+from .test_container_swap import FIXED_SPLIT, SPLIT, changed
 from .test_travel import BUFFER, IN_BUFFER
 
 LOSS = """
@@ -79,3 +79,35 @@ def test_the_loss_has_a_name():
 )
 def test_refused(pairs):
     check_refused(changed(FILES, *pairs), "")
+
+
+EMPTY = "        if len(self.items) < batch_size:\n            return {}\n"
+DRAWN = "        return random.sample(self.items, batch_size)\n"
+NEW = "        return self.items.sample(batch_size)\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "three"),
+    [("None", "None, None, None"), ("", "None, None, None"), ("[]", "[], [], []"), ("()", "(), (), ()")],
+)
+def test_nothing_instead_of_a_batch(value, three):
+    early = EMPTY.format(value).replace(" \n", "\n")
+    check_fixed(changed(SPLIT, (DRAWN, early + DRAWN)), changed(FIXED_SPLIT, (NEW, EMPTY.format(three) + NEW)))
+
+
+def test_the_end_of_a_function_instead_of_a_batch():
+    before = "        if len(self.items) >= batch_size:\n            return random.sample(self.items, batch_size)\n"
+    after = "        if len(self.items) >= batch_size:\n            return self.items.sample(batch_size)\n"
+    end = "        return None, None, None\n"
+    check_fixed(changed(SPLIT, (DRAWN, before)), changed(FIXED_SPLIT, (NEW, after + end)))
+
+
+def test_something_else_instead_of_a_batch():
+    early = "        if len(self.items) < batch_size:\n            return self.items[0]\n"
+    check_refused(changed(SPLIT, (DRAWN, early + DRAWN)), "something else than the draw is returned at memory.py:")
+
+
+def test_annotations_of_the_batch_are_told():
+    pair = ("def sample(self, batch_size):", "def sample(self, batch_size) -> list:")
+    result = check_fixed(changed(SPLIT, pair), changed(FIXED_SPLIT, pair))
+    assert any("does not name weights and indices" in step for step in result.applied[0].steps)
