@@ -10,10 +10,13 @@ from per_audit.graph.reference import is_pal
 from per_audit.graph.roles import name_of, words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from per_audit.graph import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
-_SWITCHES = {"prioritized", "prioritised", "prioritize", "prioritise", "priority", "priorities", "prio", "per"}
+_SWITCHES = {"prioritized", "prioritised", "prioritize", "prioritise", "priority", "priorities", "prio"}
+_UNITS = {"step", "steps", "epoch", "epochs", "episode", "episodes", "update", "updates", "iteration", "iterations"}
 
 
 class Alternatives:
@@ -37,21 +40,62 @@ class Alternatives:
             return True
         if self._under_switch(buffer.path, buffer.draws[0]):
             return True
-        if buffer.instances and all(self._under_switch(site.path, site.node) for site in buffer.instances):
+        if buffer.instances and all(self._is_one_of_two(buffer, site) for site in buffer.instances):
             return True
         callers = buffer.samples
         return bool(callers) and all(self._is_switched(site) for site in callers)
 
     def _under_switch(self, path: str, node: ir.Node) -> bool:
-        """Whether a test of a setting called something like `prioritized` decides about the node."""
+        """Whether a test of a setting called something like `prioritized`, or with such a text, decides on the node."""
         for around in self.graph.ancestors(path, node):
             if isinstance(around, (ir.If, ir.IfExp)):
-                names = (name_of(part) for part in ir.walk(around.test) if isinstance(part, (ir.Name, ir.Attr, ir.Sub)))
-                if any(not _SWITCHES.isdisjoint(words(name)) for name in names if name):
+                if any(_is_switch(name) for name in _names(around.test)):
                     return True
             elif isinstance(around, ir.Function):
                 return False
         return False
+
+    def _is_one_of_two(self, buffer: ReplayBuffer, site: ev.CallSite) -> bool:
+        """Whether the call that makes the object is one way, and the other makes an object that draws by priority."""
+        if self._under_switch(site.path, site.node):
+            return True
+        if self.graph.is_agent(buffer):
+            return False  # two agents may be two algorithms
+        return self._draws_by_priority(site) or any(
+            made is not None and self._draws_by_priority(made)
+            for way in self._other_ways(site.path, site.node)
+            for node in ir.walk(*way)
+            if isinstance(node, ir.Call)
+            for made in [self.events.calls.get(node)]
+        )
+
+    def _other_ways(self, path: str, node: ir.Node) -> Iterator[Sequence[ir.Node]]:
+        """What runs in place of the node where a test around it, or one before it that returns, turns out otherwise."""
+        below = node
+        for around in self.graph.ancestors(path, node):
+            if isinstance(around, ir.IfExp) and below is not around.test:
+                yield [around.orelse if below is around.body else around.body]
+            elif isinstance(around, ir.If) and below is not around.test:
+                yield around.orelse if below in around.body else around.body
+            elif isinstance(around, ir.Match):
+                yield [statement for case in around.cases if below not in case for statement in case]
+            if isinstance(around, ir.Function):
+                before = around.body[: around.body.index(below)] if below in around.body else []
+                for earlier in before:
+                    if isinstance(earlier, ir.If) and earlier.body and isinstance(earlier.body[-1], ir.Return):
+                        yield earlier.body
+                return
+            below = around
+
+    def _draws_by_priority(self, site: ev.CallSite) -> bool:
+        """Whether the call may make an object of a class that draws by priority."""
+        return any(
+            method in self.weighted
+            for made in site.classes
+            for cls in self.graph.interpreter.mro(made)
+            for method in cls.body
+            if isinstance(method, ir.Function)
+        )
 
     def _is_switched(self, site: ev.CallSite) -> bool:
         """Whether the function that makes the call may draw by priority as well."""
@@ -114,3 +158,20 @@ class Alternatives:
         return any(
             e.node in inside for e in self.events.evictions.values() if e.how == "clear" and e.function in emptying
         )
+
+
+def _names(test: ir.Expr) -> Iterator[str]:
+    """The names in a test, and the texts that it compares with."""
+    for part in ir.walk(test):
+        if isinstance(part, ir.Const) and isinstance(part.value, str):
+            yield part.value
+        elif isinstance(part, (ir.Name, ir.Attr, ir.Sub)) and (name := name_of(part)):
+            yield name
+
+
+def _is_switch(name: str) -> bool:
+    """Whether the name is one of draws by priority; `steps_per_update` is not."""
+    parts = words(name)
+    if not _SWITCHES.isdisjoint(parts):
+        return True
+    return any(part == "per" and not (i and _UNITS & {*parts[i + 1 : i + 2]}) for i, part in enumerate(parts))

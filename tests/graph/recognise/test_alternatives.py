@@ -90,6 +90,102 @@ def test_a_uniform_twin_of_a_prioritised_memory_is_known_as_such(project):
     assert [(graph.name_of(buffer), buffer.kind) for buffer in graph.twins] == [("Plain", UNIFORM)]
 
 
+CHOSEN = """
+    import random
+    from collections import deque
+
+    import numpy as np
+
+    class Plain:
+        def __init__(self, size):
+            self.rows = deque(maxlen=size)
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def take(self, n):
+            return random.sample(self.rows, n)
+
+    class Weighted(Plain):
+        def __init__(self, size):
+            super().__init__(size)
+            self.errors = deque(maxlen=size)
+
+        def add(self, *row):
+            super().add(*row)
+            self.errors.append(max(self.errors, default=1.0))
+
+        def by_error(self, n):
+            p = np.array(self.errors) / sum(self.errors)
+            drawn = np.random.choice(len(self.rows), n, p=p)
+            return [self.rows[i] for i in drawn], (len(self.rows) * p[drawn]) ** -0.4, drawn
+
+    def make(kind):
+        if kind.number > 2:
+            return Weighted(100_000)
+        return Plain(100_000)
+
+    def plainly(net, memory):
+        loss = net.loss(memory.take(8)).mean()
+        loss.backward()
+
+    def weightedly(net, memory):
+        batch, weights, drawn = memory.by_error(8)
+        errors = net.errors(batch)
+        (weights * errors**2).mean().backward()
+        for i, error in zip(drawn, errors):
+            memory.errors[i] = abs(error) + 1e-6
+
+    def train(env, net, setting, learn):
+        memory = {made}
+        state = env.reset()
+        while True:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            memory.add(state, action, reward, next_state, done)
+            state = next_state
+            learn(net, memory)
+
+    def main(env, net, args):
+        train(env, net, args, plainly if args.kind == 1 else weightedly)
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        ('Weighted(100_000) if setting["memory"] == "per" else Plain(100_000)', [PRIORITISED]),
+        ("Weighted(100_000) if setting.kind == 3 else Plain(100_000)", [PRIORITISED]),
+        ("{0: Weighted, 1: Plain}[setting.kind](100_000)", [PRIORITISED]),
+        ("make(setting)", [PRIORITISED]),
+        ("Plain(100_000)", [UNIFORM, PRIORITISED]),
+    ],
+)
+def test_a_switch_is_known_by_its_two_ways(project, kinds, made, found):
+    assert kinds(project(CHOSEN.replace("{made}", made))) == found
+
+
+@pytest.mark.parametrize(("test", "found"), [("step % steps_per_update == 0", [UNIFORM]), ("args.use_per_here", [])])
+def test_a_number_per_step_is_no_switch(project, kinds, test, found):
+    graph = project(f"""
+    import random
+    from collections import deque
+
+    def train(env, net, optimizer, steps_per_update, args):
+        memory, state = deque(maxlen=10_000), env.reset()
+        for step in range(100_000):
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            memory.append((state, action, reward, next_state, done))
+            state = next_state
+            if {test}:
+                states, actions, rewards, next_states, dones = zip(*random.sample(memory, 32))
+                net.loss(states, actions, rewards, next_states, dones).backward()
+                optimizer.step()
+    """)
+    assert kinds(graph) == found
+
+
 def test_a_twin_that_nobody_makes_is_none(project):
     graph = project(TWINS.replace("Prioritised(100_000) if prioritized else Plain(100_000)", "Prioritised(100_000)"))
     assert graph.twins == []
