@@ -97,11 +97,11 @@ def takes_many(node: ir.Call, method: str) -> bool:
 
     A matrix is none: one of actions, one for each row.
     """
-    if method == "choices":
-        count = node.argument(None, "k")
-        return count is not None and not (isinstance(count, ir.Const) and count.value == 1)
-    if method in ("sample", "permutation", "randperm"):
+    if method in ("permutation", "randperm"):
         return True
+    if method in ("choices", "sample"):
+        count = node.argument(None if method == "choices" else 1, "k")
+        return not _is_one(count) and (count is not None or method == "sample")
     plain = [arg.value for arg in node.args if arg.keyword is None]
     size = next(filter(None, (node.argument(None, name) for name in ("size", "shape"))), None)
     if size is None:
@@ -109,7 +109,14 @@ def takes_many(node: ir.Call, method: str) -> bool:
             size = plain[1] if len(plain) > 1 else None
         else:
             size = plain[2] if len(plain) > 2 else None
-    return size is not None and not (isinstance(size, ir.Seq) and len(size.items) > 1)
+    return not (size is None or _is_one(size) or (isinstance(size, ir.Seq) and len(size.items) > 1))
+
+
+def _is_one(count: ir.Expr | None) -> bool:
+    """Whether a number or shape is written as that of one."""
+    if isinstance(count, ir.Seq):
+        return len(count.items) == 1 and _is_one(count.items[0])
+    return isinstance(count, ir.Const) and count.value == 1
 
 
 def _probabilities(node: ir.Call, method: str) -> ir.Expr | None:

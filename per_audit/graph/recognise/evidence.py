@@ -274,11 +274,16 @@ class Evidence:
         return own or set(makers)
 
     def _is_elsewhere(self, made: ev.Draw | ev.Mass | None, reading: ev.Owner) -> bool:
-        """Whether a single number is drawn in a function that neither reads, nor calls or is called by what reads."""
+        """Whether a single number is drawn in a function that neither reads, nor calls or is called by what reads.
+
+        One that a constructor draws is a seed or a start.
+        """
         if not isinstance(made, ev.Draw) or made.weighted or takes_many(made.node, made.method):
             return False
         if any(isinstance(around, ir.Comp) for around in self.graph.ancestors(made.path, made.node)):
             return False
+        if getattr(made.function, "name", "") == "__init__" and reading is not made.function:
+            return True
         callers = {site.function for site in self.graph.callers.get(made.function, ())}
         return reading not in callers | {made.function} | self.graph.reachable(made.function, 2)
 

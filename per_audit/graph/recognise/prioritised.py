@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from per_audit.graph import events as ev
     from per_audit.graph.recognise.evidence import Evidence
 
+# Functions that compare the number that is searched for. What more of them compare is made of what a learner is given.
+_MOST_COMPARING = 20
+
 
 class Prioritised:
     """Finds the buffers that are drawn from by priority."""
@@ -68,10 +71,17 @@ class Prioritised:
             return False  # noise about 0
         walked = self._walkers(mass)
         makers = [mass.function, *(site.function for site in self.graph.callers.get(mass.function, ()))]
-        return mass.searched or mass.function is None or any(f and self.graph.reachable(f) & walked for f in makers)
+        if mass.searched or (mass.function is None and walked):
+            return True
+        return any(f and self.graph.reachable(f) & walked for f in makers)
 
     def _walkers(self, mass: ev.Mass) -> set[ev.Owner]:
-        """The functions that go down a tree with the number: they compare it, and take sums off it."""
+        """The functions that go down a tree with the number: they compare it, and take sums off it.
+
+        What very many functions do that with is data, such as observations that were made up.
+        """
+        if len(mass.compared_in) > _MOST_COMPARING:
+            return set()
         return {function for function in mass.compared_in & mass.reduced_in if self._repeats(function)}
 
     def _repeats(self, function: ev.Owner) -> bool:

@@ -352,3 +352,36 @@ def test_positions_drawn_one_by_one_for_another_method_are_a_batch(project, kind
         """
     )
     assert kinds(graph) == [UNIFORM]
+
+
+SEEDED = """
+    import random
+
+    class Workers:
+        def __init__(self, start, count):
+            {seed}
+            self.inner = [start(seed + i) for i in range(count)]
+            self.last = {}
+            self.collect()
+
+        def collect(self):
+            for worker in self.inner:
+                out = worker.receive()
+                self.last[out.number] = {"obs": out.obs, "action": out.action, "reward": out.reward, "done": out.done}
+            return [self.row(out.number) for worker in self.inner for out in worker.pending()]
+
+        def row(self, number):
+            return self.last[number]
+
+    def main(start, net, optimizer):
+        workers = Workers(start, 8)
+        while True:
+            for row in workers.collect():
+                net.loss(row["obs"], row["action"], row["reward"], row["done"]).backward()
+                optimizer.step()
+"""
+
+
+@pytest.mark.parametrize("seed", ["seed = 3", "seed = random.randint(0, 65536)"])
+def test_what_a_constructor_draws_is_a_seed(project, kinds, seed):
+    assert kinds(project(SEEDED.replace("{seed}", seed))) == []

@@ -307,3 +307,33 @@ def test_a_beta_that_is_written_out_makes_weights(project):
     about = graph.priorities(buffer)
     assert [graph.source("main.py", node) for node in about.weights] == ["(self.size * p[at]) ** -0.4"]
     assert about.weights_used()
+
+
+MADE_UP = """
+    import torch
+
+    class Memory:
+        def __init__(self):
+            self.states, self.rewards, self.size = torch.zeros(9), torch.zeros(9), 0
+            self.next_states, self.dones = torch.zeros(9), torch.zeros(9)
+
+        def fill(self, state, reward, next_state, done):
+            for i in range(len(state)):
+                if state[i] > self.size:
+                    state[i] = state[i] - self.size
+            self.states[: len(state)] = state
+            self.rewards[: len(state)] = reward
+            self.next_states[: len(state)] = next_state
+            self.dones[: len(state)] = done
+
+    data = torch.rand((1000,)) * 6 - 3
+    memory = Memory()
+    memory.fill(data, data, data, data < 0)
+    data = data - 1
+    print(data)
+"""
+
+
+def test_numbers_that_many_functions_compare_are_data(project, kinds):
+    checks = "".join(f"\n    def check_{n}(row):\n        return row < {n}\n    check_{n}(data)\n" for n in range(25))
+    assert kinds(project(MADE_UP + checks)) == []
