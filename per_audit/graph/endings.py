@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.environments import TERMINATED, never_says
 from per_audit.graph.roles import DONE, NEXT, REWARD, role_of, role_of_name, words
 from per_audit.graph.symbolic.vocabulary import FLATTENS, RESHAPES, STACKS, TRANSPARENT
 from per_audit.graph.values import RecordType
@@ -234,11 +235,22 @@ def _scripts(graph: ReplayGraph, buffer: ReplayBuffer) -> list[str]:
 
 def _is_endless(graph: ReplayGraph, path: str) -> bool:
     """Whether a file makes an environment that is known to have no terminal state."""
+    return any(name.startswith(_ENDLESS) for name in _made(graph, path))
+
+
+def is_endless(graph: ReplayGraph) -> bool:
+    """Whether no environment of the project ever ends: all have names of such, or say that they go on at each step."""
+    made = [name for path in graph.project.modules for name in _made(graph, path)]
+    if made:
+        return all(name.startswith(_ENDLESS) for name in made)
+    return never_says(graph, TERMINATED)
+
+
+def _made(graph: ReplayGraph, path: str) -> Iterator[str]:
+    """The names of the environments that a file asks for; an empty one where it is not written there."""
     for site in graph.events.calls.values():
         func = site.node.func
         name = func.attr if isinstance(func, ir.Attr) else func.id if isinstance(func, ir.Name) else ""
         if site.path == path and name == "make" and site.node.args:
             made = graph.events.value(site.node.args[0].value).literal()
-            if isinstance(made, str) and made.rpartition("/")[2].startswith(_ENDLESS):
-                return True
-    return False
+            yield made.rpartition("/")[2] if isinstance(made, str) else ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.bootstrap import picked
+from per_audit.graph.environments import TERMINATED, TRUNCATED, never_says
 from per_audit.graph.roles import words
 from per_audit.graph.symbolic import Term, strip
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from per_audit.graph import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
-_DEEPEST, _MOST = 5, 24
-_TERMINATED, _TRUNCATED = 2, 3  # places in what a step of Gymnasium's interface returns
+_DEEPEST, _MOST, _FEWEST = 5, 24, 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,18 +33,21 @@ class MergedEnd:
 def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
     """The fields of the buffer's transitions that say "terminated or truncated".
 
-    Empty where a transition also holds what terminated alone, or where the truncation is taken out again.
+    Empty where a transition also holds what terminated alone, or where the truncation is taken out again. A flag that
+    the project's own environments never raise cuts nothing.
     """
     found: dict[ir.Node, MergedEnd] = {}
     for store in buffer.stores:
         for term, calls in _outwards(graph, _stored(graph, store), store.function, ()):
-            for field in _fields(term):
+            for name, field in _fields(term):
                 field = graph.symbols.inside(strip(field)) or field  # a wrapper of the environment joins the flags
                 if _is_terminated(strip(field)):
                     return []
                 joined = _joined(field)
-                if joined is not None and joined.node is not None:
-                    found.setdefault(joined.node, MergedEnd(joined.node, joined.path, store, calls))
+                if joined is None or joined.node is None or joined.node in found:
+                    continue
+                if _is_read(graph, buffer, name) and not _is_without_limit(graph, joined):
+                    found[joined.node] = MergedEnd(joined.node, joined.path, store, calls)
     return list(found.values())
 
 
@@ -76,14 +79,34 @@ def _outwards(
     yield term, calls
 
 
-def _fields(term: Term) -> Iterator[Term]:
-    """The fields of a transition, or the value itself."""
+def _fields(term: Term, name: str = "") -> Iterator[tuple[str, Term]]:
+    """The fields of a transition with their names, or the value itself."""
     term = strip(term) if term.op not in ("tuple", "record") else term
     if term.op in ("tuple", "record"):
-        for arg in term.args:
-            yield from _fields(arg)
+        names = term.data if term.op == "record" and isinstance(term.data, tuple) else ()
+        for number, arg in enumerate(term.args):
+            yield from _fields(arg, names[number] if len(names) == len(term.args) else "")
     else:
-        yield term
+        yield name, term
+
+
+def _is_read(graph: ReplayGraph, buffer: ReplayBuffer, name: str) -> bool:
+    """Whether a field of a record is read by its name somewhere, or what is drawn is taken apart by place."""
+    if not name:
+        return True
+    unpacks = (unpack for unpack in graph.events.unpacks.values() if len(unpack.node.items) >= _FEWEST)
+    if any(unpack.value.tagged("draw") & buffer.sources for unpack in unpacks):
+        return True
+    nodes = (node for module in graph.project.modules.values() for node in ir.walk(*module.body))
+    return any(
+        node.attr == name if isinstance(node, ir.Attr) else _key(node) == name
+        for node in nodes
+        if isinstance(node, (ir.Attr, ir.Sub))
+    )
+
+
+def _key(node: ir.Sub) -> object:
+    return node.index.value if isinstance(node.index, ir.Const) else None
 
 
 def _flags(term: Term) -> Iterator[Term]:
@@ -91,7 +114,7 @@ def _flags(term: Term) -> Iterator[Term]:
     if term.op == "item":
         if isinstance(term.data, str):
             return
-        if term.data in (_TERMINATED, _TRUNCATED) and _is_step(term.args[0]):
+        if term.data in (TERMINATED, TRUNCATED) and _is_step(term.args[0]):
             yield term
             return
     for arg in term.args:
@@ -111,7 +134,7 @@ def _name(term: Term) -> str:
 
 
 def _is_terminated(term: Term) -> bool:
-    return term.op == "item" and term.data == _TERMINATED and _is_step(term.args[0]) and _says(term, "term")
+    return term.op == "item" and term.data == TERMINATED and _is_step(term.args[0]) and _says(term, "term")
 
 
 def _says(term: Term, start: str) -> bool:
@@ -121,8 +144,8 @@ def _says(term: Term, start: str) -> bool:
 def _joined(field: Term) -> Term | None:
     """The innermost part of a field that holds both flags of one step, None where there is none."""
     flags = list(_flags(field))
-    ended = [flag for flag in flags if flag.data == _TERMINATED]
-    cut = [flag for flag in flags if flag.data == _TRUNCATED]
+    ended = [flag for flag in flags if flag.data == TERMINATED]
+    cut = [flag for flag in flags if flag.data == TRUNCATED]
     steps = [flag.args[0] for flag in ended]
     if not any(flag.args[0] in steps for flag in cut):
         return None
@@ -133,10 +156,16 @@ def _joined(field: Term) -> Term | None:
         return None
     here = field
     while True:
-        inner = [arg for arg in here.args if {flag.data for flag in _flags(arg)} >= {_TERMINATED, _TRUNCATED}]
+        inner = [arg for arg in here.args if {flag.data for flag in _flags(arg)} >= {TERMINATED, TRUNCATED}]
         if not inner:
             return here
         here = inner[0]
+
+
+def _is_without_limit(graph: ReplayGraph, joined: Term) -> bool:
+    """Whether every step that the flags are of says False for the truncation."""
+    calls = {strip(flag.args[0]).node for flag in _flags(joined) if flag.data == TRUNCATED}
+    return all(never_says(graph, TRUNCATED, call) for call in calls)
 
 
 def _takes_out(term: Term) -> bool:
@@ -147,4 +176,4 @@ def _takes_out(term: Term) -> bool:
         held = strip(term.args[1])
     else:
         return False
-    return held.op == "item" and held.data == _TRUNCATED and _is_step(held.args[0])
+    return held.op == "item" and held.data == TRUNCATED and _is_step(held.args[0])

@@ -34,7 +34,8 @@ class TerminalMaskMissing(Rule):
     ## Known problems
 
     A task without terminal states needs no mask. Such a task is recognised where the environment's `done` is never
-    tested, or by the names of Gymnasium's endless tasks. A target that is not seen completely is not reported.
+    tested, by the names of Gymnasium's endless tasks, or where the project's own environments say False at every step.
+    A target that is not seen completely is not reported.
 
     ## Example
 
@@ -79,6 +80,8 @@ class TerminalMaskMissing(Rule):
             graph.evidence(path, target.bootstrap, "bootstrap", "the value of the next state, at every transition")
         ]
         if endings.stored(buffer):
+            if endings.is_endless(graph):
+                return
             how = "the end of an episode is stored with each transition and not used here"
             links += [
                 graph.evidence(store.path, store.node, "stored", "transitions are stored here with their end")
@@ -388,6 +391,39 @@ def run(env, apply, params, target_params, step):
                 .replace("state, done = env.reset(), False", "state = env.reset()")
                 .replace("while not done:", "for step in range(200):")
                 .replace("reward, done, _ =", "reward, _, _ ="),
+            },
+        ),
+        Example(
+            "an environment of the project that goes on for ever",
+            {
+                "dqn.py": bad[0].plain["dqn.py"],
+                "lake.py": """import random
+from dqn import Agent
+
+
+class Lake:
+    def __init__(self):
+        self.level = 0.0
+
+    def reset(self):
+        self.level = 0.5
+        return self.level
+
+    def step(self, outflow):
+        self.level += random.random() - outflow
+        return self.level, -abs(self.level - 0.5), False, {}
+
+
+def main(net, target_net, optimizer):
+    lake, agent = Lake(), Agent(net, target_net, optimizer)
+    state = lake.reset()
+    while True:
+        action = net.act(state)
+        next_state, reward, done, _ = lake.step(action)
+        agent.remember(state, action, reward, next_state, done)
+        state = next_state
+        agent.learn()
+""",
             },
         ),
         Example(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
+from per_audit.graph import bootstrap
 from per_audit.graph.libraries import is_test
 from per_audit.graph.truncation import MergedEnd, merged_ends
 from per_audit.rule import Example, Rule
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.findings import Finding
-    from per_audit.graph import ReplayGraph
+    from per_audit.graph import ReplayBuffer, ReplayGraph
 
 
 class TruncatedAsTerminal(Rule):
@@ -69,6 +70,8 @@ class TruncatedAsTerminal(Rule):
         """One finding for each place that joins the flags that are stored."""
         seen: set[ir.Node] = set()
         for buffer in graph.buffers:
+            if _masks_nothing(graph, buffer):
+                continue  # what is stored there is of no account; PER501 says so
             name = graph.name_of(buffer)
             for end in merged_ends(graph, buffer):
                 if end.node in seen or is_test(end.path) or _hands_on_terminated(graph, end):
@@ -219,6 +222,61 @@ class Agent:
     )
     good = (
         Example(
+            "a flag that nothing reads: the target looks for a missing next state",
+            {
+                "train.py": """import random
+from collections import deque, namedtuple
+
+Step = namedtuple("Step", ["state", "action", "reward", "next_state", "over"])
+
+
+def train(env, net, target_net, optimizer, episodes):
+    memory = deque(maxlen=10_000)
+    for episode in range(episodes):
+        state, _ = env.reset()
+        over = False
+        while not over:
+            action = net.act(state)
+            observation, reward, terminated, truncated, _ = env.step(action)
+            over = terminated or truncated
+            next_state = None if terminated else observation
+            memory.append(Step(state, action, reward, next_state, over))
+            state = observation
+            batch = Step(*zip(*random.sample(memory, 32)))
+            values = [0.0 if later is None else target_net(later).max() for later in batch.next_state]
+            goals = [reward + 0.99 * value for reward, value in zip(batch.reward, values)]
+            net.loss(batch.state, batch.action, goals).backward()
+            optimizer.step()
+"""
+            },
+        ),
+        Example(
+            "no environment that could be cut short",
+            {
+                "maze.py": """class Maze:
+    def __init__(self, size):
+        self.size, self.at = size, 0
+
+    def reset(self):
+        self.at = 0
+        return self.at, {}
+
+    def step(self, action):
+        self.at = max(0, self.at + action)
+        found = self.at >= self.size
+        return self.at, float(found), found, False, {}
+""",
+                "train.py": bad[0].plain["train.py"]
+                + """
+
+def main(net, optimizer):
+    from maze import Maze
+
+    train(Maze(9), net, optimizer, 1000)
+""",
+            },
+        ),
+        Example(
             "a batch that holds both flags beside the end of the episode",
             {
                 "collect.py": """import numpy as np
@@ -285,6 +343,12 @@ def learn(net, target_net, optimizer, rows):
             },
         ),
     )
+
+
+def _masks_nothing(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether all targets that are made of what is drawn bootstrap through the ends of episodes."""
+    targets = {target.node for target in bootstrap.targets(graph, buffer)}
+    return bool(targets) and targets == {target.node for target in bootstrap.unmasked(graph, buffer)}
 
 
 def _hands_on_terminated(graph: ReplayGraph, end: MergedEnd) -> bool:
