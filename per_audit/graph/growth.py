@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _BUILDERS = {"__init__", "__post_init__"}
 _GROWS = ("append", "insert", "extend")
 _MANY = 10_000
+_UNREACHED = 10**9  # transitions that no machine's memory holds
 
 
 def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
@@ -73,7 +74,7 @@ def _is_filled_once(graph: ReplayGraph, store: ev.Store, container: Alloc) -> bo
 
 
 def has_limit(graph: ReplayGraph, node: ir.Node) -> bool:
-    """`deque(items, maxlen)`, `Queue(maxsize)`: a limit other than None."""
+    """`deque(items, maxlen)`, `Queue(maxsize)`: a limit other than None, and one that memory reaches."""
     if not isinstance(node, ir.Call):
         return False
     limit = node.argument(None, "maxlen") or node.argument(None, "maxsize")
@@ -82,8 +83,10 @@ def has_limit(graph: ReplayGraph, node: ir.Node) -> bool:
         limit = node.argument(0 if "ueue" in name and name != "deque" else 1)
     if limit is None:
         return any(arg.star for arg in node.args)
-    constant = graph.events.value(limit)
-    return not (isinstance(limit, ir.Const) and limit.value is None) and constant.literal() != 0
+    constant = graph.events.value(limit).literal()
+    if isinstance(constant, (int, float)) and constant >= _UNREACHED:
+        return False
+    return not (isinstance(limit, ir.Const) and limit.value is None) and constant != 0
 
 
 def _is_guarded(graph: ReplayGraph, store: ev.Store) -> bool:

@@ -78,14 +78,20 @@ class UniformOnlySampling(Rule):
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer) -> Finding:
         name = graph.name_of(buffer)
         draw = graph.source(buffer.path, buffer.draws[0])
+        others = list(self._prioritised(graph))
         evidence = (*graph.chain(buffer), *self._by_priority(graph))
         seen = {link.role for link in evidence}
+        otherwise = (
+            f"cannot draw them by priority, as {others[0][2]} of another agent does"
+            if others
+            else "nothing in the project draws them by priority"
+        )
         return Finding(
             self.code,
             self.name,
             self.severity,
             "high" if {"stored", "learnt"} <= seen else "medium",
-            f"{name} draws its transitions uniformly (`{draw}`), and nothing in the project draws them by priority",
+            f"{name} draws its transitions uniformly (`{draw}`), and {otherwise}",
             graph.place(buffer.path, buffer.draws[0]),
             graph.symbol(buffer.function, buffer.path),
             evidence,
@@ -95,15 +101,17 @@ class UniformOnlySampling(Rule):
 
     def _by_priority(self, graph: ReplayGraph) -> Iterable[Evidence]:
         """A prioritised buffer of another agent, which this one could use."""
-        known: list[tuple[str, ir.Expr, str]] = [
-            (other.path, other.draws[0], graph.name_of(other))
-            for other in graph.buffers
-            if other.kind == PRIORITISED and graph.priorities(other).in_use
-        ]
-        known += [(each.path, each.node, each.name) for each in graph.library if each.prioritised and each.samples]
-        for path, node, name in known[:1]:
+        for path, node, name in list(self._prioritised(graph))[:1]:
             note = f"another agent draws by priority from {name}, which could serve this one"
             yield graph.evidence(path, node, "prioritised", note)
+
+    def _prioritised(self, graph: ReplayGraph) -> Iterable[tuple[str, ir.Expr, str]]:
+        for other in graph.buffers:
+            if other.kind == PRIORITISED and graph.priorities(other).in_use:
+                yield other.path, other.draws[0], graph.name_of(other)
+        for each in graph.library:
+            if each.prioritised and each.samples:
+                yield each.path, each.node, each.name
 
     def _library(self, graph: ReplayGraph, buffer: LibraryBuffer) -> Finding:
         framework = buffer.framework

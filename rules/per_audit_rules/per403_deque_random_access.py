@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 LARGE = 50_000
 _COPIES = {"list", "tuple", "sorted"}
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+class _Read(NamedTuple):
+    """A deque read at random."""
+
+    node: ir.Node
+    path: str
+    function: Owner
+    alloc: Alloc
 
 
 class DequeRandomAccess(Rule):
@@ -69,38 +79,46 @@ class DequeRandomAccess(Rule):
     severity = Severity.WARNING
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
-        """One finding for each function that reads a large deque of transitions at random, at its first read."""
+        """One finding for each function that reads large deques of transitions at random, at its first read."""
         seen: set[tuple[Alloc, Owner]] = set()
         for buffer in (*graph.buffers, *graph.twins):
+            by_function: dict[Owner, list[_Read]] = defaultdict(list)
             for draw in (graph.events.draws.get(node) for node in buffer.draws):
                 if draw is None:
                     continue
                 reads = [
-                    (gather.node, gather.path, gather.function, gather.container)
+                    _Read(gather.node, gather.path, gather.function, gather.container)
                     for gather in graph.events.gathers.values()
                     if draw.node in gather.draws and not _is_of_copy(gather.node)
                 ]
                 if draw.items and not _is_copy(draw):
                     held = (atom for atom in draw.population.atoms if isinstance(atom, Alloc))
-                    reads += [(draw.node, draw.path, draw.function, alloc) for alloc in held]
-                for node, path, function, alloc in reads:
-                    if alloc.kind == "deque" and (alloc, function) not in seen and not _is_of_few(graph, path, node):
-                        seen.add((alloc, function))
-                        yield from self._judged(graph, node, path, alloc, graph.name_of(buffer))
+                    reads += [_Read(draw.node, draw.path, draw.function, alloc) for alloc in held]
+                for read in reads:
+                    key = (read.alloc, read.function)
+                    if read.alloc.kind == "deque" and key not in seen and not _is_of_few(graph, read.path, read.node):
+                        seen.add(key)
+                        if (capacity_of(graph, [read.alloc]).largest or 0) >= LARGE:
+                            by_function[read.function].append(read)
+            for found in by_function.values():
+                found.sort(key=lambda read: (read.path, read.node.start))
+                yield self._judged(graph, found, graph.name_of(buffer))
 
-    def _judged(self, graph: ReplayGraph, node: ir.Node, path: str, alloc: Alloc, name: str) -> Iterable[Finding]:
-        capacity = capacity_of(graph, [alloc]).largest
-        if capacity is None or capacity < LARGE:
-            return
-        made = graph.path_of(alloc.node)
-        yield self.finding(
+    def _judged(self, graph: ReplayGraph, reads: list[_Read], name: str) -> Finding:
+        first = reads[0]
+        capacity = capacity_of(graph, [first.alloc]).largest
+        made = dict.fromkeys((graph.path_of(read.alloc.node), read.alloc.node) for read in reads)
+        text = _deque(graph, first)
+        what = f"`{text}` of {name}" if text and text.rpartition(".")[2] != name.rpartition(".")[2] else name
+        others = f", as are {len(made) - 1} more beside it" if len(made) > 1 else ""
+        return self.finding(
             graph,
-            path,
-            node,
-            f"{name} is a deque of up to {capacity:,} items, read at random: each read walks there from an end",
+            first.path,
+            first.node,
+            f"{what} is a deque of up to {capacity:,} items{others}, read at random: each read walks there from an end",
             evidence=[
-                *([graph.evidence(made, alloc.node, "made", "the deque is made here")] if made is not None else []),
-                graph.evidence(path, node, "drawn", "it is read at random here"),
+                *(graph.evidence(path, node, "made", "the deque is made here") for path, node in made if path),
+                *(graph.evidence(read.path, read.node, "drawn", "it is read at random here") for read in reads),
             ],
             fix=FixOffer(title="keep the transitions where any slot is read in constant time"),
             pipeline=name,
@@ -251,6 +269,37 @@ def main(env, agent):
 """,
             },
         ),
+        Example(
+            "a deque for each field, one finding for them all",
+            {
+                "memory.py": """from collections import deque
+import numpy as np
+
+
+class Columns:
+    def __init__(self, limit=10**6):
+        self.seen, self.done = deque(maxlen=limit), deque(maxlen=limit)
+        self.acted, self.gained = deque(maxlen=limit), deque(maxlen=limit)
+
+    def add(self, state, action, reward, done):
+        self.seen.append(state)
+        self.acted.append(action)
+        self.gained.append(reward)
+        self.done.append(done)
+
+    def batch(self, n):
+        at = np.random.randint(len(self.seen) - 1, size=n)  # <- PER001
+        rows = [(self.seen[i], self.acted[i], self.gained[i], self.seen[i + 1], self.done[i]) for i in at]  # <- PER403
+        return zip(*rows)
+
+
+def learn(memory: Columns, net, optimizer):
+    states, actions, rewards, next_states, dones = memory.batch(32)
+    net.loss(states, actions, rewards, next_states, dones).backward()
+    optimizer.step()
+"""
+            },
+        ),
     )
     good = (
         Example(
@@ -339,6 +388,16 @@ class Memory:
             },
         ),
     )
+
+
+def _deque(graph: ReplayGraph, read: _Read) -> str:
+    """How the deque is written where it is read, where that is a name or an attribute."""
+    node: ir.Expr | None = None
+    if isinstance(read.node, ir.Sub):
+        node = read.node.value
+    elif isinstance(read.node, ir.Call) and read.node.args:
+        node = read.node.args[0].value
+    return graph.source(read.path, node) if isinstance(node, (ir.Name, ir.Attr)) else ""
 
 
 def _is_of_copy(read: ir.Node) -> bool:

@@ -38,6 +38,7 @@ def train(env, net, target):
         ("[]", "self.rows.append(row)", True),
         ("deque()", "self.rows.append(row)", True),
         ("deque(maxlen=None)", "self.rows.append(row)", True),
+        ("deque(maxlen=999_999_999_999)", "self.rows.append(row)", True),
         ("[]", "self.rows.insert(0, row)", True),
         ("[]", "self.rows.extend([row])", True),
         ("deque(maxlen=size)", "self.rows.append(row)", False),
