@@ -9,6 +9,7 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
+from types import GenericAlias
 from typing import TYPE_CHECKING, ClassVar
 
 from per_audit.findings import Finding, FixOffer
@@ -125,7 +126,8 @@ def rules_in(module: ModuleType) -> Iterator[type[Rule]]:
     inside = [info.name for info in pkgutil.iter_modules(getattr(module, "__path__", ()))]
     for each in (module, *(importlib.import_module(f"{module.__name__}.{name}") for name in inside)):
         for value in vars(each).values():
-            is_rule = isinstance(value, type) and issubclass(value, Rule) and not inspect.isabstract(value)
+            is_class = isinstance(value, type) and not isinstance(value, GenericAlias)  # Python 3.10 takes it for one
+            is_rule = is_class and issubclass(value, Rule) and not inspect.isabstract(value)
             if is_rule and value.__module__ == each.__name__:
                 yield value
 

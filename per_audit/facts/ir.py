@@ -424,6 +424,11 @@ class Jump(Stmt):
 _LINE_END = re.compile(rb"\r\n?|\n")  # what ends a line to Python: neither form feeds nor Unicode's separators
 
 
+def line_starts(text: bytes) -> list[int]:
+    """Where the lines of a text begin."""
+    return [0, *(found.end() for found in _LINE_END.finditer(text))]
+
+
 @dataclass(slots=True)
 class ModuleFacts:
     """The facts of one file. `exact` is False where spans may be off (libcst did not reproduce the text).
@@ -440,7 +445,7 @@ class ModuleFacts:
 
     def __post_init__(self) -> None:
         if not self.line_starts:
-            self.line_starts = [0, *(found.end() for found in _LINE_END.finditer(self.text))]
+            self.line_starts = line_starts(self.text)
 
     def line_end(self, offset: int) -> int:
         """Where the line that holds the byte offset ends, its line break left out."""

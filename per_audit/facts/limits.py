@@ -36,30 +36,48 @@ class Unparsable(Exception):
         return type(self), (self.line, self.reason)
 
 
-def refuse_what_the_parser_cannot_take(text: str) -> None:
-    """Raise Unparsable for a file on which libcst would abort the process or take minutes."""
-    depth, line, may_match = _nesting(text)
+def interpreted(text: str) -> ast.Module | None:
+    """The interpreter's own syntax tree, None where it has none: newer syntax than its own, or no Python 3 at all.
+
+    Raises Unparsable for code that is nested too deeply.
+    """
+    try:
+        with warnings.catch_warnings():  # of escapes in the audited code's strings
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+    except (RecursionError, MemoryError):
+        raise _too_deep(1) from None
+    except (SyntaxError, ValueError):
+        return None
+    depth, line, _ = _nesting(tree)
     if depth > MAX_DEPTH:
-        raise Unparsable(line, "nested too deeply to be analysed")
+        raise _too_deep(line)
+    return tree
+
+
+def refuse_what_the_parser_cannot_take(text: str, tree: ast.Module | None) -> None:
+    """Raise Unparsable for a file on which libcst would abort the process or take minutes."""
+    if tree is None:  # measure what the text shows
+        depth, line = _textual_depth(text)
+        may_match = "case" in text
+    else:
+        depth, line, may_match = _nesting(tree)
+    if depth > MAX_DEPTH:
+        raise _too_deep(line)
     if depth > _HARMLESS:
         _refuse_brackets(text)
     if may_match:
         _refuse_patterns(text)
 
 
-def _nesting(text: str) -> tuple[int, int, bool]:
-    """How deep the code is nested, where it passes the limit, and whether it may match patterns."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-    except (RecursionError, MemoryError):
-        return MAX_DEPTH + 1, 1, False
-    except (SyntaxError, ValueError):
-        # Newer syntax than this interpreter's, or no Python 3 at all: measure what the text shows.
-        return *_textual_depth(text), "case" in text
+def _too_deep(line: int) -> Unparsable:
+    return Unparsable(line, "nested too deeply to be analysed")
+
+
+def _nesting(tree: ast.Module) -> tuple[int, int, bool]:
+    """How deep the code is nested, where it passes the limit, and whether it matches patterns."""
     level: list[ast.AST] = [tree]
-    depth, may_match = 0, False
+    depth, line, may_match = 0, 1, False
     while level and depth <= MAX_DEPTH:
         depth += 1
         line = getattr(level[0], "lineno", 1)

@@ -87,19 +87,20 @@ class Expressions:
             return ir.Other(*self.at(node), "SimpleString", [])
 
     def _ConcatenatedString(self, node: cst.ConcatenatedString) -> ir.Expr:
-        parts: list[ir.Expr] = []
+        pieces: list[cst.BaseExpression] = []
         rest: cst.BaseExpression = node
         while isinstance(rest, cst.ConcatenatedString):
-            parts.append(self.expr(rest.left))
+            pieces.append(rest.left)
             rest = rest.right
-        parts.append(self.expr(rest))
-        texts = [part.value for part in parts if isinstance(part, ir.Const) and isinstance(part.value, str)]
-        if len(texts) == len(parts):
-            return ir.Const(*self.at(node), "".join(texts))
-        octets = [part.value for part in parts if isinstance(part, ir.Const) and isinstance(part.value, bytes)]
-        if len(octets) == len(parts):
-            return ir.Const(*self.at(node), b"".join(octets))
-        return ir.Other(*self.at(node), "ConcatenatedString", parts)
+        pieces.append(rest)
+        plain = [piece.value for piece in pieces if isinstance(piece, cst.SimpleString)]
+        if len(plain) < len(pieces):
+            fields = [part for piece in pieces for part in getattr(piece, "parts", ())]
+            return ir.Other(*self.at(node), "FormattedString", self.parts(fields))
+        try:
+            return ir.Const(*self.at(node), ast.literal_eval(" ".join(plain)))
+        except (ValueError, SyntaxError):
+            return ir.Other(*self.at(node), "ConcatenatedString", [])
 
     def _Ellipsis(self, node: cst.Ellipsis) -> ir.Expr:
         return ir.Const(*self.at(node), ...)

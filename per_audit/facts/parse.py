@@ -1,4 +1,8 @@
-"""Bytes of a Python file -> facts, guarded against what makes the parser abort."""
+"""Bytes of a Python file -> facts.
+
+They come from the interpreter's own parser where it reads the file and says enough of it, else from libcst, guarded
+against what makes that abort: it knows newer syntax than an older interpreter.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,15 @@ import re
 import warnings
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
-from per_audit.facts.ir import ModuleFacts
-from per_audit.facts.limits import Unparsable, refuse_what_the_parser_cannot_take
-from per_audit.facts.lower import Lowering
-from per_audit.facts.spans import spans_of
+from per_audit.facts.ir import ModuleFacts, line_starts
+from per_audit.facts.limits import Unparsable, interpreted, refuse_what_the_parser_cannot_take
+from per_audit.facts.read import NotRead, Reader
 from per_audit.memory import collector_paused, deep_stack
 from per_audit.source import DecodingError, decode
 
 if TYPE_CHECKING:
+    from libcst import ParserSyntaxError
+
     from per_audit.facts import ir
 
 # A form feed at the beginning of a line starts its indentation anew; to libcst it is a character of the line.
@@ -36,13 +39,29 @@ def parsed(path: str, data: bytes) -> ModuleFacts:
         raise Unparsable(error.line, error.reason) from None
     except UnicodeError as error:  # a codec that fails in a way of its own, or that yields halves of surrogate pairs
         raise Unparsable(1, f"not a text file: {error}") from None
+    starts = line_starts(encoded)
     with collector_paused(), deep_stack():
-        body, exact = _lowered(text)
-    return ModuleFacts(path, body, encoded, exact)
+        try:
+            tree = interpreted(text)
+            try:
+                if tree is not None:
+                    return ModuleFacts(path, Reader(encoded, starts).block(tree.body), encoded, True, starts)
+            except NotRead:
+                pass
+            body, exact = lowered(text, tree)
+        except RecursionError:
+            raise Unparsable(1, "nested too deeply to be analysed") from None
+    return ModuleFacts(path, body, encoded, exact, starts)
 
 
-def _lowered(text: str) -> tuple[list[ir.Stmt], bool]:
-    refuse_what_the_parser_cannot_take(text)
+def lowered(text: str, tree: ast.Module | None) -> tuple[list[ir.Stmt], bool]:
+    """What libcst reads of a file, and whether its spans can be trusted."""
+    import libcst as cst  # takes longer to import than many files take to be read without it
+
+    from per_audit.facts.lower import Lowering
+    from per_audit.facts.spans import spans_of
+
+    refuse_what_the_parser_cannot_take(text, tree)
     # libcst's round trip loses form feeds. They are one byte each, so replacing them keeps every offset.
     plain = text
     if "\f" in text:
@@ -55,11 +74,9 @@ def _lowered(text: str) -> tuple[list[ir.Stmt], bool]:
             return Lowering(spans).block(module.body), exact
     except cst.ParserSyntaxError as error:
         raise Unparsable(*_reason(text, error)) from None
-    except RecursionError:
-        raise Unparsable(1, "nested too deeply to be analysed") from None
 
 
-def _reason(text: str, error: cst.ParserSyntaxError) -> tuple[int, str]:
+def _reason(text: str, error: ParserSyntaxError) -> tuple[int, str]:
     """The line and the reason, as the interpreter puts them where it refuses the file as well."""
     try:
         with warnings.catch_warnings():

@@ -4,6 +4,8 @@ import pytest
 
 from per_audit.facts import Unparsable, extract
 
+PATTERN = "match a:\n case 1: pass\n"  # leaves a file to libcst
+
 
 def nested(before, opening, closing, depth, after=""):
     return f"{before}{opening * depth}b{closing * depth}{after}\n"
@@ -47,14 +49,20 @@ def test_other_patterns_are_read(text):
 def test_many_deep_brackets_are_refused(opening):
     closing = {"x[": "]", "f(": ")", "{1: ": "}"}[opening]
     with pytest.raises(Unparsable, match="brackets") as caught:
-        extract("x.py", (nested("y = ", opening, closing, 60) * 100).encode())
+        extract("x.py", (nested("y = ", opening, closing, 60) * 100 + PATTERN).encode())
     assert 20 < caught.value.line < 100
-    assert len(extract("x.py", (nested("y = ", opening, closing, 60) * 3).encode()).body) == 3
+    assert len(extract("x.py", (nested("y = ", opening, closing, 60) * 3 + PATTERN).encode()).body) == 4
+
+
+@pytest.mark.parametrize("opening", ["x[", "f(", "{1: "])
+def test_what_the_interpreter_reads_may_have_them(opening):
+    closing = {"x[": "]", "f(": ")", "{1: ": "}"}[opening]
+    assert len(extract("x.py", (nested("y = ", opening, closing, 60) * 100).encode()).body) == 100
 
 
 def test_brackets_in_strings_and_comments_do_not_count():
-    text = "x = '(((' # [[[\ny = f(g(1))\n" * 400 + nested("z = ", "f(", ")", 40)
-    assert len(extract("x.py", text.encode()).body) == 801
+    text = "x = '(((' # [[[\ny = f(g(1))\n" * 400 + nested("z = ", "f(", ")", 40) + PATTERN
+    assert len(extract("x.py", text.encode()).body) == 802
 
 
 @pytest.mark.parametrize(
@@ -72,8 +80,8 @@ def test_long_dotted_names_do_not_bring_the_process_down(text):
 
 
 def test_what_the_parser_alone_refuses_is_not_called_invalid():
-    text = "def f():\n    (name): int\n"  # valid, and unknown to libcst
+    text = PATTERN + "def f():\n    (name): int\n"  # valid, and unknown to libcst
     with pytest.raises(Unparsable) as caught:
         extract("x.py", text.encode())
-    assert caught.value.line == 2
+    assert caught.value.line == 4
     assert "not valid" not in caught.value.reason
