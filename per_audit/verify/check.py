@@ -17,7 +17,8 @@ class Check:
     """A subclass's docstring says what is tested. Its probe returns JSON-ready values; its judge makes them a verdict.
 
     `statistic` names the number that is shown, `relation` how it compares with the threshold to pass, `error_rate` the
-    chance that a sound buffer fails, `blind_spot` what the check cannot see.
+    chance that a sound buffer fails, `blind_spot` what the check cannot see. `of_projects` are those for buffers of
+    which it is known how a project makes them.
     """
 
     name: ClassVar[str]
@@ -26,6 +27,7 @@ class Check:
     error_rate: ClassVar[str] = "1e-4"
     blind_spot: ClassVar[str]
     order: ClassVar[int]
+    of_projects: ClassVar[bool] = False
 
     def probe(self, bench: Bench) -> dict[str, Any]:
         """Measure. Runs in the child process; raises NotProvided where the target lacks what is measured."""

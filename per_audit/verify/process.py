@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _OUTPUT_KEPT = 4000
 _LONGEST_ANSWER = 2**24
+_MOST_PROCESSES = 100  # of one target
+_WATCH_SECONDS = 0.1
 _MARK = "PER_AUDIT_VERIFY_SCRATCH"
 _ENVIRONMENT = {
     "PYTHONIOENCODING": "utf-8",
@@ -42,8 +44,11 @@ class ChildError(Exception):
 class Child:
     """A running child. Its own output is kept apart from the answers; `output` holds the end of it."""
 
-    def __init__(self, python: str, memory: int, packages: tuple[str, ...]) -> None:
+    def __init__(self, python: str, memory: int, packages: tuple[str, ...], fenced: bool = True) -> None:
+        """`memory` in MB; `packages` of ours become importable; one that is `fenced` can write to its folder only."""
         self._scratch = tempfile.mkdtemp(prefix="per-audit-verify-")
+        work = Path(self._scratch, "work")  # which it may delete
+        work.mkdir()
         self._answers: queue.Queue[bytes] = queue.Queue()
         self._tail = b""
         main = Path(__file__).parent / "child" / "__main__.py"
@@ -53,8 +58,8 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                cwd=self._scratch,
-                env={**os.environ, **_ENVIRONMENT, "TMPDIR": self._scratch, _MARK: self._scratch},
+                cwd=work,
+                env={**os.environ, **_ENVIRONMENT, **self._folders(fenced), _MARK: self._scratch},
                 start_new_session=True,
             )
         except OSError as error:
@@ -68,8 +73,31 @@ class Child:
             self._start_reader(self._process.stdout, self._read_answers),
             self._start_reader(self._process.stderr, self._read_output),
         ]
-        self._send({"memory": memory, "mount": {name: package_folder(name) for name in packages}})
+        writable = [self._scratch, "/dev", "/proc"] if fenced else []
+        mount = {name: package_folder(name) for name in packages}
+        self._send({"memory": memory, "mount": mount, "writable": writable})
         self._memory = memory
+        self._ended = threading.Event()
+        self._crowded = False
+        threading.Thread(target=self._watch, args=(len(_processes()),), daemon=True).start()
+
+    def _folders(self, fenced: bool) -> dict[str, str]:
+        """Where libraries put what they keep, which is elsewhere by default."""
+        if not fenced:
+            return {"TMPDIR": self._scratch}
+        return dict.fromkeys(("TMPDIR", "NUMBA_CACHE_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME"), self._scratch)
+
+    def _watch(self, before: int) -> None:
+        """End a target that starts processes without end. Where the system has no /proc nothing is seen."""
+        while not self._ended.wait(_WATCH_SECONDS):
+            if len(_processes()) - before > _MOST_PROCESSES and len(self._marked()) > _MOST_PROCESSES:
+                self._crowded = True
+                self._kill()
+                return
+
+    def _marked(self) -> list[int]:
+        mark = f"{_MARK}={self._scratch}".encode()
+        return [number for number in _processes() if mark in _environment(number)]
 
     @staticmethod
     def _start_reader(stream: IO[bytes], loop: Callable[[IO[bytes]], None]) -> tuple[threading.Thread, IO[bytes]]:
@@ -131,6 +159,8 @@ class Child:
             self._process.wait(0.5)
         code = self._process.poll()
         self.close()
+        if self._crowded:
+            return f"the target started more than {_MOST_PROCESSES} processes"
         if code is None:
             return "the target closed or wrote into the channel to the checks"
         if code < 0:
@@ -141,15 +171,8 @@ class Child:
 
     def close(self) -> None:
         """End the child and everything that it started, and remove its scratch folder."""
-        if hasattr(os, "killpg"):
-            # The group is killed even where its leader has gone: what it forked may still be there.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        else:
-            self._process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(5.0)
-        end_marked(f"{_MARK}={self._scratch}".encode())
+        self._ended.set()
+        self._kill()
         if self._process.stdin is not None:
             with contextlib.suppress(OSError, ValueError):
                 self._process.stdin.close()
@@ -160,6 +183,17 @@ class Child:
             if not thread.is_alive():
                 stream.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _kill(self) -> None:
+        if hasattr(os, "killpg"):
+            # The group is killed even where its leader has gone: what it forked may still be there.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        else:
+            self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5.0)
+        end_marked(f"{_MARK}={self._scratch}".encode())
 
 
 def end_marked(mark: bytes) -> None:

@@ -106,7 +106,8 @@ def write_record(root: Path, verification: Verification) -> Path:
     """
     record = load_record(root)
     # What offers nothing that could be verified is none of the record's.
-    measured = [result for result in verification.targets if result.verdict is not Verdict.NOT_PROVIDED]
+    verified = [result for result in verification.targets if not result.static]
+    measured = [result for result in verified if result.verdict is not Verdict.NOT_PROVIDED]
     new = [entry(result, verification, root) for result in measured]
     names = {result.target for result in verification.targets}
     kept = [item for item in record["entries"] if item["target"] not in names]

@@ -81,7 +81,8 @@ class CheckResult:
 class TargetResult:
     """Everything about one target: `mapping` is the inferred adapter in words, `files` the text of each source file.
 
-    `callers` are the files, relative to the project, that use the buffer, where the project as a whole was verified.
+    `callers` are the files, relative to the project, that use the buffer, where the project as a whole was verified;
+    `static` says that nothing was run.
     """
 
     target: str
@@ -91,6 +92,7 @@ class TargetResult:
     files: dict[str, str] = field(default_factory=dict)
     output: str = ""
     callers: tuple[str, ...] = ()
+    static: bool = False
 
     @property
     def verdict(self) -> Verdict:

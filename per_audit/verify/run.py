@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +126,9 @@ class _Run:
     """One target: a child that is opened once and opened again after a check that killed it."""
 
     def __init__(self, target: Target, options: Options, checks: list[Check], tick: Callable[..., None]) -> None:
-        self._target, self._options, self._checks, self._tick = target, options, checks, tick
+        self._target, self._options, self._tick = target, options, tick
+        self._checks = [check for check in checks if target.configured is not None or not check.of_projects]
+        self._skipped = len(checks) - len(self._checks)
         self._timeout = _seconds(options)
         self._deadline = Deadline(self._timeout)
         self._found = TargetResult(target.name, callers=target.callers)
@@ -134,6 +136,12 @@ class _Run:
 
     def result(self) -> TargetResult:
         """Run every check."""
+        self._tick(self._skipped)
+        if self._target.static is not None:
+            self._found.checks.append(replace(self._target.static, seed=self._options.seed))
+            self._found.static = True
+            self._tick(len(self._checks))
+            return self._found
         if self._target.impossible:
             self._not_opened(self._target.impossible, Verdict.NOT_PROVIDED)
             return self._found
@@ -159,7 +167,7 @@ class _Run:
     def _open(self) -> None:
         target, options = self._target, self._options
         packages = ("per_audit", BUNDLED_PACKAGE) if target.bundled else ("per_audit",)
-        child = self._child = Child(options.python, options.memory, packages)
+        child = self._child = Child(options.python, options.memory, packages, fenced=not target.bundled)
         child.wait_ready(self._share())
         request = {
             "op": "open",
@@ -171,6 +179,7 @@ class _Run:
             "roots": list(target.roots),
             "adapter": str(options.adapter.resolve()) if options.adapter else None,
             "seed": options.seed,
+            "configured": target.configured,
         }
         answer = child.ask(request, self._share())
         if "error" in answer:
@@ -180,7 +189,7 @@ class _Run:
                 else ""
             )
             raise ChildError(f"{answer['error']}{remedy}")
-        self._found.facts, self._found.mapping = answer["facts"], answer["mapping"]
+        self._found.facts, self._found.mapping = answer["facts"], {**target.configuration, **answer["mapping"]}
         files = _bundled_files() if target.bundled else [Path(name) for name in answer["files"]]
         self._found.files = {str(path): _text(path) for path in files}
 

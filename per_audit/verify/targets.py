@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from per_audit.errors import UserError
+
+if TYPE_CHECKING:
+    from per_audit.verify.results import CheckResult
 
 BUNDLED_PACKAGE = "experience_replay_optimizer"
 BUNDLED = ("PrioritizedReplayBuffer", "CombinedReplayBuffer")
@@ -17,7 +21,8 @@ class Target:
     """One class to verify, or what is `impossible` to, and why.
 
     `file` or `module` says where it is; `paths` become importable, `roots` hold its sources; `callers` are the files of
-    the project that use it.
+    the project that use it, and `configured` the arguments with which it constructs it, by name, as `configuration`
+    says in words; None and empty where no project was looked at. `static` is what is known without running anything.
     """
 
     name: str
@@ -29,6 +34,9 @@ class Target:
     bundled: bool = False
     callers: tuple[str, ...] = ()
     impossible: str = ""
+    configured: dict[str, Any] | None = None
+    configuration: dict[str, str] = field(default_factory=dict)
+    static: CheckResult | None = None
 
 
 def parse(text: str, base: Path | None = None) -> Target:

@@ -274,6 +274,34 @@ class GenerationsIgnored(Generations):
         Correct.update_priorities(self, indices % self.capacity, td_errors)
 
 
+# --- wrong at the size that the project gives it
+
+
+class TreeOfTenLevels(Correct):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.width = min(self.width, 1024)
+
+    def write(self, slot, value):
+        super().write(slot % self.width, value)
+
+
+class SumsInHalfPrecision(Correct):
+    """Right while there are few: from 2,048 on a float16 plus 1 is what it was."""
+
+    def draw_slots(self, batch_size):
+        leaves = self.tree[self.width : self.width + self.size]
+        sums = np.cumsum(leaves, dtype=np.float16)
+        return np.searchsorted(sums, self.rng.random(batch_size) * sums[-1])
+
+
+class BetaBeyondOne(Correct):
+    def sample(self, batch_size):
+        found = super().sample(batch_size)
+        self.beta += 0.001
+        return found
+
+
 FAULTS = {
     "AlphaTwice": ("frequencies", "the exponent is applied twice"),
     "AlphaOne": ("frequencies", "alpha = 1.0"),
@@ -288,6 +316,9 @@ FAULTS = {
     "PrioritiesNeverFall": ("frequencies", "they are uniform"),
     "SignedTd": ("frequencies", "take its magnitude"),
     "SignedTdBreaks": ("frequencies", "take its magnitude"),
+    "TreeOfTenLevels": ("as-configured", "times as often as they should be"),
+    "SumsInHalfPrecision": ("as-configured", "with room for 3,000"),
+    "BetaBeyondOne": ("as-configured", "beta grows beyond 1"),
     "FirstLeafNeverDrawn": ("reach", "never drew 1 of 50 items (by order of insertion: 0)"),
     "LastLeafNeverDrawn": ("reach", "never drew 1 of 50 items (by order of insertion: 49)"),
     "DrawsEmptySlots": ("reach", "drew an empty slot"),

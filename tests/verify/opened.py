@@ -10,6 +10,7 @@ from per_audit.verify.process import Child
 from per_audit.verify.results import Outcome, Verdict
 
 SECONDS = 600.0
+CAPACITY = 3000  # that of the project which the class stands in
 
 
 class Opened:
@@ -17,6 +18,7 @@ class Opened:
         self._child = Child(sys.executable, 2048, ("per_audit",))
         self._child.wait_ready(SECONDS)
         request = {"op": "open", "target": name, "class": name, "file": str(file), "module": None, "paths": []}
+        request["configured"] = {"capacity": CAPACITY}
         self._facts = self._child.ask({**request, "roots": [], "adapter": None, "seed": 0}, SECONDS)["facts"]
 
     def __enter__(self) -> Opened:

@@ -31,7 +31,7 @@ def test_a_sound_buffer_passes(sound, name):
     bad = {k: v for k, v in verdicts.items() if v is not Verdict.PASS and k not in allowed}
     assert not bad
     assert not set(verdicts.values()) & {Verdict.FAIL, Verdict.ERROR}
-    assert set(verdicts) == set(discover())
+    assert set(verdicts) == {check.name for check in discover().values() if not check.of_projects}
 
 
 def test_what_only_some_provide(sound):

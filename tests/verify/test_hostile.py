@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import sys
 import textwrap
 import time
@@ -23,6 +25,12 @@ HANGS = {"loop", "sleep", "closes everything"}
 def seconds_for(name):
     """A third of it for each request; little only where it is bound to be waited for."""
     return 6.0 if name in HANGS else 60.0
+
+
+def fence_works():
+    """Asked in a process of its own, as a fence stays."""
+    code = "import sys; from per_audit.verify.child.fence import fence; sys.exit(not fence([]))"
+    return subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def run(tmp_path, body, checks=("reach", "seed"), **options):
@@ -116,22 +124,25 @@ def test_prints_forks_and_a_deleted_folder_do_no_harm(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups of POSIX")
 def test_nothing_is_left_behind(tmp_path):
-    marker = tmp_path / "pid"
-    run(
+    result, _ = run(
         tmp_path,
-        f"""
+        """
         import subprocess
         p = subprocess.Popen(["sleep", "1000"])
-        open({str(marker)!r}, "w").write(str(p.pid) + " " + os.getcwd())
+        print(f"<{p.pid} {os.getcwd()}>")
         class Buffer(Correct): pass
         """,
     )
-    pid, folder = marker.read_text().split(" ", 1)
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and _alive(int(pid)):
-        time.sleep(0.05)
-    assert not _alive(int(pid))
+    pid, folder = re.search(r"<(\d+) (.*)>", result.output).groups()
+    assert_it_ends(int(pid))
     assert not Path(folder).exists()
+
+
+def assert_it_ends(pid):
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and _alive(pid):
+        time.sleep(0.05)
+    assert not _alive(pid)
 
 
 def _alive(pid):
@@ -191,14 +202,9 @@ ESCAPES = {
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
 @pytest.mark.parametrize("name", ESCAPES)
 def test_nothing_escapes_by_a_session_of_its_own(tmp_path, name):
-    marker = tmp_path / "pid"
-    note = f"open({str(marker)!r}, 'w').write(str(os.getpid()))"
-    body = textwrap.dedent(ESCAPES[name]).format(note=note)
-    run(tmp_path, body + "\nclass Buffer(Correct): pass\n", checks=("reach",))
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and _alive(int(marker.read_text())):
-        time.sleep(0.05)
-    assert not _alive(int(marker.read_text()))
+    body = textwrap.dedent(ESCAPES[name]).format(note="os.write(1, b'<%d>' % os.getpid())")
+    result, _ = run(tmp_path, body + "\nclass Buffer(Correct): pass\n", checks=("reach",))
+    assert_it_ends(int(re.search(r"<(\d+)>", result.output)[1]))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource limits of POSIX")
@@ -233,3 +239,69 @@ def test_what_the_user_has_is_left_alone(tmp_path):
     )
     assert [check.verdict for check in result.checks] == [Verdict.PASS] * 2, result.checks
     assert sorted(path.name for path in folder.iterdir()) == ["precious.txt", "target.py"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
+def test_processes_without_end(tmp_path):
+    result, seconds = run(
+        tmp_path,
+        """
+        def bomb():
+            # Bounded, so that the machine survives a test that fails.
+            for _ in range(8):
+                os.fork()
+            time.sleep(1000)
+        class Buffer(Correct):
+            def sample(self, batch_size):
+                if self.capacity == 50:
+                    bomb()
+                return super().sample(batch_size)
+        """,
+    )
+    assert {check.verdict for check in result.checks} == {Verdict.ERROR}
+    assert "started more than 100 processes" in result.checks[0].message
+    assert seconds < 40
+
+
+WRITES = {
+    "beside its own file": "os.path.join(os.path.dirname(__file__), 'log.txt')",
+    "at home": "os.path.expanduser('~/per-audit-was-here.txt')",
+}
+
+
+@pytest.mark.skipif(not fence_works(), reason="Landlock")
+@pytest.mark.parametrize("name", WRITES)
+def test_files_of_the_user_cannot_be_changed(tmp_path, name):
+    (tmp_path / "log.txt").write_text("precious")
+    result, _ = run(
+        tmp_path,
+        f"""
+        class Buffer(Correct):
+            def sample(self, batch_size):
+                if self.capacity == 50:
+                    open({WRITES[name]}, "w").write("spoiled")
+                return super().sample(batch_size)
+        """,
+    )
+    assert {check.verdict for check in result.checks} == {Verdict.ERROR}
+    assert "it may write to its temporary folder only" in result.checks[0].message
+    assert (tmp_path / "log.txt").read_text() == "precious"
+    assert not Path("~/per-audit-was-here.txt").expanduser().exists()
+
+
+@pytest.mark.skipif(not fence_works(), reason="Landlock")
+def test_files_of_the_user_cannot_be_removed(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "precious.txt").write_text("precious")
+    result, _ = run(
+        tmp_path,
+        f"""
+        import shutil
+        shutil.rmtree({str(folder)!r}, ignore_errors=True)
+        os.makedirs("logs"); open("logs/mine.txt", "w").write("allowed")
+        class Buffer(Correct): pass
+        """,
+    )
+    assert (folder / "precious.txt").read_text() == "precious"
+    assert {check.verdict for check in result.checks} == {Verdict.PASS}

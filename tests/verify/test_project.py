@@ -74,7 +74,7 @@ def project(tmp_path):
 
 def test_the_buffers_of_a_project(project):
     found = {target.name: target for target in targets(project)}
-    assert set(found) == {"lib/memory.py:Correct", "train.py:Agent.memory"}
+    assert set(found) == {"lib/memory.py:Correct", "train.py:Agent.memory", "the project"}
     assert found["lib/memory.py:Correct"].callers == ("train.py",)
     assert not found["lib/memory.py:Correct"].impossible
     assert "nothing to construct" in found["train.py:Agent.memory"].impossible
@@ -88,7 +88,11 @@ def test_they_are_verified_recorded_and_known_to_the_audit(project):
     assert hints() == ["PER006"]
     found = verify([str(project)], Options(efficiency="off"))
     verdicts = {target.target: target.verdict for target in found.targets}
-    assert verdicts == {"lib/memory.py:Correct": Verdict.PASS, "train.py:Agent.memory": Verdict.NOT_PROVIDED}
+    agent = {"train.py:Agent.memory": Verdict.NOT_PROVIDED, "the project": Verdict.NOT_PROVIDED}
+    assert verdicts == {"lib/memory.py:Correct": Verdict.PASS, **agent}
+    assert "1 of 2 draw uniformly only: train.py:" in found.targets[-1].checks[0].message
+    configured = {check.check: check for check in found.targets[0].checks}["as-configured"]
+    assert (configured.verdict, "with room for 1,000" in configured.message) == (Verdict.PASS, True)
     write_record(project, found)
     assert hints() == []
     assert check_record(project) == [("lib/memory.py:Correct", "")]
@@ -108,3 +112,43 @@ def test_a_project_without_buffers(tmp_path):
     (tmp_path / "a.py").write_text("x = 1\n")
     with pytest.raises(UserError, match="finds no replay buffer"):
         targets(tmp_path)
+
+
+def test_a_buffer_is_constructed_as_the_project_does_it(project):
+    call = "Correct(1000, alpha=0.7, beta=unknown())"
+    (project / "train.py").write_text(TRAIN.replace("Correct(1000)", call))
+    (found,) = [target for target in targets(project) if target.cls == "Correct"]
+    assert found.configured == {"capacity": 1000, "alpha": 0.7}
+    result = verify([found], Options(checks=("frequencies", "as-configured"))).targets[0]
+    assert "drawn by p^0.7" in result.checks[0].message
+    assert result.mapping["configured"] == "capacity = 1000 (train.py:10), alpha = 0.7 (train.py:10)"
+    assert result.mapping["not found"] == "beta: unknown() (train.py:10)"
+    assert "alpha=0.7" in result.mapping["class"]
+
+
+def test_each_way_of_making_it_is_a_target(project):
+    other = "\n\ndef other(q, optimizer, env):\n    return Correct(2000, alpha=0.7), Correct(500)\n"
+    (project / "train.py").write_text(TRAIN + other)
+    found = [target for target in targets(project) if target.cls == "Correct"]
+    assert [target.name for target in found] == ["lib/memory.py:Correct", "lib/memory.py:Correct (alpha=0.7)"]
+    assert [target.configured["capacity"] for target in found] == [1000, 2000]
+
+
+def test_what_the_class_refuses_is_left_out_and_said(project):
+    text = (project / "lib" / "memory.py").read_text("utf-8")
+    text = text.replace(
+        "epsilon=1e-6, seed=None):", "epsilon=1e-6, seed=None, mode='new'):\n        assert mode == 'new'"
+    )
+    (project / "lib" / "memory.py").write_text(text)
+    (project / "train.py").write_text(TRAIN.replace("Correct(1000)", "Correct(1000, alpha=0.7, mode='old')"))
+    (found,) = [target for target in targets(project) if target.cls == "Correct"]
+    result = verify([found], Options(checks=("frequencies",))).targets[0]
+    assert result.verdict is Verdict.PASS
+    assert result.mapping["not used"].startswith("mode: Correct() could not be constructed: AssertionError")
+
+
+def test_a_project_that_draws_by_priority_everywhere(project):
+    (project / "train.py").write_text(TRAIN.split("class Agent")[0] + "\n\ntrain(1, 2, 3)\n")
+    whole = targets(project)[-1]
+    assert whole.static.verdict is Verdict.PASS
+    assert "1 of 1" in whole.static.message

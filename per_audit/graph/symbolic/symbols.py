@@ -195,10 +195,11 @@ class Symbols:
         """The defaults of a command-line option that a term reads: `args.size` after `add_argument("--size", ...)`."""
         if term.op != "external" or "parse_" not in str(term.data):
             return []
-        return self._option_defaults.get(str(term.data).rpartition(".")[2], [])
+        return self.option_defaults.get(str(term.data).rpartition(".")[2], [])
 
     @cached_property
-    def _option_defaults(self) -> dict[str, list[Term]]:
+    def option_defaults(self) -> dict[str, list[Term]]:
+        """The defaults of the command-line options of the project, by the names of their attributes."""
         found: dict[str, list[Term]] = defaultdict(list)
         for site in self.events.calls.values():
             func = site.node.func

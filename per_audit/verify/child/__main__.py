@@ -106,6 +106,9 @@ def answer(session: Any, checks: dict[str, Any], request: dict[str, Any]) -> tup
         return session, {"error": f"the target called sys.exit({error.code!r})"}
     except RecursionError as error:
         return session, {"error": f"the target recursed without end{place(error)}"}
+    except PermissionError as error:
+        remedy = ": it may write to its temporary folder only" if request["fenced"] else ""
+        return session, {"error": f"the target raised PermissionError{place(error)}: {error}{remedy}"}
     except BaseException as error:  # whatever the target raises is an answer, and must not end this process
         return session, {"error": f"the target raised {type(error).__name__}: {str(error)[:300]}{place(error)}"}
 
@@ -122,6 +125,7 @@ def main() -> None:
         for name, folder in setup["mount"].items():
             mount(name, folder)
         from per_audit.verify.checks import discover
+        from per_audit.verify.child.fence import fence
         from per_audit.verify.efficiency import CHECKS
         from per_audit.verify.efficiency_full import CHECKS as FULL
     except ImportError as error:
@@ -130,10 +134,11 @@ def main() -> None:
     checks = discover()
     checks.update({check.name: check for check in (*CHECKS, *FULL)})
     limit(setup["memory"])
+    fenced = bool(setup["writable"]) and fence(setup["writable"])
     answers.send({"ready": sys.version.split()[0]})
     session = None
     for line in requests:
-        session, reply = answer(session, checks, {**json.loads(line), "memory": setup["memory"]})
+        session, reply = answer(session, checks, {**json.loads(line), "memory": setup["memory"], "fenced": fenced})
         answers.send(reply)
 
 

@@ -146,11 +146,11 @@ def required(parameter: inspect.Parameter) -> bool:
     return parameter.default is _EMPTY and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
 
 
-# What the checks choose themselves, whatever the project has: their transitions and numbers are made for it.
-_OF_THE_CHECKS = {
+OF_THE_CHECKS = {
     "capacity", "batch", "seed", "device", "dim", "next_dim", "action", "one", "least", "observation_space",
     "action_space", "environment", "settings",
 }  # fmt: skip
+"""The meanings of what the checks choose themselves, whatever the project has: their transitions are made for it."""
 
 
 def constructor_values(
@@ -175,7 +175,7 @@ def constructor_values(
             meanings[name] = meaning
         if wanted is not None:
             arguments[name] = wanted
-        elif name in configured and meaning not in _OF_THE_CHECKS:
+        elif name in configured and meaning not in OF_THE_CHECKS:
             arguments[name] = _resolved(configured[name])
         elif required(parameter) and meaning == "settings":
             fields = configured.get(name, {})
@@ -199,7 +199,7 @@ class _Inside:
             self._meanings[f"{self._owner}.{name}"] = meaning
         if wanted is not None:
             return wanted
-        if name in self._fields and meaning not in _OF_THE_CHECKS:
+        if name in self._fields and meaning not in OF_THE_CHECKS:
             return _resolved(self._fields[name])
         try:
             return _filler(name, meaning, self._owner)

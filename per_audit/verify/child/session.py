@@ -112,6 +112,15 @@ class Session:
         by = f"the one for {self._library}" if self._library else "the adapter file"
         return {"class": self.cls.__name__, "adapter": by, **said}
 
+    def _configured_capacity(self) -> int | None:
+        """How many transitions the buffer holds in the project, where that was found."""
+        sizes = [v for k, v in self._configured.items() if classify(k, "constructor") == "capacity"]
+        for name, value in self._configured.items():
+            if classify(name, "constructor") == "settings" and isinstance(value, dict):
+                sizes += [v for k, v in value.get("fields", {}).items() if classify(k, "constructor") == "capacity"]
+        known = [int(size) for size in sizes if isinstance(size, (int, float)) and size >= 1]
+        return known[0] if known else None
+
     def _facts(self, seed: int) -> dict[str, Any]:
         adapter = self.make(probe_settings(seed))
         adapter.add(0, 0.0, 1.0, False)
@@ -139,6 +148,7 @@ class Session:
             "takes": plan.takes if plan else "td",
             "undriven": plan.undriven if plan else "",
             "class": self.cls.__name__,
+            "configured_capacity": self._configured_capacity(),
         }
         if plan is not None:
             if facts["recent_fraction"] and facts["recent_size"] is None:
