@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Applicability
+from per_audit.fixes.comments import with_comments
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.plan import Plan
 from per_audit.fixes.recipes import container_swap, index_swap, library_swap
@@ -53,9 +54,9 @@ def plan_buffer(graph: ReplayGraph, buffer: ReplayBuffer, options: FixOptions, f
             continue
         try:
             module.convert(draft, buffer)
+            return _drafted(draft, recipe, name, f"{buffer.path}:{name}", findings)
         except Refused as refusal:
             return _manual(name, recipe, str(refusal), findings, shape_of(graph, buffer))
-        return _drafted(draft, recipe, name, f"{buffer.path}:{name}", findings)
     kinds = sorted({container.kind for container in buffer.containers}) or ["container that is not known"]
     reason = f"{name} keeps its transitions in a shape without a recipe ({', '.join(kinds)})"
     return _manual(name, "none", reason, findings, shape_of(graph, buffer))
@@ -73,7 +74,7 @@ def _drafted(draft: Draft, recipe: str, name: str, pipeline: str, findings: tupl
         recipe=recipe,
         applicability=Applicability.UNSAFE if draft.assumptions else Applicability.SAFE,
         reason="; ".join(draft.assumptions),
-        edits=draft.edits(),
+        edits=with_comments(draft.graph, draft.edits()),
         imports={path: names for path, names in draft.imports.items() if names},
         unneeded=dict(draft.unneeded),
         findings=findings,
@@ -114,6 +115,6 @@ def _library_plan(graph: ReplayGraph, buffer: LibraryBuffer, options: FixOptions
     draft = Draft(graph, options)
     try:
         library_swap.convert(draft, buffer)
+        return _drafted(draft, "library-swap", buffer.name, pipeline, findings)
     except Refused as refusal:
         return _manual(buffer.name, "library-swap", str(refusal), findings, shape, pipeline)
-    return _drafted(draft, "library-swap", buffer.name, pipeline, findings)

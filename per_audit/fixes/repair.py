@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from per_audit.findings import Applicability
+from per_audit.fixes.comments import with_comments
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.plan import Plan
 from per_audit.fixes.recipes import repairs
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
-    from per_audit.fixes.plan import FixOptions
+    from per_audit.fixes.plan import Edit, FixOptions
     from per_audit.graph import ReplayGraph
 
 
@@ -57,13 +58,16 @@ def plan_repair(graph: ReplayGraph, finding: Finding, options: FixOptions) -> Pl
         if graph.module(path).layout is not None:
             raise Refused(f"{path} is no plain Python file; notebooks and Markdown are edited by hand")
         recipe.repair(draft, Defect(finding, path, nodes_at(graph, finding.place)))
+        edits = with_comments(graph, draft.edits())
     except Refused as refusal:
-        return _plan(finding, name, Applicability.MANUAL, str(refusal), Draft(graph, options))
+        return _plan(finding, name, Applicability.MANUAL, str(refusal), Draft(graph, options), [])
     applicability = Applicability.UNSAFE if draft.assumptions else Applicability.SAFE
-    return _plan(finding, name, applicability, "; ".join(draft.assumptions), draft)
+    return _plan(finding, name, applicability, "; ".join(draft.assumptions), draft, edits)
 
 
-def _plan(finding: Finding, recipe: str, applicability: Applicability, reason: str, draft: Draft) -> Plan:
+def _plan(
+    finding: Finding, recipe: str, applicability: Applicability, reason: str, draft: Draft, edits: list[Edit]
+) -> Plan:
     title = finding.fix.title or finding.message
     steps = tuple(draft.steps)
     if applicability is Applicability.MANUAL:
@@ -74,7 +78,7 @@ def _plan(finding: Finding, recipe: str, applicability: Applicability, reason: s
         recipe=recipe,
         applicability=applicability,
         reason=reason,
-        edits=draft.edits(),
+        edits=edits,
         imports={path: names for path, names in draft.imports.items() if names},
         unneeded=dict(draft.unneeded),
         findings=(finding.id,),

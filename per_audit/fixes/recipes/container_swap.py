@@ -257,6 +257,9 @@ def _reward_in(value: Value) -> str | None:
         if isinstance(atom, (TupleOf, Record)):
             # What was computed from a done flag may have that role too, so the only place with this one is enough.
             places = [i for i, item in enumerate(atom.items) if REWARD in item.roles]
+            if len(places) == 1 and isinstance(atom, Record):
+                name = atom.type.fields[places[0]]  # a record may be a dict, which has no positions
+                return None if name.isdigit() else f'"{name}"'
             if len(places) == 1:
                 return str(places[0])
     return None

@@ -402,3 +402,19 @@ def test_classes_that_draw_from_one_inherited_container():
         after[f"{name.lower()}.py"] = heir(fixed, name, fixed_names)
     result = check_fixed(before, after)
     assert result.applied[0].paths == {"base.py", "one.py", "two.py"}
+
+
+KEYS = ("s", "a", "gain", "s2", "d")
+
+
+def test_the_reward_of_a_dict_has_its_key_whatever_it_is_called():
+    def named(files: Files) -> Files:
+        row = '{"s": state, "a": action, "gain": reward, "s2": next_state, "d": done}'
+        columns = ", \\\n            ".join(f'torch.tensor([row["{key}"] for row in batch])' for key in KEYS)
+        return changed(
+            files,
+            ("append((state, action, reward, next_state, done))", f"append({row})"),
+            ("map(torch.tensor, zip(*batch))", columns),
+        )
+
+    check_fixed(named(agent(LEARN)), named(fixed_agent(FIXED, option='reward="gain"')))
