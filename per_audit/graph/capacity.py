@@ -133,7 +133,7 @@ def _numbers(graph: ReplayGraph, term: Term, depth: int = _DEEPEST) -> list[int 
         number = option.number
         if number is not None:
             found += [int(number)] if 0 < number < _UNLIMITED else []
-        elif option.op in ("param", "field") and depth and (options := graph.symbols.options(option)):
+        elif option.op in ("param", "field", "item") and depth and (options := graph.symbols.options(option)):
             found += [n for outer in options for n in _numbers(graph, outer, depth - 1)]
         elif defaults := graph.symbols.default_of(option):
             found += [n for default in defaults for n in _numbers(graph, default, 0)]

@@ -81,6 +81,7 @@ class DequeRandomAccess(Rule):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each function that reads large deques of transitions at random, at its first read."""
         seen: set[tuple[Alloc, Owner]] = set()
+        told: set[ir.Node] = set()  # an attribute that several deques are assigned to is read once
         for buffer in (*graph.buffers, *graph.twins):
             by_function: dict[Owner, list[_Read]] = defaultdict(list)
             for draw in (graph.events.draws.get(node) for node in buffer.draws):
@@ -102,7 +103,9 @@ class DequeRandomAccess(Rule):
                             by_function[read.function].append(read)
             for found in by_function.values():
                 found.sort(key=lambda read: (read.path, read.node.start))
-                yield self._judged(graph, found, graph.name_of(buffer))
+                if found[0].node not in told:
+                    told.add(found[0].node)
+                    yield self._judged(graph, found, graph.name_of(buffer))
 
     def _judged(self, graph: ReplayGraph, reads: list[_Read], name: str) -> Finding:
         first = reads[0]

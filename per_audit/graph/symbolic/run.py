@@ -83,6 +83,7 @@ class Run(Expressions):
         plain = [p.name for p in parameters if not p.kind and not p.keyword_only]
         rest: list[Term] = []
         place: int | None = 0  # None after a star of unknown length
+        spread: Term | None = None
         for keyword, star, term in arguments:
             if keyword is not None:
                 known[keyword] = term
@@ -99,6 +100,8 @@ class Run(Expressions):
             elif star == "**":
                 if term.op == "record" and isinstance(term.data, tuple):
                     known.update(zip(term.data, term.args, strict=True))
+                else:  # it may give whatever has a default
+                    spread = term
             elif place is not None and place < len(plain):
                 known[plain[place]] = term
                 place += 1
@@ -107,6 +110,8 @@ class Run(Expressions):
         for parameter in parameters:
             if parameter.kind == "*":
                 known[parameter.name] = Term("tuple", tuple(rest), None, parameter, self.path)
+            elif spread is not None and parameter.default is not None and parameter.name not in known:
+                known[parameter.name] = Term("item", (spread,), parameter.name, parameter, self.path)
         names = {p.name for p in parameters}
         return {name: term for name, term in known.items() if name in names}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.symbolic.run import Run
-from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, bounded, item_of, phi
+from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, bounded, item_of, phi, strip
 from per_audit.graph.values import Instance
 
 if TYPE_CHECKING:
@@ -184,12 +184,36 @@ class Symbols:
             function, name = term.data
             given = [option for option, _, _ in self.passed(term)]
             default = next((p.default for p in function.parameters if p.name == name), None)
-            if default is not None and not given:
+            if default is not None and (not given or any(map(self._is_left_out, given))):
+                given = [option for option in given if not self._is_left_out(option)]
                 given.append(self.term(self.project.module_of[function].path, default))
             return given
         if term.op == "field":
             return [option for option, _, _ in self.written(term)]
+        if term.op == "item" and isinstance(term.data, str) and term.args[0].op == "param":
+            return self._keyed(term.args[0], term.data)
         return []
+
+    def _keyed(self, term: Term, key: str) -> list[Term]:
+        """What a parameter holds under a key: of `**options` what callers give by that name, else of the dicts given.
+
+        Empty where one of the callers gives what cannot be looked into.
+        """
+        if _takes_names(term):
+            return [self.term(path, argument.value) for argument, path in self._named(term) if argument.keyword == key]
+        given = [strip(option) for option in self.options(term)]
+        return [item_of(o, key, o.node, o.path) for o in given] if all(o.op == "record" for o in given) else []
+
+    def _is_left_out(self, term: Term) -> bool:
+        """Whether a term reads of `**options` what no caller gives."""
+        if term.op != "item" or not _takes_names(term.args[0]) or not self.calls_of.get(term.args[0].data[0]):
+            return False
+        return not any(arg.keyword == term.data or arg.star == "**" for arg, _ in self._named(term.args[0]))
+
+    def _named(self, term: Term) -> list[tuple[ir.Arg, str]]:
+        """The arguments of the calls of a parameter's function, and their files."""
+        calls = self.calls_of.get(term.data[0], ())[:_MOST_CALLERS]
+        return [(argument, path) for call, _, path in calls if isinstance(call, ir.Call) for argument in call.args]
 
     def default_of(self, term: Term) -> list[Term]:
         """The defaults of a command-line option that a term reads: `args.size` after `add_argument("--size", ...)`."""
@@ -288,3 +312,11 @@ class Symbols:
         """The classes of the objects that an expression may be."""
         found = {atom.node for atom in self.events.value(node).atoms if isinstance(atom, Instance)}
         return sorted(found, key=lambda cls: (self.project.module_of[cls].path, cls.start))
+
+
+def _takes_names(term: Term) -> bool:
+    """Whether a term is a parameter for all arguments that have no other: `**options`."""
+    if term.op != "param":
+        return False
+    function, name = term.data
+    return any(p.name == name and p.kind == "**" for p in function.parameters)

@@ -109,3 +109,41 @@ def test_an_attribute_of_a_base_is_that_of_its_heirs(project):
     """)
     base, heir = sorted(graph.project.classes, key=lambda c: c.start)
     assert graph.symbols.field(heir, "x") == graph.symbols.field(base, "x")
+
+
+@pytest.mark.parametrize(
+    ("calls", "known"),
+    [
+        ("run(1)\n        run(2, size=200)", ["const[200]"]),
+        ("run(1)", ["const[100]"]),  # nobody gives one: the default
+        ("run(1, **read())", ["item[size](param[run.options])"]),
+        ("pass", ["item[size](param[run.options])"]),  # whoever calls may give one
+    ],
+)
+def test_what_callers_give_by_name_is_passed_on(project, calls, known):
+    graph = project(f"""
+        class Memory:
+            def __init__(self, size=100):
+                self.size = size
+        def run(seed, **options):
+            return Memory(**options)
+        {calls}
+    """)
+    symbols = graph.symbols
+    (size,) = symbols.options(symbols.field(graph.project.classes[0], "size"))
+    found = [option for given in symbols.options(size) for option in symbols.options(given) or [given]]
+    assert [repr(term) for term in found] == known
+
+
+def test_dicts_that_are_spread_give_what_they_hold(project):
+    graph = project("""
+        class Memory:
+            def __init__(self, size=100):
+                self.size = size
+        def make(settings):
+            return Memory(**settings)
+        make({"size": 50})
+    """)
+    symbols = graph.symbols
+    (size,) = symbols.options(symbols.field(graph.project.classes[0], "size"))
+    assert [repr(option) for given in symbols.options(size) for option in symbols.options(given)] == ["const[50]"]
