@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
+    from per_audit.graph.events import Draw
     from per_audit.graph.symbolic import Term
 
 SMALL = 10_000
@@ -230,6 +231,38 @@ class Ring:
     )
     good = (
         Example(
+            "groups of slots, and then one of the slots in the group",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, groups, width):
+        self.priorities, self.masses, self.width = np.zeros(groups * width), np.zeros(groups), width
+        self.rows, self.at = [None] * (groups * width), 0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.set(self.at, 1.0)
+        self.at = (self.at + 1) % len(self.rows)
+
+    def set(self, slot, priority):
+        group = slot // self.width
+        self.masses[group] += priority - self.priorities[slot]
+        self.priorities[slot] = priority
+
+    def sample(self, n, beta):
+        found, shares = [], self.masses / self.masses.sum()
+        for _ in range(n):
+            group = np.random.choice(len(self.masses), p=shares)
+            inside = self.priorities[group * self.width : (group + 1) * self.width]
+            found.append(group * self.width + np.random.choice(self.width, p=inside / inside.sum()))
+        w = (len(self.rows) * self.priorities[found] / self.masses.sum()) ** -beta
+        return [self.rows[slot] for slot in found], found, w / w.max()
+"""
+            },
+        ),
+        Example(
             "a small memory",
             {
                 "memory.py": bad[0]
@@ -408,12 +441,23 @@ def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[ir
     """The draws of a buffer that read all priorities: the call, its file and what people call it."""
     for source in sorted(buffer.sources, key=lambda node: node.start):
         draw = graph.events.draws.get(source)
-        if draw is not None and draw.weighted:
+        if draw is not None and draw.weighted and not _is_of_groups(graph, draw):
             yield draw.node, draw.path, f"`{graph.source(draw.path, draw.node.func)}`"
         mass = graph.events.masses.get(source)
         if mass is not None and mass.searched:
             for node, path in _searches(graph, source):
                 yield node, path, "a cumulative sum made anew"
+
+
+def _is_of_groups(graph: ReplayGraph, draw: Draw) -> bool:
+    """Whether the draw chooses a group of slots and another one a slot of it: neither goes through all priorities."""
+    for node in ir.walk(draw.function) if draw.function is not None else ():
+        if isinstance(node, ir.Bin) and node.op == "+":
+            sides = [graph.symbols.term(draw.path, side) for side in (node.left, node.right)]
+            left, right = ({part.data for part in side.walk() if part.op == "draw"} for side in sides)
+            if left and right and left != right and draw.node in left | right:
+                return all(graph.events.draws[source].weighted for source in left | right)
+    return False
 
 
 def _searches(graph: ReplayGraph, source: ir.Node) -> Iterator[tuple[ir.Call, str]]:
