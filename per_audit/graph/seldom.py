@@ -19,14 +19,58 @@ def is_seldom(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
     """Whether a branch around the node, in its function, is taken once in many passes.
 
     It is where the test takes a remainder, or asks for an attribute that the branch sets anew: a counter that starts
-    again, a maximum that is looked for only where it was overwritten.
+    again, a maximum that is looked for only where it was overwritten, there or in a method for that.
     """
+    if _refills(graph, path, node):
+        return True
     below = node
     for around in graph.ancestors(path, node):
         if isinstance(around, (ir.Function, ir.Lambda)):
             return False
         if isinstance(around, (ir.If, ir.IfExp)) and below is not around.test and _is_rare(graph, path, around, below):
             return True
+        below = around
+    return False
+
+
+def _refills(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
+    """Whether an attribute is looked for anew, by a method that is called only where it was the one overwritten."""
+    statement = graph.statement(path, node)
+    method = graph.symbols.function_of(path, node)
+    targets = statement.targets if isinstance(statement, ir.Assign) else []
+    kept = {attribute for target in targets if isinstance(target, ir.Attr) for attribute in _attributes(target)}
+    cls = graph.project.class_of.get(method) if isinstance(method, ir.Function) else None
+    sites = graph.callers.get(method, ())
+    return bool(kept and sites) and all(
+        cls is not None
+        and isinstance(site.function, ir.Function)
+        and graph.project.class_of.get(site.function) is cls
+        and _is_asked(graph, site.path, site.node, site.function, kept)
+        for site in sites
+    )
+
+
+def _is_asked(graph: ReplayGraph, path: str, node: ir.Node, function: ir.Function, kept: set[tuple[str, str]]) -> bool:
+    """Whether a test around the node, or around what sets the flag that is tested, asks whether it is what is kept."""
+    below = node
+    for around in graph.ancestors(path, node):
+        if around is function:
+            return False
+        if isinstance(around, ir.If) and any(below is part for part in around.body):
+            if any(
+                isinstance(t, ir.Cmp) and t.ops == ["=="] and kept & {*_attributes(t)} for t in ir.walk(around.test)
+            ):
+                return True
+            if isinstance(around.test, ir.Name):
+                flag = around.test.id
+                raised = [
+                    part
+                    for part in ir.walk(*function.body)
+                    if isinstance(part, ir.Assign)
+                    and any(isinstance(target, ir.Name) and target.id == flag for target in part.targets)
+                    and not (isinstance(part.value, ir.Const) and not part.value.value)
+                ]
+                return bool(raised) and all(_is_asked(graph, path, part, function, kept) for part in raised)
         below = around
     return False
 

@@ -8,8 +8,10 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.anatomy import CHOSEN
+from per_audit.graph.capacity import Capacity, read
+from per_audit.graph.recognise.branches import is_ruled_out
 from per_audit.graph.seldom import is_seldom
-from per_audit.graph.symbolic import alternatives
+from per_audit.graph.symbolic import alternatives, strip
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -316,6 +318,37 @@ class Memory:
             },
         ),
         Example(
+            "the leaves of a small tree",
+            {
+                "tree.py": bad[-1].plain["tree.py"],
+                "memory.py": bad[-1].plain["memory.py"] + "\n\nSMALL = Memory(10_000)\n",
+            },
+        ),
+        Example(
+            "a maximum that every call does without",
+            {
+                "memory.py": bad[0]
+                .plain["memory.py"]
+                .replace("next_state, done):", "next_state, done, first=None):")
+                .replace(
+                    "        first = self.priorities.max() if self.rows else 1.0\n",
+                    "        if first is None:\n            first = self.priorities.max()\n",
+                ),
+                "play.py": """from memory import Memory
+
+
+def play(env, agent):
+    memory = Memory(1_000_000)
+    state = env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(agent.act(state))
+        memory.push(state, 0, reward, next_state, done, first=1.0)
+        state = next_state
+        agent.learn(memory.sample(64, 0.4))
+""",
+            },
+        ),
+        Example(
             "a maximum for the log, outside of the steps",
             {
                 "memory.py": bad[0].plain["memory.py"].replace("self.priorities.max() if self.rows else 1.0", "1.0")
@@ -345,13 +378,30 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
                 counted = function in drawing and term.op in ("sum", "sort", "argsort")
                 if not whole or anatomy.base_of(of) not in anatomy.containers or counted or _is_part(of):
                     continue
-                if not is_seldom(graph, path, node) and not is_seldom(graph, term.path, term.node):
+                if _reduced(graph, anatomy, of).is_at_most(SMALL):
+                    continue
+                made_in = graph.symbols.function_of(term.path, term.node)
+                places = ((path, node, function), (term.path, term.node, made_in))
+                if not any(is_seldom(graph, p, n) or is_ruled_out(graph, p, n, f) for p, n, f in places):
                     yield term.node, term.path, _WORDS[term.op]
 
 
 def _is_part(term: Term) -> bool:
     """Whether the term is a slice from a place that is computed, such as the children of a node."""
     return term.op == "slice" and any(part.op in _PLACES for part in term.args[1].walk())
+
+
+def _reduced(graph: ReplayGraph, anatomy: Anatomy, of: Term) -> Capacity:
+    """How many priorities a reduction goes through: of a tree often the leaves alone."""
+    lower = strip(of.args[1]) if of.op == "slice" else None
+    if lower is None or (lower.data is None and lower.op == "const"):
+        return anatomy.capacity
+    if lower.op == "neg":
+        return read(graph, [lower.args[0]])
+    before, whole = read(graph, [lower]), anatomy.capacity
+    if before.complete and whole.complete and before.largest is not None and whole.largest is not None:
+        return Capacity(whole.largest - before.largest, complete=True)
+    return anatomy.capacity
 
 
 def _unmasked(term: Term) -> Term:

@@ -39,3 +39,40 @@ def test_branches_that_are_taken_once_in_many_passes(project, body, seldom):
     calls = (n for n in ir.walk(*graph.module("main.py").body) if isinstance(n, ir.Call))
     (node,) = (n for n in calls if isinstance(n.func, ir.Name) and n.func.id == "max")
     assert is_seldom(graph, "main.py", node) is seldom
+
+
+KEPT = """
+    class Memory:
+        def __init__(self, mass):
+            self.mass, self.best = mass, 1.0
+
+        def set(self, i, p):
+            stale = False
+            {body}
+            self.mass[i] = p
+            if stale:
+                self.refill()
+
+        def refill(self):
+            self.best = max(self.mass)
+
+    Memory([1.0, 2.0]).set(0, 1.0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "seldom"),
+    [
+        ("if self.mass[i] == self.best:\n    stale = True", True),
+        ("if self.best == self.mass[i]:\n    stale = p < self.best", True),
+        ("stale = True", False),
+        ("if p > 0:\n    stale = True", False),
+        ("if self.mass[i] == self.best:\n    stale = True\nif p > 1:\n    stale = True", False),
+        ("self.refill()", False),
+    ],
+)
+def test_what_is_looked_for_where_it_was_overwritten(project, body, seldom):
+    graph = project(KEPT.format(body=body.replace("\n", "\n            ")))
+    calls = (n for n in ir.walk(*graph.module("main.py").body) if isinstance(n, ir.Call))
+    (node,) = (n for n in calls if isinstance(n.func, ir.Name) and n.func.id == "max")
+    assert is_seldom(graph, "main.py", node) is seldom

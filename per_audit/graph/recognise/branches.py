@@ -34,16 +34,8 @@ def is_ruled_out(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owne
 def _tests(
     graph: ReplayGraph, path: str, node: ir.Node, function: ir.Function
 ) -> Iterator[tuple[ir.Parameter, object, bool]]:
-    """The tests around a node of parameters that stay as they were given: which, its value, and whether it has it."""
-    set_again = {
-        part.id
-        for statement in ir.walk(*function.body)
-        if isinstance(statement, (ir.Assign, ir.Aug))
-        for target in (statement.targets if isinstance(statement, ir.Assign) else [statement.target])
-        for part in ir.walk(target)
-        if isinstance(part, ir.Name)
-    }
-    known = {p.name: p for p in function.parameters if not p.kind and p.name not in set_again}
+    """The tests around a node of parameters that are as they were given: which, its value, and whether it has it."""
+    known = {p.name: p for p in function.parameters if not p.kind}
     below = node
     for around in graph.ancestors(path, node):
         if around is function:
@@ -51,9 +43,21 @@ def _tests(
         if isinstance(around, (ir.If, ir.IfExp)) and below is not around.test:
             holds = below in around.body if isinstance(around.body, list) else below is around.body
             found = _equality(around.test)
-            if found is not None and found[0] in known:
+            if found is not None and found[0] in known and not _is_set_outside(function, around, found[0]):
                 yield known[found[0]], found[1], holds is found[2]
         below = around
+
+
+def _is_set_outside(function: ir.Function, branch: ir.Node, name: str) -> bool:
+    """Whether a function assigns to a name anywhere but in a branch, which has to be taken before that."""
+    inside = set(ir.walk(branch))
+    return any(
+        isinstance(part, ir.Name) and part.id == name
+        for statement in ir.walk(*function.body)
+        if isinstance(statement, (ir.Assign, ir.Aug)) and statement not in inside
+        for target in (statement.targets if isinstance(statement, ir.Assign) else [statement.target])
+        for part in ir.walk(target)
+    )
 
 
 def _equality(test: ir.Expr) -> tuple[str, object, bool] | None:
@@ -66,7 +70,7 @@ def _equality(test: ir.Expr) -> tuple[str, object, bool] | None:
     if isinstance(test, ir.Cmp) and len(test.ops) == 1 and test.ops[0] in ("==", "!=", "is", "is not"):
         sides = (test.left, test.rights[0])
         for one, other in (sides, sides[::-1]):
-            if isinstance(one, ir.Name) and isinstance(other, ir.Const) and other.value is not None:
+            if isinstance(one, ir.Name) and isinstance(other, ir.Const):
                 return one.id, other.value, test.ops[0] in ("==", "is")
     return None
 

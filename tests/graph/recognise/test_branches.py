@@ -59,6 +59,8 @@ def kinds(project, call, test, change="pass"):
         ("memory.take(8, 'random')", "how != 'random'", 0),
         ("memory.take(8, 'some')", "how != 'random'", 1),
         ("memory.take(8, 'some')", "self.rows == 'random'", 1),
+        ("memory.take(8, 'some', True)", "shuffled is None", 0),
+        ("memory.take(8, 'some', None)", "shuffled is None", 1),
     ],
 )
 def test_what_the_calls_give_decides(project, call, test, found):
@@ -71,3 +73,10 @@ def test_a_parameter_that_is_set_again_says_nothing(project):
 
 def test_a_method_that_nobody_calls_may_be_given_anything(project):
     assert kinds(project, "memory.rows", "how == 'random'") == 1
+
+
+def test_a_parameter_that_is_set_under_the_test_alone_is_as_it_was_given(project):
+    text = MEMORY.format(test="how == 'random'", change="pass")
+    text = text.replace("return random", "how = 'all'\n                return random")
+    graph = project(memory=text, train=TRAIN.format(call="memory.take(8, 'all')"))
+    assert graph.buffers == []
