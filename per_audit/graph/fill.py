@@ -108,6 +108,8 @@ class Fill:
         return False
 
     def _leaves_unless_full(self, path: str, statement: ir.Stmt, capacities: set[Term]) -> bool:
+        if isinstance(statement, ir.Assert):
+            return self._tests_fullness(path, statement.test, capacities)
         return (
             isinstance(statement, ir.If)
             and _leaves(statement.body)

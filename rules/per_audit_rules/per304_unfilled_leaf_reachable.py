@@ -187,7 +187,7 @@ class UnfilledLeafReachable(Rule):
         """One finding for each search that can end in an empty leaf."""
         seen: set[ir.Node] = set()
         for buffer in graph.buffers:
-            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference or _is_full(graph, buffer):
                 continue
             for tree in trees_of(graph, buffer):
                 find = tree.find
@@ -280,6 +280,15 @@ def main(env, net, steps):
         Example("one file", {"replay.py": _TREE + _MEMORY.replace("from tree import Tree\n", "") + _TRAIN[27:]}),
     )
     good = (
+        Example(
+            "a draw that waits until the tree is full",
+            _project(
+                _TREE,
+                _MEMORY.replace(
+                    "        width = self", "        assert self.tree.count == self.tree.capacity\n        width = self"
+                ),
+            ),
+        ),
         Example("never to a child whose sum is 0", _project(_GUARDED)),
         Example("drawn again while the leaf is empty", _project(_TREE.replace("  # <- PER304", ""), _REDRAWN)),
         Example(
@@ -364,6 +373,14 @@ _LIMITS = {
     "isinstance",
     "nonzero",
 }
+
+
+def _is_full(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether every draw waits until all leaves were written."""
+    held = graph.anatomy(buffer).containers
+    return bool(held) and all(
+        graph.is_full_at(buffer.path, node, buffer, container) for node in buffer.draws for container in held
+    )
 
 
 def _is_checked(graph: ReplayGraph, find: ir.Function) -> bool:

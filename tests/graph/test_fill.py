@@ -79,6 +79,8 @@ def test_what_starts_with_zeros(minimum_of, start, zeros):
         ("pass", "if memory.at > memory.size: memory.sample(32, 0.4)", True),
         ("pass", "if step > SIZE / 20: memory.sample(32, 0.4)", False),
         ("pass", "if memory.is_full(): memory.sample(32, 0.4)", True),
+        ("pass", "assert memory.is_full(); memory.sample(32, 0.4)", True),
+        ("pass", "assert step; memory.sample(32, 0.4)", False),
         ("for _ in range(SIZE): memory.push(*net.step())", "memory.sample(32, 0.4)", True),
         ("for _ in range(64): memory.push(*net.step())", "memory.sample(32, 0.4)", False),
         ("while memory.at < SIZE: memory.push(*net.step())", "memory.sample(32, 0.4)", True),
