@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.schedule import Beta, unbounded
@@ -13,7 +14,6 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from per_audit.facts import ir
     from per_audit.findings import Finding
 
 _FAR = 2  # times too early or too late
@@ -112,10 +112,12 @@ class BetaBudgetHardcoded(Rule):
             if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
                 continue
             beta = Beta(graph, graph.anatomy(buffer))
-            for node, path, numbers, draws in [*_steps(beta), *_schedules(beta)]:
+            drawing = graph.reachable(buffer.function, 2)
+            for node, path, numbers, count in [*_steps(beta), *_schedules(beta)]:
                 if node not in seen:
                     seen.add(node)
-                    yield self._finding(graph, buffer, node, path, numbers, draws)
+                    what = "draws" if graph.symbols.function_of(path, node) in drawing else "of its steps"
+                    yield self._finding(graph, buffer, node, path, numbers, count, what)
 
     def _finding(
         self,
@@ -124,9 +126,11 @@ class BetaBudgetHardcoded(Rule):
         node: ir.Node,
         path: str,
         numbers: list[Term],
-        draws: float | None,
+        count: float | None,
+        what: str,
     ) -> Finding:
-        after = f"after {draws:,.0f} draws" if draws is not None else "after a number of draws written into the code"
+        number = "a number" if count is None else f"{count:,.0f}"
+        after = f"after {number} {what}" + (" written into the code" if count is None else "")
         links = [graph.evidence(path, node, "beta", "beta is raised here")]
         links += [
             graph.evidence(number.path, number.node, "number", "by this number, whatever the length of the training")
@@ -193,6 +197,32 @@ class BetaBudgetHardcoded(Rule):
     )
     good = (
         Example(
+            "a step once in each episode, over the episodes that are played",
+            {
+                "memory.py": _MEMORY.replace("        self.beta = min(1.0, self.beta + 0.001)  # <- PER107\n", ""),
+                "train.py": """from memory import Memory
+
+EPISODES = 80
+
+
+def train(env, net, optimizer):
+    memory = Memory(100)
+    for episode in range(EPISODES):
+        memory.beta = min(1.0, memory.beta + 0.9 / EPISODES)
+        state, done = env.reset(), False
+        while not done:
+            next_state, reward, done, _ = env.step(net.act(state))
+            memory.push(state, 0, reward, next_state, done)
+            state = next_state
+            rows, at, w = memory.sample(32)
+            error = net.errors(rows)
+            (w * error**2).mean().backward()
+            optimizer.step()
+            memory.update(at, error.detach().numpy())
+""",
+            },
+        ),
+        Example(
             "a step from the length of the training",
             {
                 "memory.py": _MEMORY.replace("  # <- PER107", "")
@@ -243,8 +273,10 @@ def _steps(beta: Beta) -> Iterable[Found]:
                 continue
             step = numbers[0].number if len(numbers) == 1 else None
             first = [t.number for v, _, _ in beta.first_values(changed.field) for t in beta.literals(v) or ()]
-            draws = (1 - (first[0] or 0)) / step if step and step > 0 and first else None
-            yield changed.write.node, changed.write.path, numbers, draws
+            count = (1 - (first[0] or 0)) / step if step and step > 0 and first else None
+            rounds = _rounds(beta.graph, changed.write.path, changed.write.node) if count is not None else None
+            if count is None or rounds is None or not count / _FAR <= rounds <= count * _FAR:
+                yield changed.write.node, changed.write.path, numbers, count
 
 
 def _schedules(beta: Beta) -> Iterable[Found]:
@@ -265,13 +297,37 @@ def _schedules(beta: Beta) -> Iterable[Found]:
                     yield part.node, part.path, numbers, draws
 
 
+def _rounds(graph: ReplayGraph, path: str, node: ir.Node, depth: int = 2) -> float | None:
+    """How often loops over ranges of numbers go through a node, up to the one place that its function is called at."""
+    rounds: float | None = None
+    for around in graph.ancestors(path, node):
+        if isinstance(around, ir.While):
+            return None
+        if isinstance(around, ir.For):
+            length = _end(graph.symbols.term(path, around.iter))
+            if length is None:
+                return None
+            rounds = (rounds or 1) * length
+        if isinstance(around, ir.Function):
+            sites = graph.callers.get(around, ())
+            if len(sites) != 1 or not depth:
+                return rounds
+            outer = _rounds(graph, sites[0].path, sites[0].node, depth - 1)
+            return outer if rounds is None else rounds * (outer or 1)
+    return rounds
+
+
 def _length(term: Term) -> float | None:
     """How long the loop is whose variable is in the term, where that is a number."""
     for part in term.walk():
-        if part.op == "element" and part.args[0].op == "range" and part.args[0].args:
-            ends = part.args[0].args
-            end = ends[1] if len(ends) > 1 else ends[0]
-            if end.op == "add" and end.args[1].is_number:
-                end = end.args[0]
-            return end.number
+        if part.op == "element" and part.args[0].op == "range":
+            return _end(part.args[0])
     return None
+
+
+def _end(term: Term) -> float | None:
+    """Where a range ends, where that is a number; one more than a number is taken for that."""
+    if term.op != "range" or not term.args:
+        return None
+    end = term.args[1] if len(term.args) > 1 else term.args[0]
+    return (end.args[0] if end.op == "add" and end.args[1].is_number else end).number
