@@ -171,7 +171,8 @@ class Beta:
                 return None
             parts = self.symbols.options(term)
         elif term.op == "param":
-            parts = [] if self.symbols.passed(term) else self.symbols.options(term)
+            passed = [strip(given) for given, _, _ in self.symbols.passed(term)]
+            parts = self.symbols.options(term) if all(_is_of_constructor(given) for given in passed) else []
         elif term.op in ("add", "sub", "mul", "div", "neg"):
             parts = list(term.args)
         found: list[Term] = []
@@ -181,6 +182,11 @@ class Beta:
                 return None
             found += inner
         return found or None
+
+
+def _is_of_constructor(term: Term) -> bool:
+    """Whether a term is a parameter of a constructor, which hands it on to that of its base."""
+    return term.op == "param" and getattr(term.data[0], "name", "") == "__init__"
 
 
 def _builds(function: ev.Owner) -> bool:

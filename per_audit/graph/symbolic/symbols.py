@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.symbolic.run import Run
 from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, bounded, item_of, phi, strip
-from per_audit.graph.values import Instance
+from per_audit.graph.values import ClassRef, Instance
 
 if TYPE_CHECKING:
     from per_audit.graph import events as ev
@@ -139,7 +139,17 @@ class Symbols:
     def arguments(self, call: ir.Expr, function: ir.Function, path: str) -> dict[str, Term]:
         """The terms that a call gives to the parameters of a function, by their names."""
         run = self.run(self.function_of(path, call), path)
-        return run.bound(function, run.arguments_of(call), skip=self.takes_self(function))
+        skip = self.takes_self(function) and not self._gives_self(call, function)
+        return run.bound(function, run.arguments_of(call), skip=skip)
+
+    def _gives_self(self, call: ir.Expr, function: ir.Function) -> bool:
+        """Whether a method is called through its class, with the object as the first argument: `Base.f(self)`."""
+        if not isinstance(call, ir.Call) or not isinstance(call.func, ir.Attr):
+            return False
+        if any(isinstance(d, ir.Name) and d.id == "classmethod" for d in function.decorators):
+            return False
+        atoms = self.events.value(call.func.value).atoms
+        return bool(atoms) and all(isinstance(atom, ClassRef) for atom in atoms)
 
     def takes_self(self, function: ir.Function | ir.Lambda) -> bool:
         """Whether the first parameter is the object: a method that is no static method."""

@@ -147,3 +147,34 @@ def test_dicts_that_are_spread_give_what_they_hold(project):
     symbols = graph.symbols
     (size,) = symbols.options(symbols.field(graph.project.classes[0], "size"))
     assert [repr(option) for given in symbols.options(size) for option in symbols.options(given)] == ["const[50]"]
+
+
+def test_a_method_that_is_called_through_its_class_is_given_the_object(project):
+    graph = project("""
+        class Base:
+            def __init__(self, size, rate=2):
+                self.size, self.rate = size, rate
+        class Heir(Base):
+            def __init__(self, size, rate=3):
+                Base.__init__(self, size, rate)
+        Heir(5)
+    """)
+    base = next(c for c in graph.project.classes if c.name == "Base")
+    symbols = graph.symbols
+    assert repr(symbols.expanded(symbols.field(base, "size"))) == "const[5]"
+    assert repr(symbols.expanded(symbols.field(base, "rate"))) == "const[3]"
+
+
+def test_a_class_method_is_given_its_class(project):
+    graph = project("""
+        class Memory:
+            def __init__(self, size):
+                self.size = size
+            @classmethod
+            def of(cls, size):
+                return cls(size)
+        Memory.of(5)
+    """)
+    made = function(graph, "of")
+    size = graph.symbols.run(made, "main.py").env["size"]
+    assert [repr(term) for term, _, _ in graph.symbols.passed(size)] == ["const[5]"]
