@@ -562,7 +562,12 @@ def _averages(anatomy: Anatomy, value: Term, depth: int = 3) -> Iterator[Term]:
     while stack:
         term = strip(stack.pop())
         if term.op == "abs" or (term.op == "pow" and term.args[1].number == 2):
-            yield from (a for option in _inner(anatomy, term.args[0], depth) if (a := _average(option)) is not None)
+            for option in _inner(anatomy, term.args[0], depth):
+                average = _average(option)
+                if average is not None:
+                    yield average
+                elif option.op == "abs":  # taken twice, where it is made and where it is stored
+                    stack.append(option)
         elif term.op in _AROUND:
             stack += term.args[:1] if term.op in ("pow", "at", "clip", "div") else term.args
 

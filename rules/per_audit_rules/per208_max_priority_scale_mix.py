@@ -108,7 +108,9 @@ class MaxPriorityScaleMix(Rule):
 
     def _power(self, anatomy: Anatomy, values: list[Term]) -> Term | None:
         """The power of an error that the attribute is set to; None where it is set to anything without one."""
-        chains = [chain for value in values for chain in trail.chains_of(anatomy, value)]
+        read = any(anatomy.priority_base(part) for value in values for part in value.walk())
+        stored = [write.value for write in anatomy.writes if read and not write.inserts]
+        chains = [chain for value in (*values, *stored) for chain in trail.chains_of(anatomy, value)]
         telling = [chain for chain in chains if chain.start != STORED and chain.exponents]
         return telling[0].raised[-1] if telling else None
 
@@ -226,8 +228,56 @@ class Memory:
 """,
             },
         ),
+        Example(
+            "the maximum of what was stored",
+            {
+                "play.py": """from collections import deque
+import numpy as np
+
+
+class Kept:
+    def __init__(self, limit, epsilon=1e-2, alpha=0.5):
+        self.rows, self.levels = deque(maxlen=limit), deque(maxlen=limit)
+        self.epsilon, self.alpha = epsilon, alpha
+        self.top = epsilon  # <- PER208
+
+    def add(self, *row):
+        self.rows.append(row)
+        self.levels.append(self.top)
+
+    def rate(self, at, errors):
+        for i, error in zip(at, errors):
+            self.levels[i] = (error + self.epsilon) ** self.alpha
+            self.top = max(self.top, self.levels[i])
+
+    def sample(self, n, beta):
+        levels = np.array(self.levels)
+        p = levels / levels.sum()
+        at = np.random.choice(len(p), n, p=p)
+        w = (len(p) * p[at]) ** -beta
+        return [self.rows[i] for i in at], at, w / w.max()
+
+
+def play(env, net, optimizer, steps):
+    kept, state = Kept(9_000), env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        kept.add(state, 0, reward, next_state, done)
+        state = next_state
+        rows, at, w = kept.sample(32, 0.4 + 0.6 * step / steps)
+        error = net.errors(rows).abs()
+        (w * error**2).mean().backward()
+        optimizer.step()
+        kept.rate(at, error.detach().numpy())
+"""
+            },
+        ),
     )
     good = (
+        Example(
+            "starts at 1, and reads what was stored",
+            {"play.py": bad[-1].plain["play.py"].replace("top = epsilon", "top = 1.0")},
+        ),
         Example(
             "starts at 1", {"replay.py": bad[0].plain["replay.py"].replace("self.top = epsilon", "self.top = 1.0")}
         ),
