@@ -357,7 +357,7 @@ class Anatomy:
             if s.function is not None and s.container not in allocs and self._class_of(s.function) in own
         ]
         start = {s.function for s in rows if s.roles or roles_in(s.value, 3)} or {s.function for s in rows}
-        start = start or self.about.adding
+        start = start or {s.function for s in self.stores if _calls_base(s.function)} or self.about.adding
         return {function for function in start if getattr(function, "name", "") not in (*_BUILDERS, "__setitem__")}
 
     # ---------------------------------------------------------------- weights
@@ -416,6 +416,19 @@ def _power(term: Term) -> Term | None:
         inner = strip(term.args[1])
         return Term("pow", (inner.args[0], Term("neg", (inner.args[1],))), None, inner.node, inner.path)
     return None
+
+
+def _calls_base(function: ev.Owner) -> bool:
+    """Whether a method calls the one that it overrides: a base of a library stores the transitions there."""
+    return isinstance(function, ir.Function) and any(
+        isinstance(node, ir.Call)
+        and isinstance(node.func, ir.Attr)
+        and node.func.attr == function.name
+        and isinstance(node.func.value, ir.Call)
+        and isinstance(node.func.value.func, ir.Name)
+        and node.func.value.func.id == "super"
+        for node in ir.walk(function)
+    )
 
 
 def _is_list(term: Term) -> bool:

@@ -296,3 +296,30 @@ def test_sums_of_a_list_that_was_made_longer_are_no_writes(project, longer):
     (buffer,) = graph.buffers
     places = {graph.place(step.path, step.node).line for w in graph.anatomy(buffer).writes for step in w.steps[:1]}
     assert places == {16}  # the leaf that is set
+
+
+def test_the_base_of_a_library_stores_the_transitions(project):
+    graph = project("""
+    import numpy as np
+    from stable_baselines3.common.buffers import ReplayBuffer
+
+    class Rated(ReplayBuffer):
+        def __init__(self, size, *args):
+            super().__init__(size, *args)
+            self.mass = np.zeros(size)
+
+        def add(self, *row):
+            super().add(*row)
+            self.mass[(self.pos - 1) % self.buffer_size] = self.mass.max() or 1.0
+
+        def sample(self, n, beta):
+            at = np.random.choice(len(self.mass), n, p=self.mass / self.mass.sum())
+            w = (len(self.mass) * self.mass[at] / self.mass.sum()) ** -beta
+            return self._get_samples(at), at, w
+
+        def rate(self, at, errors):
+            self.mass[at] = np.abs(errors)
+    """)
+    (buffer,) = graph.buffers
+    written = {write.functions[0].name: write.inserts for write in graph.anatomy(buffer).writes}
+    assert written == {"add": True, "rate": False}
