@@ -176,7 +176,7 @@ class Anatomy:
         ):
             held = self.base_of(term.args[0])
             if held in self.containers:
-                if term.op == "item" and self.is_root(term):
+                if self.is_root(term):
                     return None
                 return held
         return None
@@ -191,10 +191,19 @@ class Anatomy:
             term = term.args[0]
         return term
 
-    def is_root(self, term: Term) -> bool:
-        """Whether the term is the first entry of a container of priorities: the root of a heap-ordered sum tree."""
+    def rooted(self, term: Term) -> Term | None:
+        """What the term is the first or the last entry of: of a sum tree, its root."""
         term = strip(term)
-        return term.op == "item" and term.data in (0, 1) and self.base_of(term.args[0]) in self.containers
+        first = term.op == "item" and term.data in (0, 1)
+        place = term.args[1] if term.op == "at" else None
+        last = place is not None and place.op == "sub" and place.args[1].number == 1
+        if last and place is not None:
+            last = place.args[0] == Term("len", (term.args[0],))
+        return self.base_of(term.args[0]) if first or last else None
+
+    def is_root(self, term: Term) -> bool:
+        """Whether the term is the first or last entry of a container of priorities: the root of a sum tree."""
+        return self.rooted(term) in self.containers
 
     def is_total(self, term: Term) -> bool:
         """Whether the term is the sum of all priorities: a sum over a container, a tree's root, a call that adds up."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.roles import words
 from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.graph.updates import BUILDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,8 +75,20 @@ class Fill:
 
     def _is_capacity(self, path: str, node: ir.Expr, capacities: set[Term]) -> bool:
         term = strip(self.symbols.term(path, node))
+        read = (
+            [self.symbols.field(cls, node.attr) for cls in self.symbols.classes_of(node.value)]
+            if isinstance(node, ir.Attr)
+            else [term]
+        )
+        if any(map(self._is_counted, read)):
+            return not capacities.isdisjoint(read)
         options = (*alternatives(term), *alternatives(strip(self.symbols.expanded(term))))
         return any(option in capacities for option in options)
+
+    def _is_counted(self, term: Term) -> bool:
+        """Whether an attribute changes while the program runs, such as how many there are, bounded by the capacity."""
+        writes = self.symbols.written(term) if term.op == "field" else ()
+        return any(write is not None and getattr(write.function, "name", "") not in BUILDERS for _, write, _ in writes)
 
     def _waits(self, function: ev.Owner, capacities: set[Term], seen: frozenset[ev.Owner]) -> bool:
         sites = [site for site in self.graph.callers.get(function, ()) if not _is_test(site.path)]

@@ -44,8 +44,8 @@ class LinearTimeMaximum(Rule):
 
     ## Known problems
 
-    Where the capacity can be read and is 10,000 or less, nothing is reported. A capacity that cannot be read counts as
-    large.
+    Where the capacity can be read and is 10,000 or less, or a tree has fewer leaves than that, nothing is reported. A
+    capacity that cannot be read counts as large.
 
     ## Example
 
@@ -321,7 +321,7 @@ class Memory:
             "the leaves of a small tree",
             {
                 "tree.py": bad[-1].plain["tree.py"],
-                "memory.py": bad[-1].plain["memory.py"] + "\n\nSMALL = Memory(10_000)\n",
+                "memory.py": bad[-1].plain["memory.py"] + "\n\nSMALL = Memory(9_000)\n",
             },
         ),
         Example(
@@ -378,7 +378,7 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
                 counted = function in drawing and term.op in ("sum", "sort", "argsort")
                 if not whole or anatomy.base_of(of) not in anatomy.containers or counted or _is_part(of):
                     continue
-                if _reduced(graph, anatomy, of).is_at_most(SMALL):
+                if _reduced(graph, anatomy, of).is_at_most(SMALL - 1):
                     continue
                 made_in = graph.symbols.function_of(term.path, term.node)
                 places = ((path, node, function), (term.path, term.node, made_in))

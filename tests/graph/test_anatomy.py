@@ -323,3 +323,19 @@ def test_the_base_of_a_library_stores_the_transitions(project):
     (buffer,) = graph.buffers
     written = {write.functions[0].name: write.inserts for write in graph.anatomy(buffer).writes}
     assert written == {"add": True, "rate": False}
+
+
+@pytest.mark.parametrize(("place", "total"), [("len(self.sums) - 1", True), ("self.size - 1", False), ("0", True)])
+def test_the_root_is_the_first_or_the_last_entry(project, place, total):
+    memory = MEMORY.replace("w = (n * np.array(priorities) / self.tree.sums[0])", "w = (n / self.tree.total())")
+    tree = (
+        TREE
+        + f"""
+        def total(self):
+            return self.sums[{place}]
+"""
+    )
+    graph = project(tree=tree, memory=memory, train=TRAIN)
+    (buffer,) = graph.buffers
+    total_of = next(f for f in graph.project.functions if f.name == "total")
+    assert graph.anatomy(buffer).is_total(graph.symbols.returned(total_of)) is total

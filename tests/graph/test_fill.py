@@ -95,3 +95,14 @@ def test_a_loop_that_goes_on_until_the_buffer_is_full(minimum_of):
     learn = "if step < SIZE:\n            continue\n        memory.sample(32, 0.4)"
     fill, minimum = minimum_of(learn=learn)
     assert fill.is_full_at(minimum.path, minimum.node, minimum.container)
+
+
+@pytest.mark.parametrize(("test", "full"), [("memory.count >= 32", False), ("memory.count >= memory.size", True)])
+def test_a_count_that_the_capacity_bounds_is_not_the_capacity(project, test, full):
+    text = MEMORY.replace("START", "np.zeros(size)").replace("FIRST", "pass")
+    text = text.replace("size, 0\n", "size, 0\n        self.count = 0\n", 1)
+    text = text.replace("self.at += 1\n", "self.at += 1\n        self.count = min(self.count + 1, self.size)\n")
+    graph = project(text.replace("LEARN", f"if {test}: memory.sample(32, 0.4)"))
+    (buffer,) = graph.buffers
+    (minimum,) = graph.weights(buffer).minima()
+    assert Fill(graph.anatomy(buffer)).is_full_at(minimum.path, minimum.node, minimum.container) is full

@@ -110,9 +110,9 @@ class Normal:
         """The containers of which a weight reads both one entry and the root or the sum."""
         found: set[Term] = set()
         for formula in self.anatomy.formulas:
-            entries = {self.anatomy.base_of(part) for part in formula.base.walk() if part.op == "at"}
-            roots = [part for part in formula.base.walk() if part.op == "item" and part.data in (0, 1)]
-            totals = {self.anatomy.base_of(part.args[0]) for part in roots}
+            parts = [(part, self.anatomy.rooted(part)) for part in formula.base.walk()]
+            entries = {self.anatomy.base_of(part) for part, root in parts if part.op == "at" and root is None}
+            totals = {root for _, root in parts if root is not None}
             totals |= {
                 self.anatomy.base_of(part.args[0]) for part in formula.base.walk() if part.op == "sum" and part.args
             }
@@ -120,7 +120,7 @@ class Normal:
         return frozenset(found)
 
     def _is_root(self, term: Term) -> bool:
-        return term.op == "item" and term.data in (0, 1) and self.anatomy.base_of(term.args[0]) in self.sources
+        return self.anatomy.rooted(term) in self.sources
 
     # ---------------------------------------------------------------- questions
 

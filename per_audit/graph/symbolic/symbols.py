@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.symbolic.run import Run
-from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, bounded, item_of, phi, strip
+from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, alternatives, bounded, item_of, phi, strip
 from per_audit.graph.values import ClassRef, Instance
 
 if TYPE_CHECKING:
@@ -200,23 +200,43 @@ class Symbols:
             return given
         if term.op == "field":
             return [option for option, _, _ in self.written(term)]
-        if term.op == "item" and isinstance(term.data, str) and term.args[0].op == "param":
+        if term.op == "item" and isinstance(term.data, str):
             return self._keyed(term.args[0], term.data)
         return []
 
     def _keyed(self, term: Term, key: str) -> list[Term]:
-        """What a parameter holds under a key: of `**options` what callers give by that name, else of the dicts given.
+        """What a term holds under a key: of `**options` what callers give by that name, else of the dicts that it is.
 
-        Empty where one of the callers gives what cannot be looked into.
+        Empty where one of them cannot be looked into.
         """
         if _takes_names(term):
             return [self.term(path, argument.value) for argument, path in self._named(term) if argument.keyword == key]
-        given = [strip(option) for option in self.options(term)]
-        return [item_of(o, key, o.node, o.path) for o in given] if all(o.op == "record" for o in given) else []
+        held = self._records(term)
+        return [item_of(record, key, record.node, record.path) for record in held or () if key in record.data]
+
+    def _records(self, term: Term, depth: int = _DEEPEST) -> list[Term] | None:
+        """The dicts with written keys that a term may be; None where it may be something else."""
+        found: list[Term] = []
+        for option in alternatives(strip(term)):
+            inner: list[Term] | None = None
+            if option.op == "record" and isinstance(option.data, tuple):
+                inner = [option]
+            elif option.op in ("param", "field", "item") and depth:
+                given = [self._records(outer, depth - 1) for outer in self.options(option)]
+                inner = [record for records in given for record in records or ()] if None not in given else None
+            if not inner:
+                return None
+            found += inner
+        return found
 
     def _is_left_out(self, term: Term) -> bool:
-        """Whether a term reads of `**options` what no caller gives."""
-        if term.op != "item" or not _takes_names(term.args[0]) or not self.calls_of.get(term.args[0].data[0]):
+        """Whether a term reads what no caller gives of `**options`, or what none of the dicts holds that are spread."""
+        if term.op != "item":
+            return False
+        if not _takes_names(term.args[0]):
+            held = self._records(term.args[0])
+            return held is not None and all(term.data not in record.data for record in held)
+        if not self.calls_of.get(term.args[0].data[0]):
             return False
         return not any(arg.keyword == term.data or arg.star == "**" for arg, _ in self._named(term.args[0]))
 

@@ -135,18 +135,28 @@ def test_what_callers_give_by_name_is_passed_on(project, calls, known):
     assert [repr(term) for term in found] == known
 
 
-def test_dicts_that_are_spread_give_what_they_hold(project):
-    graph = project("""
+@pytest.mark.parametrize(
+    ("given", "known"),
+    [
+        ('{"memory": {"size": 50}}', ["const[50]"]),
+        ('{"memory": {}}', ["const[100]"]),  # the default, as none of the dicts has the key
+        ('{"memory": {"size": 50}} if big else {"memory": {"rate": 1}}', ["const[50]"]),
+        ("read()", ["item[size](item[memory](param[make.settings]))"]),
+    ],
+)
+def test_dicts_that_are_spread_give_what_they_hold(project, given, known):
+    graph = project(f"""
         class Memory:
             def __init__(self, size=100):
                 self.size = size
         def make(settings):
-            return Memory(**settings)
-        make({"size": 50})
+            return Memory(**settings["memory"])
+        make({given})
     """)
     symbols = graph.symbols
     (size,) = symbols.options(symbols.field(graph.project.classes[0], "size"))
-    assert [repr(option) for given in symbols.options(size) for option in symbols.options(given)] == ["const[50]"]
+    found = [option for passed in symbols.options(size) for option in symbols.options(passed) or [passed]]
+    assert [repr(option) for option in found] == known
 
 
 def test_a_method_that_is_called_through_its_class_is_given_the_object(project):
