@@ -65,6 +65,16 @@ class Configuration:
     defaults: dict[str, str] = field(default_factory=dict)
 
     @property
+    def path(self) -> str:
+        """The file of the constructing call."""
+        return self.place.partition(":")[0]
+
+    @property
+    def of_a_test(self) -> bool:
+        """Whether the call is one of a test, by the name of its file."""
+        return "test" in self.path.lower()
+
+    @property
     def values(self) -> dict[str, Any]:
         """The values by parameter."""
         return {name: setting.value for name, setting in self.settings.items()}

@@ -86,7 +86,7 @@ def _configured(target: Target, ways: list[Configuration]) -> list[Target]:
         said = {"made at": "nowhere that was found, so the class's defaults, and what is said below, are assumed"}
         return [replace(target, configured={}, configuration=said)]
     alike: dict[str, list[Configuration]] = {}
-    for way in ways:
+    for way in [way for way in ways if not way.of_a_test] or ways:
         alike.setdefault(repr(sorted((k, repr(v)) for k, v in way.values.items() if _matters(k))), []).append(way)
     chosen = [max(group, key=_capacity) for group in alike.values()]
     left = len(chosen) - _MOST_WAYS
@@ -115,7 +115,7 @@ def _capacity(way: Configuration) -> float:
 def _differences(way: Configuration, differing: set[str]) -> str:
     """` (alpha=0.7)`: what makes it another target than the first."""
     said = [f"{k}={v!r}" for k, v in way.values.items() if k in differing and _matters(k) and not isinstance(v, dict)]
-    return f" ({', '.join(said) or way.place})"
+    return f" ({', '.join(said) or way.path})"
 
 
 def _of_project(root: Path, top: Path, names: set[str]) -> Iterator[str]:

@@ -152,3 +152,12 @@ def test_a_project_that_draws_by_priority_everywhere(project):
     whole = targets(project)[-1]
     assert whole.static.verdict is Verdict.PASS
     assert "1 of 1" in whole.static.message
+
+
+def test_what_tests_construct_does_not_count_beside_a_training(project):
+    (project / "tests").mkdir()
+    (project / "tests" / "test_memory.py").write_text(
+        "from lib.memory import Correct\n\n\ndef test_it():\n    assert Correct(3, alpha=0.1)\n"
+    )
+    (found,) = [target for target in targets(project) if target.cls == "Correct"]
+    assert found.configured == {"capacity": 1000}
