@@ -6,8 +6,9 @@ CHECKOUTS is a folder with one checkout a repository, named owner+name. Of each 
 fixed with `per-audit fix --unsafe-fixes`; its own classes are then driven by `real_agents_child.py` for so many steps
 of their optimisers. Where it needs a simulator that is not installed, the driver has a small world in its place.
 Checked: weights vary and reach the loss they were drawn for, row by row; the loss is finite; TD errors of the drawn
-slots come back after every draw and move the priorities; torch warns of no broadcast. The time of a step is compared
-with that of the original. Exit code 1 if a check fails. Needs torch, gymnasium and scipy.
+slots come back after every draw and move the priorities; torch warns of no broadcast. Then, unwatched, the CPU time
+of a step (environment, acting, storing and learning) is compared with that of the original: the median of interleaved
+pairs of runs, at most 1.25. Exit code 1 if a check fails. Needs torch, gymnasium and scipy.
 """
 
 from __future__ import annotations
@@ -54,10 +55,10 @@ AGENTS = (
 )
 
 
-def run(name: str, folder: Path, steps: int, scratch: Path) -> dict[str, Any]:
+def run(name: str, folder: Path, steps: int, scratch: Path, mode: str) -> dict[str, Any]:
     """What the child saw; `error` holds the end of its traceback where it died."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, str(CHILD), name, str(folder), str(steps)]
+    command = [sys.executable, str(CHILD), name, str(folder), str(steps), mode]
     done = subprocess.run(
         command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
@@ -79,6 +80,22 @@ def checks(seen: dict[str, Any]) -> list[tuple[str, bool, str]]:
     ]
 
 
+def timings(
+    agent: Agent, folders: tuple[Path, Path], chosen: argparse.Namespace, scratch: Path
+) -> list[tuple[float, float]]:
+    """Milliseconds of a step of the original and of the fixed code, in pairs that begin with the one and the other."""
+    pairs = []
+    for number in range(chosen.rounds):
+        found: dict[Path, float] = {}
+        for folder in folders if number % 2 else folders[::-1]:
+            seen = run(agent.name, folder, chosen.timed, scratch, "timed")
+            if "error" in seen:
+                raise RuntimeError(f"{agent.name} in {folder}: {seen['error']}")
+            found[folder] = seen["milliseconds"]
+        pairs.append((found[folders[0]], found[folders[1]]))
+    return pairs
+
+
 def examine(agents: list[Agent], chosen: argparse.Namespace) -> int:
     """Copy, fix and train the agents of one checkout; gives the number of failed checks."""
     failed = 0
@@ -95,24 +112,18 @@ def examine(agents: list[Agent], chosen: argparse.Namespace) -> int:
             print(f"FAIL  {agents[0].name}: fix: {fixed.stderr.strip()[-300:]}", flush=True)
             return 1
         for agent in agents:
-            pairs = []
-            seen: dict[str, Any] = {}
-            for _ in range(chosen.rounds):
-                before = run(agent.name, original, chosen.steps, scratch)
-                seen = run(agent.name, copy, chosen.steps, scratch)
-                if "error" in before or "error" in seen:
-                    break
-                pairs.append((before["milliseconds"], seen["milliseconds"]))
-            if not pairs:
-                print(f"FAIL  {agent.name:<18} {before.get('error')} / {seen.get('error')}", flush=True)
+            seen = run(agent.name, copy, chosen.steps, scratch, "watched")
+            if "error" in seen:
+                print(f"FAIL  {agent.name:<18} {seen['error']}", flush=True)
                 failed += 1
                 continue
-            for name, passed, text in checks(seen):
-                failed += not passed
-                print(f"{'PASS' if passed else 'FAIL'}  {agent.name:<18} {name:<17} {text}", flush=True)
+            pairs = timings(agent, (original, copy), chosen, scratch)
             ratio = statistics.median(after / before for before, after in pairs)
             text = ", ".join(f"{before:.2f} -> {after:.2f} ms" for before, after in pairs)
-            print(f"      {agent.name:<18} time of a step    x{ratio:.2f} ({text})", flush=True)
+            found = [*checks(seen), ("time of a step", ratio <= chosen.slowest, f"x{ratio:.2f} ({text})")]
+            for name, passed, text in found:
+                failed += not passed
+                print(f"{'PASS' if passed else 'FAIL'}  {agent.name:<18} {name:<17} {text}", flush=True)
     return failed
 
 
@@ -122,7 +133,9 @@ def main() -> int:
     parser.add_argument("checkouts", type=Path, help="folder with one checkout a repository, named owner+name")
     parser.add_argument("--only", default="", metavar="NAME", help="only agents whose name or checkout contains NAME")
     parser.add_argument("--steps", type=int, default=2000, help="steps of the optimisers (default: 2000)")
-    parser.add_argument("--rounds", type=int, default=1, help="runs of original and fixed code (default: 1)")
+    parser.add_argument("--rounds", type=int, default=5, help="pairs of timed runs (default: 5)")
+    parser.add_argument("--timed", type=int, default=1000, help="steps of a timed run (default: 1000)")
+    parser.add_argument("--slowest", type=float, default=1.25, help="largest ratio of the times (default: 1.25)")
     chosen = parser.parse_args()
     groups: dict[tuple[str, str], list[Agent]] = {}
     for agent in AGENTS:

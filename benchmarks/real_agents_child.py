@@ -1,6 +1,7 @@
 """Drives the agent of one repository in a process of its own and watches it from outside.
 
-`real_agents.py` starts it: `python real_agents_child.py DRIVER FOLDER STEPS`. The last line of its output is JSON.
+`real_agents.py` starts it: `python real_agents_child.py DRIVER FOLDER STEPS MODE`, MODE being "watched" or "timed". The
+last line of its output is JSON. Watching takes time of its own, so what is timed is not watched.
 Nothing of the repository is changed: functions of the vendored package and of torch are wrapped before the repository's
 modules are imported.
 """
@@ -48,7 +49,7 @@ class Quiet:
 class Watch:
     """Counts steps of optimisers, and follows draws to losses and back where the code draws by priority."""
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, is_timed: bool) -> None:
         self.steps, self.taken = steps, 0
         self.started = self.ended = 0.0
         self.draws = self.losses = self.updates = self.varying = self.alien = self.infinite = 0
@@ -58,7 +59,7 @@ class Watch:
         self.samplers: dict[int, Any] = {}
         for optimizer in (torch.optim.Adam, torch.optim.RMSprop):
             self.wrap(optimizer, "step", self.on_step)
-        if importlib.util.find_spec(PACKAGE) is not None:
+        if importlib.util.find_spec(PACKAGE) is not None and not is_timed:
             package = importlib.import_module(PACKAGE)
             sampler = importlib.import_module(f"{PACKAGE}.samplers.prioritized").PrioritizedSampler
             self.wrap(sampler, "sample", self.on_sample)
@@ -76,9 +77,9 @@ class Watch:
     def on_step(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self.taken += 1
         if self.taken == self.steps // 2:  # what is compiled is compiled by then
-            self.started = time.perf_counter()
+            self.started = time.process_time()
         if self.taken > self.steps:
-            self.ended = time.perf_counter()
+            self.ended = time.process_time()
             raise Enough
         return call(*args, **kwargs)
 
@@ -336,7 +337,7 @@ DRIVERS: dict[str, Callable[[], None]] = {
 
 def main() -> None:
     """Train until the optimisers have taken so many steps, and print what was seen."""
-    driver, folder, steps = sys.argv[1:4]
+    driver, folder, steps, mode = sys.argv[1:5]
     sys.path[0] = folder
     torch.set_num_threads(1)
     random.seed(0)
@@ -344,7 +345,7 @@ def main() -> None:
     torch.manual_seed(0)
     warnings.filterwarnings("error", message="Using a target size")
     stub("gym", make=make, spaces=gymnasium.spaces)
-    watch = Watch(int(steps))
+    watch = Watch(int(steps), mode == "timed")
     with contextlib.suppress(Enough), contextlib.redirect_stdout(sys.stderr):
         DRIVERS[driver]()
     print(json.dumps(watch.report()))

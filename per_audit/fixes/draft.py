@@ -195,14 +195,14 @@ class Draft:
         position = self._line_end(path, after.end)
         self._insert(path, position, f"\n{outer}{lines[0]}\n{body}", note)
 
-    def add_argument(self, path: str, call: ir.Call, text: str, note: str) -> None:
-        """Add an argument at the end of a call, laid out as its arguments are."""
+    def add_argument(self, path: str, call: ir.Call, text: str, note: str, *more: str) -> None:
+        """Add an argument, and more of them, at the end of a call, laid out as its arguments are."""
         body = self.graph.module(path).text
         if not call.args:
-            self.once(path, call.end - 1, call.end - 1, text, note)
+            self.once(path, call.end - 1, call.end - 1, ", ".join((text, *more)), note)
             return
         before = call.args[-2].value.end if len(call.args) > 1 else body.index(b"(", call.func.end) + 1
-        self._append(path, before, call.args[-1].value, [text], note)
+        self._append(path, before, call.args[-1].value, [text, *more], note)
 
     def append_items(self, path: str, display: ir.Seq, names: list[str], note: str) -> None:
         """Append names to a tuple display or to a list of targets, laid out as its items are."""

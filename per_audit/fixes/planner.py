@@ -8,7 +8,7 @@ from per_audit.findings import Applicability
 from per_audit.fixes.comments import with_comments
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.plan import Plan
-from per_audit.fixes.recipes import container_swap, index_swap, library_swap
+from per_audit.fixes.recipes import container_swap, index_swap, library_own, library_swap
 from per_audit.fixes.recipes.shared import sharers
 from per_audit.fixes.repair import plan_repairs
 from per_audit.fixes.shapes import ANY, Shape, library_shape, shape_of
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from per_audit.graph import LibraryBuffer, ReplayBuffer, ReplayGraph
 
 _RECIPES = (("container-swap", container_swap), ("index-swap", index_swap))
+_LIBRARY_RECIPES = (("library-swap", library_swap), ("library-own", library_own))
 _RESOLVED = {"PER001"}
 
 
@@ -110,11 +111,13 @@ def _library_plans(graph: ReplayGraph, findings: list[Finding], options: FixOpti
 def _library_plan(graph: ReplayGraph, buffer: LibraryBuffer, options: FixOptions, findings: tuple[str, ...]) -> Plan:
     pipeline = f"{buffer.name} ({graph.module(buffer.path).where(buffer.node.start)})"
     reason, shape = library_shape(buffer)
-    if not library_swap.applies(buffer):
-        return _manual(buffer.name, "none", reason, findings, shape, pipeline)
     draft = Draft(graph, options)
-    try:
-        library_swap.convert(draft, buffer)
-        return _drafted(draft, "library-swap", buffer.name, pipeline, findings)
-    except Refused as refusal:
-        return _manual(buffer.name, "library-swap", str(refusal), findings, shape, pipeline)
+    for recipe, module in _LIBRARY_RECIPES:
+        if not module.applies(buffer):
+            continue
+        try:
+            module.convert(draft, buffer)
+            return _drafted(draft, recipe, buffer.name, pipeline, findings)
+        except Refused as refusal:
+            return _manual(buffer.name, recipe, str(refusal), findings, shape, pipeline)
+    return _manual(buffer.name, "none", reason, findings, shape, pipeline)
