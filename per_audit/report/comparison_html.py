@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 import shlex
 from html import escape
 from typing import TYPE_CHECKING
@@ -63,7 +65,10 @@ def _facts(comparison: Comparison) -> str:
     facts += [(arm.name, f"{arm.tree} ({arm.words})") for arm in (comparison.before, comparison.after)]
     facts += [("compared", line) for line in explained(comparison)]
     facts += [("note", note) for note in comparison.notes]
-    return "".join(f"<dt>{text_of(name)}</dt><dd>{text_of(words)}</dd>" for name, words in facts)
+    return "".join(
+        f"<dt>{text_of(name)}</dt>" + "".join(f"<dd>{text_of(words)}</dd>" for _, words in group)
+        for name, group in itertools.groupby(facts, key=operator.itemgetter(0))
+    )
 
 
 def _arms(comparison: Comparison) -> str:
@@ -73,7 +78,7 @@ def _arms(comparison: Comparison) -> str:
         for name, first, second in rows
     )
     head = '<th></th><th class="key expected">before</th><th class="key measured">after</th>'
-    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n"
+    return f'<table class="arms">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n'
 
 
 def _figure(picture: Picture) -> str:

@@ -18,7 +18,7 @@ body { margin: 0 auto; padding: 1rem; max-width: 68rem; background: var(--page);
 h1 { font-size: 1.5rem; }
 h2 { font-size: 1.2rem; margin-top: 2.5rem; border-top: 1px solid var(--rule); padding-top: 1rem; }
 .soft, dt { color: var(--soft); } dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; margin: 0; }
-dd { margin: 0; } dl, td.number { font-size: .9rem; }
+dd { margin: 0; grid-column: 2; } dl, td.number { font-size: .9rem; }
 .PASS { color: var(--pass); } .FAIL, .REGRESSION, .ERROR { color: var(--fail); } .INCONCLUSIVE { color: var(--warn); }
 .NOT_PROVIDED { color: var(--info); } .verdict { font-weight: 600; white-space: nowrap; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; } th { text-align: left; color: var(--soft); }
@@ -37,7 +37,10 @@ pre { background: var(--panel); padding: .75rem; overflow-x: auto; font-size: .8
 .key.measured { color: var(--measured); } .key.expected { color: var(--expected); }
 @media (max-width: 40rem) { thead { display: none; } tr { display: grid; grid-template-columns: 1fr max-content;
   padding: .6rem 0; border-bottom: 1px solid var(--rule); } td { border: 0; padding: 0; }
-  td.number, td.found { grid-column: 1 / -1; } td.number { white-space: normal; } td.time { display: none; } }
+  td.number, td.found { grid-column: 1 / -1; } td.number { white-space: normal; } td.time { display: none; }
+  .arms thead { display: table-header-group; } .arms tr { display: table-row; }
+  .arms th, .arms td { padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--rule); }
+  .arms td.check { white-space: normal; } }
 """
 
 

@@ -131,7 +131,7 @@ class AsConfigured(Check):
         counts = np.array(filled["blocks"], dtype=np.float64)
         block = np.arange(filled["stored"]) * _BLOCKS // filled["stored"]
         sizes = np.bincount(block, minlength=_BLOCKS)
-        law = statistics.mixture(np.ones(filled["stored"]), facts, 8)
+        law = statistics.mixture(np.ones(filled["stored"]), facts, 8, alpha=1.0)
         expected = np.bincount(block, law, minlength=_BLOCKS).astype(np.float64)
         blocks = statistics.g_statistic(counts, expected)
         if facts["updates"] and self._goes_by_rank(measured, facts):

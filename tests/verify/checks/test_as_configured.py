@@ -61,6 +61,11 @@ def test_blocks_of_a_buffer_without_priorities_prove_nothing(judge):
     assert found.verdict is Verdict.INCONCLUSIVE
 
 
+def test_a_buffer_without_priorities_passes(judge):
+    found = judge(measured(updates=False, counts=[160] * 50), updates=False, alpha=None)
+    assert found.verdict is Verdict.PASS
+
+
 def test_without_a_capacity_there_is_nothing_to_see():
     with pytest.raises(NotProvided, match="capacity"):
         AsConfigured().probe(Bench(lambda _: None, {"configured_capacity": None}, 0, np.ndarray))

@@ -16,3 +16,11 @@ def test_one_missing_slot_is_enough(judge):
     assert (found.verdict, found.statistic) == (Verdict.FAIL, 1)
     assert found.message == "a buffer with 30 of 50 slots filled never drew 1 of 30 items (by order of insertion: 0)"
     assert judge({"full": [*full[:50], 1], "part": part}).message == "a full buffer drew an empty slot 1 times"
+
+
+def test_the_next_to_be_overwritten_may_be_left_out(judge):
+    full, part = [0, *[80] * 49, 0], [130] * 30 + [0]
+    found = judge({"full": full, "part": part})
+    assert (found.verdict, found.statistic) == (Verdict.INCONCLUSIVE, 1)
+    assert judge({"full": full, "part": [0, *part[1:]]}).verdict is Verdict.FAIL
+    assert judge({"full": [0, 0, *full[2:]], "part": part}).verdict is Verdict.FAIL
