@@ -76,8 +76,8 @@ def library_shape(buffer: LibraryBuffer) -> tuple[str, Shape]:
             f"make {instead} of {title} instead of {buffer.name}; its beta has to reach 1 by the end",
             f"see in {buffer.framework.documentation} whether its algorithms weigh their losses and update priorities,"
             " or do both where the batch is learnt from",
-            _CHECK,
         )
+        steps = (*(buffer.kind.steps or steps), _CHECK)
     else:
         reason = f"{buffer.name} belongs to the library {title}, which has no prioritised one"
         steps = (*ANY.steps[:3], _CHECK)

@@ -51,6 +51,43 @@ def main(policy, envs, trainer):
     collector = Collector(policy, envs, buffer)
     trainer(policy, collector).run()
 """
+TORCHRL = """
+from torchrl.data import LazyTensorStorage, TensorDictReplayBuffer
+
+
+def main(collector, loss_module, optimizer):
+    buffer = TensorDictReplayBuffer(storage=LazyTensorStorage(20000), batch_size=32)
+    for data in collector:
+        buffer.extend(data)
+        batch = buffer.sample()
+        loss = loss_module(batch)["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+CPPRB = """
+import torch.nn.functional as F
+from cpprb import ReplayBuffer
+
+
+def main(env, network, optimizer, layout):
+    buffer = ReplayBuffer(20000, layout)
+    for step in range(20000):
+        buffer.add(**env.step(0))
+        batch = buffer.sample(32)
+        loss = F.mse_loss(network(batch["obs"]), batch["rew"])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+RLLIB = """
+from ray.rllib.algorithms.dqn import DQNConfig
+
+config = DQNConfig().training(replay_buffer_config={"type": "EpisodeReplayBuffer", "capacity": 50000})
+algorithm = config.build()
+for _ in range(100):
+    algorithm.train()
+"""
 
 
 @pytest.mark.parametrize(
@@ -59,6 +96,9 @@ def main(policy, envs, trainer):
         (GRAPH, "a graph of TensorFlow 1: no TD loss", "add a placeholder for the weights"),
         (KERAS_RL, "replay of a library (Keras-RL): the agents of Keras-RL", "subclass that of Keras-RL"),
         (TIANSHOU, "(tianshou)", "make PrioritizedVectorReplayBuffer of tianshou"),
+        (TORCHRL, "(TorchRL)", "buffer.update_tensordict_priority(batch)"),
+        (CPPRB, "(cpprb)", 'buffer.update_priorities(batch["indexes"], td_errors)'),
+        (RLLIB, "(RLlib)", '"type": "PrioritizedEpisodeReplayBuffer"'),
     ],
 )
 def test_shapes_are_named(program: str, reason: str, step: str) -> None:

@@ -52,7 +52,7 @@ class Kind:
 
     `draws` is uniform, prioritised, on-policy, offline or other. `sample`, `store` and `update` are the names of its
     methods. `needs` are methods of which one must be given the buffer before it is a replay memory at all, `unless`
-    arguments that make it none.
+    arguments that make it none. `steps` say how a project comes from it to prioritised replay.
     """
 
     names: frozenset[str]
@@ -66,6 +66,7 @@ class Kind:
     instead: str
     needs: frozenset[str]
     unless: frozenset[str]
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,7 @@ def _kind(table: Mapping[str, Any]) -> Kind:
         table.get("instead", ""),
         frozenset(table.get("needs", ())),
         frozenset(table.get("unless", ())),
+        tuple(table.get("steps", ())),
     )
 
 
