@@ -283,3 +283,20 @@ class BetaOfZeroRefused(ColumnsLast):
         assert beta > 0
         self.beta = beta
         return super().sample(batch_size)
+
+
+class SharedList:
+    """Its list is made by the class body: one for all objects."""
+
+    items = []
+
+    def __init__(self, capacity):
+        self.capacity = capacity
+
+    def add(self, sample):
+        self.items.append(sample)
+        if len(self.items) > self.capacity:
+            self.items.pop(0)
+
+    def sample(self, n):
+        return random.sample(self.items, min(n, len(self.items)))

@@ -72,6 +72,15 @@ def test_a_uniform_buffer_has_no_update_and_no_weights():
     assert set(bench.filled(30).draw(8)[0].tolist()) <= set(range(30))
 
 
+def test_a_list_that_all_objects_share_is_each_ones_own_in_the_checks():
+    plan, bench = make_bench(forms.SharedList)
+    assert "items" in plan.words()["shared"]
+    first, second = bench.filled(30), bench.filled(5)
+    assert set(second.draw(5)[0].tolist()) == set(range(5))
+    assert len(first.buffer.items) == 30
+    assert forms.SharedList.items == []
+
+
 def test_returned_arrays_are_copies():
     np.random.seed(1)
     _, bench = make_bench(forms.ReusesItsArrays)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
 import sys
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -152,6 +154,7 @@ class Plan:
         self._configured = configured or {}
         self._constant: tuple[Any, str] | None = None
         self.flat = False
+        self._shared = _containers_of(cls)
         self.add_name, self.add_form = "", ""
         self.values_form = "numpy"
         self.draw_name, self.update_name = "", ""
@@ -177,6 +180,9 @@ class Plan:
         if self._constant is not None:
             setattr(*self._constant, settings["capacity"])
         made = self.cls(**arguments)
+        for name, empty in self._shared.items():
+            if name not in getattr(made, "__dict__", {name: None}):
+                setattr(made, name, copy.deepcopy(empty))
         self.passed = tuple(shown(name, value) for name, value in arguments.items())
         return made
 
@@ -291,12 +297,26 @@ class Plan:
         constant = (
             {} if self._constant is None else {"capacity": f"the constant {self._constant[1]}, set for the checks"}
         )
+        said = f"{', '.join(self._shared)}: one for all objects of the class; each of the checks got its own"
+        shared = {"shared": said} if self._shared else {}
         return {
             **constant,
+            **shared,
             "add": f"{self.add_name}(), {self.add_form}, values as {self.values_form}",
             "draw": draw,
             "update": f"{self.update_name}(), {self.update_form}, {unit}" if self.update_name else "none",
         }
+
+
+def _containers_of(cls: type) -> dict[str, Any]:
+    """The containers that a class body makes, which all of its objects share, as they are before there is one."""
+    found = {name: value for base in reversed(cls.__mro__[:-1]) for name, value in vars(base).items()}
+    kept = (list, dict, set, deque, np.ndarray)
+    return {
+        name: copy.deepcopy(value)
+        for name, value in found.items()
+        if type(value) in kept and not (name.startswith("__") or name.isupper())
+    }
 
 
 def _named_in(cls: type) -> set[str]:
