@@ -24,12 +24,17 @@ class Refused(Exception):
     """The code has a shape that the recipe does not convert; the message names the shape and the place."""
 
 
+class TravelsWhole(Refused):
+    """A returned tuple cannot be extended, because what is made of it travels on; it may stay one value instead."""
+
+
 class Draft:
     """Collects the edits of one pipeline. Nothing is changed until they have become a plan."""
 
-    def __init__(self, graph: ReplayGraph, options: FixOptions) -> None:
+    def __init__(self, graph: ReplayGraph, options: FixOptions, *, whole: bool = False) -> None:
         self.graph = graph
         self.options = options
+        self.whole = whole  # a returned tuple stays one value beside weights and indices, rather than being extended
         self.imports: dict[str, set[str]] = defaultdict(set)
         self.unneeded: dict[str, set[str]] = defaultdict(set)
         self.assumptions: list[str] = []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import Applicability
 from per_audit.fixes.comments import with_comments
-from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.draft import Draft, Refused, TravelsWhole
 from per_audit.fixes.plan import Plan
 from per_audit.fixes.recipes import container_swap, index_swap, library_own, library_swap
 from per_audit.fixes.recipes.shared import sharers
@@ -49,12 +49,16 @@ def plan_fixes(audit: Audit, options: FixOptions) -> list[Plan]:
 def plan_buffer(graph: ReplayGraph, buffer: ReplayBuffer, options: FixOptions, findings: tuple[str, ...]) -> Plan:
     """The plan for one buffer."""
     name = graph.name_of(buffer)
-    draft = Draft(graph, options)
     for recipe, module in _RECIPES:
+        draft = Draft(graph, options)
         if not module.applies(draft, buffer):
             continue
         try:
-            module.convert(draft, buffer)
+            try:
+                module.convert(draft, buffer)
+            except TravelsWhole:
+                draft = Draft(graph, options, whole=True)
+                module.convert(draft, buffer)
             return _drafted(draft, recipe, name, f"{buffer.path}:{name}", findings)
         except Refused as refusal:
             return _manual(name, recipe, str(refusal), findings, shape_of(graph, buffer))

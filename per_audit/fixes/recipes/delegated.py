@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes import joint
 from per_audit.fixes.recipes.losses import Losses
 from per_audit.fixes.recipes.priorities import absolute_errors, after_step
 from per_audit.fixes.recipes.travel import WEIGHTS, Consumer
@@ -15,6 +17,7 @@ from per_audit.graph.values import Func
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
     from per_audit.graph import events as ev
+    from per_audit.graph.values import Alloc
 
 _TD_ERRORS = ("td_errors", "batch_td_errors")
 
@@ -44,16 +47,17 @@ class Delegated:
 
     def convert(self, consumer: Consumer) -> bool:
         """Make the edits; False where no function that the batch is given to holds a TD loss."""
-        site = self._learning_call(consumer.function, consumer.path)
-        if site is None:
+        sites = self._learning_calls(consumer.function, consumer.path)
+        if not sites:
             return False
         if not consumer.update:
             raise Refused(
-                f"the function at {self._where(site)} has no access to the buffer that it would give priorities to"
+                f"the function at {self._where(sites[0])} has no access to the buffer that it would give priorities to"
             )
-        self._refuse_several_learners(site, consumer)
-        td_errors, statement = self._call(site, consumer.weights)
-        after = after_step(self.draft, consumer.path, statement, set())
+        learners = joint.Learners(self.draft, consumer, sites)
+        wishes = [f"td_errors{number}" for number, _ in enumerate(sites, 1)] if len(sites) > 1 else []
+        received = [self._call(site, consumer.weights, *wishes[i : i + 1]) for i, site in enumerate(sites)]
+        td_errors, after = learners.joined(received)
         line = self.draft.call(consumer.path, after, "", consumer.update, [consumer.indices, td_errors])
         self.draft.insert_after(consumer.path, after, [line], "the TD errors become the priorities")
         return True
@@ -83,7 +87,14 @@ class Delegated:
     # ---------------------------------------------------------------- finding
 
     def _learning_call(self, function: ev.Owner, path: str) -> ev.CallSite | None:
-        """The call by which a function gives its batch to one that computes the TD loss of it."""
+        """The only call by which a function gives its batch to one that computes the TD loss of it."""
+        found = self._learning_calls(function, path)
+        if len(found) > 1:
+            raise joint.several_calls(self.draft, found)
+        return found[0] if found else None
+
+    def _learning_calls(self, function: ev.Owner, path: str) -> list[ev.CallSite]:
+        """The calls by which a function gives its batch to one that computes a TD loss of it."""
         found = []
         for site in sorted(self.graph.calls_of(function, (path,)), key=lambda site: site.node.start):
             targets = {func.node for func in site.targets}
@@ -94,15 +105,17 @@ class Delegated:
                 raise Refused(f"the call at {self._where(site)} may reach several functions that learn")
             if holding:
                 found.append(site)
-        if len(found) > 1:
-            raise Refused(
-                f"the batch is learnt from by several calls, at {self._where(found[0])} and {self._where(found[1])}:"
-                " the priorities would need the TD errors of all of them"
-            )
-        return found[0] if found else None
+        return found
 
     def _gives_batch(self, site: ev.CallSite) -> bool:
-        return any(self.graph.events.value(arg.value).tagged("draw") & self.draws for arg in site.node.args)
+        values = [self.graph.events.value(arg.value) for arg in site.node.args]
+        return any(value.tagged("draw") & self.draws or not self._filled.isdisjoint(value.atoms) for value in values)
+
+    @cached_property
+    def _filled(self) -> set[Alloc]:
+        """The dicts and lists that drawn values are put into."""
+        stores = self.graph.events.stores.values()
+        return {s.container for s in stores if s.value.tagged("draw") & self.draws} - self.buffer.containers
 
     def _holds(self, function: ir.Function) -> bool:
         """Whether a function computes a TD loss of the batch, or gives the batch to one that does."""
@@ -123,23 +136,9 @@ class Delegated:
     def _where(self, site: ev.CallSite) -> str:
         return self.draft.where(site.path, site.node)
 
-    def _refuse_several_learners(self, site: ev.CallSite, consumer: Consumer) -> None:
-        """Refuse a loop over agents that all learn from one batch: each has TD errors of its own."""
-        names = _names(site.node)
-        for ancestor in self.graph.ancestors(site.path, site.node):
-            if consumer.arrival in ir.walk(ancestor):
-                return
-            if isinstance(ancestor, ir.For) and names & {
-                n.id for n in ir.walk(ancestor.target) if isinstance(n, ir.Name)
-            }:
-                raise Refused(
-                    f"several learners share the batch at {self._where(site)} (joint replay of several agents):"
-                    " whose TD errors the priorities are is a decision to make by hand"
-                )
-
     # ---------------------------------------------------------------- callers
 
-    def _call(self, site: ev.CallSite, weights: str) -> tuple[str, ir.Stmt]:
+    def _call(self, site: ev.CallSite, weights: str, *wishes: str) -> tuple[str, ir.Stmt]:
         """Give the weights to a call; gives the name of the TD errors that come back, and the statement."""
         (function,) = {func.node for func in site.targets}
         assert isinstance(function, ir.Function)
@@ -152,7 +151,7 @@ class Delegated:
         argument = weights if is_plain else f"{learner.weights}={weights}"
         draft.add_argument(path, call, argument, "the weights go where the loss is")
         self._edited.add(call)
-        td_errors = draft.fresh(path, site.function, *_TD_ERRORS)
+        td_errors = draft.fresh(path, site.function, *wishes, *_TD_ERRORS)
         return td_errors, self._receive(site, learner, td_errors)
 
     def _receive(self, site: ev.CallSite, learner: Learner, td_errors: str) -> ir.Stmt:
@@ -291,7 +290,3 @@ class Delegated:
 
 def _has_star(node: ir.Seq) -> bool:
     return any(isinstance(item, ir.Star) for item in node.items)
-
-
-def _names(node: ir.Node) -> set[str]:
-    return {part.id for part in ir.walk(node) if isinstance(part, ir.Name)}

@@ -79,6 +79,8 @@ def _arrays(draft: Draft, buffer: ReplayBuffer) -> tuple[ir.Stmt, str]:
     block = draft.block(buffer.path, last)
     if any(statement not in block for statement in statements):
         raise Refused(f"the arrays of {draft.graph.name_of(buffer)} are made in different places")
+    while isinstance(loop := draft.graph.parents(buffer.path).get(last), ir.For):
+        last = loop  # several arrays, one after the other
     return last, lengths.pop()
 
 
@@ -139,9 +141,37 @@ def _add(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], sampler: st
     if with_reward and reward is not None and reward.expression is not None:
         argument = f", reward={draft.text(reward.path, reward.expression)}"
     line = f"{sampler}.add({text}{argument})"
-    draft.insert_after(last.path, statements[-1], [line], "before the pointer moves")
+    behind = _out_of_loops(draft, last.path, statements[-1], index)
+    if behind is not statements[-1]:
+        line = f"{sampler}.add({text})"  # the loop may be over parts of the reward
+        block = draft.block(last.path, behind)
+    draft.insert_after(last.path, behind, [line], "before the pointer moves")
     if draft.options.buffer == "combined":
         _skip_protected(draft, last, text, sampler, block)
+
+
+def _out_of_loops(draft: Draft, path: str, statement: ir.Stmt, slot: ir.Expr) -> ir.Stmt:
+    """The loop around a write each turn of which fills another array at the same slot, or the write itself."""
+    names = {part.id for part in ir.walk(slot) if isinstance(part, ir.Name)}
+    fields = {part.attr for part in ir.walk(slot) if isinstance(part, ir.Attr)}
+    found = here = statement
+    while isinstance(around := draft.graph.parents(path).get(here), (ir.For, ir.With)):
+        here = around
+        if isinstance(around, ir.With):
+            continue
+        turn = {part.id for part in ir.walk(around.target) if isinstance(part, ir.Name)}
+        calls = [node.func for node in ir.walk_scope(around.body) if isinstance(node, ir.Call)]
+        may_move = fields and any(isinstance(func, ir.Attr) and func.value in _owners(slot, func) for func in calls)
+        if turn & names or may_move or any(_moves(each, names | fields) for each in around.body):
+            break
+        found = around
+    return found
+
+
+def _owners(slot: ir.Expr, func: ir.Attr) -> list[ir.Expr]:
+    """The object of a method where it is the one that holds the slot."""
+    holders = {part.value.id for part in ir.walk(slot) if isinstance(part, ir.Attr) and isinstance(part.value, ir.Name)}
+    return [func.value] if isinstance(func.value, ir.Name) and func.value.id in holders else []
 
 
 def _filled(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store]) -> tuple[list[ir.Stmt], list[ir.Stmt]]:

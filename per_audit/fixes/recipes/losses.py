@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes import taped
+from per_audit.fixes.recipes import rewarded, taped
 from per_audit.fixes.recipes.rows import refuse_parts
+from per_audit.fixes.recipes.travel import Consumer
 from per_audit.graph.externals import TORCH_LOSSES, last
-from per_audit.graph.roles import REWARD, role_of_name
 from per_audit.graph.values import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from per_audit.fixes.recipes.travel import Consumer
     from per_audit.graph import ReplayBuffer
+    from per_audit.graph import events as ev
 
 _HELPER = "importance_weighted_loss"
 DIFFERENCES = {
@@ -52,8 +52,10 @@ class Loss:
 class Losses:
     """The TD losses of one consumer."""
 
-    def __init__(self, draft: Draft, buffer: ReplayBuffer, consumer: Consumer) -> None:
+    def __init__(self, draft: Draft, buffer: ReplayBuffer, consumer: Consumer, depth: int = 0) -> None:
         self.draft = draft
+        self.buffer = buffer
+        self.depth = depth  # how many calls lie between this function and the one that is looked at
         self.graph = draft.graph
         self.consumer = consumer
         self.path = consumer.path
@@ -191,12 +193,11 @@ class Losses:
         return self._uses_reward(loss.target) or self._uses_reward(loss.prediction)
 
     def _uses_reward(self, node: ir.Expr) -> bool:
-        """Whether an expression is computed from the reward, by the assignments of its function."""
-        for part in self.sources(node):
-            name = _name_of(part)
-            if name is not None and (role_of_name(name) == REWARD or REWARD in self.graph.events.value(part).roles):
-                return True
-        return False
+        return rewarded.is_computed_from_reward(self, node)
+
+    def inside(self, path: str, function: ev.Owner, arrival: ir.Stmt) -> Losses:
+        """The same of a function on the way to or from this one."""
+        return Losses(self.draft, self.buffer, Consumer(path, function, "", "", "", arrival), self.depth + 1)
 
     def sources(self, *nodes: ir.Expr) -> Iterator[ir.Node]:
         """All that expressions are computed from, by the assignments of their function."""
@@ -341,13 +342,6 @@ def _appended(node: ir.Node) -> tuple[str, ir.Expr] | None:
         name = node.func.value
         return (name.id, node.args[0].value) if isinstance(name, ir.Name) else None
     return None
-
-
-def _name_of(node: ir.Node) -> str | None:
-    """A name, the name of an attribute, or the key of `batch["reward"]`."""
-    if isinstance(node, ir.Sub) and isinstance(node.index, ir.Const):
-        return node.index.value if isinstance(node.index.value, str) else None
-    return node.id if isinstance(node, ir.Name) else node.attr if isinstance(node, ir.Attr) else None
 
 
 def _pairs(target: ir.Expr, value: ir.Expr) -> list[tuple[ir.Expr, ir.Expr]]:

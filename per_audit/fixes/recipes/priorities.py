@@ -85,8 +85,12 @@ def after_step(draft: Draft, path: str, statement: ir.Stmt, names: set[str]) -> 
 
 
 def _step_after(block: list[ir.Stmt], first: int) -> int:
-    """The index of the optimiser's step that follows the loss, or of the backward pass, or of the loss itself."""
+    """The index of the optimiser's step that follows the loss, or of the backward pass, or of the loss itself.
+
+    The backward pass is that of the loss where it can be told by its name, else the first one.
+    """
     backward: int | None = None
+    first = _own_backward(block, first)
     for index in range(first, len(block)):
         methods = _methods(block[index])
         if backward is not None and "step" in methods:
@@ -98,6 +102,20 @@ def _step_after(block: list[ir.Stmt], first: int) -> int:
             if "step" in methods:
                 return index
     return first if backward is None else backward
+
+
+def _own_backward(block: list[ir.Stmt], first: int) -> int:
+    """The index of `loss.backward()`, of the loss or of a sum with it; of the loss itself where there is none."""
+    names: set[str] = set()
+    for index in range(first, len(block)):
+        node = block[index]
+        if isinstance(node, ir.Assign) and node.value is not None:
+            used = {part.id for part in ir.walk(node.value) if isinstance(part, ir.Name)}
+            if index == first or used & names:
+                names |= {target.id for target in node.targets if isinstance(target, ir.Name)}
+        elif "backward" in _methods(node) and _receivers(node, "backward") & names:
+            return index
+    return first
 
 
 def _applied_after(block: list[ir.Stmt], first: int) -> int | None:

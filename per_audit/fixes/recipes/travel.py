@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.draft import Draft, Refused, TravelsWhole
 from per_audit.fixes.recipes import returned
 from per_audit.graph.values import UNKNOWN, TupleOf, Value
 
@@ -66,20 +66,24 @@ class Travel:
             self.consumers.append(Consumer(path, function, weights, indices, update, arrival))
             return self.consumers
         displays = [r.value for r in returns if isinstance(r.value, ir.Seq) and r.value.kind == "tuple"]
-        if len(displays) == len(returns):
+        if len(displays) == len(returns) and not self.draft.whole:
             lengths = {len(display.items) for display in displays}
             if len(lengths) > 1 or any(isinstance(i, ir.Star) for d in displays for i in d.items):
                 raise Refused(f"{self._name(function)} returns tuples of different lengths")
             for display in displays:
                 self.draft.append_items(path, display, [weights, indices], "weights and indices behind the batch")
             self._follow_tuples(set(displays), lengths.pop())
-        elif displays:
+        elif displays and len(displays) < len(returns):
             raise Refused(f"{self._name(function)} returns a tuple in one place and something else in another")
         else:
+            note = "weights and indices behind the batch"
             for statement in returns:
                 assert statement.value is not None
-                end = statement.end
-                self.draft.replace(path, end, end, f", {weights}, {indices}", "weights and indices behind the batch")
+                if statement.value in displays and self.draft.own_parentheses(path, statement.value) is None:
+                    self.draft.replace(path, statement.value.start, statement.value.start, "(", note)
+                    self.draft.replace(path, statement.end, statement.end, f"), {weights}, {indices}", note)
+                else:
+                    self.draft.replace(path, statement.end, statement.end, f", {weights}, {indices}", note)
             self._follow_triples(function, ())
         return self.consumers
 
@@ -174,7 +178,8 @@ class Travel:
         if isinstance(parent, ir.Return):
             return 0
         if not isinstance(parent, ir.Assign) or len(parent.targets) != 1:
-            raise Refused(f"the batch is used as a whole at {where}")
+            is_read = isinstance(parent, ir.Sub) and parent.value is node and isinstance(parent.index, ir.Const)
+            raise (TravelsWhole if is_read else Refused)(f"the batch is used as a whole at {where}")
         target = parent.targets[0]
         if node is target or isinstance(target, ir.Name):
             return 0
@@ -318,7 +323,7 @@ class Travel:
             passes |= isinstance(node, ir.Assign) and any(isinstance(t, (ir.Attr, ir.Sub)) for t in node.targets)
             value = getattr(node, "value", None)
             if passes and value is not None and self.graph.events.value(value).tagged("draw") & draws:
-                raise Refused(f"the batch is passed on in an unknown way at {self.draft.where(path, node)}")
+                raise TravelsWhole(f"the batch is passed on in an unknown way at {self.draft.where(path, node)}")
 
     def _handle(self, path: str, function: ev.Owner, source: ir.Expr) -> str | None:
         """How the consuming function reaches the buffer: by the receiver of the call that drew the batch.
