@@ -115,3 +115,17 @@ def is_builtin(draft: Draft, path: str, name: str) -> bool:
         if name in named or "*" in named:
             return False
     return True
+
+
+def detach(draft: Draft, path: str, node: ir.Expr, note: str) -> None:
+    """Cut a tensor off from its autograd graph before it is carried elsewhere: `x.detach().cpu()` of `x.cpu()`."""
+    while isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in CARRIERS:
+        node = node.func.value
+    own = draft.own_parentheses(path, node)
+    if own is not None:
+        draft.once(path, own[1], own[1], ".detach()", note)
+    elif isinstance(node, (ir.Name, ir.Attr, ir.Sub, ir.Call)):
+        draft.once(path, node.end, node.end, ".detach()", note)
+    else:
+        draft.once(path, node.start, node.start, "(", note)
+        draft.once(path, node.end, node.end, ").detach()", note)
