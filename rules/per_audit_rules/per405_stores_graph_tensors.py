@@ -294,7 +294,7 @@ class StoresGraphTensors(Rule):
 
     ## Fix safety
 
-    `.detach()` where the value is stored changes no number. It is not applied by itself: a loss that meant to use the
+    `.detach()` where the value is stored changes no number. The repair is an unsafe one: a loss that meant to use the
     graph would lose it.
 
     ## References
