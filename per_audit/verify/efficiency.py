@@ -25,25 +25,20 @@ WORDING = "faster on a benchmark built to favour prioritisation; it says nothing
 _LOOK_EVERY = 10
 
 
-class Cliffwalk:
-    """n states in a row, two actions: the right one (they alternate) leads on, the other ends the episode with nothing.
+class Task:
+    """What a replay teaches: n states, two actions, a deterministic next state; Q is linear in one-hot features.
 
-    Only the last right action pays, 1; the discount is 1 - 1/n. The replay holds every transition of all 2^n action
-    sequences, 2^(n+1) - 2 of them, in random order. Q is linear in one-hot features.
+    Pairs are numbered 2 * state + action. For each pair, shape (2 n,): `reward`, whether it `leads_on`, the state
+    `after` it and the `truth` that Q is to find; `transitions` are the pairs that the replay holds, in any order.
     """
 
-    def __init__(self, states: int) -> None:
-        self.states = states
-        self.gamma = 1.0 - 1.0 / states
-        self.truth = np.zeros((states, 2))
-        for state in range(states):
-            self.truth[state, state % 2] = self.gamma ** (states - 1 - state)
-
-    def transitions(self) -> npt.NDArray[np.int64]:
-        """Pair numbers 2 * state + action, shape (2^(n+1) - 2,): those of the k-th state occur 2^(n-k) times each."""
-        return np.repeat(
-            np.arange(2 * self.states), [2 ** (self.states - 1 - pair // 2) for pair in range(2 * self.states)]
-        )
+    states: int
+    gamma: float
+    reward: npt.NDArray[np.float64]
+    leads_on: npt.NDArray[np.bool_]
+    after: npt.NDArray[np.int64]
+    truth: npt.NDArray[np.float64]
+    transitions: npt.NDArray[np.int64]
 
     def learn(
         self,
@@ -54,17 +49,10 @@ class Cliffwalk:
         most: int = MAX_UPDATES,
     ) -> int:
         """Updates until the mean squared error of Q falls below `TARGET_ERROR`; `most` where it does not."""
-        n = self.states
-        pairs = np.arange(2 * n)
-        right = pairs % 2 == (pairs // 2) % 2
-        last = pairs // 2 == n - 1
-        reward = (right & last).astype(np.float64)
-        leads_on = right & ~last
-        after = np.minimum(pairs // 2 + 1, n - 1)
-        for pair in rng.permutation(self.transitions()).tolist():
+        n, reward, leads_on, after, truth = self.states, self.reward, self.leads_on, self.after, self.truth
+        for pair in rng.permutation(self.transitions).tolist():
             adapter.add(pair, float(reward[pair]), 1.0, not leads_on[pair])
         q = rng.normal(0.0, 0.1, 2 * n)
-        truth = self.truth.reshape(-1)
         for update in range(1, most + 1):
             drawn, handles, _ = adapter.draw(BATCH)
             best = q.reshape(n, 2).max(axis=1)
@@ -77,6 +65,46 @@ class Cliffwalk:
             if update % _LOOK_EVERY == 0 and float(np.mean((q - truth) ** 2)) < TARGET_ERROR:
                 return update
         return most
+
+
+class Cliffwalk(Task):
+    """n states in a row, two actions: the right one (they alternate) leads on, the other ends the episode with nothing.
+
+    Only the last right action pays, 1; the discount is 1 - 1/n. The replay holds every transition of all 2^n action
+    sequences, 2^(n+1) - 2 of them: those of the k-th state occur 2^(n-k) times each.
+    """
+
+    def __init__(self, states: int) -> None:
+        pairs = np.arange(2 * states)
+        right, last = pairs % 2 == (pairs // 2) % 2, pairs // 2 == states - 1
+        self.states, self.gamma = states, 1.0 - 1.0 / states
+        self.reward, self.leads_on = (right & last).astype(np.float64), right & ~last
+        self.after = np.minimum(pairs // 2 + 1, states - 1)
+        self.truth = np.where(right, self.gamma ** (states - 1 - pairs // 2), 0.0)
+        self.transitions = np.repeat(pairs, 2 ** (states - 1 - pairs // 2))
+
+
+class RareReward(Task):
+    """A corridor of ten states, right and left, and 4,000 transitions of a walker that goes right in 40 of 100 steps.
+
+    A step to the right of the last state ends the episode and pays, 1: 5 of the transitions. The discount is 0.9. The
+    replay is the same in every run.
+    """
+
+    def __init__(self) -> None:
+        states, size, to_the_right = 10, 4000, 0.4
+        pairs = np.arange(2 * states)
+        right, last = pairs % 2 == 1, pairs // 2 == states - 1
+        self.states, self.gamma = states, 0.9
+        self.reward, self.leads_on = (right & last).astype(np.float64), ~(right & last)
+        self.after = np.clip(pairs // 2 + np.where(right, 1, -1), 0, states - 1)
+        best = self.gamma ** (states - 1 - np.arange(states))
+        self.truth = np.where(self.leads_on, self.gamma * best[self.after], 1.0)
+        state, walked = 0, []
+        for action in (np.random.default_rng(0).random(size) < to_the_right).tolist():
+            walked.append(2 * state + action)
+            state = int(self.after[walked[-1]]) if self.leads_on[walked[-1]] else 0
+        self.transitions = np.array(walked)
 
 
 class UniformMemory:
@@ -95,14 +123,12 @@ class UniformMemory:
         return np.array(self._ids)[self._rng.integers(0, len(self._ids), batch)], None, None
 
 
-def run_arms(
-    bench: Bench, walk: Cliffwalk, runs: int, step: float, most: int, rare_share: float | None
-) -> dict[str, Any]:
+def run_arms(bench: Bench, task: Task, runs: int, step: float, most: int, rare_share: float | None) -> dict[str, Any]:
     """Updates needed in `runs` runs by the class (`prioritised`), and at alpha = 0 or by uniform draws (`control`).
 
     `own_control` says which of the two; None keeps the class's own share of rare events.
     """
-    capacity = 2 ** (walk.states + 1) - 2
+    capacity = len(task.transitions)
     extra = {"rare_fraction": rare_share} if bench.facts["rare_alias"] and rare_share is not None else {}
     own_control = bench.facts["takes_alpha"]
     arms: dict[str, list[int]] = {"control": [], "prioritised": []}
@@ -119,7 +145,7 @@ def run_arms(
                 adapter = UniformMemory(seed)
             # Both arms of a run learn the same order of transitions from the same first Q.
             updates = not isinstance(adapter, UniformMemory)
-            results.append(walk.learn(adapter, np.random.default_rng(bench.seed + run), updates, step, most))
+            results.append(task.learn(adapter, np.random.default_rng(bench.seed + run), updates, step, most))
     return {**arms, "own_control": own_control}
 
 

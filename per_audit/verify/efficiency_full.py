@@ -1,4 +1,4 @@
-"""Learning efficiency, full mode: larger cliffwalks, a grid of step sizes, both arms at their best."""
+"""Learning efficiency, full mode: larger cliffwalks, a rare reward, a grid of step sizes, both arms at their best."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from per_audit.verify import statistics
 from per_audit.verify.check import Check
-from per_audit.verify.efficiency import STEP, WORDING, Cliffwalk, run_arms
+from per_audit.verify.efficiency import STEP, WORDING, Cliffwalk, RareReward, Task, run_arms
 from per_audit.verify.results import Outcome, Picture, Series, Verdict
 
 if TYPE_CHECKING:
@@ -46,30 +46,37 @@ class Efficiency8(Check):
     )
 
     states: ClassVar[int] = 8
+    steps: ClassVar[tuple[float, ...]] = STEPS
+    title: ClassVar[str] = "Blind Cliffwalk, n = 8"
+
+    def task(self) -> Task:
+        """What is learnt."""
+        return Cliffwalk(self.states)
 
     def probe(self, bench: Bench) -> dict[str, Any]:
         """Updates needed in every run of both arms, at each step size."""
         bench.need_update()
-        walk = Cliffwalk(self.states)
-        found = [run_arms(bench, walk, RUNS, step, MAX_UPDATES, rare_share=0.0) for step in STEPS]
+        task = self.task()
+        found = [run_arms(bench, task, RUNS, step, MAX_UPDATES, rare_share=0.0) for step in self.steps]
         own = found[0].pop("own_control")
         return {"grid": [[one["control"], one["prioritised"]] for one in found], "own_control": own}
 
     def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:  # noqa: ARG002
         """The gates first, then the two intervals."""
-        control, prioritised = _arms(measured)
-        place = STEPS.index(STEP)
+        control, prioritised = self._arms(measured)
+        place = self.steps.index(STEP)
         ratio, low, high = statistics.ratio_of_iqm(control[place], prioritised[place], seed=0)
         means = [statistics.iqm(control), statistics.iqm(prioritised)]
         best = [int(mean.argmin()) for mean in means]
         top, bottom, above = statistics.ratio_of_iqm(control[best[0]], prioritised[best[1]], seed=0)
         arm = "the class at alpha = 0" if measured["own_control"] else "uniform draws by the harness"
+        grid, task = self._grid(means), self.title.rpartition(", ")[2]
         text = (
-            f"n = {self.states}, step size {STEP:g}: {ratio:.2f}x [{low:.2f}, {high:.2f}] against {arm}; best against "
-            f"best: {top:.2f}x [{bottom:.2f}, {above:.2f}]; updates by step size, control / prioritised: {_grid(means)}"
+            f"{task}, step size {STEP:g}: {ratio:.2f}x [{low:.2f}, {high:.2f}] against {arm}; best against "
+            f"best: {top:.2f}x [{bottom:.2f}, {above:.2f}]; updates by step size, control / prioritised: {grid}"
         )
         unfinished = max(float(np.mean(control[cell] >= MAX_UPDATES)) for cell in (place, best[0]))
-        at_the_end = any(cell in (0, len(STEPS) - 1) for cell in best)
+        at_the_end = any(cell in (0, len(self.steps) - 1) for cell in best)
         verdict = Verdict.INCONCLUSIVE
         if unfinished > _MOST_UNFINISHED:
             text = f"{unfinished:.0%} of the control runs did not finish; {text}"
@@ -87,30 +94,26 @@ class Efficiency8(Check):
 
     def picture(self, measured: dict[str, Any], facts: dict[str, Any]) -> Picture | None:  # noqa: ARG002
         """Both arms over the grid."""
-        control, prioritised = _arms(measured)
+        control, prioritised = self._arms(measured)
         series = (
-            Series("prioritised", _points(prioritised), "line", True),
-            Series("control", _points(control), "line", False),
+            Series("prioritised", self._points(prioritised), "line", True),
+            Series("control", self._points(control), "line", False),
         )
-        title = f"Blind Cliffwalk, n = {self.states}: updates needed, interquartile mean of {RUNS} runs"
+        title = f"{self.title}: updates needed, interquartile mean of {RUNS} runs"
         return Picture(title, "step size", "updates", series, log=True)
 
+    def _arms(self, measured: dict[str, Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        grid = np.array(measured["grid"], dtype=np.float64)
+        if grid.shape[:2] != (len(self.steps), 2) or grid.size == 0:
+            raise ValueError("a grid of another shape")
+        return grid[:, 0], grid[:, 1]
 
-def _arms(measured: dict[str, Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    grid = np.array(measured["grid"], dtype=np.float64)
-    if grid.shape[:2] != (len(STEPS), 2) or grid.size == 0:
-        raise ValueError("a grid of another shape")
-    return grid[:, 0], grid[:, 1]
+    def _points(self, arm: npt.NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+        return tuple(zip(self.steps, statistics.iqm(arm).tolist(), strict=True))
 
-
-def _points(arm: npt.NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
-    return tuple(zip(STEPS, statistics.iqm(arm).tolist(), strict=True))
-
-
-def _grid(means: list[npt.NDArray[np.float64]]) -> str:
-    return ", ".join(
-        f"{step:g}: {first:,.0f} / {second:,.0f}" for step, first, second in zip(STEPS, *means, strict=True)
-    )
+    def _grid(self, means: list[npt.NDArray[np.float64]]) -> str:
+        cells = zip(self.steps, *means, strict=True)
+        return ", ".join(f"{step:g}: {first:,.0f} / {second:,.0f}" for step, first, second in cells)
 
 
 class Efficiency10(Efficiency8):
@@ -119,6 +122,7 @@ class Efficiency10(Efficiency8):
     name = "efficiency-10"
     order = 230
     states = 10
+    title = "Blind Cliffwalk, n = 10"
 
 
 class Efficiency12(Efficiency8):
@@ -127,6 +131,23 @@ class Efficiency12(Efficiency8):
     name = "efficiency-12"
     order = 232
     states = 12
+    title = "Blind Cliffwalk, n = 12"
 
 
-CHECKS: tuple[Check, ...] = (Efficiency8(), Efficiency10(), Efficiency12())
+class EfficiencyRareReward(Efficiency8):
+    """As `efficiency-8`, on a corridor of ten states of which the replay holds 4,000 steps of a walker: five are paid.
+
+    Most of what is stored teaches nothing until the reward has spread to it. At the step sizes 1/4, 1/2 and 1.
+    """
+
+    name = "efficiency-rare-reward"
+    order = 234
+    steps = (0.25, 0.5, 1.0)
+    title = "rare reward"
+
+    def task(self) -> Task:
+        """The corridor."""
+        return RareReward()
+
+
+CHECKS: tuple[Efficiency8, ...] = (Efficiency8(), Efficiency10(), Efficiency12(), EfficiencyRareReward())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from per_audit.verify import statistics
-from per_audit.verify.efficiency import MAX_UPDATES, WORDING, Cliffwalk, Efficiency, UniformMemory
+from per_audit.verify.efficiency import MAX_UPDATES, WORDING, Cliffwalk, Efficiency, RareReward, UniformMemory
 from per_audit.verify.results import Verdict
 from per_audit.verify.run import Options, verify
 
@@ -35,12 +35,12 @@ def test_a_control_that_does_not_finish_decides_nothing():
 
 def test_the_replay_of_the_cliffwalk_is_that_of_all_action_sequences():
     walk = Cliffwalk(3)
-    pairs = walk.transitions()
+    pairs = walk.transitions
     assert len(pairs) == 2 ** (3 + 1) - 2
     # 8 sequences of 3 actions: all act in the first state, half of them reach the second, a quarter the third.
     assert np.bincount(pairs).tolist() == [4, 4, 2, 2, 1, 1]
-    assert walk.truth[2].max() == 1.0
-    assert walk.truth[0].max() == pytest.approx((2 / 3) ** 2)
+    assert walk.truth[4:].max() == 1.0
+    assert walk.truth[:2].max() == pytest.approx((2 / 3) ** 2)
 
 
 def test_uniform_draws_learn_the_truth():
@@ -60,3 +60,13 @@ def test_through_a_class():
     assert [check.verdict for check in correct.checks] == [Verdict.PASS, Verdict.NOT_PROVIDED]
     assert uniform.checks[0].verdict is Verdict.INCONCLUSIVE
     assert not found.complete
+
+
+def test_the_reward_of_the_corridor_is_rare_and_found():
+    task = RareReward()
+    assert (len(task.transitions), task.reward[task.transitions].sum()) == (4000, 5)
+    assert set(task.transitions.tolist()) == set(range(20))
+    # Bellman's equation of the best policy.
+    best = task.truth.reshape(-1, 2).max(axis=1)
+    assert task.truth == pytest.approx(task.reward + task.gamma * task.leads_on * best[task.after])
+    assert task.learn(UniformMemory(0), np.random.default_rng(0), prioritised=False, step=0.5) < 10_000
