@@ -324,7 +324,7 @@ class Anatomy:
         if callers and all(self._class_of(caller) in self.others for _, caller, _ in callers):
             return []  # what other buffers put into a tree of the same class
         for node, caller, path in callers:
-            if self._class_of(caller) in self.others or is_test(path):
+            if self._class_of(caller) in self.others or is_test(path) or self._is_of_another(node, caller, function):
                 continue
             if caller in functions or len(steps) > _DEEPEST or not isinstance(function, ir.Function):
                 continue
@@ -345,6 +345,18 @@ class Anatomy:
         if found:
             return found
         return [PriorityWrite(store, value, index, steps, functions, self._inserts(functions))]
+
+    def _is_of_another(self, call: ir.Expr, caller: ev.Owner, method: ev.Owner) -> bool:
+        """Whether code outside calls something else than the tree, likely the buffer, by a name that methods share."""
+        site = self.events.calls.get(call) if isinstance(call, ir.Call) else None
+        cls, owner = self._class_of(method), self.buffer.owner
+        interpreter = self.graph.interpreter
+        if site is None or cls is None or owner is None or cls in interpreter.mro(owner):
+            return False
+        objects = [atom.node for atom in site.receiver.atoms if isinstance(atom, Instance)]
+        if self._class_of(caller) in self.parts or objects:
+            return bool(objects) and all(cls not in interpreter.mro(made) for made in objects)
+        return True
 
     def _inserts(self, functions: tuple[ev.Owner, ...]) -> bool:
         inner = [f for f in functions if (f is not None and self._class_of(f) in self.parts) or f in self.adding]

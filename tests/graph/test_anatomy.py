@@ -339,3 +339,13 @@ def test_the_root_is_the_first_or_the_last_entry(project, place, total):
     (buffer,) = graph.buffers
     total_of = next(f for f in graph.project.functions if f.name == "total")
     assert graph.anatomy(buffer).is_total(graph.symbols.returned(total_of)) is total
+
+
+def test_a_call_of_something_unknown_is_not_taken_for_one_of_the_tree(project):
+    other = """
+    def resume(memory, nodes, errors):
+        memory.set(nodes, errors)
+    """
+    graph = project(tree=TREE, memory=MEMORY, train=TRAIN, other=other)
+    (buffer,) = graph.buffers
+    assert len(graph.anatomy(buffer).writes) == 2
