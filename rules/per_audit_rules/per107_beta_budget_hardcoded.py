@@ -129,8 +129,8 @@ class BetaBudgetHardcoded(Rule):
         count: float | None,
         what: str,
     ) -> Finding:
-        number = "a number" if count is None else f"{count:,.0f}"
-        after = f"after {number} {what}" + (" written into the code" if count is None else "")
+        number = f"a number of {what.removeprefix('of ')} written into the code"
+        after = f"after {number if count is None else f'{count:,.0f} {what}'}"
         links = [graph.evidence(path, node, "beta", "beta is raised here")]
         links += [
             graph.evidence(number.path, number.node, "number", "by this number, whatever the length of the training")
@@ -192,6 +192,20 @@ class BetaBudgetHardcoded(Rule):
                     "memory.sample(32)",
                     "memory.sample(32, min(1.0, 0.4 + step * (1.0 - 0.4) / 1_000))  # <- PER107",
                 ),
+            },
+        ),
+        Example(
+            "an attribute that follows a count of draws",
+            {
+                "memory.py": _MEMORY.replace("size, beta=0.4", "size, beta=0.4, over=20_000")
+                .replace("self.beta = beta", "self.beta, self.first, self.over, self.draws = beta, beta, over, 0")
+                .replace(
+                    "        self.beta = min(1.0, self.beta + 0.001)  # <- PER107\n",
+                    "        share = self.draws / self.over  # <- PER107\n"
+                    "        self.beta = min(1.0, self.first + share * (1 - self.first))\n"
+                    "        self.draws += 1\n",
+                ),
+                "train.py": _TRAIN,
             },
         ),
     )
@@ -281,20 +295,30 @@ def _steps(beta: Beta) -> Iterable[Found]:
 
 def _schedules(beta: Beta) -> Iterable[Found]:
     """The exponents that grow with a counter over a number of draws: expression, file, number, draws until 1."""
+    for option, passed in _grown(beta):
+        for part in option.walk():
+            if part.op != "div" or part.node is None or not beta.counts(part.args[0]):
+                continue
+            numbers = beta.literals(part.args[1])
+            if numbers is None or len(numbers) != 1:
+                continue
+            draws = numbers[0].number or 0
+            length = _length(part.args[0])
+            far = length is not None and not draws / _FAR <= length <= draws * _FAR
+            if far or (not passed and length is None):
+                yield part.node, part.path, numbers, draws
+
+
+def _grown(beta: Beta) -> Iterable[tuple[Term, bool]]:
+    """What beta is at a draw, and whether that comes from outside of the buffer."""
     for exponent in beta.exponents:
-        passed = exponent.op == "param"
         for option in beta.passed(exponent):
-            for part in option.walk():
-                if part.op != "div" or part.node is None or not beta.counts(part.args[0]):
-                    continue
-                numbers = beta.literals(part.args[1])
-                if numbers is None or len(numbers) != 1:
-                    continue
-                draws = numbers[0].number or 0
-                length = _length(part.args[0])
-                far = length is not None and not draws / _FAR <= length <= draws * _FAR
-                if far or (not passed and length is None):
-                    yield part.node, part.path, numbers, draws
+            yield option, exponent.op == "param"
+    for changed in beta.later_writes:
+        if not changed.value.contains(changed.field):
+            function = changed.write.function
+            own = function is not None and beta.graph.project.class_of.get(function) in beta.anatomy.parts
+            yield changed.value, not own
 
 
 def _rounds(graph: ReplayGraph, path: str, node: ir.Node, depth: int = 2) -> float | None:

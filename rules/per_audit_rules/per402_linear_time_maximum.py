@@ -349,6 +349,24 @@ def play(env, agent):
             },
         ),
         Example(
+            "the sum of a draw that goes through all, in a method of its own",
+            {
+                "memory.py": bad[0]
+                .plain["memory.py"]
+                .replace("self.priorities.max() if self.rows else 1.0", "1.0")
+                .replace(
+                    "        scaled = self.priorities[: len(self.rows)] ** self.alpha\n"
+                    "        p = scaled / scaled.sum()\n",
+                    "        p = self.shares()\n",
+                )
+                + """
+    def shares(self):
+        scaled = self.priorities[: len(self.rows)] ** self.alpha
+        return scaled / scaled.sum()
+"""
+            },
+        ),
+        Example(
             "a maximum for the log, outside of the steps",
             {
                 "memory.py": bad[0].plain["memory.py"].replace("self.priorities.max() if self.rows else 1.0", "1.0")
@@ -364,6 +382,7 @@ def play(env, agent):
 def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> Iterator[tuple[ir.Node, str, str]]:
     """The calls that reduce a whole container of priorities in functions that add or draw."""
     drawing = {draw.function for s in buffer.sources if (draw := graph.events.draws.get(s)) and draw.weighted}
+    drawing |= {f for f in _stepping(graph, buffer, anatomy) if f and _is_only_for(graph, f, drawing)}
     for function in _stepping(graph, buffer, anatomy):
         path = buffer.path if function is None else graph.project.module_of[function].path
         run = graph.symbols.run(function, path)
@@ -384,6 +403,12 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
                 places = ((path, node, function), (term.path, term.node, made_in))
                 if not any(is_seldom(graph, p, n) or is_ruled_out(graph, p, n, f) for p, n, f in places):
                     yield term.node, term.path, _WORDS[term.op]
+
+
+def _is_only_for(graph: ReplayGraph, function: ev.Owner, drawing: set[ev.Owner]) -> bool:
+    """Whether a function is a helper of the draws, and of nothing else."""
+    callers = {site.function for site in graph.callers.get(function, ())}
+    return bool(callers) and callers <= drawing
 
 
 def _is_part(term: Term) -> bool:
