@@ -42,6 +42,18 @@ _HEAP_PUT, _HEAP_TAKE = {"heappush", "heappushpop", "heapreplace"}, {"heappop", 
 _GATHERS = {"take", "gather", "index_select", "gather_nd"}
 _POWERS = {"numpy.power", "numpy.float_power", "torch.pow", "tensorflow.pow", "tensorflow.math.pow", "jax.numpy.power",
            "math.pow", "builtins.pow"}  # fmt: skip
+_GETTER = "operator.itemgetter"
+# Positions: all there are, and those where something holds.
+_POSITIONS = {"numpy.arange", "torch.arange", "jax.numpy.arange", "tensorflow.range"}
+_WHERE = {
+    "numpy.where",
+    "numpy.nonzero",
+    "numpy.flatnonzero",
+    "numpy.argwhere",
+    "torch.nonzero",
+    "torch.where",
+    "torch.argwhere",
+}
 _AXIS = ("axis", "dim", "axes", "reduction_indices")
 
 
@@ -61,9 +73,9 @@ class Library:
             return known
         if (shape := frameworks.drawn_shape(name)) is not None:
             return _sampled(shape, name, node)
-        if name in ext.RANDOM_OBJECTS:
+        if name in ext.RANDOM_OBJECTS or name == _GETTER:
             return of(Result(name, node))  # a seed that was drawn makes no draw of what the generator draws
-        if (drawn := self._random(name, node, values, frame)) is not None:
+        if (drawn := _positions(name, values) or self._random(name, node, values, frame)) is not None:
             return drawn
         if name in ext.CONTAINERS:
             return self.container(name, node, values, frame)
@@ -76,8 +88,6 @@ class Library:
                 if isinstance(atom, Alloc):
                     self.interpreter.parts.gather(atom, draws, node, frame)
             return Value(tags=frozenset(("draw", d) for d in draws) | values[0].tags, roles=values[0].roles)
-        if name in ("numpy.arange", "torch.arange", "jax.numpy.arange", "tensorflow.range"):
-            return of(Ints())
         if name in _POWERS and len(node.args) >= 2:
             left, right = node.args[0].value, node.args[1].value
             return self.interpreter.operators.arithmetic(node, "**", left, values[0], right, values[1], frame)
@@ -159,7 +169,7 @@ class Library:
             reductions = [v.reduction for v in (receiver, *values) if v.reduction]
             return result._replace(reduction=reductions[0] if reductions else None)
         if method in ext.CONVERSIONS:
-            atoms = frozenset(a for a in first.atoms if isinstance(a, (Drawn, Columns)))
+            atoms = frozenset(a for a in first.atoms if isinstance(a, (Drawn, Columns))) | receiver.atoms & {Ints()}
             roles = first.roles or roles_in(first, 3) or self.interpreter.parts.element(first).roles
             return Value(atoms, result.tags, roles, first.reduction)
         if method[:1].isupper() or not result.tags:
@@ -303,6 +313,8 @@ class Library:
                     site.targets.add(func)
                     self.interpreter.calls.project_call(func, arguments, frame)
             return taint(*values)
+        if atom.name == _GETTER and isinstance(atom.call, ir.Call) and arguments:
+            return self._got(atom.call, arguments[0][2], site.node, frame)
         name = ext.last(atom.name)
         if name in ext.TORCH_LOSSES and name[0].isupper() and isinstance(atom.call, ir.Call):
             told = None if self.interpreter.project.changes_reductions else torch_reduction(atom.call)
@@ -313,6 +325,23 @@ class Library:
             keeps = keeps or (isinstance(none, ir.Attr) and none.attr.lower() == "none")
             return taint(*values)._replace(reduction=ELEMENTWISE if keeps else SCALAR)
         return taint(*values)
+
+    def _got(self, getter: ir.Call, rows: Value, node: ir.Call, frame: Frame) -> Value:
+        """What `itemgetter(*positions)(rows)` reads."""
+        given = [self.interpreter.events.value(argument.value) for argument in getter.args]
+        positions = taint(*given, *map(self.interpreter.parts.element, given))
+        draws = frozenset(positions.tagged("index"))
+        for atom in rows.atoms:
+            if isinstance(atom, Alloc) and draws:
+                self.interpreter.parts.gather(atom, draws, node, frame)
+        return Value(frozenset(map(Drawn, draws)), frozenset(("draw", d) for d in draws) | rows.tags, rows.roles)
+
+
+def _positions(name: str, values: list[Value]) -> Value | None:
+    """All positions that there are, or those where something holds."""
+    if name in _POSITIONS:
+        return of(Ints())
+    return Value(frozenset((Ints(),)), taint(*values).tags) if name in _WHERE and len(values) == 1 else None
 
 
 def _sampled(shape: frameworks.Shape, name: str, node: ir.Call) -> Value:

@@ -16,6 +16,7 @@ from per_audit.graph.values import (
     Drawn,
     Func,
     Instance,
+    Ints,
     Item,
     Record,
     Step,
@@ -55,6 +56,8 @@ class Parts:
                 found.append(of(atom) if is_slice else content)
                 if not is_slice:
                     found += [of(Item(draw)) for draw in drawn]
+            elif atom == Ints() and drawn:
+                found.append(Value(frozenset(), frozenset(("index", draw) for draw in drawn)))  # positions of positions
             elif isinstance(atom, Instance):
                 method = self.interpreter.find_method(atom.node, "__getitem__")
                 if method is not None:
@@ -114,6 +117,8 @@ class Parts:
         if isinstance(atom, Columns):
             row = self.element(atom.rows)
             return join_all(self._item(inner, index, node) for inner in row.atoms if not isinstance(inner, Columns))
+        if isinstance(atom, Ints):
+            return of(atom)  # one of them, or the first of the axes that `np.where` gives
         if isinstance(atom, Step) and isinstance(position, int):
             roles = {0: "next", 1: "reward", 2: "done", 3: "done"}
             return UNKNOWN.with_role(roles.get(position))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.draws import replacement
 from per_audit.graph.libraries import is_test
 from per_audit.graph.lifetimes import lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
@@ -55,8 +58,9 @@ class Uniform:
 
     def _draws(self) -> Iterator[ev.Draw | ev.Mass]:
         """The draws in which no item has a better chance than others."""
+        none = (self._is_pass, self._is_stratified, self._is_ahead, self._is_split)
         for draw in self.events.draws.values():
-            if not (draw.weighted or self._is_pass(draw) or self._is_stratified(draw) or self._is_ahead(draw)):
+            if not draw.weighted and not any(is_none(draw) for is_none in none):
                 yield draw
         yield from self.evidence.level
 
@@ -74,6 +78,38 @@ class Uniform:
         parent = self.graph.parents(draw.path).get(draw.node)
         cut = isinstance(parent, ir.Sub) and isinstance(parent.index, ir.Slice) and parent.index.lower is None
         return not cut
+
+    def _is_split(self, draw: ev.Draw) -> bool:
+        """Whether the draw divides what there is into parts that an object keeps, or is one from such a part.
+
+        So does supervised learning, of a model of the environment for one, with its rows for training and for tests.
+        """
+        return draw.node in self._splits or bool(draw.population.tagged("index") & self._splits)
+
+    @cached_property
+    def _splits(self) -> set[ir.Node]:
+        """The draws of positions that a method keeps for others to read at, and neither reads at itself nor returns."""
+        kept = {
+            node: write.function
+            for write in self.events.writes.values()
+            if write.expression is not None
+            for node in self.events.value(write.expression).tagged("index")
+        }
+        read: dict[ir.Node, set[ev.Owner]] = defaultdict(set)
+        for gather in self.events.gathers.values():
+            for node in gather.draws:
+                read[node].add(gather.function)
+        return {
+            node
+            for node, function in kept.items()
+            if (draw := self.events.draws.get(node)) is not None
+            and isinstance(function, ir.Function)
+            and function is draw.function
+            and read[node]
+            and function not in read[node]
+            and _leaves_out(draw.node, draw.method)
+            and not any(isinstance(n, ir.Return) and n.value is not None for n in ir.walk_scope(function.body))
+        }
 
     def is_part_of(self, buffer: ReplayBuffer, prioritised: list[ReplayBuffer]) -> bool:
         """Whether a prioritised buffer, other than of an heir of its class, holds what the buffer draws from."""
@@ -151,6 +187,12 @@ class Uniform:
             for other in prioritised
             if other.owner is not None
         )
+
+
+def _leaves_out(node: ir.Call, method: str) -> bool:
+    """Whether a draw of positions takes each once at most."""
+    again = replacement(node, method)
+    return method in ("permutation", "randperm", "sample") or (isinstance(again, ir.Const) and again.value is False)
 
 
 def _counters(loop: ir.For | ir.Comp) -> set[str]:

@@ -132,3 +132,82 @@ def test_a_bootstrap_of_all_data_for_each_model_of_an_ensemble_is_no_batch(proje
         """
     assert kinds(project(text.format(size="(models, 32)"))) == [UNIFORM]
     assert kinds(project(text.format(size="(models, self.count)"))) == []
+
+
+COLUMNS = """
+    import random
+    from operator import itemgetter
+
+    import numpy as np
+    import torch
+
+    class Memory:
+        def __init__(self, n):
+            self.state, self.action, self.reward = torch.zeros(n), torch.zeros(n), torch.zeros(n)
+            self.later, self.done, self.size, self.n = torch.zeros(n), torch.zeros(n), 0, n
+
+        def add(self, state, action, reward, next_state, done):
+            i = self.size % self.n
+            self.state[i], self.action[i], self.reward[i] = state, action, reward
+            self.later[i], self.done[i] = next_state, done
+            self.size += 1
+
+        def divide(self, share):
+            self.held_out = np.random.choice(np.arange(self.size), int(self.size * share), {again})
+            self.rest = np.setdiff1d(np.arange(self.size), self.held_out)
+
+        def sample(self, n):
+            {draw}
+            return {batch}
+
+    def train(env, net, optimizer, steps):
+        memory, state = Memory(1000), env.reset()
+        for step in range(steps):
+            action = net(state)
+            next_state, reward, done, _ = env.step(action)
+            memory.add(state, action, reward, next_state, done)
+            states, actions, rewards, later, dones = memory.sample(32)
+            loss = ((net(states)[actions] - rewards - 0.99 * (1 - dones) * net(later).max(1)) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+"""
+AT = "self.state[at], self.action[at], self.reward[at], self.later[at], self.done[at]"
+
+
+def drawn(project, draw, batch=AT, again="replace=False"):
+    text = COLUMNS.replace("{again}", again).replace("{draw}", draw).replace("{batch}", batch)
+    return [(graph.source(b.path, b.draws[0])) for graph in [project(text)] for b in graph.buffers]
+
+
+@pytest.mark.parametrize(
+    "all_there_are",
+    [
+        "torch.arange(self.size)",
+        "np.arange(self.size)",
+        "torch.nonzero(self.done == 0).flatten()",
+        "np.where(self.done == 0)[0]",
+        "np.flatnonzero(self.reward)",
+    ],
+)
+def test_positions_drawn_of_positions_are_a_batch(project, all_there_are):
+    code = f"which = {all_there_are}; at = which[np.random.randint(0, len(which), n)]"
+    assert drawn(project, code) == ["np.random.randint(0, len(which), n)"]
+
+
+def test_what_itemgetter_reads_is_a_batch(project):
+    columns = ("state", "action", "reward", "later", "done")
+    batch = ", ".join(f"np.stack(itemgetter(*at)(self.{name}))" for name in columns)
+    assert drawn(project, "at = random.sample(range(self.size), n)", batch) == ["random.sample(range(self.size), n)"]
+
+
+@pytest.mark.parametrize(
+    ("part", "again", "found"),
+    [
+        ("self.rest", "replace=False", []),
+        ("self.held_out", "replace=False", []),
+        ("self.size", "replace=False", ["np.random.choice(self.size, n)"]),
+        ("self.held_out", "replace=True", ["np.random.choice(self.held_out, n)"]),
+    ],
+)
+def test_rows_for_training_and_for_tests_are_those_of_a_data_set(project, part, again, found):
+    assert drawn(project, f"at = np.random.choice({part}, n)", again=again)[-1:] == found
