@@ -78,6 +78,8 @@ class UniformOnlySampling(Rule):
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer) -> Finding:
         name = graph.name_of(buffer)
         draw = graph.source(buffer.path, buffer.draws[0])
+        beside = self._beside(graph, buffer)
+        which = f"{name}, one of {len(beside) + 1} memories drawn from together," if beside else name
         others = list(self._prioritised(graph))
         evidence = (*graph.chain(buffer), *self._by_priority(graph))
         seen = {link.role for link in evidence}
@@ -91,13 +93,24 @@ class UniformOnlySampling(Rule):
             self.name,
             self.severity,
             "high" if {"stored", "learnt"} <= seen else "medium",
-            f"{name} draws its transitions uniformly (`{draw}`), and {otherwise}",
+            f"{which} draws its transitions uniformly (`{draw}`), and {otherwise}",
             graph.place(buffer.path, buffer.draws[0]),
             graph.symbol(buffer.function, buffer.path),
             evidence,
             FixOffer(title=_TITLE),
             pipeline=name,
         )
+
+    def _beside(self, graph: ReplayGraph, buffer: ReplayBuffer) -> list[ReplayBuffer]:
+        """The other memories that the same function draws from: each has a share of its own in what is learnt."""
+        return [
+            other
+            for other in graph.buffers
+            if other.kind == UNIFORM
+            and (other.path, other.function) == (buffer.path, buffer.function)
+            and buffer.function is not None
+            and not other.containers & buffer.containers
+        ]
 
     def _by_priority(self, graph: ReplayGraph) -> Iterable[Evidence]:
         """A prioritised buffer of another agent, which this one could use."""

@@ -90,3 +90,31 @@ def library_roles(name):
 def test_one_of_a_library_is_shown_as_well():
     assert library_roles(b"PrioritizedReplayBuffer") == [["prioritised"]]
     assert library_roles(b"ReplayBuffer") == [[], []]
+
+
+TWO = b"""import random
+from collections import deque
+
+
+class Agent:
+    def __init__(self, net):
+        self.net, self.won, self.lost = net, deque(maxlen=1000), deque(maxlen=1000)
+
+    def keep(self, state, action, reward, next_state, done):
+        if reward > 0:
+            self.won.append((state, action, reward, next_state, done))
+        else:
+            self.lost.append((state, action, reward, next_state, done))
+
+    def learn(self):
+        batch = random.sample(self.won, 16) + random.sample(self.lost, 16)
+        self.net.loss(*zip(*batch)).backward()
+"""
+
+
+def test_memories_that_share_a_batch_are_said_to():
+    graph = link([extract("agent.py", TWO)])
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
+    messages = [finding.message for finding in rule.check(graph)]
+    assert len(messages) == 2
+    assert all("one of 2 memories drawn from together, draws" in message for message in messages)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # Modules that store in one memory. What seems to be stored from more are values that could not be told apart.
 _MOST_MODULES = 8
+_FEWEST_NAMED = 4  # fields that are named one by one
 
 
 class Evidence:
@@ -243,7 +244,28 @@ class Evidence:
         roles = {role for unpack in unpacks for item in unpack.node.items if (role := role_of(item))}
         batches = [d for d in draws if (made := self.events.draws.get(d)) and takes_many(made.node, made.method)]
         read = {role for draw in batches for name in self.fields.get(draw, ()) if (role := role_of_name(name))}
+        for draw in batches:
+            for named in self._named.get(draw, {}).values():
+                read |= named if len(named) >= _FEWEST_NAMED else set()
         return roles | read if NEXT in read or POLICY in read else roles
+
+    @cached_property
+    def _named(self) -> dict[ir.Node, dict[ev.Owner, set[str]]]:
+        """The roles of the names that a function gives to numbered parts of a batch: `rewards = batch[:, 2]`."""
+        found: dict[ir.Node, dict[ev.Owner, set[str]]] = defaultdict(lambda: defaultdict(set))
+        scopes: list[tuple[ev.Owner, list[ir.Stmt]]] = [(f, f.body) for f in self.project.functions]
+        scopes += [(None, module.body) for module in self.project.modules.values()]
+        for function, body in scopes:
+            for node in ir.walk_scope(body):
+                if not isinstance(node, ir.Assign) or node.value is None or len(node.targets) != 1:
+                    continue
+                target = node.targets[0]
+                role = role_of_name(target.id) if isinstance(target, ir.Name) else None
+                for part in ir.walk(node.value) if role is not None else ():
+                    if role is not None and isinstance(part, ir.Sub) and _is_numbered(part):
+                        for draw in self.events.value(part).tagged("draw"):
+                            found[draw][function].add(role)
+        return found
 
     def columns(self, draw: ir.Node) -> set[str]:
         """The roles of the lists that parts of what was drawn are put into, one by one."""
@@ -339,6 +361,12 @@ class Evidence:
 def _is_none(node: ir.Expr | None) -> bool:
     """Whether an expression is written `None`."""
     return isinstance(node, ir.Const) and node.value is None
+
+
+def _is_numbered(node: ir.Sub) -> bool:
+    """Whether a subscript has a number, alone or for the columns."""
+    index = node.index.items[-1] if isinstance(node.index, ir.Seq) and node.index.items else node.index
+    return isinstance(index, ir.Const) and isinstance(index.value, int) and not isinstance(index.value, bool)
 
 
 def _place(event: ev.Store | ev.Evict) -> tuple[str, int]:

@@ -385,3 +385,43 @@ SEEDED = """
 @pytest.mark.parametrize("seed", ["seed = 3", "seed = random.randint(0, 65536)"])
 def test_what_a_constructor_draws_is_a_seed(project, kinds, seed):
     assert kinds(project(SEEDED.replace("{seed}", seed))) == []
+
+
+NUMBERED = """
+    import random
+    from collections import deque
+
+    import numpy as np
+
+    class Team:
+        def __init__(self, nets):
+            self.nets, self.past = nets, deque(maxlen=10_000)
+
+        def keep(self, step, count):
+            self.past.append([step.of(number) for number in range(count)])
+
+        def learn(self):
+            batch = np.array(random.sample(self.past, 32))
+            for number, net in enumerate(self.nets):
+                own = batch[:, number]
+                {names}
+                loss = net.loss(first, second, third, fourth)
+                loss.backward()
+                net.optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("states", "actions", "rewards", "next_states"), [UNIFORM]),
+        (("images", "labels", "weights", "next_states"), []),
+        (("states", "actions", "returns", "next_states"), []),
+        (("first", "second", "third", "fourth"), []),
+    ],
+)
+def test_a_batch_is_known_by_the_names_of_its_numbered_parts(project, kinds, names, found):
+    lines = [f"{name} = np.stack(own[:, {number}])" for number, name in enumerate(names)]
+    lines.append(f"first, second, third, fourth = ({', '.join(names)})")
+    graph = project(NUMBERED.replace("{names}", "\n                ".join(lines)))
+    assert kinds(graph) == found
