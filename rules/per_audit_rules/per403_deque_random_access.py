@@ -9,6 +9,7 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.capacity import capacity_of, number_of
 from per_audit.graph.switched import is_switched_off
+from per_audit.graph.draws import takes_many
 from per_audit.graph.values import Alloc
 from per_audit.rule import Example, Rule
 
@@ -93,7 +94,9 @@ class DequeRandomAccess(Rule):
                 reads = [
                     _Read(gather.node, gather.path, gather.function, gather.container)
                     for gather in graph.events.gathers.values()
-                    if draw.node in gather.draws and not _is_of_copy(gather.node)
+                    if draw.node in gather.draws
+                    and not _is_of_copy(gather.node)
+                    and not _is_all_at_once(graph, gather.path, gather.node)
                 ]
                 if draw.items and not _is_copy(draw):
                     held = (atom for atom in draw.population.atoms if isinstance(atom, Alloc))
@@ -332,6 +335,37 @@ class Memory:
             },
         ),
         Example(
+            "arrays that were made of the deques before the first draw",
+            {
+                "memory.py": """from collections import deque
+import numpy as np
+
+
+class Log:
+    def __init__(self, limit=10**6):
+        self.columns = [deque(maxlen=limit) for _ in range(5)]
+
+    def add(self, state, action, reward, next_state, done):
+        for column, value in zip(self.columns, (state, action, reward, next_state, done)):
+            column.append(value)
+
+    def freeze(self):
+        for number in range(5):
+            self.columns[number] = np.array(self.columns[number])
+
+    def batch(self, n):
+        at = np.random.randint(0, len(self.columns[0]), n)
+        return [self.columns[number][at] for number in range(5)]
+
+
+def learn(log: Log, net, optimizer):
+    states, actions, rewards, next_states, dones = log.batch(32)
+    net.loss(states, actions, rewards, next_states, dones).backward()
+    optimizer.step()
+"""
+            },
+        ),
+        Example(
             "a list",
             {
                 "memory.py": """import random
@@ -409,6 +443,15 @@ def _deque(graph: ReplayGraph, read: _Read) -> str:
 def _is_of_copy(read: ir.Node) -> bool:
     """Whether an array that was made of the deque is read: `np.array(rows)[drawn]` goes through it once, in order."""
     return isinstance(read, ir.Sub) and isinstance(read.value, ir.Call)
+
+
+def _is_all_at_once(graph: ReplayGraph, path: str, read: ir.Node) -> bool:
+    """Whether a whole batch of positions is read by one subscript: an array that has taken the deque's place."""
+    term = graph.symbols.term(path, read.index) if isinstance(read, ir.Sub) else None
+    while term is not None and term.op in ("add", "sub", "mod"):
+        term = term.args[0]
+    draw = graph.events.draws.get(term.data) if term is not None and term.op == "draw" else None
+    return draw is not None and takes_many(draw.node, draw.method)
 
 
 def _is_copy(draw: Draw) -> bool:
