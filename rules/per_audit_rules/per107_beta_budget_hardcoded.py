@@ -254,6 +254,18 @@ def train(env, net, optimizer):
             },
         ),
         Example(
+            "a schedule of the memory, over the episodes of the script's loop that it is given",
+            {
+                "memory.py": _MEMORY.replace("def sample(self, n):", "def sample(self, n, episode):").replace(
+                    "self.beta = min(1.0, self.beta + 0.001)  # <- PER107",
+                    "self.beta = 0.4 + min(episode / 500, 1.0) * (1.0 - 0.4)",
+                ),
+                "train.py": _TRAIN.replace("range(steps)", "range(EPISODES)")
+                .replace("memory.sample(32)", "memory.sample(32, step)")
+                .replace("def train", "EPISODES = 500\n\n\ndef train"),
+            },
+        ),
+        Example(
             "a number that the script passes",
             {
                 "memory.py": bad[2].plain["memory.py"],
@@ -303,7 +315,8 @@ def _schedules(beta: Beta) -> Iterable[Found]:
             if numbers is None or len(numbers) != 1:
                 continue
             draws = numbers[0].number or 0
-            length = _length(part.args[0])
+            counters = (part.args[0], *beta.passed(part.args[0]))  # what a method is given counts where it is made
+            length = next((found for found in map(_length, counters) if found is not None), None)
             far = length is not None and not draws / _FAR <= length <= draws * _FAR
             if far or (not passed and length is None):
                 yield part.node, part.path, numbers, draws
@@ -344,8 +357,8 @@ def _rounds(graph: ReplayGraph, path: str, node: ir.Node, depth: int = 2) -> flo
 def _length(term: Term) -> float | None:
     """How long the loop is whose variable is in the term, where that is a number."""
     for part in term.walk():
-        if part.op == "element" and part.args[0].op == "range":
-            return _end(part.args[0])
+        if part.op == "range":
+            return _end(part)
     return None
 
 
