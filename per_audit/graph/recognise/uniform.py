@@ -47,6 +47,8 @@ class Uniform:
                 continue
             if self.alternatives.is_pal(buffer) or lives_for_one_pass(self.graph, buffer):
                 continue
+            if buffer.stores and not any(map(self._stays, buffer.stores)):
+                continue  # a batch that others are joined with
             if is_ruled_out(self.graph, draw.path, draw.node, draw.function):
                 continue
             if self.alternatives.has_prioritised_path(buffer):
@@ -110,6 +112,25 @@ class Uniform:
             and _leaves_out(draw.node, draw.method)
             and not any(isinstance(n, ir.Return) and n.value is not None for n in ir.walk_scope(function.body))
         }
+
+    def _stays(self, store: ev.Store) -> bool:
+        """Whether what is stored stays; a sum `rows + more` that replaces neither rows nor their object does not."""
+        if not isinstance(store.node, ir.Bin):
+            return True
+        around = self.graph.statement(store.path, store.node)
+        if isinstance(around, ir.Return):
+            callers = self.graph.callers.get(store.function, ())
+            return any(
+                isinstance(site.node.func, ir.Attr) and self._takes_place(site.path, site.node, site.node.func.value)
+                for site in callers
+            )
+        return not isinstance(around, ir.Assign) or self._takes_place(store.path, store.node, store.node.left)
+
+    def _takes_place(self, path: str, node: ir.Node, old: ir.Expr) -> bool:
+        """Whether the statement around a node assigns to what is written like another one."""
+        around = self.graph.statement(path, node)
+        text = self.graph.source(path, old)
+        return isinstance(around, ir.Assign) and any(self.graph.source(path, t) == text for t in around.targets)
 
     def is_part_of(self, buffer: ReplayBuffer, prioritised: list[ReplayBuffer]) -> bool:
         """Whether a prioritised buffer, other than of an heir of its class, holds what the buffer draws from."""

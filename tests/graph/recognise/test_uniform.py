@@ -211,3 +211,45 @@ def test_what_itemgetter_reads_is_a_batch(project):
 )
 def test_rows_for_training_and_for_tests_are_those_of_a_data_set(project, part, again, found):
     assert drawn(project, f"at = np.random.choice({part}, n)", again=again)[-1:] == found
+
+
+JOINED = """
+    import numpy as np
+
+    class Rows:
+        def __init__(self, rows):
+            self.rows = rows
+
+        def more(self, rows):
+            {more}
+
+        def part(self, n):
+            return Rows([self.rows[i] for i in np.random.choice(len(self.rows), n)])
+
+    def train(env, net, optimizer):
+        batch, state = Rows([]), env.reset()
+        while True:
+            action = net(state)
+            next_state, reward, done, _ = env.step(action)
+            {use}
+            state = next_state
+            for state, action, reward, next_state, done in batch.part(32).rows:
+                net.loss(state, action, reward, next_state, done).backward()
+                optimizer.step()
+"""
+
+
+NEW = "batch.more([(state, action, reward, next_state, done)])"
+
+
+@pytest.mark.parametrize(
+    ("more", "use", "found"),
+    [
+        ("return Rows(self.rows + rows)", f"longer = {NEW}", 0),
+        ("return Rows(self.rows + rows)", f"batch = {NEW}", 1),  # a memory that is never changed, but replaced
+        ("self.rows = self.rows + rows", NEW, 1),
+        ("self.rows += rows", NEW, 1),
+    ],
+)
+def test_a_batch_that_others_are_joined_with_is_no_memory(project, kinds, more, use, found):
+    assert len(kinds(project(JOINED.replace("{more}", more).replace("{use}", use)))) == found
