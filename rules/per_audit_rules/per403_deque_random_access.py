@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.capacity import capacity_of, number_of
-from per_audit.graph.switched import is_switched_off
 from per_audit.graph.draws import takes_many
+from per_audit.graph.switched import is_switched_off
 from per_audit.graph.values import Alloc
 from per_audit.rule import Example, Rule
 
