@@ -418,3 +418,38 @@ def test_the_reward_of_a_dict_has_its_key_whatever_it_is_called():
         )
 
     check_fixed(named(agent(LEARN)), named(fixed_agent(FIXED, option='reward="gain"')))
+
+
+def test_annotations_and_data_classes():
+    kept = (
+        'Transition = namedtuple("Transition", ("state", "action", "next_state", "reward"))\n',
+        "\n@dataclass\nclass Transition:\n    state: list\n    action: int\n    next_state: list\n    reward: float\n",
+    )
+    read = ("batch = Transition(*zip(*transitions))\n", "rows = [(t.state, t.action, t.next_state, t.reward) for t in transitions]\n    batch = Batch(*zip(*rows))\n")  # fmt: skip # noqa: E501
+    named = ("from memory import Transition\n", "from memory import Batch\n")
+    batch = (
+        "\n\nclass Memory:",
+        '\n\nBatch = namedtuple("Batch", ("state", "action", "next_state", "reward"))\n\n\nclass Memory:',
+    )
+    before = changed(
+        SPLIT,
+        kept,
+        read,
+        named,
+        batch,
+        ("import random\n", "import random\nfrom dataclasses import dataclass\n"),
+        ("self.items = deque(", "self.items: deque[Transition] = deque("),
+    )
+    after = changed(
+        FIXED_SPLIT,
+        kept,
+        read,
+        named,
+        batch,
+        (
+            "from collections import namedtuple\n",
+            "from dataclasses import dataclass\nfrom collections import namedtuple\n",
+        ),
+        ("self.items = P", "self.items: PrioritizedReplayBuffer = P"),
+    )
+    check_fixed(before, after)

@@ -382,3 +382,31 @@ def test_a_pointer_that_is_no_ring_cannot_skip_slots():
     before = changed(FILES, *counter)
     check_refused(before, "protected slots cannot be skipped", buffer="combined")
     check_fixed(before, changed(FIXED, ("priorities.add(self.ptr)", "priorities.add(index)"), *counter))
+
+
+MADE = RING[RING.index("        self.state = np") : RING.index("        self.device")]
+WRITES = RING[RING.index("        self.state[self.ptr]") : RING.index("        self.ptr = (")]
+FIELDS = ("state", "action", "next_state", "reward", "not_done")
+
+
+def looped(files: Files, behind: str = "", added: str = "") -> Files:
+    """The ring with its arrays in a dict, made and filled in loops."""
+    lines = [f'            self.data["{name}_%d" % i] = np.zeros([max_size, 1])\n' for name in FIELDS]
+    made = "        self.data = dict()\n        for i in range(2):\n" + "".join(lines)
+    writes = [f'                self.data["{name}_%d" % i][self.ptr] = {name}[i]\n' for name in FIELDS]
+    filled = "        for i in range(2):\n            with self.lock:\n" + "".join(writes)
+    filled = filled.replace("= not_done[i]", "= 1.0 - done")
+    pairs = [(MADE.rstrip("\n") + "\n" + behind, made + behind), (WRITES.rstrip("\n") + "\n" + added, filled + added)]
+    return changed(files, *pairs, *((f"self.{name}[ind]", f'self.data["{name}_0"][ind]') for name in FIELDS))
+
+
+def test_arrays_that_are_made_and_filled_in_loops():
+    check_fixed(looped(FILES), looped(FIXED, SAMPLER, "        self.priorities.add(self.ptr)\n"))
+
+
+def test_a_pointer_that_moves_in_the_loop():
+    moved = "                self.ptr = (self.ptr + 1) % self.max_size\n"
+    files = changed(looped(FILES), ("= 1.0 - done\n", "= 1.0 - done\n" + moved))
+    _, found = run(files, unsafe=True)
+    inside = "= 1.0 - done\n                self.priorities.add(self.ptr)\n"
+    assert inside in found["ring.py"]

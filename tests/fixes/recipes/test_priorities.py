@@ -142,3 +142,11 @@ def test_the_mean_says_nothing_where_there_is_one_critic():
 )
 def test_refused(learn, reason):
     check_refused(agent(learn), reason)
+
+
+@pytest.mark.parametrize("whole", ["", "total = loss + 0.1 * q.sum()\n"])
+def test_the_step_of_another_loss_comes_first(whole):
+    other = "actor_loss = -self.network(states).mean()\nactor_loss.backward()\nself.optimizer.step()\n"
+    own = (whole + STEP).replace("loss.backward", "total.backward") if whole else STEP
+    option = "rare_fraction=0"
+    check_fixed(agent(LOSS + other + own), fixed_agent(WEIGHTED + other + own + UPDATE, option=option))
