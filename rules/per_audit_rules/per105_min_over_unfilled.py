@@ -56,8 +56,8 @@ class MinOverUnfilled(Rule):
 
     ## Fix safety
 
-    Limiting the minimum to the slots that are filled is safe where the code counts them; dividing the weights by the
-    largest of the batch needs no minimum at all.
+    Leaving the zeros out of the minimum is safe: a slot that was written holds more, or is never drawn. Dividing the
+    weights by the largest of the batch needs no minimum at all.
 
     ## References
 
