@@ -26,6 +26,7 @@ import ast
 import hashlib
 import json
 import pickle
+import re
 import shutil
 import sys
 import tempfile
@@ -202,11 +203,17 @@ def _outcome(repo: str, label: dict[str, Any], places: dict[str, tuple[str, int]
 
 
 def _repairs(label: dict[str, Any], result: FixResult) -> list[str]:
-    """The rules whose findings were mended in the files of a buffer that is prioritised already."""
+    """The rules whose findings were mended in the files of a buffer that is prioritised already.
+
+    A sum tree in a file of its own belongs to the buffer whose file names it.
+    """
     if label.get("sampling") != "prioritized":
         return []
     files = {label["file"]} | {s["file"] for key in ("sample_sites", "loss_sites") for s in label.get(key) or ()}
-    return sorted({plan.mends for plan in result.applied if plan.mends and plan.paths & files})
+    text = (result.root / label["file"]).read_text(encoding="utf-8", errors="replace")
+    imports = " ".join(line for line in text.splitlines() if "import " in line)
+    named = {path for plan in result.applied for path in plan.paths if re.search(rf"\b{Path(path).stem}\b", imports)}
+    return sorted({plan.mends for plan in result.applied if plan.mends and plan.paths & (files | named)})
 
 
 def _finding(label: dict[str, Any], places: dict[str, tuple[str, int]]) -> str | None:
