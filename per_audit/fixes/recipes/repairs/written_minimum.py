@@ -35,9 +35,21 @@ def repair(draft: Draft, defect: Defect) -> None:
             raise Refused(f"the minimum at {defect.where} is taken again and again inside of an expression")
         name = draft.fresh(path, draft.graph.symbols.function_of(path, call), "written", "stored")
         draft.insert_before(path, statement, [f"{name} = {draft.text(path, over)}"], _NOTE)
+        if not call.args:
+            draft.replace(path, call.start, call.end, f"{_numpy(draft, defect)}.min({name}[{name} > 0])", _NOTE)
+            return
     else:
         name = over.id
     draft.replace(path, over.start, over.end, f"{name}[{name} > 0]", _NOTE)
+
+
+def _numpy(draft: Draft, defect: Defect) -> str:
+    """What the file calls NumPy."""
+    imports = (node for node in draft.graph.module(defect.path).body if isinstance(node, ir.Import))
+    for name, alias in (pair for node in imports for pair in node.names):
+        if name == "numpy":
+            return alias or name
+    raise Refused(f"the minimum at {defect.where} is of something that may be no array of NumPy")
 
 
 def _over(draft: Draft, path: str, call: ir.Call) -> ir.Expr | None:

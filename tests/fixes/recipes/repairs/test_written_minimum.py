@@ -16,6 +16,12 @@ NAMED = (
         (TREE, LEAST, NAMED),
         ("an epsilon in place of the zero", LEAST, NAMED),
         ("training that starts when a twentieth is filled", LEAST, NAMED),
+        (
+            "the leaves from the middle of the tree to its end",
+            "least = self.tree.tree[self.tree.capacity - 1 :].min() / self.tree.total",
+            "written = self.tree.tree[self.tree.capacity - 1 :]\n"
+            "        least = np.min(written[written > 0]) / self.tree.total",
+        ),
         ("an array of the agent, Keras", "self.capacity * p.min()", "self.capacity * p[p > 0].min()"),
     ],
 )
