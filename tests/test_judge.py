@@ -32,7 +32,7 @@ def test_findings_have_ids_and_the_graph_is_there(tmp_path):
 
 
 def test_a_file_that_cannot_be_read_is_a_notice(tmp_path):
-    ((outcome, graph),) = judged(tmp_path, {"old.py": "x = 1\nprint 'replay'\n"})
+    ((outcome, graph),) = judged(tmp_path, {"old.py": "x = 1\nprint 'reward', done\n"})
     assert (graph, outcome.findings, outcome.unparsable) == (None, (), {"old.py"})
     assert [(notice.path, notice.line) for notice in outcome.notices] == [("old.py", 2)]
 

@@ -29,7 +29,7 @@ def asked(tmp_path, monkeypatch):
             path = tmp_path / rule.code / name
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
-    (tmp_path / "old.py").write_text("print 'replay'\n")
+    (tmp_path / "old.py").write_text("print 'reward', done\n")
     settings = Settings(tmp_path)
     sources = Sources(discover(tmp_path, [tmp_path], settings.filters))
     parts = list(sources.parts())

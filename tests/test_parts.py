@@ -4,7 +4,7 @@ from per_audit.parts import Sources
 from per_audit.settings import Settings
 from per_audit.source import discover
 
-FILES = {"train.py": "import store\n", "store.py": "rows = []\n", "plot.py": "reward = 1\n", "bad.py": "a\0b\n"}
+FILES = {"train.py": "import store\n", "store.py": "rows = []\n", "plot.py": "reward = done = 1\n", "bad.py": "a\0b\n"}
 
 
 def parts(root, **changed):

@@ -73,7 +73,7 @@ def test_deep_and_long_code_leaves_the_findings_as_they_are(tmp_path, text):
 def test_a_statement_that_cannot_be_followed_is_a_notice_of_its_file(tmp_path, monkeypatch):
     monkeypatch.setattr("per_audit.graph.deep_stack", nullcontext)
     deep = "y = " + " + ".join(["rows"] * 380)
-    report = scanned(tmp_path, REPLAY.encode(), f"import loss\n{deep}\n".encode())
+    report = scanned(tmp_path, REPLAY.encode(), f"import loss; reward = done = 1\n{deep}\n".encode())
     assert [(notice.path, notice.line) for notice in report.notices] == [("file1.py", 2)]
     assert "in part" in report.notices[0].message
     assert "PER001" in {finding.rule for finding in report.findings}

@@ -22,7 +22,7 @@ def root(tmp_path):
         for path, text in files.items():
             (folder / name).mkdir(parents=True, exist_ok=True)
             (folder / name / path).write_text(text)
-    (folder / "old.py").write_text("print 'sample'\n")
+    (folder / "old.py").write_text("print 'sample', reward, done\n")
     return folder
 
 

@@ -27,7 +27,7 @@ LOOP = "buffer = []\nbatch = random.sample(buffer, 3)\nloss.backward()\n"
     ids=["python-2", "mixed-tabs", "binary", "unknown-encoding", "not-utf-8", "brackets", "signs", "chain", "conflict"],
 )
 def test_a_file_that_does_not_parse_is_one_notice(run: Any, project: Path, source: bytes, line: int | None) -> None:
-    (project / "bad.py").write_bytes(source)
+    (project / "bad.py").write_bytes(source + b"reward = done\n")
     (project / "good.py").write_text(LOOP)
     code, out, err = run("scan", "--format", "json", "--fail-on", "never")
     assert (code, err) == (0, "")
