@@ -5,9 +5,11 @@ import re
 import numpy as np
 import pytest
 
+from per_audit.verify.checks.updates_take_effect import UpdatesTakeEffect
 from per_audit.verify.child.adapter import Adapter, AdapterError
 from per_audit.verify.child.bench import Bench
 from per_audit.verify.child.infer import infer
+from per_audit.verify.results import Verdict
 
 from . import forms
 
@@ -63,6 +65,15 @@ def test_torch_tensors(monkeypatch):
     assert plan.values_form == "torch tensors with a batch axis"
     adapter = bench.filled(30)
     assert bench.settle(adapter, dict.fromkeys(range(30), 0.3)) == set()
+
+
+def test_magnitudes_are_passed_where_the_parameter_says_so():
+    plan, _ = make_bench(forms.WantsMagnitudes)
+    assert not plan.signed
+    facts = {"updates": True, "recent_fraction": None, "alpha": 0.6}
+    bench = Bench(lambda settings: Adapter(plan.construct(settings), plan), facts, 0, forms.WantsMagnitudes)
+    check = UpdatesTakeEffect()
+    assert check.judge(check.probe(bench), facts).verdict is Verdict.PASS
 
 
 def test_a_uniform_buffer_has_no_update_and_no_weights():

@@ -36,11 +36,12 @@ class UpdatesTakeEffect(Check):
         bench.need_update()
         batch = 20 if bench.facts["recent_fraction"] else 8
         adapter = bench.filled(_CAPACITY, batch=batch)
-        td = dict.fromkeys(range(_CAPACITY), 0.3)
-        td[_DOWN] = 3.0
+        # Within 1, at which some clip on purpose.
+        td = dict.fromkeys(range(_CAPACITY), 0.09)
+        td[_DOWN] = 0.9
         bench.settle(adapter, td, batch)
         before = bench.count(adapter, _DRAWS, _CAPACITY, batch)
-        td[_UP], td[_DOWN] = 3.0, 0.3
+        td[_UP], td[_DOWN] = 0.9, 0.09
         bench.settle(adapter, td, batch)
         after = bench.count(adapter, _DRAWS, _CAPACITY, batch)
         return {"before": before.tolist(), "after": after.tolist()}

@@ -70,6 +70,8 @@ class Weights(Check):
                 return Outcome(
                     Verdict.FAIL, None, _TOLERANCE, f"{where}: weights are zero or negative, so nothing is learned"
                 )
+        if facts["alpha"] == 0.0:
+            return Outcome(Verdict.NOT_PROVIDED, None, None, "alpha is 0: draws are meant to be uniform")
         fits = [_Fit(measured[label], facts) for label, _ in parts]
         other_law = [fit.deviation > _TOLERANCE and fit.of_the_draws(facts) for fit in fits]
         for fit, other, (_, where) in zip(fits, other_law, parts, strict=True):

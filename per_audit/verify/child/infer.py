@@ -169,7 +169,8 @@ def _find_update_form(plan: Plan, name: str, buffer: Any, td: dict[int, float]) 
         except Exception:
             buffer = _fill(plan, 0)
             continue
-        plan.signed = plan.takes == "td" and _takes_negative(plan, td)
+        magnitudes = any("abs" in p.name.lower() or "magnitude" in p.name.lower() for p in needed)
+        plan.signed = plan.takes == "td" and not magnitudes and _takes_negative(plan, td)
         return True
     return False
 

@@ -98,3 +98,8 @@ def test_the_picture_shows_each_item_on_the_line():
     assert slope == pytest.approx(-0.4)
     assert len(returned.points) > 40
     assert all(y == pytest.approx(y0 * (x / x0) ** slope, rel=1e-6) for x, y in returned.points)
+
+
+def test_uniform_draws_on_purpose_have_nothing_to_weigh(judge):
+    equal = measured(lambda law, ids, count: np.ones(len(ids)), alpha=0.0)
+    assert judge(equal, alpha=0.0).verdict is Verdict.NOT_PROVIDED
