@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MAX_DEPTH = 8
 _LEAST = 1000  # fewer draws than this are a loop inside a training step whose outer loop is elsewhere
+_MOST = 10**9  # more than this nobody trains: something was multiplied that does not belong together
 PLACEHOLDER = 100_000
 
 
@@ -56,7 +57,7 @@ def schedule(draft: Draft, buffer: ReplayBuffer) -> str:
 def find_budget(graph: ReplayGraph, buffer: ReplayBuffer) -> Budget | None:
     """The largest number of draws over the ways in which the program reaches the draw, None where one is unknown."""
     found = _reach(graph, buffer.path, buffer.draws[0], buffer.function, 0, frozenset())
-    return found if found is not None and found.steps >= _LEAST else None
+    return found if found is not None and _LEAST <= found.steps <= _MOST else None
 
 
 def _reach(
@@ -134,9 +135,9 @@ def _assigned(graph: ReplayGraph, path: str, inside: ir.Node, target: ir.Expr) -
 def _length(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> int | None:
     if isinstance(loop, ir.While):
         test = loop.test
-        if isinstance(test, ir.Cmp) and test.ops in (["<"], ["<="]) and _counts(graph, path, loop, test.left):
-            return number(graph, path, test.rights[0])
-        return None
+        stride = _counted_by(graph, path, loop, test.left) if isinstance(test, ir.Cmp) else None
+        last = number(graph, path, test.rights[0]) if isinstance(test, ir.Cmp) and test.ops in (["<"], ["<="]) else None
+        return max(last // stride, 1) if last is not None and stride is not None else None
     iterated = loop.iter
     if not isinstance(iterated, ir.Call):
         return None
@@ -152,13 +153,15 @@ def _length(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> int | Non
     return None if first is None or last is None or stride is None else max((last - first) // stride, 1)
 
 
-def _counts(graph: ReplayGraph, path: str, loop: ir.While, counter: ir.Expr) -> bool:
-    """Whether the loop counts up what its condition compares."""
+def _counted_by(graph: ReplayGraph, path: str, loop: ir.While, counter: ir.Expr) -> int | None:
+    """What each turn of the loop adds to what its condition compares, where that is one known number."""
     text = graph.module(path).source(counter)
-    return any(
-        isinstance(node, ir.Aug) and node.op == "+" and graph.module(path).source(node.target) == text
+    steps = {
+        number(graph, path, node.value)
         for node in ir.walk_scope(loop.body)
-    )
+        if isinstance(node, ir.Aug) and node.op == "+" and graph.module(path).source(node.target) == text
+    }
+    return steps.pop() if len(steps) == 1 else None
 
 
 def _last_name(node: ir.Expr) -> str:
