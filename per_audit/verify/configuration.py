@@ -115,15 +115,18 @@ class _Reader:
         settings: dict[str, Setting] = {}
         unknown: dict[str, str] = {}
         given = self.symbols.arguments(site.node, constructor, site.path)
+        starred = any(arg.star for arg in site.node.args)
         for name, term in given.items():
-            term = self._of_an_object(_argument(site.node, constructor, name)) or term
+            argument = _argument(site.node, constructor, name)
+            if starred and argument is None:
+                continue  # the star may give it, or not
+            term = self._of_an_object(argument) or term
             setting = self._setting(term, site, classify(name, "constructor") == "settings")
             if setting is None:
                 unknown[name] = self._source(term, site)
             else:
                 settings[name] = setting
         path = self.graph.project.module_of[constructor].path
-        starred = any(arg.star for arg in site.node.args)
         defaults = {
             parameter.name: self.graph.source(path, parameter.default, _LONGEST)
             for parameter in constructor.parameters
@@ -251,8 +254,11 @@ class _Reader:
         return list(found)
 
     def _source(self, term: Term, site: ev.CallSite) -> str:
-        node, path = (term.node, term.path) if term.node is not None and term.path else (site.node, site.path)
-        return f"{self.graph.source(path, node, _LONGEST)} ({self._place(path, node)})"
+        path = None if term.node is None else self.graph.path_of(term.node)
+        place: tuple[str, ir.Node] = (site.path, site.node)
+        if path is not None and term.node is not None:
+            place = path, term.node
+        return f"{self.graph.source(*place, _LONGEST)} ({self._place(*place)})"
 
     def _place(self, path: str, node: ir.Node) -> str:
         return self.graph.module(path).where(node.start)
