@@ -271,7 +271,16 @@ class Anatomy:
                 leaf = self._without_difference(write, by_difference)
                 if leaf is not None:
                     found.setdefault((leaf.outermost.node, leaf.value), leaf)
-        return list(found.values())[: 4 * _MOST_CHAINS]
+        live = [write for write in found.values() if not self._is_left_over(write)]
+        return (live or list(found.values()))[: 4 * _MOST_CHAINS]
+
+    def _is_left_over(self, write: PriorityWrite) -> bool:
+        """Whether a method of a buffer that is drawn from writes it which nothing names, by whatever object."""
+        method = write.functions[-1]
+        if not isinstance(method, ir.Function) or not self.buffer.samples or method.decorators:
+            return False
+        named = self.graph.callers.get(method) or self.graph.mentions.get(method.name)
+        return self._class_of(method) in self.parts and not named and not method.name.startswith("__")
 
     def _without_difference(self, write: PriorityWrite, by_difference: bool) -> PriorityWrite | None:
         """The write of p where p - old is added to what was there; None where only a change is passed on."""

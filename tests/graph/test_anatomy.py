@@ -349,3 +349,19 @@ def test_a_call_of_something_unknown_is_not_taken_for_one_of_the_tree(project):
     graph = project(tree=TREE, memory=MEMORY, train=TRAIN, other=other)
     (buffer,) = graph.buffers
     assert len(graph.anatomy(buffer).writes) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "takes"), [("pass", 2), ("memory.tree.flatten(0.5)", 3), ("again = memory.flatten", 3)]
+)
+def test_a_method_that_nothing_names_writes_nothing(project, line, takes):
+    tree = (
+        TREE
+        + """
+        def flatten(self, level):
+            self.sums[0] = level
+"""
+    )
+    graph = project(tree=tree, memory=MEMORY, train=TRAIN, other=f"def resume(memory):\n    {line}\n")
+    (buffer,) = graph.buffers
+    assert len(graph.anatomy(buffer).writes) == takes
