@@ -89,7 +89,7 @@ class PriorityEpsilonMissing(Rule):
             graph,
             step.path,
             step.node,
-            f"{name} stores the absolute TD error with nothing added: a transition with error 0 is never drawn again",
+            f"{name} stores the size of the error with nothing added: a transition with error 0 is never drawn again",
             evidence=trail.evidence_at(anatomy, step),
             confidence="medium",
             fix=FixOffer(title="add a small constant to the absolute TD error"),

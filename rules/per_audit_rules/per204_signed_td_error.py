@@ -81,7 +81,7 @@ class SignedTdError(Rule):
                 what = (
                     "the errors of two critics are averaged with their signs, so that opposite errors cancel out"
                     if average
-                    else "the TD error is stored with its sign: negative errors give negative priorities"
+                    else "the TD error is stored with its sign: negative errors do not count by their size"
                 )
                 where = graph.evidence(signed.path, signed.node, "error", "signed") if signed.node is not None else None
                 yield self.finding(

@@ -95,8 +95,8 @@ class LinearTimeSampling(Rule):
             graph,
             path,
             node,
-            f"{name} draws with {how}, which goes through the priorities of all transitions each time",
-            evidence=[graph.evidence(path, node, "drawn", "every priority is read at every call")],
+            f"{name} draws with {how}, which goes through the probabilities of all transitions each time",
+            evidence=[graph.evidence(path, node, "drawn", "every probability is read at every call")],
             fix=FixOffer(title="draw from a sum tree"),
             pipeline=name,
         )
