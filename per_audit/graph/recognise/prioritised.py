@@ -78,11 +78,13 @@ class Prioritised:
     def _walkers(self, mass: ev.Mass) -> set[ev.Owner]:
         """The functions that go down a tree with the number: they compare it, and take sums off it.
 
-        What very many functions do that with is data, such as observations that were made up.
+        What very many functions do that with is data, such as observations that were made up, unless the function that
+        draws the number does so itself.
         """
+        going_down = mass.compared_in & mass.reduced_in
         if len(mass.compared_in) > _MOST_COMPARING:
-            return set()
-        return {function for function in mass.compared_in & mass.reduced_in if self._repeats(function)}
+            going_down &= {mass.function}
+        return {function for function in going_down if self._repeats(function)}
 
     def _repeats(self, function: ev.Owner) -> bool:
         """Whether the function has a loop or calls itself."""

@@ -337,3 +337,35 @@ MADE_UP = """
 def test_numbers_that_many_functions_compare_are_data(project, kinds):
     checks = "".join(f"\n    def check_{n}(row):\n        return row < {n}\n    check_{n}(data)\n" for n in range(25))
     assert kinds(project(MADE_UP + checks)) == []
+
+
+def test_a_number_that_its_own_function_takes_down_a_tree_is_no_data(project, kinds):
+    checks = "".join(f"\ndef check_{n}(slot):\n    return slot < {n}\n" for n in range(25))
+    tree = """
+import numpy as np
+from checks import *
+
+class Memory:
+    def __init__(self, size):
+        self.tree, self.rows, self.size, self.at = np.zeros(2 * size), [None] * size, size, 0
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.at = (self.at + 1) % self.size
+
+    def sample(self, n, beta):
+        mass = np.random.uniform(np.arange(n), np.arange(n) + 1) * self.tree[1] / n
+        node = np.ones(n, int)
+        while node[0] < self.size:
+            right = mass > self.tree[2 * node]
+            mass -= right * self.tree[2 * node]
+            node = 2 * node + right
+        CHECKS
+        slots = node - self.size
+        return [self.rows[slot] for slot in slots], slots, (self.size * self.tree[node] / self.tree[1]) ** -beta
+
+    def update(self, slots, errors):
+        self.tree[slots + self.size] = abs(errors) + 1e-6
+"""
+    tree = tree.replace("CHECKS", "; ".join(f"check_{n}(mass)" for n in range(25)))
+    assert kinds(project(checks=checks, memory=tree)) == ["prioritised"]
