@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from contextlib import contextmanager
@@ -26,6 +27,12 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def collector_stopped() -> None:
+    """Nothing is scanned for cycles any more, not even at the end of the process, which is to come soon."""
+    gc.disable()
+    atexit.register(gc.freeze)
 
 
 @contextmanager

@@ -71,7 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     with _Interrupts() as interrupts:
         try:
-            return group.main(given, prog_name="per-audit", standalone_mode=False) or 0
+            ends = arguments is None  # the process does, with the command
+            return group.main(given, prog_name="per-audit", standalone_mode=False, obj=ends) or 0
         except click.ClickException as error:
             error.show()
             return USAGE_ERROR

@@ -10,7 +10,7 @@ import click
 from per_audit.cache.facts import StoredFacts
 from per_audit.cli._shared import Progress, cache_options, emit, paths_argument, rule_options, wants_colour
 from per_audit.cli._team import TeamOptions, standard_input, team_options
-from per_audit.memory import collector_paused
+from per_audit.memory import collector_paused, collector_stopped
 from per_audit.report import FORMATS, Look, render
 from per_audit.scan import Request, places, scan
 from per_audit.settings import FAIL_ON, Settings, load, override
@@ -127,7 +127,10 @@ def command(
     elif team.watch:
         watch(root, resolved, settings, report, _complain, pauses(root))
     else:
-        context.with_resource(collector_paused())
+        if context.obj:
+            collector_stopped()
+        else:
+            context.with_resource(collector_paused())
         context.exit(report(settings()))
 
 

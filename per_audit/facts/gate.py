@@ -28,7 +28,9 @@ def may_matter(data: bytes) -> bool:
 
 
 _SHORT = re.compile(rb"(?<![A-Za-z])(?i:rews?|rwds?)(?![a-z])|(?:Rew|Rwd)s?(?![a-z])")
-_STEP = re.compile(rb"(?i:env)\w*(?:\[[^\]\n]*\])?(?:\.\w+)*\.step\(|[^\n=,]*,[^\n=,]*,[^\n=]*=[^\n=]*\.step\(")
+_STEP = re.compile(rb"\.step\(")
+_ENVIRONMENT = re.compile(rb"(?i:env)\w*(?:\[[^\]\n]*\])?(?:\.\w+)*\Z")
+_NEAR = 200  # bytes of a line that are looked at: a line may be long, and hold many of what is looked for
 # An action and a reward of one letter beside a state: `s, a, r, s_`, `np.hstack((s, [a, r], s_))`.
 _ACTION_REWARD = rb"(?:\w+\.)?(?:a|ac|act|action|u)s?(?:_?[t\d])?\s*,\s*(?:\w+\.)?rs?(?:_?[t\d])?"
 _STATE = rb"(?:\w+\.)?(?:s|o|x|ob|obs|state|ns|sp|so|nxt|next\w*|new\w*)(?:_?[tnp\d]|_|s)*"
@@ -44,7 +46,7 @@ _ENDS = re.compile(
 _ACTS = re.compile(rb"done|termin|action|(?<![A-Za-z])(?:obs?|acts?)(?![a-z])|[Ee]nv|eplay")
 _PRIORITIES = re.compile(rb"[Pp]riorities|[Pp]rioriti[sz]ed|(?<![A-Za-z])[Pp]rios?(?![a-z])")
 # Weights: what was drawn by its chance, to the power of minus beta.
-_CORRECTION = re.compile(rb"(?:\*\*\s*\(?\s*-|pow(?:er)?\((?:[^\n]*,)?\s*-)\s*(?:\w+\.)*\w*beta")
+_CORRECTION = re.compile(rb"(?:\*\*\s*\(?\s*-|pow(?:er)?\((?:[^\n]{0,200},)?\s*-)\s*(?:\w+\.)*\w*beta")
 _WEIGHTED = re.compile(rb"(?:sample|choices?|multinomial)\(|searchsorted|bisect|cumsum")
 _RLLIB = re.compile(rb"(?<![A-Za-z])rllib|eplay_buffer")
 _LEARNT = re.compile(rb"eplay|xperience|(?<![a-z])[Tt][Dd]_?[Ee]rr|(?<![A-Za-z])(?:betas?|BETA)(?![a-z])|um_?[Tt]ree")
@@ -75,7 +77,7 @@ def _speaks(data: bytes) -> bool:
         return True
     if b"beta" in data and _CORRECTION.search(data) and _WEIGHTED.search(data):
         return True
-    if b".step(" in data and _STEP.search(data):
+    if b".step(" in data and any(_steps(data, found.start()) for found in _STEP.finditer(data)):
         return True
     if b"rio" in data and _DRAWS.search(data) and _LEARNT.search(data) and _is_about_priorities(data):
         return True
@@ -86,3 +88,10 @@ def _is_about_priorities(data: bytes) -> bool:
     if _PRIORITIES.search(data):
         return True
     return b"riority" in data and (b"eplay" in data or b"xperience" in data)
+
+
+def _steps(data: bytes, at: int) -> bool:
+    """Whether what stands before `.step(` is an environment, or takes three results."""
+    line = data[max(data.rfind(b"\n", 0, at) + 1, at - _NEAR) : at]
+    targets, equals, _ = line.partition(b"=")
+    return (equals == b"=" and targets.count(b",") > 1) or _ENVIRONMENT.search(line) is not None

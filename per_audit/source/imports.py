@@ -19,6 +19,7 @@ _STATEMENT = re.compile(
 _START = re.compile(rb"(?:\A|[;:])(?:[ \t\f]|\\\n)*(?=(?:from|import)" + _END + rb")")
 _NAME = re.compile(rb"[\w.\x80-\xff]+")
 _COMMENT = re.compile(rb"#[^\n]*")
+_DEEPEST = 100  # packages within packages; each of them is a name, so that their length grows with the square
 _GAPS = re.compile(rb"[ \t\f\\\n]+")
 
 
@@ -59,7 +60,7 @@ def _add(statement: re.Match[bytes], found: set[bytes]) -> None:
         for part in plain.split(b","):
             words = part.replace(b"\\", b" ").split()
             if words and (name := _NAME.match(words[0])):
-                steps = name[0].split(b".")
+                steps = name[0].split(b".")[:_DEEPEST]
                 around = [b".".join(steps[: end + 1]) for end in range(len(steps))]
                 whole = around[-1] if len(words) > 2 else around[0]
                 found.update(b"%b*" % step if step == whole else step for step in around)

@@ -106,3 +106,8 @@ def test_other_words(text):
 
 def test_libraries_are_those_of_the_graph():
     assert _libraries() == {REFERENCE, *packages()}
+
+
+def test_only_the_end_of_a_long_line_is_looked_at():
+    names = ", ".join(f"m{number}" for number in range(20_000))
+    assert not speaks_of_learning(f"import {names}\nopt.step()\n".encode(), LIBRARIES)

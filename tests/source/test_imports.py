@@ -63,3 +63,9 @@ def test_no_import_of_the_syntax_tree_is_missed(statements, between):
             glue = "." if node.module else ""
             wanted |= {base, *(base + glue + alias.name for alias in node.names)}
     assert wanted <= {name.rstrip(WHOLE) for name in imports_of(text.encode())}
+
+
+def test_of_a_name_of_many_steps_only_the_first_are_modules():
+    found = imports_of(b"import a" + b".b" * 20_000 + b"\n")
+    assert {"a*", "a.b"} <= set(found)
+    assert len(found) <= 100
