@@ -38,6 +38,31 @@ def lives_for_one_pass(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     return False
 
 
+def lives_for_one_call(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether the function that draws, once in a call, makes all containers, or has them made: rows of a data set.
+
+    What it is given, holds in an object or draws from again and again may be a memory.
+    """
+    function = buffer.function
+    if buffer.owner is not None or not isinstance(function, ir.Function) or not buffer.containers:
+        return False
+    if any(_is_repeated(graph, buffer.path, draw) for draw in buffer.draws):
+        return False
+    own = graph.reachable(function, 2)
+    for container in buffer.containers:
+        path = graph.path_of(container.node)
+        if path is None or graph.symbols.function_of(path, container.node) not in own:
+            return False
+    held = (atom for value in graph.interpreter.attributes.values() for atom in value.atoms)
+    return buffer.containers.isdisjoint(held)
+
+
+def _is_repeated(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
+    """Whether a loop goes over a node again and again, other than one over what the node gives."""
+    loops = _loops(graph, path, node)
+    return any(not isinstance(loop, ir.For) or node not in set(ir.walk(loop.iter)) for loop in loops)
+
+
 def _loops(graph: ReplayGraph, path: str, node: ir.Node) -> list[ir.Node]:
     """The loops of its function around a node, innermost first."""
     found: list[ir.Node] = []

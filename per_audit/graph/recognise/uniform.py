@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.draws import replacement
 from per_audit.graph.libraries import is_test
-from per_audit.graph.lifetimes import lives_for_one_pass
+from per_audit.graph.lifetimes import lives_for_one_call, lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
 from per_audit.graph.recognise.branches import is_ruled_out
 from per_audit.graph.recognise.merged import merged
@@ -46,6 +46,8 @@ class Uniform:
             if not self.evidence.is_replay(buffer) or self.alternatives.is_on_policy(buffer):
                 continue
             if self.alternatives.is_pal(buffer) or lives_for_one_pass(self.graph, buffer):
+                continue
+            if lives_for_one_call(self.graph, buffer):
                 continue
             if buffer.stores and not any(map(self._stays, buffer.stores)):
                 continue  # a batch that others are joined with

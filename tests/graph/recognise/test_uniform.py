@@ -253,3 +253,48 @@ NEW = "batch.more([(state, action, reward, next_state, done)])"
 )
 def test_a_batch_that_others_are_joined_with_is_no_memory(project, kinds, more, use, found):
     assert len(kinds(project(JOINED.replace("{more}", more).replace("{use}", use)))) == found
+
+
+MERGED = """
+    import numpy as np
+
+    def read(file, rows):
+        for line in file:
+            state, action, reward, next_state, done = line.split()
+            rows.append({"state": state, "action": action, "reward": reward, "next_state": next_state, "done": done})
+        return rows
+
+    def load(file):
+        rows = []
+        for line in file:
+            state, action, reward, next_state, done = line.split()
+            rows.append({"state": state, "action": action, "reward": reward, "next_state": next_state, "done": done})
+        return rows
+
+    def merge(first, second, n, kept):
+        mine, theirs = {mine}, load(second)
+        found = []
+        {loop}
+            for one in np.random.choice(len(mine), n, replace=False):
+                found.append(mine[one])
+        return found + theirs
+
+    def main(first, second, net):
+        kept = []
+        while True:
+            read(first, kept)
+            for row in merge(first, second, 32, kept):
+                net.loss(row["state"], row["action"], row["reward"], row["next_state"], row["done"]).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("mine", "loop", "found"),
+    [
+        ("load(first)", "if n:", 0),
+        ("load(first)", "while len(found) < 10_000:", 1),
+        ("kept", "if n:", 1),
+    ],
+)
+def test_rows_that_are_read_for_one_call_are_a_data_set(project, kinds, mine, loop, found):
+    assert len(kinds(project(MERGED.replace("{mine}", mine).replace("{loop}", loop)))) == found
