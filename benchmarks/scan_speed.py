@@ -1,6 +1,6 @@
 """How long `per-audit scan` takes, beside ruff, Fixit and semgrep on the same files in the same run.
 
-    python benchmarks/scan_speed.py                          # the whole tree: hours on two cores
+    python benchmarks/scan_speed.py                          # the whole tree
     python benchmarks/scan_speed.py --only start,project     # a minute
     python benchmarks/scan_speed.py --packages pfrl==0.4.0,sympy==1.14.0 --runs 3
 
@@ -66,7 +66,9 @@ class Bench:
                 if prepare and name in prepare:
                     prepare[name]()  # type: ignore[operator]
                 times[name].append(self._time(command))
-        return {name: statistics.median(found) for name, found in times.items()}
+        found = {name: statistics.median(runs) for name, runs in times.items()}
+        print("        " + ", ".join(f"{name} {median:.2f} s" for name, median in found.items()), flush=True)
+        return found
 
     def _time(self, command: list[str]) -> float:
         start = time.perf_counter()
