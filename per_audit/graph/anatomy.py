@@ -10,15 +10,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph import externals as ext
 from per_audit.graph.capacity import Capacity, capacity_of
+from per_audit.graph.held import allocs_of, drawn_by, held_in, is_container
 from per_audit.graph.libraries import is_test
 from per_audit.graph.symbolic import Term, alternatives, strip
-from per_audit.graph.values import UNKNOWN, Alloc, Instance, TupleOf, Value, roles_in
+from per_audit.graph.values import Alloc, Instance, roles_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from per_audit.graph import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
     from per_audit.graph.priorities import Priorities
@@ -27,8 +25,6 @@ _BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup", "l
 _MOST_CHAINS, _DEEPEST = 24, 5
 # What holds its first argument; `add` does where a list is made longer by another.
 _INSIDE = {"at", "slice", "item", "element", "detach", "reshape", "loop", "found", "pow", "add"}
-_ORDERS = {"<", "<=", ">", ">="}
-_FORM = {"shape", "size", "ndim", "dtype", "nbytes"}  # what an array is like, not what it holds
 CHOSEN = ("draw", "mass", "found")
 
 
@@ -100,71 +96,20 @@ class Anatomy:
     @cached_property
     def containers(self) -> frozenset[Term]:
         """The fields and names that hold the priorities that are drawn by: arrays, lists, trees."""
-        found: set[Term] = set()
-        for source in self.buffer.sources:
-            draw = self.events.draws.get(source)
-            if draw is not None and draw.probabilities is not None:
-                found |= self._held(self.symbols.term(draw.path, draw.probabilities))
-            mass = self.events.masses.get(source)
-            if mass is not None:
-                for term in self._compared(source):
-                    found |= self._held(term)
-        return frozenset(found)
+        return drawn_by(self.graph, self.buffer)
+
+    def is_container(self, term: Term) -> bool:
+        """Whether a field holds many values rather than one."""
+        return is_container(self.graph, term)
+
+    def allocs(self, term: Term) -> set[Alloc]:
+        """The containers that a field or name of a module holds, those inside it included."""
+        return allocs_of(self.graph, term)
 
     @cached_property
     def capacity(self) -> Capacity:
         """How many priorities there is room for, where the code says so in numbers."""
         return capacity_of(self.graph, (alloc for term in self.containers for alloc in self.allocs(term)))
-
-    def _held(self, term: Term) -> set[Term]:
-        """The containers inside a term: what is subscripted, sliced, iterated over or reduced, or is one itself."""
-        found: set[Term] = set()
-        stack = [term]
-        while stack:
-            part = stack.pop()
-            if part.op in ("field", "global") and self.is_container(part):
-                found.add(part)
-            elif part.op in ("at", "slice"):
-                stack.append(part.args[0])
-            elif part.op != "len" and not (part.op == "item" and part.data in _FORM):
-                stack += part.args
-        return found
-
-    def is_container(self, term: Term) -> bool:
-        """Whether a field holds many values rather than one."""
-        return any(_as_alloc(atom) is not None for atom in self._value(term).atoms)
-
-    def _value(self, term: Term) -> Value:
-        """What the interpreter knows of a field or a name of a module."""
-        interpreter = self.graph.interpreter
-        if term.op == "global":
-            path, name = term.data
-            return interpreter.module_envs.get(path, {}).get(name, UNKNOWN)
-        return interpreter.attributes.get(term.data, UNKNOWN) if term.op == "field" else UNKNOWN
-
-    def _compared(self, source: ir.Node) -> Iterator[Term]:
-        """What the random number is compared with, or searched for in."""
-        mass = self.events.masses[source]
-        for function in {*mass.compared_in, mass.function}:
-            path = mass.path if function is None else self.graph.project.module_of[function].path
-            for node in ir.walk(*(self.graph.module(path).body if function is None else [function])):
-                if isinstance(node, ir.Cmp) and _ORDERS.issuperset(node.ops):
-                    sides = [node.left, *node.rights]
-                elif isinstance(node, ir.Call) and _orders(node):
-                    sides = [arg.value for arg in node.args]
-                    sides += [node.func.value] if isinstance(node.func, ir.Attr) else []
-                else:
-                    continue
-                with_mass = [source in self.events.value(side).tagged("mass") for side in sides]
-                if not any(with_mass):
-                    continue
-                # Priorities that were computed from what the number chose depend on it as well.
-                terms = [self.symbols.term(path, side) for side in sides]
-                yield from (
-                    term
-                    for term, has in zip(terms, with_mass, strict=True)
-                    if not has or (isinstance(node, ir.Cmp) and all(with_mass) and strip(term).op in ("at", "item"))
-                )
 
     def priority_of(self, term: Term) -> Term | None:
         """The container where the term is a stored priority at a position that was drawn; None for anything else."""
@@ -209,7 +154,7 @@ class Anatomy:
         """Whether the term is the sum of all priorities: a sum over a container, a tree's root, a call that adds up."""
         term = strip(term)
         if term.op == "sum":
-            return bool(self._held(term) & self.containers)
+            return bool(held_in(self.graph, term) & self.containers)
         return self.is_root(term)
 
     # ---------------------------------------------------------------- who writes them
@@ -235,24 +180,6 @@ class Anatomy:
             return path is not None
         function = self.symbols.function_of(path, alloc.node)
         return function is not None and self._class_of(function) not in self.parts
-
-    def allocs(self, term: Term) -> set[Alloc]:
-        """The containers that a field or name of a module holds, those inside it included."""
-        found: set[Alloc] = set()
-        values = [self._value(term)]
-        if term.op == "field":
-            cls, name = term.data
-            heirs = self.graph.interpreter.subclasses.get(cls, ())
-            values += [self.graph.interpreter.attributes.get((heir, name), UNKNOWN) for heir in heirs]
-        for value in values:
-            found |= {alloc for atom in value.atoms if (alloc := _as_alloc(atom)) is not None}
-            for atom in value.atoms:
-                if isinstance(atom, TupleOf):  # the levels of a tree
-                    found |= {inner for item in atom.items for inner in item.atoms if isinstance(inner, Alloc)}
-        for alloc in list(found):
-            content = self.graph.interpreter.content.get(alloc.node, UNKNOWN)
-            found |= {atom for atom in content.atoms if isinstance(atom, Alloc)}
-        return found
 
     @cached_property
     def writes(self) -> list[PriorityWrite]:
@@ -466,20 +393,6 @@ def _is_list(term: Term) -> bool:
     return term.op in ("collect", "tuple") or (term.op == "alloc" and term.data == "list")
 
 
-def _orders(call: ir.Call) -> bool:
-    """Whether the call looks a number up in sums, or compares it with them."""
-    named = call.func
-    name = named.attr if isinstance(named, ir.Attr) else getattr(named, "id", "")
-    return name in ext.SEARCHES or name in ext.ORDERS
-
-
 def _adds(store: ev.Store) -> bool:
     """Whether the store adds to what was there: `tree[i] += change`, `np.add.at(tree, i, change)`."""
     return isinstance(store.node, ir.Aug) or (isinstance(store.node, ir.Call) and store.how == "index")
-
-
-def _as_alloc(atom: object) -> Alloc | None:
-    """The container that an attribute holds: one that was made, or a list display."""
-    if isinstance(atom, TupleOf) and isinstance(atom.node, ir.Seq) and atom.node.kind == "list":
-        return Alloc(atom.node, "list")
-    return atom if isinstance(atom, Alloc) else None

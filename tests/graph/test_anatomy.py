@@ -105,36 +105,6 @@ def ring(project):
     return graph.anatomy(buffer)
 
 
-def test_what_a_random_number_is_only_handed_on_with_holds_no_priorities(project):
-    graph = project(
-        ring="""
-            import numpy as np
-
-            class Ring:
-                def __init__(self, size):
-                    self.rows, self.mass, self.limits, self.at = [None] * size, np.zeros(size), np.zeros(2), 0
-
-                def push(self, state, action, reward, next_state, done):
-                    self.rows[self.at] = (state, action, reward, next_state, done)
-                    self.at = (self.at + 1) % len(self.rows)
-
-                def sample(self, n):
-                    sums = self.mass.cumsum()
-                    points = np.clip(np.random.uniform(0, sums[-1], n), *self.limits)
-                    points = np.minimum(points, self.limits)
-                    if points.shape == self.limits.shape or points[0] == self.limits[0]:
-                        print("one")
-                    at = sums.searchsorted(points)
-                    return [self.rows[i] for i in at], at, (len(self.rows) * self.mass[at] / sums[-1]) ** -0.5
-
-                def update(self, at, errors):
-                    self.mass[at] = np.abs(errors) + 1e-6
-        """
-    )
-    (buffer,) = graph.buffers
-    assert [repr(term) for term in graph.anatomy(buffer).containers] == ["field[Ring.mass]"]
-
-
 def test_priorities_are_where_the_random_number_is_compared(tree):
     assert [repr(term) for term in tree.containers] == ["field[Tree.sums]"]
 
