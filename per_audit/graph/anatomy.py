@@ -198,8 +198,12 @@ class Anatomy:
                 leaf = self._without_difference(write, by_difference)
                 if leaf is not None:
                     found.setdefault((leaf.outermost.node, leaf.value), leaf)
-        live = [write for write in found.values() if not self._is_left_over(write)]
-        return (live or list(found.values()))[: 4 * _MOST_CHAINS]
+        every = list(found.values())
+        idle = {id(write) for write in every if self._is_left_over(write)}
+        # Where nothing names any method that inserts, or none that updates, the project does that unseen.
+        seen = {write.inserts for write in every if id(write) not in idle}
+        live = [write for write in every if id(write) not in idle or write.inserts not in seen]
+        return live[: 4 * _MOST_CHAINS]
 
     def _is_left_over(self, write: PriorityWrite) -> bool:
         """Whether a method of a buffer that is drawn from writes it which nothing names, by whatever object."""
