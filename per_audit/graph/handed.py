@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from per_audit.graph.anatomy import Anatomy, Step
+    from per_audit.graph.symbolic import Term
 
 
 def weights_for_positions(anatomy: Anatomy) -> Iterator[tuple[Step, list[tuple[ir.Node, str]]]]:
@@ -23,12 +24,17 @@ def weights_for_positions(anatomy: Anatomy) -> Iterator[tuple[Step, list[tuple[i
             continue
         function, step = write.functions[0], write.steps[1]
         given = _positions(anatomy, function, write.store.path, write.store.index, step.node)
-        if given is None:
+        if given is None or _is_field(write.index):
             continue
         value = anatomy.events.value(given)
         plain = all(isinstance(atom, Alloc) for atom in value.atoms)  # an array or list, and no batch of several
         if plain and value.tagged("isw") & anatomy.about.weights and not value.tagged("index"):
             yield step, list(_unpacked(anatomy, write.functions[1], step.path, given))
+
+
+def _is_field(index: Term | None) -> bool:
+    """Whether a position is read from a transition by name, beside whose fields the weight may have been put."""
+    return index is not None and any(part.op == "item" and isinstance(part.data, str) for part in index.walk())
 
 
 def _positions(anatomy: Anatomy, function: object, path: str, index: ir.Expr | None, call: ir.Node) -> ir.Expr | None:

@@ -211,6 +211,15 @@ class BetaBudgetHardcoded(Rule):
     )
     good = (
         Example(
+            "a quotient by a number below 1 is no share of a length",
+            {
+                "memory.py": _MEMORY.replace(
+                    "self.beta = min(1.0, self.beta + 0.001)  # <- PER107", "self.beta = min(1.0, self.beta / 0.99999)"
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
             "a step once in each episode, over the episodes that are played",
             {
                 "memory.py": _MEMORY.replace("        self.beta = min(1.0, self.beta + 0.001)  # <- PER107\n", ""),
@@ -315,6 +324,8 @@ def _schedules(beta: Beta) -> Iterable[Found]:
             if numbers is None or len(numbers) != 1:
                 continue
             draws = numbers[0].number or 0
+            if draws <= 1:
+                continue  # no length: `beta / 0.99` grows by a factor
             counters = (part.args[0], *beta.passed(part.args[0]))  # what a method is given counts where it is made
             length = next((found for found in map(_length, counters) if found is not None), None)
             far = length is not None and not draws / _FAR <= length <= draws * _FAR

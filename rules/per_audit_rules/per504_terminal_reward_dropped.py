@@ -333,6 +333,15 @@ class TerminalRewardDropped(Rule):
     )
     good = (
         Example(
+            "the reward is added again where an episode has ended",
+            {
+                "dqn.py": _DQN.replace("            target[dones] = 0.0  # <- PER504\n", "").replace(
+                    "target = rewards + self.gamma * best",
+                    "target = (rewards + self.gamma * best) * (1 - dones) + rewards * dones",
+                )
+            },
+        ),
+        Example(
             "a target of terminal states alone",
             {k: v.replace("target[dones] = 0.0", "target[~dones] = 0.0") for k, v in bad[0].plain.items()},
         ),
@@ -406,7 +415,8 @@ def _zeroed(graph: ReplayGraph, definitions: Definitions, target: BootstrapTarge
             return
         if isinstance(around, ir.Expr):
             if _masks(graph, around, here):
-                yield around
+                if not _is_summand(graph, path, around):
+                    yield around
                 return
             if not _keeps(around, here):
                 return
@@ -439,8 +449,14 @@ def _later(
                 yield node
         elif isinstance(node, ir.Name) and _is_value(definitions, node, path, value):
             around = next((a for a in graph.ancestors(path, node) if isinstance(a, ir.Expr)), None)
-            if around is not None and _masks(graph, around, node):
+            if around is not None and _masks(graph, around, node) and not _is_summand(graph, path, around):
                 yield around
+
+
+def _is_summand(graph: ReplayGraph, path: str, product: ir.Expr) -> bool:
+    """Whether something is added to the product, as in `target * (1 - done) + reward * done`: it stays at the end."""
+    around = next(iter(graph.ancestors(path, product)), None)
+    return isinstance(around, ir.Bin) and around.op == "+"
 
 
 def _is_value(definitions: Definitions, node: ir.Expr, path: str, value: ir.Expr) -> bool:
