@@ -102,9 +102,7 @@ def _audit(
     files = discover(root, paths, settings.filters, overlay)
     found_in = Sources(files)
     suppressor = Suppressor(settings.catalogue)
-    parts = [
-        part for part in found_in.parts(any_subject=bool(settings.catalogue.own)) if part.matters or not settings.gates
-    ]
+    parts = [part for part in found_in.parts() if part.matters or not settings.gates]
     known = {} if outcomes is None else {part.key: outcomes[part.key] for part in parts if part.key in outcomes}
     new = [part for part in parts if part.key not in known]
     modules = _read(new, progress, jobs, cache)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Notice
@@ -12,7 +11,7 @@ from per_audit.housekeeping import UNPARSABLE_FILE
 from per_audit.source import COPY_MARK, SourceFile, as_module, is_document
 from per_audit.source.components import components, meant
 from per_audit.source.imports import WHOLE, imports_of
-from per_audit.source.resolve import REFERENCE, Modules
+from per_audit.source.resolve import Modules
 from per_audit.source.suppressions import MARK
 
 if TYPE_CHECKING:
@@ -69,23 +68,15 @@ class Sources:
         """The files that are audited."""
         return self._files.values()
 
-    def parts(self, any_subject: bool = False) -> Iterator[Part]:
-        """The files by what may influence each other; each text is on its own.
-
-        With `any_subject` those matter too that have no word of reinforcement learning: rules that users add may ask of
-        any code.
-        """
-        from per_audit.facts import may_matter, speaks_of_learning
+    def parts(self) -> Iterator[Part]:
+        """The files by what may influence each other; each text is on its own."""
+        from per_audit.facts import may_matter
 
         imports = {path: () if is_document(path) else imports_of(module.data) for path, module in self._files.items()}
-        libraries = _libraries()
         for paths in components(imports, self.tree):
             files = tuple(self._files[path] for path in paths)
             # Whether a suppression is unused can only be said of a file that parses: such files pass the gate.
-            matters = any(MARK in file.data for file in files) or (
-                any(may_matter(file.data) for file in files)
-                and (any_subject or any(speaks_of_learning(file.data, libraries) for file in files))
-            )
+            matters = any(MARK in file.data or may_matter(file.data) for file in files)
             said = hashlib.blake2b(digest_size=16)
             for file in files:
                 means = [meant(file.relative, name, self.tree) for name in imports[file.relative]]
@@ -99,12 +90,6 @@ class Sources:
                 said.update(repr(about).encode("utf-8", "surrogateescape"))
                 said.update(file.data)
             yield Part(files, matters, said.hexdigest())
-
-
-def _libraries() -> frozenset[str]:
-    """The packages that have replay buffers: those that the graph knows, without its import."""
-    known = (Path(__file__).parent / "graph" / "frameworks").glob("*.toml")
-    return frozenset({REFERENCE, *(path.stem for path in known)})
 
 
 def unparsable(file: SourceFile, line: int, reason: str) -> Notice:

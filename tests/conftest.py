@@ -130,7 +130,6 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     engine = Engine()
     monkeypatch.setattr(facts, "extract", engine.extract)
     monkeypatch.setattr(facts, "may_matter", lambda data: b"nothing" not in data)
-    monkeypatch.setattr(facts, "speaks_of_learning", lambda data, libraries: True)
     monkeypatch.setattr(graph, "link", FakeGraph, raising=False)
     monkeypatch.setattr(rule, "all_rules", lambda: engine.rules)
     return engine

@@ -59,6 +59,45 @@ def test_gates_change_nothing(joined: Path, plain: dict[str, Any]) -> None:
     assert document(joined, gates=False) == plain
 
 
+FOREIGN = """
+import random
+from collections import deque
+import torch.nn.functional as F
+
+class Speicher:
+    def __init__(self):
+        self.reihen = deque(maxlen=10000)
+
+    def hinein(self, zustand, aktion, lohn, folge, ende):
+        self.reihen.append((zustand, aktion, lohn, folge, ende))
+
+    def heraus(self, n):
+        return random.sample(self.reihen, n)
+
+def lernen(welt, netz, ziel, opt):
+    speicher = Speicher()
+    z = welt.reset()
+    while True:
+        a = netz.handeln(z)
+        antwort = welt.step(a)
+        folge, lohn, ende = antwort[0], antwort[1], antwort[2]
+        speicher.hinein(z, a, lohn, folge, ende)
+        z = folge
+        zz, aa, ll, ff, ee = zip(*speicher.heraus(32))
+        verlust = F.mse_loss(netz(zz), ll + 0.99 * ziel(ff) * (1 - ee))
+        opt.zero_grad()
+        verlust.backward()
+        opt.step()
+"""
+
+
+def test_gates_ask_for_no_words_of_a_language(tmp_path: Path) -> None:
+    write(tmp_path, {"lernen.py": FOREIGN})
+    found = document(tmp_path)
+    assert [finding["rule"] for finding in found["findings"]] == ["PER001", "PER002"]
+    assert document(tmp_path, gates=False) == found
+
+
 def test_neither_processes_nor_a_cache_change_anything(
     joined: Path, plain: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,10 @@
 """One file -> its facts."""
 
-from per_audit.facts.gate import may_matter, speaks_of_learning
+from per_audit.facts.gate import may_matter
 from per_audit.facts.ir import ModuleFacts
 from per_audit.facts.limits import Unparsable
 
-__all__ = ["ModuleFacts", "Unparsable", "extract", "may_matter", "speaks_of_learning"]
+__all__ = ["ModuleFacts", "Unparsable", "extract", "may_matter"]
 
 
 def extract(path: str, data: bytes) -> ModuleFacts:
