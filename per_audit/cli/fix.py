@@ -25,9 +25,10 @@ from per_audit.source import scan_root
 @click.option("--unsafe-fixes", is_flag=True, help="Also apply fixes that rest on an assumption, which they name.")
 @click.option(
     "--buffer",
-    type=click.Choice(("per", "combined")),
+    type=click.Choice(("per", "combined", "lap")),
     default="per",
-    help="The buffer to use: prioritised, or prioritised + recent + rare (keeps rare events).",
+    help="The buffer to use: prioritised; prioritised + recent + rare (keeps rare events); or loss-adjusted, for"
+    " actor-critic code.",
 )
 @click.option(
     "--priority",
@@ -59,7 +60,7 @@ def command(
     diff: bool,
     interactive: bool,
     unsafe_fixes: bool,
-    buffer: Literal["per", "combined"],
+    buffer: Literal["per", "combined", "lap"],
     priority: Literal["max", "mean"],
     delivery: Literal["dependency", "vendor"] | None,
     allow_dirty: bool,

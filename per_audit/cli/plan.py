@@ -30,7 +30,7 @@ from per_audit.source import scan_root
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file.")
 @click.option(
     "--buffer",
-    type=click.Choice(("per", "combined")),
+    type=click.Choice(("per", "combined", "lap")),
     default="per",
     help="The buffer that `fix` would use, as for `fix`.",
 )
@@ -41,7 +41,7 @@ def command(
     paths: tuple[Path, ...],
     format_: Literal["text", "markdown", "json"],
     output: Path | None,
-    buffer: Literal["per", "combined"],
+    buffer: Literal["per", "combined", "lap"],
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     pedantic: bool,

@@ -69,7 +69,7 @@ class FixOptions:
 
     diff: bool = False
     unsafe: bool = False
-    buffer: Literal["per", "combined"] = "per"
+    buffer: Literal["per", "combined", "lap"] = "per"
     delivery: Literal["dependency", "vendor"] | None = None
     allow_dirty: bool = False
     priority: Literal["max", "mean"] = "max"

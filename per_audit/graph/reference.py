@@ -71,6 +71,7 @@ _MADE = {
     "CombinedSampler": "prioritised sampler",
     "RankBasedSampler": "prioritised sampler",
     "DevicePrioritizedSampler": "prioritised sampler",
+    "LapReplayBuffer": "LAP buffer",
     "LapSampler": "LAP sampler",
     "UniformSampler": "uniform sampler",
     "dqn.PrioritizedReplayBuffer": "prioritised experience buffer",

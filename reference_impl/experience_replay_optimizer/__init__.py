@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .combined_buffer import AdvancedReplayBuffer, CombinedReplayBuffer
 from .hindsight import HindsightExperienceReplay, concatenate_goal
+from .lap_buffer import LapReplayBuffer
 from .losses import absolute_td_error, importance_weighted_loss, lap_loss, pal_loss
 from .n_step import NStep
 from .prioritized_buffer import PrioritizedReplayBuffer
@@ -41,6 +42,7 @@ __all__ = [
     "DevicePrioritizedSampler",
     "FrameStackStorage",
     "HindsightExperienceReplay",
+    "LapReplayBuffer",
     "LapSampler",
     "LinearSchedule",
     "NStep",

@@ -36,7 +36,7 @@ def importance_weighted_loss(elementwise: Any, weights: Any) -> Any:
         ValueError: `elementwise` is a scalar (already reduced), or the weights have another length or shape.
         TypeError: `elementwise` is neither a tensor nor a numpy array.
     """
-    in_tensorflow = type(elementwise).__module__.partition(".")[0] == "tensorflow"
+    in_tensorflow = _is_of_tensorflow(elementwise)
     if not hasattr(elementwise, "new_tensor") and not isinstance(elementwise, np.ndarray) and not in_tensorflow:
         raise TypeError(
             f"elementwise must be a torch tensor or a numpy array, not {type(elementwise).__name__};"
@@ -112,9 +112,10 @@ def lap_loss(prediction: Any, target: Any, minimum: float = 1.0) -> Any:
     large errors would count twice. Where several critics are given, their losses are added.
 
     Args:
-        prediction: value estimates of shape (B,) or (B, 1), torch tensor or numpy array; or a list or tuple of them,
-            one for each critic.
-        target: bootstrap target of the same shape; (B,) and (B, 1) count as the same. No gradient flows into it.
+        prediction: value estimates of shape (B,) or (B, 1), torch or TensorFlow tensor or numpy array; or a list or
+            tuple of them, one for each critic.
+        target: bootstrap target of the same shape; (B,) and (B, 1) count as the same. No gradient flows into it. Beside
+            predictions of TensorFlow it may be a numpy array.
         minimum: the sampler's `minimum`, > 0.
 
     Returns:
@@ -122,14 +123,19 @@ def lap_loss(prediction: Any, target: Any, minimum: float = 1.0) -> Any:
 
     Raises:
         ValueError: shapes that only broadcasting would join, scalars, no critic, or a minimum that is not positive.
-        TypeError: neither torch tensors nor numpy arrays.
+        TypeError: neither tensors nor numpy arrays.
     """
     threshold = _positive(minimum, "minimum")
     total: Any = 0.0
     for error in _absolute_errors(prediction, target):
         # e^2 / 2 up to the threshold, beyond it threshold * (e - threshold / 2).
-        inner = error.clip(max=threshold)
-        total = total + (inner * (error - 0.5 * inner)).mean()
+        if _is_of_tensorflow(error):
+            tensorflow: Any = importlib.import_module("tensorflow")
+            inner = tensorflow.minimum(error, threshold)
+            total = total + tensorflow.reduce_mean(inner * (error - 0.5 * inner))
+        else:
+            inner = error.clip(max=threshold)
+            total = total + (inner * (error - 0.5 * inner)).mean()
     return total
 
 
@@ -155,6 +161,8 @@ def pal_loss(prediction: Any, target: Any, alpha: float = 0.4, minimum: float = 
     total: Any = 0.0
     largest: Any = None
     for error in _absolute_errors(prediction, target):
+        if _is_of_tensorflow(error):
+            raise TypeError("pal_loss takes torch tensors and numpy arrays, not those of TensorFlow")
         inner, outer = error.clip(max=threshold), error > threshold
         power = threshold / (1.0 + exponent) * (error ** (1.0 + exponent) - threshold ** (1.0 + exponent))
         total = total + (0.5 * threshold**exponent * inner**2 + outer * power).mean()
@@ -179,19 +187,32 @@ def _absolute_errors(prediction: Any, target: Any) -> list[Any]:
     errors = []
     for value in predictions:
         pair = (value, goal)
-        if not (all(hasattr(one, "new_tensor") for one in pair) or all(isinstance(one, np.ndarray) for one in pair)):
+        is_of_tensorflow = _is_of_tensorflow(value) and (_is_of_tensorflow(goal) or isinstance(goal, np.ndarray))
+        if not is_of_tensorflow and not (
+            all(hasattr(one, "new_tensor") for one in pair) or all(isinstance(one, np.ndarray) for one in pair)
+        ):
             raise TypeError(
-                "prediction and target must both be torch tensors or both numpy arrays, not"
+                "prediction and target must both be torch tensors, of TensorFlow, or numpy arrays, not"
                 f" {type(value).__name__} and {type(goal).__name__}"
             )
         shapes = tuple(value.shape), tuple(goal.shape)
-        if any(len(shape) not in (1, 2) or shape[1:] not in ((), (1,)) for shape in shapes) or len(value) != len(goal):
+        is_flat = all(len(shape) in (1, 2) and shape[1:] in ((), (1,)) for shape in shapes)
+        if not is_flat or shapes[0][0] != shapes[1][0]:
             raise ValueError(
                 f"prediction of shape {shapes[0]} and target of shape {shapes[1]} must both be (B,) or (B, 1): one"
                 " value a transition, not reduced and not broadcast"
             )
-        errors.append(abs(value.reshape(-1) - goal.reshape(-1)))
+        if is_of_tensorflow:
+            tensorflow: Any = importlib.import_module("tensorflow")
+            known = tensorflow.stop_gradient(tensorflow.reshape(tensorflow.cast(goal, value.dtype), [-1]))
+            errors.append(abs(tensorflow.reshape(value, [-1]) - known))
+        else:
+            errors.append(abs(value.reshape(-1) - goal.reshape(-1)))
     return errors
+
+
+def _is_of_tensorflow(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] == "tensorflow"
 
 
 def _rows(value: Any) -> NDArray[np.float64]:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import experience_replay_optimizer
-from experience_replay_optimizer import PrioritizedReplayBuffer
+from experience_replay_optimizer import LapReplayBuffer, PrioritizedReplayBuffer
 from experience_replay_optimizer.samplers.prioritized import PrioritizedSampler
 from per_audit.fixes.journal import undo
 from per_audit.fixes.plan import FixOptions
@@ -32,17 +33,19 @@ if TYPE_CHECKING:
 
 STEPS = 100
 REFUSED = "has a signature or decorator that cannot take weights as well"
+HUBER = ("function", "attribute")  # losses that are Huber's already
+LOSSES = ("import torch.nn", "from torch import nn", "from torch.nn")  # whose imports go with the last other loss
 
 
-@given(program=programs)
+@given(program=programs, buffer=st.sampled_from(["per", "per", "lap"]))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-def test_fix_over_many_programs(program: Program) -> None:
+def test_fix_over_many_programs(program: Program, buffer: Any) -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name).resolve()
         for path, text in program.files.items():
             (root / path).write_bytes(text.encode())
         (root / "requirements.txt").write_text("per-audit\n")  # nothing needs to be copied
-        options = FixOptions(unsafe=True, allow_dirty=True)
+        options = FixOptions(unsafe=True, allow_dirty=True, buffer=buffer)
         chosen = Settings(root, ignore=("PER501",))
         result = fix(root, [], chosen, options)
         fixed = read(root, program)
@@ -53,19 +56,19 @@ def test_fix_over_many_programs(program: Program) -> None:
         assert [refusal.reason for refusal in result.refused] == []
         assert len(result.applied) == 1
         for path, text in fixed.items():
-            check_file(program, path, text)
+            check_file(program, path, text, buffer == "lap")
         again = fix(root, [], chosen, options)
         assert (again.applied, again.changes, again.copied) == ([], [], [])
         undo(root)
         assert read(root, program) == program.files
-    check_training(program, fixed)
+    check_training(program, fixed, buffer == "lap")
 
 
 def read(root: Path, program: Program) -> dict[str, str]:
     return {path: (root / path).read_bytes().decode() for path in program.files}
 
 
-def check_file(program: Program, path: str, text: str) -> None:
+def check_file(program: Program, path: str, text: str, is_lap: bool) -> None:
     """It parses, and what is no part of the replay is as it was: lines, comments, line endings, indentation."""
     compile(text.removeprefix("\ufeff"), path, "exec")
     newline, before = program.choice.newline, program.files[path]
@@ -73,7 +76,8 @@ def check_file(program: Program, path: str, text: str) -> None:
     assert text.endswith(newline) == before.endswith(newline)
     lines = text.removeprefix("\ufeff").split(newline)
     assert not any("\r" in line or "\n" in line for line in lines)
-    assert missing(program.kept[path], lines) is None
+    kept = [line for line in program.kept[path] if not (is_lap and line.startswith(LOSSES))]
+    assert missing(kept, lines) is None
     assert missing(comments(before), comments(text)) is None
     if program.choice.indentation == "\t":
         own = set(before.split(newline))
@@ -91,8 +95,8 @@ def missing(wanted: list[str], found: list[str]) -> str | None:
     return next((one for one in wanted if one not in rest), None)
 
 
-def check_training(program: Program, fixed: dict[str, str]) -> None:
-    """It trains before and after; after, by weights and priorities that vary."""
+def check_training(program: Program, fixed: dict[str, str], is_lap: bool) -> None:
+    """It trains before and after; after, by priorities that vary, with weights or by Huber's loss."""
     try:
         import torch
     except ImportError:
@@ -105,6 +109,10 @@ def check_training(program: Program, fixed: dict[str, str]) -> None:
         np.testing.assert_array_equal(slots, updated)
         assert errors.shape == slots.shape
         assert (np.isfinite(errors) & (errors >= 0)).all()
+    if is_lap:
+        assert all((weights == 1.0).all() for _, weights in seen.draws)
+        assert program.choice.loss in HUBER or len(seen.losses) >= len(seen.updates)
+        return
     losses = iter(seen.losses)
     for _, weights in seen.draws[: len(seen.updates)]:
         shape, given = next(losses)
@@ -185,6 +193,7 @@ def watched() -> Iterator[Seen]:
     seen = Seen()
     sample, update = PrioritizedSampler.sample, PrioritizedSampler.update
     priorities = PrioritizedReplayBuffer.update_priorities
+    adjusted = experience_replay_optimizer.lap_loss
     weighted = experience_replay_optimizer.importance_weighted_loss
 
     def on_sample(self: Any, *arguments: Any) -> Any:
@@ -200,9 +209,15 @@ def watched() -> Iterator[Seen]:
         seen.losses.append((tuple(elementwise.shape), weights))
         return weighted(elementwise, weights)
 
+    def on_lap(prediction: Any, target: Any) -> Any:
+        seen.losses.append((tuple(prediction.shape), None))
+        return adjusted(prediction, target)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PrioritizedSampler, "sample", on_sample)
         patch.setattr(PrioritizedSampler, "update", on_update)
         patch.setattr(PrioritizedReplayBuffer, "update_priorities", on_update)
+        patch.setattr(LapReplayBuffer, "update_priorities", on_update)
+        patch.setattr(experience_replay_optimizer, "lap_loss", on_lap)
         patch.setattr(experience_replay_optimizer, "importance_weighted_loss", on_loss)
         yield seen

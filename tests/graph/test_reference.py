@@ -206,6 +206,7 @@ LAP = project(
 
 def test_lap_needs_its_loss_and_no_weights(found):
     assert found(LAP) == []
+    assert found(LAP.replace("ReplayBuffer(LapSampler(1000))", "LapReplayBuffer(1000)")) == []
     assert [finding.rule for finding in found(LAP.replace("lap_loss(values, target)", UNWEIGHTED))] == ["PER005"]
     assert [finding.rule for finding in found(LAP.replace("memory.update", "print"))] == ["PER003"]
 

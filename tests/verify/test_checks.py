@@ -50,6 +50,16 @@ def test_rank_based_replay_is_named(sound):
     assert found.message.startswith("drawn by rank, (1/rank)^0.6")
 
 
+def test_loss_adjusted_replay_is_driven_above_its_minimum_and_needs_no_weights():
+    target = "experience_replay_optimizer:LapReplayBuffer"
+    (found,) = verify([target], Options(efficiency="off")).targets
+    verdicts = {check.check: check.verdict for check in found.checks}
+    assert not set(verdicts.values()) & {Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE}
+    assert verdicts["frequencies"] is verdicts["updates-take-effect"] is Verdict.PASS
+    unprovided = {"weights", "mixture", "rare-events", "specification-script"}
+    assert {name for name, verdict in verdicts.items() if verdict is Verdict.NOT_PROVIDED} == unprovided
+
+
 def test_the_same_seed_gives_the_same_verification():
     def run(seed):
         found = verify([f"{ZOO}:Correct"], Options(checks=("frequencies", "new-items"), seed=seed))

@@ -9,14 +9,14 @@ from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import classwide, positions, shared
 from per_audit.fixes.recipes.bounded import Bounded
 from per_audit.fixes.recipes.saved import fill_from_files, save_as_list
-from per_audit.fixes.recipes.travel import INDICES, WEIGHTS, Travel
+from per_audit.fixes.recipes.travel import INDICES, Travel, weights_of
 from per_audit.graph.roles import REWARD, role_of_name
 from per_audit.graph.values import Alloc, Instance, Record, TupleOf, Value
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
 
-_CLASSES = {"per": "PrioritizedReplayBuffer", "combined": "CombinedReplayBuffer"}
+_CLASSES = {"per": "PrioritizedReplayBuffer", "combined": "CombinedReplayBuffer", "lap": "LapReplayBuffer"}
 _METHODS = {"append", "extend", "clear"}
 _READERS = {"len", "enumerate", "list", "tuple", "iter", "bool", "sum", "print", "str"}
 
@@ -107,7 +107,7 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]
     if isinstance(parent, ir.Return):
         return travel.from_draw(), handle
     if isinstance(parent, ir.Assign) and len(parent.targets) == 1 and isinstance(parent.targets[0], ir.Name):
-        weights = draft.fresh(path, buffer.function, *WEIGHTS)
+        weights = weights_of(draft, buffer)
         indices = draft.fresh(path, buffer.function, *INDICES)
         draft.append_name(path, parent.targets[0], [weights, indices])
         consumers = travel.from_function(weights, indices, f"{handle}.update_priorities", parent)
@@ -160,7 +160,7 @@ def _draw_positions(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[
     if not isinstance(parent, ir.Assign) or not isinstance(target, ir.Name):
         raise Refused(f"the positions drawn at {draft.where(path, draw)} have no name")
     batch = draft.fresh(path, buffer.function, "batch", "transitions", "drawn")
-    weights = draft.fresh(path, buffer.function, *WEIGHTS)
+    weights = weights_of(draft, buffer)
     positions.read_from_batch(draft, buffer, target, handle, batch)
     draft.replace(path, target.start, target.start, f"{batch}, {weights}, ", "the transitions come with the positions")
     draft.replace(path, draw.start, draw.end, f"{handle}.sample({size})", "the same objects, weights, indices")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes import joint
+from per_audit.fixes.recipes import joint, lap
 from per_audit.fixes.recipes.losses import Losses
 from per_audit.fixes.recipes.priorities import absolute_errors, after_step
 from per_audit.fixes.recipes.travel import WEIGHTS, Consumer
@@ -148,8 +148,9 @@ class Delegated:
         is_plain = len(call.args) == len(function.parameters) - is_bound and not any(
             arg.keyword or arg.star for arg in call.args
         )
-        argument = weights if is_plain else f"{learner.weights}={weights}"
-        draft.add_argument(path, call, argument, "the weights go where the loss is")
+        if not lap.is_chosen(draft):
+            argument = weights if is_plain else f"{learner.weights}={weights}"
+            draft.add_argument(path, call, argument, "the weights go where the loss is")
         self._edited.add(call)
         td_errors = draft.fresh(path, site.function, *wishes, *_TD_ERRORS)
         return td_errors, self._receive(site, learner, td_errors)
@@ -199,8 +200,9 @@ class Delegated:
             self._learners[function] = learner
             last = function.parameters[-1]
             is_optional = last.default is not None or self._has_other_callers(function, learner)
-            text = f", {weights}=None" if is_optional else f", {weights}"
-            self.draft.replace(path, last.end, last.end, text, "the weights of the batch")
+            if not lap.is_chosen(self.draft):
+                text = f", {weights}=None" if is_optional else f", {weights}"
+                self.draft.replace(path, last.end, last.end, text, "the weights of the batch")
             self._give_out(function, path, self._td_errors(function, path, weights))
         return self._learners[function]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes import fitted_by
+from per_audit.fixes.recipes import fitted_by, lap
 from per_audit.graph.values import Drawn, Func
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class FittedRows:
             )
         if not fits[0].losses:
             self._check_fit(fits[0].path, fits[0].node)
+        elif lap.is_chosen(self.draft):
+            raise Refused(f"the loss at {self._where(fit)} is of rows of all actions, whose mean is no TD error")
         statement = self.graph.statement(self.path, fit)
         if not isinstance(statement, (ir.Do, ir.Assign)):
             raise Refused(f"the fit at {self._where(fit)} stands in a condition or is returned")
@@ -73,8 +75,10 @@ class FittedRows:
             self._check_loop(found.loop, statement)
             errors = self._errors_by_row(found, found.loop)
             if statement in found.loop.body:
-                weights, last = self._weight_by_row(found.loop), found.loop
-        fitted_by.weigh(self.draft, self.buffer, fits[0], self.path, weights)
+                last = found.loop
+                weights = weights if lap.is_chosen(self.draft) else self._weight_by_row(found.loop)
+        if not lap.is_chosen(self.draft):
+            fitted_by.weigh(self.draft, self.buffer, fits[0], self.path, weights)
         line = self.draft.call(self.path, last, "", self.consumer.update, [self.consumer.indices, errors])
         self.draft.insert_after(self.path, last, [line], "the TD errors become the priorities")
         return True
@@ -141,6 +145,9 @@ class FittedRows:
             if isinstance(site.node.func, ir.Attr) and site.node.func.attr == "compile"
             if (loss := site.node.argument(None, "loss")) is not None
         ]
+        if lap.is_chosen(self.draft):
+            lap.compile_huber(self.draft, losses, where)
+            return
         if not losses:
             self.draft.assumptions.append(
                 f"the loss of the model that is fitted at {where} keeps one value a row, as Keras's own do"

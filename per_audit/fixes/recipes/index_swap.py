@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes import loaded, shared
-from per_audit.fixes.recipes.travel import INDICES, WEIGHTS, Consumer, Travel
+from per_audit.fixes.recipes import lap, loaded, shared
+from per_audit.fixes.recipes.travel import INDICES, Consumer, Travel, weights_of
 from per_audit.graph.roles import REWARD
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
     from per_audit.graph import events as ev
 
-_CLASSES = {"per": "PrioritizedSampler", "combined": "CombinedSampler"}
+_CLASSES = {"per": "PrioritizedSampler", "combined": "CombinedSampler", "lap": "LapSampler"}
 
 
 def applies(draft: Draft, buffer: ReplayBuffer) -> bool:
@@ -45,7 +45,8 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     draft.insert_after(path, made, [f"{sampler} = {new}"], "the priorities of the slots")
     draft.imports[path].add(name)
     draft.unneeded[path].add(shared.root_name(draft, path, draw))
-    _add(draft, buffer, stores, sampler, with_reward=not is_actor_critic)
+    is_marked = not is_actor_critic and not lap.is_chosen(draft)
+    _add(draft, buffer, stores, sampler, with_reward=is_marked)
     loaded.forget_emptied(draft, buffer, draw, made, attribute)
     loaded.add_slots(draft, buffer, [store for store in buffer.stores if store not in stores], attribute)
 
@@ -113,7 +114,7 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, sampler: str) -> li
     target = parent.targets[0] if isinstance(parent, ir.Assign) and len(parent.targets) == 1 else None
     if not isinstance(parent, ir.Assign) or not isinstance(target, ir.Name):
         raise Refused(f"the positions drawn at {where} have no name")
-    weights = draft.fresh(path, buffer.function, *WEIGHTS)
+    weights = weights_of(draft, buffer)
     draft.replace(path, target.end, target.end, f", {weights}", "weights come with the positions")
     draft.replace(path, draw.start, draw.end, f"{sampler}.sample({size})", "positions by priority")
     draft.fresh(path, buffer.function, *INDICES)

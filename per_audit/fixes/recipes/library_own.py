@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes import lap
 
 if TYPE_CHECKING:
     from per_audit.graph import LibraryBuffer
@@ -27,6 +28,7 @@ def applies(buffer: LibraryBuffer) -> bool:
 def convert(draft: Draft, buffer: LibraryBuffer) -> None:
     """Make the edits, or raise Refused."""
     path, made = buffer.path, buffer.node
+    lap.refuse_library(draft, buffer.name)
     if not isinstance(made, ir.Call) or any(argument.star for argument in made.args):
         raise Refused(f"the buffer made at {draft.where(path, made)} has options that are not understood")
     _require_algorithms(draft, buffer)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes import lap
 from per_audit.fixes.recipes.budget import schedule
 from per_audit.fixes.recipes.losses import Loss, Losses
 from per_audit.fixes.recipes.priorities import absolute_errors, after_step
@@ -38,6 +39,7 @@ def applies(buffer: LibraryBuffer) -> bool:
 def convert(draft: Draft, buffer: LibraryBuffer) -> None:
     """Make the edits, or raise Refused."""
     path, made = buffer.path, buffer.node
+    lap.refuse_library(draft, buffer.name)
     handle = _handle(draft, buffer)
     if not isinstance(made, ir.Call) or any(a.star or (a.keyword or "device") not in _ARGUMENTS for a in made.args):
         raise Refused(f"the buffer made at {draft.where(path, made)} has options that are not understood")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes import rewarded, taped
+from per_audit.fixes.recipes import lap, rewarded, taped
 from per_audit.fixes.recipes.rows import refuse_parts
 from per_audit.fixes.recipes.travel import Consumer
 from per_audit.graph.externals import TORCH_LOSSES, last
@@ -46,6 +46,7 @@ class Loss:
     kind: str
     criterion: ir.Call | None = None  # where its loss object was made
     mean_of: ir.Expr | None = None  # for `((q - t) ** 2).mean()`: what the mean is taken of
+    between: tuple[ir.Expr, ir.Expr] | None = None  # and the two operands of the difference, in order
     is_taped: bool = False  # of TensorFlow
 
 
@@ -62,6 +63,7 @@ class Losses:
         self.draws = set(buffer.draws)
         self.body = consumer.function.body if isinstance(consumer.function, ir.Function) else self._module_body()
         self.definitions = self._definitions()
+        self._moved: dict[ir.Expr, str] = {}  # operands that have a name now
 
     def _module_body(self) -> list[ir.Stmt]:
         return self.graph.module(self.path).body
@@ -120,13 +122,16 @@ class Losses:
         else:
             return None
         difference = self.difference(inner)
-        return Loss(node, difference.left, difference.right, "mse_loss", mean_of=inner) if difference else None
+        if difference is None:
+            return None
+        pair = difference.left, difference.right
+        return Loss(node, *pair, "mse_loss", mean_of=inner, between=pair)
 
     def _taped(self, node: ir.Call) -> Loss | None:
         square, pair = taped.mean_of_square(self, node), taped.mean_of_pair(self, node)
         if square is not None:
             inner, left, right = square
-            return Loss(node, left, right, "mse_loss", mean_of=inner, is_taped=True)
+            return Loss(node, left, right, "mse_loss", mean_of=inner, between=(left, right), is_taped=True)
         return Loss(node, *pair, "mse_loss", is_taped=True) if pair is not None else None
 
     def _is_torch_mean(self, node: ir.Call) -> bool:
@@ -235,7 +240,10 @@ class Losses:
     # ---------------------------------------------------------------- editing
 
     def weight(self, losses: list[Loss]) -> None:
-        """Make every loss element-wise and weigh it."""
+        """Make every loss element-wise and weigh it, or Huber's where nothing is weighted."""
+        if lap.is_chosen(self.draft):
+            lap.adjust(self, losses)
+            return
         reduced = [loss for loss in losses if loss.mean_of is None and not loss.is_taped]
         tops = {self._sum_of(loss, reduced) for loss in reduced}
         for loss in losses:
@@ -309,6 +317,8 @@ class Losses:
         """The text of an operand of a loss, moved into a variable first where it may not be evaluated again."""
         while isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr == "detach":
             node = node.func.value  # the TD error is detached anyway
+        if node in self._moved:
+            return self._moved[node]
         if self._is_repeatable(node):
             return self.draft.text(self.path, node)
         name = self.draft.fresh(self.path, self.consumer.function, wish)
@@ -320,6 +330,7 @@ class Losses:
             text = f"({text})"
         self.draft.insert_before(self.path, statement, [f"{name} = {text}"], "the TD error needs it too")
         self.draft.replace(self.path, node.start, node.end, name, "computed once")
+        self._moved[node] = name
         return name
 
     def _is_repeatable(self, node: ir.Expr) -> bool:

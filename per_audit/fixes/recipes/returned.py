@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from per_audit.graph import events as ev
 
 
-def complete(draft: Draft, path: str, function: ev.Owner, drawn: set[ir.Call]) -> None:
-    """Let a function that returns what was `drawn` return three values where it returns nothing instead, too.
+def complete(draft: Draft, path: str, function: ev.Owner, drawn: set[ir.Call], count: int = 3) -> None:
+    """Let a function that returns what was `drawn` return `count` values where it returns nothing instead, too.
 
-    Nothing is None, an empty list or the end of the function, which callers test for: each of the three is that.
+    Nothing is None, an empty list or the end of the function, which callers test for: each of them is that.
     Refuses any other value.
     """
     if not isinstance(function, ir.Function):
@@ -29,9 +29,9 @@ def complete(draft: Draft, path: str, function: ev.Owner, drawn: set[ir.Call]) -
         if not (value is None or _is_none(value) or (isinstance(value, ir.Seq) and not value.items)):
             raise Refused(f"something else than the draw is returned at {draft.where(path, node)}")
         text = "None" if value is None else draft.text(path, value)
-        draft.once(path, node.start, node.end, f"return {text}, {text}, {text}", note)
+        draft.once(path, node.start, node.end, f"return {', '.join([text] * count)}", note)
     if not _always_returns(function.body):
-        draft.insert_after(path, function.body[-1], ["return None, None, None"], note)
+        draft.insert_after(path, function.body[-1], [f"return {', '.join(['None'] * count)}"], note)
     if function.returns is not None:
         where = draft.where(path, function)
         draft.steps.append(f"the annotation of what the function at {where} returns does not name weights and indices")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes import lap
 from per_audit.fixes.recipes.budget import schedule
 from per_audit.fixes.recipes.delegated import Delegated
 from per_audit.fixes.recipes.fitted_rows import FittedRows
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 ACTOR_CRITIC = (
     "rare_fraction=0: in actor-critic code a share reserved for rare events does not pay; prioritised draws themselves"
     " often fall behind uniform ones there, because the actor learns from transitions with large TD errors (Saglam et"
-    " al., JAIR 2023). Compare with the code as it was, and with LapSampler and lap_loss in the place of the sampler"
-    " and the weighted loss (Fujimoto et al. 2020, arXiv 2007.06049)"
+    " al., JAIR 2023). Compare with the code as it was, and with --buffer lap, the loss-adjusted variant that was made"
+    " for such code (Fujimoto et al. 2020, arXiv 2007.06049)"
 )
 
 
@@ -89,6 +90,10 @@ def _names(node: ir.Assign) -> set[str]:
 
 def options(draft: Draft, buffer: ReplayBuffer, place: ir.Node, is_actor_critic: bool, reward: str | None) -> list[str]:
     """The arguments of the new buffer or sampler behind its capacity; `place` is where it will be made."""
+    if lap.is_chosen(draft):
+        if is_actor_critic:
+            draft.steps.append(lap.ACTOR_CRITIC)
+        return _seed(draft, buffer, place)
     found = [schedule(draft, buffer)]
     if is_actor_critic:
         found.append("rare_fraction=0")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused, TravelsWhole
-from per_audit.fixes.recipes import returned
+from per_audit.fixes.recipes import lap, returned
 from per_audit.graph.values import UNKNOWN, TupleOf, Value
 
 if TYPE_CHECKING:
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 WEIGHTS = ("weights", "is_weights", "importance_weights")
 INDICES = ("indices", "batch_indices", "drawn_indices")
+_NOTE = "weights and indices behind the batch"
+
+
+def weights_of(draft: Draft, buffer: ReplayBuffer) -> str:
+    """The name of the weights where the batch is drawn."""
+    return lap.WEIGHTS if lap.is_chosen(draft) else draft.fresh(buffer.path, buffer.function, *WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +60,7 @@ class Travel:
         self.graph = draft.graph
         self.buffer = buffer
         self.consumers: list[Consumer] = []
+        self._is_raw = False  # whether what travels is what a draw gives: three values, always
         self._seen: set[ir.Node] = set()
         self._passed_on: set[ev.Owner] = set()
         self._named: dict[tuple[str, ev.Owner], tuple[str, str]] = {}
@@ -71,27 +78,32 @@ class Travel:
             if len(lengths) > 1 or any(isinstance(i, ir.Star) for d in displays for i in d.items):
                 raise Refused(f"{self._name(function)} returns tuples of different lengths")
             for display in displays:
-                self.draft.append_items(path, display, [weights, indices], "weights and indices behind the batch")
+                self.draft.append_items(path, display, self._behind(weights, indices), _NOTE)
             self._follow_tuples(set(displays), lengths.pop())
         elif displays and len(displays) < len(returns):
             raise Refused(f"{self._name(function)} returns a tuple in one place and something else in another")
         else:
-            note = "weights and indices behind the batch"
+            tail = "".join(f", {name}" for name in self._behind(weights, indices))
             for statement in returns:
                 assert statement.value is not None
                 if statement.value in displays and self.draft.own_parentheses(path, statement.value) is None:
-                    self.draft.replace(path, statement.value.start, statement.value.start, "(", note)
-                    self.draft.replace(path, statement.end, statement.end, f"), {weights}, {indices}", note)
+                    self.draft.replace(path, statement.value.start, statement.value.start, "(", _NOTE)
+                    self.draft.replace(path, statement.end, statement.end, f"){tail}", _NOTE)
                 else:
-                    self.draft.replace(path, statement.end, statement.end, f", {weights}, {indices}", note)
+                    self.draft.replace(path, statement.end, statement.end, tail, _NOTE)
             self._follow_triples(function, ())
         return self.consumers
 
     def from_draw(self) -> list[Consumer]:
         """The consumers when the drawing function returns the draw itself: batch, weights and indices."""
+        self._is_raw = True
         returned.complete(self.draft, self.buffer.path, self.buffer.function, set(self.buffer.draws))
         self._follow_triples(self.buffer.function, ())
         return self.consumers
+
+    def _behind(self, weights: str, indices: str) -> list[str]:
+        """What stands behind the batch."""
+        return lap.carried(self.draft, weights, indices, is_raw=self._is_raw)
 
     # ---------------------------------------------------------------- returns
 
@@ -196,7 +208,8 @@ class Travel:
         self._seen.add(statement)
         function = self._function_of(path, statement)
         weights, indices = self._names(path, function)
-        self.draft.append_items(path, target, [weights, indices], "weights and indices arrive with the batch")
+        note = "weights and indices arrive with the batch"
+        self.draft.append_items(path, target, self._behind(weights, indices), note)
         self._arrive(path, function, source, statement)
 
     def _arrive(self, path: str, function: ev.Owner, source: ir.Expr, statement: ir.Stmt) -> None:
@@ -207,7 +220,7 @@ class Travel:
             return
         key = path, function
         for display in displays:
-            self.draft.append_items(path, display, list(self._named[key]), "weights and indices behind the batch")
+            self.draft.append_items(path, display, self._behind(*self._named[key]), _NOTE)
         if function not in self._passed_on:
             self._passed_on.add(function)
             self._follow_tuples(displays, len(next(iter(displays)).items))
@@ -244,7 +257,7 @@ class Travel:
         parent = self.graph.parents(path).get(node)
         if isinstance(parent, ir.Return):
             drawn = {each.node for each in self.graph.callers.get(on_the_way[-1], [])}
-            returned.complete(self.draft, path, site.function, drawn)
+            returned.complete(self.draft, path, site.function, drawn, 1 + len(self._behind("", "")))
             self._follow_triples(site.function, on_the_way)
             return
         statement = self.graph.statement(path, node)
@@ -259,15 +272,16 @@ class Travel:
         if isinstance(parent, ir.Assign) and len(parent.targets) == 1:
             target = parent.targets[0]
             if isinstance(target, ir.Name):
-                self.draft.append_name(path, target, [weights, indices])
+                self.draft.append_name(path, target, self._behind(weights, indices))
             elif isinstance(target, ir.Seq):
-                self.draft.enclose(path, target, [weights, indices])
+                self.draft.enclose(path, target, self._behind(weights, indices))
             else:
                 raise Refused(f"the batch is kept in {self.draft.text(path, target)} at {where}")
         else:
             batch = self.draft.fresh(path, function, "batch", "transitions", "drawn")
             text = self.draft.text(path, node)
-            self.draft.insert_before(path, statement, [f"{batch}, {weights}, {indices} = {text}"], "the batch first")
+            names = ", ".join([batch, *self._behind(weights, indices)])
+            self.draft.insert_before(path, statement, [f"{names} = {text}"], "the batch first")
             self.draft.replace(path, node.start, node.end, batch, "the batch by its name")
         self._consume(path, function, node, statement)
 

@@ -41,7 +41,8 @@ class RareEvents(Check):
                 adapter.add(tid, reward + 0.001 * (step % 7 - 3), 1.0, False)
                 tid += 1
         counts = bench.count(adapter, _DRAWS, tid, 20)
-        claims = bool(bench.facts["rare_fraction"]) or any(_CLAIM.search(name) for name in dir(adapter.buffer))
+        share = bench.facts["rare_fraction"]
+        claims = bool(share) or (share is None and any(_CLAIM.search(name) for name in dir(adapter.buffer)))
         return {"drawn": counts[50 : 50 + _RARE].tolist(), "claims": claims}
 
     def judge(self, measured: dict[str, Any], facts: dict[str, Any]) -> Outcome:

@@ -72,6 +72,10 @@ class Weights(Check):
                 )
         if facts["alpha"] == 0.0:
             return Outcome(Verdict.NOT_PROVIDED, None, None, "alpha is 0: draws are meant to be uniform")
+        every = np.concatenate([np.array(row[1]) for label, _ in parts for row in measured[label]["rows"]])
+        if facts["beta"] == 0.0 and np.ptp(every) == 0.0:
+            message = "beta is 0 and all weights are equal: what corrects for the draws has to be the loss, as in LAP"
+            return Outcome(Verdict.NOT_PROVIDED, None, None, message)
         fits = [_Fit(measured[label], facts) for label, _ in parts]
         other_law = [fit.deviation > _TOLERANCE and fit.of_the_draws(facts) for fit in fits]
         for fit, other, (_, where) in zip(fits, other_law, parts, strict=True):

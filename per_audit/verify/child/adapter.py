@@ -7,6 +7,7 @@ import inspect
 import re
 import sys
 from collections import deque
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,10 @@ PROBE_BATCH = 11
 """A batch size that is no plausible number of fields, so that rows and columns of a batch cannot be confused."""
 
 
+_LEAST = ("minimum", "min_priority", "minimum_priority", "priority_minimum")
+_SMALLEST = 0.01  # the checks tell errors apart that are larger than this
+
+
 class AdapterError(Exception):
     """The target could not be driven; the message says what was tried and what an adapter file would have to do."""
 
@@ -117,7 +122,17 @@ class Adapter:
 
     def update(self, handles: Any, td: npt.NDArray[np.float64]) -> None:
         """Set the TD errors (B,) of the rows that the last draw returned as `handles`."""
-        self._plan.update(self.buffer, handles, td)
+        self._plan.update(self.buffer, handles, td * self._scale)
+
+    @cached_property
+    def _scale(self) -> float:
+        """What TD errors are multiplied by so that none is below the least priority that the class was made with.
+
+        LAP takes max(|TD error|, minimum): errors below it would all be one.
+        """
+        taken = [p.name for p in constructor_parameters(self._plan.cls) if p.name in _LEAST]
+        least = read_number(self.buffer, tuple(taken)) or 0.0
+        return max(1.0, least / _SMALLEST)
 
     @property
     def beta(self) -> float | None:

@@ -135,7 +135,7 @@ NO_ACTOR = (LEARNER[LEARNER.index("\n        actor_loss") :], "")
 def test_three_files_and_twin_critics():
     result = check_fixed(FILES, FIXED)
     assert result.applied[0].paths == {"ring.py", "learner.py"}
-    assert any("LapSampler and lap_loss" in step for step in result.applied[0].steps)
+    assert any("--buffer lap" in step for step in result.applied[0].steps)
 
 
 def test_two_learners_of_one_buffer():
