@@ -62,7 +62,7 @@ class Bounded:
             limit = self._evicted(statement, append)
         else:
             raise self._no_bound()
-        return self._where_made(limit, append)
+        return self._whole(limit, self._where_made(limit, append))
 
     def _no_bound(self) -> Refused:
         where = self.draft.where(self.path, self.container.node)
@@ -79,7 +79,6 @@ class Bounded:
 
     def _overwritten(self, test: ir.If, append: ev.Store, written: ev.Store) -> ir.Expr:
         """A ring: appended to below the capacity, written at a moving position from then on."""
-        table = self.draft.graph.parents(append.path)
         block = self.draft.block(append.path, test)
         assignment = self.draft.graph.statement(written.path, written.node)
         added = append.expression
@@ -102,8 +101,9 @@ class Bounded:
             self.statements += [test, assignment]
             return limit
         here, there = self.draft.graph.statement(append.path, append.node), assignment
-        is_pair = len(test.body) == len(test.orelse) == 1 and {here, there} == {test.body[0], test.orelse[0]}
-        if not is_pair or added is None or table.get(there) is not test:
+        is_pair = test.body[:1] + test.orelse[:1] in ([here, there], [there, here])
+        moves = [*test.body[1:], *test.orelse[1:]]
+        if not is_pair or added is None or not self._only_moves(moves, written):
             raise self._no_bound()
         if self.draft.text(append.path, added) != self.draft.text(append.path, assignment.value):
             raise self._no_bound()
@@ -117,6 +117,30 @@ class Bounded:
         )
         self.statements.append(test)
         return limit
+
+    def _only_moves(self, statements: list[ir.Stmt], written: ev.Store) -> bool:
+        """Whether statements do nothing but move the position of the ring, which nothing else reads."""
+        if not statements:
+            return True
+        index, path = written.index, written.path
+        while isinstance(index, ir.Call) and len(index.args) == 1 and getattr(index.func, "id", "") == "int":
+            index = index.args[0].value
+        if not isinstance(index, ir.Attr):
+            return False
+        inside = [self.draft.graph.statement(path, written.node), *statements]
+        for node, owner in ((n, p) for p, m in self.draft.graph.project.modules.items() for n in ir.walk(*m.body)):
+            if not isinstance(node, ir.Attr) or node.attr != index.attr:
+                continue
+            around = self.draft.graph.parents(owner).get(node)
+            is_start = isinstance(around, ir.Assign) and node in around.targets
+            if not is_start and not (owner == path and any(s.start <= node.start < s.end for s in inside)):
+                return False
+        pointer = self.draft.text(path, index)
+        return all(
+            self.draft.text(path, target) == pointer
+            for node in statements
+            for target in (_targets(node) or [index.value])
+        )
 
     def _evicted(self, statement: ir.Stmt, append: ev.Store) -> ir.Expr:
         """Appended to, and the oldest taken out by a test of the length before or behind."""
@@ -204,6 +228,28 @@ class Bounded:
                 if self.home is not None:
                     return text
         raise Refused(f"the capacity {text} of {self.name} is not known where its {self.container.kind} is made")
+
+    def _whole(self, limit: ir.Expr, text: str) -> str:
+        """The capacity as a whole number, which code that compares lengths with `1e6` does not ask for."""
+        graph, draft = self.draft.graph, self.draft
+        outer = next((a for a in graph.ancestors(self.path, self.container.node) if isinstance(a, ir.Function)), None)
+        body = outer.body if outer is not None else graph.module(self.path).body
+        assigned = (node for node in ir.walk_scope(body) if isinstance(node, ir.Assign) and node.value is not None)
+        given: list[ir.Expr | None] = [limit]
+        given += [node.value for node in assigned if any(draft.text(self.path, t) == text for t in node.targets)]
+        names = {node.id for node in given if isinstance(node, ir.Name)} | {text}
+        for position, parameter in enumerate(outer.parameters if outer is not None else ()):
+            if parameter.name in names:
+                is_bound = outer in graph.project.class_of
+                sites = graph.callers.get(outer, [])
+                given += [site.node.argument(position - is_bound, parameter.name) for site in sites]
+                given.append(parameter.default)
+        is_float = any(
+            isinstance(node.value if isinstance(node, ir.Const) else graph.events.value(node).literal(), float)
+            for node in given
+            if node is not None
+        )
+        return f"int({text})" if is_float else text
 
     def _is_global(self, name: ir.Name, append: ev.Store) -> bool:
         function = append.function

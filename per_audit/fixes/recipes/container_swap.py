@@ -9,7 +9,7 @@ from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import classwide, positions, shared
 from per_audit.fixes.recipes.bounded import Bounded
 from per_audit.fixes.recipes.saved import fill_from_files, save_as_list
-from per_audit.fixes.recipes.travel import INDICES, Travel, weights_of
+from per_audit.fixes.recipes.travel import INDICES, Consumer, Travel, weights_of
 from per_audit.graph.roles import REWARD, role_of_name
 from per_audit.graph.values import Alloc, Instance, Record, TupleOf, Value
 
@@ -103,6 +103,9 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]
     size = shared.batch_size(draft, path, draw, 1, "k", "size")
     travel = Travel(draft, buffer)
     parent = draft.graph.parents(path).get(draw)
+    statement = draft.graph.statement(path, draw)
+    if not isinstance(parent, ir.Stmt) and _is_evaluated_once(draft, path, draw, statement):
+        return _draw_first(draft, buffer, draw, statement, f"{handle}.sample({size})"), handle
     draft.replace(path, draw.start, draw.end, f"{handle}.sample({size})", "the same objects, weights, indices")
     if isinstance(parent, ir.Return):
         return travel.from_draw(), handle
@@ -118,6 +121,31 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]
                 consumer.others.append(other)
         return consumers, handle
     raise Refused(f"what is drawn at {draft.where(path, draw)} is used in the same expression")
+
+
+def _is_evaluated_once(draft: Draft, path: str, draw: ir.Call, statement: ir.Stmt) -> bool:
+    """Whether a simple statement always evaluates the draw in it, exactly once."""
+    if not isinstance(statement, (ir.Assign, ir.Do, ir.Return)):
+        return False
+    for ancestor in draft.graph.ancestors(path, draw):
+        if ancestor is statement:
+            return True
+        if isinstance(ancestor, (ir.Comp, ir.Lambda, ir.IfExp, ir.Logic)):
+            return False
+    return False
+
+
+def _draw_first(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, statement: ir.Stmt, sample: str) -> list[Consumer]:
+    """Draw in a statement of its own before an expression such as `zip(*random.sample(memory, n))`."""
+    path = buffer.path
+    batch = draft.fresh(path, buffer.function, "batch", "transitions", "drawn")
+    weights = weights_of(draft, buffer)
+    indices = draft.fresh(path, buffer.function, *INDICES)
+    line = f"{batch}, {weights}, {indices} = {sample}"
+    draft.insert_before(path, statement, [line], "the same objects, weights, indices")
+    draft.replace(path, draw.start, draw.end, batch, "the drawn transitions")
+    handle = sample.rpartition(".sample(")[0]
+    return Travel(draft, buffer).from_function(weights, indices, f"{handle}.update_priorities", statement)
 
 
 def _taken_whole(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, container: Alloc) -> ir.Assign | None:

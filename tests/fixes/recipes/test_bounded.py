@@ -63,6 +63,24 @@ def test_a_ring_in_two_branches(test, first, second):
     check_fixed(with_store(SPLIT, store, START), after)
 
 
+MOVING = (
+    "        if len(self.items) == self.size:\n            self.items[int(self.position)] = Transition(*args)\n"
+    "            self.position = (self.position + 1) % self.size\n"
+    "        else:\n            self.items.append(Transition(*args))\n"
+)
+
+
+def test_a_ring_whose_position_moves_when_it_is_full_and_whose_capacity_is_no_whole_number():
+    made = ("capacity):\n", "capacity=1e4):\n")
+    before = changed(with_store(SPLIT, MOVING, START), made)
+    check_fixed(before, changed(fixed(ADDED, START, capacity="int(self.size)"), made))
+
+
+def test_a_position_that_is_read_elsewhere_is_not_left_standing_still():
+    read = ("    def push(", "    def newest(self):\n        return self.items[self.position - 1]\n\n    def push(")
+    check_refused(changed(with_store(SPLIT, MOVING, START), read), "was not understood")
+
+
 @pytest.mark.parametrize(
     "store",
     [

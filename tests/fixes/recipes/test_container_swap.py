@@ -276,12 +276,91 @@ def test_uses_that_are_refused(use, reason):
             "[random.choice(self.memory) for _ in range(32)]",
             "one transition at a time",
         ),
-        ("random.sample(self.memory, 32)", "list(random.sample(self.memory, 32))", "is used in the same expression"),
+        (
+            "random.sample(self.memory, 32)",
+            "random.sample(self.memory, 32) if self.memory else []",
+            "is used in the same expression",
+        ),
         ("random.sample(self.memory, 32)", "random.sample(self.memory)", "batch size"),
     ],
 )
 def test_other_shapes_are_refused(old, new, reason):
     check_refused(changed(agent(LEARN), (old, new)), reason)
+
+
+def test_a_draw_inside_an_expression_comes_before_it():
+    before = changed(agent(LEARN), ("random.sample(self.memory, 32)", "list(random.sample(self.memory, 32))"))
+    drawn = "batch, weights, indices = self.memory.sample(32)"
+    first = "transitions, weights, indices = self.memory.sample(32)"
+    check_fixed(before, changed(fixed_agent(FIXED), (drawn, f"{first}\n        batch = list(transitions)")))
+
+
+def test_columns_of_a_draw_in_a_class_of_its_own():
+    columns = """
+    def sample(self, count):
+        states, actions, rewards, next_states, dones = zip(*random.sample(self.items, count))
+        return np.array(states), actions, rewards, np.array(next_states), dones
+"""
+    memory = f"""
+import random
+from collections import deque
+
+import numpy as np
+
+
+class Memory:
+    def __init__(self):
+        self.items = deque(maxlen=1000)
+
+    def push(self, *transition):
+        self.items.append(transition)
+{columns}"""
+    before = {"memory.py": memory, "agent.py": COLUMNS}
+    after = changed(
+        before,
+        ("import random\nfrom collections import deque\n\n", ""),
+        ("import numpy as np\n", "import numpy as np\n"
+         "from experience_replay_optimizer import LinearSchedule, PrioritizedReplayBuffer\n"),
+        ("deque(maxlen=1000)", "PrioritizedReplayBuffer(\n            1000,\n"
+         "            beta=LinearSchedule(0.4, 1.0, steps=9000),\n            reward=2,\n        )"),
+        ("        states, actions, rewards, next_states, dones = zip(*random.sample(self.items, count))\n",
+         "        batch, weights, indices = self.items.sample(count)\n"
+         "        states, actions, rewards, next_states, dones = zip(*batch)\n"),
+        ("np.array(next_states), dones\n", "np.array(next_states), dones, weights, indices\n\n"
+         "    def update_priorities(self, indices, td_errors):\n"
+         "        self.items.update_priorities(indices, td_errors)\n"),
+        ("import torch.nn.functional as F\n", "import torch.nn.functional as F\n"
+         "from experience_replay_optimizer import absolute_td_error, importance_weighted_loss\n"),
+        ("next_states, dones = memory", "next_states, dones, weights, indices = memory"),
+        ("F.mse_loss(q, target)", 'importance_weighted_loss(F.mse_loss(q, target, reduction="none"), weights)'),
+        ("        optimizer.step()\n", "        optimizer.step()\n"
+         "        memory.update_priorities(indices, absolute_td_error(q, target))\n"),
+    )  # fmt: skip
+    check_fixed(before, after)
+
+
+COLUMNS = """
+import torch
+import torch.nn.functional as F
+from memory import Memory
+
+
+def main(env, network, target_network, optimizer):
+    memory, state = Memory(), env.reset()
+    for step in range(9000):
+        next_state, reward, done = env.step(0)
+        memory.push(state, 0, reward, next_state, done)
+        state = next_state
+        states, actions, rewards, next_states, dones = memory.sample(32)
+        with torch.no_grad():
+            best = target_network(torch.tensor(next_states)).max(1).values
+            target = torch.tensor(rewards) + 0.9 * (1 - torch.tensor(dones)) * best
+        q = network(torch.tensor(states)).gather(1, torch.tensor(actions).unsqueeze(1)).squeeze(1)
+        loss = F.mse_loss(q, target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
 
 
 def test_a_class_that_is_a_deque_itself_is_refused():
