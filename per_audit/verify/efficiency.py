@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,27 @@ WORDING = "faster on a benchmark built to favour prioritisation; it says nothing
 _LOOK_EVERY = 10
 
 
+class Lesson(Protocol):
+    """What a buffer of `capacity` is to teach by draws of `batch` rows."""
+
+    @property
+    def capacity(self) -> int:
+        """How many transitions the buffer has room for."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Rows a draw."""
+        ...
+
+    def learn(self, adapter: Any, rng: np.random.Generator, prioritised: bool, step: float, most: int) -> float:
+        """The score of one run that learns by an empty buffer at a step size, for `most` updates or steps at most.
+
+        Without `prioritised` no TD errors are handed back.
+        """
+        ...
+
+
 class Task:
     """What a replay teaches: n states, two actions, a deterministic next state; Q is linear in one-hot features.
 
@@ -39,6 +60,12 @@ class Task:
     after: npt.NDArray[np.int64]
     truth: npt.NDArray[np.float64]
     transitions: npt.NDArray[np.int64]
+    batch = BATCH
+
+    @property
+    def capacity(self) -> int:
+        """All transitions."""
+        return len(self.transitions)
 
     def learn(
         self,
@@ -54,7 +81,7 @@ class Task:
             adapter.add(pair, float(reward[pair]), 1.0, not leads_on[pair])
         q = rng.normal(0.0, 0.1, 2 * n)
         for update in range(1, most + 1):
-            drawn, handles, _ = adapter.draw(BATCH)
+            drawn, handles, _ = adapter.draw(self.batch)
             best = q.reshape(n, 2).max(axis=1)
             td = reward[drawn] + self.gamma * leads_on[drawn] * best[after[drawn]] - q[drawn]
             if prioritised:
@@ -120,27 +147,27 @@ class UniformMemory:
 
     def draw(self, batch: int) -> tuple[npt.NDArray[np.int64], None, None]:
         """Draw uniformly, with replacement."""
-        return np.array(self._ids)[self._rng.integers(0, len(self._ids), batch)], None, None
+        chosen = self._rng.integers(0, len(self._ids), batch)
+        return np.array([self._ids[place] for place in chosen]), None, None
 
 
-def run_arms(bench: Bench, task: Task, runs: int, step: float, most: int, rare_share: float | None) -> dict[str, Any]:
-    """Updates needed in `runs` runs by the class (`prioritised`), and at alpha = 0 or by uniform draws (`control`).
+def run_arms(bench: Bench, task: Lesson, runs: int, step: float, most: int, rare_share: float | None) -> dict[str, Any]:
+    """Scores of `runs` runs by the class (`prioritised`), and at alpha = 0 or by uniform draws (`control`).
 
     `own_control` says which of the two; None keeps the class's own share of rare events.
     """
-    capacity = len(task.transitions)
     extra = {"rare_fraction": rare_share} if bench.facts["rare_alias"] and rare_share is not None else {}
     own_control = bench.facts["takes_alpha"]
-    arms: dict[str, list[int]] = {"control": [], "prioritised": []}
+    arms: dict[str, list[float]] = {"control": [], "prioritised": []}
     for run in range(runs):
         for arm, results in arms.items():
             seed = bench.seed + 1000 * run + (arm == "control")
             seed_everything(seed)
             adapter: Any
             if arm == "prioritised":
-                adapter = bench.make(capacity, BATCH, seed, **extra)
+                adapter = bench.make(task.capacity, task.batch, seed, **extra)
             elif own_control:
-                adapter = bench.make(capacity, BATCH, seed, alpha=0.0, **extra)
+                adapter = bench.make(task.capacity, task.batch, seed, alpha=0.0, **extra)
             else:
                 adapter = UniformMemory(seed)
             # Both arms of a run learn the same order of transitions from the same first Q.

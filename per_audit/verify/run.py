@@ -16,7 +16,8 @@ from per_audit.errors import UserError
 from per_audit.verify import statistics
 from per_audit.verify.checks import discover
 from per_audit.verify.efficiency import CHECKS as EFFICIENCY
-from per_audit.verify.efficiency_full import CHECKS as EFFICIENCY_FULL
+from per_audit.verify.efficiency_cartpole import CHECKS as CARTPOLE
+from per_audit.verify.efficiency_full import CHECKS as CLIFFWALKS
 from per_audit.verify.process import Child, ChildError, Deadline, package_folder
 from per_audit.verify.results import CheckResult, Outcome, Picture, TargetResult, Verdict, Verification
 from per_audit.verify.targets import BUNDLED_PACKAGE, Target, bundled, parse
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from per_audit.verify.check import Check
 
 EFFICIENCY_MODES = ("off", "quick", "full")
+EFFICIENCY_FULL = (*CLIFFWALKS, *CARTPOLE)
 TIMEOUTS = {"off": 120.0, "quick": 120.0, "full": 1800.0}
 ADAPTER_HELP = (
     "write an adapter file and pass it with --adapter: a class `Adapter` with __init__(self, cls, capacity, ...), "

@@ -127,12 +127,13 @@ def main() -> None:
         from per_audit.verify.checks import discover
         from per_audit.verify.child.fence import fence
         from per_audit.verify.efficiency import CHECKS
-        from per_audit.verify.efficiency_full import CHECKS as FULL
+        from per_audit.verify.efficiency_cartpole import CHECKS as CARTPOLE
+        from per_audit.verify.efficiency_full import CHECKS as CLIFFWALKS
     except ImportError as error:
         answers.send({"error": f"{error}: {sys.executable} cannot run the checks; install numpy for it"})
         return
     checks = discover()
-    checks.update({check.name: check for check in (*CHECKS, *FULL)})
+    checks.update({check.name: check for check in (*CHECKS, *CLIFFWALKS, *CARTPOLE)})
     limit(setup["memory"])
     fenced = bool(setup["writable"]) and fence(setup["writable"])
     answers.send({"ready": sys.version.split()[0]})
