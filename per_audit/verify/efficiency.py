@@ -151,13 +151,22 @@ class UniformMemory:
         return np.array([self._ids[place] for place in chosen]), None, None
 
 
-def run_arms(bench: Bench, task: Lesson, runs: int, step: float, most: int, rare_share: float | None) -> dict[str, Any]:
+def run_arms(
+    bench: Bench,
+    task: Lesson,
+    runs: int,
+    step: float,
+    most: int,
+    rare_share: float | None,
+    own_control: bool | None = None,
+) -> dict[str, Any]:
     """Scores of `runs` runs by the class (`prioritised`), and at alpha = 0 or by uniform draws (`control`).
 
-    `own_control` says which of the two; None keeps the class's own share of rare events.
+    `own_control` says which of the two, by default alpha = 0 where the class takes it; `rare_share` None keeps the
+    class's own share of rare events.
     """
     extra = {"rare_fraction": rare_share} if bench.facts["rare_alias"] and rare_share is not None else {}
-    own_control = bench.facts["takes_alpha"]
+    own_control = bench.facts["takes_alpha"] if own_control is None else own_control
     arms: dict[str, list[float]] = {"control": [], "prioritised": []}
     for run in range(runs):
         for arm, results in arms.items():

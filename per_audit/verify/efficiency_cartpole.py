@@ -22,11 +22,11 @@ RUNS = 20
 _MARGIN = 0.7
 _LEARNT = 1.5
 _MOST_UNFINISHED = 0.1
-_SLOWEST = 0.0007
+_SLOWEST = 0.0012
 
 
 class EfficiencyCartPole(Check):
-    """A Q-learner on CartPole, which pays in every step, does as well by the class's draws as by those at alpha = 0.
+    """A Q-learner on CartPole, which pays in every step, does as well by the class's draws as by uniform ones.
 
     No harm is what is tested, not a gain: a network of two layers learns for 10,000 steps, 20 runs an arm at each of
     the step sizes 0.0003, 0.001 and 0.004 of Adam, nothing clipped, the returned weights in its loss. A run's score is
@@ -55,11 +55,11 @@ class EfficiencyCartPole(Check):
             raise NotProvided(f"CartPole needs gymnasium, and it cannot be imported ({error}): {remedy}") from error
         self._need_speed(bench)
         lesson = CartPole(CartPoleEnv)
-        found = [run_arms(bench, lesson, RUNS, rate, STEPS, rare_share=None) for rate in RATES]
-        own = found[0].pop("own_control")
+        # Uniform draws by the harness: at alpha = 0 the class's own faults would be in both arms.
+        found = [run_arms(bench, lesson, RUNS, rate, STEPS, rare_share=None, own_control=False) for rate in RATES]
         by_chance = lesson.at_random(np.random.default_rng(bench.seed), STEPS)
         grid = [[one["control"], one["prioritised"]] for one in found]
-        return {"grid": grid, "own_control": own, "random": by_chance}
+        return {"grid": grid, "random": by_chance}
 
     @staticmethod
     def _need_speed(bench: Bench) -> None:
@@ -71,7 +71,7 @@ class EfficiencyCartPole(Check):
             adapter.update(handles, np.ones(CartPole.batch))
         pace = (time.process_time() - started) / 50
         if pace > _SLOWEST:
-            draws = 2 * RUNS * len(RATES) * STEPS // 2
+            draws = RUNS * len(RATES) * STEPS // 2
             raise NotProvided(
                 f"a draw and an update of {CartPole.batch} rows of {CartPole.capacity:,} take {1000 * pace:.1f} ms, so "
                 f"that the {draws:,} of this benchmark would take {draws * pace / 60:.0f} minutes"
@@ -84,11 +84,10 @@ class EfficiencyCartPole(Check):
         best = [int(mean.argmax()) for mean in means]
         ratio, low, high = statistics.ratio_of_iqm(prioritised[best[1]], control[best[0]], seed=0)
         learnt = _LEARNT * float(measured["random"])
-        arm = "the class at alpha = 0" if measured["own_control"] else "uniform draws by the harness"
         cells = zip(RATES, *means, strict=True)
         grid = ", ".join(f"{rate:g}: {first:.0f} / {second:.0f}" for rate, first, second in cells)
         text = (
-            f"{ratio:.2f}x [{low:.2f}, {high:.2f}] the episodes of {arm}, best against best; lengths by step size, "
+            f"{ratio:.2f}x [{low:.2f}, {high:.2f}] the steps by uniform draws, best against best; by step size, "
             f"control / prioritised: {grid}; at random: {measured['random']:.0f}"
         )
         failed = float(np.mean(control[best[0]] < learnt))

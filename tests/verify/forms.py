@@ -307,3 +307,93 @@ class WantsMagnitudes(ColumnsLast):
 
     def update_priorities(self, indices, abs_errors):
         self.p[np.asarray(indices, dtype=int)] = np.minimum(abs_errors + 1e-6, 1.0)
+
+
+class BehindAStar(Core):
+    def store(self, *args, **kwargs):
+        self.put(args)
+
+    def sample(self, *args):
+        n, beta = args
+        slots, weights, rows = self.pick(n)
+        weights = (weights.astype(float) ** (beta / self.beta)).astype(np.float32)
+        return (*(np.array(column) for column in zip(*rows, strict=True)), weights, slots)
+
+    def update_priorities(self, new_priorities, indices):
+        self.mark(indices, new_priorities)
+
+
+class PowersOfTwo(ColumnsLast):
+    def __init__(self, capacity):
+        assert capacity & (capacity - 1) == 0, "the capacity must be a power of two"
+        super().__init__(capacity)
+
+
+class TwoDraws(Core):
+    """`sample`, uniform, comes from what it was made of; another method draws by the priorities."""
+
+    def add(self, state, action, reward, next_state, done):
+        self.put((state, action, reward, next_state, done))
+
+    def sample(self, batch_size):
+        return [self.items[slot] for slot in np.random.randint(len(self.items), size=batch_size)]
+
+    def sample_prioritized(self, batch_size, e, alpha, beta):
+        slots, weights, rows = self.pick(batch_size)
+        return (*(np.array(column) for column in zip(*rows, strict=True)), slots, weights)
+
+    def update_prios(self, idx, errs):
+        self.mark(idx, errs)
+
+
+class FlatRowsWithoutDone(Core):
+    def __init__(self, cap, feature_size):
+        super().__init__(cap)
+        self.width = 2 * feature_size + 2
+
+    def store(self, transition):
+        row = np.zeros(self.width)
+        row[:] = transition
+        self.put(row)
+
+    def sample(self, n):
+        slots, weights, rows = self.pick(n)
+        return slots, weights, np.array(rows)
+
+    def update(self, idx, tderr):
+        self.mark(idx, tderr)
+
+
+class Images(ColumnsLast):
+    def sample(self, batch_size):
+        states, *rest = super().sample(batch_size)
+        return (states.transpose(0, 3, 1, 2), *rest)
+
+
+class SeveralSteps(ColumnsLast):
+    """Returns of several steps: what was added last waits for its successors, unless told otherwise."""
+
+    def __init__(self, capacity, n_step=3, reward_size=None):
+        super().__init__(capacity)
+        self.n_step, self.waiting = n_step, deque()
+
+    def push(self, s, a, r, ns, d):
+        self.waiting.append((s, a, r, ns, d))
+        if len(self.waiting) == self.n_step:
+            self.put(self.waiting.popleft())
+
+
+class ReturnsProbabilities(Core):
+    """What its third item is for, its name says."""
+
+    def add(self, transition):
+        self.put(transition)
+
+    def sample(self, batch_size):
+        slots, _, rows = self.pick(batch_size)
+        mass = self.p[: len(self.items)] ** self.alpha
+        probs = mass / mass.sum()
+        return rows, slots, probs[slots]
+
+    def update_priorities(self, indices, td_errors):
+        self.mark(indices, td_errors)

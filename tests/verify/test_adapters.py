@@ -32,6 +32,12 @@ PRIORITISED = [
     forms.LimitOfTheClass,
     forms.ShapeAsNumber,
     forms.BetaOfZeroRefused,
+    forms.BehindAStar,
+    forms.PowersOfTwo,
+    forms.TwoDraws,
+    forms.FlatRowsWithoutDone,
+    forms.Images,
+    forms.SeveralSteps,
 ]
 
 
@@ -51,11 +57,38 @@ def test_the_interface_is_inferred(cls):
     td = {tid: 0.1 + 0.03 * tid for tid in range(30)}
     assert bench.settle(adapter, td) == set()
     buffer = adapter.buffer
-    assert np.ravel(buffer.p) == pytest.approx(list(td.values()), abs=1e-4)
+    assert np.ravel(buffer.p)[:30] == pytest.approx(list(td.values()), abs=1e-4)
     ids, _, weights = adapter.draw(8)
     mass = np.array([td[int(tid)] for tid in ids]) ** buffer.alpha
     slope = np.polyfit(np.log(mass), np.log(weights), 1)[0]
     assert slope == pytest.approx(-buffer.beta, abs=0.01)
+
+
+def test_a_capacity_is_rounded_up_where_it_must_be_a_power_of_two():
+    plan, bench = make_bench(forms.PowersOfTwo)
+    assert "64 for 50" in plan.words()["rounded"]
+    bench.facts["powers_of_two"] = plan.powers_of_two
+    assert bench.make(50).buffer.capacity == bench.room(50) == 64
+    assert bench.make(64).buffer.capacity == 64
+
+
+def test_probabilities_are_not_taken_for_weights():
+    """A buffer that leaves the weights to its caller has none of its own that could be wrong."""
+    plan, _ = make_bench(forms.ReturnsProbabilities)
+    assert plan.layout.handles == (("item", 1),)
+    assert plan.layout.weights is None
+
+
+def test_the_draw_that_returns_what_the_update_needs_is_taken():
+    plan, _ = make_bench(forms.TwoDraws)
+    assert (plan.draw_name, plan.update_name) == ("sample_prioritized", "update_prios")
+    assert (plan.passed_alpha, plan.passed_beta) == (0.6, 0.4)
+
+
+def test_arguments_behind_a_star_are_said():
+    plan, _ = make_bench(forms.BehindAStar)
+    assert plan.words()["draw"].startswith("sample(batch size, beta) -> ")
+    assert plan.passed_beta == 0.4
 
 
 def test_torch_tensors(monkeypatch):
@@ -143,6 +176,17 @@ class Puzzling:
         self.items = []
 
 
+class OfUnknownParts:
+    def __init__(self, capacity):
+        pass
+
+    def add(self, state, widget, gadget, gizmo, thing, other):
+        pass
+
+    def sample(self, batch_size):
+        pass
+
+
 class NoDraw:
     def __init__(self, capacity):
         pass
@@ -167,6 +211,7 @@ class Raises(NoDraw):
         (NoCapacity, "no argument that looks like a capacity"),
         (Puzzling, "`widget`"),
         (NoDraw, "no method that draws a batch"),
+        (OfUnknownParts, "add(), whose arguments have no meaning that could be inferred"),
         (Discards, "no column of the returned batch holds the states"),
         (Raises, "KeyError: 'boom'"),
     ],

@@ -26,7 +26,7 @@ class Counting:
 class Bench:
     """Makes buffers of the kind above."""
 
-    facts = {"rare_alias": False, "takes_alpha": False}
+    facts = {"rare_alias": False, "takes_alpha": True}
     seed = 0
 
     def __init__(self):
@@ -35,7 +35,7 @@ class Bench:
     def need_update(self):
         pass
 
-    def make(self, capacity, batch, seed):
+    def make(self, capacity, batch, seed):  # never with alpha = 0: the control is the harness's own
         return Counting(seed, self)
 
     def filled(self, capacity, count, batch):
@@ -53,7 +53,7 @@ def judge(cells, change=None):
     grid = np.array(cells, dtype=float)[:, :, None] * NOISE
     if change is not None:
         change(grid)
-    return EfficiencyCartPole().judge({"grid": grid.tolist(), "own_control": True, "random": RANDOM}, {})
+    return EfficiencyCartPole().judge({"grid": grid.tolist(), "random": RANDOM}, {})
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_control_that_often_does_not_learn_decides_nothing():
 
 def test_a_grid_of_another_shape_makes_no_sense():
     with pytest.raises(ValueError, match="shape"):
-        EfficiencyCartPole().judge({"grid": [[[1.0], [1.0]]], "own_control": True, "random": RANDOM}, {})
+        EfficiencyCartPole().judge({"grid": [[[1.0], [1.0]]], "random": RANDOM}, {})
 
 
 def test_the_picture_shows_the_whole_grid():
@@ -109,7 +109,6 @@ def test_the_probe_fills_the_grid(monkeypatch):
     assert (grid >= 1).all()
     assert (grid <= 500).all()
     assert 10 < measured["random"] < 40
-    assert measured["own_control"] is False
     # 50 of the look at its pace, and 50 a run of the prioritised arm.
     assert bench.updates == 50 + len(RATES) * 2 * 50
 

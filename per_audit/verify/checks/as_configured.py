@@ -58,6 +58,7 @@ class AsConfigured(Check):
         """The capacity, a tenth of it, or less: as large as draws of `_SLOWEST` seconds allow; and what one takes."""
         slowest = 0.0
         while True:
+            capacity = bench.room(capacity)
             adapter = bench.filled(capacity, _ITEMS)
             started = time.perf_counter()
             for _ in range(10):

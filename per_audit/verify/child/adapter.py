@@ -85,12 +85,15 @@ _UPDATE_NAMES = [
     "update_errors",
     "update_weights",
     "update_tree",
+    "update_prios",
     "update",
 ]
 _ADD_PATTERN = re.compile(r"^(add|push|append|store|remember|insert|put|save|record|memori|cache)")
 _DRAW_PATTERN = re.compile(r"^(sample|draw|get_.*(batch|sample)|fetch)")
-_UPDATE_PATTERN = re.compile(r"^(batch_)?(update|set)_.*(prior|td|error|weight)|prior.*update|update.*prior")
+_UPDATE_PATTERN = re.compile(r"^(batch_)?(update|set)_.*(prio|td|error|weight)|prio.*update|update.*prio")
+_ALPHA = 0.6
 _BETA = 0.4
+_AT_A_DRAW = {"beta": _BETA, "alpha": _ALPHA, "epsilon": 1e-6, "device": "cpu", "one": 1, "n_step": 1}
 PROBE_BATCH = 11
 """A batch size that is no plausible number of fields, so that rows and columns of a batch cannot be confused."""
 
@@ -180,7 +183,10 @@ class Plan:
         self.layout: decode.Layout | None = None
         self.meanings: dict[str, str] = {}
         self.passed: tuple[str, ...] = ()
+        self.passed_alpha: float | None = None
         self.passed_beta: float | None = None
+        self.draw_form = ""
+        self.powers_of_two = False
         self._beta_is_zero = False
         self._known: dict[str, list[tuple[str, str | None, bool]]] = {}
 
@@ -188,18 +194,23 @@ class Plan:
 
     def construct(self, settings: dict[str, Any]) -> Any:
         """A new buffer; raises AdapterError where a required argument has no known meaning."""
+        settings = {**settings, "flat": self.flat, "capacity": self.room(settings["capacity"])}
         try:
-            arguments, self.meanings = constructor_values(self.cls, {**settings, "flat": self.flat}, self._configured)
+            arguments, self.meanings = constructor_values(self.cls, settings, self._configured)
         except ValueError as error:
             raise AdapterError(str(error)) from error
         if self._constant is not None:
-            setattr(*self._constant, settings["capacity"])
+            setattr(*self._constant, self.room(settings["capacity"]))
         made = self.cls(**arguments)
         for name, empty in self._shared.items():
             if name not in getattr(made, "__dict__", {name: None}):
                 setattr(made, name, copy.deepcopy(empty))
         self.passed = tuple(shown(name, value) for name, value in arguments.items())
         return made
+
+    def room(self, capacity: int) -> int:
+        """The capacity that is asked of the class for one of `capacity`: a power of two where it takes no other."""
+        return 1 << (capacity - 1).bit_length() if self.powers_of_two else capacity
 
     def find_constant_capacity(self) -> bool:
         """Whether a constant of the module or the class, by its name, says how much the buffer holds: it is set then.
@@ -270,23 +281,35 @@ class Plan:
 
     # --- draw
 
-    def find_passed_beta(self, buffer: Any) -> None:
-        """Set `passed_beta`: the exponent of the weights where draws take it as an argument."""
-        self.passed_beta, self._beta_is_zero = None, False
+    def draw_forms(self, buffer: Any) -> list[str]:
+        """The forms worth trying, by the method's parameters: by their names, or by position behind a star."""
+        kinds = {p.kind for p in parameters(getattr(buffer, self.draw_name))}
+        return ["batch size", "batch size, beta"] if kinds == {inspect.Parameter.VAR_POSITIONAL} else ["by name"]
+
+    def find_passed(self, buffer: Any) -> None:
+        """Set `passed_beta`, the exponent of the weights, and `passed_alpha` where draws take them as arguments."""
+        self.passed_alpha, self.passed_beta, self._beta_is_zero = None, None, False
+        if self.draw_form == "batch size, beta":
+            self.passed_beta = _BETA
         for parameter in parameters(getattr(buffer, self.draw_name)):
-            if classify(parameter.name, "constructor") == "beta":
+            meaning = classify(parameter.name, "constructor")
+            if meaning == "alpha":
+                self.passed_alpha = _ALPHA if required(parameter) else None
+            if meaning == "beta":
                 self._beta_is_zero = parameter.default == 0  # which some refuse, and which weighs nothing
                 default = _BETA if required(parameter) or self._beta_is_zero else parameter.default
                 self.passed_beta = float(default) if isinstance(default, (int, float)) else None
 
     def draw(self, buffer: Any, batch: int) -> Any:
         """Call the draw method; positional arguments are the batch size and, where the method demands it, beta."""
+        if self.draw_form.startswith("batch size"):
+            return getattr(buffer, self.draw_name)(*[batch, _BETA][: 1 + self.draw_form.endswith("beta")])
         arguments: dict[str, Any] = {}
         for index, (name, meaning, must) in enumerate(self._parameters(buffer, self.draw_name)):
             if meaning in ("batch", "capacity") or (index == 0 and meaning is None and must):
                 arguments[name] = batch
             elif must or (meaning == "beta" and self._beta_is_zero):
-                arguments[name] = {"beta": _BETA, "alpha": 0.6, "device": "cpu", "one": 1}.get(str(meaning), batch)
+                arguments[name] = _AT_A_DRAW.get(str(meaning), batch)
         return getattr(buffer, self.draw_name)(**arguments)
 
     # --- update
@@ -305,13 +328,16 @@ class Plan:
     def words(self) -> dict[str, str]:
         """The mapping, for people."""
         layout = self.layout
-        draw = f"{self.draw_name}() -> states at {decode.describe(layout.state if layout else None)}"
+        by_position = f"({self.draw_form})" if self.draw_form.startswith("batch size") else "()"
+        draw = f"{self.draw_name}{by_position} -> states at {decode.describe(layout.state if layout else None)}"
         if layout is not None:
             draw += f", handles at {decode.describe(layout.handles)}, weights at {decode.describe(layout.weights)}"
         unit = ("TD errors" if self.signed else "absolute TD errors") if self.takes == "td" else "priorities"
         constant = (
             {} if self._constant is None else {"capacity": f"the constant {self._constant[1]}, set for the checks"}
         )
+        if self.powers_of_two:
+            constant["rounded"] = "the capacity is a power of two, as the class wants it: 64 for 50"
         said = f"{', '.join(self._shared)}: one for all objects of the class; each of the checks got its own"
         shared = {"shared": said} if self._shared else {}
         return {

@@ -37,6 +37,10 @@ class Bench:
             {"capacity": capacity, "batch": batch, "seed": self.seed if seed is None else seed, **settings}
         )
 
+    def room(self, capacity: int) -> int:
+        """The capacity that the class gets where one of `capacity` is asked for."""
+        return 1 << (capacity - 1).bit_length() if self.facts.get("powers_of_two") else capacity
+
     def filled(self, capacity: int, count: int | None = None, batch: int = 8, **settings: Any) -> Any:
         """A buffer that holds the ids 0 .. count - 1, all with reward 0 and not done."""
         adapter = self.make(capacity, batch, **settings)

@@ -135,8 +135,11 @@ def describe(path: Path | None) -> str:
     return text or "the value itself"
 
 
-def _name(path: Path) -> str:
+def _name(path: Path, names: dict[int, str]) -> str:
+    """The last name on the way to a column; for an item of the returned tuple, that by which it is returned."""
     named = [str(step[1]) for step in path if len(step) == 2 and step[0] in ("attr", "key")]
+    if not named and len(path) == 1 and path[0][0] == "item":
+        return names.get(path[0][1], "")
     return named[-1] if named else ""
 
 
@@ -170,13 +173,19 @@ class Layout:
 
 
 def find_layout(
-    draws: list[Any], batch: int, stored: dict[int, tuple[float, bool]], td: dict[int, float] | None
+    draws: list[Any],
+    batch: int,
+    stored: dict[int, tuple[float, bool]],
+    td: dict[int, float] | None,
+    names: dict[int, str] | None = None,
 ) -> Layout:
     """Work out the layout from several draws of `batch` rows of a *full* buffer.
 
     `stored` (reward and done flag by id) excludes the columns that were added; `td` (by id), where priorities were set,
-    tells weights, which fall with the priority, from probabilities, which rise with it. Raises DecodeError.
+    tells weights, which fall with the priority, from probabilities, which rise with it. `names` are those by which the
+    items of a returned tuple are known to their maker. Raises DecodeError.
     """
+    names = names or {}
     tables = [columns(value, batch) for value in draws]
     shared = set(tables[0]).intersection(*tables[1:])
     # Whole columns before fields of rows: they are the same values, and cheaper to read.
@@ -192,12 +201,12 @@ def find_layout(
         if path == state or any(column is None for column in flat):
             continue
         column = np.concatenate([c for c in flat if c is not None])
-        if not _is_stored(column, ids, stored, _name(path)):
+        if not _is_stored(column, ids, stored, _name(path, names)):
             rest[path] = column
-    handles = _pick_handles(rest, ids)
+    handles = _pick_handles(rest, ids, names)
     if handles is not None:
         del rest[handles]
-    return Layout(state, handles, _pick_weights(rest, ids, td))
+    return Layout(state, handles, _pick_weights(rest, ids, td, names))
 
 
 def _is_stored(
@@ -212,8 +221,10 @@ def _is_stored(
     return bool(np.all(column == 0.0)) and not _WEIGHT_NAME.search(name)
 
 
-def _pick_handles(rest: dict[Path, npt.NDArray[np.float64]], ids: npt.NDArray[np.int64]) -> Path | None:
-    for path in sorted(rest, key=lambda path: not _HANDLE_NAME.search(_name(path))):
+def _pick_handles(
+    rest: dict[Path, npt.NDArray[np.float64]], ids: npt.NDArray[np.int64], names: dict[int, str]
+) -> Path | None:
+    for path in sorted(rest, key=lambda path: not _HANDLE_NAME.search(_name(path, names))):
         column = rest[path]
         whole = np.all(np.isfinite(column)) and np.all(column == np.round(column))
         pairs = set(zip(ids.tolist(), column.tolist(), strict=True))
@@ -223,14 +234,18 @@ def _pick_handles(rest: dict[Path, npt.NDArray[np.float64]], ids: npt.NDArray[np
 
 
 def _pick_weights(
-    rest: dict[Path, npt.NDArray[np.float64]], ids: npt.NDArray[np.int64], td: dict[int, float] | None
+    rest: dict[Path, npt.NDArray[np.float64]],
+    ids: npt.NDArray[np.int64],
+    td: dict[int, float] | None,
+    names: dict[int, str],
 ) -> Path | None:
     if not rest:
         return None
-    named = [path for path in rest if _WEIGHT_NAME.search(_name(path))]
+    called = {path: _name(path, names) for path in rest}
+    named = [path for path in rest if _WEIGHT_NAME.search(called[path])]
     if named:
         return named[0]
-    unnamed = [path for path in rest if not _PRIORITY_NAME.search(_name(path)) and not _HANDLE_NAME.search(_name(path))]
+    unnamed = [path for path in rest if not (_PRIORITY_NAME.search(called[path]) or _HANDLE_NAME.search(called[path]))]
     if len(unnamed) <= 1 or td is None:
         return unnamed[0] if unnamed else None
     size = np.array([td.get(int(tid), 1.0) for tid in ids])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import sys
 from typing import Any
 
@@ -22,6 +23,7 @@ from per_audit.verify.child.adapter import (
     Plan,
     _methods,
 )
+from per_audit.verify.child.names import returned_names
 from per_audit.verify.child.parameters import classify, parameters, required
 
 PROBE_CAPACITY = 40
@@ -63,35 +65,44 @@ def infer(cls: type, seed: int, configured: dict[str, Any] | None = None) -> Pla
         missing = "adds a transition" if not adders else "draws a batch"
         raise AdapterError(f"{cls.__name__} has no method that {missing} by its name")
     failures: list[str] = []
+    updates = any("prio" in name for name in _methods(cls, _UPDATE_NAMES, _UPDATE_PATTERN))
+    kept: tuple[Plan, Any] | None = None
     for add_name in adders:
         for draw_name in drawers:
             plan.add_name, plan.draw_name = add_name, draw_name
-            plan.find_passed_beta(plan.construct(probe_settings(seed)))
             buffer = _first_that_works(plan, seed, failures)
-            if buffer is not None:
+            if buffer is None:
+                continue
+            if not updates or (plan.layout is not None and plan.layout.handles is not None):
                 _settle_update(plan, buffer)
                 return plan
+            # Priorities are updated by what a draw returns: perhaps another method draws by them.
+            kept = kept or (copy.copy(plan), buffer)
+    if kept is not None:
+        _settle_update(*kept)
+        return kept[0]
     raise AdapterError(
         "no call was found that adds transitions and draws them again; tried last: " + "; ".join(failures[-3:])
     )
 
 
 def _construct(plan: Plan, seed: int) -> None:
-    """Construct once; a shape that is used as a number is given as one from then on."""
+    """Construct once; where it takes that, shapes are given as numbers or capacities as powers of two from then on."""
     try:
         plan.construct(probe_settings(seed))
-    except TypeError:
-        plan.flat = True
+    except (TypeError, AssertionError, ValueError) as error:
+        remedy = "flat" if isinstance(error, TypeError) else "powers_of_two"
+        setattr(plan, remedy, True)
         try:
             plan.construct(probe_settings(seed))
         except Exception:
-            plan.flat = False
-            raise
+            setattr(plan, remedy, False)
+            raise error from None
 
 
 def _fill(plan: Plan, seed: int) -> Any:
     buffer = plan.construct(probe_settings(seed))
-    for tid in range(PROBE_CAPACITY):
+    for tid in range(plan.room(PROBE_CAPACITY)):
         plan.add(buffer, tid, stored(tid)[0], 0.5, stored(tid)[1])
     return buffer
 
@@ -100,18 +111,21 @@ def _first_that_works(plan: Plan, seed: int, failures: list[str]) -> Any:
     """A filled buffer with `plan.layout` found, or None; what went wrong is appended to `failures`."""
     forms = [form for form in marks.VALUE_FORMS if "torch" in sys.modules or "torch" not in form]
     empty = plan.construct(probe_settings(seed))
-    contents = {tid: stored(tid) for tid in range(PROBE_CAPACITY)}
-    for values_form in forms:
-        for add_form in plan.add_forms(empty):
-            plan.values_form, plan.add_form = values_form, add_form
-            try:
-                buffer = _fill(plan, seed)
-                draws = [_snapshot(plan.draw(buffer, PROBE_BATCH)) for _ in range(6)]
-                plan.layout = decode.find_layout(draws, PROBE_BATCH, contents, None)
-            except Exception as error:
-                failures.append(f"{plan.add_name}() with {add_form}, then {plan.draw_name}(): {_why(error)}")
-            else:
-                return buffer
+    contents = {tid: stored(tid) for tid in range(plan.room(PROBE_CAPACITY))}
+    add_forms, draw_forms = plan.add_forms(empty), plan.draw_forms(empty)
+    if not add_forms:
+        failures.append(f"{plan.add_name}(), whose arguments have no meaning that could be inferred")
+    for values_form, add_form, draw_form in itertools.product(forms, add_forms, draw_forms):
+        plan.values_form, plan.add_form, plan.draw_form = values_form, add_form, draw_form
+        plan.find_passed(empty)
+        try:
+            buffer = _fill(plan, seed)
+            draws = [_snapshot(plan.draw(buffer, PROBE_BATCH)) for _ in range(6)]
+            plan.layout = decode.find_layout(draws, PROBE_BATCH, contents, None, returned_names(plan))
+        except Exception as error:
+            failures.append(f"{plan.add_name}() with {add_form}, then {plan.draw_name}(): {_why(error)}")
+        else:
+            return buffer
     return None
 
 
@@ -127,20 +141,21 @@ def _snapshot(value: Any) -> Any:
 
 def _settle_update(plan: Plan, buffer: Any) -> None:
     """Find the update method and its form, then pin the layout again on draws with unequal priorities."""
-    contents = {tid: stored(tid) for tid in range(PROBE_CAPACITY)}
-    td = {tid: 0.1 + 0.8 * tid / PROBE_CAPACITY for tid in range(PROBE_CAPACITY)}
+    count = plan.room(PROBE_CAPACITY)
+    contents = {tid: stored(tid) for tid in range(count)}
+    td = {tid: 0.1 + 0.8 * tid / count for tid in range(count)}
     names = _methods(plan.cls, _UPDATE_NAMES, _UPDATE_PATTERN)[:_METHODS_TRIED]
     for name in names:
         if _find_update_form(plan, name, buffer, td):
             break
     else:
         plan.update_name = ""
-        plan.undriven = next((name for name in names if "prior" in name), "")
+        plan.undriven = next((name for name in names if "prio" in name), "")
         return
     for _ in range(60):
         _update_once(plan, buffer, td)
     draws = [_snapshot(plan.draw(buffer, PROBE_BATCH)) for _ in range(8)]
-    plan.layout = decode.find_layout(draws, PROBE_BATCH, contents, td)
+    plan.layout = decode.find_layout(draws, PROBE_BATCH, contents, td, returned_names(plan))
 
 
 def _update_once(plan: Plan, buffer: Any, td: dict[int, float]) -> None:

@@ -58,6 +58,9 @@ WHOLE_FORMS: dict[str, Callable[[Transition], Any]] = {
     "one flat vector": lambda parts: np.hstack(
         [np.ravel(parts.state), parts.action, parts.reward, np.ravel(parts.next_state), float(parts.done)]
     ),
+    "one flat vector without the done flag": lambda parts: np.hstack(
+        [np.ravel(parts.state), parts.action, parts.reward, np.ravel(parts.next_state)]
+    ),
 }
 """How one-argument `add` methods take a transition, the most common form first."""
 
@@ -70,6 +73,12 @@ def _rows(tid: int, reward: float, done: bool) -> Transition:
     return Transition(
         encode(tid)[None], np.zeros(1, np.int64), np.array([reward]), encode(tid, NEXT_MARK)[None], np.array([done])
     )
+
+
+def _images(tid: int, reward: float, done: bool) -> Transition:
+    """Rows, columns and channels (1, 1, 4), or channels first (4, 1, 1): flattened they are the same."""
+    shape = (1, 1, WIDTH)
+    return Transition(encode(tid).reshape(shape), 0, float(reward), encode(tid, NEXT_MARK).reshape(shape), bool(done))
 
 
 def _lists(tid: int, reward: float, done: bool) -> Transition:
@@ -91,6 +100,7 @@ VALUE_FORMS: dict[str, Callable[[int, float, bool], Transition]] = {
     "numpy": _arrays,
     "lists": _lists,
     "numpy with a batch axis": _rows,
+    "numpy images of one pixel": _images,
     "torch tensors": _tensors,
     "torch tensors with a batch axis": lambda tid, reward, done: _tensors(tid, reward, done, (1,)),
 }

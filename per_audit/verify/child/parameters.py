@@ -53,7 +53,7 @@ _CONSTRUCTOR: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     (
         "capacity",
-        _rx(r"^(size|n|length|limit|maximum|max_length|size_max|max_entries|max_items|max_transitions|num_slots)$"),
+        _rx(r"^(cap|size|n|length|limit|maximum|max_length|size_max|max_entries|max_items|max_transitions|num_slots)$"),
     ),
     ("alpha", _rx(r"alpha|^prioriti[sz]ation(_exponent)?$|^priority_exponent$|^omega$")),
     ("increment", _rx(r"beta.*(inc|anneal|step_size|growth|delta)|anneal.*beta")),
@@ -65,9 +65,11 @@ _CONSTRUCTOR: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("beta", _rx(r"beta|importance")),
     ("epsilon", _rx(r"^eps|epsilon|^e$|small")),
     ("seed", _rx(r"seed|random_state")),
-    ("device", _rx(r"^device$")),
+    ("device", _rx(r"^dev(ice)?$")),
     ("gamma", _rx(r"^gamma$|discount")),
-    ("one", _rx(r"n_?steps?$|num_envs|n_envs|num_agents|n_agents|^steps$|parallel")),
+    ("one", _rx(r"^(rew|reward|done|terminal)s?_?(dims?|size|shape)$")),
+    ("n_step", _rx(r"n_?steps?$|multi_?steps?$")),
+    ("one", _rx(r"num_envs|n_envs|num_agents|n_agents|^steps$|parallel")),
     ("priority", _rx(r"init.*prio|max_prio|default_prio")),
 )
 
@@ -81,10 +83,13 @@ _NEXT = (
 )
 
 _ADD: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("truncated", _rx(r"^(trunc.*|timeouts?)$")),
+    ("truncated", _rx(r"^(trunc.*|timeouts?|tr)$")),
     ("mask", _rx(r"^(masks?|not_?done|non_?terminal|continu.*)$")),
     ("next_state", _rx(rf"^{_NEXT}$")),
-    ("done", _rx(r"^(d|dones?|.*terminal.*|terminated|terminate|term|finished|is_done|is_over|t|end|over|done_.*)$")),
+    (
+        "done",
+        _rx(r"^(d|dw|dones?|.*terminal.*|terminated|terminate|term|finished|is_done|is_over|t|end|over|done_.*)$"),
+    ),
     ("state", _rx(rf"^{_STATE}$")),
     ("action", _rx(r"^(a|a_t|u|ac|acts?|actions?|.*_action)$")),
     ("reward", _rx(r"^(r|r_t|rew|rews|rewards?|.*_reward)$")),
@@ -147,7 +152,7 @@ def required(parameter: inspect.Parameter) -> bool:
 
 
 OF_THE_CHECKS = {
-    "capacity", "batch", "seed", "device", "dim", "next_dim", "action", "one", "least", "observation_space",
+    "capacity", "batch", "seed", "device", "dim", "next_dim", "action", "one", "n_step", "least", "observation_space",
     "action_space", "environment", "settings",
 }  # fmt: skip
 """The meanings of what the checks choose themselves, whatever the project has: their transitions are made for it."""
@@ -177,6 +182,8 @@ def constructor_values(
             arguments[name] = wanted
         elif name in configured and meaning not in OF_THE_CHECKS:
             arguments[name] = _resolved(configured[name])
+        elif meaning == "n_step" and isinstance(parameter.default, int):
+            arguments[name] = 1  # each transition that is added is one that can be drawn
         elif required(parameter) and meaning == "settings":
             fields = configured.get(name, {})
             inside = _Inside(name, settings, fields.get("fields", {}) if isinstance(fields, dict) else {}, meanings)
@@ -237,6 +244,7 @@ def _filler(name: str, meaning: str | None, owner: str, flat: bool = False) -> A
         "device": "cpu",
         "gamma": 0.99,
         "one": 1,
+        "n_step": 1,
         "least": 1,
         "priority": 1.0,
         "capacity": 50,

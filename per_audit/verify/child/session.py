@@ -155,6 +155,9 @@ class Session:
                 facts["recent_size"] = defaults.get("recent_size")
             if plan.passed_beta is not None:
                 facts["beta"] = plan.passed_beta
+            if plan.passed_alpha is not None:
+                facts["alpha"] = plan.passed_alpha
+            facts["powers_of_two"] = plan.powers_of_two
             for fact in ("alpha", "beta", "epsilon"):
                 named = [name for name, meaning in plan.meanings.items() if meaning == fact and name in defaults]
                 if facts[fact] is None and named:
