@@ -74,6 +74,7 @@ def _target(root: Path, pipeline: dict[str, Any]) -> Target:
     return replace(
         parse(f"{path}:{name}", root),
         paths=tuple(dict.fromkeys(str(place) for place in (root, top, root / "src", top / "src") if place.is_dir())),
+        roots=(str(top),),
         callers=tuple(sorted(_of_project(root, top, callers - {path}))),
     )
 

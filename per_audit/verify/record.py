@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit import __version__
 from per_audit.errors import UserError
-from per_audit.verify.results import TargetResult, Verdict, Verification
+from per_audit.verify.results import TargetResult, Verdict, Verification, worst
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,18 +25,19 @@ _IGNORE = "*\n!record.json\n"
 _GOOD = (Verdict.PASS.value, Verdict.INCONCLUSIVE.value)
 
 
-def module_hash(text: str) -> str | None:
-    """sha256 of a module without its leading comments and blank lines, where a copy carries its header.
+def module_hash(text: str) -> str:
+    """sha256 of a module without its leading comments and blank lines, where a copy carries its header."""
+    return hashlib.sha256(_body(text).encode("utf-8", "surrogatepass")).hexdigest()
 
-    None for a module that defines nothing: a package's list of re-exports differs in a copy of a subset.
-    """
+
+def _body(text: str) -> str:
     lines = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     first = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
-    body = "\n".join(lines[first:]).rstrip()
-    return None if _defines_nothing(body) else hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+    return "\n".join(lines[first:]).rstrip()
 
 
 def _defines_nothing(body: str) -> bool:
+    """Whether a module only hands on names, as a package does: in a copy of a subset that list is another."""
     try:
         tree = ast.parse(body)
     except (SyntaxError, ValueError, RecursionError):
@@ -59,15 +60,10 @@ def entry(result: TargetResult, verification: Verification, root: Path) -> dict[
     `root`, or the package that is installed elsewhere; `callers` are the files of the project that use the buffer.
     """
     folder = os.path.commonpath([str(Path(name).parent) for name in result.files]) if result.files else ""
-    modules: dict[str, str] = {}
-    for name, text in result.files.items():
-        digest = module_hash(text)
-        if digest is not None:
-            modules[Path(name).relative_to(folder).as_posix()] = digest
-    together = "".join(f"{name}\0{digest}\n" for name, digest in sorted(modules.items()))
+    modules = {Path(name).relative_to(folder).as_posix(): module_hash(text) for name, text in result.files.items()}
     return {
         "target": result.target,
-        "sha256": hashlib.sha256(together.encode("utf-8", "surrogatepass")).hexdigest(),
+        "sha256": _together(modules),
         "folder": _inside(root, Path(folder)) if folder else None,
         "modules": dict(sorted(modules.items())),
         "callers": _hashes(root, result.callers),
@@ -80,6 +76,11 @@ def entry(result: TargetResult, verification: Verification, root: Path) -> dict[
     }
 
 
+def _together(modules: dict[str, str]) -> str:
+    lines = "".join(f"{name}\0{digest}\n" for name, digest in sorted(modules.items()))
+    return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def load_record(root: Path) -> dict[str, Any]:
     """The record of the project at `root`; an empty one where there is none. Raises UserError where it is no record."""
     path = root / FOLDER / NAME
@@ -87,16 +88,24 @@ def load_record(root: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {"schema_version": SCHEMA_VERSION, "entries": []}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: cannot be read as a verification record ({error}); delete it and verify again"
         ) from error
     entries = record.get("entries") if isinstance(record, dict) else None
-    if not isinstance(entries, list) or not all(isinstance(item, dict) and "target" in item for item in entries):
+    if not isinstance(entries, list) or not all(_is_entry(item) for item in entries):
         raise UserError(f"{path}: is no verification record; delete it and verify again")
     if str(record.get("schema_version", "")).split(".")[0] != SCHEMA_VERSION.split(".")[0]:
         raise UserError(f"{path}: was written by another version of per-audit; delete it and verify again")
     return dict(record)
+
+
+def _is_entry(item: Any) -> bool:
+    """Whether what is read later has the types that it is written with."""
+    tables = [item.get(name, {}) for name in ("modules", "callers", "checks")] if isinstance(item, dict) else [None]
+    return all(
+        isinstance(table, dict) and all(isinstance(value, str) for value in table.values()) for table in tables
+    ) and isinstance(item.get("target"), str)
 
 
 def write_record(root: Path, verification: Verification) -> Path:
@@ -147,16 +156,24 @@ def _matter(root: Path, item: dict[str, Any]) -> str:
         return f"the verdict was {item.get('verdict')}"
     if item.get("complete") is not True:
         return "only some checks were run"
+    if not _agrees(item):
+        return "the record contradicts itself, as one that was edited; verify it again"
     folder = item.get("folder")
     base = root / folder if isinstance(folder, str) else _installed(str(item["target"]))
     if base is None:
         return "its files are not in the project, so nothing can be compared; verify it again"
     wanted = {base / name: digest for name, digest in item.get("modules", {}).items()}
     wanted.update({root / name: digest for name, digest in item.get("callers", {}).items()})
-    changed = [_inside(root, path) or path.name for path, digest in wanted.items() if _hash_of(path) != digest]
+    changed = [_shown(root, path) for path, digest in wanted.items() if _hash_of(path) != digest]
     if not wanted:
         return "no file of it was recorded"
     return f"changed since: {', '.join(sorted(changed)[:5])}" if changed else ""
+
+
+def _agrees(item: dict[str, Any]) -> bool:
+    """Whether an entry's verdict is that of its checks, and its hash that of its modules."""
+    verdicts = [verdict for verdict in Verdict if verdict.value in item.get("checks", {}).values()]
+    return worst(verdicts).value == item.get("verdict") and item.get("sha256") == _together(item.get("modules", {}))
 
 
 def _installed(target: str) -> Path | None:
@@ -167,6 +184,10 @@ def _installed(target: str) -> Path | None:
         return None
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
     return Path(places[0]) if places else None
+
+
+def _shown(root: Path, path: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
 
 def _inside(root: Path, path: Path) -> str | None:
@@ -182,7 +203,7 @@ def _hashes(root: Path, names: Iterable[str]) -> dict[str, str]:
 def _hash_of(path: Path) -> str | None:
     try:
         return module_hash(path.read_text(encoding="utf-8", errors="replace"))
-    except OSError:
+    except (OSError, ValueError):  # a name from a record may be none
         return None
 
 
@@ -193,15 +214,17 @@ def is_current(root: Path, files: Iterable[Path]) -> bool:
     """
     wanted: set[str] = set()
     for path in files:
-        if not path.is_file():
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
             return False
-        digest = _hash_of(path)
-        if digest is not None:
-            wanted.add(digest)
+        if not _defines_nothing(_body(text)):
+            wanted.add(module_hash(text))
     entries = load_record(root)["entries"]
     return bool(wanted) and any(
         item.get("verdict") in _GOOD
         and item.get("complete") is True
+        and _agrees(item)
         and wanted <= set(item.get("modules", {}).values())
         for item in entries
     )

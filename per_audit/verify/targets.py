@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from per_audit.errors import UserError
+from per_audit.source import marked_root
 
 if TYPE_CHECKING:
     from per_audit.verify.results import CheckResult
@@ -51,7 +52,9 @@ def parse(text: str, base: Path | None = None) -> Target:
         path = Path(folder, where)
         if not path.is_file():
             raise UserError(f"{text}: {where} is no file; write path/file.py:Class, relative to {folder}")
-        return Target(text, cls, file=path.resolve(), paths=paths, roots=(str(path.resolve().parent),))
+        file = path.resolve()
+        roots = (str(marked_root(file.parent) or file.parent),)  # what it imports from there is part of it
+        return Target(text, cls, file=file, paths=paths, roots=roots)
     if not all(part.isidentifier() for part in where.split(".")):
         raise UserError(
             f"{text}: `{where}` is neither a .py file nor a module; write path/file.py:Class or package.module:Class"

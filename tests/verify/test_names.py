@@ -22,6 +22,11 @@ class Buffer:
     def computed(self, rows, p):
         return rows, p**0.5
 
+    def empty(self, rows, probs):
+        if not rows:
+            return [], []
+        return rows, probs
+
     def none(self, rows):
         return rows
 
@@ -39,6 +44,7 @@ def test_what_is_not_certain_has_no_name():
     assert names("starred") == {}
     assert names("computed") == {0: "rows"}
     assert names("none") == {}
+    assert names("empty") == {0: "rows", 1: "probs"}
 
 
 def test_without_readable_source_there_are_no_names():

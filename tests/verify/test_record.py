@@ -106,7 +106,6 @@ def test_hash_of_content():
     text = "x = 1\n"
     assert module_hash(text) == module_hash("# header\n#\n\nx = 1\r\n") == module_hash("\ufeffx = 1")
     assert module_hash(text) != module_hash("x = 2\n")
-    assert module_hash('"""Doc."""\nfrom .a import b\n__all__ = ["b"]\n') is None
 
 
 @pytest.fixture
@@ -148,9 +147,71 @@ def test_the_bundled_buffers_are_looked_up_where_they_are_installed(tmp_path):
     write_record(tmp_path, verification(SOURCES, target="experience_replay_optimizer:PrioritizedReplayBuffer"))
     assert check_record(tmp_path) == [("experience_replay_optimizer:PrioritizedReplayBuffer", "")]
     path = tmp_path / ".per-audit" / "record.json"
-    path.write_text(path.read_text().replace(module_hash(SOURCES[-1].read_text("utf-8")), "0" * 64))
+    assert is_current(tmp_path, SOURCES)
+    record = json.loads(path.read_text())
+    record["entries"][0]["folder"] = "elsewhere"
+    path.write_text(json.dumps(record))
     ((_, matter),) = check_record(tmp_path)
-    assert matter == f"changed since: {SOURCES[-1].name}"
+    assert matter.startswith("changed since: elsewhere/")
+
+
+def edited(root, **changes):
+    path = root / ".per-audit" / "record.json"
+    record = json.loads(path.read_text())
+    record["entries"][0].update(changes)
+    path.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"checks": {"reach": "FAIL"}},
+        {"checks": {}},
+        {"sha256": "0" * 64},
+        {"modules": {}},
+        {"modules": {"buffer.py": "0" * 64, "tree.py": "0" * 64}},
+        {"verdict": "INCONCLUSIVE"},
+    ],
+)
+def test_an_entry_that_contradicts_itself_is_not_believed(project, changes):
+    files = [project / "memory" / "tree.py", project / "memory" / "buffer.py"]
+    assert is_current(project, files)
+    edited(project, **changes)
+    ((_, matter),) = check_record(project)
+    assert "contradicts itself" in matter
+    assert not is_current(project, files)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"modules": []},
+        {"modules": {"buffer.py": ["x"]}},
+        {"callers": "train.py"},
+        {"checks": None},
+        {"target": 3},
+    ],
+)
+def test_an_entry_of_other_types_is_no_record(project, changes):
+    edited(project, **changes)
+    with pytest.raises(UserError, match=r"record\.json.*delete it"):
+        check_record(project)
+
+
+def test_what_a_package_hands_on_is_part_of_the_buffer(project):
+    """`memory:Buffer` is another class where its package takes it from elsewhere."""
+    package = project / "memory" / "__init__.py"
+    package.write_text("from .buffer import Buffer\n")
+    found = verification([package, project / "memory" / "buffer.py"], target="memory:Buffer")
+    write_record(project, found)
+    assert check_record(project) == [("memory:Buffer", "")]
+    package.write_text("from .uniform import Buffer\n")
+    assert check_record(project) == [("memory:Buffer", "changed since: memory/__init__.py")]
+
+
+def test_names_that_are_no_files_do_not_end_it(project):
+    edited(project, callers={"a\0b": "0" * 64})
+    assert check_record(project)[0][1].startswith("changed since: ")
 
 
 def test_without_a_record_there_is_nothing_to_check(tmp_path):

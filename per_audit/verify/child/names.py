@@ -27,7 +27,8 @@ def returned_names(plan: Plan) -> dict[int, str]:
                 if isinstance(item, ast.Starred):
                     break  # behind it the places are not known
                 found.setdefault(place, set()).add(_name(item))
-    return {place: names.pop() for place, names in found.items() if len(names) == 1 and names != {""}}
+    known = {place: names - {""} for place, names in found.items()}  # `return [], []` of an empty buffer names nothing
+    return {place: names.pop() for place, names in known.items() if len(names) == 1}
 
 
 def _name(node: ast.expr) -> str:
