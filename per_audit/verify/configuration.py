@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.graph.symbolic.sign import not_negative
 from per_audit.verify.child.parameters import classify
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from per_audit.graph import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
+    from per_audit.graph.symbolic import Symbols
 
 _DEEPEST = 5
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
@@ -103,6 +106,29 @@ def configurations(graph: ReplayGraph, buffer: ReplayBuffer) -> list[Configurati
     return found
 
 
+def takes_magnitudes(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether the project hands its buffer magnitudes only, as far as its updates can be followed."""
+    writes = [write for write in graph.anatomy(buffer).writes if not write.inserts]
+    return bool(writes) and all(_never_negative(graph.symbols, write.value, _DEEPEST) for write in writes)
+
+
+def _never_negative(symbols: Symbols, term: Term, depth: int) -> bool:
+    found = alternatives(strip(term))
+    return bool(found) and all(_is_magnitude(symbols, option, depth) for option in found)
+
+
+def _is_magnitude(symbols: Symbols, term: Term, depth: int) -> bool:
+    known = not_negative(term)
+    if known is not None or not depth:
+        return known is True
+    if term.op in ("param", "field"):
+        options = symbols.options(term)
+        return bool(options) and all(_never_negative(symbols, option, depth - 1) for option in options)
+    inside = term.args if term.op in ("add", "minimum", "stack") else term.args[:1]
+    passes_on = ("add", "minimum", "stack", "pow", "at", "element", "item", "slice", "mean", "sum", "max", "gather")
+    return bool(inside) and term.op in passes_on and all(_never_negative(symbols, arg, depth - 1) for arg in inside)
+
+
 def _order(site: ev.CallSite) -> tuple[bool, str, int]:
     return "test" in site.path.lower(), site.path, site.node.start
 
@@ -160,7 +186,7 @@ class _Reader:
         """The values that a term may have, as far as they can be read, each with its place."""
         for option in alternatives(strip(term)):
             if option.op == "const" and isinstance(option.data, _PLAIN):
-                yield _whole(option.data), option.path, option.node
+                yield _whole(_number(option.data)), option.path, option.node
             elif option.op == "external" and _is_dtype(str(option.data)):
                 yield {"dtype": str(option.data)}, option.path, option.node
             elif fields := self._fields(option):
@@ -279,6 +305,14 @@ def _assigned(statement: ir.Stmt) -> list[str]:
 
 def _names_of(cls: ir.Class) -> list[str]:
     return [name for statement in cls.body for name in _assigned(statement)]
+
+
+def _number(value: Any) -> Any:
+    """A number that is written as text, as parsers of the command line take their defaults."""
+    for kind in (int, float) if isinstance(value, str) and value[:1].isdigit() else ():
+        with contextlib.suppress(ValueError):
+            return kind(value)
+    return value
 
 
 def _whole(value: Any) -> Any:

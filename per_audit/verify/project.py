@@ -10,7 +10,7 @@ from per_audit.errors import UserError
 from per_audit.findings import spot
 from per_audit.source import project_root, scan_root
 from per_audit.verify.child.parameters import OF_THE_CHECKS, classify
-from per_audit.verify.configuration import Configuration, configurations
+from per_audit.verify.configuration import Configuration, configurations, takes_magnitudes
 from per_audit.verify.results import CheckResult, Verdict
 from per_audit.verify.targets import Target, parse
 
@@ -44,7 +44,8 @@ def targets(folder: Path) -> list[Target]:
     for pipeline in audited.report.pipelines:
         owner = owners.get((pipeline["path"], pipeline["name"]))
         ways = [] if owner is None else configurations(*owner)
-        for target in _configured(_target(root, pipeline), ways):
+        magnitudes = owner is not None and pipeline["kind"] != "uniform" and takes_magnitudes(*owner)
+        for target in _configured(replace(_target(root, pipeline), magnitudes=magnitudes), ways):
             found.setdefault(target.name, target)
     if not found:
         raise UserError(f"{folder}: the audit finds no replay buffer in it; name one: path/file.py:Class")

@@ -397,3 +397,22 @@ class ReturnsProbabilities(Core):
 
     def update_priorities(self, indices, td_errors):
         self.mark(indices, td_errors)
+
+
+class SizesAreShapes(Core):
+    def __init__(self, max_size, obs_size, act_size, reward_size, alpha):
+        super().__init__(max_size, alpha)
+        self.obs, self.next_obs = (np.zeros((max_size, *obs_size), np.float32) for _ in range(2))
+        self.act, self.reward = np.zeros((max_size, *act_size)), np.zeros((max_size, *reward_size))
+
+    def append(self, obs, act, reward, next_obs, done):
+        for column, value in ((self.obs, obs), (self.act, act), (self.reward, reward), (self.next_obs, next_obs)):
+            column[self.position] = value
+        self.put(self.position)
+
+    def sample_batch(self, batch_size):
+        slots, weights, _ = self.pick(batch_size)
+        return (self.obs[slots], self.act[slots], self.reward[slots], self.next_obs[slots]), weights, slots
+
+    def update_priorities(self, idxes, priorities):
+        self.mark(idxes, priorities)

@@ -38,6 +38,7 @@ PRIORITISED = [
     forms.FlatRowsWithoutDone,
     forms.Images,
     forms.SeveralSteps,
+    forms.SizesAreShapes,
 ]
 
 
@@ -219,3 +220,19 @@ class Raises(NoDraw):
 def test_what_cannot_be_inferred_is_said(cls, words):
     with pytest.raises(AdapterError, match=re.escape(words)):
         infer(cls, 0)
+
+
+def test_a_buffer_that_is_given_no_next_states_finds_them_itself():
+    class Successors(forms.ColumnsLast):
+        def push(self, state, action, reward, dw, tr, priority):
+            self.put((state, action, reward, dw, tr), priority)
+
+    plan, _ = make_bench(Successors)
+    assert plan.finds_successors(plan.construct({"capacity": 9}))
+    plan, _ = make_bench(forms.ColumnsLast)
+    assert not plan.finds_successors(plan.construct({"capacity": 9}))
+
+
+def test_capacities_are_powers_of_two_where_that_of_the_project_is():
+    plan = infer(forms.ColumnsLast, 0, {}, powers_of_two=True)
+    assert plan.construct({"capacity": 50}).capacity == 64

@@ -35,13 +35,14 @@ class Frequencies(Check):
     def probe(self, bench: Bench) -> dict[str, Any]:
         """Counts by id in batches, one by one where batches never repeat an item, and with signs."""
         batch = 20 if bench.facts["recent_fraction"] else 8
-        adapter = bench.filled(_CAPACITY, batch=batch)
-        td = log_grid(_CAPACITY)
+        size = bench.room(_CAPACITY)
+        adapter = bench.filled(size, batch=batch)
+        td = log_grid(size)
         updates = bench.facts["updates"]
         measured: dict[str, Any] = {"batch": batch, "td": td.tolist(), "updates": updates, "unreached": []}
         if updates:
             measured["unreached"] = sorted(bench.settle(adapter, as_tds(td), batch))
-        measured["counts"] = bench.count(adapter, _DRAWS, _CAPACITY, batch)[:-1].tolist()
+        measured["counts"] = bench.count(adapter, _DRAWS, size, batch)[:-1].tolist()
         singles = bench.singles(adapter, _DRAWS, as_tds(td))
         if singles is not None:
             measured["singles"] = singles.tolist()
@@ -52,11 +53,11 @@ class Frequencies(Check):
     @staticmethod
     def _turned(bench: Bench, td: Any, batch: int) -> dict[str, Any]:
         turned = td.min() * td.max() / td
-        signs = np.where(np.arange(_CAPACITY) % 2, -1.0, 1.0) if bench.facts["signed"] else np.ones(_CAPACITY)
-        adapter = bench.filled(_CAPACITY, batch=batch)
+        signs = np.where(np.arange(td.size) % 2, -1.0, 1.0) if bench.facts["signed"] else np.ones(td.size)
+        adapter = bench.filled(td.size, batch=batch)
         try:
             bench.settle(adapter, as_tds(turned * signs), batch)
-            counts = bench.count(adapter, _DRAWS, _CAPACITY, batch)[:-1]
+            counts = bench.count(adapter, _DRAWS, td.size, batch)[:-1]
         except Exception as error:
             if not bench.facts["signed"]:
                 raise

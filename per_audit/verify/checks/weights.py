@@ -41,8 +41,9 @@ class Weights(Check):
         if not bench.facts["weights"]:
             raise NotProvided("the batch holds no importance-sampling weights")
         measured: dict[str, Any] = {}
-        for label, count in (("full", _CAPACITY), ("part", _CAPACITY // 2)):
-            adapter = bench.filled(_CAPACITY, count, _BATCH)
+        size = bench.room(_CAPACITY)
+        for label, count in (("full", size), ("part", size // 2)):
+            adapter = bench.filled(size, count, _BATCH)
             td = log_grid(count)
             unreached = bench.settle(adapter, as_tds(td), _BATCH)
             rows = []
@@ -53,7 +54,7 @@ class Weights(Check):
                     raise NotProvided("the adapter returns no weights")
                 stored = (ids >= 0) & (ids < count)  # empty slots are the finding of `reach`
                 rows.append([ids[stored].tolist(), weights[stored].tolist(), before, adapter.beta])
-            measured[label] = {"td": td.tolist(), "rows": rows, "unreached": sorted(unreached)}
+            measured[label] = {"td": td.tolist(), "rows": rows, "unreached": sorted(unreached), "capacity": size}
             singles = bench.singles(adapter, _DRAWS, as_tds(td))
             counts = bench.count(adapter, _DRAWS, count, _BATCH)[:-1] if singles is None else singles
             measured[label]["counts"] = counts.tolist()
@@ -133,7 +134,7 @@ class _Fit:
         fitted, half = statistics.fit_alpha(drawn, td)
         alpha = facts["alpha"] if facts["alpha"] is not None else fitted
         slack = 0.0 if facts["alpha"] is not None else half / max(abs(fitted), 1e-3)
-        newest = (facts.get("recent_size") or 0.2) * _CAPACITY / td.size
+        newest = (facts.get("recent_size") or 0.2) * part.get("capacity", _CAPACITY) / td.size
         law = statistics.mixture(td, {**facts, "recent_size": newest, "alpha": alpha}, _BATCH)
         self.by_rank = not facts.get("recent_fraction") and statistics.goes_by_rank(drawn, td, alpha)
         if self.by_rank:

@@ -171,7 +171,7 @@ class Plan:
         self.cls = cls
         self._configured = configured or {}
         self._constant: tuple[Any, str] | None = None
-        self.flat = False
+        self.sizes = "by name"
         self._shared = _containers_of(cls)
         self.add_name, self.add_form = "", ""
         self.values_form = "numpy"
@@ -194,7 +194,7 @@ class Plan:
 
     def construct(self, settings: dict[str, Any]) -> Any:
         """A new buffer; raises AdapterError where a required argument has no known meaning."""
-        settings = {**settings, "flat": self.flat, "capacity": self.room(settings["capacity"])}
+        settings = {**settings, "sizes": self.sizes, "capacity": self.room(settings["capacity"])}
         try:
             arguments, self.meanings = constructor_values(self.cls, settings, self._configured)
         except ValueError as error:
@@ -249,6 +249,11 @@ class Plan:
             whole = marks.WHOLE_FORMS[self.add_form](parts)
             needed = [meaning for _, meaning, must in self._parameters(buffer, self.add_name) if must] or ["whole"]
             method(*[td if meaning == "td" else whole for meaning in needed])
+
+    def finds_successors(self, buffer: Any) -> bool:
+        """Whether transitions are added without their next states, which the buffer then has to find itself."""
+        known = self._parameters(buffer, self.add_name)
+        return self.add_form == "by name" and "next_state" not in [meaning for _, meaning, _ in known]
 
     def _parameters(self, buffer: Any, name: str) -> list[tuple[str, str | None, bool]]:
         """Name, meaning and whether it must be passed, of each parameter of a method. Remembered: it is asked often."""
@@ -337,7 +342,9 @@ class Plan:
             {} if self._constant is None else {"capacity": f"the constant {self._constant[1]}, set for the checks"}
         )
         if self.powers_of_two:
-            constant["rounded"] = "the capacity is a power of two, as the class wants it: 64 for 50"
+            constant["rounded"] = (
+                "the capacity is a power of two, as that of the project or as the class wants it: 64 for 50"
+            )
         said = f"{', '.join(self._shared)}: one for all objects of the class; each of the checks got its own"
         shared = {"shared": said} if self._shared else {}
         return {

@@ -45,12 +45,15 @@ def stored(tid: int) -> tuple[float, bool]:
     return 0.5 + 0.01 * (tid % 7) + 0.001 * (tid % 11), tid % 3 == 0
 
 
-def infer(cls: type, seed: int, configured: dict[str, Any] | None = None) -> Plan:
+def infer(cls: type, seed: int, configured: dict[str, Any] | None = None, powers_of_two: bool = False) -> Plan:
     """The plan for `cls`, constructed with the arguments `configured` where the checks need no others.
+
+    Capacities are `powers_of_two` where that is asked for, or the class takes no others.
 
     Raises AdapterError saying what was tried last and why it failed.
     """
     plan = Plan(cls, configured)
+    plan.powers_of_two = powers_of_two
     try:
         _construct(plan, seed)
     except AdapterError:
@@ -87,17 +90,21 @@ def infer(cls: type, seed: int, configured: dict[str, Any] | None = None) -> Pla
 
 
 def _construct(plan: Plan, seed: int) -> None:
-    """Construct once; where it takes that, shapes are given as numbers or capacities as powers of two from then on."""
+    """Construct once; where it takes that, sizes are numbers or tuples, or capacities powers of two from then on."""
     try:
         plan.construct(probe_settings(seed))
     except (TypeError, AssertionError, ValueError) as error:
-        remedy = "flat" if isinstance(error, TypeError) else "powers_of_two"
-        setattr(plan, remedy, True)
-        try:
-            plan.construct(probe_settings(seed))
-        except Exception:
-            setattr(plan, remedy, False)
-            raise error from None
+        tried = [("sizes", "numbers"), ("sizes", "tuples")]
+        for name, value in tried if isinstance(error, TypeError) else [("powers_of_two", True)]:
+            before = getattr(plan, name)
+            setattr(plan, name, value)
+            try:
+                plan.construct(probe_settings(seed))
+            except Exception:
+                setattr(plan, name, before)
+            else:
+                return
+        raise
 
 
 def _fill(plan: Plan, seed: int) -> Any:

@@ -20,6 +20,8 @@ def _rx(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
+_FLAG_SIZE = _rx(r"^(rew|reward|done|terminal)s?_?(dims?|size|shape)$")
+
 # Tried in this order: `batch_size`, `state_size` and `action_size` must not be taken for a capacity.
 _CONSTRUCTOR: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("batch", _rx(r"batch|^sample_size$|^n_samples$|^mb_size$")),
@@ -67,7 +69,7 @@ _CONSTRUCTOR: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("seed", _rx(r"seed|random_state")),
     ("device", _rx(r"^dev(ice)?$")),
     ("gamma", _rx(r"^gamma$|discount")),
-    ("one", _rx(r"^(rew|reward|done|terminal)s?_?(dims?|size|shape)$")),
+    ("one", _FLAG_SIZE),
     ("n_step", _rx(r"n_?steps?$|multi_?steps?$")),
     ("one", _rx(r"num_envs|n_envs|num_agents|n_agents|^steps$|parallel")),
     ("priority", _rx(r"init.*prio|max_prio|default_prio")),
@@ -164,8 +166,9 @@ def constructor_values(
     """Keyword arguments for `cls(...)`, and the meanings of its parameters by name.
 
     `settings` holds capacity, batch and seed, and whatever is to be overridden: alpha, beta, or any parameter by its
-    own name; None keeps the default; `flat` gives shapes as numbers. `configured` holds the arguments of the project,
-    which are passed where the checks need no other. Optional parameters that neither names keep their defaults.
+    own name; None keeps the default; `sizes` gives shapes as "numbers" or numbers as "tuples". `configured` holds the
+    arguments of the project, which are passed where the checks need no other. Optional parameters that neither names
+    keep their defaults.
 
     Raises ValueError naming a required parameter whose meaning cannot be told.
     """
@@ -189,7 +192,7 @@ def constructor_values(
             inside = _Inside(name, settings, fields.get("fields", {}) if isinstance(fields, dict) else {}, meanings)
             arguments[name] = Options(inside)
         elif required(parameter):
-            arguments[name] = _filler(name, meaning, cls.__name__, settings.get("flat", False))
+            arguments[name] = _filler(name, meaning, cls.__name__, settings.get("sizes", "by name"))
     return arguments, meanings
 
 
@@ -229,8 +232,9 @@ def shown(name: str, value: Any) -> str:
     return name
 
 
-def _filler(name: str, meaning: str | None, owner: str, flat: bool = False) -> Any:
-    shaped = not flat and ("shape" in name.lower() or name.lower().endswith("dims"))
+def _filler(name: str, meaning: str | None, owner: str, sizes: str = "by name") -> Any:
+    named = "shape" in name.lower() or name.lower().endswith("dims")
+    shaped = sizes == "tuples" or (named and sizes != "numbers")
     fillers: dict[str, Any] = {
         "dim": (WIDTH,) if shaped else WIDTH,
         "next_dim": (WIDTH,) if shaped else WIDTH,
@@ -243,7 +247,7 @@ def _filler(name: str, meaning: str | None, owner: str, flat: bool = False) -> A
         "epsilon": 1e-6,
         "device": "cpu",
         "gamma": 0.99,
-        "one": 1,
+        "one": (1,) if shaped and meaning == "one" and _FLAG_SIZE.search(name) else 1,
         "n_step": 1,
         "least": 1,
         "priority": 1.0,

@@ -35,6 +35,7 @@ class Session:
             sys.path.insert(0, entry)
         self.cls, self._excerpt = load_class(request)
         self._configured: dict[str, Any] = request.get("configured") or {}
+        self._magnitudes = bool(request.get("magnitudes"))
         self._left_out = ""
         self._plan: Plan | None = None
         self._user: Any = None
@@ -66,9 +67,16 @@ class Session:
 
     def _attempt(self, seed: int, configured: dict[str, Any]) -> Plan | AdapterError:
         try:
-            return infer(self.cls, seed, configured)
+            plan = infer(self.cls, seed, configured, self._as_a_power_of_two())
         except AdapterError as error:
             return error
+        plan.signed = plan.signed and not self._magnitudes
+        return plan
+
+    def _as_a_power_of_two(self) -> bool:
+        """Whether the project's capacity is one: then the checks' own capacities are."""
+        capacity = self._configured_capacity() or 0
+        return capacity >= 2 and capacity & (capacity - 1) == 0
 
     def _of_a_library(self) -> tuple[str, Any]:
         """The bundled adapter for the class, if it drives it: a derived class may have an interface of its own."""
@@ -158,6 +166,7 @@ class Session:
             if plan.passed_alpha is not None:
                 facts["alpha"] = plan.passed_alpha
             facts["powers_of_two"] = plan.powers_of_two
+            facts["finds_successors"] = plan.finds_successors(owner)
             for fact in ("alpha", "beta", "epsilon"):
                 named = [name for name, meaning in plan.meanings.items() if meaning == fact and name in defaults]
                 if facts[fact] is None and named:
