@@ -9,12 +9,14 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.tree import SumTree, trees_of
+from per_audit.graph.warmup import stored_before
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
+    from per_audit.graph.capacity import Capacity
 
 _TRAIN = """from memory import Memory
 
@@ -153,7 +155,8 @@ class UnfilledLeafReachable(Rule):
 
     With sums of 64 bits a mass of exactly 0 is rare: one in 2^53 draws of Python's `random`. Where nothing else reaches
     an empty leaf, the finding is a hint. With 32 bits it is one in 2^24, and sums that round put masses beyond the last
-    filled leaf. A memory that is always filled before it is drawn from has no such leaf.
+    filled leaf. A memory that is always filled before it is drawn from has no such leaf, and a mass of 0 alone no such
+    one where the first leaf of the lowest level is written before the first draw.
 
     ## Example
 
@@ -194,7 +197,7 @@ class UnfilledLeafReachable(Rule):
                 if find is None or find in seen or _is_checked(graph, find):
                     continue
                 how = _reached(tree, only_powers=tree.capacity.complete and _is_power(tree.capacity.largest))
-                if how is not None:
+                if how is not None and (how[1] or not _is_written_first(graph, buffer, tree.capacity)):
                     seen.add(find)
                     finding = self._finding(graph, buffer, tree, find, how[0])
                     yield finding if how[1] else replace(finding, severity=Severity.INFO)
@@ -290,6 +293,16 @@ def main(env, net, steps):
             ),
         ),
         Example("never to a child whose sum is 0", _project(_GUARDED)),
+        Example(
+            "a first draw after the first leaf of the lowest level was written, which is that of slot 24",
+            {
+                "tree.py": _TREE.replace("  # <- PER304", ""),
+                "memory.py": _MEMORY,
+                "train.py": _TRAIN.replace(
+                    "        rows, nodes", "        if step < 50:\n            continue\n        rows, nodes"
+                ),
+            },
+        ),
         Example("drawn again while the leaf is empty", _project(_TREE.replace("  # <- PER304", ""), _REDRAWN)),
         Example(
             "the position is kept below the number of slots in use",
@@ -312,6 +325,15 @@ def main(env, net, steps):
 def _is_power(capacity: int | None) -> bool:
     """Whether all leaves are on one level, so that the first leaf is the first slot."""
     return capacity is not None and capacity & (capacity - 1) == 0
+
+
+def _is_written_first(graph: ReplayGraph, buffer: ReplayBuffer, capacity: Capacity) -> bool:
+    """Whether the leaf that a mass of 0 leads to, the first of the lowest level, is written before any draw."""
+    if not capacity.complete or capacity.largest is None:
+        return False
+    slots = capacity.largest
+    leftmost = (1 << max(slots - 1, 0).bit_length()) - slots
+    return stored_before(graph, buffer) > leftmost
 
 
 def _reached(tree: SumTree, only_powers: bool) -> tuple[str, bool] | None:

@@ -21,3 +21,15 @@ def test_a_mass_of_0_is_a_hint_in_sums_of_64_bits(sums, severity):
     (finding,) = rule.check(graph)
     assert finding.severity is severity
     assert "a mass of 0 does" in finding.message
+
+
+@pytest.mark.parametrize(("first", "found"), [(24, 1), (25, 0)])
+def test_a_leaf_that_is_written_before_the_first_draw_is_none(first, found):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER304")
+    files = {**rule.bad[0].plain}
+    train = files["train.py"].replace(
+        "        rows, nodes", f"        if step < {first}: continue\n        rows, nodes"
+    )
+    assert train != files["train.py"]
+    graph = link([extract(path, text.encode()) for path, text in {**files, "train.py": train}.items()])
+    assert len(list(rule.check(graph))) == found
