@@ -98,24 +98,30 @@ class Judge:
         found = self._asked(graph, part, with_offers, outcome)
         if part.is_text or not getattr(graph, "buffers", ()):
             return found, graph
+        from per_audit.graph.model import UNIFORM
         from per_audit.graph.usage import has_one_in_use, unmade
 
         found = replace(found, in_use=has_one_in_use(graph))
-        if idle := unmade(graph):
-            every, graph.buffers = graph.buffers, [buffer for buffer in graph.buffers if buffer not in idle]
-            found = replace(found, without_unmade=self._asked(graph, part, with_offers, outcome))
+        if not found.in_use and (idle := unmade(graph)):
+            gone = [buffer for buffer in idle if buffer.kind == UNIFORM]
+            every, graph.buffers = graph.buffers, [buffer for buffer in graph.buffers if buffer not in gone]
+            found = replace(found, without_unmade=self._asked(graph, part, with_offers, outcome, beside=True))
             graph.buffers = every
         return found, graph
 
-    def _asked(self, graph: ReplayGraph, part: Part, with_offers: bool, outcome: Outcome) -> Outcome:
-        """The outcome with what the rules find in the graph."""
+    def _asked(
+        self, graph: ReplayGraph, part: Part, with_offers: bool, outcome: Outcome, beside: bool = False
+    ) -> Outcome:
+        """The outcome with what the rules find in the graph; `beside` the files lies a program that is in use."""
+        from per_audit.graph.idle import Idle
+
         failures = list(outcome.failures)
-        findings = with_ids(
-            finding
-            for rule in self._rules
-            for finding in self._check(rule, graph, failures)
-            if not part.is_text or _is_shown(finding)
-        )
+        told = (finding for rule in self._rules for finding in self._check(rule, graph, failures))
+        if part.is_text:
+            findings = with_ids(finding for finding in told if _is_shown(finding))
+        else:
+            idle = Idle(graph, part.is_package, beside)
+            findings = with_ids(each for finding in told if (each := _as_run(finding, idle.why(finding.place))))
         if with_offers and findings:
             from per_audit.fixes.offers import offered
 
@@ -184,6 +190,15 @@ def with_ids(findings: Iterable[Finding]) -> list[Finding]:
 def _followed_in_part(place: Place) -> Notice:
     message = "audited in part: code that is nested too deeply to be followed"
     return Notice(place.path, place.line, UNPARSABLE_FILE.name, message, place.cell)
+
+
+def _as_run(finding: Finding, idle: str | None) -> Finding | None:
+    """The finding where its code is run, a hint for later where it is `idle` for a reason, None for hints about it."""
+    if idle is None:
+        return finding
+    if finding.severity is Severity.INFO:
+        return None
+    return replace(finding, severity=Severity.INFO, message=f"{finding.message} ({idle})")
 
 
 def _is_shown(finding: Finding) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import Notice
 from per_audit.housekeeping import UNPARSABLE_FILE
-from per_audit.source import COPY_MARK, SourceFile, as_module, is_document
+from per_audit.source import COPY_MARK, SourceFile, as_module, is_document, is_packaged
 from per_audit.source.components import components, meant
 from per_audit.source.imports import WHOLE, imports_of
 from per_audit.source.resolve import Modules
@@ -16,6 +16,7 @@ from per_audit.source.suppressions import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from per_audit.source import Discovery
 
@@ -24,12 +25,15 @@ if TYPE_CHECKING:
 class Part:
     """Files that may influence each other; `matters` is False where nothing can be found in any of them.
 
+    `is_package` says that some of them can be installed, for other programs to use.
+
     `key` names all that the outcome of an audit of them depends on but its settings: the files and what they import.
     """
 
     files: tuple[SourceFile, ...]
     matters: bool
     key: str
+    is_package: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -48,6 +52,7 @@ class Sources:
         self.without_python = 0
         self.unresolved: set[str] = set()
         self._files: dict[str, SourceFile] = {}
+        self._packaged: dict[Path, bool] = {}
         copies: set[str] = set()
         for file in files:
             module = as_module(file)
@@ -77,7 +82,8 @@ class Sources:
             files = tuple(self._files[path] for path in paths)
             # Whether a suppression is unused can only be said of a file that parses: such files pass the gate.
             matters = any(MARK in file.data or may_matter(file.data) for file in files)
-            said = hashlib.blake2b(digest_size=16)
+            is_package = any(self._is_packaged(file.path.parent) for file in files)
+            said = hashlib.blake2b(repr(is_package).encode(), digest_size=16)
             for file in files:
                 means = [meant(file.relative, name, self.tree) for name in imports[file.relative]]
                 known = {name for name, found in zip(imports[file.relative], means, strict=True) if found}
@@ -89,7 +95,14 @@ class Sources:
                 about = (file.relative, len(file.data), file.layout, file.notices, means, matters)
                 said.update(repr(about).encode("utf-8", "surrogateescape"))
                 said.update(file.data)
-            yield Part(files, matters, said.hexdigest())
+            yield Part(files, matters, said.hexdigest(), is_package)
+
+    def _is_packaged(self, folder: Path) -> bool:
+        """Whether a folder, or one above it in its project, can be installed."""
+        if folder not in self._packaged:
+            is_top = folder.parent == folder or (folder / ".git").exists()
+            self._packaged[folder] = is_packaged(folder) or (not is_top and self._is_packaged(folder.parent))
+        return self._packaged[folder]
 
 
 def unparsable(file: SourceFile, line: int, reason: str) -> Notice:

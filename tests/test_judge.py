@@ -1,5 +1,7 @@
 """What is found in a part: with ids that stay, and told of files that could not be read."""
 
+import pytest
+
 from per_audit.facts.pool import extract_all
 from per_audit.judge import Judge, with_ids
 from per_audit.parts import Sources
@@ -50,3 +52,65 @@ def test_offers_are_made_where_they_are_asked_for(tmp_path):
         [finding.fix.recipe for finding in each.findings if finding.rule == "PER001"] for each in (without, offered)
     ]
     assert recipes[0] != recipes[1]
+
+
+LEARNER = """
+import numpy as np
+import torch
+
+
+class Learner:
+    def __init__(self, net, optimizer, corrected={corrected}):
+        self.net, self.optimizer, self.corrected = net, optimizer, corrected
+        self.rows, self.priorities = [], np.ones(100)
+
+    def store(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def learn(self, beta):
+        p = self.priorities / self.priorities.sum()
+        at = np.random.choice(len(self.rows), 32, p=p)
+        weights = (len(self.rows) * p[at]) ** -beta
+        errors = self.net(self.rows, at)
+        loss = (errors**2).mean()
+        if self.corrected:
+            loss = (torch.as_tensor(weights) * loss).mean()
+        loss.backward()
+        self.priorities[at] = np.abs(errors) + 1e-6
+"""
+MAIN = """
+from learn import Learner
+
+learner = Learner(net, optimizer)
+learner.store(1, 2, 3.0, 4, False)
+learner.learn(0.4)
+"""
+
+
+def severities(outcome, code):
+    return [
+        (finding.severity.value, "never run here" in finding.message)
+        for finding in outcome.findings
+        if finding.rule == code
+    ]
+
+
+@pytest.mark.parametrize(("corrected", "expected"), [(True, ("error", False)), (False, ("info", True))])
+def test_what_is_wrong_in_code_that_is_never_run_is_a_hint(tmp_path, corrected, expected):
+    files = {"learn.py": LEARNER.format(corrected=corrected), "main.py": MAIN}
+    ((outcome, _),) = judged(tmp_path, files)
+    assert severities(outcome, "PER101") == [expected]
+
+
+def test_a_library_may_be_told_to_run_it(tmp_path):
+    (tmp_path / "setup.py").write_text("from setuptools import setup\n\nsetup()\n")
+    files = {"learn.py": LEARNER.format(corrected=False), "main.py": MAIN}
+    outcomes = [outcome for outcome, _ in judged(tmp_path, files)]
+    assert [each for outcome in outcomes for each in severities(outcome, "PER101")] == [("error", False)]
+
+
+def test_hints_about_what_is_never_run_are_none(tmp_path):
+    other = LEARNER.format(corrected=True).replace("Learner", "Other")
+    ((outcome, _),) = judged(tmp_path, {"learn.py": LEARNER.format(corrected=True) + other, "main.py": MAIN})
+    assert sorted(severities(outcome, "PER101")) == [("error", False), ("info", True)]
+    assert len([finding for finding in outcome.findings if finding.rule == "PER006"]) == 1

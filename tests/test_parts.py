@@ -45,3 +45,16 @@ def test_a_text_is_a_part_of_its_own(tmp_path):
     sources = Sources(discover(tmp_path, [tmp_path / "guide.md"], Settings(tmp_path).filters))
     (part,) = sources.parts()
     assert part.is_text
+
+
+def test_a_part_below_what_can_be_installed_is_of_a_package(tmp_path):
+    (tmp_path / ".git").mkdir()
+    before, _ = parts(tmp_path, **{"lib/a.py": "reward = 1\n"})
+    (tmp_path / "lib/setup.py").write_text("")
+    after, _ = parts(tmp_path)
+    assert {path: part.is_package for path, part in after.items() if path != ("lib/setup.py",)} == {
+        ("plot.py",): False,
+        ("store.py", "train.py"): False,
+        ("lib/a.py",): True,
+    }
+    assert before["lib/a.py",].key != after["lib/a.py",].key

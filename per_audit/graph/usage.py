@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.model import UNIFORM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +25,8 @@ def has_one_in_use(graph: ReplayGraph) -> bool:
 
 
 def unmade(graph: ReplayGraph) -> list[ReplayBuffer]:
-    """The buffers without a prioritised path whose class nothing in the files makes, or would be able to."""
-    return [b for b in graph.buffers if b.kind == UNIFORM and b.owner is not None and is_unnamed(graph, b.owner)]
+    """The buffers whose class nothing in the files makes, or would be able to."""
+    return [b for b in graph.buffers if b.owner is not None and is_unnamed(graph, b.owner)]
 
 
 def is_unnamed(graph: ReplayGraph, cls: ir.Class, seen: frozenset[ir.Class] = frozenset()) -> bool:

@@ -5,7 +5,7 @@ from per_audit.source.encoding import DecodingError, decode, split_lines
 from per_audit.source.filters import DEFAULT_EXCLUDE, DEFAULT_INCLUDE, Filters
 from per_audit.source.layout import Layout
 from per_audit.source.modules import as_module, is_document, shown_lines
-from per_audit.source.roots import marked_root, project_root, scan_root
+from per_audit.source.roots import is_packaged, marked_root, project_root, scan_root
 from per_audit.source.suppressions import Suppression, find_suppressions
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "discover",
     "find_suppressions",
     "is_document",
+    "is_packaged",
     "marked_root",
     "project_root",
     "scan_root",

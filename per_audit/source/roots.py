@@ -53,3 +53,13 @@ def upwards(directory: Path) -> Iterator[Path]:
     """`directory`, its parent, and so on up to the top of the file system."""
     yield directory
     yield from directory.parents
+
+
+def is_packaged(directory: Path) -> bool:
+    """Whether what lies in the directory can be built and installed, to be used by other programs."""
+    if (directory / "setup.py").is_file():
+        return True
+    try:
+        return b"[build-system]" in (directory / "pyproject.toml").read_bytes()
+    except OSError:
+        return False

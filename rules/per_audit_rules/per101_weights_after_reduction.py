@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import SCALAR
-from per_audit.graph.switched import is_switched_off
 from per_audit.graph.symbolic import contexts
 from per_audit.rule import Example, Rule
 
@@ -68,7 +67,7 @@ class WeightsAfterReduction(Rule):
         """Every product of the weights of a batch with a value that is one number for the batch."""
         found: dict[ir.Node, Product] = {}
         for product in graph.corrections.products:
-            if product.node in found or is_switched_off(graph, product.path, product.node):
+            if product.node in found:
                 continue
             if self._is_late(graph, product):
                 found[product.node] = product
@@ -284,30 +283,6 @@ class Agent:
         ),
     )
     good = (
-        Example(
-            "weights that no agent of the project has switched on",
-            {
-                "learn.py": bad[0]
-                .plain["learn.py"]
-                .replace("net, optimizer):", "net, optimizer, corrected=False):")
-                .replace("self.net, self.optimizer,", "self.corrected, self.net, self.optimizer,")
-                .replace("= net, optimizer,", "= corrected, net, optimizer,")
-                .replace(
-                    "        loss = (torch.as_tensor(weights) * F.mse_loss(q, torch.as_tensor(targets))).mean()\n",
-                    "        loss = F.mse_loss(q, torch.as_tensor(targets))\n"
-                    "        if self.corrected:\n"
-                    "            loss = (torch.as_tensor(weights) * loss).mean()\n",
-                ),
-                "main.py": """from learn import Learner
-
-
-def main(net, optimizer):
-    learner = Learner(net, optimizer)
-    while True:
-        learner.learn(0.4)
-""",
-            },
-        ),
         Example(
             "a criterion that the learner tells to keep one loss for each",
             {

@@ -9,7 +9,6 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.capacity import capacity_of, number_of
 from per_audit.graph.draws import takes_many
-from per_audit.graph.switched import is_switched_off
 from per_audit.graph.values import Alloc
 from per_audit.rule import Example, Rule
 
@@ -85,8 +84,6 @@ class DequeRandomAccess(Rule):
         seen: set[tuple[Alloc, Owner]] = set()
         told: set[ir.Node] = set()  # an attribute that several deques are assigned to is read once
         for buffer in (*graph.buffers, *graph.twins):
-            if buffer.instances and all(is_switched_off(graph, site.path, site.node) for site in buffer.instances):
-                continue
             by_function: dict[Owner, list[_Read]] = defaultdict(list)
             for draw in (graph.events.draws.get(node) for node in buffer.draws):
                 if draw is None:

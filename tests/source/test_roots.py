@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from per_audit.source.roots import marked_root, project_root, repository_top, scan_root, upwards
+from per_audit.source.roots import is_packaged, marked_root, project_root, repository_top, scan_root, upwards
 
 
 @pytest.fixture
@@ -65,3 +65,17 @@ def test_upwards_ends_at_the_top_of_the_file_system(tree):
     steps = list(upwards(tree / "work"))
     assert steps[:2] == [tree / "work", tree]
     assert steps[-1] == steps[-1].parent
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("setup.py", "", True),
+        ("pyproject.toml", '[build-system]\nrequires = ["hatchling"]\n', True),
+        ("pyproject.toml", "[tool.ruff]\nline-length = 100\n", False),
+        ("requirements.txt", "numpy\n", False),
+    ],
+)
+def test_what_can_be_built_is_packaged(tmp_path, name, text, expected):
+    (tmp_path / name).write_text(text)
+    assert is_packaged(tmp_path) is expected

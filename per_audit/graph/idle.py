@@ -1,0 +1,217 @@
+"""Code that the program as it stands never runs: it is switched off, or belongs to what nothing makes or calls."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
+
+from per_audit.facts import ir
+from per_audit.graph.switched import Switches
+from per_audit.graph.values import ClassRef, Func
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from per_audit.findings import Place
+    from per_audit.graph import events as ev
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+_DOTTED = re.compile(r"[\w.:/-]+")  # a text that may name something, as against a sentence
+_WORD = re.compile(r"\w+")
+_DEEPEST = 12  # classes and functions that name one another
+# What can make an object of a class, or call a function, that no code names.
+_DYNAMIC = ("importlib.", "runpy.", "hydra.", "fire.")
+_BUILTINS = {"eval", "exec", "globals", "__import__"}
+_Unit: TypeAlias = ir.Class | ir.Function
+
+
+class Idle:
+    """Asked why code is never run.
+
+    What nothing names is idle only in a program: files of no package (`is_package`) that have another memory in use,
+    or lie `beside` such files. A package is there for its users, who may make and switch on what they like.
+    """
+
+    def __init__(self, graph: ReplayGraph, is_package: bool = False, beside: bool = False) -> None:
+        self._graph = graph
+        self._is_package = is_package
+        self._beside = beside
+        self._switches = Switches(graph, is_package)
+        self._live: set[ir.Node] = set()
+
+    def why(self, place: Place) -> str | None:
+        """Why what is at a place is never run, in words; None where it may be."""
+        path = place.path
+        node = self._node_at(place)
+        if node is None:
+            return None
+        test = self._switches.off(path, node)
+        reason = test if test is not None else self._reason_of(path, node)
+        if isinstance(reason, ir.Expr):
+            where = self._graph.path_of(reason) or path
+            text = self._graph.source(where, reason, 40)
+            return f"never run here: `{text}` is the same wherever the program sets it"
+        if reason is None or self._is_package or not (self._beside or self._has_memory_in_use):
+            return None
+        return f"never run here: nothing in the project makes {self._graph.project.qualified(reason)}"
+
+    def _node_at(self, place: Place) -> ir.Node | None:
+        """The innermost node that holds the place."""
+        module = self._graph.project.modules.get(place.path)
+        if module is None:
+            return None
+        begin = place.cell or 0, place.line, place.column
+        found: ir.Node | None = None
+        inside: Sequence[ir.Node] = module.body
+        while inside:
+            around = found
+            for node in inside:
+                first, last = module.locate(node.start), module.locate(node.end)
+                start, end = ((at.cell or 0, at.line, at.column) for at in (first, last))
+                if start <= begin < end:
+                    found = node
+                    if start == begin and end == (place.cell or 0, place.end_line, place.end_column):
+                        return found
+                    break
+            inside = ir.children(found) if found is not None and found is not around else ()
+        return found
+
+    # ---------------------------------------------------------------- what is never made or called
+
+    def _reason_of(self, path: str, node: ir.Node) -> _Unit | ir.Expr | None:
+        """The class or function around a node that nothing makes or calls, or the test that keeps it from that."""
+        return next((reason for unit in self._units(path, node) if (reason := self._reason(unit)) is not None), None)
+
+    def _reason(self, unit: _Unit, seen: frozenset[ir.Node] = frozenset()) -> _Unit | ir.Expr | None:
+        """Why a class or function is idle; None where something that may run names it, other than those in `seen`."""
+        if unit in self._live or len(seen) == _DEEPEST or not self._can_be_idle(unit):
+            return None
+        seen |= {unit}
+        reason: _Unit | ir.Expr = unit
+        for path, node in self._mentions.get(unit.name, ()):
+            around = self._units(path, node)
+            if unit in around or self._is_another(node, unit):
+                continue
+            outer: _Unit | ir.Expr | None = self._switches.off(path, node)
+            if outer is None and seen.intersection(around):
+                continue
+            if outer is None:
+                outer = next((found for each in around if (found := self._reason(each, seen)) is not None), None)
+            if outer is None:
+                self._live.add(unit)
+                return None
+            reason = outer if reason is unit or isinstance(outer, ir.Expr) else reason
+        # A function that nobody calls is started by hand; whoever makes an object may call any method.
+        return None if reason is unit and isinstance(unit, ir.Function) else reason
+
+    def _units(self, path: str, node: ir.Node) -> list[_Unit]:
+        """The classes and functions around a node, innermost first."""
+        return [
+            unit for unit in (node, *self._graph.ancestors(path, node)) if isinstance(unit, (ir.Class, ir.Function))
+        ]
+
+    def _can_be_idle(self, unit: _Unit) -> bool:
+        """Whether code of the project has to name the class or function for it to run."""
+        if unit.decorators or unit.name.startswith(("__", "test_")) or self._is_dynamic:
+            return False
+        project = self._graph.project
+        if isinstance(unit, ir.Class):
+            return not unit.keywords and unit not in project.outer_of
+        if unit in project.outer_of:
+            return False  # it lives and dies with the function around it
+        cls = project.class_of.get(unit)
+        return cls is None or not self._graph.interpreter.external_bases(cls)
+
+    def _is_another(self, node: ir.Node, unit: _Unit) -> bool:
+        """Whether a name stands for other classes and functions for certain."""
+        atoms = self._graph.events.value(node).atoms if isinstance(node, (ir.Name, ir.Attr)) else frozenset()
+        meant = {atom.node for atom in atoms if isinstance(atom, (ClassRef, Func))}
+        return bool(meant) and len(meant) == len(atoms) and unit not in meant
+
+    @cached_property
+    def _is_dynamic(self) -> bool:
+        """Whether names that are not written in the code may be looked up."""
+        sites = self._graph.events.calls.values()
+        return any(name.startswith(_DYNAMIC) or name in _BUILTINS for site in sites for name in _called(site)) or any(
+            b"getattr(" in module.text and any(map(_looks_up, ir.walk(*module.body)))
+            for module in self._graph.project.modules.values()
+        )
+
+    @cached_property
+    def _mentions(self) -> dict[str, list[tuple[str, ir.Node]]]:
+        """Where something with the name of a class or function is named, other than to import it or as a type."""
+        project = self._graph.project
+        names = {cls.name for cls in project.classes} | {function.name for function in project.functions}
+        found: dict[str, list[tuple[str, ir.Node]]] = defaultdict(list)
+        for path, module in project.modules.items():
+            stack: list[ir.Node] = list(module.body)
+            while stack:
+                node = stack.pop()
+                for name in names.intersection(_named_by(node)):
+                    found[name].append((path, node))
+                stack += _inside(node)
+        return dict(found)
+
+    # ---------------------------------------------------------------- programs
+
+    @cached_property
+    def _has_memory_in_use(self) -> bool:
+        """Whether a part of the program that may run makes a memory and draws from it."""
+        graph = self._graph
+        if graph.reference_buffers() or any(self._may_run(site) for each in graph.library for site in each.samples):
+            return True
+        return any(map(self._is_in_use, (*graph.buffers, *graph.twins)))
+
+    def _is_in_use(self, buffer: ReplayBuffer) -> bool:
+        drawn = [(buffer.path, node) for node in buffer.draws]
+        if not any(self._may_run_at(path, node) for path, node in drawn):
+            return False
+        if buffer.owner is None:
+            return True
+        return any(map(self._may_run, buffer.instances)) and (
+            any(map(self._may_run, buffer.samples)) or self._graph.is_agent(buffer)
+        )
+
+    def _may_run(self, site: ev.CallSite) -> bool:
+        return self._may_run_at(site.path, site.node)
+
+    def _may_run_at(self, path: str, node: ir.Node) -> bool:
+        return self._switches.off(path, node) is None and self._reason_of(path, node) is None
+
+
+def _called(site: ev.CallSite) -> set[str]:
+    """The names of what a call calls, as far as they are not of the project."""
+    own = {site.node.func.id} if isinstance(site.node.func, ir.Name) and not site.targets else set()
+    return site.names | own
+
+
+def _looks_up(node: ir.Node) -> bool:
+    """Whether a call looks for something by a name that is not written there, other than in its own object."""
+    if not isinstance(node, ir.Call) or getattr(node.func, "id", "") != "getattr" or len(node.args) < 2:
+        return False
+    held, name = node.args[0].value, node.args[1].value
+    return not isinstance(name, ir.Const) and getattr(held, "id", "") != "self"
+
+
+def _named_by(node: ir.Node) -> Iterator[str]:
+    """The names that a node names by itself."""
+    if isinstance(node, ir.Name):
+        yield node.id
+    elif isinstance(node, ir.Attr):
+        yield node.attr
+    elif isinstance(node, ir.Const) and isinstance(node.value, str) and _DOTTED.fullmatch(node.value):
+        yield from _WORD.findall(node.value)
+    elif isinstance(node, ir.ImportFrom):
+        yield from (name for name, alias in node.names if alias not in (None, name))
+
+
+def _inside(node: ir.Node) -> list[ir.Node]:
+    """What is inside a node, but annotations and what only asks for the class of something."""
+    if isinstance(node, ir.Do) and isinstance(node.value, ir.Const):
+        return []
+    if isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id in ("isinstance", "issubclass"):
+        return list(node.args[:1])
+    types = {id(getattr(node, name, None)) for name in ("annotation", "returns")}
+    return [child for child in ir.children(node) if id(child) not in types]

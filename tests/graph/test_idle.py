@@ -1,0 +1,122 @@
+"""Code that a program never runs: of classes that nothing makes, and behind settings that are off."""
+
+import pytest
+
+from per_audit.facts import ir
+from per_audit.graph.idle import Idle
+
+MEMORIES = """
+    import random
+    import numpy as np
+
+    class Memory:
+        def __init__(self):
+            self.rows = []
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    class Weighted(Memory):
+        def sample(self, n):
+            self.mark = len(np.random.choice(self.rows, n))
+            return self.mark
+"""
+AGENT = """
+    from memories import Memory, Weighted
+
+    class Agent:
+        def __init__(self, net, optimizer, weighted=False):
+            self.net, self.optimizer = net, optimizer
+            {made}
+
+        def learn(self):
+            self.net.loss(self.memory.sample(8)).backward()
+            self.optimizer.step()
+
+    {after}
+"""
+RUN = "from agent import Agent\nAgent(1, 2).learn()\n"
+
+
+def why(graph, text="self.mark = len", **options):
+    idle = Idle(graph, **options)
+    for path, module in graph.project.modules.items():
+        if text.encode() in module.text:
+            node = next(n for cls in module.body for n in walked(cls) if module.source(n).startswith(text))
+            return idle.why(graph.place(path, node))
+    raise AssertionError(text)
+
+
+def walked(node):
+    return (n for n in ir.walk(node) if isinstance(n, ir.Assign))
+
+
+PLAIN = "self.memory = Memory()"
+SWITCH = "self.memory = Weighted() if weighted else Memory()"
+
+
+@pytest.mark.parametrize(
+    ("made", "after", "run", "expected"),
+    [
+        (PLAIN, "", RUN, "nothing in the project makes Weighted"),
+        ("self.memory = Weighted()", "", RUN, None),
+        (SWITCH, "", RUN, "`weighted` is the same wherever the program sets it"),
+        (SWITCH, "", RUN.replace("1, 2", "1, 2, True"), None),
+        (SWITCH, "", RUN.replace("1, 2", "1, 2, weighted=read()"), None),
+        # only what nothing makes or calls could make one
+        (PLAIN, "class Other(Agent):\n        memory = Weighted()", RUN, "nothing in the project makes Other"),
+        (PLAIN, "class Other(Weighted):\n        x = Weighted()", RUN, "nothing in the project makes Other"),
+        (PLAIN, "def started_by_hand():\n        return Weighted()", RUN, None),
+        (PLAIN, "def other(memory: Weighted):\n        return isinstance(memory, Weighted)", RUN, "makes Weighted"),
+        (PLAIN, "", RUN + "from memories import Weighted as W\n", None),
+        # names that are looked up
+        (PLAIN, "KINDS = ['memories.Weighted']", RUN, None),
+        (PLAIN, "print('no Weighted here')", RUN, "makes Weighted"),
+        (PLAIN, "eval(read())", RUN, None),
+        (PLAIN, "import importlib\n    importlib.import_module(read())", RUN, None),
+        (PLAIN, "import memories\n    getattr(memories, read())", RUN, None),
+        (PLAIN, "getattr(read(), 'rows')", RUN, "makes Weighted"),
+        # whoever uses the classes may make any of them
+        (PLAIN, "", "", None),
+    ],
+)
+def test_what_the_program_never_makes(project, made, after, run, expected):
+    graph = project(memories=MEMORIES, agent=AGENT.format(made=made, after=after), run=run)
+    found = why(graph)
+    assert found is None if expected is None else found is not None and expected in found
+
+
+def test_the_users_of_a_package_make_its_classes(project):
+    graph = project(memories=MEMORIES, agent=AGENT.format(made=PLAIN, after=""), run=RUN)
+    assert why(graph, is_package=True) is None
+
+
+def test_files_beside_a_program_are_none_of_its_own(project):
+    graph = project(memories=MEMORIES)
+    assert (why(graph), why(graph, beside=True)) == (None, "never run here: nothing in the project makes Weighted")
+
+
+def test_what_is_around_a_class_is_run(project):
+    graph = project(memories=MEMORIES + "\n    later = 1\n", agent=AGENT.format(made=PLAIN, after=""), run=RUN)
+    assert why(graph, "later") is None
+    assert why(graph, "self.rows") is None
+
+
+@pytest.mark.parametrize(("test", "is_off"), [("self.fast", True), ("self.net", False)])
+def test_a_method_that_is_only_called_behind_a_setting(project, test, is_off):
+    body = f"""
+        {PLAIN}
+            self.fast = False
+
+        def act(self):
+            if {test}:
+                self.rank()
+
+        def rank(self):
+            marked = 1
+    """
+    graph = project(memories=MEMORIES, agent=AGENT.format(made=body.strip(), after=""), run=RUN + "Agent(1, 2).act()\n")
+    assert (why(graph, "marked") is not None) is is_off
