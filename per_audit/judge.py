@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from per_audit.facts import ModuleFacts
     from per_audit.facts.pool import Extracted
     from per_audit.graph import ReplayGraph
+    from per_audit.graph.idle import Idle
     from per_audit.parts import Part
     from per_audit.rule import Rule
     from per_audit.settings import Settings
@@ -120,8 +121,7 @@ class Judge:
         if part.is_text:
             findings = with_ids(finding for finding in told if _is_shown(finding))
         else:
-            idle = Idle(graph, part.is_package, beside)
-            findings = with_ids(each for finding in told if (each := _as_run(finding, idle.why(finding.place))))
+            findings = with_ids(self._as_run(list(told), Idle(graph, part.is_package, beside), failures))
         if with_offers and findings:
             from per_audit.fixes.offers import offered
 
@@ -131,6 +131,25 @@ class Judge:
                 failures.append(Failure.of(f"planning the fixes of {self._root}", error))
         pipelines: tuple[dict[str, Any], ...] = tuple(getattr(graph, "describe", list)())
         return replace(outcome, findings=tuple(findings), pipelines=pipelines, failures=tuple(failures))
+
+    def _as_run(self, told: list[Finding], idle: Idle, failures: list[Failure]) -> list[Finding]:
+        """The findings; what is wrong in code that is never run is a hint for later, and hints about it are none."""
+        from per_audit.memory import deep_stack
+
+        found = []
+        for finding in told:
+            try:
+                with deep_stack():
+                    why = idle.why(finding.place)
+            except Exception as error:
+                failures.append(Failure.of(f"what is run of {self._root}", error))
+                why = None
+            if why is None:
+                found.append(finding)
+            elif finding.severity is not Severity.INFO:
+                message = f"{finding.message} ({why})"
+                found.append(replace(finding, severity=Severity.INFO, message=message))
+        return found
 
     def _linked(self, known: list[ModuleFacts], part: Part) -> ReplayGraph:
         from per_audit.graph import link
@@ -190,15 +209,6 @@ def with_ids(findings: Iterable[Finding]) -> list[Finding]:
 def _followed_in_part(place: Place) -> Notice:
     message = "audited in part: code that is nested too deeply to be followed"
     return Notice(place.path, place.line, UNPARSABLE_FILE.name, message, place.cell)
-
-
-def _as_run(finding: Finding, idle: str | None) -> Finding | None:
-    """The finding where its code is run, a hint for later where it is `idle` for a reason, None for hints about it."""
-    if idle is None:
-        return finding
-    if finding.severity is Severity.INFO:
-        return None
-    return replace(finding, severity=Severity.INFO, message=f"{finding.message} ({idle})")
 
 
 def _is_shown(finding: Finding) -> bool:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
+from per_audit.graph.pipelines import learns_at
 from per_audit.graph.switched import Switches
 from per_audit.graph.values import ClassRef, Func
 
@@ -30,8 +31,9 @@ _Unit: TypeAlias = ir.Class | ir.Function
 class Idle:
     """Asked why code is never run.
 
-    What nothing names is idle only in a program: files of no package (`is_package`) that have another memory in use,
-    or lie `beside` such files. A package is there for its users, who may make and switch on what they like.
+    What is never run is so only in a program, which has another memory in use or learns otherwise, or lies `beside`
+    such files: where all that learns is switched off, a trained agent is shown for now. A package (`is_package`) is
+    there for its users, who may make and switch on what they like.
     """
 
     def __init__(self, graph: ReplayGraph, is_package: bool = False, beside: bool = False) -> None:
@@ -49,11 +51,13 @@ class Idle:
             return None
         test = self._switches.off(path, node)
         reason = test if test is not None else self._reason_of(path, node)
+        if reason is None or not (self._beside or self._has_memory_in_use or self._learns):
+            return None
         if isinstance(reason, ir.Expr):
             where = self._graph.path_of(reason) or path
             text = self._graph.source(where, reason, 40)
             return f"never run here: `{text}` is the same wherever the program sets it"
-        if reason is None or self._is_package or not (self._beside or self._has_memory_in_use):
+        if self._is_package or not (self._beside or self._has_memory_in_use):
             return None
         return f"never run here: nothing in the project makes {self._graph.project.qualified(reason)}"
 
@@ -163,6 +167,22 @@ class Idle:
         if graph.reference_buffers() or any(self._may_run(site) for each in graph.library for site in each.samples):
             return True
         return any(map(self._is_in_use, (*graph.buffers, *graph.twins)))
+
+    @cached_property
+    def _learns(self) -> bool:
+        """Whether something that may run learns, by itself or by a library."""
+        sites = self._graph.events.calls.values()
+        return any(self._trains(site) and self._may_run(site) for site in sites)
+
+    def _trains(self, site: ev.CallSite) -> bool:
+        """Whether a call trains something there and then: what a graph of operations is told to do is kept by name."""
+        called = getattr(site.node.func, "attr", "")
+        if called == "learn":
+            return not site.targets
+        kept = called in ("minimize", "apply_gradients")
+        if kept and isinstance(self._graph.statement(site.path, site.node), ir.Assign):
+            return False
+        return learns_at(site, self._graph.events)
 
     def _is_in_use(self, buffer: ReplayBuffer) -> bool:
         drawn = [(buffer.path, node) for node in buffer.draws]

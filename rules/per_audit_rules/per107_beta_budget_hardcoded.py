@@ -9,6 +9,7 @@ from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.schedule import Beta, unbounded
 from per_audit.graph.symbolic import Term, alternatives
+from per_audit.graph.whose import holder
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -112,12 +113,13 @@ class BetaBudgetHardcoded(Rule):
             if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
                 continue
             beta = Beta(graph, graph.anatomy(buffer))
-            drawing = graph.reachable(buffer.function, 2)
             for node, path, numbers, count in [*_steps(beta), *_schedules(beta)]:
                 if node not in seen:
                     seen.add(node)
+                    own = holder(graph, path, node, buffer)
+                    drawing = graph.reachable(own.function, 2)
                     what = "draws" if graph.symbols.function_of(path, node) in drawing else "of its steps"
-                    yield self._finding(graph, buffer, node, path, numbers, count, what)
+                    yield self._finding(graph, own, node, path, numbers, count, what)
 
     def _finding(
         self,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.capacity import capacity_of
 from per_audit.graph.shifts import takes_first
+from per_audit.graph.whose import holder
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class ListEviction(Rule):
                 capacity = capacity_of(graph, [evict.container]).largest
                 if evict.container.kind != "list" or capacity is None or capacity < LARGE:
                     continue
-                name = graph.name_of(buffer)
+                name = graph.name_of(holder(graph, evict.path, evict.node, buffer))
                 made = graph.path_of(evict.container.node)
                 links = [graph.evidence(evict.path, evict.node, "evicted", "all others move a place forward here")]
                 if made is not None:

@@ -120,3 +120,32 @@ def test_a_method_that_is_only_called_behind_a_setting(project, test, is_off):
     """
     graph = project(memories=MEMORIES, agent=AGENT.format(made=body.strip(), after=""), run=RUN + "Agent(1, 2).act()\n")
     assert (why(graph, "marked") is not None) is is_off
+
+
+@pytest.mark.parametrize(
+    ("other", "is_off"),
+    [
+        ("pass", False),
+        ("net.loss().backward()", True),
+        ("net.learn()", True),
+        ("step = net.optimizer.minimize(net.loss())", False),  # what a session will be told to do
+    ],
+)
+def test_where_nothing_learns_a_trained_agent_is_shown_for_now(project, other, is_off):
+    text = f"""
+    import random
+
+    TRAINING = False
+    rows = []
+
+    def main(net):
+        {other}
+        for step in range(1000):
+            if TRAINING:
+                rows.append((state, action, reward, next_state, done))
+                batch = random.sample(rows, 8)
+                net.loss(batch).backward()
+
+    main(read())
+    """
+    assert (why(project(text), "batch") is not None) is is_off

@@ -31,6 +31,7 @@ class Symbols:
         self._runs: dict[tuple[ir.Node | None, str], Run] = {}
         self._returned: dict[object, tuple[Term, int]] = {}
         self._active: set[ir.Node] = set()
+        self._keyed_in: list[Term] = []  # what is being looked up in records that are looked up themselves
         self._left = _MOST_CALLS
         self._gave_up = False
 
@@ -200,8 +201,12 @@ class Symbols:
             return given
         if term.op == "field":
             return [option for option, _, _ in self.written(term)]
-        if term.op == "item" and isinstance(term.data, str):
-            return self._keyed(term.args[0], term.data)
+        if term.op == "item" and isinstance(term.data, str) and len(self._keyed_in) < _DEEPEST:
+            self._keyed_in.append(term)
+            try:
+                return self._keyed(term.args[0], term.data)
+            finally:
+                self._keyed_in.pop()
         return []
 
     def _keyed(self, term: Term, key: str) -> list[Term]:

@@ -1,0 +1,55 @@
+"""Whose beta it is that reaches 1."""
+
+import pytest
+
+from per_audit.facts import extract
+from per_audit.graph import link
+from per_audit.rule import all_rules
+
+MEMORY = """import numpy as np
+
+
+class {name}:
+    def __init__(self, size):
+        self.rows, self.priorities, self.beta = [], np.zeros(size), 0.4
+
+    def add(self, state, action, reward, next_state, done):
+        self.priorities[len(self.rows)] = max(self.priorities.max(), 1.0)
+        self.rows.append((state, action, reward, next_state, done))
+
+    def sample(self, n):
+        p = self.priorities[: len(self.rows)] / self.priorities.sum()
+        at = np.random.choice(len(self.rows), n, p=p)
+        weights = (len(self.rows) * p[at]) ** -self.beta
+        {step}
+        return at, [self.rows[i] for i in at], weights / weights.max()
+
+    def update(self, at, errors):
+        self.priorities[at] = np.abs(errors) + 1e-6
+"""
+AGENT = """from memory import Plain, Rich
+
+
+class Agent:
+    def __init__(self, net, optimizer, rich):
+        self.net, self.optimizer = net, optimizer
+        self.memory = {made}
+
+    def learn(self, transition):
+        self.memory.add(*transition)
+        at, rows, weights = self.memory.sample(32)
+        errors = self.net.errors(rows)
+        (weights * errors**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(at, errors.detach())
+"""
+
+
+@pytest.mark.parametrize("made", ["Rich(1000) if rich else Plain(1000)", "Plain(1000) if rich else Rich(1000)"])
+def test_the_finding_is_about_the_class_that_raises_it(made):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER107")
+    rich = MEMORY.format(name="Rich", step="self.beta = min(1.0, self.beta + 0.001)")
+    plain = MEMORY.format(name="Plain", step="pass")
+    graph = link([extract("memory.py", (plain + rich).encode()), extract("agent.py", AGENT.format(made=made).encode())])
+    (finding,) = rule.check(graph)
+    assert finding.message.startswith("beta of Rich reaches 1 after 600 draws")
