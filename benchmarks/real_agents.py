@@ -1,14 +1,15 @@
 """Train the agents of public repositories before and after `fix`, and see from outside whether they learn by priority.
 
-    python benchmarks/real_agents.py CHECKOUTS [--only NAME] [--steps 2000]
+    python benchmarks/real_agents.py CHECKOUTS... [--only NAME] [--steps 2000]
 
-CHECKOUTS is a folder with one checkout a repository, named owner+name. Of each the folder that matters is copied and
-fixed with `per-audit fix --unsafe-fixes`; its own classes are then driven by `real_agents_child.py` for so many steps
-of their optimisers. Where it needs a simulator that is not installed, the driver has a small world in its place.
+CHECKOUTS are folders with one checkout a repository, named owner+name; agents that lie in none are left out. The folder
+of a checkout that matters is copied and fixed with `per-audit fix --unsafe-fixes`; its own classes are then driven by
+`real_agents_child.py` (PyTorch) or `real_agents_keras_child.py` for so many steps of their optimisers. Where it needs a
+simulator that is not installed, the driver has a small world in its place.
 Checked: weights vary and reach the loss they were drawn for, row by row; the loss is finite; TD errors of the drawn
 slots come back after every draw and move the priorities; torch warns of no broadcast. Then, unwatched, the CPU time
 of a step (environment, acting, storing and learning) is compared with that of the original: the median of interleaved
-pairs of runs, at most 1.25. Exit code 1 if a check fails. Needs torch, gymnasium and scipy.
+pairs of runs, at most 1.25. Exit code 1 if a check fails. Needs gymnasium, and torch and scipy or tf-keras.
 """
 
 from __future__ import annotations
@@ -25,17 +26,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CHILD = Path(__file__).with_name("real_agents_child.py")
+CHILDREN = {
+    "torch": Path(__file__).with_name("real_agents_child.py"),
+    "keras": Path(__file__).with_name("real_agents_keras_child.py"),
+}
+PACKAGE = "experience_replay_optimizer"
 PATIENCE = 580.0
 
 
 @dataclass(frozen=True)
 class Agent:
-    """A driver of the child, and the folder of a checkout that it drives."""
+    """A driver of a child, and the folder of a checkout that it drives.
+
+    `share` is how much of the steps it takes: less than 1 for those whose steps take seconds.
+    """
 
     name: str
     checkout: str
     folder: str = "."
+    framework: str = "torch"
+    share: float = 1.0
 
 
 AGENTS = (
@@ -50,15 +60,32 @@ AGENTS = (
     Agent("soft-actor-critic", "pranz24+pytorch-soft-actor-critic"),
     Agent("bcq/ddpg", "sfujim+BCQ", "continuous_BCQ"),
     Agent("wukong/dqn", "XR-stb+DQN_WUKONG"),
+    Agent("traffic", "AndreaVidali+Deep-QLearning-Agent-for-Traffic-Signal-Control", "src"),
     Agent("dqn-ddpg/dqn", "NAMUORI00+dqn-ddpg"),
     Agent("dqn-ddpg/ddpg", "NAMUORI00+dqn-ddpg"),
+    Agent("keon/dqn", "keon+deep-q-learning", framework="keras", share=0.1),
+    Agent("keon/ddqn", "keon+deep-q-learning", framework="keras", share=0.1),
+    Agent("keon/dqn_batch", "keon+deep-q-learning", framework="keras", share=0.1),
+    Agent("shivamsaboo17/dqn", "shivamsaboo17+DQN", framework="keras", share=0.1),
+    Agent("playground/ddqn", "michael-diggin+ReinforcementLearningPlayground", framework="keras", share=0.02),
+    Agent("marload/dqn", "marload+DeepRL-TensorFlow2", "DQN", framework="keras", share=0.1),
+    Agent("marload/double", "marload+DeepRL-TensorFlow2", "DoubleDQN", framework="keras", share=0.1),
+    Agent("tf2-rl/dqn", "anita-hu+TF2-RL", "DQN", framework="keras", share=0.1),
+    Agent(
+        "pylessons/ddqn",
+        "pythonlessons+Reinforcement_Learning",
+        "03_CartPole-reinforcement-learning_Dueling_DDQN",
+        framework="keras",
+        share=0.1,
+    ),
 )
 
 
-def run(name: str, folder: Path, steps: int, scratch: Path, mode: str) -> dict[str, Any]:
+def run(agent: Agent, folder: Path, steps: int, scratch: Path, mode: str) -> dict[str, Any]:
     """What the child saw; `error` holds the end of its traceback where it died."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, str(CHILD), name, str(folder), str(steps), mode]
+    child, steps = CHILDREN[agent.framework], max(int(steps * agent.share), 20)
+    command = [sys.executable, str(child), agent.name, str(folder), str(steps), mode]
     done = subprocess.run(
         command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
@@ -73,7 +100,8 @@ def checks(seen: dict[str, Any]) -> list[tuple[str, bool, str]]:
     draws, updates = seen["draws"], seen["updates"]
     return [
         ("weights vary", seen["varying"] > draws / 2, f"in {seen['varying']} of {draws} batches"),
-        ("weights arrive", not seen["alien"] and seen["losses"] >= draws > 0, f"{seen['losses']} losses, all by row"),
+        # Steps may run out between a draw and the last loss of its rows.
+        ("weights arrive", not seen["alien"] and seen["losses"] >= draws - 1 > 0, f"{seen['losses']} losses, by row"),
         ("losses finite", not seen["infinite"], f"{seen['first']:.4g} at first, {seen['last']:.4g} at last"),
         ("TD errors return", draws - 1 <= updates <= draws, f"{updates} updates of {draws} draws, of the drawn slots"),
         ("priorities move", seen["spread"] > 1.5, f"95% quantile {seen['spread']:.2f} times the 5% one"),
@@ -88,7 +116,7 @@ def timings(
     for number in range(chosen.rounds):
         found: dict[Path, float] = {}
         for folder in folders if number % 2 else folders[::-1]:
-            seen = run(agent.name, folder, chosen.timed, scratch, "timed")
+            seen = run(agent, folder, chosen.timed, scratch, "timed")
             if "error" in seen:
                 raise RuntimeError(f"{agent.name} in {folder}: {seen['error']}")
             found[folder] = seen["milliseconds"]
@@ -96,11 +124,11 @@ def timings(
     return pairs
 
 
-def examine(agents: list[Agent], chosen: argparse.Namespace) -> int:
+def examine(agents: list[Agent], checkout: Path, chosen: argparse.Namespace) -> int:
     """Copy, fix and train the agents of one checkout; gives the number of failed checks."""
     failed = 0
     with tempfile.TemporaryDirectory() as temporary:
-        original = (chosen.checkouts / agents[0].checkout / agents[0].folder).resolve()
+        original = (checkout / agents[0].folder).resolve()
         copy, scratch = Path(temporary, "project"), Path(temporary, "scratch")
         scratch.mkdir()
         shutil.copytree(original, copy, ignore=shutil.ignore_patterns(".git", "__pycache__", "*.gif", "*.png"))
@@ -108,16 +136,21 @@ def examine(agents: list[Agent], chosen: argparse.Namespace) -> int:
         fixed = subprocess.run(
             [*command, "fix", "--unsafe-fixes", "."], cwd=copy, capture_output=True, text=True, check=False
         )
-        if fixed.returncode not in (0, 1):
+        if fixed.returncode not in (0, 1) or not any(copy.rglob(PACKAGE)):
             print(f"FAIL  {agents[0].name}: fix: {fixed.stderr.strip()[-300:]}", flush=True)
             return 1
         for agent in agents:
-            seen = run(agent.name, copy, chosen.steps, scratch, "watched")
+            seen = run(agent, copy, chosen.steps, scratch, "watched")
             if "error" in seen:
                 print(f"FAIL  {agent.name:<18} {seen['error']}", flush=True)
                 failed += 1
                 continue
-            pairs = timings(agent, (original, copy), chosen, scratch)
+            try:
+                pairs = timings(agent, (original, copy), chosen, scratch)
+            except RuntimeError as error:
+                print(f"FAIL  {agent.name:<18} {error}", flush=True)
+                failed += 1
+                continue
             ratio = statistics.median(after / before for before, after in pairs)
             text = ", ".join(f"{before:.2f} -> {after:.2f} ms" for before, after in pairs)
             found = [*checks(seen), ("time of a step", ratio <= chosen.slowest, f"x{ratio:.2f} ({text})")]
@@ -130,21 +163,23 @@ def examine(agents: list[Agent], chosen: argparse.Namespace) -> int:
 def main() -> int:
     """Examine the chosen agents, one checkout after the other."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("checkouts", type=Path, help="folder with one checkout a repository, named owner+name")
-    parser.add_argument("--only", default="", metavar="NAME", help="only agents whose name or checkout contains NAME")
+    parser.add_argument("checkouts", type=Path, nargs="+", help="folders with one checkout a repository, owner+name")
+    parser.add_argument(
+        "--only", default="", metavar="NAME", help="only agents with NAME in their name, checkout or framework"
+    )
     parser.add_argument("--steps", type=int, default=2000, help="steps of the optimisers (default: 2000)")
     parser.add_argument("--rounds", type=int, default=5, help="pairs of timed runs (default: 5)")
     parser.add_argument("--timed", type=int, default=1000, help="steps of a timed run (default: 1000)")
     parser.add_argument("--slowest", type=float, default=1.25, help="largest ratio of the times (default: 1.25)")
     chosen = parser.parse_args()
+    found = {path.name: path for folder in chosen.checkouts for path in folder.iterdir()}
     groups: dict[tuple[str, str], list[Agent]] = {}
     for agent in AGENTS:
-        if chosen.only in f"{agent.name} {agent.checkout}":
+        if chosen.only in f"{agent.name} {agent.checkout} {agent.framework}" and agent.checkout in found:
             groups.setdefault((agent.checkout, agent.folder), []).append(agent)
-    missing = [checkout for checkout, _ in groups if not (chosen.checkouts / checkout).is_dir()]
-    if missing or not groups:
-        parser.error(f"no checkout of {', '.join(missing)}" if missing else f"nothing is called {chosen.only}")
-    failed = sum(examine(agents, chosen) for agents in groups.values())
+    if not groups:
+        parser.error(f"no checkout of an agent called {chosen.only}")
+    failed = sum(examine(agents, found[name], chosen) for (name, _), agents in groups.items())
     print(f"{sum(map(len, groups.values()))} agents of {len({c for c, _ in groups})} repositories, {failed} failures")
     return int(failed > 0)
 

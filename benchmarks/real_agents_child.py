@@ -1,22 +1,13 @@
-"""Drives the agent of one repository in a process of its own and watches it from outside.
+"""Drives the agent of one repository that learns with PyTorch, and watches it from outside.
 
 `real_agents.py` starts it: `python real_agents_child.py DRIVER FOLDER STEPS MODE`, MODE being "watched" or "timed". The
 last line of its output is JSON. Watching takes time of its own, so what is timed is not watched.
-Nothing of the repository is changed: functions of the vendored package and of torch are wrapped before the repository's
-modules are imported.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import importlib.util
-import json
-import math
-import random
 import sys
-import time
-import types
 import warnings
 from argparse import Namespace
 from pathlib import Path
@@ -25,150 +16,30 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 import numpy as np
 import torch
+from real_agents_watch import PACKAGE, Quiet, Watch, drive, follow, images, make, stub
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PACKAGE = "experience_replay_optimizer"
 
+class TorchWatch(Watch):
+    """Counts the steps of optimisers, and follows the weights to the losses."""
 
-class Enough(BaseException):
-    """Ends a training that would go on for hours."""
-
-
-class Quiet:
-    """Stands for loggers and plots: everything can be asked of it, and nothing happens."""
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        pass
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_, **__: None
-
-
-class Watch:
-    """Counts steps of optimisers, and follows draws to losses and back where the code draws by priority."""
-
-    def __init__(self, steps: int, is_timed: bool) -> None:
-        self.steps, self.taken = steps, 0
-        self.started = self.ended = 0.0
-        self.draws = self.losses = self.updates = self.varying = self.alien = self.infinite = 0
-        self.values: list[float] = []
-        self.slots, self.weights = np.empty(0), np.empty(0)
-        self.updating = False
-        self.samplers: dict[int, Any] = {}
+    def wrap_learning(self) -> None:
         for optimizer in (torch.optim.Adam, torch.optim.RMSprop):
             self.wrap(optimizer, "step", self.on_step)
-        if importlib.util.find_spec(PACKAGE) is not None and not is_timed:
-            package = importlib.import_module(PACKAGE)
-            sampler = importlib.import_module(f"{PACKAGE}.samplers.prioritized").PrioritizedSampler
-            self.wrap(sampler, "sample", self.on_sample)
-            self.wrap(sampler, "update", self.on_update)
-            self.wrap(package, "importance_weighted_loss", self.on_loss)
-            if importlib.util.find_spec(f"{PACKAGE}.replay_buffer") is not None:
-                buffer = importlib.import_module(f"{PACKAGE}.replay_buffer").ReplayBuffer
-                self.wrap(buffer, "update_priorities", self.on_update)
-
-    @staticmethod
-    def wrap(owner: Any, name: str, watcher: Callable[..., Any]) -> None:
-        call = getattr(owner, name)
-        setattr(owner, name, lambda *args, **kwargs: watcher(call, *args, **kwargs))
+        if self.is_watching:
+            self.wrap(importlib.import_module(PACKAGE), "importance_weighted_loss", self.on_loss)
 
     def on_step(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        self.taken += 1
-        if self.taken == self.steps // 2:  # what is compiled is compiled by then
-            self.started = time.process_time()
-        if self.taken > self.steps:
-            self.ended = time.process_time()
-            raise Enough
+        self.count()
         return call(*args, **kwargs)
-
-    def on_sample(self, call: Callable[..., Any], sampler: Any, *args: Any, **kwargs: Any) -> Any:
-        slots, weights = call(sampler, *args, **kwargs)
-        self.samplers[id(sampler)] = sampler
-        self.slots, self.weights = np.array(slots), np.array(weights)
-        self.draws += 1
-        self.varying += bool(self.weights.max() / self.weights.min() > 1.001)
-        return slots, weights
 
     def on_loss(self, call: Callable[..., Any], elementwise: Any, weights: Any) -> Any:
         result = call(elementwise, weights)
         if weights is not None:
-            given = np.asarray(weights).reshape(-1)
-            self.losses += 1
-            self.alien += not (np.allclose(given, self.weights) and len(elementwise) == len(self.slots))
-            self.values.append(float(result))
-            self.infinite += not math.isfinite(self.values[-1])
+            self.note(weights, len(elementwise), float(result))
         return result
-
-    def on_update(self, call: Callable[..., Any], owner: Any, indices: Any, errors: Any) -> None:
-        """Of a sampler, or of a buffer around one, which may leave it to its sampler."""
-        if not self.updating:
-            self.updates += 1
-            slots = np.asarray(indices).reshape(-1) % owner.capacity
-            self.alien += not (np.array_equal(slots, self.slots) and np.isfinite(np.asarray(errors)).all())
-        self.updating = True
-        call(owner, indices, errors)
-        self.updating = False
-
-    def report(self) -> dict[str, Any]:
-        spread = 1.0
-        for sampler in self.samplers.values():
-            shares = sampler.probabilities(np.arange(len(sampler)), len(self.slots))
-            spread = float(np.quantile(shares, 0.95) / np.quantile(shares, 0.05))
-        seen = {name: getattr(self, name) for name in ("draws", "losses", "updates", "varying", "alien", "infinite")}
-        first, last = (float(np.mean(part)) if part else 0.0 for part in (self.values[:50], self.values[-50:]))
-        milliseconds = 1000 * (self.ended - self.started) / (self.steps - self.steps // 2 + 1)
-        return {**seen, "spread": spread, "first": first, "last": last, "milliseconds": milliseconds}
-
-
-# ------------------------------------------------------------------------------------------------ worlds
-
-
-class FourTuple(gymnasium.Wrapper):
-    """The interface of gym before 0.26."""
-
-    _max_episode_steps = 200
-
-    def reset(self, **options: Any) -> Any:
-        return self.env.reset(**options)[0]
-
-    def step(self, action: Any) -> Any:
-        state, reward, terminated, truncated, info = self.env.step(action)
-        return state, reward, terminated or truncated, info
-
-
-def make(name: str, **_: Any) -> Any:
-    return FourTuple(gymnasium.make(name, disable_env_checker=True))
-
-
-def stub(name: str, **contents: Any) -> None:
-    """A module of that name that holds nothing else."""
-    module = types.ModuleType(name)
-    vars(module).update(contents)
-    sys.modules[name] = module
-
-
-def follow(
-    name: str,
-    act: Callable[[Any], Any],
-    store: Callable[..., object],
-    learn: Callable[[], object],
-    warmup: int = 300,
-    shape: Callable[[Any], Any] = np.asarray,
-) -> None:
-    """Train for ever: `store` gets state, action, reward, next state, end; `shape` is how the agent sees a state."""
-    env = make(name)
-    state = env.reset(seed=0)
-    count = 0
-    while True:
-        action = act(shape(state))
-        following, reward, done, _ = env.step(action)
-        store(shape(state), action, float(reward), shape(following), done)
-        state = env.reset() if done else following
-        count += 1
-        if count > warmup:
-            learn()
 
 
 # ------------------------------------------------------------------------------------------------ drivers
@@ -229,20 +100,6 @@ def snake() -> None:
         agent.train_long_memory()
 
 
-def images(act: Callable[[Any], Any], store: Callable[..., object], learn: Callable[[], object], shape: Any) -> None:
-    """A world of small images, for agents with convolutions."""
-    rng = np.random.default_rng(0)
-    state = rng.random(shape, dtype=np.float32)
-    for count in range(10**9):
-        action = act(state)
-        following = rng.random(shape, dtype=np.float32)
-        done = bool(rng.random() < 0.05)
-        store(state, action, float(rng.random() < 0.05), following, done)
-        state = following
-        if count > 100:
-            learn()
-
-
 def paper_dqn() -> None:
     code = importlib.import_module("dqn_agent")
     agent = code.DQNAgent(
@@ -301,6 +158,21 @@ def bcq_ddpg() -> None:
     )
 
 
+def traffic() -> None:
+    for name in ("tlcs", "tlcs.logger", "tlcs.settings"):
+        stub(name, __path__=[str(Path(sys.path[0], *name.split(".")))], get_logger=Quiet, TrainingSettings=Namespace)
+    memories = importlib.import_module("tlcs.memory")
+    agents, constants = importlib.import_module("tlcs.agent"), importlib.import_module("tlcs.constants")
+    agent = agents.Agent(Namespace(num_layers=2, width_layers=64, learning_rate=1e-3), epsilon=0.3)
+    memory = memories.Memory(20_000, 300)
+    images(
+        agent.choose_action,
+        lambda s, a, r, n, _: memory.add_sample(memories.Sample(s, a, r, n)),
+        lambda: agent.replay(memory, 0.75, 64),
+        (constants.STATE_SIZE,),
+    )
+
+
 def namuori(kind: str) -> None:
     for name in ("cv2", "imageio", "matplotlib", "matplotlib.pyplot"):
         stub(name)
@@ -330,25 +202,18 @@ DRIVERS: dict[str, Callable[[], None]] = {
     "youtube/td3": youtube_td3,
     "soft-actor-critic": soft_actor_critic,
     "bcq/ddpg": bcq_ddpg,
+    "traffic": traffic,
     "dqn-ddpg/dqn": lambda: namuori("dqn"),
     "dqn-ddpg/ddpg": lambda: namuori("ddpg"),
 }
 
 
 def main() -> None:
-    """Train until the optimisers have taken so many steps, and print what was seen."""
-    driver, folder, steps, mode = sys.argv[1:5]
-    sys.path[0] = folder
+    """Drive the agent that the command line names."""
     torch.set_num_threads(1)
-    random.seed(0)
-    np.random.seed(0)
     torch.manual_seed(0)
     warnings.filterwarnings("error", message="Using a target size")
-    stub("gym", make=make, spaces=gymnasium.spaces)
-    watch = Watch(int(steps), mode == "timed")
-    with contextlib.suppress(Enough), contextlib.redirect_stdout(sys.stderr):
-        DRIVERS[driver]()
-    print(json.dumps(watch.report()))
+    drive(DRIVERS, TorchWatch)
 
 
 if __name__ == "__main__":

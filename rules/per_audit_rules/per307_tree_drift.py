@@ -167,7 +167,8 @@ class TreeDrift(Rule):
 
     ## Fix safety
 
-    Not rewritten automatically.
+    An array of 64 bits in place of one of 32 bits is safe in NumPy; with PyTorch what is computed from it becomes one
+    of 64 bits as well, which is unsafe. A sum that is one number is left: it is to be computed anew before each draw.
 
     ## References
 

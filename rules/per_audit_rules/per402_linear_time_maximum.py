@@ -61,7 +61,8 @@ class LinearTimeMaximum(Rule):
 
     ## Fix safety
 
-    Not rewritten automatically. A running maximum never falls, the maximum in the memory does: both are in use.
+    A maximum is kept in an attribute that each write of a priority raises. It never falls, the maximum in the memory
+    does, and both are in use: the fix is unsafe. A smallest value can rise again and is left: it takes a tree.
 
     ## References
 

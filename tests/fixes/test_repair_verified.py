@@ -88,6 +88,17 @@ class Memory:
             self.put(slot, priority**self.alpha)
             self.highest = max(self.highest, priority)
 """
+CLIMB = """        self.sums[node] = priority
+        while node > 1:
+            node //= 2
+            self.sums[node] = self.sums[2 * node] + self.sums[2 * node + 1]
+"""
+DIFFERENCES = """        change = priority - self.sums[node]
+        self.sums[node] = priority
+        while node > 1:
+            node //= 2
+            self.sums[node] += change
+"""
 RANKS = """import numpy as np
 
 
@@ -134,6 +145,13 @@ class Memory:
             "np.argsort(-self.errors[: self.size]) + 1",
             "frequencies",
         ),
+        (
+            "PER307",
+            TREE.replace(CLIMB, DIFFERENCES),
+            "np.zeros(2 * self.leaves)",
+            "np.zeros(2 * self.leaves, dtype=np.float32)",
+            "drift",
+        ),
     ],
 )
 def test_the_check_passes_again(code, memory, sound, broken, check, tmp_path, capsys):
@@ -141,15 +159,25 @@ def test_the_check_passes_again(code, memory, sound, broken, check, tmp_path, ca
     files = {"memory.py": memory.replace(sound, broken), "train.py": TRAIN}
     result, found = run(files, codes=(code,), unsafe=True)
     assert [plan.mends for plan in result.applied] == [code]
+    assert verdict(files["memory.py"], check, tmp_path / "before", capsys) == "FAIL"
+    assert verdict(found["memory.py"], check, tmp_path / "after", capsys) == "PASS"
 
-    def verdict(name: str, text: str) -> str:
-        (tmp_path / name).mkdir()
-        path = tmp_path / name / "memory.py"
-        path.write_text(text)
-        main(["verify", f"{path}:Memory", "--check", check, "--efficiency", "off", "--format", "json", "--no-record"])
-        (target,) = json.loads(capsys.readouterr().out)["targets"]
-        (done,) = [each for each in target["checks"] if each["check"] == check]
-        return done["verdict"]
 
-    assert verdict("before", files["memory.py"]) == "FAIL"
-    assert verdict("after", found["memory.py"]) == "PASS"
+def verdict(text, check, folder, capsys):
+    folder.mkdir()
+    path = folder / "memory.py"
+    path.write_text(text)
+    main(["verify", f"{path}:Memory", "--check", check, "--efficiency", "off", "--format", "json", "--no-record"])
+    (target,) = json.loads(capsys.readouterr().out)["targets"]
+    (done,) = [each for each in target["checks"] if each["check"] == check]
+    return done["verdict"]
+
+
+def test_a_maximum_that_is_kept_is_what_new_items_get(tmp_path, capsys):
+    broken = RANKS.replace("= self.highest\n", "= self.errors.max() if self.size else 1.0\n")
+    broken = broken.replace("            self.highest = max(self.highest, self.errors[slot])\n", "")
+    files = {"memory.py": broken, "train.py": TRAIN.replace("Memory(1000)", "Memory(100_000)")}
+    result, found = run(files, codes=("PER402",), unsafe=True)
+    assert [plan.mends for plan in result.applied] == ["PER402"]
+    assert ".max()" not in found["memory.py"].replace("weights.max()", "")
+    assert verdict(found["memory.py"], "new-items", tmp_path / "after", capsys) == "PASS"

@@ -1,0 +1,140 @@
+import pytest
+
+from .repairing import changed, check_left, check_repaired, example
+
+CODE = "PER402"
+ARRAY = "a maximum for each new transition"
+TREE = "the leaves of a sum tree, in two files"
+PRIORITIES = "        self.priorities = np.zeros(capacity)\n"
+UPDATE = "        self.priorities[chosen] = np.abs(errors) + 1e-6\n"
+RAISED = "        self.max_priority = max(self.max_priority, np.max(self.priorities[chosen]))\n"
+SO_FAR = "the largest priority that there has been"
+
+
+def test_an_array_that_is_written_many_at_a_time():
+    check_repaired(
+        CODE,
+        example(CODE, ARRAY),
+        (PRIORITIES, PRIORITIES + "        self.max_priority = 1.0\n"),
+        ("self.priorities.max() if self.rows else 1.0", "self.max_priority"),
+        (UPDATE, UPDATE + RAISED),
+        unsafe=SO_FAR,
+    )
+
+
+def test_the_nodes_of_a_tree_in_another_file():
+    made = "self.sums, self.rows, self.size, self.at = np.zeros(2 * size - 1), [None] * size, size, 0\n"
+    check_repaired(
+        CODE,
+        example(CODE, TREE),
+        (made, made + "        self.max_priority = 0.0\n"),
+        (
+            "        self.sums[node] = priority\n",
+            "        self.sums[node] = priority\n        self.max_priority = max(self.max_priority, priority)\n",
+        ),
+        ("np.max(self.tree.sums[-self.size :])", "self.tree.max_priority"),
+        unsafe=SO_FAR,
+    )
+
+
+def test_what_is_stored_but_not_the_maximum_raises_it_as_well():
+    old = "first = self.priorities.max() if self.rows else 1.0"
+    files = changed(example(CODE, ARRAY), (old, "first = max(1.0, self.priorities.max())"))
+    store = "        self.priorities[self.at] = first\n"
+    check_repaired(
+        CODE,
+        files,
+        (PRIORITIES, PRIORITIES + "        self.max_priority = 0.0\n"),
+        ("self.priorities.max()", "self.max_priority"),
+        (store, store + "        self.max_priority = max(self.max_priority, first)\n"),
+        (UPDATE, UPDATE + RAISED),
+        unsafe=SO_FAR,
+    )
+
+
+def test_one_priority_after_the_other():
+    loop = "        for slot, error in zip(chosen, errors):\n            self.priorities[slot] = abs(error) + 1e-6\n"
+    files = changed(example(CODE, ARRAY), (UPDATE, loop))
+    check_repaired(
+        CODE,
+        files,
+        (PRIORITIES, PRIORITIES + "        self.max_priority = 1.0\n"),
+        ("self.priorities.max() if self.rows else 1.0", "self.max_priority"),
+        (loop, loop + "            self.max_priority = max(self.max_priority, self.priorities[slot])\n"),
+        unsafe=SO_FAR,
+    )
+
+
+def test_a_name_that_is_taken_is_left_alone():
+    files = changed(example(CODE, ARRAY), ("alpha, 0\n", "alpha, 0\n        self.max_priority = 9.0\n"))
+    check_repaired(
+        CODE,
+        files,
+        (PRIORITIES, PRIORITIES + "        self.largest_priority = 1.0\n"),
+        ("self.priorities.max() if self.rows else 1.0", "self.largest_priority"),
+        (UPDATE, UPDATE + RAISED.replace("max_priority", "largest_priority")),
+        unsafe=SO_FAR,
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "reason"),
+    [
+        ("the smallest of those that were written", "can fall again, and needs a tree of its own"),
+        ("a property of the tree, priorities in a deque beside the transitions", "in another class"),
+    ],
+)
+def test_what_cannot_be_kept_in_one_attribute_is_left(title, reason):
+    check_left(CODE, example(CODE, title), reason)
+
+
+def test_what_begins_with_an_unknown_value_is_left():
+    files = changed(example(CODE, ARRAY), ("np.zeros(capacity)", "np.full(capacity, alpha)"))
+    files = changed(files, ("self.priorities.max() if self.rows else 1.0", "self.priorities.max()"))
+    check_left(CODE, files, "what the first transition gets")
+
+
+def test_a_maximum_that_is_asked_for_twice():
+    files = changed(
+        example(CODE, ARRAY),
+        ("        self.priorities[self.at] = first\n", "        self.priorities[self.at] = self.priorities.max()\n"),
+    )
+    check_repaired(
+        CODE,
+        files,
+        (PRIORITIES, PRIORITIES + "        self.max_priority = 1.0\n"),
+        ("self.priorities.max() if self.rows else 1.0", "self.max_priority"),
+        ("self.priorities[self.at] = self.priorities.max()", "self.priorities[self.at] = self.max_priority"),
+        (UPDATE, UPDATE + RAISED),
+        unsafe=SO_FAR,
+    )
+
+
+def test_a_change_that_is_handed_up_by_a_method_of_its_own_is_no_priority():
+    old = """        self.sums[node] = priority
+        while node:
+            node = (node - 1) // 2
+            self.sums[node] += change
+"""
+    new = """        self.sums[node] = priority
+        self.hand_up(node, change)
+
+    def hand_up(self, node, change):
+        above = (node - 1) // 2
+        self.sums[above] += change
+        if above:
+            self.hand_up(above, change)
+"""
+    made = "self.sums, self.rows, self.size, self.at = np.zeros(2 * size - 1), [None] * size, size, 0\n"
+    check_repaired(
+        CODE,
+        changed(example(CODE, TREE), (old, new)),
+        (made, made + "        self.max_priority = 0.0\n"),
+        (
+            "        self.sums[node] = priority\n",
+            "        self.sums[node] = priority\n"
+            "        self.max_priority = max(self.max_priority, np.max(self.sums[node]))\n",
+        ),
+        ("np.max(self.tree.sums[-self.size :])", "self.tree.max_priority"),
+        unsafe=SO_FAR,
+    )
