@@ -51,7 +51,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
         consumers, handle = _draw(draft, each, draw)
         is_actor_critic |= shared.learn_from(draft, each, consumers)
         if each.owner is not None and any(consumer.function is not each.function for consumer in consumers):
-            shared.add_update_method(draft, each, f"{handle}.update_priorities")
+            shared.add_update_method(draft, each, f"{_of_object(draft, each, handle, container)}.update_priorities")
         draft.unneeded[each.path].add(shared.root_name(draft, each.path, draw))
     path = draft.path_of(made)
     arguments = [bounded.capacity, *shared.options(draft, buffer, made, is_actor_critic, _reward(buffer))]
@@ -74,6 +74,27 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
         draft.imports[buffer.path].discard("LinearSchedule")
     if isinstance(made, ir.Call):
         draft.unneeded[path].add(shared.root_name(draft, path, made))
+
+
+def _of_object(draft: Draft, buffer: ReplayBuffer, handle: str, container: Alloc) -> str:
+    """The container as another method of the class that draws reaches it. Refuses one that only the drawing one has."""
+    function, root = buffer.function, handle.partition(".")[0]
+    assert isinstance(function, ir.Function)
+    instance = shared.owner_instance(function)
+    names = [node for node in ir.walk_scope(function.body) if isinstance(node, ir.Assign)]
+    local = {parameter.name for parameter in function.parameters}
+    local |= {part.id for node in names for t in node.targets for part in ir.walk(t) if isinstance(part, ir.Name)}
+    if root == instance or root not in local:
+        return handle
+    path = draft.path_of(container.node)
+    statement = draft.graph.statement(path, container.node)
+    maker = next((a for a in draft.graph.ancestors(path, container.node) if isinstance(a, ir.Function)), None)
+    target = statement.targets[0] if isinstance(statement, ir.Assign) and len(statement.targets) == 1 else None
+    classes = draft.graph.interpreter.mro(buffer.owner) if buffer.owner is not None else []
+    is_own = maker is not None and draft.graph.project.class_of.get(maker) in classes
+    if is_own and isinstance(target, ir.Attr) and draft.text(path, target.value) == shared.owner_instance(maker):
+        return f"{instance}.{target.attr}"
+    raise Refused(f"{handle} at {draft.where(buffer.path, buffer.draws[0])} is known in the drawing function alone")
 
 
 def _annotate(draft: Draft, path: str, made: ir.Node, name: str) -> None:

@@ -295,6 +295,43 @@ def test_a_draw_inside_an_expression_comes_before_it():
     check_fixed(before, changed(fixed_agent(FIXED), (drawn, f"{first}\n        batch = list(transitions)")))
 
 
+OTHER = """
+
+    def draw(self, memory):
+        drawn = random.sample(memory, 32)
+        return drawn
+
+
+def main(env"""
+
+
+def test_a_container_that_is_given_to_the_method_that_draws():
+    call = "self.draw(self.memory)"
+    before = changed(agent(LEARN), ("random.sample(self.memory, 32)", call), ("\n\ndef main(env", OTHER))
+    update = "\n\n    def update_priorities(self, indices, td_errors):\n"
+    new = OTHER.replace("drawn = random.sample(memory, 32)", "drawn, weights, indices = memory.sample(32)").replace(
+        "return drawn\n",
+        f"return drawn, weights, indices{update}        self.memory.update_priorities(indices, td_errors)\n",
+    )
+    after = changed(
+        fixed_agent(FIXED),
+        ("self.memory.sample(32)", call),
+        ("\n\ndef main(env", new),
+        ("        self.memory.update_priorities(indices, absolute", "        self.update_priorities(indices, absolute"),
+    )
+    check_fixed(before, after)
+
+
+def test_a_container_that_no_other_method_knows_is_refused():
+    made = ("        self.memory = deque(maxlen=1000)\n", "")
+    call = ("random.sample(self.memory, 32)", "self.draw(memory)")
+    given = ("def learn(self):", "def learn(self, memory):"), ("agent.learn()", "agent.learn(memory)")
+    main = ("    state = env.reset()\n", "    memory = deque(maxlen=1000)\n    state = env.reset()\n")
+    add = ("agent.memory.append", "memory.append")
+    before = changed(agent(LEARN), made, call, *given, main, add, ("\n\ndef main(env", OTHER))
+    check_refused(before, "is known in the drawing function alone")
+
+
 def test_columns_of_a_draw_in_a_class_of_its_own():
     columns = """
     def sample(self, count):
