@@ -10,6 +10,7 @@ from per_audit.graph.libraries import LibraryBuffer
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.project import Project
 from per_audit.graph.recognise import find_buffers
+from per_audit.graph.sharing import equals_shared
 from per_audit.graph.values import ELEMENTWISE, SCALAR
 from per_audit.memory import collector_paused, deep_stack
 
@@ -35,7 +36,7 @@ def link(modules: list[ModuleFacts], tree: Modules | None = None) -> ReplayGraph
 
     `tree` are all files that imports may mean, these modules where it is not given.
     """
-    with collector_paused(), deep_stack():
+    with collector_paused(), deep_stack(), equals_shared():
         interpreter = Interpreter(Project(modules, tree))
         interpreter.run()
         graph = ReplayGraph(interpreter)

@@ -114,6 +114,7 @@ class Interpreter:
         self._methods: dict[tuple[ir.Class, str], ir.Function | None] = {}
         self._bases: dict[ir.Class, list[Value]] = {}
         self._decorators: dict[ir.Function, frozenset[str]] = {}
+        self._ordered: dict[frozenset[Atom], list[Atom]] = {}
         # What is interpreted again: only what has read something that changed since.
         self._clock = 0
         functions = max(len(project.functions), 1)
@@ -207,7 +208,12 @@ class Interpreter:
 
     def ordered(self, atoms: frozenset[Atom]) -> Iterable[Atom]:
         """The atoms such that those of the project come by their places: to call them in this order is repeatable."""
-        return atoms if len(atoms) < 2 else sorted(atoms, key=self._place)
+        if len(atoms) < 2:
+            return atoms
+        known = self._ordered.get(atoms)
+        if known is None:
+            known = self._ordered[atoms] = sorted(atoms, key=self._place)
+        return known
 
     def _place(self, atom: Atom) -> tuple[str, int, str, int]:
         """Where the function or class that an atom stands for is defined, and that of its owner."""

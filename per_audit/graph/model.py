@@ -302,9 +302,17 @@ class ReplayGraph:
                 table[function].append(site)
         return dict(table)
 
+    @cached_property
+    def _callees(self) -> dict[ev.Owner, set[ev.Owner]]:
+        table: dict[ev.Owner, set[ev.Owner]] = defaultdict(set)
+        for site in self.events.calls.values():
+            if site.function is not None:
+                table[site.function].update(func.node for func in site.targets)
+        return dict(table)
+
     def callees(self, function: ev.Owner) -> set[ev.Owner]:
         """The functions of the project that a function may call directly."""
-        return {func.node for site in self.calls_of(function) for func in site.targets}
+        return self._callees.get(function, set())
 
     def reachable(self, function: ev.Owner, depth: int = 4) -> set[ev.Owner]:
         """The function and those that it may call, up to a depth."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph import events as ev
+from per_audit.graph import sharing
 from per_audit.graph.roles import role_of
 from per_audit.graph.values import (
     OPEN,
@@ -45,17 +46,17 @@ class Parts:
         found: list[Value] = []
         is_slice = isinstance(node.index, ir.Slice)
         drawn = frozenset(index.tagged("index") | self.element(index).tagged("index"))
+        reads_items = False
         copied = self._copied(node.value) if drawn else frozenset()
         for atom in self.interpreter.ordered(value.atoms | copied):
-            if atom in copied:
+            if isinstance(atom, Alloc) and atom in copied:
                 found.append(self._rows(atom, drawn, node, frame))
             elif isinstance(atom, Alloc):
                 if drawn and not is_slice:
                     self.gather(atom, drawn, node, frame)
                 content = self.interpreter.content_of(atom.node)
                 found.append(of(atom) if is_slice else content)
-                if not is_slice:
-                    found += [of(Item(draw)) for draw in drawn]
+                reads_items = reads_items or not is_slice
             elif atom == Ints() and drawn:
                 found.append(Value(frozenset(), frozenset(("index", draw) for draw in drawn)))  # positions of positions
             elif isinstance(atom, Instance):
@@ -66,14 +67,15 @@ class Parts:
                     found.append(self.interpreter.call_function(func, [(None, "", index)], frame.depth))
             else:
                 found.append(self._item(atom, index, node))
-        drawn_tags: tuple[Tag, ...] = tuple(("draw", n) for n in drawn)
+        if reads_items:
+            found += [of(Item(draw)) for draw in drawn]
         result = join_all(found)
         roles = result.roles or value.roles
         role = role_of(node) if isinstance(node.index, ir.Const) and isinstance(node.index.value, str) else None
-        tags = {t for t in index.tags if t[0] != "index"} | frozenset(drawn_tags)
+        tags = sharing.union(index.no_position().tags, frozenset(("draw", n) for n in drawn))
         if not is_display(value):
-            tags |= value.tags
-        return result._replace(tags=result.tags | tags, roles=roles).with_role(role or role_of(node.value))
+            tags = sharing.union(tags, value.tags)
+        return result.with_all(tags)._replace(roles=roles).with_role(role or role_of(node.value))
 
     def _rows(self, atom: Alloc, draws: frozenset[ir.Node], node: ir.Node, frame: Frame) -> Value:
         """The rows of a list at drawn positions, all at once."""
@@ -142,7 +144,9 @@ class Parts:
         gathers = self.interpreter.events.gathers
         known = gathers.get((node, atom))
         if known is not None:
-            draws |= known.draws
+            draws = sharing.union(known.draws, draws)
+            if draws is known.draws:
+                return
         gathers[node, atom] = ev.Gather(atom, node, frame.function, frame.module.path, draws)
 
     def element(self, value: Value) -> Value:
@@ -171,18 +175,12 @@ class Parts:
         tags: frozenset[Tag] = frozenset()
         for atom in value.atoms:
             if isinstance(atom, Alloc) and atom.kind in ("list", "array"):
-                tags |= self.interpreter.content_of(atom.node).tags
-        return value.with_tags(*tags) if tags else value
+                tags = sharing.union(tags, self.interpreter.content_of(atom.node).tags)
+        return value.with_all(tags)
 
     def spread(self, value: Value, tags: frozenset[Tag]) -> Value:
         """The value and its known parts with more tags."""
-        if not tags:
-            return value
-        atoms = frozenset(
-            replace(a, items=tuple(self.spread(i, tags) for i in a.items)) if isinstance(a, (TupleOf, Record)) else a
-            for a in value.atoms
-        )
-        return value._replace(atoms=atoms, tags=value.tags | tags)
+        return sharing.made(_spread, value, tags) if tags else value
 
     def fields_of(self, value: Value) -> dict[str, Value]:
         """The fields of the dicts that `**value` may be."""
@@ -211,6 +209,16 @@ class Parts:
         if not options or (wanted is None and len({len(o) for o in options}) > 1):
             return None
         return tuple(join_all(column) for column in zip(*options, strict=True))
+
+
+def _spread(value: Value, tags: frozenset[Tag]) -> Value:
+    if any(isinstance(atom, (TupleOf, Record)) for atom in value.atoms):
+        atoms = frozenset(
+            replace(a, items=tuple(_spread(i, tags) for i in a.items)) if isinstance(a, (TupleOf, Record)) else a
+            for a in value.atoms
+        )
+        value = value._replace(atoms=sharing.shared(atoms))
+    return value.with_all(tags)
 
 
 def is_list(atom: TupleOf | Record) -> bool:

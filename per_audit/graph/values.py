@@ -11,17 +11,26 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from per_audit.facts import ir
+from per_audit.graph import sharing
 from per_audit.graph.roles import NEXT, POLICY, STATE, VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Literal:
-    """A constant of the program."""
+    """A constant of the program. `1`, `1.0` and `True` are three of them."""
 
     value: object
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Literal):
+            return NotImplemented
+        return self.value == other.value and type(self.value) is type(other.value)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +163,8 @@ Tag = tuple[str, ir.Node]
 OPEN = "open"  # the name of a record type of which only some fields are known
 ELEMENTWISE, SCALAR, MIXED = "elementwise", "scalar", "mixed"
 _MOST_ATOMS = 12
+_NO_NODES: frozenset[ir.Node] = frozenset()
+_MANY = 24  # atoms and tags whose join is worth remembering
 _DISPLAYS: set[type] = {TupleOf, Record, Columns}
 _OBSERVED, _ESTIMATED = frozenset({STATE, NEXT}), frozenset({POLICY, VALUE})
 _LASTING = (Alloc, Instance, Func, Drawn, Item)  # what a value with too many atoms keeps
@@ -176,21 +187,9 @@ class Value(NamedTuple):
             return self
         if self is UNKNOWN:
             return other
-        ours, theirs = self.atoms, other.atoms
-        same = self.reduction == other.reduction
-        if ours is theirs or ours >= theirs:
-            if same and self.tags >= other.tags and self.roles >= other.roles:
-                return self
-            atoms = ours
-        else:
-            atoms = _bounded(theirs if theirs > ours else _merged(ours | theirs))
-        if not same:
-            if other == UNKNOWN:
-                return self
-            if self == UNKNOWN:
-                return other
-        reduction = self.reduction if same else MIXED
-        return Value(atoms, self.tags | other.tags, self.roles | other.roles, reduction)
+        if len(self.atoms) + len(other.atoms) + len(self.tags) + len(other.tags) > _MANY:
+            return sharing.made(_joined, self, other)
+        return _joined(self, other)
 
     def only_taint(self) -> Value:
         """A value computed from this one in an unknown way: the tags stay, the rest is lost."""
@@ -204,7 +203,12 @@ class Value(NamedTuple):
 
     def with_tags(self, *tags: Tag) -> Value:
         """This value with more tags."""
-        return self if self.tags.issuperset(tags) else self._replace(tags=self.tags | frozenset(tags))
+        return self.with_all(frozenset(tags))
+
+    def with_all(self, tags: frozenset[Tag]) -> Value:
+        """This value with the tags of a set too."""
+        united = sharing.union(self.tags, tags)
+        return self if united is self.tags else self._replace(tags=united)
 
     def with_role(self, role: str | None) -> Value:
         """This value with a role, unless it has one already.
@@ -215,9 +219,9 @@ class Value(NamedTuple):
             return self._replace(roles=self.roles - _ESTIMATED or frozenset((role,)))
         return self if role is None or self.roles else self._replace(roles=frozenset((role,)))
 
-    def tagged(self, kind: str) -> set[ir.Node]:
+    def tagged(self, kind: str) -> frozenset[ir.Node]:
         """The nodes of the tags of that kind."""
-        return {node for name, node in self.tags if name == kind}
+        return sharing.made(_of_kind, self.tags, kind) if self.tags else _NO_NODES
 
     def literal(self) -> object:
         """The constant that this value is, or None."""
@@ -226,6 +230,28 @@ class Value(NamedTuple):
             if isinstance(atom, Literal):
                 return atom.value
         return None
+
+
+def _of_kind(tags: frozenset[Tag], kind: str) -> frozenset[ir.Node]:
+    return frozenset(node for name, node in tags if name == kind)
+
+
+def _joined(one: Value, other: Value) -> Value:
+    ours, theirs = one.atoms, other.atoms
+    same = one.reduction == other.reduction
+    if ours is theirs or ours >= theirs:
+        if same and one.tags >= other.tags and one.roles >= other.roles:
+            return one
+        atoms = ours
+    else:
+        atoms = sharing.shared(_bounded(theirs if theirs > ours else _merged(ours | theirs)))
+    if not same:
+        if other == UNKNOWN:
+            return one
+        if one == UNKNOWN:
+            return other
+    reduction = one.reduction if same else MIXED
+    return Value(atoms, sharing.union(one.tags, other.tags), one.roles | other.roles, reduction)
 
 
 def _bounded(atoms: frozenset[Atom]) -> frozenset[Atom]:
@@ -271,8 +297,10 @@ def shallow(value: Value, depth: int = 3) -> Value:
     """The value with what lies deeper than `depth` displays forgotten, so that values cannot grow for ever."""
     if not value.atoms or _DISPLAYS.isdisjoint(map(type, value.atoms)):
         return value
-    if depth == 0:
-        return value.only_taint()
+    return sharing.made(_cut, value, depth) if depth else value.only_taint()
+
+
+def _cut(value: Value, depth: int) -> Value:
     atoms: set[Atom] = set()
     for atom in value.atoms:
         if isinstance(atom, (TupleOf, Record)):
@@ -281,7 +309,7 @@ def shallow(value: Value, depth: int = 3) -> Value:
             atoms.add(Columns(shallow(atom.rows, depth - 1)))
         else:
             atoms.add(atom)
-    return value._replace(atoms=frozenset(atoms))
+    return value._replace(atoms=sharing.shared(frozenset(atoms)))
 
 
 UNKNOWN = Value()
@@ -303,19 +331,24 @@ def join_all(values: Iterable[Value]) -> Value:
     known = list(dict.fromkeys(known))
     if len(known) < 3:
         return known[0] if len(known) == 1 else known[0].join(known[1])
-    first, *rest = known
+    return sharing.made(_all_joined, *known)
+
+
+def _all_joined(*known: Value) -> Value:
     reductions = {value.reduction for value in known if value != UNKNOWN}
     return Value(
-        _bounded(_merged(first.atoms.union(*(value.atoms for value in rest)))),
-        first.tags.union(*(value.tags for value in rest)),
-        first.roles.union(*(value.roles for value in rest)),
+        sharing.shared(_bounded(_merged(frozenset().union(*{value.atoms for value in known})))),
+        sharing.shared(frozenset().union(*{value.tags for value in known})),
+        frozenset().union(*{value.roles for value in known}),
         reductions.pop() if len(reductions) == 1 else MIXED,
     )
 
 
 def taint(*values: Value) -> Value:
     """A value computed from all of these in an unknown way."""
-    tags: frozenset[Tag] = frozenset().union(*(v.tags for v in values))
+    tags: frozenset[Tag] = frozenset()
+    for value in values:
+        tags = sharing.union(tags, value.tags)
     return Value(tags=tags) if tags else UNKNOWN
 
 
@@ -324,6 +357,10 @@ def is_observed(value: Value) -> bool:
 
     The action of such a transition may well depend on draws, through what was learnt from them.
     """
+    return not _DISPLAYS.isdisjoint(map(type, value.atoms)) and sharing.made(_is_observed, value)
+
+
+def _is_observed(value: Value) -> bool:
     return any(
         not item.tagged("draw") and not {"reward", "next"}.isdisjoint(item.roles)
         for atom in value.atoms
@@ -334,9 +371,14 @@ def is_observed(value: Value) -> bool:
 
 def roles_in(value: Value, depth: int = 2) -> frozenset[str]:
     """The roles of a value and of the items of its displays, down to a depth."""
+    if not depth or _DISPLAYS.isdisjoint(map(type, value.atoms)):
+        return value.roles
+    return sharing.made(_roles_in, value, depth)
+
+
+def _roles_in(value: Value, depth: int) -> frozenset[str]:
     found = value.roles
-    if depth:
-        for atom in value.atoms:
-            if isinstance(atom, (TupleOf, Record)):
-                found = found.union(*(roles_in(item, depth - 1) for item in atom.items))
+    for atom in value.atoms:
+        if isinstance(atom, (TupleOf, Record)):
+            found = found.union(*(roles_in(item, depth - 1) for item in atom.items))
     return found

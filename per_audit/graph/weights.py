@@ -111,7 +111,7 @@ class Weights:
 
     # ---------------------------------------------------------------- what becomes of them
 
-    def _tagged(self, node: ir.Node | None) -> set[ir.Node]:
+    def _tagged(self, node: ir.Node | None) -> frozenset[ir.Node]:
         return self.graph.interpreter.parts.spilled(self.graph.events.value(node)).tagged("isw")
 
     @cached_property

@@ -321,3 +321,13 @@ def test_a_network_that_is_moved_to_a_device_stays_itself(project, value_of):
     (network,) = value_of(graph, 'Net().to("cuda").eval()').atoms
     assert network.node.name == "Net"
     assert network not in value_of(graph, "net.parameters()").atoms
+
+
+def test_equal_tags_are_one_set_in_a_linked_project(project):
+    drawn = "\n".join(f"n{i} = random.sample(rows, {i})" for i in range(2, 22))
+    used = "\n".join(f"x{i} = (n{i}, y)" for i in range(2, 22))
+    total = " + ".join(f"n{i}[0]" for i in range(2, 22))
+    graph = project(f"import random\nrows = []\n{drawn}\ny = {total}\n{used}\n")
+    large = [value.tags for value in graph.events.values.values() if len(value.tags) > 10]
+    assert len(large) > 20
+    assert len({id(tags) for tags in large}) == len(set(large))

@@ -120,3 +120,8 @@ def test_computing_keeps_tags_and_forgets_what_it_was():
 def test_roles_are_found_inside_displays():
     inner = of(TupleOf(NODES[0], (UNKNOWN.with_role("action"), UNKNOWN.with_role("reward"))))
     assert roles_in(of(TupleOf(NODES[1], (UNKNOWN.with_role("state"), inner)))) == {"state", "action", "reward"}
+
+
+def test_constants_of_different_types_are_different():
+    assert len({Literal(1), Literal(1.0), Literal(True), Literal(1)}) == 3
+    assert of(Literal(0)).join(of(Literal(False))).literal() is None

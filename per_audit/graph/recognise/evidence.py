@@ -42,6 +42,7 @@ class Evidence:
         self.graph = graph
         self.events = graph.events
         self.project = graph.project
+        self._read_elsewhere: dict[tuple[ir.Node, ev.Owner], bool] = {}
         self.gathers: dict[ir.Node, set[Alloc]] = defaultdict(set)
         for gather in self.events.gathers.values():
             for node in self._own_draws(gather):
@@ -119,11 +120,8 @@ class Evidence:
                 rows = self.graph.interpreter.parts.element(atom.rows)
                 found |= self._taken_apart(rows, depth - 1)
             elif isinstance(atom, TupleOf) and len(atom.items) >= 4:
-                found |= {
-                    node
-                    for node in set.intersection(*(item.tagged("draw") | item.tagged("index") for item in atom.items))
-                    if self._is_returned(atom.node, node)
-                }
+                tagged = (item.tagged("draw") | item.tagged("index") for item in atom.items)
+                found |= {node for node in frozenset.intersection(*tagged) if self._is_returned(atom.node, node)}
         return found
 
     def _is_returned(self, display: ir.Node, draw: ir.Node) -> bool:
@@ -287,13 +285,19 @@ class Evidence:
         reader = self.project.class_of.get(gather.function) if gather.function is not None else None
         family = set(self.graph.interpreter.mro(reader)) if reader is not None else set()
         makers = {node: self.events.draws.get(node) or self.events.masses.get(node) for node in gather.draws}
-        makers = {node: made for node, made in makers.items() if not self._is_elsewhere(made, gather.function)}
+        makers = {node: made for node, made in makers.items() if not self._elsewhere(node, made, gather.function)}
         own = {
             n
             for n, made in makers.items()
             if made and made.function and self.project.class_of.get(made.function) in family
         }
         return own or set(makers)
+
+    def _elsewhere(self, node: ir.Node, made: ev.Draw | ev.Mass | None, reading: ev.Owner) -> bool:
+        known = self._read_elsewhere.get((node, reading))
+        if known is None:
+            known = self._read_elsewhere[node, reading] = self._is_elsewhere(made, reading)
+        return known
 
     def _is_elsewhere(self, made: ev.Draw | ev.Mass | None, reading: ev.Owner) -> bool:
         """Whether a single number is drawn in a function that neither reads, nor calls or is called by what reads.

@@ -239,7 +239,7 @@ class Run(Expressions):
 
     def _if(self, node: ir.If) -> None:
         test = self.eval(node.test)
-        chosen = next((part for part in test.walk() if part.op == "mass"), None)
+        chosen = test.first("mass")
         before = dict(self.env)
         self._branches([node.body, node.orelse], test)
         if chosen is not None:
@@ -269,7 +269,7 @@ class Run(Expressions):
         chosen: dict[tuple[ir.Node, str], ir.Node] = {}
         for env in ends:
             for name, value in env.items():
-                source = next((part for part in value.walk() if part.op == "found"), None)
+                source = value.first("found")
                 if source is not None and value.op != "mass":
                     chosen[node, name] = source.data
         if not chosen:

@@ -30,6 +30,7 @@ class Symbols:
         self.events = graph.events
         self._runs: dict[tuple[ir.Node | None, str], Run] = {}
         self._returned: dict[object, tuple[Term, int]] = {}
+        self._in_bodies: dict[ir.Class, dict[str, list[ir.Expr]]] = {}
         self._active: set[ir.Node] = set()
         self._keyed_in: list[Term] = []  # what is being looked up in records that are looked up themselves
         self._left = _MOST_CALLS
@@ -310,12 +311,20 @@ class Symbols:
             found.append((value, write, write.path))
         for base in self._family(cls):
             path = self.project.module_of[base].path
-            for statement in base.body:
-                if not isinstance(statement, ir.Assign) or statement.value is None:
-                    continue
-                if any(isinstance(target, ir.Name) and target.id == name for target in statement.targets):
-                    found.append((self.class_body(base).terms.get(statement.value, UNKNOWN_TERM), None, path))
+            values = self._written_in_body(base).get(name, ())
+            found += [(self.class_body(base).terms.get(value, UNKNOWN_TERM), None, path) for value in values]
         return found
+
+    def _written_in_body(self, cls: ir.Class) -> dict[str, list[ir.Expr]]:
+        """What the body of a class assigns to each name."""
+        known = self._in_bodies.get(cls)
+        if known is None:
+            known = self._in_bodies[cls] = {}
+            for statement in cls.body:
+                if isinstance(statement, ir.Assign) and statement.value is not None:
+                    for name in {target.id for target in statement.targets if isinstance(target, ir.Name)}:
+                        known.setdefault(name, []).append(statement.value)
+        return known
 
     def _family(self, cls: ir.Class) -> list[ir.Class]:
         return [cls, *self.graph.interpreter.subclasses.get(cls, ())]

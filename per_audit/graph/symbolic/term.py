@@ -32,10 +32,21 @@ _HOLDERS = {"tuple", "record", "phi", "collect"}
 _MOST_ALTERNATIVES = 6
 
 
+class _Bits(dict[str, int]):
+    """A bit for each operator."""
+
+    def __missing__(self, op: str) -> int:
+        self[op] = 1 << len(self)
+        return self[op]
+
+
+_bits = _Bits()
+
+
 class Term:
     """One term: `node` and `path` say where it was made and do not count for equality; `size` counts its parts."""
 
-    __slots__ = ("_hash", "args", "data", "node", "op", "path", "size")
+    __slots__ = ("_hash", "args", "data", "node", "op", "ops", "path", "size")
 
     def __init__(
         self,
@@ -50,7 +61,11 @@ class Term:
         self.data: Any = data
         self.node: ir.Node | None = node
         self.path: str = path
-        self.size: int = 1 + sum(arg.size for arg in args)
+        self.size: int = 1
+        self.ops: int = _bits[op]  # the operators in the term, one bit each
+        for arg in args:
+            self.size += arg.size
+            self.ops |= arg.ops
         self._hash = hash((op, type(data), data, args))
 
     def __hash__(self) -> int:
@@ -98,10 +113,16 @@ class Term:
 
     def has(self, *ops: str) -> bool:
         """Whether an operator occurs in the term."""
-        return any(term.op in ops for term in self.walk())
+        return any(self.ops & _bits[op] for op in ops)
+
+    def first(self, op: str) -> Term | None:
+        """The outermost part with an operator, None where it does not occur."""
+        return next((part for part in self.walk() if part.op == op), None) if self.ops & _bits[op] else None
 
     def contains(self, other: Term) -> bool:
         """Whether another term occurs in this one."""
+        if other.size > self.size or other.ops & ~self.ops:
+            return False
         return any(term == other for term in self.walk())
 
     def mapped(self, change: Callable[[Term], Term | None]) -> Term:
@@ -145,6 +166,8 @@ def shrunk(term: Term, most: int) -> Term:
 def chosen_by(term: Term) -> tuple[Term, ...]:
     """The random calls that a term depends on, as bare terms: what an unknown keeps of what it was."""
     found: dict[Term, None] = {}
+    if not term.has("draw", "mass", "found"):
+        return ()
     for part in term.walk():
         if part.op in ("draw", "mass"):
             found[part] = None

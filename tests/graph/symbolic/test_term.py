@@ -99,3 +99,15 @@ def test_a_change_replaces_the_outermost_part_that_it_fits():
 @pytest.mark.parametrize("op", ["detach", "reshape", "unsqueeze", "squeeze", "stack", "collect", "element"])
 def test_forms_are_stripped(op):
     assert strip(Term(op, (Term("detach", (const(3),)),))) == const(3)
+
+
+def test_the_operators_of_a_term_are_known_without_looking_at_its_parts():
+    term = Term("add", (Term("mul", (const(1), Term("mass", (), "m"))), Term("unknown")))
+    assert term.has("mass")
+    assert term.has("draw", "mul")
+    assert not term.has("draw", "found")
+    assert term.first("mass") == Term("mass", (), "m")
+    assert term.first("draw") is None
+    assert term.contains(Term("mul", (const(1), Term("mass", (), "m"))))
+    assert not term.contains(Term("mul", (const(2), Term("mass", (), "m"))))
+    assert not term.args[0].contains(term)
