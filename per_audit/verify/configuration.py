@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from per_audit.facts import ir
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.sign import not_negative
+from per_audit.verify.child.methods import DRAW
 from per_audit.verify.child.parameters import classify
 
 if TYPE_CHECKING:
@@ -106,6 +107,31 @@ def configurations(graph: ReplayGraph, buffer: ReplayBuffer) -> list[Configurati
     return found
 
 
+def drawn_with(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[dict[str, float], dict[str, str]]:
+    """The exponents, "alpha" and "beta", that the project's draws pass, as far as they can be read; and it in words."""
+    reader = _Reader(graph)
+    values: dict[str, float] = {}
+    said: list[str] = []
+    classes = graph.interpreter.mro(buffer.owner) if buffer.owner is not None else []
+    draws = {node for cls in classes for node in cls.body if isinstance(node, ir.Function) and DRAW.include(node.name)}
+    sites = [site for site in graph.events.calls.values() if any(func.node in draws for func in site.targets)]
+    for site in sorted(sites, key=_order):
+        for function in [
+            func.node for func in site.targets if func.node in draws and isinstance(func.node, ir.Function)
+        ]:
+            for name, term in graph.symbols.arguments(site.node, function, site.path).items():
+                meaning = classify(name, "constructor")
+                if meaning not in ("alpha", "beta"):
+                    continue
+                known = reader.setting(term, site)
+                if known is None:
+                    said.append(f"{name}: {reader.source(term, site)}")
+                elif type(known.value) in (int, float) and known.value > 0:
+                    values.setdefault(meaning, float(known.value))
+                    said.append(f"{name} = {known.words}")
+    return values, {"drawn with": ", ".join(dict.fromkeys(said))} if said else {}
+
+
 def takes_magnitudes(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether the project hands its buffer magnitudes only, as far as its updates can be followed."""
     writes = [write for write in graph.anatomy(buffer).writes if not write.inserts]
@@ -147,9 +173,9 @@ class _Reader:
             if starred and argument is None:
                 continue  # the star may give it, or not
             term = self._of_an_object(argument) or term
-            setting = self._setting(term, site, classify(name, "constructor") == "settings")
+            setting = self.setting(term, site, classify(name, "constructor") == "settings")
             if setting is None:
-                unknown[name] = self._source(term, site)
+                unknown[name] = self.source(term, site)
             else:
                 settings[name] = setting
         path = self.graph.project.module_of[constructor].path
@@ -170,7 +196,8 @@ class _Reader:
         fields = [self.symbols.field(cls, node.attr) for cls in self.symbols.classes_of(node.value)]
         return next((field for field in fields if self.symbols.options(field)), None)
 
-    def _setting(self, term: Term, site: ev.CallSite, of_settings: bool) -> Setting | None:
+    def setting(self, term: Term, site: ev.CallSite, of_settings: bool = False) -> Setting | None:
+        """What an argument of a call is, where that can be read."""
         found: dict[str, Setting] = {}
         for value, path, node in self._values(term, _DEEPEST):
             if (isinstance(value, dict) and "fields" in value) != of_settings:
@@ -279,7 +306,8 @@ class _Reader:
             found.update((s, None) for s in body if isinstance(s, ir.Class) and s.name in names)
         return list(found)
 
-    def _source(self, term: Term, site: ev.CallSite) -> str:
+    def source(self, term: Term, site: ev.CallSite) -> str:
+        """The text of an argument that cannot be read, with its place."""
         path = None if term.node is None else self.graph.path_of(term.node)
         place: tuple[str, ir.Node] = (site.path, site.node)
         if path is not None and term.node is not None:

@@ -10,7 +10,7 @@ from per_audit.errors import UserError
 from per_audit.findings import spot
 from per_audit.source import project_root, scan_root
 from per_audit.verify.child.parameters import OF_THE_CHECKS, classify
-from per_audit.verify.configuration import Configuration, configurations, takes_magnitudes
+from per_audit.verify.configuration import Configuration, configurations, drawn_with, takes_magnitudes
 from per_audit.verify.results import CheckResult, Verdict
 from per_audit.verify.targets import Target, parse
 
@@ -45,8 +45,9 @@ def targets(folder: Path) -> list[Target]:
         owner = owners.get((pipeline["path"], pipeline["name"]))
         ways = [] if owner is None else configurations(*owner)
         magnitudes = owner is not None and pipeline["kind"] != "uniform" and takes_magnitudes(*owner)
-        for target in _configured(replace(_target(root, pipeline), magnitudes=magnitudes), ways):
-            found.setdefault(target.name, target)
+        drawn, said = ({}, {}) if owner is None else drawn_with(*owner)
+        for target in _configured(replace(_target(root, pipeline), magnitudes=magnitudes, drawn=drawn), ways):
+            found.setdefault(target.name, replace(target, configuration={**target.configuration, **said}))
     if not found:
         raise UserError(f"{folder}: the audit finds no replay buffer in it; name one: path/file.py:Class")
     return [*found.values(), Target("the project", "", static=_sampling(audited.report.pipelines))]

@@ -182,6 +182,7 @@ class _Run:
             "adapter": str(options.adapter.resolve()) if options.adapter else None,
             "seed": options.seed,
             "configured": target.configured,
+            "drawn": target.drawn,
             "magnitudes": target.magnitudes,
         }
         answer = child.ask(request, self._share())

@@ -23,7 +23,8 @@ class Target:
 
     `file` or `module` says where it is; `paths` become importable, `roots` hold its sources; `callers` are the files of
     the project that use it, and `configured` the arguments with which it constructs it, by name, as `configuration`
-    says in words; None and empty where no project was looked at. `magnitudes`: the project is known to hand it no
+    says in words; None and empty where no project was looked at. `drawn`
+    are the exponents that its draws pass. `magnitudes`: the project is known to hand it no
     signed TD errors. `static` is what is known without running anything.
     """
 
@@ -38,6 +39,7 @@ class Target:
     impossible: str = ""
     configured: dict[str, Any] | None = None
     configuration: dict[str, str] = field(default_factory=dict)
+    drawn: dict[str, float] = field(default_factory=dict)
     magnitudes: bool = False
     static: CheckResult | None = None
 

@@ -236,3 +236,27 @@ def test_a_buffer_that_is_given_no_next_states_finds_them_itself():
 def test_capacities_are_powers_of_two_where_that_of_the_project_is():
     plan = infer(forms.ColumnsLast, 0, {}, powers_of_two=True)
     assert plan.construct({"capacity": 50}).capacity == 64
+
+
+@pytest.mark.parametrize("cls", [forms.DictBatch, forms.BehindAStar, forms.TwoDraws])
+def test_exponents_of_the_project_are_passed_to_draws(cls):
+    np.random.seed(1)
+    plan = infer(cls, 0, {}, drawn={"beta": 0.9})
+    assert plan.passed_beta == 0.9
+    assert Adapter(plan.construct({"capacity": 30}), plan).beta == 0.9
+    given = []
+
+    class Watched(cls):
+        def sample(self, *args, **named):
+            given.append((args, named))
+            return super().sample(*args, **named)
+
+        def sample_prioritized(self, *args, **named):
+            given.append((args, named))
+            return super().sample_prioritized(*args, **named)
+
+    buffer = Watched(30)
+    for tid in range(30):
+        plan.add(buffer, tid, 0.0, 1.0, False)
+    plan.draw(buffer, 5)
+    assert given[-1][1].get("beta", given[-1][0][-1:]) in (0.9, (0.9,))

@@ -4,7 +4,7 @@ import pytest
 
 from per_audit.audit import audit
 from per_audit.settings import Settings
-from per_audit.verify.configuration import configurations, takes_magnitudes
+from per_audit.verify.configuration import configurations, drawn_with, takes_magnitudes
 
 from .test_project import TRAIN, ZOO
 
@@ -128,3 +128,30 @@ def test_what_the_project_hands_over_as_errors(tmp_path, error, magnitudes):
         if buffer.owner is not None and buffer.owner.name == "Correct"
     ]
     assert found == [magnitudes]
+
+
+@pytest.mark.parametrize(
+    ("argument", "values", "words"),
+    [
+        (", beta=0.5", {"beta": 0.5}, "beta = 0.5 (train.py:"),
+        (", BETA", {"beta": 0.7}, "beta = 0.7 (train.py:1)"),
+        (", beta=anneal()", {}, "beta: anneal() (train.py:"),
+        ("", {}, None),
+    ],
+)
+def test_exponents_that_draws_pass(tmp_path, argument, values, words):
+    text = ZOO.read_text("utf-8").split("class RankBased")[0]
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "memory.py").write_text(
+        text.replace("def sample(self, batch_size)", "def sample(self, batch_size, beta=0.4)")
+    )
+    (tmp_path / "train.py").write_text("BETA = 0.7\n" + TRAIN.replace("sample(32)", f"sample(32{argument})"))
+    (found,) = [
+        drawn_with(graph, buffer)
+        for graph in audit(tmp_path, [tmp_path], Settings(base=tmp_path)).graphs
+        for buffer in graph.buffers
+        if buffer.owner is not None and buffer.owner.name == "Correct"
+    ]
+    assert found[0] == values
+    assert found[1].get("drawn with", "").startswith(words or "")
+    assert bool(found[1]) == bool(words)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import re
 import sys
 from collections import deque
 from functools import cached_property
@@ -26,71 +25,6 @@ from per_audit.verify.child.parameters import (
 Ids = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float64]
 
-_ADD_NAMES = [
-    "add",
-    "push",
-    "append",
-    "store",
-    "remember",
-    "insert",
-    "put",
-    "save_transition",
-    "add_experience",
-    "add_transition",
-    "store_transition",
-    "push_transition",
-    "store_experience",
-    "add_sample",
-    "save",
-    "record",
-    "memorize",
-    "memorise",
-    "cache",
-    "observe",
-    "write",
-    "enqueue",
-    "feed",
-]
-_DRAW_NAMES = [
-    "sample",
-    "draw",
-    "draw_samples",
-    "sample_batch",
-    "get_batch",
-    "sample_buffer",
-    "sample_memory",
-    "get_sample",
-    "get_samples",
-    "sample_experience",
-    "sample_experiences",
-    "sample_transitions",
-    "sample_minibatch",
-    "next_batch",
-    "batch",
-    "recall",
-    "replay",
-    "get_experiences",
-]
-_UPDATE_NAMES = [
-    "update_priorities",
-    "update_priority",
-    "batch_update",
-    "update_batch",
-    "set_priorities",
-    "set_priority",
-    "priority_update",
-    "priorities_update",
-    "update_td_errors",
-    "update_td_error",
-    "update_errors",
-    "update_weights",
-    "update_tree",
-    "update_prios",
-    "update",
-]
-_ADD_PATTERN = re.compile(r"^(add|push|append|store|remember|insert|put|save|record|memori|cache)")
-_DRAW_PATTERN = re.compile(r"^(sample|draw|get_.*(batch|sample)|fetch)")
-_UPDATE_PATTERN = re.compile(r"^(batch_)?(update|set)_.*(prio|td|error|weight)|prio.*update|update.*prio")
 _ALPHA = 0.6
 _BETA = 0.4
 _AT_A_DRAW = {"beta": _BETA, "alpha": _ALPHA, "epsilon": 1e-6, "device": "cpu", "one": 1, "n_step": 1}
@@ -157,13 +91,6 @@ def read_number(buffer: Any, names: tuple[str, ...]) -> float | None:
     return None
 
 
-def _methods(cls: type, names: list[str], pattern: re.Pattern[str]) -> list[str]:
-    public = [name for name in dir(cls) if not name.startswith("_") and callable(getattr(cls, name, None))]
-    return [name for name in names if name in public] + [
-        name for name in public if name not in names and pattern.search(name)
-    ]
-
-
 class Plan:
     """How to call one class: filled in by `infer`, step by step, each step proved by calling the class."""
 
@@ -186,6 +113,7 @@ class Plan:
         self.passed_alpha: float | None = None
         self.passed_beta: float | None = None
         self.draw_form = ""
+        self.drawn: dict[str, Any] = {}
         self.powers_of_two = False
         self._beta_is_zero = False
         self._known: dict[str, list[tuple[str, str | None, bool]]] = {}
@@ -295,26 +223,27 @@ class Plan:
         """Set `passed_beta`, the exponent of the weights, and `passed_alpha` where draws take them as arguments."""
         self.passed_alpha, self.passed_beta, self._beta_is_zero = None, None, False
         if self.draw_form == "batch size, beta":
-            self.passed_beta = _BETA
+            self.passed_beta = self.drawn.get("beta", _BETA)
         for parameter in parameters(getattr(buffer, self.draw_name)):
             meaning = classify(parameter.name, "constructor")
             if meaning == "alpha":
-                self.passed_alpha = _ALPHA if required(parameter) else None
+                self.passed_alpha = self.drawn.get("alpha", _ALPHA if required(parameter) else None)
             if meaning == "beta":
                 self._beta_is_zero = parameter.default == 0  # which some refuse, and which weighs nothing
                 default = _BETA if required(parameter) or self._beta_is_zero else parameter.default
+                default = self.drawn.get("beta", default)
                 self.passed_beta = float(default) if isinstance(default, (int, float)) else None
 
     def draw(self, buffer: Any, batch: int) -> Any:
         """Call the draw method; positional arguments are the batch size and, where the method demands it, beta."""
         if self.draw_form.startswith("batch size"):
-            return getattr(buffer, self.draw_name)(*[batch, _BETA][: 1 + self.draw_form.endswith("beta")])
+            return getattr(buffer, self.draw_name)(*[batch, self.passed_beta][: 1 + self.draw_form.endswith("beta")])
         arguments: dict[str, Any] = {}
         for index, (name, meaning, must) in enumerate(self._parameters(buffer, self.draw_name)):
             if meaning in ("batch", "capacity") or (index == 0 and meaning is None and must):
                 arguments[name] = batch
-            elif must or (meaning == "beta" and self._beta_is_zero):
-                arguments[name] = _AT_A_DRAW.get(str(meaning), batch)
+            elif must or meaning in self.drawn or (meaning == "beta" and self._beta_is_zero):
+                arguments[name] = {**_AT_A_DRAW, **self.drawn}.get(str(meaning), batch)
         return getattr(buffer, self.draw_name)(**arguments)
 
     # --- update

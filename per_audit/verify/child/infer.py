@@ -10,19 +10,8 @@ from typing import Any
 import numpy as np
 
 from per_audit.verify.child import decode, marks
-from per_audit.verify.child.adapter import (
-    _ADD_NAMES,
-    _ADD_PATTERN,
-    _DRAW_NAMES,
-    _DRAW_PATTERN,
-    _UPDATE_NAMES,
-    _UPDATE_PATTERN,
-    PROBE_BATCH,
-    UPDATE_FORMS,
-    AdapterError,
-    Plan,
-    _methods,
-)
+from per_audit.verify.child.adapter import PROBE_BATCH, UPDATE_FORMS, AdapterError, Plan
+from per_audit.verify.child.methods import ADD, DRAW, UPDATE, found_in
 from per_audit.verify.child.names import returned_names
 from per_audit.verify.child.parameters import classify, parameters, required
 
@@ -45,15 +34,23 @@ def stored(tid: int) -> tuple[float, bool]:
     return 0.5 + 0.01 * (tid % 7) + 0.001 * (tid % 11), tid % 3 == 0
 
 
-def infer(cls: type, seed: int, configured: dict[str, Any] | None = None, powers_of_two: bool = False) -> Plan:
+def infer(
+    cls: type,
+    seed: int,
+    configured: dict[str, Any] | None = None,
+    powers_of_two: bool = False,
+    drawn: dict[str, float] | None = None,
+) -> Plan:
     """The plan for `cls`, constructed with the arguments `configured` where the checks need no others.
 
-    Capacities are `powers_of_two` where that is asked for, or the class takes no others.
+    `drawn` are exponents that draws are passed. Capacities are `powers_of_two` where that is asked for, or the class
+    takes no others.
 
     Raises AdapterError saying what was tried last and why it failed.
     """
     plan = Plan(cls, configured)
     plan.powers_of_two = powers_of_two
+    plan.drawn.update(drawn or {})
     try:
         _construct(plan, seed)
     except AdapterError:
@@ -62,13 +59,13 @@ def infer(cls: type, seed: int, configured: dict[str, Any] | None = None, powers
         raise AdapterError(f"{cls.__name__}() could not be constructed: {_why(error)}") from error
     if not plan.offers("capacity") and not plan.find_constant_capacity():
         raise AdapterError(f"{cls.__name__}() has no argument that looks like a capacity")
-    adders = _methods(cls, _ADD_NAMES, _ADD_PATTERN)[:_METHODS_TRIED]
-    drawers = _methods(cls, _DRAW_NAMES, _DRAW_PATTERN)[:_METHODS_TRIED]
+    adders = found_in(cls, ADD)[:_METHODS_TRIED]
+    drawers = found_in(cls, DRAW)[:_METHODS_TRIED]
     if not adders or not drawers:
         missing = "adds a transition" if not adders else "draws a batch"
         raise AdapterError(f"{cls.__name__} has no method that {missing} by its name")
     failures: list[str] = []
-    updates = any("prio" in name for name in _methods(cls, _UPDATE_NAMES, _UPDATE_PATTERN))
+    updates = any("prio" in name for name in found_in(cls, UPDATE))
     kept: tuple[Plan, Any] | None = None
     for add_name in adders:
         for draw_name in drawers:
@@ -151,7 +148,7 @@ def _settle_update(plan: Plan, buffer: Any) -> None:
     count = plan.room(PROBE_CAPACITY)
     contents = {tid: stored(tid) for tid in range(count)}
     td = {tid: 0.1 + 0.8 * tid / count for tid in range(count)}
-    names = _methods(plan.cls, _UPDATE_NAMES, _UPDATE_PATTERN)[:_METHODS_TRIED]
+    names = found_in(plan.cls, UPDATE)[:_METHODS_TRIED]
     for name in names:
         if _find_update_form(plan, name, buffer, td):
             break

@@ -35,6 +35,7 @@ class Session:
             sys.path.insert(0, entry)
         self.cls, self._excerpt = load_class(request)
         self._configured: dict[str, Any] = request.get("configured") or {}
+        self._drawn: dict[str, float] = request.get("drawn") or {}
         self._magnitudes = bool(request.get("magnitudes"))
         self._left_out = ""
         self._plan: Plan | None = None
@@ -67,7 +68,7 @@ class Session:
 
     def _attempt(self, seed: int, configured: dict[str, Any]) -> Plan | AdapterError:
         try:
-            plan = infer(self.cls, seed, configured, self._as_a_power_of_two())
+            plan = infer(self.cls, seed, configured, self._as_a_power_of_two(), self._drawn)
         except AdapterError as error:
             return error
         plan.signed = plan.signed and not self._magnitudes
