@@ -29,8 +29,9 @@ the documentation and source of one library, in the version named, say of its re
   batches and learns from them; what happens inside of a library's own agents is that library's matter.
 - An **on-policy**, **offline** or **other** buffer is never reported: rollouts, data sets, whole episodes, relabelled
   goals, or a law that this table cannot tell.
-- An algorithm that makes its own buffer is not reported either: `DQN("MlpPolicy", env)` names none. The last table of
-  a library says what such algorithms draw, and by which argument they take another buffer.
+- A **uniform algorithm** that makes its buffer itself, as `DQN("MlpPolicy", env)` does, is reported where a project
+  makes it and trains it (`trained by`), unless the argument that takes another buffer is given, or the buffer is
+  exchanged afterwards. Where nothing takes another buffer it is reported as information only.
 """
 
 
@@ -67,13 +68,14 @@ def _section(known: Framework) -> str:
         lines.append(f"| {' | '.join(row)} |")
     if known.configurations:
         lines += ["", f"The `type` in {_code(known.configurations)} of a configuration names a buffer as well."]
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str, str], list[str]] = {}
     for name, algorithm in known.algorithms.items():
-        groups.setdefault((algorithm.draws, algorithm.changed_by), []).append(name)
+        trained_by = "the call itself" if algorithm.trains else _code(algorithm.trained_by)
+        groups.setdefault((algorithm.draws, algorithm.changed_by, trained_by), []).append(name)
     if groups:
-        lines += ["", "| Algorithms | Draw | Changed by |", "| --- | --- | --- |"]
-        for (draws, changed_by), names in groups.items():
-            lines.append(f"| {_code(names)} | {draws} | {_code([changed_by] if changed_by else [])} |")
+        lines += ["", "| Algorithms | Draw | Changed by | Trained by |", "| --- | --- | --- | --- |"]
+        for (draws, changed_by, trained_by), names in groups.items():
+            lines.append(f"| {_code(names)} | {draws} | {_code([changed_by] if changed_by else [])} | {trained_by} |")
     return "\n".join(lines)
 
 

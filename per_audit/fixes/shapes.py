@@ -63,7 +63,10 @@ def library_shape(buffer: LibraryBuffer) -> tuple[str, Shape]:
     """Why a library's buffer is not exchanged, and the steps."""
     title, instead = buffer.framework.title, buffer.kind.instead
     steps: tuple[str, ...]
-    if not buffer.framework.replaceable:
+    if buffer.algorithm is not None and buffer.kind.steps:
+        reason = f"{buffer.name} of {title} makes its buffer itself, draws from it and learns from it"
+        steps = (*buffer.kind.steps, _CHECK)
+    elif not buffer.framework.replaceable or buffer.algorithm is not None:
         reason = f"the agents of {title} accept no other buffer than their own, and weigh no loss"
         steps = (
             f"move to an agent whose loss takes weights, or subclass that of {title}: draw with PrioritizedSampler,"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ModuleFacts, ir
 from per_audit.graph import externals as ext
 from per_audit.graph import frameworks
-from per_audit.graph.frameworks import PRIORITISED, UNIFORM, Framework, Kind
+from per_audit.graph.frameworks import PRIORITISED, UNIFORM, Algorithm, Framework, Kind
 from per_audit.graph.roles import REWARD, name_of, role_of_name, words
 from per_audit.graph.values import External, Instance, Literal, Record, Result, TupleOf, Value
 
@@ -38,6 +38,7 @@ _EMPTIES = {"clear", "empty", "reset", "gather_all", "truncate"}
 class LibraryBuffer:
     """A buffer of a library, made at `node` inside `function`: a call, or a configuration that names its class.
 
+    Where a library's `algorithm` makes its own, the call makes that, and `training` are the calls that train it.
     `samples` are the calls that draw from it, `stores` those that fill it, `updates` those that give it priorities,
     `given` those that hand it on.
     """
@@ -53,6 +54,8 @@ class LibraryBuffer:
     stores: list[ev.CallSite] = field(default_factory=list)
     updates: list[ev.CallSite] = field(default_factory=list)
     given: list[ev.CallSite] = field(default_factory=list)
+    algorithm: Algorithm | None = None
+    training: list[ev.CallSite] = field(default_factory=list)
 
 
 def find_library_buffers(
@@ -81,16 +84,16 @@ class _Finder:
         self.given: dict[ir.Node, list[ev.CallSite]] = {}
         for site in events.calls.values():
             self.sites.setdefault(site.path, []).append(site)
-            for node in _made_by(site.receiver):
+            for node in made_by(site.receiver):
                 self.users.setdefault(node, []).append(site)
             for value in site.arguments:
                 inside = (item for a in value.atoms if isinstance(a, (TupleOf, Record)) for item in a.items)
-                for node in _made_by(value).union(*map(_made_by, inside)):
+                for node in made_by(value).union(*map(made_by, inside)):
                     self.given.setdefault(node, []).append(site)
 
     def buffers_of(self, path: str, module: ModuleFacts) -> Iterator[LibraryBuffer]:
         """The buffers that a file makes."""
-        names = _imported(module)
+        names = imported(module)
         used = {dotted.partition(".")[0] for dotted in names.values()} & frameworks.packages()
         used -= set(path.split("/")[:-1])  # the library itself
         if not used:
@@ -99,7 +102,7 @@ class _Finder:
         made: list[LibraryBuffer] = []
         switched: set[ev.Owner] = set()
         for site in sites:
-            dotted = _dotted(site.node.func, names)
+            dotted = dotted_name(site.node.func, names)
             framework = frameworks.framework(dotted.partition(".")[0]) if dotted.partition(".")[0] in used else None
             if framework is None or site.classes & self.known:
                 continue
@@ -145,7 +148,7 @@ class _Finder:
         value = self.events.value(given)
         found = {str(atom.value) for atom in value.atoms if isinstance(atom, Literal)}
         found |= {ext.last(atom.name) for atom in value.atoms if isinstance(atom, (External, Result))}
-        if isinstance(given, ir.Call) and (dotted := _dotted(given.func, names)):
+        if isinstance(given, ir.Call) and (dotted := dotted_name(given.func, names)):
             found.add(ext.last(dotted))
         return found
 
@@ -154,7 +157,7 @@ class _Finder:
     def _look_at_use(self, buffer: LibraryBuffer) -> None:
         kind = buffer.kind
         for site in self.users.get(buffer.node, ()):
-            name = _method(site)
+            name = method_of(site)
             for methods, sites in (
                 (kind.sample, buffer.samples),
                 (kind.store, buffer.stores),
@@ -167,10 +170,10 @@ class _Finder:
     def _is_idle(self, buffer: LibraryBuffer) -> bool:
         """Whether nothing learns from the buffer again and again, as far as can be seen."""
         users = self.users.get(buffer.node, ())
-        if is_test(buffer.path) or not _EMPTIES.isdisjoint(map(_method, users)) or _without_rewards(buffer.stores):
+        if is_test(buffer.path) or not _EMPTIES.isdisjoint(map(method_of, users)) or _without_rewards(buffer.stores):
             return True
         if buffer.kind.needs:
-            return buffer.kind.needs.isdisjoint(map(_method, buffer.given))
+            return buffer.kind.needs.isdisjoint(map(method_of, buffer.given))
         classes = self.events.calls[buffer.node].classes if isinstance(buffer.node, ir.Call) else set()
         if classes:
             # The library is part of the project, and all objects of the class are one: only this file can be told.
@@ -248,11 +251,13 @@ def _without_rewards(stores: list[ev.CallSite]) -> bool:
     return bool(named) and all(named) and REWARD not in {role_of_name(name) for name in named if name}
 
 
-def _made_by(value: Value) -> set[ir.Node]:
+def made_by(value: Value) -> set[ir.Node]:
+    """The calls that made what a value may be."""
     return {atom.call for atom in value.atoms if isinstance(atom, Result)}
 
 
-def _method(site: ev.CallSite) -> str:
+def method_of(site: ev.CallSite) -> str:
+    """The name of the method that is called, empty for functions."""
     return site.node.func.attr if isinstance(site.node.func, ir.Attr) else ""
 
 
@@ -275,7 +280,7 @@ def is_test(path: str) -> bool:
     )
 
 
-def _imported(module: ModuleFacts) -> dict[str, str]:
+def imported(module: ModuleFacts) -> dict[str, str]:
     """The dotted library names that a module's local names stand for."""
     names: dict[str, str] = {}
     for node in ir.walk(*module.body):
@@ -288,7 +293,8 @@ def _imported(module: ModuleFacts) -> dict[str, str]:
     return names
 
 
-def _dotted(expression: ir.Expr, names: dict[str, str]) -> str:
+def dotted_name(expression: ir.Expr, names: dict[str, str]) -> str:
+    """The dotted library name of an expression, empty for what is not imported; subscripts are left out."""
     parts: list[str] = []
     while isinstance(expression, (ir.Attr, ir.Sub)):
         if isinstance(expression, ir.Attr):
@@ -305,7 +311,7 @@ def _learns_otherwise(names: dict[str, str]) -> bool:
         framework = frameworks.framework(dotted.partition(".")[0])
         if framework is None:
             continue
-        algorithm = framework.algorithms.get(ext.last(dotted))
+        algorithm = framework.algorithm(dotted)
         if algorithm is not None and algorithm.draws in _NO_REPLAY_DRAWS:
             return True
         if any(_NO_REPLAY & {*words(name), "".join(words(name))} for name in dotted.split(".")[1:]):

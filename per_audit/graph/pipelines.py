@@ -135,6 +135,7 @@ def library_chain(graph: ReplayGraph, buffer: LibraryBuffer) -> tuple[Evidence, 
     for sites, role, note in (
         (buffer.stores, "stored", "transitions are stored here"),
         (buffer.samples, "sampled", "a batch is requested here"),
+        (buffer.training, "learnt", "it is trained here"),
     ):
         links += [graph.evidence(site.path, site.node, role, note) for site in sites[:_FEW]]
     return tuple(links)

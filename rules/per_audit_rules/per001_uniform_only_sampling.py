@@ -22,7 +22,8 @@ class UniformOnlySampling(Rule):
     ## What it does
 
     Reports a replay buffer whose transitions are drawn uniformly for learning and that has no prioritised path:
-    hand-written buffers at the drawing call, buffers of a library at their constructor.
+    hand-written buffers at the drawing call, buffers of a library at their constructor, and algorithms of a library
+    that make such a buffer for themselves where they are made, if they are trained.
 
     ## Why is this bad
 
@@ -127,15 +128,19 @@ class UniformOnlySampling(Rule):
                 yield each.path, each.node, each.name
 
     def _library(self, graph: ReplayGraph, buffer: LibraryBuffer) -> Finding:
-        framework = buffer.framework
+        framework, algorithm = buffer.framework, buffer.algorithm
+        is_replaceable = framework.replaceable if algorithm is None else bool(algorithm.changed_by)
         message = f"{buffer.name} of {framework.title} draws its transitions uniformly"
-        if buffer.kind.instead and framework.replaceable:
+        if algorithm is not None:
+            otherwise = f"no {algorithm.changed_by} is given" if is_replaceable else "it accepts no other"
+            message += f" from a buffer of its own; {otherwise}"
+        elif buffer.kind.instead and framework.replaceable:
             message += f"; {framework.title} has {buffer.kind.instead} in its place"
         return Finding(
             self.code,
             self.name,
-            self.severity if framework.replaceable else Severity.INFO,
-            "high" if buffer.samples else "medium",
+            self.severity if is_replaceable else Severity.INFO,
+            "high" if buffer.samples or buffer.training else "medium",
             message,
             graph.place(buffer.path, buffer.node),
             graph.symbol(buffer.function, buffer.path),
@@ -283,6 +288,27 @@ def main(envs, device, q_network, update):
             },
         ),
         Example(
+            "an algorithm of a library, trained by another method",
+            {
+                "pilot.py": """import gymnasium as gym
+from stable_baselines3 import DQN
+
+
+class Pilot:
+    def __init__(self, name):
+        self.env = gym.make(name)
+        self.model = DQN("MlpPolicy", self.env, buffer_size=50_000, verbose=1)  # <- PER001
+
+    def practise(self, steps):
+        self.model.learn(total_timesteps=steps, log_interval=4)
+        self.model.save("pilot")
+
+
+Pilot("LunarLander-v3").practise(200_000)
+"""
+            },
+        ),
+        Example(
             "a list ring held by closures, JAX",
             {
                 "memory.py": """import random
@@ -408,6 +434,28 @@ def make(prioritised, size):
     if prioritised:
         return replay_buffers.PrioritizedReplayBuffer(size, alpha=0.6, beta0=0.4)
     return replay_buffers.ReplayBuffer(size)
+"""
+            },
+        ),
+        Example(
+            "an on-policy algorithm, and one that is loaded to be watched",
+            {
+                "watch.py": """import sys
+
+import gymnasium as gym
+from stable_baselines3 import DQN, PPO
+
+env = gym.make("CartPole-v1")
+if sys.argv[1:] == ["train"]:
+    PPO("MlpPolicy", env).learn(100_000)
+else:
+    model = DQN.load("finished")
+    obs, _ = env.reset()
+    while True:
+        action, _ = model.predict(obs, deterministic=True)
+        obs, reward, terminated, truncated, _ = env.step(action)
+        if terminated or truncated:
+            break
 """
             },
         ),

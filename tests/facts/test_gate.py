@@ -38,6 +38,7 @@ def test_a_file_that_stores_draws_or_learns_passes_and_so_do_all_that_it_is_conn
         "at = torch.randperm(n)[:32]",
         "rows = deque(maxlen=9)",
         "model.fit(x, y)",
+        "model.learn(50_000)",
         "optimizer.step()",
         "value.backward()",
         "class SumTree: pass",

@@ -88,6 +88,15 @@ algorithm = config.build()
 for _ in range(100):
     algorithm.train()
 """
+STABLE_BASELINES = """
+import gymnasium as gym
+from {package} import {name}
+
+model = {name}("MlpPolicy", gym.make("CartPole-v1"))
+model.learn(50_000)
+"""
+SB3 = STABLE_BASELINES.format(package="stable_baselines3", name="DQN")
+SB2 = STABLE_BASELINES.format(package="stable_baselines", name="DQN")
 
 
 @pytest.mark.parametrize(
@@ -98,6 +107,8 @@ for _ in range(100):
         (TIANSHOU, "(tianshou)", "make PrioritizedVectorReplayBuffer of tianshou"),
         (TORCHRL, "(TorchRL)", "buffer.update_tensordict_priority(batch)"),
         (CPPRB, "(cpprb)", 'buffer.update_priorities(batch["indexes"], td_errors)'),
+        (SB3, "DQN of Stable-Baselines3 makes its buffer itself", "make PrioritizedDQN"),
+        (SB2, "DQN of Stable-Baselines makes its buffer itself", "prioritized_replay=True"),
         (RLLIB, "(RLlib)", '"type": "PrioritizedEpisodeReplayBuffer"'),
     ],
 )

@@ -71,10 +71,17 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """An algorithm of a library: how it draws by default, and the argument that takes another buffer, if any."""
+    """An algorithm of a library: how it draws by default, and the argument that takes another buffer, if any.
+
+    One that makes its buffer itself is trained by the methods `trained_by`, or `trains` when it is called; both are
+    empty where the project makes the buffer. `steps` say how a project comes from it to prioritised replay.
+    """
 
     draws: str
     changed_by: str
+    trained_by: frozenset[str] = frozenset()
+    trains: bool = False
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,10 @@ class Framework:
     def kind(self, name: str) -> Kind | None:
         """The buffer of that name."""
         return next((kind for kind in self.kinds if name in kind.names), None)
+
+    def algorithm(self, dotted: str) -> Algorithm | None:
+        """The algorithm that a dotted name ends in; the names of some begin with their module."""
+        return next((known for name, known in self.algorithms.items() if f".{dotted}".endswith(f".{name}")), None)
 
     def holds(self, dotted: str) -> bool:
         """Whether the dotted name is one of the modules, or inside one of them."""
@@ -141,11 +152,7 @@ def framework(package: str) -> Framework | None:
         tuple(table.get("modules", (package,))),
         table.get("replaceable", True),
         tuple(map(_kind, table.get("buffer", ()))),
-        {
-            name: Algorithm(group["draws"], group.get("changed_by", ""))
-            for group in table.get("algorithm", ())
-            for name in group["names"]
-        },
+        {name: _algorithm(group) for group in table.get("algorithm", ()) for name in group["names"]},
         tuple(table.get("configurations", ())),
         table.get("settings", {}),
     )
@@ -159,6 +166,16 @@ def drawn_shape(name: str) -> Shape | None:
     owner, _, method = name.rpartition(".")
     found = known.find(owner) if known is not None else None
     return found[1].returns if found is not None and method in found[1].sample else None
+
+
+def _algorithm(table: Mapping[str, Any]) -> Algorithm:
+    return Algorithm(
+        table["draws"],
+        table.get("changed_by", ""),
+        frozenset(table.get("trained_by", ())),
+        table.get("trains", False),
+        tuple(table.get("steps", ())),
+    )
 
 
 def _kind(table: Mapping[str, Any]) -> Kind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from per_audit.graph.algorithms import find_algorithms
 from per_audit.graph.libraries import find_library_buffers
 from per_audit.graph.lifetimes import has_idle_learners, is_only_timed, is_replaced, is_uncalled, is_unused
 from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
@@ -35,7 +36,9 @@ def find_buffers(graph: ReplayGraph) -> None:
     graph.twins = sorted((b for b in twins if not is_unused(graph, b) and not _is_none(graph, b)), key=_place)
     heirs = graph.interpreter.subclasses
     known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *heirs.get(b.owner, ()))}
-    graph.library = find_library_buffers(graph.project.modules, graph.events, known)
+    made = find_library_buffers(graph.project.modules, graph.events, known)
+    made += find_algorithms(graph.project.modules, graph.events)
+    graph.library = sorted(made, key=lambda buffer: (buffer.path, buffer.node.start))
     replaced = {site.path for buffer in graph.library if buffer.prioritised for site in buffer.samples}
     graph.buffers = [b for b in graph.buffers if b.kind == PRIORITISED or b.path not in replaced or _is_made(b)]
 
