@@ -18,14 +18,25 @@ if TYPE_CHECKING:
 
 _DEEPEST = 6
 _ZEROS = {"zeros", "zeros_like", "new_zeros"}
+_RESTORES = {"load", "loads", "loadtxt", "genfromtxt", "fromfile", "frombuffer"}
 
 
 def starts_with_zeros(graph: ReplayGraph, container: Term) -> bool:
-    """Whether everything that is assigned to a container of priorities is an array or list of zeros."""
+    """Whether everything that is assigned to a container of priorities is an array or list of zeros.
+
+    What is read from a file is what was saved of it: a new one begins as the others do.
+    """
     if container.op == "alloc":
         return _is_zeros(container)
-    options = graph.symbols.options(container)
-    return bool(options) and all(_is_zeros(part) for option in options for part in alternatives(option))
+    options = [part for option in graph.symbols.options(container) for part in alternatives(option)]
+    made = [part for part in options if not _is_restored(part)]
+    return bool(made) and all(map(_is_zeros, made))
+
+
+def _is_restored(term: Term) -> bool:
+    while term.op in ("detach", "at", "item", "element"):
+        term = term.args[0]
+    return term.op == "call" and str(term.data).rpartition(".")[2] in _RESTORES
 
 
 def _is_zeros(term: Term) -> bool:
@@ -141,10 +152,10 @@ class Fill:
         return False
 
     def _is_filled_first(self, capacities: set[Term]) -> bool:
-        """Whether a loop of the project stores as many transitions as there is room for."""
+        """Whether a loop of the project stores as many transitions as there is room for; tests do not count."""
         adding = self.anatomy.adding
         for path, module in self.graph.project.modules.items():
-            for node in ir.walk(*module.body):
+            for node in () if _is_test(path) else ir.walk(*module.body):
                 if isinstance(node, ir.For):
                     counts = isinstance(node.iter, ir.Call) and any(
                         self._is_capacity(path, arg.value, capacities) for arg in node.iter.args

@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph import frameworks, reference
-from per_audit.graph.roles import role_of_name
+from per_audit.graph.roles import role_of, role_of_name
 from per_audit.graph.values import (
     ELEMENTWISE,
     OPEN,
@@ -186,7 +186,10 @@ class Library:
         if name == "zip":
             if len(arguments) == 1 and arguments[0][1] == "*":
                 return Value(frozenset((Columns(first),)), first.tags)
-            rows = tuple(self.interpreter.parts.element(value) for value in values)
+            rows = tuple(
+                self.interpreter.parts.element(value).with_role(min(value.roles, default=None) or role_of(given.value))
+                for given, value in zip(node.args, values, strict=False)
+            )
             return self._iterable(node, of(TupleOf(node, rows)), taint(*values))
         if name == "enumerate":
             return self._iterable(

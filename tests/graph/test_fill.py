@@ -106,3 +106,31 @@ def test_a_count_that_the_capacity_bounds_is_not_the_capacity(project, test, ful
     (buffer,) = graph.buffers
     (minimum,) = graph.weights(buffer).minima()
     assert Fill(graph.anatomy(buffer)).is_full_at(minimum.path, minimum.node, minimum.container) is full
+
+
+@pytest.mark.parametrize(("made", "zeros"), [("np.zeros(size)", True), ("np.ones(size)", False)])
+def test_priorities_read_from_a_file_are_those_that_were_saved(project, made, zeros):
+    text = MEMORY.replace("START", made).replace("FIRST", "pass").replace("LEARN", "memory.sample(32, 0.4)")
+    restore = "    def load(self, file):\n        self.mass = np.load(file)\n\n    def sample"
+    graph = project(text.replace("    def sample", restore))
+    (buffer,) = graph.buffers
+    (minimum,) = graph.weights(buffer).minima()
+    assert starts_with_zeros(graph, minimum.container) is zeros
+
+
+@pytest.mark.parametrize(("path", "full"), [("tests__test_memory", False), ("warm_up", True)])
+def test_a_buffer_that_only_a_test_fills_is_not_full(project, path, full):
+    text = MEMORY.replace("START", "np.zeros(size)").replace("FIRST", "pass").replace("LEARN", "memory.sample(32, 0.4)")
+    fills = """
+    from main import SIZE, Memory
+
+
+    def fill(net):
+        memory = Memory(SIZE)
+        for _ in range(SIZE):
+            memory.push(*net.step())
+    """
+    graph = project(text, **{path: fills})
+    (buffer,) = graph.buffers
+    (minimum,) = graph.weights(buffer).minima()
+    assert Fill(graph.anatomy(buffer)).is_full_at(minimum.path, minimum.node, minimum.container) is full

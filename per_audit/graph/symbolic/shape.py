@@ -192,8 +192,9 @@ class Shapes:
         shape = self.of(term.args[0], depth)
         if not isinstance(number, int):
             return None
-        if shape is None:
-            # The values of a network for each action, reduced over the actions.
+        if shape is None or (shape == (BATCH,) and number == 1):
+            # The values of a network for each action, reduced over the actions; what has such an axis is no row, be it
+            # picked for each pair from what was taken for a matrix: a distribution for each action has three axes.
             return None if number != 1 else (BATCH, 1) if keep else (BATCH,)
         if not -len(shape) <= number < len(shape):
             return None

@@ -298,3 +298,39 @@ MERGED = """
 )
 def test_rows_that_are_read_for_one_call_are_a_data_set(project, kinds, mine, loop, found):
     assert len(kinds(project(MERGED.replace("{mine}", mine).replace("{loop}", loop)))) == found
+
+
+@pytest.mark.parametrize("store", ["self.rows.extend(steps)", "for step in steps: self.rows.append(step)"])
+@pytest.mark.parametrize(
+    ("fields", "found"), [("states, actions, rewards, next_states, dones", 1), ("images, labels", 0)]
+)
+def test_the_steps_of_several_environments_are_stored_by_zip(project, store, fields, found):
+    graph = project(f"""
+    import random
+    from collections import deque
+
+    import numpy as np
+
+
+    class Store:
+        def __init__(self, capacity):
+            self.rows = deque(maxlen=capacity)
+
+        def add_all(self, steps):
+            {store}
+
+        def draw(self, n):
+            return map(np.array, zip(*random.sample(self.rows, n)))
+
+
+    def run(envs, model, images, labels):
+        store = Store(1000)
+        states = envs.reset()
+        while True:
+            actions = model.act(states)
+            next_states, rewards, dones, infos = envs.step(actions)
+            store.add_all(zip({fields}))
+            states = next_states
+            model.update(*store.draw(32))
+    """)
+    assert len(graph.buffers) == found

@@ -40,8 +40,9 @@ def learn(net, p, rows, states, goals, gamma):
     filled = np.empty((32, 1))
     filled[0] = picked[0]
     bent = picked ** goals
+    crossed = -(pairs * pairs.log()).sum(1)
     return picked, unknown, column, chosen, best, kept, pairs, width, widths, moved, beside, error, losses, averaged, \\
-        rowwise, placed, filled, bent
+        rowwise, placed, filled, bent, crossed
 """
 
 
@@ -66,6 +67,7 @@ def learn(net, p, rows, states, goals, gamma):
         ("placed", (BATCH, 1)),
         ("filled", (BATCH, 1)),
         ("bent", (BATCH,)),
+        ("crossed", (BATCH,)),
     ],
 )
 def test_shapes(project, name, shape):
