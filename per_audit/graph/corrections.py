@@ -53,6 +53,11 @@ def _is_mask(term: Term) -> bool:
     return term.op in ("not", "cmp") or (term.op == "sub" and term.args[0].number == 1)
 
 
+def _calls(term: Term, function: ev.Owner) -> bool:
+    """Whether a term holds a call of the project's function that was too unwieldy to be followed."""
+    return any(part.op == "call" and isinstance(part.data, tuple) and part.data[1] is function for part in term.walk())
+
+
 def _has_gradient(term: Term, context: Context) -> bool:
     """Whether something in the term may be computed by a network, outside of what is cut off from the gradient."""
     here = context.head(term)
@@ -324,8 +329,10 @@ class Corrections:
         if made.op == "loss" and made.data[1] == "scalar":
             return True
         bodies = {(function, path), *((caller, where) for _, caller, where in self.symbols.calls_of.get(function, ()))}
+        is_returned = isinstance(function, ir.Function) and self.symbols.returned(function).contains(made)
         for inner, where in bodies:
             for term in [*self.symbols.run(inner, where).terms.values()]:
-                if any(part.op in ("mean", "sum") and part.contains(made) for part in term.walk()):
+                averages = (part for part in term.walk() if part.op in ("mean", "sum"))
+                if any(part.contains(made) or (is_returned and _calls(part, function)) for part in averages):
                     return True
         return False

@@ -269,6 +269,62 @@ def draw(memory, priorities, beta):
 """,
             },
         ),
+        Example(
+            "a Huber loss of the project's own, in another file",
+            {
+                "bend.py": """import torch
+
+
+def bend(x, edge=1.0):
+    return torch.where(x.abs() < edge, 0.5 * x**2, edge * (x.abs() - 0.5 * edge))
+""",
+                "learner.py": """import numpy as np
+import torch
+from bend import bend
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.mass, self.size, self.at = [], np.zeros(size), size, 0
+
+    def store(self, state, action, reward, next_state, terminated):
+        if len(self.rows) < self.size:
+            self.rows.append(None)
+        self.rows[self.at] = (state, action, reward, next_state, terminated)
+        self.mass[self.at] = self.mass.max() or 1.0
+        self.at = (self.at + 1) % self.size
+
+    def sample(self, n, beta):
+        p = self.mass[: len(self.rows)] / self.mass.sum()
+        slots = np.random.choice(len(self.rows), n, p=p)
+        weights = (len(self.rows) * p[slots]) ** -beta
+        return zip(*[self.rows[i] for i in slots]), slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.mass[slots] = np.abs(errors) ** 0.6 + 1e-5
+
+
+def learn(net, frozen, memory, optimizer, n, beta):
+    (states, actions, rewards, following, ends), slots, weights = memory.sample(n, beta)
+    states, following, rewards, ends = map(torch.as_tensor, (states, following, rewards, ends))
+    chosen = net(states)[torch.arange(n), torch.as_tensor(actions)]
+    target = rewards + 0.99 * (1 - ends) * frozen(following).max(1).values.detach()
+    errors = chosen - target
+    loss = bend(torch.as_tensor(weights) * errors).mean()  # <- PER103
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    memory.update(slots, errors.detach().numpy())
+
+
+def train(net, frozen, env, optimizer, steps):
+    memory = Memory(5000)
+    for step in range(steps):
+        memory.store(*env.transition())
+        learn(net, frozen, memory, optimizer, 32, 0.4 + 0.6 * step / steps)
+""",
+            },
+        ),
     )
     good = (
         Example(
