@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.degree import STORED, Chain, Exponents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Evidence
     from per_audit.graph.anatomy import Anatomy, PriorityWrite, Step
@@ -175,3 +176,31 @@ def is_tree(anatomy: Anatomy) -> bool:
         if value.op == "add" and all(anatomy.priority_base(arg) for arg in value.args):
             return True
     return False
+
+
+def reads_another_tree(anatomy: Anatomy, write: PriorityWrite, chain: Chain) -> bool:
+    """Whether what is raised was read from one tree and is written to another one of its class, held beside it.
+
+    They are one container by their class, and two by the attributes that hold them.
+    """
+    power = chain.raised[-1]
+    if power.node is None or not power.path:
+        return False
+    function = anatomy.symbols.function_of(power.path, power.node)
+    trees = {term.data[0] for term in anatomy.containers if term.op == "field"}
+    calls = (step.node.func for step in write.steps if isinstance(step.node, ir.Call))
+
+    def names(nodes: Iterable[ir.Node]) -> set[str]:
+        held = (node for node in nodes if isinstance(node, ir.Attr))
+        return {node.attr for node in held if not trees.isdisjoint(anatomy.symbols.classes_of(node))}
+
+    written = names(call.value for call in calls if isinstance(call, ir.Attr))
+    made: list[ir.Node] = [power.node]
+    known = {node.id for node in ir.walk(power.node) if isinstance(node, ir.Name)}
+    made += [
+        node.value or node
+        for node in (ir.walk(function) if function is not None else ())
+        if isinstance(node, ir.Assign) and any(getattr(target, "id", None) in known for target in node.targets)
+    ]
+    read = names(ir.walk(*made))
+    return bool(written and read) and written.isdisjoint(read)

@@ -86,7 +86,7 @@ class AlphaAppliedTwice(Rule):
         each = [(write, chain) for write in anatomy.writes for chain in trail.chains_of(anatomy, write.value)]
         stored = [chain for _, chain in each if chain.start != STORED and chain.exponents]
         for write, chain in each:
-            if not chain.exponents:
+            if not chain.exponents or trail.reads_another_tree(anatomy, write, chain):
                 continue
             if chain.start == STORED:
                 before = next((c for c in stored if chain.repeated(c.exponents)), None)
@@ -495,6 +495,29 @@ def main(env, net, optimizer, steps, whole):
         ),
     )
     good = (
+        Example(
+            "two trees of one class in one object: the errors as they are, and what is drawn by",
+            {
+                "tree.py": bad[-1].plain["tree.py"],
+                "steps.py": bad[-1]
+                .plain["steps.py"]
+                .replace("self.tree = Tree(size)", "self.plain, self.tree = Tree(size), Tree(size)")
+                .replace(
+                    "        self.tree.add(self.tree.highest, (",
+                    "        top = max(self.plain.highest, 1.0)\n"
+                    "        self.plain.put(self.tree.at, top)\n"
+                    "        self.tree.add(top**0.6, (",
+                )
+                .replace(
+                    "            self.tree.put(",
+                    "            self.plain.put(slot, abs(error) + 1e-5)\n            self.tree.put(",
+                ),
+                "train.py": bad[-1]
+                .plain["train.py"]
+                .replace("from episodes import Episodes\n", "")
+                .replace("Episodes(1024) if whole else Steps(1024)", "Steps(1024)"),
+            },
+        ),
         Example(
             "at the draw only, two files",
             {
