@@ -85,9 +85,17 @@ def unmasked(graph: ReplayGraph, buffer: ReplayBuffer) -> list[BootstrapTarget]:
             for body in all_bodies
             if (body[0], body[1]) == (target.function, target.path) or _are_related(graph, body[0], target.function)
         ]
-        if not any(endings.looks_at_ends(graph, body, drawn_only=body[0] is not target.function) for body in around):
+        told = {target.function, *_told_of_ends(graph, target.function)}
+        if not any(endings.looks_at_ends(graph, body, drawn_only=body[0] not in told) for body in around):
             found.append(target)
     return found
+
+
+def _told_of_ends(graph: ReplayGraph, function: ev.Owner) -> Iterator[ev.Owner]:
+    """The functions of the project that a function hands the ends of episodes to."""
+    for site in graph.calls_of(function) if function is not None else ():
+        if any(endings.is_end(graph, arg.value) for arg in site.node.args):
+            yield from (func.node for func in site.targets)
 
 
 def _are_related(graph: ReplayGraph, one: ev.Owner, other: ev.Owner) -> bool:

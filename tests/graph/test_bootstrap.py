@@ -142,3 +142,29 @@ def test_an_empty_dict_is_no_discount(project):
     graph = project("x = {}")
     (assignment,) = graph.module("main.py").body
     assert not bootstrap.is_discount(graph, graph.symbols.term("main.py", assignment.value))
+
+
+HELPER = """
+        def later(self, s2, done):
+            q = self.target_net(s2)
+            {code}
+            return q.max(1).values, q.max()
+
+        def learn("""
+
+
+@pytest.mark.parametrize(
+    ("code", "masked"),
+    [
+        ("pass", False),
+        ("self.zero(q, done)", True),
+        ("for i in range(32):\n                if done[i]: q[i] *= 0", True),
+    ],
+)
+def test_a_helper_that_is_handed_the_ends_may_look_at_them(project, code, masked):
+    text = AGENT.replace("\n        def learn(", HELPER.replace("{code}", code))
+    text = text.replace("q2 = self.target_net(s2).max(1).values", "kept = read()")
+    text = text.replace("{code}", "q2, most = self.later(s2, kept.done)\n            target = r + self.gamma * q2")
+    graph = project(text)
+    (buffer,) = graph.buffers
+    assert (bootstrap.unmasked(graph, buffer) == []) is masked
