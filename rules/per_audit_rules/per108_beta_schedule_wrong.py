@@ -125,7 +125,9 @@ class BetaScheduleWrong(Rule):
 
     ## Fix safety
 
-    Not rewritten automatically: the finding names the statement and what it should start from.
+    What compounds starts from the first beta instead, which the constructor keeps; a bound is turned round or put in.
+    The weights change with it, so these fixes are unsafe. A beta that falls, or is made from alpha, is left: what it
+    was meant to be is for a person to say.
 
     ## References
 
