@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph import events as ev
-from per_audit.graph.roles import is_beta, words
+from per_audit.graph.roles import is_beta, name_of, words
 from per_audit.graph.values import ELEMENTWISE, SCALAR, Alloc, Ints, Item, Literal, TupleOf, Value, of, taint
 
 if TYPE_CHECKING:
@@ -63,14 +63,19 @@ class Operators:
         constants = a.literal(), b.literal()
         if all(isinstance(c, (int, float)) for c in constants):
             return of(_folded(op, *constants))
+        raw = {tag for tag in a.tags if tag[0] == "isw" and isinstance(tag[1], ir.Bin) and tag[1].op == "/"}
+        if op == "**":
+            result = result._replace(tags=result.tags - raw)  # other weights, or none
         if op == "**" and (
             _weight_exponent(right)
-            or (_may_be_beta(right, b) and self._is_inverse(left))
+            or (_may_be_beta(right, b) and (raw or self._is_inverse(left)))
             or (_is_constant(right) and self._is_of_drawn_priorities(left))
         ):
             result = result.with_tags(("isw", node))
         inverse = op == "/" and isinstance(left, ir.Const) and left.value in (1, 1.0)
         if inverse and isinstance(right, ir.Bin) and right.op == "**" and _names_beta(right.right):
+            result = result.with_tags(("isw", node))
+        if op == "/" and not _is_drawn(a) and self._is_probability_of_draw(right):
             result = result.with_tags(("isw", node))
         if op == "*" and isinstance(node, (ir.Bin, ir.Aug)):
             self.weigh(node, left, a, right, b, frame)
@@ -91,6 +96,20 @@ class Operators:
             return self._is_inverse(base.left) or self._is_inverse(base.right)
         above, below = (self.interpreter.events.value(side) for side in (base.left, base.right))
         return _is_drawn(below) and not _is_drawn(above)
+
+    def _is_probability_of_draw(self, below: ir.Expr) -> bool:
+        """Whether the expression has a factor `p[drawn]` where p are the probabilities that were drawn by.
+
+        What is divided by it is the weight of beta = 1, which the caller may raise to another.
+        """
+        if isinstance(below, ir.Bin) and below.op == "*":
+            return self._is_probability_of_draw(below.left) or self._is_probability_of_draw(below.right)
+        if not isinstance(below, ir.Sub) or not isinstance(below.value, (ir.Name, ir.Attr)):
+            return False
+        positions = self.interpreter.parts.spilled(self.interpreter.events.value(below.index)).tagged("index")
+        draws = (self.interpreter.events.draws.get(position) for position in positions)
+        given = (draw.probabilities for draw in draws if draw is not None and draw.weighted)
+        return any(type(p) is type(below.value) and name_of(p) == name_of(below.value) for p in given)
 
     def _is_of_drawn_priorities(self, base: ir.Expr) -> bool:
         """Whether the expression reads something at drawn positions: `size * p[drawn]`, no moment of a batch."""

@@ -281,6 +281,78 @@ class Agent:
 """,
             },
         ),
+        Example(
+            "weights of beta 1 from the buffer, raised by the learner, TensorFlow 2",
+            {
+                "mem.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, size, width):
+        self.states, self.following = np.zeros((size, width)), np.zeros((size, width))
+        self.actions, self.rewards, self.ends = np.zeros(size, int), np.zeros(size), np.zeros(size)
+        self.mass, self.size, self.count, self.at = np.zeros(size), size, 0, 0
+
+    def add(self, state, action, reward, next_state, terminated):
+        self.states[self.at], self.actions[self.at], self.rewards[self.at] = state, action, reward
+        self.following[self.at], self.ends[self.at] = next_state, terminated
+        self.mass[self.at] = max(self.mass.max(), 1)
+        self.count = max(self.count, self.at + 1)
+        self.at = (self.at + 1) % self.size
+
+    def batch(self, n, scale):
+        p = self.mass[: self.count] ** scale
+        p = p / p.sum()
+        slots = np.random.choice(self.count, n, p=p)
+        importance = 1 / self.count * 1 / p[slots]
+        importance = importance / importance.max()
+        rows = (self.states[slots], self.actions[slots], self.rewards[slots], self.following[slots], self.ends[slots])
+        return rows, importance, slots
+
+    def correct(self, slots, errors, offset=0.1):
+        for slot, error in zip(slots, errors):
+            self.mass[slot] = abs(error) + offset
+""",
+                "agent.py": """import tensorflow as tf
+
+from mem import Memory
+
+
+class Agent:
+    def __init__(self, net, frozen, size, width):
+        self.net, self.frozen, self.memory = net, frozen, Memory(size, width)
+
+    def epsilon(self, step):
+        if step < 1000:
+            return 1.0
+        return max(0.0, 1 - step * 1e-6)
+
+    def learn(self, step):
+        (states, actions, rewards, following, ends), importance, slots = self.memory.batch(32, 0.7)
+        importance = importance ** (1 - self.epsilon(step))
+        goals = rewards + 0.99 * self.frozen(following).max(axis=1) * (1 - ends)
+        with tf.GradientTape() as tape:
+            chosen = tf.reduce_sum(self.net(states) * tf.one_hot(actions, 4), axis=1)
+            error = chosen - goals
+            loss = tf.keras.losses.Huber()(goals, chosen)
+            loss = tf.reduce_mean(loss * importance)  # <- PER101
+        gradients = tape.gradient(loss, self.net.trainable_variables)
+        self.net.optimizer.apply_gradients(zip(gradients, self.net.trainable_variables))
+        self.memory.correct(slots, error)
+
+
+def run(env, net, frozen, steps):
+    agent = Agent(net, frozen, 100_000, 8)
+    state = env.reset()
+    for step in range(steps):
+        action = net(state).argmax()
+        next_state, reward, terminated, _ = env.step(action)
+        agent.memory.add(state, action, reward, next_state, terminated)
+        state = next_state
+        agent.learn(step)
+""",
+            },
+        ),
     )
     good = (
         Example(
