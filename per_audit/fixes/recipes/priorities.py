@@ -31,16 +31,42 @@ def absolute_errors(draft: Draft, losses: Losses, found: list[Loss]) -> tuple[st
     if len(set(targets)) > 1:
         raise Refused(f"the critics at {draft.where(path, found[0].node)} learn from different targets")
     statements = [draft.graph.statement(path, loss.node) for loss in found]
-    block = draft.block(path, statements[-1])
+    last = statements[-1]
+    block = draft.block(path, last)
     if any(statement not in block for statement in statements):
-        raise Refused(f"the losses after {draft.where(path, statements[0])} stand in different blocks")
+        last = _choice(draft, path, statements, predictions)
     unique = list(dict.fromkeys(predictions))
     error = unique[0] if len(unique) == 1 else f"({', '.join(unique)})"
     option = ', reduce="mean"' if draft.options.priority == "mean" and len(unique) > 1 else ""
     draft.imports[path].add(_HELPER)
     parts = [part for loss in found for part in (loss.prediction, loss.target)]
     names = {node.id for part in parts for node in ir.walk(part) if isinstance(node, ir.Name)}
-    return f"{_HELPER}({error}, {targets[0]}{option})", statements[-1], names
+    return f"{_HELPER}({error}, {targets[0]}{option})", last, names
+
+
+def _choice(draft: Draft, path: str, statements: list[ir.Stmt], predictions: list[str]) -> ir.Stmt:
+    """The `if` each way through which computes one loss of the same predictions. Refuses losses in other blocks."""
+    by_statement: dict[ir.Stmt, set[str]] = {}
+    for statement, prediction in zip(statements, predictions, strict=True):
+        by_statement.setdefault(statement, set()).add(prediction)
+    is_same = len({frozenset(each) for each in by_statement.values()}) == 1
+    for ancestor in draft.graph.ancestors(path, statements[0]) if is_same else ():
+        if isinstance(ancestor, ir.If) and all(ancestor.start <= each.start < ancestor.end for each in statements):
+            if _chooses(ancestor, set(by_statement)):
+                return ancestor
+            break
+    raise Refused(f"the losses after {draft.where(path, statements[0])} stand in different blocks")
+
+
+def _chooses(choice: ir.If, statements: set[ir.Stmt]) -> bool:
+    """Whether each branch holds exactly one of the statements, itself or in a choice of its own."""
+    for branch in (choice.body, choice.orelse):
+        own = [each for each in branch if each in statements]
+        inner = [each for each in branch if isinstance(each, ir.If) and _chooses(each, statements)]
+        inside = [each for each in statements if any(one.start <= each.start < one.end for one in branch)]
+        if len(own) + len(inner) != 1 or (own and len(inside) != 1):
+            return False
+    return True
 
 
 def give_back(

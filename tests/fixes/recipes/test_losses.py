@@ -304,6 +304,34 @@ def test_two_critics_with_different_targets_are_refused():
     )
 
 
-def test_losses_of_two_branches_are_refused():
-    branches = "if self.huber:\n    loss = F.huber_loss(q, target)\nelse:\n    loss = F.mse_loss(q, target)"
+WEIGHTED = 'importance_weighted_loss(F.{}(q, target, reduction="none"), weights)'
+
+
+def chosen(loss: str) -> str:
+    """One of three losses of the same values."""
+    first, second, third = (loss.format(name) for name in ("huber_loss", "l1_loss", "mse_loss"))
+    return (
+        f"if self.huber:\n    loss = {first}\nelif self.robust:\n    loss = {second}\n"
+        f"else:\n    scale = 1\n    loss = {third}"
+    )
+
+
+def test_a_choice_of_losses():
+    update = "\nself.memory.update_priorities(indices, absolute_td_error(q, target))\n"
+    after = chosen(WEIGHTED) + STEP.rstrip("\n") + update
+    check_fixed(agent(chosen("F.{}(q, target)") + STEP), fixed_agent(after))
+
+
+@pytest.mark.parametrize(
+    "branches",
+    [
+        "if self.huber:\n    loss = F.huber_loss(q, target)\nelse:\n    loss = F.mse_loss(q * 2, target)",
+        "if self.huber:\n    loss = F.huber_loss(q, target)\nloss = F.mse_loss(q, target)",
+        "loss = 0\nif self.huber:\n    loss = F.huber_loss(q, target)\n    loss = F.mse_loss(q, target)\nelse:\n"
+        "    loss = F.mse_loss(q, target)",
+        "loss = 0\nif self.huber:\n    loss = F.huber_loss(q, target)\n"
+        "elif self.robust:\n    loss = F.mse_loss(q, target)",
+    ],
+)
+def test_losses_in_different_blocks_are_refused(branches):
     check_refused(agent(branches + STEP), "different blocks")
