@@ -94,7 +94,9 @@ class BetaBudgetHardcoded(Rule):
 
     ## Fix safety
 
-    The number of training steps is needed: the fix is only offered where one is found.
+    The number of draws in a training is needed: the fix is only made where the loops around the draw tell it and none
+    of them may end sooner. The constructor gets a parameter for it, which every construction passes; that the loops
+    were read rightly is what makes it unsafe.
 
     ## References
 

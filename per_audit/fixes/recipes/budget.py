@@ -56,7 +56,12 @@ def schedule(draft: Draft, buffer: ReplayBuffer) -> str:
 
 def find_budget(graph: ReplayGraph, buffer: ReplayBuffer) -> Budget | None:
     """The largest number of draws over the ways in which the program reaches the draw, None where one is unknown."""
-    found = _reach(graph, buffer.path, buffer.draws[0], buffer.function, 0, frozenset())
+    return times(graph, buffer.path, buffer.draws[0], buffer.function)
+
+
+def times(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owner) -> Budget | None:
+    """The largest number of times that the program goes through a node, None where a loop around it is unknown."""
+    found = _reach(graph, path, node, function, 0, frozenset())
     return found if found is not None and _LEAST <= found.steps <= _MOST else None
 
 

@@ -1,0 +1,93 @@
+import pytest
+
+from .repairing import changed, check_left, check_repaired, example
+
+CODE = "PER107"
+LITERAL, CLASS = "a number in the draw", "an attribute of the class"
+MADE, DRAWS = "memory = Memory(100)", "beta rises over 200,000 draws"
+HEAD, BETA = "def __init__(self, size, beta=0.4):", "        self.beta = beta\n"
+NEW_HEAD = "def __init__(self, size, beta=0.4, beta_steps=200_000):"
+
+
+def test_a_number_in_the_draw_is_computed_from_the_draws():
+    check_repaired(
+        CODE,
+        example(CODE, LITERAL),
+        (HEAD, NEW_HEAD),
+        (BETA, BETA + "        self.beta_step = (1.0 - self.beta) / beta_steps\n"),
+        ("self.beta + 0.001", "self.beta + self.beta_step"),
+        (MADE, "memory = Memory(100, beta_steps=200_000)"),
+        unsafe=DRAWS,
+    )
+
+
+def test_an_attribute_of_the_class_becomes_one_of_the_object():
+    check_repaired(
+        CODE,
+        example(CODE, CLASS),
+        ("    step = 0.0005\n\n", ""),
+        (HEAD, NEW_HEAD),
+        (BETA, BETA + "        self.step = (1.0 - self.beta) / beta_steps\n"),
+        (MADE, "memory = Memory(100, beta_steps=200_000)"),
+        unsafe=DRAWS,
+    )
+
+
+def test_an_attribute_that_the_constructor_sets():
+    files = changed(
+        example(CODE, LITERAL),
+        (BETA, BETA + "        self.rise = 0.001\n"),
+        ("self.beta + 0.001", "self.beta + self.rise"),
+    )
+    check_repaired(
+        CODE,
+        files,
+        (HEAD, NEW_HEAD),
+        ("self.rise = 0.001", "self.rise = (1.0 - self.beta) / beta_steps"),
+        (MADE, "memory = Memory(100, beta_steps=200_000)"),
+        unsafe=DRAWS,
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("a schedule over a default that nobody passes", "anneal_over"),
+        ("an attribute that follows a count of draws", "over"),
+    ],
+)
+def test_a_length_that_is_a_parameter_is_passed(title, name):
+    check_repaired(CODE, example(CODE, title), (MADE, f"memory = Memory(100, {name}=200_000)"), unsafe=DRAWS)
+
+
+def test_a_step_that_is_a_parameter_is_passed():
+    files = changed(
+        example(CODE, LITERAL),
+        (HEAD, "def __init__(self, size, beta=0.4, rise=0.001):"),
+        (BETA, BETA + "        self.rise = rise\n"),
+        ("self.beta + 0.001", "self.beta + self.rise"),
+    )
+    check_repaired(CODE, files, (MADE, "memory = Memory(100, rise=(1.0 - 0.4) / 200_000)"), unsafe=DRAWS)
+
+
+def test_a_training_of_unknown_length_is_left():
+    files = changed(example(CODE, LITERAL), ("for step in range(steps):", "while env.goes_on():"))
+    check_left(CODE, files, "how often a training goes through")
+
+
+def test_a_training_that_may_end_sooner_is_left():
+    files = changed(
+        example(CODE, LITERAL),
+        ("        state = next_state\n", "        state = next_state\n        if done:\n            break\n"),
+    )
+    check_left(CODE, files, "may end sooner")
+
+
+def test_a_beta_that_the_script_raises_is_left():
+    check_left(CODE, example(CODE, "a loop of the script that is ten times as long"), "outside of the buffer")
+
+
+def test_heirs_are_left():
+    files = example(CODE, LITERAL)
+    files |= {"memory.py": files["memory.py"] + "\n\nclass Other(Memory):\n    pass\n"}
+    check_left(CODE, files, "has heirs")
