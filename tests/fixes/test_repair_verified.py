@@ -99,6 +99,14 @@ DIFFERENCES = """        change = priority - self.sums[node]
             node //= 2
             self.sums[node] += change
 """
+ROUNDED = """        self.leaves = 1
+        while self.leaves < capacity:
+            self.leaves *= 2
+"""
+OF_BATCH = "        return [self.rows[slot] for slot in slots], slots, weights / weights.max()\n"
+OF_LEAST = """        least = np.min(self.sums[self.leaves :]) / self.sums[1]
+        return [self.rows[slot] for slot in slots], slots, weights / (self.size * least) ** -self.beta
+"""
 RANKS = """import numpy as np
 
 
@@ -145,6 +153,7 @@ class Memory:
             "np.argsort(-self.errors[: self.size]) + 1",
             "frequencies",
         ),
+        ("PER105", TREE.replace(ROUNDED, "        self.leaves = capacity\n"), OF_BATCH, OF_LEAST, "weights"),
         (
             "PER307",
             TREE.replace(CLIMB, DIFFERENCES),
