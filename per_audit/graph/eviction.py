@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.bootstrap import role_at
 from per_audit.graph.growth import has_limit
+from per_audit.graph.roles import REWARD
 from per_audit.graph.shifts import takes_first
 from per_audit.graph.symbolic import alternatives
 from per_audit.graph.updates import BUILDERS
@@ -22,9 +24,24 @@ _DEEPEST = 3
 def forgets_oldest(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether a full buffer is known to lose what it was given first; False where nobody can tell.
 
-    Its container is a deque with a limit, has its first items taken out, is cut to its last ones, or is a ring.
+    Its container is a deque with a limit, has its first items taken out, is cut to its last ones, or is a ring. A
+    container that a test of the reward fills, beside one for what fails it, holds one kind apart from the other.
     """
-    return any(_is_queue(graph, c) or _is_cut(graph, c) or _is_ring(graph, c) for c in buffer.containers)
+    return not _is_kept_apart(graph, buffer) and any(
+        _is_queue(graph, c) or _is_cut(graph, c) or _is_ring(graph, c) for c in buffer.containers
+    )
+
+
+def _is_kept_apart(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    stored = {store.node for store in graph.events.stores.values() if store.container not in buffer.containers}
+    for store in buffer.stores:
+        for around in graph.ancestors(store.path, store.node):
+            if isinstance(around, ir.If) and any(role_at(graph, part) == REWARD for part in ir.walk(around.test)):
+                inside = set(ir.walk(*around.body))
+                other = around.orelse if store.node in inside else around.body
+                if not stored.isdisjoint(ir.walk(*other)):
+                    return True
+    return False
 
 
 def _is_queue(graph: ReplayGraph, container: Alloc) -> bool:

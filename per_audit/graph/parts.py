@@ -202,7 +202,8 @@ class Parts:
                 plain = row._replace(atoms=frozenset(a for a in row.atoms if not isinstance(a, Columns)))
                 inner = self.items_of(plain, wanted)
                 if inner is not None:
-                    options.append(tuple(Value(tags=i.tags | atom.rows.tags, roles=i.roles) for i in inner))
+                    shared = _besides(inner, atom.rows.tags)
+                    options.append(tuple(Value(tags=i.tags | shared, roles=i.roles) for i in inner))
             elif isinstance(atom, Step) and wanted in _STEP_ROLES:
                 options.append(tuple(UNKNOWN.with_role(role) for role in _STEP_ROLES[wanted]))
         options = [o for o in options if wanted is None or len(o) == wanted]
@@ -214,11 +215,20 @@ class Parts:
 def _spread(value: Value, tags: frozenset[Tag]) -> Value:
     if any(isinstance(atom, (TupleOf, Record)) for atom in value.atoms):
         atoms = frozenset(
-            replace(a, items=tuple(_spread(i, tags) for i in a.items)) if isinstance(a, (TupleOf, Record)) else a
+            replace(a, items=tuple(_spread(i, _besides(a.items, tags)) for i in a.items))
+            if isinstance(a, (TupleOf, Record))
+            else a
             for a in value.atoms
         )
         value = value._replace(atoms=sharing.shared(atoms))
     return value.with_all(tags)
+
+
+def _besides(items: tuple[Value, ...], tags: frozenset[Tag]) -> frozenset[Tag]:
+    """What is known of a display as a whole that holds for each item: where one is the weights, the others are not."""
+    if any(item.tagged("isw") for item in items):
+        return frozenset(tag for tag in tags if tag[0] != "isw")
+    return tags
 
 
 def is_list(atom: TupleOf | Record) -> bool:

@@ -110,3 +110,22 @@ def test_an_heir_of_deque(project, limit, oldest):
             return random.sample(self, n)
     """)
     assert forgets(graph) is oldest
+
+
+@pytest.mark.parametrize(("test", "forgets"), [("reward > 0", False), ("len(self.rows) % 2", True)])
+def test_rewarded_transitions_that_are_kept_apart_do_not_make_room_for_others(project, test, forgets):
+    store = f"(self.rows if {test} else self.rows).append(row)"
+    graph = project(
+        LIST.format(made="deque(maxlen=size)", store=store)
+        .replace("self.rows, self.size =", "self.rare, self.rows, self.size = deque(maxlen=size),")
+        .replace(
+            store,
+            f"if {test}:\n                self.rare.append(row)\n"
+            "            else:\n                self.rows.append(row)",
+        )
+        .replace(
+            "return random.sample(self.rows, n)", "return random.sample(self.rows, n) + random.sample(self.rare, n)"
+        )
+    )
+    assert graph.buffers
+    assert {forgets_oldest(graph, buffer) for buffer in graph.buffers} == {forgets}

@@ -155,3 +155,41 @@ def test_weights_of_a_draw_that_nobody_calls_any_more(project, memory_text, call
     graph = project(memory=memory_text(mass="mass") + OLDER, train=train)
     weights = {node for buffer in graph.buffers for node in graph.priorities(buffer).weights}
     assert len(weights) == known
+
+
+ROWS = """
+    import random
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.priorities = [None] * size, np.zeros(size)
+
+        def push(self, at, state, action, reward, next_state, done):
+            self.rows[at] = (state, action, reward, next_state, done)
+            self.priorities[at] = 1.0
+
+        def sample(self, n, beta):
+            p = self.priorities / self.priorities.sum()
+            found = []
+            for at in np.random.choice(len(self.rows), n, p=p):
+                found.append((at, (len(self.rows) * p[at]) ** -beta, self.rows[at]))
+            return [(at, weight / 2.0, row) for at, weight, row in found]
+
+    memory = Memory(100)
+
+    def train(net):
+        memory.push(0, 1, 2, 3.0, 4, False)
+        at, weights, rows = zip(*memory.sample(8, 0.4))
+        loss = ({learnt} * net.errors(rows) ** 2).mean()
+        loss.backward()
+
+    train(read())
+"""
+
+
+@pytest.mark.parametrize(("learnt", "dropped"), [("np.array(weights)", 0), ("1.0", 1)])
+def test_positions_that_are_not_read_are_no_weights(project, learnt, dropped):
+    graph = project(ROWS.replace("{learnt}", learnt))
+    (buffer,) = graph.buffers
+    assert len(graph.priorities(buffer).dropped) == dropped
