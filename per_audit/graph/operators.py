@@ -63,12 +63,12 @@ class Operators:
         constants = a.literal(), b.literal()
         if all(isinstance(c, (int, float)) for c in constants):
             return of(_folded(op, *constants))
-        raw = {tag for tag in a.tags if tag[0] == "isw" and isinstance(tag[1], ir.Bin) and tag[1].op == "/"}
-        if op == "**":
-            result = result._replace(tags=result.tags - raw)  # other weights, or none
+        odds = {tag for tag in a.tags if tag[0] == "odds"}
+        if odds and op == "**":
+            result = result._replace(tags=result.tags - odds)
         if op == "**" and (
             _weight_exponent(right)
-            or (_may_be_beta(right, b) and (raw or self._is_inverse(left)))
+            or (_may_be_beta(right, b) and (odds or self._is_inverse(left)))
             or (_is_constant(right) and self._is_of_drawn_priorities(left))
         ):
             result = result.with_tags(("isw", node))
@@ -76,7 +76,7 @@ class Operators:
         if inverse and isinstance(right, ir.Bin) and right.op == "**" and _names_beta(right.right):
             result = result.with_tags(("isw", node))
         if op == "/" and not _is_drawn(a) and self._is_probability_of_draw(right):
-            result = result.with_tags(("isw", node))
+            result = result.with_tags(("odds", node))
         if op == "*" and isinstance(node, (ir.Bin, ir.Aug)):
             self.weigh(node, left, a, right, b, frame)
         reductions = {v.reduction for v, e in ((a, left), (b, right)) if not isinstance(e, ir.Const)}
@@ -100,7 +100,7 @@ class Operators:
     def _is_probability_of_draw(self, below: ir.Expr) -> bool:
         """Whether the expression has a factor `p[drawn]` where p are the probabilities that were drawn by.
 
-        What is divided by it is the weight of beta = 1, which the caller may raise to another.
+        What is divided by it are the odds that become weights once they are raised to beta, be it by the caller.
         """
         if isinstance(below, ir.Bin) and below.op == "*":
             return self._is_probability_of_draw(below.left) or self._is_probability_of_draw(below.right)

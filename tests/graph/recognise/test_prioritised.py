@@ -369,3 +369,34 @@ class Memory:
 """
     tree = tree.replace("CHECKS", "; ".join(f"check_{n}(mass)" for n in range(25)))
     assert kinds(project(checks=checks, memory=tree)) == ["prioritised"]
+
+
+def test_hard_examples_of_a_data_set_are_no_replay(project):
+    graph = project("""
+    import numpy as np
+
+
+    class Hard:
+        def __init__(self, examples, alpha, beta):
+            self.examples, self.losses, self.alpha, self.beta = examples, np.ones(len(examples)), alpha, beta
+
+        def sample(self, n):
+            p = self.losses**self.alpha
+            p = p / p.sum()
+            at = np.random.choice(len(self.examples), n, p=p)
+            weights = 1 / (len(self.examples) * p[at])
+            return [self.examples[i] for i in at], at, weights
+
+        def update(self, at, losses):
+            self.losses[at] = losses
+
+
+    def fit(model, examples, steps):
+        hard = Hard(examples, 0.6, 0.4)
+        for _ in range(steps):
+            batch, at, weights = hard.sample(32)
+            losses = model.losses(batch)
+            (weights * losses).mean().backward()
+            hard.update(at, losses)
+    """)
+    assert graph.buffers == []
