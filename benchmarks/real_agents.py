@@ -66,7 +66,6 @@ AGENTS = (
     Agent("keon/ddqn", "keon+deep-q-learning", framework="keras", share=0.1),
     Agent("keon/dqn_batch", "keon+deep-q-learning", framework="keras", share=0.1),
     Agent("shivamsaboo17/dqn", "shivamsaboo17+DQN", framework="keras", share=0.1),
-    Agent("playground/ddqn", "michael-diggin+ReinforcementLearningPlayground", framework="keras", share=0.02),
     Agent("marload/dqn", "marload+DeepRL-TensorFlow2", "DQN", framework="keras", share=0.1),
     Agent("marload/double", "marload+DeepRL-TensorFlow2", "DoubleDQN", framework="keras", share=0.1),
     Agent("tf2-rl/dqn", "anita-hu+TF2-RL", "DQN", framework="keras", share=0.1),
@@ -85,9 +84,12 @@ def run(agent: Agent, folder: Path, steps: int, scratch: Path, mode: str) -> dic
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     child, steps = CHILDREN[agent.framework], max(int(steps * agent.share), 20)
     command = [sys.executable, str(child), agent.name, str(folder), str(steps), mode]
-    done = subprocess.run(
-        command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    try:
+        done = subprocess.run(
+            command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"took longer than {PATIENCE:.0f} s"}
     if done.returncode:
         return {"error": " | ".join(done.stderr.strip().splitlines()[-3:])}
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

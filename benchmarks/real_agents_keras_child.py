@@ -75,28 +75,14 @@ def row(state: Any) -> Any:
 
 def one_by_one(module: str, name: str, act: str, store: str, batch: int) -> None:
     """Agents whose `replay` takes the size of the batch."""
+    for tool in ("matplotlib", "matplotlib.pyplot", "tqdm"):
+        stub(tool, tqdm=Quiet)
     agent = getattr(importlib.import_module(module), name)(4, 2)
     follow(
         "CartPole-v1",
         getattr(agent, act),
         getattr(agent, store),
         lambda: agent.replay(batch),
-        warmup=100,
-        shape=row,
-    )
-
-
-def playground(module: str, name: str) -> None:
-    stub("h5py")
-    code = importlib.import_module(module)
-    agent = getattr(code, name)(4, 2)
-    for count in range(900):  # it begins when it has seen 1,000
-        agent.remember((row(np.zeros(4)), count % 2, 1.0, row(np.zeros(4)), True))
-    follow(
-        "CartPole-v1",
-        agent.act,
-        lambda *transition: agent.remember(transition),
-        agent.replay,
         warmup=100,
         shape=row,
     )
@@ -131,7 +117,6 @@ DRIVERS: dict[str, Callable[[], None]] = {
     "keon/ddqn": lambda: one_by_one("ddqn", "DQNAgent", "act", "memorize", 8),
     "keon/dqn_batch": lambda: one_by_one("dqn_batch", "DQNAgent", "act", "memorize", 8),
     "shivamsaboo17/dqn": lambda: one_by_one("dqn", "DQN", "select_action", "remember", 8),
-    "playground/ddqn": lambda: playground("cartpole_ddqn", "DDQNAgent"),
     "marload/dqn": lambda: marload("DQN"),
     "marload/double": lambda: marload("DoubleDQN"),
     "tf2-rl/dqn": anita_hu,
