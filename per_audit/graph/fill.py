@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayGraph
 
 _DEEPEST = 6
+_FAR = 3  # calls from a loop to what stores
+_LOOPS = (ir.For, ir.While)
 _ZEROS = {"zeros", "zeros_like", "new_zeros"}
 _RESTORES = {"load", "loads", "loadtxt", "genfromtxt", "fromfile", "frombuffer"}
 
@@ -153,24 +156,32 @@ class Fill:
 
     def _is_filled_first(self, capacities: set[Term]) -> bool:
         """Whether a loop of the project stores as many transitions as there is room for; tests do not count."""
-        adding = self.anatomy.adding
+        adding = self._adding
         for path, module in self.graph.project.modules.items():
             for node in () if _is_test(path) else ir.walk(*module.body):
-                if isinstance(node, ir.For):
-                    counts = isinstance(node.iter, ir.Call) and any(
-                        self._is_capacity(path, arg.value, capacities) for arg in node.iter.args
-                    )
-                elif isinstance(node, ir.While):
-                    counts = self._tests_fullness(path, node.test, capacities)
-                else:
-                    continue
-                if counts and any(self._adds(inner, adding) for inner in ir.walk(*node.body)):
-                    return True
+                # What a loop counts is asked last: it takes the terms of the whole body around it.
+                if isinstance(node, _LOOPS) and any(self._adds(inner, adding) for inner in ir.walk(*node.body)):
+                    if isinstance(node, ir.While):
+                        counts = self._tests_fullness(path, node.test, capacities)
+                    else:
+                        counts = isinstance(node.iter, ir.Call) and any(
+                            self._is_capacity(path, arg.value, capacities) for arg in node.iter.args
+                        )
+                    if counts:
+                        return True
         return False
+
+    @cached_property
+    def _adding(self) -> set[ev.Owner]:
+        """The functions that store transitions, or lead to some that do."""
+        found = set(self.anatomy.adding)
+        for _ in range(_FAR):
+            found |= {site.function for function in found for site in self.graph.callers.get(function, ())}
+        return found
 
     def _adds(self, node: ir.Node, adding: set[ev.Owner]) -> bool:
         site = self.graph.events.calls.get(node) if isinstance(node, ir.Call) else None
-        return site is not None and any(self.graph.reachable(func.node, 3) & adding for func in site.targets)
+        return site is not None and any(func.node in adding for func in site.targets)
 
 
 def _may_be_capacity(term: Term) -> bool:

@@ -84,6 +84,26 @@ class _Run:
         self.since = since
 
 
+class _Entry:
+    """A function with what its parameters are; `defaults` are those of its parameters that were not given."""
+
+    __slots__ = ("carries", "defaults", "env", "key", "node", "owner")
+
+    def __init__(
+        self,
+        node: ir.Function,
+        owner: Instance | None,
+        env: dict[str, Value],
+        defaults: tuple[tuple[ir.Expr, Value | None], ...] = (),
+    ) -> None:
+        self.node = node
+        self.owner = owner
+        self.env = env
+        self.defaults = defaults
+        self.key = (node, owner, tuple(sorted(env.items(), key=_FIRST)))
+        self.carries = any(map(_carries, env.values()))
+
+
 class Interpreter:
     """Runs a project abstractly. `events` holds the result."""
 
@@ -108,6 +128,7 @@ class Interpreter:
         self.too_deep: dict[str, ir.Stmt] = {}  # by file, a statement that is nested too deeply to be followed
         self.holders: set[ir.Class] = set()  # classes with a container in an attribute
         self._memo: dict[object, _Run] = {}
+        self._entries: dict[object, _Entry] = {}
         self._active: set[object] = set()
         self._runs: dict[ir.Node, int] = {}
         self._mro: dict[ir.Class, list[ir.Class]] = {}
@@ -198,7 +219,7 @@ class Interpreter:
                 known = self._annotated(parameter.annotation, function)
             env[parameter.name] = known.with_role(role_of_name(parameter.name) if not parameter.kind else None)
         self._bind_self(function, owner, env)
-        self._execute(function, owner, env, 0, root=True)
+        self._execute(_Entry(function, owner, env), 0, root=True)
 
     def _annotated(self, annotation: ir.Expr, function: ir.Function) -> Value:
         """An object of the project's class that an annotation names."""
@@ -335,7 +356,7 @@ class Interpreter:
     def _grow(self, table: dict[_Key, Value], key: _Key, value: Value) -> None:
         before = table.get(key)
         after = shallow(value) if before is None else before.join(shallow(value))
-        if after != before:
+        if after is not before and after != before:
             table[key] = after
             self._touch(key)
 
@@ -344,17 +365,33 @@ class Interpreter:
     def call_function(self, func: Func, arguments: list[tuple[str | None, str, Value]], depth: int) -> Value:
         """The result of a call into the project. Each argument is (keyword, star, value)."""
         node = func.node
-        env = self._bind(node, func.owner, arguments)
         if isinstance(node, ir.Lambda):
+            env = self._bind(node, func.owner, arguments)
             frame = self.closures.get(node)
             if frame is None or depth > _MAX_CALL_DEPTH:
                 return UNKNOWN
             inner = Frame(frame.module, frame.function, frame.owner, env, frame, depth + 1)
             return self.evaluator.eval(node.body, inner)
-        for name, value in env.items():
+        entry = self._entry(node, func.owner, arguments)
+        for name, value in entry.env.items():
             if name not in ("self", "cls"):
                 self._grow(self.parameters, (node, name), value)
-        return self._execute(node, func.owner, env, depth + 1)
+        return self._execute(entry, depth + 1)
+
+    def _entry(
+        self, node: ir.Function, owner: Instance | None, arguments: list[tuple[str | None, str, Value]]
+    ) -> _Entry:
+        """The function bound to the arguments; remembered, since most calls of a project repeat an earlier one."""
+        if any(star for _, star, _ in arguments):  # what they give changes with what containers hold
+            return _Entry(node, owner, self._bind(node, owner, arguments))
+        key = (node, owner, *arguments)
+        known = self._entries.get(key)
+        values = self.events.values
+        if known is None or any(values.get(default) is not value for default, value in known.defaults):
+            env = self._bind(node, owner, arguments)
+            defaults = tuple((p.default, values.get(p.default)) for p in node.parameters if p.default is not None)
+            known = self._entries[key] = _Entry(node, owner, env, defaults)
+        return known
 
     def _bind_self(self, node: ir.Function | ir.Lambda, owner: Instance | None, env: dict[str, Value]) -> None:
         if owner is None or isinstance(node, ir.Lambda) or not node.parameters:
@@ -419,17 +456,15 @@ class Interpreter:
             if name in names
         }
 
-    def _execute(
-        self, node: ir.Function, owner: Instance | None, env: dict[str, Value], depth: int, root: bool = False
-    ) -> Value:
-        key = (node, owner, tuple(sorted(env.items(), key=_FIRST)))
+    def _execute(self, entry: _Entry, depth: int, root: bool = False) -> Value:
+        node, owner, key = entry.node, entry.owner, entry.key
         known = self._memo.get(key)
         if known is not None and self._is_valid(known):
             self._reads[-1] |= known.reads
             return known.result
         runs = self._runs.get(node, 0)
         summary = ("result", node, owner)
-        most = self._most_runs if root or any(map(_carries, env.values())) else _PLAIN_RUNS
+        most = self._most_runs if root or entry.carries else _PLAIN_RUNS
         if key in self._active or depth > _MAX_CALL_DEPTH or (runs >= most and not root):
             self.note_read(summary)
             return self.results.get(summary, UNKNOWN)
@@ -437,7 +472,7 @@ class Interpreter:
         self._active.add(key)
         start = self._clock
         self._reads.append(set())
-        frame = Frame(self.project.module_of[node], node, owner, dict(env), self.closures.get(node), depth)
+        frame = Frame(self.project.module_of[node], node, owner, dict(entry.env), self.closures.get(node), depth)
         try:
             self.statements.run_block(node.body, frame)
         finally:

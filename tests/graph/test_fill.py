@@ -134,3 +134,14 @@ def test_a_buffer_that_only_a_test_fills_is_not_full(project, path, full):
     (buffer,) = graph.buffers
     (minimum,) = graph.weights(buffer).minima()
     assert Fill(graph.anatomy(buffer)).is_full_at(minimum.path, minimum.node, minimum.container) is full
+
+
+def test_what_a_loop_counts_is_asked_only_where_it_stores(minimum_of, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Fill, "_is_capacity", lambda self, path, node, capacities: asked.append(node.start) or False)
+    fill, _ = minimum_of(first="for k in range(SIZE): print(k)", learn="memory.sample(32, 0.4)")
+    storing, _ = minimum_of(first="for k in range(SIZE): memory.push(*net.step())", learn="memory.sample(32, 0.4)")
+    assert not fill._is_filled_first(set())
+    before = len(asked)
+    assert not storing._is_filled_first(set())
+    assert len(asked) - before == before + 1

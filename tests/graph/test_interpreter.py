@@ -3,6 +3,7 @@
 import pytest
 
 from per_audit.graph import PRIORITISED, UNIFORM
+from per_audit.graph.interpreter import Interpreter
 from per_audit.graph.values import Alloc, Drawn, Item, Literal, TupleOf
 
 STORE = """
@@ -331,3 +332,35 @@ def test_equal_tags_are_one_set_in_a_linked_project(project):
     large = [value.tags for value in graph.events.values.values() if len(value.tags) > 10]
     assert len(large) > 20
     assert len({id(tags) for tags in large}) == len(set(large))
+
+
+def test_a_call_that_repeats_an_earlier_one_is_bound_once(project, monkeypatch):
+    bound = []
+    bind = Interpreter._bind
+
+    def counted(self, node, owner, arguments):
+        bound.append(getattr(node, "name", ""))
+        return bind(self, node, owner, arguments)
+
+    monkeypatch.setattr(Interpreter, "_bind", counted)
+    calls = "\n".join("held = keep(rows, 3)" for _ in range(30))
+    graph = project(
+        f"rows = []\ndef keep(rows, size, step=2):\n    rows.append(size)\n    return rows, step\n{calls}\n"
+    )
+    assert 0 < bound.count("keep") < 5
+    assert len([site for site in graph.events.calls.values() if site.targets]) == 30
+
+
+def test_a_repeated_call_sees_what_a_default_has_become(project, value_of):
+    graph = project(
+        """
+        def outer(start):
+            def inner(first=start):
+                return first
+            return inner()
+
+        low = outer(1)
+        high = outer("x")
+        """
+    )
+    assert {atom.value for atom in value_of(graph, 'outer("x")').atoms} == {1, "x"}
