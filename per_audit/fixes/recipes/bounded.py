@@ -24,7 +24,7 @@ class Bounded:
         self.name = draft.graph.name_of(buffer)
         self.path = draft.path_of(container.node)
         self.container = container
-        self.stores = [store for store in buffer.stores if store.container is container]
+        self.stores = [store for store in buffer.stores if store.container == container]
         self.statements: list[ir.Stmt] = []
         self.home: classwide.Home | None = None  # where the buffer is made, if not where the container is
         self.capacity = self._declared() or self._kept()
@@ -146,7 +146,7 @@ class Bounded:
         """Appended to, and the oldest taken out by a test of the length before or behind."""
         block = self.draft.block(append.path, statement)
         evictions = [
-            e for (_, container), e in self.draft.graph.events.evictions.items() if container is self.container
+            e for (_, container), e in self.draft.graph.events.evictions.items() if container == self.container
         ]
         if len(evictions) != 1 or evictions[0].function is not append.function:
             raise self._no_bound()
@@ -223,11 +223,20 @@ class Bounded:
                 known = self._attribute(outer[0], text)
                 if known is not None:
                     return known
+            if isinstance(limit, ir.Attr) and outer and same_scope and self._is_of_parameter(outer[0], limit):
+                return text
             if isinstance(limit, ir.Attr) and not outer:
                 self.home = classwide.home(self.draft, self.path, self.container, text)
                 if self.home is not None:
                     return text
         raise Refused(f"the capacity {text} of {self.name} is not known where its {self.container.kind} is made")
+
+    def _is_of_parameter(self, function: ir.Function, limit: ir.Attr) -> bool:
+        """Whether the capacity is a field of what a function was given, such as `options.size`, and stays so."""
+        text, root = self.draft.text(self.path, limit), limit.value
+        changed = [self.draft.text(self.path, t) for n in ir.walk_scope(function.body) for t in _targets(n)]
+        is_given = isinstance(root, ir.Name) and root.id in {p.name for p in function.parameters}
+        return is_given and not {text, self.draft.text(self.path, root)} & set(changed)
 
     def _whole(self, limit: ir.Expr, text: str) -> str:
         """The capacity as a whole number, which code that compares lengths with `1e6` does not ask for."""

@@ -81,6 +81,56 @@ def test_a_position_that_is_read_elsewhere_is_not_left_standing_still():
     check_refused(changed(with_store(SPLIT, MOVING, START), read), "was not understood")
 
 
+LOCAL = """
+import random
+
+import torch
+import torch.nn.functional as F
+
+
+def main(options, env, network, target_network, optimizer):
+    state, step = env.reset(), 0
+    kept = []
+    while step < 9000:
+        next_state, reward, done = env.step(0)
+        kept.append((state, 0, reward, next_state, done))
+        if len(kept) > options.size:
+            del kept[0]
+        state = next_state
+        batch = random.sample(kept, min(len(kept), options.batch))
+        states, actions, rewards, next_states, dones = map(torch.tensor, zip(*batch))
+        with torch.no_grad():
+            target = rewards + 0.9 * (1 - dones) * target_network(next_states).max(1).values
+        q = network(states).gather(1, actions.unsqueeze(1)).squeeze(1)
+        loss = F.mse_loss(q, target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        step += 1
+"""
+
+
+def test_a_list_of_a_function_that_is_bounded_by_a_field_of_its_argument():
+    before = {"main.py": LOCAL}
+    after = changed(
+        before,
+        ("import random\n\n", ""),
+        ("import torch.nn.functional as F\n", "import torch.nn.functional as F\n"
+         "from experience_replay_optimizer import (\n    LinearSchedule,\n    PrioritizedReplayBuffer,\n"
+         "    absolute_td_error,\n    importance_weighted_loss,\n)\n"),
+        ("[]", "PrioritizedReplayBuffer(\n        options.size,\n"
+         "        beta=LinearSchedule(0.4, 1.0, steps=9000),\n        reward=2,\n    )"),
+        ("        if len(kept) > options.size:\n            del kept[0]\n", ""),
+        ("batch = random.sample(kept, ", "batch, weights, indices = kept.sample("),
+        ("F.mse_loss(q, target)", 'importance_weighted_loss(F.mse_loss(q, target, reduction="none"), weights)'),
+        ("        optimizer.step()\n", "        optimizer.step()\n"
+         "        kept.update_priorities(indices, absolute_td_error(q, target))\n"),
+    )  # fmt: skip
+    check_fixed(before, after)
+    moved = changed(before, ("        step += 1\n", "        step += 1\n        options.size = step\n"))
+    check_refused(moved, "is not known where its list")
+
+
 @pytest.mark.parametrize(
     "store",
     [
