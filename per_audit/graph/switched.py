@@ -23,6 +23,7 @@ _COMPARISONS: dict[str, Callable[[object, object], bool]] = {
     "is": operator.is_,
     "is not": operator.is_not,
 }
+_MOST_CALLS = 8  # that are followed
 _UNNAMED = (b"setattr(", b"__dict__", b"vars(")  # what may set an attribute without its name
 
 
@@ -87,12 +88,27 @@ class Switches:
             if option.op == "const" and (option.data is None or isinstance(option.data, (bool, str))):
                 inner = {option.data}
             elif depth and self._is_followed(option):
-                given = [self._values(outer, depth - 1) for outer in self._graph.symbols.options(option)]
+                given = [self._values(outer, depth - 1) for outer in self._options(option)]
                 inner = set().union(*(values for values in given if values)) if given and None not in given else None
             if not inner:
                 return None
             found |= inner
         return found
+
+    def _options(self, term: Term) -> list[Term]:
+        """What gives a setting; a parameter has its default as well where one of the calls leaves it out."""
+        symbols = self._graph.symbols
+        options = symbols.options(term)
+        if term.op != "param":
+            return options
+        function, name = term.data
+        calls, passed = symbols.calls_of.get(function, []), {node for _, node, _ in symbols.passed(term)}
+        left = [node for node, _, _ in calls if node not in passed]
+        default = next((each.default for each in function.parameters if each.name == name), None)
+        spread = (arg.star for node in left if isinstance(node, ir.Call) for arg in node.args)
+        if len(calls) > _MOST_CALLS or (left and (default is None or any(spread))):
+            return []
+        return [*options, symbols.term(self._graph.project.module_of[function].path, default)] if left else options
 
     def _is_followed(self, term: Term) -> bool:
         """Whether all that gives the setting can be seen."""

@@ -44,6 +44,10 @@ AGENT = """
         ("if self.weighted:\n    pass\nelse:\n    mark()", "Agent().learn()", False),
         ("if not self.weighted:\n    pass\nelse:\n    mark()", "Agent().learn()", True),
         ("if self.weighted:\n    mark()", "Agent(); Agent(True)", False),
+        ("if not self.weighted:\n    mark()", "Agent(); Agent(True)", False),
+        ("if not self.weighted:\n    mark()", "Agent(weighted=True); Agent(True)", True),
+        ("if not self.weighted:\n    mark()", "Agent(weighted=True); Agent(*read())", False),
+        ("if self.weighted:\n    mark()", "[Agent(), " * 9 + "]" * 9, False),  # too many to be looked at
         ("if self.weighted:\n    mark()", "Agent(read())", False),
         ("if self.weighted:\n    mark()", "pass", False),  # whoever makes one may switch it on
         ("if self.other:\n    mark()", "Agent()", False),
