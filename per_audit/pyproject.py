@@ -33,7 +33,7 @@ def table(path: Path) -> Mapping[str, object] | None:
     if b"per-audit" not in data:
         return None
     try:
-        content = _parse_toml(data.decode("utf-8-sig"))
+        content = parse_toml(data.decode("utf-8-sig"))
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are both
         raise UserError(f"{path}: is no valid TOML: {error}; mend it, or use --no-config") from error
     tool = content.get("tool")
@@ -114,7 +114,8 @@ def severity_by_rule(value: object, origin: str, catalogue: Catalogue) -> tuple[
     )
 
 
-def _parse_toml(text: str) -> dict[str, object]:
+def parse_toml(text: str) -> dict[str, object]:
+    """The table that a TOML document holds. Raises ValueError where it is none."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import operator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.graph.symbolic import Term, alternatives, strip
-from per_audit.graph.symbolic.sign import not_negative
 from per_audit.verify.child.methods import DRAW
 from per_audit.verify.child.parameters import classify
+from per_audit.verify.documents import Leaf
+from per_audit.verify.mappings import Mappings
+from per_audit.verify.ways import Configuration, Setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from per_audit.graph import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
-    from per_audit.graph.symbolic import Symbols
 
 _DEEPEST = 5
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
@@ -32,74 +33,16 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
 _PLAIN = (bool, int, float, str, type(None))
 _DTYPE_OWNERS = ("numpy", "torch", "jax.numpy", "tensorflow")
 _LONGEST = 60
+_CHANGES = ("update", "setdefault", "pop", "merge_with", "merge_update")
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One argument that could be read: `value` is a plain one, or {"dtype": "numpy.float32"}, or {"fields": {...}}.
+def configurations(graph: ReplayGraph, buffer: ReplayBuffer, root: Path | None = None) -> list[Configuration]:
+    """The ways in which the project constructs the class of a buffer, one a constructing call; those of tests last.
 
-    `place` says where the value stands; `others` are values that it has on other ways, in words.
+    Files of settings that the code names are read at and below `root`.
     """
-
-    value: Any
-    place: str
-    others: tuple[str, ...] = ()
-
-    @property
-    def words(self) -> str:
-        """The value and its place, for people."""
-        if isinstance(self.value, dict) and "fields" in self.value:
-            shown = f"an object with {', '.join(self.value['fields'])}"
-        else:
-            shown = self.value["dtype"] if isinstance(self.value, dict) else repr(self.value)
-        other = f"; also {', '.join(self.others)}" if self.others else ""
-        return f"{shown} ({self.place}{other})"
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """One way in which a project constructs a class: `settings` by parameter, `unknown` parameters with their source.
-
-    `defaults` are the parameters that the call leaves to the class, with the source of their defaults.
-    """
-
-    place: str
-    settings: dict[str, Setting]
-    unknown: dict[str, str]
-    defaults: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def path(self) -> str:
-        """The file of the constructing call."""
-        return self.place.partition(":")[0]
-
-    @property
-    def of_a_test(self) -> bool:
-        """Whether the call is one of a test, by the name of its file."""
-        return "test" in self.path.lower()
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """The values by parameter."""
-        return {name: setting.value for name, setting in self.settings.items()}
-
-    @property
-    def words(self) -> dict[str, str]:
-        """What was read, left to the class, and not found, for people."""
-        said = {"made at": self.place}
-        if self.settings:
-            said["configured"] = ", ".join(f"{name} = {setting.words}" for name, setting in self.settings.items())
-        if self.defaults:
-            said["class's defaults"] = ", ".join(f"{name} = {text}" for name, text in self.defaults.items())
-        if self.unknown:
-            said["not found"] = ", ".join(f"{name}: {text}" for name, text in self.unknown.items())
-        return said
-
-
-def configurations(graph: ReplayGraph, buffer: ReplayBuffer) -> list[Configuration]:
-    """The ways in which the project constructs the class of a buffer, one a constructing call; those of tests last."""
     found: list[Configuration] = []
-    reader = _Reader(graph)
+    reader = _Reader(graph, root)
     for site in sorted(buffer.instances, key=_order):
         constructor = next((func.node for func in site.targets if getattr(func.node, "name", "") == "__init__"), None)
         if buffer.owner in site.classes and isinstance(constructor, ir.Function):
@@ -107,9 +50,11 @@ def configurations(graph: ReplayGraph, buffer: ReplayBuffer) -> list[Configurati
     return found
 
 
-def drawn_with(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[dict[str, float], dict[str, str]]:
+def drawn_with(
+    graph: ReplayGraph, buffer: ReplayBuffer, root: Path | None = None
+) -> tuple[dict[str, float], dict[str, str]]:
     """The exponents, "alpha" and "beta", that the project's draws pass, as far as they can be read; and it in words."""
-    reader = _Reader(graph)
+    reader = _Reader(graph, root)
     values: dict[str, float] = {}
     said: list[str] = []
     classes = graph.interpreter.mro(buffer.owner) if buffer.owner is not None else []
@@ -132,62 +77,111 @@ def drawn_with(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[dict[str, floa
     return values, {"drawn with": ", ".join(dict.fromkeys(said))} if said else {}
 
 
-def takes_magnitudes(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
-    """Whether the project hands its buffer magnitudes only, as far as its updates can be followed."""
-    writes = [write for write in graph.anatomy(buffer).writes if not write.inserts]
-    return bool(writes) and all(_never_negative(graph.symbols, write.value, _DEEPEST) for write in writes)
-
-
-def _never_negative(symbols: Symbols, term: Term, depth: int) -> bool:
-    found = alternatives(strip(term))
-    return bool(found) and all(_is_magnitude(symbols, option, depth) for option in found)
-
-
-def _is_magnitude(symbols: Symbols, term: Term, depth: int) -> bool:
-    known = not_negative(term)
-    if known is not None or not depth:
-        return known is True
-    if term.op in ("param", "field"):
-        options = symbols.options(term)
-        return bool(options) and all(_never_negative(symbols, option, depth - 1) for option in options)
-    inside = term.args if term.op in ("add", "minimum", "stack") else term.args[:1]
-    passes_on = ("add", "minimum", "stack", "pow", "at", "element", "item", "slice", "mean", "sum", "max", "gather")
-    return bool(inside) and term.op in passes_on and all(_never_negative(symbols, arg, depth - 1) for arg in inside)
-
-
 def _order(site: ev.CallSite) -> tuple[bool, str, int]:
     return "test" in site.path.lower(), site.path, site.node.start
 
 
 class _Reader:
-    def __init__(self, graph: ReplayGraph) -> None:
+    def __init__(self, graph: ReplayGraph, root: Path | None) -> None:
         self.graph, self.symbols = graph, graph.symbols
+        self.mappings = Mappings(graph, root, self._outwards)
 
     def of(self, site: ev.CallSite, constructor: ir.Function) -> Configuration:
         settings: dict[str, Setting] = {}
         unknown: dict[str, str] = {}
+        read: set[str] = set()
+        self.mappings.files.clear()
         given = self.symbols.arguments(site.node, constructor, site.path)
-        starred = any(arg.star for arg in site.node.args)
+        starred, closed = self._starred(site, constructor)
+        why = "; ".join(self.mappings.reasons)
+        self.mappings.reasons.clear()
+        for name, value in starred.items():
+            self._settle(name, (value, None), site, settings, unknown)
         for name, term in given.items():
             argument = _argument(site.node, constructor, name)
-            if starred and argument is None:
+            if argument is None and any(arg.star for arg in site.node.args):
                 continue  # the star may give it, or not
-            term = self._of_an_object(argument) or term
-            setting = self.setting(term, site, classify(name, "constructor") == "settings")
-            if setting is None:
-                unknown[name] = self.source(term, site)
-            else:
-                settings[name] = setting
+            read.add(name)
+            self._settle(name, (term, argument), site, settings, unknown)
         path = self.graph.project.module_of[constructor].path
         defaults = {
             parameter.name: self.graph.source(path, parameter.default, _LONGEST)
             for parameter in constructor.parameters
-            if parameter.default is not None and parameter.name not in given
+            if parameter.default is not None and parameter.name not in {*read, *starred}
         }
-        if starred:
-            unknown[self.graph.source(site.path, site.node, _LONGEST)] = "what the star stands for"
+        if not closed:
+            star = "what the star stands for"
+            unknown[self.graph.source(site.path, site.node, _LONGEST)] = f"{star} ({why})" if why else star
             defaults = {}
-        return Configuration(self._place(site.path, site.node), settings, unknown, defaults)
+        files = frozenset(self.mappings.files)
+        return Configuration(self._place(site.path, site.node), settings, unknown, defaults, files)
+
+    def _starred(self, site: ev.CallSite, constructor: ir.Function) -> tuple[dict[str, Any], bool]:
+        """What `**settings` give to parameters, and whether that is all that stars give."""
+        wanted = {parameter.name for parameter in constructor.parameters[1:] if not parameter.kind}
+        known: dict[str, Any] = {}
+        closed = True
+        for arg in site.node.args:
+            if not arg.star:
+                continue
+            term = self.symbols.term(site.path, arg.value)
+            held = self.mappings.values(term) if arg.star == "**" and not self._altered(site, arg.value) else []
+            if len(held) != 1 or not isinstance(held[0], dict):
+                self.mappings.ask(term)
+                closed = False
+                continue
+            known.update({name: value for name, value in held[0].items() if name in wanted})
+        return known, closed
+
+    def _altered(self, site: ev.CallSite, argument: ir.Expr, key: str | None = None) -> bool:
+        """Whether the file changes the mapping that an argument reads, under that key or as a whole."""
+        name = _root(argument)
+        for node in ir.walk(*self.graph.module(site.path).body):
+            targets = node.targets if isinstance(node, ir.Assign) else [node.target] if isinstance(node, ir.Aug) else []
+            touched: list[ir.Expr] = [t for t in targets if isinstance(t, ir.Sub) and name and _root(t) == name]
+            if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in _CHANGES:
+                touched = [node.func] if name and _root(node.func) == name else []
+            for target in touched:
+                index = getattr(target, "index", None)
+                if key is None or not isinstance(index, ir.Const) or index.value == key:
+                    self.mappings.reasons[f"changed at {self._place(site.path, node)}"] = None
+                    return True
+        return False
+
+    def _settle(
+        self,
+        name: str,
+        given: tuple[Any, ir.Expr | None],
+        site: ev.CallSite,
+        settings: dict[str, Setting],
+        unknown: dict[str, str],
+    ) -> None:
+        """Put one argument, a term or what a mapping holds, among the settings or the unknown."""
+        value, argument = given
+        of_settings = classify(name, "constructor") == "settings"
+        tried = [value] if value is not None else []
+        key = getattr(argument, "attr", None) or getattr(getattr(argument, "index", None), "value", None)
+        if isinstance(argument, (ir.Attr, ir.Sub)) and isinstance(key, str):
+            tried += [term for term in [self._of_an_object(argument)] if term is not None]
+            tried += self.mappings.under(self.symbols.term(site.path, argument.value), key)
+        setting = next((s for s in (self.setting(one, site, of_settings) for one in tried) if s is not None), None)
+        if (
+            setting is not None
+            and setting.of_a_file
+            and argument is not None
+            and self._altered(site, argument, str(key))
+        ):
+            setting = None
+        if setting is not None:
+            settings[name] = setting
+            self.mappings.reasons.clear()
+            return
+        if isinstance(value, Term):
+            self.mappings.ask(value)
+        source = self.source(value, site) if isinstance(value, Term) else ""
+        why = "; ".join(self.mappings.reasons)
+        unknown[name] = f"{source}: {why}" if source and why else source or why or "no plain value"
+        self.mappings.reasons.clear()
 
     def _of_an_object(self, node: ir.Expr | None) -> Term | None:
         """`settings.alpha` as the field of the class that makes `settings`, where that is known."""
@@ -196,20 +190,40 @@ class _Reader:
         fields = [self.symbols.field(cls, node.attr) for cls in self.symbols.classes_of(node.value)]
         return next((field for field in fields if self.symbols.options(field)), None)
 
-    def setting(self, term: Term, site: ev.CallSite, of_settings: bool = False) -> Setting | None:
-        """What an argument of a call is, where that can be read."""
+    def setting(self, term: Any, site: ev.CallSite, of_settings: bool = False) -> Setting | None:
+        """What an argument of a call is, a term or what a mapping holds, where that can be read."""
         found: dict[str, Setting] = {}
-        for value, path, node in self._values(term, _DEEPEST):
+        for value, path, node in self._read(term, _DEEPEST):
             if (isinstance(value, dict) and "fields" in value) != of_settings:
                 continue  # an object of settings is one by its name, and nothing else is
+            if isinstance(path, Leaf):
+                found.setdefault(repr(value), Setting(value, path.place, of_a_file=True))
+                continue
             place = self._place(path or site.path, node or site.node)
             if isinstance(node, (ir.Name, ir.Attr)):
                 place = f"{self.graph.source(path, node, _LONGEST)} at {place}"
             found.setdefault(repr(value), Setting(value, place))
         first, *others = found.values() or [None]
-        return None if first is None else Setting(first.value, first.place, tuple(o.words for o in others if o))
+        if first is None:
+            return None
+        return Setting(first.value, first.place, tuple(o.words for o in others if o), first.of_a_file)
 
-    def _values(self, term: Term, depth: int) -> Iterator[tuple[Any, str, ir.Node | None]]:
+    def _read(self, held: Any, depth: int) -> Iterator[tuple[Any, str | Leaf, ir.Node | None]]:
+        """The values of a term, or of what a mapping holds."""
+        if isinstance(held, Term):
+            yield from self._values(held, depth)
+        elif isinstance(held, Leaf) and held.known:
+            yield _whole(_number(held.value)), held, None
+        elif isinstance(held, Leaf):
+            self.mappings.reasons[f"{held.value} ({held.place})"] = None
+        elif isinstance(held, dict):
+            plain = {name: next((v for v, _, _ in self._read(inner, depth - 1)), self) for name, inner in held.items()}
+            fields = {name: value for name, value in plain.items() if value is not self and not isinstance(value, dict)}
+            places = [inner for inner in held.values() if isinstance(inner, Leaf)]
+            if depth and fields:
+                yield {"fields": fields}, places[0] if places else "", None
+
+    def _values(self, term: Term, depth: int) -> Iterator[tuple[Any, str | Leaf, ir.Node | None]]:
         """The values that a term may have, as far as they can be read, each with its place."""
         for option in alternatives(strip(term)):
             if option.op == "const" and isinstance(option.data, _PLAIN):
@@ -219,18 +233,31 @@ class _Reader:
             elif fields := self._fields(option):
                 yield {"fields": fields}, option.path, option.node
             elif depth:
+                if option.op in ("item", "call", "external", "param") and (held := self.mappings.values(option)):
+                    for value in held:
+                        if value != option:
+                            yield from self._read(value, depth - 1)
+                    continue
                 for outer in self._outwards(option):
                     yield from self._values(outer, depth - 1)
                 yield from self._computed(option, depth)
 
     def _outwards(self, term: Term) -> list[Term]:
-        if term.op in ("param", "field"):
+        if term.op in ("param", "field", "item"):
             found = self.symbols.options(term)
             return found or (self._of_click(*term.data) if term.op == "param" else [])
         if term.op != "external":
             return []
         here = [default for default in self.symbols.default_of(term) if default.path == term.path]
+        if not here and self._has_option(str(term.data).rpartition(".")[2], term.path):
+            return []  # an option of the same name in another script is none of it
         return here or self.symbols.default_of(term) or self._of_a_parsed_class(str(term.data), term.path)
+
+    def _has_option(self, name: str, path: str) -> bool:
+        """Whether a file adds an option of that name to a parser of the command line."""
+        options = (site.node for site in self.graph.events.calls.values() if site.path == path)
+        named = (arg.value for call in options if getattr(call.func, "attr", "") == "add_argument" for arg in call.args)
+        return any(str(getattr(n, "value", "")).lstrip("-").replace("-", "_") == name for n in named)
 
     def _fields(self, term: Term) -> dict[str, Any]:
         """The settings in an object, as far as they can be read: a dict, a class with defaults, parsed options."""
@@ -316,6 +343,13 @@ class _Reader:
 
     def _place(self, path: str, node: ir.Node) -> str:
         return self.graph.module(path).where(node.start)
+
+
+def _root(node: ir.Expr) -> str:
+    """The name that attributes and subscripts start from."""
+    while isinstance(node, (ir.Attr, ir.Sub)):
+        node = node.value
+    return node.id if isinstance(node, ir.Name) else ""
 
 
 def _argument(call: ir.Call, constructor: ir.Function, name: str) -> ir.Expr | None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from per_audit.errors import UserError
 from per_audit.findings import spot
 from per_audit.source import project_root, scan_root
 from per_audit.verify.child.parameters import OF_THE_CHECKS, classify
-from per_audit.verify.configuration import Configuration, configurations, drawn_with, takes_magnitudes
+from per_audit.verify.configuration import configurations, drawn_with
+from per_audit.verify.magnitudes import takes_magnitudes
 from per_audit.verify.results import CheckResult, Verdict
 from per_audit.verify.targets import Target, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
+
+    from per_audit.verify.ways import Configuration
 
 _MOST_WAYS = 4
 _MOST_PLACES = 5
@@ -43,9 +46,9 @@ def targets(folder: Path) -> list[Target]:
     found: dict[str, Target] = {}
     for pipeline in audited.report.pipelines:
         owner = owners.get((pipeline["path"], pipeline["name"]))
-        ways = [] if owner is None else configurations(*owner)
+        ways = [] if owner is None else configurations(*owner, root)
         magnitudes = owner is not None and pipeline["kind"] != "uniform" and takes_magnitudes(*owner)
-        drawn, said = ({}, {}) if owner is None else drawn_with(*owner)
+        drawn, said = ({}, {}) if owner is None else drawn_with(*owner, root)
         for target in _configured(replace(_target(root, pipeline), magnitudes=magnitudes, drawn=drawn), ways):
             found.setdefault(target.name, replace(target, configuration={**target.configuration, **said}))
     if not found:
@@ -100,10 +103,17 @@ def _configured(target: Target, ways: list[Configuration]) -> list[Target]:
             target,
             name=target.name + (_differences(way, differing) if number else ""),
             configured=way.values,
+            callers=tuple(sorted({*target.callers, *_relative(target, way.files)})),
             configuration={**way.words, **more},
         )
         for number, way in enumerate(chosen[:_MOST_WAYS])
     ]
+
+
+def _relative(target: Target, files: Iterable[Path]) -> Iterator[str]:
+    """The files of settings as its record names them."""
+    top = Path(target.roots[0])
+    return (path.relative_to(top).as_posix() for path in files if path.is_relative_to(top))
 
 
 def _matters(name: str) -> bool:

@@ -1,0 +1,82 @@
+"""What Hydra composes of a folder of configuration files where the command line adds nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from per_audit.verify.documents import Leaf, Unread, merged, read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_DEEPEST = 4
+_GLOBAL = "# @package _global_"
+
+
+def compose(folder: Path, name: str, shown: str, files: set[Path], depth: int = _DEEPEST) -> dict[str, Any]:
+    """The configuration `name` of a folder with its list of defaults; adds what was read to `files`.
+
+    A choice that is left to the command line is no part of it. What a file and one of its defaults both set is open, as
+    versions of Hydra differ in which of them wins. Raises Unread where `name` cannot be read.
+    """
+    path = next(
+        (p for p in (folder / f"{name.removesuffix('.yaml')}{end}" for end in (".yaml", ".yml")) if p.is_file()), None
+    )
+    if path is None:
+        raise Unread(f"{shown}/{name}.yaml is no file")
+    own = read(path, f"{shown}/{path.name}")
+    files.add(path)
+    listed = own.pop("defaults", None)
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    stated = False
+    for item in listed if isinstance(listed, list) and depth else ():
+        if isinstance(item, Leaf) and item.value == "_self_":
+            stated = True
+            continue
+        part = _part(folder, item, shown, files, depth)
+        if stated:
+            after = merged(after, part)
+        else:
+            before = merged(before, part)
+    if not stated:
+        return merged(merged(before, own), _open(before, own))
+    return merged(merged(before, own), after)
+
+
+def _part(folder: Path, item: Any, shown: str, files: set[Path], depth: int) -> dict[str, Any]:
+    """What one entry of a list of defaults adds: a name, or the choice of a group."""
+    group, choice = "", item
+    if isinstance(item, dict) and len(item) == 1:
+        ((group, choice),) = item.items()
+    if not isinstance(choice, Leaf) or not isinstance(choice.value, str) or choice.value == "???":
+        return {}
+    if group.startswith("override "):
+        return {}
+    group, _, package = group.removeprefix("optional ").partition("@")
+    where = folder / group if group else folder
+    try:
+        found = compose(where, choice.value, f"{shown}/{group}" if group else shown, files, depth - 1)
+    except Unread:
+        return {}  # of an installed package, or optional
+    path = next((p for p in files if p.parent == where and p.stem == choice.value.removesuffix(".yaml")), None)
+    keys = (package or group.replace("/", ".")).split(".") if package or group else []
+    if package == "_global_" or (
+        path is not None and path.read_text(encoding="utf-8-sig").lstrip().startswith(_GLOBAL)
+    ):
+        keys = []
+    for key in reversed(keys):
+        found = {key: found}
+    return found
+
+
+def _open(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """What both set to different values, as values that are not known."""
+    both: dict[str, Any] = {}
+    for key in first.keys() & second.keys():
+        one, other = first[key], second[key]
+        if isinstance(one, dict) and isinstance(other, dict):
+            both[key] = _open(one, other)
+        elif isinstance(one, Leaf) and isinstance(other, Leaf) and one.value != other.value:
+            both[key] = Leaf(f"{one.value!r} ({one.place}) or {other.value!r}", other.place, known=False)
+    return both
