@@ -259,16 +259,20 @@ class Mappings:
         if decorator is None or self.root is None:
             return Unread("")
         folder, name = decorator.argument(0, "config_path"), decorator.argument(1, "config_name")
-        if not isinstance(name, ir.Const) or not isinstance(name.value, str):
-            return Unread("the configuration that Hydra is given on the command line")
         relative = folder.value if isinstance(folder, ir.Const) and isinstance(folder.value, str) else ""
+        chosen = name.value if isinstance(name, ir.Const) and isinstance(name.value, str) else ""
+        if not chosen and relative.endswith((".yaml", ".yml")):  # as before Hydra 1.0
+            relative, chosen = posixpath.split(relative)
+            chosen = posixpath.splitext(chosen)[0]
+        if not chosen:
+            return Unread("the configuration that Hydra is given on the command line")
         path = Path(self.graph.project.module_of[function].path).parent / relative
         files: set[Path] = set()
         base = (self.root / path).resolve()
         if not base.is_relative_to(self.root.resolve()):
             return Unread(f"{path} is outside of the project")
         try:
-            return compose(base, name.value, self._shown(base), files), files
+            return compose(base, chosen, self._shown(base), files), files
         except Unread as error:
             return error
 

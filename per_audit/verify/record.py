@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import datetime
 import hashlib
 import importlib.util
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,8 @@ SCHEMA_VERSION = "1.0"
 FOLDER = ".per-audit"
 NAME = "record.json"
 _IGNORE = "*\n!record.json\n"
+_INSTALLED = ("site-packages", "node_modules", "__pycache__", "build", "dist")
+_MOST_FILES, _LARGEST = 5_000, 1_000_000
 _GOOD = (Verdict.PASS.value, Verdict.INCONCLUSIVE.value)
 
 
@@ -57,16 +61,19 @@ def entry(result: TargetResult, verification: Verification, root: Path) -> dict[
     """The record of one target.
 
     `modules` maps file names, relative to the folder they share, to `module_hash`; `folder` is that folder, relative to
-    `root`, or the package that is installed elsewhere; `callers` are the files of the project that use the buffer.
+    `root`, or the package that is installed elsewhere; `callers` are the files of the project that use the buffer, and
+    `named` the Python files that name its class, None where no project was looked at.
     """
+    name = _name_of(result.target)
     folder = os.path.commonpath([str(Path(name).parent) for name in result.files]) if result.files else ""
-    modules = {Path(name).relative_to(folder).as_posix(): module_hash(text) for name, text in result.files.items()}
+    modules = {Path(path).relative_to(folder).as_posix(): module_hash(text) for path, text in result.files.items()}
     return {
         "target": result.target,
         "sha256": _together(modules),
         "folder": _inside(root, Path(folder)) if folder else None,
         "modules": dict(sorted(modules.items())),
         "callers": _hashes(root, result.callers),
+        "named": sorted(naming(root, [name])[name]) if result.callers else None,
         "version": __version__,
         "verdict": result.verdict.value,
         "complete": verification.complete,
@@ -103,9 +110,15 @@ def load_record(root: Path) -> dict[str, Any]:
 def _is_entry(item: Any) -> bool:
     """Whether what is read later has the types that it is written with."""
     tables = [item.get(name, {}) for name in ("modules", "callers", "checks")] if isinstance(item, dict) else [None]
-    return all(
-        isinstance(table, dict) and all(isinstance(value, str) for value in table.values()) for table in tables
-    ) and isinstance(item.get("target"), str)
+    return (
+        all(isinstance(table, dict) and all(isinstance(value, str) for value in table.values()) for table in tables)
+        and isinstance(item.get("target"), str)
+        and _is_list_of_names(item.get("named"))
+    )
+
+
+def _is_list_of_names(named: Any) -> bool:
+    return named is None or (isinstance(named, list) and all(isinstance(name, str) for name in named))
 
 
 def write_record(root: Path, verification: Verification) -> Path:
@@ -148,10 +161,42 @@ def check_record(root: Path) -> list[tuple[str, str]]:
     entries = load_record(root)["entries"]
     if not entries:
         raise UserError(f"{root / FOLDER / NAME}: there is no verification record; run `per-audit verify` first")
-    return [(str(item["target"]), _matter(root, item)) for item in entries]
+    names = {_name_of(item["target"]) for item in entries if isinstance(item.get("named"), list)}
+    now = naming(root, names) if names else {}
+    return [(str(item["target"]), _matter(root, item, now.get(_name_of(item["target"]), set()))) for item in entries]
 
 
-def _matter(root: Path, item: dict[str, Any]) -> str:
+def _name_of(target: str) -> str:
+    """The name of the class in a target, `path/file.py:Class (alpha=0.7)`."""
+    return target.partition(" (")[0].rpartition(":")[2]
+
+
+def naming(root: Path, names: Iterable[str]) -> dict[str, set[str]]:
+    """The Python files of a project that each name stands in, by their plain text.
+
+    Hidden folders and what is installed are left out, and what comes after 5,000 files.
+    """
+    raw = {name: name.encode("utf-8", "surrogatepass") for name in names}
+    words = {name: re.compile(rb"\b" + re.escape(text) + rb"\b") for name, text in raw.items()}
+    found: dict[str, set[str]] = {name: set() for name in words}
+    count = 0
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        kept = (name for name in folders if name[0] != "." and name not in _INSTALLED)
+        folders[:] = sorted(name for name in kept if not (here / name / "pyvenv.cfg").exists())
+        for path in sorted(here / name for name in files if name.endswith(".py")):
+            count += 1
+            if count > _MOST_FILES:
+                return found
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                text = file.read(_LARGEST)
+                for name, word in words.items():
+                    if raw[name] in text and word.search(text):  # the plain search is the quick one
+                        found[name].add(path.relative_to(root).as_posix())
+    return found
+
+
+def _matter(root: Path, item: dict[str, Any], naming_now: set[str]) -> str:
     if item.get("verdict") not in _GOOD:
         return f"the verdict was {item.get('verdict')}"
     if item.get("complete") is not True:
@@ -167,7 +212,11 @@ def _matter(root: Path, item: dict[str, Any]) -> str:
     changed = [_shown(root, path) for path, digest in wanted.items() if _hash_of(path) != digest]
     if not wanted:
         return "no file of it was recorded"
-    return f"changed since: {', '.join(sorted(changed)[:5])}" if changed else ""
+    if changed:
+        return f"changed since: {', '.join(sorted(changed)[:5])}"
+    known = item.get("named")
+    new = sorted(naming_now - {*known}) if isinstance(known, list) else []
+    return f"new since, and names the class: {', '.join(new[:5])}" if new else ""
 
 
 def _agrees(item: dict[str, Any]) -> bool:

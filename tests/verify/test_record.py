@@ -137,6 +137,34 @@ def test_a_change_of_the_buffer_or_its_callers_is_named(project, name):
     assert check_record(project) == [("memory:Buffer", f"changed since: {name}")]
 
 
+def test_a_new_file_that_names_the_class_is_named(project):
+    (project / "more.py").write_text("import memory\n")
+    (project / ".venv").mkdir()
+    (project / ".venv" / "x.py").write_text("Buffer\n")
+    (project / "others.py").write_text("ReplayBuffer = Buffers = 1\n")
+    assert check_record(project) == [("memory:Buffer", "")]
+    (project / "scripts").mkdir()
+    (project / "scripts" / "new.py").write_text("from memory import Buffer\n\nBuffer(3)\n")
+    assert check_record(project) == [("memory:Buffer", "new since, and names the class: scripts/new.py")]
+    (project / "scripts" / "new.py").unlink()
+    (project / "more.py").write_text("from memory.buffer import Buffer as B\n")
+    assert check_record(project) == [("memory:Buffer", "new since, and names the class: more.py")]
+
+
+def test_a_target_with_its_settings_is_its_class(project):
+    found = verification([project / "memory" / "buffer.py"], target="memory/buffer.py:Buffer (alpha=0.7)")
+    found.targets[0].callers = ("train.py",)
+    write_record(project, found)
+    (project / "new.py").write_text("Buffer(3)\n")
+    assert dict(check_record(project))["memory/buffer.py:Buffer (alpha=0.7)"].endswith("class: new.py")
+
+
+def test_a_record_of_before_knows_no_names(project):
+    edited(project, named=None)
+    (project / "new.py").write_text("Buffer(3)\n")
+    assert check_record(project) == [("memory:Buffer", "")]
+
+
 def test_a_bad_verdict_and_single_checks_are_not_good(tmp_path):
     write_record(tmp_path, verification(SOURCES, Verdict.FAIL))
     write_record(tmp_path, verification(SOURCES, target="b", complete=False))
@@ -190,6 +218,8 @@ def test_an_entry_that_contradicts_itself_is_not_believed(project, changes):
         {"callers": "train.py"},
         {"checks": None},
         {"target": 3},
+        {"named": "train.py"},
+        {"named": [3]},
     ],
 )
 def test_an_entry_of_other_types_is_no_record(project, changes):
