@@ -215,13 +215,18 @@ class Parts:
 def _spread(value: Value, tags: frozenset[Tag]) -> Value:
     if any(isinstance(atom, (TupleOf, Record)) for atom in value.atoms):
         atoms = frozenset(
-            replace(a, items=tuple(_spread(i, _besides(a.items, tags)) for i in a.items))
+            replace(a, items=tuple(_spread(i, _of_items(a, tags)) for i in a.items))
             if isinstance(a, (TupleOf, Record))
             else a
             for a in value.atoms
         )
         value = value._replace(atoms=sharing.shared(atoms))
     return value.with_all(tags)
+
+
+def _of_items(display: TupleOf | Record, tags: frozenset[Tag]) -> frozenset[Tag]:
+    """What is known of a tuple that holds for its items; rows paired by `zip` may come to hold weights."""
+    return _besides(display.items, tags) if isinstance(display.node, ir.Seq) else tags
 
 
 def _besides(items: tuple[Value, ...], tags: frozenset[Tag]) -> frozenset[Tag]:

@@ -193,3 +193,50 @@ def test_positions_that_are_not_read_are_no_weights(project, learnt, dropped):
     graph = project(ROWS.replace("{learnt}", learnt))
     (buffer,) = graph.buffers
     assert len(graph.priorities(buffer).dropped) == dropped
+
+
+DICTS = """
+    import random
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.priorities = [], np.zeros(size)
+
+        def push(self, row):
+            self.rows.append(row)
+            self.priorities[len(self.rows) - 1] = 1.0
+
+        def draw(self, n):
+            p = self.priorities / self.priorities.sum()
+            at = np.random.choice(len(self.priorities), n, p=p)
+            return at, p[at]
+
+        def sample(self, n, beta):
+            at, p = self.draw(n)
+            weights = np.power(p * len(self.rows), -beta)
+            found = []
+            for i, weight in zip(at, weights):
+                row = self.rows[i].copy()
+                row["weight"] = weight
+                row["id"] = i
+                found.append(row)
+            return found
+
+    memory = Memory(100)
+
+    def train(net, optimizer):
+        memory.push({"state": 1, "action": 2, "reward": 3.0, "next": 4, "done": False})
+        rows = memory.sample(8, 0.4)
+        weights = np.array([row["weight"] for row in rows])
+        loss = (weights * net.errors([row["state"] for row in rows]) ** 2).mean()
+        loss.backward()
+
+    train(read(), read())
+"""
+
+
+def test_weights_that_rows_carry_reach_the_loss(project):
+    graph = project(DICTS)
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).weights_used()
