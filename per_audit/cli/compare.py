@@ -43,6 +43,9 @@ _CODES = {Verdict.PASS: 0, Verdict.INCONCLUSIVE: 0, Verdict.REGRESSION: 3}
 @click.option("--first-seed", type=click.IntRange(0), default=0, help="The first of them; 0 by default.")
 @click.option("--timeout", type=float, default=3600.0, metavar="SECONDS", help="Time for each run; an hour by default.")
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Runs at a time; by default one a core.")
+@click.option(
+    "--ray", default="", metavar="ADDRESS", help="Run on a Ray cluster: HOST:PORT, ray://HOST:PORT, auto, local."
+)
 @click.option("--keep", type=click.Path(path_type=Path), metavar="DIR", help="Where finished runs are kept.")
 @click.option("--fresh", is_flag=True, help="Run anew what is kept.")
 @click.option(
@@ -67,6 +70,7 @@ def command(
     first_seed: int,
     timeout: float,
     jobs: int,
+    ray: str,
     keep: Path | None,
     fresh: bool,
     format: str,  # noqa: A002
@@ -92,7 +96,7 @@ def command(
     """
     source = Source(metric, results, pattern, step)
     options = Options(
-        before, after, command_, source, seeds, first_seed, lower_is_better, horizon, timeout, jobs, keep, fresh
+        before, after, command_, source, seeds, first_seed, lower_is_better, horizon, timeout, jobs, keep, fresh, ray
     )
     progress = _Progress(quiet)
     with _ended_like_ctrl_c():

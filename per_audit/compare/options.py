@@ -17,6 +17,7 @@ class Options:
 
     `timeout` is in seconds a run, `jobs` the runs at a time (0: one a core), `horizon` the step up to which curves are
     compared, `keep` the folder of finished runs, which `fresh` ignores.
+    `ray` is the address of a cluster to run on; empty for this machine.
     """
 
     before: str
@@ -31,3 +32,4 @@ class Options:
     jobs: int = 0
     keep: Path | None = None
     fresh: bool = False
+    ray: str = ""

@@ -7,22 +7,25 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from per_audit.compare.cluster import Cluster, check_installed
 from per_audit.compare.judge import judged, trouble
 from per_audit.compare.kept import Kept, key
-from per_audit.compare.results import CRASHED, OK, UNREADABLE, Comparison, Run
-from per_audit.compare.source import OUTPUT, Unreadable
+from per_audit.compare.one import trained
+from per_audit.compare.results import OK, UNREADABLE, Comparison, Run
+from per_audit.compare.source import FILES, OUTPUT, Unreadable
 from per_audit.compare.training import SEED, Stopped, Training
-from per_audit.compare.trees import Tree, run_copy, trees
+from per_audit.compare.trees import Tree, trees
 from per_audit.errors import UserError
 from per_audit.source import project_root
 from per_audit.verify.statistics import scipy_stats
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
     from per_audit.compare.options import Options
 
@@ -59,6 +62,8 @@ def compare(options: Options, here: Path | None = None, say: Say | None = None) 
     place = Path.cwd() if here is None else here
     _check(options)
     scipy_stats()
+    if options.ray:
+        check_installed()
     kept = Kept(options.keep or project_root(place) / STATE / "compare")
     training = Training(options.command, options.timeout, place)
     with trees(options.before, options.after, place) as (before, after):
@@ -93,21 +98,48 @@ def _jobs(options: Options, before: Tree, after: Tree) -> list[_Job]:
 
 
 def _run_all(work: _Work, jobs: Sequence[_Job], say: Say | None) -> None:
-    workers = work.options.jobs or _cores()
-    with ThreadPoolExecutor(max_workers=workers) as pool:
+    runs = _runs_on_cluster(work, jobs) if work.options.ray else _runs_here(work, jobs)
+    with closing(runs):
+        for run in runs:
+            work.runs.append(run)
+            if say is not None:
+                say(run, len(work.runs), len(jobs))
+            if trouble(work.runs, work.options.first_seed):
+                break
+
+
+def _runs_here(work: _Work, jobs: Sequence[_Job]) -> Generator[Run, None, None]:
+    """The runs as they end. A thread each: what takes the time are the processes that they start and end."""
+    with ThreadPoolExecutor(max_workers=work.options.jobs or _cores()) as pool:
         futures: list[Future[Run]] = [pool.submit(_one, work, job) for job in jobs]
         try:
             for future in as_completed(futures):
-                run = future.result()
-                work.runs.append(run)
-                if say is not None:
-                    say(run, len(work.runs), len(jobs))
-                if trouble(work.runs, work.options.first_seed):
-                    break
+                yield future.result()
         finally:
             work.training.stopping.set()
             for future in futures:
                 future.cancel()
+
+
+def _runs_on_cluster(work: _Work, jobs: Sequence[_Job]) -> Generator[Run, None, None]:
+    """The same on a Ray cluster: what is kept is read here, all else is run there, and kept here."""
+    options, missing = work.options, []
+    for job in jobs:
+        note = _kept(work, job)
+        if note is None:
+            missing.append(job)
+        else:
+            yield _read(work, job, note, True)
+    if not missing:
+        return
+    folders = {job.arm: job.tree.folder for job in jobs}
+    calls = [
+        (job.arm, job.tree.inside, job.seed, options.command, options.timeout, options.source.results)
+        for job in missing
+    ]
+    with Cluster(options.ray, options.jobs, folders) as cluster:
+        for number, answer in cluster.answers(calls):
+            yield _read(work, missing[number], _received(work, missing[number], answer), False)
 
 
 def _cores() -> int:
@@ -118,16 +150,21 @@ def _cores() -> int:
 
 def _one(work: _Work, job: _Job) -> Run:
     """One run, or what is kept of it."""
-    options = work.options
-    note = None if options.fresh else work.kept.load(job.name, options.timeout)
-    was_kept = note is not None
-    if note is None:
-        note = _trained(work, job)
+    note = _kept(work, job)
+    return _read(work, job, _trained(work, job) if note is None else note, note is not None)
+
+
+def _kept(work: _Work, job: _Job) -> dict[str, Any] | None:
+    return None if work.options.fresh else work.kept.load(job.name, work.options.timeout)
+
+
+def _read(work: _Work, job: _Job, note: dict[str, Any], was_kept: bool) -> Run:
+    """A run by its note and its files, which are kept by now."""
     status, seconds, message = str(note["status"]), float(note["seconds"]), str(note.get("message", ""))
     curve = None
     if status == OK:
         try:
-            curve = options.source.read(work.kept.place(job.name))
+            curve = work.options.source.read(work.kept.place(job.name))
         except (Unreadable, OSError) as error:
             status, message = UNREADABLE, str(error)
     return Run(job.arm, job.seed, status, seconds, message, curve, was_kept)
@@ -138,26 +175,41 @@ def _trained(work: _Work, job: _Job) -> dict[str, Any]:
         raise Stopped
     top = work.scratch / f"{job.arm}-{job.seed}"
     partial = work.kept.partial(job.name)
+    tree, results = job.tree, work.options.source.results
     try:
-        folder = run_copy(job.tree, top)
-        source = work.options.source
-        # What the project holds from former runs is not what this one measures.
-        for stale in source.matching(folder):
-            stale.unlink()
-        status, seconds, message = work.training.run(job.seed, folder, top, partial / OUTPUT)
-        note: dict[str, Any] = {
-            "status": status,
-            "seconds": round(seconds, 3),
-            "message": message,
-            "arm": job.arm,
-            "seed": job.seed,
-            "tree": job.tree.words,
-            "command": list(work.options.command),
-        }
-        work.kept.finish(job.name, partial, note, source.matching(folder) if status != CRASHED else (), folder)
-        return note
+        with trained(work.training, tree.folder, tree.inside, results, job.seed, top, partial / OUTPUT) as outcome:
+            note, folder, files = outcome
+            return _keep(work, job, partial, note, files, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _received(work: _Work, job: _Job, answer: dict[str, Any]) -> dict[str, Any]:
+    """Keep what a node has answered."""
+    if "error" in answer:
+        raise UserError(f"--ray {work.options.ray}: {answer['error']}")
+    output, named = answer.pop(OUTPUT), answer.pop(FILES)
+    top = work.scratch / f"{job.arm}-{job.seed}"
+    partial = work.kept.partial(job.name)
+    try:
+        (partial / OUTPUT).write_bytes(output)
+        for name, content in named.items():
+            path = top / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return _keep(work, job, partial, answer, [top / name for name in named], top)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     finally:
         shutil.rmtree(top, ignore_errors=True)
+
+
+def _keep(
+    work: _Work, job: _Job, partial: Path, outcome: dict[str, Any], files: Iterable[Path], base: Path
+) -> dict[str, Any]:
+    command = list(work.options.command)
+    note = {**outcome, "arm": job.arm, "seed": job.seed, "tree": job.tree.words, "command": command}
+    work.kept.finish(job.name, partial, note, files, base)
+    return note

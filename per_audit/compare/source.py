@@ -31,6 +31,16 @@ _SHOWN = 12
 Row = dict[str, Any]
 
 
+def matching(results: str, folder: Path) -> list[Path]:
+    """The files below `folder` that the pattern `results` names, those in folders that it names included."""
+    if not results:
+        return []
+    found: set[Path] = set()
+    for path in folder.glob(results.rstrip("/")):
+        found.update(path.rglob("*") if path.is_dir() else (path,))
+    return sorted(path for path in found if path.is_file() and not path.is_symlink())
+
+
 class Unreadable(Exception):
     """The metric cannot be read; the message says what is there instead."""
 
@@ -79,21 +89,12 @@ class Source:
         """Where it is read, for people."""
         return self.results or f"printed, by /{self.pattern}/"
 
-    def matching(self, folder: Path) -> list[Path]:
-        """The files below `folder` that `results` names, those in folders that it names included."""
-        if not self.results:
-            return []
-        found: set[Path] = set()
-        for path in folder.glob(self.results.rstrip("/")):
-            found.update(path.rglob("*") if path.is_dir() else (path,))
-        return sorted(path for path in found if path.is_file() and not path.is_symlink())
-
     def read(self, kept: Path) -> Curve:
         """The metric of the run whose output and files are in `kept`. Raises Unreadable."""
         if self.pattern:
             curve = self._printed((kept / OUTPUT).read_text("utf-8", "replace"))
         else:
-            curve = self._filed(self.matching(kept / FILES), kept / FILES)
+            curve = self._filed(matching(self.results, kept / FILES), kept / FILES)
         if not math.isfinite(curve.values[-1]):
             raise Unreadable(f"the last value is {curve.values[-1]:g}: the training has diverged")
         finite = [point for point in zip(curve.steps, curve.values, strict=True) if all(map(math.isfinite, point))]

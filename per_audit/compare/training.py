@@ -16,7 +16,7 @@ from per_audit.errors import UserError
 from per_audit.verify.process import end_marked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 SEED = "{seed}"
 _MARK = "PER_AUDIT_COMPARE_RUN"
@@ -43,8 +43,11 @@ class Stopped(Exception):
 class Training:
     """How the command is run: `command` with its {seed}, seconds for each run, and whether to stop."""
 
-    def __init__(self, command: Sequence[str], timeout: float, here: Path) -> None:
-        self.command, self._timeout, self._here = tuple(command), timeout, here
+    def __init__(
+        self, command: Sequence[str], timeout: float, here: Path, marks: Mapping[str, str] | None = None
+    ) -> None:
+        """`marks` are variables of the environment by which others find what the command has started."""
+        self.command, self._timeout, self._here, self._marks = tuple(command), timeout, here, dict(marks or {})
         self.stopping = threading.Event()
 
     def run(self, seed: int, folder: Path, top: Path, output: Path) -> tuple[str, float, str]:
@@ -62,7 +65,7 @@ class Training:
                     stdout=file,
                     stderr=subprocess.STDOUT,
                     cwd=folder,
-                    env={**self._environment(seed, folder, top), _MARK: str(output)},
+                    env={**self._environment(seed, folder, top), **self._marks, _MARK: str(output)},
                     start_new_session=True,
                 )
             except OSError as error:

@@ -50,12 +50,6 @@ def trees(before: str, after: str, here: Path) -> Iterator[tuple[Tree, Tree]]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def run_copy(tree: Tree, place: Path) -> Path:
-    """Copy a tree to `place`, which must not exist; returns the folder in it to run in."""
-    shutil.copytree(tree.folder, place, symlinks=True)
-    return place / tree.inside
-
-
 def _tree(name: str, place: Path, here: Path) -> Tree:
     folder = (here / name).resolve()
     if folder.is_dir():
