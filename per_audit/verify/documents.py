@@ -77,7 +77,6 @@ def _of_yaml(text: str, shown: str) -> Any:
         yaml: Any = importlib.import_module("yaml")
     except ImportError:
         raise Unread(f"{shown} was not read: YAML needs `pip install 'per-audit[yaml]'`") from None
-    loader = yaml.SafeLoader(text)
     made: dict[int, Any] = {}
 
     def of(node: Any) -> Any:
@@ -108,8 +107,9 @@ def _of_yaml(text: str, shown: str) -> Any:
         return made[id(node)]
 
     try:
+        loader = yaml.SafeLoader(text)
         return of(loader.get_single_node())
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, LookupError, TypeError, AttributeError, ArithmeticError, ValueError) as error:
         raise Unread(f"{shown} is no valid YAML") from error
 
 

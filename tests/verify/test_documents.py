@@ -48,6 +48,9 @@ def test_many_aliases_take_no_time(tmp_path):
     [
         ("a.yaml", "a: [", "no valid YAML"),
         ("a.yaml", "a: 1\n---\nb: 2\n", "no valid YAML"),
+        ("a.yaml", "a: \x01\n", "no valid YAML"),
+        ("a.yaml", "a: !!int ''\n", "no valid YAML"),
+        ("a.yaml", "a: !!bool x\n", "no valid YAML"),
         ("a.yaml", "- 1\n", "holds no mapping"),
         ("a.json", "{", "cannot be read"),
         ("a.json", "[" * 100_000, "cannot be read"),
