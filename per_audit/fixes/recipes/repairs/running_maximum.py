@@ -36,9 +36,12 @@ def repair(draft: Draft, defect: Defect) -> None:
         raise Refused(f"what the maximum at {defect.where} goes over is no attribute")
     made = _made(draft, field, defect)
     stores = list(_stores(draft, field, made, defect))
+    _check_others(draft, held.attr, made, {made.statement, *(statement for _, statement, _ in stores)})
     name = _name(draft, made)
     kept = f"{draft.text(made.path, made.target.value)}.{name}"
+    storing = {draft.graph.symbols.function_of(store.path, statement) for store, statement, _ in stores}
     alike = [each for each in _calls(draft, path) if draft.text(path, each) == draft.text(path, call)]
+    alike = [each for each in alike if each is call or draft.graph.symbols.function_of(path, each) in storing]
     asked = [_asked(draft, path, each) for each in alike]
     for expression, _ in asked:
         draft.replace(path, expression.start, expression.end, f"{draft.text(path, held.value)}.{name}", _READ)
@@ -140,6 +143,41 @@ def _stores(draft: Draft, field: Term, made: _Made, defect: Defect) -> Iterator[
         raise Refused(f"how a priority is written at {where} is not understood")
 
 
+def _check_others(draft: Draft, name: str, made: _Made, known: set[ir.Stmt]) -> None:
+    """Refuse where something else may write: another target, or a call for its effect that is given the container."""
+    for path in draft.graph.project.modules:
+        for node in ir.walk(*draft.graph.module(path).body):
+            if not isinstance(node, ir.Attr) or node.attr != name:
+                continue
+            if _is_of_another(draft, path, node, made):
+                continue
+            statement = draft.graph.statement(path, node)
+            if statement in known:
+                continue
+            # What is added in place are the sums above a leaf.
+            targets = statement.targets if isinstance(statement, ir.Assign) else []
+            is_given_away = isinstance(statement, ir.Do) and isinstance(statement.value, ir.Call)
+            if is_given_away or any(part is node for target in targets for part in ir.walk(target)):
+                raise Refused(f"priorities may also be written at {draft.where(path, node)}, in a way not understood")
+
+
+def _is_of_another(draft: Draft, path: str, node: ir.Attr, made: _Made) -> bool:
+    """Whether the attribute is one of `self`, of a class that is no kin of the container's."""
+    classes = [
+        draft.graph.project.class_of.get(function) if function is not None else None
+        for function in (
+            draft.graph.symbols.function_of(path, node),
+            draft.graph.symbols.function_of(made.path, made.statement),
+        )
+    ]
+    here, own = classes
+    is_self = isinstance(node.value, ir.Name) and node.value.id == "self"
+    if here is None or own is None or not is_self:
+        return False
+    mro = draft.graph.interpreter.mro
+    return own not in mro(here) and here not in mro(own)
+
+
 def _name(draft: Draft, made: _Made) -> str:
     """A name that no attribute in the file has."""
     taken = {node.attr for node in ir.walk(*draft.graph.module(made.path).body) if isinstance(node, ir.Attr)}
@@ -195,7 +233,7 @@ def _largest(draft: Draft, store: ev.Store, statement: ir.Stmt, value: ir.Expr, 
     if any(splices.is_bound(loop.target, name) for loop in loops for name in names):
         return written
     body = list(ir.walk(*splices.body_of(draft, path, store.function)))
-    if any(isinstance(node, (ir.Bin, ir.Aug)) and node.op == "//" for node in body):
+    if any(isinstance(node, (ir.Bin, ir.Aug)) and node.op == "//" and _has(node, names) for node in body):
         return written  # the way up a tree starts at one node
     if any(_moves(draft, path, node, draft.text(path, index)) for node in body):
         return written  # the pointer of a ring
@@ -203,6 +241,10 @@ def _largest(draft: Draft, store: ev.Store, statement: ir.Stmt, value: ir.Expr, 
     if numpy is None or not draft.text(made.path, made.value).startswith(f"{numpy}."):
         raise Refused(f"whether one priority is written at {draft.where(path, statement)}, or many, is not clear")
     return f"{numpy}.max({draft.text(path, target)})"
+
+
+def _has(node: ir.Node, names: set[str]) -> bool:
+    return any(isinstance(part, ir.Name) and part.id in names for part in ir.walk(node))
 
 
 def _moves(draft: Draft, path: str, node: ir.Node, index: str) -> bool:

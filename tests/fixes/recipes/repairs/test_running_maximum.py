@@ -1,5 +1,6 @@
 import pytest
 
+from ...rewriting import run
 from .repairing import changed, check_left, check_repaired, example
 
 CODE = "PER402"
@@ -138,3 +139,49 @@ def test_a_change_that_is_handed_up_by_a_method_of_its_own_is_no_priority():
         ("np.max(self.tree.sums[-self.size :])", "self.tree.max_priority"),
         unsafe=SO_FAR,
     )
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        "        np.put(self.priorities, chosen, np.abs(errors) + 1e-6)\n",
+        "        self.priorities[chosen], self.last = np.abs(errors) + 1e-6, chosen\n",
+        "        self.priorities.put(chosen, np.abs(errors) + 1e-6)\n",
+    ],
+)
+def test_priorities_that_may_be_written_in_another_way_are_left(update):
+    check_left(CODE, changed(example(CODE, ARRAY), (UPDATE, update)), "in a way not understood")
+
+
+def test_a_quotient_that_is_not_of_the_position_says_nothing_of_how_many_are_written():
+    rounds = UPDATE + "        self.rounds = self.at // self.capacity\n"
+    files = changed(
+        example(CODE, ARRAY), (UPDATE, rounds), (PRIORITIES, PRIORITIES + "        self.capacity = capacity\n")
+    )
+    raised = "        self.max_priority = max(self.max_priority, np.max(self.priorities[chosen]))\n"
+    check_repaired(
+        CODE,
+        files,
+        (PRIORITIES, PRIORITIES + "        self.max_priority = 1.0\n"),
+        ("self.priorities.max() if self.rows else 1.0", "self.max_priority"),
+        (UPDATE, UPDATE + raised),
+        unsafe=SO_FAR,
+    )
+
+
+def test_the_maximum_of_another_class_of_the_file_is_left():
+    other = """
+
+class Plan:
+    def __init__(self):
+        self.priorities = np.array([1.0, 2.0])
+
+    def top(self):
+        return self.priorities.max() if self.rows else 1.0
+"""
+    files = example(CODE, ARRAY)
+    (path,) = [name for name, text in files.items() if UPDATE in text]
+    result, found = run({**files, path: files[path] + other}, codes=(CODE,), unsafe=True)
+    assert [refusal.reason for refusal in result.refused] == []
+    assert found[path].endswith(other)
+    assert found[path].count("self.max_priority = 1.0") == 1
