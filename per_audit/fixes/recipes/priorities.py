@@ -53,6 +53,8 @@ def _choice(draft: Draft, path: str, statements: list[ir.Stmt], predictions: lis
     for ancestor in draft.graph.ancestors(path, statements[0]) if is_same else ():
         if isinstance(ancestor, ir.If) and all(ancestor.start <= each.start < ancestor.end for each in statements):
             if _chooses(ancestor, set(by_statement)):
+                if _leaves([*ancestor.body, *ancestor.orelse]):
+                    raise Refused(f"a branch at {draft.where(path, ancestor)} leaves before the priorities are updated")
                 return ancestor
             break
     raise Refused(f"the losses after {draft.where(path, statements[0])} stand in different blocks")
@@ -67,6 +69,23 @@ def _chooses(choice: ir.If, statements: set[ir.Stmt]) -> bool:
         if len(own) + len(inner) != 1 or (own and len(inside) != 1):
             return False
     return True
+
+
+def _leaves(block: list[ir.Stmt], in_loop: bool = False) -> bool:
+    """Whether statements may leave the function, or the loop around them; `in_loop`, they stand in one of their own."""
+    for statement in block:
+        if isinstance(statement, (ir.Return, ir.Raise)):
+            return True
+        if isinstance(statement, ir.Jump) and statement.kind != "pass" and not in_loop:
+            return True
+        if isinstance(statement, (ir.Function, ir.Class)):
+            continue
+        if isinstance(statement, (ir.For, ir.While)):
+            if _leaves(statement.body, True) or _leaves(statement.orelse, in_loop):
+                return True
+        elif _leaves([node for node in ir.children(statement) if isinstance(node, ir.Stmt)], in_loop):
+            return True
+    return False
 
 
 def give_back(

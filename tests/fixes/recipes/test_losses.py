@@ -322,6 +322,24 @@ def test_a_choice_of_losses():
     check_fixed(agent(chosen("F.{}(q, target)") + STEP), fixed_agent(after))
 
 
+@pytest.mark.parametrize("rest", ["return", "if step:\n        raise ValueError", "for _ in range(2):\n        return"])
+def test_a_choice_with_a_branch_that_leaves_is_refused(rest):
+    check_refused(agent(chosen("F.{}(q, target)") + f"\n    {rest}" + STEP), "leaves before the priorities are updated")
+
+
+@pytest.mark.parametrize("jump", ["break", "continue"])
+def test_a_choice_with_a_branch_that_leaves_the_loop_is_refused(jump):
+    choice = (chosen("F.{}(q, target)") + f"\n    {jump}" + STEP).replace("\n", "\n    ").rstrip(" ")
+    check_refused(agent(f"for _ in range(2):\n    {choice}"), "leaves before the priorities are updated")
+
+
+def test_a_choice_with_a_loop_of_its_own_that_ends():
+    loop = "\n    for scale in range(3):\n        if scale:\n            break\n        pass\n    pass"
+    update = "\nself.memory.update_priorities(indices, absolute_td_error(q, target))\n"
+    after = chosen(WEIGHTED) + loop + STEP.rstrip("\n") + update
+    check_fixed(agent(chosen("F.{}(q, target)") + loop + STEP), fixed_agent(after))
+
+
 @pytest.mark.parametrize(
     "branches",
     [
