@@ -30,6 +30,9 @@ def repair(draft: Draft, defect: Defect) -> None:
     reads = _reads(draft, defect, path, statement, target.id, function)
     if not reads:
         raise Refused(f"what of {target.id} at {draft.where(path, statement)} becomes a priority is not clear")
+    block = draft.block(path, statement)
+    if any(not any(each.start <= read.start < each.end for each in block) for read in reads):
+        raise Refused(f"{target.id} becomes a priority where {draft.where(path, statement)} may not have been run")
     error = _error(draft, path, product)
     if isinstance(error, ir.Name) and error.id != target.id and _is_kept(draft, path, error, function):
         name = error.id

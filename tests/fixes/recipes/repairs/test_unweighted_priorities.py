@@ -71,6 +71,12 @@ def test_one_error_after_the_other_in_parentheses_of_its_own():
     )
 
 
+def test_errors_that_are_weighted_under_a_condition_are_left():
+    weighted = "        if step > 100:\n            losses = torch.as_tensor(weights) * losses\n"
+    files = changed(example(CODE, TORCH), (MADE, "        losses = (q - y) ** 2\n" + weighted))
+    check_left(CODE, files, "may not have been run")
+
+
 @pytest.mark.parametrize(
     ("title", "reason"),
     [
