@@ -42,6 +42,8 @@ def repair(draft: Draft, defect: Defect) -> None:
         return
     if not _is_of_32(draft, where, kind.value):
         raise Refused(f"the type of the array at {draft.where(where, call)} is not written out")
+    if isinstance(kind.value, ir.Name):
+        raise Refused(f"{kind.value.id} at {draft.where(where, call)} is imported by name, and float64 may not be")
     text = draft.text(where, kind.value).replace("float32", "float64")
     draft.replace(where, kind.value.start, kind.value.end, text, _NOTE)
 

@@ -33,3 +33,12 @@ def test_a_type_that_is_handed_in_is_left():
         ("import numpy as np\n\n\nclass Tree", "import numpy as np\n\nFLOAT = np.float32\n\n\nclass Tree"),
     )
     check_left(CODE, files, "the type of the array")
+
+
+def test_a_type_that_is_imported_by_name_is_left():
+    files = changed(
+        example(CODE, NUMPY),
+        ("dtype=np.float32", "dtype=float32"),
+        ("import numpy as np\n\n\nclass Tree", "import numpy as np\nfrom numpy import float32\n\n\nclass Tree"),
+    )
+    check_left(CODE, files, "float32 at tree.py:8 is imported by name")
