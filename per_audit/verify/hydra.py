@@ -13,11 +13,16 @@ _DEEPEST = 4
 _GLOBAL = "# @package _global_"
 
 
+class Open(Unread):
+    """A list of defaults whose outcome is left open: nothing of what is composed is known."""
+
+
 def compose(folder: Path, name: str, shown: str, files: set[Path], depth: int = _DEEPEST) -> dict[str, Any]:
     """The configuration `name` of a folder with its list of defaults; adds what was read to `files`.
 
     A choice that is left to the command line is no part of it. What a file and one of its defaults both set is open, as
-    versions of Hydra differ in which of them wins. Raises Unread where `name` cannot be read.
+    versions of Hydra differ in which of them wins. Raises Unread where `name` cannot be read, and Open where an entry
+    overrides what another one chose, or is none that is followed here.
     """
     path = next(
         (p for p in (folder / f"{name.removesuffix('.yaml')}{end}" for end in (".yaml", ".yml")) if p.is_file()), None
@@ -27,10 +32,12 @@ def compose(folder: Path, name: str, shown: str, files: set[Path], depth: int = 
     own = read(path, f"{shown}/{path.name}")
     files.add(path)
     listed = own.pop("defaults", None)
+    if listed and not (depth and isinstance(listed, list)):
+        raise Open(f"the defaults of {shown}/{path.name}")
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     stated = False
-    for item in listed if isinstance(listed, list) and depth else ():
+    for item in listed if isinstance(listed, list) else ():
         if isinstance(item, Leaf) and item.value == "_self_":
             stated = True
             continue
@@ -49,17 +56,27 @@ def _part(folder: Path, item: Any, shown: str, files: set[Path], depth: int) -> 
     group, choice = "", item
     if isinstance(item, dict) and len(item) == 1:
         ((group, choice),) = item.items()
-    if not isinstance(choice, Leaf) or not isinstance(choice.value, str) or choice.value == "???":
+    overrides = group.startswith("override ")
+    name = group.removeprefix("override ").removeprefix("optional ").strip()
+    if name.lstrip("/").partition("/")[0].partition("@")[0] == "hydra":
+        return {}  # settings of Hydra itself
+    known = isinstance(choice, Leaf) and choice.known
+    if known and choice.value in (None, "???") and not overrides:
         return {}
-    if group.startswith("override "):
-        return {}
-    group, _, package = group.removeprefix("optional ").partition("@")
+    text = str(choice.value) if known else "${"
+    if overrides or any(spelt.startswith("/") or "${" in spelt or ".." in spelt for spelt in (name, text)):
+        raise Open(f"what `{group or text}` in the defaults of {shown} stands for")
+    group, _, package = name.partition("@")
     where = folder / group if group else folder
     try:
-        found = compose(where, choice.value, f"{shown}/{group}" if group else shown, files, depth - 1)
-    except Unread:
+        found = compose(where, text, f"{shown}/{group}" if group else shown, files, depth - 1)
+    except Open:
+        raise
+    except (Unread, OSError) as error:
+        if not str(error).endswith("is no file"):
+            raise Open(str(error)) from error
         return {}  # of an installed package, or optional
-    path = next((p for p in files if p.parent == where and p.stem == choice.value.removesuffix(".yaml")), None)
+    path = next((p for p in files if p.parent == where and p.stem == text.removesuffix(".yaml")), None)
     keys = (package or group.replace("/", ".")).split(".") if package or group else []
     if package == "_global_" or (
         path is not None and path.read_text(encoding="utf-8-sig").lstrip().startswith(_GLOBAL)

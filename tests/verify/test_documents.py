@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from per_audit.verify.documents import Leaf, Unread, found, merged, read
-from per_audit.verify.hydra import compose
+from per_audit.verify.hydra import Open, compose
 
 
 def written(folder, **files):
@@ -125,3 +125,28 @@ def test_hydra_packages(tmp_path):
 def test_a_configuration_that_is_not_there(tmp_path):
     with pytest.raises(Unread, match=r"conf/a\.yaml is no file"):
         compose(tmp_path, "a", "conf", set())
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["override /b: d", "override b: d", "/b: d", "b: [c, d]", "b: '${x}'", "/b/d", "b@x: [d]", "override b@x: null"],
+)
+def test_hydra_leaves_open_what_a_list_of_defaults_overrides(tmp_path, entry):
+    written(
+        tmp_path,
+        a_dot_yaml="defaults: [{b: c}, {e: f}, _self_]\n",
+        b__c_dot_yaml="x: 1\n",
+        b__d_dot_yaml="x: 2\n",
+        e__f_dot_yaml=f"# @package _global_\ndefaults:\n  - {entry}\n",
+    )
+    with pytest.raises(Open, match=r"in the defaults of conf/e"):
+        compose(tmp_path, "a", "conf", set())
+
+
+def test_hydra_composes_where_only_its_own_settings_are_overridden(tmp_path):
+    written(
+        tmp_path,
+        a_dot_yaml="defaults: [{b: c}, override hydra/launcher: joblib, {e: null}]\n",
+        b__c_dot_yaml="x: 1\n",
+    )
+    assert compose(tmp_path, "a", "conf", set())["b"]["x"].value == 1
