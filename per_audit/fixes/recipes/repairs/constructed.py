@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -32,8 +33,21 @@ def constructor(draft: Draft, cls: ir.Class) -> tuple[str, ir.Function]:
         raise Refused(f"{cls.name} has heirs, whose constructors would have to follow")
     for node in cls.body:
         if isinstance(node, ir.Function) and node.name == "__init__" and node.parameters:
+            if _has_slash(draft, path, node):
+                raise Refused(f"the constructor at {draft.where(path, node)} takes parameters by their place alone")
             return path, node
     raise Refused(f"{cls.name} at {draft.where(path, cls)} has no constructor of its own")
+
+
+def _has_slash(draft: Draft, path: str, function: ir.Function) -> bool:
+    """Whether a `/` stands behind one of the parameters."""
+    text = draft.graph.module(path).text
+    starts = [*(each.start for each in function.parameters[1:]), function.body[0].start]
+    for parameter, start in zip(function.parameters, starts, strict=True):
+        between = re.sub(rb"#[^\n]*", b"", text[parameter.end : start])
+        if re.match(rb"[\s)]*,\s*/\s*[,)]", between):
+            return True
+    return False
 
 
 def pass_everywhere(draft: Draft, cls: ir.Class, name: str, value: str, note: str) -> None:

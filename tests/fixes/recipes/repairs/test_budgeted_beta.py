@@ -87,6 +87,16 @@ def test_a_beta_that_the_script_raises_is_left():
     check_left(CODE, example(CODE, "a loop of the script that is ten times as long"), "outside of the buffer")
 
 
+@pytest.mark.parametrize("head", ["def __init__(self, size, beta=0.4, /):", "def __init__(self, /, size, beta=(0.4)):"])
+def test_parameters_by_their_place_alone_are_left(head):
+    check_left(CODE, changed(example(CODE, LITERAL), (HEAD, head)), "by their place alone")
+
+
+def test_a_length_that_is_passed_by_its_place_alone_is_left():
+    files = example(CODE, "a schedule over a default that nobody passes")
+    check_left(CODE, changed(files, ("anneal_over=100_000", "anneal_over=100_000, /")), "by their place alone")
+
+
 def test_heirs_are_left():
     files = example(CODE, LITERAL)
     files |= {"memory.py": files["memory.py"] + "\n\nclass Other(Memory):\n    pass\n"}
