@@ -23,8 +23,10 @@ _DOTTED = re.compile(r"[\w.:/-]+")  # a text that may name something, as against
 _WORD = re.compile(r"\w+")
 _DEEPEST = 12  # classes and functions that name one another
 # What can make an object of a class, or call a function, that no code names.
-_DYNAMIC = ("importlib.", "runpy.", "hydra.", "fire.")
+_DYNAMIC = ("importlib.", "runpy.", "hydra.", "fire.", "inspect.getmembers", "pydoc.", "operator.attrgetter")
 _BUILTINS = {"eval", "exec", "globals", "__import__"}
+_ATTRIBUTES = {"__subclasses__", "__getattribute__", "__dict__"}
+_LOOKS_UP = (b"getattr(", b"vars(", b"locals(", *(name.encode() for name in sorted(_ATTRIBUTES)))
 _Unit: TypeAlias = ir.Class | ir.Function
 
 
@@ -122,11 +124,21 @@ class Idle:
             return False
         project = self._graph.project
         if isinstance(unit, ir.Class):
-            return not unit.keywords and unit not in project.outer_of
+            return not unit.keywords and unit not in project.outer_of and not self._is_kept_by_base(unit)
         if unit in project.outer_of:
             return False  # it lives and dies with the function around it
         cls = project.class_of.get(unit)
         return cls is None or not self._graph.interpreter.external_bases(cls)
+
+    def _is_kept_by_base(self, cls: ir.Class) -> bool:
+        """Whether a base may keep the classes that are made of it, to make objects of them later."""
+        interpreter = self._graph.interpreter
+        given = (
+            arg.value for base in interpreter.mro(cls) for arg in base.keywords if arg.keyword in ("metaclass", None)
+        )
+        return interpreter.find_method(cls, "__init_subclass__") is not None or any(
+            getattr(kind, "id", getattr(kind, "attr", "")) != "ABCMeta" for kind in given
+        )
 
     def _is_another(self, node: ir.Node, unit: _Unit) -> bool:
         """Whether a name stands for other classes and functions for certain."""
@@ -139,7 +151,7 @@ class Idle:
         """Whether names that are not written in the code may be looked up."""
         sites = self._graph.events.calls.values()
         return any(name.startswith(_DYNAMIC) or name in _BUILTINS for site in sites for name in _called(site)) or any(
-            b"getattr(" in module.text and any(map(_looks_up, ir.walk(*module.body)))
+            any(mark in module.text for mark in _LOOKS_UP) and any(map(_looks_up, ir.walk(*module.body)))
             for module in self._graph.project.modules.values()
         )
 
@@ -208,11 +220,20 @@ def _called(site: ev.CallSite) -> set[str]:
 
 
 def _looks_up(node: ir.Node) -> bool:
-    """Whether a call looks for something by a name that is not written there, other than in its own object."""
-    if not isinstance(node, ir.Call) or getattr(node.func, "id", "") != "getattr" or len(node.args) < 2:
+    """Whether something is looked for by a name that is not written there, other than in its own object."""
+    if isinstance(node, ir.Attr):
+        return (node.attr in _ATTRIBUTES and getattr(node.value, "id", "") != "self") or _is_call(node.value, "locals")
+    if isinstance(node, ir.Sub):
+        return _is_call(node.value, "locals")
+    if not isinstance(node, ir.Call) or not node.args or getattr(node.args[0].value, "id", "") == "self":
         return False
-    held, name = node.args[0].value, node.args[1].value
-    return not isinstance(name, ir.Const) and getattr(held, "id", "") != "self"
+    if _is_call(node, "vars"):
+        return True
+    return _is_call(node, "getattr") and len(node.args) > 1 and not isinstance(node.args[1].value, ir.Const)
+
+
+def _is_call(node: ir.Expr, name: str) -> bool:
+    return isinstance(node, ir.Call) and getattr(node.func, "id", "") == name
 
 
 def _named_by(node: ir.Node) -> Iterator[str]:

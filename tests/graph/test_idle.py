@@ -89,6 +89,54 @@ def test_what_the_program_never_makes(project, made, after, run, expected):
     assert found is None if expected is None else found is not None and expected in found
 
 
+@pytest.mark.parametrize(
+    ("after", "is_off"),
+    [
+        ("import memories\n    vars(memories)[read()]()", False),
+        ("import memories\n    memories.__dict__[read()]()", False),
+        ("import memories\n    memories.__getattribute__(read())()", False),
+        ("from memories import *\n    locals()[read()]()", False),
+        ("from memories import *\n    globals()[read()]()", False),
+        ("import inspect, memories\n    dict(inspect.getmembers(memories))[read()]()", False),
+        ("from pydoc import locate\n    locate(read())()", False),
+        ("import memories\n    from operator import attrgetter\n    attrgetter(read())(memories)()", False),
+        ("[each() for each in Memory.__subclasses__()]", False),
+        ("print(vars(read()))", False),
+        ("save(locals())", True),
+    ],
+)
+def test_classes_that_are_found_without_being_named(project, after, is_off):
+    graph = project(memories=MEMORIES, agent=AGENT.format(made=PLAIN, after=after), run=RUN)
+    assert (why(graph) is not None) is is_off
+
+
+@pytest.mark.parametrize(
+    ("base", "is_off"),
+    [
+        ("Base:\n        def __init_subclass__(cls, **more):\n            KINDS[cls.__name__] = cls", False),
+        ("Base(metaclass=Registry):\n        pass", False),
+        ("Base(metaclass=kinds.Registry):\n        pass", False),
+        ("Base(metaclass=ABCMeta):\n        pass", True),
+        ("Base:\n        pass", True),
+    ],
+)
+def test_classes_that_a_base_may_keep(project, base, is_off):
+    start = f"""
+    import kinds
+    from abc import ABCMeta
+
+    KINDS = {{}}
+
+    class Registry(type):
+        pass
+
+    class {base}
+"""
+    memories = start + MEMORIES.replace("class Memory:", "class Memory(Base):")
+    graph = project(memories=memories, agent=AGENT.format(made=PLAIN, after=""), run=RUN)
+    assert (why(graph) is not None) is is_off
+
+
 def test_the_users_of_a_package_make_its_classes(project):
     graph = project(memories=MEMORIES, agent=AGENT.format(made=PLAIN, after=""), run=RUN)
     assert why(graph, is_package=True) is None
