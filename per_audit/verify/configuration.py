@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.verify.changes import change
 from per_audit.verify.child.methods import DRAW
 from per_audit.verify.child.parameters import classify
 from per_audit.verify.documents import Leaf
@@ -33,7 +34,6 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
 _PLAIN = (bool, int, float, str, type(None))
 _DTYPE_OWNERS = ("numpy", "torch", "jax.numpy", "tensorflow")
 _LONGEST = 60
-_CHANGES = ("update", "setdefault", "pop", "merge_with", "merge_update")
 
 
 def configurations(graph: ReplayGraph, buffer: ReplayBuffer, root: Path | None = None) -> list[Configuration]:
@@ -135,18 +135,10 @@ class _Reader:
 
     def _altered(self, site: ev.CallSite, argument: ir.Expr, key: str | None = None) -> bool:
         """Whether the file changes the mapping that an argument reads, under that key or as a whole."""
-        name = _root(argument)
-        for node in ir.walk(*self.graph.module(site.path).body):
-            targets = node.targets if isinstance(node, ir.Assign) else [node.target] if isinstance(node, ir.Aug) else []
-            touched: list[ir.Expr] = [t for t in targets if isinstance(t, ir.Sub) and name and _root(t) == name]
-            if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in _CHANGES:
-                touched = [node.func] if name and _root(node.func) == name else []
-            for target in touched:
-                index = getattr(target, "index", None)
-                if key is None or not isinstance(index, ir.Const) or index.value == key:
-                    self.mappings.reasons[f"changed at {self._place(site.path, node)}"] = None
-                    return True
-        return False
+        node = change(self.graph, site.path, argument, key)
+        if node is not None:
+            self.mappings.reasons[f"changed at {self._place(site.path, node)}"] = None
+        return node is not None
 
     def _settle(
         self,
@@ -343,13 +335,6 @@ class _Reader:
 
     def _place(self, path: str, node: ir.Node) -> str:
         return self.graph.module(path).where(node.start)
-
-
-def _root(node: ir.Expr) -> str:
-    """The name that attributes and subscripts start from."""
-    while isinstance(node, (ir.Attr, ir.Sub)):
-        node = node.value
-    return node.id if isinstance(node, ir.Name) else ""
 
 
 def _argument(call: ir.Call, constructor: ir.Function, name: str) -> ir.Expr | None:

@@ -126,6 +126,30 @@ def test_what_the_code_changes_is_not_known(read, change):
     assert way.unknown["capacity"].startswith('cfg["buffer_size"]')
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "cfg.per.alpha = 0.95",
+        "OmegaConf.update(cfg, 'per.alpha', 0.9)",
+        "setattr(cfg.per, 'alpha', 0.9)",
+        "per = cfg['per']\nper['alpha'] = 0.9",
+        "def over(c):\n    c['per']['alpha'] = 0.9\n\nover(cfg)",
+    ],
+)
+def test_what_other_names_and_functions_change_is_not_known(read, change):
+    way = read(
+        "Correct(cfg.per.alpha)", "from omegaconf import OmegaConf\ncfg = OmegaConf.load('config.yaml')\n" + change
+    )
+    assert not way.values
+    assert "changed at train.py" in way.unknown["capacity"]
+
+
+@pytest.mark.parametrize("line", ["cfg.seed = 3", "log.update(cfg)", "print(cfg)", "per = cfg['per']\nper['beta'] = 1"])
+def test_what_leaves_a_setting_as_it_is(read, line):
+    way = read('Correct(5, cfg["per"]["alpha"])', OPEN + line + "\n")
+    assert way.values == {"capacity": 5, "alpha": 0.65}
+
+
 def test_a_mapping_that_is_changed_is_not_spread(read):
     way = read('Correct(**cfg["buffer"])', OPEN + 'cfg["buffer"].update(beta=0.9)\n')
     assert not way.values
