@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import operator
+from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.symbolic import alternatives
+from per_audit.graph.values import ClassRef, Func
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +26,11 @@ _COMPARISONS: dict[str, Callable[[object, object], bool]] = {
     "is not": operator.is_not,
 }
 _MOST_CALLS = 8  # that are followed
-_UNNAMED = (b"setattr(", b"__dict__", b"vars(")  # what may set an attribute without its name
+_UNNAMED = (b"setattr(", b"__setattr__(", b"__dict__", b"vars(")  # what may set an attribute without its name
+
+# What leaves the parameters of a function, or the constructor of a class, as they are.
+_PLAIN = {"staticmethod", "classmethod", "property", "abstractmethod", "wraps", "override", "final"}
+_PLAIN |= {"no_grad", "inference_mode", "enable_grad", "jit", "njit", "dataclass", "total_ordering"}
 
 
 class Switches:
@@ -78,6 +84,8 @@ class Switches:
         name = getattr(side, "id", getattr(side, "attr", None))
         if name is not None and self._unseen is not None and name in self._unseen:
             return None
+        if isinstance(side, ir.Sub) and _last(side.value) in self._filled:
+            return None
         return self._values(self._graph.symbols.term(path, side))
 
     def _values(self, term: Term, depth: int = 4) -> set[object] | None:
@@ -86,7 +94,7 @@ class Switches:
         for option in alternatives(term):
             inner: set[object] | None = None
             if option.op == "const" and (option.data is None or isinstance(option.data, (bool, str))):
-                inner = {option.data}
+                inner = None if self._is_in_filled(option) else {option.data}
             elif depth and self._is_followed(option):
                 given = [self._values(outer, depth - 1) for outer in self._options(option)]
                 inner = set().union(*(values for values in given if values)) if given and None not in given else None
@@ -113,10 +121,90 @@ class Switches:
     def _is_followed(self, term: Term) -> bool:
         """Whether all that gives the setting can be seen."""
         if term.op == "param":
-            return not self._is_package and bool(self._graph.callers.get(term.data[0]))
+            function = term.data[0]
+            return not self._is_package and bool(self._graph.callers.get(function)) and not self._is_handed(function)
         if term.op == "field":
             return not self._is_set_elsewhere(term.data[1]) and not self._is_declared(term)
         return term.op == "item"
+
+    def _is_handed(self, function: ir.Node) -> bool:
+        """Whether something else than a call that is written may give the parameters of a function."""
+        if not isinstance(function, ir.Function):
+            return True
+        cls = self._graph.project.class_of.get(function)
+        classes = [] if cls is None else [cls, *self._graph.interpreter.subclasses.get(cls, ())]
+        units: list[ir.Function | ir.Class] = [function, *classes]
+        return any(_name_of(decorator) not in _PLAIN for unit in units for decorator in unit.decorators) or any(
+            not self._is_another(node, unit) for unit in units for node in self._handed.get(unit.name, ())
+        )
+
+    def _is_another(self, node: ir.Node, unit: ir.Function | ir.Class) -> bool:
+        """Whether a name stands for other classes and functions for certain."""
+        atoms = self._graph.events.value(node).atoms if isinstance(node, (ir.Name, ir.Attr)) else frozenset()
+        meant = {atom.node for atom in atoms if isinstance(atom, (ClassRef, Func))}
+        return bool(meant) and len(meant) == len(atoms) and unit not in meant
+
+    @cached_property
+    def _handed(self) -> dict[str, list[ir.Node]]:
+        """Where something with the name of a function or class is named, other than to call, inherit or ask for it."""
+        project = self._graph.project
+        names = {unit.name for units in (project.classes, project.functions) for unit in units}
+        found: dict[str, list[ir.Node]] = defaultdict(list)
+        for module in project.modules.values():
+            stack: list[ir.Node] = list(module.body)
+            while stack:
+                node = stack.pop()
+                for name in names.intersection(_named_by(node)):
+                    found[name].append(node)
+                stack += _inside(node)
+        return dict(found)
+
+    def _is_in_filled(self, term: Term) -> bool:
+        """Whether a constant is of a dict that may get entries under keys that are not written."""
+        path = self._graph.path_of(term.node) if term.node is not None and self._filled else None
+        if path is None or term.node is None:
+            return False
+        around = [term.node, *self._graph.ancestors(path, term.node)]
+        inside = list(itertools.takewhile(lambda node: not isinstance(node, ir.Stmt), around))
+        if not any(isinstance(node, ir.Map) or _name_of(node) == "dict" for node in inside):
+            return False
+        statement = around[len(inside)] if len(inside) < len(around) else None
+        # A dict that has no name of its own may be any of those that are filled.
+        return not isinstance(statement, ir.Assign) or any(
+            _last(target) in self._filled or not _last(target) for target in statement.targets
+        )
+
+    @cached_property
+    def _filled(self) -> set[str]:
+        """The names of what may get entries under keys that are not written."""
+        found: set[str] = set()
+        same: list[tuple[str, str]] = []  # what the second name stands for, the first does too
+        for module in self._graph.project.modules.values():
+            for node in ir.walk(*module.body):
+                if isinstance(node, ir.Call) and getattr(node.func, "attr", "") in (
+                    "update",
+                    "__setitem__",
+                    "setdefault",
+                ):
+                    found.add(_last(getattr(node.func, "value", node)))
+                elif isinstance(node, (ir.Assign, ir.Aug, ir.For)):
+                    targets = node.targets if isinstance(node, ir.Assign) else [node.target]
+                    parts = [part for target in targets for part in _parts(target)]
+                    stored = (
+                        part for part in parts if isinstance(part, ir.Sub) and not isinstance(part.index, ir.Const)
+                    )
+                    found.update(_last(part.value) for part in stored)
+                    if isinstance(node, ir.Aug):
+                        found.add(_last(node.target))
+                    elif isinstance(node, ir.Assign) and node.value is not None:
+                        same += [(_last(node.value), _last(part)) for part in parts]
+        for site in self._graph.events.calls.values():
+            for given in (_last(arg.value) for arg in site.node.args):
+                same += [(given, each.name) for func in site.targets for each in func.node.parameters]
+        found.discard("")
+        while more := {one for one, other in same if other in found and one} - found:
+            found |= more
+        return found
 
     def _is_declared(self, term: Term) -> bool:
         """Whether the constructor of the class takes the fields that its body names: a dataclass and its like."""
@@ -150,3 +238,42 @@ class Switches:
 
 def _parts(target: ir.Expr) -> list[ir.Expr]:
     return [part for item in target.items for part in _parts(item)] if isinstance(target, ir.Seq) else [target]
+
+
+def _last(node: ir.Node) -> str:
+    """The name of a variable or attribute; of a part that of the whole."""
+    while isinstance(node, ir.Sub):
+        node = node.value
+    return str(getattr(node, "id", getattr(node, "attr", "")))
+
+
+def _name_of(node: ir.Node) -> str:
+    """The last name of a function that is named or called."""
+    return _last(node.func if isinstance(node, ir.Call) else node)
+
+
+def _named_by(node: ir.Node) -> list[str]:
+    if isinstance(node, ir.ImportFrom):
+        return [name for name, alias in node.names if alias not in (None, name)]
+    if isinstance(node, ir.Call) and getattr(node.func, "id", "") == "getattr":
+        return [
+            arg.value.value for arg in node.args if isinstance(arg.value, ir.Const) and isinstance(arg.value.value, str)
+        ]
+    return [name] if isinstance(node, (ir.Name, ir.Attr)) and (name := _last(node)) else []
+
+
+def _inside(node: ir.Node) -> list[ir.Node]:
+    """What is inside a node, but annotations, bases and what is only called, read from or asked for."""
+    if isinstance(node, ir.Call) and getattr(node.func, "id", "") in ("isinstance", "issubclass", "super"):
+        return list(node.args[:1]) if getattr(node.func, "id", "") != "super" else []
+    without = [getattr(node, name, None) for name in ("annotation", "returns")]
+    without += node.bases if isinstance(node, ir.Class) else []
+    within: list[ir.Node] = []
+    if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr):
+        without.append(node.func)
+        within = [node.func.value] if not isinstance(node.func.value, ir.Name) else []
+    elif isinstance(node, ir.Call) and isinstance(node.func, ir.Name):
+        without.append(node.func)
+    elif isinstance(node, ir.Attr) and isinstance(node.value, ir.Name):
+        without.append(node.value)
+    return [*within, *(child for child in ir.children(node) if all(child is not each for each in without))]

@@ -76,6 +76,65 @@ def test_settings_that_are_one_constant_everywhere(project, body, calls, off):
     assert (Switches(graph).off("main.py", marked(graph)) is not None) is off
 
 
+HANDED = """
+    import functools, json, threading
+
+    config = {{"per": False}}
+
+    def override(settings):
+        settings[read()] = True
+
+    class Config:
+        def __init__(self, per=False):
+            self.per = per
+
+    {decorator}
+    def train(per=False, config=Config()):
+        if {test}:
+            mark()
+
+    train(False)
+    {other}
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "other", "off"),
+    [
+        ("per", "pass", True),
+        ("per", "threading.Thread(target=train, args=(True,)).start()", False),
+        ("per", "functools.partial(train, per=True)()", False),
+        ("per", "list(map(train, read()))", False),
+        ("Config().per", "isinstance(read(), Config)", True),
+        ("Config().per", "make = Config\n    make(read())", False),
+        ("Config().per", "c = Config()\n    object.__setattr__(c, read(), True)", False),
+        ("per", "gin.configurable", False),
+        ("per", "ex.capture", False),
+        ("per", "torch.no_grad()", True),
+    ],
+)
+def test_settings_that_more_than_calls_give(project, test, other, off):
+    decorates = other.startswith(("gin", "ex", "torch"))
+    decorator, other = (f"@{other}", "pass") if decorates else ("", other)
+    graph = project(HANDED.format(test=test, decorator=decorator, other=other))
+    assert (Switches(graph).off("main.py", marked(graph)) is not None) is off
+
+
+@pytest.mark.parametrize(
+    ("other", "off"),
+    [
+        ("pass", True),
+        ("config.update(json.load(read()))", False),
+        ("override(config)", False),
+        ("other.update(read())", True),
+    ],
+)
+def test_settings_of_dicts_that_are_filled(project, other, off):
+    text = HANDED.format(test="config['per']", decorator="", other=other).replace(", config=Config()", "")
+    graph = project(text)
+    assert (Switches(graph).off("main.py", marked(graph)) is not None) is off
+
+
 @pytest.mark.parametrize(("calls", "off"), [("Agent().learn()", False), ("Agent(read())", False)])
 def test_users_of_a_package_give_its_settings_as_well(project, calls, off):
     graph = project(AGENT.format(body="if self.weighted:\n                mark()", calls=calls), settings=SETTINGS)
