@@ -222,13 +222,14 @@ def _called(site: ev.CallSite) -> set[str]:
 def _looks_up(node: ir.Node) -> bool:
     """Whether something is looked for by a name that is not written there, other than in its own object."""
     if isinstance(node, ir.Attr):
-        return (node.attr in _ATTRIBUTES and getattr(node.value, "id", "") != "self") or _is_call(node.value, "locals")
+        is_of_names = _is_call(node.value, "locals") or (
+            node.attr in ("get", "values") and _is_call(node.value, "vars")
+        )
+        return is_of_names or (node.attr in _ATTRIBUTES and getattr(node.value, "id", "") != "self")
     if isinstance(node, ir.Sub):
-        return _is_call(node.value, "locals")
+        return _is_call(node.value, "locals") or _is_call(node.value, "vars")
     if not isinstance(node, ir.Call) or not node.args or getattr(node.args[0].value, "id", "") == "self":
         return False
-    if _is_call(node, "vars"):
-        return True
     return _is_call(node, "getattr") and len(node.args) > 1 and not isinstance(node.args[1].value, ir.Const)
 
 
