@@ -415,4 +415,51 @@ class Memory:
                 .replace("rate * step * state", "rate * weight * step * state")
             },
         ),
+        Example(
+            "a function that weights only where it is given weights, asked again without, two files",
+            {
+                "per.py": bad[0].plain["per.py"].partition("\n\ndef train(")[0],
+                "learner.py": """import numpy as np
+import torch
+import torch.nn.functional as F
+from per import Memory
+
+
+class Learner:
+    def __init__(self, net, target_net, optimizer):
+        self.net, self.target_net, self.optimizer = net, target_net, optimizer
+        self.memory = Memory(10000)
+
+    def compute_loss(self, states, actions, rewards, next_states, dones, weights=None):
+        q = self.net(states).gather(1, actions[:, None]).squeeze(1)
+        y = rewards + 0.99 * (1 - dones) * self.target_net(next_states).max(1).values.detach()
+        elementwise = F.smooth_l1_loss(q, y, reduction="none")
+        if weights is not None:
+            elementwise = elementwise * weights
+        return elementwise.mean(), elementwise
+
+    def learn(self, beta):
+        batch, slots, weights = self.memory.sample(32, beta)
+        s, a, r, s2, d = (torch.as_tensor(np.stack(x)) for x in zip(*batch))
+        loss, _ = self.compute_loss(s, a, r, s2, d, weights=torch.as_tensor(weights))
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            _, errors = self.compute_loss(s, a, r, s2, d)
+        self.memory.update(slots, errors.numpy())
+
+
+def train(env, net, target_net, optimizer, steps):
+    agent = Learner(net, target_net, optimizer)
+    state, _ = env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        agent.memory.push(state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        agent.learn(0.4 + 0.6 * step / steps)
+""",
+            },
+        ),
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.graph.symbolic import calls
+from per_audit.graph.symbolic.settled import outcome
 from per_audit.graph.symbolic.term import Term, alternatives, bounded, const, element_of, item_of, phi
 from per_audit.graph.values import External, Func
 
@@ -36,6 +37,7 @@ class Expressions:
     fields: dict[Term, Term]
     terms: dict[ir.Node, Term]
     yields: list[Term]
+    settled: dict[str, Term]
 
     def eval(self, node: ir.Expr) -> Term:
         """The term of an expression, remembered in `terms`; of several evaluations all."""
@@ -44,6 +46,10 @@ class Expressions:
         known = self.terms.get(node)
         self.terms[node] = term if known is None else phi((known, term), node, self.path)
         return term
+
+    def outcome(self, test: ir.Expr) -> bool | None:
+        """What a test comes out as by the constants that this call gives; None where it may be either."""
+        return outcome(test, {name: term for name, term in self.settled.items() if self.env.get(name) is term})
 
     def unknown(self, node: ir.Node) -> Term:
         """A term of which only the place is known."""
@@ -255,6 +261,9 @@ class Expressions:
 
     def _ifexp(self, node: ir.IfExp) -> Term:
         self.eval(node.test)
+        truth = self.outcome(node.test)
+        if truth is not None:
+            return self.eval(node.body if truth else node.orelse)
         return phi((self.eval(node.body), self.eval(node.orelse)), node, self.path)
 
     # ---------------------------------------------------------------- displays and the rest

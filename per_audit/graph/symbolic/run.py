@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.symbolic.expressions import Expressions
 from per_audit.graph.symbolic.repeated import Repeated
+from per_audit.graph.symbolic.settled import is_settled
 from per_audit.graph.symbolic.term import Term, bounded, const, phi
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Run(Expressions):
         self.left: list[tuple[dict[str, Term], dict[Term, Term]]] = []  # where a loop was left early
         self.ended = False  # the statements so far always leave the body or the loop
         self.repeated = Repeated()
+        self.settled: dict[str, Term] = {}  # the parameters that this call gives a constant which tests ask for
 
     # ---------------------------------------------------------------- parameters
 
@@ -59,7 +61,9 @@ class Run(Expressions):
                 self.env[parameter.name] = Term("object", (), self.owner, parameter, self.path)
             else:
                 unknown = Term("param", (), (function, parameter.name), parameter, self.path)
-                self.env[parameter.name] = known.get(parameter.name, unknown)
+                given = self.env[parameter.name] = known.get(parameter.name, unknown)
+                if is_settled(given):
+                    self.settled[parameter.name] = given
             if parameter.default is not None and self.outer is not None:
                 self.terms[parameter.default] = self.outer.eval(parameter.default)
 
@@ -239,6 +243,10 @@ class Run(Expressions):
 
     def _if(self, node: ir.If) -> None:
         test = self.eval(node.test)
+        truth = self.outcome(node.test)
+        if truth is not None:
+            self.block(node.body if truth else node.orelse)
+            return
         chosen = test.first("mass")
         before = dict(self.env)
         self._branches([node.body, node.orelse], test)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
 from per_audit.graph.symbolic.run import Run
+from per_audit.graph.symbolic.settled import is_settled
 from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, alternatives, bounded, item_of, phi, strip
 from per_audit.graph.values import ClassRef, Instance
 
@@ -20,6 +21,8 @@ _DEEPEST = 5  # calls inside calls
 _MOST_CALLERS = 8
 _MOST_CALLS = 120  # that are followed for one body
 
+Settled: TypeAlias = tuple[tuple[str, Term], ...]
+
 
 class Symbols:
     """The terms of a project."""
@@ -28,7 +31,7 @@ class Symbols:
         self.graph = graph
         self.project = graph.project
         self.events = graph.events
-        self._runs: dict[tuple[ir.Node | None, str], Run] = {}
+        self._runs: dict[tuple[ir.Node | None, str, Settled], Run] = {}
         self._returned: dict[object, tuple[Term, int]] = {}
         self._in_bodies: dict[ir.Class, dict[str, list[ir.Expr]]] = {}
         self._active: set[ir.Node] = set()
@@ -38,15 +41,18 @@ class Symbols:
 
     # ---------------------------------------------------------------- terms of expressions
 
-    def run(self, function: ev.Owner, path: str) -> Run:
-        """The body of a function with its parameters unknown; None stands for the top level of the file."""
-        key = (function, path)
+    def run(self, function: ev.Owner, path: str, settled: Settled = ()) -> Run:
+        """The body of a function with its parameters unknown, but for constants that tests ask for.
+
+        None stands for the top level of the file.
+        """
+        key = (function, path, settled)
         known = self._runs.get(key)
         if known is None:
             owner = self.project.class_of.get(function) if function is not None else None
             outer = self._outer(function, path)
             known = self._runs[key] = Run(self, function, path, owner, outer)
-            known.bind_parameters({})
+            known.bind_parameters(dict(settled))
             left, gave_up, self._left, self._gave_up = self._left, self._gave_up, _MOST_CALLS, False
             known.execute()
             self._left, self._gave_up = left, gave_up
@@ -79,10 +85,15 @@ class Symbols:
         return self.run(function, self.project.module_of[function].path).result()
 
     def inside(self, term: Term) -> Term | None:
-        """What a call of the project that was too unwieldy to be followed returns, with its parameters unknown."""
+        """What a call of the project that was too unwieldy to be followed returns.
+
+        The parameters are unknown, but for the constants that the call gives them.
+        """
         if term.op != "call" or not isinstance(term.data, tuple) or not isinstance(term.data[1], ir.Function):
             return None
-        result = self.returned(term.data[1])
+        function = term.data[1]
+        settled = self._settled(term.node, function, term.path) if isinstance(term.node, ir.Call) else ()
+        result = self.run(function, self.project.module_of[function].path, settled).result()
         for part in term.data[2:]:
             result = item_of(result, part, term.node, term.path)
         return result
@@ -143,6 +154,16 @@ class Symbols:
         run = self.run(self.function_of(path, call), path)
         skip = self.takes_self(function) and not self._gives_self(call, function)
         return run.bound(function, run.arguments_of(call), skip=skip)
+
+    def _settled(self, call: ir.Call, function: ir.Function, path: str) -> Settled:
+        """The constants that a call gives to parameters, or leaves them at."""
+        if not any(parameter.default is not None for parameter in function.parameters):
+            return ()
+        given = self.arguments(call, function, path)
+        for parameter in function.parameters:
+            if parameter.name not in given and parameter.default is not None:
+                given[parameter.name] = self.term(self.project.module_of[function].path, parameter.default)
+        return tuple((name, term) for name, term in given.items() if is_settled(term))
 
     def _gives_self(self, call: ir.Expr, function: ir.Function) -> bool:
         """Whether a method is called through its class, with the object as the first argument: `Base.f(self)`."""
@@ -332,7 +353,7 @@ class Symbols:
     def class_body(self, cls: ir.Class) -> Run:
         """The statements of a class body."""
         path = self.project.module_of[cls].path
-        key = (cls, path)
+        key = (cls, path, ())
         known = self._runs.get(key)
         if known is None:
             known = Run(self, None, path, cls, self.run(None, path))

@@ -124,3 +124,28 @@ def test_a_test_that_is_asked_again_holds_again(term_of, first, again, found):
 def test_what_is_changed_after_a_test_is_not_what_the_branch_made_it(term_of):
     code = "def f(a, b):\n    c = 2\n    if b:\n        c = a\n    c = c + 1\n    if b:\n        return [c]\n"
     assert repr(term_of("[c]", code)) == "tuple(add(phi(param[f.a], const[2]), const[1]))"
+
+
+@pytest.mark.parametrize(
+    ("test", "given", "found"),
+    [
+        ("b is not None", "", "const[2]"),
+        ("b is not None", ", b=None", "const[2]"),
+        ("b is None", "", "param[g.x]"),
+        ("b", ", b=True", "param[g.x]"),
+        ("not b", ", b=True", "const[2]"),
+        ("a is not None and b is not None", "", "const[2]"),
+        ("b is not None", ", b=x", "phi(param[g.x], const[2])"),
+    ],
+)
+def test_a_test_of_what_a_call_gives_comes_out_one_way(term_of, test, given, found):
+    code = f"def f(a, b=None):\n    c = 2\n    if {test}:\n        c = a\n    return c\n"
+    code += f"def g(x):\n    return [f(x{given})]\n"
+    assert repr(term_of(f"[f(x{given})]", code)) == f"tuple({found})"
+    chosen = f"def f(a, b=None):\n    return a if {test} else 2\ndef g(x):\n    return [f(x{given})]\n"
+    assert repr(term_of(f"[f(x{given})]", chosen)) == f"tuple({found})"
+
+
+def test_a_parameter_that_is_bound_again_is_no_longer_what_the_call_gave(term_of):
+    code = "def f(a, b=None):\n    c = 2\n    b = b or a\n    if b is not None:\n        c = a\n    return c\n"
+    assert "param[g.x]" in repr(term_of("[f(x)]", code + "def g(x):\n    return [f(x)]\n"))
