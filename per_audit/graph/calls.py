@@ -88,6 +88,8 @@ class Calls:
             return drawn
         results: list[Value] = []
         if isinstance(node.func, ir.Attr):
+            if node.func.attr == "__init__":
+                self._begin_anew(node, receiver, frame)
             results += self._method(node, node.func.attr, receiver, arguments, site, frame)
             if results and receiver.tags and any(isinstance(a, Alloc) and a.kind == "array" for a in receiver.atoms):
                 # An array in one case, as the ones that stand for weights, computed from what was drawn in another.
@@ -103,6 +105,13 @@ class Calls:
         result = join_all(results)
         site.result = site.result.join(result)
         return result
+
+    def _begin_anew(self, node: ir.Call, receiver: Value, frame: Frame) -> None:
+        """`memory.__init__()` of an object that there is: it loses what it held."""
+        if getattr(frame.function, "name", "") != "__init__":
+            for atom in self.interpreter.ordered(receiver.atoms):
+                if isinstance(atom, Instance):
+                    self.interpreter.targets.reset(atom, node, frame)
 
     def _spread(self, arguments: Arguments) -> Arguments:
         """The arguments, those that a function hands on as its own `*args` one by one."""

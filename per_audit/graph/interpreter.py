@@ -122,11 +122,12 @@ class Interpreter:
         self.attributes: dict[tuple[ir.Class, str], Value] = {}
         self.content: dict[ir.Node, Value] = {}
         self.parameters: dict[tuple[ir.Node, str], Value] = {}
+        self._built_with: dict[ir.Class, dict[tuple[ir.Node, str], Value]] = {}  # parameters of constructors, by class
         self.closures: dict[ir.Node, Frame] = {}
         self.results: dict[tuple[str, ir.Node, Instance | None], Value] = {}
         self.subclasses: dict[ir.Class, list[ir.Class]] = {}
         self.too_deep: dict[str, ir.Stmt] = {}  # by file, a statement that is nested too deeply to be followed
-        self.holders: set[ir.Class] = set()  # classes with a container in an attribute
+        self.holders: dict[ir.Class, set[Alloc]] = {}  # classes with a container in an attribute, and those
         self._memo: dict[object, _Run] = {}
         self._entries: dict[object, _Entry] = {}
         self._active: set[object] = set()
@@ -138,6 +139,7 @@ class Interpreter:
         self._ordered: dict[frozenset[Atom], list[Atom]] = {}
         # What is interpreted again: only what has read something that changed since.
         self._clock = 0
+        self._is_first = True
         functions = max(len(project.functions), 1)
         self._most_runs = max(_FEWEST_RUNS, min(_RUNS_PER_FUNCTION, _RUNS // functions))
         self._most_heirs = min(_HEIRS, self._most_runs)
@@ -150,8 +152,9 @@ class Interpreter:
 
     def run(self) -> ev.Events:
         """Interpret until a round changes nothing that another function could see."""
-        for _ in range(_ROUNDS):
+        for turn in range(_ROUNDS):
             before = self._clock
+            self._is_first = turn == 0
             self._runs.clear()
             self._mro.clear()
             self._methods.clear()
@@ -213,13 +216,23 @@ class Interpreter:
 
     def _run_with_parameters(self, function: ir.Function, owner: Instance | None) -> None:
         env = {}
+        given = self._given(function, owner)
         for parameter in function.parameters:
-            known = self.parameters.get((function, parameter.name), UNKNOWN)
+            known = given.get((function, parameter.name), UNKNOWN)
             if known is UNKNOWN and parameter.annotation is not None:
                 known = self._annotated(parameter.annotation, function)
             env[parameter.name] = known.with_role(role_of_name(parameter.name) if not parameter.kind else None)
         self._bind_self(function, owner, env)
         self._execute(_Entry(function, owner, env), 0, root=True)
+
+    def _given(self, function: ir.Function, owner: Instance | None) -> dict[tuple[ir.Node, str], Value]:
+        """What the parameters of a function are given; of a constructor by those that make just this class.
+
+        What heirs are made with is what the objects of a base hold only where none of the base is known to be made.
+        """
+        if owner is None or function.name != "__init__":
+            return self.parameters
+        return self._built_with.get(owner.node) or ({} if self._is_first else self.parameters)
 
     def _annotated(self, annotation: ir.Expr, function: ir.Function) -> Value:
         """An object of the project's class that an annotation names."""
@@ -345,8 +358,9 @@ class Interpreter:
 
     def write_attribute(self, owner: Instance, name: str, value: Value) -> None:
         """Join a value into an attribute of an object."""
-        if any(isinstance(atom, Alloc) for atom in value.atoms):
-            self.holders.add(owner.node)
+        containers = {atom for atom in value.atoms if isinstance(atom, Alloc)}
+        if containers:
+            self.holders.setdefault(owner.node, set()).update(containers)
         self._grow(self.attributes, (owner.node, name), value)
 
     def add_content(self, container: ir.Node, value: Value) -> None:
@@ -376,6 +390,10 @@ class Interpreter:
         for name, value in entry.env.items():
             if name not in ("self", "cls"):
                 self._grow(self.parameters, (node, name), value)
+        if func.owner is not None and node.name == "__init__":
+            built = self._built_with.setdefault(func.owner.node, {})
+            for name, value in entry.env.items():
+                self._grow(built, (node, name), value)
         return self._execute(entry, depth + 1)
 
     def _entry(

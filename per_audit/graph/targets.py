@@ -90,15 +90,31 @@ class Targets:
                 env[target.attr] = env.get(target.attr, UNKNOWN).join(value)
 
     def _note_reset(self, owner: Instance, name: str, value: Value, node: ir.Node, frame: Frame) -> None:
-        """A container attribute that is assigned anew outside the constructor loses what it held."""
+        """A container attribute that is assigned anew outside the constructor loses what it held.
+
+        So does one of an object that another of its class takes the place of.
+        """
         function = frame.function
         if not isinstance(function, ir.Function) or function.name in ("__init__", "__post_init__", "build", "setup"):
             return
         fresh = {a for a in value.atoms if isinstance(a, Alloc)}
         for atom in self.interpreter.attribute(owner, name).atoms:
             if isinstance(atom, Alloc) and atom not in fresh and fresh:
-                key = (node, atom)
-                self.interpreter.events.evictions[key] = ev.Evict(atom, node, function, frame.module.path, "reset")
+                self._reset(atom, node, frame)
+            elif isinstance(atom, Instance) and atom in value.atoms and isinstance(node, ir.Assign):
+                made = self.interpreter.events.calls.get(node.value) if isinstance(node.value, ir.Call) else None
+                if made is not None and atom.node in made.classes:
+                    self.reset(atom, node, frame)
+
+    def reset(self, owner: Instance, node: ir.Node, frame: Frame) -> None:
+        """Record that an object begins anew, with its containers empty."""
+        for cls in self.interpreter.mro(owner.node):
+            for atom in self.interpreter.holders.get(cls, ()):
+                self._reset(atom, node, frame)
+
+    def _reset(self, container: Alloc, node: ir.Node, frame: Frame) -> None:
+        evict = ev.Evict(container, node, frame.function, frame.module.path, "reset")
+        self.interpreter.events.evictions[node, container] = evict
 
     def _assign_item(self, target: ir.Sub, value: Value, frame: Frame, node: ir.Node, source: ir.Expr | None) -> None:
         container = self.interpreter.evaluator.eval(target.value, frame)

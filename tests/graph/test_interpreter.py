@@ -364,3 +364,36 @@ def test_a_repeated_call_sees_what_a_default_has_become(project, value_of):
         """
     )
     assert {atom.value for atom in value_of(graph, 'outer("x")').atoms} == {1, "x"}
+
+
+def test_an_object_holds_what_its_own_class_is_made_with(project):
+    graph = project("""
+    class Plain:
+        def draw(self):
+            return 1
+
+    class Ranked:
+        def draw(self):
+            return 2
+
+    class Agent:
+        def __init__(self, memory):
+            self.memory = memory
+
+        def learn(self):
+            return self.memory.draw()
+
+    class RankedAgent(Agent):
+        def learn(self):
+            return self.memory.draw() + 1
+
+    def main(ranked):
+        agent = RankedAgent(Ranked()) if ranked else Agent(Plain())
+        agent.learn()
+    """)
+    called = {
+        site.function.start: {graph.project.class_of[func.node].name for func in site.targets}
+        for site in graph.events.calls.values()
+        if getattr(site.node.func, "attr", "") == "draw"
+    }
+    assert [called[at] for at in sorted(called)] == [{"Plain"}, {"Plain", "Ranked"}]

@@ -70,7 +70,10 @@ class Alternatives:
         )
 
     def _other_ways(self, path: str, node: ir.Node) -> Iterator[Sequence[ir.Node]]:
-        """What runs in place of the node where a test around it, or one before it that returns, turns out otherwise."""
+        """What runs in place of the node where a test around it, or one before it that returns, turns out otherwise.
+
+        In an object of an heir that is another method of its function's name.
+        """
         below = node
         for around in self.graph.ancestors(path, node):
             if isinstance(around, ir.IfExp) and below is not around.test:
@@ -84,8 +87,18 @@ class Alternatives:
                 for earlier in before:
                     if isinstance(earlier, ir.If) and earlier.body and isinstance(earlier.body[-1], ir.Return):
                         yield earlier.body
+                yield from (method.body for method in self._overriding(around))
                 return
             below = around
+
+    def _overriding(self, function: ir.Function) -> list[ir.Function]:
+        """The methods by which heirs answer in place of a method, other than constructors."""
+        cls = self.graph.project.class_of.get(function)
+        if cls is None or function.name == "__init__":
+            return []
+        heirs = self.graph.interpreter.subclasses.get(cls, ())
+        methods = (self.graph.interpreter.find_method(heir, function.name) for heir in heirs)
+        return [method for method in methods if method is not None and method is not function]
 
     def _draws_by_priority(self, site: ev.CallSite) -> bool:
         """Whether the call may make an object of a class that draws by priority."""
@@ -117,28 +130,50 @@ class Alternatives:
         functions = {e.function for e in emptying}
         if buffer.function in functions:
             return True
+        anew = {e.node for e in emptying if e.how == "reset"}
         sites = list(buffer.samples)
         seen: set[ev.Owner] = {buffer.function}
         for _ in range(3):
             outer: list[ev.CallSite] = []
+            filling = False
             for site in sites:
                 if self._loop_empties(site, functions):
                     return True
+                scope = self._scope(site)
+                inside = set(ir.walk(scope)) if scope is not None else set()
+                if not anew.isdisjoint(inside):
+                    return True
+                filling = filling or self._fills(buffer, inside)
                 if site.function is not None and site.function not in seen:
                     seen.add(site.function)
                     outer += self.graph.callers.get(site.function, [])
+            if filling:
+                anew = set()  # what holds as long as this loop fills it is made anew for another run
             sites = outer
         return False
 
-    def _loop_empties(self, site: ev.CallSite, emptying: set[ev.Owner]) -> bool:
-        """Whether the innermost loop around a call (or else its function) also empties the buffer."""
-        scope: ir.Node | None = site.function
+    def _fills(self, buffer: ReplayBuffer, inside: set[ir.Node]) -> bool:
+        """Whether something in a loop stores into the buffer."""
+        storing = {store.function for store in buffer.stores}
+        return any(store.node in inside for store in buffer.stores) or any(
+            storing & {func.node, *self.graph.reachable(func.node, 2)}
+            for node in inside
+            if isinstance(node, ir.Call) and (site := self.events.calls.get(node)) is not None
+            for func in site.targets
+        )
+
+    def _scope(self, site: ev.CallSite) -> ir.Node | None:
+        """The innermost loop around a call, or else its function."""
         for ancestor in self.graph.ancestors(site.path, site.node):
             if isinstance(ancestor, (ir.For, ir.While)):
-                scope = ancestor
-                break
+                return ancestor
             if isinstance(ancestor, (ir.Function, ir.Lambda)):
                 break
+        return site.function
+
+    def _loop_empties(self, site: ev.CallSite, emptying: set[ev.Owner]) -> bool:
+        """Whether the innermost loop around a call (or else its function) also empties the buffer."""
+        scope = self._scope(site)
         if scope is None:
             return False
         if isinstance(scope, ir.Function) and not self.graph.learns(scope):

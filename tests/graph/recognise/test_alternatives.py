@@ -242,3 +242,118 @@ ROLLOUT = """
 def test_what_each_update_empties_is_a_rollout(project, before, after, found, kinds):
     graph = project(ROLLOUT.replace("{before}", before).replace("{after}", after))
     assert kinds(graph) == found
+
+
+EMPTIED = """
+    import numpy as np
+
+    class Steps:
+        def __init__(self):
+            self.states, self.actions, self.rewards, self.dones = [], [], [], []
+
+        def add(self, state, action, reward, done):
+            self.states.append(state)
+            self.actions.append(action)
+            self.rewards.append(reward)
+            self.dones.append(done)
+
+        def some(self, n):
+            at = np.random.choice(len(self.states), n)
+            return [np.array(column)[at] for column in (self.states, self.actions, self.rewards, self.dones)]
+
+        def forget(self):
+            self.__init__()
+
+    class Agent:
+        def __init__(self, net):
+            self.net, self.steps = net, Steps()
+
+        def update(self):
+            for epoch in range(10):
+                states, actions, rewards, dones = self.steps.some(64)
+                self.net.loss(states, actions, rewards, dones).backward()
+
+    def train(agent, env):
+        for episode in range(100):
+            state, done = env.reset(), False
+            while not done:
+                action = agent.net.act(state)
+                state, reward, done, _ = env.step(action)
+                agent.steps.add(state, action, reward, done)
+            agent.update()
+            {each_episode}
+
+    def main(net, env):
+        agent = Agent(net)
+        for run in range(5):
+            train(agent, env)
+            {each_run}
+"""
+
+
+@pytest.mark.parametrize(
+    ("each_episode", "each_run", "found"),
+    [
+        ("agent.steps.forget()", "pass", []),
+        ("agent.steps.__init__()", "pass", []),
+        ("agent.steps = Steps()", "pass", []),
+        ("pass", "agent.steps.__init__()", [UNIFORM]),
+        ("pass", "agent.steps = Steps()", [UNIFORM]),
+    ],
+)
+def test_an_object_that_begins_anew_after_each_update_is_a_rollout(project, kinds, each_episode, each_run, found):
+    text = EMPTIED.replace("{each_episode}", each_episode).replace("{each_run}", each_run)
+    assert kinds(project(text)) == found
+
+
+HEIRS = """
+    import random
+    import numpy as np
+
+    class Plain:
+        def __init__(self):
+            self.rows = []
+
+        def add(self, *row):
+            state, action, reward, next_state, done = row
+            self.rows.append((state, action, reward, next_state, done))
+            del self.rows[:-1000]
+
+        def draw(self):
+            return random.sample(self.rows, 32)
+
+    class Ranked(Plain):
+        def draw(self):
+            errors = np.array([abs(row[2]) for row in self.rows])
+            at = np.random.choice(len(self.rows), 32, p=errors / errors.sum())
+            return [self.rows[i] for i in at]
+
+    class Agent:
+        def __init__(self, net):
+            self.net, self.memory = net, self.{method}()
+
+        def {method}(self):
+            return Plain()
+
+        def learn(self):
+            self.net.loss(self.memory.draw()).backward()
+
+    class RankedAgent(Agent):
+        def {other}(self):
+            return Ranked()
+
+    def main(env, net, ranked):
+        agent = RankedAgent(net) if ranked else Agent(net)
+        state = env.reset()
+        while True:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            agent.memory.add(state, action, reward, next_state, done)
+            agent.learn()
+            state = next_state
+"""
+
+
+@pytest.mark.parametrize(("other", "found"), [("make", [PRIORITISED]), ("made", [UNIFORM, PRIORITISED])])
+def test_a_method_that_an_heir_overrides_is_one_of_two_ways(project, kinds, other, found):
+    assert kinds(project(HEIRS.replace("{method}", "make").replace("{other}", other))) == found
