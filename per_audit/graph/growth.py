@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.capacity import filled_by_count
+from per_audit.graph.lifetimes import filled_by_one_call
 from per_audit.graph.values import Alloc, is_observed, roles_in
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
         ]
         # Beside its transitions a buffer may keep other lists: of times, of what it drew last.
         holds = any(store.roles or roles_in(store.value, 3) for store in grows)
-        if container.kind in ("list", "deque", "heap") and holds and not _is_bounded(graph, container, grows):
+        once = filled_by_one_call(graph, buffer, container) is not None  # what it returns is whole
+        if container.kind in ("list", "deque", "heap") and holds and not (once or _is_bounded(graph, container, grows)):
             found += grows
     return sorted(found, key=lambda store: (store.path, store.node.start))
 

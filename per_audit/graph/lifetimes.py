@@ -11,6 +11,7 @@ from per_audit.graph.libraries import is_test
 if TYPE_CHECKING:
     from per_audit.graph import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
+    from per_audit.graph.values import Alloc
 
 _LOOPS = (ir.For, ir.While)
 _FAR = 4  # calls from the training of an agent to its memory
@@ -22,9 +23,14 @@ def lives_for_one_pass(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
 
     A memory that a loop over runs makes anew is filled and drawn from in one loop inside of it.
     """
-    if not buffer.stores or any(store.path != buffer.path for store in buffer.stores):
+    if not buffer.stores:
         return False
     path = buffer.path
+    makers = {filled_by_one_call(graph, buffer, container) for container in buffer.containers}
+    if None not in makers:
+        return _is_made_by_pass(graph, buffer, makers)
+    if any(store.path != path for store in buffer.stores):
+        return False
     made = [atom.node for atom in buffer.containers]
     filled = [store.node for store in buffer.stores]
     shared = {*_loops(graph, path, buffer.draws[0])}
@@ -36,6 +42,31 @@ def lives_for_one_pass(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
             within = shared & inside - {loop}
             return not any(within & {*_loops(graph, path, node)} for node in filled)
     return False
+
+
+def _is_made_by_pass(graph: ReplayGraph, buffer: ReplayBuffer, makers: set[ir.Function | None]) -> bool:
+    """Whether a loop around each draw calls what makes and fills the containers."""
+    calls = {site.node for maker in makers for site in graph.callers.get(maker, ()) if site.path == buffer.path}
+    return all(
+        any(not calls.isdisjoint(ir.walk(loop)) for loop in _loops(graph, buffer.path, draw)) for draw in buffer.draws
+    )
+
+
+def filled_by_one_call(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc) -> ir.Function | None:
+    """The function that makes the container, puts all in that is ever put in, and returns before anything is drawn.
+
+    What an object holds outlives the call.
+    """
+    path = graph.path_of(container.node)
+    function = graph.symbols.function_of(path, container.node) if path is not None else None
+    if not isinstance(function, ir.Function) or function.name == "__init__":
+        return None
+    stores = {store.function for store in buffer.stores if store.container == container}
+    held = any(container in value.atoms for value in graph.interpreter.attributes.values())
+    if stores != {function} or held or buffer.function in graph.reachable(function):
+        return None
+    returns = any(isinstance(node, ir.Return) and node.value is not None for node in ir.walk_scope(function.body))
+    return function if returns else None
 
 
 def lives_for_one_call(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:

@@ -301,3 +301,39 @@ LEARN = """
 def test_an_object_that_another_takes_the_place_of(project, before, sample, after, found):
     memory = f"{MEMORY}\n    {before}\n{HEIR.format(sample=sample)}\n    {after}\n"
     assert names(project(memory=memory, learn=LEARN)) == found
+
+
+PLAYED = """
+    import random
+
+    def play(env, policy):
+        state, done = env.reset(), False
+        states, actions, rewards, dones = [], [], [], []
+        while not done:
+            action = policy(state)
+            states.append(state)
+            state, reward, done, _ = env.step(action)
+            actions.append(action)
+            rewards.append(reward)
+            dones.append(done)
+        return {"states": states, "actions": actions, "rewards": rewards, "dones": dones}
+
+    def check(env, policy, model):
+        {before}
+        for trial in range(10):
+            {inside}
+            states, actions = steps["states"], steps["actions"]
+            rewards, dones = steps["rewards"], steps["dones"]
+            at = random.randint(0, 100)
+            model.loss(states[at], actions[at], rewards[at], dones[at]).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "inside", "found"),
+    [("pass", "steps = play(env, policy)", []), ("steps = play(env, policy)", "pass", [UNIFORM])],
+)
+def test_what_each_pass_has_made_and_filled_by_a_call_is_no_memory(project, kinds, before, inside, found):
+    graph = project(PLAYED.replace("{before}", before).replace("{inside}", inside))
+    assert kinds(graph) == found
+    assert not [store for buffer in graph.buffers for store in graph.growing_stores(buffer)]

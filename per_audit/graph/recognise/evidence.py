@@ -79,10 +79,10 @@ class Evidence:
         return [draw for draw in draws if is_level(self.graph, draw)]
 
     def by_priority(self) -> list[ev.Draw]:
-        """The draws by given probabilities."""
+        """The draws by given probabilities, other than those of environments: levels, starts, what happens next."""
         level = {draw.node for draw in self.level}
         weighted = (draw for draw in self.events.draws.values() if draw.weighted and draw.node not in level)
-        return [draw for draw in weighted if not self._is_left_out(draw)]
+        return [draw for draw in weighted if not self._is_left_out(draw) and not self._serves_environments(draw)]
 
     def _is_left_out(self, draw: ev.Draw) -> bool:
         """Whether a function takes probabilities that may be None, and no call that gives it transitions gives any."""
@@ -106,9 +106,10 @@ class Evidence:
         return any(looks_like_transition(roles_in(s.value) | s.roles) for s in self.stores.get(container, ()))
 
     def by_sums(self) -> list[ev.Mass]:
-        """The numbers that pick a position by cumulative priority."""
+        """The numbers that pick a position by cumulative priority, other than those of environments."""
         level = {draw.node for draw in self.level}
-        return [mass for mass in self.events.masses.values() if mass.descends and mass.node not in level]
+        descending = (mass for mass in self.events.masses.values() if mass.descends and mass.node not in level)
+        return [mass for mass in descending if not self._serves_environments(mass)]
 
     def _taken_apart(self, value: Value, depth: int = 2) -> set[ir.Node]:
         """The draws of which the value is an element, the batch, its columns, or what the drawing function returned."""
@@ -355,6 +356,13 @@ class Evidence:
                         known.add(atom.node)
                         classes.append(atom.node)
         return found
+
+    def _serves_environments(self, made: ev.Draw | ev.Mass) -> bool:
+        """Whether an environment draws the number, or a helper that environments alone call."""
+        sites = self.graph.callers.get(made.function, ()) if made.function is not None else ()
+        return self.is_of_environment(made.function) or (
+            bool(sites) and all(self.is_of_environment(site.function) for site in sites)
+        )
 
     def is_of_environment(self, function: ev.Owner) -> bool:
         """Whether an environment draws the number: a goal, a start, noise, that the observations then depend on."""

@@ -51,7 +51,7 @@ class Prioritised:
                     found.append(buffer)
         walked: set[ev.Owner] = set()  # of classes that draw; what a script puts into their trees is no draw of its own
         for mass in sorted(self.evidence.by_sums(), key=lambda m: m.function not in self.project.class_of):
-            if self._picks(mass) and not self.evidence.is_of_environment(mass.function):
+            if self._picks(mass):
                 containers, walkers = self.evidence.family(mass.function), self._walkers(mass)
                 if mass.function in self.project.class_of:
                     walked |= walkers

@@ -12,6 +12,7 @@ from per_audit.graph.libraries import is_test
 from per_audit.graph.lifetimes import lives_for_one_call, lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
 from per_audit.graph.recognise.branches import is_ruled_out
+from per_audit.graph.recognise.imitated import is_imitated
 from per_audit.graph.recognise.merged import merged
 from per_audit.graph.roles import name_of
 
@@ -47,7 +48,7 @@ class Uniform:
                 continue
             if self.alternatives.is_pal(buffer) or lives_for_one_pass(self.graph, buffer):
                 continue
-            if lives_for_one_call(self.graph, buffer):
+            if lives_for_one_call(self.graph, buffer) or is_imitated(self.evidence, buffer):
                 continue
             if buffer.stores and not any(map(self._stays, buffer.stores)):
                 continue  # a batch that others are joined with

@@ -400,3 +400,54 @@ def test_hard_examples_of_a_data_set_are_no_replay(project):
             hard.update(at, losses)
     """)
     assert graph.buffers == []
+
+
+WORLD = """
+    import random
+    import numpy as np
+
+    {helper}
+
+    class World:
+        def __init__(self, levels):
+            self.levels, self.starts = levels, [(0, 0.0)]
+
+        def reset(self):
+            self.state = {start}
+            return self.state
+
+        def step(self, action):
+            left, level = random.uniform(0, sum(self.levels)), 0
+            for level, weight in enumerate(self.levels):
+                if left < weight:
+                    break
+                left -= weight
+            self.state = self.state + action
+            return self.state, level, False, {}
+
+    def main(net, levels):
+        env, rows = World(levels), []
+        state = env.reset()
+        while True:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            rows.append((state, action, reward, next_state, done))
+            del rows[:-1000]
+            net.loss(random.sample(rows, 32)).backward()
+            state = next_state
+"""
+HELPER = """def pick(rows, masses):
+        return rows[np.random.choice(len(rows), p=masses)]
+"""
+
+
+@pytest.mark.parametrize(
+    ("helper", "start"),
+    [
+        ("", "random.choices(self.starts, weights=self.levels)[0]"),
+        ("", "self.starts[np.random.choice(len(self.starts), p=self.levels)]"),
+        (HELPER, "pick(self.starts, self.levels)"),
+    ],
+)
+def test_what_an_environment_draws_by_masses_is_no_way_to_draw_transitions_by_priority(project, kinds, helper, start):
+    assert kinds(project(WORLD.replace("{helper}", helper).replace("{start}", start))) == ["uniform"]
