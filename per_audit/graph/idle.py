@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
+from per_audit.graph.demos import Demos
 from per_audit.graph.pipelines import learns_at
 from per_audit.graph.switched import Switches
 from per_audit.graph.values import ClassRef, Func
@@ -27,7 +28,9 @@ _DYNAMIC = ("importlib.", "runpy.", "hydra.", "fire.", "inspect.getmembers", "py
 _BUILTINS = {"eval", "exec", "globals", "__import__"}
 _ATTRIBUTES = {"__subclasses__", "__getattribute__", "__dict__"}
 _LOOKS_UP = (b"getattr(", b"vars(", b"locals(", *(name.encode() for name in sorted(_ATTRIBUTES)))
+_OF_CLASSES = ("staticmethod", "classmethod")
 _Unit: TypeAlias = ir.Class | ir.Function
+_Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | ir.If
 
 
 class Idle:
@@ -43,6 +46,7 @@ class Idle:
         self._is_package = is_package
         self._beside = beside
         self._switches = Switches(graph, is_package)
+        self._demos = Demos(graph)
         self._live: set[ir.Node] = set()
 
     def why(self, place: Place) -> str | None:
@@ -61,7 +65,11 @@ class Idle:
             return f"never run here: `{text}` is the same wherever the program sets it"
         if self._is_package or not (self._beside or self._has_memory_in_use):
             return None
-        return f"never run here: nothing in the project makes {self._graph.project.qualified(reason)}"
+        if isinstance(reason, ir.If):
+            where = self._graph.path_of(reason) or path
+            return f"never run here: only the `__main__` block of {where} leads to it, and that learns nothing"
+        verb = "makes" if isinstance(reason, ir.Class) else "calls"
+        return f"never run here: nothing in the project {verb} {self._graph.project.qualified(reason)}"
 
     def _node_at(self, place: Place) -> ir.Node | None:
         """The innermost node that holds the place."""
@@ -86,31 +94,39 @@ class Idle:
 
     # ---------------------------------------------------------------- what is never made or called
 
-    def _reason_of(self, path: str, node: ir.Node) -> _Unit | ir.Expr | None:
-        """The class or function around a node that nothing makes or calls, or the test that keeps it from that."""
-        return next((reason for unit in self._units(path, node) if (reason := self._reason(unit)) is not None), None)
+    def _reason_of(self, path: str, node: ir.Node) -> _Reason | None:
+        """The class or function around a node that nothing makes or calls, or the test that keeps it from that.
 
-    def _reason(self, unit: _Unit, seen: frozenset[ir.Node] = frozenset()) -> _Unit | ir.Expr | None:
+        Also the demonstration that a node is in, or that alone makes or calls what it is in.
+        """
+        demo = self._demos.around(path, node)
+        return demo or next(
+            (reason for unit in self._units(path, node) if (reason := self._reason(unit)) is not None), None
+        )
+
+    def _reason(self, unit: _Unit, seen: frozenset[ir.Node] = frozenset()) -> _Reason | None:
         """Why a class or function is idle; None where something that may run names it, other than those in `seen`."""
         if unit in self._live or len(seen) == _DEEPEST or not self._can_be_idle(unit):
             return None
         seen |= {unit}
-        reason: _Unit | ir.Expr = unit
+        reason: _Reason = unit
         for path, node in self._mentions.get(unit.name, ()):
             around = self._units(path, node)
             if unit in around or self._is_another(node, unit):
                 continue
-            outer: _Unit | ir.Expr | None = self._switches.off(path, node)
+            outer: _Reason | None = self._switches.off(path, node)
             if outer is None and seen.intersection(around):
                 continue
             if outer is None:
-                outer = next((found for each in around if (found := self._reason(each, seen)) is not None), None)
+                outer = self._demos.around(path, node) or next(
+                    (found for each in around if (found := self._reason(each, seen)) is not None), None
+                )
             if outer is None:
                 self._live.add(unit)
                 return None
             reason = outer if reason is unit or isinstance(outer, ir.Expr) else reason
-        # A function that nobody calls is started by hand; whoever makes an object may call any method.
-        return None if reason is unit and isinstance(unit, ir.Function) else reason
+        # A function that nobody calls is started by hand; whoever makes an object may call any method of objects.
+        return None if reason is unit and isinstance(unit, ir.Function) and not unit.decorators else reason
 
     def _units(self, path: str, node: ir.Node) -> list[_Unit]:
         """The classes and functions around a node, innermost first."""
@@ -120,7 +136,8 @@ class Idle:
 
     def _can_be_idle(self, unit: _Unit) -> bool:
         """Whether code of the project has to name the class or function for it to run."""
-        if unit.decorators or unit.name.startswith(("__", "test_")) or self._is_dynamic:
+        known = isinstance(unit, ir.Function) and all(getattr(d, "id", "") in _OF_CLASSES for d in unit.decorators)
+        if (unit.decorators and not known) or unit.name.startswith(("__", "test_")) or self._is_dynamic:
             return False
         project = self._graph.project
         if isinstance(unit, ir.Class):

@@ -82,6 +82,8 @@ class Switches:
     def _given(self, path: str, side: ir.Expr) -> set[object] | None:
         """What an expression of a test may be; None where that is not known."""
         name = getattr(side, "id", getattr(side, "attr", None))
+        if name == "__name__":  # a file that is imported has another than one that is started
+            return None
         if name is not None and self._unseen is not None and name in self._unseen:
             return None
         if isinstance(side, ir.Sub) and _last(side.value) in self._filled:

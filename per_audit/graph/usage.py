@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
+from per_audit.graph.demos import Demos
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+_Unit: TypeAlias = ir.Class | ir.Function
 
 
 def has_one_in_use(graph: ReplayGraph) -> bool:
@@ -29,25 +32,40 @@ def unmade(graph: ReplayGraph) -> list[ReplayBuffer]:
     return [b for b in graph.buffers if b.owner is not None and is_unnamed(graph, b.owner)]
 
 
-def is_unnamed(graph: ReplayGraph, cls: ir.Class, seen: frozenset[ir.Class] = frozenset()) -> bool:
-    """Whether a class is named nowhere but in itself and in classes of which the same is true; imports do not count."""
-    if cls in seen:
+def is_unnamed(graph: ReplayGraph, unit: _Unit, seen: frozenset[_Unit] = frozenset()) -> bool:
+    """Whether a class is named nowhere but in itself, in classes of which the same is true and where it is tried out.
+
+    Imports do not count; a function that nothing names is started by hand.
+    """
+    if unit in seen:
         return True
-    seen |= {cls}
-    return all(around is not None and is_unnamed(graph, around, seen) for around in _naming(graph, cls))
+    seen |= {unit}
+    naming = list(_naming(graph, unit))
+    if isinstance(unit, ir.Function) and not naming:
+        return False
+    return all(
+        isinstance(around, ir.If) or (around is not None and is_unnamed(graph, around, seen)) for around in naming
+    )
 
 
-def _naming(graph: ReplayGraph, cls: ir.Class) -> Iterator[ir.Class | None]:
-    """The outermost class around each place that names a class, but itself; None for a place in no class."""
-    word = re.compile(rf"\b{re.escape(cls.name)}\b")
-    for module in graph.project.modules.values():
-        if cls.name.encode() not in module.text:
+def _naming(graph: ReplayGraph, unit: _Unit) -> Iterator[_Unit | ir.If | None]:
+    """The outermost class, function or demonstration around each place that names a unit, but itself.
+
+    None for a place in none of these.
+    """
+    word = re.compile(rf"\b{re.escape(unit.name)}\b")
+    demos = Demos(graph)
+    for path, module in graph.project.modules.items():
+        if unit.name.encode() not in module.text:
             continue
         for statement in module.body:
-            if statement is cls or (isinstance(statement, ir.Do) and isinstance(statement.value, ir.Const)):
+            if statement is unit or (isinstance(statement, ir.Do) and isinstance(statement.value, ir.Const)):
                 continue
             if any(_names(node, word) for node in ir.walk(statement)):
-                yield statement if isinstance(statement, ir.Class) else None
+                if isinstance(statement, (ir.Class, ir.Function)):
+                    yield statement
+                else:
+                    yield statement if isinstance(statement, ir.If) and demos.is_one(path, statement) else None
 
 
 def _names(node: ir.Node, word: re.Pattern[str]) -> bool:

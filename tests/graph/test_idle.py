@@ -72,6 +72,13 @@ SWITCH = "self.memory = Weighted() if weighted else Memory()"
         (PLAIN, "def started_by_hand():\n        return Weighted()", RUN, None),
         (PLAIN, "def other(memory: Weighted):\n        return isinstance(memory, Weighted)", RUN, "makes Weighted"),
         (PLAIN, "", RUN + "from memories import Weighted as W\n", None),
+        (
+            PLAIN,
+            "class Other:\n        @staticmethod\n        def f():\n            Weighted()\n    Other()",
+            RUN,
+            "calls Other.f",
+        ),
+        (PLAIN, "class Other:\n        def f(self):\n            Weighted()\n    Other()", RUN, None),
         # names that are looked up
         (PLAIN, "KINDS = ['memories.Weighted']", RUN, None),
         (PLAIN, "print('no Weighted here')", RUN, "makes Weighted"),
@@ -198,3 +205,33 @@ def test_where_nothing_learns_a_trained_agent_is_shown_for_now(project, other, i
     main(read())
     """
     assert (why(project(text), "batch") is not None) is is_off
+
+
+TRIED = "if __name__ == '__main__':\n        memory = Weighted()\n        memory.add(1, 2, 3, 4, 5)\n        "
+
+
+@pytest.mark.parametrize(
+    ("after", "is_tried"),
+    [
+        (TRIED + "print(memory.sample(2))", True),
+        ("def trial():\n        print(Weighted().sample(2))\n    if __name__ == '__main__':\n        trial()", True),
+        ("if __name__ == 'agent':\n        print(Weighted().sample(2))", False),
+        (TRIED + "env.step(memory.sample(2))", False),
+        (TRIED + "net.loss(memory.sample(2)).backward()", False),
+        (TRIED + "Agent(1, 2).learn()", False),
+        (TRIED + "train(memory)", False),
+        (TRIED + "import gymnasium\n        gymnasium.make('CartPole-v1')", False),
+        ("def fit():\n        Weighted().loss().backward()\n    if __name__ == '__main__':\n        fit()", False),
+        (TRIED + "print(memory.sample(2))\n    def started_by_hand():\n        return Weighted()", False),
+    ],
+)
+def test_what_only_a_demonstration_makes(project, after, is_tried):
+    found = why(project(memories=MEMORIES, agent=AGENT.format(made=PLAIN, after=after), run=RUN))
+    expected = "never run here: only the `__main__` block of agent.py leads to it, and that learns nothing"
+    assert found == (expected if is_tried else None)
+
+
+def test_a_file_that_tries_out_its_own_memory_beside_no_program(project):
+    tried = "    if __name__ == '__main__':\n        print(Weighted().sample(2))\n"
+    assert why(project(memories=MEMORIES + tried)) is None
+    assert why(project(memories=MEMORIES + tried), beside=True) is not None

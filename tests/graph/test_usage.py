@@ -19,6 +19,14 @@ MEMORY = """
         def sample(self, n):
             return random.sample(self.rows, n)
 """
+DEMO = """
+    def trial():
+        memory = Memory()
+        print(memory.sample(1))
+
+    if __name__ == "__main__":
+        trial()
+"""
 AGENT = """
     from memory import Memory
 
@@ -50,6 +58,9 @@ def used(graph):
             (False, ["Memory"]),
         ),
         ({"memory": MEMORY, "notes": "from memory import Memory\n'a Memory'\n"}, (False, ["Memory"])),
+        ({"memory": MEMORY + DEMO, "agent": AGENT}, (False, ["Memory"])),
+        ({"memory": MEMORY + DEMO.replace("print", "learn")}, (True, [])),
+        ({"memory": MEMORY, "trial": "from memory import Memory\ndef trial():\n    Memory()\n"}, (False, [])),
         ({"memory": MEMORY, "api": "from memory import Memory\n__all__ = ['Memory']\n"}, (False, [])),
     ],
 )
