@@ -159,6 +159,11 @@ class ReplayGraph:
     def _learning(self) -> set[ev.Owner]:
         return {site.function for site in self.events.calls.values() if pipelines.learns_at(site, self.events)}
 
+    @cached_property
+    def weighted(self) -> list[ReplayBuffer]:
+        """The prioritised buffers, but those whose weights reach no loss."""
+        return [b for b in self.buffers if b.kind == PRIORITISED and not self.priorities(b).discards_weights]
+
     def reference_buffers(self) -> list[ev.CallSite]:
         """Where buffers and samplers of the reference package are made, in order of their places."""
         made = [

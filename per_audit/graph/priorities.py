@@ -328,6 +328,11 @@ class Priorities:
         return bool((value.tagged("index") | value.tagged("draw")) & self.draws)
 
     @cached_property
+    def discards_weights(self) -> bool:
+        """Whether weights are computed and seen to reach no loss: what they are made of makes no difference."""
+        return self.in_use and bool(self.weights) and self.is_followed() and not self.weights_used()
+
+    @cached_property
     def dropped(self) -> list[ev.Unpack]:
         """Where weights come back from a draw, beside the batch, under a name that is never read."""
         found = []

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.graph.anatomy import CHOSEN
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.term import const
 
 if TYPE_CHECKING:
-    from per_audit.facts import ir
     from per_audit.graph import events as ev
     from per_audit.graph.anatomy import Anatomy
     from per_audit.graph.model import ReplayGraph
@@ -57,8 +57,21 @@ class Beta:
             exponent = strip(formula.exponent)
             while exponent.op == "neg":
                 exponent = strip(exponent.args[0])
-            found.update(dict.fromkeys(map(_unsigned, alternatives(exponent))))
+            found.update(dict.fromkeys(map(_unsigned, self._called(alternatives(exponent)))))
         return list(found)
+
+    def _called(self, options: tuple[Term, ...]) -> tuple[Term, ...]:
+        """What of an exponent remains where every caller gives it: the stand-in for None is never used then."""
+        return tuple(option for option in options if option.op == "param" and self._is_given(option)) or options
+
+    def _is_given(self, parameter: Term) -> bool:
+        """Whether a parameter is None by default, and each call gives it something else."""
+        function, name = parameter.data
+        default = next((p.default for p in function.parameters if p.name == name), None)
+        if not isinstance(default, ir.Const) or default.value is not None:
+            return False
+        calls, passed = self.symbols.calls_of.get(function, ()), self.symbols.passed(parameter)
+        return bool(calls) and len(passed) == len(calls) and not any(_may_be_none(term) for term, _, _ in passed)
 
     @cached_property
     def fields(self) -> list[Term]:
@@ -182,6 +195,10 @@ class Beta:
                 return None
             found += inner
         return found or None
+
+
+def _may_be_none(term: Term) -> bool:
+    return any(option.op == "const" and option.data is None for option in alternatives(term))
 
 
 def _is_of_constructor(term: Term) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Evidence, Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.symbolic import strip
 from per_audit.graph.symbolic.degree import is_alpha
 from per_audit.graph.symbolic.normal import CONSTANT, COUNT, MAXIMUM, MINIMUM, PRIORITY, TOTAL, Product
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.facts import ir
+    from per_audit.graph import ReplayGraph
     from per_audit.graph.events import AttributeWrite
     from per_audit.graph.symbolic import Term
     from per_audit.graph.weights import Division, Weight, Weights
@@ -72,9 +72,7 @@ class WeightsFormulaWrong(Rule):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """Every weight whose base or normaliser is not what the draw makes it."""
         seen: set[ir.Node] = set()
-        for buffer in graph.buffers:
-            if buffer.kind != PRIORITISED:
-                continue
+        for buffer in graph.weighted:
             weights = graph.weights(buffer)
             for weight in weights.all:
                 if not weight.is_of_transitions or weights.is_drawn_by(weight):
@@ -465,6 +463,10 @@ def run(env, steps):
         ),
     )
     good = (
+        Example(
+            "weights that no loss is multiplied by, which PER005 tells of",
+            {"agent.py": bad[0].plain["agent.py"].replace("(weights * (q - y) ** 2)", "((q - y) ** 2)")},
+        ),
         Example(
             "(N P)^-beta over the largest",
             {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.fill import starts_with_zeros
 from per_audit.rule import Example, Rule
 
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.facts import ir
-    from per_audit.graph import ReplayBuffer
+    from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.weights import Minimum, Weights
 
 
@@ -377,9 +376,7 @@ def train(env, apply, params, steps):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """Every minimum over slots that may be empty, inside a formula of weights."""
         seen: set[ir.Node] = set()
-        for buffer in graph.buffers:
-            if buffer.kind != PRIORITISED:
-                continue
+        for buffer in graph.weighted:
             weights = graph.weights(buffer)
             for minimum in weights.minima():
                 if minimum.node in seen or not starts_with_zeros(graph, minimum.container):

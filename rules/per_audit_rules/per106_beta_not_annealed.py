@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.roles import is_beta
 from per_audit.graph.schedule import Beta
 from per_audit.graph.symbolic import alternatives, strip
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.findings import Finding
+    from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.symbolic import Term
 
 
@@ -110,9 +110,9 @@ class BetaNotAnnealed(Rule):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each buffer in use whose beta never changes."""
         seen: set[Term] = set()
-        for buffer in graph.buffers:
+        for buffer in graph.weighted:
             about = graph.priorities(buffer)
-            if buffer.kind != PRIORITISED or about.is_reference or not about.in_use:
+            if about.is_reference or not about.in_use:
                 continue
             anatomy = graph.anatomy(buffer)
             beta = Beta(graph, anatomy)
@@ -248,6 +248,13 @@ class Agent:
         ),
     )
     good = (
+        Example(
+            "weights that no loss is multiplied by, which PER005 tells of",
+            {
+                "memory.py": _MEMORY.replace("  # <- PER106", ""),
+                "train.py": _TRAIN.replace("w * ", ""),
+            },
+        ),
         Example(
             "raised by the training loop",
             {

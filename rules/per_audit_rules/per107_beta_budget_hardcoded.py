@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.schedule import Beta, unbounded
 from per_audit.graph.symbolic import Term, alternatives
 from per_audit.graph.whose import holder
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.findings import Finding
+    from per_audit.graph import ReplayBuffer, ReplayGraph
 
 _FAR = 2  # times too early or too late
 
@@ -111,8 +111,8 @@ class BetaBudgetHardcoded(Rule):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each statement or schedule that raises beta by a number of its own."""
         seen: set[ir.Node] = set()
-        for buffer in graph.buffers:
-            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+        for buffer in graph.weighted:
+            if graph.priorities(buffer).is_reference:
                 continue
             beta = Beta(graph, graph.anatomy(buffer))
             for node, path, numbers, count in [*_steps(beta), *_schedules(beta)]:
@@ -279,6 +279,27 @@ def train(env, net, optimizer):
             },
         ),
         Example(
+            "a stand-in for None that the script never lets in",
+            {
+                "memory.py": _MEMORY.replace("def sample(self, n):", "def sample(self, n, beta=None):")
+                .replace("-self.beta", "-beta")
+                .replace(
+                    "        self.beta = min(1.0, self.beta + 0.001)  # <- PER107\n",
+                    "        if beta is None:\n"
+                    "            self.beta = min(1.0, self.beta + 0.001)\n"
+                    "            beta = self.beta\n",
+                ),
+                "train.py": _TRAIN.replace("sample(32)", "sample(32, min(1.0, 0.4 + 0.6 * step / steps))"),
+            },
+        ),
+        Example(
+            "a beta that the script sets to 1 from the start",
+            {
+                "memory.py": _MEMORY.replace("  # <- PER107", ""),
+                "train.py": _TRAIN.replace("Memory(100)", "Memory(100, beta=1.0)"),
+            },
+        ),
+        Example(
             "a number that the script passes",
             {
                 "memory.py": bad[2].plain["memory.py"],
@@ -311,8 +332,11 @@ def _steps(beta: Beta) -> Iterable[Found]:
             if numbers is None:
                 continue
             step = numbers[0].number if len(numbers) == 1 else None
-            first = [t.number for v, _, _ in beta.first_values(changed.field) for t in beta.literals(v) or ()]
-            count = (1 - (first[0] or 0)) / step if step and step > 0 and first else None
+            built = (beta.symbols.expanded(value) for value, _, _ in beta.first_values(changed.field))
+            first = [number for value in built for part in alternatives(value) if (number := part.number) is not None]
+            if first and min(first) >= 1:
+                continue
+            count = (1 - min(first)) / step if step and step > 0 and first else None
             rounds = _rounds(beta.graph, changed.write.path, changed.write.node) if count is not None else None
             if count is None or rounds is None or not count / _FAR <= rounds <= count * _FAR:
                 yield changed.write.node, changed.write.path, numbers, count

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.schedule import Beta, BetaWrite, unbounded
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.findings import Finding
+    from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.anatomy import Anatomy
 
 _MEMORY = """import numpy as np
@@ -141,8 +141,8 @@ class BetaScheduleWrong(Rule):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each assignment to beta that leads elsewhere than to 1 at the end."""
         seen: set[ir.Node] = set()
-        for buffer in graph.buffers:
-            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+        for buffer in graph.weighted:
+            if graph.priorities(buffer).is_reference:
                 continue
             anatomy = graph.anatomy(buffer)
             beta = Beta(graph, anatomy)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.mixtures import mixture, weighted_apart
 from per_audit.graph.symbolic.normal import PRIORITY
 from per_audit.rule import Example, Rule
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.facts import ir
+    from per_audit.graph import ReplayGraph
     from per_audit.graph.mixtures import Mixture
     from per_audit.graph.weights import Weight, Weights
 
@@ -344,9 +344,7 @@ class Memory:
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """Every join of positions whose weights are those of a draw by priority alone."""
         seen: set[ir.Node] = set()
-        for buffer in graph.buffers:
-            if buffer.kind != PRIORITISED:
-                continue
+        for buffer in graph.weighted:
             weights = graph.weights(buffer)
             for weight in weights.all:
                 found = mixture(weights, weight) if _is_by_priority_alone(weights, weight) else None

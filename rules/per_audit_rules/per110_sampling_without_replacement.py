@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.capacity import capacity_of, number_of
 from per_audit.graph.draws import batch_argument, replacement
 from per_audit.graph.symbolic import strip
@@ -15,7 +14,7 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from per_audit.graph import ReplayBuffer
+    from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.events import Draw
 
 HARMLESS = 0.02
@@ -305,8 +304,8 @@ def train(env, net, target_net, optimizer, steps):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """Every draw by priority without replacement for which weights are computed."""
         seen: set[ir.Node] = set()
-        for buffer in graph.buffers:
-            if buffer.kind != PRIORITISED or not graph.anatomy(buffer).formulas:
+        for buffer in graph.weighted:
+            if not graph.anatomy(buffer).formulas:
                 continue
             for source in sorted(buffer.sources, key=lambda node: node.start):
                 draw = graph.events.draws.get(source)

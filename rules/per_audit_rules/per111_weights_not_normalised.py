@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.symbolic import strip
 from per_audit.graph.symbolic.normal import CONSTANT, COUNT, MAXIMUM, MINIMUM, PRIORITY, TOTAL, Product
 from per_audit.rule import Example, Rule
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.facts import ir
+    from per_audit.graph import ReplayGraph
     from per_audit.graph.symbolic import Term
     from per_audit.graph.weights import Weight, Weights
 
@@ -140,9 +140,7 @@ def train(env, net, optimizer, steps):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """Every weight that reaches a loss on a scale that depends on the capacity."""
         seen: set[ir.Node] = set()
-        for buffer in graph.buffers:
-            if buffer.kind != PRIORITISED:
-                continue
+        for buffer in graph.weighted:
             weights = graph.weights(buffer)
             for weight in weights.all:
                 if weight.formula.node in seen or not _is_raw(weights, weight):

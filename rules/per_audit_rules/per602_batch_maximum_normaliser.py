@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
 
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
+    from per_audit.graph import ReplayBuffer, ReplayGraph
 
 
 class BatchMaximumNormaliser(Rule):
@@ -63,8 +63,8 @@ class BatchMaximumNormaliser(Rule):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each division of weights by their own maximum."""
         seen: set[ir.Node] = set()
-        for buffer in graph.buffers:
-            if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
+        for buffer in graph.weighted:
+            if graph.priorities(buffer).is_reference:
                 continue
             for node, path in _divisions(graph, buffer):
                 if node not in seen:
