@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.symbolic import Term, alternatives, strip
-from per_audit.graph.symbolic.term import const
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,28 +38,35 @@ def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc]) -> Capacity:
     It is read from the limit of a deque, the size of an array, and tests that compare a container's length with a
     number; parameters and attributes are followed to the callers and assignments.
     """
-    sizes: list[Term] = []
+    found: list[int | None] = []
     for container in containers:
         path = graph.path_of(container.node)
         if path is not None:
-            sizes += [*_declared(graph, container, path), *_compared(graph, container)]
+            sizes = [*_declared(graph, container, path), *_compared(graph, container)]
+            owner = _class_around(graph, path, container.node)
+            found += [number for term in sizes for number in _numbers(graph, term, owner=owner)]
             count = filled_by_count(graph, container)
-            sizes += [] if count is None else [const(count)]
-    return read(graph, sizes)
+            found += [] if count is None else [count]
+    return _capacity(found)
 
 
 def read(graph: ReplayGraph, terms: Iterable[Term]) -> Capacity:
     """The numbers that terms may be, as a capacity."""
-    found = [number for term in terms for number in _numbers(graph, term)]
-    known = [number for number in found if number is not None]
-    return Capacity(max(known) if known else None, bool(found) and None not in found)
+    return _capacity([number for term in terms for number in _numbers(graph, term)])
 
 
 def number_of(graph: ReplayGraph, path: str, node: ir.Expr) -> Capacity:
     """The numbers that an expression may be, followed to callers, assignments and defaults."""
-    found = _numbers(graph, graph.symbols.term(path, node))
+    return read(graph, [graph.symbols.term(path, node)])
+
+
+def _capacity(found: list[int | None]) -> Capacity:
     known = [number for number in found if number is not None]
     return Capacity(max(known) if known else None, bool(found) and None not in found)
+
+
+def _class_around(graph: ReplayGraph, path: str, node: ir.Node) -> ir.Class | None:
+    return next((around for around in graph.ancestors(path, node) if isinstance(around, ir.Class)), None)
 
 
 def filled_by_count(graph: ReplayGraph, container: Alloc) -> int | None:
@@ -126,28 +132,52 @@ def _is_length(node: ir.Expr) -> bool:
     return isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id == "len"
 
 
-def _numbers(graph: ReplayGraph, term: Term, depth: int = _DEEPEST) -> list[int | None]:
-    """The numbers that a term may be, None for each way on which it is not known."""
+def _numbers(graph: ReplayGraph, term: Term, depth: int = _DEEPEST, owner: ir.Class | None = None) -> list[int | None]:
+    """The numbers that a term may be in objects of `owner`, None for each way on which it is not known."""
     found: list[int | None] = []
     for option in alternatives(strip(term)):
         number = option.number
         if number is not None:
             found += [int(number)] if 0 < number < _UNLIMITED else []
-        elif option.op in ("param", "field", "item") and depth and (options := graph.symbols.options(option)):
-            found += [n for outer in options for n in _numbers(graph, outer, depth - 1)]
+        elif option.op in ("param", "field", "item") and depth and (options := _options(graph, option, owner)):
+            found += [n for outer in options for n in _numbers(graph, outer, depth - 1, owner)]
         elif defaults := graph.symbols.default_of(option):
             found += [n for default in defaults for n in _numbers(graph, default, 0)]
             found.append(None)  # whoever starts the program may give another
         elif option.op in _ARITHMETIC and depth:
-            found.append(_computed(graph, option, depth))
+            found.append(_computed(graph, option, depth, owner))
         else:
             found.append(None)
     return found
 
 
-def _computed(graph: ReplayGraph, term: Term, depth: int) -> int | None:
+def _options(graph: ReplayGraph, term: Term, owner: ir.Class | None) -> list[Term]:
+    """What a parameter or an attribute may be in objects of `owner`: what other heirs of its base are given is not."""
+    options = graph.symbols.options(term)
+    interpreter = graph.interpreter
+    base = graph.project.class_of.get(term.data[0]) if term.op == "param" else None
+    if owner is None or base is None or base not in interpreter.mro(owner):
+        return options
+    own = {*interpreter.mro(owner), *interpreter.subclasses.get(owner, ())}
+    others = set(interpreter.subclasses.get(base, ())) - own
+    passed = [(given, _made(graph, path, call)) for given, call, path in graph.symbols.passed(term)]
+    elsewhere = {given for given, made in passed if made and made <= others}
+    here = {given for given, made in passed if not made or not made <= others}
+    return [option for option in options if option in here or option not in elsewhere]
+
+
+def _made(graph: ReplayGraph, path: str, call: ir.Expr) -> set[ir.Class]:
+    """The classes of the objects that a call makes, or that of the heir which hands on what its base is given."""
+    site = graph.events.calls.get(call) if isinstance(call, ir.Call) else None
+    if site is not None and site.classes:
+        return set(site.classes)
+    around = _class_around(graph, path, call)
+    return set() if around is None else {around}
+
+
+def _computed(graph: ReplayGraph, term: Term, depth: int, owner: ir.Class | None) -> int | None:
     """A size that is computed of others, such as the 2 n - 1 nodes of a tree; of several numbers the largest."""
-    sides = [_numbers(graph, side, depth - 1) for side in term.args]
+    sides = [_numbers(graph, side, depth - 1, owner) for side in term.args]
     known = [max(side) for side in sides if side and None not in side]  # type: ignore[type-var]
     if len(known) < len(term.args):
         return None

@@ -116,12 +116,15 @@ class DequeRandomAccess(Rule):
         made = dict.fromkeys((graph.path_of(read.alloc.node), read.alloc.node) for read in reads)
         text = _deque(graph, first)
         what = f"`{text}` of {name}" if text and text.rpartition(".")[2] != name.rpartition(".")[2] else name
+        place = graph.place(path, first.alloc.node) if (path := graph.path_of(first.alloc.node)) else None
+        where = f" (made at {place.path}:{place.line})" if place is not None else ""
         others = f", as are {len(made) - 1} more beside it" if len(made) > 1 else ""
         return self.finding(
             graph,
             first.path,
             first.node,
-            f"{what} is a deque of up to {capacity:,} items{others}, read at random: each read walks there from an end",
+            f"{what} is a deque of up to {capacity:,} items{where}{others}, read at random: each read walks there from "
+            "an end",
             evidence=[
                 *(graph.evidence(path, node, "made", "the deque is made here") for path, node in made if path),
                 *(graph.evidence(read.path, read.node, "drawn", "it is read at random here") for read in reads),

@@ -186,4 +186,54 @@ def main(env, agent):
                 .replace("import random\n", "import random\nfrom collections import deque\n")
             },
         ),
+        Example(
+            "a short list, whose base another memory gives more room",
+            {
+                "dqn.py": """import random
+from collections import deque
+
+
+class Memory:
+    def __init__(self, capacity):
+        self.capacity = capacity
+
+
+class Short(Memory):
+    def __init__(self, capacity=500):
+        super().__init__(capacity)
+        self.rows = []
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+        if len(self.rows) > self.capacity:
+            self.rows.pop(0)
+
+    def sample(self, n):
+        return random.sample(self.rows, n)
+
+
+class Long(Memory):
+    def __init__(self, capacity):
+        super().__init__(capacity)
+        self.rows = deque(maxlen=capacity)
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def sample(self, n):
+        return random.sample(self.rows, n)
+
+
+def train(env, net, optimizer, kind):
+    memory = Long(1_000_000) if kind else Short()
+    state, _ = env.reset()
+    for step in range(100_000):
+        next_state, reward, terminated, truncated, _ = env.step(net.act(state))
+        memory.push(state, 0, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        net.loss(memory.sample(32)).backward()
+        optimizer.step()
+"""
+            },
+        ),
     )

@@ -49,3 +49,9 @@ def train(env, net, **options):
 def test_each_read_is_told_once(more, start, count):
     graph = link([extract("agent.py", AGENT.format(more=more, start=start).encode())])
     assert len(list(DequeRandomAccess().check(graph))) == count
+
+
+def test_the_deque_is_named_with_the_place_that_makes_it():
+    graph = link([extract("agent.py", AGENT.format(more="pass", start="train(make(), Net())").encode())])
+    (finding,) = DequeRandomAccess().check(graph)
+    assert "is a deque of up to 100,000 items (made at agent.py:7), read at random" in finding.message
