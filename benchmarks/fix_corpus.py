@@ -10,7 +10,8 @@ and `codemod`, which says by reading how it can be converted: `auto` (completely
 tool, part by a person), `no` (must be refused). CHECKOUTS holds a folder `owner+name` for each.
 
 Each repository is copied and fixed with `--unsafe-fixes`; an outcome is `safe` where its plan needs no such option. A
-buffer that is prioritised already counts as repaired where defects in it or in its learner were mended. Of what was
+buffer that is prioritised already counts as repaired where defects in it or in its learner were mended, and as refused
+where `plan` has tasks for it; `left` is what has no finding and is in the plan with the reason. Of what was
 written it is checked that every file parses, that a second run changes nothing, that no other file has changed, that a
 scan reports none of the converted draws again, and that `undo` restores every byte. Repairs of prioritised replay are
 counted by rule, those that were left as well. Exit code 1 where a check fails.
@@ -40,6 +41,7 @@ from typing import TYPE_CHECKING, Any
 from per_audit.atomic import replace as put
 from per_audit.audit import FactsCache, audit
 from per_audit.findings import Applicability
+from per_audit.fixes.agenda import agenda
 from per_audit.fixes.diff import unified_diff
 from per_audit.fixes.journal import undo
 from per_audit.fixes.plan import FixOptions
@@ -47,16 +49,19 @@ from per_audit.fixes.run import fix
 from per_audit.settings import Settings
 
 if TYPE_CHECKING:
+    from per_audit.audit import Audit
+    from per_audit.fixes.agenda import Agenda
     from per_audit.fixes.result import FixResult
 
 DRAW = "PER001"
 NEAR = 3
 CLASSES = ("auto", "guided", "no")
-SAFE, UNSAFE, REPAIRED, REFUSED, FAILED, SILENT = OUTCOMES = (
+SAFE, UNSAFE, REPAIRED, REFUSED, LEFT, FAILED, SILENT = OUTCOMES = (
     "safe",
     "unsafe",
     "repaired",
     "refused",
+    "left",
     "failed",
     "no finding",
 )
@@ -157,13 +162,13 @@ def _repository(entry: dict[str, Any], checkout: Path, chosen: argparse.Namespac
         (root / ".git").mkdir()  # nothing above is the project's
         settings = Settings(root)
         facts = _known(chosen.cache, checkout.name)
-        report = audit(root, [root], settings, cache=facts).report
-        places = {f.id: (f.place.path, f.place.line) for f in report.findings if f.rule == DRAW}
+        audited = audit(root, [root], settings, cache=facts)
+        places, plan = _places(audited), agenda(audited, FixOptions())
         before = _digests(root)
         wet = fix(root, [], settings, FixOptions(unsafe=True, allow_dirty=True, delivery="vendor"), cache=facts)
         for label in entry["buffers"]:
             if label["codemod"] in CLASSES:
-                tally.outcomes.append(_outcome(repo, label, places, wet))
+                tally.outcomes.append(_outcome(repo, label, places, wet, plan))
         tally.applied += sum(1 for plan in wet.applied if not plan.mends)
         tally.mended += Counter(plan.mends for plan in wet.applied if plan.mends)
         tally.left += Counter(each.plan.mends for each in wet.refused if each.plan.mends)
@@ -187,11 +192,30 @@ def _known(cache: Path | None, name: str) -> FactsCache:
     return found
 
 
-def _outcome(repo: str, label: dict[str, Any], places: dict[str, tuple[str, int]], result: FixResult) -> Outcome:
+def _places(audited: Audit) -> dict[str, list[tuple[str, int]]]:
+    """Where each uniform draw is reported, then where batches of it are asked for, by the id of the finding."""
+    found = {f.id: [(f.place.path, f.place.line)] for f in audited.report.findings if f.rule == DRAW}
+    at = {(f.place.path, f.place.line): f.id for f in audited.report.findings if f.rule == DRAW}
+    for graph in audited.graphs:
+        for buffer in graph.buffers:
+            draws = [graph.place(buffer.path, node) for node in buffer.draws]
+            known = next((name for place in draws if (name := at.get((place.path, place.line)))), None)
+            sites = [
+                *buffer.samples,
+                *(s for b in buffer.samples if b.function for s in graph.callers.get(b.function, ())),
+            ]
+            asked = [graph.place(site.path, site.node) for site in sites]
+            found.get(known or "", []).extend((place.path, place.line) for place in asked)
+    return found
+
+
+def _outcome(
+    repo: str, label: dict[str, Any], places: dict[str, list[tuple[str, int]]], result: FixResult, plan: Agenda
+) -> Outcome:
     finding = _finding(label, places)
     if finding is None:
         rules = _repairs(label, result)
-        return Outcome(repo, label, REPAIRED, ", ".join(rules)) if rules else Outcome(repo, label, SILENT)
+        return Outcome(repo, label, REPAIRED, ", ".join(rules)) if rules else _planned(repo, label, plan)
     for plan in result.applied:
         if finding in plan.findings:
             return Outcome(repo, label, SAFE if plan.applicability is Applicability.SAFE else UNSAFE, plan.reason)
@@ -200,6 +224,17 @@ def _outcome(repo: str, label: dict[str, Any], places: dict[str, tuple[str, int]
             outcome = FAILED if refusal.why.value == "failed" else REFUSED
             return Outcome(repo, label, outcome, f"{refusal.why.value}: {refusal.reason}")
     return Outcome(repo, label, REFUSED, "no plan")
+
+
+def _planned(repo: str, label: dict[str, Any], plan: Agenda) -> Outcome:
+    """What `plan` says of a buffer without a finding about its draws."""
+    file = label["file"]
+    tasks = [task for task in plan.tasks if task.pipeline.endswith(f"({file})")]
+    if label.get("sampling") == "prioritized" and tasks:
+        return Outcome(repo, label, REFUSED, "; ".join(f"{each.findings[0].rule}: {each.reason}" for each in tasks))
+    said = [f"{left.name}: {left.reason}" for left in plan.left if left.anchor.place.path == file]
+    said += [each.message for each in plan.unread if each.path == file]
+    return Outcome(repo, label, LEFT, "; ".join(said)) if said else Outcome(repo, label, SILENT)
 
 
 def _repairs(label: dict[str, Any], result: FixResult) -> list[str]:
@@ -216,14 +251,17 @@ def _repairs(label: dict[str, Any], result: FixResult) -> list[str]:
     return sorted({plan.mends for plan in result.applied if plan.mends and plan.paths & (files | named)})
 
 
-def _finding(label: dict[str, Any], places: dict[str, tuple[str, int]]) -> str | None:
-    """The id of the finding about a buffer: at one of its draws, else the next one in its file below its definition."""
+def _finding(label: dict[str, Any], places: dict[str, list[tuple[str, int]]]) -> str | None:
+    """The id of the finding about a buffer: at a draw of it, where its batches are asked for, or below its start."""
     sites = {(site["file"], site["line"]) for site in label.get("sample_sites", ())}
-    near = [name for name, (path, line) in places.items() if any(path == p and abs(line - n) <= NEAR for p, n in sites)]
-    if near:
-        return near[0]
+    for count in (1, None):
+        for name, known in places.items():
+            if any(path == p and abs(line - n) <= NEAR for path, line in known[:count] for p, n in sites):
+                return name
     start = label.get("definition_line") or 0
-    below = [(line, name) for name, (path, line) in places.items() if path == label["file"] and line >= start - NEAR]
+    below = [
+        (line, name) for name, ((path, line), *_) in places.items() if path == label["file"] and line >= start - NEAR
+    ]
     return min(below)[1] if below else None
 
 

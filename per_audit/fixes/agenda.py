@@ -14,6 +14,9 @@ from per_audit.findings import Applicability, Place, Severity
 from per_audit.fixes.edits import apply
 from per_audit.fixes.module import PACKAGE
 from per_audit.fixes.planner import plan_fixes
+from per_audit.fixes.shapes import shape_aside
+from per_audit.graph import PRIORITISED
+from per_audit.graph.recognise.aside import set_aside
 from per_audit.rule import all_rules
 from per_audit.source import shown_lines
 
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from per_audit.audit import Audit
-    from per_audit.findings import Finding
+    from per_audit.facts import ir
+    from per_audit.findings import Finding, Notice
     from per_audit.fixes.plan import FixOptions, Plan
     from per_audit.graph import ReplayBuffer, ReplayGraph
 
@@ -41,6 +45,9 @@ _CONVERTED = (
     "the detached |TD error| of each drawn transition goes back as its priority once in a training step",
     "beta is 1 when the training ends",
 )
+
+_UNREAD = {"unparsable-file", "unparsable-cell", "unreadable-file"}
+_BY_PRIORITY = "it draws by priority already, and none of the rules that were run asks for a change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +92,26 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """A replay memory without a task, and why; `steps` are what a person may do about it all the same."""
+
+    name: str
+    reason: str
+    anchor: Anchor
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Agenda:
-    """The tasks of a project, those of one pipeline together. Paths are relative to `root`, where commands are run."""
+    """The tasks of a project, those of one pipeline together. Paths are relative to `root`, where commands are run.
+
+    `left` are the replay memories that were seen and have no task, `unread` says which files were not audited.
+    """
 
     root: str
     tasks: tuple[Task, ...]
+    left: tuple[Left, ...] = ()
+    unread: tuple[Notice, ...] = ()
 
     @property
     def pipelines(self) -> dict[str, list[Task]]:
@@ -108,7 +130,9 @@ def agenda(audit: Audit, options: FixOptions) -> Agenda:
     planner = _Planner(audit, options)
     tasks = sorted(planner.tasks(), key=lambda task: (task.findings[0].place, task.findings[0].rule))
     order = {name: number for number, name in reversed(list(enumerate(task.pipeline for task in tasks)))}
-    return Agenda(audit.report.root, tuple(sorted(tasks, key=lambda task: order[task.pipeline])))
+    unread = tuple(notice for notice in audit.report.notices if notice.kind in _UNREAD)
+    left = tuple(planner.left({task.pipeline for task in tasks}))
+    return Agenda(audit.report.root, tuple(sorted(tasks, key=lambda task: order[task.pipeline])), left, unread)
 
 
 class _Planner:
@@ -128,6 +152,30 @@ class _Planner:
         for finding in self._audit.report.findings:
             if finding.id not in planned and finding.severity is not Severity.INFO:
                 yield self._left(finding)
+
+    def left(self, planned: set[str]) -> Iterator[Left]:
+        """The memories that are in none of these pipelines: nothing is to be done, or nothing that `fix` knows."""
+        for graph in (*self._audit.graphs, *self._audit.documents):
+            found: list[tuple[str, str, ir.Node, str, tuple[str, ...]]] = []
+            for aside in set_aside(graph):
+                shape = shape_aside(graph, aside)
+                found.append((aside.name, aside.path, aside.node, shape.name, shape.steps))
+            found += [
+                (graph.name_of(buffer), buffer.path, buffer.draws[0], _BY_PRIORITY, ())
+                for buffer in graph.buffers
+                if buffer.kind == PRIORITISED
+            ]
+            found += [
+                (f"{each.framework.title} {each.name}", each.path, each.node, _BY_PRIORITY, ())
+                for each in graph.library
+                if each.prioritised
+            ]
+            known = set(planned)
+            for name, path, node, reason, steps in sorted(found, key=lambda each: (each[1], each[2].start)):
+                pipeline = f"{name} ({path})"
+                if pipeline not in known:
+                    known.add(pipeline)
+                    yield Left(pipeline, reason, self._anchor(graph.place(path, node)), steps)
 
     def _planned(self, plan: Plan, findings: tuple[Finding, ...]) -> Task:
         can = plan.applicability in (Applicability.SAFE, Applicability.UNSAFE)

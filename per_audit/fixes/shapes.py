@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.graph.pipelines import modules_that_draw
+from per_audit.graph.recognise.aside import DATA_SET, RECENT, SEQUENCES, SWITCHED
 
 if TYPE_CHECKING:
     from per_audit.graph import LibraryBuffer, ReplayBuffer, ReplayGraph
     from per_audit.graph import events as ev
+    from per_audit.graph.recognise.aside import Aside
 
 _DRAW = "replace the draw by PrioritizedSampler or PrioritizedReplayBuffer of experience_replay_optimizer"
 _CHECK = "run per-audit scan and per-audit verify"
@@ -32,6 +35,17 @@ ANY = Shape(
         _CHECK,
     ),
 )
+TWO_POSITIONS = Shape(
+    "transitions at two drawn positions, such as an episode and a step of it",
+    (
+        "draw one position with a PrioritizedSampler and take it apart: episode, step = divmod(position, length)",
+        "tell the sampler of every transition that is stored, and of none that is not there yet",
+        "where goals or rewards are made anew after the draw, a priority is that of the goal it was last drawn with",
+        "multiply the element-wise loss by the weights, then take the mean (importance_weighted_loss)",
+        "give the TD errors back after the step (update_priorities, absolute_td_error)",
+        _CHECK,
+    ),
+)
 TENSORFLOW_1 = Shape(
     "a graph of TensorFlow 1",
     (
@@ -44,12 +58,66 @@ TENSORFLOW_1 = Shape(
 )
 
 
+_ASIDE = {
+    SWITCHED: Shape("uniform draws that a setting chooses", ()),
+    RECENT: Shape(
+        "the newest transitions are taken in order, and none is drawn",
+        (
+            "decide whether it is to be replay at all: draws from all that is stored break the correlation of steps in"
+            " a row, and what is older is learnt from again",
+            *ANY.steps,
+        ),
+    ),
+    SEQUENCES: Shape(
+        "sequences of steps are drawn, not transitions: fix does not convert it",
+        (
+            "give each sequence one priority, a PrioritizedSampler over the positions at which one may begin: 0.9 times"
+            " the largest |TD error| of its steps and 0.1 times their mean (R2D2); where a model of the environment is"
+            " learnt and no TD error is computed, leave it uniform",
+            "multiply the losses of all steps of a sequence by its weight, before the mean",
+            _CHECK,
+        ),
+    ),
+    DATA_SET: Shape(
+        "a data set draws by itself, for a DataLoader or its worker processes: fix does not convert it",
+        (
+            "yield the position of each transition with it, and keep a PrioritizedSampler in the process that trains:"
+            " workers have copies of what they are given, which no update reaches",
+            "or give up the workers and draw in the training loop, from a PrioritizedReplayBuffer",
+            *ANY.steps[1:],
+        ),
+    ),
+}
+
+
+def shape_aside(graph: ReplayGraph, aside: Aside) -> Shape:
+    """Why a memory that is no finding is left as it is, and what a person may do."""
+    shape, other = _ASIDE[aside.why], aside.other
+    if aside.why == SWITCHED:
+        by = f"{graph.name_of(other)} ({graph.module(other.path).where(other.draws[0].start)})" if other else "others"
+        return Shape(f"{shape.name}: the project can draw by priority in their place, from {by}", shape.steps)
+    return shape
+
+
 def shape_of(graph: ReplayGraph, buffer: ReplayBuffer) -> Shape:
     """What is special about how a buffer's batches are learnt from."""
     paths = modules_that_draw(buffer) | {site.path for site in buffer.samples}
     functions = [*graph.training_functions(buffer), None]
     sites = [site for function in functions for site in graph.calls_of(function, paths)]
-    return TENSORFLOW_1 if any(_feeds(site) for site in sites) else ANY
+    if any(_feeds(site) for site in sites):
+        return TENSORFLOW_1
+    return TWO_POSITIONS if _takes_two(graph, buffer) else ANY
+
+
+def _takes_two(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether rows are read at two drawn positions at once: `rows[episodes, steps]`."""
+    for gather in graph.events.gathers.values():
+        index = gather.node.index if isinstance(gather.node, ir.Sub) else None
+        if gather.container in buffer.containers and isinstance(index, ir.Seq) and len(gather.draws) > 1:
+            drawn = [graph.events.value(item).tagged("index") & buffer.sources for item in index.items]
+            if sum(map(bool, drawn)) > 1:
+                return True
+    return False
 
 
 def _feeds(site: ev.CallSite) -> bool:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from per_audit.findings import Finding
     from per_audit.fixes.agenda import Agenda, Anchor, Step, Task
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """Grows behind the point when something is added, before it when something a reader may rely on changes."""
 
 
@@ -39,6 +39,13 @@ def document(agenda: Agenda) -> dict[str, Any]:
         },
         "pipelines": [
             {"name": name, "tasks": [_task(task) for task in tasks]} for name, tasks in agenda.pipelines.items()
+        ],
+        "left": [
+            {"name": left.name, "reason": left.reason, "anchor": _anchor(left.anchor), "steps": list(left.steps)}
+            for left in agenda.left
+        ],
+        "unread": [
+            {"path": each.path, "cell": each.cell, "line": each.line, "message": each.message} for each in agenda.unread
         ],
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.report.frame import printable
-from per_audit.report.plan_text import WHO, summary, where
+from per_audit.report.plan_text import LEFT, WHO, not_read, summary, where
 from per_audit.report.verification_markdown import plain
 
 if TYPE_CHECKING:
@@ -18,7 +18,18 @@ def render(agenda: Agenda) -> str:
     for name, tasks in agenda.pipelines.items():
         parts.append(f"## {plain(name)}")
         parts += [_task(task) for task in tasks]
+    if agenda.left or agenda.unread:
+        parts.append(_left(agenda))
     return "\n\n".join(parts) + "\n"
+
+
+def _left(agenda: Agenda) -> str:
+    lines = [f"## {LEFT}", ""]
+    for left in agenda.left:
+        lines += [f"- {plain(left.name)}: {plain(left.reason)}"]
+        lines += [f"  - {plain(where(left.anchor))}: {code(left.anchor.source)}"]
+        lines += [f"  {number}. {plain(step)}" for number, step in enumerate(left.steps, 1)]
+    return "\n".join([*lines, *(f"- {plain(line)}" for line in not_read(agenda))])
 
 
 def _task(task: Task) -> str:

@@ -23,6 +23,9 @@ WHO = {
     Applicability.NONE: "for a person",
 }
 """Who does a task."""
+LEFT = "Left as it is"
+"""The heading of the memories without a task, and of the files that were not audited."""
+_MOST_UNREAD = 10
 
 
 def render(agenda: Agenda, look: Look = PLAIN) -> str:
@@ -36,6 +39,8 @@ def render(agenda: Agenda, look: Look = PLAIN) -> str:
         for task in tasks:
             text.append(_task(task))
         console.print(text, soft_wrap=True, overflow="ignore", crop=False)
+    if agenda.left or agenda.unread:
+        console.print(_left(agenda), soft_wrap=True, overflow="ignore", crop=False)
     console.print(Text(summary(agenda), "bold"), soft_wrap=True, overflow="ignore", crop=False)
     return out.getvalue()
 
@@ -43,7 +48,8 @@ def render(agenda: Agenda, look: Look = PLAIN) -> str:
 def summary(agenda: Agenda) -> str:
     """How much there is to do, in a sentence."""
     if not agenda.tasks:
-        return "Nothing to do."
+        number = len(agenda.left)
+        return f"No tasks; {number} left as {'it is' if number == 1 else 'they are'}." if number else "Nothing to do."
     counts = Counter(WHO[task.applicability] for task in agenda.tasks)
     number = len(agenda.tasks)
     parts = ", ".join(f"{count} {who.replace('does this', 'does')}" for who, count in counts.items())
@@ -53,6 +59,25 @@ def summary(agenda: Agenda) -> str:
 def where(anchor: Anchor) -> str:
     """The place of an anchor: `train.py:12`."""
     return spot(anchor.place.path, anchor.place.cell, anchor.place.line)
+
+
+def not_read(agenda: Agenda) -> list[str]:
+    """The files that were not audited, each with the reason; a long list is cut short."""
+    lines = [f"{spot(each.path, each.cell, each.line)}: {each.message}" for each in agenda.unread[:_MOST_UNREAD]]
+    hidden = len(agenda.unread) - len(lines)
+    return [*lines, f"{hidden} more; `--format json` lists all"] if hidden else lines
+
+
+def _left(agenda: Agenda) -> Text:
+    text = Text(f"{LEFT}\n", "bold underline")
+    for left in agenda.left:
+        text.append(f"\n- {printable(left.name)}", "bold").append(f": {printable(left.reason)}\n")
+        text.append(f"     {printable(where(left.anchor))}: ", "cyan").append(f"{printable(left.anchor.source)}\n")
+        for number, step in enumerate(left.steps, 1):
+            text.append(f"  {number}. {printable(step)}\n")
+    for line in not_read(agenda):
+        text.append(f"\n- {printable(line)}\n")
+    return text
 
 
 def _task(task: Task) -> Text:

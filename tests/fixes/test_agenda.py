@@ -99,3 +99,78 @@ def test_every_finding_that_matters_has_one_task(planned, tmp_path):
 
 def test_nothing_to_do(planned):
     assert planned({"a.py": "x = 1\n"}).tasks == ()
+
+
+SWITCH = """
+import random
+from collections import deque
+
+import numpy as np
+
+
+class Plain:
+    def __init__(self):
+        self.rows = deque(maxlen=1000)
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def sample(self, n):
+        return random.sample(self.rows, n)
+
+
+class Preferring(Plain):
+    def __init__(self):
+        super().__init__()
+        self.priorities = np.ones(1000)
+
+    def sample(self, n):
+        p = self.priorities[: len(self.rows)]
+        slots = np.random.choice(len(self.rows), n, p=p / p.sum())
+        return [self.rows[i] for i in slots], slots
+
+    def update(self, slots, errors):
+        self.priorities[slots] = abs(errors) + 1e-6
+
+
+def make(settings):
+    memory = Preferring() if settings.by_error else Plain()
+    memory.add(0, 0, 1.0, 1, False)
+    return memory.sample(8)
+"""
+NEWEST = """
+from collections import deque
+
+
+class Memory:
+    def __init__(self):
+        self.rows = deque(maxlen=1000)
+
+    def put(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def sample(self, n):
+        return list(self.rows)[-n:]
+"""
+
+
+def test_memories_without_a_task_are_left_with_the_reason(planned):
+    found = planned({"plain.py": SWITCH, "newest.py": NEWEST, "old.py": "batch = random.sample(memory, 9)\nprint reward\n"}, "PER001")
+    assert found.tasks == ()
+    newest, switched, preferring = found.left
+    assert (newest.name, newest.anchor.source) == ("Memory (newest.py)", "return list(self.rows)[-n:]")
+    assert "none is drawn" in newest.reason
+    assert newest.steps
+    assert switched.name == "Plain (plain.py)"
+    assert "from Preferring (plain.py:" in switched.reason
+    assert (preferring.name, preferring.steps) == ("Preferring (plain.py)", ())
+    assert "by priority already" in preferring.reason
+    (notice,) = found.unread
+    assert (notice.path, notice.line) == ("old.py", 2)
+
+
+def test_a_memory_with_a_task_is_not_left(planned):
+    files = example("PER305", "a method's total")
+    found = planned(files, "PER305")
+    assert found.tasks
+    assert found.left == ()

@@ -95,6 +95,43 @@ from {package} import {name}
 model = {name}("MlpPolicy", gym.make("CartPole-v1"))
 model.learn(50_000)
 """
+EPISODES = """
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+class Episodes:
+    def __init__(self, size, length):
+        self.state, self.next_state = np.zeros((size, length, 4)), np.zeros((size, length, 4))
+        self.action, self.reward = np.zeros((size, length, 1)), np.zeros((size, length))
+        self.length, self.count = length, 0
+
+    def add(self, state, action, reward, next_state, step):
+        self.state[self.count, step], self.action[self.count, step] = state, action
+        self.reward[self.count, step], self.next_state[self.count, step] = reward, next_state
+
+    def sample(self, n):
+        episodes = np.random.randint(0, self.count, n)
+        steps = np.random.randint(0, self.length, n)
+        return (self.state[episodes, steps], self.action[episodes, steps], self.reward[episodes, steps],
+                self.next_state[episodes, steps])
+
+
+def learn(memory, q, target, optimizer):
+    s, a, r, s2 = map(torch.as_tensor, memory.sample(32))
+    y = r + 0.9 * target(s2).max(1).values.detach()
+    loss = F.mse_loss(q(s).gather(1, a).squeeze(1), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+def main(q, target, optimizer):
+    memory = Episodes(100, 50)
+    memory.add(np.zeros(4), 0, 1.0, np.zeros(4), 0)
+    learn(memory, q, target, optimizer)
+"""
 SB3 = STABLE_BASELINES.format(package="stable_baselines3", name="DQN")
 SB2 = STABLE_BASELINES.format(package="stable_baselines", name="DQN")
 
@@ -110,6 +147,7 @@ SB2 = STABLE_BASELINES.format(package="stable_baselines", name="DQN")
         (SB3, "DQN of Stable-Baselines3 makes its buffer itself", "make PrioritizedDQN"),
         (SB2, "DQN of Stable-Baselines makes its buffer itself", "prioritized_replay=True"),
         (RLLIB, "(RLlib)", '"type": "PrioritizedEpisodeReplayBuffer"'),
+        (EPISODES, "transitions at two drawn positions", "divmod"),
     ],
 )
 def test_shapes_are_named(program: str, reason: str, step: str) -> None:

@@ -7,8 +7,8 @@ import json
 import jsonschema
 import pytest
 
-from per_audit.findings import Applicability, Finding, Place, Severity
-from per_audit.fixes.agenda import Agenda, Anchor, Step, Task
+from per_audit.findings import Applicability, Finding, Notice, Place, Severity
+from per_audit.fixes.agenda import Agenda, Anchor, Left, Step, Task
 from per_audit.report import Look, plan_json, plan_markdown, plan_text
 
 PLACE = Place("train.py", 3, 5, 3, 9)
@@ -74,6 +74,35 @@ def test_nothing_to_do() -> None:
     assert plan_text.render(empty) == "Nothing to do.\n"
     assert plan_markdown.render(empty) == "# per-audit plan\n\nNothing to do.\n"
     jsonschema.validate(plan_json.document(empty), plan_json.schema())
+
+
+LEFT = Agenda(
+    "/r",
+    (),
+    (Left("Memory (m.py)", "a *reason*", Anchor(PLACE, "rows[-n:]"), ("draw",)),),
+    tuple(Notice(f"{i}.py", 2, "unparsable-file", "not audited: no") for i in range(12)),
+)
+
+
+def test_what_is_left_comes_last() -> None:
+    text = plan_text.render(LEFT)
+    assert text.startswith(
+        """Left as it is
+
+- Memory (m.py): a *reason*
+     train.py:3: rows[-n:]
+  1. draw
+
+- 0.py:2: not audited: no
+"""
+    )
+    assert "\n- 9.py:2: not audited: no\n\n- 2 more; `--format json` lists all\n" in text
+    assert text.endswith("\n\nNo tasks; 1 left as it is.\n")
+    assert "- Memory (m.py): a \\*reason\\*\n  - train.py:3: `rows[-n:]`\n  1. draw\n" in plan_markdown.render(LEFT)
+    document = plan_json.document(LEFT)
+    jsonschema.validate(document, plan_json.schema())
+    assert [each["steps"] for each in document["left"]] == [["draw"]]
+    assert len(document["unread"]) == 12
 
 
 def test_json() -> None:
