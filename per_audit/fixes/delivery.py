@@ -29,10 +29,7 @@ def deliver(
     if options.delivery == "dependency" or (options.delivery is None and declares(project)):
         changes = [] if declares(project) else [_below(project.relative_to(root), declare(project))]
         return changes, [f"The project's environment needs {DISTRIBUTION}, as its dependencies say."]
-    places: dict[PurePosixPath, set[str]] = {}
-    for path, names in imports.items():
-        for place in layout.import_roots(path):
-            places.setdefault(place, set()).update(names)
+    places = _places(layout, imports)
     changes = []
     for place in sorted(places):
         if not (root / place).is_relative_to(project):
@@ -45,6 +42,21 @@ def deliver(
             "well, or use --dependency."
         )
     return changes, notes
+
+
+def _places(layout: Layout, imports: Mapping[str, set[str]]) -> dict[PurePosixPath, set[str]]:
+    """The directories that get a copy, with the names that it exports.
+
+    A program that has two of them on its path takes all files' names from the first: directories from which one file
+    is imported get the same copy.
+    """
+    groups: list[tuple[set[PurePosixPath], set[str]]] = []
+    for path, names in imports.items():
+        roots = layout.import_roots(path)
+        joined = [group for group in groups if group[0] & roots]
+        groups = [group for group in groups if group not in joined]
+        groups.append((roots.union(*(group[0] for group in joined)), names.union(*(group[1] for group in joined))))
+    return {place: names for places, names in groups for place in places}
 
 
 def _is_built(data: bytes) -> bool:

@@ -155,7 +155,8 @@ class Memory:
 
 
 def test_memories_without_a_task_are_left_with_the_reason(planned):
-    found = planned({"plain.py": SWITCH, "newest.py": NEWEST, "old.py": "batch = random.sample(memory, 9)\nprint reward\n"}, "PER001")
+    old = "batch = random.sample(memory, 9)\nprint reward\n"
+    found = planned({"plain.py": SWITCH, "newest.py": NEWEST, "old.py": old}, "PER001")
     assert found.tasks == ()
     newest, switched, preferring = found.left
     assert (newest.name, newest.anchor.source) == ("Memory (newest.py)", "return list(self.rows)[-n:]")

@@ -55,3 +55,29 @@ def test_a_project_that_is_built_is_told_to_include_the_copy(project, text, coun
     (project / "pyproject.toml").write_text(text)
     _, notes = deliver(project, project, LAYOUT, NAMES, FixOptions())
     assert len(notes) == count
+
+
+def test_directories_from_which_one_file_is_imported_get_the_same_copy(tmp_path):
+    files = {
+        "play.py": b"from agents.dqn import Agent\n",
+        "agents/dqn.py": b"from memory import Memory\n",
+        "agents/train.py": b"from dqn import Agent\n",
+        "agents/memory.py": b"import random\n",
+        "other/alone.py": b"import random\n",
+    }
+    for path, data in files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    names = {
+        "agents/dqn.py": {"importance_weighted_loss"},
+        "agents/memory.py": {"PrioritizedSampler"},
+        "other/alone.py": {"lap_loss"},
+    }
+    changes, _ = deliver(tmp_path, tmp_path, Layout(files), names, FixOptions())
+    copies = {change.path: change.after for change in changes if change.path.endswith("/__init__.py")}
+    first, second = (copies[f"{place}experience_replay_optimizer/__init__.py"] for place in ("", "agents/"))
+    assert first == second
+    assert b"PrioritizedSampler" in first
+    assert b"importance_weighted_loss" in first
+    assert b"lap_loss" not in first
+    assert b"lap_loss" in copies["other/experience_replay_optimizer/__init__.py"]
