@@ -53,10 +53,34 @@ def adjust(losses: Losses, found: list[Loss]) -> None:
     losses.draft.weighted |= {loss.node for loss in found}
     for loss in found:
         _refuse_rows(losses, loss)
-        if not _is_huber(loss):
-            is_halved = _replace(losses, loss)
-            _say(losses.draft, *(() if is_halved else (HALVED,)))
-    _say(losses.draft, STEP)
+    squared = [loss for loss in found if not _is_huber(loss)]
+    halves = [_half(losses.draft, losses.path, loss.node) for loss in squared]
+    inner = [_inner_factor(losses, loss) for loss in squared]
+    are_halved = [factor == 0.5 or half is not None for factor, half in zip(inner, halves, strict=True)]
+    if (len(squared) < len(found) or 0.5 in inner) and not all(are_halved):
+        raise Refused(
+            f"the critics at {losses.where(found[0].node)} learn from squares with a half, or Huber's loss, and without"
+            " one: with Huber's for all, one critic would count less beside the other than it did"
+        )
+    for loss, half in zip(squared, halves, strict=True):
+        _replace(losses, loss)
+        if all(are_halved) and half is not None:
+            losses.draft.replace(losses.path, *half, "", "the loss has the half already")
+    _say(losses.draft, *(() if all(are_halved) else (HALVED,)), STEP)
+
+
+def _inner_factor(losses: Losses, loss: Loss) -> float:
+    """The number that squares are multiplied by before their mean: 1 or 0.5, and not twice. Refuses any other one."""
+    factor, node = 1.0, loss.mean_of
+    while isinstance(node, ir.Bin) and node.op == "*":
+        number, other = (node.left, node.right) if isinstance(node.left, ir.Const) else (node.right, node.left)
+        if not isinstance(number, ir.Const) or not isinstance(number.value, (int, float)):
+            break
+        factor, node = factor * number.value, other
+    is_halved_twice = factor == 0.5 and _half(losses.draft, losses.path, loss.node) is not None
+    if factor not in (1, 0.5) or is_halved_twice:
+        raise Refused(f"the loss at {losses.where(loss.node)} has a factor that Huber's would not have")
+    return factor
 
 
 def _refuse_rows(losses: Losses, loss: Loss) -> None:
@@ -90,8 +114,8 @@ def _is_plain(loss: Loss) -> bool:
     )
 
 
-def _replace(losses: Losses, loss: Loss) -> bool:
-    """Exchange a loss; tells whether it was halved before."""
+def _replace(losses: Losses, loss: Loss) -> None:
+    """Exchange a loss."""
     draft, path = losses.draft, losses.path
     if loss.mean_of is not None:
         left, right = loss.between or (None, None)
@@ -108,7 +132,6 @@ def _replace(losses: Losses, loss: Loss) -> bool:
     else:
         _replace_call(losses, loss)
     draft.imports[path].add(_HELPER)
-    return _drop_half(draft, path, loss.node)
 
 
 def _replace_call(losses: Losses, loss: Loss) -> None:
@@ -139,17 +162,16 @@ def _named(loss: Loss, first: ir.Expr) -> tuple[str, str]:
     return ("target=", "prediction=") if first is loss.target else ("", "")
 
 
-def _drop_half(draft: Draft, path: str, node: ir.Expr) -> bool:
-    """Leave out the half of `0.5 * loss`, which Huber's has already; tells whether it was there."""
+def _half(draft: Draft, path: str, node: ir.Expr) -> tuple[int, int] | None:
+    """Where a half of the loss is written, as in `0.5 * loss` and `loss / 2`; Huber's has it already."""
     around = draft.graph.parents(path).get(node)
-    if not isinstance(around, ir.Bin) or around.op != "*" or draft.own_parentheses(path, node) is not None:
-        return False
+    if not isinstance(around, ir.Bin) or draft.own_parentheses(path, node) is not None:
+        return None
     other = around.left if around.right is node else around.right
-    if not isinstance(other, ir.Const) or other.value != 0.5:
-        return False
-    start, end = (around.start, node.start) if around.right is node else (node.end, around.end)
-    draft.replace(path, start, end, "", "the loss has the half already")
-    return True
+    value = other.value if isinstance(other, ir.Const) else None
+    if not ((around.op == "*" and value == 0.5) or (around.op == "/" and value == 2 and around.left is node)):
+        return None
+    return (around.start, node.start) if around.right is node else (node.end, around.end)
 
 
 def _say(draft: Draft, *steps: str) -> None:

@@ -38,7 +38,7 @@ def fixed(before: Files, old: str, new: str, *pairs: tuple[str, str], names: str
     ("loss", "adjusted"),
     [
         ("((q - target) ** 2).mean()", "lap_loss(q, target)"),
-        ("(0.5 * (q - (target)).pow(2)).mean()", "lap_loss(q, target)"),
+        ("(q - (target)).pow(2).mean()", "lap_loss(q, target)"),
         ("torch.mean((target - q) ** 2)", "lap_loss(target=target, prediction=q)"),
         ("nn.functional.mse_loss(q, target.detach(), reduction='mean')", "lap_loss(q, target.detach())"),
     ],
@@ -49,12 +49,53 @@ def test_losses(loss: str, adjusted: str) -> None:
     assert any("half of the squared" in step for step in result.applied[0].steps)
 
 
-def test_a_half_is_in_the_loss_already() -> None:
-    before = agent(learning("0.5 * F.mse_loss(q, target)"), "SmoothL1Loss()")
-    after = fixed(before, "0.5 * F.mse_loss(q, target)", "lap_loss(q, target)")
+@pytest.mark.parametrize("loss", ["0.5 * F.mse_loss(q, target)", "F.mse_loss(q, target) / 2"])
+def test_a_half_is_in_the_loss_already(loss: str) -> None:
+    before = agent(learning(loss), "SmoothL1Loss()")
+    after = fixed(before, loss, "lap_loss(q, target)")
     after = changed(after, ("import torch.nn.functional as F\n", ""))
     result = check_fixed(before, after, buffer="lap")
     assert not any("half of the squared" in step for step in result.applied[0].steps)
+
+
+def test_a_half_of_the_squares() -> None:
+    loss = "(0.5 * (q - target).pow(2)).mean()"
+    before = agent(learning(loss), "SmoothL1Loss()")
+    result = check_fixed(before, fixed(before, loss, "lap_loss(q, target)"), buffer="lap")
+    assert not any("half of the squared" in step for step in result.applied[0].steps)
+
+
+TWIN = "F.mse_loss(q1, target_q) + F.mse_loss(q2, target_q)"
+
+
+@pytest.mark.parametrize(
+    ("losses", "adjusted"),
+    [
+        ("{} + {}", "{} + {}"),
+        ("{} / 2 + 0.5 * {}", "{} + {}"),
+        ("{} + {} / 2", "{} + {} / 2"),
+        ("0.5 * {} + {}", "0.5 * {} + {}"),
+    ],
+)
+def test_the_balance_of_two_critics_stays(losses: str, adjusted: str) -> None:
+    loss = losses.format("F.mse_loss(q1, target_q)", "F.mse_loss(q2, target_q)")
+    result, found = run(changed(test_index_swap.FILES, (TWIN, loss)), unsafe=True, buffer="lap")
+    assert adjusted.format("lap_loss(q1, target_q)", "lap_loss(q2, target_q)") + "\n" in "".join(found.values())
+    assert any("half of the squared" in step for step in result.applied[0].steps) == ("2 + 0.5" not in losses)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "F.smooth_l1_loss(q1, target_q) + F.mse_loss(q2, target_q)",
+        "(0.5 * (q1 - target_q) ** 2).mean() + F.mse_loss(q2, target_q)",
+        "(2 * (q1 - target_q) ** 2).mean() + (2 * (q2 - target_q) ** 2).mean()",
+        "0.5 * (0.5 * (q1 - target_q) ** 2).mean() + F.mse_loss(q2, target_q) / 2",
+    ],
+)
+def test_a_balance_that_would_change_is_refused(loss: str) -> None:
+    reason = "has a factor" if loss.startswith(("(2", "0.5")) else "would count less"
+    check_refused(changed(test_index_swap.FILES, (TWIN, loss)), reason, buffer="lap")
 
 
 def test_an_error_that_has_a_name() -> None:
@@ -121,15 +162,15 @@ def test_under_a_tape() -> None:
     }
     result, found = run(files, buffer="lap")
     assert result.refused == []
-    assert "loss = lap_loss(target=target, prediction=q)\n" in found["agent.py"]
+    assert "loss = lap_loss(target=target, prediction=q)\n" in "".join(found.values())
 
 
 def test_fitted_rows_are_compiled_with_hubers_loss() -> None:
     files = {path: text.removeprefix("\n") for path, text in test_fitted_rows.program(test_fitted_rows.SINGLY).items()}
     result, found = run(files, buffer="lap")
     assert result.refused == []
-    assert 'self.model.compile(loss="huber", optimizer="adam")' in found["agent.py"]
-    assert "sample_weight" not in found["agent.py"]
+    assert 'self.model.compile(loss="huber", optimizer="adam")' in "".join(found.values())
+    assert "sample_weight" not in "".join(found.values())
     own = {path: text.replace('loss="mse"', 'loss="mae"') for path, text in files.items()}
     check_refused(own, 'the loss "mae" of the model', buffer="lap")
 
