@@ -133,22 +133,32 @@ class _Finder:
         return [user for user in users if method_of(user) in algorithm.trained_by and not is_test(user.path)]
 
     def _is_exchanged(self, site: ev.CallSite) -> bool:
-        """Whether the memory, or something of it, is set afterwards: `model.replay_buffer = Mine(...)`."""
+        """Whether the memory, or something of it, is set afterwards: `model.replay_buffer = Mine(...)`, `setattr`."""
         return any(
-            isinstance(target, ir.Attr) and self._is_memory_of(target, site)
+            self._is_memory_of(owner, name, site)
             for module in self.modules.values()
             for node in ir.walk(*module.body)
-            if isinstance(node, ir.Assign)
-            for target in node.targets
+            for owner, name in _set(node)
         )
 
-    def _is_memory_of(self, target: ir.Attr, site: ev.CallSite) -> bool:
-        owner: ir.Expr = target
-        while isinstance(owner, ir.Attr):
-            if _MEMORY & set(words(owner.attr)) and site.node in made_by(self.events.value(owner.value)):
+    def _is_memory_of(self, owner: ir.Expr, name: str, site: ev.CallSite) -> bool:
+        while True:
+            if _MEMORY & set(words(name)) and site.node in made_by(self.events.value(owner)):
                 return True
-            owner = owner.value
-        return False
+            if not isinstance(owner, ir.Attr):
+                return False
+            owner, name = owner.value, owner.attr
+
+
+def _set(node: ir.Node) -> list[tuple[ir.Expr, str]]:
+    """The attributes that a node sets: what has them, and their names."""
+    if isinstance(node, ir.Assign):
+        return [(target.value, target.attr) for target in node.targets if isinstance(target, ir.Attr)]
+    if isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id == "setattr":
+        owner, name = node.argument(0), node.argument(1)
+        if owner is not None and isinstance(name, ir.Const) and isinstance(name.value, str):
+            return [(owner, name.value)]
+    return []
 
 
 def _kind(name: str, algorithm: Algorithm) -> Kind:

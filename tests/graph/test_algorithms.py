@@ -72,10 +72,17 @@ def test_an_algorithm_is_found_where_it_is_made(project, imports, program, name)
         ("from elsewhere import DQN", "DQN('MlpPolicy', env).learn(9)"),
         (SB3, "model = DQN('MlpPolicy', env)\n    model.replay_buffer = Mine(9)\n    model.learn(9)"),
         (SB3, "model = DQN('MlpPolicy', env)\n    model.replay_buffer.sample = Mine(9)\n    model.learn(9)"),
+        (SB3, "model = DQN('MlpPolicy', env)\n    setattr(model, 'replay_buffer', Mine(9))\n    model.learn(9)"),
+        (SB3, "model = DQN('MlpPolicy', env)\n    setattr(model.replay_buffer, 'sample', Mine(9))\n    model.learn(9)"),
     ],
 )
 def test_what_trains_nothing_or_may_draw_otherwise_is_left_out(project, imports, program):
     assert made(project, f"{imports}\nfrom mine import Mine\n\n\ndef main(env, options):\n    {program}\n") == []
+
+
+def test_other_attributes_that_are_set_by_name_change_no_draw(project):
+    program = "model = DQN('MlpPolicy', env)\n    setattr(model, 'seed', 9)\n    model.learn(9)"
+    assert made(project, f"{SB3}\n\n\ndef main(env):\n    {program}\n") == ["DQN"]
 
 
 def test_an_algorithm_is_trained_in_another_file_and_another_method(project):
