@@ -147,7 +147,8 @@ class _Finder:
                 return True
             if not isinstance(owner, ir.Attr):
                 return False
-            owner, name = owner.value, owner.attr
+            name = owner.attr
+            owner = owner.value
 
 
 def _set(node: ir.Node) -> list[tuple[ir.Expr, str]]:
