@@ -1,7 +1,8 @@
-"""What a file does when it is run by itself, where that only tries out what it defines: nothing learns there."""
+"""What notebooks and files that are run by themselves do, where they only try something out: nothing learns there."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -31,34 +32,52 @@ _STARTS = (
 _DEEPEST = 6
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Where something is only tried out: a notebook, or the block of a file that runs when it is started by itself."""
+
+    path: str
+    is_block: bool
+
+    def __str__(self) -> str:
+        """What it is, for people."""
+        return f"the `__main__` block of {self.path}" if self.is_block else self.path
+
+
 class Demos:
-    """The blocks under `if __name__ == "__main__"` that try something out."""
+    """The blocks under `if __name__ == "__main__"`, and the notebooks, that try something out."""
 
     def __init__(self, graph: ReplayGraph) -> None:
         self._graph = graph
-        self._known: dict[ir.If, bool] = {}
+        self._known: dict[ir.If | str, bool] = {}
 
-    def around(self, path: str, node: ir.Node) -> ir.If | None:
-        """The block around a node, where it is one of them."""
-        for each in (node, *self._graph.ancestors(path, node)):
-            if isinstance(each, ir.If) and self.is_one(path, each):
-                return each
+    def around(self, path: str, node: ir.Node) -> Trial | None:
+        """The trial that a node belongs to."""
+        statements = (node, *self._graph.ancestors(path, node))
+        return next((trial for each in statements if (trial := self.of(path, each)) is not None), None)
+
+    def of(self, path: str, statement: ir.Node) -> Trial | None:
+        """The trial that a statement at the top of a file is: neither it nor what it calls goes on to learn."""
+        if isinstance(statement, ir.If) and _asks_for_main(statement.test):
+            if self._only_tries(statement, path, set(ir.walk(*statement.body))):
+                return Trial(path, is_block=True)
+        elif path.endswith(".ipynb") and self._only_tries(path, path, None):
+            return Trial(path, is_block=False)
         return None
 
-    def is_one(self, path: str, statement: ir.Stmt) -> bool:
-        """Whether a statement at the top of a file is such a block: neither it nor what it calls goes on to learn."""
-        if not isinstance(statement, ir.If) or not _asks_for_main(statement.test):
-            return False
-        if statement not in self._known:
-            self._known[statement] = not any(map(self._may_train, self._calls(path, statement)))
-        return self._known[statement]
+    def _only_tries(self, key: ir.If | str, path: str, inside: set[ir.Node] | None) -> bool:
+        if key not in self._known:
+            self._known[key] = not any(map(self._may_train, self._calls(path, inside)))
+        return self._known[key]
 
-    def _calls(self, path: str, block: ir.If) -> Iterator[ev.CallSite]:
-        """The calls in a block, and those in the functions that it may call."""
-        inside = set(ir.walk(*block.body))
+    def _calls(self, path: str, inside: set[ir.Node] | None) -> Iterator[ev.CallSite]:
+        """The calls among some nodes at the top of a file, or all in it, and those in what these may call."""
         functions: set[ev.Owner] = set()
-        for site in self._graph.calls_of(None, [path]):
-            if site.node in inside:
+        sites = self._graph.calls_of(None, [path])
+        if inside is None:
+            sites = [site for site in self._graph.events.calls.values() if site.path == path]
+        for site in sites:
+            if inside is None or site.node in inside:
                 yield site
                 for func in site.targets:
                     functions |= self._graph.reachable(func.node, _DEEPEST)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
-from per_audit.graph.demos import Demos
+from per_audit.graph.demos import Demos, Trial
 from per_audit.graph.pipelines import learns_at
 from per_audit.graph.switched import Switches
 from per_audit.graph.values import ClassRef, Func
@@ -30,7 +30,7 @@ _ATTRIBUTES = {"__subclasses__", "__getattribute__", "__dict__"}
 _LOOKS_UP = (b"getattr(", b"vars(", b"locals(", *(name.encode() for name in sorted(_ATTRIBUTES)))
 _OF_CLASSES = ("staticmethod", "classmethod")
 _Unit: TypeAlias = ir.Class | ir.Function
-_Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | ir.If
+_Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | Trial
 
 
 class Idle:
@@ -65,9 +65,8 @@ class Idle:
             return f"never run here: `{text}` is the same wherever the program sets it"
         if self._is_package or not (self._beside or self._has_memory_in_use):
             return None
-        if isinstance(reason, ir.If):
-            where = self._graph.path_of(reason) or path
-            return f"never run here: only the `__main__` block of {where} leads to it, and that learns nothing"
+        if isinstance(reason, Trial):
+            return f"never run here: only {reason} leads to it, and that learns nothing"
         verb = "makes" if isinstance(reason, ir.Class) else "calls"
         return f"never run here: nothing in the project {verb} {self._graph.project.qualified(reason)}"
 
@@ -97,10 +96,9 @@ class Idle:
     def _reason_of(self, path: str, node: ir.Node) -> _Reason | None:
         """The class or function around a node that nothing makes or calls, or the test that keeps it from that.
 
-        Also the demonstration that a node is in, or that alone makes or calls what it is in.
+        Also the trial that a node is in, or that alone makes or calls what it is in.
         """
-        demo = self._demos.around(path, node)
-        return demo or next(
+        return self._demos.around(path, node) or next(
             (reason for unit in self._units(path, node) if (reason := self._reason(unit)) is not None), None
         )
 

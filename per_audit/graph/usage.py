@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
-from per_audit.graph.demos import Demos
+from per_audit.graph.demos import Demos, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,12 +44,12 @@ def is_unnamed(graph: ReplayGraph, unit: _Unit, seen: frozenset[_Unit] = frozens
     if isinstance(unit, ir.Function) and not naming:
         return False
     return all(
-        isinstance(around, ir.If) or (around is not None and is_unnamed(graph, around, seen)) for around in naming
+        isinstance(around, Trial) or (around is not None and is_unnamed(graph, around, seen)) for around in naming
     )
 
 
-def _naming(graph: ReplayGraph, unit: _Unit) -> Iterator[_Unit | ir.If | None]:
-    """The outermost class, function or demonstration around each place that names a unit, but itself.
+def _naming(graph: ReplayGraph, unit: _Unit) -> Iterator[_Unit | Trial | None]:
+    """The trial, or the outermost class or function, around each place that names a unit, but itself.
 
     None for a place in none of these.
     """
@@ -62,10 +62,8 @@ def _naming(graph: ReplayGraph, unit: _Unit) -> Iterator[_Unit | ir.If | None]:
             if statement is unit or (isinstance(statement, ir.Do) and isinstance(statement.value, ir.Const)):
                 continue
             if any(_names(node, word) for node in ir.walk(statement)):
-                if isinstance(statement, (ir.Class, ir.Function)):
-                    yield statement
-                else:
-                    yield statement if isinstance(statement, ir.If) and demos.is_one(path, statement) else None
+                around = statement if isinstance(statement, (ir.Class, ir.Function)) else None
+                yield demos.of(path, statement) or around
 
 
 def _names(node: ir.Node, word: re.Pattern[str]) -> bool:

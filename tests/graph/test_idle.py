@@ -1,8 +1,11 @@
 """Code that a program never runs: of classes that nothing makes, and behind settings that are off."""
 
+import textwrap
+
 import pytest
 
-from per_audit.facts import ir
+from per_audit.facts import extract, ir
+from per_audit.graph import link
 from per_audit.graph.idle import Idle
 
 MEMORIES = """
@@ -235,3 +238,12 @@ def test_a_file_that_tries_out_its_own_memory_beside_no_program(project):
     tried = "    if __name__ == '__main__':\n        print(Weighted().sample(2))\n"
     assert why(project(memories=MEMORIES + tried)) is None
     assert why(project(memories=MEMORIES + tried), beside=True) is not None
+
+
+@pytest.mark.parametrize(("text", "is_tried"), [("print(memory.sample(2))", True), ("fit(memory.sample(2))", False)])
+def test_what_only_a_notebook_tries_out(text, is_tried):
+    files = {"memories.py": MEMORIES, "agent.py": AGENT.format(made=PLAIN, after=""), "run.py": RUN}
+    files["trial.ipynb"] = f"from memories import Weighted\nmemory = Weighted()\n{text}\n"
+    graph = link([extract(path, textwrap.dedent(code).encode()) for path, code in files.items()])
+    expected = "never run here: only trial.ipynb leads to it, and that learns nothing"
+    assert why(graph) == (expected if is_tried else None)

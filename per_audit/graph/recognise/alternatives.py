@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.demos import Demos
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.reference import is_pal
 from per_audit.graph.roles import name_of, words
@@ -26,6 +27,7 @@ class Alternatives:
         self.graph = graph
         self.events = graph.events
         self.weighted = weighted
+        self._demos = Demos(graph)
 
     def has_prioritised_path(self, buffer: ReplayBuffer) -> bool:
         """Whether the project can draw by priority in place of the buffer's draws."""
@@ -40,7 +42,8 @@ class Alternatives:
             return True
         if self._under_switch(buffer.path, buffer.draws[0]):
             return True
-        if buffer.instances and all(self._is_one_of_two(buffer, site) for site in buffer.instances):
+        made = [site for site in buffer.instances if self._demos.around(site.path, site.node) is None]
+        if made and all(self._is_one_of_two(buffer, site) for site in made):
             return True
         callers = buffer.samples
         return bool(callers) and all(self._is_switched(site) for site in callers)

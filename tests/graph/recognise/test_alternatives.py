@@ -1,8 +1,11 @@
 """Uniform draws beside which there is another way, and rollouts."""
 
+import textwrap
+
 import pytest
 
-from per_audit.graph import PRIORITISED, UNIFORM
+from per_audit.facts import extract
+from per_audit.graph import PRIORITISED, UNIFORM, link
 
 
 @pytest.mark.parametrize(
@@ -163,6 +166,19 @@ CHOSEN = """
 )
 def test_a_switch_is_known_by_its_two_ways(project, kinds, made, found):
     assert kinds(project(CHOSEN.replace("{made}", made))) == found
+
+
+@pytest.mark.parametrize(
+    ("notebook", "found"),
+    [
+        ("plain = Plain(9)\nplain.add(1, 2, 3, 4, 5)\nprint(plain.take(1))\n", [PRIORITISED]),
+        ("plain = Plain(9)\nplainly(net, plain)\n", [UNIFORM, PRIORITISED]),
+    ],
+)
+def test_what_a_notebook_only_tries_out_is_no_other_way(kinds, notebook, found):
+    program = textwrap.dedent(CHOSEN.replace("{made}", "make(setting)")).encode()
+    trial = f"from main import Plain, plainly\n{notebook}".encode()
+    assert kinds(link([extract("main.py", program), extract("trial.ipynb", trial)])) == found
 
 
 @pytest.mark.parametrize(("test", "found"), [("step % steps_per_update == 0", [UNIFORM]), ("args.use_per_here", [])])
