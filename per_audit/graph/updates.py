@@ -31,6 +31,16 @@ def is_rated(events: ev.Events, stores: Iterable[ev.Store], source: ir.Node) -> 
     )
 
 
+def _sets(method: ir.Function | ir.Lambda) -> bool:
+    """Whether a method assigns to a field of its object."""
+    return isinstance(method, ir.Function) and any(
+        isinstance(target, ir.Attr)
+        for node in ir.walk_scope(method.body)
+        if isinstance(node, (ir.Assign, ir.Aug))
+        for target in (node.targets if isinstance(node, ir.Assign) else [node.target])
+    )
+
+
 class Updates:
     """Looks for whatever may give a buffer new priorities. What cannot be followed counts as an update."""
 
@@ -47,7 +57,8 @@ class Updates:
         if self.about.is_reference:
             # Assigned one by one: `memory.priorities[indices] = ...`.
             return any(s.container in self.about.made and self.about.is_drawn(s.index) for s in self.about.stores())
-        return self.about.is_opaque or self._writes_drawn() or self._adds_again() or self._reaches_writer()
+        ways = (self._writes_drawn, self._tells_drawn, self._adds_again, self._reaches_writer)
+        return self.about.is_opaque or any(way() for way in ways)
 
     # ---------------------------------------------------------------- written where it was drawn
 
@@ -72,6 +83,16 @@ class Updates:
             for node in ir.walk(*module.body)
             if isinstance(node, (ir.Assign, ir.Aug))
             for target in (node.targets if isinstance(node, ir.Assign) else [node.target])
+        )
+
+    def _tells_drawn(self) -> bool:
+        """Whether a drawn item is told something by a method of its own: `row.set_priority(error)`."""
+        return any(
+            isinstance(site.node.func, ir.Attr)
+            and site.node.args
+            and any(_sets(func.node) for func in site.targets)
+            and self.about.is_drawn(site.node.func.value)
+            for site in self.events.calls.values()
         )
 
     def _adds_again(self) -> bool:

@@ -128,3 +128,53 @@ def test_in_a_heap_of_rows_priorities_are_in_the_rows(project, learnt, found):
     graph = project(HEAP.replace("self.net.fit(entry)", learnt))
     (buffer,) = graph.buffers
     assert graph.priorities(buffer).updated() is found
+
+
+ROWS = """
+    import numpy as np
+
+    class Row:
+        def __init__(self, state, action, reward, next_state, done):
+            self.state, self.action, self.reward = state, action, reward
+            self.next_state, self.done, self.priority = next_state, done, 1.0
+
+        def rate(self, priority):
+            self.priority = priority
+
+    class Memory:
+        def __init__(self):
+            self.rows, self.masses = [], []
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append(Row(state, action, reward, next_state, done))
+
+        def weigh(self):
+            total = sum(row.priority for row in self.rows)
+            self.masses = [row.priority / total for row in self.rows]
+
+        def sample(self, n):
+            return [self.rows[i] for i in np.random.choice(len(self.rows), n, p=self.masses)]
+
+    def train(env, net, optimizer):
+        memory, state = Memory(), env.reset()
+        for step in range(10_000):
+            next_state, reward, done, _ = env.step(net.act(state))
+            memory.add(state, 0, reward, next_state, done)
+            memory.weigh()
+            drawn = memory.sample(32)
+            losses = net.losses([(r.state, r.action, r.reward, r.next_state, r.done) for r in drawn])
+            losses.mean().backward()
+            optimizer.step()
+            for row, loss in zip(drawn, losses):
+                {told}
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "found"), [("row.rate(loss.item())", True), ("print(row.state, loss)", False), ("row.show()", False)]
+)
+def test_a_row_that_is_told_its_priority(project, told, found):
+    graph = project(ROWS.format(told=told))
+    (buffer,) = graph.buffers
+    assert buffer.kind == "prioritised"
+    assert graph.priorities(buffer).updated() is found

@@ -204,7 +204,7 @@ class Evidence:
 
     def _fields(self, cls: ir.Class) -> set[str]:
         """The roles of the fields of a class that does nothing but hold them: a data class or the like."""
-        if any(isinstance(s, ir.Function) and not s.name.startswith("__") for s in cls.body):
+        if any(isinstance(s, ir.Function) and not s.name.startswith("__") and not _only_sets(s) for s in cls.body):
             return set()
         names = {s.targets[0].id for s in cls.body if isinstance(s, ir.Assign) and isinstance(s.targets[0], ir.Name)}
         names |= {w.attribute for w in self.writes.get(cls, ())}
@@ -368,6 +368,16 @@ class Evidence:
         """Whether an environment draws the number: a goal, a start, noise, that the observations then depend on."""
         owner = self.project.class_of.get(function) if function is not None else None
         return owner is not None and self.is_environment(owner)
+
+
+def _only_sets(method: ir.Function) -> bool:
+    """Whether a method does nothing but put what it is given into fields."""
+    return all(
+        isinstance(statement, ir.Assign)
+        and isinstance(statement.value, (ir.Name, ir.Const))
+        and all(isinstance(target, ir.Attr) for target in statement.targets)
+        for statement in method.body
+    )
 
 
 def _is_none(node: ir.Expr | None) -> bool:

@@ -12,7 +12,7 @@ from per_audit.graph.libraries import is_test
 from per_audit.graph.model import PRIORITISED, ReplayBuffer
 from per_audit.graph.recognise.merged import merged
 from per_audit.graph.resampling import replaces_its_population
-from per_audit.graph.roles import ACTION, POLICY, REWARD, STATE
+from per_audit.graph.roles import ACTION, POLICY, REWARD, STATE, looks_like_transition
 from per_audit.graph.updates import is_rated
 
 if TYPE_CHECKING:
@@ -58,10 +58,11 @@ class Prioritised:
                 elif walked.isdisjoint(walkers):  # a function or script that holds its tree in a variable
                     containers = containers.union(*map(self.evidence.family, walkers))
                 buffer = self.evidence.buffer(PRIORITISED, mass.path, mass.function, [mass.node], containers)
-                if self.evidence.is_replay(buffer) or self._is_weighted(buffer) or self._is_rated(mass, buffer):
+                around = [] if looks_like_transition(buffer.roles) else self._around(mass)
+                if around:
+                    found += around  # the tree keeps priorities alone
+                elif self.evidence.is_replay(buffer) or self._is_weighted(buffer) or self._is_rated(mass, buffer):
                     found.append(buffer)
-                else:
-                    found += self._around(mass)
         return merged([buffer for buffer in found if not replaces_its_population(self.events, buffer)])
 
     def _picks(self, mass: ev.Mass) -> bool:

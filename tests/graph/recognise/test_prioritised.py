@@ -451,3 +451,58 @@ HELPER = """def pick(rows, masses):
 )
 def test_what_an_environment_draws_by_masses_is_no_way_to_draw_transitions_by_priority(project, kinds, helper, start):
     assert kinds(project(WORLD.replace("{helper}", helper).replace("{start}", start))) == ["uniform"]
+
+
+def test_a_tree_of_priorities_alone_is_a_part_of_the_memory_that_asks_it(project):
+    graph = project("""
+    import random
+    import numpy as np
+
+    class Tree:
+        def __init__(self, depth):
+            self.depth, self.levels = depth, [np.zeros(2**i) for i in range(depth + 1)]
+
+        def put(self, slot, priority):
+            self.levels[-1][slot] = priority
+            for level in reversed(range(self.depth)):
+                slot //= 2
+                self.levels[level][slot] = self.levels[level + 1][2 * slot] + self.levels[level + 1][2 * slot + 1]
+
+        def pick(self):
+            mass, slot = random.uniform(0, self.levels[0][0]), 0
+            for level in range(self.depth):
+                left = self.levels[level + 1][2 * slot]
+                slot = 2 * slot
+                if mass >= left:
+                    slot, mass = slot + 1, mass - left
+            return slot
+
+    class Memory:
+        def __init__(self, depth):
+            self.rows, self.at, self.tree = [None] * 2**depth, 0, Tree(depth)
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[self.at] = (state, action, reward, next_state, done)
+            self.tree.put(self.at, 1.0)
+            self.at = (self.at + 1) % len(self.rows)
+
+        def sample(self, n):
+            self.last = [self.tree.pick() for _ in range(n)]
+            return [self.rows[slot] for slot in self.last]
+
+        def rate(self, errors):
+            for slot, error in zip(self.last, errors):
+                self.tree.put(slot, abs(error) + 1e-6)
+
+    class Agent:
+        def __init__(self, net, optimizer):
+            self.net, self.optimizer, self.memory = net, optimizer, Memory(10)
+
+        def learn(self):
+            states, actions, rewards, next_states, dones = zip(*self.memory.sample(32))
+            losses = self.net.losses(states, actions, rewards, next_states, dones)
+            losses.mean().backward()
+            self.optimizer.step()
+            self.memory.rate(losses)
+    """)
+    assert [graph.name_of(buffer) for buffer in graph.buffers] == ["Memory"]
