@@ -55,6 +55,7 @@ _WHERE = {
     "torch.argwhere",
 }
 _AXIS = ("axis", "dim", "axes", "reduction_indices")
+_FILLED = ("torch.FloatTensor", "tensorflow.Variable")  # made of what they are given
 
 
 class Library:
@@ -265,7 +266,7 @@ class Library:
         """A container that a library function or class makes."""
         kind = ext.CONTAINERS[name]
         if kind == "array" or (kind == "dict" and name.endswith("defaultdict")):
-            source = self.interpreter.parts.spilled(values[0]) if name == "torch.FloatTensor" and values else UNKNOWN
+            source = self.interpreter.parts.spilled(values[0]) if name in _FILLED and values else UNKNOWN
             if source.tags:
                 return Value(tags=source.tags, roles=source.roles)
             return of(Alloc(node, kind))

@@ -274,6 +274,8 @@ class Priorities:
         for weighting in self.events.weightings.values():
             if self.events.value(weighting.weights).tagged("isw") & self.weights:
                 return True
+        if any(isinstance(made, ir.Call) and made.argument(None, "out") is not None for made in self.weights):
+            return True  # what is written into another array is not followed
         if any(self._hands_over(function) for function in self.functions):
             return True
         return any(self._uses(function) for function in self.around - self.functions) or any(

@@ -279,6 +279,39 @@ def train(env, net, optimizer):
             },
         ),
         Example(
+            "a step from the number of episodes that the agent plays",
+            {
+                "memory.py": _MEMORY.replace("        self.beta = min(1.0, self.beta + 0.001)  # <- PER107\n", ""),
+                "agent.py": """from memory import Memory
+
+
+class Agent:
+    def __init__(self, env, net, optimizer):
+        self.env, self.net, self.optimizer = env, net, optimizer
+        self.episodes = 2000
+        self.memory, self.step = Memory(100), (1.0 - 0.4) / self.episodes
+
+    def learn(self):
+        rows, at, w = self.memory.sample(32)
+        error = self.net.errors(rows)
+        (w * error**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(at, error.detach().numpy())
+
+    def play(self):
+        for episode in range(self.episodes):
+            state, done = self.env.reset(), False
+            while not done:
+                next_state, reward, done, _ = self.env.step(self.net.act(state))
+                self.memory.push(state, 0, reward, next_state, done)
+                state = next_state
+                self.learn()
+            if self.memory.beta < 1.0:
+                self.memory.beta += self.step
+""",
+            },
+        ),
+        Example(
             "a stand-in for None that the script never lets in",
             {
                 "memory.py": _MEMORY.replace("def sample(self, n):", "def sample(self, n, beta=None):")
@@ -355,7 +388,7 @@ def _schedules(beta: Beta) -> Iterable[Found]:
             if draws <= 1:
                 continue  # no length: `beta / 0.99` grows by a factor
             counters = (part.args[0], *beta.passed(part.args[0]))  # what a method is given counts where it is made
-            length = next((found for found in map(_length, counters) if found is not None), None)
+            length = next((found for each in counters if (found := _length(beta.graph, each)) is not None), None)
             far = length is not None and not draws / _FAR <= length <= draws * _FAR
             if far or (not passed and length is None):
                 yield part.node, part.path, numbers, draws
@@ -380,7 +413,7 @@ def _rounds(graph: ReplayGraph, path: str, node: ir.Node, depth: int = 2) -> flo
         if isinstance(around, ir.While):
             return None
         if isinstance(around, ir.For):
-            length = _end(graph.symbols.term(path, around.iter))
+            length = _end(graph, graph.symbols.term(path, around.iter))
             if length is None:
                 return None
             rounds = (rounds or 1) * length
@@ -393,17 +426,19 @@ def _rounds(graph: ReplayGraph, path: str, node: ir.Node, depth: int = 2) -> flo
     return rounds
 
 
-def _length(term: Term) -> float | None:
+def _length(graph: ReplayGraph, term: Term) -> float | None:
     """How long the loop is whose variable is in the term, where that is a number."""
     for part in term.walk():
         if part.op == "range":
-            return _end(part)
+            return _end(graph, part)
     return None
 
 
-def _end(term: Term) -> float | None:
+def _end(graph: ReplayGraph, term: Term) -> float | None:
     """Where a range ends, where that is a number; one more than a number is taken for that."""
     if term.op != "range" or not term.args:
         return None
     end = term.args[1] if len(term.args) > 1 else term.args[0]
-    return (end.args[0] if end.op == "add" and end.args[1].is_number else end).number
+    end = end.args[0] if end.op == "add" and end.args[1].is_number else end
+    numbers = {option.number for option in alternatives(graph.symbols.expanded(end))}
+    return numbers.pop() if len(numbers) == 1 else None

@@ -77,7 +77,7 @@ class MaxFromInternalNodes(Rule):
                     graph,
                     top.path,
                     top.node,
-                    f"the maximum over the whole tree of {name} is its root: each new priority doubles the total",
+                    f"the maximum over the whole tree of {name} is its root: new priorities are made of the sum of all",
                     evidence=trail.unique([link, *trail.evidence(anatomy, write)]),
                     fix=FixOffer(title="take the maximum over the leaves"),
                     pipeline=name,

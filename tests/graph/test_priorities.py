@@ -9,6 +9,8 @@ import pytest
         ("errors = errors * torch.tensor(weights)", True),
         ("errors = weights * errors", True),
         ("fitted = net.unknown(weights)", True),
+        ("import tensorflow as tf\nw = tf.Variable(weights)\nerrors = w * errors", True),
+        ("import tensorflow as tf\nw = tf.Variable(weights)", False),
         ("feed = {'w': weights}", True),
         ("net.weights = weights", True),
         ("pass", False),
@@ -20,6 +22,11 @@ import pytest
 )
 def test_whether_the_weights_reach_a_loss(priorities_of, code, known):
     assert priorities_of(code).weights_used() is known
+
+
+def test_weights_that_are_written_into_another_array_are_not_followed(priorities_of):
+    written = "w = np.empty(n)\n            np.power(len(self.rows) * p[at], -beta, out=w)"
+    assert priorities_of(weights=written).weights_used()
 
 
 @pytest.mark.parametrize(
