@@ -126,8 +126,11 @@ class ReplayGraph:
             return self.project.qualified(buffer.owner)
         for store in buffer.stores:
             text = self._container_text(store)
+            if text and buffer.owner is not None:
+                return f"{self.project.qualified(buffer.owner)}.{text}"
             if text:
-                return f"{self.project.qualified(buffer.owner)}.{text}" if buffer.owner is not None else text
+                helper = self.project.class_of.get(store.function) if store.function is not None else None
+                return self.project.qualified(helper) if helper is not None else text
         return self.symbol(buffer.function, buffer.path)
 
     def _container_text(self, store: ev.Store) -> str | None:

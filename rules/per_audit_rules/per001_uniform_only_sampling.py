@@ -87,7 +87,7 @@ class UniformOnlySampling(Rule):
         otherwise = (
             f"cannot draw them by priority, as {others[0][2]} of another agent does"
             if others
-            else "nothing in the project draws them by priority"
+            else "nothing draws them by priority"
         )
         return Finding(
             self.code,

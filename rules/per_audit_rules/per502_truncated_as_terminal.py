@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import bootstrap
 from per_audit.graph.libraries import is_test
+from per_audit.graph.missing import lacks_a_module
 from per_audit.graph.truncation import MergedEnd, merged_ends
 from per_audit.rule import Example, Rule
 
@@ -76,6 +77,8 @@ class TruncatedAsTerminal(Rule):
             for end in merged_ends(graph, buffer):
                 if end.node in seen or is_test(end.path) or _hands_on_terminated(graph, end):
                     continue
+                if lacks_a_module(graph, end.path):
+                    continue  # it cannot run as it stands
                 seen.add(end.node)
                 links = [graph.evidence(end.path, end.node, "joined", "both flags become one here")]
                 around = graph.symbols.function_of(end.path, end.node)
@@ -221,6 +224,13 @@ class Agent:
         ),
     )
     good = (
+        Example(
+            "a file that cannot run: a module beside it that it imports is not there",
+            {
+                "agents/train.py": "from .settings import RATE\n" + bad[0].plain["train.py"],
+                "agents/plots.py": "def draw(returns):\n    return list(returns)\n",
+            },
+        ),
         Example(
             "a flag that nothing reads: the target looks for a missing next state",
             {
