@@ -51,7 +51,7 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
         return True
     if all(_is_filled_once(graph, store, container) for store in grows):
         return True
-    if (filled_by_count(graph, container) or _MANY) < _MANY:
+    if (filled_by_count(graph, container) or _MANY) < _MANY or _is_gathered(graph, container, grows):
         return True
     # Made anew in each iteration, or by a comprehension or display that fills it once.
     if any(isinstance(a, (ir.For, ir.While)) for a in graph.ancestors(path, container.node)):
@@ -73,6 +73,26 @@ def _is_filled_once(graph: ReplayGraph, store: ev.Store, container: Alloc) -> bo
         if isinstance(around, ir.Function):
             return around.name not in _BUILDERS and any(node is container.node for node in ir.walk(around))
     return False
+
+
+def _is_gathered(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> bool:
+    """Whether a call makes the container, fills it from others and then draws: it ends with what it was filled from.
+
+    A loop that stores and draws in turn is a training with a memory of its own, however local.
+    """
+    path = graph.path_of(container.node)
+    made = graph.symbols.function_of(path, container.node) if path is not None else None
+    if not isinstance(made, ir.Function) or made.name in _BUILDERS or any(store.function is not made for store in grows):
+        return False
+    if any(container in value.atoms for value in graph.interpreter.attributes.values()):
+        return False
+    draws = [draw for draw in graph.events.draws.values() if container in draw.containers]
+    if not draws or any(draw.function is not made for draw in draws):
+        return False
+    drawn, stored = {draw.node for draw in draws}, {store.node for store in grows}
+    loops = ((loop, set(ir.walk(loop))) for loop in ir.walk(made) if isinstance(loop, (ir.For, ir.While)))
+    filling = [(loop, inside) for loop, inside in loops if not inside.isdisjoint(stored)]
+    return all(isinstance(loop, ir.For) and inside.isdisjoint(drawn) for loop, inside in filling)
 
 
 def has_limit(graph: ReplayGraph, node: ir.Node) -> bool:

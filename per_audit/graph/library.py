@@ -182,7 +182,9 @@ class Library:
         first = values[0] if values else UNKNOWN
         if name == "super":
             return self._super(values, frame)
-        if name in ("len", "range", "xrange"):
+        if name == "len":  # how many there are says nothing of which
+            return of(Ints())
+        if name in ("range", "xrange"):
             return Value(frozenset((Ints(),)), taint(*values).tags)
         if name == "zip":
             if len(arguments) == 1 and arguments[0][1] == "*":

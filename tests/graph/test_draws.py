@@ -231,3 +231,32 @@ def test_what_takes_a_batch(project, call, many):
     graph = project(f"import random\nimport numpy as np\nimport torch\n\ndef draw(rows, size, n):\n    return {call}\n")
     (draw,) = graph.events.draws.values()
     assert takes_many(draw.node, draw.method) is many
+
+
+def test_how_many_there_are_of_random_numbers_draws_nothing(project):
+    graph = project("""
+import numpy as np
+
+
+class Steps:
+    def __init__(self):
+        self.known = {}
+
+    def at(self, env, state, action, now):
+        if now not in self.known:
+            next_state, reward, done, _ = env.step(action)
+            self.known[now] = (state, action, reward, next_state, done)
+        return self.known[now]
+
+
+def train(env, net, optimizer):
+    prices = np.random.randint(1000, 10000, 200)
+    steps, state = Steps(), env.reset()
+    for now in range(1000):
+        state, action, reward, next_state, done = steps.at(env, state, net.act(state), min(now, len(prices) - 1))
+        loss = (net(state)[action] - reward - (1 - done) * net(next_state).max()) ** 2
+        loss.backward()
+        optimizer.step()
+""")
+    assert not any(draw.containers for draw in graph.events.draws.values())
+    assert not graph.buffers

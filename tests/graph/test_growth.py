@@ -72,3 +72,49 @@ print(random.sample(rows, 8))
     stores = [found for buffer in graph.buffers for found in graph.growing_stores(buffer)]
     assert len(graph.buffers) == 1
     assert bool(stores) is grows
+
+
+@pytest.mark.parametrize(
+    ("made", "grows"),
+    [
+        ("rows = []\n        for memory in self.memories:\n            rows.extend(list(memory))", False),
+        ("rows = self.rows\n        for memory in self.memories:\n            rows.extend(list(memory))", True),
+    ],
+)
+def test_a_list_that_one_call_gathers_from_memories_and_draws_from_keeps_nothing(project, made, grows):
+    graph = project(f"""
+import random
+from collections import deque
+
+
+class Fleet:
+    def __init__(self, workers, net):
+        self.net = net
+        self.rows = []
+        self.memories = [deque(maxlen=10000) for _ in range(workers)]
+
+    def act(self, worker, env, state):
+        action = self.net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        self.memories[worker].append({{
+            "state": state, "action": action, "reward": reward, "next_state": next_state, "done": done
+        }})
+        return next_state
+
+    def learn(self):
+        {made}
+        for row in random.sample(rows, 32):
+            target = row["reward"] + (1 - row["done"]) * self.net.predict(row["next_state"]).max()
+            self.net.fit(row["state"], target)
+
+
+def train(env, net):
+    fleet = Fleet(4, net)
+    states = [env.reset()] * 4
+    while True:
+        states = [fleet.act(worker, env, state) for worker, state in enumerate(states)]
+        fleet.learn()
+""")
+    buffers = [*graph.buffers, *graph.twins]
+    assert buffers
+    assert bool([found for buffer in buffers for found in graph.growing_stores(buffer)]) is grows
