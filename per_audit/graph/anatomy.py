@@ -355,8 +355,16 @@ class Anatomy:
 
     @cached_property
     def others(self) -> set[ir.Class]:
-        """The classes of other prioritised buffers, whose trees may be of the same class as this one's."""
+        """The classes of other buffers with trees of their own, which may be of the same class as this one's."""
         owners = {b.owner for b in self.graph.buffers if b.kind == "prioritised" and b.owner is not None}
+        made = {
+            (maker, tree)
+            for site in self.events.calls.values()
+            for tree in self._holders.intersection(site.classes)
+            if (maker := self._class_of(site.function)) is not None and maker is not tree
+        }
+        trees = {tree for maker, tree in made if maker in self.family}
+        owners |= {maker for maker, tree in made if tree in trees}
         own = set().union(
             *map(self.graph.interpreter.mro, self.parts), *map(self.graph.interpreter.mro, owners & self.family)
         )

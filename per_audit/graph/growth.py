@@ -82,7 +82,9 @@ def _is_gathered(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) ->
     """
     path = graph.path_of(container.node)
     made = graph.symbols.function_of(path, container.node) if path is not None else None
-    if not isinstance(made, ir.Function) or made.name in _BUILDERS or any(store.function is not made for store in grows):
+    if not isinstance(made, ir.Function) or made.name in _BUILDERS:
+        return False
+    if any(store.function is not made for store in grows):
         return False
     if any(container in value.atoms for value in graph.interpreter.attributes.values()):
         return False

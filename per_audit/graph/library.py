@@ -182,10 +182,9 @@ class Library:
         first = values[0] if values else UNKNOWN
         if name == "super":
             return self._super(values, frame)
-        if name == "len":  # how many there are says nothing of which
-            return of(Ints())
-        if name in ("range", "xrange"):
-            return Value(frozenset((Ints(),)), taint(*values).tags)
+        if name in ("len", "range", "xrange"):
+            # How many there are says nothing of which.
+            return Value(frozenset((Ints(),)), frozenset() if name == "len" else taint(*values).tags)
         if name == "zip":
             if len(arguments) == 1 and arguments[0][1] == "*":
                 return Value(frozenset((Columns(first),)), first.tags)

@@ -253,6 +253,37 @@ def test_what_another_buffer_puts_into_a_tree_of_the_same_class_is_not_this_one_
     assert firsts == {"One": {1.0}, "Two": {7.0}}
 
 
+def test_what_a_class_puts_into_a_tree_that_it_makes_is_not_the_buffer_s(project):
+    novelties = """
+    from tree import Tree
+
+    class Novelties:
+        def __init__(self, size):
+            self.tree = Tree(size)
+
+        def rate(self, slots, values):
+            for slot, value in zip(slots, values):
+                self.tree.put(slot, 3.0)
+    """
+    train = """
+    from one import One
+
+    def main(env, net):
+        memory = One(64)
+        while True:
+            memory.add(*env.row())
+            slots, rows = memory.sample(8)
+            errors = net.errors(rows)
+            errors.mean().backward()
+            memory.rate(slots, errors)
+    """
+    graph = project(tree=SHARED, one=HOLDER.format(name="One", first="1.0"), novelties=novelties, train=train)
+    (buffer,) = graph.buffers
+    writes = [write.value for write in graph.anatomy(buffer).writes]
+    assert [value.number for value in writes if value.is_number] == [1.0]
+    assert len(writes) == 2
+
+
 @pytest.mark.parametrize("longer", ["self.sums += [0.0] * 2", "self.sums += [0.0 for _ in range(2)]"])
 def test_sums_of_a_list_that_was_made_longer_are_no_writes(project, longer):
     rebuilt = f"""
