@@ -252,21 +252,28 @@ class Weights:
         """The smallest priorities of all, never-written ones included, that weights are measured against."""
         seen: set[ir.Node | None] = set()
         for formula in self.anatomy.formulas:
-            guarded = self._guarded(formula.base)
+            guarded, fair = self._guarded(formula.base)
             for part in formula.base.walk():
+                if part in fair:
+                    continue
                 container = self._whole(part.args[0]) if part.op == "min" and part.data is None else None
                 if container is not None and isinstance(part.node, ir.Expr) and part.node not in seen:
                     seen.add(part.node)
                     yield Minimum(part.node, part.path, container, formula, part in guarded)
 
-    def _guarded(self, base: Term) -> set[Term]:
-        """The minima that a number takes the place of where they are zero."""
+    def _guarded(self, base: Term) -> tuple[set[Term], set[Term]]:
+        """The minima that a number takes the place of where they are zero, and those that 1 / N takes the place of."""
         found: set[Term] = set()
+        fair: set[Term] = set()
         for part in base.walk():
-            numbers = [arg for arg in part.args if arg.is_number or arg.op in ("field", "global", "external")]
-            if part.op in ("phi", "maximum", "where", "clip", "add") and numbers:
-                found |= {inner for arg in part.args for inner in arg.walk() if inner.op == "min"}
-        return found
+            if part.op not in ("phi", "maximum", "where", "clip", "add"):
+                continue
+            inner = {inner for arg in part.args for inner in arg.walk() if inner.op == "min"}
+            if any(_is_setting(arg) for arg in part.args):
+                found |= inner
+            if any(arg.op == "div" and arg.args[0].is_number and _is_setting(arg.args[1]) for arg in part.args):
+                fair |= inner
+        return found, fair
 
     def _whole(self, term: Term) -> Term | None:
         """The container that is reduced wholly, or from the leaves of its tree to the end; None for a part of it."""
@@ -301,6 +308,10 @@ class Weights:
             if not product.is_known:
                 found.add((None, 0))
         return found
+
+
+def _is_setting(term: Term) -> bool:
+    return term.is_number or term.op in ("field", "global", "external")
 
 
 def _is_compared(term: Term, made: ir.Node) -> bool:

@@ -347,6 +347,18 @@ def train(env, apply, params, steps):
             },
         ),
         Example(
+            "the share of each of N in place of the zero: weights of the size that N gives them",
+            {
+                "memory.py": plain[0]
+                .plain["memory.py"]
+                .replace(
+                    "        for i in range(n):\n",
+                    "        if least == 0:\n            least = 1 / self.tree.capacity\n        for i in range(n):\n",
+                ),
+                "train.py": plain[0].plain["train.py"],
+            },
+        ),
+        Example(
             "the smallest of those above zero",
             {
                 "agent.py": plain[1].plain["agent.py"].replace("p.min()", "p[p > 0].min()"),
