@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from per_audit.findings import spot
 from per_audit.source.layout import Position
@@ -27,6 +27,10 @@ class Node:
 
     start: int
     end: int
+
+
+_Kind = TypeVar("_Kind", bound=Node)
+_Other = TypeVar("_Other", bound=Node)
 
 
 @dataclass(slots=True, eq=False)
@@ -442,10 +446,33 @@ class ModuleFacts:
     exact: bool = True
     line_starts: list[int] = field(default_factory=list)
     layout: Layout | None = None
+    _nodes: dict[tuple[type[Node], ...], list[Node]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if not self.line_starts:
             self.line_starts = line_starts(self.text)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """Every node of the file, as `walk` gives them: many questions go through all of them."""
+        if () not in self._nodes:
+            self._nodes[()] = list(walk(*self.body))
+        return self._nodes[()]
+
+    @overload
+    def nodes_of(self, kind: type[_Kind], /) -> list[_Kind]: ...
+    @overload
+    def nodes_of(self, kind: type[_Kind], other: type[_Other], /) -> list[_Kind | _Other]: ...
+    @overload
+    def nodes_of(self, kind: type[_Kind], /, *others: type[Node]) -> list[Node]: ...
+    def nodes_of(self, /, *kinds: type[Node]) -> list[Any]:
+        """The nodes of these very kinds, in the same order."""
+        if kinds not in self._nodes:
+            wanted = frozenset(kinds)
+            self._nodes[kinds] = [node for node in self.nodes if type(node) in wanted]
+        return self._nodes[kinds]
 
     def line_end(self, offset: int) -> int:
         """Where the line that holds the byte offset ends, its line break left out."""
@@ -477,26 +504,28 @@ class ModuleFacts:
         return self.text[node.start : node.end].decode("utf-8", "replace")
 
 
-_FIELDS: dict[type[Node], tuple[str, ...]] = {}  # of each kind of node, those that hold nodes
+_HOLDERS: dict[type[Node], tuple[str, ...]] = {}  # of each kind of node, the fields that hold nodes
 _NAMES = re.compile(r"\w+")
+_SCOPES = (Function, Class, Lambda)
 
 
-def _fields(kind: type[Node]) -> tuple[str, ...]:
-    if kind not in _FIELDS:
-        nodes = {name for name, value in globals().items() if isinstance(value, type) and issubclass(value, Node)}
-        _FIELDS[kind] = tuple(f.name for f in fields(kind) if nodes.intersection(_NAMES.findall(str(f.type))))
-    return _FIELDS[kind]
+def _holders(kind: type[Node]) -> tuple[str, ...]:
+    nodes = {name for name, value in globals().items() if isinstance(value, type) and issubclass(value, Node)}
+    _HOLDERS[kind] = tuple(f.name for f in fields(kind) if nodes.intersection(_NAMES.findall(str(f.type))))
+    return _HOLDERS[kind]
 
 
 def children(node: Node) -> list[Node]:
     """The nodes directly inside a node, in order of the fields."""
     found: list[Node] = []
-    for name in _fields(type(node)):
+    kind = type(node)
+    for name in _HOLDERS[kind] if kind in _HOLDERS else _holders(kind):
         value = getattr(node, name)
-        if isinstance(value, Node):
+        if type(value) is list:
+            if value:
+                _collect(value, found)
+        elif value is not None and isinstance(value, Node):
             found.append(value)
-        elif type(value) is list:
-            _collect(value, found)
     return found
 
 
@@ -510,18 +539,23 @@ def _collect(values: list[object], found: list[Node]) -> None:
 
 def walk(*roots: Node) -> Iterator[Node]:
     """Every node below and including the roots, in source order of the fields, without recursion."""
-    stack = list(reversed(roots))
+    stack = list(roots[::-1])
+    holders = _HOLDERS
     while stack:
         node = stack.pop()
         yield node
-        stack.extend(reversed(children(node)))
+        kind = type(node)
+        if holders[kind] if kind in holders else _holders(kind):
+            stack += children(node)[::-1]
 
 
 def walk_scope(body: list[Stmt]) -> Iterator[Node]:
     """As `walk`, without entering functions, classes and lambdas defined inside."""
     stack: list[Node] = list(reversed(body))
+    holders = _HOLDERS
     while stack:
         node = stack.pop()
         yield node
-        if not isinstance(node, (Function, Class, Lambda)):
-            stack.extend(reversed(children(node)))
+        kind = type(node)
+        if kind not in _SCOPES and (holders[kind] if kind in holders else _holders(kind)):
+            stack += children(node)[::-1]

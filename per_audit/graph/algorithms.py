@@ -137,7 +137,7 @@ class _Finder:
         return any(
             self._is_memory_of(owner, name, site)
             for module in self.modules.values()
-            for node in ir.walk(*module.body)
+            for node in module.nodes
             for owner, name in _set(node)
         )
 

@@ -6,6 +6,7 @@ parameters that it was computed from. What cannot be followed carries nothing.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,7 @@ class Autograd:
         """The names of networks whose parameters are told to need no gradient."""
         found: set[str] = set()
         for module in self.graph.project.modules.values():
-            for node in ir.walk(*module.body):
+            for node in module.nodes:
                 if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr == "requires_grad_":
                     off = any(isinstance(arg.value, ir.Const) and arg.value.value is False for arg in node.args)
                     found |= grad.identifiers(node.func.value) if off else set()
@@ -248,14 +249,28 @@ class Autograd:
     def _contents(self, node: ir.Expr, part: Part) -> _Answer | None:
         """What was put into the list that an expression means; None where it is no list that is known."""
         lists = {a for a in self.events.value(node).atoms if isinstance(a, Alloc) and a.kind in ("list", "deque")}
-        stores = [s for s in self.events.stores.values() if s.container in lists and s.expression is not None]
+        stores = sorted(place for alloc in lists for place in self._stores_into.get(alloc, ()))
         if not stores:
             return None
-        return _any(
-            self._value(store.expression, _Frame(store.function, store.path), part)
-            for store in stores
+        return _any(self._value(*self._stored[place], part) for place in stores if place in self._stored)
+
+    @cached_property
+    def _stores_into(self) -> dict[Alloc, list[int]]:
+        """The places, among all stores, of those into each container of which the expression is known."""
+        found: dict[Alloc, list[int]] = defaultdict(list)
+        for place, store in enumerate(self.events.stores.values()):
+            if store.expression is not None:
+                found[store.container].append(place)
+        return dict(found)
+
+    @cached_property
+    def _stored(self) -> dict[int, tuple[ir.Expr, _Frame]]:
+        """By the same places, what is put in as an item."""
+        return {
+            place: (store.expression, _Frame(store.function, store.path))
+            for place, store in enumerate(self.events.stores.values())
             if store.expression is not None and store.how in ("append", "insert", "index")
-        )
+        }
 
     def _item(self, node: ir.Sub, frame: _Frame, part: Part) -> _Answer:
         held = self._contents(node.value, part)

@@ -57,21 +57,17 @@ class Calls:
         self.interpreter = interpreter
         self._by_method: dict[str, list[tuple[ir.Class, ir.Function]]] | None = None
 
-    @property
-    def evaluator(self):  # type: ignore[no-untyped-def]
-        """The evaluator of the same interpreter."""
-        return self.interpreter.evaluator
-
     def call(self, node: ir.Call, frame: Frame) -> Value:
         """The value of a call."""
         receiver = UNKNOWN
+        evaluator = self.interpreter.evaluator
         if isinstance(node.func, ir.Attr):
-            receiver = self.evaluator.eval(node.func.value, frame)
-            callee = self.evaluator.attribute(receiver, node.func.attr, frame)
+            receiver = evaluator.eval(node.func.value, frame)
+            callee = evaluator.attribute(receiver, node.func.attr, frame)
             self.interpreter.events.values[node.func] = callee
         else:
-            callee = self.evaluator.eval(node.func, frame)
-        arguments: Arguments = [(a.keyword, a.star, self.evaluator.eval(a.value, frame)) for a in node.args]
+            callee = evaluator.eval(node.func, frame)
+        arguments: Arguments = [(a.keyword, a.star, evaluator.eval(a.value, frame)) for a in node.args]
         site = self.interpreter.events.calls.get(node)
         if site is None:
             site = ev.CallSite(node, frame.function, frame.module.path)
@@ -118,8 +114,7 @@ class Calls:
         found: Arguments = []
         for argument in arguments:
             _, star, value = argument
-            is_own = all(isinstance(atom, TupleOf) and isinstance(atom.node, ir.Parameter) for atom in value.atoms)
-            items = self.interpreter.parts.items_of(value) if star == "*" and is_own else None
+            items = self.interpreter.parts.items_of(value) if star == "*" and _is_own(value) else None
             found += [argument] if items is None else [(None, "", item) for item in items]
         return found
 
@@ -166,11 +161,12 @@ class Calls:
 
     def _chosen_inside(self, func: Func, result: Value) -> list[ir.Node]:
         """The random numbers by which the callee itself chose what it returns, where its result does not show them."""
-        made = self.interpreter.draws.masses_in.get(func.node, ())
-        known = self.interpreter.parts.spilled(result).tags if made else frozenset()
+        made = self.interpreter.draws.masses_in.get(func.node)
+        if not made:
+            return []
         masses = self.interpreter.events.masses
         items = self.interpreter.parts.items_of(result) or ()
-        known = known.union(*(item.tags for item in items)) if made else known
+        known = self.interpreter.parts.spilled(result).tags.union(*(item.tags for item in items))
         return [node for node in made if masses[node].descends and ("draw", node) not in known]
 
     def _record(self, kind: RecordType, node: ir.Node, arguments: Arguments) -> Value:
@@ -362,6 +358,11 @@ class Calls:
         func = site.guessed = Func(function, Instance(cls))
         site.targets.add(func)
         return self.project_call(func, arguments, frame)
+
+
+def _is_own(value: Value) -> bool:
+    """Whether the value is what a function took as its `*args`."""
+    return all(isinstance(atom, TupleOf) and isinstance(atom.node, ir.Parameter) for atom in value.atoms)
 
 
 def _draws_by_mass(method: ir.Attr, receiver: Value, arguments: Arguments) -> bool:

@@ -50,12 +50,13 @@ class Evaluator:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
+        self._values = interpreter.events.values
         self._externals: dict[tuple[str, str], Value] = {}
 
     def eval(self, node: ir.Expr, frame: Frame) -> Value:
         """The value of an expression; also joined into `events.values`."""
         value = _EXPRESSIONS[type(node)](self, node, frame)
-        values = self.interpreter.events.values
+        values = self._values
         known = values.get(node)
         if known is not value:
             values[node] = value if known is None else known.join(value)

@@ -76,7 +76,7 @@ def _is_cut(graph: ReplayGraph, container: Alloc) -> bool:
         and node.value.index.upper is None
         and container in graph.events.value(node.value.value).atoms
         for module in graph.project.modules.values()
-        for node in ir.walk(*module.body)
+        for node in module.nodes
     )
 
 

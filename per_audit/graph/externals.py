@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 CONTAINERS = {
     "builtins.list": "list",
@@ -122,6 +123,7 @@ class DrawCall:
     items: bool
 
 
+@lru_cache(maxsize=20_000)
 def draw_call(name: str) -> DrawCall | None:
     """What draw the external callable of that name makes, None where it is no draw of items or positions."""
     name = name.replace("tensorflow.compat.v1.", "tensorflow.").replace("tensorflow.compat.v2.", "tensorflow.")
@@ -146,6 +148,7 @@ _CONTINUOUS = {"random.uniform", "random.random", "numpy.random.uniform", "numpy
                "jax.random.uniform"}  # fmt: skip
 
 
+@lru_cache(maxsize=20_000)
 def is_continuous(name: str) -> bool:
     """Whether the callable returns continuous random numbers."""
     owner, _, method = name.rpartition(".")

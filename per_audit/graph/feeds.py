@@ -40,11 +40,10 @@ class Feeds:
     def _table(self) -> dict[ir.Node, list[tuple[ir.Expr, str]]]:
         table: dict[ir.Node, list[tuple[ir.Expr, str]]] = defaultdict(list)
         for path, module in self.graph.project.modules.items():
-            for node in ir.walk(*module.body):
-                if isinstance(node, ir.Map):
-                    for key, value in zip(node.keys, node.values, strict=True):
-                        for placeholder in self._placeholders(key):
-                            table[placeholder].append((value, path))
+            for node in module.nodes_of(ir.Map):
+                for key, value in zip(node.keys, node.values, strict=True):
+                    for placeholder in self._placeholders(key):
+                        table[placeholder].append((value, path))
         return table
 
     def _placeholders(self, key: ir.Expr | None) -> list[ir.Node]:

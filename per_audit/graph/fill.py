@@ -158,9 +158,9 @@ class Fill:
         """Whether a loop of the project stores as many transitions as there is room for; tests do not count."""
         adding = self._adding
         for path, module in self.graph.project.modules.items():
-            for node in () if _is_test(path) else ir.walk(*module.body):
+            for node in () if _is_test(path) else module.nodes_of(*_LOOPS):
                 # What a loop counts is asked last: it takes the terms of the whole body around it.
-                if isinstance(node, _LOOPS) and any(self._adds(inner, adding) for inner in ir.walk(*node.body)):
+                if any(self._adds(inner, adding) for inner in ir.walk(*node.body)):
                     if isinstance(node, ir.While):
                         counts = self._tests_fullness(path, node.test, capacities)
                     else:

@@ -145,12 +145,8 @@ def cut_containers(graph: ReplayGraph) -> set[Alloc]:
     """The containers of which a part is assigned in place of the whole: `memory = memory[-limit:]`."""
     found: set[Alloc] = set()
     for module in graph.project.modules.values():
-        for node in ir.walk(*module.body):
-            if (
-                isinstance(node, ir.Assign)
-                and isinstance(node.value, ir.Sub)
-                and isinstance(node.value.index, ir.Slice)
-            ):
+        for node in module.nodes_of(ir.Assign):
+            if isinstance(node.value, ir.Sub) and isinstance(node.value.index, ir.Slice):
                 held = graph.events.value(node.value.value).atoms
                 into = {atom for target in node.targets for atom in graph.events.value(target).atoms}
                 attribute = any(isinstance(target, ir.Attr) for target in node.targets)

@@ -166,7 +166,7 @@ class Idle:
         """Whether names that are not written in the code may be looked up."""
         sites = self._graph.events.calls.values()
         return any(name.startswith(_DYNAMIC) or name in _BUILTINS for site in sites for name in _called(site)) or any(
-            any(mark in module.text for mark in _LOOKS_UP) and any(map(_looks_up, ir.walk(*module.body)))
+            any(mark in module.text for mark in _LOOKS_UP) and any(map(_looks_up, module.nodes))
             for module in self._graph.project.modules.values()
         )
 

@@ -341,15 +341,15 @@ class Interpreter:
 
     def attribute(self, owner: Instance, name: str) -> Value:
         """What an attribute of an object may be: from its class, its ancestors, or failing these its heirs."""
-        chain = self.mro(owner.node)
-        found = join_all(self._attribute_of(cls, name) for cls in chain)
+        found = self._attribute_in(self.mro(owner.node), name)
         if found is UNKNOWN or found == UNKNOWN:
-            found = join_all(self._attribute_of(cls, name) for cls in self.subclasses.get(owner.node, ()))
+            found = self._attribute_in(self.subclasses.get(owner.node, ()), name)
         return found
 
-    def _attribute_of(self, cls: ir.Class, name: str) -> Value:
-        self.note_read((cls, name))
-        return self.attributes.get((cls, name), UNKNOWN)
+    def _attribute_in(self, classes: Iterable[ir.Class], name: str) -> Value:
+        keys = [(cls, name) for cls in classes]
+        self._reads[-1].update(keys)
+        return join_all([self.attributes.get(key, UNKNOWN) for key in keys])
 
     def content_of(self, container: ir.Node) -> Value:
         """What a container holds."""

@@ -192,7 +192,7 @@ class _Finder:
         """The buffers that dictionaries of settings, given to a call, name."""
         if not (framework.configurations or framework.settings):
             return
-        nodes = set(ir.walk(*module.body))
+        nodes = set(module.nodes)
         seen: set[ir.Node] = set()
         for site in sites:
             for argument, value in zip(site.node.args, site.arguments, strict=True):
@@ -283,7 +283,7 @@ def is_test(path: str) -> bool:
 def imported(module: ModuleFacts) -> dict[str, str]:
     """The dotted library names that a module's local names stand for."""
     names: dict[str, str] = {}
-    for node in ir.walk(*module.body):
+    for node in module.nodes_of(ir.Import, ir.ImportFrom):
         if isinstance(node, ir.Import):
             for dotted, alias in node.names:
                 names[alias or dotted.partition(".")[0]] = dotted if alias else dotted.partition(".")[0]

@@ -45,9 +45,9 @@ class LibraryUse:
         """Whether anything that may be the buffer has its priorities updated; a method that is passed on counts."""
         kind = self.buffer.kind
         return not kind.update or any(
-            isinstance(node, ir.Attr) and node.attr in kind.update and self._may_be_buffer(node.value)
+            node.attr in kind.update and self._may_be_buffer(node.value)
             for module in self.graph.project.modules.values()
-            for node in ir.walk(*module.body)
+            for node in module.nodes_of(ir.Attr)
         )
 
     def missing_weights(self) -> str:
@@ -113,7 +113,7 @@ class LibraryUse:
         return any(
             (isinstance(node, ir.Attr) and node.attr in names) or (isinstance(node, ir.Const) and node.value in names)
             for module in self.graph.project.modules.values()
-            for node in ir.walk(*module.body)
+            for node in module.nodes
         )
 
 

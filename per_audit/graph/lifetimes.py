@@ -115,7 +115,7 @@ def is_unused(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     for module in graph.project.modules.values():
         if cls.name.encode() not in module.text:
             continue
-        for node in ir.walk(*module.body):
+        for node in module.nodes:
             if isinstance(node, ir.Name):
                 text: object = node.id
             elif isinstance(node, ir.Attr):

@@ -48,7 +48,7 @@ def weighted_apart(weights: Weights, weight: Weight) -> bool:
     return any(
         weights.is_carried(weight, path, node)
         for path, module in weights.graph.project.modules.items()
-        for statement in ir.walk(*module.body)
+        for statement in module.nodes
         for node in _changed(statement)
     )
 

@@ -342,14 +342,14 @@ class ReplayGraph:
         table = self._parents.get(path)
         if table is None:
             module = self.module(path)
-            table = {child: node for node in ir.walk(*module.body) for child in ir.children(node)}
+            table = {child: node for node in module.nodes for child in ir.children(node)}
             self._parents[path] = table
         return table
 
     def path_of(self, node: ir.Node) -> str | None:
         """The file that holds an expression that was interpreted."""
         if self._paths is None:
-            self._paths = {n: path for path, module in self.project.modules.items() for n in ir.walk(*module.body)}
+            self._paths = {n: path for path, module in self.project.modules.items() for n in module.nodes}
         return self._paths.get(node)
 
     def ancestors(self, path: str, node: ir.Node) -> Iterator[ir.Node]:

@@ -73,7 +73,7 @@ class Project:
             and not (isinstance(target.value, ir.Name) and target.value.id == "self")
             for module in self.modules.values()
             if b".reduction" in module.text
-            for node in ir.walk(*module.body)
+            for node in module.nodes
             if isinstance(node, ir.Assign)
             for target in node.targets
         )

@@ -62,6 +62,9 @@ class Statements:
             if entry is not None:
                 entry()
             self.run_block(block, frame)
+            if not merged:
+                merged = frame.env
+                continue
             for name, value in frame.env.items():
                 known = merged.get(name)
                 if known is None:

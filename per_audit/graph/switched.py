@@ -182,7 +182,7 @@ class Switches:
         found: set[str] = set()
         same: list[tuple[str, str]] = []  # what the second name stands for, the first does too
         for module in self._graph.project.modules.values():
-            for node in ir.walk(*module.body):
+            for node in module.nodes:
                 if isinstance(node, ir.Call) and getattr(node.func, "attr", "") in (
                     "update",
                     "__setitem__",
@@ -228,7 +228,7 @@ class Switches:
         for module in self._graph.project.modules.values():
             if any(mark in module.text for mark in _UNNAMED):
                 return None
-            for node in ir.walk(*module.body):
+            for node in module.nodes:
                 targets = node.targets if isinstance(node, ir.Assign) else [getattr(node, "target", None)]
                 if node not in known:
                     parts = (part for target in targets if target is not None for part in _parts(target))

@@ -97,12 +97,8 @@ def _is_read(graph: ReplayGraph, buffer: ReplayBuffer, name: str) -> bool:
     unpacks = (unpack for unpack in graph.events.unpacks.values() if len(unpack.node.items) >= _FEWEST)
     if any(unpack.value.tagged("draw") & buffer.sources for unpack in unpacks):
         return True
-    nodes = (node for module in graph.project.modules.values() for node in ir.walk(*module.body))
-    return any(
-        node.attr == name if isinstance(node, ir.Attr) else _key(node) == name
-        for node in nodes
-        if isinstance(node, (ir.Attr, ir.Sub))
-    )
+    nodes = (node for module in graph.project.modules.values() for node in module.nodes_of(ir.Attr, ir.Sub))
+    return any(node.attr == name if isinstance(node, ir.Attr) else _key(node) == name for node in nodes)
 
 
 def _key(node: ir.Sub) -> object:

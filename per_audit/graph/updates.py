@@ -80,8 +80,7 @@ class Updates:
         return any(
             isinstance(target, ir.Attr) and self.about.is_drawn(target.value)
             for module in self.graph.project.modules.values()
-            for node in ir.walk(*module.body)
-            if isinstance(node, (ir.Assign, ir.Aug))
+            for node in module.nodes_of(ir.Assign, ir.Aug)
             for target in (node.targets if isinstance(node, ir.Assign) else [node.target])
         )
 

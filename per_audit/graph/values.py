@@ -199,7 +199,8 @@ class Value(NamedTuple):
         """This value as something computed from drawn positions that is no position itself."""
         if not any(kind == "index" for kind, _ in self.tags):
             return self
-        return self._replace(tags=frozenset(tag for tag in self.tags if tag[0] != "index"))
+        tags = frozenset(tag for tag in self.tags if tag[0] != "index")
+        return Value(self.atoms, tags, self.roles, self.reduction)
 
     def with_tags(self, *tags: Tag) -> Value:
         """This value with more tags."""
@@ -208,7 +209,7 @@ class Value(NamedTuple):
     def with_all(self, tags: frozenset[Tag]) -> Value:
         """This value with the tags of a set too."""
         united = sharing.union(self.tags, tags)
-        return self if united is self.tags else self._replace(tags=united)
+        return self if united is self.tags else Value(self.atoms, united, self.roles, self.reduction)
 
     def with_role(self, role: str | None) -> Value:
         """This value with a role, unless it has one already.
@@ -216,8 +217,12 @@ class Value(NamedTuple):
         What is called a state is one, also where it was made of something called returns: prices have such.
         """
         if role in _OBSERVED and self.roles <= _OBSERVED | _ESTIMATED:
-            return self._replace(roles=self.roles - _ESTIMATED or frozenset((role,)))
-        return self if role is None or self.roles else self._replace(roles=frozenset((role,)))
+            roles = self.roles - _ESTIMATED or frozenset((role,))
+        elif role is None or self.roles:
+            return self
+        else:
+            roles = frozenset((role,))
+        return Value(self.atoms, self.tags, roles, self.reduction)
 
     def tagged(self, kind: str) -> frozenset[ir.Node]:
         """The nodes of the tags of that kind."""

@@ -119,7 +119,7 @@ class Weights:
         """Every division in which weights take part: node, file, what is divided, by what."""
         found: list[tuple[ir.Node, str, ir.Expr, ir.Expr]] = []
         for path, module in self.graph.project.modules.items():
-            for node in ir.walk(*module.body):
+            for node in module.nodes_of(ir.Bin, ir.Aug, ir.Call):
                 parts = _division(node)
                 if parts is not None and (self._tagged(parts[0]) or self._tagged(parts[1])):
                     found.append((node, path, *parts))
@@ -184,8 +184,8 @@ class Weights:
         return any(
             self._carries(weight, path, side) and self.symbols.term(path, other).has("sub", "loss")
             for path, module in self.graph.project.modules.items()
-            for product in ir.walk(*module.body)
-            if isinstance(product, ir.Bin) and product.op == "*"
+            for product in module.nodes_of(ir.Bin)
+            if product.op == "*"
             for side, other in ((product.left, product.right), (product.right, product.left))
         )
 

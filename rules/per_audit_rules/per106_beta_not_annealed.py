@@ -334,7 +334,7 @@ def _set_elsewhere(graph: ReplayGraph, name: str) -> bool:
     for module in graph.project.modules.values():
         if name.encode() not in module.text:
             continue
-        for node in ir.walk(*module.body):
+        for node in module.nodes:
             if isinstance(node, (ir.Assign, ir.Aug)) and node not in known:
                 targets = node.targets if isinstance(node, ir.Assign) else [node.target]
                 if any(isinstance(t, ir.Attr) and t.attr == name for t in targets):

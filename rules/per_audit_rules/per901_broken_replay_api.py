@@ -258,7 +258,7 @@ class _Names:
         self._graph = graph
         self._of_class: dict[ir.Class, frozenset[str] | None] = {}
         self._of_term: dict[Term, list[ir.Class]] = {}
-        nodes = [node for module in graph.project.modules.values() for node in ir.walk(*module.body)]
+        nodes = [node for module in graph.project.modules.values() for node in module.nodes]
         self._assigned = {part.attr for node in nodes for part in _targets(node) if isinstance(part, ir.Attr)}
         self._asked = {node.value for node in nodes if isinstance(node, ir.Const) and isinstance(node.value, str)}
         self._made = {cls for site in graph.events.calls.values() for cls in site.classes}

@@ -313,7 +313,7 @@ def _pairs(assign: ir.Assign) -> Iterator[tuple[ir.Expr, ir.Expr]]:
 def _is_read(graph: ReplayGraph, attribute: str) -> bool:
     """Whether anything but an assignment names an attribute so, or reads attributes without naming them."""
     for module in graph.project.modules.values():
-        nodes = list(ir.walk(*module.body))
+        nodes = list(module.nodes)
         targets = {t for n in nodes if isinstance(n, ir.Assign) for target in n.targets for t in ir.walk(target)}
         for node in nodes:
             if isinstance(node, ir.Attr) and node.attr == attribute and node not in targets:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from per_audit.facts import ModuleFacts, extract
+from per_audit.facts import ModuleFacts, extract, ir
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
@@ -40,3 +40,13 @@ def test_lines_are_those_of_the_interpreter(lines, random):
     for node in ast.parse(text).body:
         offset = module.line_starts[node.lineno - 1] + node.col_offset
         assert module.position(offset) == (node.lineno, node.col_offset + 1)
+
+
+def test_the_nodes_of_a_file_are_those_of_a_walk():
+    facts = extract("train.py", b"import os\nclass A:\n    def f(self, xs):\n        return [x + 1 for x in xs]\nA()\n")
+    assert isinstance(facts, ModuleFacts)
+    walked = list(ir.walk(*facts.body))
+    assert facts.nodes == walked
+    assert facts.nodes_of(ir.Name, ir.Call) == [node for node in walked if isinstance(node, (ir.Name, ir.Call))]
+    assert [type(node) for node in facts.nodes_of(ir.Import)] == [ir.Import]
+    assert facts.nodes_of(ir.While) == []

@@ -302,7 +302,7 @@ class Symbols:
     def _imported(self) -> set[str]:
         found = {"builtins"}
         for module in self.project.modules.values():
-            for node in ir.walk(*module.body):
+            for node in module.nodes_of(ir.Import, ir.ImportFrom):
                 if isinstance(node, ir.Import):
                     found |= {name.partition(".")[0] for name, _ in node.names}
                 elif isinstance(node, ir.ImportFrom):
