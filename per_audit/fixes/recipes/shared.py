@@ -13,6 +13,7 @@ from per_audit.fixes.recipes.fitted_rows import FittedRows
 from per_audit.fixes.recipes.losses import Losses
 from per_audit.fixes.recipes.priorities import give_back
 from per_audit.fixes.recipes.rows import refuse_other_rows
+from per_audit.fixes.recipes.seeded import seed_of
 from per_audit.graph import UNIFORM
 
 if TYPE_CHECKING:
@@ -93,36 +94,14 @@ def options(draft: Draft, buffer: ReplayBuffer, place: ir.Node, is_actor_critic:
     if lap.is_chosen(draft):
         if is_actor_critic:
             draft.steps.append(lap.ACTOR_CRITIC)
-        return _seed(draft, buffer, place)
+        return seed_of(draft, buffer, place)
     found = [schedule(draft, buffer)]
     if is_actor_critic:
         found.append("rare_fraction=0")
         draft.steps.append(ACTOR_CRITIC)
     elif reward is not None:
         found.append(f"reward={reward}")
-    seed = _seed(draft, buffer, place)
-    return [*found, *seed]
-
-
-def _seed(draft: Draft, buffer: ReplayBuffer, place: ir.Node) -> list[str]:
-    """A seed from the generator that drew before, where the project seeds it: runs stay repeatable.
-
-    Where the function that makes the buffer seeds that generator only afterwards, the seed is what it is seeded with.
-    """
-    sites = draft.graph.events.calls
-    module = draft.text(buffer.path, buffer.draws[0].func).rpartition(".")[0]
-    drawn_by = sites[buffer.draws[0]].names if module and buffer.draws[0] in sites else set()
-    modules = {name.rpartition(".")[0] for name in drawn_by}
-    for generator, seed in (("numpy.random", f"{module}.randint(2**31 - 1)"), ("random", f"{module}.getrandbits(32)")):
-        seedings = [site for site in sites.values() if f"{generator}.seed" in site.names]
-        if generator not in modules or not seedings or draft.path_of(place) != buffer.path:
-            continue
-        around = draft.graph.ancestors(buffer.path, place)
-        function = next((node for node in around if isinstance(node, ir.Function)), None)
-        later = [s.node for s in seedings if s.function is function and s.node.start > place.start]
-        given = later[0].argument(0) if later and function is not None else None
-        return [f"seed={draft.text(buffer.path, given)}" if isinstance(given, (ir.Name, ir.Const)) else f"seed={seed}"]
-    return []
+    return [*found, *seed_of(draft, buffer, place)]
 
 
 def root_name(draft: Draft, path: str, call: ir.Call) -> str:

@@ -267,11 +267,31 @@ def test_draws(draw):
     check_fixed(changed(FILES, (DRAW, draw), *pairs), FIXED)
 
 
-def test_a_generator_of_ones_own_is_left_alone():
-    pair = ("        self.size = 0\n", "        self.size = 0\n        self.rng = np.random.default_rng(0)\n")
+@pytest.mark.parametrize(
+    ("made", "seed"), [("np.random.default_rng(0)", "0"), ("np.random.default_rng(max_size)", "max_size")]
+)
+def test_what_seeds_a_generator_of_ones_own_seeds_the_sampler(made, seed):
+    pair = ("        self.size = 0\n", f"        self.size = 0\n        self.rng = {made}\n")
     seeded = ("def main(env", "import numpy as np\n\nnp.random.seed(1)\n\n\ndef main(env")
     before = changed(FILES, pair, seeded, (DRAW, "self.rng.integers(self.size, size=batch_size)"))
-    check_fixed(before, changed(FIXED, pair, seeded))
+    given = ("rare_fraction=0,\n", f"rare_fraction=0,\n            seed={seed},\n")
+    check_fixed(before, changed(FIXED, pair, seeded, given))
+
+
+@pytest.mark.parametrize("made", ["np.random.default_rng()", "np.random.default_rng(self.size + 1)"])
+def test_a_generator_without_a_known_seed_is_left_alone(made):
+    pair = ("        self.size = 0\n", f"        self.size = 0\n        self.rng = {made}\n")
+    before = changed(FILES, pair, (DRAW, "self.rng.integers(self.size, size=batch_size)"))
+    result = check_fixed(before, changed(FIXED, pair))
+    assert any("self.rng" in step for step in result.applied[0].steps) == ("()" not in made)
+
+
+def test_a_seeded_torch_seeds_the_sampler():
+    pair = ("    learner = ", "    torch.manual_seed(1)\n    learner = ")
+    use = ("from learner", "import torch\nfrom learner")
+    seed = ("rare_fraction=0,\n", "rare_fraction=0,\n            seed=torch.randint(2**31 - 1, ()).item(),\n")
+    before = changed(FILES, pair, use, (DRAW, "torch.randint(0, self.size, (batch_size,))"))
+    check_fixed(before, changed(FIXED, pair, use, seed))
 
 
 def test_a_seeded_generator_seeds_the_sampler():

@@ -1,0 +1,80 @@
+"""Runs stay repeatable: what seeded the draws before seeds the new buffer or sampler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.values import Result
+
+if TYPE_CHECKING:
+    from per_audit.fixes.draft import Draft
+    from per_audit.graph import ReplayBuffer
+
+# The modules whose functions draw, what seeds them, and a number from them.
+_MODULES = (
+    ("numpy.random", "numpy.random.seed", "{}.randint(2**31 - 1)"),
+    ("random", "random.seed", "{}.getrandbits(32)"),
+    ("torch", "torch.manual_seed", "{}.randint(2**31 - 1, ()).item()"),
+)
+_GENERATORS = {"numpy.random.default_rng", "numpy.random.RandomState", "random.Random"}
+
+
+def seed_of(draft: Draft, buffer: ReplayBuffer, place: ir.Node) -> list[str]:
+    """The argument that makes draws of an object at `place` as repeatable as they were; none where they were not."""
+    draw = buffer.draws[0]
+    if draft.path_of(place) != buffer.path or not isinstance(draw.func, ir.Attr):
+        return []
+    return _from_module(draft, buffer, place) or _from_generator(draft, buffer, place, draw.func.value)
+
+
+def _from_module(draft: Draft, buffer: ReplayBuffer, place: ir.Node) -> list[str]:
+    """A seed from the module that drew before, where the project seeds it.
+
+    Where the function that makes the buffer seeds that module only afterwards, the seed is what it is seeded with.
+    """
+    sites = draft.graph.events.calls
+    module = draft.text(buffer.path, buffer.draws[0].func).rpartition(".")[0]
+    drawn_by = sites[buffer.draws[0]].names if module and buffer.draws[0] in sites else set()
+    modules = {name.rpartition(".")[0] for name in drawn_by}
+    for generator, seeding, number in _MODULES:
+        seedings = [site for site in sites.values() if seeding in site.names]
+        if generator not in modules or not seedings:
+            continue
+        function = _function(draft, buffer.path, place)
+        later = [s.node for s in seedings if s.function is function and s.node.start > place.start]
+        given = later[0].argument(0) if later and function is not None else None
+        is_plain = isinstance(given, (ir.Name, ir.Const))
+        return [f"seed={draft.text(buffer.path, given) if is_plain and given else number.format(module)}"]
+    return []
+
+
+def _from_generator(draft: Draft, buffer: ReplayBuffer, place: ir.Node, drawn_by: ir.Expr) -> list[str]:
+    """What seeds the generator of the class that drew before; a step for a person where that is not seen."""
+    made = {
+        atom.call
+        for atom in draft.graph.events.value(drawn_by).atoms
+        if isinstance(atom, Result) and atom.name in _GENERATORS and isinstance(atom.call, ir.Call)
+    }
+    if all(not call.args for call in made):
+        return []  # none, or one that is not repeatable either
+    function = _function(draft, buffer.path, place)
+    (call, *others) = sorted(made, key=lambda each: each.start)
+    given = call.args[0].value
+    is_here = function is not None and not others and call in ir.walk(function)
+    names = {parameter.name for parameter in function.parameters[1:]} if function is not None else set()
+    root = given
+    while isinstance(root, ir.Attr):
+        root = root.value
+    if is_here and (isinstance(given, ir.Const) or (isinstance(root, ir.Name) and root.id in names)):
+        return [f"seed={draft.text(buffer.path, given)}"]
+    text = draft.text(buffer.path, drawn_by)
+    draft.steps.append(
+        f"draws came from {text}: give what makes draws now a seed= of its own, or rng= where {text} is a"
+        " numpy.random.Generator, so that runs stay repeatable"
+    )
+    return []
+
+
+def _function(draft: Draft, path: str, place: ir.Node) -> ir.Function | None:
+    return next((node for node in draft.graph.ancestors(path, place) if isinstance(node, ir.Function)), None)
