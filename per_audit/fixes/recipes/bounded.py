@@ -282,10 +282,24 @@ class Bounded:
         (node,) = values
         if node.end <= made.start:
             return text
-        is_plain = isinstance(node.value, ir.Const) or (
-            isinstance(node.value, ir.Name) and node.value.id in {p.name for p in function.parameters}
-        )
-        return self.draft.text(self.path, node.value) if is_plain and node.value is not None else None
+        value = node.value
+        is_known = value is not None and self._is_known_before(function, value)
+        return self.draft.text(self.path, value) if is_known and value is not None else None
+
+    def _is_known_before(self, function: ir.Function, value: ir.Expr) -> bool:
+        """Whether a value is the same all through a function: a constant, what it is given, a global, their fields."""
+        if isinstance(value, ir.Const):
+            return True
+        root = value
+        while isinstance(root, ir.Attr):
+            root = root.value
+        if not isinstance(root, ir.Name):
+            return False
+        inside = {self.draft.text(self.path, t) for n in ir.walk_scope(function.body) for t in _targets(n)}
+        given = [parameter.name for parameter in function.parameters]
+        is_own = function in self.draft.graph.project.class_of and root.id == given[0]
+        is_bound = any(name == root.id or name.startswith(f"{root.id}.") for name in inside)
+        return not is_own and not is_bound
 
 
 def _targets(node: ir.Node) -> list[ir.Expr]:

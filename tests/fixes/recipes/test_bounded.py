@@ -154,6 +154,19 @@ def test_a_capacity_that_is_set_later():
     check_fixed(with_store(SPLIT, store, "", behind=KEPT), fixed(ADDED, "", KEPT, "capacity"))
 
 
+@pytest.mark.parametrize("value", ["SIZE", "options.size", "capacity.size"])
+def test_a_capacity_that_is_set_later_to_what_is_known_before(value):
+    store = f"{ADDED}        if len(self.items) > self.size:\n            self.items.pop(0)\n"
+    behind = f"        self.size = {value}\n"
+    check_fixed(with_store(SPLIT, store, "", behind=behind), fixed(ADDED, "", behind, value))
+
+
+@pytest.mark.parametrize("behind", ["self.size = self.most", "most = 9\n        self.size = most"])
+def test_a_capacity_that_is_computed_later_is_refused(behind):
+    store = f"{ADDED}        if len(self.items) > self.size:\n            self.items.pop(0)\n"
+    check_refused(with_store(SPLIT, store, "", behind=f"        {behind}\n"), "is not known where its list")
+
+
 def test_a_literal_capacity():
     store = f"{ADDED}        if len(self.items) > 5000:\n            self.items.pop(0)\n"
     check_fixed(with_store(SPLIT, store), fixed(ADDED, capacity="5000"))
