@@ -59,10 +59,12 @@ class Prioritised:
                     containers = containers.union(*map(self.evidence.family, walkers))
                 buffer = self.evidence.buffer(PRIORITISED, mass.path, mass.function, [mass.node], containers)
                 around = [] if looks_like_transition(buffer.roles) else self._around(mass)
-                if around:
-                    found += around  # the tree keeps priorities alone
+                if outside := [asking for asking in around if asking.owner is not buffer.owner]:
+                    found += outside  # the tree keeps priorities alone
                 elif self.evidence.is_replay(buffer) or self._is_weighted(buffer) or self._is_rated(mass, buffer):
                     found.append(buffer)
+                else:
+                    found += around
         return merged([buffer for buffer in found if not replaces_its_population(self.events, buffer)])
 
     def _picks(self, mass: ev.Mass) -> bool:
