@@ -154,7 +154,16 @@ def reads_priorities(anatomy: Anatomy, term: Term) -> bool:
     """Whether a term is a priority that was stored: one, some, or all of them."""
     if term.op in ("found", "loop") or (term.op == "field" and term in anatomy.containers):
         return anatomy.base_of(term) in anatomy.containers
+    if _is_raised(term):
+        return False  # `(priorities**alpha)[:n]` reads what alpha has made of them
     return term.op in ("at", "item", "slice") and anatomy.base_of(term) in anatomy.containers
+
+
+def _is_raised(term: Term) -> bool:
+    """Whether a part is taken of a power."""
+    while term.op in ("at", "item", "slice") and term.args:
+        term = strip(term.args[0])
+    return term.op == "pow"
 
 
 def drawn_powers(anatomy: Anatomy) -> Chain:

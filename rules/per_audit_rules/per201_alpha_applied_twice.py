@@ -18,6 +18,46 @@ if TYPE_CHECKING:
     from per_audit.graph.anatomy import Anatomy, PriorityWrite
     from per_audit.graph.symbolic import Term
 
+_REPLAY = """import numpy as np
+
+
+class Replay:
+    def __init__(self, capacity, alpha):
+        self.items, self.mass, self.alpha = [None] * capacity, np.zeros(capacity), alpha
+        self.count, self.top = 0, 1.0
+
+    def append(self, state, action, reward, next_state, done):
+        slot = self.count % len(self.items)
+        self.items[slot] = (state, action, reward, next_state, done)
+        self.mass[slot] = self.top
+        self.count += 1
+
+    def draw(self, size, beta):
+        n = min(self.count, len(self.items))
+        scaled = self.mass[:n] ** self.alpha
+        p = scaled / scaled.sum()
+        slots = np.random.choice(n, size, p=p)
+        weights = (n * p[slots]) ** -beta
+        return [self.items[i] for i in slots], slots, weights / weights.max()
+
+    def correct(self, slots, errors):
+        self.mass[slots] = (np.abs(errors) + 1e-5) ** self.alpha  # <- PER201
+"""
+_LEARN = """import numpy as np
+from replay import Replay
+
+replay = Replay(4_096, 0.6)
+
+
+def learn(model, beta):
+    rows, slots, weights = replay.draw(32, beta)
+    states, actions, rewards, next_states, dones = (np.array(column) for column in zip(*rows))
+    goals = rewards + 0.99 * (1 - dones) * model.predict(next_states).max(axis=1)
+    errors = goals - model.predict(states)[np.arange(32), actions]
+    model.fit(states, goals, sample_weight=weights)
+    replay.correct(slots, errors)
+"""
+
 
 class AlphaAppliedTwice(Rule):
     """A priority is raised to alpha twice before it is drawn by, so that some transitions count with alpha squared.
@@ -144,45 +184,15 @@ class AlphaAppliedTwice(Rule):
         Example(
             "at the store and at the draw, two files",
             {
-                "replay.py": """import numpy as np
-
-
-class Replay:
-    def __init__(self, capacity, alpha):
-        self.items, self.mass, self.alpha = [None] * capacity, np.zeros(capacity), alpha
-        self.count, self.top = 0, 1.0
-
-    def append(self, state, action, reward, next_state, done):
-        slot = self.count % len(self.items)
-        self.items[slot] = (state, action, reward, next_state, done)
-        self.mass[slot] = self.top
-        self.count += 1
-
-    def draw(self, size, beta):
-        n = min(self.count, len(self.items))
-        scaled = self.mass[:n] ** self.alpha
-        p = scaled / scaled.sum()
-        slots = np.random.choice(n, size, p=p)
-        weights = (n * p[slots]) ** -beta
-        return [self.items[i] for i in slots], slots, weights / weights.max()
-
-    def correct(self, slots, errors):
-        self.mass[slots] = (np.abs(errors) + 1e-5) ** self.alpha  # <- PER201
-""",
-                "learn.py": """import numpy as np
-from replay import Replay
-
-replay = Replay(4_096, 0.6)
-
-
-def learn(model, beta):
-    rows, slots, weights = replay.draw(32, beta)
-    states, actions, rewards, next_states, dones = (np.array(column) for column in zip(*rows))
-    goals = rewards + 0.99 * (1 - dones) * model.predict(next_states).max(axis=1)
-    errors = goals - model.predict(states)[np.arange(32), actions]
-    model.fit(states, goals, sample_weight=weights)
-    replay.correct(slots, errors)
-""",
+                "replay.py": _REPLAY,
+                "learn.py": _LEARN,
+            },
+        ),
+        Example(
+            "the filled part is cut off after the power",
+            {
+                "replay.py": _REPLAY.replace("self.mass[:n] ** self.alpha", "(self.mass**self.alpha)[:n]"),
+                "learn.py": _LEARN,
             },
         ),
         Example(
@@ -496,6 +506,13 @@ def main(env, net, optimizer, steps, whole):
     )
     good = (
         Example(
+            "at the draw only, cut off after the power",
+            {
+                "replay.py": bad[1].plain["replay.py"].replace("1e-5) ** self.alpha", "1e-5)"),
+                "learn.py": _LEARN,
+            },
+        ),
+        Example(
             "two trees of one class in one object: the errors as they are, and what is drawn by",
             {
                 "tree.py": bad[-1].plain["tree.py"],
@@ -535,7 +552,7 @@ def main(env, net, optimizer, steps, whole):
         Example(
             "a maximum that is kept before the power",
             {
-                "memory.py": bad[1]
+                "memory.py": bad[2]
                 .plain["memory.py"]
                 .replace(") ** self.ALPHA\n", ")\n")
                 .replace("put(leaf, priority)", "put(leaf, priority**self.ALPHA)")
@@ -544,7 +561,7 @@ def main(env, net, optimizer, steps, whole):
         Example(
             "the maximum of what is stored, as it is",
             {
-                "agent.py": bad[2]
+                "agent.py": bad[3]
                 .plain["agent.py"]
                 .replace("(self.p.max() + 0.01) ** self.alpha", "self.p.max() or 1.0")
             },
@@ -552,8 +569,8 @@ def main(env, net, optimizer, steps, whole):
         Example(
             "the discount of n steps is no second power",
             {
-                "store.py": bad[3].plain["store.py"],
-                "update.py": bad[3]
+                "store.py": bad[4].plain["store.py"],
+                "update.py": bad[4]
                 .plain["update.py"]
                 .replace("0.99 * (1", "0.99**STEPS * (1")
                 .replace("ALPHA = 0.6", "STEPS = 3")
@@ -563,7 +580,7 @@ def main(env, net, optimizer, steps, whole):
         Example(
             "the power is undone before it is applied again",
             {
-                "per.py": bad[5]
+                "per.py": bad[6]
                 .plain["per.py"]
                 .replace("self.set(slot, self.p[slot])", "self.set(slot, self.p[slot] ** (1 / self.alpha))")
             },
