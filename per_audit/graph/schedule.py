@@ -87,8 +87,20 @@ class Beta:
                             found[leaf] = None
                         elif leaf.op == "param":
                             inner += self.symbols.options(leaf)
+                    found.update(dict.fromkeys(self._stepped(unbounded(part))))
             edge = inner
         return list(found)
+
+    def _stepped(self, term: Term) -> list[Term]:
+        """The attribute that has just become a term made from its last value: `beta * rate` after `beta *= rate`."""
+        if term.op not in ("sub", "mul", "div"):
+            return []
+        return [
+            field
+            for field in map(strip, term.args)
+            if field.op == "field"
+            and any(term in alternatives(unbounded(v)) for v, _, _ in self.symbols.written(field))
+        ]
 
     @cached_property
     def later_writes(self) -> list[BetaWrite]:

@@ -91,8 +91,9 @@ class BetaScheduleWrong(Rule):
     Reports an assignment that changes beta and that is one of these:
 
     - `beta += fraction * (1 - beta)` with a fraction that grows by itself: each call starts from what the last one made
-    - beta becomes smaller with each step
+    - beta becomes smaller with each step: something is taken from it, or it is multiplied by a number below 1
     - `max(1, beta + step)` in place of `min`: beta is 1 or more from the first step on
+    - `min(first, beta + step)` with the value that beta starts from in place of 1: beta stays there
     - beta grows without a bound, so that it passes 1
     - the next beta is made from alpha
 
@@ -149,7 +150,7 @@ class BetaScheduleWrong(Rule):
             for changed in beta.later_writes:
                 wrong = _wrong(graph, anatomy, beta, changed)
                 if wrong is not None and changed.write.node not in seen:
-                    seen.add(changed.write.node)
+                    seen.update(ir.walk(changed.write.node))
                     yield self._finding(graph, buffer, changed.write.path, changed.write.node, wrong)
             for exponent in beta.exponents:
                 for term in beta.passed(exponent):
@@ -286,6 +287,31 @@ class Agent:
             },
         ),
         Example("falling, NumPy learns in functions", {"memory.py": _MEMORY, "run.py": _LINEAR}),
+        Example(
+            "the bound is the first value",
+            {
+                "memory.py": _MEMORY.replace(
+                    "        w = (", "        self.beta = min(0.4, self.beta + 1e-5)  # <- PER108\n        w = ("
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "multiplied by a number below 1 before each draw",
+            {
+                "memory.py": _MEMORY.replace("        w = (", "        self.beta *= 0.999  # <- PER108\n        w = ("),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "falling before each draw, with a bound, by a setting",
+            {
+                "memory.py": _MEMORY.replace(
+                    "        w = (", "        self.beta = max(0.0, self.beta * self.rate)  # <- PER108\n        w = ("
+                ).replace("alpha, beta\n", "alpha, beta\n        self.rate = 0.9995\n"),
+                "train.py": _TRAIN,
+            },
+        ),
     )
     good = (
         Example(
@@ -332,6 +358,26 @@ class Agent:
             {
                 "memory.py": bad[3].plain["memory.py"].replace("** -self.beta", "** -min(1.0, self.beta)"),
                 "train.py": bad[3].plain["train.py"],
+            },
+        ),
+        Example(
+            "multiplied by a number above 1, with a bound",
+            {
+                "memory.py": _MEMORY.replace(
+                    "        w = (", "        self.beta = min(1.0, self.beta * 1.0001)\n        w = ("
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "an exponent that holds the sign",
+            {
+                "memory.py": _MEMORY.replace("** -self.beta", "** self.minus_beta")
+                .replace(
+                    "        return", "        self.minus_beta = max(-1.0, self.minus_beta - 1e-5)\n        return"
+                )
+                .replace("alpha, beta\n", "alpha, beta\n        self.minus_beta = -beta\n"),
+                "train.py": _TRAIN,
             },
         ),
         Example(
@@ -451,11 +497,15 @@ def _wrong(graph: ReplayGraph, anatomy: Anatomy, beta: Beta, changed: BetaWrite)
     for option in alternatives(unbounded(value)):
         if option.op == "add" and _compounds(beta, option, changed.field):
             return "starts from its last value with a fraction that grows by itself: it is near 1 far too early"
-        if option.op == "sub" and option.args[0] == changed.field and _is_positive(beta, option.args[1]):
+        if option.op == "sub" and _falls(beta, option, changed.field):
             return "falls with each step instead of rising to 1"
+        if _shrinks(beta, option, changed.field):
+            return "is multiplied by a number below 1 at each step: it falls towards 0 instead of rising to 1"
         if option.op == "add" and changed.field in option.args:
             if value.op in ("maximum", "max") and any((a.number or 0) >= 1 for a in value.args):
                 return "is 1 or more from the first step on: the bound is a maximum where a minimum belongs"
+            if value.op in ("minimum", "min") and _is_held(beta, value, changed.field):
+                return "stays where it starts: the bound is its first value where 1 belongs"
             rise = option.args[1] if option.args[0] == changed.field else option.args[0]
             free = value == option and not rise.contains(changed.field) and not _is_shared_out(graph, rise)
             if free and not _is_bounded(graph, beta, changed):
@@ -486,6 +536,33 @@ def _compounds(beta: Beta, step: Term, field: Term) -> bool:
     factors = [strip(arg) for arg in rise.args]
     rest = [f for f in factors if not (f.op == "sub" and f.args[0].number == 1 and f.args[1] == field)]
     return len(rest) == len(factors) - 1 and beta.literals(rest[0]) is None and beta.counts(rest[0])
+
+
+def _is_held(beta: Beta, bounded: Term, field: Term) -> bool:
+    """`min(first, beta + step)` with the number that beta starts from, or a smaller one."""
+    bounds = [arg.number for arg in map(strip, bounded.args) if arg.number is not None]
+    first = [numbers for value, _, _ in beta.first_values(field) if (numbers := beta.literals(value)) is not None]
+    numbers = [number.number for each in first for number in each if number.number is not None]
+    return bool(bounds and numbers) and len(numbers) == len(first) and 0 < min(bounds) <= min(numbers) < 1
+
+
+def _falls(beta: Beta, step: Term, field: Term) -> bool:
+    """`beta - step` with a step above 0."""
+    return step.args[0] == field and _is_positive(beta, step.args[1]) and not _is_negative(beta, field)
+
+
+def _shrinks(beta: Beta, step: Term, field: Term) -> bool:
+    """`beta * rate` with a rate that is a number between 0 and 1."""
+    if step.op != "mul" or field not in step.args or len(step.args) != 2:
+        return False
+    rates = alternatives(beta.symbols.expanded(step.args[0 if step.args[1] == field else 1]))
+    return all(0 < (strip(rate).number or 0) < 1 for rate in rates) and not _is_negative(beta, field)
+
+
+def _is_negative(beta: Beta, field: Term) -> bool:
+    """Whether an attribute starts below zero: beta with its sign, which falls to -1."""
+    first = [strip(value) for value, _, _ in beta.first_values(field)]
+    return any(value.op == "neg" or (value.number or 0) < 0 for value in first)
 
 
 def _is_positive(beta: Beta, step: Term) -> bool:
