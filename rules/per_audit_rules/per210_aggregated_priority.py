@@ -20,6 +20,7 @@ _REDUCES = {"mean", "sum", "max", "min", "median"}
 _SETTINGS = {"const", "field", "global", "external", "alloc", "len"}
 _EACH = {"add", "sub", "mul", "maximum", "minimum", "div"}
 _FIRST = {"abs", "neg", "pow", "exp", "log", "clip"}
+_SPREAD = {"repeat", "tile", "expand", "broadcast_to"}  # the same value at many places
 _MEMORY = """import numpy as np
 
 
@@ -202,7 +203,7 @@ class AggregatedPriority(Rule):
                 yield term
             elif term.op in _EACH or term.op in ("phi", "tuple"):
                 stack.extend(term.args)
-            elif term.op in _FIRST:
+            elif term.op in _FIRST or (term.op == "call" and _spreads(term)):
                 stack.append(term.args[0])
             elif not anatomy.graph.corrections.is_weight(term):
                 yield None
@@ -264,8 +265,33 @@ class AggregatedPriority(Rule):
                 ),
             },
         ),
+        Example(
+            "the mean is repeated for each of them",
+            {
+                "memory.py": _MEMORY,
+                "agent.py": _TORCH.replace(
+                    "(q - goal).abs().mean().item())", "np.repeat((q - goal).abs().mean().item(), len(slots)))"
+                ).replace("import torch\n", "import numpy as np\nimport torch\n", 1),
+            },
+        ),
+        Example(
+            "the loss is expanded to all of them",
+            {
+                "memory.py": _MEMORY,
+                "agent.py": _TORCH.replace("(q - goal).abs().mean().item())", "loss.detach().expand(32).numpy())"),
+            },
+        ),
     )
     good = (
+        Example(
+            "each error is repeated, and one of each taken",
+            {
+                "memory.py": _MEMORY,
+                "agent.py": _TORCH.replace(
+                    "(q - goal).abs().mean().item())  # <- PER210", "(q - goal).abs().repeat(2)[:32].detach().numpy())"
+                ),
+            },
+        ),
         Example(
             "each its own error",
             {
@@ -325,6 +351,11 @@ class AggregatedPriority(Rule):
             },
         ),
     )
+
+
+def _spreads(call: Term) -> bool:
+    """Whether a call repeats its first argument."""
+    return isinstance(call.data, str) and call.data.rpartition(".")[2] in _SPREAD and bool(call.args)
 
 
 def _is_many(index: Term) -> bool:
