@@ -540,10 +540,10 @@ def _compounds(beta: Beta, step: Term, field: Term) -> bool:
 
 def _is_held(beta: Beta, bounded: Term, field: Term) -> bool:
     """`min(first, beta + step)` with the number that beta starts from, or a smaller one."""
-    bounds = [arg.number for arg in map(strip, bounded.args) if arg.number is not None]
-    first = [numbers for value, _, _ in beta.first_values(field) if (numbers := beta.literals(value)) is not None]
-    numbers = [number.number for each in first for number in each if number.number is not None]
-    return bool(bounds and numbers) and len(numbers) == len(first) and 0 < min(bounds) <= min(numbers) < 1
+    bounds = [bound for arg in bounded.args if (bound := strip(arg).number) is not None]
+    told = [beta.literals(value) for value, _, _ in beta.first_values(field)]
+    first = [number.number or 0 for numbers in told for number in numbers or ()]
+    return bool(bounds and first) and None not in told and 0 < min(bounds) <= min(first) < 1
 
 
 def _falls(beta: Beta, step: Term, field: Term) -> bool:

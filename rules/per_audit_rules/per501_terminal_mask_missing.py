@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import bootstrap, endings
+from per_audit.graph import bootstrap, endings, polarity
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -14,6 +14,109 @@ if TYPE_CHECKING:
     from per_audit.facts import ir
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
+    from per_audit.graph.symbolic import Term
+
+_DQN = """import random
+from collections import deque
+import torch
+import torch.nn.functional as F
+
+
+class Agent:
+    def __init__(self, net, target_net, optimizer):
+        self.net, self.target_net, self.optimizer = net, target_net, optimizer
+        self.memory, self.gamma = deque(maxlen=10_000), 0.99
+
+    def remember(self, state, action, reward, next_state, done):
+        self.memory.append((state, action, reward, next_state, done))
+
+    def learn(self):
+        batch = random.sample(self.memory, 64)  # <- PER001
+        states, actions, rewards, next_states, dones = map(torch.as_tensor, zip(*batch))
+        with torch.no_grad():
+            best = self.target_net(next_states).max(1).values
+            target = rewards + self.gamma * best * dones.float()  # <- PER501
+        q = self.net(states).gather(1, actions[:, None]).squeeze(1)
+        loss = F.mse_loss(q, target)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+
+def train(env, net, target_net, optimizer):
+    agent = Agent(net, target_net, optimizer)
+    for _ in range(500):
+        state, done = env.reset(), False
+        while not done:
+            action = env.action_space.sample()
+            next_state, reward, done, _ = env.step(action)
+            agent.remember(state, action, reward, next_state, done)
+            state = next_state
+            agent.learn()
+"""
+_RING = """import numpy as np
+
+
+class Ring:
+    def __init__(self, size, width):
+        self.s, self.s2, self.r = np.zeros((size, width)), np.zeros((size, width)), np.zeros(size)
+        self.a, self.terminal = np.zeros(size, int), np.zeros(size)
+        self.size, self.at = size, 0
+
+    def add(self, s, a, r, s2, end):
+        i = self.at % self.size
+        self.s[i], self.a[i], self.r[i], self.s2[i] = s, a, r, s2
+        self.terminal[i] = end
+        self.at += 1
+
+    def sample(self, n):
+        i = np.random.randint(0, min(self.at, self.size), n)  # <- PER001
+        return self.s[i], self.a[i], self.r[i], self.s2[i], self.terminal[i]
+"""
+_FIT = """import numpy as np
+from ring import Ring
+
+
+def improve(model, ring, gamma=0.95):
+    s, a, r, s2, terminal = ring.sample(32)
+    goals = model.predict(s)
+    later = np.max(model.predict(s2), axis=1)
+    goals[np.arange(32), a] = np.where(terminal, r + gamma * later, r)  # <- PER501
+    model.fit(s, goals, verbose=0)
+
+
+def run(env, model):
+    ring, s = Ring(20_000, 4), env.reset()
+    for step in range(50_000):
+        a = int(np.argmax(model.predict(s[None])))
+        s2, r, terminated, truncated, _ = env.step(a)
+        ring.add(s, a, r, s2, terminated)
+        s = env.reset() if terminated or truncated else s2
+        improve(model, ring)
+"""
+_ROWS = """import random
+import numpy as np
+
+
+def replay(theta, rows, gamma=0.9, rate=0.1):
+    for s, a, r, s2, over in random.sample(rows, 16):  # <- PER001
+        goal = r
+        if over:
+            goal = r + gamma * np.max(theta @ s2)  # <- PER501
+        theta[a] += rate * (goal - theta[a] @ s) * s
+
+
+def run(env, theta):
+    rows, s = [], env.reset()
+    for _ in range(9_000):
+        a = int(np.argmax(theta @ s))
+        s2, r, done, _ = env.step(a)
+        rows.append((s, a, r, s2, done))
+        if len(rows) > 1_000:
+            rows.pop(0)
+        s = env.reset() if done else s2
+        replay(theta, rows)
+"""
 
 
 class TerminalMaskMissing(Rule):
@@ -24,6 +127,9 @@ class TerminalMaskMissing(Rule):
     Reports a target `reward + discount * value of the next state` of transitions drawn from a replay buffer that
     nothing switches off at the end of an episode. The end must be known: either it is stored with the transitions and
     not used in the target, or the environment's word for it is tested where transitions are stored and is not stored.
+
+    So is a mask that is the wrong way round: the flag that the environment sets at the end, stored as it is, is a
+    factor of the next value, or the next value is added where the flag is set and nowhere else.
 
     ## Why is this bad
 
@@ -73,6 +179,32 @@ class TerminalMaskMissing(Rule):
                 if target.node not in seen:
                     seen.add(target.node)
                     yield from self._judged(graph, buffer, target)
+
+            for target, flag in polarity.inverted(graph, buffer):
+                if target.node not in seen:
+                    seen.add(target.node)
+                    yield self._inverted(graph, buffer, target, flag)
+
+    def _inverted(
+        self, graph: ReplayGraph, buffer: ReplayBuffer, target: bootstrap.BootstrapTarget, flag: Term
+    ) -> Finding:
+        links = [graph.evidence(target.path, target.bootstrap, "bootstrap", "the value of the next state")]
+        if flag.node is not None and flag.path:
+            links.append(graph.evidence(flag.path, flag.node, "mask", "kept where this is set: at the end of episodes"))
+        links += [
+            graph.evidence(store.path, store.node, "stored", "transitions are stored here with what the step said")
+            for store in buffer.stores[:3]
+        ]
+        return self.finding(
+            graph,
+            target.path,
+            target.node,
+            f"`{graph.source(target.path, target.node)}` bootstraps through terminal states and nowhere else: the mask "
+            "is the wrong way round",
+            evidence=links,
+            fix=FixOffer(title="keep the next value where the episode goes on: 1 - terminated"),
+            pipeline=graph.name_of(buffer),
+        )
 
     def _judged(self, graph: ReplayGraph, buffer: ReplayBuffer, target: bootstrap.BootstrapTarget) -> Iterable[Finding]:
         path = target.path
@@ -356,8 +488,46 @@ def run(env, apply, params, target_params, step):
 """,
             },
         ),
+        Example("done itself is the factor, PyTorch", {"dqn.py": _DQN}),
+        Example("the branches of where are swapped, Keras", {"ring.py": _RING, "fit.py": _FIT}),
+        Example("the branch of the last transition has the next value", {"rows.py": _ROWS}),
     )
     good = (
+        Example(
+            "not done is stored",
+            {"dqn.py": _DQN.replace("next_state, done)\n            s", "next_state, not done)\n            s")},
+        ),
+        Example(
+            "one minus the end is stored under the name of the end",
+            {
+                "ring.py": _RING.replace("= end", "= 1 - end"),
+                "fit.py": _FIT.replace("np.where(terminal, r + gamma * later, r)", "r + gamma * later * terminal"),
+            },
+        ),
+        Example(
+            "the end is turned round where it is drawn",
+            {
+                "ring.py": _RING.replace("self.terminal[i]\n", "1 - self.terminal[i]\n"),
+                "fit.py": _FIT.replace("np.where(terminal, r + gamma * later, r)", "r + gamma * later * terminal"),
+            },
+        ),
+        Example(
+            "the reward alone where the episode is over",
+            {"rows.py": _ROWS.replace("if over:", "if not over:")},
+        ),
+        Example(
+            "both branches have a next value",
+            {
+                "rows.py": _ROWS.replace(
+                    "        goal = r\n        if over:",
+                    "        goal = r + gamma * np.max(theta @ s2)\n        if over:",
+                ).replace("np.max(theta @ s2)  # <- PER501", "0.0 * np.max(theta @ s2)")
+            },
+        ),
+        Example(
+            "the environment says that it goes on",
+            {"rows.py": _ROWS.replace("done", "alive")},
+        ),
         Example(
             "one minus done",
             {"dqn.py": bad[0].plain["dqn.py"].replace("self.gamma * best", "self.gamma * (1 - dones.float()) * best")},
