@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph import events as ev
+from per_audit.graph import externals as ext
+from per_audit.graph.roles import name_of, words
 from per_audit.graph.values import Alloc, Drawn, Func, Instance, Ints, Value
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from per_audit.graph.interpreter import Interpreter
 
 GREEDY = ("nsmallest", "nlargest")
+_SUMS = {"sum", "total", "cumsum", "cumulative", "mass", "priority", "priorities", "prob", "probs", "p"}
+FRACTION = "fraction"  # a random number up to 1 times a size, cut off: a position
 OF_TENSOR = "Tensor.multinomial"  # the method of a tensor of masses, whose arguments stand one place further left
 
 
@@ -22,6 +26,7 @@ class Draws:
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
         self.masses_in: dict[ev.Owner, list[ir.Node]] = {}
+        self.cut: dict[ir.Sub, Value] = {}  # what the first items are of what has been shuffled
 
     def mass(self, node: ir.Call, frame: Frame) -> None:
         """Record a continuous random number."""
@@ -29,6 +34,41 @@ class Draws:
         if node not in masses:
             masses[node] = ev.Mass(node, frame.function, frame.module.path)
             self.masses_in.setdefault(frame.function, []).append(node)
+
+    def fraction(self, cut: ir.Expr, frame: Frame) -> Value | None:
+        """The positions that `random() * size` gives once it is cut off to whole numbers; None for anything else."""
+        if not isinstance(cut, ir.Bin) or cut.op != "*":
+            return None
+        events = self.interpreter.events
+        for number, size in ((cut.left, cut.right), (cut.right, cut.left)):
+            if not isinstance(number, ir.Call) or number not in events.masses:
+                continue
+            other = events.value(size)
+            named = {word for node in ir.walk(size) if (name := name_of(node)) for word in words(name)}
+            if any(other.tagged(kind) for kind in ("mass", "draw", "index")) or not named.isdisjoint(_SUMS):
+                return None
+            events.draws.setdefault(number, ev.Draw(number, frame.function, frame.module.path, FRACTION, False, False))
+            return Value(frozenset(), frozenset((("index", number),)))
+        return None
+
+    def shuffle(self, node: ir.Call, values: list[Value], frame: Frame) -> None:
+        """Record a draw where the first items are taken of what a call shuffles, and only those.
+
+        What is walked through in parts is no draw; what takes the place of the whole is forgetting.
+        """
+        body = frame.function.body if isinstance(frame.function, ir.Function) else frame.module.body
+        shuffled, holds = node.args[0].value, any(isinstance(atom, (Alloc, Instance)) for atom in values[0].atoms)
+        parts: list[ir.Sub] = []
+        kept: set[ir.Node] = set()
+        for part in ir.walk_scope(body):
+            if holds and isinstance(part, ir.Assign) and any(_same(target, shuffled) for target in part.targets):
+                kept.update(ir.walk(part))
+            if isinstance(part, ir.Sub) and isinstance(part.index, ir.Slice) and _same(part.value, shuffled):
+                parts.append(part)
+        first = [part for part in parts if _is_first(part.index) and part.start > node.end and part not in kept]
+        if first and len(first) == len(parts):
+            drawn = self.draw(node, ext.IN_PLACE, True, values, frame)
+            self.cut.update(dict.fromkeys(first, drawn))
 
     def draw(self, node: ir.Call, method: str, items: bool, values: list[Value], frame: Frame) -> Value:
         """Record a draw from the first of the values; what it gives."""
@@ -65,6 +105,17 @@ class Draws:
         return self.interpreter.parts.element(drawn) if single else drawn
 
 
+def _same(one: ir.Expr, other: ir.Expr) -> bool:
+    """Whether two expressions are the same name, or the same attribute of it."""
+    if isinstance(one, ir.Attr) and isinstance(other, ir.Attr):
+        return one.attr == other.attr and _same(one.value, other.value)
+    return isinstance(one, ir.Name) and isinstance(other, ir.Name) and one.id == other.id
+
+
+def _is_first(index: ir.Expr) -> bool:
+    return isinstance(index, ir.Slice) and index.lower is None and index.upper is not None and index.step is None
+
+
 def replacement(node: ir.Call, method: str) -> ir.Expr | bool | None:
     """Whether a weighted draw puts back what it draws: the argument that says so, else the default of the library.
 
@@ -97,8 +148,11 @@ def takes_many(node: ir.Call, method: str) -> bool:
 
     A matrix is none: one of actions, one for each row.
     """
-    if method in ("permutation", "randperm"):
+    if method in ("permutation", "randperm", ext.IN_PLACE):
         return True
+    if method == FRACTION:
+        sizes = [arg.value for arg in node.args if arg.keyword in (None, "size")]
+        return bool(sizes) and not _is_one(sizes[-1])
     if method in ("choices", "sample"):
         count = node.argument(None if method == "choices" else 1, "k")
         return not _is_one(count) and (count is not None or method == "sample")

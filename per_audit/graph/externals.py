@@ -97,6 +97,7 @@ _RANDOM_MODULES = (
     "cupy.random.",
 )
 _ITEM_DRAWS = {"sample", "choice", "choices"}
+IN_PLACE = "shuffle"  # of a list or array, so that any part of it is drawn
 _INDEX_DRAWS = {"randint", "random_integers", "integers", "randrange", "randperm", "permutation"}
 # What draws integers as well as reals, by a type that it is given.
 _TENSORFLOW_RANDOM = {
@@ -136,7 +137,7 @@ def draw_call(name: str) -> DrawCall | None:
         return None
     if name.startswith("torch.") and method not in ("randint", "randperm", "multinomial"):
         return None
-    if method in _ITEM_DRAWS:
+    if method in _ITEM_DRAWS or method == IN_PLACE:
         return DrawCall(method, True)
     if method in _INDEX_DRAWS or name == "torch.multinomial":  # numpy's counts how often each of all comes
         return DrawCall(method, False)

@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph import frameworks, reference
-from per_audit.graph.roles import role_of, role_of_name
+from per_audit.graph.roles import name_of, role_of, role_of_name
 from per_audit.graph.values import (
     ELEMENTWISE,
     OPEN,
@@ -54,6 +54,8 @@ _WHERE = {
     "torch.where",
     "torch.argwhere",
 }
+# What makes whole numbers of others.
+_CUTS = {"builtins.int", "math.floor", "numpy.floor", "torch.floor", "jax.numpy.floor"}
 _AXIS = ("axis", "dim", "axes", "reduction_indices")
 _FILLED = ("torch.FloatTensor", "tensorflow.Variable")  # made of what they are given
 
@@ -68,6 +70,8 @@ class Library:
         """The result of a call of a library's function, class or method by its qualified name."""
         values = [value for _, _, value in arguments]
         method = ext.last(name)
+        if name in _CUTS and node.args and (cut := self.interpreter.draws.fraction(node.args[0].value, frame)):
+            return cut
         if name.startswith("builtins.") and (found := self._builtin(method, node, arguments, frame)) is not None:
             return found
         if (known := reference.call(name, node, values, frame, self.interpreter)) is not None:
@@ -120,15 +124,16 @@ class Library:
         draw = ext.draw_call(name)
         if draw is None or not values:
             return None
+        if draw.method == ext.IN_PLACE:
+            self.interpreter.draws.shuffle(node, values, frame)
+            return UNKNOWN
         if draw.method == "uniform" and not _is_integral(node):
             self.interpreter.draws.mass(node, frame)
             return Value(tags=taint(*values).tags | {("mass", node)})
         return self.interpreter.draws.draw(node, draw.method, draw.items, values, frame)
 
-    def numeric(
-        self, name: str, method: str, node: ir.Call, values: list[Value], site: ev.CallSite, frame: Frame
-    ) -> Value:
-        """The result of a call that computes: its reduction, and what it was computed from."""
+    def _known(self, name: str, method: str, node: ir.Call, values: list[Value], frame: Frame) -> Value | None:
+        """The result of a call that stores, packs or cuts off what it is given; None for others."""
         if name == "numpy.add.at" and len(node.args) == 3:
             return self._add_at(node, values, frame)
         if ext.packs(name) and values:
@@ -136,6 +141,16 @@ class Library:
         if name == "numpy.copyto" and len(node.args) == 2 and isinstance(node.args[0].value, ir.Sub):
             self.interpreter.targets.assign(node.args[0].value, values[1], frame, node, node.args[1].value)
             return UNKNOWN
+        if isinstance(node.func, ir.Attr) and _is_to_integers(node, method):
+            return self.interpreter.draws.fraction(node.func.value, frame)
+        return None
+
+    def numeric(
+        self, name: str, method: str, node: ir.Call, values: list[Value], site: ev.CallSite, frame: Frame
+    ) -> Value:
+        """The result of a call that computes: its reduction, and what it was computed from."""
+        if (known := self._known(name, method, node, values, frame)) is not None:
+            return known
         receiver = site.receiver
         if method == "pow" and len(values) == 1 and isinstance(node.func, ir.Attr) and receiver.tags:
             exponent = node.args[0].value
@@ -379,3 +394,13 @@ def torch_reduction(call: ir.Call) -> str | None:
     if isinstance(told, ir.Const):
         return ELEMENTWISE if told.value == "none" else SCALAR
     return None
+
+
+def _is_to_integers(node: ir.Call, method: str) -> bool:
+    """Whether a method makes whole numbers of what an array or tensor holds: `x.long()`, `x.astype(int)`."""
+    if method in ("long", "int"):
+        return not node.args
+    kind = name_of(node.args[0].value) if method in ("astype", "to") and node.args else None
+    if method == "astype" and node.args and isinstance(node.args[0].value, ir.Const):
+        kind = str(node.args[0].value.value)
+    return kind is not None and kind.lstrip("u").startswith(("int", "long"))

@@ -43,6 +43,8 @@ class Parts:
 
     def subscript(self, value: Value, index: Value, node: ir.Sub, frame: Frame) -> Value:
         """`value[index]`, recording a gather where a container is read at drawn positions."""
+        if (cut := self.interpreter.draws.cut.get(node)) is not None:
+            return cut
         found: list[Value] = []
         is_slice = isinstance(node.index, ir.Slice)
         drawn = frozenset(index.tagged("index") | self.element(index).tagged("index"))

@@ -216,7 +216,9 @@ class Uniform:
 def _leaves_out(node: ir.Call, method: str) -> bool:
     """Whether a draw of positions takes each once at most."""
     again = replacement(node, method)
-    return method in ("permutation", "randperm", "sample") or (isinstance(again, ir.Const) and again.value is False)
+    return method in ("permutation", "randperm", "shuffle", "sample") or (
+        isinstance(again, ir.Const) and again.value is False
+    )
 
 
 def _counters(loop: ir.For | ir.Comp) -> set[str]:

@@ -1,0 +1,120 @@
+"""Draws that are not spelt as such: random fractions of a size, and what is shuffled before a part of it is taken."""
+
+import pytest
+
+from per_audit.graph import PRIORITISED, UNIFORM
+
+RING = """
+    import math
+    import random
+    import numpy as np
+    import torch
+
+
+    class Ring:
+        def __init__(self, size):
+            self.states, self.later = np.zeros((size, 4)), np.zeros((size, 4))
+            self.actions, self.rewards, self.ends = np.zeros(size), np.zeros(size), np.zeros(size)
+            self.size, self.count = size, 0
+
+        def add(self, state, action, reward, next_state, done):
+            at = self.count % self.size
+            self.states[at], self.later[at], self.actions[at] = state, next_state, action
+            self.rewards[at], self.ends[at] = reward, done
+            self.count += 1
+
+        def sample(self, n):
+            m = min(self.count, self.size)
+            {draw}
+            return self.states[at], self.actions[at], self.rewards[at], self.later[at], self.ends[at]
+"""
+ROWS = """
+    import random
+    import numpy as np
+
+
+    class Rows:
+        def __init__(self):
+            self.rows = []
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+            if len(self.rows) > 1000:
+                self.rows.pop(0)
+
+        def sample(self, n):
+            {draw}
+"""
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        "at = (np.random.rand(n) * m).astype(int)",
+        "at = (m * np.random.random(size=n)).astype('int64')",
+        "at = np.floor(np.random.uniform(size=n) * m).astype(np.int32)",
+        "at = (torch.rand(n) * m).long()",
+        "at = [int(random.random() * m) for _ in range(n)]",
+        "at = np.array([math.floor(random.random() * m) for _ in range(n)])",
+        "at = np.arange(m); np.random.shuffle(at); at = at[:n]",
+        "at = list(range(m)); random.shuffle(at); at = at[:n]",
+    ],
+)
+def test_positions_of_a_ring(project, draw):
+    graph = project(RING.format(draw=draw.replace("; ", "\n            ")))
+    assert [(buffer.kind, buffer.owner.name) for buffer in graph.buffers] == [(UNIFORM, "Ring")]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        "at = (np.random.rand(n) * self.rewards.sum()).astype(int)",
+        "at = (np.random.rand(n) * m + 1)",
+        "at = np.arange(m); np.random.shuffle(at); at = at[n : 2 * n]",
+        "at = np.arange(m); np.random.shuffle(at); self.test = at[:n]; at = at[n:]",
+    ],
+)
+def test_what_is_no_uniform_draw_of_positions(project, draw):
+    assert project(RING.format(draw=draw.replace("; ", "\n            "))).buffers == []
+
+
+@pytest.mark.parametrize(
+    ("draw", "found"),
+    [
+        ("random.shuffle(self.rows); return self.rows[:n]", 1),
+        ("rows = list(self.rows); random.shuffle(rows); return rows[:n]", 1),
+        ("random.shuffle(self.rows); return [self.rows[i : i + n] for i in range(0, len(self.rows), n)]", 0),
+        ("random.shuffle(self.rows); self.rows = self.rows[:n]", 0),
+        ("first = self.rows[:n]; random.shuffle(self.rows); return first", 0),
+        ("random.shuffle(self.rows); return self.rows[:n], self.rows[n:]", 0),
+    ],
+)
+def test_rows_that_are_shuffled(project, draw, found):
+    graph = project(ROWS.format(draw=draw.replace("; ", "\n            ")))
+    assert [buffer.kind for buffer in graph.buffers] == [UNIFORM] * found
+
+
+def test_a_fraction_of_the_total_is_a_draw_by_priority(project):
+    graph = project("""
+    import random
+    import numpy as np
+
+
+    class Replay:
+        def __init__(self, size):
+            self.rows, self.priorities, self.size, self.count = [None] * size, np.zeros(size), size, 0
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[self.count % self.size] = (state, action, reward, next_state, done)
+            self.priorities[self.count % self.size] = self.priorities.max() or 1.0
+            self.count += 1
+
+        def sample(self, n):
+            sums = np.cumsum(self.priorities)
+            at = np.searchsorted(sums, (np.random.rand(n) * sums[-1]))
+            return [self.rows[i] for i in at], at
+
+        def update(self, at, errors):
+            self.priorities[at] = np.abs(errors)
+    """)
+    assert [buffer.kind for buffer in graph.buffers] == [PRIORITISED]
