@@ -15,6 +15,7 @@ from per_audit.fixes.recipes.priorities import give_back
 from per_audit.fixes.recipes.rows import refuse_other_rows
 from per_audit.fixes.recipes.seeded import seed_of
 from per_audit.graph import UNIFORM
+from per_audit.graph.recognise.level import is_of_episodes
 
 if TYPE_CHECKING:
     from per_audit.fixes.recipes.travel import Consumer
@@ -124,6 +125,8 @@ def positions(draft: Draft, path: str, draw: ir.Call) -> str:
     """The text of how many positions a draw of positions draws. Refuses what does not draw from all filled slots."""
     where = draft.where(path, draw)
     site = draft.graph.events.draws[draw]
+    if is_of_episodes(draft.graph, site):
+        raise Refused(f"the draw at {where} is of whole episodes, by their lengths")
     if site.method in ("randint", "integers", "random_integers"):
         low, high = draw.argument(0, "low"), draw.argument(1, "high")
         torch_form = draft.text(path, draw.func).startswith("torch.")

@@ -78,10 +78,13 @@ class Evidence:
         draws += [mass for mass in self.events.masses.values() if mass.descends]
         return [draw for draw in draws if is_level(self.graph, draw)]
 
+    @cached_property
+    def _level(self) -> set[ir.Node]:
+        return {draw.node for draw in self.level}
+
     def by_priority(self) -> list[ev.Draw]:
         """The draws by given probabilities, other than those of environments: levels, starts, what happens next."""
-        level = {draw.node for draw in self.level}
-        weighted = (draw for draw in self.events.draws.values() if draw.weighted and draw.node not in level)
+        weighted = (draw for draw in self.events.draws.values() if draw.weighted and draw.node not in self._level)
         return [draw for draw in weighted if not self._is_left_out(draw) and not self._serves_environments(draw)]
 
     def _is_left_out(self, draw: ev.Draw) -> bool:
@@ -107,8 +110,7 @@ class Evidence:
 
     def by_sums(self) -> list[ev.Mass]:
         """The numbers that pick a position by cumulative priority, other than those of environments."""
-        level = {draw.node for draw in self.level}
-        descending = (mass for mass in self.events.masses.values() if mass.descends and mass.node not in level)
+        descending = (mass for mass in self.events.masses.values() if mass.descends and mass.node not in self._level)
         return [mass for mass in descending if not self._serves_environments(mass)]
 
     def _taken_apart(self, value: Value, depth: int = 2) -> set[ir.Node]:
@@ -166,13 +168,14 @@ class Evidence:
         buffer.stores.sort(key=_place)
         buffer.evictions = [e for container in containers for e in self.evictions.get(container, ())]
         buffer.evictions.sort(key=_place)
+        by_mass = kind == PRIORITISED or not self._level.isdisjoint(draws)
         roles: set[str] = set()
         for store in buffer.stores:
             roles |= roles_in(store.value) | store.roles
             for atom in store.value.atoms:
                 if isinstance(atom, Instance):
                     roles |= self._fields(atom.node)
-                elif isinstance(atom, Alloc) and kind == PRIORITISED and store.path == path:
+                elif isinstance(atom, Alloc) and by_mass and store.path == path:
                     # Several steps in a row are stored as one item, where the memory is kept: not what agents hold
                     # of several environments.
                     roles = roles.union(*(roles_in(inner.value) | inner.roles for inner in self.stores.get(atom, ())))

@@ -1,4 +1,4 @@
-"""Masses that are all the same: what is drawn by them is drawn uniformly."""
+"""Masses that are all the same, or lengths of episodes: what is drawn by them is drawn uniformly."""
 
 from __future__ import annotations
 
@@ -18,11 +18,37 @@ _FORMS = {"detach", "reshape", "unsqueeze", "squeeze", "cumsum"}
 def is_level(graph: ReplayGraph, drawn: ev.Draw | ev.Mass) -> bool:
     """Whether the probabilities of a draw, or the sums that its number is searched in, are made of one constant.
 
-    They are made in the function that draws, where nothing else is written to them.
+    They are made in the function that draws, where nothing else is written to them. Or they are lengths of episodes,
+    of each of which one transition is drawn.
     """
+    options = _masses(graph, drawn)
+    return (bool(options) and all(map(_is_level, options))) or is_of_episodes(graph, drawn)
+
+
+def is_of_episodes(graph: ReplayGraph, drawn: ev.Draw | ev.Mass) -> bool:
+    """Whether episodes are drawn by their lengths, and the function draws again, of each of them."""
+    options = _masses(graph, drawn)
+    return (
+        bool(options)
+        and all(map(_is_of_lengths, options))
+        and any(
+            other.function is drawn.function and not other.weighted and other.node is not drawn.node
+            for other in graph.events.draws.values()
+        )
+    )
+
+
+def _masses(graph: ReplayGraph, drawn: ev.Draw | ev.Mass) -> list[Term]:
     given = [drawn.probabilities] if isinstance(drawn, ev.Draw) else drawn.sums
     made = [graph.symbols.term(drawn.path, node) for node in given if node is not None]
-    return bool(made) and all(_is_level(option) for term in made for option in alternatives(term))
+    return [option for term in made for option in alternatives(term)]
+
+
+def _is_of_lengths(term: Term) -> bool:
+    """Whether probabilities are the lengths of what is in a list, as they are or by their sum."""
+    while term.op in _FORMS - {"cumsum"} or (term.op == "div" and term.args[1].op == "sum"):
+        term = term.args[0]
+    return term.op == "collect" and term.args[0].op == "len" and term.args[0].args[0].op == "element"
 
 
 def _is_level(term: Term) -> bool:

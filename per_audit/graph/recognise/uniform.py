@@ -13,6 +13,7 @@ from per_audit.graph.lifetimes import lives_for_one_call, lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
 from per_audit.graph.recognise.branches import is_ruled_out
 from per_audit.graph.recognise.imitated import is_imitated
+from per_audit.graph.recognise.level import is_of_episodes
 from per_audit.graph.recognise.merged import merged
 from per_audit.graph.roles import name_of
 
@@ -64,8 +65,9 @@ class Uniform:
     def _draws(self) -> Iterator[ev.Draw | ev.Mass]:
         """The draws in which no item has a better chance than others."""
         none = (self._is_pass, self._is_stratified, self._is_ahead, self._is_split)
+        told = {draw.function for draw in self.evidence.level if is_of_episodes(self.graph, draw)}
         for draw in self.events.draws.values():
-            if not draw.weighted and not any(is_none(draw) for is_none in none):
+            if draw.function not in told and not draw.weighted and not any(is_none(draw) for is_none in none):
                 yield draw
         yield from self.evidence.level
 

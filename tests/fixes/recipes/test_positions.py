@@ -50,3 +50,11 @@ def test_reads(before, after):
 )
 def test_refused(body, reason):
     check_refused(changed(SPLIT, IMPORT, (DRAW, POSITIONS + body)), reason)
+
+
+def test_episodes_that_are_drawn_by_their_lengths_are_refused():
+    lengths = "        sizes = np.array([len(item) for item in self.items])\n"
+    body = lengths + "        at = np.random.choice(len(self.items), batch_size, p=sizes / sizes.sum())\n"
+    body += "        return [random.choice(self.items[i]) for i in at]\n"
+    user = changed(SPLIT, ("import random\n", "import random\nimport numpy as np\n"), (DRAW, body))
+    check_refused(user, "whole episodes, by their lengths")

@@ -43,3 +43,54 @@ SUMS = "sums = np.cumsum(mass); chosen = np.searchsorted(sums, np.random.rand(n)
 def test_what_is_drawn_by_one_constant_is_drawn_uniformly(project, draw, kind):
     (buffer,) = project(MEMORY.format(draw=draw)).buffers
     assert buffer.kind == kind
+
+
+EPISODES = """
+    import random
+    import numpy as np
+
+    class Memory:
+        def __init__(self):
+            self.episodes, self.episode = [], []
+
+        def add(self, state, action, reward, next_state, done):
+            self.episode.append((state, action, reward, next_state, done))
+            if done:
+                self.episodes.append(self.episode)
+                self.episode = []
+                if len(self.episodes) > 100:
+                    self.episodes.pop(0)
+
+        def sample(self, n):
+            {draw}
+"""
+
+
+@pytest.mark.parametrize(
+    ("draw", "kinds"),
+    [
+        (
+            "sizes = np.array([len(e) for e in self.episodes]); "
+            "picked = np.random.choice(len(self.episodes), n, p=sizes / sizes.sum()); "
+            "return [random.choice(self.episodes[i]) for i in picked]",
+            [UNIFORM],
+        ),
+        (
+            "picked = random.choices(self.episodes, weights=[len(e) for e in self.episodes], k=n); "
+            "return [e[np.random.randint(len(e))] for e in picked]",
+            [UNIFORM],
+        ),
+        (
+            "picked = random.choices(self.episodes, weights=[len(e) ** 2 for e in self.episodes], k=n); "
+            "return [e[np.random.randint(len(e))] for e in picked]",
+            [PRIORITISED],
+        ),
+        (
+            "return random.choices(self.episodes, weights=[len(e) for e in self.episodes], k=n)",
+            [PRIORITISED],
+        ),
+    ],
+)
+def test_a_transition_of_each_episode_drawn_by_its_length_is_drawn_uniformly(project, draw, kinds):
+    graph = project(EPISODES.format(draw=draw.replace("; ", "\n            ")))
+    assert [buffer.kind for buffer in graph.buffers] == kinds
