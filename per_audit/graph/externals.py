@@ -22,6 +22,8 @@ CONTAINERS = {
     "numpy.ones_like": "array",
     "numpy.memmap": "array",
     "numpy.ndarray": "array",
+    "numpy.recarray": "array",
+    "h5py.File.create_dataset": "array",
     "torch.zeros": "array",
     "torch.empty": "array",
     "torch.ones": "array",

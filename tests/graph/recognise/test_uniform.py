@@ -334,3 +334,44 @@ def test_the_steps_of_several_environments_are_stored_by_zip(project, store, fie
             model.update(*store.draw(32))
     """)
     assert len(graph.buffers) == found
+
+
+@pytest.mark.parametrize(
+    ("made", "stored", "read"),
+    [
+        (
+            "self.rows = np.recarray(size, dtype=[('s', float, 4), ('a', int), ('r', float), ('s2', float, 4)])",
+            "self.rows[at] = (state, action, reward, next_state)",
+            "rows = self.rows[picked]; return rows.s, rows.a, rows.r, rows.s2",
+        ),
+        (
+            "file = h5py.File('rows.h5', 'w'); self.s = file.create_dataset('s', (size, 4)); "
+            "self.a = file.create_dataset('a', (size,)); self.r = file.create_dataset('r', (size,)); "
+            "self.s2 = file.create_dataset('s2', (size, 4))",
+            "self.s[at], self.a[at], self.r[at], self.s2[at] = state, action, reward, next_state",
+            "return self.s[picked], self.a[picked], self.r[picked], self.s2[picked]",
+        ),
+    ],
+)
+def test_records_and_data_sets_of_files_are_memories(project, made, stored, read):
+    lines = "\n            ".join
+    graph = project(f"""
+    import h5py
+    import numpy as np
+
+
+    class Memory:
+        def __init__(self, size):
+            {lines(made.split("; "))}
+            self.size, self.count = size, 0
+
+        def add(self, state, action, reward, next_state):
+            at = self.count % self.size
+            {stored}
+            self.count += 1
+
+        def sample(self, n):
+            picked = np.sort(np.random.choice(min(self.count, self.size), n, replace=False))
+            {lines(read.split("; "))}
+    """)
+    assert [buffer.kind for buffer in graph.buffers] == [UNIFORM]
