@@ -82,11 +82,10 @@ class Draws:
         draws = self.interpreter.events.draws
         draw = draws.get(node)
         if draw is None:
-            path = frame.module.path
-            weighted = probabilities is not None or method in GREEDY
-            draw = ev.Draw(node, frame.function, path, method, not positions, weighted)
+            draw = ev.Draw(node, frame.function, frame.module.path, method, not positions, method in GREEDY)
             draw.probabilities = probabilities
             draws[node] = draw
+        draw.weighted |= probabilities is not None and not self._is_off(probabilities)
         draw.items = not positions
         draw.population = draw.population.join(population)
         draw.containers |= containers
@@ -103,6 +102,14 @@ class Draws:
         drawn = Value(frozenset((Drawn(node),)), frozenset((("draw", node),)) | population.tags)
         single = method == "choice" and len(node.args) == 1 and node.keyword("size") is None
         return self.interpreter.parts.element(drawn) if single else drawn
+
+    def _is_off(self, probabilities: ir.Expr) -> bool:
+        """Whether a constant says that there are none: `p if PRIORITISED else None`."""
+        if not isinstance(probabilities, ir.IfExp):
+            return False
+        test = self.interpreter.events.value(probabilities.test).literal()
+        chosen = probabilities.body if test else probabilities.orelse
+        return isinstance(test, bool) and isinstance(chosen, ir.Const) and chosen.value is None
 
 
 def _same(one: ir.Expr, other: ir.Expr) -> bool:

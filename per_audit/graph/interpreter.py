@@ -21,7 +21,7 @@ from per_audit.graph.operators import Operators
 from per_audit.graph.parts import Parts
 from per_audit.graph.roles import role_of_name
 from per_audit.graph.statements import Statements
-from per_audit.graph.targets import Targets
+from per_audit.graph.targets import BUILDERS, Targets
 from per_audit.graph.values import (
     UNKNOWN,
     Alloc,
@@ -71,6 +71,15 @@ def _carries(value: Value) -> bool:
         isinstance(atom, _CARRIERS) or (isinstance(atom, (TupleOf, Record)) and any(map(_carries, atom.items)))
         for atom in value.atoms
     )
+
+
+def _is_always_run(node: ir.Node, function: ev.Owner) -> bool:
+    """Whether a statement is run whenever its function is called."""
+    body = function.body if isinstance(function, ir.Function) else []
+    if node not in body:
+        return False
+    before = body[: body.index(node)]
+    return not any(isinstance(part, ir.Return) for part in ir.walk_scope(before))
 
 
 class _Run:
@@ -167,7 +176,26 @@ class Interpreter:
                 self._run_root(function)
             if self._clock == before + 1:
                 break
+        self._drop_first_builds()
         return self.events
+
+    def _drop_first_builds(self) -> None:
+        """Forget the resets by methods that make the containers, and empty none.
+
+        Constructors alone call them, or a test decides: the columns are made when the first row is known.
+        """
+        again = {
+            func.node
+            for site in self.events.calls.values()
+            if not isinstance(site.function, ir.Function) or site.function.name not in BUILDERS
+            for func in site.targets
+        }
+        evictions = self.events.evictions
+        for key, evict in list(evictions.items()):
+            if evict.how != "reset" or evict.container.node not in set(ir.walk(evict.node)):
+                continue
+            if evict.function not in again or not _is_always_run(evict.node, evict.function):
+                del evictions[key]
 
     def _touch(self, key: object) -> None:
         self._clock += 1

@@ -11,15 +11,29 @@ from functools import lru_cache
 
 from per_audit.facts import ir
 
-_REWARD = {"reward", "rewards", "rew", "rews", "rwd", "rwds", "r"}
+_REWARD = {"reward", "rewards", "rew", "rews", "rwd", "rwds", "rewd", "rewds", "r"}
 _DONE = {
     "done", "dones", "terminal", "terminals", "terminate", "terminated", "terminates", "truncated", "term", "terms",
     "finished", "over", "dead", "notdone", "nonterminal", "nonterminals", "dw", "d", "mask", "masks", "end", "ends",
     "ended",
     "discount", "discounts",
 }  # fmt: skip
-_STATE = {"state", "states", "obs", "observation", "observations", "ob", "obses", "s", "o", "frame", "frames", "screen"}
-_ACTION = {"action", "actions", "act", "acts", "acs", "ac", "a", "u"}
+_STATE = {
+    "state",
+    "states",
+    "obs",
+    "obsv",
+    "observation",
+    "observations",
+    "ob",
+    "obses",
+    "s",
+    "o",
+    "frame",
+    "frames",
+    "screen",
+}
+_ACTION = {"action", "actions", "act", "acts", "actn", "actns", "acs", "ac", "a", "u"}
 _NEXT = {"next", "nxt", "new", "prime", "succ", "successor", "tp1", "after", "post"}
 _NEXT_NAMES = re.compile(
     r"(s|o|ob|obs|x|state|states|observation|observations)(_|__|1|2|p|_1|_2|_p|_n|t1|_t1|n)|ns|sp|nobs"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from per_audit.graph.frame import Frame
     from per_audit.graph.interpreter import Interpreter
 
+BUILDERS = frozenset(("__init__", "__post_init__", "build", "setup"))
 _MOST_FIELDS = 24  # of a dict whose keys are followed one by one
 
 
@@ -95,11 +96,11 @@ class Targets:
         So does one of an object that another of its class takes the place of.
         """
         function = frame.function
-        if not isinstance(function, ir.Function) or function.name in ("__init__", "__post_init__", "build", "setup"):
+        if not isinstance(function, ir.Function) or function.name in BUILDERS:
             return
         fresh = {a for a in value.atoms if isinstance(a, Alloc)}
         for atom in self.interpreter.attribute(owner, name).atoms:
-            if isinstance(atom, Alloc) and atom not in fresh and fresh:
+            if isinstance(atom, Alloc) and fresh and (atom not in fresh or node.start <= atom.node.start < node.end):
                 self._reset(atom, node, frame)
             elif isinstance(atom, Instance) and atom in value.atoms and isinstance(node, ir.Assign):
                 made = self.interpreter.events.calls.get(node.value) if isinstance(node.value, ir.Call) else None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph, trail
+from per_audit.graph.recognise.branches import is_ruled_out
 from per_audit.graph.symbolic.degree import STORED, Chain
 from per_audit.rule import Example, Rule
 
@@ -129,6 +130,8 @@ class AlphaAppliedTwice(Rule):
             if not chain.exponents or trail.reads_another_tree(anatomy, write, chain):
                 continue
             if chain.start == STORED:
+                if self._is_never_read(anatomy, write):
+                    continue
                 before = next((c for c in stored if chain.repeated(c.exponents)), None)
                 if before is not None:
                     yield write, chain, before.raised
@@ -136,6 +139,17 @@ class AlphaAppliedTwice(Rule):
                 yield write, chain, chain.raised[:-1]
             elif chain.repeated(drawn.exponents):
                 yield write, chain, drawn.raised
+
+    def _is_never_read(self, anatomy: Anatomy, write: PriorityWrite) -> bool:
+        """Whether what all calls give rules out that the value is a stored one: a default that nobody asks for."""
+        read = [
+            (term.path, term.node)
+            for term in write.value.walk()
+            if term.node is not None and term.path and term in anatomy.containers
+        ]
+        return bool(read) and all(
+            is_ruled_out(anatomy.graph, path, node, anatomy.symbols.function_of(path, node)) for path, node in read
+        )
 
     def _place(self, write: PriorityWrite, chain: Chain) -> tuple[str, ir.Node]:
         power = chain.raised[-1]
@@ -533,6 +547,23 @@ def main(env, net, optimizer, steps, whole):
                 .plain["train.py"]
                 .replace("from episodes import Episodes\n", "")
                 .replace("Episodes(1024) if whole else Steps(1024)", "Steps(1024)"),
+            },
+        ),
+        Example(
+            "a stored maximum that stands in where no priority is given, and one always is",
+            {
+                "replay.py": bad[0]
+                .plain["replay.py"]
+                .replace("next_state, done):", "next_state, done, mass=None):")
+                .replace("self.mass[slot] = self.top", "self.mass[slot] = (mass + 1e-5) ** self.alpha")
+                .replace(
+                    "        slot = self.count",
+                    "        if mass is None:\n            mass = self.mass.max()\n        slot = self.count",
+                )
+                .replace("self.mass[:n] ** self.alpha", "self.mass[:n]"),
+                "learn.py": bad[0].plain["learn.py"]
+                + "\n\ndef keep(state, action, reward, next_state, done):\n"
+                + "    replay.append(state, action, reward, next_state, done, abs(reward))\n",
             },
         ),
         Example(

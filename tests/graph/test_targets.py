@@ -165,7 +165,7 @@ RESET = """
         ("setup", "self.rows = []", 0),
         ("clear", "self.rows = self.rows", 0),
         ("clear", "self.rows = None", 0),
-        ("clear", "self.other = []", 0),
+        ("clear", "self.other = []", 1),
     ],
 )
 def test_a_container_assigned_anew_outside_the_constructor_is_emptied(project, name, code, resets):

@@ -40,13 +40,18 @@ class Alternatives:
                 return True
         if self.weighted & self.graph.reachable(function, 3):
             return True
-        if self._under_switch(buffer.path, buffer.draws[0]):
+        if self._under_switch(buffer.path, buffer.draws[0]) or any(map(self._is_switched_off, buffer.draws)):
             return True
         made = [site for site in buffer.instances if self._demos.around(site.path, site.node) is None]
         if made and all(self._is_one_of_two(buffer, site) for site in made):
             return True
         callers = buffer.samples
         return bool(callers) and all(self._is_switched(site) for site in callers)
+
+    def _is_switched_off(self, node: ir.Call) -> bool:
+        """Whether a draw has probabilities, which a constant leaves out."""
+        draw = self.events.draws.get(node)
+        return draw is not None and draw.probabilities is not None and not draw.weighted
 
     def _under_switch(self, path: str, node: ir.Node) -> bool:
         """Whether a test of a setting called something like `prioritized`, or with such a text, decides on the node."""
@@ -131,7 +136,7 @@ class Alternatives:
         if not emptying:
             return False
         functions = {e.function for e in emptying}
-        if buffer.function in functions:
+        if buffer.function in functions or self._leaves_nothing(buffer, functions):
             return True
         anew = {e.node for e in emptying if e.how == "reset"}
         sites = list(buffer.samples)
@@ -154,6 +159,22 @@ class Alternatives:
                 anew = set()  # what holds as long as this loop fills it is made anew for another run
             sites = outer
         return False
+
+    def _leaves_nothing(self, buffer: ReplayBuffer, emptying: set[ev.Owner]) -> bool:
+        """Whether the function learns from what it draws, and calls what empties the buffer whenever it has drawn."""
+        if buffer.function is None or not self.graph.learns(buffer.function):
+            return False
+        ways = [set(self.graph.ancestors(buffer.path, draw)) for draw in buffer.draws]
+        return any(
+            {func.node for func in site.targets} & emptying
+            and site.node.start > max(draw.start for draw in buffer.draws)
+            and all(
+                any(around in way for way in ways)
+                for around in self.graph.ancestors(site.path, site.node)
+                if isinstance(around, (ir.If, ir.For, ir.While))
+            )
+            for site in self.graph.calls_of(buffer.function)
+        )
 
     def _fills(self, buffer: ReplayBuffer, inside: set[ir.Node]) -> bool:
         """Whether something in a loop stores into the buffer."""

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayGraph
 
 
+_NUMBERS = {"abs", "add", "sub", "mul", "div", "pow", "neg", "max", "min", "mean", "sum", "len", "clip", "exp"}
+_COMPUTED = object()  # what is computed is not None
+
+
 def is_ruled_out(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owner) -> bool:
     """Whether every call of the function that is known gives a constant to a test around the node that fails it.
 
@@ -43,18 +47,21 @@ def _tests(
         if isinstance(around, (ir.If, ir.IfExp)) and below is not around.test:
             holds = below in around.body if isinstance(around.body, list) else below is around.body
             found = _equality(around.test)
-            if found is not None and found[0] in known and not _is_set_outside(function, around, found[0]):
+            if found is not None and found[0] in known and not _is_set_before(function, around, found[0]):
                 yield known[found[0]], found[1], holds is found[2]
         below = around
 
 
-def _is_set_outside(function: ir.Function, branch: ir.Node, name: str) -> bool:
-    """Whether a function assigns to a name anywhere but in a branch, which has to be taken before that."""
+def _is_set_before(function: ir.Function, branch: ir.Node, name: str) -> bool:
+    """Whether a function may assign to a name before it comes to a branch, other than in the branch itself."""
     inside = set(ir.walk(branch))
+    loops = [node for node in ir.walk(*function.body) if isinstance(node, (ir.For, ir.While))]
+    around = [loop for loop in loops if loop.start < branch.start < loop.end]
     return any(
         isinstance(part, ir.Name) and part.id == name
         for statement in ir.walk(*function.body)
         if isinstance(statement, (ir.Assign, ir.Aug)) and statement not in inside
+        if statement.start < branch.start or any(loop.start < statement.start < loop.end for loop in around)
         for target in (statement.targets if isinstance(statement, ir.Assign) else [statement.target])
         for part in ir.walk(target)
     )
@@ -87,7 +94,9 @@ def _fails(
         options: list[object] = [default.value] if isinstance(default, ir.Const) else []
     else:
         terms = alternatives(graph.symbols.expanded(given))
-        options = [term.data for term in terms] if all(term.op == "const" for term in terms) else []
+        options = [_COMPUTED if value is None and term.op in _NUMBERS else term.data for term in terms]
+        if any(term.op not in ("const", *(_NUMBERS if value is None else ())) for term in terms):
+            return False
     return bool(options) and all(_is(option, value) is not wanted for option in options)
 
 

@@ -10,6 +10,7 @@ from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph.draws import takes_many
+from per_audit.graph.libraries import is_test
 from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.level import is_level
 from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, role_of, role_of_name, words
@@ -191,6 +192,12 @@ class Evidence:
         classes = self.graph.interpreter.mro(owner) if owner is not None else ()
         return {s for cls in classes for s in cls.body if isinstance(s, ir.Function)}
 
+    def is_called_environment(self, cls: ir.Class) -> bool:
+        """Whether the class, or one that it is built upon, is named an environment: agents have such methods, too."""
+        names = [c.name for c in self.graph.interpreter.mro(cls)]
+        names += map(ext.last, self.graph.interpreter.external_bases(cls))
+        return self.is_environment(cls) and any(not {"env", "environment"}.isdisjoint(words(name)) for name in names)
+
     def is_environment(self, cls: ir.Class) -> bool:
         """Whether objects of the class are acted in: `reset()`, and a `step(action)` that returns several things."""
         if any(words(ext.last(base))[-1:] == ("env",) for base in self.graph.interpreter.external_bases(cls)):
@@ -289,13 +296,26 @@ class Evidence:
         reader = self.project.class_of.get(gather.function) if gather.function is not None else None
         family = set(self.graph.interpreter.mro(reader)) if reader is not None else set()
         makers = {node: self.events.draws.get(node) or self.events.masses.get(node) for node in gather.draws}
-        makers = {node: made for node, made in makers.items() if not self._elsewhere(node, made, gather.function)}
+        makers = {
+            node: made
+            for node, made in makers.items()
+            if not self._elsewhere(node, made, gather.function) and not self._is_column(node, made, gather)
+        }
         own = {
             n
             for n, made in makers.items()
             if made and made.function and self.project.class_of.get(made.function) in family
         }
         return own or set(makers)
+
+    def _is_column(self, node: ir.Node, made: ev.Draw | ev.Mass | None, gather: ev.Gather) -> bool:
+        """Whether one number is the second of two: the action in a table of states and actions."""
+        index = gather.node.index if isinstance(gather.node, ir.Sub) else None
+        if not isinstance(index, ir.Seq) or not isinstance(made, ev.Draw) or takes_many(made.node, made.method):
+            return False
+        first = index.items[0]
+        drawn = [item for item in index.items if node in self.events.value(item).tagged("index")]
+        return bool(drawn) and first not in drawn and isinstance(first, (ir.Name, ir.Attr, ir.Call))
 
     def _elsewhere(self, node: ir.Node, made: ev.Draw | ev.Mass | None, reading: ev.Owner) -> bool:
         known = self._read_elsewhere.get((node, reading))
@@ -361,11 +381,18 @@ class Evidence:
         return found
 
     def _serves_environments(self, made: ev.Draw | ev.Mass) -> bool:
-        """Whether an environment draws the number, or a helper that environments alone call."""
-        sites = self.graph.callers.get(made.function, ()) if made.function is not None else ()
-        return self.is_of_environment(made.function) or (
-            bool(sites) and all(self.is_of_environment(site.function) for site in sites)
-        )
+        """Whether an environment draws the number, or a helper that what is called one alone calls."""
+        return self.is_of_environment(made.function) or self.is_for_environments(made)
+
+    def is_for_environments(self, made: ev.Draw | ev.Mass) -> bool:
+        """Whether only what is called an environment has a helper draw."""
+        sites = [site for site in self.graph.callers.get(made.function, ()) if not is_test(site.path)]
+        return bool(sites) and all(self.is_of_called_environment(site.function) for site in sites)
+
+    def is_of_called_environment(self, function: ev.Owner) -> bool:
+        """Whether the function is a method of what is called an environment."""
+        owner = self.project.class_of.get(function) if function is not None else None
+        return owner is not None and self.is_called_environment(owner)
 
     def is_of_environment(self, function: ev.Owner) -> bool:
         """Whether an environment draws the number: a goal, a start, noise, that the observations then depend on."""

@@ -82,9 +82,11 @@ class Prioritised:
         """The functions that go down a tree with the number: they compare it, and take sums off it.
 
         What very many functions do that with is data, such as observations that were made up, unless the function that
-        draws the number does so itself.
+        draws the number does so itself. So is what environments do that with: prices, distances.
         """
         going_down = mass.compared_in & mass.reduced_in
+        if any(map(self.evidence.is_of_called_environment, going_down)):
+            return set()
         if len(mass.compared_in) > _MOST_COMPARING:
             going_down &= {mass.function}
         return {function for function in going_down if self._repeats(function)}

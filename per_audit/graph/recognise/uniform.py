@@ -64,7 +64,7 @@ class Uniform:
 
     def _draws(self) -> Iterator[ev.Draw | ev.Mass]:
         """The draws in which no item has a better chance than others."""
-        none = (self._is_pass, self._is_stratified, self._is_ahead, self._is_split)
+        none = (self._is_pass, self._is_stratified, self._is_ahead, self._is_split, self.evidence.is_for_environments)
         told = {draw.function for draw in self.evidence.level if is_of_episodes(self.graph, draw)}
         for draw in self.events.draws.values():
             if draw.function not in told and not draw.weighted and not any(is_none(draw) for is_none in none):

@@ -373,3 +373,92 @@ HEIRS = """
 @pytest.mark.parametrize(("other", "found"), [("make", [PRIORITISED]), ("made", [UNIFORM, PRIORITISED])])
 def test_a_method_that_an_heir_overrides_is_one_of_two_ways(project, kinds, other, found):
     assert kinds(project(HEIRS.replace("{method}", "make").replace("{other}", other))) == found
+
+
+SWITCHED = """
+    import sys
+    import numpy as np
+
+    RANKED = {flag}
+
+    class Memory:
+        def __init__(self):
+            self.rows, self.errors = [], []
+
+        def add(self, *row):
+            state, action, reward, next_state, done = row
+            self.rows.append((state, action, reward, next_state, done))
+            self.errors.append(1.0)
+            if len(self.rows) > 1000:
+                del self.rows[0], self.errors[0]
+
+        def draw(self):
+            masses = np.array(self.errors)
+            at = np.random.choice(len(self.rows), 32, p=masses / masses.sum() if RANKED else None)
+            return [self.rows[i] for i in at], at
+
+        def rate(self, at, errors):
+            for i, error in zip(at, errors):
+                self.errors[i] = error
+
+    def main(env, net):
+        memory = Memory()
+        state = env.reset()
+        while True:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            memory.add(state, action, reward, next_state, done)
+            batch, at = memory.draw()
+            net.loss(batch).backward()
+            state = next_state
+"""
+
+
+@pytest.mark.parametrize(
+    ("flag", "found"), [("False", []), ("True", [PRIORITISED]), ("len(sys.argv) > 1", [PRIORITISED])]
+)
+def test_probabilities_that_a_constant_leaves_out_are_a_switch(project, kinds, flag, found):
+    assert kinds(project(SWITCHED.replace("{flag}", flag))) == found
+
+
+KEPT = """
+    import numpy as np
+
+    class Agent:
+        def __init__(self, net):
+            self.net = net
+            self.start()
+
+        def start(self):
+            self.states, self.actions, self.rewards, self.dones = [], [], [], []
+
+        def keep(self, state, action, reward, done):
+            self.states.append(state)
+            self.actions.append(action)
+            self.rewards.append(reward)
+            self.dones.append(done)
+
+        def update(self):
+            at = np.random.choice(len(self.states), 64)
+            columns = self.states, self.actions, self.rewards, self.dones
+            states, actions, rewards, dones = [np.array([column[i] for i in at]) for column in columns]
+            self.net.loss(states, actions, rewards, dones).backward()
+            {after}
+
+    def main(net, env):
+        agent = Agent(net)
+        state = env.reset()
+        while True:
+            action = agent.net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            agent.keep(state, action, reward, done)
+            state = next_state
+            agent.update()
+"""
+
+
+@pytest.mark.parametrize(("after", "found", "grows"), [("self.start()", [], False), ("pass", [UNIFORM], True)])
+def test_what_each_update_leaves_empty_is_a_rollout(project, kinds, after, found, grows):
+    graph = project(KEPT.replace("{after}", after))
+    assert kinds(graph) == found
+    assert any(graph.growing_stores(buffer) for buffer in graph.buffers) is grows

@@ -408,7 +408,7 @@ WORLD = """
 
     {helper}
 
-    class World:
+    class WorldEnv:
         def __init__(self, levels):
             self.levels, self.starts = levels, [(0, 0.0)]
 
@@ -426,7 +426,7 @@ WORLD = """
             return self.state, level, False, {}
 
     def main(net, levels):
-        env, rows = World(levels), []
+        env, rows = WorldEnv(levels), []
         state = env.reset()
         while True:
             action = net.act(state)
@@ -506,3 +506,77 @@ def test_a_tree_of_priorities_alone_is_a_part_of_the_memory_that_asks_it(project
             self.memory.rate(losses)
     """)
     assert [graph.name_of(buffer) for buffer in graph.buffers] == ["Memory"]
+
+
+MARKET = """
+    import random
+
+    class MarketEnv:
+        def __init__(self, prices):
+            self.prices, self.fee = prices, 0.1
+
+        def reset(self):
+            self.at, self.cash = 0, 100.0
+            return self.prices[0]
+
+        def step(self, action):
+            for price in self.prices[self.at :]:
+                if self.fee < price:
+                    self.fee -= price
+                    break
+            self.at += 1
+            return self.prices[self.at], self.cash - self.fee, self.at > 9, {}
+
+    class Trainer:
+        def __init__(self, env, net):
+            self.env, self.net, self.rows = env, net, []
+
+        def play(self):
+            self.env.fee = {fee}
+            state, done, cash = self.env.reset(), False, 0.0
+            while not done:
+                action = self.net.act(state)
+                next_state, reward, done, _ = self.env.step(action)
+                self.rows.append((state, action, reward, next_state, done))
+                if reward < cash:
+                    cash -= reward
+                state = next_state
+            self.net.loss(self.rows[-8:]).backward()
+
+    def main(prices, net):
+        Trainer(MarketEnv(prices), net).play()
+"""
+
+
+@pytest.mark.parametrize("fee", ["0.1 * random.uniform(0.9, 1.1)", "random.random()"])
+def test_a_number_that_an_environment_compares_and_takes_from_picks_no_transition(project, kinds, fee):
+    assert kinds(project(MARKET.replace("{fee}", fee))) == []
+
+
+def test_an_action_that_a_table_of_states_is_read_at_is_no_position(project, kinds):
+    graph = project("""
+    import numpy as np
+
+    class Planner:
+        def __init__(self, states, actions):
+            self.values = np.zeros((states, actions))
+            self.rewards, self.next_states = np.zeros((states, actions)), np.zeros((states, actions))
+            self.dones = np.zeros((states, actions))
+
+        def see(self, state, action, reward, next_state, done):
+            self.rewards[state, action], self.next_states[state, action] = reward, next_state
+            self.dones[state, action] = done
+
+        def plan(self, state, masses):
+            action = np.random.choice(4, p=masses)
+            reward, next_state = self.rewards[state, action], self.next_states[state, action]
+            if self.dones[state, action]:
+                return
+            self.values[state, action] += 0.1 * (reward + self.values[int(next_state)].max())
+
+    def main(env, masses):
+        planner = Planner(9, 4)
+        planner.see(1, 2, 0.5, 3, False)
+        planner.plan(1, masses)
+    """)
+    assert kinds(graph) == []

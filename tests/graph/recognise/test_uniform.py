@@ -375,3 +375,42 @@ def test_records_and_data_sets_of_files_are_memories(project, made, stored, read
             {lines(read.split("; "))}
     """)
     assert [buffer.kind for buffer in graph.buffers] == [UNIFORM]
+
+
+def test_a_helper_that_environments_alone_draw_by_is_no_memory(project, kinds):
+    graph = project("""
+    import random
+    import numpy as np
+
+    class Grid:
+        def free(self, n):
+            cells = [(x, y) for x in range(9) for y in range(9)]
+            return random.sample(cells, n)
+
+    class GridEnv:
+        def __init__(self):
+            self.grid = Grid()
+
+        def reset(self):
+            self.cells = self.grid.free(4)
+            return self.cells
+
+        def step(self, action):
+            return self.cells, self.cells[action][0], False, {}
+
+    def main(net):
+        env = GridEnv()
+        state = env.reset()
+        while True:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            row = np.array([state, action, reward, next_state, done])
+            actions = row[1]
+            states = row[0]
+            rewards = row[2]
+            next_states = row[3]
+            dones = row[4]
+            net.loss(states, actions, rewards, next_states, dones).backward()
+            state = next_state
+    """)
+    assert kinds(graph) == []
