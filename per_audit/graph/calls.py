@@ -241,6 +241,8 @@ class Calls:
                     results.append(of(atom))
             elif isinstance(atom, TupleOf) and name in _PUT and is_list(atom):
                 results.append(self._container_method(Alloc(atom.node, "list"), node, name, arguments, frame))
+            elif isinstance(atom, Record) and name == "items":
+                results.append(self._pairs(node, join_all(atom.items)))
             elif isinstance(atom, (Drawn, Columns, TupleOf, Record)) and name in ("items", "values", "keys", "_asdict"):
                 results.append(receiver._replace(tags=receiver.tags))
         if name == "step" and not words(name_of(node.func) or "").count("optim"):
@@ -286,11 +288,9 @@ class Calls:
             return content if atom.kind == "dict" else content.join(self._taken(atom, node, values, frame))
         if name in ("get", "setdefault", "__getitem__"):
             return content.join(taint(*values))
-        if name in ("items",):
-            pairs = Alloc(node, "list")
-            self.interpreter.add_content(node, of(TupleOf(node, (UNKNOWN, content))))
-            return of(pairs)
-        if name in ("values",):
+        if name == "items":
+            return self._pairs(node, content)
+        if name == "values":
             return of(atom)
         if name in ("take", "index_select", "gather"):
             draws = frozenset(taint(*values).tagged("index"))
@@ -304,6 +304,11 @@ class Calls:
         if name in ("sample", "choice") and arguments:
             return UNKNOWN
         return taint(*values)._replace(roles=content.roles)
+
+    def _pairs(self, node: ir.Call, values: Value) -> Value:
+        """`items()` of a dict with these values."""
+        self.interpreter.add_content(node, of(TupleOf(node, (UNKNOWN, values))))
+        return of(Alloc(node, "list"))
 
     def _taken(self, atom: Alloc, node: ir.Call, values: list[Value], frame: Frame) -> Value:
         """What a method takes out of a container at the positions of a batch; a single one may be one to forget."""

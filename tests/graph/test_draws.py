@@ -260,3 +260,50 @@ def train(env, net, optimizer):
 """)
     assert not any(draw.containers for draw in graph.events.draws.values())
     assert not graph.buffers
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        "{name: column[slots] for name, column in self.columns.items()}",
+        "{name: self.columns[name][slots] for name in self.columns}",
+        "{name: column[slots, ...] for name, column in self.columns.items()}",
+    ],
+)
+def test_a_dict_of_columns_is_read_pair_by_pair(project, batch):
+    graph = project(f"""
+import numpy as np
+
+
+class Rows:
+    def __init__(self, size, width):
+        self.columns = {{
+            "state": np.zeros((size, width)), "action": np.zeros(size), "reward": np.zeros(size),
+            "next_state": np.zeros((size, width)), "done": np.zeros(size)
+        }}
+        self.size, self.count = size, 0
+
+    def put(self, **row):
+        for name, value in row.items():
+            self.columns[name][self.count % self.size] = value
+        self.count += 1
+
+    def sample(self, n):
+        slots = np.random.randint(0, min(self.count, self.size), n)
+        return {batch}
+
+
+def train(env, net, target):
+    rows, state = Rows(10000, 4), env.reset()
+    while True:
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        rows.put(state=state, action=action, reward=reward, next_state=next_state, done=done)
+        state = next_state
+        batch = rows.sample(32)
+        ahead = (1 - batch["done"]) * target.predict(batch["next_state"]).max(1)
+        net.fit(batch["state"], batch["reward"] + 0.99 * ahead)
+""")
+    (buffer,) = graph.buffers
+    assert buffer.kind == UNIFORM
+    assert len(buffer.containers) == 5
