@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph import events as ev
 from per_audit.graph import externals as ext
 from per_audit.graph.roles import name_of, words
-from per_audit.graph.values import Alloc, Drawn, Func, Instance, Ints, Value
+from per_audit.graph.values import UNKNOWN, Alloc, Drawn, Func, Instance, Ints, Value
 
 if TYPE_CHECKING:
     from per_audit.graph.frame import Frame
@@ -72,6 +72,8 @@ class Draws:
 
     def draw(self, node: ir.Call, method: str, items: bool, values: list[Value], frame: Frame) -> Value:
         """Record a draw from the first of the values; what it gives."""
+        if not items and _is_of_flags(node):
+            return UNKNOWN
         probabilities = _probabilities(node, method)
         population = values[0]
         containers = {a for a in population.atoms if isinstance(a, Alloc)}
@@ -121,6 +123,13 @@ def _same(one: ir.Expr, other: ir.Expr) -> bool:
 
 def _is_first(index: ir.Expr) -> bool:
     return isinstance(index, ir.Slice) and index.lower is None and index.upper is not None and index.step is None
+
+
+def _is_of_flags(node: ir.Call) -> bool:
+    """Whether what is drawn are truth values, by the type that the call is given."""
+    kind = node.argument(None, "dtype")
+    name = getattr(kind, "attr", getattr(kind, "id", getattr(kind, "value", "")))
+    return isinstance(name, str) and name.startswith("bool")
 
 
 def replacement(node: ir.Call, method: str) -> ir.Expr | bool | None:

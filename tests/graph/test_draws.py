@@ -307,3 +307,33 @@ def train(env, net, target):
     (buffer,) = graph.buffers
     assert buffer.kind == UNIFORM
     assert len(buffer.containers) == 5
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        "torch.randint(0, 2, (n,), dtype=torch.bool)",
+        "np.random.randint(0, 2, n, dtype=bool)",
+        "self.rng.integers(0, 2, n, dtype='bool')",
+    ],
+)
+def test_random_flags_are_no_positions(project, flags):
+    graph = project(f"""
+import numpy as np
+import torch
+
+
+class Rows:
+    def __init__(self, size, width):
+        self.rng = np.random.default_rng(0)
+        self.states, self.rewards, self.next_states = np.zeros((size, width)), np.zeros(size), np.zeros((size, width))
+
+    def put(self, at, state, reward, next_state):
+        self.states[at], self.rewards[at], self.next_states[at] = state, reward, next_state
+
+    def some(self, n):
+        flags = {flags}
+        return self.states[flags], self.rewards[flags], self.next_states[flags]
+""")
+    assert not graph.events.draws
+    assert not graph.buffers
