@@ -261,10 +261,11 @@ class Anatomy:
         open_parameters = [p for p in value.walk() if p.op == "param" and p.data[0] is function]
         callers = self.symbols.calls_of.get(function, ()) if open_parameters and function is not None else ()
         found: list[PriorityWrite] = []
-        if callers and all(self._class_of(caller) in self.others for _, caller, _ in callers):
+        others = {node for node, f, _ in callers if self._class_of(f) in self.others or self._is_on_own_tree(node, f)}
+        if callers and len(others) == len(callers):
             return []  # what other buffers put into a tree of the same class
         for node, caller, path in callers:
-            if self._class_of(caller) in self.others or is_test(path) or self._is_of_another(node, caller, function):
+            if node in others or is_test(path) or self._is_of_another(node, caller, function):
                 continue
             if caller in functions or len(steps) > _DEEPEST or not isinstance(function, ir.Function):
                 continue
@@ -355,8 +356,24 @@ class Anatomy:
 
     @cached_property
     def others(self) -> set[ir.Class]:
-        """The classes of other buffers with trees of their own, which may be of the same class as this one's."""
+        """The classes of other prioritised buffers, whose trees may be of the same class as this one's."""
         owners = {b.owner for b in self.graph.buffers if b.kind == "prioritised" and b.owner is not None}
+        own = set().union(
+            *map(self.graph.interpreter.mro, self.parts), *map(self.graph.interpreter.mro, owners & self.family)
+        )
+        heirs = set().union(*(self.graph.interpreter.subclasses.get(cls, ()) for cls in self.family))
+        return owners - own - heirs - self._holders
+
+    def _is_on_own_tree(self, call: ir.Expr, caller: ev.Owner) -> bool:
+        """Whether a class outside of the buffer asks a tree of the same class that it has made for itself."""
+        cls = self._class_of(caller)
+        receiver = call.func.value if isinstance(call, ir.Call) and isinstance(call.func, ir.Attr) else None
+        own = isinstance(receiver, ir.Attr) and isinstance(receiver.value, ir.Name)
+        return own and cls in self._makers and cls not in self.parts | self._holders
+
+    @cached_property
+    def _makers(self) -> set[ir.Class]:
+        """The classes that make themselves a tree such as the buffer makes for itself, other than its own and heirs."""
         made = {
             (maker, tree)
             for site in self.events.calls.values()
@@ -364,12 +381,11 @@ class Anatomy:
             if (maker := self._class_of(site.function)) is not None and maker is not tree
         }
         trees = {tree for maker, tree in made if maker in self.family}
-        owners |= {maker for maker, tree in made if tree in trees}
-        own = set().union(
-            *map(self.graph.interpreter.mro, self.parts), *map(self.graph.interpreter.mro, owners & self.family)
+        related = set().union(
+            *map(self.graph.interpreter.mro, self.parts),
+            *(self.graph.interpreter.subclasses.get(cls, ()) for cls in self.family),
         )
-        heirs = set().union(*(self.graph.interpreter.subclasses.get(cls, ()) for cls in self.family))
-        return owners - own - heirs - self._holders
+        return {maker for maker, tree in made if tree in trees} - related
 
     @cached_property
     def _holders(self) -> set[ir.Class]:

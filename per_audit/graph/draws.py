@@ -41,8 +41,10 @@ class Draws:
             return None
         events = self.interpreter.events
         for number, size in ((cut.left, cut.right), (cut.right, cut.left)):
-            if not isinstance(number, ir.Call) or number not in events.masses:
+            if not isinstance(number, ir.Call) or number not in events.masses or not _is_from_0_to_1(number):
                 continue
+            if isinstance(size, ir.Sub) or (isinstance(size, ir.Call) and name_of(size.func) != "len"):
+                return None  # the root of a tree, or whatever a method says of it
             other = events.value(size)
             named = {word for node in ir.walk(size) if (name := name_of(node)) for word in words(name)}
             if any(other.tagged(kind) for kind in ("mass", "draw", "index")) or not named.isdisjoint(_SUMS):
@@ -123,6 +125,17 @@ def _same(one: ir.Expr, other: ir.Expr) -> bool:
 
 def _is_first(index: ir.Expr) -> bool:
     return isinstance(index, ir.Slice) and index.lower is None and index.upper is not None and index.step is None
+
+
+def _is_from_0_to_1(number: ir.Call) -> bool:
+    """Whether a continuous draw is told no other bounds."""
+    if ext.last(name_of(number.func) or "") != "uniform":
+        return True
+    bounds = [number.argument(place, name) for place, name in enumerate(("low", "high"))]
+    return all(
+        bound is None or (isinstance(bound, ir.Const) and bound.value == told)
+        for bound, told in zip(bounds, (0, 1), strict=True)
+    )
 
 
 def _is_of_flags(node: ir.Call) -> bool:

@@ -284,6 +284,31 @@ def test_what_a_class_puts_into_a_tree_that_it_makes_is_not_the_buffer_s(project
     assert len(writes) == 2
 
 
+def test_what_a_learner_with_a_tree_of_its_own_puts_into_the_buffer_s_is_the_buffer_s(project):
+    train = """
+    from one import One
+    from tree import Tree
+
+    class Learner:
+        def __init__(self):
+            self.memory, self.seen = One(64), Tree(64)
+
+        def learn(self, env, net):
+            self.memory.add(*env.row())
+            slots, rows = self.memory.sample(8)
+            errors = net.errors(rows)
+            errors.mean().backward()
+            for slot, error in zip(slots, errors):
+                self.memory.tree.put(slot, 5.0)
+                self.seen.put(slot, 9.0)
+    """
+    one = HOLDER.format(name="One", first="1.0")
+    graph = project(tree=SHARED, one=one, train=train)
+    (buffer,) = graph.buffers
+    numbers = {write.value.number for write in graph.anatomy(buffer).writes if write.value.is_number}
+    assert numbers == {1.0, 5.0}
+
+
 @pytest.mark.parametrize("longer", ["self.sums += [0.0] * 2", "self.sums += [0.0 for _ in range(2)]"])
 def test_sums_of_a_list_that_was_made_longer_are_no_writes(project, longer):
     rebuilt = f"""

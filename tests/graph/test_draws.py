@@ -337,3 +337,32 @@ class Rows:
 """)
     assert not graph.events.draws
     assert not graph.buffers
+
+
+@pytest.mark.parametrize(
+    ("draw", "uniform"),
+    [
+        ("int(random.random() * len(self.rows))", True),
+        ("int(np.random.uniform(0, 1) * len(self.rows))", True),
+        ("int(np.random.uniform(0.9, 1.0) * len(self.rows))", False),
+        ("int(random.random() * self.nodes[0])", False),
+        ("int(random.random() * self.root())", False),
+    ],
+)
+def test_a_part_of_a_size_is_a_position_and_a_part_of_a_root_or_of_the_newest_is_not(project, draw, uniform):
+    graph = project(f"""
+import random
+import numpy as np
+
+
+class Rows:
+    def __init__(self):
+        self.rows, self.nodes = [], np.zeros(8)
+
+    def root(self):
+        return self.nodes[0]
+
+    def some(self, n):
+        return [self.rows[{draw}] for _ in range(n)]
+""")
+    assert bool(graph.events.draws) is uniform
