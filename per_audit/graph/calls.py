@@ -104,10 +104,10 @@ class Calls:
 
     def _begin_anew(self, node: ir.Call, receiver: Value, frame: Frame) -> None:
         """`memory.__init__()` of an object that there is: it loses what it held."""
-        if getattr(frame.function, "name", "") != "__init__":
+        if getattr(frame.function, "name", "") != "__init__" and isinstance(node.func, ir.Attr):
             for atom in self.interpreter.ordered(receiver.atoms):
                 if isinstance(atom, Instance):
-                    self.interpreter.targets.reset(atom, node, frame)
+                    self.interpreter.targets.reset(atom, node, frame, node.func.value)
 
     def _spread(self, arguments: Arguments) -> Arguments:
         """The arguments, those that a function hands on as its own `*args` one by one."""

@@ -85,12 +85,12 @@ class Targets:
                 self.interpreter.write_attribute(atom, target.attr, value)
                 write = ev.AttributeWrite(atom, target.attr, node, frame.function, frame.module.path, source)
                 self.interpreter.events.writes[node, atom, target.attr] = write
-                self._note_reset(atom, target.attr, value, node, frame)
+                self._note_reset(atom, target, value, node, frame)
             elif isinstance(atom, ModuleRef):
                 env = self.interpreter.module_env(atom.path)
                 env[target.attr] = env.get(target.attr, UNKNOWN).join(value)
 
-    def _note_reset(self, owner: Instance, name: str, value: Value, node: ir.Node, frame: Frame) -> None:
+    def _note_reset(self, owner: Instance, target: ir.Attr, value: Value, node: ir.Node, frame: Frame) -> None:
         """A container attribute that is assigned anew outside the constructor loses what it held.
 
         So does one of an object that another of its class takes the place of.
@@ -99,22 +99,22 @@ class Targets:
         if not isinstance(function, ir.Function) or function.name in BUILDERS:
             return
         fresh = {a for a in value.atoms if isinstance(a, Alloc)}
-        for atom in self.interpreter.attribute(owner, name).atoms:
+        for atom in self.interpreter.attribute(owner, target.attr).atoms:
             if isinstance(atom, Alloc) and fresh and (atom not in fresh or node.start <= atom.node.start < node.end):
-                self._reset(atom, node, frame)
+                self._reset(atom, node, frame, target if atom in fresh else None)
             elif isinstance(atom, Instance) and atom in value.atoms and isinstance(node, ir.Assign):
                 made = self.interpreter.events.calls.get(node.value) if isinstance(node.value, ir.Call) else None
                 if made is not None and atom.node in made.classes:
-                    self.reset(atom, node, frame)
+                    self.reset(atom, node, frame, target)
 
-    def reset(self, owner: Instance, node: ir.Node, frame: Frame) -> None:
-        """Record that an object begins anew, with its containers empty."""
+    def reset(self, owner: Instance, node: ir.Node, frame: Frame, written: ir.Expr) -> None:
+        """Record that an object, which is written so, begins anew, with its containers empty."""
         for cls in self.interpreter.mro(owner.node):
             for atom in self.interpreter.holders.get(cls, ()):
-                self._reset(atom, node, frame)
+                self._reset(atom, node, frame, written)
 
-    def _reset(self, container: Alloc, node: ir.Node, frame: Frame) -> None:
-        evict = ev.Evict(container, node, frame.function, frame.module.path, "reset")
+    def _reset(self, container: Alloc, node: ir.Node, frame: Frame, anew: ir.Expr | None) -> None:
+        evict = ev.Evict(container, node, frame.function, frame.module.path, "reset", anew)
         self.interpreter.events.evictions[node, container] = evict
 
     def _assign_item(self, target: ir.Sub, value: Value, frame: Frame, node: ir.Node, source: ir.Expr | None) -> None:

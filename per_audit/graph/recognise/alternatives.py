@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.demos import Demos
 from per_audit.graph.pipelines import modules_that_draw
+from per_audit.graph.recognise.anew import empties
 from per_audit.graph.reference import is_pal
 from per_audit.graph.roles import name_of, words
 
@@ -132,7 +133,7 @@ class Alternatives:
 
     def is_on_policy(self, buffer: ReplayBuffer) -> bool:
         """Whether the containers are emptied as often as they are learnt from."""
-        emptying = [e for e in buffer.evictions if e.how in ("clear", "reset")]
+        emptying = [e for e in buffer.evictions if e.how in ("clear", "reset") and empties(self.graph, buffer, e)]
         if not emptying:
             return False
         functions = {e.function for e in emptying}

@@ -462,3 +462,61 @@ def test_what_each_update_leaves_empty_is_a_rollout(project, kinds, after, found
     graph = project(KEPT.replace("{after}", after))
     assert kinds(graph) == found
     assert any(graph.growing_stores(buffer) for buffer in graph.buffers) is grows
+
+
+BESIDE = """
+    import random
+    from collections import deque
+
+    class Memory:
+        def __init__(self, capacity):
+            self.rows = deque(maxlen=capacity)
+
+        def push(self, *row):
+            state, action, reward, next_state, done = row
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    class Agent:
+        def __init__(self, net):
+            self.net, self.recent = net, Memory(50)
+            self.forget()
+
+        def forget(self):
+            self.replay = Memory(100_000)
+
+        def learn(self):
+            self.net.loss(self.replay.sample(32)).backward()
+
+    def main(env, net):
+        agent = Agent(net)
+        state = env.reset()
+        for step in range(1_000_000):
+            action = net.act(state)
+            next_state, reward, done, info = env.step(action)
+            agent.recent.push(state, action, reward, next_state, done)
+            agent.replay.push(*agent.recent.rows[0])
+            state = next_state
+            if step > 1000:
+                agent.learn()
+            {after}
+"""
+
+
+@pytest.mark.parametrize(
+    ("after", "found"),
+    [
+        ("agent.replay = Memory(100_000)", []),
+        ("agent.replay.__init__(100_000)", []),
+        ("agent.forget()", []),
+        ("agent.recent = Memory(50)", [UNIFORM]),
+        ("agent.recent.__init__(50)", [UNIFORM]),
+        ("if step == 500_000: agent.replay = Memory(100_000)", [UNIFORM]),
+        ("if step % 250_000 == 0: agent.replay.__init__(100_000)", [UNIFORM]),
+        ("if info['task']: agent.forget()", [UNIFORM]),
+    ],
+)
+def test_what_begins_anew_beside_what_is_drawn_from_or_seldom_makes_no_rollout(project, kinds, after, found):
+    assert kinds(project(BESIDE.replace("{after}", after))) == found
