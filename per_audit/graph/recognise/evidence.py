@@ -13,7 +13,7 @@ from per_audit.graph.draws import takes_many
 from per_audit.graph.libraries import is_test
 from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.level import is_level
-from per_audit.graph.roles import NEXT, POLICY, VALUE, looks_like_transition, role_of, role_of_name, words
+from per_audit.graph.roles import ACTION, NEXT, POLICY, VALUE, looks_like_transition, role_of, role_of_name, words
 from per_audit.graph.values import (
     Alloc,
     Atom,
@@ -309,13 +309,17 @@ class Evidence:
         return own or set(makers)
 
     def _is_column(self, node: ir.Node, made: ev.Draw | ev.Mass | None, gather: ev.Gather) -> bool:
-        """Whether one number is the second of two: the action in a table of states and actions."""
+        """Whether one number is the second of two and called an action: that in a table of states and actions.
+
+        What a memory of several agents is read at is as well the second of two.
+        """
         index = gather.node.index if isinstance(gather.node, ir.Sub) else None
         if not isinstance(index, ir.Seq) or not isinstance(made, ev.Draw) or takes_many(made.node, made.method):
             return False
         first = index.items[0]
         drawn = [item for item in index.items if node in self.events.value(item).tagged("index")]
-        return bool(drawn) and first not in drawn and isinstance(first, (ir.Name, ir.Attr, ir.Call))
+        acts = any(role_of(item) == ACTION for item in drawn)
+        return acts and first not in drawn and isinstance(first, (ir.Name, ir.Attr, ir.Call))
 
     def _elsewhere(self, node: ir.Node, made: ev.Draw | ev.Mass | None, reading: ev.Owner) -> bool:
         known = self._read_elsewhere.get((node, reading))

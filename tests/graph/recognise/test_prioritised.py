@@ -580,3 +580,45 @@ def test_an_action_that_a_table_of_states_is_read_at_is_no_position(project, kin
         planner.plan(1, masses)
     """)
     assert kinds(graph) == []
+
+
+AGENTS = """
+    import random
+    import numpy as np
+
+    class Memories:
+        def __init__(self, agents, capacity):
+            self.states, self.actions = np.zeros((agents, capacity)), np.zeros((agents, capacity))
+            self.rewards, self.next_states = np.zeros((agents, capacity)), np.zeros((agents, capacity))
+            self.dones, self.at, self.capacity = np.zeros((agents, capacity)), 0, capacity
+
+        def add(self, agent, state, action, reward, next_state, done):
+            at = self.at % self.capacity
+            self.states[agent, at], self.actions[agent, at] = state, action
+            self.rewards[agent, at], self.next_states[agent, at] = reward, next_state
+            self.dones[agent, at] = done
+            self.at += 1
+
+        def sample(self, agent, size):
+            rows = []
+            for _ in range(size):
+                i = {draw}
+                rows.append((self.states[agent, i], self.actions[agent, i], self.rewards[agent, i],
+                             self.next_states[agent, i], self.dones[agent, i]))
+            return rows
+
+    def main(env, net):
+        memory = Memories(2, 10_000)
+        state = env.reset()
+        for step in range(100_000):
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            memory.add(step % 2, state, action, reward, next_state, done)
+            state = next_state
+            net.loss(memory.sample(step % 2, 32)).backward()
+"""
+
+
+@pytest.mark.parametrize("draw", ["random.randrange(self.at)", "np.random.randint(0, self.at)"])
+def test_a_memory_of_several_agents_is_drawn_from_one_by_one(project, kinds, draw):
+    assert kinds(project(AGENTS.replace("{draw}", draw))) == ["uniform"]
