@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.pipelines import learns_at
 from per_audit.graph.roles import words
+from per_audit.graph.values import ClassRef, Func
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from per_audit.graph import events as ev
     from per_audit.graph.model import ReplayGraph
 
 _LEARNS = {"step", "train", "learn", "optimize", "optimise", "fit"}  # in the name of what is called
-_LEADS_ON = {"run", "main", "launch", "start", "simulate", "play", "execute", "call"}  # of what cannot be followed
+_LEADS_ON = {"run", "main", "launch", "start", "simulate", "play", "execute", "call"}  # of what a library is told
 _STARTS = (
     "gym",
     "gymnasium",
@@ -29,7 +31,11 @@ _STARTS = (
     "fire",
     "click",
 )
-_DEEPEST = 6
+# Of lists, dictionaries and the like, and of arrays: they do nothing but to what they belong to.
+_OF_DATA = {name for kind in (list, dict, set, str, deque) for name in dir(kind)} | {
+    *("all", "any", "argmax", "argmin", "astype", "cpu", "detach", "dim", "flatten", "float", "item", "long", "max"),
+    *("mean", "min", "numel", "numpy", "reshape", "size", "squeeze", "std", "sum", "to", "tolist", "unsqueeze", "view"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +65,50 @@ class Demos:
     def of(self, path: str, statement: ir.Node) -> Trial | None:
         """The trial that a statement at the top of a file is: neither it nor what it calls goes on to learn."""
         if isinstance(statement, ir.If) and _asks_for_main(statement.test):
-            if self._only_tries(statement, path, set(ir.walk(*statement.body))):
+            if self._only_tries(statement, ir.walk(*statement.body)):
                 return Trial(path, is_block=True)
-        elif path.endswith(".ipynb") and self._only_tries(path, path, None):
+        elif path.endswith(".ipynb") and self._only_tries(path, self._graph.module(path).nodes):
             return Trial(path, is_block=False)
         return None
 
-    def _only_tries(self, key: ir.If | str, path: str, inside: set[ir.Node] | None) -> bool:
+    def _only_tries(self, key: ir.If | str, inside: Iterable[ir.Node]) -> bool:
         if key not in self._known:
-            self._known[key] = not any(map(self._may_train, self._calls(path, inside)))
+            self._known[key] = not any(map(self._may_train, self._calls(inside)))
         return self._known[key]
 
-    def _calls(self, path: str, inside: set[ir.Node] | None) -> Iterator[ev.CallSite]:
-        """The calls among some nodes at the top of a file, or all in it, and those in what these may call."""
-        functions: set[ev.Owner] = set()
-        sites = self._graph.calls_of(None, [path])
-        if inside is None:
-            sites = [site for site in self._graph.events.calls.values() if site.path == path]
-        for site in sites:
-            if inside is None or site.node in inside:
-                yield site
-                for func in site.targets:
-                    functions |= self._graph.reachable(func.node, _DEEPEST)
-        for function in functions:
-            yield from self._graph.calls_of(function) if function is not None else ()
+    def _calls(self, inside: Iterable[ir.Node]) -> Iterator[ir.Call]:
+        """The calls among some nodes, and those in what these may call, however deep."""
+        seen: set[ev.Owner] = set()
+        pending = [inside]
+        while pending:
+            for node in pending.pop():
+                if not isinstance(node, ir.Call):
+                    continue
+                yield node
+                site = self._graph.events.calls.get(node)
+                called = {func.node for func in site.targets} - seen if site is not None else set()
+                seen |= called
+                pending += [ir.walk(function) for function in called]
 
-    def _may_train(self, site: ev.CallSite) -> bool:
-        """Whether a call learns, acts in an environment, or starts something that cannot be followed and may."""
-        if learns_at(site, self._graph.events) or any(name.split(".")[0] in _STARTS for name in site.names):
+    def _may_train(self, call: ir.Call) -> bool:
+        """Whether a call learns, acts in an environment, or may do so for all that is known of what it calls."""
+        site = self._graph.events.calls.get(call)
+        named = words(str(getattr(call.func, "attr", getattr(call.func, "id", ""))))
+        if site is None or learns_at(site, self._graph.events) or not _LEARNS.isdisjoint(named):
             return True
-        func = site.node.func
-        named = words(str(getattr(func, "attr", getattr(func, "id", ""))))
-        is_followed = bool(site.targets or site.classes)
-        return not _LEARNS.isdisjoint(named) or not (is_followed or _LEADS_ON.isdisjoint(named))
+        if site.targets or site.classes:
+            return False
+        if not site.names:
+            return not (isinstance(call.func, ir.Attr) and call.func.attr in _OF_DATA)
+        starts = any(f"{name}.".startswith(f"{start}.") for name in site.names for start in _STARTS)
+        return starts or not _LEADS_ON.isdisjoint(named) or self._hands_code(call)
+
+    def _hands_code(self, call: ir.Call) -> bool:
+        """Whether a library is given a function or class of the project, to call it when it likes."""
+        given = {node for arg in call.args for node in ir.walk(arg.value)}
+        given -= {node.func for node in given if isinstance(node, ir.Call)}
+        atoms = (atom for node in given for atom in self._graph.events.value(node).atoms)
+        return any(isinstance(atom, (Func, ClassRef)) for atom in atoms)
 
 
 def _asks_for_main(test: ir.Expr) -> bool:

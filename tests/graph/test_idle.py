@@ -210,6 +210,9 @@ def test_where_nothing_learns_a_trained_agent_is_shown_for_now(project, other, i
     assert (why(project(text), "batch") is not None) is is_off
 
 
+DEEP = "def deep0():\n        load().backward()\n\n    " + "".join(
+    f"def deep{depth}():\n        deep{depth - 1}()\n\n    " for depth in range(1, 13)
+)
 TRIED = "if __name__ == '__main__':\n        memory = Weighted()\n        memory.add(1, 2, 3, 4, 5)\n        "
 
 
@@ -224,12 +227,24 @@ TRIED = "if __name__ == '__main__':\n        memory = Weighted()\n        memory
         (TRIED + "Agent(1, 2).learn()", False),
         (TRIED + "train(memory)", False),
         (TRIED + "import gymnasium\n        gymnasium.make('CartPole-v1')", False),
+        (TRIED + "import os\n        os.system('python worker.py')", False),
+        (TRIED + "import numpy\n        print(numpy.array(memory.sample(2)).mean())", True),
+        (TRIED + "print(memory.sample(2)[0].mean())", True),
+        (TRIED + "net.answer(memory.sample(2))", False),
+        (TRIED + "import joblib\n        joblib.Parallel(4)(joblib.delayed(go)(seed) for seed in range(8))", False),
+        (TRIED + "import tyro\n        tyro.cli(go)", False),
+        (TRIED + "import sweeps\n        sweeps.agent('a', function=go)", False),
+        (TRIED + "import typer\n        typer.Typer().command()(go)", False),
+        (TRIED + "import functools\n        functools.partial(go)()", False),
+        (TRIED + "list(map(go, range(8)))", False),
+        (TRIED + "deep12()", False),
         ("def fit():\n        Weighted().loss().backward()\n    if __name__ == '__main__':\n        fit()", False),
         (TRIED + "print(memory.sample(2))\n    def started_by_hand():\n        return Weighted()", False),
     ],
 )
 def test_what_only_a_demonstration_makes(project, after, is_tried):
-    found = why(project(memories=MEMORIES, agent=AGENT.format(made=PLAIN, after=after), run=RUN))
+    helpers = "def go(seed=0):\n        deep12()\n\n    " + DEEP
+    found = why(project(memories=MEMORIES, agent=AGENT.format(made=PLAIN, after=helpers + after), run=RUN))
     expected = "never run here: only the `__main__` block of agent.py leads to it, and that learns nothing"
     assert found == (expected if is_tried else None)
 
