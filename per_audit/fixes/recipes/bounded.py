@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import classwide
+from per_audit.fixes.recipes.settled import changed, is_parameter, is_settled, root_of, targets
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
@@ -139,7 +140,7 @@ class Bounded:
         return all(
             self.draft.text(path, target) == pointer
             for node in statements
-            for target in (_targets(node) or [index.value])
+            for target in (targets(node) or [index.value])
         )
 
     def _evicted(self, statement: ir.Stmt, append: ev.Store) -> ir.Expr:
@@ -234,9 +235,9 @@ class Bounded:
     def _is_of_parameter(self, function: ir.Function, limit: ir.Attr) -> bool:
         """Whether the capacity is a field of what a function was given, such as `options.size`, and stays so."""
         text, root = self.draft.text(self.path, limit), limit.value
-        changed = [self.draft.text(self.path, t) for n in ir.walk_scope(function.body) for t in _targets(n)]
+        assigned = [self.draft.text(self.path, t) for n in ir.walk_scope(function.body) for t in targets(n)]
         is_given = isinstance(root, ir.Name) and root.id in {p.name for p in function.parameters}
-        return is_given and not {text, self.draft.text(self.path, root)} & set(changed)
+        return is_given and not {text, self.draft.text(self.path, root)} & set(assigned)
 
     def _whole(self, limit: ir.Expr, text: str) -> str:
         """The capacity as a whole number, which code that compares lengths with `1e6` does not ask for."""
@@ -264,9 +265,7 @@ class Bounded:
         function = append.function
         if not isinstance(function, ir.Function):
             return True
-        local = {p.name for p in function.parameters}
-        local |= {t.id for n in ir.walk_scope(function.body) for t in _targets(n) if isinstance(t, ir.Name)}
-        return name.id not in local
+        return not is_parameter(function, name.id) and name.id not in changed(ir.walk(*function.body))
 
     def _attribute(self, function: ir.Function, text: str) -> str | None:
         """`self.capacity`, or what it is set to where that comes later."""
@@ -283,26 +282,17 @@ class Bounded:
         if node.end <= made.start:
             return text
         value = node.value
-        is_known = value is not None and self._is_known_before(function, value)
+        is_known = value is not None and self._is_known_before(function, node, value)
         return self.draft.text(self.path, value) if is_known and value is not None else None
 
-    def _is_known_before(self, function: ir.Function, value: ir.Expr) -> bool:
-        """Whether a value is the same all through a function: a constant, what it is given, a global, their fields."""
-        if isinstance(value, ir.Const):
-            return True
-        root = value
-        while isinstance(root, ir.Attr):
-            root = root.value
-        if not isinstance(root, ir.Name):
+    def _is_known_before(self, function: ir.Function, later: ir.Assign, value: ir.Expr) -> bool:
+        """Whether what is assigned later is the same at the container: a constant, an argument, a global, a field."""
+        root, start = root_of(value), self.container.node.start
+        is_own = function in self.draft.graph.project.class_of and root in [p.name for p in function.parameters[:1]]
+        if is_own or isinstance(value, ir.Sub) or not is_settled(self.draft, function, value, start, later.start):
             return False
-        inside = {self.draft.text(self.path, t) for n in ir.walk_scope(function.body) for t in _targets(n)}
-        given = [parameter.name for parameter in function.parameters]
-        is_own = function in self.draft.graph.project.class_of and root.id == given[0]
-        is_bound = any(name == root.id or name.startswith(f"{root.id}.") for name in inside)
-        return not is_own and not is_bound
-
-
-def _targets(node: ir.Node) -> list[ir.Expr]:
-    if isinstance(node, ir.Assign):
-        return [part for target in node.targets for part in (target.items if isinstance(target, ir.Seq) else [target])]
-    return [node.target] if isinstance(node, (ir.Aug, ir.For)) else []
+        if isinstance(value, ir.Const) or (isinstance(value, ir.Name) and is_parameter(function, value.id)):
+            return True
+        # What may not exist is only asked for where it was asked for before.
+        made = self.draft.graph.statement(self.path, self.container.node)
+        return later in self.draft.block(self.path, made)

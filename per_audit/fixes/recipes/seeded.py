@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.fixes.recipes.settled import is_settled, root_of
 from per_audit.graph.values import Result
 
 if TYPE_CHECKING:
@@ -44,8 +45,15 @@ def _from_module(draft: Draft, buffer: ReplayBuffer, place: ir.Node) -> list[str
         function = _function(draft, buffer.path, place)
         later = [s.node for s in seedings if s.function is function and s.node.start > place.start]
         given = later[0].argument(0) if later and function is not None else None
-        is_plain = isinstance(given, (ir.Name, ir.Const))
-        return [f"seed={draft.text(buffer.path, given) if is_plain and given else number.format(module)}"]
+        if function is None or not isinstance(given, (ir.Name, ir.Const)):
+            return [f"seed={number.format(module)}"]
+        if is_settled(draft, function, given, place.start, later[0].start):
+            return [f"seed={draft.text(buffer.path, given)}"]
+        draft.steps.append(
+            f"draws came from {module}, which is seeded only at {draft.where(buffer.path, later[0])}: give what makes"
+            " draws now a seed= of its own, so that runs stay repeatable"
+        )
+        return []
     return []
 
 
@@ -60,14 +68,13 @@ def _from_generator(draft: Draft, buffer: ReplayBuffer, place: ir.Node, drawn_by
         return []  # none, or one that is not repeatable either
     function = _function(draft, buffer.path, place)
     (call, *others) = sorted(made, key=lambda each: each.start)
-    given = call.args[0].value
-    is_here = function is not None and not others and call in ir.walk(function)
-    names = {parameter.name for parameter in function.parameters[1:]} if function is not None else set()
-    root = given
-    while isinstance(root, ir.Attr):
-        root = root.value
-    if is_here and (isinstance(given, ir.Const) or (isinstance(root, ir.Name) and root.id in names)):
-        return [f"seed={draft.text(buffer.path, given)}"]
+    if function is not None and not others and call in ir.walk(function) and not call.args[0].star:
+        given = call.args[0].value
+        names = {parameter.name for parameter in function.parameters[1:]}
+        start, end = sorted((place.start, call.start))
+        is_known = isinstance(given, ir.Const) or root_of(given) in names
+        if is_known and not isinstance(given, ir.Sub) and is_settled(draft, function, given, start, end):
+            return [f"seed={draft.text(buffer.path, given)}"]
     text = draft.text(buffer.path, drawn_by)
     draft.steps.append(
         f"draws came from {text}: give what makes draws now a seed= of its own, or rng= where {text} is a"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ..rewriting import Files, check_fixed, check_refused
+from ..rewriting import Files, check_fixed, check_refused, run
 from .test_container_swap import FIXED_MEMORY, FIXED_SPLIT, MEMORY, SPLIT, changed
 
 STORE = "        self.items.append(Transition(*args))  # any object\n"
@@ -161,10 +161,48 @@ def test_a_capacity_that_is_set_later_to_what_is_known_before(value):
     check_fixed(with_store(SPLIT, store, "", behind=behind), fixed(ADDED, "", behind, value))
 
 
-@pytest.mark.parametrize("behind", ["self.size = self.most", "most = 9\n        self.size = most"])
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "self.size = self.most",
+        "most = 9\n        self.size = most",
+        "from settings import most\n        self.size = most",
+        "with open(capacity) as most:\n            self.size = most.size",
+        "for most, _ in capacity.items():\n            self.size = most",
+        "if (most := capacity.size) > 0:\n            self.size = most",
+        "try:\n            capacity.check()\n        except ValueError as most:\n            self.size = most.size",
+        "capacity.resolve()\n        self.size = capacity.size",
+        "self.start()\n        self.size = SIZE",
+        "if capacity is None:\n            return\n        self.size = capacity.size",
+        "if capacity is not None:\n            self.size = capacity.size",
+        "global SIZE\n        SIZE = 9\n        self.size = SIZE",
+    ],
+)
 def test_a_capacity_that_is_computed_later_is_refused(behind):
     store = f"{ADDED}        if len(self.items) > self.size:\n            self.items.pop(0)\n"
     check_refused(with_store(SPLIT, store, "", behind=f"        {behind}\n"), "is not known where its list")
+
+
+def test_a_capacity_that_is_set_later_behind_calls_that_leave_it_alone():
+    store = f"{ADDED}        if len(self.items) > self.size:\n            self.items.pop(0)\n"
+    behind = "        self.noise = torch.zeros(4)\n        self.size = capacity.size\n"
+    use = ("import random\n", "import random\n\nimport torch\n")
+    before = changed(with_store(SPLIT, store, "", behind=behind), use)
+    result, after = run(before)
+    assert result.applied
+    assert "            capacity.size,\n" in after["memory.py"]
+
+
+def test_a_static_method_that_is_given_nothing():
+    store = f"{ADDED}        if len(self.items) > self.size:\n            self.items.pop(0)\n"
+    made = "    @staticmethod\n    def made():\n        self = Memory(1)\n"
+    made += "        self.items = []\n        self.size = SIZE\n"
+    before = changed(
+        with_store(SPLIT, store), (f"{KEPT}        self.items = []\n", f"{KEPT}\n{made}        return self\n")
+    )
+    result, after = run(before, unsafe=True)
+    assert result.applied
+    assert "            SIZE,\n" in after["memory.py"]
 
 
 def test_a_literal_capacity():

@@ -286,6 +286,31 @@ def test_a_generator_without_a_known_seed_is_left_alone(made):
     assert any("self.rng" in step for step in result.applied[0].steps) == ("()" not in made)
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        "np.random.default_rng() if max_size is None else np.random.default_rng(max_size)",
+        "np.random.default_rng(*max_size)",
+        "np.random.default_rng((max_size := 7))",
+        "np.random.default_rng(max_size)\n        max_size = 7",
+    ],
+)
+def test_a_generator_whose_seed_is_not_sure_is_a_step_for_a_person(made):
+    pair = ("        self.size = 0\n", f"        self.size = 0\n        self.rng = {made}\n")
+    before = changed(FILES, pair, (DRAW, "self.rng.integers(self.size, size=batch_size)"))
+    result = check_fixed(before, changed(FIXED, pair))
+    assert any("self.rng" in step for step in result.applied[0].steps)
+
+
+def test_a_seed_that_is_assigned_again_is_a_step_for_a_person():
+    again = "        seed = 7 if seed is None else seed + 1\n        self.rng = np.random.default_rng(seed)\n"
+    device = '        self.device = torch.device("cpu")\n'
+    pairs = [(device, f"{device}{again}"), ("max_size=", "seed=None, max_size=")]
+    before = changed(FILES, *pairs, (DRAW, "self.rng.integers(self.size, size=batch_size)"))
+    result = check_fixed(before, changed(FIXED, *pairs))
+    assert any("self.rng" in step for step in result.applied[0].steps)
+
+
 def test_a_seeded_torch_seeds_the_sampler():
     pair = ("    learner = ", "    torch.manual_seed(1)\n    learner = ")
     use = ("from learner", "import torch\nfrom learner")

@@ -34,6 +34,8 @@ def program(before: str = "", after: str = "", main: str = "") -> Files:
         (program(before="        random.seed(seed)\n"), "seed=random.getrandbits(32)"),
         # Seeded only after the buffer was made: what the generator would give there is not repeatable.
         (program(after="        random.seed(seed)\n"), "seed=seed"),
+        # Above the buffer, `seed` is something else than what the generator is seeded with.
+        (program(after="        seed = seed + 1\n        random.seed(seed)\n"), None),
         (program(main="import numpy as np\n\nnp.random.seed(0)\n"), None),
     ],
 )
