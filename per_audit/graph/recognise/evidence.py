@@ -109,6 +109,11 @@ class Evidence:
     def _holds_transitions(self, container: Alloc) -> bool:
         return any(looks_like_transition(roles_in(s.value) | s.roles) for s in self.stores.get(container, ()))
 
+    def _are_transitions(self, containers: Iterable[Alloc]) -> bool:
+        """Whether transitions are stored in the containers, whole or a field in each."""
+        stores = [store for container in containers for store in self.stores.get(container, ())]
+        return looks_like_transition({role for store in stores for role in roles_in(store.value) | store.roles})
+
     def by_sums(self) -> list[ev.Mass]:
         """The numbers that pick a position by cumulative priority, other than those of environments."""
         descending = (mass for mass in self.events.masses.values() if mass.descends and mass.node not in self._level)
@@ -389,7 +394,12 @@ class Evidence:
         return self.is_of_environment(made.function) or self.is_for_environments(made)
 
     def is_for_environments(self, made: ev.Draw | ev.Mass) -> bool:
-        """Whether only what is called an environment has a helper draw."""
+        """Whether only what is called an environment has a helper draw, which neither learns nor draws transitions.
+
+        An environment may also lead: it runs the episodes, and has the agent learn.
+        """
+        if self.graph.learns(made.function) or self._are_transitions(self.gathered(made)):
+            return False
         sites = [site for site in self.graph.callers.get(made.function, ()) if not is_test(site.path)]
         return bool(sites) and all(self.is_of_called_environment(site.function) for site in sites)
 

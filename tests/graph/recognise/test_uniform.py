@@ -414,3 +414,60 @@ def test_a_helper_that_environments_alone_draw_by_is_no_memory(project, kinds):
             state = next_state
     """)
     assert kinds(graph) == []
+
+
+LEADS = """
+    import random
+    from collections import deque
+
+    class Agent:
+        def __init__(self, net):
+            self.net, self.memory = net, deque(maxlen=1000)
+
+        def keep(self, state, action, reward, next_state, done):
+            self.memory.append((state, action, reward, next_state, done))
+
+        def replay(self):
+            {replay}
+
+    class MazeEnvironment:
+        def reset(self):
+            self.at = 0
+            return self.at
+
+        def step(self, action):
+            self.at += action
+            return self.at, -1.0, self.at > 10
+
+        def run(self, agent):
+            for episode in range(1000):
+                state, done = self.reset(), False
+                while not done:
+                    action = agent.net.act(state)
+                    next_state, reward, done = self.step(action)
+                    {keep}
+                    state = next_state
+                    {learn}
+
+    def main(net):
+        MazeEnvironment().run(Agent(net))
+"""
+
+
+ROW = "state, action, reward, next_state, done"
+
+
+@pytest.mark.parametrize(
+    ("replay", "keep", "learn"),
+    [
+        (
+            f"{ROW} = zip(*random.sample(self.memory, 32)); self.net.loss({ROW}).backward()",
+            f"agent.memory.append(({ROW}))",
+            "agent.replay()",
+        ),
+        ("return random.sample(self.memory, 32)", f"agent.keep({ROW})", "agent.net.loss(agent.replay()).backward()"),
+    ],
+)
+def test_an_environment_that_leads_has_an_agent_draw_transitions(project, kinds, replay, keep, learn):
+    text = LEADS.replace("{replay}", replay).replace("{keep}", keep).replace("{learn}", learn)
+    assert kinds(project(text)) == [UNIFORM]
