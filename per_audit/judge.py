@@ -35,7 +35,8 @@ class Outcome:
 
     `findings` are in order, each with its id. `unparsable` are the paths of files that were not read. `in_use` says
     that the files make a replay buffer and draw from it. `without_unmade` is the same without the buffers that nothing
-    in them makes, None where there are none: such a class is no memory of a project that has another in use.
+    in them makes, and with those that they only try out as hints, None where there are none of either: such a class is
+    no memory of a project that has another in use.
     `failures` are the steps in which per-audit itself failed; the others went on without them.
     """
 
@@ -100,11 +101,11 @@ class Judge:
         if part.is_text or not getattr(graph, "buffers", ()):
             return found, graph
         from per_audit.graph.model import UNIFORM
-        from per_audit.graph.usage import has_one_in_use, unmade
+        from per_audit.graph.usage import has_one_in_use, is_tried_out, unused
 
         found = replace(found, in_use=has_one_in_use(graph))
-        if not found.in_use and (idle := unmade(graph)):
-            gone = [buffer for buffer in idle if buffer.kind == UNIFORM]
+        if not found.in_use and (idle := unused(graph)):
+            gone = [each for each in idle if each.kind == UNIFORM and not is_tried_out(graph, each)]
             every, graph.buffers = graph.buffers, [buffer for buffer in graph.buffers if buffer not in gone]
             found = replace(found, without_unmade=self._asked(graph, part, with_offers, outcome, beside=True))
             graph.buffers = every

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from per_audit.audit import audit, audit_report
+from per_audit.findings import Severity
 from per_audit.settings import Settings
 
 MEMORY = """import random
@@ -82,3 +83,12 @@ def test_a_library_stays_as_it_is(tmp_path):
 def test_what_a_text_shows_makes_nothing(tmp_path):
     text = f"```python\n{MEMORY}\nmemory = Memory()\n```\n"
     assert found(tmp_path, {"memory.py": MEMORY, "README.md": text}) == {"memory.py"}
+
+
+def test_what_a_file_only_tries_out_is_told_as_a_hint(tmp_path):
+    tried = MEMORY + "\nif __name__ == '__main__':\n    memory = Memory()\n    print(memory.sample(1))\n"
+    assert "old.py" in found(tmp_path, {**USED, "old.py": tried})
+    report = audit(tmp_path, [tmp_path], Settings(tmp_path)).report
+    told = [finding for finding in report.findings if finding.place.path == "old.py"]
+    assert all(finding.severity is Severity.INFO for finding in told)
+    assert any("only the `__main__` block of old.py leads to it" in finding.message for finding in told)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
-from per_audit.graph.demos import Demos, Trial
+from per_audit.graph.demos import Trial
 from per_audit.graph.pipelines import learns_at
 from per_audit.graph.switched import Switches
 from per_audit.graph.values import ClassRef, Func
@@ -46,7 +46,6 @@ class Idle:
         self._is_package = is_package
         self._beside = beside
         self._switches = Switches(graph, is_package)
-        self._demos = Demos(graph)
         self._live: set[ir.Node] = set()
 
     def why(self, place: Place) -> str | None:
@@ -98,7 +97,7 @@ class Idle:
 
         Also the trial that a node is in, or that alone makes or calls what it is in.
         """
-        return self._demos.around(path, node) or next(
+        return self._graph.demos.around(path, node) or next(
             (reason for unit in self._units(path, node) if (reason := self._reason(unit)) is not None), None
         )
 
@@ -116,7 +115,7 @@ class Idle:
             if outer is None and seen.intersection(around):
                 continue
             if outer is None:
-                outer = self._demos.around(path, node) or next(
+                outer = self._graph.demos.around(path, node) or next(
                     (found for each in around if (found := self._reason(each, seen)) is not None), None
                 )
             if outer is None:

@@ -14,6 +14,7 @@ from per_audit.graph import growth, pipelines
 from per_audit.graph.anatomy import Anatomy
 from per_audit.graph.backward import Gradients
 from per_audit.graph.corrections import Corrections
+from per_audit.graph.demos import Demos
 from per_audit.graph.feeds import Feeds
 from per_audit.graph.fill import Fill
 from per_audit.graph.library_use import LibraryUse
@@ -256,6 +257,11 @@ class ReplayGraph:
     def fed(self) -> Feeds:
         """What is fed to the placeholders of TensorFlow 1 graphs."""
         return Feeds(self)
+
+    @cached_property
+    def demos(self) -> Demos:
+        """What only tries something out."""
+        return Demos(self)
 
     @cached_property
     def corrections(self) -> Corrections:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
-from per_audit.graph.demos import Demos, Trial
+from per_audit.graph.demos import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,12 +27,19 @@ def has_one_in_use(graph: ReplayGraph) -> bool:
     )
 
 
-def unmade(graph: ReplayGraph) -> list[ReplayBuffer]:
-    """The buffers whose class nothing in the files makes, or would be able to."""
+def unused(graph: ReplayGraph) -> list[ReplayBuffer]:
+    """The buffers whose class nothing in the files makes, or would be able to, but to try it out."""
     return [b for b in graph.buffers if b.owner is not None and is_unnamed(graph, b.owner)]
 
 
-def is_unnamed(graph: ReplayGraph, unit: _Unit, seen: frozenset[_Unit] = frozenset()) -> bool:
+def is_tried_out(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether something makes an object of the buffer's class, or would be able to, at least to try it out."""
+    return buffer.owner is None or not is_unnamed(graph, buffer.owner, trials_count=True)
+
+
+def is_unnamed(
+    graph: ReplayGraph, unit: _Unit, seen: frozenset[_Unit] = frozenset(), trials_count: bool = False
+) -> bool:
     """Whether a class is named nowhere but in itself, in classes of which the same is true and where it is tried out.
 
     Imports do not count; a function that nothing names is started by hand.
@@ -44,7 +51,10 @@ def is_unnamed(graph: ReplayGraph, unit: _Unit, seen: frozenset[_Unit] = frozens
     if isinstance(unit, ir.Function) and not naming:
         return False
     return all(
-        isinstance(around, Trial) or (around is not None and is_unnamed(graph, around, seen)) for around in naming
+        not trials_count
+        if isinstance(around, Trial)
+        else around is not None and is_unnamed(graph, around, seen, trials_count)
+        for around in naming
     )
 
 
@@ -54,7 +64,6 @@ def _naming(graph: ReplayGraph, unit: _Unit) -> Iterator[_Unit | Trial | None]:
     None for a place in none of these.
     """
     word = re.compile(rf"\b{re.escape(unit.name)}\b")
-    demos = Demos(graph)
     for path, module in graph.project.modules.items():
         if unit.name.encode() not in module.text:
             continue
@@ -63,7 +72,7 @@ def _naming(graph: ReplayGraph, unit: _Unit) -> Iterator[_Unit | Trial | None]:
                 continue
             if any(_names(node, word) for node in ir.walk(statement)):
                 around = statement if isinstance(statement, (ir.Class, ir.Function)) else None
-                yield demos.of(path, statement) or around
+                yield graph.demos.of(path, statement) or around
 
 
 def _names(node: ir.Node, word: re.Pattern[str]) -> bool:

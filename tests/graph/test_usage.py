@@ -2,7 +2,8 @@
 
 import pytest
 
-from per_audit.graph.usage import has_one_in_use, unmade
+from per_audit.graph.demos import Demos
+from per_audit.graph.usage import has_one_in_use, is_tried_out, unused
 
 MEMORY = """
     import random
@@ -41,7 +42,7 @@ AGENT = """
 
 
 def used(graph):
-    return has_one_in_use(graph), [graph.name_of(buffer) for buffer in unmade(graph)]
+    return has_one_in_use(graph), [graph.name_of(buffer) for buffer in unused(graph)]
 
 
 @pytest.mark.parametrize(
@@ -84,3 +85,18 @@ def test_buffers_of_libraries_and_of_the_reference_are_in_use(project):
     text = "from {} import PrioritizedReplayBuffer\nmemory = PrioritizedReplayBuffer(100)\nmemory.sample(8)\n"
     assert used(project(text.format("cpprb"))) == (True, [])
     assert used(project(text.format("experience_replay_optimizer"))) == (True, [])
+
+
+@pytest.mark.parametrize(("more", "tried"), [("", False), (DEMO, True)])
+def test_a_class_that_is_only_tried_out_is_told_from_one_that_nothing_makes(project, more, tried):
+    graph = project(MEMORY + more)
+    (buffer,) = graph.buffers
+    assert is_tried_out(graph, buffer) is tried
+
+
+def test_a_demonstration_is_followed_once(project, monkeypatch):
+    followed = []
+    monkeypatch.setattr(Demos, "_may_train", lambda demos, call: followed.append(call))
+    graph = project(memory=MEMORY + DEMO, agent=AGENT)
+    assert used(graph) == used(graph)
+    assert len(followed) == len(set(followed)) > 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.demos import Demos
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.recognise.anew import empties
 from per_audit.graph.reference import is_pal
@@ -28,7 +27,6 @@ class Alternatives:
         self.graph = graph
         self.events = graph.events
         self.weighted = weighted
-        self._demos = Demos(graph)
 
     def has_prioritised_path(self, buffer: ReplayBuffer) -> bool:
         """Whether the project can draw by priority in place of the buffer's draws."""
@@ -43,7 +41,7 @@ class Alternatives:
             return True
         if self._under_switch(buffer.path, buffer.draws[0]) or any(map(self._is_switched_off, buffer.draws)):
             return True
-        made = [site for site in buffer.instances if self._demos.around(site.path, site.node) is None]
+        made = [site for site in buffer.instances if self.graph.demos.around(site.path, site.node) is None]
         if made and all(self._is_one_of_two(buffer, site) for site in made):
             return True
         callers = buffer.samples
