@@ -31,14 +31,15 @@ def is_rated(events: ev.Events, stores: Iterable[ev.Store], source: ir.Node) -> 
     )
 
 
-def _sets(method: ir.Function | ir.Lambda) -> bool:
-    """Whether a method assigns to a field of its object."""
-    return isinstance(method, ir.Function) and any(
-        isinstance(target, ir.Attr)
+def _assigned(method: ir.Function) -> set[str]:
+    """The attributes that a method assigns to."""
+    return {
+        part.attr
         for node in ir.walk_scope(method.body)
         if isinstance(node, (ir.Assign, ir.Aug))
-        for target in (node.targets if isinstance(node, ir.Assign) else [node.target])
-    )
+        for part in ir.walk(*(node.targets if isinstance(node, ir.Assign) else [node.target]))
+        if isinstance(part, ir.Attr)
+    }
 
 
 class Updates:
@@ -85,14 +86,29 @@ class Updates:
         )
 
     def _tells_drawn(self) -> bool:
-        """Whether a drawn item is told something by a method of its own: `row.set_priority(error)`."""
+        """Whether a drawn item is told what draws go by, by a method of its own: `row.set_priority(error)`."""
         return any(
             isinstance(site.node.func, ir.Attr)
             and site.node.args
-            and any(_sets(func.node) for func in site.targets)
             and self.about.is_drawn(site.node.func.value)
+            and any(map(self._sets_what_is_read, site.targets))
             for site in self.events.calls.values()
         )
+
+    def _sets_what_is_read(self, func: Func) -> bool:
+        """Whether a method assigns to a field that the buffer, or the training on it, reads elsewhere."""
+        method = func.node
+        if not isinstance(method, ir.Function) or not (fields := _assigned(method)):
+            return False
+        around = list(self.about.bodies(self.about.around - {method}))
+        written = {
+            part
+            for node in around
+            if isinstance(node, (ir.Assign, ir.Aug))
+            for target in (node.targets if isinstance(node, ir.Assign) else [node.target])
+            for part in (target.items if isinstance(target, ir.Seq) else [target])
+        }
+        return any(isinstance(node, ir.Attr) and node.attr in fields and node not in written for node in around)
 
     def _adds_again(self) -> bool:
         """Whether a drawn transition is given to what stores transitions."""

@@ -136,10 +136,13 @@ ROWS = """
     class Row:
         def __init__(self, state, action, reward, next_state, done):
             self.state, self.action, self.reward = state, action, reward
-            self.next_state, self.done, self.priority = next_state, done, 1.0
+            self.next_state, self.done, self.priority, self.seen = next_state, done, 1.0, 0
 
         def rate(self, priority):
             self.priority = priority
+
+        def mark(self, step):
+            self.seen = step
 
     class Memory:
         def __init__(self):
@@ -171,7 +174,13 @@ ROWS = """
 
 
 @pytest.mark.parametrize(
-    ("told", "found"), [("row.rate(loss.item())", True), ("print(row.state, loss)", False), ("row.show()", False)]
+    ("told", "found"),
+    [
+        ("row.rate(loss.item())", True),
+        ("print(row.state, loss)", False),
+        ("row.show()", False),
+        ("row.mark(step)", False),  # no draw goes by it
+    ],
 )
 def test_a_row_that_is_told_its_priority(project, told, found):
     graph = project(ROWS.format(told=told))
