@@ -271,7 +271,7 @@ class Weights:
             inner = {inner for arg in part.args for inner in arg.walk() if inner.op == "min"}
             if any(_is_setting(arg) for arg in part.args):
                 found |= inner
-            if any(arg.op == "div" and arg.args[0].is_number and _is_setting(arg.args[1]) for arg in part.args):
+            if any(arg.op == "div" and arg.args[0].number == 1 and _is_setting(arg.args[1]) for arg in part.args):
                 fair |= inner
         return found, fair
 
