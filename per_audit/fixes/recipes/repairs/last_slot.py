@@ -25,9 +25,24 @@ def repair(draft: Draft, defect: Defect) -> None:
         end = _only_value(draft, path, end)
     if not (isinstance(end, ir.Bin) and end.op == "-" and isinstance(end.right, ir.Const) and end.right.value == 1):
         raise Refused(f"the end of the sum at {draft.where(path, call)} is not written as a number less 1")
+    _relied_on(draft, path, call, end)
     start, _ = splices.operator(draft, path, end.left, end.right, "-")
     body = draft.graph.module(path).text
     draft.replace(path, len(body[:start].rstrip()), end.end, "", "the end is excluded already")
+
+
+def _relied_on(draft: Draft, path: str, call: ir.Call, end: ir.Bin) -> None:
+    """Raise Refused where other lines compare or count with the same number, or where it is taken from a position."""
+    graph = draft.graph
+    text, count = graph.source(path, end, 200), graph.source(path, end.left, 200)
+    own = {*ir.walk(call), end}
+    for node in ir.walk(*graph.module(path).body):
+        used = isinstance(graph.parents(path).get(node), (ir.Bin, ir.Cmp))
+        if used and isinstance(node, ir.Bin) and node not in own and graph.source(path, node, 200) == text:
+            raise Refused(f"{draft.where(path, node)} goes by {text} as well")
+        wraps = isinstance(node, ir.Assign) and isinstance(node.value, ir.Bin) and node.value.op == "%"
+        if isinstance(node, ir.Assign) and wraps and any(graph.source(path, t, 200) == count for t in node.targets):
+            raise Refused(f"{count} starts again at 0 at {draft.where(path, node)}: it does not count what is stored")
 
 
 def _is_zero(node: ir.Expr) -> bool:
