@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from per_audit.graph import events as ev
 
 _MEMORY = {"buffer", "memory", "replay"}
+_DRAWING = _MEMORY | {"algorithm", "agent", "learner", "model", "trainer"}
 _FEW = 8  # arguments by position; with more of them one may be the memory
 
 
@@ -98,12 +99,16 @@ class _Finder:
         return None if algorithm is None else (framework, ext.last(dotted), algorithm)
 
     def _is_derived(self, site: ev.CallSite) -> bool:
-        """Whether the call makes an algorithm that the project derives from a library's: it may draw otherwise."""
-        for cls in site.classes:
-            for base in cls.bases:
-                for atom in self.events.value(base).atoms:
-                    if isinstance(atom, External) and atom.name.partition(".")[0] in frameworks.packages():
-                        return True
+        """Whether the call makes an algorithm or memory that the project derives from a library's: it may draw otherwise.
+
+        Callbacks, wrappers and networks are derived from a library as well, and draw nothing.
+        """
+        bases = (base for cls in site.classes for base in cls.bases)
+        named = (a.name for base in bases for a in self.events.value(base).atoms if isinstance(a, External))
+        for name in named:
+            framework = frameworks.framework(name.partition(".")[0])
+            if framework is not None and (framework.algorithm(name) or not _DRAWING.isdisjoint(words(ext.last(name)))):
+                return True
         return False
 
     def _is_default(self, site: ev.CallSite, changed_by: str, names: dict[str, str]) -> bool:

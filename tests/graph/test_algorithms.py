@@ -141,6 +141,24 @@ def main(env, by_priority):
     assert made(project, text) == []
 
 
+def test_a_callback_of_the_project_s_own_draws_nothing(project):
+    text = f"""
+{SB3}
+from stable_baselines3.common.callbacks import BaseCallback
+
+
+class Returns(BaseCallback):
+    def _on_step(self):
+        return True
+
+
+def main(env):
+    model = DQN('MlpPolicy', env)
+    model.learn(9, callback=Returns())
+"""
+    assert made(project, text) == ["DQN"]
+
+
 def test_a_derived_algorithm_draws_as_the_project_says(project):
     text = f"""
     {SB3}
