@@ -114,8 +114,8 @@ def _takes_two(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     for gather in graph.events.gathers.values():
         index = gather.node.index if isinstance(gather.node, ir.Sub) else None
         if gather.container in buffer.containers and isinstance(index, ir.Seq) and len(gather.draws) > 1:
-            drawn = [graph.events.value(item).tagged("index") & buffer.sources for item in index.items]
-            if sum(map(bool, drawn)) > 1:
+            drawn = [graph.events.value(item).tagged("index") & gather.draws for item in index.items]
+            if sum(map(bool, drawn)) > 1 and not buffer.sources.isdisjoint(gather.draws):
                 return True
     return False
 

@@ -99,7 +99,7 @@ class _Finder:
         return None if algorithm is None else (framework, ext.last(dotted), algorithm)
 
     def _is_derived(self, site: ev.CallSite) -> bool:
-        """Whether the call makes an algorithm or memory that the project derives from a library's: it may draw otherwise.
+        """Whether the call makes an algorithm or memory derived from a library's: it may draw otherwise.
 
         Callbacks, wrappers and networks are derived from a library as well, and draw nothing.
         """

@@ -366,3 +366,41 @@ class Rows:
         return [self.rows[{draw}] for _ in range(n)]
 """)
     assert bool(graph.events.draws) is uniform
+
+
+def test_which_environment_a_row_is_taken_of_is_no_draw_of_its_own(project):
+    graph = project("""
+import numpy as np
+
+
+class Rows:
+    def __init__(self, size, envs, width):
+        self.size, self.envs, self.count = size, envs, 0
+        self.states, self.next_states = np.zeros((size, envs, width)), np.zeros((size, envs, width))
+        self.rewards, self.dones = np.zeros((size, envs)), np.zeros((size, envs))
+
+    def put(self, state, reward, next_state, done):
+        at = self.count % self.size
+        self.states[at], self.rewards[at], self.next_states[at], self.dones[at] = state, reward, next_state, done
+        self.count += 1
+
+    def sample(self, n):
+        return self.read(np.random.randint(0, min(self.count, self.size), n))
+
+    def read(self, rows):
+        envs = np.random.randint(0, self.envs, len(rows))
+        return self.states[rows, envs], self.rewards[rows, envs], self.next_states[rows, envs], self.dones[rows, envs]
+
+
+def train(env, net, target):
+    rows, state = Rows(10000, 8, 4), env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        rows.put(state, reward, next_state, done)
+        state = next_state
+        s, r, s2, d = rows.sample(32)
+        net.fit(s, r + (1 - d) * target.predict(s2).max(1))
+""")
+    (buffer,) = graph.buffers
+    (draw,) = buffer.draws
+    assert graph.source(buffer.path, draw) == "np.random.randint(0, min(self.count, self.size), n)"

@@ -311,7 +311,14 @@ class Evidence:
             for n, made in makers.items()
             if made and made.function and self.project.class_of.get(made.function) in family
         }
-        return own or set(makers)
+        return self._rows(own or set(makers), gather)
+
+    def _rows(self, draws: set[ir.Node], gather: ev.Gather) -> set[ir.Node]:
+        """Without those that only choose among the columns of rows drawn before: one of several environments."""
+        index = gather.node.index if isinstance(gather.node, ir.Sub) else None
+        if not isinstance(index, ir.Seq):
+            return draws
+        return draws & self.events.value(index.items[0]).tagged("index") or draws
 
     def _is_column(self, node: ir.Node, made: ev.Draw | ev.Mass | None, gather: ev.Gather) -> bool:
         """Whether one number is the second of two and called an action: that in a table of states and actions.
