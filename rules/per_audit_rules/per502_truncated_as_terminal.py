@@ -8,7 +8,6 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import bootstrap
 from per_audit.graph.libraries import is_test
-from per_audit.graph.missing import lacks_a_module
 from per_audit.graph.truncation import MergedEnd, merged_ends
 from per_audit.rule import Example, Rule
 
@@ -77,8 +76,6 @@ class TruncatedAsTerminal(Rule):
             for end in merged_ends(graph, buffer):
                 if end.node in seen or is_test(end.path) or _hands_on_terminated(graph, end):
                     continue
-                if lacks_a_module(graph, end.path):
-                    continue  # it cannot run as it stands
                 seen.add(end.node)
                 links = [graph.evidence(end.path, end.node, "joined", "both flags become one here")]
                 around = graph.symbols.function_of(end.path, end.node)
@@ -222,15 +219,32 @@ class Agent:
 """,
             },
         ),
-    )
-    good = (
         Example(
-            "a file that cannot run: a module beside it that it imports is not there",
+            "a module beside it is made where it runs: compiled, or with the settings of a machine",
             {
-                "agents/train.py": "from .settings import RATE\n" + bad[0].plain["train.py"],
+                "agents/train.py": """import random
+from collections import deque
+from .local_settings import RATE
+
+
+def train(env, net, optimizer, episodes):
+    memory = deque(maxlen=10_000)
+    for episode in range(episodes):
+        state, _ = env.reset()
+        done = False
+        while not done:
+            next_state, reward, terminated, truncated, _ = env.step(net.act(state))
+            done = terminated or truncated  # <- PER502
+            memory.append((state, reward, next_state, float(done)))
+            state = next_state
+            net.loss(random.sample(memory, 32), RATE).backward()  # <- PER001
+            optimizer.step()
+""",
                 "agents/plots.py": "def draw(returns):\n    return list(returns)\n",
             },
         ),
+    )
+    good = (
         Example(
             "a flag that nothing reads: the target looks for a missing next state",
             {
