@@ -118,3 +118,41 @@ def test_a_fraction_of_the_total_is_a_draw_by_priority(project):
             self.priorities[at] = np.abs(errors)
     """)
     assert [buffer.kind for buffer in graph.buffers] == [PRIORITISED]
+
+
+REFILLED = """
+    import numpy as np
+
+    class Trainer:
+        def __init__(self, net, n):
+            self.net, self.n, self.at = net, n, 0
+            self.states, self.actions = np.zeros(n), np.zeros(n)
+            self.rewards, self.dones = np.zeros(n), np.zeros(n)
+
+        def play(self, env):
+            state = env.reset()
+            for t in range(self.n):
+                {place}
+                self.states[i], self.actions[i] = state, self.net.act(state)
+                state, self.rewards[i], self.dones[i], _ = env.step(self.actions[i])
+
+        def update(self):
+            order = np.arange(self.n)
+            for epoch in range(10):
+                np.random.shuffle(order)
+                at = order[:64]
+                batch = self.states[at], self.actions[at], self.rewards[at], self.dones[at]
+                self.net.loss(batch).backward()
+
+    def main(net, env):
+        trainer = Trainer(net, 2048)
+        for _ in range(1000):
+            trainer.play(env)
+            trainer.update()
+"""
+
+
+@pytest.mark.parametrize(("place", "found"), [("", []), ("i = self.at = (self.at + 1) % self.n", [UNIFORM])])
+def test_what_is_filled_from_the_beginning_and_then_shuffled_is_a_rollout(project, kinds, place, found):
+    text = REFILLED.replace("{place}", place)
+    assert kinds(project(text if place else text.replace("[i]", "[t]"))) == found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.draws import replacement
+from per_audit.graph.externals import IN_PLACE
 from per_audit.graph.libraries import is_test
 from per_audit.graph.lifetimes import lives_for_one_call, lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
@@ -50,6 +51,8 @@ class Uniform:
             if self.alternatives.is_pal(buffer) or lives_for_one_pass(self.graph, buffer):
                 continue
             if lives_for_one_call(self.graph, buffer) or is_imitated(self.evidence, buffer):
+                continue
+            if draw.node in self.events.draws and self._is_shuffled_rollout(buffer):
                 continue
             if buffer.stores and not any(map(self._stays, buffer.stores)):
                 continue  # a batch that others are joined with
@@ -130,6 +133,15 @@ class Uniform:
                 for site in callers
             )
         return not isinstance(around, ir.Assign) or self._takes_place(store.path, store.node, store.node.left)
+
+    def _is_shuffled_rollout(self, buffer: ReplayBuffer) -> bool:
+        """Whether positions are shuffled of what a loop fills from the beginning, counting from none."""
+        shuffled = all(self.events.draws[node].method == IN_PLACE for node in buffer.draws)
+        return bool(shuffled and buffer.stores) and all(
+            isinstance(store.index, ir.Name)
+            and any(store.index.id in _counters(loop) for loop in self._loops(store.path, store.node))
+            for store in buffer.stores
+        )
 
     def _takes_place(self, path: str, node: ir.Node, old: ir.Expr) -> bool:
         """Whether the statement around a node assigns to what is written like another one."""
