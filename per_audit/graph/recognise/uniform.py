@@ -13,6 +13,7 @@ from per_audit.graph.libraries import is_test
 from per_audit.graph.lifetimes import lives_for_one_call, lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
 from per_audit.graph.recognise.branches import is_ruled_out
+from per_audit.graph.recognise.imitated import is_imitated
 from per_audit.graph.recognise.level import is_of_episodes
 from per_audit.graph.recognise.merged import merged
 from per_audit.graph.roles import name_of
@@ -49,7 +50,7 @@ class Uniform:
                 continue
             if self.alternatives.is_pal(buffer) or lives_for_one_pass(self.graph, buffer):
                 continue
-            if lives_for_one_call(self.graph, buffer):
+            if lives_for_one_call(self.graph, buffer) or is_imitated(self.evidence, buffer):
                 continue
             if draw.node in self.events.draws and self._is_shuffled_rollout(buffer):
                 continue

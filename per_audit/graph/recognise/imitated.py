@@ -1,0 +1,74 @@
+"""Demonstrations: rows of which a learner takes the states and the actions, and leaves the rewards where they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.roles import ACTION, STATE, role_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from per_audit.graph import events as ev
+    from per_audit.graph.model import ReplayBuffer
+    from per_audit.graph.recognise.evidence import Evidence
+
+_FAR = 4  # names and calls from the draw to where the batch is taken apart
+
+
+def is_imitated(evidence: Evidence, buffer: ReplayBuffer) -> bool:
+    """Whether the batches are only taken apart, and of their parts only states and actions are ever read."""
+    unpacks = [unpack for draw in buffer.draws for unpack in evidence.unpacks.get(draw, ())]
+    if not unpacks or any(evidence.fields.get(draw) for draw in buffer.draws):
+        return False
+    read = {role_of(item) for unpack in unpacks for item in _read(evidence, unpack)}
+    if ACTION not in read or not read <= {STATE, ACTION}:
+        return False
+    apart = {evidence.graph.statement(unpack.path, unpack.node) for unpack in unpacks}
+    return all(_is_only_in(evidence, apart, buffer.path, draw, buffer.function, _FAR) for draw in buffer.draws)
+
+
+def _read(evidence: Evidence, unpack: ev.Unpack) -> Iterator[ir.Expr]:
+    """The targets of an unpacking that are read, or may be."""
+    names = [node.id for node in _reads(evidence, unpack.path, unpack.function)]
+    for item in unpack.node.items:
+        target = item.value if isinstance(item, ir.Star) else item
+        if not isinstance(target, ir.Name) or target.id in names:
+            yield target
+
+
+def _reads(evidence: Evidence, path: str, function: ev.Owner) -> list[ir.Name]:
+    """The names that a function, or the top level of a file, reads."""
+    nodes = list(ir.walk(*([function] if function is not None else evidence.graph.module(path).body)))
+    bound = {id(part) for node in nodes for target in _targets(node) for part in ir.walk(target)}
+    return [node for node in nodes if isinstance(node, ir.Name) and id(node) not in bound]
+
+
+def _targets(node: ir.Node) -> Iterable[ir.Expr]:
+    if isinstance(node, ir.Assign):
+        return [target for target in node.targets if isinstance(target, (ir.Name, ir.Seq))]
+    if isinstance(node, ir.Comp):
+        return [generator.target for generator in node.generators]
+    return [node.target] if isinstance(node, ir.For) else []
+
+
+def _is_only_in(
+    evidence: Evidence, apart: set[ir.Stmt], path: str, node: ir.Expr, function: ev.Owner, far: int
+) -> bool:
+    """Whether a batch, under any name and wherever it is returned to, is used in the given statements alone."""
+    around = evidence.graph.statement(path, node)
+    if around in apart:
+        return True
+    if not far:
+        return False
+    if isinstance(around, ir.Return):
+        sites = evidence.graph.callers.get(function, ()) if function is not None else ()
+        return bool(sites) and all(
+            _is_only_in(evidence, apart, site.path, site.node, site.function, far - 1) for site in sites
+        )
+    if not isinstance(around, ir.Assign) or around.value is not node or not isinstance(around.targets[0], ir.Name):
+        return False
+    name = around.targets[0].id
+    uses = [use for use in _reads(evidence, path, function) if use.id == name]
+    return bool(uses) and all(_is_only_in(evidence, apart, path, use, function, far - 1) for use in uses)
