@@ -56,7 +56,7 @@ def test_the_edits_are_those_of_fix(planned, tmp_path):
 def test_an_unsafe_fix_names_its_assumption(planned):
     (task,) = planned(example("PER101", "a functional loss, PyTorch"), "PER101").tasks
     assert task.applicability is Applicability.UNSAFE
-    assert "has the shape of the element-wise loss" in task.reason
+    assert "are as many as the elements of the loss" in task.reason
     assert task.apply == "per-audit fix --select PER101 --unsafe-fixes"
 
 

@@ -46,13 +46,18 @@ def stands_alone(draft: Draft, path: str, node: ir.Expr) -> bool:
 
 def index(draft: Draft, path: str, node: ir.Expr, what: str, note: str) -> None:
     """Put `[what]` behind an expression."""
+    behind(draft, path, node, f"[{what}]", note)
+
+
+def behind(draft: Draft, path: str, node: ir.Expr, suffix: str, note: str) -> None:
+    """Put an index, or a call of a method, behind an expression."""
     own = draft.own_parentheses(path, node)
     if is_tight(node) or own is not None:
         end = node.end if own is None or is_tight(node) else own[1]
-        draft.once(path, end, end, f"[{what}]", note)
+        draft.once(path, end, end, suffix, note)
         return
     draft.once(path, node.start, node.start, "(", note)
-    draft.once(path, node.end, node.end, f")[{what}]", note)
+    draft.once(path, node.end, node.end, f"){suffix}", note)
 
 
 def call(draft: Draft, path: str, node: ir.Expr, function: str, note: str) -> None:

@@ -38,7 +38,17 @@ def repair(draft: Draft, defect: Defect) -> None:
     elements = _elements(draft, path, loss)
     if not _is_averaged(draft, path, node):
         raise Refused(f"the product at {draft.where(path, node)} is not averaged afterwards")
-    _match(draft, path, weights, elements, products)
+    shaped = _shaped(draft, path, node, weights, loss)
+    _match(draft, path, weights, elements, products, shaped)
+
+
+def _shaped(draft: Draft, path: str, node: ir.Expr, weights: ir.Expr, loss: ir.Call) -> str | None:
+    """A name of torch's element-wise loss, or of what it compares, whose shape the weights can be given."""
+    site = draft.graph.events.calls.get(loss)
+    if site is None or not any(name.startswith("torch.") for name in site.names) or not loss.args:
+        return None
+    named = [part for part in factors(node) if part is not weights] + [loss.args[0].value]
+    return next((draft.text(path, part) for part in named if isinstance(part, ir.Name)), None)
 
 
 def _loss(draft: Draft, path: str, factor: ir.Expr) -> ir.Call:
@@ -154,7 +164,9 @@ def _is_averaged(draft: Draft, path: str, node: ir.Expr) -> bool:
     return False
 
 
-def _match(draft: Draft, path: str, weights: ir.Expr, elements: ir.Expr, products: list[Product]) -> None:
+def _match(
+    draft: Draft, path: str, weights: ir.Expr, elements: ir.Expr, products: list[Product], shaped: str | None
+) -> None:
     """Give the weights the shape of the elements; where one of the two is not known, that is an assumption."""
     graph = draft.graph
     pairs: set[tuple[Shape | None, Shape | None]] = set()
@@ -166,6 +178,10 @@ def _match(draft: Draft, path: str, weights: ir.Expr, elements: ir.Expr, product
                 pairs.add((shapes.of(weight), shapes.of(term)))
     if not pairs or any(None in pair for pair in pairs):
         text = draft.text(path, weights)
+        if shaped is not None:
+            splices.behind(draft, path, weights, f".reshape({shaped}.shape)", "each weight meets its own error")
+            draft.assumptions.append(f"{text} at {draft.where(path, weights)} are as many as the elements of the loss")
+            return
         draft.assumptions.append(f"{text} at {draft.where(path, weights)} has the shape of the element-wise loss")
     elif all(is_column_conflict(*pair) for pair in pairs) and len({pair[0] for pair in pairs}) == 1:
         ((shape, _), *_) = pairs

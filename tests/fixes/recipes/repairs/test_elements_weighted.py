@@ -7,11 +7,13 @@ FUNCTIONAL = "a functional loss, PyTorch"
 LOSS = "F.mse_loss(q, torch.as_tensor(targets))"
 NONE = 'F.mse_loss(q, torch.as_tensor(targets), reduction="none")'
 LINE = f"loss = (torch.as_tensor(weights) * {LOSS}).mean()"
-SHAPE = "has the shape of the element-wise loss"
+MANY = "are as many as the elements of the loss"
+WEIGHTS = "torch.as_tensor(weights)"
 
 
 def test_a_functional_loss():
-    check_repaired(CODE, example(CODE, FUNCTIONAL), (LOSS, NONE), unsafe=SHAPE)
+    files = example(CODE, FUNCTIONAL)
+    check_repaired(CODE, files, (f"{WEIGHTS} * {LOSS}", f"{WEIGHTS}.reshape(q.shape) * {NONE}"), unsafe=MANY)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,8 @@ def test_a_mean_of_our_own(title, old, new):
 
 def test_a_loss_object():
     files = example(CODE, "a criterion, the weights from another file")
-    check_repaired(CODE, files, ("nn.SmoothL1Loss()", 'nn.SmoothL1Loss(reduction="none")'), unsafe=SHAPE)
+    made = ("nn.SmoothL1Loss()", 'nn.SmoothL1Loss(reduction="none")')
+    check_repaired(CODE, files, made, ("correction * error", "correction.reshape(error.shape) * error"), unsafe=MANY)
 
 
 def test_a_loss_object_with_another_use_is_left():
@@ -48,7 +51,8 @@ def test_a_loss_object_with_another_use_is_left():
     ],
 )
 def test_a_loss_with_a_name(lines):
-    check_repaired(CODE, changed(example(CODE, FUNCTIONAL), (LINE, lines)), (LOSS, NONE), unsafe=SHAPE)
+    changes = (LOSS, NONE), (f"{WEIGHTS} * loss", f"{WEIGHTS}.reshape(loss.shape) * loss")
+    check_repaired(CODE, changed(example(CODE, FUNCTIONAL), (LINE, lines)), *changes, unsafe=MANY)
 
 
 def test_a_loss_that_is_printed_too_is_left():
