@@ -31,8 +31,15 @@ def errors(value: Term) -> list[Term]:
         if term.op in ("sub", "loss"):
             found[term] = None
         elif term.op in _SPINE:
-            stack.extend(reversed(term.args[:1] if term.op in ("at", "gather", "pow", "clip") else term.args))
+            parts = term.args[:1] if term.op in ("at", "gather", "pow", "clip") else term.args
+            stack.extend(part for part in reversed(parts) if term.op != "mul" or not _is_share(part))
     return list(found)
+
+
+def _is_share(term: Term) -> bool:
+    """Whether a factor is what another number leaves of the whole: `1 - keep`, of a running mean."""
+    term = strip(term)
+    return term.op == "sub" and term.args[0].is_number
 
 
 def handover(anatomy: Anatomy, write: PriorityWrite) -> Step:
@@ -97,6 +104,44 @@ def _powers(value: Term) -> Iterator[Term]:
             yield term
         if term.op in _SPINE:
             stack.extend(reversed(term.args[:1] if term.op != "phi" else term.args))
+
+
+def is_asserted(anatomy: Anatomy, write: PriorityWrite) -> bool:
+    """Whether an assertion on the way lets no priority of zero pass: `assert priority > 0`."""
+    symbols = anatomy.symbols
+    for step, function in zip(write.steps, write.functions, strict=True):
+        if not isinstance(function, ir.Function):
+            continue
+        asserted = {
+            symbols.term(step.path, side)
+            for node in ir.walk_scope(function.body)
+            if isinstance(node, ir.Assert)
+            for side in _positive(node.test)
+        }
+        passed = [symbols.term(step.path, expr) for expr in _passed(anatomy.graph.statement(step.path, step.node))]
+        if any(value.contains(term) for term in asserted for value in passed):
+            return True
+    return False
+
+
+def _positive(test: ir.Expr) -> Iterator[ir.Expr]:
+    """What a test says to be above zero: `p > 0`, `0 < p`, `(p > 0).all()`."""
+    for part in ir.walk(test):
+        if isinstance(part, ir.Cmp):
+            sides = [part.left, *part.rights]
+            for op, left, right in zip(part.ops, sides, sides[1:], strict=False):
+                above, below = (left, right) if op == ">" else (right, left)
+                if op in ("<", ">") and getattr(below, "value", None) == 0:
+                    yield above
+
+
+def _passed(statement: ir.Stmt) -> Iterator[ir.Expr]:
+    """What a statement stores or hands over."""
+    if isinstance(statement, (ir.Assign, ir.Aug)) and statement.value is not None:
+        yield statement.value
+    for node in ir.walk_scope([statement]):
+        if isinstance(node, ir.Call):
+            yield from (arg.value for arg in node.args)
 
 
 # -------------------------------------------------------------------- the draw

@@ -33,7 +33,8 @@ class PriorityEpsilonMissing(Rule):
     ## Known problems
 
     Losses that are hardly ever zero (cross entropies, quantile losses that are averaged), draws with a uniform share,
-    and ranks need no constant and are not reported. Where a part of the way is not known, neither.
+    and ranks need no constant and are not reported. Where a part of the way is not known, or an assertion lets no zero
+    pass, neither.
 
     ## Example
 
@@ -80,7 +81,7 @@ class PriorityEpsilonMissing(Rule):
         for write in anatomy.writes:
             if write.inserts or write.value.has("log") or not trail.errors(write.value):
                 continue
-            if above_zero(write.value, anatomy.symbols) is False:
+            if above_zero(write.value, anatomy.symbols) is False and not trail.is_asserted(anatomy, write):
                 yield write
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy, step: Step) -> Finding:
@@ -295,6 +296,28 @@ def step(model, beta):
                     "p = self.weight[:n] + 1e-4\n        p = p / p.sum()",
                 ),
                 "step.py": bad[2].plain["step.py"],
+            },
+        ),
+        Example(
+            "a running mean of what the training hands over with its constant",
+            {
+                "memory.py": bad[0]
+                .plain["memory.py"]
+                .replace(
+                    "self.priorities[i] = priority",
+                    "self.priorities[i] = self.keep * self.priorities[i] + priority * (1 - self.keep)",
+                )
+                .replace("alpha=0.6):", "alpha=0.6, keep=0.0):\n        self.keep = keep"),
+                "train.py": bad[0].plain["train.py"].replace(".numpy())", ".numpy() + 1e-6)"),
+            },
+        ),
+        Example(
+            "an assertion that lets no zero pass",
+            {
+                "memory.py": bad[0]
+                .plain["memory.py"]
+                .replace("    self.priorities[i] = p", "    assert priority > 0\n            self.priorities[i] = p"),
+                "train.py": bad[0].plain["train.py"],
             },
         ),
         Example(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import bootstrap, endings, polarity
+from per_audit.graph import bootstrap, endings, polarity, unended
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -118,6 +118,46 @@ def run(env, theta):
         replay(theta, rows)
 """
 
+_GOAL = """import torch
+import torch.nn.functional as F
+from ring import Ring
+
+
+class Reach:
+    def __init__(self, env, model, critic, target, optimizer, steps):
+        self.env, self.model, self.critic, self.target = env, model, critic, target
+        self.optimizer, self.steps = optimizer, steps
+        self.real, self.imagined = Ring(50_000, 8), Ring(50_000, 8)
+
+    def learn(self):
+        for episode in range(900):
+            s = self.env.reset()
+            for t in range(self.steps):
+                s2, r, done, info = self.env.step(self.model.act(s))
+                self.real.add(s, 0, r, s2, done)
+                guess, value = self.model(s)
+                self.imagined.add(s, 0, value, guess, False)
+                s = s2
+            self.improve_on_real()
+            self.improve_on_imagined()
+
+    def improve_on_real(self):
+        s, a, r, s2, done = map(torch.as_tensor, self.real.sample(256))
+        y = r + 0.98 * (1 - done) * self.target(s2).detach()
+        self.fit(F.mse_loss(self.critic(s), y))
+
+    def improve_on_imagined(self):
+        s, a, r, s2, _ = map(torch.as_tensor, self.imagined.sample(256))
+        y = r + 0.98 * self.target(s2).detach()
+        self.fit(F.mse_loss(self.critic(s), y))
+
+    def fit(self, loss):
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+"""
+_UNTIL_DONE = "                s = s2\n                if done:\n                    break\n"
+
 
 class TerminalMaskMissing(Rule):
     """The bootstrap target takes the value of the next state at terminal states as well.
@@ -140,7 +180,8 @@ class TerminalMaskMissing(Rule):
     ## Known problems
 
     A task without terminal states needs no mask. Such a task is recognised where the environment's `done` is never
-    tested, by the names of Gymnasium's endless tasks, or where the project's own environments say False at every step.
+    tested (and episodes have a counted length, where it is stored), by the names of Gymnasium's endless tasks, or where
+    the project's own environments say False at every step. Rows that are stored with the constant False have no end.
     A target that is not seen completely is not reported.
 
     ## Example
@@ -212,7 +253,8 @@ class TerminalMaskMissing(Rule):
             graph.evidence(path, target.bootstrap, "bootstrap", "the value of the next state, at every transition")
         ]
         if endings.stored(buffer):
-            if endings.is_endless(graph):
+            told = not unended.is_never_told(graph, buffer, target)
+            if not told or endings.is_endless(graph) or unended.has_fixed_length(graph, buffer, target):
                 return
             how = "the end of an episode is stored with each transition and not used here"
             links += [
@@ -491,8 +533,37 @@ def run(env, apply, params, target_params, step):
         Example("done itself is the factor, PyTorch", {"dqn.py": _DQN}),
         Example("the branches of where are swapped, Keras", {"ring.py": _RING, "fit.py": _FIT}),
         Example("the branch of the last transition has the next value", {"rows.py": _ROWS}),
+        Example(
+            "the imagined transitions alone have no end",
+            {
+                "ring.py": _RING,
+                "reach.py": _GOAL.replace("(1 - done) * ", "")
+                .replace("                s = s2\n", _UNTIL_DONE)
+                .replace("target(s2).detach()", "target(s2).detach()  # <- PER501", 1),
+            },
+        ),
+        Example(
+            "many environments that begin anew by themselves",
+            {
+                "ring.py": _RING,
+                "reach.py": _GOAL.replace("(1 - done) * ", "")
+                .replace("for episode in range(900):", "if self.steps:")
+                .replace("target(s2).detach()", "target(s2).detach()  # <- PER501", 1),
+            },
+        ),
     )
     good = (
+        Example(
+            "imagined transitions are stored with no end",
+            {
+                "ring.py": _RING.replace("  # <- PER001", ""),
+                "reach.py": _GOAL.replace("                s = s2\n", _UNTIL_DONE),
+            },
+        ),
+        Example(
+            "episodes of a counted length, whatever the environment says",
+            {"ring.py": _RING.replace("  # <- PER001", ""), "reach.py": _GOAL.replace("(1 - done) * ", "")},
+        ),
         Example(
             "not done is stored",
             {"dqn.py": _DQN.replace("next_state, done)\n            s", "next_state, not done)\n            s")},

@@ -134,6 +134,7 @@ LOSS = Term("loss", (A, B))
         (Term("at", (A, SUB)), []),
         (Term("pow", (A, SUB)), []),
         (Term("call", (SUB,), data="f"), []),
+        (Term("add", (Term("mul", (A, B)), Term("mul", (SUB, Term("sub", (const(1), B)))))), [SUB]),
         (Term("add", (SUB, SUB)), [SUB]),
         (Term("detach", (SUB,)), [SUB]),
         (Term("sub", (SUB, LOSS)), [Term("sub", (SUB, LOSS))]),

@@ -66,12 +66,9 @@ def above_zero(term: Term, symbols: Symbols, depth: int = 4) -> bool | None:
     op = term.op
     if term.is_number:
         return bool((term.number or 0) > 0)
-    if op == "add":
-        return (
-            True
-            if any(_is_setting(arg, symbols) or above_zero(arg, symbols, depth) for arg in term.args)
-            else _weakest([above_zero(arg, symbols, depth) for arg in term.args])
-        )
+    if op == "add":  # one that may be above zero keeps the sum there
+        known = [_is_setting(arg, symbols) or above_zero(arg, symbols, depth) for arg in term.args]
+        return True if True in known else None if None in known else False
     if op in ("maximum", "clip"):
         bounds = term.args if op == "maximum" else term.args[1:2]
         if any(_is_setting(b, symbols) for b in bounds):

@@ -56,6 +56,7 @@ def test_not_negative(term_of, text, known):
         ("(abs(a - b) + 1e-6) ** 0.6", True),
         ("abs(a - b)", False),
         ("abs(a - b) + 0", False),
+        ("abs(a - b) + b * a", None),
         ("abs(a - b) ** 0.6", False),
         ("0.3 * max(a) + (1 - 0.3) * (abs(a - b) + 1e-6)", True),
         ("b * max(a) + (1 - b) * (abs(a - b) + 1e-6)", None),
