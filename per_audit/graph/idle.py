@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 _DOTTED = re.compile(r"[\w.:/-]+")  # a text that may name something, as against a sentence
 _WORD = re.compile(r"\w+")
 _DEEPEST = 12  # classes and functions that name one another
-# What can make an object of a class, or call a function, that no code names.
-_DYNAMIC = ("importlib.", "runpy.", "hydra.", "fire.", "inspect.getmembers", "pydoc.", "operator.attrgetter")
-_BUILTINS = {"eval", "exec", "globals", "__import__"}
+# What can make an object of a class, or call a function, that no code names. A module that is imported by a name that
+# is not written runs itself; what is in it is still named where it is used.
+_DYNAMIC = ("runpy.", "hydra.", "fire.", "inspect.getmembers", "pydoc.", "operator.attrgetter")
+_BUILTINS = {"eval", "exec", "globals"}
 _ATTRIBUTES = {"__subclasses__", "__getattribute__", "__dict__"}
 _LOOKS_UP = (b"getattr(", b"vars(", b"locals(", *(name.encode() for name in sorted(_ATTRIBUTES)))
 _OF_CLASSES = ("staticmethod", "classmethod")

@@ -13,7 +13,7 @@ from per_audit.graph.symbolic import alternatives
 from per_audit.graph.values import ClassRef, Func
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.symbolic import Term
@@ -27,6 +27,9 @@ _COMPARISONS: dict[str, Callable[[object, object], bool]] = {
 }
 _MOST_CALLS = 8  # that are followed
 _UNNAMED = (b"setattr(", b"__setattr__(", b"__dict__", b"vars(")  # what may set an attribute without its name
+# What fills objects of settings from files or the command line, under names that are not in the code.
+_READS_SETTINGS = (b"yaml", b"hydra", b"OmegaConf", b"json.load", b"tomllib", b"toml.load", b"ConfigParser", b"fire.Fire",
+                   b"import gin", b"draccus", b"tyro", b"simple_parsing", b"jsonargparse", b"HfArgumentParser")  # fmt: skip
 
 # What leaves the parameters of a function, or the constructor of a class, as they are.
 _PLAIN = {"staticmethod", "classmethod", "property", "abstractmethod", "wraps", "override", "final"}
@@ -49,6 +52,9 @@ class Switches:
                 wanted = any(below is part for part in body)
                 if self._truths(path, around.test) == {not wanted}:
                     return around.test
+            for earlier in _before(around, below):
+                if self._truths(path, earlier.test) == {not _leaves(earlier.orelse)}:
+                    return earlier.test
             below = around
         return None
 
@@ -88,7 +94,10 @@ class Switches:
             return None
         if isinstance(side, ir.Sub) and _last(side.value) in self._filled:
             return None
-        return self._values(self._graph.symbols.term(path, side))
+        values = self._values(self._graph.symbols.term(path, side))
+        if values is None and isinstance(side, ir.Attr) and not self._is_package and self._unseen is not None:
+            return self._committed.get(side.attr)
+        return values
 
     def _values(self, term: Term, depth: int = 4) -> set[object] | None:
         """What a setting is in the program; None where one is not known, or nothing in the project gives it."""
@@ -119,6 +128,41 @@ class Switches:
         if len(calls) > _MOST_CALLS or (left and (default is None or any(spread))):
             return []
         return [*options, symbols.term(self._graph.project.module_of[function].path, default)] if left else options
+
+    @cached_property
+    def _committed(self) -> dict[str, set[object]]:
+        """What files and classes of settings give each name of theirs, where nothing else in the project may give it.
+
+        So a setting is known of an object that is not: a module that is imported by a name given to the program, an
+        object of settings that is handed on.
+        """
+        given: dict[str, set[object]] = defaultdict(set)
+        open_names: set[str] = set()
+        for module in self._graph.project.modules.values():
+            if any(mark in module.text for mark in _READS_SETTINGS):
+                return {}
+            bodies = [module.body, *(node.body for node in module.nodes_of(ir.Class) if isinstance(node, ir.Class))]
+            settings = {node for body in bodies for node in ir.walk_scope(body)}
+            for node in module.nodes:
+                if isinstance(node, ir.Assign):
+                    parts = [part for target in node.targets for part in _parts(target)]
+                    value = node.value
+                    if node not in settings:
+                        open_names.update(part.attr for part in parts if isinstance(part, ir.Attr))
+                    elif isinstance(value, ir.Const) and isinstance(value.value, (bool, str)):
+                        for part in parts:
+                            given[_last(part)].add(value.value)
+                    else:
+                        open_names.update(map(_last, parts))
+                elif isinstance(node, (ir.Aug, ir.For)):
+                    open_names.add(_last(node.target))
+                elif isinstance(node, ir.Arg) and node.keyword:
+                    open_names.add(node.keyword)
+                elif isinstance(node, ir.Const) and isinstance(node.value, str):
+                    open_names.add(node.value.lstrip("-").replace("-", "_"))
+                elif isinstance(node, ir.Scope):
+                    open_names.update(node.names)
+        return {name: values for name, values in given.items() if name not in open_names}
 
     def _is_followed(self, term: Term) -> bool:
         """Whether all that gives the setting can be seen."""
@@ -236,6 +280,21 @@ class Switches:
                 if isinstance(node, ir.Scope):
                     found.update(node.names)
         return found
+
+
+def _before(around: ir.Node, below: ir.Node) -> Iterator[ir.If]:
+    """The branches that leave a function in front of one of its statements, or a loop in front of one of its."""
+    if not isinstance(around, (ir.Function, ir.For, ir.While)):
+        return
+    for statement in around.body:
+        if statement is below:
+            return
+        if isinstance(statement, ir.If) and _leaves(statement.body) != _leaves(statement.orelse):
+            yield statement
+
+
+def _leaves(block: list[ir.Stmt]) -> bool:
+    return bool(block) and isinstance(block[-1], (ir.Return, ir.Raise, ir.Jump))
 
 
 def _parts(target: ir.Expr) -> list[ir.Expr]:

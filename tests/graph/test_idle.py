@@ -86,7 +86,8 @@ SWITCH = "self.memory = Weighted() if weighted else Memory()"
         (PLAIN, "KINDS = ['memories.Weighted']", RUN, None),
         (PLAIN, "print('no Weighted here')", RUN, "makes Weighted"),
         (PLAIN, "eval(read())", RUN, None),
-        (PLAIN, "import importlib\n    importlib.import_module(read())", RUN, None),
+        (PLAIN, "import importlib\n    importlib.import_module(read())", RUN, "makes Weighted"),
+        (PLAIN, "import importlib\n    getattr(importlib.import_module(read()), read())", RUN, None),
         (PLAIN, "import memories\n    getattr(memories, read())", RUN, None),
         (PLAIN, "getattr(read(), 'rows')", RUN, "makes Weighted"),
         # whoever uses the classes may make any of them

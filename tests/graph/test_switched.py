@@ -68,12 +68,55 @@ AGENT = """
         ("if self.weighted:\n    mark()", "Agent()\n    for a in read():\n        a.weighted = True", False),
         ("if self.taken.fast:\n    mark()", "Agent()", False),
         ("if True:\n    pass\nelse:\n    mark()", "Agent()", False),  # taken out by hand, for now
+        ("if not self.weighted:\n    return\nmark()", "Agent().learn()", True),
+        ("if self.weighted:\n    return\nmark()", "Agent().learn()", False),
+        ("if self.weighted:\n    slow = 2\nelse:\n    return\nmark()", "Agent().learn()", True),
+        ("for row in slow:\n    if not self.weighted:\n        continue\n    mark()", "Agent().learn()", True),
     ],
 )
 def test_settings_that_are_one_constant_everywhere(project, body, calls, off):
     text = AGENT.format(body=body.replace("\n", "\n            "), calls=calls)
     graph = project(text, settings=SETTINGS)
     assert (Switches(graph).off("main.py", marked(graph)) is not None) is off
+
+
+COMMITTED = """
+    import config, sys
+
+    class Options:
+        per = False
+
+    def learn(cfg):
+        if cfg.{name}:
+            mark()
+
+    learn(config)
+    learn(read(sys.argv))
+    {other}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "config", "off"),
+    [
+        ("weighted", "pass", "weighted = False", True),
+        ("weighted", "pass", "weighted = True", False),
+        ("weighted", "pass", "weighted = read()", False),
+        ("weighted", "pass", "if read():\n    weighted = True\nweighted = False", False),
+        ("per", "pass", "weighted = False", True),
+        ("per", "pass", "per = True", False),
+        ("per", "Options.per = True", "", False),
+        ("per", "Options(per=True)", "", False),
+        ("per", "parser.add_argument('--per', action='store_true')", "", False),
+        ("per", "read({'per': True})", "", False),
+        ("per", "yaml.safe_load(read())", "", False),
+        ("other", "pass", "", False),
+    ],
+)
+def test_settings_of_an_object_that_is_handed_on(project, name, other, config, off):
+    graph = project(COMMITTED.format(name=name, other=other), config=config)
+    assert (Switches(graph).off("main.py", marked(graph)) is not None) is off
+    assert Switches(graph, is_package=True).off("main.py", marked(graph)) is None
 
 
 HANDED = """
