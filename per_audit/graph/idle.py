@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from per_audit.facts import ir
 from per_audit.graph.demos import Trial
 from per_audit.graph.pipelines import learns_at
+from per_audit.graph.signatures import Refusal, refusal
 from per_audit.graph.switched import Switches
-from per_audit.graph.values import ClassRef, Func
+from per_audit.graph.values import ClassRef, External, Func, Literal, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +32,7 @@ _ATTRIBUTES = {"__subclasses__", "__getattribute__", "__dict__"}
 _LOOKS_UP = (b"getattr(", b"vars(", b"locals(", *(name.encode() for name in sorted(_ATTRIBUTES)))
 _OF_CLASSES = ("staticmethod", "classmethod")
 _Unit: TypeAlias = ir.Class | ir.Function
-_Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | Trial
+_Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | Trial | Refusal
 
 
 class Idle:
@@ -57,6 +58,8 @@ class Idle:
             return None
         test = self._switches.off(path, node)
         reason = test if test is not None else self._reason_of(path, node)
+        if isinstance(reason, Refusal):
+            return f"never run here: {reason}"
         if reason is None or not (self._beside or self._has_memory_in_use or self._learns):
             return None
         if isinstance(reason, ir.Expr):
@@ -96,11 +99,12 @@ class Idle:
     def _reason_of(self, path: str, node: ir.Node) -> _Reason | None:
         """The class or function around a node that nothing makes or calls, or the test that keeps it from that.
 
-        Also the trial that a node is in, or that alone makes or calls what it is in.
+        Also the trial that a node is in, or that alone makes or calls what it is in, and a call that is refused.
         """
-        return self._graph.demos.around(path, node) or next(
-            (reason for unit in self._units(path, node) if (reason := self._reason(unit)) is not None), None
-        )
+        if (trial := self._graph.demos.around(path, node)) is not None:
+            return trial
+        reasons = [reason for unit in self._units(path, node) if (reason := self._reason(unit)) is not None]
+        return next((reason for reason in reasons if isinstance(reason, Refusal)), reasons[0] if reasons else None)
 
     def _reason(self, unit: _Unit, seen: frozenset[ir.Node] = frozenset()) -> _Reason | None:
         """Why a class or function is idle; None where something that may run names it, other than those in `seen`."""
@@ -111,6 +115,9 @@ class Idle:
         for path, node in self._mentions.get(unit.name, ()):
             around = self._units(path, node)
             if unit in around or self._is_another(node, unit):
+                continue
+            if (refused := refusal(self._graph, path, node, unit)) is not None:
+                reason = refused
                 continue
             outer: _Reason | None = self._switches.off(path, node)
             if outer is None and seen.intersection(around):
@@ -123,8 +130,17 @@ class Idle:
                 self._live.add(unit)
                 return None
             reason = outer if reason is unit or isinstance(outer, ir.Expr) else reason
-        # A function that nobody calls is started by hand; whoever makes an object may call any method of objects.
-        return None if reason is unit and isinstance(unit, ir.Function) and not unit.decorators else reason
+        # A function that nobody calls is started by hand; whoever makes an object may call any method of objects, but
+        # a program that makes a memory and never draws from it will not.
+        by_hand = isinstance(unit, ir.Function) and not unit.decorators and unit not in self._never_drawn
+        return None if reason is unit and by_hand else reason
+
+    @cached_property
+    def _never_drawn(self) -> set[ev.Owner]:
+        """The methods that draw from memories which the program makes, and that it never calls."""
+        graph = self._graph
+        memories = (b for b in (*graph.buffers, *graph.twins) if b.owner is not None and b.instances)
+        return {b.function for b in memories if not b.samples and not graph.is_agent(b)}
 
     def _units(self, path: str, node: ir.Node) -> list[_Unit]:
         """The classes and functions around a node, innermost first."""
@@ -157,9 +173,19 @@ class Idle:
 
     def _is_another(self, node: ir.Node, unit: _Unit) -> bool:
         """Whether a name stands for other classes and functions for certain."""
-        atoms = self._graph.events.value(node).atoms if isinstance(node, (ir.Name, ir.Attr)) else frozenset()
+        value = self._graph.events.value
+        atoms = value(node).atoms if isinstance(node, (ir.Name, ir.Attr)) else frozenset()
         meant = {atom.node for atom in atoms if isinstance(atom, (ClassRef, Func))}
-        return bool(meant) and len(meant) == len(atoms) and unit not in meant
+        if meant:
+            return len(meant) == len(atoms) and unit not in meant
+        if not isinstance(node, ir.Attr) or unit not in self._never_drawn:
+            return False
+        # `random.sample`, `env.action_space.sample`: of a library, or of what it has made.
+        held: ir.Expr = node
+        while isinstance(held, ir.Attr) and not value(held).atoms:
+            held = held.value
+        known = value(held).atoms
+        return bool(known) and all(isinstance(atom, (External, Result, Literal)) for atom in known)
 
     @cached_property
     def _is_dynamic(self) -> bool:

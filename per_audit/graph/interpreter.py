@@ -348,7 +348,7 @@ class Interpreter:
             for cls in self.mro(node)
             for base in self.bases(cls)
             for atom in base.atoms
-            if isinstance(atom, External)
+            if isinstance(atom, External) and atom.name != "builtins.object"
         }
 
     def find_method(self, node: ir.Class, name: str) -> ir.Function | None:

@@ -218,6 +218,49 @@ TRIED = "if __name__ == '__main__':\n        memory = Weighted()\n        memory
 
 
 @pytest.mark.parametrize(
+    ("drawn", "expected"),
+    [
+        ("", "nothing in the project calls Weighted.sample"),
+        ("random.sample(read(), 2)", "nothing in the project calls Weighted.sample"),
+        ("self.memory.sample(8)", "nothing in the project calls Weighted.sample"),
+        ("self.other.sample(8)", None),
+        ("read().sample(8)", None),
+    ],
+)
+def test_a_memory_that_is_made_and_never_drawn_from(project, drawn, expected):
+    text = AGENT.replace("self.memory.sample(8)).backward()", "self.memory.sample(8)).backward()\n            {drawn}")
+    text = "\n    import random" + text.format(
+        made=PLAIN + "\n            self.other = Weighted()", after="", drawn=drawn or "pass"
+    )
+    memories = MEMORIES.replace(
+        "self.mark = len(np.random.choice(self.rows, n))",
+        """
+            p = np.array([row[2] for row in self.rows])
+            self.mark = len(p)
+            at = np.random.choice(len(p), n, p=p / p.sum())
+            return [self.rows[i] for i in at]""",
+    )
+    found = why(project(memories=memories, agent=text, run=RUN))
+    assert found is None if expected is None else found is not None and expected in found
+
+
+@pytest.mark.parametrize(
+    ("call", "takes", "expected"),
+    [
+        ("Agent(1, 2, wieghted=True)", "", "Agent is called with `wieghted`, which it does not take"),
+        ("Agent(1, 2, weighted=True)", "", None),
+        ("Agent(1, 2, **{'wieghted': True})", "", None),
+        ("Agent(1, 2, wieghted=True)", ", **more", None),
+        ("Agent(1, 2, wieghted=True)\nAgent(1, 2)", "", None),
+    ],
+)
+def test_a_call_with_a_keyword_that_is_not_taken(project, call, takes, expected):
+    agent = AGENT.format(made="self.memory = Weighted()", after="").replace("weighted=False", f"weighted=False{takes}")
+    found = why(project(memories=MEMORIES, agent=agent, run=f"from agent import Agent\n{call}"))
+    assert found == (expected and f"never run here: {expected}")
+
+
+@pytest.mark.parametrize(
     ("after", "is_tried"),
     [
         (TRIED + "print(memory.sample(2))", True),
