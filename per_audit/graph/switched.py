@@ -28,8 +28,10 @@ _COMPARISONS: dict[str, Callable[[object, object], bool]] = {
 _MOST_CALLS = 8  # that are followed
 _UNNAMED = (b"setattr(", b"__setattr__(", b"__dict__", b"vars(")  # what may set an attribute without its name
 # What fills objects of settings from files or the command line, under names that are not in the code.
-_READS_SETTINGS = (b"yaml", b"hydra", b"OmegaConf", b"json.load", b"tomllib", b"toml.load", b"ConfigParser", b"fire.Fire",
-                   b"import gin", b"draccus", b"tyro", b"simple_parsing", b"jsonargparse", b"HfArgumentParser")  # fmt: skip
+_READS_SETTINGS = (
+    *(b"yaml", b"hydra", b"OmegaConf", b"json.load", b"tomllib", b"toml.load", b"ConfigParser", b"import gin"),
+    *(b"fire.Fire", b"draccus", b"tyro", b"simple_parsing", b"jsonargparse", b"HfArgumentParser"),
+)
 
 # What leaves the parameters of a function, or the constructor of a class, as they are.
 _PLAIN = {"staticmethod", "classmethod", "property", "abstractmethod", "wraps", "override", "final"}
