@@ -32,11 +32,12 @@ class Capacity:
         return self.complete and self.largest is not None and self.largest <= limit
 
 
-def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc]) -> Capacity:
+def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc], by_name: bool = False) -> Capacity:
     """The capacity that the project gives to the containers.
 
     It is read from the limit of a deque, the size of an array, and tests that compare a container's length with a
-    number; parameters and attributes are followed to the callers and assignments.
+    number; parameters and attributes are followed to the callers and assignments. `by_name`, a parameter that no call
+    can be seen to give is what the project's options, dicts and keywords of its name are: `make(**vars(args))`.
     """
     found: list[int | None] = []
     for container in containers:
@@ -44,7 +45,7 @@ def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc]) -> Capacity:
         if path is not None:
             sizes = [*_declared(graph, container, path), *_compared(graph, container)]
             owner = _class_around(graph, path, container.node)
-            found += [number for term in sizes for number in _numbers(graph, term, owner=owner)]
+            found += [number for term in sizes for number in _numbers(graph, term, owner=owner, by_name=by_name)]
             count = filled_by_count(graph, container)
             found += [] if count is None else [count]
     return _capacity(found)
@@ -55,9 +56,9 @@ def read(graph: ReplayGraph, terms: Iterable[Term]) -> Capacity:
     return _capacity([number for term in terms for number in _numbers(graph, term)])
 
 
-def number_of(graph: ReplayGraph, path: str, node: ir.Expr) -> Capacity:
-    """The numbers that an expression may be, followed to callers, assignments and defaults."""
-    return read(graph, [graph.symbols.term(path, node)])
+def number_of(graph: ReplayGraph, path: str, node: ir.Expr, by_name: bool = False) -> Capacity:
+    """The numbers that an expression may be, followed to callers, assignments and defaults; `by_name` as above."""
+    return _capacity(_numbers(graph, graph.symbols.term(path, node), by_name=by_name))
 
 
 def _capacity(found: list[int | None]) -> Capacity:
@@ -132,7 +133,9 @@ def _is_length(node: ir.Expr) -> bool:
     return isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id == "len"
 
 
-def _numbers(graph: ReplayGraph, term: Term, depth: int = _DEEPEST, owner: ir.Class | None = None) -> list[int | None]:
+def _numbers(
+    graph: ReplayGraph, term: Term, depth: int = _DEEPEST, owner: ir.Class | None = None, by_name: bool = False
+) -> list[int | None]:
     """The numbers that a term may be in objects of `owner`, None for each way on which it is not known."""
     found: list[int | None] = []
     for option in alternatives(strip(term)):
@@ -140,12 +143,14 @@ def _numbers(graph: ReplayGraph, term: Term, depth: int = _DEEPEST, owner: ir.Cl
         if number is not None:
             found += [int(number)] if 0 < number < _UNLIMITED else []
         elif option.op in ("param", "field", "item") and depth and (options := _options(graph, option, owner)):
-            found += [n for outer in options for n in _numbers(graph, outer, depth - 1, owner)]
+            found += [n for outer in options for n in _numbers(graph, outer, depth - 1, owner, by_name)]
+        elif option.op == "param" and depth and by_name and (given := _named(graph, option.data[1])):
+            found += [n for outer in given for n in _numbers(graph, outer, depth - 1, owner, by_name)]
         elif defaults := graph.symbols.default_of(option):
             found += [n for default in defaults for n in _numbers(graph, default, 0)]
             found.append(None)  # whoever starts the program may give another
         elif option.op in _ARITHMETIC and depth:
-            found.append(_computed(graph, option, depth, owner))
+            found.append(_computed(graph, option, depth, owner, by_name))
         else:
             found.append(None)
     return found
@@ -166,6 +171,21 @@ def _options(graph: ReplayGraph, term: Term, owner: ir.Class | None) -> list[Ter
     return [option for option in options if option in here or option not in elsewhere]
 
 
+def _named(graph: ReplayGraph, name: str) -> list[Term]:
+    """What the project gives under a name: as an option's default, in a dict with written keys, as a keyword."""
+    found = list(graph.symbols.option_defaults.get(name, ()))
+    for path, module in graph.project.modules.items():
+        for node in module.nodes_of(ir.Map, ir.Call):
+            values: Iterable[ir.Expr] = ()
+            if isinstance(node, ir.Map):
+                pairs = zip(node.keys, node.values, strict=True)
+                values = (value for key, value in pairs if isinstance(key, ir.Const) and key.value == name)
+            elif isinstance(node, ir.Call):
+                values = (arg.value for arg in node.args if arg.keyword == name)
+            found += [graph.symbols.term(path, value) for value in values]
+    return found
+
+
 def _made(graph: ReplayGraph, path: str, call: ir.Expr) -> set[ir.Class]:
     """The classes of the objects that a call makes, or that of the heir which hands on what its base is given."""
     site = graph.events.calls.get(call) if isinstance(call, ir.Call) else None
@@ -175,9 +195,9 @@ def _made(graph: ReplayGraph, path: str, call: ir.Expr) -> set[ir.Class]:
     return set() if around is None else {around}
 
 
-def _computed(graph: ReplayGraph, term: Term, depth: int, owner: ir.Class | None) -> int | None:
+def _computed(graph: ReplayGraph, term: Term, depth: int, owner: ir.Class | None, by_name: bool) -> int | None:
     """A size that is computed of others, such as the 2 n - 1 nodes of a tree; of several numbers the largest."""
-    sides = [_numbers(graph, side, depth - 1, owner) for side in term.args]
+    sides = [_numbers(graph, side, depth - 1, owner, by_name) for side in term.args]
     known = [max(side) for side in sides if side and None not in side]  # type: ignore[type-var]
     if len(known) < len(term.args):
         return None

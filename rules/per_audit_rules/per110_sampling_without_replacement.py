@@ -277,6 +277,27 @@ def train(env, net, target_net, optimizer, steps):
     )
     good = (
         Example(
+            "numbers that are handed over by their names",
+            {
+                "per.py": plain[0]
+                .plain["per.py"]
+                .replace("sample(512,", "sample(batch_size,")
+                .replace("optimizer, steps)", "optimizer, steps, kind, batch_size, memory)")
+                .replace("memory = Memory(1000)", "memory = {True: Memory}[kind](**memory)"),
+                "run.py": """import argparse
+from per import train
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--size", type=float, default=1e5)
+    options = vars(parser.parse_args())
+    memory = {"size": int(options.pop("size"))}
+    train(None, None, None, 1000, True, memory=memory, **options)
+""",
+            },
+        ),
+        Example(
             "a batch that is a small part of the buffer",
             {"per.py": plain[0].plain["per.py"].replace("sample(512", "sample(16")},
         ),
@@ -324,7 +345,7 @@ def train(env, net, target_net, optimizer, steps):
         if not (put_back is False or (isinstance(put_back, ir.Expr) and _may_be_false(graph, draw.path, put_back))):
             return None
         size = batch_argument(draw.node, draw.method)
-        batch = None if size is None else number_of(graph, draw.path, size).largest
+        batch = None if size is None else number_of(graph, draw.path, size, by_name=True).largest
         share = _share(graph, buffer, batch)
         if share is not None and share < HARMLESS:
             return None
@@ -392,7 +413,7 @@ def _may_be_false(graph: ReplayGraph, path: str, node: ir.Expr) -> bool:
 
 
 def _share(graph: ReplayGraph, buffer: ReplayBuffer, batch: int | None) -> float | None:
-    capacity = capacity_of(graph, buffer.containers | graph.priorities(buffer).made).largest
+    capacity = capacity_of(graph, buffer.containers | graph.priorities(buffer).made, by_name=True).largest
     return None if batch is None or not capacity else batch / capacity
 
 
