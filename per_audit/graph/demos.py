@@ -71,6 +71,13 @@ class Demos:
             return Trial(path, is_block=False)
         return None
 
+    def is_dry(self, path: str) -> bool:
+        """Whether a file is a notebook without a call that learns, or has the name of what does."""
+        if not path.endswith(".ipynb"):
+            return False
+        sites = (site for site in self._graph.events.calls.values() if site.path == path)
+        return not any(learns_at(site, self._graph.events) or _is_named_learning(site.node) for site in sites)
+
     def _only_tries(self, key: ir.If | str, inside: Iterable[ir.Node]) -> bool:
         if key not in self._known:
             self._known[key] = not any(map(self._may_train, self._calls(inside)))
@@ -93,15 +100,14 @@ class Demos:
     def _may_train(self, call: ir.Call) -> bool:
         """Whether a call learns, acts in an environment, or may do so for all that is known of what it calls."""
         site = self._graph.events.calls.get(call)
-        named = words(str(getattr(call.func, "attr", getattr(call.func, "id", ""))))
-        if site is None or learns_at(site, self._graph.events) or not _LEARNS.isdisjoint(named):
+        if site is None or learns_at(site, self._graph.events) or _is_named_learning(call):
             return True
         if site.targets or site.classes:
             return False
         if not site.names:
             return not (isinstance(call.func, ir.Attr) and call.func.attr in _OF_DATA)
         starts = any(f"{name}.".startswith(f"{start}.") for name in site.names for start in _STARTS)
-        return starts or not _LEADS_ON.isdisjoint(named) or self._hands_code(call)
+        return starts or not _LEADS_ON.isdisjoint(_words_of(call)) or self._hands_code(call)
 
     def _hands_code(self, call: ir.Call) -> bool:
         """Whether a library is given a function or class of the project, to call it when it likes."""
@@ -109,6 +115,14 @@ class Demos:
         given -= {node.func for node in given if isinstance(node, ir.Call)}
         atoms = (atom for node in given for atom in self._graph.events.value(node).atoms)
         return any(isinstance(atom, (Func, ClassRef)) for atom in atoms)
+
+
+def _words_of(call: ir.Call) -> tuple[str, ...]:
+    return words(str(getattr(call.func, "attr", getattr(call.func, "id", ""))))
+
+
+def _is_named_learning(call: ir.Call) -> bool:
+    return not _LEARNS.isdisjoint(_words_of(call))
 
 
 def _asks_for_main(test: ir.Expr) -> bool:

@@ -131,7 +131,7 @@ class BetaNotAnnealed(Rule):
             options = {self._constant(graph, beta, option) for option in given}
             return options.pop() if len(options) == 1 else None
         if exponent.is_number:
-            return exponent if 0 < (exponent.number or 0) < 1 else None
+            return exponent if 0 < (exponent.number or 0) < 1 and not graph.demos.is_dry(exponent.path) else None
         if exponent.op == "field":
             if any(write.field == exponent for write in beta.later_writes) or _set_elsewhere(graph, exponent.data[1]):
                 return None
@@ -298,6 +298,23 @@ class Agent:
                 .replace("def sample(self, n):", "def sample(self, n, beta=0.4):")
                 .replace("-self.beta", "-beta"),
                 "train.py": _TRAIN.replace("memory.sample(32)", "memory.sample(32, 0.4 + 0.6 * step / 50_000)"),
+            },
+        ),
+        Example(
+            "a notebook that only times the draws",
+            {
+                "memory.py": _MEMORY.replace("self.beta = beta  # <- PER106", "self.unused = beta")
+                .replace("def sample(self, n):", "def sample(self, n, beta):")
+                .replace("-self.beta", "-beta"),
+                "speed.ipynb": """import numpy as np
+from memory import Memory
+
+memory = Memory(1_000)
+for k in range(1_000):
+    memory.push(np.random.rand(4), 0, 0.0, np.random.rand(4), False)
+memory.sample(128, beta=0.5)
+memory.of_another_cell()
+""",
             },
         ),
         Example("a memory that nobody makes", {"memory.py": _MEMORY.replace("  # <- PER106", "")}),
