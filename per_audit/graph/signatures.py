@@ -25,7 +25,9 @@ class Refusal:
 def refusal(graph: ReplayGraph, path: str, node: ir.Node, unit: ir.Class | ir.Function) -> Refusal | None:
     """Why a call of a class or function that a node names never gets into it."""
     call = graph.parents(path).get(node)
-    if not isinstance(call, ir.Call) or call.func is not node or unit.decorators:
+    atoms = graph.events.value(node).atoms if isinstance(node, ir.Expr) else frozenset()
+    is_unit = {getattr(atom, "node", None) for atom in atoms} == {unit}
+    if not isinstance(call, ir.Call) or call.func is not node or unit.decorators or not is_unit:
         return None
     called = _constructor(graph, unit) if isinstance(unit, ir.Class) else unit
     if called is None or called.decorators or any(each.kind == "**" for each in called.parameters):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph, costs
 from per_audit.graph.anatomy import CHOSEN
 from per_audit.graph.capacity import Capacity, read
 from per_audit.graph.recognise.branches import is_ruled_out
@@ -44,8 +44,9 @@ class LinearTimeMaximum(Rule):
 
     ## Known problems
 
-    Where the capacity can be read and is 10,000 or less, or a tree has fewer leaves than that, nothing is reported. A
-    capacity that cannot be read counts as large.
+    Where the capacity can be read, a sum tree is reported from 10,000 leaves on and an array from more than 10,000
+    slots; a capacity that cannot be read counts as large. The message estimates a maximum of the full memory by the
+    numbers above: beside a network on a GPU an array of 10,000 is not to be noticed.
 
     ## Example
 
@@ -83,18 +84,20 @@ class LinearTimeMaximum(Rule):
             anatomy = graph.anatomy(buffer)
             if anatomy.capacity.is_at_most(SMALL) or not anatomy.containers:
                 continue
-            for node, path, what in _reductions(graph, buffer, anatomy):
+            for node, path, what, count in _reductions(graph, buffer, anatomy):
                 if node not in seen:
                     seen.add(node)
-                    yield self._finding(graph, buffer, node, path, what)
+                    yield self._finding(graph, buffer, node, path, what, _cost(node, count))
 
-    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, node: ir.Node, path: str, what: str) -> Finding:
+    def _finding(
+        self, graph: ReplayGraph, buffer: ReplayBuffer, node: ir.Node, path: str, what: str, cost: str
+    ) -> Finding:
         name = graph.name_of(buffer)
         return self.finding(
             graph,
             path,
             node,
-            f"`{graph.source(path, node)}` goes through all priorities of {name} for their {what}, at every step",
+            f"`{graph.source(path, node)}` goes through all priorities of {name} for their {what}, at every step{cost}",
             evidence=[graph.evidence(path, node, "reduced", f"the {what} of all priorities is looked for here")],
             fix=FixOffer(title="keep the value up to date as priorities change"),
             pipeline=name,
@@ -380,8 +383,16 @@ def play(env, agent):
     )
 
 
-def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> Iterator[tuple[ir.Node, str, str]]:
-    """The calls that reduce a whole container of priorities in functions that add or draw."""
+def _cost(node: ir.Node, count: Capacity) -> str:
+    """What the reduction costs in a full memory, as far as that is known."""
+    cost = costs.of_maximum(node, count.largest) if count.complete and count.largest is not None else None
+    return "" if cost is None else f": {costs.spelled(cost)} for {count.largest:,}"
+
+
+def _reductions(
+    graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy
+) -> Iterator[tuple[ir.Node, str, str, Capacity]]:
+    """The calls that reduce a whole container of priorities in functions that add or draw, and how much of it."""
     drawing = {draw.function for s in buffer.sources if (draw := graph.events.draws.get(s)) and draw.weighted}
     drawing |= {f for f in _stepping(graph, buffer, anatomy) if f and _is_only_for(graph, f, drawing)}
     for function in _stepping(graph, buffer, anatomy):
@@ -398,12 +409,13 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
                 counted = function in drawing and term.op in ("sum", "sort", "argsort")
                 if not whole or anatomy.base_of(of) not in anatomy.containers or counted or _is_part(of):
                     continue
-                if _reduced(graph, anatomy, of).is_at_most(SMALL - 1):
+                count = _reduced(graph, anatomy, of)
+                if count.is_at_most(SMALL - 1):
                     continue
                 made_in = graph.symbols.function_of(term.path, term.node)
                 places = ((path, node, function), (term.path, term.node, made_in))
                 if not any(is_seldom(graph, p, n) or is_ruled_out(graph, p, n, f) for p, n, f in places):
-                    yield term.node, term.path, _WORDS[term.op]
+                    yield term.node, term.path, _WORDS[term.op], count
 
 
 def _is_only_for(graph: ReplayGraph, function: ev.Owner, drawing: set[ev.Owner]) -> bool:

@@ -252,6 +252,7 @@ def test_a_memory_that_is_made_and_never_drawn_from(project, drawn, expected):
         ("Agent(1, 2, **{'wieghted': True})", "", None),
         ("Agent(1, 2, wieghted=True)", ", **more", None),
         ("Agent(1, 2, wieghted=True)\nAgent(1, 2)", "", None),
+        ("import random\nfrom agent import Agent\nrandom.sample([], k=2)\nAgent(1, 2).learn()", "", None),
     ],
 )
 def test_a_call_with_a_keyword_that_is_not_taken(project, call, takes, expected):

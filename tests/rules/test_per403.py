@@ -3,6 +3,7 @@
 import pytest
 
 from per_audit.facts import extract
+from per_audit.findings import Severity
 from per_audit.graph import link
 from per_audit_rules.per403_deque_random_access import DequeRandomAccess
 
@@ -55,3 +56,51 @@ def test_the_deque_is_named_with_the_place_that_makes_it():
     graph = link([extract("agent.py", AGENT.format(more="pass", start="train(make(), Net())").encode())])
     (finding,) = DequeRandomAccess().check(graph)
     assert "is a deque of up to 100,000 items (made at agent.py:7), read at random" in finding.message
+    assert finding.message.endswith("an end, about 18 µs for 32")
+    assert finding.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    ("size", "batch", "after", "severity"),
+    [
+        ("100_000", "32", "agent.learn()", Severity.WARNING),
+        ("100_000", "net.batch", "agent.learn()", Severity.WARNING),
+        ("50_000", "32", "agent.learn()", Severity.WARNING),
+        ("50_000", "16", "agent.learn()", Severity.INFO),
+        ("1_000_000", "64", "for row in state:\n            agent.learn()", Severity.WARNING),
+    ],
+)
+def test_what_a_draw_costs_is_said_and_little_is_a_hint(size, batch, after, severity):
+    text = AGENT.format(more="pass", start="train(make(), Net())").replace("100_000", size)
+    text = text.replace("self.rows, 32", f"self.rows, {batch}").replace("        agent.learn()", f"        {after}")
+    (finding,) = DequeRandomAccess().check(link([extract("agent.py", text.encode())]))
+    assert finding.severity is severity
+
+
+EPISODES = """
+    for episode in range(900):
+        state, done = env.reset(), False
+        while not done:
+            next_state, reward, done, _ = env.step(agent.net.act(state))
+            agent.store(state, 0, reward, next_state, done)
+            state = next_state
+{learns}
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("learns", "severity"),
+    [
+        ("        agent.learn()", Severity.INFO),
+        ("        for _ in range(10):\n            agent.learn()", Severity.WARNING),
+        ("            agent.learn()", Severity.WARNING),
+        ("            agent.learn()\n        agent.learn()", Severity.WARNING),
+    ],
+)
+def test_one_draw_an_episode_is_a_hint(learns, severity):
+    text = AGENT.partition("    state = env.reset()")[0].format(more="pass") + EPISODES.format(learns=learns)
+    (finding,) = DequeRandomAccess().check(link([extract("agent.py", f"{text}train(make(), Net())\n".encode())]))
+    assert finding.severity is severity
+    assert ("once an episode" in finding.message) is (severity is Severity.INFO)
