@@ -64,8 +64,9 @@ def _stays(graph: ReplayGraph, container: Alloc) -> bool:
 def _drawn_rows(anatomy: Anatomy, priorities: set[Alloc]) -> set[Alloc] | None:
     """The containers that transitions are read from at drawn positions; None where a position is recomputed."""
     graph, found = anatomy.graph, set()
+    filled = {store.container for store in graph.events.stores.values()}
     for gather in graph.events.gathers.values():
-        if gather.container in priorities or gather.container not in anatomy.buffer.containers:
+        if gather.container in priorities or gather.container not in anatomy.buffer.containers & filled:
             continue
         if gather.draws.isdisjoint(anatomy.buffer.sources):
             continue

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import SCALAR
+from per_audit.graph.compiled import averaged
 from per_audit.graph.symbolic import contexts
 from per_audit.rule import Example, Rule
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from per_audit.facts import ir
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
+    from per_audit.graph.compiled import Averaged
     from per_audit.graph.corrections import Product
 
 
@@ -24,7 +26,8 @@ class WeightsAfterReduction(Rule):
     ## What it does
 
     Reports a product of importance-sampling weights with a loss that is one number for the whole batch: `F.mse_loss`
-    and criterion objects without `reduction="none"`, and means and sums over everything.
+    and criterion objects without `reduction="none"`, and means and sums over everything. So does a Keras model that is
+    given `sample_weight` and was compiled with a loss of the project's own that averages over everything.
 
     ## Why is this bad
 
@@ -73,6 +76,8 @@ class WeightsAfterReduction(Rule):
                 found[product.node] = product
         for product in sorted(found.values(), key=lambda product: (product.path, product.node.start)):
             yield self._finding(graph, product)
+        for training in averaged(graph):
+            yield self._compiled(graph, training)
 
     def _is_late(self, graph: ReplayGraph, product: Product) -> bool:
         weighting = graph.events.weightings.get(product.node)
@@ -85,6 +90,22 @@ class WeightsAfterReduction(Rule):
                 if not graph.corrections.is_single(weight, shapes.of(weight)):
                     return True
         return False
+
+    def _compiled(self, graph: ReplayGraph, training: Averaged) -> Finding:
+        site, loss, compiled = training.site, training.loss, training.compiled
+        text = graph.source(site.path, training.weights)
+        links = [graph.evidence(compiled.path, compiled.node, "compiled", "the model is compiled with its loss here")]
+        if loss.node is not None:
+            links.insert(0, graph.evidence(loss.path, loss.node, "averaged", "the loss is averaged here"))
+        return self.finding(
+            graph,
+            site.path,
+            site.node,
+            f"the importance-sampling weights `{text}` multiply a loss that its function has averaged over the batch: "
+            "they correct nothing",
+            evidence=links,
+            fix=FixOffer(title="return one loss for each transition: average over the last axis only"),
+        )
 
     def _finding(self, graph: ReplayGraph, product: Product) -> Finding:
         path = product.path
@@ -353,6 +374,69 @@ def run(env, net, frozen, steps):
 """,
             },
         ),
+        Example(
+            "sample weights beside a loss of one's own that averages over everything, Keras",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.mass, self.size, self.count = [None] * size, np.zeros(size), size, 0
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows[self.count % self.size] = (state, action, reward, next_state, done)
+        self.mass[self.count % self.size] = 1.0
+        self.count += 1
+
+    def draw(self, n, beta):
+        count = min(self.count, self.size)
+        p = self.mass[:count] / self.mass[:count].sum()
+        at = np.random.choice(count, n, p=p)
+        w = (count * p[at]) ** -beta
+        return at, [self.rows[i] for i in at], w / w.max()
+
+    def correct(self, at, errors):
+        self.mass[at] = (np.abs(errors) + 1e-3) ** 0.6
+""",
+                "learner.py": """import keras.backend as K
+import numpy as np
+import tensorflow as tf
+from keras.layers import Dense, Input
+from keras.models import Model
+
+from memory import Memory
+
+
+def huber(goals, values):
+    size = K.abs(goals - values)
+    return K.mean(tf.where(size < 1.0, 0.5 * K.square(size), size - 0.5))
+
+
+def network(width, actions):
+    inputs = Input(shape=(width,))
+    net = Model(inputs=inputs, outputs=Dense(actions)(Dense(64, activation="relu")(inputs)))
+    net.compile(optimizer="adam", loss=huber)
+    return net
+
+
+class Learner:
+    def __init__(self, width, actions, steps):
+        self.net, self.memory, self.steps, self.done = network(width, actions), Memory(50_000), steps, 0
+
+    def learn(self):
+        at, rows, weights = self.memory.draw(64, min(1.0, 0.4 + 0.6 * self.done / self.steps))
+        states, actions, rewards, following, ends = map(np.array, zip(*rows))
+        goals, ahead = self.net.predict(states), self.net.predict(following)
+        aims = rewards + 0.99 * (1 - ends) * ahead.max(axis=1)
+        errors = aims - goals[np.arange(64), actions]
+        goals[np.arange(64), actions] = aims
+        self.net.fit(states, goals, sample_weight=weights, batch_size=64, verbose=0)  # <- PER101
+        self.memory.correct(at, errors)
+        self.done += 1
+""",
+            },
+        ),
     )
     good = (
         Example(
@@ -428,6 +512,20 @@ def learn(net, rows, priorities, beta):
 def total(net, batch, alpha):
     return alpha * F.mse_loss(net(batch), batch) + (1 - alpha) * F.l1_loss(net(batch), batch)
 """
+            },
+        ),
+        Example(
+            "sample weights beside a loss that averages over the actions of each transition alone",
+            {
+                "memory.py": bad[-1].plain["memory.py"],
+                "learner.py": bad[-1].plain["learner.py"].replace("size - 0.5))", "size - 0.5), axis=-1)"),
+            },
+        ),
+        Example(
+            "a loss that averages over everything, of one transition at a time",
+            {
+                "memory.py": bad[-1].plain["memory.py"],
+                "learner.py": bad[-1].plain["learner.py"].replace("weights, batch_size=64", "weights, batch_size=1"),
             },
         ),
         Example(

@@ -312,6 +312,18 @@ class Agent:
                 "train.py": _TRAIN,
             },
         ),
+        Example(
+            "compounding, in a loop whose progress is shown",
+            {
+                "memory.py": _MEMORY,
+                "train.py": "from tqdm import tqdm\n\n"
+                + _TRAIN.replace("in range(steps)", "in tqdm(range(steps))").replace(
+                    _LOOP_END,
+                    _LOOP_END + "        done_part = min(step / steps, 1.0)\n"
+                    "        memory.beta = memory.beta + done_part * (1.0 - memory.beta)  # <- PER108\n",
+                ),
+            },
+        ),
     )
     good = (
         Example(

@@ -525,6 +525,35 @@ class UpdateSlotMismatch(Rule):
         ),
         Example("transitions in a deque, priorities in a ring", {"memory.py": _SHIFTING_ROWS, "train.py": _TRAIN}),
         Example(
+            "beside a memory that draws uniformly and answers with weights of 1",
+            {
+                "memory.py": "import random\n"
+                + _SHIFTING_ROWS.replace(
+                    "        self.mass[slots] = (errors + 1e-6) ** self.alpha\n",
+                    "        for i in range(slots.shape[0]):\n"
+                    "            self.mass[slots[i]] = (errors[i] + 1e-6) ** self.alpha\n",
+                )
+                + """
+
+class Plain:
+    def __init__(self, capacity):
+        self.rows = deque(maxlen=capacity)
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def sample(self, n, beta):
+        return random.sample(self.rows, n), np.ones(n), np.ones(n)
+
+    def update(self, slots, errors):
+        pass
+""",
+                "train.py": _TRAIN.replace("import Memory", "import Memory, Plain").replace(
+                    "Memory(1000)", "Memory(1000) if env.hard else Plain(1000)"
+                ),
+            },
+        ),
+        Example(
             "priorities in a deque, transitions in a ring", {"memory.py": _SHIFTING_PRIORITIES, "train.py": _TRAIN}
         ),
         Example(

@@ -358,8 +358,10 @@ def _iterables(run: Expressions, node: ir.Call, name: str, args: list[Term]) -> 
     first = args[0]
     if name == "len":
         return run.make("len", (first,), node)
-    if name in ("range", "arange", "xrange"):
+    if name in ("range", "arange", "xrange", "trange"):
         return run.make("range", tuple(args), node)
+    if name in ("tqdm", "tqdm_notebook"):
+        return first  # shows how far the loop has come
     if name == "zip":
         return run.make("collect", (run.make("tuple", tuple(run.element(arg) for arg in args), node),), node)
     if name == "enumerate":

@@ -205,7 +205,7 @@ def item_of(value: Term, key: int | str, node: ir.Node | None, path: str, total:
     if value.op == "record" and isinstance(value.data, tuple) and key in value.data:
         return value.args[value.data.index(key)]
     if value.op == "phi":
-        options = [item_of(option, key, node, path, total) for option in value.args if option.op != "const"]
+        options = [item_of(option, key, node, path, total) for option in _taken_apart(value.args, total)]
         return phi(options, node, path) if options else UNKNOWN_TERM
     if value.op == "collect" and isinstance(key, int) and total is None:
         return value.args[0]
@@ -217,6 +217,14 @@ def item_of(value: Term, key: int | str, node: ir.Node | None, path: str, total:
     if value.op == "detach":
         return Term("detach", (item_of(value.args[0], key, node, path, total),), None, node, path)
     return bounded(Term("item", (value,), key, node, path))
+
+
+def _taken_apart(options: tuple[Term, ...], total: int | None) -> list[Term]:
+    """The options that can be taken apart into so many parts: where one is a tuple of just that many, no other is."""
+    found = [option for option in options if option.op != "const"]
+    if any(option.op == "tuple" and len(option.args) == total for option in found):
+        return [option for option in found if option.op != "tuple" or len(option.args) == total]
+    return found
 
 
 def element_of(value: Term, node: ir.Node | None, path: str) -> Term:
