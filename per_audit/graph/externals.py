@@ -163,6 +163,8 @@ def packs(name: str) -> bool:
     return last(name) in _PACKS and name.partition(".")[0] in _PACKERS
 
 
+# Functions that make a faster form of the module or function that they are given.
+COMPILERS = {"torch.compile", "torch.jit.script", "torch.jit.trace"}
 # Functions that look a number up in sums: the array and the number are their arguments, or the array is asked.
 SEARCHES = {"searchsorted", "bisect", "bisect_left", "bisect_right", "digitize", "bucketize", "find_prefixsum_idx"}
 # Functions that compare numbers by size.

@@ -136,7 +136,7 @@ class Library:
         """The result of a call that stores, packs or cuts off what it is given; None for others."""
         if name == "numpy.add.at" and len(node.args) == 3:
             return self._add_at(node, values, frame)
-        if ext.packs(name) and values:
+        if (ext.packs(name) or name in ext.COMPILERS) and values:
             return values[0]
         if name == "numpy.copyto" and len(node.args) == 2 and isinstance(node.args[0].value, ir.Sub):
             self.interpreter.targets.assign(node.args[0].value, values[1], frame, node, node.args[1].value)

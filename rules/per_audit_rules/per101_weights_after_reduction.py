@@ -437,6 +437,72 @@ class Learner:
 """,
             },
         ),
+        Example(
+            "weights put one by one under a key of the batch, a criterion that was compiled",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, size, width):
+        self.mass, self.size, self.count = np.zeros(size), size, 0
+        self.data = {"states": np.zeros((size, width)), "goals": np.zeros((size, width)), "rewards": np.zeros(size)}
+
+    def add(self, state, action, reward, next_state, done):
+        at = self.count % self.size
+        self.data["states"][at], self.data["goals"][at], self.data["rewards"][at] = state, next_state, reward
+        self.mass[at] = 1.0
+        self.count += 1
+
+    def sample(self, n, beta):
+        count = min(self.count, self.size)
+        total = self.mass[:count].sum()
+        batch = {"weights": np.zeros(shape=n, dtype=np.float32), "slots": np.zeros(shape=n, dtype=np.int64)}
+        batch["slots"][:] = np.random.choice(count, n, p=self.mass[:count] / total)
+        largest = (count * self.mass[:count].min() / total) ** -beta
+        for i in range(n):
+            slot = batch["slots"][i]
+            batch["weights"][i] = (count * self.mass[slot] / total) ** -beta / largest
+        for key, held in self.data.items():
+            batch[key] = held[batch["slots"]]
+        return batch
+
+    def correct(self, slots, errors):
+        self.mass[slots] = (np.abs(errors) + 1e-3) ** 0.6
+""",
+                "learn.py": """import torch
+from torch import nn
+
+from memory import Memory
+
+criterion = torch.jit.script(nn.SmoothL1Loss())
+memory = Memory(50_000, 8)
+
+
+def learn(net, frozen, optimizer, beta):
+    batch = memory.sample(32, beta)
+    values = net(torch.tensor(batch["states"])).max(1)[0]
+    goals = torch.tensor(batch["rewards"]) + 0.99 * frozen(torch.tensor(batch["goals"])).max(1)[0].detach()
+    weights = torch.tensor(batch["weights"])
+    loss = criterion(values, goals)
+    loss = (loss * weights).mean()  # <- PER101
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    memory.correct(batch["slots"], (goals - values).detach().numpy())
+
+
+def run(env, net, frozen, optimizer, steps):
+    state = env.reset()
+    for step in range(steps):
+        action = net(state).argmax()
+        next_state, reward, terminated, _ = env.step(action)
+        memory.add(state, action, reward, next_state, terminated)
+        state = env.reset() if terminated else next_state
+        learn(net, frozen, optimizer, 0.4 + 0.6 * step / steps)
+""",
+            },
+        ),
     )
     good = (
         Example(
@@ -517,15 +583,15 @@ def total(net, batch, alpha):
         Example(
             "sample weights beside a loss that averages over the actions of each transition alone",
             {
-                "memory.py": bad[-1].plain["memory.py"],
-                "learner.py": bad[-1].plain["learner.py"].replace("size - 0.5))", "size - 0.5), axis=-1)"),
+                "memory.py": bad[-2].plain["memory.py"],
+                "learner.py": bad[-2].plain["learner.py"].replace("size - 0.5))", "size - 0.5), axis=-1)"),
             },
         ),
         Example(
             "a loss that averages over everything, of one transition at a time",
             {
-                "memory.py": bad[-1].plain["memory.py"],
-                "learner.py": bad[-1].plain["learner.py"].replace("weights, batch_size=64", "weights, batch_size=1"),
+                "memory.py": bad[-2].plain["memory.py"],
+                "learner.py": bad[-2].plain["learner.py"].replace("weights, batch_size=64", "weights, batch_size=1"),
             },
         ),
         Example(

@@ -192,6 +192,8 @@ def _library(run: Expressions, node: ir.Call, site: ev.CallSite | None, receiver
     loss = _loss(run, node, site, name, qualified, plain, keywords)
     if loss is not None:
         return loss
+    if not args and name in voc.ALLOCATIONS and "shape" in keywords:
+        args = [keywords["shape"]]
     known = _numeric(run, node, name, args, keywords) if args else None
     if known is not None:
         return known

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.symbolic.expressions import Expressions
+from per_audit.graph.symbolic.put import either, filled, put_by_key
 from per_audit.graph.symbolic.repeated import Repeated
 from per_audit.graph.symbolic.settled import is_settled
-from per_audit.graph.symbolic.term import Term, bounded, const, phi
+from per_audit.graph.symbolic.term import Term, alternatives, bounded, const, phi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,10 +184,11 @@ class Run(Expressions):
             holder = holder.value
         if isinstance(holder, ir.Name) and holder.id in self.env:
             before = self.env[holder.id]
-            if before.op in ("alloc", "filled", "collect", "tuple"):
-                base = before.args[0] if before.op == "filled" else before
-                old = (before.args[1],) if before.op == "filled" else ()
-                self.env[holder.id] = bounded(Term("filled", (base, phi((*old, value))), None, target, self.path))
+            options = alternatives(before)
+            if all(option.op == "record" and isinstance(option.data, tuple) for option in options):
+                self.env[holder.id] = either([put_by_key(option, target, value, self.path) for option in options])
+            elif before.op in ("alloc", "filled", "collect", "tuple"):
+                self.env[holder.id] = bounded(Term("filled", filled(before, value), None, target, self.path))
             elif before.op not in ("param", "object", "field", "global"):
                 self.env[holder.id] = phi(
                     (before, Term("filled", (before, value), None, target, self.path)), target, self.path
@@ -355,7 +357,7 @@ def _merged(environments: list[dict[Any, Term]]) -> dict[Any, Term]:
     for name in dict.fromkeys(key for environment in environments for key in environment):
         found = [environment[name] for environment in environments if name in environment]
         missing = len(found) < len(environments) and isinstance(name, Term)
-        result[name] = phi((*found, name) if missing else found, found[0].node, found[0].path)
+        result[name] = either([*found, name] if missing else found)
     return result
 
 

@@ -31,6 +31,44 @@ def test_records_keep_their_fields(term_of):
     assert repr(term_of("[g(a).weights]", code)) == "tuple(add(param[f.a], const[1]))"
 
 
+def test_what_is_put_under_a_key_of_a_dictionary_is_found_there(term_of):
+    code = """
+        import numpy as np
+        def f(a, n):
+            made = {"rows": np.zeros(shape=n), "weights": np.zeros(shape=n)}
+            for i in range(n):
+                made["rows"][i] = i
+            for i in range(n):
+                made["weights"][i] = a
+            made["sizes"] = n
+            return [made["weights"], made["sizes"]]
+    """
+    weights, sizes = term_of('[made["weights"], made["sizes"]]', code).args
+    assert repr(weights) == "filled(alloc[zeros](param[f.n]), param[f.a])"
+    assert repr(sizes) == "param[f.n]"
+
+
+def test_what_is_put_under_a_key_that_nobody_knows_may_be_any_item(term_of):
+    code = """
+        def f(a, b, keys):
+            made = {"rows": a}
+            for key in keys:
+                made[key] = b
+            return [made["rows"]]
+    """
+    assert {option.op for option in term_of('[made["rows"]]', code).args[0].args} == {"param", "unknown"}
+
+
+def test_options_that_cannot_be_taken_apart_into_as_many_are_left_out(term_of):
+    code = """
+        def f(a, b, c):
+            pair = (a, b) if c else (b, a, c)
+            first, second, third = pair
+            return [second]
+    """
+    assert repr(term_of("[second]", code)) == "tuple(param[f.a])"
+
+
 def test_recursion_ends(term_of):
     code = "def g(x):\n    return g(x - 1) if x else 0\ndef f(a):\n    return [g(a)]\n"
     assert "call[project.g]" in repr(term_of("[g(a)]", code))
