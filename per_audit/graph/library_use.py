@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.frameworks import Fields, Shape
+from per_audit.graph.frameworks import Fields, Kind, Shape
 from per_audit.graph.libraries import LibraryBuffer, is_test
 from per_audit.graph.values import Record, Result, TupleOf
 
@@ -52,14 +52,14 @@ class LibraryUse:
 
     def missing_weights(self) -> str:
         """What is plainly missing between the draw and the loss; nothing where it is there, or cannot be told."""
-        shape = self.buffer.kind.returns
-        if shape is None or self.buffer.kind.weighted_by_library or self._batch_leaves():
+        kind = self.buffer.kind
+        if kind.weighted_by_library or self._batch_leaves() or (kind.losses and self._is_weighed_by(kind)):
             return ""
-        names = set(_names(shape))
+        names = {*kind.fields, *(() if kind.returns is None else _names(kind.returns))}
         if names:
             read = self._mentions(names) or self._is_read_whole()
             return "" if read else f"`{max(names)}` of its batches is never read"
-        if not self._is_unpacked(shape) or self.about.weights_used():
+        if kind.returns is None or not self._is_unpacked(kind.returns) or self.about.weights_used():
             return ""
         return "its importance-sampling weights never reach a loss"
 
@@ -78,10 +78,28 @@ class LibraryUse:
         return any(
             isinstance(atom, (TupleOf, Record, Result)) and self._is_batch(atom)
             for site in self.graph.events.calls.values()
-            if self._leaves(site)
+            if self._leaves(site) and not self._updates(site)
             for value in site.arguments
             for atom in value.atoms
         )
+
+    def _updates(self, site: ev.CallSite) -> bool:
+        """Whether the call gives new priorities back to the buffer."""
+        func = site.node.func
+        return isinstance(func, ir.Attr) and func.attr in self.buffer.kind.update and self._may_be_buffer(func.value)
+
+    def _is_weighed_by(self, kind: Kind) -> bool:
+        """Whether the project may use a loss of the library that weighs by itself, or has no errors to weigh by.
+
+        New transitions all get one priority: until an update of them the draw is uniform.
+        """
+        nodes = (n for m in self.graph.project.modules.values() for n in m.nodes_of(ir.Import, ir.ImportFrom))
+        names = (
+            f"{node.module}.{name}" if isinstance(node, ir.ImportFrom) else name
+            for node in nodes
+            for name, _ in node.names
+        )
+        return not self.updated() or any(f"{name}.".startswith(f"{kind.losses}.") for name in names)
 
     def _is_batch(self, atom: TupleOf | Record | Result) -> bool:
         return (atom.call if isinstance(atom, Result) else atom.node) in self.draws

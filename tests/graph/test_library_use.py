@@ -227,3 +227,44 @@ def test_weights_that_meet_an_averaged_loss_are_products_like_any_other(project,
     loss = f"({library['weights']} * torch.nn.functional.mse_loss({library['read']}, errors)).mean()"
     (weighting,) = project(FIELDS.format(**library, loss=loss)).events.weightings.values()
     assert weighting.other_value.reduction == "scalar"
+
+
+TORCHRL = """
+    import torch
+    {imported}
+    from torchrl.data import LazyTensorStorage, TensorDictPrioritizedReplayBuffer
+
+
+    class Learner:
+        def __init__(self, net, optimizer):
+            self.memory = TensorDictPrioritizedReplayBuffer(alpha=0.7, beta=0.5, storage=LazyTensorStorage(10_000))
+            self.net, self.optimizer = net, optimizer
+
+        def observe(self, transition):
+            self.memory.extend(transition)
+
+        def learn(self):
+            batch = self.memory.sample(32)
+            errors = self.net(batch["obs"]) - batch["reward"] - self.net(batch["next"]).detach()
+            loss = {loss}
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            batch.set("td_error", errors.abs().detach())
+            {after}
+"""
+GIVEN_BACK = "self.memory.update_tensordict_priority(batch)"
+
+
+@pytest.mark.parametrize(
+    ("imported", "loss", "after", "missing"),
+    [
+        ("", "errors.pow(2).mean()", GIVEN_BACK, True),
+        ("", '(batch["_weight"] * errors.pow(2)).mean()', GIVEN_BACK, False),
+        ("from torchrl.objectives import DQNLoss", "errors.pow(2).mean()", GIVEN_BACK, False),
+        ("", "errors.pow(2).mean()", "pass", False),
+    ],
+)
+def test_losses_of_the_projects_own_beside_a_library_whose_losses_weigh(project, imported, loss, after, missing):
+    use = use_of(project, TORCHRL.format(imported=imported, loss=loss, after=after))
+    assert bool(use.missing_weights()) is missing

@@ -52,7 +52,8 @@ class Kind:
 
     `draws` is uniform, prioritised, on-policy, offline or other. `sample`, `store` and `update` are the names of its
     methods. `needs` are methods of which one must be given the buffer before it is a replay memory at all, `unless`
-    arguments that make it none. `steps` say how a project comes from it to prioritised replay.
+    arguments that make it none. `steps` say how a project comes from it to prioritised replay. Where only the losses of
+    one module weigh by themselves, that is `losses`, and `fields` are the names under which a batch has its weights.
     """
 
     names: frozenset[str]
@@ -67,6 +68,8 @@ class Kind:
     needs: frozenset[str]
     unless: frozenset[str]
     steps: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    losses: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +204,8 @@ def _kind(table: Mapping[str, Any]) -> Kind:
         frozenset(table.get("needs", ())),
         frozenset(table.get("unless", ())),
         tuple(table.get("steps", ())),
+        tuple(table.get("fields", ())),
+        table.get("losses", ""),
     )
 
 
