@@ -108,7 +108,7 @@ class Beta:
         found: list[BetaWrite] = []
         for field in self.fields:
             for value, write, _ in self.symbols.written(field):
-                if write is not None and not _builds(write.function):
+                if write is not None and not builds(write.function):
                     found.append(BetaWrite(field, value, write))
         return sorted(found, key=lambda found: (found.write.path, found.write.node.start))
 
@@ -117,7 +117,7 @@ class Beta:
         return [
             (value, None if write is None else write.node, path)
             for value, write, path in self.symbols.written(field)
-            if write is None or _builds(write.function)
+            if write is None or builds(write.function)
         ]
 
     def passed(self, exponent: Term, depth: int = _DEEPEST) -> list[Term]:
@@ -192,7 +192,7 @@ class Beta:
             return None
         parts: list[Term] = []
         if term.op == "field":
-            if any(write is not None and not _builds(write.function) for _, write, _ in self.symbols.written(term)):
+            if any(write is not None and not builds(write.function) for _, write, _ in self.symbols.written(term)):
                 return None
             parts = self.symbols.options(term)
         elif term.op == "param":
@@ -218,7 +218,8 @@ def _is_of_constructor(term: Term) -> bool:
     return term.op == "param" and getattr(term.data[0], "name", "") == "__init__"
 
 
-def _builds(function: ev.Owner) -> bool:
+def builds(function: ev.Owner) -> bool:
+    """Whether a function builds its object, or begins it anew."""
     return getattr(function, "name", "") in _BUILDERS
 
 

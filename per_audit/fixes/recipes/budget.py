@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.fixes.recipes.counters import counted, counts, is_endless, is_range
+from per_audit.fixes.recipes.frequency import Frequency
 from per_audit.fixes.recipes.numbers import number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from per_audit.fixes.draft import Draft
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph import events as ev
@@ -82,80 +88,130 @@ def _reach(
 
 
 def _loops(graph: ReplayGraph, path: str, node: ir.Node) -> Budget | None:
-    """How often a node is reached inside its function, None where a loop around it has no known length."""
-    steps, every = 1, 1
+    """How often a node is reached inside its function, None where a loop or a test around it cannot be read."""
+    steps = Fraction(1)
     sources: list[str] = []
     early: list[str] = []
     below = node
     for ancestor in graph.ancestors(path, node):
+        for test, wanted in _tests(graph, path, ancestor, below):
+            share = Frequency(graph, partial(_length, graph)).of(path, test, wanted)
+            if share is None:
+                return None
+            steps *= share
         if isinstance(ancestor, (ir.Function, ir.Lambda, ir.Class)):
             break
         if isinstance(ancestor, ir.Comp):
             return None
-        if isinstance(ancestor, ir.If) and below in ancestor.body:
-            every *= _period(graph, path, ancestor)
         if isinstance(ancestor, (ir.For, ir.While)):
             length = _length(graph, path, ancestor)
             if length is None:
                 return None
             steps *= length
             sources.append(graph.module(path).where(ancestor.start))
-            if _ends_early(ancestor):
+            if _ends_early(graph, path, ancestor):
                 early.append(sources[-1])
         below = ancestor
-    return Budget(Fraction(steps, every), tuple(sources), tuple(early))
+    return Budget(steps, tuple(sources), tuple(early))
 
 
-def _ends_early(loop: ir.For | ir.While) -> bool:
-    """Whether a loop has a break of its own, or leaves its function."""
+def _tests(graph: ReplayGraph, path: str, around: ir.Node, node: ir.Node) -> Iterator[tuple[ir.Expr, bool]]:
+    """The tests that a part of what is `around` it comes after or stands under, and how they must turn out.
+
+    What leaves a loop says nothing of how often there is another pass, and what leaves a function inside of one too.
+    """
+    if isinstance(around, (ir.If, ir.IfExp)) and node is not around.test:
+        body = around.body if isinstance(around.body, list) else [around.body]
+        yield around.test, any(node is part for part in body)
+    block = next(
+        (b for n in ("body", "orelse", "final") if isinstance(b := getattr(around, n, None), list) and node in b), []
+    )
+    for earlier in block[: block.index(node)] if node in block else ():
+        if isinstance(earlier, ir.If):
+            for branch, wanted in ((earlier.body, False), (earlier.orelse, True)):
+                if branch and _skips(graph, path, branch[-1]):
+                    yield earlier.test, wanted
+
+
+def _skips(graph: ReplayGraph, path: str, last: ir.Stmt) -> bool:
+    """Whether a statement ends a pass, or a function that is in no loop of its own there."""
+    if isinstance(last, ir.Return):
+        outer = itertools.takewhile(lambda node: not isinstance(node, ir.Function), graph.ancestors(path, last))
+        return not any(isinstance(node, (ir.For, ir.While)) for node in outer)
+    return isinstance(last, ir.Jump) and last.kind == "continue"
+
+
+def _ends_early(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> bool:
+    """Whether a loop has a break of its own, or leaves its function, other than by the count that is its length."""
     inside = list(ir.walk_scope(loop.body))
     inner = {node for each in inside if isinstance(each, (ir.For, ir.While)) for node in ir.walk_scope(each.body)}
-    is_left = any(isinstance(node, ir.Return) for node in inside)
-    return is_left or any(isinstance(n, ir.Jump) and n.kind == "break" and n not in inner for n in inside)
-
-
-def _period(graph: ReplayGraph, path: str, condition: ir.If) -> int:
-    """`n` of `if step % n == 0:`, also where a counter was cut to `n` before; 1 for any other condition."""
-    for test in ir.walk(condition.test):
-        if isinstance(test, ir.Cmp) and test.ops == ["=="] and isinstance(test.rights[0], ir.Const):
-            for value in (test.left, *_assigned(graph, path, condition, test.left)):
-                if isinstance(value, ir.Bin) and value.op == "%":
-                    return number(graph, path, value.right) or 1
-    return 1
-
-
-def _assigned(graph: ReplayGraph, path: str, inside: ir.Node, target: ir.Expr) -> list[ir.Expr]:
-    """What the function around a node assigns to a name or attribute."""
-    text = graph.module(path).source(target)
-    function = next((a for a in graph.ancestors(path, inside) if isinstance(a, ir.Function)), None)
-    body = function.body if function is not None else graph.module(path).body
-    return [
-        node.value
-        for node in ir.walk_scope(body)
-        if isinstance(node, ir.Assign) and node.value is not None
-        if any(graph.module(path).source(each) == text for each in node.targets)
-    ]
+    leaving = {n for n in inside if isinstance(n, ir.Return) or (isinstance(n, ir.Jump) and n.kind == "break")}
+    leaving -= {node for node in inner if isinstance(node, ir.Jump)}
+    end = _end(graph, path, loop)
+    return bool(leaving - set(end[0].body if end is not None and end[2] else ()))
 
 
 def _length(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> int | None:
-    if isinstance(loop, ir.While):
+    """How many passes a loop makes at most, None where that is not known."""
+    if isinstance(loop, ir.While) and not _is_true(loop.test):
         test = loop.test
         stride = _counted_by(graph, path, loop, test.left) if isinstance(test, ir.Cmp) else None
         last = number(graph, path, test.rights[0]) if isinstance(test, ir.Cmp) and test.ops in (["<"], ["<="]) else None
         return max(last // stride, 1) if last is not None and stride is not None else None
-    iterated = loop.iter
-    if not isinstance(iterated, ir.Call):
-        return None
-    name = _last_name(iterated.func)
-    if name == "tqdm" and iterated.args and isinstance(inner := iterated.args[0].value, ir.Call):
-        iterated, name = inner, _last_name(inner.func)
-    if name not in ("range", "xrange", "trange"):
+    row = counted(graph.symbols.term(path, loop.iter)) if isinstance(loop, ir.For) else None
+    if row is None or is_endless(row):
+        end = _end(graph, path, loop)
+        return end[1] if end is not None else None
+    iterated = row.node
+    if not is_range(row) or not isinstance(iterated, ir.Call):
         return None
     ends = [arg.value for arg in iterated.args if arg.keyword is None]
-    first = 0 if len(ends) < 2 or _is_zero(ends[0]) else number(graph, path, ends[0])
-    last = number(graph, path, ends[min(len(ends), 2) - 1]) if ends else None
-    stride = number(graph, path, ends[2]) if len(ends) > 2 else 1
+    first = 0 if len(ends) < 2 or _is_zero(ends[0]) else number(graph, row.path, ends[0])
+    last = number(graph, row.path, ends[min(len(ends), 2) - 1]) if ends else None
+    stride = number(graph, row.path, ends[2]) if len(ends) > 2 else 1
     return None if first is None or last is None or stride is None else max((last - first) // stride, 1)
+
+
+def _end(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> tuple[ir.If, int, bool] | None:
+    """The test of a count that leaves a loop without an end of its own, after how many passes, and whether only then.
+
+    `if step > last: break` of `for step in itertools.count():`.
+    """
+    for statement in loop.body:
+        if not isinstance(statement, ir.If) or not statement.body:
+            continue
+        last = statement.body[-1]
+        if not isinstance(last, ir.Return) and not (isinstance(last, ir.Jump) and last.kind == "break"):
+            continue
+        for test in _either(statement.test):
+            passes = _passes(graph, path, loop, test)
+            if passes is not None:
+                return statement, passes, test is statement.test
+    return None
+
+
+def _either(test: ir.Expr) -> Iterator[ir.Expr]:
+    """The tests each of which is enough."""
+    if isinstance(test, ir.Logic) and test.op == "or":
+        yield from _either(test.left)
+        yield from _either(test.right)
+    else:
+        yield test
+
+
+def _passes(graph: ReplayGraph, path: str, loop: ir.For | ir.While, test: ir.Expr) -> int | None:
+    """After how many passes a count that begins with the loop is what a test asks for."""
+    if not isinstance(test, ir.Cmp) or len(test.ops) != 1 or test.ops[0] not in (">", ">=", "=="):
+        return None
+    last = number(graph, path, test.rights[0])
+    for count in counts(graph, graph.symbols.term(path, test.left), path, test):
+        if last is not None and count.stride is not None and count.loop is loop:
+            return max(last // count.stride, 1)
+    return None
+
+
+def _is_true(test: ir.Expr) -> bool:
+    return isinstance(test, ir.Const) and bool(test.value)
 
 
 def _counted_by(graph: ReplayGraph, path: str, loop: ir.While, counter: ir.Expr) -> int | None:
@@ -167,10 +223,6 @@ def _counted_by(graph: ReplayGraph, path: str, loop: ir.While, counter: ir.Expr)
         if isinstance(node, ir.Aug) and node.op == "+" and graph.module(path).source(node.target) == text
     }
     return steps.pop() if len(steps) == 1 else None
-
-
-def _last_name(node: ir.Expr) -> str:
-    return node.id if isinstance(node, ir.Name) else getattr(node, "attr", "")
 
 
 def _is_zero(node: ir.Expr) -> bool:

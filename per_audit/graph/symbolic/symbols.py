@@ -236,7 +236,7 @@ class Symbols:
 
         Empty where one of them cannot be looked into.
         """
-        if _takes_names(term):
+        if takes_names(term):
             return [self.term(path, argument.value) for argument, path in self._named(term) if argument.keyword == key]
         held = self._records(term)
         return [item_of(record, key, record.node, record.path) for record in held or () if key in record.data]
@@ -260,7 +260,7 @@ class Symbols:
         """Whether a term reads what no caller gives of `**options`, or what none of the dicts holds that are spread."""
         if term.op != "item":
             return False
-        if not _takes_names(term.args[0]):
+        if not takes_names(term.args[0]):
             held = self._records(term.args[0])
             return held is not None and all(term.data not in record.data for record in held)
         if not self.calls_of.get(term.args[0].data[0]):
@@ -379,7 +379,7 @@ class Symbols:
         return sorted(found, key=lambda cls: (self.project.module_of[cls].path, cls.start))
 
 
-def _takes_names(term: Term) -> bool:
+def takes_names(term: Term) -> bool:
     """Whether a term is a parameter for all arguments that have no other: `**options`."""
     if term.op != "param":
         return False

@@ -29,12 +29,18 @@ def steps(main: str, learn: str = LEARN) -> str | None:
 
 MAIN = """
 import argparse
+import itertools
+
+import tqdm
+from tqdm import tqdm, trange
 
 TOTAL = 40_000
 EPISODES = int(2e3)
 parser = argparse.ArgumentParser()
 parser.add_argument("--max-steps", type=int, default=30_000)
 parser.add_argument("--episodes", type=int)
+parser.add_argument("--every", type=int)
+parser.add_argument("--train", action="store_true")
 args = parser.parse_args()
 
 
@@ -70,7 +76,42 @@ main(None, None, None)
         ("for step in range(9000):\n        if step % 4 == 0: STEP", "2250"),
         ("for step in range(9000):\n        if step > 100 and step % 9 == 0: STEP", "1000"),
         ("for step in range(9000):\n        count = (count + 1) % 3\n        if count == 0: STEP", "3000"),
-        ("for step in range(9000):\n        if step % 4 == 0: pass\n        else: STEP", "9000"),
+        ("for step in range(9000):\n        if step % 4 == 0: pass\n        else: STEP", "6750"),
+        ("for step in range(9000):\n        if step % 4: STEP", "6750"),
+        ("for step in range(9000):\n        if not step % 4: STEP", "2250"),
+        ("for step in range(9000):\n        if 0 == (step + 1) % 4: STEP", "2250"),
+        ("for step in range(9000):\n        if step % 4 != 0:\n            continue\n        STEP", "2250"),
+        ("for step in range(0, 9000, 2):\n        if step % 4 == 0: STEP", "2250"),
+        ("for step in range(9000):\n        count += 1\n        if count % 4 == 3: STEP", "2250"),
+        ("for step in range(9000):\n        count += 2\n        if count % 4 == 0: STEP", "4500"),
+        ("for step in range(9000):\n        if step % 4 == 0 and args.train: STEP", "2250"),
+        ("for step in range(9000):\n        if len(agent.memory) > 32: STEP", "9000"),
+        ("for step in range(9000):\n        if len(agent.memory) <= 32:\n            continue\n        STEP", "9000"),
+        ("for step in range(9000):\n        if step >= length: STEP", "9000"),
+        ("for step in range(9000):\n        if step >= 3000: STEP", "6000"),
+        ("for step in range(9000):\n        if 3000 < step: STEP", "6000"),
+        ("for episode in range(300):\n        for step in range(length):\n            if step > 50: STEP", "15_000"),
+        ("for episode in range(9000):\n        if isinstance(agent, Agent): STEP", "9000"),
+        ("for step in itertools.count():\n        if step > 3000: break\n        STEP", "3000"),
+        ("for step in itertools.count(1):\n        if step == TOTAL: break\n        STEP", "40_000"),
+        ("while True:\n        count += 2\n        if count >= 8000: break\n        STEP", "4000"),
+        ("progress = tqdm(range(3000))\n    for step in progress: STEP", "3000"),
+        ("with tqdm(range(3000)) as progress:\n        for step in progress: STEP", "3000"),
+        ("for step in tqdm.trange(3000, desc=''): STEP", "3000"),
+        ("for step in tqdm.tqdm(range(0, 9000, 3), desc=''): STEP", "3000"),
+        ("for turn, step in enumerate(range(3000)): STEP", "3000"),
+        # Not known: what only a run tells about a test.
+        ("for step in range(9000):\n        if args.every and step % args.every == 0: STEP", None),
+        ("for step in range(9000):\n        if step % len(env) == 0: STEP", None),
+        ("for step in range(9000):\n        if env.is_over(): STEP", None),
+        ("for step in range(9000):\n        if step % 4 == 0 or env.is_over(): STEP", None),
+        ("for step in range(9000):\n        if step < 3000: STEP", None),
+        ("for step in range(9000):\n        if random.random() < 0.5: STEP", None),
+        ("for step in range(9000):\n        state, reward, over = env.step(0)\n        if over: STEP", None),
+        ("for episode in range(9000):\n        count = 0\n        for step in range(length):\n"
+         "            count += 1\n            if count > 50: STEP", None),
+        ("for episode in range(300):\n        for step in itertools.count():\n"
+         "            count += 1\n            if count > 9000: break\n            STEP", None),
         # Not known: no length, a length that only a run tells, or too little to be a training.
         ("for step in range(args.episodes): STEP", None),
         ("for episode in range(300):\n        while True: STEP", None),
@@ -82,7 +123,7 @@ main(None, None, None)
         ("for step in itertools.count(): STEP", None),
         ("for step in range(50): STEP", None),
     ],
-)
+)  # fmt: skip
 def test_loops(loop, expected):
     lines = ["state, reward, done = env.step(0)", "action = next_state = state", "STORE", "LEARN"]
     margin = re.search(r"( *)(?:\S.*)?STEP$", "    " + loop)
@@ -113,6 +154,75 @@ def test_an_update_period_inside_the_agent():
     assert steps(main) == "10_000"
 
 
+GUARDED = """
+class Trainer:
+    def __init__(self, agent, every):
+        self.agent = Agent(None, None)
+        self.every = every
+        self.warm = False
+        self.count = 0
+
+    def is_ready(self):
+        return len(self.agent.memory) >= 64
+
+    def step(self, state, action, reward, next_state, done):
+        self.agent.memory.append((state, action, reward, next_state, done))
+        self.count += 1
+        {guard}
+        self.agent.learn()
+
+
+trainer = Trainer(None, 5)
+{more}
+for step in range(50_000):
+    trainer.step(0, 0, 0, 0, env.step(0)[2])
+"""
+
+
+@pytest.mark.parametrize(
+    ("guard", "more", "expected"),
+    [
+        ("if not self.is_ready():\n            return", "", "50_000"),
+        ("if self.count % self.every != 0:\n            return", "", "10_000"),
+        ("if self.count % self.every:\n            return", "", "10_000"),
+        ("if not self.is_ready() or self.count % self.every:\n            return", "", "10_000"),
+        ("self.warm = self.warm or self.is_ready()\n        if not self.warm:\n            return", "", None),
+        (
+            "if self.is_ready():\n            self.warm = True\n        if not self.warm:\n            return",
+            "",
+            "50_000",
+        ),
+        ("if not done:\n            return", "", None),
+        ("if self.count < 64:\n            raise ValueError", "", "50_000"),
+        # another trainer trains at another period
+        ("if self.count % self.every:\n            return", "other = Trainer(None, 10)", None),
+        ("if self.count % self.every:\n            return", "trainer.count = 0", None),
+    ],
+)
+def test_what_ends_a_step_before_the_draw(guard, more, expected):
+    assert steps(GUARDED.replace("{guard}", guard).replace("{more}", more)) == expected
+
+
+@pytest.mark.parametrize(
+    ("every", "expected"), [("4", "10_000"), ("4 if args.is_slow else 1", None), ("args.every", None)]
+)
+def test_a_period_in_a_dictionary(every, expected):
+    main = """
+    import argparse
+
+    args = argparse.ArgumentParser().parse_args()
+    settings = {"every": EVERY, "start": 1000}
+    agent = Agent(None, None)
+    for step in range(40_000):
+        state, reward, done = env.step(0)
+        next_state = action = state
+        STORE
+        if step >= settings["start"] and (step + 1) % settings["every"] == 0:
+            LEARN
+    """
+    assert steps(main.replace("EVERY", every)) == expected
+
+
 def test_two_ways_to_train_count_with_the_longer_one():
     main = """
     def run(steps):
@@ -132,7 +242,7 @@ def test_two_ways_to_train_count_with_the_longer_one():
 
 
 RUN = """
-def run(env, steps_per_epoch=4000, epochs=100, seed=0):
+def run(env, steps_per_epoch=4000, epochs=100, every=50, seed=0):
     agent = Agent(None, None)
     total_steps = steps_per_epoch * epochs
 
@@ -143,8 +253,8 @@ def run(env, steps_per_epoch=4000, epochs=100, seed=0):
         state, reward, done = env.step(0)
         next_state = action = state
         STORE
-        if t > 100 and t % 50 == 0:
-            for _ in range(50):
+        if t > 100 and t % every == 0:
+            for _ in range(every):
                 update()
 
 """
@@ -159,6 +269,8 @@ def run(env, steps_per_epoch=4000, epochs=100, seed=0):
         ("run(env, 2000, 10)", "20_000"),
         ("run(env, epochs=10)\nrun(env, epochs=30)", "120_000"),
         ("options = dict(epochs=10)\nrun(env, **options)", "400_000"),
+        ("def begin(**options):\n    run(env, **options)\n\nrun(env)", "400_000"),
+        ("run(env, every=10)\nrun(env, every=20)", None),
         ("import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--epochs', type=int, default=50)\n"
         "args = parser.parse_args()\nrun(env, epochs=args.epochs)", "200_000"),
         ("run(env, epochs=env.length)", None),

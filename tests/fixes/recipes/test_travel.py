@@ -185,7 +185,7 @@ SAME = [
         [
             (
                 "        experiences = self.memory.sample()\n        self.learn(experiences, 0.99)\n",
-                "        if reward > 0:\n            experiences = self.memory.sample()\n"
+                "        if len(self.memory.memory) > 64:\n            experiences = self.memory.sample()\n"
                 "            self.learn(experiences, 0.99)\n",
             )
         ],

@@ -101,3 +101,28 @@ def test_heirs_are_left():
     files = example(CODE, LITERAL)
     files |= {"memory.py": files["memory.py"] + "\n\nclass Other(Memory):\n    pass\n"}
     check_left(CODE, files, "has heirs")
+
+
+def test_only_the_steps_that_draw_are_counted():
+    files = changed(example(CODE, LITERAL), *_once_in(4))
+    check_repaired(
+        CODE,
+        files,
+        (HEAD, NEW_HEAD.replace("200_000", "50_000")),
+        (BETA, BETA + "        self.beta_step = (1.0 - self.beta) / beta_steps\n"),
+        ("self.beta + 0.001", "self.beta + self.beta_step"),
+        (MADE, "memory = Memory(100, beta_steps=50_000)"),
+        unsafe="beta rises over 50,000 draws",
+    )
+
+
+@pytest.mark.parametrize("every", ["net.train_freq", "4 if net.is_slow else 1"])
+def test_steps_that_draw_in_a_way_that_cannot_be_read_are_left(every):
+    check_left(CODE, changed(example(CODE, LITERAL), *_once_in(every)), "how often a training goes through")
+
+
+def _once_in(every: object) -> tuple[tuple[str, str], ...]:
+    return (
+        ("for step in range(steps):", f"every = {every}\n    for step in range(steps):"),
+        ("        rows, at, w", "        if (step + 1) % every:\n            continue\n        rows, at, w"),
+    )
