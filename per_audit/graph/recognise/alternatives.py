@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _SWITCHES = {"prioritized", "prioritised", "prioritize", "prioritise", "priority", "priorities", "prio"}
 _UNITS = {"step", "steps", "epoch", "epochs", "episode", "episodes", "update", "updates", "iteration", "iterations"}
+_COUNTED = _UNITS | {"batches", "envs", "frames", "games", "samples", "timesteps", "transitions", "workers"}
 
 
 class Alternatives:
@@ -232,4 +233,9 @@ def _is_switch(name: str) -> bool:
     parts = words(name)
     if not _SWITCHES.isdisjoint(parts):
         return True
-    return any(part == "per" and not (i and _UNITS & {*parts[i + 1 : i + 2]}) for i, part in enumerate(parts))
+    return any(part == "per" and not _is_rate(parts, i) for i, part in enumerate(parts))
+
+
+def _is_rate(parts: tuple[str, ...], at: int) -> bool:
+    """Whether the word `per` says how many of one there are to another: `frames_per_actor`, `train_per_env_step`."""
+    return bool(at) and (not _UNITS.isdisjoint(parts[at + 1 :]) or (parts[at - 1] in _COUNTED and at + 1 < len(parts)))

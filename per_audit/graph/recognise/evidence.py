@@ -177,7 +177,7 @@ class Evidence:
         by_mass = kind == PRIORITISED or not self._level.isdisjoint(draws)
         roles: set[str] = set()
         for store in buffer.stores:
-            roles |= roles_in(store.value) | store.roles
+            roles |= _stored_roles(store)
             for atom in store.value.atoms:
                 if isinstance(atom, Instance):
                     roles |= self._fields(atom.node)
@@ -222,7 +222,9 @@ class Evidence:
         if any(isinstance(s, ir.Function) and not s.name.startswith("__") and not _only_sets(s) for s in cls.body):
             return set()
         names = {s.targets[0].id for s in cls.body if isinstance(s, ir.Assign) and isinstance(s.targets[0], ir.Name)}
-        names |= {w.attribute for w in self.writes.get(cls, ())}
+        own = {s for s in cls.body if isinstance(s, ir.Function)}
+        # What others write into an object that sets fields by itself changes with it: an agent, its state and reward.
+        names |= {w.attribute for w in self.writes.get(cls, ()) if not own or w.function in own}
         return {role for name in names if (role := role_of_name(name))}
 
     def is_replay(self, buffer: ReplayBuffer) -> bool:
@@ -419,6 +421,12 @@ class Evidence:
         """Whether an environment draws the number: a goal, a start, noise, that the observations then depend on."""
         owner = self.project.class_of.get(function) if function is not None else None
         return owner is not None and self.is_environment(owner)
+
+
+def _stored_roles(store: ev.Store) -> frozenset[str]:
+    """The roles of what is stored: a column that is named for one field holds nothing that a policy said beside it."""
+    found = roles_in(store.value)
+    return found - {POLICY, VALUE} | store.roles if store.roles and store.how == "index" else found | store.roles
 
 
 def _only_sets(method: ir.Function) -> bool:

@@ -181,7 +181,15 @@ def test_what_a_notebook_only_tries_out_is_no_other_way(kinds, notebook, found):
     assert kinds(link([extract("main.py", program), extract("trial.ipynb", trial)])) == found
 
 
-@pytest.mark.parametrize(("test", "found"), [("step % steps_per_update == 0", [UNIFORM]), ("args.use_per_here", [])])
+@pytest.mark.parametrize(
+    ("test", "found"),
+    [
+        ("step % steps_per_update == 0", [UNIFORM]),
+        ("step % args.frames_per_gradient_move == 0", [UNIFORM]),
+        ("step % args.train_per_env_step == 0", [UNIFORM]),
+        ("args.use_per_here", []),
+    ],
+)
 def test_a_number_per_step_is_no_switch(project, kinds, test, found):
     graph = project(f"""
     import random
