@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.environments import TERMINATED, never_says
+from per_audit.graph.environments import TERMINATED, never_says, own_steps
 from per_audit.graph.roles import DONE, NEXT, REWARD, role_of, role_of_name, words
 from per_audit.graph.symbolic.vocabulary import FLATTENS, RESHAPES, STACKS, TRANSPARENT
 from per_audit.graph.values import RecordType
@@ -77,15 +77,49 @@ def looks_at_ends(graph: ReplayGraph, body: Body, drawn_only: bool) -> bool:
         if not isinstance(node, ir.Expr):
             continue
         drawn = is_drawn(graph, node)
-        if _asks_for_none(graph, node) or (isinstance(node, (ir.IfExp,)) and is_drawn(graph, node.test)):
+        if _asks_for_none(graph, node):
             return True
-        if not is_end(graph, node) or (drawn_only and not drawn):
-            continue
-        if not drawn and isinstance(node, ir.Name) and node.id in fresh:
-            continue
-        if not _is_carried(graph, path, node):
+        if not isinstance(node, ir.IfExp) or not is_drawn(graph, node.test):
+            if not is_end(graph, node) or (drawn_only and not drawn):
+                continue
+            if not drawn and isinstance(node, ir.Name) and node.id in fresh:
+                continue
+            if _is_carried(graph, path, node):
+                continue
+        if not _is_forgotten(graph, path, node, statements):
             return True
     return False
+
+
+def _is_forgotten(graph: ReplayGraph, path: str, node: ir.Expr, statements: list[ir.Stmt]) -> bool:
+    """Whether what is computed goes to a name, or into a list of a name, that is read only to be converted itself."""
+    statement = graph.statement(path, node)
+    name = _kept_in(statement)
+    if name is None or node in set(ir.walk(*_heads(statement))):
+        return False
+    own = {
+        part
+        for other in ir.walk(*statements)
+        if isinstance(other, (ir.Assign, ir.Do)) and _kept_in(other) == name
+        for part in ir.walk(other)
+    }
+    return all(part in own for part in ir.walk(*statements) if isinstance(part, ir.Name) and part.id == name)
+
+
+def _kept_in(statement: ir.Node) -> str | None:
+    """The name that alone a statement assigns to, or has something appended to."""
+    held = statement.targets[0] if isinstance(statement, ir.Assign) and len(statement.targets) == 1 else None
+    if isinstance(statement, ir.Do) and isinstance(statement.value, ir.Call):
+        func = statement.value.func
+        held = func.value if isinstance(func, ir.Attr) and func.attr == "append" else None
+    return held.id if isinstance(held, ir.Name) else None
+
+
+def _heads(statement: ir.Node) -> list[ir.Node]:
+    """What a statement puts something into."""
+    if isinstance(statement, ir.Assign):
+        return list(statement.targets)
+    return [statement.value.func] if isinstance(statement, ir.Do) and isinstance(statement.value, ir.Call) else []
 
 
 def is_conditional(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
@@ -238,12 +272,34 @@ def _is_endless(graph: ReplayGraph, path: str) -> bool:
     return any(name.startswith(_ENDLESS) for name in _made(graph, path))
 
 
-def is_endless(graph: ReplayGraph) -> bool:
-    """Whether no environment of the project ever ends: all have names of such, or say that they go on at each step."""
-    made = [name for path in graph.project.modules for name in _made(graph, path)]
+def is_endless(graph: ReplayGraph, path: str, learner: ev.Owner) -> bool:
+    """Whether no environment that a learner meets ever ends: by its name, or it says at each step that it goes on.
+
+    Where no file that leads to the learner makes one, those of the whole project are asked.
+    """
+    paths = _leading(graph, path, learner)
+    near = [name for path in paths for name in _made(graph, path)]
+    if not near and own_steps(graph, paths):
+        return never_says(graph, TERMINATED)
+    made = near or [name for path in graph.project.modules for name in _made(graph, path)]
     if made:
         return all(name.startswith(_ENDLESS) for name in made)
     return never_says(graph, TERMINATED)
+
+
+def _leading(graph: ReplayGraph, path: str, learner: ev.Owner) -> set[str]:
+    """The files of a learner, of what calls it, and of what makes an object for that."""
+    edge, paths = {learner}, {path}
+    known: set[ev.Owner] = set()
+    for _ in range(_CALLERS + 1):
+        known |= edge
+        functions = [function for function in edge if function is not None]
+        owners = {graph.project.class_of.get(function) for function in functions}
+        sites = [site for function in functions for site in graph.callers.get(function, ())]
+        sites += [site for site in graph.events.calls.values() if not owners.isdisjoint(site.classes)]
+        paths |= {site.path for site in sites}
+        edge = {site.function for site in sites} - known
+    return paths
 
 
 def _made(graph: ReplayGraph, path: str) -> Iterator[str]:

@@ -36,6 +36,21 @@ def never_says(graph: ReplayGraph, place: int, call: ir.Node | None = None) -> b
     return bool(called) and all(_says_false(graph, step, place) for step in called)
 
 
+def own_steps(graph: ReplayGraph, paths: Iterable[str]) -> list[ir.Function]:
+    """The steps of the project's own environments that are made in files, other than those around another one."""
+    made = {cls for site in graph.events.calls.values() if site.path in paths for cls in site.classes}
+    return [
+        step
+        for step in _steps(graph)
+        if not _is_left_open(step)
+        and any(graph.project.class_of.get(step) in graph.interpreter.mro(cls) for cls in made)
+        and not any(
+            isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr == "step"
+            for node in ir.walk(step)
+        )
+    ]
+
+
 def _steps(graph: ReplayGraph) -> Iterable[ir.Function]:
     """The methods `step` of classes that can be reset, other than agents, whose steps take a transition."""
     for function in graph.project.functions:

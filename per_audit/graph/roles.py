@@ -18,6 +18,8 @@ _DONE = {
     "ended",
     "discount", "discounts",
 }  # fmt: skip
+_MASK = {"mask", "masks"}
+_LEGAL = {"attention", "avail", "available", "legal", "padding"}
 _STATE = {
     "state",
     "states",
@@ -35,6 +37,8 @@ _STATE = {
 }
 _ACTION = {"action", "actions", "act", "acts", "actn", "actns", "acs", "ac", "a", "u"}
 _NEXT = {"next", "nxt", "new", "prime", "succ", "successor", "tp1", "after", "post"}
+_SEEN = {"board", "feature", "features", "glob", "graph", "grid", "image", "images", "img", "imgs", "input", "inputs",
+         "latent", "latents", "map", "pixels"}  # fmt: skip
 _NEXT_NAMES = re.compile(
     r"(s|o|ob|obs|x|state|states|observation|observations)(_|__|1|2|p|_1|_2|_p|_n|t1|_t1|n)|ns|sp|nobs"
 )
@@ -68,14 +72,20 @@ def role_of_name(name: str) -> str | None:
     lowered = name.lower().strip("_") + ("_" if name.endswith("_") else "")
     later = not _NEXT.isdisjoint((*parts, *lowered.split("_")))  # `tp1` is two words
     if _NEXT_NAMES.fullmatch(lowered) or (
-        later and (not _STATE.isdisjoint(parts) or len(parts) == 1 or lowered in _NEXT)
+        later and (not _STATE.isdisjoint(parts) or not _SEEN.isdisjoint(parts) or len(parts) == 1 or lowered in _NEXT)
     ):
         return NEXT
-    if not _DONE.isdisjoint(parts):
+    if not _DONE.isdisjoint(parts) and not _is_of_choices(parts):
         return DONE
     if not _ACTION.isdisjoint(parts):
         return ACTION
     return STATE if not _STATE.isdisjoint(parts) else None
+
+
+def _is_of_choices(parts: tuple[str, ...]) -> bool:
+    """Whether a mask picks actions or parts of a state: `legal_action_mask`, `state_mask`."""
+    masked = {part for part in parts if len(part) > 2}
+    return not _MASK.isdisjoint(parts) and parts[0] not in _DONE and not masked.isdisjoint(_ACTION | _STATE | _LEGAL)
 
 
 def name_of(expression: ir.Node | None) -> str | None:

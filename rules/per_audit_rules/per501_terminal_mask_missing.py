@@ -254,7 +254,8 @@ class TerminalMaskMissing(Rule):
         ]
         if endings.stored(buffer):
             told = not unended.is_never_told(graph, buffer, target)
-            if not told or endings.is_endless(graph) or unended.has_fixed_length(graph, buffer, target):
+            endless = endings.is_endless(graph, path, target.function)
+            if not told or endless or unended.has_fixed_length(graph, buffer, target):
                 return
             how = "the end of an episode is stored with each transition and not used here"
             links += [

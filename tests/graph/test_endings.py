@@ -38,15 +38,16 @@ def learnt(project, code, template=AGENT):
 @pytest.mark.parametrize(
     "code",
     [
-        "target = r * (1 - done)",
-        "target = r if done else s2",
+        "target = r * (1 - done)\nself.own(target)",
+        "target = r if done else s2\nself.own(target)",
         "while done: pass",
-        "keep = ~torch.tensor(done)",
-        "mask = torch.logical_not(done)",
-        "last = done == 1",
+        "keep = ~torch.tensor(done)\nself.own(keep)",
+        "mask = torch.logical_not(done)\nself.own(mask[0])",
+        "last = done == 1\nreturn last",
         "q = s2\nq[done] = 0",
-        "q = s2.masked_fill(done, 0)",
+        "q = s2.masked_fill(done, 0)\nself.own(q)",
         "q = [x for x in s2 if x is not None]",
+        "keep = []\nkeep.append(0.0 if done[0] else 1.0)\nself.own(keep)",
     ],
 )
 def test_computing_with_a_drawn_end_or_testing_it_is_looking_at_it(project, code):
@@ -67,6 +68,9 @@ def test_computing_with_a_drawn_end_or_testing_it_is_looking_at_it(project, code
         "return done",
         "del done",
         "first = done[0]\ndone = first",
+        "keep = []\nfor end in done: keep.append(0.0 if end else 1.0)\nkeep = torch.tensor(keep)",
+        "mask = 1 - torch.tensor(done)",
+        "q = self.net(s2)[:, self.net.action_mask]\nself.own(q)",
     ],
 )
 def test_converting_a_drawn_end_and_handing_it_on_is_not(project, code):
@@ -81,7 +85,7 @@ def test_the_end_of_the_step_that_is_taken_here_is_not_a_drawn_one(project):
 
 
 def test_a_name_alone_counts_unless_the_value_must_be_drawn(project):
-    graph, _, body = learnt(project, "keep = 1 - self.net.terminal")
+    graph, _, body = learnt(project, "return 1 - self.net.terminal")
     assert endings.looks_at_ends(graph, body, drawn_only=False)
     assert not endings.looks_at_ends(graph, body, drawn_only=True)
 
@@ -214,3 +218,34 @@ def test_the_environment_may_be_stepped_far_outside(project):
     found = endings.observed(graph, buffer)
     assert found is not None
     assert graph.source(*found) == "done"
+
+
+@pytest.mark.parametrize(("learner", "endless"), [("maze.py", False), ("pendulum.py", True), ("other.py", True)])
+def test_what_ends_is_asked_of_the_environment_that_the_learner_meets(project, learner, endless):
+    text = """
+        class Learner:
+            def __init__(self, env): self.env = env
+            def learn(self): self.env.step(0)
+        """
+    graph = project(
+        maze=text,
+        pendulum=text,
+        other=text,
+        run_maze="""
+        from maze import Learner
+
+        class Maze:
+            def reset(self): return 0.0
+            def step(self, action): return 0.0, 1.0, action == 1, {}
+
+        Learner(Maze()).learn()
+        """,
+        run_pendulum="""
+        import gym
+        from pendulum import Learner
+
+        Learner(gym.make("Pendulum-v1")).learn()
+        """,
+    )
+    (learn,) = [s for s in graph.module(learner).body[0].body if s.name == "learn"]
+    assert endings.is_endless(graph, learner, learn) is endless

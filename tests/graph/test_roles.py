@@ -16,6 +16,8 @@ from per_audit.graph.roles import is_beta, looks_like_transition, role_of, role_
         ("next_state", "next"), ("nextObs", "next"), ("new_obs", "next"), ("s_", "next"), ("s2", "next"),
         ("state_prime", "next"), ("ns", "next"), ("next", "next"),
         ("obs_tp1", "next"), ("batch_obs_tp1", "next"), ("tp1", "next"), ("observation_t", "state"), ("tp2", None),
+        ("next_graph", "next"), ("nextImages", "next"), ("graph", None), ("next_index", None), ("next_q", None),
+        ("action_mask", "action"), ("legal_masks", None), ("state_mask", "state"), ("mask_batch", "done"),
         ("log_prob", "policy"), ("old_logp", "policy"), ("advantages", "policy"), ("returns", "policy"),
         ("values", "value"), ("size", None), ("index", None), ("weights", None), ("model", None), ("_", None),
         ("", None),
