@@ -88,10 +88,20 @@ class _Finder:
         return (buffer for buffer in made if buffer.function not in switched)
 
     def _algorithm(self, site: ev.CallSite, names: dict[str, str]) -> tuple[Framework, str, Algorithm] | None:
-        """The algorithm that a call makes: by the name it is imported by, or by the only one that it may stand for."""
+        """The algorithm that a call makes: by the name it is imported by, or one of those that it may stand for.
+
+        Of several that all are algorithms it is the first that draws uniformly, if there is one.
+        """
         dotted = dotted_name(site.node.func, names)
-        if not dotted and len(site.names) == 1 and not site.classes:
-            (dotted,) = site.names
+        if not dotted and not site.classes:
+            options = [self._named(name) for name in sorted(site.names)]
+            known = [found for found in options if found is not None]
+            uniform = [found for found in known if found[2].draws == UNIFORM]
+            return (uniform or known)[0] if known and len(known) == len(options) else None
+        return self._named(dotted)
+
+    def _named(self, dotted: str) -> tuple[Framework, str, Algorithm] | None:
+        """The algorithm of a library that a dotted name stands for."""
         framework = frameworks.framework(dotted.partition(".")[0])
         if framework is None or not framework.holds(dotted):
             return None
@@ -114,7 +124,7 @@ class _Finder:
     def _is_default(self, site: ev.CallSite, changed_by: str, names: dict[str, str]) -> bool:
         """Whether the argument that would change how the algorithm draws is left out, off, or changes nothing."""
         args = site.node.args
-        if any(arg.star and not self._is_without(arg, changed_by) for arg in args):
+        if any(arg.star and not self._is_without(arg, changed_by) for arg in args) and self._may_be_given(changed_by):
             return False
         given = site.node.keyword(changed_by)
         if given is None:
@@ -126,6 +136,10 @@ class _Finder:
         framework = frameworks.framework(dotted.partition(".")[0])
         found = framework.find(dotted) if framework is not None else None
         return found is not None and found[1].draws == UNIFORM
+
+    def _may_be_given(self, name: str) -> bool:
+        """Whether settings that are not known may hold the argument: one that is a class is written in a program."""
+        return not name.endswith("_class") or any(name.encode() in module.text for module in self.modules.values())
 
     def _is_without(self, given: ir.Arg, name: str) -> bool:
         """Whether an argument with stars is a mapping whose keys are known, and not of that name."""
