@@ -46,6 +46,7 @@ _TAKE = {"pop": "pop", "popleft": "pop", "popitem": "pop", "remove": "pop", "cle
 # Methods of a torch module that give the module itself back.
 _MOVES = {"to", "cuda", "cpu", "float", "double", "half", "bfloat16", "train", "eval", "requires_grad_", "share_memory",
           "apply", "type"}  # fmt: skip
+_REPLACES: dict[str, type[Record] | type[Instance]] = {"_replace": Record, "replace": Instance}
 _BUFFER_WORDS = {"memory", "mem", "buffer", "buf", "replay", "rb", "experience", "experiences", "storage", "pool"}
 _ENV_WORDS = {"env", "envs", "environment", "environments", "game", "world", "simulator", "sim", "emulator"}
 
@@ -84,6 +85,8 @@ class Calls:
             return drawn
         results: list[Value] = []
         if isinstance(node.func, ir.Attr):
+            if node.func.attr == "set" and len(arguments) == 1:
+                results += self.interpreter.targets.set_at(node, node.func.value, arguments[0][2], frame)
             if node.func.attr == "__init__":
                 self._begin_anew(node, receiver, frame)
             results += self._method(node, node.func.attr, receiver, arguments, site, frame)
@@ -193,8 +196,7 @@ class Calls:
         self, cls: ir.Class, node: ir.Call, arguments: Arguments, site: ev.CallSite, frame: Frame
     ) -> Value:
         bases = self.interpreter.external_bases(cls)
-        decorators = {name_of(d) for d in cls.decorators}
-        if "typing.NamedTuple" in bases or "dataclass" in decorators:
+        if "typing.NamedTuple" in bases or _is_dataclass(cls):
             fields = tuple(
                 s.targets[0].id
                 for s in cls.body
@@ -230,6 +232,8 @@ class Calls:
         for atom in self.interpreter.ordered(receiver.atoms):
             if isinstance(atom, Alloc):
                 results.append(self._container_method(atom, node, name, arguments, frame))
+            elif name in _REPLACES and isinstance(atom, _REPLACES[name]):
+                results += self._with_fields(atom, arguments)
             elif isinstance(atom, Super):
                 results += self._super_method(atom, node, name, arguments, site, frame)
             elif isinstance(atom, Instance) and self.interpreter.find_method(atom.node, name) is None:
@@ -250,6 +254,18 @@ class Calls:
             if source is not None and not _ENV_WORDS.isdisjoint(words(source)):
                 results.append(of(Step(node)))
         return results
+
+    def _with_fields(self, atom: object, arguments: Arguments) -> list[Value]:
+        """`batch._replace(reward=0)`, `state.replace(size=1)`: an object with other values in some of its fields."""
+        given = {keyword: value for keyword, _, value in arguments if keyword is not None}
+        if isinstance(atom, Record):
+            items = (given.get(field, old) for field, old in zip(atom.type.fields, atom.items, strict=True))
+            return [of(Record(atom.type, atom.node, tuple(items)))]
+        if not isinstance(atom, Instance) or not _is_dataclass(atom.node):
+            return []
+        for name, value in given.items():
+            self.interpreter.write_attribute(atom, name, value)
+        return [of(atom)]
 
     def _super_method(
         self, atom: Super, node: ir.Call, name: str, arguments: Arguments, site: ev.CallSite, frame: Frame
@@ -363,6 +379,11 @@ class Calls:
         func = site.guessed = Func(function, Instance(cls))
         site.targets.add(func)
         return self.project_call(func, arguments, frame)
+
+
+def _is_dataclass(cls: ir.Class) -> bool:
+    """Whether a class is one of fields, by the standard library's decorator or that of another."""
+    return any(name_of(decorator) == "dataclass" for decorator in cls.decorators)
 
 
 def _is_own(value: Value) -> bool:

@@ -147,6 +147,10 @@ class Evaluator:
 
     def _instance_attribute(self, owner: Instance, name: str, frame: Frame) -> Value:
         method = self.interpreter.find_method(owner.node, name)
+        if method is not None and _says_nothing(method):  # an attribute that heirs are to have
+            known = self.interpreter.attribute(owner, name)
+            if known != UNKNOWN:
+                return known
         if method is not None:
             names = self.interpreter.decorators(method)
             if "property" in names:
@@ -290,6 +294,14 @@ class Evaluator:
 def replace_env(frame: Frame) -> Frame:
     """The frame of a comprehension: its own names over those around it."""
     return replace(frame, env={}, parent=frame, globals=set(), comprehension=True)
+
+
+def _says_nothing(method: ir.Function) -> bool:
+    """Whether a method only declares: it has a text, `pass` or an error that says so, and nothing else."""
+    return all(
+        isinstance(part, (ir.Jump, ir.Raise)) or (isinstance(part, ir.Do) and isinstance(part.value, ir.Const))
+        for part in method.body
+    )
 
 
 def _hashable(value: object) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph import events as ev
-from per_audit.graph.roles import role_of
+from per_audit.graph.roles import POLICY, VALUE, role_of
 from per_audit.graph.values import (
     UNKNOWN,
     Alloc,
@@ -162,10 +162,23 @@ class Targets:
         known = stores.get(key)
         joined = value if known is None else known.value.join(value)
         roles = value.roles or (frozenset((role,)) if role else frozenset())
+        if role is not None and role not in (POLICY, VALUE):
+            roles -= {POLICY, VALUE}  # what other callers give: the column says what it is for
         if known is not None:
             roles |= known.roles
         stores[key] = ev.Store(container, node, frame.function, frame.module.path, how, joined, source, index, roles)
         self.interpreter.add_content(container.node, value)
+
+    def set_at(self, node: ir.Call, part: ir.Expr, value: Value, frame: Frame) -> list[Value]:
+        """`rows.at[index].set(row)` of JAX, an array with something put into it; nothing where `part` is no `at[]`."""
+        if not isinstance(part, ir.Sub) or not isinstance(part.value, ir.Attr) or part.value.attr != "at":
+            return []
+        held = self.interpreter.events.value(part.value.value)
+        rows = [atom for atom in self.interpreter.ordered(held.atoms) if isinstance(atom, Alloc)]
+        for atom in rows:
+            source, role = node.args[0].value, role_of(part.value.value)
+            self.store(atom, node, frame, "index", value, source, part.index, role)
+        return [held] if rows else []
 
     def augment(self, node: ir.Aug, frame: Frame) -> None:
         """`target op= value`."""

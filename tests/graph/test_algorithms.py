@@ -27,8 +27,16 @@ def made(project, text, **files):
         (SB3, "known = {'gamma': 0.9, 'verbose': 1}\n    DQN('MlpPolicy', env, **known).learn(9)", "DQN"),
         ("from stable_baselines import DQN", "DQN('MlpPolicy', env, prioritized_replay=False).learn(9)", "DQN"),
         (SB3, "DQN('MlpPolicy', env, **options).learn(9)", "DQN"),
-        ("from stable_baselines3 import DQN, PPO", "(PPO if env else DQN)('MlpPolicy', env, **options).learn(9)", "DQN"),
-        ("from stable_baselines3 import SAC, TD3", "kind = {'a': SAC, 'b': TD3}[env.x]\n    kind('M', env).learn(9)", "SAC"),
+        (
+            "from stable_baselines3 import DQN, PPO",
+            "(PPO if env else DQN)('MlpPolicy', env, **options).learn(9)",
+            "DQN",
+        ),
+        (
+            "from stable_baselines3 import SAC, TD3",
+            "kind = {'a': SAC, 'b': TD3}[env.x]\n    kind('M', env).learn(9)",
+            "SAC",
+        ),
         ("from stable_baselines import SAC", "SAC('MlpPolicy', env, **options).learn(9)", "SAC"),
         ("from baselines import deepq", "deepq.learn(env, network='mlp')", "learn"),
         ("from baselines.deepq import learn", "learn(env, network='mlp', prioritized_replay=False)", "learn"),

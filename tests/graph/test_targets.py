@@ -102,6 +102,22 @@ def test_what_is_put_into_a_container_is_recorded(project, code, how):
     assert store.path == "main.py"
 
 
+def test_a_column_that_is_named_for_a_field_holds_nothing_that_a_policy_says(project):
+    graph = project("""
+    import numpy as np
+
+    class Memory:
+        def __init__(self): self.actions = np.zeros(9)
+        def put(self, given): self.actions[0] = given
+
+    def fill(memory: Memory, log_prob, action):
+        memory.put(log_prob)
+        memory.put(action)
+    """)
+    (store,) = graph.events.stores.values()
+    assert store.roles == {"action"}
+
+
 def test_the_role_of_what_is_stored_is_told_by_the_target_where_the_value_has_none(project):
     graph = project(
         """

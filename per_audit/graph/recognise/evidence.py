@@ -13,7 +13,17 @@ from per_audit.graph.draws import takes_many
 from per_audit.graph.libraries import is_test
 from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.level import is_level
-from per_audit.graph.roles import ACTION, NEXT, POLICY, VALUE, looks_like_transition, role_of, role_of_name, words
+from per_audit.graph.roles import (
+    ACTION,
+    NEXT,
+    POLICY,
+    REWARD,
+    VALUE,
+    looks_like_transition,
+    role_of,
+    role_of_name,
+    words,
+)
 from per_audit.graph.values import (
     Alloc,
     Atom,
@@ -177,7 +187,8 @@ class Evidence:
         by_mass = kind == PRIORITISED or not self._level.isdisjoint(draws)
         roles: set[str] = set()
         for store in buffer.stores:
-            roles |= _stored_roles(store)
+            found = _stored_roles(store)
+            roles |= found - {POLICY} if POLICY in found and self._is_optional(store, buffer) else found
             for atom in store.value.atoms:
                 if isinstance(atom, Instance):
                     roles |= self._fields(atom.node)
@@ -192,6 +203,17 @@ class Evidence:
             heirs = {owner, *self.graph.interpreter.subclasses.get(owner, ())}
             buffer.instances = [site for cls in heirs for site in self.instances.get(cls, ())]
         return buffer
+
+    def _is_optional(self, store: ev.Store, buffer: ReplayBuffer) -> bool:
+        """Whether a test decides that something is stored beside transitions, which are stored without it as well."""
+        around = self.graph.ancestors(store.path, store.node)
+        branches = [set(ir.walk(node)) for node in around if isinstance(node, ir.If)]
+        others = [(other.node, role) for other in buffer.stores for role in _stored_roles(other)]
+        return any(
+            {REWARD, NEXT} <= {role for node, role in others if node not in inside}
+            and not any(role == REWARD for node, role in others if node in inside)
+            for inside in branches
+        )
 
     def _methods(self, owner: ir.Class | None) -> set[ev.Owner]:
         classes = self.graph.interpreter.mro(owner) if owner is not None else ()

@@ -471,3 +471,132 @@ ROW = "state, action, reward, next_state, done"
 def test_an_environment_that_leads_has_an_agent_draw_transitions(project, kinds, replay, keep, learn):
     text = LEADS.replace("{replay}", replay).replace("{keep}", keep).replace("{learn}", learn)
     assert kinds(project(text)) == [UNIFORM]
+
+
+FUNCTIONAL = """
+    import jax
+    import jax.numpy as jnp
+    {imports}
+
+    {kind}
+        states: jax.Array
+        actions: jax.Array
+        rewards: jax.Array
+        later: jax.Array
+        ends: jax.Array
+        at: int
+
+    def empty(size):
+        return Rows(
+            states=jnp.zeros((size, 4)), actions=jnp.zeros(size), rewards=jnp.zeros(size), later=jnp.zeros((size, 4)),
+            ends=jnp.zeros(size), at=0,
+        )
+
+    def add(rows, state, action, reward, next_state, done):
+        i = rows.at % 1000
+        return rows.{change}(
+            states=rows.states.at[i].set(state), actions=rows.actions.at[i].set(action),
+            rewards=rows.rewards.at[i].set(reward), later=rows.later.at[i].set(next_state),
+            ends=rows.ends.at[i].{put}(done), at=rows.at + 1,
+        )
+
+    def draw(rows, key):
+        i = jax.random.randint(key, (32,), 0, rows.at)
+        return rows.states[i], rows.actions[i], rows.rewards[i], rows.later[i], rows.ends[i]
+
+    def train(env, net, key, optimizer):
+        rows, state = empty(1000), env.reset()
+        for _ in range(9000):
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            rows = add(rows, state, action, reward, next_state, done)
+            state = next_state
+            one, two, three, four, five = draw(rows, key)
+            net.params = optimizer.update(jax.grad(net.loss)(net.params, one, two, three, four, five), net.params)
+"""
+
+
+@pytest.mark.parametrize(
+    ("imports", "kind", "change"),
+    [
+        ("from flax import struct", "@struct.dataclass\n    class Rows:", "replace"),
+        ("from typing import NamedTuple", "class Rows(NamedTuple):", "_replace"),
+    ],
+)
+def test_arrays_that_functions_hand_on_are_a_memory(project, imports, kind, change):
+    text = FUNCTIONAL.replace("{imports}", imports).replace("{kind}", kind).replace("{change}", change)
+    (buffer,) = project(text.replace("{put}", "set")).buffers
+    assert buffer.roles == {"state", "action", "reward", "next", "done"}
+    assert len(buffer.stores) == len(buffer.containers) == 5
+    (buffer,) = project(text.replace("{put}", "add")).buffers
+    assert len(buffer.stores) == 4
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [("pass", [UNIFORM]), ('"""Text."""\n            raise NotImplementedError', [UNIFORM]), ("return []", [])],
+)
+def test_an_attribute_that_heirs_are_to_have_is_no_method(project, kinds, body, found):
+    graph = project(f"""
+    import random
+    from abstract import attribute
+
+    class Base:
+        @attribute
+        def rows(self):
+            {body}
+
+    class Memory(Base):
+        def __init__(self):
+            self.rows = []
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+            del self.rows[:-1000]
+
+        def sample(self):
+            return random.sample(self.rows, 32)
+
+    def train(net, memory: Memory):
+        states, actions, rewards, next_states, dones = zip(*memory.sample())
+        net.loss(states, actions, rewards, next_states, dones).backward()
+
+    Memory().add(1, 2, 3, 4, 5)
+    """)
+    assert kinds(graph) == found
+
+
+@pytest.mark.parametrize(
+    ("store", "found"),
+    [
+        ("if self.said: self.log_probs[i] = log_prob", [UNIFORM]),
+        ("self.log_probs[i] = log_prob", []),
+        ("if self.said: self.log_probs[i], self.rewards[i] = log_prob, reward", []),
+    ],
+)
+def test_what_a_policy_said_may_be_kept_beside_transitions(project, kinds, store, found):
+    graph = project(f"""
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size, said):
+            self.states, self.later, self.said = np.zeros((size, 4)), np.zeros((size, 4)), said
+            self.rewards, self.log_probs, self.at = np.zeros(size), np.zeros(size), 0
+
+        def add(self, state, reward, next_state, log_prob=None):
+            i = self.at % len(self.rewards)
+            self.states[i], self.later[i] = state, next_state
+            {"" if "reward" in store else "self.rewards[i] = reward"}
+            {store}
+            self.at += 1
+
+        def sample(self, n):
+            i = np.random.randint(0, self.at, n)
+            return self.states[i], self.rewards[i], self.later[i], self.log_probs[i]
+
+    def train(net, memory: Memory):
+        net.loss(*memory.sample(32)).backward()
+
+    Memory(9, False).add(1, 2, 3)
+    """)
+    assert kinds(graph) == found
