@@ -1,4 +1,4 @@
-"""Time limits that are stored as if the task had ended: `terminated or truncated` in a transition."""
+"""Time limits that are stored as if the task had ended: `terminated or truncated`, or one that the program sets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.bootstrap import picked
 from per_audit.graph.environments import TERMINATED, TRUNCATED, never_says
+from per_audit.graph.own_limits import own_limit
 from per_audit.graph.roles import words
 from per_audit.graph.symbolic import Term, strip
 
@@ -22,12 +23,16 @@ _DEEPEST, _MOST, _FEWEST = 5, 24, 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MergedEnd:
-    """A stored field made of both flags: where they are joined, the store, and the calls that lead to it."""
+    """A stored field made of both flags: where they are joined, the store, and the calls that lead to it.
+
+    `own` says that the limit is none of the environment, but a number of steps that the program counts.
+    """
 
     node: ir.Node
     path: str
     store: ev.Store
     calls: tuple[tuple[ir.Node, str], ...]
+    own: bool = False
 
 
 def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
@@ -43,6 +48,9 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
                 field = graph.symbols.inside(strip(field)) or field  # a wrapper of the environment joins the flags
                 if _is_terminated(strip(field)):
                     return []
+                limit = own_limit(graph, field) if _has_one_flag(field) else None
+                if limit is not None and _is_read(graph, buffer, name):
+                    found[limit[1]] = MergedEnd(limit[1], limit[0], store, calls, own=True)
                 joined = _joined(field)
                 if joined is None or joined.node is None or joined.node in found:
                     continue
@@ -123,6 +131,11 @@ def _is_step(term: Term) -> bool:
         return False
     name = term.data[1].name if isinstance(term.data, tuple) else term.data
     return isinstance(name, str) and name.rpartition(".")[2].startswith("step")
+
+
+def _has_one_flag(field: Term) -> bool:
+    """Whether the field may be what a step says of the end of the task, and holds no flag of a time limit."""
+    return {flag.data for flag in _flags(field)} == {TERMINATED}
 
 
 def _name(term: Term) -> str:

@@ -17,6 +17,28 @@ if TYPE_CHECKING:
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
 
+_OWN = """import random
+from collections import deque
+
+
+def train(env, net, target_net, optimizer, max_steps):
+    memory = deque(maxlen=10_000)
+    for _ in range(500):
+        state, step, done = env.reset(), 0, False
+        while not done:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            step += 1
+            if step >= max_steps:  # <- PER502
+                done = True
+            memory.append((state, action, reward, next_state, done))
+            state = next_state
+            batch = random.sample(memory, 32)  # <- PER001
+            goals = [r + 0.99 * (1 - d) * target_net(s2).max() for s, a, r, s2, d in batch]
+            net.loss(batch, goals).backward()
+            optimizer.step()
+"""
+
 
 class TruncatedAsTerminal(Rule):
     """A time limit is stored as if the task had ended.
@@ -24,7 +46,8 @@ class TruncatedAsTerminal(Rule):
     ## What it does
 
     Reports a stored transition whose flag is `terminated or truncated` of Gymnasium's interface, in any spelling and
-    through calls, wrappers and files.
+    through calls, wrappers and files. So is one that the program itself sets once it has counted as many steps as a
+    limit of its own allows.
 
     ## Why is this bad
 
@@ -35,8 +58,8 @@ class TruncatedAsTerminal(Rule):
     ## Known problems
 
     A limit that is part of the task, and visible in the state, is an end of the task. The flag that ends the loop may
-    well be `terminated or truncated`; only what is stored is looked at. The older interface with one `done` is not
-    reported.
+    well be `terminated or truncated`; only what is stored is looked at. What the one `done` of the older interface
+    says is not reported. A limit of the program's own is known by its name.
 
     ## Example
 
@@ -77,7 +100,8 @@ class TruncatedAsTerminal(Rule):
                 if end.node in seen or is_test(end.path) or _hands_on_terminated(graph, end):
                     continue
                 seen.add(end.node)
-                links = [graph.evidence(end.path, end.node, "joined", "both flags become one here")]
+                joined = "the limit is told as the end here" if end.own else "both flags become one here"
+                links = [graph.evidence(end.path, end.node, "joined", joined)]
                 around = graph.symbols.function_of(end.path, end.node)
                 passed = [call for call in end.calls if graph.symbols.function_of(call[1], call[0]) is around]
                 for call, path in passed or end.calls[-1:]:
@@ -243,6 +267,15 @@ def train(env, net, optimizer, episodes):
                 "agents/plots.py": "def draw(returns):\n    return list(returns)\n",
             },
         ),
+        Example("a limit of the program's own", {"train.py": _OWN}),
+        Example(
+            "a limit of the program's own in one line",
+            {
+                "train.py": _OWN.replace("            if step >= max_steps:  # <- PER502\n", "").replace(
+                    "    done = True\n", "done = done or step == max_steps  # <- PER502\n"
+                )
+            },
+        ),
     )
     good = (
         Example(
@@ -349,6 +382,18 @@ def learn(net, target_net, optimizer, rows):
         Example(
             "the truncation is taken out again",
             {"train.py": bad[0].plain["train.py"].replace("float(done)", "done and not truncated")},
+        ),
+        Example(
+            "a limit of the program's own that ends the loop alone",
+            {"train.py": _OWN.replace("  # <- PER502", "").replace("done = True", "break")},
+        ),
+        Example(
+            "an end that is no limit",
+            {"train.py": _OWN.replace("step >= max_steps:  # <- PER502", "step == env.rows:")},
+        ),
+        Example(
+            "a limit of the whole run",
+            {"train.py": _OWN.replace("  # <- PER502", "").replace("state, step, done", "state, _, done")},
         ),
         Example(
             "the older interface",
