@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.symbolic import contexts
+from per_audit.graph.symbolic import alternatives, contexts
 from per_audit.graph.symbolic.shape import is_column_conflict
 from per_audit.rule import Example, Rule
 
@@ -17,6 +17,63 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayGraph
     from per_audit.graph.corrections import Product
     from per_audit.graph.symbolic import Context, Term
+
+
+_BY_OPTION = """import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+class Memory:
+    def __init__(self, size, width):
+        self.states, self.following = np.zeros((size, width)), np.zeros((size, width))
+        self.actions, self.rewards, self.ends = np.zeros(size, int), np.zeros(size), np.zeros(size)
+        self.mass, self.size, self.count = np.zeros(size), size, 0
+
+    def add(self, state, action, reward, next_state, done):
+        at = self.count % self.size
+        self.states[at], self.actions[at], self.rewards[at] = state, action, reward
+        self.following[at], self.ends[at], self.mass[at] = next_state, done, 1.0
+        self.count += 1
+
+    def sample(self, n, beta):
+        count = min(self.count, self.size)
+        p = self.mass[:count] / self.mass[:count].sum()
+        at = np.random.choice(count, n, p=p)
+        w = (count * p[at]) ** -beta
+        return at, w / w.max()
+
+    def correct(self, at, errors):
+        self.mass[at] = (errors + 1e-6) ** 0.6
+
+
+class Learner:
+    def __init__(self, net, frozen, memory, optimizer, distributional=False):
+        self.net, self.frozen, self.memory, self.optimizer = net, frozen, memory, optimizer
+        self.distributional = distributional
+
+    def losses(self, at):
+        states, following = torch.tensor(self.memory.states[at]), torch.tensor(self.memory.following[at])
+        actions, rewards = torch.tensor(self.memory.actions[at]), torch.tensor(self.memory.rewards[at].reshape(-1, 1))
+        ends = torch.tensor(self.memory.ends[at].reshape(-1, 1))
+        if self.distributional:
+            with torch.no_grad():
+                goal = self.frozen.spread(following)[range(32), self.net(following).argmax(1)]
+            return -(goal * self.net.spread(states)[range(32), actions].log()).sum(1)
+        values = self.net(states).gather(1, actions.reshape(-1, 1))
+        goals = rewards + 0.99 * (1 - ends) * self.frozen(following).max(1, keepdim=True)[0].detach()
+        return F.smooth_l1_loss(values, goals, reduction="none")
+
+    def learn(self, beta):
+        at, w = self.memory.sample(32, beta)
+        weights = torch.tensor(w.reshape(-1, 1))
+        each = self.losses(at)
+        loss = (each * weights).mean()  # <- PER102
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.memory.correct(at, each.detach().numpy())
+"""
 
 
 class WeightsBroadcast(Rule):
@@ -83,9 +140,12 @@ class WeightsBroadcast(Rule):
 
     def _conflicting(self, graph: ReplayGraph, product: Product, context: Context) -> Term | None:
         shapes = graph.shapes.within(context)
-        other = shapes.of(product.other)
+        others = {shapes.of(product.other)}
+        if None in others and shapes.of(product.weight) is not None:
+            here = context.head(product.other)
+            others |= {shapes.of(option) for option in _chosen(graph.symbols.inside(here) or here)}
         for weight in graph.corrections.weights_in(product.weight, context):
-            if is_column_conflict(shapes.of(weight), other):
+            if any(is_column_conflict(shapes.of(weight), other) for other in others):
                 return weight
         return None
 
@@ -455,8 +515,28 @@ def learn(net, target_net, optimizer, replay: Replay, beta):
 """,
             },
         ),
+        Example("one loss of two, chosen by a setting", {"learner.py": _BY_OPTION}),
     )
     good = (
+        Example(
+            "one loss of two, made a column where it is a row",
+            {
+                "learner.py": _BY_OPTION.replace(
+                    "        loss = (each",
+                    "        if each.ndim == 1:\n            each = each.unsqueeze(1)\n        loss = (each",
+                )
+            },
+        ),
+        Example(
+            "one loss of two, and weights in the form of either",
+            {
+                "learner.py": _BY_OPTION.replace(
+                    "        each = self.losses(at)\n",
+                    "        if self.distributional:\n            weights = weights[:, 0]\n"
+                    "        each = self.losses(at)\n",
+                )
+            },
+        ),
         Example(
             "both are columns",
             {"learn.py": bad[0].plain["learn.py"].replace("(weights * (q", "(weights[:, None] * (q")},
@@ -531,3 +611,10 @@ def learn(net, optimizer, rows, targets, priorities, beta):
             },
         ),
     )
+
+
+def _chosen(errors: Term) -> tuple[Term, ...]:
+    """What errors are on each of several ways; none where one way goes on with what another made."""
+    options = alternatives(errors)
+    made_of = any(a is not b and a.contains(b) for a in options for b in options)
+    return () if made_of else options
