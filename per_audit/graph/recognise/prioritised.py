@@ -12,7 +12,7 @@ from per_audit.graph.libraries import is_test
 from per_audit.graph.model import PRIORITISED, ReplayBuffer
 from per_audit.graph.recognise.merged import merged
 from per_audit.graph.resampling import replaces_its_population
-from per_audit.graph.roles import ACTION, POLICY, REWARD, STATE, looks_like_transition
+from per_audit.graph.roles import ACTION, DONE, NEXT, POLICY, REWARD, STATE, looks_like_transition
 from per_audit.graph.updates import is_rated
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Prioritised:
             if not is_test(draw.path) and not _is_of_one_each(draw):
                 containers = self.evidence.gathered(draw)
                 buffer = self.evidence.buffer(PRIORITISED, draw.path, draw.function, [draw.node], containers)
-                if (containers and self.evidence.is_replay(buffer)) or self._is_weighted(buffer):
+                if (containers and self._is_replay(draw, buffer)) or self._is_weighted(buffer):
                     found.append(buffer)
         walked: set[ev.Owner] = set()  # of classes that draw; what a script puts into their trees is no draw of its own
         for mass in sorted(self.evidence.by_sums(), key=lambda m: m.function not in self.project.class_of):
@@ -119,6 +119,23 @@ class Prioritised:
                 if self.evidence.is_replay(buffer) or self._is_weighted(buffer):
                     found.append(buffer)
         return found
+
+    def _is_replay(self, draw: ev.Draw, buffer: ReplayBuffer) -> bool:
+        """Whether transitions are drawn, or what leads from state to state where weights are made of probabilities."""
+        if self.evidence.is_replay(buffer):
+            return True
+        leads = {STATE, ACTION, NEXT, DONE} <= buffer.roles and POLICY not in buffer.roles
+        return leads and draw.function is not None and draw.function in self._raising
+
+    @cached_property
+    def _raising(self) -> set[ev.Owner]:
+        """The functions that raise something to the power -beta, be it what was drawn or what will be."""
+        return {
+            function
+            for function in self.project.functions
+            for node in ir.walk_scope(function.body)
+            if isinstance(node, ir.Bin) and ("isw", node) in self.events.value(node).tags
+        }
 
     def _is_weighted(self, buffer: ReplayBuffer) -> bool:
         """Whether the class of the buffer computes importance-sampling weights of what it draws."""

@@ -622,3 +622,55 @@ AGENTS = """
 @pytest.mark.parametrize("draw", ["random.randrange(self.at)", "np.random.randint(0, self.at)"])
 def test_a_memory_of_several_agents_is_drawn_from_one_by_one(project, kinds, draw):
     assert kinds(project(AGENTS.replace("{draw}", draw))) == ["uniform"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "found"),
+    [
+        ("(len(self.rows) * p) ** -self.beta", [PRIORITISED]),
+        ("p / p.max()", []),
+    ],
+)
+def test_rewards_summed_under_another_name_are_replay_where_weights_are_made(project, kinds, weights, found):
+    graph = project(f"""
+    import random
+
+    import numpy as np
+
+
+    class Memory:
+        def __init__(self):
+            self.rows, self.priorities, self.beta = [], [], 0.4
+
+        def append(self, row):
+            self.rows.append(row)
+            self.priorities.append(1.0)
+
+        def sample(self, n):
+            p = np.array(self.priorities) / sum(self.priorities)
+            weights = {weights}
+            picked = random.choices(range(len(self.rows)), weights=p, k=n)
+            return [(i, weights[i], *self.rows[i]) for i in picked]
+
+
+    def play(env, net, memory, n=3):
+        passed, state, done = [], env.reset(), False
+        while not done:
+            action = net(state).argmax()
+            next_state, reward, done, _ = env.step(action)
+            passed.append((state, action, reward, done, next_state))
+            state = next_state
+        for at, (s, a, r, d, s2) in enumerate(passed):
+            ahead = passed[at : at + n]
+            total = sum(step[2] * 0.99**k for k, step in enumerate(ahead))
+            memory.append((s, a, total, ahead[-1][3], ahead[-1][4]))
+
+
+    def learn(env, net, optimizer):
+        memory = Memory()
+        play(env, net, memory)
+        for row in memory.sample(32):
+            net.loss(row).backward()
+            optimizer.step()
+    """)
+    assert kinds(graph) == found
