@@ -63,7 +63,7 @@ def _has_gradient(term: Term, context: Context) -> bool:
     here = context.head(term)
     if here.op == "detach":
         return False
-    if here.op in ("call", "matmul", "loss", "unknown", "param", "gather"):
+    if here.op in ("call", "matmul", "loss", "unknown", "param", "gather", "function"):
         return True
     return any(_has_gradient(arg, context) for arg in here.args)
 
@@ -255,8 +255,14 @@ class Corrections:
         for node in self.graph.fed.placeholders:
             path = self.graph.path_of(node)
             if path is not None:
-                found[self.symbols.function_of(path, node), path] = None
+                found.update(dict.fromkeys((function, path) for function in self._fed_in(path, node)))
         return sorted(found, key=_place)
+
+    def _fed_in(self, path: str, placeholder: ir.Node) -> list[ev.Owner]:
+        """The function that makes a placeholder, and where that is a method the others of its class."""
+        made = self.symbols.function_of(path, placeholder)
+        cls = None if made is None else self.graph.project.class_of.get(made)
+        return [made] if cls is None else [method for method in cls.body if isinstance(method, ir.Function)]
 
     def _path(self, function: ev.Owner, default: str) -> str:
         return default if function is None else self.graph.project.module_of[function].path

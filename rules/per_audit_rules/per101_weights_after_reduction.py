@@ -19,6 +19,29 @@ if TYPE_CHECKING:
     from per_audit.graph.compiled import Averaged
     from per_audit.graph.corrections import Product
 
+_MEMORY = """import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.mass, self.size, self.count = [None] * size, np.zeros(size), size, 0
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows[self.count % self.size] = (state, action, reward, next_state, done)
+        self.mass[self.count % self.size] = 1.0
+        self.count += 1
+
+    def draw(self, n, beta):
+        count = min(self.count, self.size)
+        p = self.mass[:count] / self.mass[:count].sum()
+        at = np.random.choice(count, n, p=p)
+        w = (count * p[at]) ** -beta
+        return at, [self.rows[i] for i in at], w / w.max()
+
+    def correct(self, at, errors):
+        self.mass[at] = (np.abs(errors) + 1e-3) ** 0.6
+"""
+
 
 class WeightsAfterReduction(Rule):
     """The importance-sampling weights multiply a loss that has been averaged already, so that they correct nothing.
@@ -377,28 +400,7 @@ def run(env, net, frozen, steps):
         Example(
             "sample weights beside a loss of one's own that averages over everything, Keras",
             {
-                "memory.py": """import numpy as np
-
-
-class Memory:
-    def __init__(self, size):
-        self.rows, self.mass, self.size, self.count = [None] * size, np.zeros(size), size, 0
-
-    def add(self, state, action, reward, next_state, done):
-        self.rows[self.count % self.size] = (state, action, reward, next_state, done)
-        self.mass[self.count % self.size] = 1.0
-        self.count += 1
-
-    def draw(self, n, beta):
-        count = min(self.count, self.size)
-        p = self.mass[:count] / self.mass[:count].sum()
-        at = np.random.choice(count, n, p=p)
-        w = (count * p[at]) ** -beta
-        return at, [self.rows[i] for i in at], w / w.max()
-
-    def correct(self, at, errors):
-        self.mass[at] = (np.abs(errors) + 1e-3) ** 0.6
-""",
+                "memory.py": _MEMORY,
                 "learner.py": """import keras.backend as K
 import numpy as np
 import tensorflow as tf
@@ -503,6 +505,68 @@ def run(env, net, frozen, optimizer, steps):
 """,
             },
         ),
+        Example(
+            "a placeholder of weights, read where another method builds the loss when it is asked for, TensorFlow 1",
+            {
+                "memory.py": _MEMORY,
+                "learner.py": """import functools
+
+import numpy as np
+import tensorflow as tf
+
+from memory import Memory
+
+
+def once(build):
+    name = "_" + build.__name__
+
+    @property
+    @functools.wraps(build)
+    def built(self):
+        if not hasattr(self, name):
+            setattr(self, name, build(self))
+        return getattr(self, name)
+
+    return built
+
+
+class Learner:
+    def __init__(self, width, actions):
+        self.session, self.memory = tf.Session(), Memory(50_000)
+        self.states = tf.placeholder(tf.float32, [None, width])
+        self.goals = tf.placeholder(tf.float32, [None, actions])
+        self.weights = tf.placeholder(tf.float32, [None, 1])
+        self.actions = actions
+        self.train
+        self.session.run(tf.global_variables_initializer())
+
+    @once
+    def values(self):
+        return tf.layers.dense(tf.layers.dense(self.states, 64, tf.nn.relu), self.actions)
+
+    @once
+    def loss(self):
+        error = tf.reduce_mean(tf.squared_difference(self.values, self.goals))
+        return self.weights * error  # <- PER101
+
+    @once
+    def train(self):
+        return tf.train.AdamOptimizer(1e-3).minimize(self.loss)
+
+    def learn(self, beta):
+        at, rows, weights = self.memory.draw(64, beta)
+        states, actions, rewards, following, ends = map(np.array, zip(*rows))
+        goals = self.session.run(self.values, {self.states: states})
+        ahead = self.session.run(self.values, {self.states: following})
+        aims = rewards + 0.99 * (1 - ends) * ahead.max(axis=1)
+        errors = aims - goals[np.arange(64), actions]
+        goals[np.arange(64), actions] = aims
+        feed = {self.states: states, self.goals: goals, self.weights: weights.reshape(-1, 1)}
+        self.session.run(self.train, feed_dict=feed)
+        self.memory.correct(at, errors)
+""",
+            },
+        ),
     )
     good = (
         Example(
@@ -583,15 +647,15 @@ def total(net, batch, alpha):
         Example(
             "sample weights beside a loss that averages over the actions of each transition alone",
             {
-                "memory.py": bad[-2].plain["memory.py"],
-                "learner.py": bad[-2].plain["learner.py"].replace("size - 0.5))", "size - 0.5), axis=-1)"),
+                "memory.py": bad[-3].plain["memory.py"],
+                "learner.py": bad[-3].plain["learner.py"].replace("size - 0.5))", "size - 0.5), axis=-1)"),
             },
         ),
         Example(
             "a loss that averages over everything, of one transition at a time",
             {
-                "memory.py": bad[-2].plain["memory.py"],
-                "learner.py": bad[-2].plain["learner.py"].replace("weights, batch_size=64", "weights, batch_size=1"),
+                "memory.py": bad[-3].plain["memory.py"],
+                "learner.py": bad[-3].plain["learner.py"].replace("weights, batch_size=64", "weights, batch_size=1"),
             },
         ),
         Example(
