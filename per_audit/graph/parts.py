@@ -77,6 +77,7 @@ class Parts:
         tags = sharing.union(index.no_position().tags, frozenset(("draw", n) for n in drawn))
         if not is_display(value):
             tags = sharing.union(tags, value.tags)
+        tags = sharing.union(tags, frozenset(("draw", a.draw) for a in value.atoms if isinstance(a, Item)))
         return result.with_all(tags)._replace(roles=roles).with_role(role or role_of(node.value))
 
     def _rows(self, atom: Alloc, draws: frozenset[ir.Node], node: ir.Node, frame: Frame) -> Value:

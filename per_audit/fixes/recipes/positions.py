@@ -30,6 +30,7 @@ def read_from_batch(draft: Draft, buffer: ReplayBuffer, positions: ir.Name, hand
     path = buffer.path
     body = buffer.function.body if isinstance(buffer.function, ir.Function) else draft.graph.module(path).body
     table = draft.graph.parents(path)
+    named: dict[ir.Node, str] = {}
     for node in ir.walk_scope(body):
         if not isinstance(node, ir.Name) or node.id != positions.id or node is positions:
             continue
@@ -48,7 +49,9 @@ def read_from_batch(draft: Draft, buffer: ReplayBuffer, positions: ir.Name, hand
         if isinstance(scope, ir.Comp) and scope.kind == "list" and scope.elt in reads and len(scope.generators) == 1:
             draft.replace(path, scope.start, scope.end, batch, "the drawn transitions")
             continue
-        item = draft.fresh(path, buffer.function, "transition", "drawn")
+        apart = named.keys().isdisjoint([scope, *draft.graph.ancestors(path, scope)])  # one name does for them
+        item = next(iter(named.values()), "") if apart else ""
+        item = named[scope] = item or draft.fresh(path, buffer.function, "transition", "drawn")
         draft.replace(path, counter.start, counter.end, item, "the drawn transitions")
         draft.replace(path, node.start, node.end, batch, "the drawn transitions")
         for read in reads:
