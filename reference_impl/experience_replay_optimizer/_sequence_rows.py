@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ._validate import to_numpy
+from ._validate import check_finite, to_numpy
 from .samplers.prioritized import PrioritizedSampler
 
 if TYPE_CHECKING:
@@ -180,7 +180,6 @@ def mixed_errors(errors: NDArray[Any], rows: NDArray[np.int32], eta: float) -> N
     rows = np.minimum(rows, errors.shape[1])
     counts = np.arange(errors.shape[1]) < rows[:, None]
     errors = np.where(counts, np.abs(errors.astype(np.float64)), 0.0)
-    if not np.isfinite(errors).all():
-        raise ValueError(f"td_errors has values that are not finite: {errors[~np.isfinite(errors)][:3].tolist()}")
+    check_finite(errors, "td_errors")
     mixed: NDArray[np.float64] = eta * errors.max(axis=1) + (1.0 - eta) * errors.sum(axis=1) / rows
     return mixed

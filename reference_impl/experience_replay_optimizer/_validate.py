@@ -99,6 +99,12 @@ def as_finite(value: Any, name: str, length: int) -> NDArray[np.float64]:
     if array.size and array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, not {array.dtype}")
     array = array.astype(np.float64)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} has values that are not finite: {array[~np.isfinite(array)][:3].tolist()}")
+    check_finite(array, name)
     return array
+
+
+def check_finite(array: NDArray[np.float64], name: str) -> None:
+    """ValueError for NaN or inf, with where to look for the cause."""
+    if not np.isfinite(array).all():
+        cause = "; training has diverged: look at this step's rewards, targets and loss" if name == "td_errors" else ""
+        raise ValueError(f"{name} has values that are not finite: {array[~np.isfinite(array)][:3].tolist()}{cause}")
