@@ -13,6 +13,8 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from per_audit.graph.events import Unpack
+
 
 class MissingImportanceWeights(Rule):
     """Transitions are drawn by priority, but no importance-sampling weight corrects the loss.
@@ -97,6 +99,8 @@ class MissingImportanceWeights(Rule):
         about = graph.priorities(buffer)
         for unpack in about.dropped:
             draws = [site for site in buffer.samples if site.function is unpack.function] or buffer.samples
+            if _is_the_other_way(graph, buffer, unpack):
+                continue
             if graph.learns(unpack.function, (unpack.path,)) and all(map(about.is_of_buffer, draws)):
                 name, learner = graph.name_of(buffer), graph.symbol(unpack.function, unpack.path)
                 yield self.finding(
@@ -807,6 +811,31 @@ def train(collector, policy, optimizer):
                 .replace("(q - y).tolist()", "(q - y).abs().clamp(min=1.0).tolist()"),
             },
         ),
+        Example(
+            "a draw that has no weights where a setting leaves the priorities alone",
+            {
+                "per.py": bad[1]
+                .plain["per.py"]
+                .replace(
+                    "        p = self.priorities /",
+                    "        if not self.by_priority:\n"
+                    "            slots = np.random.randint(0, self.size, n)\n"
+                    "            return [self.rows[i] for i in slots], slots, None\n        p = self.priorities /",
+                )
+                .replace("def __init__(self, size):", "def __init__(self, size, by_priority=True):")
+                .replace(
+                    "        self.rows, self.pri", "        self.by_priority = by_priority\n        self.rows, self.pri"
+                )
+                .replace("def train(env, net, optimizer):", "def train(env, net, optimizer, by_priority):")
+                .replace("Memory(1000)", "Memory(1000, by_priority)")
+                .replace(
+                    "        batch, slots, weights = memory.sample(32, 0.4)\n",
+                    "        if by_priority:\n            batch, slots, weights = memory.sample(32, 0.4)\n"
+                    "        else:\n            batch, slots, _ = memory.sample(32, 0.4)\n            weights = 1\n",
+                )
+                .replace("loss = (errors**2).mean()", "loss = (torch.as_tensor(weights) * errors**2).mean()")
+            },
+        ),
         Example("a class that nobody makes", {"tree.py": bad[0].plain["tree.py"]}),
         Example(
             "weights inside the differentiated loss, JAX",
@@ -820,3 +849,17 @@ def train(collector, policy, optimizer):
             },
         ),
     )
+
+
+def _is_the_other_way(graph: ReplayGraph, buffer: ReplayBuffer, unpack: Unpack) -> bool:
+    """Whether the learner drops the weights in one branch of a test and keeps those of a draw in the other."""
+    dropped = {each.node for each in graph.priorities(buffer).dropped}
+    below: ir.Node = unpack.node
+    for around in graph.ancestors(unpack.path, unpack.node):
+        if isinstance(around, ir.If) and below is not around.test:
+            others = around.orelse if any(below is part for part in around.body) else around.body
+            inside = set(ir.walk(*others))
+            if any(site.node in inside for site in buffer.samples) and dropped.isdisjoint(inside):
+                return True
+        below = around
+    return False
