@@ -1,4 +1,4 @@
-"""Models that Keras compiles: the loss that one was compiled with, and the calls that train it with weights."""
+"""Models that Keras compiles: the loss of one, the weights that it reads, and the calls that train it with weights."""
 
 from __future__ import annotations
 
@@ -81,3 +81,23 @@ def _averaging(graph: ReplayGraph, compiled: CallSite) -> Term | None:
         if all(graph.corrections.is_averaged_loss(option, Context()) for option in alternatives(returned)):
             return returned
     return None
+
+
+def compilations(graph: ReplayGraph) -> list[CallSite]:
+    """The calls that compile a model, in order of their places."""
+    sites = (
+        s for s in graph.events.calls.values() if isinstance(s.node.func, ir.Attr) and s.node.func.attr == "compile"
+    )
+    return sorted(sites, key=lambda site: (site.path, site.node.start))
+
+
+def weights_read(graph: ReplayGraph, site: CallSite) -> Iterator[tuple[ir.Node, Term, str]]:
+    """The attributes that the loss of a `compile` reads and that hold weights, each with its file."""
+    loss = site.node.argument(1, "loss")
+    for atom in sorted(
+        (atom for atom in graph.events.value(loss).atoms if isinstance(atom, Func)), key=lambda a: a.node.start
+    ):
+        path = graph.project.module_of[atom.node].path
+        for node, term in [*graph.symbols.run(atom.node, path).terms.items()]:
+            if isinstance(node, ir.Attr) and term.op == "field" and graph.corrections.is_weight(term):
+                yield node, term, path

@@ -37,5 +37,5 @@ def of_maximum(node: ir.Node, count: int) -> float | None:
 def spelled(microseconds: float) -> str:
     """An estimate for people: `about 9 µs`, `about 1.3 ms`."""
     if microseconds >= 1_000:
-        return f"about {microseconds / 1_000:.2g} ms"
+        return f"about {float(f'{microseconds / 1_000:.2g}'):g} ms"
     return f"about {float(f'{microseconds:.2g}'):g} µs"

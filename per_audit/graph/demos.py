@@ -71,12 +71,28 @@ class Demos:
             return Trial(path, is_block=False)
         return None
 
-    def is_dry(self, path: str) -> bool:
-        """Whether a file is a notebook without a call that learns, or has the name of what does."""
-        if not path.endswith(".ipynb"):
+    def is_dry(self, path: str, node: ir.Node) -> bool:
+        """Whether a node is in a notebook, or in a block for starting its file, that calls nothing that learns.
+
+        What has the name of what learns counts as learning, but for the steps of an environment.
+        """
+        around = (node, *self._graph.ancestors(path, node))
+        block = next((each for each in around if isinstance(each, ir.If) and _asks_for_main(each.test)), None)
+        if block is not None:
+            inside: Iterable[ir.Node] = ir.walk(*block.body)
+        elif path.endswith(".ipynb"):
+            inside = self._graph.module(path).nodes
+        else:
             return False
-        sites = (site for site in self._graph.events.calls.values() if site.path == path)
-        return not any(learns_at(site, self._graph.events) or _is_named_learning(site.node) for site in sites)
+        return not any(map(self._is_learning, self._calls(inside)))
+
+    def _is_learning(self, call: ir.Call) -> bool:
+        site = self._graph.events.calls.get(call)
+        if site is not None and learns_at(site, self._graph.events):
+            return True
+        names = site.names if site is not None else set()
+        steps = bool(names) and all(name.startswith(("gym.", "gymnasium.")) for name in names)
+        return _is_named_learning(call) and not steps
 
     def _only_tries(self, key: ir.If | str, inside: Iterable[ir.Node]) -> bool:
         if key not in self._known:

@@ -17,7 +17,7 @@ from per_audit.graph.roles import REWARD, name_of, role_of_name, words
 from per_audit.graph.values import External, Instance, Literal, Record, Result, TupleOf, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from per_audit.graph import events as ev
 
@@ -172,6 +172,8 @@ class _Finder:
         users = self.users.get(buffer.node, ())
         if is_test(buffer.path) or not _EMPTIES.isdisjoint(map(method_of, users)) or _without_rewards(buffer.stores):
             return True
+        if not (buffer.samples or buffer.given) and self._is_only_filled(buffer, users):
+            return True
         if buffer.kind.needs:
             return buffer.kind.needs.isdisjoint(map(method_of, buffer.given))
         classes = self.events.calls[buffer.node].classes if isinstance(buffer.node, ir.Call) else set()
@@ -183,6 +185,22 @@ class _Finder:
         # Where it is made, and where it is drawn from; a test draws as well.
         paths = {buffer.path, *(site.path for site in users if not is_test(site.path))}
         return not buffer.given and not any(_learns(site) for path in paths for site in self.sites.get(path, ()))
+
+    @staticmethod
+    def _is_only_filled(buffer: LibraryBuffer, users: Sequence[ev.CallSite]) -> bool:
+        """Whether a function holds the buffer under a name of its own, and does nothing with that but to fill it."""
+        if not isinstance(buffer.function, ir.Function) or not buffer.kind.sample:
+            return False
+        inside = list(ir.walk(*buffer.function.body))
+        targets = [t for n in inside if isinstance(n, ir.Assign) and n.value is buffer.node for t in n.targets]
+        names = {target.id for target in targets if isinstance(target, ir.Name)}
+        filled = {
+            site.node.func.value
+            for site in users
+            if isinstance(site.node.func, ir.Attr) and method_of(site) in buffer.kind.store
+        }
+        named = [n for n in inside if isinstance(n, ir.Name) and n.id in names and n not in targets]
+        return len(names) == len(targets) == 1 and bool(named) and filled.issuperset(named)
 
     # ---------------------------------------------------------------- configurations
 

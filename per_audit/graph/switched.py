@@ -15,6 +15,7 @@ from per_audit.graph.values import ClassRef, Func
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from per_audit.facts import ModuleFacts
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.symbolic import Term
 
@@ -26,7 +27,8 @@ _COMPARISONS: dict[str, Callable[[object, object], bool]] = {
     "is not": operator.is_not,
 }
 _MOST_CALLS = 8  # that are followed
-_UNNAMED = (b"setattr(", b"__setattr__(", b"__dict__", b"vars(")  # what may set an attribute without its name
+_UNNAMED = (b"setattr(", b"__setattr__(")  # what may set an attribute without its name
+_READS = {"items", "keys", "values", "get", "copy"}  # of `vars(args)`, which is the attributes themselves
 # What fills objects of settings from files or the command line, under names that are not in the code.
 _READS_SETTINGS = (
     *(b"yaml", b"hydra", b"OmegaConf", b"json.load", b"tomllib", b"toml.load", b"ConfigParser", b"import gin"),
@@ -263,6 +265,47 @@ class Switches:
     def _is_set_elsewhere(self, name: str) -> bool:
         return self._unseen is None or name in self._unseen
 
+    def _listed_attributes(self, module: ModuleFacts) -> set[str] | None:
+        """The attributes that `self.__dict__[name]` may be, for names of a written list; None where one is another."""
+        found: set[str] = set()
+        nodes = module.nodes if b"__dict__" in module.text else []
+        for node in (node for node in nodes if isinstance(node, ir.Attr) and node.attr == "__dict__"):
+            item = self._graph.parents(module.path).get(node)
+            around = list(self._graph.ancestors(module.path, node))
+            loop = next((each for each in around if isinstance(each, ir.For)), None)
+            function = next((each for each in around if isinstance(each, ir.Function)), None)
+            listed = _listed(loop.iter, function) if loop is not None and function is not None else None
+            if (
+                not isinstance(item, ir.Sub)
+                or loop is None
+                or listed is None
+                or _last(item.index) != _last(loop.target)
+            ):
+                return None
+            found |= listed
+        return found
+
+    def _hands_out_attributes(self, module: ModuleFacts) -> bool:
+        """Whether what `vars` gives of an object may be written to."""
+        if b"vars(" not in module.text:
+            return False
+        calls = (node for node in module.nodes if isinstance(node, ir.Call) and getattr(node.func, "id", "") == "vars")
+        return any(self._hands_out(module.path, node) for node in calls)
+
+    def _hands_out(self, path: str, node: ir.Node) -> bool:
+        """Whether what a call returns is kept under a name, handed to code of the project or written to."""
+        parents = self._graph.parents(path)
+        around = parents.get(node)
+        if isinstance(around, ir.Attr):
+            return around.attr not in _READS
+        if isinstance(around, ir.Sub):
+            return isinstance(parents.get(around), (ir.Assign, ir.Aug, ir.Delete))
+        if isinstance(around, ir.Arg):
+            taker = parents.get(around)
+            site = self._graph.events.calls.get(taker) if isinstance(taker, ir.Call) else None
+            return not around.star and (site is None or bool(site.targets))
+        return not isinstance(around, (ir.Generator, ir.For, ir.Map, ir.Cmp, ir.Return, ir.Do))
+
     @cached_property
     def _unseen(self) -> set[str] | None:
         """The attributes that are set on objects which cannot be told, and the names that functions set in modules.
@@ -272,8 +315,12 @@ class Switches:
         known = {write.node for write in self._graph.events.writes.values()}
         found: set[str] = set()
         for module in self._graph.project.modules.values():
-            if any(mark in module.text for mark in _UNNAMED):
+            if any(mark in module.text for mark in _UNNAMED) or self._hands_out_attributes(module):
                 return None
+            listed = self._listed_attributes(module)
+            if listed is None:
+                return None
+            found |= listed
             for node in module.nodes:
                 targets = node.targets if isinstance(node, ir.Assign) else [getattr(node, "target", None)]
                 if node not in known:
@@ -282,6 +329,17 @@ class Switches:
                 if isinstance(node, ir.Scope):
                     found.update(node.names)
         return found
+
+
+def _listed(node: ir.Expr, function: ir.Function) -> set[str] | None:
+    """The texts of a list that is written, there or under a name that a function gives it."""
+    made = [node]
+    if isinstance(node, ir.Name):
+        assigned = (each for each in ir.walk(function) if isinstance(each, ir.Assign) and each.value is not None)
+        made = [each.value for each in assigned if each.value and node.id in map(_last, each.targets)]
+    items = [item for each in made for item in (each.items if isinstance(each, ir.Seq) else [each])]
+    texts = {item.value for item in items if isinstance(item, ir.Const) and isinstance(item.value, str)}
+    return texts if items and len(texts) == len(items) else None
 
 
 def _before(around: ir.Node, below: ir.Node) -> Iterator[ir.If]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayBuffer, ReplayGraph
+from per_audit.graph.compiled import compilations, weights_read
 from per_audit.graph.lap import clamps_like_lap
 from per_audit.rule import Example, Rule
 
@@ -79,6 +80,10 @@ class MissingImportanceWeights(Rule):
                 if about.weights_used():
                     yield from self._learners(graph, buffer)
                     continue
+                paths = {*graph.files_of(buffer), *(sample.path for sample in buffer.samples)}
+                near = (site for site in compilations(graph) if site.path in paths)
+                if any(True for site in near for _ in weights_read(graph, site)):
+                    continue  # they do, once: PER113 tells of it
                 what = "its importance-sampling weights never reach a loss"
             elif about.names_weights() or about.is_opaque:
                 continue
@@ -809,6 +814,36 @@ def train(collector, policy, optimizer):
                 .plain["train.py"]
                 .replace("F.mse_loss", "F.smooth_l1_loss")
                 .replace("(q - y).tolist()", "(q - y).abs().clamp(min=1.0).tolist()"),
+            },
+        ),
+        Example(
+            "weights that the loss of a compiled model reads, which PER113 tells of",
+            {
+                "per.py": bad[1].plain["per.py"].partition("def train(")[0]
+                + """
+class Agent:
+    def __init__(self, net):
+        self.net, self.memory, self.scale = net, Memory(1000), 1.0
+        self.net.compile("adam", loss=self.loss)
+
+    def loss(self, goals, values):
+        return net.mean(self.scale * (goals - values) ** 2)
+
+    def train(self, env):
+        state = env.reset()
+        while True:
+            next_state, reward, done, _ = env.step(self.net.act(state))
+            self.memory.push(state, 0, reward, next_state, done)
+            state = next_state
+            batch, slots, self.scale = self.memory.sample(32, 0.4)
+            goals = self.net.goals(batch)
+            self.memory.update(slots, goals - self.net.predict(batch))
+            self.net.train_on_batch(batch, goals)
+
+
+def main(env, net):
+    Agent(net).train(env)
+"""
             },
         ),
         Example(

@@ -131,7 +131,8 @@ class BetaNotAnnealed(Rule):
             options = {self._constant(graph, beta, option) for option in given}
             return options.pop() if len(options) == 1 else None
         if exponent.is_number:
-            return exponent if 0 < (exponent.number or 0) < 1 and not graph.demos.is_dry(exponent.path) else None
+            tried = exponent.node is not None and graph.demos.is_dry(exponent.path, exponent.node)
+            return exponent if 0 < (exponent.number or 0) < 1 and not tried else None
         if exponent.op == "field":
             if any(write.field == exponent for write in beta.later_writes) or _set_elsewhere(graph, exponent.data[1]):
                 return None

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.values import Func
+from per_audit.graph.compiled import compilations, weights_read
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
@@ -73,25 +73,14 @@ class WeightsFrozenInGraph(Rule):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each loss of a compiled model that reads weights from an attribute."""
         seen: set[ir.Node] = set()
-        for site in sorted(graph.events.calls.values(), key=lambda site: (site.path, site.node.start)):
-            if not isinstance(site.node.func, ir.Attr) or site.node.func.attr != "compile" or _is_eager(graph, site):
+        for site in compilations(graph):
+            if _is_eager(graph, site):
                 continue
-            for read, field, path in self._reads(graph, site):
+            for read, field, path in weights_read(graph, site):
                 written = self._written(graph, field, site)
                 if written is not None and read not in seen:
                     seen.add(read)
                     yield self._finding(graph, site, read, path, written)
-
-    def _reads(self, graph: ReplayGraph, site: CallSite) -> Iterator[tuple[ir.Node, Term, str]]:
-        """The attributes that the loss of a `compile` reads and that hold weights, each with its file."""
-        loss = site.node.argument(1, "loss")
-        for atom in sorted(
-            (atom for atom in graph.events.value(loss).atoms if isinstance(atom, Func)), key=lambda a: a.node.start
-        ):
-            path = graph.project.module_of[atom.node].path
-            for node, term in [*graph.symbols.run(atom.node, path).terms.items()]:
-                if isinstance(node, ir.Attr) and term.op == "field" and graph.corrections.is_weight(term):
-                    yield node, term, path
 
     def _written(self, graph: ReplayGraph, field: Term, site: CallSite) -> AttributeWrite | None:
         """The assignment that puts new weights into the attribute; not of what builds or compiles the model anew."""

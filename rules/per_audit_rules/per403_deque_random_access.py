@@ -111,7 +111,9 @@ class DequeRandomAccess(Rule):
                         seen.add(key)
                         if (capacity_of(graph, [read.alloc]).largest or 0) >= LARGE:
                             by_function[read.function].append(read)
-            for found in by_function.values():
+            for function, found in by_function.items():
+                if any(_is_read_for(graph, function, other) for other in by_function):
+                    continue  # with each row of the batch that the other draws
                 found.sort(key=lambda read: (read.path, read.node.start))
                 if found[0].node not in told:
                     told.add(found[0].node)
@@ -442,6 +444,12 @@ class Memory:
             },
         ),
     )
+
+
+def _is_read_for(graph: ReplayGraph, function: Owner, other: Owner) -> bool:
+    """Whether only another function calls one."""
+    callers = {site.function for site in graph.callers.get(function, ())}
+    return function is not other and callers == {other}
 
 
 def _batch(graph: ReplayGraph, read: _Read) -> int | None:

@@ -99,6 +99,8 @@ class TruncatedAsTerminal(Rule):
             for end in merged_ends(graph, buffer):
                 if end.node in seen or is_test(end.path) or _hands_on_terminated(graph, end):
                     continue
+                if graph.demos.is_dry(end.path, end.node):
+                    continue  # rows to try the memory out with
                 seen.add(end.node)
                 joined = "the limit is told as the end here" if end.own else "both flags become one here"
                 links = [graph.evidence(end.path, end.node, "joined", joined)]
@@ -278,6 +280,29 @@ def train(env, net, optimizer, episodes):
         ),
     )
     good = (
+        Example(
+            "rows to try a memory out with, where its file is started by itself",
+            {
+                "replay.py": bad[1].plain["replay.py"].replace("  # <- PER001", "")
+                + """
+
+if __name__ == "__main__":
+    import gymnasium as gym
+
+    env = gym.make("LunarLander-v3")
+    replay = Replay(50_000, 8)
+    for _ in range(1_000):
+        obs, done = env.reset()[0], False
+        while not done:
+            next_obs, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+            done = terminated or truncated
+            replay.put(obs, reward, next_obs, done)
+            obs = next_obs
+    print(replay.get(32))
+""",
+                "main.py": bad[1].plain["main.py"].replace("np.logical_or(term, trunc)", "term"),
+            },
+        ),
         Example(
             "a flag that nothing reads: the target looks for a missing next state",
             {

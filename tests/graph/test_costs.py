@@ -8,7 +8,13 @@ from per_audit.graph import costs
 
 @pytest.mark.parametrize(
     ("microseconds", "text"),
-    [(0.275, "about 0.28 µs"), (8.8, "about 8.8 µs"), (352, "about 350 µs"), (6_300, "about 6.3 ms")],
+    [
+        (0.275, "about 0.28 µs"),
+        (8.8, "about 8.8 µs"),
+        (352, "about 350 µs"),
+        (6_300, "about 6.3 ms"),
+        (125_000, "about 120 ms"),
+    ],
 )
 def test_estimates_for_people(microseconds, text):
     assert costs.spelled(microseconds) == text

@@ -298,3 +298,21 @@ def test_transitions_without_rewards_are_data_for_a_model_of_the_environment(pro
             optimizer.step(model.loss(memory.sample(32)))
     """)
     assert len(graph.library) == found
+
+
+@pytest.mark.parametrize(
+    ("use", "found"),
+    [("buffer.populate(1)", 0), ("buffer.populate(1)\n        net.learn(buffer.sample(8))", 1), ("keep(buffer)", 1)],
+)
+def test_a_buffer_that_is_only_filled_is_none(project, use, found):
+    text = f"""
+    import ptan
+
+    def evaluate(source, net):
+        buffer = ptan.experience.ExperienceReplayBuffer(source, buffer_size=100)
+        {use}
+
+    def train(net, batch):
+        net.loss(batch).backward()
+    """
+    assert len(project(text).library) == found

@@ -35,6 +35,10 @@ AGENT = """
 
     {calls}
 """
+ATTRIBUTES = (
+    "Agent()\n\n    def flatten(self):\n        names = [{}]\n"
+    "        for name in names:\n            self.__dict__[name] = change(self.__dict__[name])"
+)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +71,14 @@ AGENT = """
         ("if self.weighted:\n    mark()", "agent = Agent()\n    setattr(agent, read(), True)", False),
         ("if self.weighted:\n    mark()", "Agent()\n    for a in read():\n        a.weighted = True", False),
         ("if self.taken.fast:\n    mark()", "Agent()", False),
+        ("if self.weighted:\n    mark()", "Agent()\n    print(vars(read()), vars(read()).items())", True),
+        ("if self.weighted:\n    mark()", "vars(Agent())[read()] = True", False),
+        ("if self.weighted:\n    mark()", "vars(Agent()).update(read())", False),
+        ("if self.weighted:\n    mark()", "own = vars(Agent())", False),
+        ("if self.weighted:\n    mark()", ATTRIBUTES.format("'rows', 'others'"), True),
+        ("if self.weighted:\n    mark()", ATTRIBUTES.format("'rows', 'weighted'"), False),
+        ("if self.weighted:\n    mark()", ATTRIBUTES.format("'rows', read()"), False),
+        ("if self.weighted:\n    mark()", "change(vars(Agent()))\n\n    def change(own):\n        pass", False),
         ("if True:\n    pass\nelse:\n    mark()", "Agent()", False),  # taken out by hand, for now
         ("if not self.weighted:\n    return\nmark()", "Agent().learn()", True),
         ("if self.weighted:\n    return\nmark()", "Agent().learn()", False),

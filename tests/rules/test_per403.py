@@ -104,3 +104,23 @@ def test_one_draw_an_episode_is_a_hint(learns, severity):
     (finding,) = DequeRandomAccess().check(link([extract("agent.py", f"{text}train(make(), Net())\n".encode())]))
     assert finding.severity is severity
     assert ("once an episode" in finding.message) is (severity is Severity.INFO)
+
+
+HELPER = """    def learn(self):
+        self.net.loss([self.row(i) for i in random.sample(range(len(self.rows)), 32)]).backward()
+
+    def row(self, i):
+        return self.rows[i]
+"""
+
+
+def test_a_read_that_another_function_makes_of_each_drawn_row_is_told_there():
+    before, _, after = AGENT.format(more="pass", start="train(make(), Net())").partition("    def learn(self):")
+    text = (
+        before
+        + HELPER.replace("[self.row(i)", "[(self.rows[i], self.row(i))")
+        + "\n\ndef train"
+        + after.partition("def train")[2]
+    )
+    (finding,) = DequeRandomAccess().check(link([extract("agent.py", text.encode())]))
+    assert finding.symbol == "Agent.learn"
