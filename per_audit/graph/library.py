@@ -57,6 +57,7 @@ _WHERE = {
 # What makes whole numbers of others.
 _CUTS = {"builtins.int", "math.floor", "numpy.floor", "torch.floor", "jax.numpy.floor"}
 _AXIS = ("axis", "dim", "axes", "reduction_indices")
+_ARRAYS = ("numpy.array", "numpy.asarray", "jax.numpy.array", "torch.tensor")
 _FILLED = ("torch.FloatTensor", "tensorflow.Variable")  # made of what they are given
 
 
@@ -82,7 +83,7 @@ class Library:
             return of(Result(name, node))  # a seed that was drawn makes no draw of what the generator draws
         if (drawn := _positions(name, values) or self._random(name, node, values, frame)) is not None:
             return drawn
-        if name in ext.CONTAINERS:
+        if name in ext.CONTAINERS or (name in _ARRAYS and _is_repeated(node)):
             return self.container(name, node, values, frame)
         if name in ("collections.namedtuple", "typing.NamedTuple"):
             return self._namedtuple(node)
@@ -280,7 +281,7 @@ class Library:
 
     def container(self, name: str, node: ir.Call, values: list[Value], frame: Frame) -> Value:
         """A container that a library function or class makes."""
-        kind = ext.CONTAINERS[name]
+        kind = ext.CONTAINERS.get(name, "array")
         if kind == "array" or (kind == "dict" and name.endswith("defaultdict")):
             source = self.interpreter.parts.spilled(values[0]) if name in _FILLED and values else UNKNOWN
             if source.tags:
@@ -355,6 +356,14 @@ class Library:
             if isinstance(atom, Alloc) and draws:
                 self.interpreter.parts.gather(atom, draws, node, frame)
         return Value(frozenset(map(Drawn, draws)), frozenset(("draw", d) for d in draws) | rows.tags, rows.roles)
+
+
+def _is_repeated(node: ir.Call) -> bool:
+    """Whether what is made an array is a list of one thing, again and again: `[None] * size`."""
+    given = node.args[0].value if node.args else None
+    if not isinstance(given, ir.Bin) or given.op != "*":
+        return False
+    return any(isinstance(side, ir.Seq) and len(side.items) == 1 for side in (given.left, given.right))
 
 
 def _positions(name: str, values: list[Value]) -> Value | None:

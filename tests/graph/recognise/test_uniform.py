@@ -600,3 +600,29 @@ def test_what_a_policy_said_may_be_kept_beside_transitions(project, kinds, store
     Memory(9, False).add(1, 2, 3)
     """)
     assert kinds(graph) == found
+
+
+@pytest.mark.parametrize(
+    "rows", ["np.array([None] * size)", "np.asarray(size * [None], dtype=object)", "np.empty(size)"]
+)
+def test_an_array_made_of_one_thing_again_and_again_holds_rows(project, kinds, rows):
+    graph = project(f"""
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.at = {rows}, 0
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[self.at % len(self.rows)] = (state, action, reward, next_state, done)
+            self.at += 1
+
+        def sample(self, n):
+            return self.rows[np.random.randint(0, min(self.at, len(self.rows)), n)]
+
+    def train(net, memory: Memory):
+        net.loss(*zip(*memory.sample(32))).backward()
+
+    Memory(9).add(1, 2, 3, 4, 5)
+    """)
+    assert kinds(graph) == [UNIFORM]
