@@ -207,7 +207,7 @@ class Evidence:
     def _is_optional(self, store: ev.Store, buffer: ReplayBuffer) -> bool:
         """Whether a test decides that something is stored beside transitions, which are stored without it as well."""
         around = self.graph.ancestors(store.path, store.node)
-        branches = [set(ir.walk(node)) for node in around if isinstance(node, ir.If)]
+        branches = [set(ir.walk(node)) for node in around if isinstance(node, ir.If) and not _counts(node.test)]
         others = [(other.node, role) for other in buffer.stores for role in _stored_roles(other)]
         return any(
             {REWARD, NEXT} <= {role for node, role in others if node not in inside}
@@ -443,6 +443,12 @@ class Evidence:
         """Whether an environment draws the number: a goal, a start, noise, that the observations then depend on."""
         owner = self.project.class_of.get(function) if function is not None else None
         return owner is not None and self.is_environment(owner)
+
+
+def _counts(test: ir.Expr) -> bool:
+    """Whether a test asks how many there are, or which comes first: whether there is room, for one."""
+    ordered = {"<", "<=", ">", ">="}
+    return any(not ordered.isdisjoint(part.ops) for part in ir.walk(test) if isinstance(part, ir.Cmp))
 
 
 def _stored_roles(store: ev.Store) -> frozenset[str]:

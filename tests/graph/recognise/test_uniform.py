@@ -571,6 +571,7 @@ def test_an_attribute_that_heirs_are_to_have_is_no_method(project, kinds, body, 
     [
         ("if self.said: self.log_probs[i] = log_prob", [UNIFORM]),
         ("self.log_probs[i] = log_prob", []),
+        ("if self.at < 9: self.log_probs[i] = log_prob", []),
         ("if self.said: self.log_probs[i], self.rewards[i] = log_prob, reward", []),
     ],
 )
