@@ -11,6 +11,7 @@ from per_audit.graph.values import Result
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft
     from per_audit.graph import ReplayBuffer
+    from per_audit.graph import events as ev
 
 # The modules whose functions draw, what seeds them, and a number from them.
 _MODULES = (
@@ -18,6 +19,7 @@ _MODULES = (
     ("random", "random.seed", "{}.getrandbits(32)"),
     ("torch", "torch.manual_seed", "{}.randint(2**31 - 1, ()).item()"),
 )
+_FAR = 3  # calls between what is started and what makes the buffer, or seeds
 _GENERATORS = {"numpy.random.default_rng", "numpy.random.RandomState", "random.Random"}
 
 
@@ -45,16 +47,41 @@ def _from_module(draft: Draft, buffer: ReplayBuffer, place: ir.Node) -> list[str
         function = _function(draft, buffer.path, place)
         later = [s.node for s in seedings if s.function is function and s.node.start > place.start]
         given = later[0].argument(0) if later and function is not None else None
-        if function is None or not isinstance(given, (ir.Name, ir.Const)):
+        if function is not None and isinstance(given, (ir.Name, ir.Attr, ir.Const)):
+            if is_settled(draft, function, given, place.start, later[0].start):
+                return [f"seed={draft.text(buffer.path, given)}"]
+        elif not _is_made_before(draft, buffer.path, place, function, _points(draft, seedings)):
             return [f"seed={number.format(module)}"]
-        if is_settled(draft, function, given, place.start, later[0].start):
-            return [f"seed={draft.text(buffer.path, given)}"]
+        where = draft.where(seedings[0].path, seedings[0].node)
         draft.steps.append(
-            f"draws came from {module}, which is seeded only at {draft.where(buffer.path, later[0])}: give what makes"
-            " draws now a seed= of its own, so that runs stay repeatable"
+            f"draws came from {module}, which is seeded only at {where}, after the buffer is made: give what makes"
+            " draws now a seed= of its own, or seed before, so that runs stay repeatable"
         )
         return []
     return []
+
+
+def _points(draft: Draft, seedings: list[ev.CallSite]) -> list[ev.CallSite]:
+    """Where a module is seeded, and where the functions that seed it are called."""
+    found = {site.node: site for site in seedings}
+    for _ in range(_FAR):
+        functions = {site.function for site in found.values()} - {None}
+        found |= {site.node: site for function in functions for site in draft.graph.callers.get(function, ())}
+    return list(found.values())
+
+
+def _is_made_before(
+    draft: Draft, path: str, node: ir.Node, function: ev.Owner, seedings: list[ev.CallSite], depth: int = _FAR
+) -> bool:
+    """Whether the program comes by a node before any of the seedings, on every way there."""
+    here = [site for site in seedings if site.function is function and site.path == path]
+    if here:
+        others = [s for s in seedings if s not in here and not (s.function and draft.graph.callers.get(s.function))]
+        return not others and all(node.start < site.node.start for site in here)
+    sites = draft.graph.callers.get(function, []) if function is not None and depth else []
+    return bool(sites) and all(
+        _is_made_before(draft, site.path, site.node, site.function, seedings, depth - 1) for site in sites
+    )
 
 
 def _from_generator(draft: Draft, buffer: ReplayBuffer, place: ir.Node, drawn_by: ir.Expr) -> list[str]:

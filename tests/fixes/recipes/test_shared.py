@@ -41,3 +41,34 @@ def program(before: str = "", after: str = "", main: str = "") -> Files:
 )
 def test_runs_stay_repeatable(files: Files, seed: str | None) -> None:
     assert seed_in(files) == seed
+
+
+MADE = "    memory = Memory(10_000)\n"
+HELPER = "import random\n\n\ndef seed_all(seed):\n    random.seed(seed)\n\n\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "made", "seed"),
+    [
+        ("import random\n\n", "    random.seed(1)\n" + MADE, "seed=random.getrandbits(32)"),
+        ("import random\n\n", MADE + "    random.seed(1)\n", None),
+        ("import random\n\n", "    random.seed(0)\n" + MADE + "    random.seed(1)\n", "seed=random.getrandbits(32)"),
+        (HELPER, "    seed_all(1)\n" + MADE, "seed=random.getrandbits(32)"),
+        (HELPER, MADE + "    seed_all(1)\n", None),
+        (HELPER + "seed_all(0)\n\n\n", MADE + "    seed_all(1)\n", "seed=random.getrandbits(32)"),
+    ],
+)
+def test_a_program_that_seeds_only_after_the_buffer_is_made_is_asked(head: str, made: str, seed: str | None) -> None:
+    files = program()
+    main = files["main.py"]
+    assert MADE in main
+    files["main.py"] = head + main.replace(MADE, made)
+    result, after = run(files)
+    assert seed_in(files) == seed
+    assert ("getrandbits" in after["memory.py"]) == (seed is not None)
+    assert any("after the buffer is made" in step for step in result.applied[0].steps) == (seed is None)
+
+
+@pytest.mark.parametrize("given", ["seed.value", "7"])
+def test_what_the_generator_is_seeded_with_below_the_buffer(given: str) -> None:
+    assert seed_in(program(after=f"        random.seed({given})\n")) == f"seed={given}"
