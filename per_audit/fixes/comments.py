@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayGraph
 
 # Comments that tell tools about the code on their line mean something else on a line of their own.
-_DIRECTIVE = re.compile(
+DIRECTIVE = re.compile(
     r"#\s*(noqa|type:|fmt:|isort:|pylint:|pragma|pyright:|mypy:|ruff:|nosec|per-audit:)", re.IGNORECASE
 )
 _NOTE = "the comment stays"
@@ -31,16 +31,17 @@ def with_comments(graph: ReplayGraph, edits: list[Edit]) -> list[Edit]:
     result = list(edits)
     by_path: dict[str, list[int]] = defaultdict(list)
     for at, edit in enumerate(edits):
-        if b"#" in graph.module(edit.path).text[edit.start : edit.end]:
+        taken = graph.module(edit.path).text[edit.start : edit.end]
+        if b"#" in taken and not (taken.lstrip().startswith(b"#") and not edit.text):  # taken on purpose
             by_path[edit.path].append(at)
     for path, places in by_path.items():
         module = graph.module(path)
-        comments = _comments(module)
+        comments = comments_of(module)
         starts = [start for start, _ in comments]
         for at in places:
             edit = edits[at]
             inside = comments[bisect_left(starts, edit.start) : bisect_left(starts, edit.end)]
-            lost = [text for _, text in inside if text not in edit.text and not _DIRECTIVE.match(text)]
+            lost = [text for _, text in inside if text not in edit.text and not DIRECTIVE.match(text)]
             if not lost:
                 continue
             if edit.start in module.line_starts and not edit.text:
@@ -55,7 +56,7 @@ def with_comments(graph: ReplayGraph, edits: list[Edit]) -> list[Edit]:
     return sorted(result, key=lambda edit: (edit.path, edit.start, edit.end))
 
 
-def _comments(module: ir.ModuleFacts) -> list[tuple[int, str]]:
+def comments_of(module: ir.ModuleFacts) -> list[tuple[int, str]]:
     """The byte offset and the text of each comment."""
     starts = [*module.line_starts, len(module.text)]
     lines = [module.text[start:end].decode() for start, end in pairwise(starts)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.fixes.comments import DIRECTIVE, comments_of
 from per_audit.fixes.draft import Refused
 from per_audit.fixes.recipes.repairs.constructed import add_parameter, constructor, pass_everywhere, steps_of
 from per_audit.fixes.recipes.repairs.defect import nodes_at
@@ -89,6 +91,7 @@ def _from_steps(
     if statement is rise.node or statement is graph.statement(rise.path, rise.node):
         name = "beta_step"
         draft.replace(where, literal.start, literal.end, f"{own}.{name}", _NOTE)
+        _drop_stale(draft, where, literal)
         draft.insert_after(path, after, [f"{own}.{name} = {share}"], _NOTE)
         return
     target = statement.targets[0] if isinstance(statement, ir.Assign) and statement.value is literal else None
@@ -101,6 +104,16 @@ def _from_steps(
         draft.replace(where, literal.start, literal.end, share, _NOTE)
     else:
         raise Refused(f"the number at {draft.where(where, literal)} is no attribute of {cls.name}")
+
+
+def _drop_stale(draft: Draft, path: str, literal: ir.Const) -> None:
+    """Take away what a comment on the line of the number says of it: `# 0.4 + 2e-7 * 3e6 = 1`."""
+    module, number = draft.graph.module(path), draft.text(path, literal)
+    for start, text in comments_of(module):
+        is_of_it = re.search(rf"(?<![\w.]){re.escape(number)}(?![\w.])", text) and not DIRECTIVE.match(text)
+        if is_of_it and module.line(start) == module.line(literal.end):
+            before = len(module.text[:start].rstrip(b" \t"))
+            draft.replace(path, before, start + len(text.encode()), "", "it told of the number that is gone")
 
 
 def _writes(draft: Draft, cls: ir.Class, attribute: str) -> list[tuple[object, ev.AttributeWrite | None, str]]:

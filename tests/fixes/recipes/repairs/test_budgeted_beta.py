@@ -92,6 +92,28 @@ def test_parameters_by_their_place_alone_are_left(head):
     check_left(CODE, changed(example(CODE, LITERAL), (HEAD, head)), "by their place alone")
 
 
+@pytest.mark.parametrize(
+    ("comment", "kept"),
+    [
+        ("  # 0.4 + 0.001 * 600 = 1.0", ""),
+        ("  # beta of the paper", "  # beta of the paper"),
+        ("  # not 0.0015", "  # not 0.0015"),
+        ("  # noqa: 0.001", "  # noqa: 0.001"),
+    ],
+)
+def test_a_comment_on_the_number_goes_with_it(comment, kept):
+    line = "self.beta = min(1.0, self.beta + 0.001)"
+    check_repaired(
+        CODE,
+        changed(example(CODE, LITERAL), (line, line + comment)),
+        (HEAD, NEW_HEAD),
+        (BETA, BETA + "        self.beta_step = (1.0 - self.beta) / beta_steps\n"),
+        (line + comment, line.replace("0.001", "self.beta_step") + kept),
+        (MADE, "memory = Memory(100, beta_steps=200_000)"),
+        unsafe=DRAWS,
+    )
+
+
 def test_a_length_that_is_passed_by_its_place_alone_is_left():
     files = example(CODE, "a schedule over a default that nobody passes")
     check_left(CODE, changed(files, ("anneal_over=100_000", "anneal_over=100_000, /")), "by their place alone")
