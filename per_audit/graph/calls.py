@@ -114,6 +114,8 @@ class Calls:
 
     def _spread(self, arguments: Arguments) -> Arguments:
         """The arguments, those that a function hands on as its own `*args` one by one."""
+        if not any(star == "*" for _, star, _ in arguments):
+            return arguments
         found: Arguments = []
         for argument in arguments:
             _, star, value = argument

@@ -52,6 +52,7 @@ class Evaluator:
         self.interpreter = interpreter
         self._values = interpreter.events.values
         self._externals: dict[tuple[str, str], Value] = {}
+        self._enclosing = frozenset(interpreter.project.outer_of.values())
 
     def eval(self, node: ir.Expr, frame: Frame) -> Value:
         """The value of an expression; also joined into `events.values`."""
@@ -70,10 +71,11 @@ class Evaluator:
         while here is not None:
             if name in here.env and name not in here.globals:
                 if here.function is not frame.function:
-                    self.interpreter.note_read("closure")
+                    self.interpreter.reruns.note_read(self.interpreter.key_of_name(here, name))
                 return here.env[name]
             here = here.parent
         env = self.interpreter.module_env(frame.module.path)
+        self.interpreter.note_global(frame.module.path, name)
         if name in env:
             return env[name]
         return of(External(f"builtins.{name}")) if name in _BUILTINS else None
@@ -86,9 +88,12 @@ class Evaluator:
             before = env.get(name, UNKNOWN)
             env[name] = before.join(value)
             if env[name] != before:
-                self.interpreter.touch_module(frame.module.path)
+                self.interpreter.touch_global(frame.module.path, name)
         else:
             frame.env[name] = value
+            encloses = frame.parent is not None if frame.function is None else frame.function in self._enclosing
+            if encloses:
+                self.interpreter.note_bound(self.interpreter.key_of_name(frame, name), value)
 
     def _name(self, node: ir.Name, frame: Frame) -> Value:
         return self.lookup(node.id, frame) or UNKNOWN
@@ -138,6 +143,7 @@ class Evaluator:
 
     def _member(self, path: str, name: str) -> Value:
         env = self.interpreter.module_env(path)
+        self.interpreter.note_global(path, name)
         if name in env:
             return env[name]
         inner = (
@@ -177,10 +183,6 @@ class Evaluator:
             reads = self.interpreter.events.reads
             known = reads.get(node)
             reads[node] = Read(node, name, draws if known is None else draws | known.draws)
-
-    # ---------------------------------------------------------------- parts of values
-
-    # ---------------------------------------------------------------- targets
 
     # ---------------------------------------------------------------- operators
 

@@ -19,6 +19,7 @@ from per_audit.graph.frame import Frame
 from per_audit.graph.library import Library
 from per_audit.graph.operators import Operators
 from per_audit.graph.parts import Parts
+from per_audit.graph.reruns import Reruns
 from per_audit.graph.roles import role_of_name
 from per_audit.graph.statements import Statements
 from per_audit.graph.targets import BUILDERS, Targets
@@ -82,17 +83,6 @@ def _is_always_run(node: ir.Node, function: ev.Owner) -> bool:
     return not any(isinstance(part, ir.Return) for part in ir.walk_scope(before))
 
 
-class _Run:
-    """What a function returned for some arguments, and all that it has read to get there."""
-
-    __slots__ = ("reads", "result", "since")
-
-    def __init__(self, result: Value, reads: frozenset[object], since: int) -> None:
-        self.result = result
-        self.reads = reads
-        self.since = since
-
-
 class _Entry:
     """A function with what its parameters are; `defaults` are those of its parameters that were not given."""
 
@@ -137,7 +127,9 @@ class Interpreter:
         self.subclasses: dict[ir.Class, list[ir.Class]] = {}
         self.too_deep: dict[str, ir.Stmt] = {}  # by file, a statement that is nested too deeply to be followed
         self.holders: dict[ir.Class, set[Alloc]] = {}  # classes with a container in an attribute, and those
-        self._memo: dict[object, _Run] = {}
+        self._bound: dict[object, Value] = {}  # names of scopes that others lie in, by where they stand
+        self._rebound: dict[str, frozenset[str]] = {}  # by module, the names that its functions bind
+        self._free: dict[ir.Lambda, frozenset[str]] = {}
         self._entries: dict[object, _Entry] = {}
         self._active: set[object] = set()
         self._runs: dict[ir.Node, int] = {}
@@ -146,15 +138,11 @@ class Interpreter:
         self._bases: dict[ir.Class, list[Value]] = {}
         self._decorators: dict[ir.Function, frozenset[str]] = {}
         self._ordered: dict[frozenset[Atom], list[Atom]] = {}
-        # What is interpreted again: only what has read something that changed since.
-        self._clock = 0
+        self.reruns: Reruns[_Entry] = Reruns(self._execute)
         self._is_first = True
         functions = max(len(project.functions), 1)
         self._most_runs = max(_FEWEST_RUNS, min(_RUNS_PER_FUNCTION, _RUNS // functions))
         self._most_heirs = min(_HEIRS, self._most_runs)
-        self._changed_at: dict[object, int] = {}
-        self._changes: list[object] = []  # the key that changed at each tick of the clock
-        self._reads: list[set[object]] = [set()]
         self._fresh: set[str] = set()
 
     # ---------------------------------------------------------------- rounds
@@ -162,19 +150,18 @@ class Interpreter:
     def run(self) -> ev.Events:
         """Interpret until a round changes nothing that another function could see."""
         for turn in range(_ROUNDS):
-            before = self._clock
+            before = self.reruns.clock
             self._is_first = turn == 0
             self._runs.clear()
             self._mro.clear()
             self._methods.clear()
             self._fresh.clear()
-            self._touch("closure")
             for path in self.project.modules:
                 self.module_env(path)
             self._find_subclasses()
             for function in self.project.functions:
                 self._run_root(function)
-            if self._clock == before + 1:
+            if self.reruns.clock == before:
                 break
         self._drop_first_builds()
         return self.events
@@ -197,30 +184,35 @@ class Interpreter:
             if evict.function not in again or not _is_always_run(evict.node, evict.function):
                 del evictions[key]
 
-    def _touch(self, key: object) -> None:
-        self._clock += 1
-        self._changed_at[key] = self._clock
-        self._changes.append(key)
-
-    def touch_module(self, path: str) -> None:
+    def touch_global(self, path: str, name: str) -> None:
         """Remember that a global name of a module changed."""
-        self._touch(("module", path))
+        self.reruns.touch(self._key_of_global(path, name))
 
-    def note_read(self, key: object) -> None:
-        """Remember that what is being interpreted depends on a key."""
-        self._reads[-1].add(key)
+    def note_global(self, path: str, name: str) -> None:
+        """Remember that what is being run depends on a global name of a module."""
+        self.reruns.note_read(self._key_of_global(path, name))
 
-    def _is_valid(self, known: _Run) -> bool:
-        """Whether nothing that the run has read changed since; remembered, so that only later changes are looked at."""
-        since, now = known.since, self._clock
-        if now - since < len(known.reads):
-            valid = known.reads.isdisjoint(self._changes[since:now])
-        else:
-            changed = self._changed_at
-            valid = all(changed.get(key, 0) <= since for key in known.reads)
-        if valid:
-            known.since = now
-        return valid
+    def _key_of_global(self, path: str, name: str) -> object:
+        return "global", path, name
+
+    def key_of_name(self, scope: Frame, name: str) -> object:
+        """What changes where a name of a scope does."""
+        if scope.function is not None:
+            return scope.function, name
+        if scope.parent is None:
+            return self._key_of_global(scope.module.path, name)
+        return "class", scope.module.path, name
+
+    def note_bound(self, key: object, value: Value) -> None:
+        """Remember what a name that inner scopes may read is bound to."""
+        self._grow(self._bound, key, value)
+
+    def _free_names(self, node: ir.Lambda) -> frozenset[str]:
+        """The names that the body of a lambda reads."""
+        known = self._free.get(node)
+        if known is None:
+            known = self._free[node] = frozenset(part.id for part in ir.walk(node.body) if isinstance(part, ir.Name))
+        return known
 
     def _find_subclasses(self) -> None:
         self.subclasses.clear()
@@ -302,24 +294,23 @@ class Interpreter:
         if path not in self.project.modules:
             return {}
         env = self.module_envs.setdefault(path, {"__name__": of(Literal("__main__"))})
-        self.note_read(("module", path))
         if path not in self._fresh:
             self._fresh.add(path)
             self._run_module(path, env)
         return env
 
     def _run_module(self, path: str, env: dict[str, Value]) -> None:
-        known = self._memo.get(path)
-        if known is not None and self._is_valid(known):
+        if self.reruns.known(path) is not None:
             return
-        before, start = dict(env), self._clock
-        self._reads.append(set())
+        before = dict(env)
+        self.reruns.begin()
         module = self.project.modules[path]
         self.statements.run_block(module.body, Frame(module, None, None, env))
-        reads = frozenset(self._reads.pop() - {("module", path)})
-        self._memo[path] = _Run(UNKNOWN, reads, start)
-        if env != before:
-            self._touch(("module", path))
+        changed = {n for n in before.keys() | env.keys() if before.get(n) != env.get(n)}
+        keys = {self._key_of_global(path, name) for name in changed}
+        self.reruns.end(path, UNKNOWN, but=keys | {("module", path)})
+        for key in sorted(keys, key=str):
+            self.reruns.touch(key)
 
     def bases(self, node: ir.Class) -> list[Value]:
         """The values of a class's bases."""
@@ -376,12 +367,12 @@ class Interpreter:
 
     def _attribute_in(self, classes: Iterable[ir.Class], name: str) -> Value:
         keys = [(cls, name) for cls in classes]
-        self._reads[-1].update(keys)
+        self.reruns.note_reads(keys)
         return join_all([self.attributes.get(key, UNKNOWN) for key in keys])
 
     def content_of(self, container: ir.Node) -> Value:
         """What a container holds."""
-        self.note_read(container)
+        self.reruns.note_read(container)
         return self.content.get(container, UNKNOWN)
 
     def write_attribute(self, owner: Instance, name: str, value: Value) -> None:
@@ -400,7 +391,7 @@ class Interpreter:
         after = shallow(value) if before is None else before.join(shallow(value))
         if after is not before and after != before:
             table[key] = after
-            self._touch(key)
+            self.reruns.touch(key)
 
     # ---------------------------------------------------------------- functions
 
@@ -412,6 +403,8 @@ class Interpreter:
             frame = self.closures.get(node)
             if frame is None or depth > _MAX_CALL_DEPTH:
                 return UNKNOWN
+            for name in self._free_names(node):
+                self.reruns.note_read(self.key_of_name(frame, name))
             inner = Frame(frame.module, frame.function, frame.owner, env, frame, depth + 1)
             return self.evaluator.eval(node.body, inner)
         entry = self._entry(node, func.owner, arguments)
@@ -504,30 +497,28 @@ class Interpreter:
 
     def _execute(self, entry: _Entry, depth: int, root: bool = False) -> Value:
         node, owner, key = entry.node, entry.owner, entry.key
-        known = self._memo.get(key)
-        if known is not None and self._is_valid(known):
-            self._reads[-1] |= known.reads
+        known = self.reruns.known(key)
+        if known is not None:
+            self.reruns.note_call(key, entry, depth, known)
             return known.result
         runs = self._runs.get(node, 0)
         summary = ("result", node, owner)
         most = self._most_runs if root or entry.carries else _PLAIN_RUNS
         if key in self._active or depth > _MAX_CALL_DEPTH or (runs >= most and not root):
-            self.note_read(summary)
+            self.reruns.note_read(summary)
             return self.results.get(summary, UNKNOWN)
         self._runs[node] = runs + 1
         self._active.add(key)
-        start = self._clock
-        self._reads.append(set())
+        self.reruns.begin()
         frame = Frame(self.project.module_of[node], node, owner, dict(entry.env), self.closures.get(node), depth)
         try:
             self.statements.run_block(node.body, frame)
+        except BaseException:
+            self.reruns.abandon()
+            raise
         finally:
-            reads = frozenset(self._reads.pop())
-            self._reads[-1] |= reads
             self._active.discard(key)
         result = shallow(frame.returned or UNKNOWN)
-        self._memo[key] = _Run(result, reads, start)
+        self.reruns.note_call(key, entry, depth, self.reruns.end(key, result))
         self._grow(self.results, summary, result)
         return result
-
-    # ---------------------------------------------------------------- statements

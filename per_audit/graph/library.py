@@ -159,12 +159,9 @@ class Library:
                 node, "**", node.func.value, receiver, exponent, values[0], frame
             )
         first = receiver if receiver.tags or receiver.roles else (values[0] if values else UNKNOWN)
-        # A list that was filled item by item is as much computed from a draw as its items are.
-        lists = [v for v in values if any(isinstance(a, Alloc) and a.kind == "list" for a in v.atoms)]
-        result = taint(receiver, *values, *(self.interpreter.parts.element(v) for v in lists))
-        # An array that weights were put into one by one is one of weights.
-        arrays = self.interpreter.parts.spilled(join_all(v for v in (receiver, *values) if v.atoms))
-        result = result.with_tags(*(tag for tag in arrays.tags if tag[0] == "isw"))
+        result = taint(receiver, *values)
+        if held := [v for v in (receiver, *values) if any(isinstance(a, Alloc) for a in v.atoms)]:
+            result = self._with_contents(result, held, values)
         if method in ("mul", "multiply") and values:
             left = node.args[0].value
             right = node.args[1].value if len(values) > 1 else None
@@ -192,6 +189,15 @@ class Library:
         if method[:1].isupper() or not result.tags:
             return Value(frozenset((Result(name, node),)), result.tags)
         return result
+
+    def _with_contents(self, result: Value, held: list[Value], given: list[Value]) -> Value:
+        """What is computed from containers too: as much from a draw as the items of a list that was filled are."""
+        parts = self.interpreter.parts
+        lists = [v for v in given if any(isinstance(a, Alloc) and a.kind == "list" for a in v.atoms)]
+        result = result.with_all(taint(*map(parts.element, lists)).tags)
+        # An array that weights were put into one by one is one of weights.
+        arrays = parts.spilled(join_all(held))
+        return result.with_tags(*(tag for tag in arrays.tags if tag[0] == "isw"))
 
     def _builtin(self, name: str, node: ir.Call, arguments: Arguments, frame: Frame) -> Value | None:
         values = [value for _, _, value in arguments]

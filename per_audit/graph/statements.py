@@ -170,7 +170,9 @@ class Statements:
         for name, alias in node.names:
             if name == "*":
                 if path is not None:
+                    self.interpreter.note_global(path, name)
                     for key, value in self.interpreter.module_env(path).items():
+                        self.interpreter.note_global(path, key)
                         if not key.startswith("_"):
                             self.interpreter.evaluator.bind_name(key, value, frame)
                 continue
@@ -181,6 +183,7 @@ class Statements:
         """What `from module import name` gives."""
         if path is not None:
             env = self.interpreter.module_env(path)
+            self.interpreter.note_global(path, name)
             if name in env:
                 return env[name]
         submodule = f"{node.module}.{name}" if node.module else name

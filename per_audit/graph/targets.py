@@ -88,7 +88,10 @@ class Targets:
                 self._note_reset(atom, target, value, node, frame)
             elif isinstance(atom, ModuleRef):
                 env = self.interpreter.module_env(atom.path)
-                env[target.attr] = env.get(target.attr, UNKNOWN).join(value)
+                before = env.get(target.attr, UNKNOWN)
+                env[target.attr] = before.join(value)
+                if env[target.attr] != before:
+                    self.interpreter.touch_global(atom.path, target.attr)
 
     def _note_reset(self, owner: Instance, target: ir.Attr, value: Value, node: ir.Node, frame: Frame) -> None:
         """A container attribute that is assigned anew outside the constructor loses what it held.
