@@ -51,13 +51,15 @@ class Bounded:
         if self.container.kind not in ("list", "deque") or not self._is_empty(made):
             raise Refused(f"{self.name} keeps its transitions in a {self.container.kind} that is not empty at first")
         appends = [store for store in self.stores if store.how == "append"]
-        if len({store.function for store in self.stores}) != 1 or len(appends) != 1:
+        if len({store.function for store in self.stores}) != 1 or len(appends) not in (1, 2):
             raise self._no_bound()
-        (append,) = appends
+        append = appends[0]
         statement = self.draft.graph.statement(append.path, append.node)
         around = self.draft.graph.parents(append.path).get(statement)
         written = [store for store in self.stores if store.how == "index"]
-        if len(written) == 1 and len(self.stores) == 2 and isinstance(around, ir.If):
+        if len(appends) == len(self.stores) == 2 and isinstance(around, ir.If):
+            limit = self._in_both_branches(around, appends)
+        elif len(written) == 1 and len(self.stores) == 2 and isinstance(around, ir.If):
             limit = self._overwritten(around, append, written[0])
         elif len(self.stores) == 1:
             limit = self._evicted(statement, append)
@@ -89,7 +91,8 @@ class Bounded:
         if not isinstance(target, ir.Sub):
             raise self._no_bound()
         handle = self.draft.text(append.path, target.value)
-        limit = self._limit(append.path, test.test, handle, ("<",))
+        length = f"len({handle})"
+        limit = self._limit(append.path, test.test, length, ("<",))
         is_filler = isinstance(added, ir.Const) and added.value is None and not test.orelse and len(test.body) == 1
         if is_filler and limit is not None and assignment in block and block.index(assignment) > block.index(test):
             self.draft.remove(append.path, test, "the buffer is bounded by itself")
@@ -109,7 +112,7 @@ class Bounded:
         if self.draft.text(append.path, added) != self.draft.text(append.path, assignment.value):
             raise self._no_bound()
         if limit is None or here not in test.body:
-            limit = self._limit(append.path, test.test, handle, (">=", "==")) if here in test.orelse else None
+            limit = self._limit(append.path, test.test, length, (">=", "==")) if here in test.orelse else None
         limit = limit if limit is not None else self._modulus(written)
         if limit is None:
             raise self._no_bound()
@@ -143,15 +146,61 @@ class Bounded:
             for target in (targets(node) or [index.value])
         )
 
+    def _in_both_branches(self, test: ir.If, appends: list[ev.Store]) -> ir.Expr:
+        """Appended to either way, and the oldest taken out first where a test says that it is full."""
+        path = appends[0].path
+        first, second = (self.draft.graph.statement(path, append.node) for append in appends)
+        taken = self._taken(appends[0])
+        handle = self._first_of(taken)
+        growing, full = (test.orelse, test.body) if taken in test.body else (test.body, test.orelse)
+        is_either_way = {first, second} & set(growing) and {first, second} & set(full)
+        if handle is None or taken not in full or not is_either_way:
+            raise self._no_bound()
+        moves = [each for each in growing if each not in (first, second)]
+        lengths = [f"len({self.draft.text(path, handle)})", *self._counters(path, moves)]
+        operators = ("<",) if growing is test.body else (">=", "==")
+        limit = next((n for each in lengths if (n := self._limit(path, test.test, each, operators))), None)
+        is_same = self.draft.text(path, first) == self.draft.text(path, second)
+        if limit is None or not is_same or len(full) != 2:
+            raise self._no_bound()
+        if moves:
+            self.draft.remove(path, taken, "the oldest gives way by itself")
+            self.statements.append(taken)
+            return limit
+        new = self.draft.text(path, first)
+        self.draft.replace(path, test.start, test.end, new, "the oldest gives way by itself")
+        self.statements.append(test)
+        return limit
+
+    def _counters(self, path: str, moves: list[ir.Stmt]) -> list[str]:
+        """The attribute that counts how many there are: raised by one with each that is added, else set to 0."""
+        (move,) = moves if len(moves) == 1 else (None,)
+        if not isinstance(move, ir.Aug) or move.op != "+" or not isinstance(move.target, ir.Attr):
+            return []
+        if not isinstance(move.value, ir.Const) or move.value.value != 1:
+            return []
+        for node in (node for module in self.draft.graph.project.modules.values() for node in ir.walk(*module.body)):
+            is_zero = isinstance(node, ir.Assign) and isinstance(node.value, ir.Const) and node.value.value == 0
+            if node is not move and not is_zero:
+                if any(isinstance(each, ir.Attr) and each.attr == move.target.attr for each in targets(node)):
+                    return []
+        return [self.draft.text(path, move.target)]
+
+    def _taken(self, append: ev.Store) -> ir.Stmt:
+        """The only statement that takes something out of the container, beside those that empty it."""
+        found = [
+            e
+            for (_, container), e in self.draft.graph.events.evictions.items()
+            if container == self.container and e.how != "clear"
+        ]
+        if len(found) != 1 or found[0].function is not append.function:
+            raise self._no_bound()
+        return self.draft.graph.statement(append.path, found[0].node)
+
     def _evicted(self, statement: ir.Stmt, append: ev.Store) -> ir.Expr:
         """Appended to, and the oldest taken out by a test of the length before or behind."""
         block = self.draft.block(append.path, statement)
-        evictions = [
-            e for (_, container), e in self.draft.graph.events.evictions.items() if container == self.container
-        ]
-        if len(evictions) != 1 or evictions[0].function is not append.function:
-            raise self._no_bound()
-        taken = self.draft.graph.statement(append.path, evictions[0].node)
+        taken = self._taken(append)
         test = self.draft.graph.parents(append.path).get(taken)
         if not isinstance(test, (ir.If, ir.While)) or test.orelse or test.body != [taken] or test not in block:
             raise self._no_bound()
@@ -161,7 +210,10 @@ class Bounded:
             None
             if handle is None
             else self._limit(
-                append.path, test.test, self.draft.text(append.path, handle), (">",) if is_behind else (">=", "==")
+                append.path,
+                test.test,
+                f"len({self.draft.text(append.path, handle)})",
+                (">",) if is_behind else (">=", "=="),
             )
         )
         if limit is None:
@@ -186,11 +238,10 @@ class Bounded:
                 return target.value
         return None
 
-    def _limit(self, path: str, test: ir.Expr, handle: str, operators: tuple[str, ...]) -> ir.Expr | None:
-        """`n` of `len(handle) < n`, however the comparison is turned."""
+    def _limit(self, path: str, test: ir.Expr, length: str, operators: tuple[str, ...]) -> ir.Expr | None:
+        """`n` of `length < n`, however the comparison is turned."""
         if not isinstance(test, ir.Cmp) or len(test.ops) != 1:
             return None
-        length = f"len({handle})"
         if self.draft.text(path, test.left) == length and test.ops[0] in operators:
             return test.rights[0]
         if self.draft.text(path, test.rights[0]) == length and _REVERSED.get(test.ops[0]) in operators:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 _CLASSES = {"per": "PrioritizedReplayBuffer", "combined": "CombinedReplayBuffer", "lap": "LapReplayBuffer"}
 _METHODS = {"append", "extend", "clear"}
-_READERS = {"len", "enumerate", "list", "tuple", "iter", "bool", "sum", "print", "str"}
+_READERS = {
+    "len", "enumerate", "list", "tuple", "iter", "bool", "sum", "print", "str", "map", "filter", "zip", "any", "all",
+    "sorted", "min", "max",
+}  # fmt: skip
 
 
 def applies(draft: Draft, buffer: ReplayBuffer) -> bool:
@@ -45,7 +48,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     draws = {each: shared.single_draw(draft, each) for each in together}
     fill_from_files(draft, container)
     whole = [found for each, draw in draws.items() if (found := _taken_whole(draft, each, draw, container))]
-    _check_uses(draft, list(draws.values()), container, bounded, whole)
+    _check_uses(draft, [draw for each in together for draw in each.draws], container, bounded, whole)
     is_actor_critic = False
     for each, draw in draws.items():
         consumers, handle = _draw(draft, each, draw)
@@ -135,11 +138,9 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]
         indices = draft.fresh(path, buffer.function, *INDICES)
         draft.append_name(path, parent.targets[0], [weights, indices])
         consumers = travel.from_function(weights, indices, f"{handle}.update_priorities", parent)
-        other = _taken_whole(draft, buffer, draw, *shared.drawn_from(draft.graph, buffer))
-        if other is not None and other.value is not None:
-            _draw_as_many(draft, path, other, handle, [weights, indices])
-            for consumer in consumers:
-                consumer.others.append(other)
+        other = _other_draw(draft, buffer, draw, handle, [weights, indices])
+        for consumer in consumers if other is not None else ():
+            consumer.others.append(other)
         return consumers, handle
     raise Refused(f"what is drawn at {draft.where(path, draw)} is used in the same expression")
 
@@ -188,6 +189,27 @@ def _taken_whole(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, container: A
     return other if is_all else None
 
 
+def _other_draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, handle: str, names: list[str]) -> ir.Assign | None:
+    """Replace what the other branch of an `if` takes: a draw of another size, or everything."""
+    pair = shared.alternatives(draft, buffer)
+    if pair is None:
+        other = _taken_whole(draft, buffer, draw, *shared.drawn_from(draft.graph, buffer))
+        if other is not None:
+            _draw_as_many(draft, buffer.path, other, handle, names)
+        return other
+    (other,) = (each for each in pair if each.value is not draw)
+    call, target = other.value, other.targets[0]
+    assert isinstance(call, ir.Call)
+    assert isinstance(target, ir.Name)
+    population = call.argument(0, "population") or call.argument(0, "a")
+    if population is None or draft.text(buffer.path, _bare(population)) != handle:
+        raise Refused(f"{draft.graph.name_of(buffer)} is drawn from in several places of one function")
+    size = shared.batch_size(draft, buffer.path, call, 1, "k", "size")
+    draft.append_name(buffer.path, target, names)
+    draft.replace(buffer.path, call.start, call.end, f"{handle}.sample({size})", "the same objects, weights, indices")
+    return other
+
+
 def _draw_as_many(draft: Draft, path: str, other: ir.Assign, handle: str, names: list[str]) -> None:
     """Draw as many as there are where everything was taken: weights and indices come with a draw alone."""
     target, value = other.targets[0], other.value
@@ -224,7 +246,7 @@ def _bare(node: ir.Expr) -> ir.Expr:
     return node
 
 
-def _check_uses(draft: Draft, draws: list[ir.Call], container: Alloc, bounded: Bounded, whole: list[ir.Assign]) -> None:
+def _check_uses(draft: Draft, draws: list[ir.Node], container: Alloc, bounded: Bounded, whole: list[ir.Assign]) -> None:
     """Refuse uses of the container that the prioritised buffer does not answer to.
 
     What is taken `whole` where there is too little for a batch is a draw afterwards, and so are the uses of its name.
@@ -255,7 +277,7 @@ def _named_draws(draft: Draft, whole: list[ir.Assign]) -> set[ir.Node]:
     return found
 
 
-def _misuse(draft: Draft, path: str, node: ir.Expr, draws: list[ir.Call]) -> str | None:
+def _misuse(draft: Draft, path: str, node: ir.Expr, draws: list[ir.Node]) -> str | None:
     table = draft.graph.parents(path)
     parent = table.get(node)
     if isinstance(parent, ir.Attr):

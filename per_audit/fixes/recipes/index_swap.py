@@ -115,10 +115,33 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, sampler: str) -> li
     if not isinstance(parent, ir.Assign) or not isinstance(target, ir.Name):
         raise Refused(f"the positions drawn at {where} have no name")
     weights = weights_of(draft, buffer)
-    draft.replace(path, target.end, target.end, f", {weights}", "weights come with the positions")
-    draft.replace(path, draw.start, draw.end, f"{sampler}.sample({size})", "positions by priority")
+    drawn = {statement: _size(draft, path, statement) for statement in shared.alternatives(draft, buffer) or (parent,)}
+    choice = draft.graph.parents(path).get(parent)
+    if len(drawn) > 1 and len(set(drawn.values())) == 1 and isinstance(choice, ir.If) and _only_looks(choice.test):
+        line = f"{target.id}, {weights} = {sampler}.sample({size})"
+        draft.replace(path, choice.start, choice.end, line, "positions by priority, of those that are filled")
+    else:
+        for statement, text in drawn.items():
+            value, name = statement.value, statement.targets[0]
+            assert value is not None
+            draft.replace(path, name.end, name.end, f", {weights}", "weights come with the positions")
+            draft.replace(path, value.start, value.end, f"{sampler}.sample({text})", "positions by priority")
     draft.fresh(path, buffer.function, *INDICES)
-    return Travel(draft, buffer).from_function(weights, target.id, f"{sampler}.update", parent)
+    consumers = Travel(draft, buffer).from_function(weights, target.id, f"{sampler}.update", parent)
+    for consumer in consumers:
+        consumer.others.extend(statement for statement in drawn if statement is not parent)
+    return consumers
+
+
+def _size(draft: Draft, path: str, statement: ir.Assign) -> str:
+    assert isinstance(statement.value, ir.Call)
+    return shared.positions(draft, path, statement.value)
+
+
+def _only_looks(test: ir.Expr) -> bool:
+    """Whether a condition changes nothing, so that it need not be asked."""
+    calls = [node.func for node in ir.walk(test) if isinstance(node, ir.Call)]
+    return all(isinstance(func, ir.Name) and func.id == "len" for func in calls)
 
 
 def _add(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], sampler: str, with_reward: bool) -> None:

@@ -238,3 +238,46 @@ def test_refused(store, reason):
 def test_the_memory_is_as_the_tests_take_it():
     assert MADE in MEMORY
     assert STORE in MEMORY
+
+
+GROWING = "            self.items.append(Transition(*args))\n"
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        f"        if len(self.items) < self.size:\n{GROWING}        else:\n            self.items.popleft()\n{GROWING}",
+        f"        if len(self.items) >= self.size:\n            self.items.popleft()\n{GROWING}        else:\n{GROWING}",
+        f"        if len(self.items) == self.size:\n{GROWING}            self.items.popleft()\n        else:\n{GROWING}",
+    ],
+)
+def test_appended_to_in_both_branches(store):
+    check_fixed(with_store(SPLIT, store, made="deque()"), fixed(ADDED))
+
+
+COUNTING = f"        if self.count < self.size:\n{GROWING}            self.count += 1\n        else:\n"
+COUNT = KEPT + "        self.count = 0\n"
+
+
+def test_a_count_of_those_that_are_there_stays():
+    emptied = "\n    def clear(self):\n        self.items.clear()\n        self.count = 0\n"
+    before = with_store(SPLIT, f"{COUNTING}            self.items.popleft()\n{GROWING}", COUNT, "deque()")
+    after = fixed(COUNTING + GROWING, COUNT)
+    whole = ("memory.py", "        return len(self.items)\n")
+    for files in (before, after):
+        files[whole[0]] = files[whole[0]].replace(whole[1], f"        return self.count\n{emptied}")
+    check_fixed(before, after)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("self.count += 1", "self.count += 2"),
+        ("        self.count = 0\n", "        self.count = 5\n"),
+        ("self.items.popleft()", "self.items.pop()"),
+        ("            self.items.popleft()\n", "            self.items.popleft()\n            self.size += 1\n"),
+    ],
+)
+def test_other_counts_are_refused(old, new):
+    before = with_store(SPLIT, f"{COUNTING}            self.items.popleft()\n{GROWING}", COUNT, "deque()")
+    check_refused(changed(before, (old, new)), "no code that bounds it was understood")

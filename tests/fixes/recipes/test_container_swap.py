@@ -194,6 +194,37 @@ def test_a_batch_no_larger_than_the_container():
     )
 
 
+def test_two_sizes_in_two_branches():
+    before = """\
+        if len(self.memory) < 32:
+            batch = random.sample(self.memory, len(self.memory))
+        else:
+            batch = random.sample(self.memory, 32)
+"""
+    after = """\
+        if len(self.memory) < 32:
+            batch, weights, indices = self.memory.sample(len(self.memory))
+        else:
+            batch, weights, indices = self.memory.sample(32)
+"""
+    check_fixed(
+        changed(agent(LEARN), ("        batch = random.sample(self.memory, 32)\n", before)),
+        changed(fixed_agent(FIXED), ("        batch, weights, indices = self.memory.sample(32)\n", after)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ("batch = random.sample(self.memory, 3)\n            self.last = batch", "in several places of one function"),
+        ("batch = random.sample(list(self.memory)[3:], 3)", "in several places of one function"),
+    ],
+)
+def test_other_branches_with_draws_are_refused(other, reason):
+    lines = f"        if self.optimizer:\n            batch = random.sample(self.memory, 32)\n        else:\n            {other}\n"
+    check_refused(changed(agent(LEARN), ("        batch = random.sample(self.memory, 32)\n", lines)), reason)
+
+
 @pytest.mark.parametrize("made", ["deque(maxlen=1000)", "deque([], maxlen=1000)", "deque([], 1000)", "deque((), 1000)"])
 def test_deques(made):
     check_fixed(changed(agent(LEARN), ("deque(maxlen=1000)", made)), fixed_agent(FIXED))
@@ -237,6 +268,8 @@ USES = [
     "for item in self.memory:\n    print(item)",
     "self.memory[-1]",
     "list(self.memory)",
+    "rewards = map(max, self.memory)",
+    "columns = list(zip(*self.memory))",
     "self.memory.maxlen",
     "assert self.memory",
     "self.memory.extend([])",

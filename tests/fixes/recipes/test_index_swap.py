@@ -455,3 +455,33 @@ def test_a_pointer_that_moves_in_the_loop():
     _, found = run(files, unsafe=True)
     inside = "= 1.0 - done\n                self.priorities.add(self.ptr)\n"
     assert inside in found["ring.py"]
+
+
+DRAWN_LINE = "        ind = np.random.randint(0, self.size, size=batch_size)\n"
+
+
+def test_draws_in_two_branches_by_whether_it_is_full():
+    draws = """\
+        if self.size == self.max_size:
+            ind = np.random.randint(0, self.max_size, size=batch_size)
+        else:
+            ind = np.random.randint(0, self.ptr, size=batch_size)
+"""
+    check_fixed(changed(FILES, (DRAWN_LINE, draws)), FIXED)
+
+
+def test_draws_of_two_sizes():
+    draws = """\
+        if self.size < batch_size:
+            ind = np.random.randint(0, self.size, size=self.size)
+        else:
+            ind = np.random.randint(0, self.size, size=batch_size)
+"""
+    drawn = """\
+        if self.size < batch_size:
+            ind, weights = self.priorities.sample(self.size)
+        else:
+            ind, weights = self.priorities.sample(batch_size)
+"""
+    one = "        ind, weights = self.priorities.sample(batch_size)\n"
+    check_fixed(changed(FILES, (DRAWN_LINE, draws)), changed(FIXED, (one, drawn)))
