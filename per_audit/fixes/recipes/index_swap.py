@@ -48,6 +48,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     is_marked = not is_actor_critic and not lap.is_chosen(draft)
     _add(draft, buffer, stores, sampler, with_reward=is_marked)
     loaded.forget_emptied(draft, buffer, draw, made, attribute)
+    loaded.add_replaced(draft, buffer, draw, made, attribute)
     loaded.add_slots(draft, buffer, [store for store in buffer.stores if store not in stores], attribute)
 
 

@@ -61,6 +61,78 @@ def forget_emptied(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, made: ir.S
                 draft.insert_after(buffer.path, node, [line], "nothing is stored from here on")
 
 
+def add_replaced(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, made: ir.Stmt, attribute: str) -> None:
+    """Tell the sampler of the slots of arrays that other ones take the place of, as where a saved memory is resumed."""
+    name, graph = draft.graph.name_of(buffer), draft.graph
+    first = [graph.statement(buffer.path, container.node) for container in buffer.containers]
+    fields = {t.attr for node in first if isinstance(node, ir.Assign) for t in node.targets if isinstance(t, ir.Attr)}
+    writes = list(graph.events.writes.values())
+    owners = {write.owner for write in writes if write.node in first}
+    maker = next((node for node in graph.ancestors(buffer.path, made) if isinstance(node, ir.Function)), None)
+    replaced: dict[ev.Owner, list[ev.AttributeWrite]] = {}
+    for write in writes:
+        is_ours = write.owner in owners and write.attribute in fields and write.function is not maker
+        if is_ours and write.expression is not None and not _reads(write.expression, write.attribute):
+            replaced.setdefault(write.function, []).append(write)
+    counts = _attributes(buffer, draw)
+    for function, here in replaced.items():
+        path, where = here[0].path, draft.where(here[0].path, here[0].node)
+        if not isinstance(function, ir.Function) or graph.project.class_of.get(function) is not buffer.owner:
+            raise Refused(f"the arrays of {name} are replaced from outside their class at {where}")
+        set_there = [n for n in ir.walk_scope(function.body) if isinstance(n, ir.Assign) and _sets(n, fields | counts)]
+        if any(_is_zero(value) for n in set_there for t, value in _pairs(n) if _is_one_of(t, counts)):
+            continue  # emptied: the sampler forgets its slots
+        instance, last = function.parameters[0].name, max(set_there, key=lambda node: node.start)
+        filled = _filled(draft, buffer, draw, instance)
+        if filled is None or any(node not in draft.block(path, last) for node in set_there):
+            raise Refused(f"the arrays of {name} are replaced at {where}, and how many slots are filled is not clear")
+        slot = draft.fresh(path, function, "slot", "filled_slot")
+        _, step = draft.margin(path, last)
+        sampler = f"{instance}.{attribute}"
+        lines = [f"{sampler}.clear()", f"for {slot} in range({filled}):", f"{step}{sampler}.add({slot})"]
+        draft.insert_after(path, last, lines, "what is read back starts with equal priorities")
+        draft.assumptions.append(
+            f"what {graph.symbol(function, path)} reads in ({path}) starts with the highest priority, as new"
+            " transitions do; where nothing else is learnt from (offline), prioritised draws change the method"
+        )
+
+
+def _filled(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, instance: str) -> str | None:
+    """How many slots are filled, as any method of the class can ask for it: what the draw goes up to."""
+    function, graph = buffer.function, draft.graph
+    if not isinstance(function, ir.Function) or function.parameters[0].name != instance:
+        return None
+    method = graph.events.draws[draw].method
+    low, high = draw.argument(0, "a") or draw.argument(0, "low"), draw.argument(1, "high")
+    is_range = method in ("randint", "integers") and high is not None and not isinstance(high, ir.Seq)
+    count = high if is_range else low
+    if isinstance(count, ir.Call) and isinstance(count.func, ir.Name) and count.func.id == "range":
+        count = count.argument(0) if len(count.args) == 1 else None
+    if isinstance(count, ir.Name):
+        given = [n.value for n in ir.walk_scope(function.body) if isinstance(n, ir.Assign) and _names(n, count.id)]
+        count = given[0] if len(given) == 1 else None
+    if count is None:
+        return None
+    known = {node.id for node in ir.walk(count) if isinstance(node, ir.Name)} <= {instance, "min", "len", "int"}
+    return draft.text(buffer.path, count) if known else None
+
+
+def _names(node: ir.Assign, name: str) -> bool:
+    return any(isinstance(target, ir.Name) and target.id == name for target in node.targets)
+
+
+def _reads(node: ir.Expr, attribute: str) -> bool:
+    return any(isinstance(part, ir.Attr) and part.attr == attribute for part in ir.walk(node))
+
+
+def _sets(node: ir.Assign, names: set[str]) -> bool:
+    return any(_is_one_of(target, names) for target, _ in _pairs(node))
+
+
+def _is_one_of(target: ir.Expr, names: set[str]) -> bool:
+    return isinstance(target, ir.Attr) and target.attr in names
+
+
 def _attributes(buffer: ReplayBuffer, draw: ir.Call) -> set[str]:
     """The attributes that what a draw is given is computed from."""
     body = buffer.function.body if isinstance(buffer.function, ir.Function) else []

@@ -20,6 +20,9 @@ def handle_of(draft: Draft, buffer: ReplayBuffer, container: Alloc) -> str:
         for node in ir.walk_scope(body)
         if isinstance(node, ir.Sub) and container in draft.graph.events.value(node.value).atoms
     }
+    if not texts:
+        where = draft.where(buffer.path, buffer.draws[0])
+        raise Refused(f"the positions drawn at {where} are read in another function than they are drawn in")
     if len(texts) != 1:
         raise Refused(f"{draft.graph.name_of(buffer)} is read under several names where it is drawn from")
     return texts.pop()

@@ -55,3 +55,65 @@ def test_a_ring_that_is_emptied_forgets_its_slots(statement: str) -> None:
     forgets = f"{method}        self.priorities.clear()\n"
     before = changed(FILES, ("    def sample(self", f"{method}\n    def sample(self"))
     check_fixed(before, changed(FIXED, ("    def sample(self", f"{forgets}\n    def sample(self")))
+
+
+RESUME = """
+    def resume(self, path):
+        data = np.load(path)
+        self.state = data["state"]
+        self.action, self.reward = data["action"], data["reward"]
+        self.next_state = data["next_state"]
+        self.not_done = data["not_done"]
+        self.ptr = int(data["ptr"])
+        self.size = int(data["size"])
+"""
+
+
+def test_arrays_that_saved_ones_take_the_place_of_enter_the_sampler() -> None:
+    after = changed(FIXED, ("    def sample(self", f"{RESUME[1:]}{FILLED}\n    def sample(self"))
+    before = changed(FILES, ("    def sample(self", f"{RESUME[1:]}\n    def sample(self"))
+    check_fixed(before, after, unsafe="what Ring.resume reads in (ring.py) starts with the highest priority")
+
+
+def test_how_many_are_filled_has_a_name_where_they_are_drawn() -> None:
+    name = ("np.random.randint(0, self.size,", "np.random.randint(0, most,")
+    most = "        most = min(self.size, self.max_size)\n"
+    before = changed(FILES, name, ("        ind = ", f"{most}        ind = "))
+    before = changed(before, ("    def sample(self", f"{RESUME[1:]}\n    def sample(self"))
+    slots = FILLED.replace("self.size", "min(self.size, self.max_size)")
+    drawn = "        ind, weights = "
+    after = changed(FIXED, ("    def sample(self", f"{RESUME[1:]}{slots}\n    def sample(self"), (drawn, most + drawn))
+    check_fixed(before, after, unsafe="what Ring.resume reads in")
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "    def scale(self, mean):\n        self.state = self.state - mean\n",
+        "    def fresh(self, blank):\n        self.state = blank\n        self.size = 0\n        self.priorities.clear()\n",
+    ],
+)
+def test_arrays_that_hold_the_same_transitions_or_none(method: str) -> None:
+    before = changed(
+        FILES,
+        ("    def sample(self", method.replace("        self.priorities.clear()\n", "") + "\n    def sample(self"),
+    )
+    check_fixed(before, changed(FIXED, ("    def sample(self", f"{method}\n    def sample(self")))
+
+
+@pytest.mark.parametrize(
+    ("method", "reason"),
+    [
+        (
+            "    def resume(self, path):\n        if path:\n            self.state = np.load(path)\n        self.size = 9\n",
+            "how many slots",
+        ),
+    ],
+)
+def test_arrays_that_are_replaced_in_other_ways_are_refused(method: str, reason: str) -> None:
+    check_refused(changed(FILES, ("    def sample(self", f"{method}\n    def sample(self")), reason)
+
+
+def test_arrays_that_are_replaced_from_outside_are_refused() -> None:
+    use = ("    state = env.reset()\n", "    ring.state = env.states()\n    state = env.reset()\n")
+    check_refused(changed(FILES, use), "are replaced from outside their class")
