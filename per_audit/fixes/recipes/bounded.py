@@ -181,9 +181,9 @@ class Bounded:
             return []
         for node in (node for module in self.draft.graph.project.modules.values() for node in ir.walk(*module.body)):
             is_zero = isinstance(node, ir.Assign) and isinstance(node.value, ir.Const) and node.value.value == 0
-            if node is not move and not is_zero:
-                if any(isinstance(each, ir.Attr) and each.attr == move.target.attr for each in targets(node)):
-                    return []
+            written = {each.attr for each in targets(node) if isinstance(each, ir.Attr)}
+            if node is not move and not is_zero and move.target.attr in written:
+                return []
         return [self.draft.text(path, move.target)]
 
     def _taken(self, append: ev.Store) -> ir.Stmt:

@@ -139,8 +139,8 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]
         draft.append_name(path, parent.targets[0], [weights, indices])
         consumers = travel.from_function(weights, indices, f"{handle}.update_priorities", parent)
         other = _other_draw(draft, buffer, draw, handle, [weights, indices])
-        for consumer in consumers if other is not None else ():
-            consumer.others.append(other)
+        for consumer in consumers:
+            consumer.others.extend([other] if other is not None else [])
         return consumers, handle
     raise Refused(f"what is drawn at {draft.where(path, draw)} is used in the same expression")
 

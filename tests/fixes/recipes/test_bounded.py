@@ -241,14 +241,15 @@ def test_the_memory_is_as_the_tests_take_it():
 
 
 GROWING = "            self.items.append(Transition(*args))\n"
+OLDEST = "            self.items.popleft()\n"
 
 
 @pytest.mark.parametrize(
     "store",
     [
-        f"        if len(self.items) < self.size:\n{GROWING}        else:\n            self.items.popleft()\n{GROWING}",
-        f"        if len(self.items) >= self.size:\n            self.items.popleft()\n{GROWING}        else:\n{GROWING}",
-        f"        if len(self.items) == self.size:\n{GROWING}            self.items.popleft()\n        else:\n{GROWING}",
+        f"        if len(self.items) < self.size:\n{GROWING}        else:\n{OLDEST}{GROWING}",
+        f"        if len(self.items) >= self.size:\n{OLDEST}{GROWING}        else:\n{GROWING}",
+        f"        if len(self.items) == self.size:\n{GROWING}{OLDEST}        else:\n{GROWING}",
     ],
 )
 def test_appended_to_in_both_branches(store):

@@ -221,8 +221,9 @@ def test_two_sizes_in_two_branches():
     ],
 )
 def test_other_branches_with_draws_are_refused(other, reason):
-    lines = f"        if self.optimizer:\n            batch = random.sample(self.memory, 32)\n        else:\n            {other}\n"
-    check_refused(changed(agent(LEARN), ("        batch = random.sample(self.memory, 32)\n", lines)), reason)
+    draw = "batch = random.sample(self.memory, 32)"
+    lines = f"if self.optimizer:\n            {draw}\n        else:\n            {other}"
+    check_refused(changed(agent(LEARN), (draw, lines)), reason)
 
 
 @pytest.mark.parametrize("made", ["deque(maxlen=1000)", "deque([], maxlen=1000)", "deque([], 1000)", "deque((), 1000)"])
