@@ -118,7 +118,11 @@ class Evaluator:
                 found.append(self._instance_attribute(atom, name, frame))
             elif isinstance(atom, ClassRef):
                 method = self.interpreter.find_method(atom.node, name)
-                found.append(of(Func(method)) if method else self.interpreter.attribute(Instance(atom.node), name))
+                if method is None:
+                    found.append(self.interpreter.attribute(Instance(atom.node), name))
+                    continue
+                is_of_class = "classmethod" in self.interpreter.decorators(method)
+                found.append(of(Func(method, Instance(atom.node) if is_of_class else None)))
             elif isinstance(atom, Record) and name in atom.type.fields:
                 found.append(atom.items[atom.type.fields.index(name)])
             elif isinstance(atom, Record) and atom.type.name == OPEN:

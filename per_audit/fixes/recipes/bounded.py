@@ -93,7 +93,11 @@ class Bounded:
         handle = self.draft.text(append.path, target.value)
         length = f"len({handle})"
         limit = self._limit(append.path, test.test, length, ("<",))
-        is_filler = isinstance(added, ir.Const) and added.value is None and not test.orelse and len(test.body) == 1
+        is_none = isinstance(added, ir.Const) and added.value is None
+        is_written_over = added is not None and self.draft.text(append.path, added) == self.draft.text(
+            append.path, assignment.value
+        )
+        is_filler = (is_none or is_written_over) and not test.orelse and len(test.body) == 1
         if is_filler and limit is not None and assignment in block and block.index(assignment) > block.index(test):
             self.draft.remove(append.path, test, "the buffer is bounded by itself")
             item = self.draft.text(append.path, assignment.value)

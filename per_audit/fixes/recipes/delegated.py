@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from per_audit.graph.values import Alloc
 
 _TD_ERRORS = ("td_errors", "batch_td_errors")
+_PLAIN = {"staticmethod", "classmethod"}  # decorators that leave a function its parameters and what it returns
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,9 @@ class Delegated:
 
     def _refuse_open_signature(self, function: ir.Function, path: str) -> None:
         where = self.draft.where(path, function)
-        if any(parameter.kind or parameter.keyword_only for parameter in function.parameters) or function.decorators:
+        is_open = any(parameter.kind or parameter.keyword_only for parameter in function.parameters)
+        is_plain = all(isinstance(each, ir.Name) and each.id in _PLAIN for each in function.decorators)
+        if is_open or not is_plain or not function.parameters:
             raise Refused(f"the function at {where} has a signature or decorator that cannot take weights as well")
         for node, value in self.graph.events.values.items():
             if isinstance(node, (ir.Name, ir.Attr)) and any(

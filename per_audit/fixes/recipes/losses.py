@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import lap, rewarded, taped
+from per_audit.fixes.recipes.columns import is_reward_alone
 from per_audit.fixes.recipes.rows import refuse_parts
 from per_audit.fixes.recipes.travel import Consumer
 from per_audit.graph.externals import TORCH_LOSSES, last
@@ -195,7 +196,8 @@ class Losses:
         return loss
 
     def _is_critic(self, loss: Loss) -> bool:
-        return self._uses_reward(loss.target) or self._uses_reward(loss.prediction)
+        sides = (loss.target, loss.prediction)
+        return any(map(self._uses_reward, sides)) and not any(is_reward_alone(self, side) for side in sides)
 
     def _uses_reward(self, node: ir.Expr) -> bool:
         return rewarded.is_computed_from_reward(self, node)

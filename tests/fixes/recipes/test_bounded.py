@@ -40,6 +40,12 @@ def test_a_ring_that_is_filled_up_first(test):
     check_fixed(with_store(SPLIT, store, START), fixed(ADDED + POINTER, START))
 
 
+def test_a_ring_that_is_filled_up_with_what_is_written_over():
+    store = "        if len(self.items) < self.size:\n            self.items.append(Transition(*args))\n"
+    store += "        self.items[self.position] = Transition(*args)\n" + POINTER
+    check_fixed(with_store(SPLIT, store, START), fixed(ADDED + POINTER, START))
+
+
 def test_tuples_keep_their_brackets():
     store = "        if len(self.items) < self.size:\n            self.items.append(None)\n"
     store += "        self.items[self.position] = (args[0], args[1], args[2], args[3])\n" + POINTER

@@ -189,6 +189,7 @@ def test_a_loss_in_the_return_statement() -> None:
             "returns early or in several places",
         ),
         ("    def q_loss(data):", "    def q_loss(data, **rest):", "a signature or decorator"),
+        ("    def q_loss(data):", "    @env.timed\n    def q_loss(data):", "a signature or decorator"),
         ("    obs = env.reset()\n", "    obs = env.reset()\n    env.hook = update\n", "is used as a value"),
         (
             "        update(data=batch)\n",
@@ -394,3 +395,49 @@ def test_rows_that_are_left_out_of_the_targets_are_refused() -> None:
             target[row][action[row]] = reward[row]
 """
     check_refused({"agent.py": AGENT.replace(q, rows)}, "is of a part of the batch")
+
+
+METHOD = """
+class Net(torch.nn.Module):
+    @classmethod
+    def fit(cls, net, target_net, optimizer, data):
+        q = net(data["obs"]).gather(1, data["act"].unsqueeze(1)).squeeze(1)
+        backup = data["rew"] + 0.99 * (1 - data["done"]) * target_net(data["next_obs"]).max(1).values
+        loss = ((q - backup.detach()) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+"""
+FITTED = """
+class Net(torch.nn.Module):
+    @classmethod
+    def fit(cls, net, target_net, optimizer, data, weights):
+        q = net(data["obs"]).gather(1, data["act"].unsqueeze(1)).squeeze(1)
+        backup = data["rew"] + 0.99 * (1 - data["done"]) * target_net(data["next_obs"]).max(1).values
+        loss = importance_weighted_loss((q - backup.detach()) ** 2, weights)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        td_errors = absolute_td_error(q, backup)
+        return loss, td_errors
+"""
+
+
+def of_a_class(method: str, training: str, fit: str) -> str:
+    a, b = training.index("    def q_loss"), training.index("    obs = env.reset()")
+    text = training[:a] + training[b:]
+    (call,) = [line for line in text.splitlines() if "update(data=" in line]
+    return text.replace("\n\n\ndef train", f"\n\n{method}\n\ndef train").replace(call, f"        {fit}")
+
+
+@pytest.mark.parametrize("decorator", ["classmethod", "staticmethod"])
+def test_a_loss_in_a_method_of_a_class(decorator: str) -> None:
+    call = "loss = Net.fit(net, target_net, optimizer, batch)"
+    before = of_a_class(METHOD, TRAINING, call)
+    after = of_a_class(FITTED, FIXED_TRAINING, "loss, td_errors = Net.fit(net, target_net, optimizer, batch, weights)")
+    if decorator == "staticmethod":
+        before, after = (
+            each.replace("@classmethod", "@staticmethod").replace("fit(cls, ", "fit(") for each in (before, after)
+        )
+    check_fixed(programs(before), {"store.py": FIXED_BUFFER, "training.py": after})

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     from per_audit.fixes.draft import Draft
     from per_audit.fixes.recipes.repairs.defect import Defect
+    from per_audit.graph.symbolic import Term
 
 RULE = "PER405"
 _ROWS = {"tuple", "record", "phi", "collect"}  # what holds tensors, or may be something else than one
+_PAIRS = {"torch.nn.LSTM", "torch.nn.LSTMCell", "torch.nn.GRU", "torch.nn.RNN"}
 _NOTE = "a transition is data, without the graph that computed it"
 
 
@@ -35,8 +37,17 @@ def repair(draft: Draft, defect: Defect) -> None:
     stored = [(p, t) for p, t in terms if p is node or any(c.node in made for c in graph.gradients.calls_in(t))]
     if len(stored) != 1 or stored[0][1].op in _ROWS:
         raise Refused(f"which part of what is stored at {defect.where} carries the graph is not clear")
+    if _is_of_several(stored[0][1]):
+        raise Refused(f"what is stored at {defect.where} is several tensors, each of which is to be detached")
     draft.assumptions.append("no loss is meant to learn through what is stored")
     splices.detach(draft, path, stored[0][0], _NOTE)
+
+
+def _is_of_several(term: Term) -> bool:
+    """Whether a value is the state of an LSTM, two tensors, or all that a recurrent layer gives back."""
+    if term.op == "item" and term.data == 1:
+        return (term.args[0].op, term.args[0].data) == ("call", "torch.nn.LSTM")
+    return term.op == "call" and term.data in _PAIRS
 
 
 def _items(call: ir.Call) -> Iterator[ir.Expr]:

@@ -29,3 +29,24 @@ def test_what_the_network_said_is_detached(title, old, new):
 
 def test_a_row_that_was_made_elsewhere_is_left():
     check_left(CODE, example(CODE, "the hidden state of a recurrent network"), "which part of what is stored")
+
+
+@pytest.mark.parametrize(
+    ("cell", "call"),
+    [("LSTMCell(8, 32)", "later = self.cell(obs, hidden)"), ("LSTM(8, 32)", "out, later = self.cell(obs, hidden)")],
+)
+def test_the_two_tensors_of_an_lstm_are_left(cell, call):
+    text = example(CODE, "the hidden state of a recurrent network")["recurrent.py"]
+    old = [
+        "GRUCell(8, 32)",
+        "later = self.cell(obs, hidden)\n",
+        "row = (",
+        "        self.rows.append(row)",
+        "later).argmax",
+    ]
+    new = [cell, f"{call}\n", "self.rows.append((", "", "later[0]).argmax"]
+    assert all(each in text for each in old)
+    for before, after in zip(old, new, strict=True):
+        text = text.replace(before, after, 1)
+    text = text.replace("later, done)\n", "later, done))\n", 1)
+    check_left(CODE, {"recurrent.py": text}, "is several tensors")
