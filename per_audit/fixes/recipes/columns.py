@@ -47,7 +47,7 @@ def is_reward_alone(losses: Losses, node: ir.Expr, seen: frozenset[str] = frozen
 
 
 def _given(losses: Losses, name: str) -> list[ir.Expr | None]:
-    """What a name is assigned in the function, None for a part of something: a column of a batch that is taken apart."""
+    """What a name is assigned in the function, None where it is a part of what is taken apart."""
     found: list[ir.Expr | None] = []
     for node in ir.walk_scope(losses.body):
         for target in node.targets if isinstance(node, ir.Assign) else ():
