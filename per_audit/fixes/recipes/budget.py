@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.fixes.recipes.branches import drawn_at
 from per_audit.fixes.recipes.counters import counted, counts, is_endless, is_range
 from per_audit.fixes.recipes.frequency import Frequency
 from per_audit.fixes.recipes.numbers import number
@@ -62,7 +63,7 @@ def schedule(draft: Draft, buffer: ReplayBuffer) -> str:
 
 def find_budget(graph: ReplayGraph, buffer: ReplayBuffer) -> Budget | None:
     """The largest number of draws over the ways in which the program reaches the draw, None where one is unknown."""
-    return times(graph, buffer.path, buffer.draws[0], buffer.function)
+    return times(graph, buffer.path, drawn_at(graph, buffer), buffer.function)
 
 
 def times(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owner) -> Budget | None:

@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import classwide, positions, shared
 from per_audit.fixes.recipes.bounded import Bounded
+from per_audit.fixes.recipes.branches import alternatives
 from per_audit.fixes.recipes.saved import fill_from_files, save_as_list
 from per_audit.fixes.recipes.travel import INDICES, Consumer, Travel, weights_of
 from per_audit.graph.roles import REWARD, role_of_name
@@ -191,7 +192,7 @@ def _taken_whole(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, container: A
 
 def _other_draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, handle: str, names: list[str]) -> ir.Assign | None:
     """Replace what the other branch of an `if` takes: a draw of another size, or everything."""
-    pair = shared.alternatives(draft, buffer)
+    pair = alternatives(draft.graph, buffer)
     if pair is None:
         other = _taken_whole(draft, buffer, draw, *shared.drawn_from(draft.graph, buffer))
         if other is not None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import lap, loaded, shared
+from per_audit.fixes.recipes.branches import alternatives
+from per_audit.fixes.recipes.settled import targets
 from per_audit.fixes.recipes.travel import INDICES, Consumer, Travel, weights_of
 from per_audit.graph.roles import REWARD
 
@@ -61,7 +63,7 @@ def _arrays(draft: Draft, buffer: ReplayBuffer) -> tuple[ir.Stmt, str]:
         call = container.node
         if not isinstance(call, ir.Call) or draft.path_of(call) != buffer.path:
             raise Refused(f"an array of {draft.graph.name_of(buffer)} is made in an unknown way")
-        length = _length_in(call.argument(0, "shape"))
+        length = _length_in(_display(draft, buffer.path, call, call.argument(0, "shape")))
         if isinstance(length, (ir.Name, ir.Attr, ir.Const)):
             lengths.add(draft.text(buffer.path, length))
         else:
@@ -84,6 +86,19 @@ def _arrays(draft: Draft, buffer: ReplayBuffer) -> tuple[ir.Stmt, str]:
     while isinstance(loop := draft.graph.parents(buffer.path).get(last), ir.For):
         last = loop  # several arrays, one after the other
     return last, lengths.pop()
+
+
+def _display(draft: Draft, path: str, call: ir.Call, shape: ir.Expr | None) -> ir.Expr | None:
+    """A shape as it is written out: what a name or attribute is set to before in the same function."""
+    if not isinstance(shape, (ir.Name, ir.Attr)):
+        return shape
+    text = draft.text(path, shape)
+    function = next((node for node in draft.graph.ancestors(path, call) if isinstance(node, ir.Function)), None)
+    body = function.body if function is not None else draft.graph.module(path).body
+    given = [node for node in ir.walk_scope(body) if any(draft.text(path, target) == text for target in targets(node))]
+    value = given[0].value if len(given) == 1 and isinstance(given[0], ir.Assign) else None
+    is_before = value is not None and value.end < call.start
+    return value if is_before and isinstance(value, (ir.Seq, ir.Bin)) and _length_in(value) is not value else shape
 
 
 def _length_in(shape: ir.Expr | None) -> ir.Expr | None:
@@ -116,7 +131,7 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, sampler: str) -> li
     if not isinstance(parent, ir.Assign) or not isinstance(target, ir.Name):
         raise Refused(f"the positions drawn at {where} have no name")
     weights = weights_of(draft, buffer)
-    drawn = {statement: _size(draft, path, statement) for statement in shared.alternatives(draft, buffer) or (parent,)}
+    drawn = {statement: _size(draft, path, statement) for statement in alternatives(draft.graph, buffer) or (parent,)}
     choice = draft.graph.parents(path).get(parent)
     if len(drawn) > 1 and len(set(drawn.values())) == 1 and isinstance(choice, ir.If) and _only_looks(choice.test):
         line = f"{target.id}, {weights} = {sampler}.sample({size})"

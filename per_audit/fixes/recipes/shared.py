@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import lap
+from per_audit.fixes.recipes.branches import alternatives
 from per_audit.fixes.recipes.budget import schedule
 from per_audit.fixes.recipes.delegated import Delegated
 from per_audit.fixes.recipes.fitted_rows import FittedRows
@@ -171,7 +172,7 @@ def drawn_from(graph: ReplayGraph, buffer: ReplayBuffer) -> set[Alloc]:
 
 def single_draw(draft: Draft, buffer: ReplayBuffer) -> ir.Call:
     """The only draw of the buffer, or the first of those that the branches of an `if` give one name."""
-    if len(buffer.draws) > 1 and alternatives(draft, buffer) is None:
+    if len(buffer.draws) > 1 and alternatives(draft.graph, buffer) is None:
         raise Refused(f"{draft.graph.name_of(buffer)} is drawn from in several places of one function")
     together = sharers(draft.graph, buffer)
     for other in draft.graph.buffers:
@@ -179,24 +180,6 @@ def single_draw(draft: Draft, buffer: ReplayBuffer) -> ir.Call:
             where = draft.where(other.path, other.draws[0])
             raise Refused(f"{draft.graph.name_of(buffer)} is also drawn from at {where}")
     return buffer.draws[0]
-
-
-def alternatives(draft: Draft, buffer: ReplayBuffer) -> tuple[ir.Assign, ir.Assign] | None:
-    """The two assignments of draws to one name that are the two branches of an `if`."""
-    if len(buffer.draws) != 2:
-        return None
-    table = draft.graph.parents(buffer.path)
-    first, second = (table.get(draw) for draw in buffer.draws)
-    if not isinstance(first, ir.Assign) or not isinstance(second, ir.Assign):
-        return None
-    choice = table.get(first)
-    names = [each.targets[0] for each in (first, second) if len(each.targets) == 1]
-    is_one_name = len({name.id for name in names if isinstance(name, ir.Name)}) == 1 and len(names) == 2
-    is_choice = isinstance(choice, ir.If) and [choice.body, choice.orelse] in (
-        [[first], [second]],
-        [[second], [first]],
-    )
-    return (first, second) if is_one_name and is_choice else None
 
 
 def in_loop_or_comprehension(draft: Draft, path: str, node: ir.Node) -> bool:

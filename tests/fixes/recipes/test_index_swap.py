@@ -485,3 +485,10 @@ def test_draws_of_two_sizes():
 """
     one = "        ind, weights = self.priorities.sample(batch_size)\n"
     check_fixed(changed(FILES, (DRAWN_LINE, draws)), changed(FIXED, (one, drawn)))
+
+
+@pytest.mark.parametrize("name", ["shape", "self.shape"])
+def test_shapes_that_have_a_name(name: str) -> None:
+    named = ("np.zeros((max_size, state_dim))", f"np.zeros({name})")
+    given = ("        self.state = ", f"        {name} = (max_size, state_dim)\n        self.state = ")
+    check_fixed(changed(FILES, named, given), changed(FIXED, named, given))
