@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Refused
 from per_audit.fixes.recipes import splices
-from per_audit.graph.symbolic import contexts
+from per_audit.graph.symbolic import alternatives, contexts
 from per_audit.graph.symbolic.shape import is_column_conflict
 
 if TYPE_CHECKING:
@@ -96,5 +96,7 @@ def _weight_shapes(draft: Draft, product: Product) -> set[object]:
         shapes = graph.shapes.within(context)
         other = shapes.of(product.other)
         given = [shapes.of(weight) for weight in graph.corrections.weights_in(product.weight, context)]
+        # Ones that stand in for weights that are not given have a shape as well.
+        given += [shapes.of(option) for option in alternatives(product.weight) if option.op not in ("param", "field")]
         found |= {shape if is_column_conflict(shape, other) else None for shape in given or [None]}
     return found

@@ -56,3 +56,15 @@ def test_each_weight_meets_its_own_error():
     expected = (weights * errors).mean()
     assert torch.equal((weights[:, None] * errors.unsqueeze(1)).mean(), expected)
     assert torch.equal((weights.unsqueeze(1)[:, 0] * errors).mean(), expected)
+
+
+def test_ones_that_stand_in_for_the_weights_are_no_column():
+    files = changed(
+        example(CODE, "the weights are a column, made in another file"),
+        ("def step(self, batch, weights):", "def step(self, batch, weights=None):"),
+        (
+            "        loss = F.smooth",
+            "        if weights is None:\n            weights = torch.ones_like(q)\n        loss = F.smooth",
+        ),
+    )
+    check_left(CODE, files, "do not have the same shape for all callers")
