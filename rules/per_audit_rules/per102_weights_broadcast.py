@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.symbolic import alternatives, contexts
-from per_audit.graph.symbolic.shape import is_column_conflict
+from per_audit.graph.symbolic.shape import BATCH, is_column_conflict
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -17,8 +17,102 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayGraph
     from per_audit.graph.corrections import Product
     from per_audit.graph.symbolic import Context, Term
+    from per_audit.graph.symbolic.shape import Shape
 
 
+_LISTED = """import operator
+import random
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+class Tree:
+    def __init__(self, size, join, neutral):
+        self.size, self.join, self.nodes = size, join, [neutral] * (2 * size)
+
+    def over(self, first, last, node, start, end):
+        if first == start and last == end:
+            return self.nodes[node]
+        middle = (start + end) // 2
+        if last <= middle:
+            return self.over(first, last, 2 * node, start, middle)
+        if middle + 1 <= first:
+            return self.over(first, last, 2 * node + 1, middle + 1, end)
+        left = self.over(first, middle, 2 * node, start, middle)
+        return self.join(left, self.over(middle + 1, last, 2 * node + 1, middle + 1, end))
+
+    def all(self):
+        return self.over(0, self.size - 1, 1, 0, self.size - 1)
+
+    def put(self, slot, value):
+        node = slot + self.size
+        self.nodes[node] = value
+        while node > 1:
+            node //= 2
+            self.nodes[node] = self.join(self.nodes[2 * node], self.nodes[2 * node + 1])
+
+    def find(self, mass):
+        node = 1
+        while node < self.size:
+            node = 2 * node
+            if mass >= self.nodes[node]:
+                mass -= self.nodes[node]
+                node += 1
+        return node - self.size
+
+
+class Memory:
+    def __init__(self, size, width):
+        self.states, self.following = np.zeros((size, width)), np.zeros((size, width))
+        self.actions, self.rewards, self.ends = np.zeros((size, 1), int), np.zeros((size, 1)), np.zeros((size, 1))
+        self.sums, self.least = Tree(size, operator.add, 0.0), Tree(size, min, float("inf"))
+        self.size, self.count = size, 0
+
+    def add(self, state, action, reward, next_state, done):
+        at = self.count % self.size
+        self.states[at], self.actions[at], self.rewards[at] = state, action, reward
+        self.following[at], self.ends[at] = next_state, done
+        self.correct([at], [1.0])
+        self.count += 1
+
+    def sample(self, n, beta):
+        total, count = self.sums.all(), min(self.count, self.size)
+        slots = [self.sums.find(total * (i + random.random()) / n) for i in range(n)]
+        largest = (count * self.least.all() / total) ** -beta
+        weights = []
+        for slot in slots:
+            share = self.sums.nodes[self.sums.size + slot] / total
+            weights.append((count * share) ** -beta / largest)
+        return slots, np.array(weights, dtype=np.float32)
+
+    def correct(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self.sums.put(slot, (error + 1e-6) ** 0.6)
+            self.least.put(slot, (error + 1e-6) ** 0.6)
+
+
+def learn(net, memory, optimizer, n, beta):
+    slots, weights = memory.sample(n, beta)
+    values = net(torch.tensor(memory.states[slots])).gather(1, torch.tensor(memory.actions[slots]))
+    ahead = net(torch.tensor(memory.following[slots])).max(1, keepdim=True)[0].detach()
+    goals = torch.tensor(memory.rewards[slots]) + 0.99 * (1 - torch.tensor(memory.ends[slots])) * ahead
+    each = F.smooth_l1_loss(values, goals, reduction="none")
+    (each * torch.tensor(weights)).mean().backward()  # <- PER102
+    optimizer.step()
+    memory.correct(slots, (goals - values).abs().detach().numpy()[:, 0])
+
+
+def train(env, net, optimizer, steps):
+    memory, state = Memory(4096, 8), env.reset()
+    for step in range(steps):
+        action = net(torch.tensor(state)).argmax().item()
+        next_state, reward, terminated, _ = env.step(action)
+        memory.add(state, action, reward, next_state, terminated)
+        state = env.reset() if terminated else next_state
+        learn(net, memory, optimizer, 32, 0.4 + 0.6 * step / steps)
+"""
 _BY_OPTION = """import numpy as np
 import torch
 import torch.nn.functional as F
@@ -145,12 +239,13 @@ class WeightsBroadcast(Rule):
             here = context.head(product.other)
             others |= {shapes.of(option) for option in _chosen(graph.symbols.inside(here) or here)}
         for weight in graph.corrections.weights_in(product.weight, context):
-            if any(is_column_conflict(shapes.of(weight), other) for other in others):
+            shape = shapes.of(weight) or _listed(graph, weight)
+            if any(is_column_conflict(shape, other) for other in others):
                 return weight
         return None
 
     def _finding(self, graph: ReplayGraph, product: Product, context: Context, weight: Term) -> Finding:
-        column = graph.shapes.within(context).of(weight) != ("B",)
+        column = graph.shapes.within(context).of(weight) not in (None, ("B",))
         shapes = ("(B, 1)", "(B,)") if column else ("(B,)", "(B, 1)")
         links: list[Evidence] = [
             graph.evidence(product.path, product.node, "product", "every weight meets every error")
@@ -516,8 +611,13 @@ def learn(net, target_net, optimizer, replay: Replay, beta):
             },
         ),
         Example("one loss of two, chosen by a setting", {"learner.py": _BY_OPTION}),
+        Example("a list of weights, one for each leaf that a recursive tree was asked for", {"learner.py": _LISTED}),
     )
     good = (
+        Example(
+            "a list of weights that becomes a column",
+            {"learner.py": _LISTED.replace("torch.tensor(weights)", "torch.tensor(weights).unsqueeze(1)")},
+        ),
         Example(
             "one loss of two, made a column where it is a row",
             {
@@ -618,3 +718,14 @@ def _chosen(errors: Term) -> tuple[Term, ...]:
     options = alternatives(errors)
     made_of = any(a is not b and a.contains(b) for a in options for b in options)
     return () if made_of else options
+
+
+def _listed(graph: ReplayGraph, weight: Term) -> Shape | None:
+    """The shape of a list of weights of which each was made of the priority of one transition."""
+    while weight.op == "detach":
+        weight = weight.args[0]
+    if weight.op != "collect" or not graph.corrections.is_weight(weight.args[0]):
+        return None
+    containers = {term for buffer in graph.weighted for term in graph.anatomy(buffer).containers}
+    read = (part for part in weight.args[0].walk() if part.op == "at" and part.args[0] in containers)
+    return (BATCH,) if any(graph.shapes.of(part.args[1]) == () for part in read) else None
