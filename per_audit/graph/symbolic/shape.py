@@ -309,6 +309,8 @@ class Shapes:
         shape = self.of(term.args[0], depth)
         if term.op == "reshape":
             sizes = term.args[1:]
+            if len(sizes) == 1 and sizes[0].data in ("shape", ".size") and sizes[0].args:
+                return self.of(sizes[0].args[0], depth)
             if len(sizes) == 1:
                 return (BATCH,) if sizes[0].number == -1 or not sizes[0].is_number else None
             rest: list[Axis] = [1 if size.number == 1 else SOME for size in sizes[1:]]

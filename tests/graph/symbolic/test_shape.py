@@ -23,6 +23,8 @@ def learn(net, p, rows, states, goals, gamma):
     picked = p[at]
     unknown = rows[at]
     column = picked.reshape(-1, 1)
+    alike = picked.reshape(column.shape)
+    viewed = torch.as_tensor(picked).view(column.size())
     actions = torch.as_tensor(picked).unsqueeze(1)
     chosen = net(states).gather(1, actions)
     best = net(states).max(1)[0]
@@ -41,8 +43,8 @@ def learn(net, p, rows, states, goals, gamma):
     filled[0] = picked[0]
     bent = picked ** goals
     crossed = -(pairs * pairs.log()).sum(1)
-    return picked, unknown, column, chosen, best, kept, pairs, width, widths, moved, beside, error, losses, averaged, \\
-        rowwise, placed, filled, bent, crossed
+    return picked, unknown, column, alike, viewed, chosen, best, kept, pairs, width, widths, moved, beside, error, \\
+        losses, averaged, rowwise, placed, filled, bent, crossed
 """
 
 
@@ -52,6 +54,8 @@ def learn(net, p, rows, states, goals, gamma):
         ("picked", (BATCH,)),
         ("unknown", None),
         ("column", (BATCH, 1)),
+        ("alike", (BATCH, 1)),
+        ("viewed", (BATCH, 1)),
         ("chosen", (BATCH, 1)),
         ("best", (BATCH,)),
         ("kept", (BATCH, 1)),
