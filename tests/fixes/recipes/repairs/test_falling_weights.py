@@ -32,3 +32,24 @@ def test_its_parentheses_go():
 )
 def test_other_formulas_are_left(title):
     check_left(CODE, example(CODE, title), "for a person to say")
+
+
+OLD = "(1 / (filled * p[at])) ** -beta"
+LARGEST = "weights / weights.max()"
+
+
+def test_a_fraction_that_has_lost_its_parentheses_is_left():
+    files = changed(example(CODE, FRACTION), (OLD, "(1 / filled * p[at]) ** beta"), (LARGEST, "weights"))
+    check_left(CODE, files, "is P / N and not N P")
+
+
+def test_the_division_by_the_largest_weight_takes_any_factor_out():
+    files = changed(example(CODE, FRACTION), (OLD, "(1 / filled * p[at]) ** beta"))
+    check_repaired(CODE, files, ("p[at]) ** beta", "p[at]) ** -beta"), unsafe=RATE)
+
+
+def test_a_divisor_that_is_inverted_too_is_left():
+    files = changed(
+        example(CODE, FRACTION), (OLD, "(filled * p[at]) ** beta"), (LARGEST, "weights / (filled * p.min()) ** beta")
+    )
+    check_left(CODE, files, "turned round together")
