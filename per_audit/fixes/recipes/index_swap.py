@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes import lap, loaded, shared
+from per_audit.fixes.recipes import lap, loaded, protected, shared
 from per_audit.fixes.recipes.branches import alternatives
 from per_audit.fixes.recipes.settled import targets
 from per_audit.fixes.recipes.travel import INDICES, Consumer, Travel, weights_of
@@ -187,7 +187,7 @@ def _add(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], sampler: st
         block = draft.block(last.path, behind)
     draft.insert_after(last.path, behind, [line], "before the pointer moves")
     if draft.options.buffer == "combined":
-        _skip_protected(draft, last, text, sampler, block)
+        protected.skip(draft, buffer, last, slot, sampler, block)
 
 
 def _out_of_loops(draft: Draft, path: str, statement: ir.Stmt, slot: ir.Expr) -> ir.Stmt:
@@ -233,26 +233,3 @@ def _moves(statement: ir.Stmt, names: set[str]) -> bool:
             if (target.attr if isinstance(target, ir.Attr) else getattr(target, "id", None)) in names - {"self", ""}:
                 return True
     return False
-
-
-def _is_next(draft: Draft, path: str, node: ir.Expr, pointer: str) -> bool:
-    """Whether an expression is the pointer plus one."""
-    return (
-        isinstance(node, ir.Bin)
-        and (node.op, draft.text(path, node.left)) == ("+", pointer)
-        and isinstance(node.right, ir.Const)
-        and node.right.value == 1
-    )
-
-
-def _skip_protected(draft: Draft, store: ev.Store, pointer: str, sampler: str, block: list[ir.Stmt]) -> None:
-    """Move the pointer past protected slots."""
-    for statement in block:
-        is_after = statement.start > store.node.end
-        if is_after and isinstance(statement, ir.Assign) and draft.text(store.path, statement.targets[0]) == pointer:
-            value = statement.value
-            if isinstance(value, ir.Bin) and value.op == "%" and _is_next(draft, store.path, value.left, pointer):
-                text = f"{sampler}.next_slot({pointer})"
-                draft.replace(store.path, value.start, value.end, text, "skips protected slots")
-                return
-    raise Refused(f"how the pointer {pointer} moves is not understood, so protected slots cannot be skipped")

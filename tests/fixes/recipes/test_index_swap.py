@@ -425,7 +425,7 @@ def test_a_pointer_that_is_no_ring_cannot_skip_slots():
         ("self.ptr = (self.ptr + 1) % self.max_size", "self.ptr += 1"),
     ]
     before = changed(FILES, *counter)
-    check_refused(before, "protected slots cannot be skipped", buffer="combined")
+    check_refused(before, "is a count modulo the capacity (self.ptr % self.max_size)", buffer="combined")
     check_fixed(before, changed(FIXED, ("priorities.add(self.ptr)", "priorities.add(index)"), *counter))
 
 
