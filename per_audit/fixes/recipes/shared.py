@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes import lap
+from per_audit.fixes.recipes import lap, no_loss
 from per_audit.fixes.recipes.branches import alternatives
 from per_audit.fixes.recipes.budget import schedule
 from per_audit.fixes.recipes.delegated import Delegated
@@ -37,8 +37,7 @@ def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) ->
     is_actor_critic = False
     refuse_other_rows(draft, buffer)
     if not any(consumer.learns for consumer in consumers):
-        names = ", ".join(f"{draft.graph.symbol(c.function, c.path)} ({c.path})" for c in consumers)
-        raise Refused(f"no TD loss that can be weighted was found in {names}")
+        raise Refused(no_loss.reason(draft, buffer, consumers))
     delegated = Delegated(draft, buffer)
     for consumer in consumers:
         draft.weighted |= {loss.node for loss in Losses(draft, buffer, consumer).find()} if consumer.learns else set()
@@ -56,8 +55,7 @@ def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) ->
         if not found and (FittedRows(draft, buffer, consumer).convert() or delegated.convert(consumer)):
             continue
         if not found:
-            name = draft.graph.symbol(consumer.function, consumer.path)
-            raise Refused(f"no TD loss that can be weighted was found in {name} ({consumer.path})")
+            raise Refused(no_loss.reason(draft, buffer, [consumer]))
         finish = give_back(draft, buffer, consumer, losses, found)
         losses.weight(found)
         finish()

@@ -124,7 +124,10 @@ class Travel:
     def _callers(self, function: ev.Owner) -> list[ev.CallSite]:
         sites = self.graph.callers.get(function, [])
         if not sites:
-            raise Refused(f"nothing in the project calls {self._name(function)}, so what it returns cannot be followed")
+            raise Refused(
+                f"no call of {self._name(function)} was found in the files that were read and import it, so what it"
+                " returns cannot be followed"
+            )
         return sites
 
     # ---------------------------------------------------------------- a longer tuple
@@ -142,6 +145,7 @@ class Travel:
             self._refuse_others(path, node, displays)
             unpacked += self._tuple_use(path, node, length)
         if not unpacked:
+            self._callers(self.buffer.function)
             raise Refused(f"nothing in the project takes apart what {self._name(self.buffer.function)} returns")
 
     def _refuse_others(self, path: str, node: ir.Expr, displays: set[ir.Seq]) -> None:

@@ -445,7 +445,15 @@ def test_an_heir_that_passes_the_batch_on_is_refused():
 
 def test_code_that_nobody_calls_is_refused():
     check_refused(
-        {"memory.py": SPLIT["memory.py"], "main.py": "from memory import Memory\n"}, "nothing in the project calls"
+        {"memory.py": SPLIT["memory.py"], "main.py": "from memory import Memory\n"},
+        "no call of Memory.sample was found",
+    )
+
+
+def test_a_tuple_that_only_unread_files_take_apart():
+    check_refused(
+        {"buffer.py": BUFFER, "main.py": "print 'python 2'\n"},
+        "no call of Buffer.sample was found in the files that were read",
     )
 
 
