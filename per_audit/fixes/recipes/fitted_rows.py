@@ -64,6 +64,7 @@ class FittedRows:
             self._check_fit(fits[0].path, fits[0].node)
         elif lap.is_chosen(self.draft):
             raise Refused(f"the loss at {self._where(fit)} is of rows of all actions, whose mean is no TD error")
+        self._tell_of_other_model(found, fit)
         statement = self.graph.statement(self.path, fit)
         if not isinstance(statement, (ir.Do, ir.Assign)):
             raise Refused(f"the fit at {self._where(fit)} stands in a condition or is returned")
@@ -119,6 +120,29 @@ class FittedRows:
                 return 99
             root, indices = _taken_apart(root.args[0].value if is_copied else root.func.value)
         return len(indices) + self._depth(root.id, seen | {name}) if isinstance(root, ir.Name) else 99
+
+    def _model(self, name: str, seen: frozenset[str] = frozenset()) -> ir.Expr | None:
+        """The model whose prediction a name holds, perhaps as a copy."""
+        for node in ir.walk(*self._assigned(name)):
+            if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in _PREDICTS:
+                return node.func.value
+            if isinstance(node, ir.Name) and node.id not in seen and (found := self._model(node.id, seen | {name})):
+                return found
+        return None
+
+    def _tell_of_other_model(self, found: Overwriting, fit: ir.Call) -> None:
+        """Say so where the rows are predictions of another model than the one that is fitted to them."""
+        root, _ = _taken_apart(found.statements[0].targets[0])
+        model = self._model(root.id) if isinstance(root, ir.Name) else None
+        fitted = fit.func.value if isinstance(fit.func, ir.Attr) and fit.func.attr in fitted_by.FITS else None
+        if model is None or fitted is None:
+            return
+        first, second = self.draft.text(self.path, model), self.draft.text(self.path, fitted)
+        if first != second:
+            self.draft.assumptions.append(
+                f"the rows that {second} is fitted to at {self._where(fit)} are predictions of {first}, and so the"
+                f" priorities are how far the targets are from what {first} predicts"
+            )
 
     def _assigned(self, name: str) -> list[ir.Expr]:
         return [

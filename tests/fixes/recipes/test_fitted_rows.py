@@ -157,6 +157,22 @@ def test_all_rows_at_once(copied):
     check(text.format("", "", "", ""), text.format(taken, given, ", sample_weight=weights", UPDATE))
 
 
+@pytest.mark.parametrize("copied", ["other.predict(states)", "np.copy(other.predict(states))"])
+def test_rows_of_another_model_are_an_assumption(copied):
+    text = f"""\
+        states, actions, rewards, later, dones = map(np.array, zip(*minibatch))
+        other = self.behind
+        targets = {copied}
+        rows = np.arange(batch_size)
+{{}}        targets[rows, actions] = rewards + 0.9 * np.max(other.predict(later), axis=1) * (1 - dones)
+{{}}        self.model.train_on_batch(states, targets{{}})
+{{}}"""
+    taken = "        prediction = targets[rows, actions]\n"
+    given = "        td_errors = abs(targets[rows, actions] - prediction)\n"
+    after = program(text.format(taken, given, ", sample_weight=weights", UPDATE), FIXED_HEAD)
+    check_fixed(program(text.format("", "", "", "")), after, unsafe="are predictions of other")
+
+
 def test_a_loss_that_takes_one_mean_keeps_the_batch_axis():
     loss = "def huber(true, predicted):\n    return K.mean(K.abs(true - predicted){})\n\n\nclass Agent"
     pairs = (("from keras.models", "from keras import backend as K\nfrom keras.models"), ('loss="mse"', "loss=huber"))
