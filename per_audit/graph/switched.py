@@ -145,14 +145,17 @@ class Switches:
         for module in self._graph.project.modules.values():
             if any(mark in module.text for mark in _READS_SETTINGS):
                 return {}
-            bodies = [module.body, *(node.body for node in module.nodes_of(ir.Class) if isinstance(node, ir.Class))]
+            classes = [node for node in module.nodes_of(ir.Class) if isinstance(node, ir.Class)]
+            bodies = [module.body, *(cls.body for cls in classes if not self._is_filled_in(cls))]
             settings = {node for body in bodies for node in ir.walk_scope(body)}
+            filled_in = {node for cls in classes if self._is_filled_in(cls) for node in cls.body}
             for node in module.nodes:
                 if isinstance(node, ir.Assign):
                     parts = [part for target in node.targets for part in _parts(target)]
                     value = node.value
                     if node not in settings:
                         open_names.update(part.attr for part in parts if isinstance(part, ir.Attr))
+                        open_names.update(map(_last, parts) if node in filled_in else ())
                     elif isinstance(value, ir.Const) and isinstance(value.value, (bool, str)):
                         for part in parts:
                             given[_last(part)].add(value.value)
@@ -167,6 +170,17 @@ class Switches:
                 elif isinstance(node, ir.Scope):
                     open_names.update(node.names)
         return {name: values for name, values in given.items() if name not in open_names}
+
+    def _is_filled_in(self, cls: ir.Class) -> bool:
+        """Whether the fields that a class declares are given when an object is made, other than by their names."""
+        bases = self._graph.interpreter.external_bases(cls)
+        if not cls.decorators and not bases:
+            return False
+        if not bases <= {"typing.NamedTuple"} or self._handed.get(cls.name):
+            return True  # what makes an object of it is not seen
+        sites = self._graph.events.calls.values()
+        made = (site.node for site in sites if cls in site.classes or _name_of(site.node) == cls.name)
+        return any(arg.star or arg.keyword is None for call in made for arg in call.args)
 
     def _is_followed(self, term: Term) -> bool:
         """Whether all that gives the setting can be seen."""
@@ -354,7 +368,8 @@ def _before(around: ir.Node, below: ir.Node) -> Iterator[ir.If]:
 
 
 def _leaves(block: list[ir.Stmt]) -> bool:
-    return bool(block) and isinstance(block[-1], (ir.Return, ir.Raise, ir.Jump))
+    last = block[-1] if block else None
+    return isinstance(last, (ir.Return, ir.Raise)) or (isinstance(last, ir.Jump) and last.kind != "pass")
 
 
 def _parts(target: ir.Expr) -> list[ir.Expr]:

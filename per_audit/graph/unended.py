@@ -92,10 +92,26 @@ def _resets(loop: ir.Node) -> bool:
 
 
 def _tests(body: ir.Node, names: set[str]) -> bool:
-    """Whether a test in a body asks for one of some names."""
+    """Whether a test in a body asks for one of some names, or for what is made of it: `over = done or truncated`."""
+    inside = list(ir.walk(body))
+    while more := {made for node in inside for made in _made_of(node, names)} - names:
+        names = names | more
     return any(
-        isinstance(part, ir.Name) and part.id in names
-        for node in ir.walk(body)
+        _name(part) in names
+        for node in inside
         if isinstance(node, (ir.If, ir.While, ir.IfExp))
         for part in ir.walk(node.test)
     )
+
+
+def _made_of(node: ir.Node, names: set[str]) -> Iterator[str]:
+    """The names that a statement gives to something, other than a row, in which one of `names` is read."""
+    if not isinstance(node, (ir.Assign, ir.Aug)) or node.value is None or isinstance(node.value, (ir.Seq, ir.Map)):
+        return
+    if any(_name(part) in names for part in ir.walk(node.value)):
+        targets = node.targets if isinstance(node, ir.Assign) else [node.target]
+        yield from (name for target in targets if (name := _name(target)))
+
+
+def _name(node: ir.Node) -> str:
+    return node.id if isinstance(node, ir.Name) else node.attr if isinstance(node, ir.Attr) else ""

@@ -544,6 +544,18 @@ def run(env, apply, params, target_params, step):
             },
         ),
         Example(
+            "the loop asks for the end under another name",
+            {
+                "ring.py": _RING,
+                "reach.py": _GOAL.replace("(1 - done) * ", "")
+                .replace(
+                    "                s = s2\n",
+                    _UNTIL_DONE.replace("if done", "over = bool(done)\n                if over"),
+                )
+                .replace("target(s2).detach()", "target(s2).detach()  # <- PER501", 1),
+            },
+        ),
+        Example(
             "many environments that begin anew by themselves",
             {
                 "ring.py": _RING,

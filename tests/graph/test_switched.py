@@ -81,6 +81,7 @@ ATTRIBUTES = (
         ("if self.weighted:\n    mark()", "change(vars(Agent()))\n\n    def change(own):\n        pass", False),
         ("if True:\n    pass\nelse:\n    mark()", "Agent()", False),  # taken out by hand, for now
         ("if not self.weighted:\n    return\nmark()", "Agent().learn()", True),
+        ("if not self.weighted:\n    slow = 2\n    pass\nmark()", "Agent().learn()", False),
         ("if self.weighted:\n    return\nmark()", "Agent().learn()", False),
         ("if self.weighted:\n    slow = 2\nelse:\n    return\nmark()", "Agent().learn()", True),
         ("for row in slow:\n    if not self.weighted:\n        continue\n    mark()", "Agent().learn()", True),
@@ -94,9 +95,24 @@ def test_settings_that_are_one_constant_everywhere(project, body, calls, off):
 
 COMMITTED = """
     import config, sys
+    from dataclasses import dataclass
+    from typing import NamedTuple
+
+    from settings_of_others import FromEnvironment
 
     class Options:
         per = False
+
+    @dataclass
+    class Fields:
+        by_field: bool = False
+        n: int = 1
+
+    class Row(NamedTuple):
+        by_item: bool = False
+
+    class Filled(FromEnvironment):
+        by_environment: bool = False
 
     def learn(cfg):
         if cfg.{name}:
@@ -123,6 +139,14 @@ COMMITTED = """
         ("per", "read({'per': True})", "", False),
         ("per", "yaml.safe_load(read())", "", False),
         ("other", "pass", "", False),
+        ("by_field", "pass", "", True),
+        ("by_field", "Fields(n=2)", "", True),
+        ("by_field", "Fields(True)", "", False),
+        ("by_field", "Fields(**read())", "", False),
+        ("by_field", "read(Fields)", "", False),
+        ("by_item", "Row()", "", True),
+        ("by_item", "Row(True)", "", False),
+        ("by_environment", "Filled()", "", False),
     ],
 )
 def test_settings_of_an_object_that_is_handed_on(project, name, other, config, off):
