@@ -12,7 +12,7 @@ from per_audit.graph.demos import Trial
 from per_audit.graph.pipelines import learns_at
 from per_audit.graph.signatures import Refusal, refusal
 from per_audit.graph.switched import Switches
-from per_audit.graph.values import ClassRef, External, Func, Literal, Result
+from per_audit.graph.values import ClassRef, External, Func, Instance, Literal, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -178,7 +178,7 @@ class Idle:
         meant = {atom.node for atom in atoms if isinstance(atom, (ClassRef, Func))}
         if meant:
             return len(meant) == len(atoms) and unit not in meant
-        if not isinstance(node, ir.Attr) or unit not in self._never_drawn:
+        if not isinstance(node, ir.Attr) or unit not in self._never_drawn or self._is_lent(unit):
             return False
         # `random.sample`, `env.action_space.sample`: of a library, or of what it has made.
         held: ir.Expr = node
@@ -186,6 +186,32 @@ class Idle:
             held = held.value
         known = value(held).atoms
         return bool(known) and all(isinstance(atom, (External, Result, Literal)) for atom in known)
+
+    def _is_lent(self, unit: _Unit) -> bool:
+        """Whether a library has objects of the class of a method, or of its heirs."""
+        cls = self._graph.project.class_of.get(unit) if isinstance(unit, ir.Function) else None
+        return cls is not None and not self._lent.isdisjoint({cls, *self._graph.interpreter.subclasses.get(cls, ())})
+
+    @cached_property
+    def _lent(self) -> set[ir.Class]:
+        """The classes of the objects that libraries are given, or hold in attributes, and may give back."""
+        graph = self._graph
+        others = (site for site in graph.events.calls.values() if not site.targets and not site.classes)
+        values = [value for site in others if not _is_builtin(site) for value in site.arguments]
+        for module in graph.project.modules.values():
+            for node in module.nodes_of(ir.Assign):
+                if (
+                    isinstance(node, ir.Assign)
+                    and node.value is not None
+                    and any(map(self._is_of_library, node.targets))
+                ):
+                    values.append(graph.events.value(node.value))
+        return {atom.node for value in values for atom in value.atoms if isinstance(atom, Instance)}
+
+    def _is_of_library(self, target: ir.Expr) -> bool:
+        """Whether a target is a part of what a library has made."""
+        held = self._graph.events.value(target.value).atoms if isinstance(target, (ir.Attr, ir.Sub)) else ()
+        return any(isinstance(atom, (External, Result)) for atom in held)
 
     @cached_property
     def _is_dynamic(self) -> bool:
@@ -252,6 +278,11 @@ class Idle:
 
     def _may_run_at(self, path: str, node: ir.Node) -> bool:
         return self._switches.off(path, node) is None and self._reason_of(path, node) is None
+
+
+def _is_builtin(site: ev.CallSite) -> bool:
+    """Whether a call is of what Python has itself, `len` or `print`, which keeps nothing."""
+    return bool(site.names) and all(name.startswith("builtins.") for name in site.names)
 
 
 def _called(site: ev.CallSite) -> set[str]:

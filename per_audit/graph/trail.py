@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.roles import name_of
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.degree import STORED, Chain, Exponents
 
@@ -24,16 +25,18 @@ _MOST_LINKS = 10
 
 def errors(value: Term) -> list[Term]:
     """The differences and losses that a priority is made of, outermost first."""
-    found: dict[Term, None] = {}
+    return list(dict.fromkeys(term for term in _along(value) if term.op in ("sub", "loss")))
+
+
+def _along(value: Term) -> Iterator[Term]:
+    """A priority and what it is made of, down to differences and losses, but exponents, bounds and positions."""
     stack = [value]
     while stack:
         term = strip(stack.pop())
-        if term.op in ("sub", "loss"):
-            found[term] = None
-        elif term.op in _SPINE:
+        yield term
+        if term.op in _SPINE:
             parts = term.args[:1] if term.op in ("at", "gather", "pow", "clip") else term.args
             stack.extend(part for part in reversed(parts) if term.op != "mul" or not _is_share(part))
-    return list(found)
 
 
 def _is_share(term: Term) -> bool:
@@ -117,22 +120,29 @@ def is_asserted(anatomy: Anatomy, write: PriorityWrite) -> bool:
             for node in ir.walk_scope(function.body)
             if isinstance(node, ir.Assert)
             for side in _positive(node.test)
+            if not isinstance(side, ir.Attr)  # a setting
         }
         passed = [symbols.term(step.path, expr) for expr in _passed(anatomy.graph.statement(step.path, step.node))]
-        if any(value.contains(term) for term in asserted for value in passed):
+        if any(strip(term) == part for term in asserted for value in passed for part in _along(value)):
             return True
     return False
 
 
 def _positive(test: ir.Expr) -> Iterator[ir.Expr]:
     """What a test says to be above zero: `p > 0`, `0 < p`, `(p > 0).all()`."""
-    for part in ir.walk(test):
-        if isinstance(part, ir.Cmp):
-            sides = [part.left, *part.rights]
-            for op, left, right in zip(part.ops, sides, sides[1:], strict=False):
-                above, below = (left, right) if op == ">" else (right, left)
-                if op in ("<", ">") and getattr(below, "value", None) == 0:
-                    yield above
+    if isinstance(test, ir.Logic) and test.op == "and":
+        yield from _positive(test.left)
+        yield from _positive(test.right)
+    elif isinstance(test, ir.Call) and isinstance(test.func, (ir.Name, ir.Attr)) and name_of(test.func) == "all":
+        given = test.argument(0)
+        within = given if given is not None else getattr(test.func, "value", None)
+        yield from _positive(within) if within is not None else ()
+    elif isinstance(test, ir.Cmp):
+        sides = [test.left, *test.rights]
+        for op, left, right in zip(test.ops, sides, sides[1:], strict=False):
+            above, below = (left, right) if op == ">" else (right, left)
+            if op in ("<", ">") and getattr(below, "value", None) == 0:
+                yield above
 
 
 def _passed(statement: ir.Stmt) -> Iterator[ir.Expr]:

@@ -225,11 +225,14 @@ TRIED = "if __name__ == '__main__':\n        memory = Weighted()\n        memory
         ("self.memory.sample(8)", "nothing in the project calls Weighted.sample"),
         ("self.other.sample(8)", None),
         ("read().sample(8)", None),
+        ("weakref.proxy(self.other).sample(8)", None),
+        ("random.other = self.other; random.other.sample(8)", None),
+        ("print(self.other); random.sample(read(), 2)", "nothing in the project calls Weighted.sample"),
     ],
 )
 def test_a_memory_that_is_made_and_never_drawn_from(project, drawn, expected):
     text = AGENT.replace("self.memory.sample(8)).backward()", "self.memory.sample(8)).backward()\n            {drawn}")
-    text = "\n    import random" + text.format(
+    text = "\n    import random, weakref" + text.format(
         made=PLAIN + "\n            self.other = Weighted()", after="", drawn=drawn or "pass"
     )
     memories = MEMORIES.replace(

@@ -212,3 +212,21 @@ def test_how_often_alpha_was_applied(anatomy_of, update, expected):
 )
 def test_whether_sums_are_in_the_array_as_well(anatomy_of, update, known):
     assert trail.is_tree(anatomy_of(update=update)) is known
+
+
+@pytest.mark.parametrize(
+    ("asserted", "expected"),
+    [
+        ("(errors > 0).all()", True),
+        ("np.all(0 < errors) and self.alpha > 0", True),
+        ("self.alpha > 0", False),
+        ("errors >= 0", False),
+        ("not errors > 0", False),
+        ("(errors > 0).all() or self.alpha", False),
+        ("len(errors) > 0, errors > 0", False),
+    ],
+)
+def test_an_assertion_that_lets_no_zero_pass(anatomy_of, asserted, expected):
+    anatomy = anatomy_of(update=f"assert {asserted}\nself.mass[at] = np.abs(errors) ** self.alpha")
+    writes = [write for write in anatomy.writes if not write.inserts]
+    assert [trail.is_asserted(anatomy, write) for write in writes] == [expected]
