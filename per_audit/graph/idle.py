@@ -198,14 +198,12 @@ class Idle:
         graph = self._graph
         others = (site for site in graph.events.calls.values() if not site.targets and not site.classes)
         values = [value for site in others if not _is_builtin(site) for value in site.arguments]
-        for module in graph.project.modules.values():
-            for node in module.nodes_of(ir.Assign):
-                if (
-                    isinstance(node, ir.Assign)
-                    and node.value is not None
-                    and any(map(self._is_of_library, node.targets))
-                ):
-                    values.append(graph.events.value(node.value))
+        assigned = (node for module in graph.project.modules.values() for node in module.nodes_of(ir.Assign))
+        values += (
+            graph.events.value(node.value)
+            for node in assigned
+            if isinstance(node, ir.Assign) and any(map(self._is_of_library, node.targets))
+        )
         return {atom.node for value in values for atom in value.atoms if isinstance(atom, Instance)}
 
     def _is_of_library(self, target: ir.Expr) -> bool:
