@@ -162,7 +162,6 @@ def framework(package: str) -> Framework | None:
 
 
 @cache
-@cache
 def drawn_shape(name: str) -> Shape | None:
     """What a call of that qualified name returns, where it is a draw from a library's buffer and that is known."""
     package = name.partition(".")[0]

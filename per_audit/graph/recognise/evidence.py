@@ -13,6 +13,7 @@ from per_audit.graph.draws import takes_many
 from per_audit.graph.libraries import is_test
 from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.level import is_level
+from per_audit.graph.recognise.ratios import compares_policies
 from per_audit.graph.roles import (
     ACTION,
     NEXT,
@@ -205,7 +206,12 @@ class Evidence:
         return buffer
 
     def _is_optional(self, store: ev.Store, buffer: ReplayBuffer) -> bool:
-        """Whether a test decides that something is stored beside transitions, which are stored without it as well."""
+        """Whether a test decides that something is stored beside transitions, which are stored without it as well.
+
+        What a learner compares its policy with is no such thing, whoever decides on it.
+        """
+        if self._compares_policies:
+            return False
         around = self.graph.ancestors(store.path, store.node)
         branches = [set(ir.walk(node)) for node in around if isinstance(node, ir.If) and not _counts(node.test)]
         others = [(other.node, role) for other in buffer.stores for role in _stored_roles(other)]
@@ -214,6 +220,11 @@ class Evidence:
             and not any(role == REWARD for node, role in others if node in inside)
             for inside in branches
         )
+
+    @cached_property
+    def _compares_policies(self) -> bool:
+        """Whether the project computes `exp(new - old)`, the ratio of two policies that on-policy learners go by."""
+        return any(map(compares_policies, self.project.modules.values()))
 
     def _methods(self, owner: ir.Class | None) -> set[ev.Owner]:
         classes = self.graph.interpreter.mro(owner) if owner is not None else ()

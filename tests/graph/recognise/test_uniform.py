@@ -567,17 +567,21 @@ def test_an_attribute_that_heirs_are_to_have_is_no_method(project, kinds, body, 
 
 
 @pytest.mark.parametrize(
-    ("store", "found"),
+    ("store", "loss", "found"),
     [
-        ("if self.said: self.log_probs[i] = log_prob", [UNIFORM]),
-        ("self.log_probs[i] = log_prob", []),
-        ("if self.at < 9: self.log_probs[i] = log_prob", []),
-        ("if self.said: self.log_probs[i], self.rewards[i] = log_prob, reward", []),
+        ("if self.said: self.log_probs[i] = log_prob", "loss(*batch)", [UNIFORM]),
+        ("self.log_probs[i] = log_prob", "loss(*batch)", []),
+        ("if self.at < 9: self.log_probs[i] = log_prob", "loss(*batch)", []),
+        ("if self.said: self.log_probs[i], self.rewards[i] = log_prob, reward", "loss(*batch)", []),
+        ("if self.said: self.log_probs[i] = log_prob", "ratio(torch.exp(net(batch[0]) - batch[3]))", []),
+        ("if self.said: self.log_probs[i] = log_prob", "ratio((net(batch[0]) - batch[3]).sum(-1).exp())", []),
+        ("if self.said: self.log_probs[i] = log_prob", "loss(torch.exp(net(batch[0])))", [UNIFORM]),
     ],
 )
-def test_what_a_policy_said_may_be_kept_beside_transitions(project, kinds, store, found):
+def test_what_a_policy_said_may_be_kept_beside_transitions(project, kinds, store, loss, found):
     graph = project(f"""
     import numpy as np
+    import torch
 
     class Memory:
         def __init__(self, size, said):
@@ -596,7 +600,8 @@ def test_what_a_policy_said_may_be_kept_beside_transitions(project, kinds, store
             return self.states[i], self.rewards[i], self.later[i], self.log_probs[i]
 
     def train(net, memory: Memory):
-        net.loss(*memory.sample(32)).backward()
+        batch = memory.sample(32)
+        net.{loss}.backward()
 
     Memory(9, False).add(1, 2, 3)
     """)
