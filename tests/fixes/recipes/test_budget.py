@@ -78,6 +78,7 @@ main(None, None, None)
         ("for step in range(9000):\n        count = (count + 1) % 3\n        if count == 0: STEP", "3000"),
         ("for step in range(9000):\n        if step % 4 == 0: pass\n        else: STEP", "6750"),
         ("for step in range(9000):\n        if step % 4: STEP", "6750"),
+        ("for step in range(9000):\n        if step % 4 == 0:\n            if step % 10 == 0: STEP", None),
         ("for step in range(9000):\n        if not step % 4: STEP", "2250"),
         ("for step in range(9000):\n        if 0 == (step + 1) % 4: STEP", "2250"),
         ("for step in range(9000):\n        if step % 4 != 0:\n            continue\n        STEP", "2250"),
