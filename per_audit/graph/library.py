@@ -160,7 +160,8 @@ class Library:
             )
         first = receiver if receiver.tags or receiver.roles else (values[0] if values else UNKNOWN)
         result = taint(receiver, *values)
-        if held := [v for v in (receiver, *values) if any(isinstance(a, Alloc) for a in v.atoms)]:
+        shown = [item for v in values for atom in v.atoms if isinstance(atom, TupleOf) for item in atom.items]
+        if held := [v for v in (receiver, *values, *shown) if any(isinstance(a, Alloc) for a in v.atoms)]:
             result = self._with_contents(result, held, values)
         if method in ("mul", "multiply") and values:
             left = node.args[0].value

@@ -66,7 +66,9 @@ class Updates:
     def _writes_drawn(self) -> bool:
         """A store at drawn positions, a drawn item put back, an attribute of a drawn item assigned."""
         for store in self.about.stores():
-            if store.container not in self.about.containers or is_observed(store.value):
+            if store.container not in self.about.containers:
+                continue
+            if is_observed(store.value) and not self._was_there(store):
                 continue
             if self.about.is_drawn(store.index):
                 return True
@@ -84,6 +86,12 @@ class Updates:
             for node in module.nodes_of(ir.Assign, ir.Aug)
             for target in (node.targets if isinstance(node, ir.Assign) else [node.target])
         )
+
+    def _was_there(self, store: ev.Store) -> bool:
+        """Whether a row that is stored is one of those that something else has stored, with other fields."""
+        rows = {atom.node for atom in store.value.atoms if isinstance(atom, Record)}
+        others = (o for o in self.about.stores() if o.container == store.container and o.function != store.function)
+        return bool(rows) and rows <= {a.node for other in others for a in other.value.atoms if isinstance(a, Record)}
 
     def _tells_drawn(self) -> bool:
         """Whether a drawn item is told what draws go by, by a method of its own: `row.set_priority(error)`."""

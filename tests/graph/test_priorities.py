@@ -247,3 +247,11 @@ def test_weights_that_rows_carry_reach_the_loss(project):
     graph = project(DICTS)
     (buffer,) = graph.buffers
     assert graph.priorities(buffer).weights_used()
+
+
+def test_weights_put_into_an_array_one_by_one_and_joined_with_others(priorities_of):
+    each = "for k, j in enumerate(at):\n                w[k] = (len(self.rows) * p[j]) ** -beta"
+    one_by_one = f"w = np.empty(n)\n            {each}"
+    joined = "both = np.concatenate([weights, np.ones(8)])\nerrors = errors * torch.tensor(both)"
+    assert priorities_of(joined, weights=one_by_one).weights_used()
+    assert not priorities_of(joined.replace("errors = errors * ", "print"), weights=one_by_one).weights_used()

@@ -187,3 +187,48 @@ def test_a_row_that_is_told_its_priority(project, told, found):
     (buffer,) = graph.buffers
     assert buffer.kind == "prioritised"
     assert graph.priorities(buffer).updated() is found
+
+
+REPLACED = """
+import numpy as np
+import torch
+from collections import namedtuple
+
+Row = namedtuple("Row", "state reward next_state end error")
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows = []
+
+    def add(self, state, reward, next_state, end):
+        self.rows.append(Row(state, reward, next_state, end, 1.0))
+
+    def sample(self, n):
+        odds = np.array([row.error for row in self.rows])
+        at = np.random.choice(len(self.rows), n, p=odds / odds.sum())
+        return at, [self.rows[i] for i in at]
+
+    def update(self, at, errors):
+        for i, error in zip(at, errors):
+            self.rows[i] = self.rows[i]._replace(error=abs(error))
+
+
+def train(env, net, steps):
+    memory = Memory(64)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, end, _ = env.step(0)
+        memory.add(state, reward, next_state, end)
+        at, batch = memory.sample(8)
+        loss, errors = net.loss(batch)
+        loss.backward()
+        memory.update(at, errors)
+"""
+
+
+@pytest.mark.parametrize("call", ["memory.update(at, errors)", ""])
+def test_a_row_that_is_put_back_with_another_error(project, call):
+    graph = project(REPLACED.replace("memory.update(at, errors)", call))
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).updated() is bool(call)
