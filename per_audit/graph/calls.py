@@ -156,7 +156,7 @@ class Calls:
         """The result of a call of a function of the project."""
         result = self.interpreter.call_function(func, arguments, frame.depth)
         masses = {m for _, _, value in arguments for m in value.tagged("mass")}
-        chosen = [m for m in masses if self.interpreter.events.masses[m].descends]
+        chosen = [m for m in masses if self.interpreter.draws.descends(m)]
         chosen += self._chosen_inside(func, result)
         if chosen:
             # What a tree returns for a random sum depends on it by comparisons only.
@@ -166,13 +166,12 @@ class Calls:
 
     def _chosen_inside(self, func: Func, result: Value) -> list[ir.Node]:
         """The random numbers by which the callee itself chose what it returns, where its result does not show them."""
-        made = self.interpreter.draws.masses_in.get(func.node)
+        made = self.interpreter.draws.masses_of(func.node)
         if not made:
             return []
-        masses = self.interpreter.events.masses
         items = self.interpreter.parts.items_of(result) or ()
         known = self.interpreter.parts.spilled(result).tags.union(*(item.tags for item in items))
-        return [node for node in made if masses[node].descends and ("draw", node) not in known]
+        return [node for node in made if self.interpreter.draws.descends(node) and ("draw", node) not in known]
 
     def _record(self, kind: RecordType, node: ir.Node, arguments: Arguments) -> Value:
         items: dict[str, Value] = {}
@@ -372,9 +371,11 @@ class Calls:
                 for statement in cls.body:
                     if isinstance(statement, ir.Function):
                         self._by_method.setdefault(statement.name, []).append((cls, statement))
+        named = self._by_method.get(method, [])
+        self.interpreter.reruns.note_reads(("holder", cls) for cls, _ in named)
         fitting = [
             (cls, function)
-            for cls, function in self._by_method.get(method, [])
+            for cls, function in named
             if _accepts(function, arguments) and cls in self.interpreter.holders
         ]
         if len(fitting) != 1 or (site.targets and site.guessed is None):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from per_audit.facts import ir
 from per_audit.graph import events as ev
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 GREEDY = ("nsmallest", "nlargest")
 _SUMS = {"sum", "total", "cumsum", "cumulative", "mass", "priority", "priorities", "prob", "probs", "p"}
 FRACTION = "fraction"  # a random number up to 1 times a size, cut off: a position
+_Seen = TypeVar("_Seen")
 OF_TENSOR = "Tensor.multinomial"  # the method of a tensor of masses, whose arguments stand one place further left
 
 
@@ -25,7 +26,7 @@ class Draws:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
-        self.masses_in: dict[ev.Owner, list[ir.Node]] = {}
+        self._masses_in: dict[ev.Owner, list[ir.Node]] = {}
         self.cut: dict[ir.Sub, Value] = {}  # what the first items are of what has been shuffled
 
     def mass(self, node: ir.Call, frame: Frame) -> None:
@@ -33,7 +34,46 @@ class Draws:
         masses = self.interpreter.events.masses
         if node not in masses:
             masses[node] = ev.Mass(node, frame.function, frame.module.path)
-            self.masses_in.setdefault(frame.function, []).append(node)
+            self._masses_in.setdefault(frame.function, []).append(node)
+            self.interpreter.reruns.touch(("masses", frame.function))
+
+    def masses_of(self, function: ev.Owner) -> list[ir.Node]:
+        """The continuous random numbers that a function draws."""
+        self.interpreter.reruns.note_read(("masses", function))
+        return self._masses_in.get(function, [])
+
+    def descends(self, mass: ir.Node) -> bool:
+        """Whether a continuous random number picks a position by cumulative priority."""
+        self.interpreter.reruns.note_read(("mass", mass))
+        return self.interpreter.events.masses[mass].descends
+
+    def note_searched(self, number: ir.Node, sums: ir.Expr) -> None:
+        """Record that a library's function searches sums for a continuous random number."""
+        mass = self.interpreter.events.masses[number]
+        self._note(mass, mass.sums, sums, searched=True)
+
+    def note_compared(self, number: ir.Node, frame: Frame) -> None:
+        """Record that a continuous random number is compared with others."""
+        mass = self.interpreter.events.masses[number]
+        self._note(mass, mass.compared_in, frame.function)
+
+    def note_reduced(self, number: ir.Node, frame: Frame) -> None:
+        """Record that something is taken from a continuous random number."""
+        mass = self.interpreter.events.masses[number]
+        self._note(mass, mass.reduced_in, frame.function)
+
+    def _note(self, mass: ev.Mass, seen: set[_Seen], what: _Seen, searched: bool = False) -> None:
+        before = mass.descends
+        seen.add(what)
+        mass.searched |= searched
+        if mass.descends != before:
+            self.interpreter.reruns.touch(("mass", mass.node))
+
+    def add_containers(self, draw: ev.Draw, containers: set[Alloc]) -> None:
+        """Record what a draw takes its items out of."""
+        if not containers <= draw.containers:
+            draw.containers |= containers
+            self.interpreter.reruns.touch(("drawn", draw.node))
 
     def fraction(self, cut: ir.Expr, frame: Frame) -> Value | None:
         """The positions that `random() * size` gives once it is cut off to whole numbers; None for anything else."""
@@ -92,7 +132,7 @@ class Draws:
         draw.weighted |= probabilities is not None and not self._is_off(probabilities)
         draw.items = not positions
         draw.population = draw.population.join(population)
-        draw.containers |= containers
+        self.add_containers(draw, containers)
         index = Value(frozenset(), frozenset((("index", node),)))
         if positions:
             return index.with_tags(*population.tags)
@@ -102,7 +142,7 @@ class Draws:
                 self.interpreter.calls.project_call(Func(getter, atom), [(None, "", index)], frame)
             kind = self.interpreter.calls.container_base(self.interpreter.external_bases(atom.node))
             if kind is not None:
-                draw.containers.add(Alloc(atom.node, kind))
+                self.add_containers(draw, {Alloc(atom.node, kind)})
         drawn = Value(frozenset((Drawn(node),)), frozenset((("draw", node),)) | population.tags)
         single = method == "choice" and len(node.args) == 1 and node.keyword("size") is None
         return self.interpreter.parts.element(drawn) if single else drawn

@@ -215,10 +215,14 @@ class Interpreter:
         return known
 
     def _find_subclasses(self) -> None:
+        before = dict(self.subclasses)
         self.subclasses.clear()
         for node in self.project.classes:
             for base in self.mro(node)[1:]:
                 self.subclasses.setdefault(base, []).append(node)
+        for base in self.project.classes:
+            if before.get(base) != self.subclasses.get(base):
+                self.reruns.touch(("heirs", base))
 
     def _run_root(self, function: ir.Function) -> None:
         owner = self.project.class_of.get(function)
@@ -317,11 +321,14 @@ class Interpreter:
         return self._bases.get(node, [])
 
     def set_bases(self, node: ir.Class, bases: list[Value]) -> None:
-        """Remember the bases of a class when its statement is run."""
+        """Remember the bases of a class when its statement is run; whoever has asked before is run again."""
+        if node in self._mro and self._bases.get(node, []) != bases:
+            self.reruns.touch("bases")
         self._bases[node] = bases
 
     def mro(self, node: ir.Class) -> list[ir.Class]:
         """The class and its bases in the project, nearest first."""
+        self.reruns.note_read("bases")
         known = self._mro.get(node)
         if known is None:
             known = [node]
@@ -344,6 +351,7 @@ class Interpreter:
 
     def find_method(self, node: ir.Class, name: str) -> ir.Function | None:
         """The method that an object of the class answers with, by the order of its bases."""
+        self.reruns.note_read("bases")
         key = (node, name)
         if key not in self._methods:
             self._methods[key] = next(
@@ -362,6 +370,7 @@ class Interpreter:
         """What an attribute of an object may be: from its class, its ancestors, or failing these its heirs."""
         found = self._attribute_in(self.mro(owner.node), name)
         if found is UNKNOWN or found == UNKNOWN:
+            self.reruns.note_read(("heirs", owner.node))
             found = self._attribute_in(self.subclasses.get(owner.node, ()), name)
         return found
 
@@ -378,8 +387,9 @@ class Interpreter:
     def write_attribute(self, owner: Instance, name: str, value: Value) -> None:
         """Join a value into an attribute of an object."""
         containers = {atom for atom in value.atoms if isinstance(atom, Alloc)}
-        if containers:
+        if not containers <= self.holders.get(owner.node, set()):
             self.holders.setdefault(owner.node, set()).update(containers)
+            self.reruns.touch(("holder", owner.node))
         self._grow(self.attributes, (owner.node, name), value)
 
     def add_content(self, container: ir.Node, value: Value) -> None:

@@ -114,12 +114,11 @@ class Library:
             return Value(tags=taint(*values).tags | {("mass", node)})
         if ext.last(name) in ext.SEARCHES and (chosen := taint(*values).tagged("mass")):
             for mass in chosen:
-                self.interpreter.events.masses[mass].searched = True
-                self.interpreter.events.masses[mass].sums |= {node.args[0].value}
+                self.interpreter.draws.note_searched(mass, node.args[0].value)
             return Value(tags=frozenset((kind, m) for m in chosen for kind in ("index", "draw")))
         if ext.last(name) in ext.ORDERS:
             for mass in taint(*values).tagged("mass"):
-                self.interpreter.events.masses[mass].compared_in.add(frame.function)
+                self.interpreter.draws.note_compared(mass, frame)
         if name in ("heapq.nsmallest", "heapq.nlargest") and len(values) > 1:
             return self.interpreter.draws.draw(node, ext.last(name), True, values[1:], frame)
         draw = ext.draw_call(name)

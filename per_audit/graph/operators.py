@@ -59,7 +59,7 @@ class Operators:
         result = taint(a, b)
         if op == "-" and not isinstance(right, ir.Const):
             for mass in a.tagged("mass"):
-                self.interpreter.events.masses[mass].reduced_in.add(frame.function)
+                self.interpreter.draws.note_reduced(mass, frame)
         constants = a.literal(), b.literal()
         if all(isinstance(c, (int, float)) for c in constants):
             return of(_folded(op, *constants))
@@ -143,7 +143,7 @@ class Operators:
         ]
         for value in values:
             for mass in value.tagged("mass"):
-                self.interpreter.events.masses[mass].compared_in.add(frame.function)
+                self.interpreter.draws.note_compared(mass, frame)
         return taint(*values)
 
 

@@ -85,7 +85,7 @@ class Parts:
         self.gather(atom, draws, node, frame)
         known = [draw for draw in draws if draw in self.interpreter.events.draws]
         for draw in known:
-            self.interpreter.events.draws[draw].containers.add(atom)
+            self.interpreter.draws.add_containers(self.interpreter.events.draws[draw], {atom})
         return join_all([of(atom), *(of(Drawn(draw)) for draw in known)])
 
     def _copied(self, expression: ir.Expr) -> frozenset[Alloc]:
@@ -161,6 +161,7 @@ class Parts:
                 found.append(self.interpreter.content_of(atom.node))
             elif isinstance(atom, Drawn):
                 draw = self.interpreter.events.draws.get(atom.draw)
+                self.interpreter.reruns.note_read(("drawn", atom.draw))
                 found += [self.interpreter.content_of(c.node) for c in (draw.containers if draw else ())]
                 found.append(of(Item(atom.draw)))
                 tags.add(("draw", atom.draw))

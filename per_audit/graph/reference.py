@@ -181,7 +181,7 @@ def _record_draw(atom: Alloc, node: ir.Call, frame: Frame, interpreter: Interpre
     if draw is None:
         path = frame.module.path
         draw = draws[node] = ev.Draw(node, frame.function, path, "sample", bool(kind.stored), kind.law != UNIFORM)
-    draw.containers.add(atom)
+    interpreter.draws.add_containers(draw, {atom})
 
 
 def _draw(atom: Alloc, kind: _Kind, node: ir.Call, frame: Frame, interpreter: Interpreter) -> Value:

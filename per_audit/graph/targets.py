@@ -113,6 +113,7 @@ class Targets:
     def reset(self, owner: Instance, node: ir.Node, frame: Frame, written: ir.Expr) -> None:
         """Record that an object, which is written so, begins anew, with its containers empty."""
         for cls in self.interpreter.mro(owner.node):
+            self.interpreter.reruns.note_read(("holder", cls))
             for atom in self.interpreter.holders.get(cls, ()):
                 self._reset(atom, node, frame, written)
 
@@ -199,7 +200,7 @@ class Targets:
         if isinstance(target, ir.Sub):
             if node.op == "-" and not isinstance(node.value, ir.Const):
                 for mass in before.tagged("mass"):
-                    self.interpreter.events.masses[mass].reduced_in.add(frame.function)
+                    self.interpreter.draws.note_reduced(mass, frame)
             self._assign_item(target, taint(before, value), frame, node, None)
         elif isinstance(target, ir.Attr):
             owner = self.interpreter.evaluator.eval(target.value, frame)
