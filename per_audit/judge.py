@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from per_audit.facts import ModuleFacts
     from per_audit.facts.pool import Extracted
     from per_audit.graph import ReplayGraph
-    from per_audit.graph.idle import Idle
+    from per_audit.graph.liveness.idle import Idle
     from per_audit.parts import Part
     from per_audit.rule import Rule
     from per_audit.settings import Settings
@@ -100,8 +100,8 @@ class Judge:
         found = self._asked(graph, part, with_offers, outcome)
         if part.is_text or not getattr(graph, "buffers", ()):
             return found, graph
+        from per_audit.graph.liveness.usage import has_one_in_use, is_tried_out, unused
         from per_audit.graph.model import UNIFORM
-        from per_audit.graph.usage import has_one_in_use, is_tried_out, unused
 
         found = replace(found, in_use=has_one_in_use(graph))
         if not found.in_use and (idle := unused(graph)):
@@ -115,7 +115,7 @@ class Judge:
         self, graph: ReplayGraph, part: Part, with_offers: bool, outcome: Outcome, beside: bool = False
     ) -> Outcome:
         """The outcome with what the rules find in the graph; `beside` the files lies a program that is in use."""
-        from per_audit.graph.idle import Idle
+        from per_audit.graph.liveness.idle import Idle
 
         failures = list(outcome.failures)
         told = (finding for rule in self._rules for finding in self._check(rule, graph, failures))

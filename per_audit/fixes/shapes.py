@@ -11,7 +11,7 @@ from per_audit.graph.recognise.aside import DATA_SET, RECENT, SEQUENCES, SWITCHE
 
 if TYPE_CHECKING:
     from per_audit.graph import LibraryBuffer, ReplayBuffer, ReplayGraph
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.recognise.aside import Aside
 
 _DRAW = "replace the draw by PrioritizedSampler or PrioritizedReplayBuffer of experience_replay_optimizer"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from per_audit.graph.events import Weighting
-from per_audit.graph.interpreter import Interpreter
-from per_audit.graph.libraries import LibraryBuffer
+from per_audit.graph.interpret.events import Weighting
+from per_audit.graph.interpret.interpreter import Interpreter
+from per_audit.graph.interpret.sharing import equals_shared
+from per_audit.graph.interpret.values import ELEMENTWISE, SCALAR
+from per_audit.graph.libraries.buffers import LibraryBuffer
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.project import Project
 from per_audit.graph.recognise import find_buffers
-from per_audit.graph.sharing import equals_shared
-from per_audit.graph.values import ELEMENTWISE, SCALAR
 from per_audit.memory import collector_paused, deep_stack
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from per_audit.facts import ir
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
 
 _BLOCKS = (ir.If, ir.For, ir.While, ir.Try, ir.Match)

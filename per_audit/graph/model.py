@@ -9,26 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ModuleFacts, ir
 from per_audit.findings import Evidence, Place
-from per_audit.graph import events as ev
-from per_audit.graph import growth, pipelines
-from per_audit.graph.anatomy import Anatomy
-from per_audit.graph.backward import Gradients
-from per_audit.graph.corrections import Corrections
-from per_audit.graph.demos import Demos
-from per_audit.graph.feeds import Feeds
-from per_audit.graph.fill import Fill
-from per_audit.graph.library_use import LibraryUse
-from per_audit.graph.priorities import Priorities
-from per_audit.graph.reference import REFERENCE_KINDS
+from per_audit.graph import pipelines
+from per_audit.graph.gradients.backward import Gradients
+from per_audit.graph.interpret.reference import REFERENCE_KINDS
+from per_audit.graph.interpret.values import Alloc, External
+from per_audit.graph.libraries.use import LibraryUse
+from per_audit.graph.liveness.demos import Demos
+from per_audit.graph.memory import growth
+from per_audit.graph.memory.fill import Fill
+from per_audit.graph.prioritised.anatomy import Anatomy
+from per_audit.graph.prioritised.corrections import Corrections
+from per_audit.graph.prioritised.feeds import Feeds
+from per_audit.graph.prioritised.priorities import Priorities
+from per_audit.graph.prioritised.weights import Weights
 from per_audit.graph.symbolic import Shapes, Symbols
-from per_audit.graph.values import Alloc, External
-from per_audit.graph.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from per_audit.graph.interpreter import Interpreter
-    from per_audit.graph.libraries import LibraryBuffer
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.interpret.interpreter import Interpreter
+    from per_audit.graph.libraries.buffers import LibraryBuffer
     from per_audit.graph.symbolic import Term
 
 UNIFORM, PRIORITISED = "uniform", "prioritised"

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.findings import Evidence, Place
-from per_audit.graph.values import Result
+from per_audit.graph.interpret.values import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from per_audit.graph import events as ev
-    from per_audit.graph.libraries import LibraryBuffer
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.libraries.buffers import LibraryBuffer
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 LEARNS = {"backward", "fit", "train_on_batch", "minimize", "apply_gradients"}

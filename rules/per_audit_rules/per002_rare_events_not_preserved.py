@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import Evidence, Finding, FixOffer, Place, Severity
 from per_audit.graph import UNIFORM, ReplayGraph
-from per_audit.graph.eviction import forgets_oldest
+from per_audit.graph.memory.eviction import forgets_oldest
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

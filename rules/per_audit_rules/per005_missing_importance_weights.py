@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayBuffer, ReplayGraph
-from per_audit.graph.compiled import compilations, weights_read
-from per_audit.graph.lap import clamps_like_lap
+from per_audit.graph.prioritised.compiled import compilations, weights_read
+from per_audit.graph.prioritised.lap import clamps_like_lap
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from per_audit.graph.events import Unpack
+    from per_audit.graph.interpret.events import Unpack
 
 
 class MissingImportanceWeights(Rule):

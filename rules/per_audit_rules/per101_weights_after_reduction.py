@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import SCALAR
-from per_audit.graph.compiled import averaged
+from per_audit.graph.prioritised.compiled import averaged
 from per_audit.graph.symbolic import contexts
 from per_audit.rule import Example, Rule
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from per_audit.facts import ir
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
-    from per_audit.graph.compiled import Averaged
-    from per_audit.graph.corrections import Product
+    from per_audit.graph.prioritised.compiled import Averaged
+    from per_audit.graph.prioritised.corrections import Product
 
 _MEMORY = """import numpy as np
 

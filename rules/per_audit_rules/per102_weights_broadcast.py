@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from per_audit.facts import ir
     from per_audit.findings import Evidence, Finding
     from per_audit.graph import ReplayGraph
-    from per_audit.graph.corrections import Product
+    from per_audit.graph.prioritised.corrections import Product
     from per_audit.graph.symbolic import Context, Term
     from per_audit.graph.symbolic.shape import Shape
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from per_audit.facts import ir
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
-    from per_audit.graph.corrections import Product
+    from per_audit.graph.prioritised.corrections import Product
     from per_audit.graph.symbolic import Term
 
 _CURVED = ("mse", "huber", "smoothl1", "squarederror", "meansquared", "l2loss")

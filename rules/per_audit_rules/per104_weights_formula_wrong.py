@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from per_audit.facts import ir
     from per_audit.graph import ReplayGraph
-    from per_audit.graph.events import AttributeWrite
+    from per_audit.graph.interpret.events import AttributeWrite
+    from per_audit.graph.prioritised.weights import Division, Weight, Weights
     from per_audit.graph.symbolic import Term
-    from per_audit.graph.weights import Division, Weight, Weights
 
 
 class WeightsFormulaWrong(Rule):

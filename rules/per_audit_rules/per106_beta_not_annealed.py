@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.roles import is_beta
-from per_audit.graph.schedule import Beta
+from per_audit.graph.interpret.roles import is_beta
+from per_audit.graph.prioritised.schedule import Beta
 from per_audit.graph.symbolic import alternatives, strip
 from per_audit.rule import Example, Rule
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.schedule import Beta, unbounded
+from per_audit.graph.prioritised.schedule import Beta, unbounded
+from per_audit.graph.prioritised.whose import holder
 from per_audit.graph.symbolic import Term, alternatives
-from per_audit.graph.whose import holder
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.schedule import Beta, BetaWrite, unbounded
+from per_audit.graph.prioritised.schedule import Beta, BetaWrite, unbounded
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.anatomy import Anatomy
+    from per_audit.graph.prioritised.anatomy import Anatomy
 
 _MEMORY = """import numpy as np
 

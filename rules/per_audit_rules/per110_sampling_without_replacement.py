@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph.capacity import capacity_of, number_of
-from per_audit.graph.draws import batch_argument, replacement
+from per_audit.graph.interpret.draws import batch_argument, replacement
+from per_audit.graph.memory.capacity import capacity_of, number_of
 from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.events import Draw
+    from per_audit.graph.interpret.events import Draw
 
 HARMLESS = 0.02
 """The share of the buffer that a batch may be for the draw to be as good as one with replacement."""

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from per_audit.facts import ir
     from per_audit.graph import ReplayGraph
+    from per_audit.graph.prioritised.weights import Weight, Weights
     from per_audit.graph.symbolic import Term
-    from per_audit.graph.weights import Weight, Weights
 
 
 class WeightsNotNormalised(Rule):

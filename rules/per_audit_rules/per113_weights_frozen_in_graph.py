@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.compiled import compilations, weights_read
+from per_audit.graph.prioritised.compiled import compilations, weights_read
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
-    from per_audit.graph.events import AttributeWrite, CallSite
+    from per_audit.graph.interpret.events import AttributeWrite, CallSite
     from per_audit.graph.symbolic import Term
 
 _BUILDERS = {"__init__", "build", "setup", "reset"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph, trail
+from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph.prioritised import trail
 from per_audit.graph.recognise.branches import is_ruled_out
 from per_audit.graph.symbolic.degree import STORED, Chain
 from per_audit.rule import Example, Rule
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from per_audit.facts import ir
     from per_audit.findings import Evidence
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph.anatomy import Anatomy, PriorityWrite
+    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
     from per_audit.graph.symbolic import Term
 
 _REPLAY = """import numpy as np

@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph, trail
+from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph.prioritised import trail
+from per_audit.graph.prioritised.updates import BUILDERS
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.degree import RAW, STORED
-from per_audit.graph.updates import BUILDERS
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph import events as ev
-    from per_audit.graph.anatomy import Anatomy, PriorityWrite, Step
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite, Step
 
 _MEMORY = """import numpy as np
 

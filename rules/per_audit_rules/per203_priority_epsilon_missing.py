@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph, trail
+from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph.prioritised import trail
 from per_audit.graph.symbolic.sign import above_zero
 from per_audit.rule import Example, Rule
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph.anatomy import Anatomy, PriorityWrite, Step
+    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite, Step
 
 
 class PriorityEpsilonMissing(Rule):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph, keyed, trail
+from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph.prioritised import keyed, trail
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.sign import not_negative
 from per_audit.rule import Example, Rule
@@ -14,7 +15,7 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from per_audit.graph.anatomy import Anatomy, PriorityWrite
+    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
 
 _AROUND = {"pow", "add", "mul", "div", "maximum", "minimum", "clip", "at", "slice", "item", "phi", "neg", "max", "mean"}
 

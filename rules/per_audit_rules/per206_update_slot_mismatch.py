@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph, handed, leaves, narrow
-from per_audit.graph.shifts import parted
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.memory import narrow
+from per_audit.graph.memory.shifts import parted
+from per_audit.graph.prioritised import handed, leaves
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
 
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
-    from per_audit.graph.anatomy import Anatomy, PriorityWrite, Step
-    from per_audit.graph.events import Evict, Store
+    from per_audit.graph.interpret.events import Evict, Store
+    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite, Step
 
 _TRAIN = """from memory import Memory
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, trail
+from per_audit.graph import PRIORITISED
+from per_audit.graph.prioritised import trail
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.anatomy import Anatomy
+    from per_audit.graph.prioritised.anatomy import Anatomy
 
 _HIGHEST_START = 1.0
 _BOUNDS = ("clip", "minimum", "min", "where", "div", "unknown")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph, trail
+from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph.prioritised import trail
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.degree import STORED
 from per_audit.rule import Example, Rule
@@ -13,8 +14,8 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from per_audit.graph.anatomy import Anatomy, PriorityWrite
-    from per_audit.graph.events import AttributeWrite
+    from per_audit.graph.interpret.events import AttributeWrite
+    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
 
 
 class MaxPriorityScaleMix(Rule):

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph, trail
+from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph.prioritised import trail
 from per_audit.graph.symbolic import Term, strip
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from per_audit.graph.anatomy import Anatomy, PriorityWrite
+    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
 
 
 class MaxFromInternalNodes(Rule):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph, trail
+from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph.prioritised import trail
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.shape import BATCH
 from per_audit.rule import Example, Rule
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
-    from per_audit.graph.anatomy import Anatomy, PriorityWrite
+    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
 
 _REDUCES = {"mean", "sum", "max", "min", "median"}
 _SETTINGS = {"const", "field", "global", "external", "alloc", "len"}

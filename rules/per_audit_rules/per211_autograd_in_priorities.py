@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph, trail
-from per_audit.graph.backward import ARRAYS, COPIES
+from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph.gradients.backward import ARRAYS, COPIES
+from per_audit.graph.prioritised import trail
 from per_audit.graph.symbolic.shape import BATCH
 from per_audit.rule import Example, Rule
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph import events as ev
-    from per_audit.graph.anatomy import Anatomy, PriorityWrite, Step
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite, Step
     from per_audit.graph.symbolic import Term
 
 _TENSOR_METHODS = {"abs", "squeeze", "view", "reshape", "flatten", "pow", "clamp", "cpu", "mean", "sum"}

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
-    from per_audit.graph.anatomy import Anatomy
     from per_audit.graph.model import ReplayBuffer
+    from per_audit.graph.prioritised.anatomy import Anatomy
     from per_audit.graph.symbolic import Term
 
 _ELEMENTWISE = {"add", "sub", "mul", "div", "neg", "pow", "exp", "log", "phi", "maximum", "minimum", "clip"}

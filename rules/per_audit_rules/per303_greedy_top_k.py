@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.roles import words
-from per_audit.graph.values import Alloc, TupleOf, roles_in
+from per_audit.graph.interpret.roles import words
+from per_audit.graph.interpret.values import Alloc, TupleOf, roles_in
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 _HEAPS = {"heapq.nsmallest", "heapq.nlargest"}
 _ORDERS = {"argsort", "topk", "argpartition"}

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
-from per_audit.graph.tree import SumTree, trees_of
-from per_audit.graph.warmup import stored_before
+from per_audit.graph.memory.warmup import stored_before
+from per_audit.graph.prioritised.tree import SumTree, trees_of
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
-    from per_audit.graph.capacity import Capacity
+    from per_audit.graph.memory.capacity import Capacity
 
 _TRAIN = """from memory import Memory
 

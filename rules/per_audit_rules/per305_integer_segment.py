@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.findings import Finding
-    from per_audit.graph.anatomy import Anatomy
+    from per_audit.graph.prioritised.anatomy import Anatomy
 
 _TRAIN = """from memory import Memory
 

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph, leaves
-from per_audit.graph.tree import SIZES, SumTree, trees_of
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.prioritised import leaves
+from per_audit.graph.prioritised.tree import SIZES, SumTree, trees_of
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
-    from per_audit.graph.tree import Entry
+    from per_audit.graph.prioritised.tree import Entry
 
 _TRAIN = """from memory import Memory
 

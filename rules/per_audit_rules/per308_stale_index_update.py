@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, threads, trail
+from per_audit.graph import PRIORITISED
+from per_audit.graph.liveness import threads
+from per_audit.graph.prioritised import trail
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.anatomy import Anatomy, PriorityWrite
-    from per_audit.graph.threads import Thread
+    from per_audit.graph.liveness.threads import Thread
+    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
 
 _TELL_APART = {"==", "!=", "in", "not in"}
 _MEMORY = """import threading

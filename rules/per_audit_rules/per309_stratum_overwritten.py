@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
-    from per_audit.graph.events import Mass
+    from per_audit.graph.interpret.events import Mass
 
 _LOOPS = (ir.For, ir.While)
 

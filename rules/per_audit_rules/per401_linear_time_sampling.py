@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph, costs
-from per_audit.graph.capacity import Capacity, capacity_of
-from per_audit.graph.externals import SEARCHES
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.interpret.externals import SEARCHES
+from per_audit.graph.interpret.values import UNKNOWN, Alloc, TupleOf
+from per_audit.graph.memory import costs
+from per_audit.graph.memory.capacity import Capacity, capacity_of
 from per_audit.graph.symbolic import strip
-from per_audit.graph.values import UNKNOWN, Alloc, TupleOf
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
-    from per_audit.graph.events import Draw
+    from per_audit.graph.interpret.events import Draw
     from per_audit.graph.symbolic import Term
 
 SMALL = 10_000

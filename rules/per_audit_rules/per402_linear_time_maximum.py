@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph, costs
-from per_audit.graph.anatomy import CHOSEN
-from per_audit.graph.capacity import Capacity, read
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.liveness.seldom import is_seldom
+from per_audit.graph.memory import costs
+from per_audit.graph.memory.capacity import Capacity, read
+from per_audit.graph.prioritised.anatomy import CHOSEN
 from per_audit.graph.recognise.branches import is_ruled_out
-from per_audit.graph.seldom import is_seldom
 from per_audit.graph.symbolic import alternatives, strip
 from per_audit.rule import Example, Rule
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
-    from per_audit.graph import events as ev
-    from per_audit.graph.anatomy import Anatomy
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.prioritised.anatomy import Anatomy
     from per_audit.graph.symbolic import Term
 
 SMALL = 10_000

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import costs
-from per_audit.graph.capacity import capacity_of, number_of
-from per_audit.graph.draws import batch_argument, takes_many
-from per_audit.graph.roles import name_of
-from per_audit.graph.values import Alloc
+from per_audit.graph.interpret.draws import batch_argument, takes_many
+from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.interpret.values import Alloc
+from per_audit.graph.memory import costs
+from per_audit.graph.memory.capacity import capacity_of, number_of
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
-    from per_audit.graph.events import Draw, Owner
+    from per_audit.graph.interpret.events import Draw, Owner
 
 LARGE = 50_000
 LITTLE = 5.0

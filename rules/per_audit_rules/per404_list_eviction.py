@@ -7,9 +7,9 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.capacity import capacity_of
-from per_audit.graph.shifts import takes_first
-from per_audit.graph.whose import holder
+from per_audit.graph.memory.capacity import capacity_of
+from per_audit.graph.memory.shifts import takes_first
+from per_audit.graph.prioritised.whose import holder
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

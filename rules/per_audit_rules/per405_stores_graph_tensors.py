@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.autograd import Autograd
+from per_audit.graph.gradients.autograd import Autograd
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from per_audit.facts import ir
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.autograd import Kept
-    from per_audit.graph.events import Owner, Store
+    from per_audit.graph.gradients.autograd import Kept
+    from per_audit.graph.interpret.events import Owner, Store
 
 _BUILDERS = {"__init__", "__post_init__", "build", "setup"}
 

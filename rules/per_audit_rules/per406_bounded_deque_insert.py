@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
-    from per_audit.graph.events import Store
+    from per_audit.graph.interpret.events import Store
 
 _DQN = """import random
 from collections import deque

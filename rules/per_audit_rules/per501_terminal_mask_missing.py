@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import bootstrap, endings, polarity, unended
+from per_audit.graph.episodes import bootstrap, endings, polarity, unended
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

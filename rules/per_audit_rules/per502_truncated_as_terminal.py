@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import bootstrap
-from per_audit.graph.libraries import is_test
-from per_audit.graph.truncation import MergedEnd, merged_ends
+from per_audit.graph.episodes import bootstrap
+from per_audit.graph.episodes.truncation import MergedEnd, merged_ends
+from per_audit.graph.libraries.buffers import is_test
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

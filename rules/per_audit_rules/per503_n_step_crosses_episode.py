@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import windows
-from per_audit.graph.capacity import capacity_of
+from per_audit.graph.episodes import windows
+from per_audit.graph.memory.capacity import capacity_of
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

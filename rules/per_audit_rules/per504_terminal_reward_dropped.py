@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import bootstrap, endings
 from per_audit.graph.definitions import Definitions
-from per_audit.graph.roles import NEXT, REWARD, words
+from per_audit.graph.episodes import bootstrap, endings
+from per_audit.graph.interpret.roles import NEXT, REWARD, words
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.bootstrap import BootstrapTarget
+    from per_audit.graph.episodes.bootstrap import BootstrapTarget
 
 _PADDING = {"mask", "masks", "padding", "valid", "t", "batch", "b"}
 _SAME = {"detach", "float", "to", "cpu", "numpy", "view", "reshape", "unsqueeze", "squeeze", "astype", "flatten"}

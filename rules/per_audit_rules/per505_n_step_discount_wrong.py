@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import bootstrap, windows
-from per_audit.graph.capacity import capacity_of
+from per_audit.graph.episodes import bootstrap, windows
+from per_audit.graph.interpret.values import Instance
+from per_audit.graph.memory.capacity import capacity_of
 from per_audit.graph.symbolic import alternatives, strip
-from per_audit.graph.values import Instance
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.bootstrap import BootstrapTarget
+    from per_audit.graph.episodes.bootstrap import BootstrapTarget
+    from per_audit.graph.episodes.windows import ReturnSum
     from per_audit.graph.symbolic import Term
-    from per_audit.graph.windows import ReturnSum
 
 _DEQUE = """import random
 from collections import deque

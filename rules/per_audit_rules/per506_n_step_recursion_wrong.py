@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import bootstrap, windows
-from per_audit.graph.roles import REWARD
+from per_audit.graph.episodes import bootstrap, windows
+from per_audit.graph.interpret.roles import REWARD
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

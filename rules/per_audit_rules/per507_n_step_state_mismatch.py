@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph import windows
-from per_audit.graph.bootstrap import role_at
-from per_audit.graph.capacity import capacity_of
-from per_audit.graph.roles import STATE
+from per_audit.graph.episodes import windows
+from per_audit.graph.episodes.bootstrap import role_at
+from per_audit.graph.interpret.roles import STATE
+from per_audit.graph.memory.capacity import capacity_of
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.windows import ReturnSum
+    from per_audit.graph.episodes.windows import ReturnSum
 
 _TRAIN = """import random
 from collections import deque

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from per_audit.facts import ir
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 _SHARED = {"random", "numpy.random", "torch"}
 _OWN_STATE = {"default_rng", "Generator", "RandomState", "Random", "SystemRandom"}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph.interpret.values import ClassRef, External
 from per_audit.graph.symbolic import alternatives
-from per_audit.graph.values import ClassRef, External
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.symbolic import Term
 
 _PLAIN_BASES = {"object", "builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"}

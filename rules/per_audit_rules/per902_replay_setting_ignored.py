@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 _DYNAMIC = {"locals", "vars", "__dict__", "getattr", "signature", "asdict"}  # what may read a parameter unnamed
 

@@ -11,8 +11,8 @@ from per_audit.fixes.recipes.settled import changed, is_parameter, is_settled, r
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph import events as ev
-    from per_audit.graph.values import Alloc
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.interpret.values import Alloc
 
 _REVERSED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from per_audit.fixes.draft import Draft
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 _MAX_DEPTH = 8
 _LEAST = 1000  # fewer draws than this are a loop inside a training step whose outer loop is elsewhere

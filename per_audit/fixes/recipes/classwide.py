@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.graph.values import ClassRef
+from per_audit.graph.interpret.values import ClassRef
 
 if TYPE_CHECKING:
-    from per_audit.graph.values import Alloc
+    from per_audit.graph.interpret.values import Alloc
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from per_audit.fixes.recipes.bounded import Bounded
 from per_audit.fixes.recipes.branches import alternatives
 from per_audit.fixes.recipes.saved import fill_from_files, save_as_list
 from per_audit.fixes.recipes.travel import INDICES, Consumer, Travel, weights_of
-from per_audit.graph.roles import REWARD, role_of_name
-from per_audit.graph.values import Alloc, Instance, Record, TupleOf, Value
+from per_audit.graph.interpret.roles import REWARD, role_of_name
+from per_audit.graph.interpret.values import Alloc, Instance, Record, TupleOf, Value
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer

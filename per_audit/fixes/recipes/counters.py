@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.recipes.numbers import number
-from per_audit.graph.schedule import builds
+from per_audit.graph.prioritised.schedule import builds
 from per_audit.graph.symbolic import Term, alternatives
 from per_audit.graph.symbolic.symbols import takes_names
 

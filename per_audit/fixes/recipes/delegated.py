@@ -12,12 +12,12 @@ from per_audit.fixes.recipes import joint, lap
 from per_audit.fixes.recipes.losses import Losses
 from per_audit.fixes.recipes.priorities import absolute_errors, after_step
 from per_audit.fixes.recipes.travel import WEIGHTS, Consumer
-from per_audit.graph.values import Func
+from per_audit.graph.interpret.values import Func
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph import events as ev
-    from per_audit.graph.values import Alloc
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.interpret.values import Alloc
 
 _TD_ERRORS = ("td_errors", "batch_td_errors")
 _PLAIN = {"staticmethod", "classmethod"}  # decorators that leave a function its parameters and what it returns

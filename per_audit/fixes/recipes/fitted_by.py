@@ -16,7 +16,7 @@ from per_audit.fixes.recipes.travel import Consumer
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 FITS = {"fit", "train_on_batch"}
 _WEIGHT = "sample_weight"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import fitted_by, lap
-from per_audit.graph.values import Drawn, Func
+from per_audit.graph.interpret.values import Drawn, Func
 
 if TYPE_CHECKING:
     from per_audit.fixes.recipes.travel import Consumer

@@ -10,11 +10,11 @@ from per_audit.fixes.recipes import lap, loaded, protected, shared
 from per_audit.fixes.recipes.branches import alternatives
 from per_audit.fixes.recipes.settled import targets
 from per_audit.fixes.recipes.travel import INDICES, Consumer, Travel, weights_of
-from per_audit.graph.roles import REWARD
+from per_audit.graph.interpret.roles import REWARD
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 _CLASSES = {"per": "PrioritizedSampler", "combined": "CombinedSampler", "lap": "LapSampler"}
 

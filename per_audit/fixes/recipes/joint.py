@@ -14,7 +14,7 @@ from per_audit.fixes.recipes.priorities import after_step
 
 if TYPE_CHECKING:
     from per_audit.fixes.recipes.travel import Consumer
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 
 class Learners:

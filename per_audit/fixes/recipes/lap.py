@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.graph.values import Result
+from per_audit.graph.interpret.values import Result
 
 if TYPE_CHECKING:
     from per_audit.fixes.recipes.losses import Loss, Losses
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 _HELPER = "lap_loss"
 _NOTE = "Huber's loss, which needs no weights under draws by max(|TD error|, 1)^alpha"

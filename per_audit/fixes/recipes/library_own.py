@@ -11,7 +11,7 @@ from per_audit.fixes.recipes import lap
 
 if TYPE_CHECKING:
     from per_audit.graph import LibraryBuffer
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 # tianshou hands the weights of its prioritised buffers to the loss and the TD errors back to them, in `update`.
 _PACKAGES = {"tianshou"}

@@ -19,7 +19,7 @@ from per_audit.fixes.recipes.travel import Consumer
 from per_audit.graph import UNIFORM, LibraryBuffer, ReplayBuffer
 
 if TYPE_CHECKING:
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 _PACKAGES = {"stable_baselines3", "cleanrl_utils"}
 _ADAPTER = "adapters.cleanrl"

@@ -9,7 +9,7 @@ from per_audit.fixes.draft import Draft, Refused
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 
 def in_one_go(store: ev.Store) -> bool:

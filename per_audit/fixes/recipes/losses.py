@@ -11,14 +11,14 @@ from per_audit.fixes.recipes import lap, rewarded, taped
 from per_audit.fixes.recipes.columns import is_reward_alone
 from per_audit.fixes.recipes.rows import refuse_parts
 from per_audit.fixes.recipes.travel import Consumer
-from per_audit.graph.externals import TORCH_LOSSES, last
-from per_audit.graph.values import Result
+from per_audit.graph.interpret.externals import TORCH_LOSSES, last
+from per_audit.graph.interpret.values import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 _HELPER = "importance_weighted_loss"
 DIFFERENCES = {

@@ -6,7 +6,7 @@ from math import log
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.roles import name_of
+from per_audit.graph.interpret.roles import name_of
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayGraph

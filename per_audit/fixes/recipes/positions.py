@@ -9,7 +9,7 @@ from per_audit.fixes.draft import Draft, Refused
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph.values import Alloc
+    from per_audit.graph.interpret.values import Alloc
 
 
 def handle_of(draft: Draft, buffer: ReplayBuffer, container: Alloc) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes.returned import return_errors
-from per_audit.graph.roles import name_of
+from per_audit.graph.interpret.roles import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from per_audit.fixes.recipes.settled import targets
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 
 def skip(

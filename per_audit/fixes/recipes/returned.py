@@ -10,7 +10,7 @@ from per_audit.fixes.draft import Draft, Refused
 if TYPE_CHECKING:
     from per_audit.fixes.recipes.travel import Consumer
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 
 def complete(draft: Draft, path: str, function: ev.Owner, drawn: set[ir.Call], count: int = 3) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.roles import REWARD, role_of_name
+from per_audit.graph.interpret.roles import REWARD, role_of_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

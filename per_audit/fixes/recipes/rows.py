@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.graph.values import Drawn
+from per_audit.graph.interpret.values import Drawn
 
 if TYPE_CHECKING:
     from per_audit.fixes.recipes.losses import Loss, Losses

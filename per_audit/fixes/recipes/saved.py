@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 
 if TYPE_CHECKING:
-    from per_audit.graph.values import Alloc
+    from per_audit.graph.interpret.values import Alloc
 
 _DUMPS = {"pickle.dump", "pickle.dumps", "dill.dump", "cloudpickle.dump", "joblib.dump"}
 _LOADS = {"pickle.load", "pickle.loads", "dill.load", "cloudpickle.load", "joblib.load"}

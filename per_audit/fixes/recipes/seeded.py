@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.recipes.settled import is_settled, root_of
-from per_audit.graph.values import Result
+from per_audit.graph.interpret.values import Result
 
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 # The modules whose functions draw, what seeds them, and a number from them.
 _MODULES = (

@@ -21,8 +21,8 @@ from per_audit.graph.recognise.level import is_of_episodes
 if TYPE_CHECKING:
     from per_audit.fixes.recipes.travel import Consumer
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph import events as ev
-    from per_audit.graph.values import Alloc
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.interpret.values import Alloc
 
 ACTOR_CRITIC = (
     "rare_fraction=0: in actor-critic code a share reserved for rare events does not pay; prioritised draws themselves"

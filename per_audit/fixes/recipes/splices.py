@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from per_audit.fixes.draft import Draft
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 _COMMENT = re.compile(rb"#[^\r\n]*")
 CARRIERS = {"detach", "cpu", "numpy", "float", "item", "squeeze", "view", "reshape", "flatten", "ravel"}

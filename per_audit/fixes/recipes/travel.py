@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused, TravelsWhole
 from per_audit.fixes.recipes import lap, returned
-from per_audit.graph.values import UNKNOWN, TupleOf, Value
+from per_audit.graph.interpret.values import UNKNOWN, TupleOf, Value
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 WEIGHTS = ("weights", "is_weights", "importance_weights")
 INDICES = ("indices", "batch_indices", "drawn_indices")

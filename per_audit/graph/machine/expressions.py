@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.values import ClassRef, External, Func
 from per_audit.graph.machine import library
 from per_audit.graph.machine.things import (
     Builder,
@@ -19,7 +20,6 @@ from per_audit.graph.machine.things import (
     Token,
     Unsupported,
 )
-from per_audit.graph.values import ClassRef, External, Func
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from per_audit.graph.algorithms import find_algorithms
-from per_audit.graph.libraries import find_library_buffers
-from per_audit.graph.lifetimes import has_idle_learners, is_only_timed, is_replaced, is_uncalled, is_unused
+from per_audit.graph.libraries.algorithms import find_algorithms
+from per_audit.graph.libraries.buffers import find_library_buffers
+from per_audit.graph.liveness.lifetimes import has_idle_learners, is_only_timed, is_replaced, is_uncalled, is_unused
 from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.alternatives import Alternatives
 from per_audit.graph.recognise.evidence import Evidence

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.reference import is_pal
+from per_audit.graph.interpret.roles import name_of, words
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.recognise.anew import empties
-from per_audit.graph.reference import is_pal
-from per_audit.graph.roles import name_of, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 _SWITCHES = {"prioritized", "prioritised", "prioritize", "prioritise", "priority", "priorities", "prio"}

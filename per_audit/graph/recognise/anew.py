@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.roles import name_of
-from per_audit.graph.targets import BUILDERS
+from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.interpret.targets import BUILDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 _FAR = 3  # calls from an update to the draw, or to what begins anew

@@ -7,15 +7,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.libraries import is_test
+from per_audit.graph.interpret.roles import (
+    ACTION,
+    NEXT,
+    POLICY,
+    REWARD,
+    STATE,
+    looks_like_transition,
+    role_of,
+    role_of_name,
+)
+from per_audit.graph.interpret.values import Alloc, roles_in
+from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.model import PRIORITISED
-from per_audit.graph.roles import ACTION, NEXT, POLICY, REWARD, STATE, looks_like_transition, role_of, role_of_name
-from per_audit.graph.values import Alloc, roles_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 SWITCHED, RECENT, SEQUENCES, DATA_SET = "switched", "recent", "sequences", "data set"

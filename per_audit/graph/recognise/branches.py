@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.libraries import is_test
+from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.symbolic import alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
 
 

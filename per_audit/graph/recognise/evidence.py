@@ -7,14 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph import events as ev
-from per_audit.graph import externals as ext
-from per_audit.graph.draws import takes_many
-from per_audit.graph.libraries import is_test
-from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
-from per_audit.graph.recognise.level import is_level
-from per_audit.graph.recognise.ratios import compares_policies
-from per_audit.graph.roles import (
+from per_audit.graph.interpret import events as ev
+from per_audit.graph.interpret import externals as ext
+from per_audit.graph.interpret.draws import takes_many
+from per_audit.graph.interpret.roles import (
     ACTION,
     NEXT,
     POLICY,
@@ -25,7 +21,7 @@ from per_audit.graph.roles import (
     role_of_name,
     words,
 )
-from per_audit.graph.values import (
+from per_audit.graph.interpret.values import (
     Alloc,
     Atom,
     ClassRef,
@@ -38,6 +34,10 @@ from per_audit.graph.values import (
     is_observed,
     roles_in,
 )
+from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.recognise.level import is_level
+from per_audit.graph.recognise.ratios import compares_policies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

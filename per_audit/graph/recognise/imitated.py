@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.roles import ACTION, STATE, role_of
+from per_audit.graph.interpret.roles import ACTION, STATE, role_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer
     from per_audit.graph.recognise.evidence import Evidence
 

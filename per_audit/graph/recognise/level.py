@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph import events as ev
+from per_audit.graph.interpret import events as ev
 from per_audit.graph.symbolic import Term, alternatives
 
 if TYPE_CHECKING:

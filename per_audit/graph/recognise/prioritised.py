@@ -7,16 +7,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.draws import batch_argument
-from per_audit.graph.libraries import is_test
+from per_audit.graph.interpret.draws import batch_argument
+from per_audit.graph.interpret.roles import ACTION, DONE, NEXT, POLICY, REWARD, STATE, looks_like_transition
+from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.model import PRIORITISED, ReplayBuffer
+from per_audit.graph.prioritised.resampling import replaces_its_population
+from per_audit.graph.prioritised.updates import is_rated
 from per_audit.graph.recognise.merged import merged
-from per_audit.graph.resampling import replaces_its_population
-from per_audit.graph.roles import ACTION, DONE, NEXT, POLICY, REWARD, STATE, looks_like_transition
-from per_audit.graph.updates import is_rated
 
 if TYPE_CHECKING:
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.recognise.evidence import Evidence
 
 # Functions that compare the number that is searched for. What more of them compare is made of what a learner is given.

@@ -7,21 +7,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.draws import replacement
-from per_audit.graph.externals import IN_PLACE
-from per_audit.graph.libraries import is_test
-from per_audit.graph.lifetimes import lives_for_one_call, lives_for_one_pass
+from per_audit.graph.interpret.draws import replacement
+from per_audit.graph.interpret.externals import IN_PLACE
+from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.liveness.lifetimes import lives_for_one_call, lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
 from per_audit.graph.recognise.branches import is_ruled_out
 from per_audit.graph.recognise.imitated import is_imitated
 from per_audit.graph.recognise.level import is_of_episodes
 from per_audit.graph.recognise.merged import merged
-from per_audit.graph.roles import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.recognise.alternatives import Alternatives
     from per_audit.graph.recognise.evidence import Evidence
 

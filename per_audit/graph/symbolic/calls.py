@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.externals import packs
-from per_audit.graph.library import torch_reduction
+from per_audit.graph.interpret.externals import packs
+from per_audit.graph.interpret.library import torch_reduction
+from per_audit.graph.interpret.values import MIXED, RecordType, Result
 from per_audit.graph.symbolic import vocabulary as voc
 from per_audit.graph.symbolic.term import Term, chosen_by, const, phi, shrunk
-from per_audit.graph.values import MIXED, RecordType, Result
 
 if TYPE_CHECKING:
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.symbolic.expressions import Expressions
 
 Given = list[tuple["str | None", str, Term]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from per_audit.graph.roles import words
+from per_audit.graph.interpret.roles import words
 from per_audit.graph.symbolic.term import Term, strip
 
 if TYPE_CHECKING:

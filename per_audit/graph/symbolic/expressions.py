@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.values import External, Func
 from per_audit.graph.symbolic import calls
 from per_audit.graph.symbolic.settled import outcome
 from per_audit.graph.symbolic.term import Term, alternatives, bounded, const, element_of, item_of, phi
-from per_audit.graph.values import External, Func
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.symbolic.symbols import Symbols
 
 _BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul"}

@@ -9,7 +9,7 @@ from per_audit.graph.symbolic.degree import is_alpha
 from per_audit.graph.symbolic.term import Term, alternatives
 
 if TYPE_CHECKING:
-    from per_audit.graph.anatomy import Anatomy
+    from per_audit.graph.prioritised.anatomy import Anatomy
 
 PRIORITY, TOTAL, MINIMUM, MAXIMUM = "priority", "total", "minimum", "maximum"
 COUNT, CONSTANT, UNKNOWN = "count", "constant", "unknown"

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Union
 
 from per_audit.facts import ir
-from per_audit.graph.roles import words
+from per_audit.graph.interpret.roles import words
+from per_audit.graph.interpret.values import Result
 from per_audit.graph.symbolic.context import Context
 from per_audit.graph.symbolic.term import Term, alternatives
-from per_audit.graph.values import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,13 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.values import ClassRef, Instance
 from per_audit.graph.symbolic.run import Run
 from per_audit.graph.symbolic.settled import is_settled
 from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, alternatives, bounded, item_of, phi, strip
-from per_audit.graph.values import ClassRef, Instance
 
 if TYPE_CHECKING:
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.symbolic.expressions import Expressions
 

@@ -15,7 +15,7 @@ from per_audit.graph.symbolic import alternatives
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft
     from per_audit.fixes.recipes.repairs.defect import Defect
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 RULE = "PER107"
 _NOTE = "beta reaches 1 at the end of the training, however long that is"

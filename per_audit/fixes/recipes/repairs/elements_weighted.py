@@ -8,15 +8,15 @@ from per_audit.facts import ir
 from per_audit.fixes.draft import Refused
 from per_audit.fixes.recipes import splices
 from per_audit.fixes.recipes.repairs.weights_reshaped import factors, operand
-from per_audit.graph.externals import last
+from per_audit.graph.interpret.externals import last
+from per_audit.graph.interpret.values import Result
 from per_audit.graph.symbolic import contexts
 from per_audit.graph.symbolic.shape import is_column_conflict
-from per_audit.graph.values import Result
 
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft
     from per_audit.fixes.recipes.repairs.defect import Defect
-    from per_audit.graph.corrections import Product
+    from per_audit.graph.prioritised.corrections import Product
     from per_audit.graph.symbolic.shape import Shape
 
 RULE = "PER101"

@@ -12,7 +12,7 @@ from per_audit.fixes.recipes.repairs.defect import nodes_at
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft
     from per_audit.fixes.recipes.repairs.defect import Defect
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 RULE = "PER304"
 _NOTE = "a leaf without a priority is never reached"

@@ -8,7 +8,8 @@ from per_audit.facts import ir
 from per_audit.fixes.draft import Refused
 from per_audit.fixes.recipes import splices
 from per_audit.fixes.recipes.splices import CARRIERS
-from per_audit.graph import PRIORITISED, trail
+from per_audit.graph import PRIORITISED
+from per_audit.graph.prioritised import trail
 
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from per_audit.fixes.draft import Draft
     from per_audit.fixes.recipes.repairs.defect import Defect
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.symbolic import Term
 
 RULE = "PER402"

@@ -13,7 +13,7 @@ from per_audit.fixes.recipes.repairs.weights_reshaped import factors
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft
     from per_audit.fixes.recipes.repairs.defect import Defect
-    from per_audit.graph import events as ev
+    from per_audit.graph.interpret import events as ev
 
 RULE = "PER205"
 _NOTE = "priorities say how wrong a value is, and not how much of it was learnt"

@@ -1,0 +1,300 @@
+"""Bootstrap targets, `reward + discount * value of the next state`, and what may switch the value off in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.episodes import endings
+from per_audit.graph.interpret.roles import ACTION, DONE, NEXT, REWARD, STATE, role_of, role_of_name, words
+from per_audit.graph.symbolic import Term, alternatives
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+_LATER = {"next", "nxt", "prime", "succ", "successor"}
+_DISCOUNT = {"gamma", "gammas", "discount", "discounts"}
+_FORM = {"detach", "reshape", "unsqueeze", "squeeze", "stack", "collect"}
+_READS = {"item", "at", "element", "slice"}
+_SOURCES = {"draw", "param", "field", "mass", "found"}
+_CHOICES = {"where", "filled", "unknown", "loop", "found", "cmp", "not", "logic", "mod", "alloc"}
+_LEAVES = {"const", "external", "global", "object", "function", "field", "range", "len"}
+_DEEPEST = 3
+_SUMS = {"add", "add_"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BootstrapTarget:
+    """A sum of a reward and a discounted value of the next state.
+
+    `factors` are what the value is multiplied with, the value itself included; parameters are replaced by what the
+    callers pass, as far as that is known.
+    """
+
+    node: ir.Expr
+    function: ev.Owner
+    path: str
+    reward: ir.Expr
+    bootstrap: ir.Expr
+    factors: tuple[Term, ...]
+
+
+def targets(graph: ReplayGraph, buffer: ReplayBuffer) -> list[BootstrapTarget]:
+    """The bootstrap targets in the functions that learn from the buffer, in order of their places."""
+    found: list[BootstrapTarget] = []
+    for function, path, body in endings.bodies(graph, buffer):
+        for node in ir.walk_scope(body):
+            for reward, bootstrap in _addends(node):
+                if _is_reward(graph, reward) and _is_drawn(graph, path, reward):
+                    factors = tuple(_factors(_with_arguments(graph, graph.symbols.term(path, bootstrap))))
+                    if _is_discounted(graph, bootstrap, factors):
+                        assert isinstance(node, ir.Expr)
+                        found.append(BootstrapTarget(node, function, path, reward, bootstrap, factors))
+                        break
+    return found
+
+
+def is_open(graph: ReplayGraph, target: BootstrapTarget) -> bool:
+    """Whether the value of the next state is seen to enter the target whole, whatever the transition.
+
+    Every factor is a constant of the run or what a network says of the next state; nothing is chosen, filled in or
+    multiplied with what the batch holds. False also where a part of it is not known.
+    """
+    rest = [factor for factor in target.factors if not _is_constant(graph, factor)]
+    return len(rest) == 1 and _is_whole(graph, rest[0], inside=False)
+
+
+def discounts(graph: ReplayGraph, target: BootstrapTarget) -> list[Term]:
+    """The factors of the next value that discount it, by their names or because they are a little below one."""
+    return [factor for factor in target.factors if is_discount(graph, factor)]
+
+
+def unmasked(graph: ReplayGraph, buffer: ReplayBuffer) -> list[BootstrapTarget]:
+    """The targets that bootstrap through terminal states: no form of an episode's end reaches them on any way."""
+    all_bodies = endings.bodies(graph, buffer)
+    found: list[BootstrapTarget] = []
+    for target in targets(graph, buffer):
+        if not is_open(graph, target) or endings.is_conditional(graph, target.path, target.node):
+            continue
+        around = [
+            body
+            for body in all_bodies
+            if (body[0], body[1]) == (target.function, target.path) or _are_related(graph, body[0], target.function)
+        ]
+        told = {target.function, *_told_of_ends(graph, target.function)}
+        if not any(endings.looks_at_ends(graph, body, drawn_only=body[0] not in told) for body in around):
+            found.append(target)
+    return found
+
+
+def _told_of_ends(graph: ReplayGraph, function: ev.Owner) -> Iterator[ev.Owner]:
+    """The functions of the project that a function hands the ends of episodes to."""
+    for site in graph.calls_of(function) if function is not None else ():
+        if any(endings.is_end(graph, arg.value) for arg in site.node.args):
+            yield from (func.node for func in site.targets)
+
+
+def _are_related(graph: ReplayGraph, one: ev.Owner, other: ev.Owner) -> bool:
+    """Whether one of two functions may call the other."""
+    if one is None or other is None:
+        return True
+    return other in graph.reachable(one, _DEEPEST) or one in graph.reachable(other, _DEEPEST)
+
+
+def _addends(node: ir.Node) -> Iterator[tuple[ir.Expr, ir.Expr]]:
+    """The two sides of a sum, each as the reward once."""
+    if isinstance(node, ir.Bin) and node.op == "+":
+        yield node.left, node.right
+        yield node.right, node.left
+    elif isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in _SUMS:
+        plain = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
+        if len(plain) == 1:
+            plain.insert(0, node.func.value)
+        if len(plain) == 2:
+            yield plain[0], plain[1]
+            yield plain[1], plain[0]
+
+
+def _names(node: ir.Expr) -> Iterator[ir.Expr]:
+    return (part for part in ir.walk(node) if isinstance(part, (ir.Name, ir.Attr, ir.Sub)))
+
+
+def role_at(graph: ReplayGraph, node: ir.Node | None) -> str | None:
+    """The one field of a transition that a node is known as, by where it came from or else by its name."""
+    if isinstance(node, ir.Parameter):
+        return role_of_name(node.name)
+    if not isinstance(node, ir.Expr):
+        return None
+    roles = graph.events.value(node).roles
+    if len(roles) == 1:
+        return next(iter(roles))
+    return role_of(node) if isinstance(node, (ir.Name, ir.Attr, ir.Sub, ir.Call)) else None
+
+
+def _is_reward(graph: ReplayGraph, node: ir.Expr) -> bool:
+    roles = {role_at(graph, part) for part in _names(node)}
+    return REWARD in roles and not roles & {NEXT, DONE}
+
+
+def _is_drawn(graph: ReplayGraph, path: str, node: ir.Expr) -> bool:
+    if any(graph.events.value(part).tagged("draw") for part in ir.walk(node)):
+        return True
+    return graph.symbols.term(path, node).has("draw")
+
+
+def is_later(graph: ReplayGraph, node: ir.Node | None) -> bool:
+    """Whether a node stands for a next state or, by its name, for its value."""
+    if role_at(graph, node) == NEXT:
+        return True
+    name = node.id if isinstance(node, ir.Name) else node.attr if isinstance(node, ir.Attr) else None
+    return name is not None and not _LATER.isdisjoint(words(name))
+
+
+def _is_discounted(graph: ReplayGraph, node: ir.Expr, factors: tuple[Term, ...]) -> bool:
+    """Whether the expression is a discount times something of the next state."""
+    if len(factors) < 2 or not any(is_discount(graph, factor) for factor in factors):
+        return False
+    if any(is_later(graph, part) for part in _names(node)):
+        return True
+    return any(is_later(graph, part.node) for factor in factors for part in factor.walk() if part.op in _READS)
+
+
+def is_discount(graph: ReplayGraph, term: Term) -> bool:
+    """Whether a factor discounts: by its name, or because it is a number a little below one."""
+    if term.op in ("pow", "detach", "reshape", "unsqueeze", *_READS) and term.args:
+        named = isinstance(term.data, str) and not _DISCOUNT.isdisjoint(words(term.data))
+        name = _name_at(term)
+        return named or not _DISCOUNT.isdisjoint(words(name)) or is_discount(graph, term.args[0])
+    if term.is_number:
+        return 0.5 <= (term.number or 0) < 1
+    if term.op == "phi":
+        return any(is_discount(graph, option) for option in term.args)
+    if term.op not in ("field", "param", "global", "external"):
+        return False
+    name = str(term.data[1] if isinstance(term.data, tuple) else term.data).rpartition(".")[2]
+    if not _DISCOUNT.isdisjoint(words(name)):
+        return True
+    return term.op in ("field", "param") and any(
+        option.is_number and is_discount(graph, option) for option in graph.symbols.options(term)
+    )
+
+
+def _name_at(term: Term) -> str:
+    node = term.node
+    return node.id if isinstance(node, ir.Name) else node.attr if isinstance(node, ir.Attr) else ""
+
+
+def _with_arguments(graph: ReplayGraph, term: Term, depth: int = _DEEPEST) -> Term:
+    """The term with parameters replaced by the one thing that all callers pass."""
+
+    def change(part: Term) -> Term | None:
+        if part.op != "param":
+            return None
+        given = list(dict.fromkeys(graph.symbols.options(part)))
+        if len(given) != 1 or given[0] == part:
+            return None
+        return _with_arguments(graph, given[0], depth - 1)
+
+    return picked(term.mapped(change)) if depth else term
+
+
+def picked(term: Term) -> Term:
+    """The term with items of displays that have become known replaced by what stands there."""
+
+    def change(part: Term) -> Term | None:
+        if part.op != "item":
+            return None
+        held = picked(part.args[0])
+        if held.op == "tuple" and isinstance(part.data, int) and -len(held.args) <= part.data < len(held.args):
+            return held.args[part.data]
+        if held.op == "record" and isinstance(held.data, tuple) and part.data in held.data:
+            found: Term = held.args[held.data.index(part.data)]
+            return found
+        return part.replaced((held,))
+
+    return term.mapped(change) if term.has("item") else term
+
+
+def _factors(term: Term) -> Iterator[Term]:
+    while term.op in _FORM and term.args:
+        term = term.args[0]
+    chosen = [option for option in _options(term) if option.number != 0]
+    if term.op == "mul":
+        for arg in term.args:
+            yield from _factors(arg)
+    elif len(chosen) == 1 and len(_options(term)) == 2:  # nothing or the value, which a test decides
+        yield from _factors(chosen[0])
+        yield Term("where", (), None, term.node, term.path)
+    else:
+        yield term
+
+
+def _options(term: Term) -> tuple[Term, ...]:
+    """The two values that a test decides between; empty for anything else."""
+    return term.args if term.op == "phi" else term.args[1:] if term.op == "where" else ()
+
+
+def _is_constant(graph: ReplayGraph, term: Term) -> bool:
+    """Whether the term is the same number for every transition: a literal, a setting, arithmetic of them."""
+    if term.is_number or term.op in ("external", "global"):
+        return True
+    if term.op == "field":
+        name = term.data[1]
+        if role_of_name(name) == DONE and _DISCOUNT.isdisjoint(words(name)):
+            return False
+        return not any(option.has("draw", "mass") for option in graph.symbols.options(term))
+    if term.op == "param":
+        return "gamma" in words(term.data[1])
+    if term.op == "item":
+        named = isinstance(term.data, str) and not _DISCOUNT.isdisjoint(words(term.data))
+        return named and not any(part.op in ("draw", "param") for part in term.walk())
+    if term.op in ("add", "sub", "mul", "div", "pow", "neg", "exp", "log", "abs", "phi", *_FORM):
+        return bool(term.args) and all(_is_constant(graph, arg) for arg in term.args)
+    return False
+
+
+def _is_whole(graph: ReplayGraph, term: Term, inside: bool) -> bool:
+    """Whether nothing in the value of the next state can be zero because an episode has ended.
+
+    `inside` what a network is given, only what tells the end of an episode matters.
+    """
+    if not inside and term.op in _CHOICES:
+        return False
+    if role_at(graph, term.node) == DONE and term.op in (*_READS, "param", "call"):
+        return False
+    if term.op in ("call", "matmul"):
+        return all(_is_whole(graph, arg, inside=True) for arg in term.args)
+    if term.op in _READS:
+        return _is_whole_part(graph, term, inside)
+    if term.op == "phi":
+        options = alternatives(term)
+        return all(option.op not in ("const", "alloc") and _is_whole(graph, option, inside) for option in options)
+    if term.op == "mul" and not inside:
+        return all(_is_constant(graph, arg) or _is_estimate(graph, arg) for arg in term.args)
+    if term.op == "gather":
+        return _is_whole(graph, term.args[0], inside) and _is_whole(graph, term.args[1], inside=True)
+    if term.op in ("param", "draw", "mass"):
+        return inside
+    if term.op in _LEAVES:
+        return True
+    return (inside or bool(term.args)) and all(_is_whole(graph, arg, inside) for arg in term.args)
+
+
+def _is_estimate(graph: ReplayGraph, term: Term) -> bool:
+    return term.has("call", "matmul") and _is_whole(graph, term, inside=False)
+
+
+def _is_whole_part(graph: ReplayGraph, term: Term, inside: bool) -> bool:
+    """A part of something: of what a network returned, or a field of the batch."""
+    if inside and role_at(graph, term.node) in (NEXT, STATE, ACTION):
+        return True  # one field of a batch, whatever else the batch holds
+    held = term
+    while held.op in (*_READS, *_FORM) and held.args:
+        held = held.args[0]
+    if held.op in _SOURCES:
+        return inside
+    return all(_is_whole(graph, arg, inside or place > 0) for place, arg in enumerate(term.args))

@@ -1,0 +1,312 @@
+"""The ends of episodes: whether a pipeline knows them, and where it looks at those that it has drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.episodes.environments import TERMINATED, never_says, own_steps
+from per_audit.graph.interpret.roles import DONE, NEXT, REWARD, role_of, role_of_name, words
+from per_audit.graph.interpret.values import RecordType
+from per_audit.graph.symbolic.vocabulary import FLATTENS, RESHAPES, STACKS, TRANSPARENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+Body = tuple["ev.Owner", str, "list[ir.Stmt]"]
+
+_CARRIES = (
+    TRANSPARENT
+    | FLATTENS
+    | RESHAPES
+    | STACKS
+    | {"unsqueeze", "squeeze", "zip", "map", "transpose", "size", "append", "extend", "appendleft", "insert", "dict"}
+)
+_SETTINGS = {"discount", "discounts"}  # names of a constant of the run as well as of 1 - done
+_EXTRA = {"final", "nonfinal", "alive", "continues", "cont", "gameover"}
+# Tasks of Gymnasium and its robotics suite without a terminal state.
+_ENDLESS = ("Pendulum", "HalfCheetah", "Swimmer", "Reacher", "Pusher", "Fetch", "HumanoidStandup", "HandManipulate")
+_CALLERS = 3
+
+
+def bodies(graph: ReplayGraph, buffer: ReplayBuffer) -> list[Body]:
+    """The bodies in which what the buffer gave may be learnt from; top levels of files as well."""
+    found: list[Body] = []
+    for function in graph.training_functions(buffer):
+        if function is None:
+            paths = {buffer.path, *(site.path for site in buffer.samples if site.function is None)}
+            found += [(None, path, graph.module(path).body) for path in sorted(paths)]
+        elif isinstance(function, ir.Function):
+            found.append((function, graph.project.module_of[function].path, function.body))
+    return found
+
+
+def is_end(graph: ReplayGraph, node: ir.Node) -> bool:
+    """Whether a name, attribute or item tells if an episode has ended."""
+    if isinstance(node, (ir.Name, ir.Attr)):
+        name = node.id if isinstance(node, ir.Name) else node.attr
+        parts = set(words(name))
+        if parts & _EXTRA or {"is", "last"} <= parts:
+            return True
+        if role_of_name(name) == DONE:
+            return not parts & _SETTINGS or is_drawn(graph, node)
+    if isinstance(node, ir.Sub) and isinstance(node.index, ir.Const) and isinstance(node.index.value, str):
+        return role_of_name(node.index.value) == DONE
+    return isinstance(node, (ir.Name, ir.Attr, ir.Sub)) and graph.events.value(node).roles == {DONE}
+
+
+def is_drawn(graph: ReplayGraph, node: ir.Node) -> bool:
+    """Whether a value was computed from what was drawn."""
+    return isinstance(node, ir.Expr) and bool(graph.events.value(node).tagged("draw"))
+
+
+def looks_at_ends(graph: ReplayGraph, body: Body, drawn_only: bool) -> bool:
+    """Whether a body computes with, or tests, what tells the end of the episodes that were drawn.
+
+    Taking a batch apart, converting it and handing it on is not yet looking at it. With `drawn_only`, names alone do
+    not count: the value must be known as drawn.
+    """
+    function, path, statements = body
+    fresh = {
+        name.id for unpack in _steps(graph, function, path) for name in ir.walk(unpack) if isinstance(name, ir.Name)
+    }
+    for node in ir.walk_scope(statements):
+        if not isinstance(node, ir.Expr):
+            continue
+        drawn = is_drawn(graph, node)
+        if _asks_for_none(graph, node):
+            return True
+        if not isinstance(node, ir.IfExp) or not is_drawn(graph, node.test):
+            if not is_end(graph, node) or (drawn_only and not drawn):
+                continue
+            if not drawn and isinstance(node, ir.Name) and node.id in fresh:
+                continue
+            if _is_carried(graph, path, node):
+                continue
+        if not _is_forgotten(graph, path, node, statements):
+            return True
+    return False
+
+
+def _is_forgotten(graph: ReplayGraph, path: str, node: ir.Expr, statements: list[ir.Stmt]) -> bool:
+    """Whether what is computed goes to a name, or into a list of a name, that is read only to be converted itself."""
+    statement = graph.statement(path, node)
+    name = _kept_in(statement)
+    if name is None or node in set(ir.walk(*_heads(statement))):
+        return False
+    own = {
+        part
+        for other in ir.walk(*statements)
+        if isinstance(other, (ir.Assign, ir.Do)) and _kept_in(other) == name
+        for part in ir.walk(other)
+    }
+    return all(part in own for part in ir.walk(*statements) if isinstance(part, ir.Name) and part.id == name)
+
+
+def _kept_in(statement: ir.Node) -> str | None:
+    """The name that alone a statement assigns to, or has something appended to."""
+    held = statement.targets[0] if isinstance(statement, ir.Assign) and len(statement.targets) == 1 else None
+    if isinstance(statement, ir.Do) and isinstance(statement.value, ir.Call):
+        func = statement.value.func
+        held = func.value if isinstance(func, ir.Attr) and func.attr == "append" else None
+    return held.id if isinstance(held, ir.Name) else None
+
+
+def _heads(statement: ir.Node) -> list[ir.Node]:
+    """What a statement puts something into."""
+    if isinstance(statement, ir.Assign):
+        return list(statement.targets)
+    return [statement.value.func] if isinstance(statement, ir.Do) and isinstance(statement.value, ir.Call) else []
+
+
+def is_conditional(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
+    """Whether a node stands in a branch that is taken by what was drawn."""
+    for around in graph.ancestors(path, node):
+        if isinstance(around, (ir.If, ir.IfExp, ir.While)) and any(
+            is_drawn(graph, part) or is_end(graph, part) for part in ir.walk(around.test)
+        ):
+            return True
+        if isinstance(around, ir.Function):
+            return False
+    return False
+
+
+def _asks_for_none(graph: ReplayGraph, node: ir.Expr) -> bool:
+    """`next_state is None`: how a transition without a next state is told."""
+    if not isinstance(node, ir.Cmp):
+        return False
+    sides = (node.left, *node.rights)
+    if not any(isinstance(side, ir.Const) and side.value is None for side in sides):
+        return False
+    return any(is_drawn(graph, side) or role_of(side) == NEXT or isinstance(side, ir.Sub) for side in sides)
+
+
+def _is_carried(graph: ReplayGraph, path: str, node: ir.Expr) -> bool:
+    """Whether an expression is only taken apart, converted, renamed or handed on."""
+    here: ir.Node = node
+    packed = False  # one of several things in a batch
+    for around in graph.ancestors(path, node):
+        if isinstance(around, ir.Call):
+            if here is around.func:
+                here = around
+                continue
+            if not _hands_on(graph, around):
+                return False
+            packed = packed or len(around.args) > 2
+        elif isinstance(around, ir.Attr):
+            if around.attr not in _CARRIES and not is_end(graph, around):
+                return False
+        elif isinstance(around, ir.Sub):
+            if here is not around.value:
+                return False
+        elif isinstance(around, (ir.Assign, ir.For)):
+            targets = around.targets if isinstance(around, ir.Assign) else [around.target]
+            if here in targets:
+                return True
+            return packed or all(_takes_apart(graph, target) for target in targets)
+        elif isinstance(around, (ir.Return, ir.Do, ir.Delete)):
+            return True
+        elif not isinstance(around, (ir.Seq, ir.Map, ir.Star, ir.Arg, ir.Comp, ir.Generator, ir.Slice)):
+            return isinstance(around, (ir.Function, ir.Class))
+        packed = packed or isinstance(around, (ir.Seq, ir.Map))
+        here = around
+    return True
+
+
+def _takes_apart(graph: ReplayGraph, target: ir.Expr) -> bool:
+    return isinstance(target, ir.Seq) or is_end(graph, target) or isinstance(target, ir.Attr)
+
+
+def _hands_on(graph: ReplayGraph, node: ir.Call) -> bool:
+    """Whether a call converts its arguments, stores them or is one of the project, whose body is looked at itself."""
+    name = node.func.attr if isinstance(node.func, ir.Attr) else node.func.id if isinstance(node.func, ir.Name) else ""
+    if name in _CARRIES:
+        return True
+    if any(key[0] is node for key in graph.events.stores):
+        return True
+    site = graph.events.calls.get(node)
+    if site is not None and site.targets and not site.classes:
+        return True
+    return any(isinstance(atom, RecordType) for atom in graph.events.value(node.func).atoms)
+
+
+# -------------------------------------------------------------------- what the environment says
+
+
+def _steps(graph: ReplayGraph, function: ev.Owner, path: str) -> Iterator[ir.Seq]:
+    """The target lists that a body takes a step of the environment apart into."""
+    for unpack in graph.events.unpacks.values():
+        if unpack.function is not function or unpack.path != path or len(unpack.node.items) < 3:
+            continue
+        roles = {role_of(item) for item in unpack.node.items}
+        made = graph.statement(path, unpack.node)
+        if not isinstance(made, ir.Assign) or not isinstance(made.value, (ir.Call, ir.Other)):
+            continue
+        if {REWARD, DONE} <= roles and not is_drawn(graph, unpack.node.items[1]) and not unpack.value.tagged("draw"):
+            yield unpack.node
+
+
+def stored(buffer: ReplayBuffer) -> bool:
+    """Whether the transitions hold what tells the end of an episode."""
+    return DONE in buffer.roles
+
+
+def observed(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[str, ir.Node] | None:
+    """Where an end of an episode is known as transitions are stored: the file and what tells it.
+
+    None where the environment's word for it is never tested (a task without end), or the task is known to have none.
+    """
+    edge = [store.function for store in buffer.stores]
+    seen: set[ev.Owner] = set()
+    for _ in range(_CALLERS + 1):
+        for function in dict.fromkeys(edge):
+            if function in seen:
+                continue
+            seen.add(function)
+            found = _observed_in(graph, function, buffer)
+            if found is not None:
+                return found
+        edge = [site.function for function in edge if function is not None for site in graph.callers.get(function, ())]
+    return None
+
+
+def _observed_in(graph: ReplayGraph, function: ev.Owner, buffer: ReplayBuffer) -> tuple[str, ir.Node] | None:
+    if isinstance(function, ir.Lambda):
+        return None
+    paths = [graph.project.module_of[function].path] if function is not None else _scripts(graph, buffer)
+    for path in paths:
+        body = (
+            function.body if isinstance(function, ir.Function) else graph.module(path).body if function is None else []
+        )
+        for step in _steps(graph, function, path):
+            ends = [item for item in step.items if isinstance(item, ir.Name) and role_of(item) == DONE]
+            tested = {
+                part.id
+                for node in ir.walk_scope(body)
+                if isinstance(node, (ir.If, ir.While, ir.IfExp))
+                for part in ir.walk(node.test)
+                if isinstance(part, ir.Name)
+            }
+            for end in ends:
+                if end.id in tested and not _is_endless(graph, path):
+                    return path, end
+    return None
+
+
+def _scripts(graph: ReplayGraph, buffer: ReplayBuffer) -> list[str]:
+    """The files whose top level stores into the buffer."""
+    functions = {store.function for store in buffer.stores}
+    paths = {store.path for store in buffer.stores if store.function is None}
+    for _ in range(_CALLERS):
+        sites = [site for function in functions if function is not None for site in graph.callers.get(function, ())]
+        paths |= {site.path for site in sites if site.function is None}
+        functions |= {site.function for site in sites}
+    return sorted(paths)
+
+
+def _is_endless(graph: ReplayGraph, path: str) -> bool:
+    """Whether a file makes an environment that is known to have no terminal state."""
+    return any(name.startswith(_ENDLESS) for name in _made(graph, path))
+
+
+def is_endless(graph: ReplayGraph, path: str, learner: ev.Owner) -> bool:
+    """Whether no environment that a learner meets ever ends: by its name, or it says at each step that it goes on.
+
+    Where no file that leads to the learner makes one, those of the whole project are asked.
+    """
+    paths = _leading(graph, path, learner)
+    near = [name for path in paths for name in _made(graph, path)]
+    if not near and own_steps(graph, paths):
+        return never_says(graph, TERMINATED)
+    made = near or [name for path in graph.project.modules for name in _made(graph, path)]
+    if made:
+        return all(name.startswith(_ENDLESS) for name in made)
+    return never_says(graph, TERMINATED)
+
+
+def _leading(graph: ReplayGraph, path: str, learner: ev.Owner) -> set[str]:
+    """The files of a learner, of what calls it, and of what makes an object for that."""
+    edge, paths = {learner}, {path}
+    known: set[ev.Owner] = set()
+    for _ in range(_CALLERS + 1):
+        known |= edge
+        functions = [function for function in edge if function is not None]
+        owners = {graph.project.class_of.get(function) for function in functions}
+        sites = [site for function in functions for site in graph.callers.get(function, ())]
+        sites += [site for site in graph.events.calls.values() if not owners.isdisjoint(site.classes)]
+        paths |= {site.path for site in sites}
+        edge = {site.function for site in sites} - known
+    return paths
+
+
+def _made(graph: ReplayGraph, path: str) -> Iterator[str]:
+    """The names of the environments that a file asks for; an empty one where it is not written there."""
+    for site in graph.events.calls.values():
+        func = site.node.func
+        name = func.attr if isinstance(func, ir.Attr) else func.id if isinstance(func, ir.Name) else ""
+        if site.path == path and name == "make" and site.node.args:
+            made = graph.events.value(site.node.args[0].value).literal()
+            yield made.rpartition("/")[2] if isinstance(made, str) else ""

@@ -1,0 +1,91 @@
+"""The environments that a project defines: what a step of them never says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret import externals as ext
+from per_audit.graph.symbolic import Term, alternatives, strip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.graph.model import ReplayGraph
+
+TERMINATED, TRUNCATED = 2, 3  # places in what a step of Gymnasium's interface returns; one `done` is at the first
+_FEWEST = 4
+_LIBRARIES = ("gym", "gymnasium", "gymnax", "dm_control", "pettingzoo", "brax", "envpool")
+_LIMITS = (b"max_episode_steps", b"TimeLimit")
+
+
+def never_says(graph: ReplayGraph, place: int, call: ir.Node | None = None) -> bool:
+    """Whether what a step returns at a place is written as False in every environment that a call of it may mean.
+
+    Where the call does not tell, or none is given, in every one that the project defines, if it makes no other. False
+    where a limit of time is set around them.
+    """
+    if any(limit in module.text for limit in _LIMITS for module in graph.project.modules.values()):
+        return False
+    site = graph.events.calls.get(call) if isinstance(call, ir.Call) else None
+    called = [func.node for func in site.targets if isinstance(func.node, ir.Function)] if site is not None else []
+    if not called:
+        called = [step for step in _steps(graph) if not _is_left_open(step)]
+        if _makes_others(graph):
+            return False
+    return bool(called) and all(_says_false(graph, step, place) for step in called)
+
+
+def own_steps(graph: ReplayGraph, paths: Iterable[str]) -> list[ir.Function]:
+    """The steps of the project's own environments that are made in files, other than those around another one."""
+    made = {cls for site in graph.events.calls.values() if site.path in paths for cls in site.classes}
+    return [
+        step
+        for step in _steps(graph)
+        if not _is_left_open(step)
+        and any(graph.project.class_of.get(step) in graph.interpreter.mro(cls) for cls in made)
+        and not any(
+            isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr == "step"
+            for node in ir.walk(step)
+        )
+    ]
+
+
+def _steps(graph: ReplayGraph) -> Iterable[ir.Function]:
+    """The methods `step` of classes that can be reset, other than agents, whose steps take a transition."""
+    for function in graph.project.functions:
+        cls = graph.project.class_of.get(function)
+        if function.name != "step" or cls is None or len([p for p in function.parameters if not p.kind]) != 2:
+            continue
+        if any(isinstance(s, ir.Function) and s.name == "reset" for s in cls.body):
+            yield function
+
+
+def _is_left_open(step: ir.Function) -> bool:
+    """Whether the method is for heirs to write: it returns nothing."""
+    return not any(isinstance(node, ir.Return) and node.value is not None for node in ir.walk(step))
+
+
+def _makes_others(graph: ReplayGraph) -> bool:
+    """Whether the project asks a library for an environment."""
+    return any(
+        name.split(".")[0] in _LIBRARIES and ext.last(name).startswith(("make", "load"))
+        for site in graph.events.calls.values()
+        for name in site.names
+    )
+
+
+def _says_false(graph: ReplayGraph, step: ir.Function, place: int) -> bool:
+    path = graph.project.module_of[step].path
+    returned = [node.value for node in ir.walk_scope(step.body) if isinstance(node, ir.Return)]
+    return bool(returned) and all(
+        isinstance(value, ir.Seq)
+        and len(value.items) >= _FEWEST
+        and all(map(_is_false, alternatives(graph.symbols.term(path, value.items[place]))))
+        for value in returned
+    )
+
+
+def _is_false(term: Term) -> bool:
+    term = strip(term)
+    return term.op == "const" and (term.data is False or (term.data == 0 and isinstance(term.data, (int, float))))

@@ -1,0 +1,159 @@
+"""What a flag says where it is set: that an episode has ended, or that it goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.episodes import bootstrap
+from per_audit.graph.interpret.roles import DONE, name_of, role_of, role_of_name, words
+from per_audit.graph.symbolic import Term, alternatives
+from per_audit.graph.symbolic.term import UNKNOWN_TERM
+from per_audit.graph.symbolic.vocabulary import TRANSPARENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph.episodes.bootstrap import BootstrapTarget
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+_FORM = {"detach", "reshape", "unsqueeze", "squeeze", "stack"}
+_READS = {"item", "at", "element", "slice", "collect"}
+_SOURCES = {"draw", "mass", "found", "element", "range", "const", "len", "field", "external", "tuple"}
+_GOES_ON = {"not", "non", "notdone", "nonterminal", "nonterminals", "mask", "masks", "cont", "continue", "continues",
+            "alive", "discount", "discounts", "nonfinal"}  # fmt: skip
+_COLUMNS = {"map", "zip", "list", "tuple"}
+
+
+def inverted(graph: ReplayGraph, buffer: ReplayBuffer) -> list[tuple[BootstrapTarget, Term]]:
+    """The targets that keep the next value at terminal states alone, each with the flag that keeps it there.
+
+    Only where what the environment says at a step is stored as it is, so that it is set where an episode ends, and
+    the function has no other target for the rest of the transitions.
+    """
+    found: list[tuple[BootstrapTarget, Term]] = []
+    others: set[ev.Owner] = set()
+    for target in bootstrap.targets(graph, buffer):
+        flag = next((flag for flag in _switches(graph, target) if _tells_ends(graph, buffer, flag)), None)
+        if flag is None:
+            others.add(target.function)
+        else:
+            found.append((target, flag))
+    return [(target, flag) for target, flag in found if target.function not in others]
+
+
+def _switches(graph: ReplayGraph, target: BootstrapTarget) -> Iterator[Term]:
+    """The flags without which the next value does not enter the target: factors, and tests that it stands behind."""
+    yield from target.factors
+    inner: ir.Node = target.node
+    for around in graph.ancestors(target.path, target.node):
+        if isinstance(around, ir.Function):
+            return
+        if isinstance(around, (ir.If, ir.IfExp)) and inner is not around.test:
+            test = graph.symbols.term(target.path, around.test)
+            kept = around.body if isinstance(around.body, list) else [around.body]
+            yield test if any(inner is part for part in kept) else _negated(test)
+        elif isinstance(around, ir.Call) and name_of(around.func) == "where" and len(around.args) == 3:
+            test = graph.symbols.term(target.path, around.args[0].value)
+            if inner in (around.args[1], around.args[1].value):
+                yield test
+            elif inner in (around.args[2], around.args[2].value):
+                yield _negated(test)
+        inner = around
+
+
+def _negated(term: Term) -> Term:
+    return Term("not", (term,), None, term.node, term.path)
+
+
+def _tells_ends(graph: ReplayGraph, buffer: ReplayBuffer, flag: Term) -> bool:
+    """Whether a flag of drawn transitions is set where the environment said that the episode ended."""
+    drawn, turned = _bare(flag)
+    if turned or bootstrap.role_at(graph, drawn.node) != DONE or not isinstance(drawn.node, ir.Expr):
+        return False
+    if not graph.events.value(drawn.node).tagged("draw") & buffer.sources or not _is_read(drawn):
+        return False
+    stored = list(_stored(graph, buffer, drawn))
+    return bool(stored) and all(_is_said(graph, term) for term in stored)
+
+
+def _bare(term: Term) -> tuple[Term, bool]:
+    """What a flag is made from, and whether it is the opposite: `1 - done`, `not done`, `done == 0`."""
+    turned = False
+    while True:
+        if term.op in _FORM:
+            term = term.args[0]
+        elif term.op == "not" or (term.op == "sub" and term.args[0].number == 1):
+            term, turned = term.args[-1], not turned
+        elif term.op == "cmp" and len(term.args) == 2 and term.data in (("==",), ("!=",), ("is",)):
+            value = term.args[1]
+            if value.op != "const" or value.data not in (0, 1):
+                return term, turned
+            turned ^= bool(value.data) == (term.data == ("!=",))
+            term = term.args[0]
+        else:
+            return term, turned
+
+
+def _is_read(term: Term) -> bool:
+    """Whether a term is a part of what was drawn, picked and converted, and nothing else is done to it."""
+    for part in term.walk():
+        if part.op == "call":
+            name = part.data.rpartition(".")[2] if isinstance(part.data, str) else None
+            if name not in _COLUMNS:
+                return False
+        elif part.op == "external":
+            if str(part.data).rpartition(".")[2] not in TRANSPARENT:
+                return False
+        elif part.op not in _READS and part.op not in _SOURCES and part.op not in (*_FORM, "phi"):
+            return False
+    return True
+
+
+def _stored(graph: ReplayGraph, buffer: ReplayBuffer, drawn: Term) -> Iterator[Term]:
+    """What is stored as the end of a transition; a term that says nothing where that is not known."""
+    key = drawn.data if drawn.op == "item" else None
+    for store in buffer.stores:
+        if store.roles == {DONE}:
+            yield from _stored_alone(graph, store)
+        elif DONE in store.roles or not store.roles:
+            for option in alternatives(graph.symbols.term(store.path, store.expression)):
+                ends = [UNKNOWN_TERM]
+                if option.op == "tuple" and isinstance(key, int) and -len(option.args) <= key < len(option.args):
+                    ends = [option.args[key]]
+                elif option.op == "record":
+                    named = zip(option.data, option.args, strict=True)
+                    ends = [end for name, end in named if role_of_name(str(name)) == DONE]
+                yield from ends
+
+
+def _stored_alone(graph: ReplayGraph, store: ev.Store) -> Iterator[Term]:
+    """What is stored in a column of its own, `self.done[i] = done`, which may stand among others in one statement."""
+    if store.expression is not None:
+        yield graph.symbols.term(store.path, store.expression)
+        return
+    made = graph.statement(store.path, store.node)
+    for target in made.targets if isinstance(made, ir.Assign) else ():
+        value = made.value if isinstance(made, ir.Assign) else None
+        if isinstance(target, ir.Seq) and isinstance(value, ir.Seq) and len(target.items) == len(value.items):
+            for item, given in zip(target.items, value.items, strict=True):
+                if role_of(item) == DONE:
+                    yield graph.symbols.term(store.path, given)
+
+
+def _is_said(graph: ReplayGraph, term: Term) -> bool:
+    """Whether a term is what `env.step` says of the end, in every option, and has no name that says the opposite."""
+    options = [part for option in alternatives(graph.symbols.expanded(term)) for part in alternatives(option)]
+    return bool(options) and all(_is_of_step(option) for option in options)
+
+
+def _is_of_step(term: Term) -> bool:
+    while term.op in _FORM:
+        term = term.args[0]
+    if term.op != "item" or term.data not in (2, 3) or not isinstance(term.node, (ir.Name, ir.Attr, ir.Sub)):
+        return False
+    step = term.args[0]
+    named = step.op == "call" and isinstance(step.data, str) and step.data.rpartition(".")[2] == "step"
+    name = name_of(term.node) or ""
+    return named and role_of_name(name) == DONE and _GOES_ON.isdisjoint(words(name))

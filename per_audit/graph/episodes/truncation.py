@@ -1,0 +1,188 @@
+"""Time limits that are stored as if the task had ended: `terminated or truncated`, or one that the program sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.episodes.bootstrap import picked
+from per_audit.graph.episodes.environments import TERMINATED, TRUNCATED, never_says
+from per_audit.graph.episodes.own_limits import own_limit
+from per_audit.graph.interpret.roles import words
+from per_audit.graph.symbolic import Term, strip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+_DEEPEST, _MOST, _FEWEST = 5, 24, 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MergedEnd:
+    """A stored field made of both flags: where they are joined, the store, and the calls that lead to it.
+
+    `own` says that the limit is none of the environment, but a number of steps that the program counts.
+    """
+
+    node: ir.Node
+    path: str
+    store: ev.Store
+    calls: tuple[tuple[ir.Node, str], ...]
+    own: bool = False
+
+
+def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
+    """The fields of the buffer's transitions that say "terminated or truncated".
+
+    Empty where a transition also holds what terminated alone, or where the truncation is taken out again. A flag that
+    the project's own environments never raise cuts nothing.
+    """
+    found: dict[ir.Node, MergedEnd] = {}
+    for store in buffer.stores:
+        for term, calls in _outwards(graph, _stored(graph, store), store.function, ()):
+            for name, field in _fields(term):
+                field = graph.symbols.inside(strip(field)) or field  # a wrapper of the environment joins the flags
+                if _is_terminated(strip(field)):
+                    return []
+                limit = own_limit(graph, field) if _has_one_flag(field) else None
+                if limit is not None and _is_read(graph, buffer, name):
+                    found[limit[1]] = MergedEnd(limit[1], limit[0], store, calls, own=True)
+                joined = _joined(field)
+                if joined is None or joined.node is None or joined.node in found:
+                    continue
+                if _is_read(graph, buffer, name) and not _is_without_limit(graph, joined):
+                    found[joined.node] = MergedEnd(joined.node, joined.path, store, calls)
+    return list(found.values())
+
+
+def _stored(graph: ReplayGraph, store: ev.Store) -> Term:
+    """What a statement stores; of several targets all."""
+    if store.expression is not None:
+        return graph.symbols.term(store.path, store.expression)
+    terms = graph.symbols.run(store.function, store.path).terms
+    targets = store.node.targets if isinstance(store.node, ir.Assign) else []
+    return Term("tuple", tuple(terms[part] for part in ir.walk(*targets) if isinstance(part, ir.Sub) and part in terms))
+
+
+def _outwards(
+    graph: ReplayGraph, term: Term, function: ev.Owner, calls: tuple[tuple[ir.Node, str], ...]
+) -> Iterator[tuple[Term, tuple[tuple[ir.Node, str], ...]]]:
+    """The stored value as each caller makes it, as long as it depends on parameters."""
+    is_open = any(part.op == "param" and part.data[0] is function for part in term.walk())
+    if is_open and isinstance(function, ir.Function) and len(calls) < _DEEPEST:
+        callers = [c for c in graph.symbols.calls_of.get(function, ())[:_MOST] if c[0] not in {n for n, _ in calls}]
+        for node, caller, path in callers:
+            given = graph.symbols.arguments(node, function, path)
+
+            def substituted(part: Term, given: dict[str, Term] = given) -> Term | None:
+                return given.get(part.data[1]) if part.op == "param" and part.data[0] is function else None
+
+            yield from _outwards(graph, picked(term.mapped(substituted)), caller, (*calls, (node, path)))
+        if callers:
+            return
+    yield term, calls
+
+
+def _fields(term: Term, name: str = "") -> Iterator[tuple[str, Term]]:
+    """The fields of a transition with their names, or the value itself."""
+    term = strip(term) if term.op not in ("tuple", "record") else term
+    if term.op in ("tuple", "record"):
+        names = term.data if term.op == "record" and isinstance(term.data, tuple) else ()
+        for number, arg in enumerate(term.args):
+            yield from _fields(arg, names[number] if len(names) == len(term.args) else "")
+    else:
+        yield name, term
+
+
+def _is_read(graph: ReplayGraph, buffer: ReplayBuffer, name: str) -> bool:
+    """Whether a field of a record is read by its name somewhere, or what is drawn is taken apart by place."""
+    if not name:
+        return True
+    unpacks = (unpack for unpack in graph.events.unpacks.values() if len(unpack.node.items) >= _FEWEST)
+    if any(unpack.value.tagged("draw") & buffer.sources for unpack in unpacks):
+        return True
+    nodes = (node for module in graph.project.modules.values() for node in module.nodes_of(ir.Attr, ir.Sub))
+    return any(node.attr == name if isinstance(node, ir.Attr) else _key(node) == name for node in nodes)
+
+
+def _key(node: ir.Sub) -> object:
+    return node.index.value if isinstance(node.index, ir.Const) else None
+
+
+def _flags(term: Term) -> Iterator[Term]:
+    """The flags of steps of an environment in a term, what is looked up in `info` left out."""
+    if term.op == "item":
+        if isinstance(term.data, str):
+            return
+        if term.data in (TERMINATED, TRUNCATED) and _is_step(term.args[0]):
+            yield term
+            return
+    for arg in term.args:
+        yield from _flags(arg)
+
+
+def _is_step(term: Term) -> bool:
+    term = strip(term)
+    if term.op != "call":
+        return False
+    name = term.data[1].name if isinstance(term.data, tuple) else term.data
+    return isinstance(name, str) and name.rpartition(".")[2].startswith("step")
+
+
+def _has_one_flag(field: Term) -> bool:
+    """Whether the field may be what a step says of the end of the task, and holds no flag of a time limit."""
+    return {flag.data for flag in _flags(field)} == {TERMINATED}
+
+
+def _name(term: Term) -> str:
+    return term.node.id if isinstance(term.node, ir.Name) else ""
+
+
+def _is_terminated(term: Term) -> bool:
+    return term.op == "item" and term.data == TERMINATED and _is_step(term.args[0]) and _says(term, "term")
+
+
+def _says(term: Term, start: str) -> bool:
+    return any(word.startswith(start) for word in words(_name(term)))
+
+
+def _joined(field: Term) -> Term | None:
+    """The innermost part of a field that holds both flags of one step, None where there is none."""
+    flags = list(_flags(field))
+    ended = [flag for flag in flags if flag.data == TERMINATED]
+    cut = [flag for flag in flags if flag.data == TRUNCATED]
+    steps = [flag.args[0] for flag in ended]
+    if not any(flag.args[0] in steps for flag in cut):
+        return None
+    named = [_says(flag, "trunc") or _says(flag, "time") or _says(flag, "limit") for flag in cut]
+    if not any(named) and not any(_says(flag, "term") for flag in ended):
+        return None
+    if field.has("where") or any(_takes_out(part) for part in field.walk()):
+        return None
+    here = field
+    while True:
+        inner = [arg for arg in here.args if {flag.data for flag in _flags(arg)} >= {TERMINATED, TRUNCATED}]
+        if not inner:
+            return here
+        here = inner[0]
+
+
+def _is_without_limit(graph: ReplayGraph, joined: Term) -> bool:
+    """Whether every step that the flags are of says False for the truncation."""
+    calls = {strip(flag.args[0]).node for flag in _flags(joined) if flag.data == TRUNCATED}
+    return all(never_says(graph, TRUNCATED, call) for call in calls)
+
+
+def _takes_out(term: Term) -> bool:
+    """Whether the term is "not truncated": what is joined with it is no end by time."""
+    if term.op == "not":
+        held = strip(term.args[0])
+    elif term.op == "sub" and term.args[0].number == 1:
+        held = strip(term.args[1])
+    else:
+        return False
+    return held.op == "item" and held.data == TRUNCATED and _is_step(held.args[0])

@@ -1,0 +1,117 @@
+"""Transitions that are stored with an end that says nothing: it is always False, or nobody goes by it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.roles import DONE, REWARD, name_of, role_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph.episodes.bootstrap import BootstrapTarget
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+_CALLERS = 3
+_LOOPS = (ir.For, ir.While)
+
+
+def is_never_told(graph: ReplayGraph, buffer: ReplayBuffer, target: BootstrapTarget) -> bool:
+    """Whether a target is of an object to which every call of its file that stores hands the constant False as the end.
+
+    Another object of the class may hold transitions that end; they are told apart by the attributes that hold them.
+    """
+    drawn = {_held(site) for site in buffer.samples if site.function is target.function}
+    if len(drawn) != 1 or drawn == {""}:
+        return False
+    storing = {store.function for store in buffer.stores}
+    calls = [site for each in storing if each is not None for site in graph.callers.get(each, ())]
+    given = [site for site in calls if site.path == target.path and {_held(site)} == drawn]
+    return bool(given) and all(_gives_false(graph, site) for site in given)
+
+
+def _held(site: ev.CallSite) -> str:
+    """The attribute of what a method is called on: `imagined` of `self.imagined.sample()`."""
+    func = site.node.func
+    return func.value.attr if isinstance(func, ir.Attr) and isinstance(func.value, ir.Attr) else ""
+
+
+def _gives_false(graph: ReplayGraph, site: ev.CallSite) -> bool:
+    parts = [part for arg in site.node.args for part in ir.walk(arg.value) if isinstance(part, ir.Expr)]
+    tells = any(role_of(part) == DONE or DONE in graph.events.value(part).roles for part in _leaves(parts))
+    return not tells and any(isinstance(part, ir.Const) and part.value is False for part in parts)
+
+
+def _leaves(parts: list[ir.Expr]) -> Iterator[ir.Expr]:
+    """The names, attributes and items among parts: what they are packed into has the roles of them all."""
+    return (part for part in parts if isinstance(part, (ir.Name, ir.Attr, ir.Sub)))
+
+
+def has_fixed_length(graph: ReplayGraph, buffer: ReplayBuffer, target: BootstrapTarget) -> bool:
+    """Whether the episodes that a target is of go on for a number of steps, whatever the environment says of their end.
+
+    So they do where each loop over the steps that are stored counts, begins after a reset, and no test asks for an end.
+    """
+    steps = list(_stepping(graph, buffer))
+    near = [(path, step) for path, step in steps if path == target.path] or steps
+    return bool(near) and all(_is_counted(graph, path, step) for path, step in near)
+
+
+def _stepping(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[str, ir.Seq]]:
+    """Where steps of the environment are taken apart by what stores transitions, or leads to it."""
+    edge = {store.function for store in buffer.stores}
+    functions: set[ev.Owner] = set()
+    for _ in range(_CALLERS + 1):
+        functions |= edge
+        edge = {site.function for each in edge if each is not None for site in graph.callers.get(each, ())}
+    for unpack in graph.events.unpacks.values():
+        made = graph.statement(unpack.path, unpack.node)
+        is_step = isinstance(made, ir.Assign) and isinstance(made.value, ir.Call) and name_of(made.value.func) == "step"
+        if unpack.function in functions and is_step and {REWARD, DONE} <= {role_of(item) for item in unpack.node.items}:
+            yield unpack.path, unpack.node
+
+
+def _is_counted(graph: ReplayGraph, path: str, step: ir.Seq) -> bool:
+    around = list(graph.ancestors(path, step))
+    loops = [node for node in around if isinstance(node, _LOOPS)]
+    if len(loops) < 2 or not isinstance(loops[0], ir.For) or not _is_range(loops[0].iter):
+        return False
+    outermost = next((node for node in around if isinstance(node, ir.Function)), loops[-1])
+    ends = {item.id for item in step.items if isinstance(item, ir.Name) and role_of(item) == DONE}
+    return bool(ends) and _resets(loops[1]) and not _resets(loops[0]) and not _tests(outermost, ends)
+
+
+def _is_range(node: ir.Expr) -> bool:
+    return isinstance(node, ir.Call) and name_of(node.func) == "range"
+
+
+def _resets(loop: ir.Node) -> bool:
+    return any(isinstance(node, ir.Call) and name_of(node.func) == "reset" for node in ir.walk(loop))
+
+
+def _tests(body: ir.Node, names: set[str]) -> bool:
+    """Whether a test in a body asks for one of some names, or for what is made of it: `over = done or truncated`."""
+    inside = list(ir.walk(body))
+    while more := {made for node in inside for made in _made_of(node, names)} - names:
+        names = names | more
+    return any(
+        _name(part) in names
+        for node in inside
+        if isinstance(node, (ir.If, ir.While, ir.IfExp))
+        for part in ir.walk(node.test)
+    )
+
+
+def _made_of(node: ir.Node, names: set[str]) -> Iterator[str]:
+    """The names that a statement gives to something, other than a row, in which one of `names` is read."""
+    if not isinstance(node, (ir.Assign, ir.Aug)) or node.value is None or isinstance(node.value, (ir.Seq, ir.Map)):
+        return
+    if any(_name(part) in names for part in ir.walk(node.value)):
+        targets = node.targets if isinstance(node, ir.Assign) else [node.target]
+        yield from (name for target in targets if (name := _name(target)))
+
+
+def _name(node: ir.Node) -> str:
+    return node.id if isinstance(node, ir.Name) else node.attr if isinstance(node, ir.Attr) else ""

@@ -1,0 +1,243 @@
+"""Windows of the last few transitions whose rewards are summed before they are stored: returns over n steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.episodes import endings
+from per_audit.graph.interpret.roles import DONE, REWARD
+from per_audit.graph.interpret.values import Alloc, roles_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+_LOOPS = (ir.For, ir.While)
+_DEEPEST = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReturnSum:
+    """A discounted sum of rewards over a window that an object keeps: the sum, its loop, the containers."""
+
+    node: ir.Node
+    loop: ir.For | ir.Comp
+    function: ir.Function
+    path: str
+    windows: frozenset[Alloc]
+
+
+def return_sums(graph: ReplayGraph, buffer: ReplayBuffer, local: bool = False) -> list[ReturnSum]:
+    """The sums over windows on the way of transitions into the buffer.
+
+    `local`: also over windows that no object keeps.
+    """
+    sums: list[ReturnSum] = []
+    for function in functions_near(graph, buffer):
+        path = graph.project.module_of[function].path
+        for node, loop in _sums(graph, path, function):
+            windows = _windows(graph, loop, local)
+            if windows:
+                sums.append(ReturnSum(node, loop, function, path, windows))
+    return sorted(sums, key=lambda found: (found.path, found.node.start))
+
+
+def functions_near(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ir.Function]:
+    """The functions on the way of transitions into the buffer: its methods, and what those that store may call."""
+    near: dict[ir.Function, None] = {}
+    if buffer.owner is not None:
+        near.update((s, None) for s in buffer.owner.body if isinstance(s, ir.Function))
+    for store in buffer.stores:
+        if isinstance(store.function, ir.Function):
+            for function in (store.function, *_callers(graph, store.function)):
+                found = graph.reachable(function, _DEEPEST) if function is not None else ()
+                near.update((f, None) for f in found if isinstance(f, ir.Function))
+    return list(near)
+
+
+def _callers(graph: ReplayGraph, function: ir.Function) -> list[ev.Owner]:
+    """What calls a function, and what calls the overriding methods that hand on to it."""
+    found: dict[ev.Owner, None] = {}
+    pending = [function]
+    while pending:
+        for site in graph.callers.get(pending.pop(), ()):
+            caller = site.function
+            if caller not in found and isinstance(caller, ir.Function) and caller.name == function.name:
+                pending.append(caller)
+            found[caller] = None
+    return list(found)
+
+
+def _sums(graph: ReplayGraph, path: str, function: ir.Function) -> Iterator[tuple[ir.Node, ir.For | ir.Comp]]:
+    """The discounted sums in a function: `R += gamma**i * r`, `R = r + gamma * R`, `sum(gamma**i * r for ...)`."""
+    for node in ir.walk_scope(function.body):
+        if isinstance(node, ir.Comp) and node.kind in ("list", "generator") and _has_power(node.elt):
+            around = next((a for a in graph.ancestors(path, node) if isinstance(a, ir.Call)), None)
+            if around is not None and _called(around) == "sum":
+                yield around, node
+        elif isinstance(node, (ir.Aug, ir.Assign)) and (_adds_power(node) or _recurs(node)):
+            loop = next((a for a in graph.ancestors(path, node) if isinstance(a, (*_LOOPS, ir.Function))), None)
+            if isinstance(loop, ir.For):
+                yield node, loop
+
+
+def _adds_power(node: ir.Aug | ir.Assign) -> bool:
+    """`R += gamma**i * r`."""
+    return isinstance(node, ir.Aug) and node.op == "+" and _has_power(node.value)
+
+
+def _called(node: ir.Call) -> str:
+    return node.func.attr if isinstance(node.func, ir.Attr) else node.func.id if isinstance(node.func, ir.Name) else ""
+
+
+def _has_power(node: ir.Expr | None) -> bool:
+    return node is not None and any(isinstance(part, ir.Bin) and part.op == "**" for part in ir.walk(node))
+
+
+def _recurs(node: ir.Aug | ir.Assign) -> bool:
+    """`R = r + gamma * R`."""
+    if not isinstance(node, ir.Assign) or len(node.targets) != 1 or not isinstance(node.targets[0], ir.Name):
+        return False
+    name, value = node.targets[0].id, node.value
+    if not isinstance(value, ir.Bin) or value.op != "+":
+        return False
+    return any(
+        isinstance(side, ir.Bin)
+        and side.op == "*"
+        and any(isinstance(part, ir.Name) and part.id == name for part in ir.walk(side))
+        for side in (value.left, value.right)
+    )
+
+
+def _windows(graph: ReplayGraph, loop: ir.For | ir.Comp, local: bool) -> frozenset[Alloc]:
+    """The containers that the loop reads and nothing is drawn from; not `local`: those that attributes keep."""
+    replay = {container for draw in graph.events.draws.values() for container in draw.containers}
+    replay |= {gather.container for gather in graph.events.gathers.values()}
+    read = {
+        atom
+        for part in ir.walk(loop)
+        if isinstance(part, (ir.Name, ir.Attr, ir.Sub))
+        for atom in graph.events.value(part).atoms
+        if isinstance(atom, Alloc) and atom.kind in ("deque", "list") and atom not in replay
+    }
+    rewards = {atom for atom in read if REWARD in held(graph, atom)}
+    return frozenset(atom for atom in rewards if local or owner_of(graph, atom) is not None)
+
+
+def held(graph: ReplayGraph, window: Alloc) -> frozenset[str]:
+    """The fields of what a window holds."""
+    return roles_in(graph.interpreter.content_of(window.node), 3)
+
+
+def owner_of(graph: ReplayGraph, window: Alloc) -> ir.Class | None:
+    """The class whose objects keep the window in an attribute, directly or in a list of several."""
+    for (cls, _), value in graph.interpreter.attributes.items():
+        for atom in value.atoms:
+            if atom == window:
+                return cls
+            if isinstance(atom, Alloc) and window in graph.interpreter.content_of(atom.node).atoms:
+                return cls
+    return None
+
+
+def looks_at_ends(graph: ReplayGraph, found: ReturnSum) -> bool:
+    """Whether the sum may stop at the end of an episode: its loop tests something or computes with an end."""
+    for node in ir.walk(found.loop):
+        if isinstance(node, (ir.If, ir.IfExp, ir.Jump, ir.Return)) and getattr(node, "kind", "") != "pass":
+            return True
+        if isinstance(node, ir.Generator) and node.ifs:
+            return True
+        if endings.is_end(graph, node) and isinstance(node, (ir.Attr, ir.Sub)):
+            return True
+        if isinstance(node, ir.Name) and endings.is_end(graph, node):
+            parent = next(graph.ancestors(found.path, node), None)
+            if not isinstance(parent, ir.Seq):
+                return True
+    return False
+
+
+def ends_known(graph: ReplayGraph, found: ReturnSum) -> bool:
+    """Whether the window holds the ends of episodes."""
+    return any(DONE in held(graph, window) for window in found.windows)
+
+
+def emptied(graph: ReplayGraph, found: ReturnSum) -> list[ev.Evict]:
+    """Where the window is emptied at once: cleared, made anew, or popped in a loop."""
+    return [
+        evict
+        for evict in graph.events.evictions.values()
+        if evict.container in found.windows and (evict.how != "pop" or _in_loop(graph, evict.path, evict.node))
+    ]
+
+
+def is_renewed(graph: ReplayGraph, found: ReturnSum) -> bool:
+    """Whether the object that keeps the window is itself made anew in a loop."""
+    owners = {owner_of(graph, window) for window in found.windows}
+    return any(
+        _in_loop(graph, site.path, site.node)
+        for site in graph.events.calls.values()
+        if not owners.isdisjoint(site.classes)
+    )
+
+
+def dropping(graph: ReplayGraph, buffer: ReplayBuffer, found: ReturnSum) -> list[ev.Evict]:
+    """Where the window is cleared at the end of an episode though nothing stores the starts that it still holds."""
+    evictions = emptied(graph, found)
+    if not evictions or any(evict.how == "pop" for evict in evictions) or _flushes(graph, buffer, found):
+        return []
+    return [
+        evict
+        for evict in evictions
+        if evict.how == "clear" and evict.function in _storing(graph, buffer) and _at_end(graph, evict)
+    ]
+
+
+def _storing(graph: ReplayGraph, buffer: ReplayBuffer) -> set[ev.Owner]:
+    """The functions that store into the buffer, and those that call them."""
+    direct = {store.function for store in buffer.stores}
+    if buffer.owner is not None:
+        direct |= {s for s in buffer.owner.body if isinstance(s, ir.Function)}
+    return direct | {site.function for function in direct for site in graph.callers.get(function, ())}
+
+
+def _flushes(graph: ReplayGraph, buffer: ReplayBuffer, found: ReturnSum) -> bool:
+    """Whether some loop of the window's class, or of who stores, stores transitions one after the other."""
+    outside = [store for store in buffer.stores if store.container not in found.windows]
+    storing = {store.function for store in outside}
+    nodes = {store.node for store in outside}
+    owners = {owner_of(graph, window) for window in found.windows}
+    functions = {s.function for s in graph.events.stores.values() if s.container in found.windows}
+    functions |= {f for f in graph.project.class_of if graph.project.class_of[f] in owners} | storing
+    for function in functions:
+        if not isinstance(function, ir.Function):
+            continue
+        for loop in (node for node in ir.walk_scope(function.body) if isinstance(node, _LOOPS)):
+            inner = set(ir.walk(loop))
+            if inner & nodes:
+                return True
+            for call in inner & graph.events.calls.keys():
+                if any(func.node in storing for func in graph.events.calls[call].targets):  # type: ignore[index]
+                    return True
+    return False
+
+
+def _at_end(graph: ReplayGraph, evict: ev.Evict) -> bool:
+    for around in graph.ancestors(evict.path, evict.node):
+        if isinstance(around, ir.If):
+            return any(endings.is_end(graph, part) for part in ir.walk(around.test))
+        if isinstance(around, (ir.Function, *_LOOPS)):
+            return False
+    return False
+
+
+def _in_loop(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
+    for around in graph.ancestors(path, node):
+        if isinstance(around, _LOOPS):
+            return True
+        if isinstance(around, ir.Function):
+            return False
+    return False

@@ -1,0 +1,1 @@
+"""What carries a gradient, and what is cut off from it."""

@@ -1,0 +1,26 @@
+"""The execution of one body: its names and where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from per_audit.facts import ModuleFacts
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.interpret.values import Instance, Value
+
+
+@dataclass(slots=True)
+class Frame:
+    """The execution of one function body (or of a module or class body, or a comprehension)."""
+
+    module: ModuleFacts
+    function: ev.Owner
+    owner: Instance | None
+    env: dict[str, Value]
+    parent: Frame | None = None
+    depth: int = 0
+    globals: set[str] = field(default_factory=set)
+    returned: Value | None = None
+    comprehension: bool = False

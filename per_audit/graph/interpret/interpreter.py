@@ -1,0 +1,534 @@
+"""A small abstract interpreter over the facts of a project.
+
+It walks every module, class and function, follows calls into the project with their arguments, keeps one abstract
+object for each class, and records what happens (`events`) until nothing new is learnt. Rules ask questions of the
+values and events, so that none of them has to follow names or files itself.
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import TYPE_CHECKING, TypeVar
+
+from per_audit.facts import ir
+from per_audit.graph.interpret import events as ev
+from per_audit.graph.interpret.calls import Calls
+from per_audit.graph.interpret.draws import Draws
+from per_audit.graph.interpret.evaluate import Evaluator
+from per_audit.graph.interpret.frame import Frame
+from per_audit.graph.interpret.library import Library
+from per_audit.graph.interpret.operators import Operators
+from per_audit.graph.interpret.parts import Parts
+from per_audit.graph.interpret.reruns import Reruns
+from per_audit.graph.interpret.roles import role_of_name
+from per_audit.graph.interpret.statements import Statements
+from per_audit.graph.interpret.targets import BUILDERS, Targets
+from per_audit.graph.interpret.values import (
+    UNKNOWN,
+    Alloc,
+    ClassRef,
+    Columns,
+    Drawn,
+    External,
+    Func,
+    Instance,
+    Item,
+    Literal,
+    Record,
+    Step,
+    Super,
+    TupleOf,
+    Value,
+    join_all,
+    of,
+    shallow,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.graph.interpret.values import Atom
+    from per_audit.graph.project import Project
+
+_Key = TypeVar("_Key")
+_FIRST = itemgetter(0)
+_ROUNDS = 3
+_MAX_CALL_DEPTH = 12
+# How often a function is interpreted in one round with different arguments, and for how many heirs of its class; fewer
+# in large projects, so that time grows with their size and not faster, and where the arguments carry nothing of a
+# replay memory. Beyond that a function is interpreted once more, with all its arguments joined.
+_RUNS_PER_FUNCTION, _FEWEST_RUNS = 6, 2
+_RUNS = 36_000
+_HEIRS = 4
+_PLAIN_RUNS = 2
+_CARRIERS = (Alloc, Drawn, Item, Columns, Step, Func, ClassRef)
+
+
+def _carries(value: Value) -> bool:
+    """Whether a value holds a container, something drawn or computed from that, or what is called."""
+    if value.tags or value.roles:
+        return True
+    return any(
+        isinstance(atom, _CARRIERS) or (isinstance(atom, (TupleOf, Record)) and any(map(_carries, atom.items)))
+        for atom in value.atoms
+    )
+
+
+def _is_always_run(node: ir.Node, function: ev.Owner) -> bool:
+    """Whether a statement is run whenever its function is called."""
+    body = function.body if isinstance(function, ir.Function) else []
+    if node not in body:
+        return False
+    before = body[: body.index(node)]
+    return not any(isinstance(part, ir.Return) for part in ir.walk_scope(before))
+
+
+class _Entry:
+    """A function with what its parameters are; `defaults` are those of its parameters that were not given."""
+
+    __slots__ = ("carries", "defaults", "env", "key", "node", "owner")
+
+    def __init__(
+        self,
+        node: ir.Function,
+        owner: Instance | None,
+        env: dict[str, Value],
+        defaults: tuple[tuple[ir.Expr, Value | None], ...] = (),
+    ) -> None:
+        self.node = node
+        self.owner = owner
+        self.env = env
+        self.defaults = defaults
+        self.key = (node, owner, tuple(sorted(env.items(), key=_FIRST)))
+        self.carries = any(map(_carries, env.values()))
+
+
+class Interpreter:
+    """Runs a project abstractly. `events` holds the result."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.events = ev.Events()
+        self.evaluator: Evaluator = Evaluator(self)
+        self.parts = Parts(self)
+        self.operators: Operators = Operators(self)
+        self.targets = Targets(self)
+        self.statements = Statements(self)
+        self.calls = Calls(self)
+        self.library = Library(self)
+        self.draws = Draws(self)
+        self.module_envs: dict[str, dict[str, Value]] = {}
+        self.attributes: dict[tuple[ir.Class, str], Value] = {}
+        self.content: dict[ir.Node, Value] = {}
+        self.parameters: dict[tuple[ir.Node, str], Value] = {}
+        self._built_with: dict[ir.Class, dict[tuple[ir.Node, str], Value]] = {}  # parameters of constructors, by class
+        self.closures: dict[ir.Node, Frame] = {}
+        self.results: dict[tuple[str, ir.Node, Instance | None], Value] = {}
+        self.subclasses: dict[ir.Class, list[ir.Class]] = {}
+        self.too_deep: dict[str, ir.Stmt] = {}  # by file, a statement that is nested too deeply to be followed
+        self.holders: dict[ir.Class, set[Alloc]] = {}  # classes with a container in an attribute, and those
+        self._bound: dict[object, Value] = {}  # names of scopes that others lie in, by where they stand
+        self._rebound: dict[str, frozenset[str]] = {}  # by module, the names that its functions bind
+        self._free: dict[ir.Lambda, frozenset[str]] = {}
+        self._entries: dict[object, _Entry] = {}
+        self._active: set[object] = set()
+        self._runs: dict[ir.Node, int] = {}
+        self._mro: dict[ir.Class, list[ir.Class]] = {}
+        self._methods: dict[tuple[ir.Class, str], ir.Function | None] = {}
+        self._bases: dict[ir.Class, list[Value]] = {}
+        self._decorators: dict[ir.Function, frozenset[str]] = {}
+        self._ordered: dict[frozenset[Atom], list[Atom]] = {}
+        self.reruns: Reruns[_Entry] = Reruns(self._execute)
+        self._is_first = True
+        functions = max(len(project.functions), 1)
+        self._most_runs = max(_FEWEST_RUNS, min(_RUNS_PER_FUNCTION, _RUNS // functions))
+        self._most_heirs = min(_HEIRS, self._most_runs)
+        self._fresh: set[str] = set()
+
+    # ---------------------------------------------------------------- rounds
+
+    def run(self) -> ev.Events:
+        """Interpret until a round changes nothing that another function could see."""
+        for turn in range(_ROUNDS):
+            before = self.reruns.clock
+            self._is_first = turn == 0
+            self._runs.clear()
+            self._mro.clear()
+            self._methods.clear()
+            self._fresh.clear()
+            for path in self.project.modules:
+                self.module_env(path)
+            self._find_subclasses()
+            for function in self.project.functions:
+                self._run_root(function)
+            if self.reruns.clock == before:
+                break
+        self._drop_first_builds()
+        return self.events
+
+    def _drop_first_builds(self) -> None:
+        """Forget the resets by methods that make the containers, and empty none.
+
+        Constructors alone call them, or a test decides: the columns are made when the first row is known.
+        """
+        again = {
+            func.node
+            for site in self.events.calls.values()
+            if not isinstance(site.function, ir.Function) or site.function.name not in BUILDERS
+            for func in site.targets
+        }
+        evictions = self.events.evictions
+        for key, evict in list(evictions.items()):
+            if evict.how != "reset" or evict.container.node not in set(ir.walk(evict.node)):
+                continue
+            if evict.function not in again or not _is_always_run(evict.node, evict.function):
+                del evictions[key]
+
+    def touch_global(self, path: str, name: str) -> None:
+        """Remember that a global name of a module changed."""
+        self.reruns.touch(self._key_of_global(path, name))
+
+    def note_global(self, path: str, name: str) -> None:
+        """Remember that what is being run depends on a global name of a module."""
+        self.reruns.note_read(self._key_of_global(path, name))
+
+    def _key_of_global(self, path: str, name: str) -> object:
+        return "global", path, name
+
+    def key_of_name(self, scope: Frame, name: str) -> object:
+        """What changes where a name of a scope does."""
+        if scope.function is not None:
+            return scope.function, name
+        if scope.parent is None:
+            return self._key_of_global(scope.module.path, name)
+        return "class", scope.module.path, name
+
+    def note_bound(self, key: object, value: Value) -> None:
+        """Remember what a name that inner scopes may read is bound to."""
+        self._grow(self._bound, key, value)
+
+    def _free_names(self, node: ir.Lambda) -> frozenset[str]:
+        """The names that the body of a lambda reads."""
+        known = self._free.get(node)
+        if known is None:
+            known = self._free[node] = frozenset(part.id for part in ir.walk(node.body) if isinstance(part, ir.Name))
+        return known
+
+    def _find_subclasses(self) -> None:
+        before = dict(self.subclasses)
+        self.subclasses.clear()
+        for node in self.project.classes:
+            for base in self.mro(node)[1:]:
+                self.subclasses.setdefault(base, []).append(node)
+        for base in self.project.classes:
+            if before.get(base) != self.subclasses.get(base):
+                self.reruns.touch(("heirs", base))
+
+    def _run_root(self, function: ir.Function) -> None:
+        owner = self.project.class_of.get(function)
+        if owner is None:
+            if function not in self.project.outer_of or function in self.closures:
+                self._run_with_parameters(function, None)
+            return
+        heirs = [
+            c
+            for c in self.subclasses.get(owner, [])[: self._most_heirs]
+            if self.find_method(c, function.name) is function
+        ]
+        for node in (owner, *heirs):
+            self._run_with_parameters(function, Instance(node))
+
+    def _run_with_parameters(self, function: ir.Function, owner: Instance | None) -> None:
+        env = {}
+        given = self._given(function, owner)
+        for parameter in function.parameters:
+            known = given.get((function, parameter.name), UNKNOWN)
+            if known is UNKNOWN and parameter.annotation is not None:
+                known = self._annotated(parameter.annotation, function)
+            env[parameter.name] = known.with_role(role_of_name(parameter.name) if not parameter.kind else None)
+        self._bind_self(function, owner, env)
+        self._execute(_Entry(function, owner, env), 0, root=True)
+
+    def _given(self, function: ir.Function, owner: Instance | None) -> dict[tuple[ir.Node, str], Value]:
+        """What the parameters of a function are given; of a constructor by those that make just this class.
+
+        What heirs are made with is what the objects of a base hold only where none of the base is known to be made.
+        """
+        if owner is None or function.name != "__init__":
+            return self.parameters
+        return self._built_with.get(owner.node) or ({} if self._is_first else self.parameters)
+
+    def _annotated(self, annotation: ir.Expr, function: ir.Function) -> Value:
+        """An object of the project's class that an annotation names."""
+        frame = Frame(self.project.module_of[function], None, None, {})
+        classes = self.evaluator.eval(annotation, frame) if isinstance(annotation, (ir.Name, ir.Attr)) else UNKNOWN
+        return join_all(of(Instance(atom.node)) for atom in classes.atoms if isinstance(atom, ClassRef))
+
+    def ordered(self, atoms: frozenset[Atom]) -> Iterable[Atom]:
+        """The atoms such that those of the project come by their places: to call them in this order is repeatable."""
+        if len(atoms) < 2:
+            return atoms
+        known = self._ordered.get(atoms)
+        if known is None:
+            known = self._ordered[atoms] = sorted(atoms, key=self._place)
+        return known
+
+    def _place(self, atom: Atom) -> tuple[str, int, str, int]:
+        """Where the function or class that an atom stands for is defined, and that of its owner."""
+        kind = type(atom)
+        if kind is Func:
+            owner = atom.owner  # type: ignore[union-attr]
+            inner = self._place(owner) if owner is not None else ("", 0)
+            return *self._definition(atom.node), *inner[:2]  # type: ignore[union-attr]
+        if kind in (Instance, ClassRef, Super):
+            return *self._definition(atom.node), "", 0  # type: ignore[union-attr]
+        return "", 0, "", 0
+
+    def _definition(self, node: ir.Node) -> tuple[str, int]:
+        module = self.project.module_of.get(node)
+        return (module.path if module is not None else ""), node.start
+
+    # ---------------------------------------------------------------- modules and classes
+
+    def module_env(self, path: str) -> dict[str, Value]:
+        """The names of a module, its body interpreted once a round. In a cycle of imports, what is known so far.
+
+        Of a module that was not read no name is known.
+        """
+        if path not in self.project.modules:
+            return {}
+        env = self.module_envs.setdefault(path, {"__name__": of(Literal("__main__"))})
+        if path not in self._fresh:
+            self._fresh.add(path)
+            self._run_module(path, env)
+        return env
+
+    def _run_module(self, path: str, env: dict[str, Value]) -> None:
+        if self.reruns.known(path) is not None:
+            return
+        before = dict(env)
+        self.reruns.begin()
+        module = self.project.modules[path]
+        self.statements.run_block(module.body, Frame(module, None, None, env))
+        changed = {n for n in before.keys() | env.keys() if before.get(n) != env.get(n)}
+        keys = {self._key_of_global(path, name) for name in changed}
+        self.reruns.end(path, UNKNOWN, but=keys | {("module", path)})
+        for key in sorted(keys, key=str):
+            self.reruns.touch(key)
+
+    def bases(self, node: ir.Class) -> list[Value]:
+        """The values of a class's bases."""
+        return self._bases.get(node, [])
+
+    def set_bases(self, node: ir.Class, bases: list[Value]) -> None:
+        """Remember the bases of a class when its statement is run; whoever has asked before is run again."""
+        if node in self._mro and self._bases.get(node, []) != bases:
+            self.reruns.touch("bases")
+        self._bases[node] = bases
+
+    def mro(self, node: ir.Class) -> list[ir.Class]:
+        """The class and its bases in the project, nearest first."""
+        self.reruns.note_read("bases")
+        known = self._mro.get(node)
+        if known is None:
+            known = [node]
+            self._mro[node] = known
+            for base in self.bases(node):
+                for atom in self.ordered(base.atoms):
+                    if isinstance(atom, ClassRef):
+                        known += [c for c in self.mro(atom.node) if c not in known]
+        return known
+
+    def external_bases(self, node: ir.Class) -> set[str]:
+        """The names of the library classes among a class's ancestors."""
+        return {
+            atom.name
+            for cls in self.mro(node)
+            for base in self.bases(cls)
+            for atom in base.atoms
+            if isinstance(atom, External) and atom.name != "builtins.object"
+        }
+
+    def find_method(self, node: ir.Class, name: str) -> ir.Function | None:
+        """The method that an object of the class answers with, by the order of its bases."""
+        self.reruns.note_read("bases")
+        key = (node, name)
+        if key not in self._methods:
+            self._methods[key] = next(
+                (s for cls in self.mro(node) for s in cls.body if isinstance(s, ir.Function) and s.name == name), None
+            )
+        return self._methods[key]
+
+    def decorators(self, node: ir.Function) -> frozenset[str]:
+        """The plain names that decorate a function."""
+        known = self._decorators.get(node)
+        if known is None:
+            known = self._decorators[node] = frozenset(d.id for d in node.decorators if isinstance(d, ir.Name))
+        return known
+
+    def attribute(self, owner: Instance, name: str) -> Value:
+        """What an attribute of an object may be: from its class, its ancestors, or failing these its heirs."""
+        found = self._attribute_in(self.mro(owner.node), name)
+        if found is UNKNOWN or found == UNKNOWN:
+            self.reruns.note_read(("heirs", owner.node))
+            found = self._attribute_in(self.subclasses.get(owner.node, ()), name)
+        return found
+
+    def _attribute_in(self, classes: Iterable[ir.Class], name: str) -> Value:
+        keys = [(cls, name) for cls in classes]
+        self.reruns.note_reads(keys)
+        return join_all([self.attributes.get(key, UNKNOWN) for key in keys])
+
+    def content_of(self, container: ir.Node) -> Value:
+        """What a container holds."""
+        self.reruns.note_read(container)
+        return self.content.get(container, UNKNOWN)
+
+    def write_attribute(self, owner: Instance, name: str, value: Value) -> None:
+        """Join a value into an attribute of an object."""
+        containers = {atom for atom in value.atoms if isinstance(atom, Alloc)}
+        if not containers <= self.holders.get(owner.node, set()):
+            self.holders.setdefault(owner.node, set()).update(containers)
+            self.reruns.touch(("holder", owner.node))
+        self._grow(self.attributes, (owner.node, name), value)
+
+    def add_content(self, container: ir.Node, value: Value) -> None:
+        """Join a value into what a container holds."""
+        self._grow(self.content, container, value)
+
+    def _grow(self, table: dict[_Key, Value], key: _Key, value: Value) -> None:
+        before = table.get(key)
+        after = shallow(value) if before is None else before.join(shallow(value))
+        if after is not before and after != before:
+            table[key] = after
+            self.reruns.touch(key)
+
+    # ---------------------------------------------------------------- functions
+
+    def call_function(self, func: Func, arguments: list[tuple[str | None, str, Value]], depth: int) -> Value:
+        """The result of a call into the project. Each argument is (keyword, star, value)."""
+        node = func.node
+        if isinstance(node, ir.Lambda):
+            env = self._bind(node, func.owner, arguments)
+            frame = self.closures.get(node)
+            if frame is None or depth > _MAX_CALL_DEPTH:
+                return UNKNOWN
+            for name in self._free_names(node):
+                self.reruns.note_read(self.key_of_name(frame, name))
+            inner = Frame(frame.module, frame.function, frame.owner, env, frame, depth + 1)
+            return self.evaluator.eval(node.body, inner)
+        entry = self._entry(node, func.owner, arguments)
+        for name, value in entry.env.items():
+            if name not in ("self", "cls"):
+                self._grow(self.parameters, (node, name), value)
+        if func.owner is not None and node.name == "__init__":
+            built = self._built_with.setdefault(func.owner.node, {})
+            for name, value in entry.env.items():
+                self._grow(built, (node, name), value)
+        return self._execute(entry, depth + 1)
+
+    def _entry(
+        self, node: ir.Function, owner: Instance | None, arguments: list[tuple[str | None, str, Value]]
+    ) -> _Entry:
+        """The function bound to the arguments; remembered, since most calls of a project repeat an earlier one."""
+        if any(star for _, star, _ in arguments):  # what they give changes with what containers hold
+            return _Entry(node, owner, self._bind(node, owner, arguments))
+        key = (node, owner, *arguments)
+        known = self._entries.get(key)
+        values = self.events.values
+        if known is None or any(values.get(default) is not value for default, value in known.defaults):
+            env = self._bind(node, owner, arguments)
+            defaults = tuple((p.default, values.get(p.default)) for p in node.parameters if p.default is not None)
+            known = self._entries[key] = _Entry(node, owner, env, defaults)
+        return known
+
+    def _bind_self(self, node: ir.Function | ir.Lambda, owner: Instance | None, env: dict[str, Value]) -> None:
+        if owner is None or isinstance(node, ir.Lambda) or not node.parameters:
+            return
+        names = self.decorators(node)
+        if "staticmethod" in names:
+            return
+        env[node.parameters[0].name] = of(ClassRef(owner.node)) if "classmethod" in names else of(owner)
+
+    def _bind(
+        self, node: ir.Function | ir.Lambda, owner: Instance | None, arguments: list[tuple[str | None, str, Value]]
+    ) -> dict[str, Value]:
+        env: dict[str, Value] = {}
+        parameters = node.parameters
+        skip = 0
+        if owner is not None and isinstance(node, ir.Function):
+            self._bind_self(node, owner, env)
+            skip = 1 if env else 0
+        positional = [p for p in parameters[skip:] if not p.kind and not p.keyword_only]
+        rest: list[Value] = []
+        unknown_star = UNKNOWN
+        place = 0
+        for keyword, star, value in arguments:
+            if star == "*":
+                items = self.parts.items_of(value)
+                if items is None:
+                    unknown_star = unknown_star.join(self.parts.element(value))
+                    place = len(positional)
+                    continue
+                plain = list(items)
+            elif keyword is None and not star:
+                plain = [value]
+            else:
+                if keyword is not None:
+                    env[keyword] = value
+                else:
+                    env.update(self.parts.fields_of(value))
+                continue
+            for item in plain:
+                if place < len(positional):
+                    env[positional[place].name] = item
+                    place += 1
+                else:
+                    rest.append(item)
+        for parameter in parameters[skip:]:
+            if parameter.kind == "*":
+                star_value = of(TupleOf(parameter, tuple(rest))) if unknown_star is UNKNOWN else unknown_star
+                env[parameter.name] = star_value
+            elif parameter.kind == "**":
+                known = {p.name for p in parameters}
+                extra = {k: v for k, v in env.items() if k not in known}
+                env[parameter.name] = of(
+                    Record(self.evaluator.dict_type(tuple(extra)), parameter, tuple(extra.values()))
+                )
+            elif parameter.name not in env:
+                default = parameter.default
+                env[parameter.name] = self.events.value(default) if default is not None else UNKNOWN
+        names = {p.name: p for p in parameters}
+        return {
+            name: shallow(value).with_role(role_of_name(name) if not names[name].kind else None)
+            for name, value in env.items()
+            if name in names
+        }
+
+    def _execute(self, entry: _Entry, depth: int, root: bool = False) -> Value:
+        node, owner, key = entry.node, entry.owner, entry.key
+        known = self.reruns.known(key)
+        if known is not None:
+            self.reruns.note_call(key, entry, depth, known)
+            return known.result
+        runs = self._runs.get(node, 0)
+        summary = ("result", node, owner)
+        most = self._most_runs if root or entry.carries else _PLAIN_RUNS
+        if key in self._active or depth > _MAX_CALL_DEPTH or (runs >= most and not root):
+            self.reruns.note_read(summary)
+            return self.results.get(summary, UNKNOWN)
+        self._runs[node] = runs + 1
+        self._active.add(key)
+        self.reruns.begin()
+        frame = Frame(self.project.module_of[node], node, owner, dict(entry.env), self.closures.get(node), depth)
+        try:
+            self.statements.run_block(node.body, frame)
+        except BaseException:
+            self.reruns.abandon()
+            raise
+        finally:
+            self._active.discard(key)
+        result = shallow(frame.returned or UNKNOWN)
+        self.reruns.note_call(key, entry, depth, self.reruns.end(key, result))
+        self._grow(self.results, summary, result)
+        return result

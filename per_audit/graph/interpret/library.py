@@ -1,0 +1,422 @@
+"""Functions and objects of libraries: builtins, containers, losses, reductions, conversions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph import frameworks
+from per_audit.graph.interpret import events as ev
+from per_audit.graph.interpret import externals as ext
+from per_audit.graph.interpret import reference
+from per_audit.graph.interpret.roles import name_of, role_of, role_of_name
+from per_audit.graph.interpret.values import (
+    ELEMENTWISE,
+    OPEN,
+    SCALAR,
+    UNKNOWN,
+    Alloc,
+    Arguments,
+    ClassRef,
+    Columns,
+    Drawn,
+    Func,
+    Ints,
+    Literal,
+    Record,
+    RecordType,
+    Result,
+    Super,
+    TupleOf,
+    Value,
+    join_all,
+    of,
+    roles_in,
+    taint,
+)
+
+if TYPE_CHECKING:
+    from per_audit.graph.interpret.frame import Frame
+    from per_audit.graph.interpret.interpreter import Interpreter
+
+_HEAP_PUT, _HEAP_TAKE = {"heappush", "heappushpop", "heapreplace"}, {"heappop", "heappushpop", "heapreplace"}
+_GATHERS = {"take", "gather", "index_select", "gather_nd"}
+_POWERS = {"numpy.power", "numpy.float_power", "torch.pow", "tensorflow.pow", "tensorflow.math.pow", "jax.numpy.power",
+           "math.pow", "builtins.pow"}  # fmt: skip
+_GETTER = "operator.itemgetter"
+# Positions: all there are, and those where something holds.
+_POSITIONS = {"numpy.arange", "torch.arange", "jax.numpy.arange", "tensorflow.range"}
+_WHERE = {
+    "numpy.where",
+    "numpy.nonzero",
+    "numpy.flatnonzero",
+    "numpy.argwhere",
+    "torch.nonzero",
+    "torch.where",
+    "torch.argwhere",
+}
+# What makes whole numbers of others.
+_CUTS = {"builtins.int", "math.floor", "numpy.floor", "torch.floor", "jax.numpy.floor"}
+_AXIS = ("axis", "dim", "axes", "reduction_indices")
+_ARRAYS = ("numpy.array", "numpy.asarray", "jax.numpy.array", "torch.tensor")
+_FILLED = ("torch.FloatTensor", "tensorflow.Variable")  # made of what they are given
+
+
+class Library:
+    """Gives calls of libraries their meaning."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+
+    def external(self, name: str, node: ir.Call, arguments: Arguments, site: ev.CallSite, frame: Frame) -> Value:
+        """The result of a call of a library's function, class or method by its qualified name."""
+        values = [value for _, _, value in arguments]
+        method = ext.last(name)
+        if name in _CUTS and node.args and (cut := self.interpreter.draws.fraction(node.args[0].value, frame)):
+            return cut
+        if name.startswith("builtins.") and (found := self._builtin(method, node, arguments, frame)) is not None:
+            return found
+        if (known := reference.call(name, node, values, frame, self.interpreter)) is not None:
+            return known
+        if (shape := frameworks.drawn_shape(name)) is not None:
+            return _sampled(shape, name, node)
+        if name in ext.RANDOM_OBJECTS or name == _GETTER:
+            return of(Result(name, node))  # a seed that was drawn makes no draw of what the generator draws
+        if (drawn := _positions(name, values) or self._random(name, node, values, frame)) is not None:
+            return drawn
+        if name in ext.CONTAINERS or (name in _ARRAYS and _is_repeated(node)):
+            return self.container(name, node, values, frame)
+        if name in ("collections.namedtuple", "typing.NamedTuple"):
+            return self._namedtuple(node)
+        if name.startswith("heapq."):
+            return self._heap(method, node, values, frame)
+        if method in _GATHERS and values and (draws := frozenset(taint(*values[1:]).tagged("index"))):
+            for atom in values[0].atoms:
+                if isinstance(atom, Alloc):
+                    self.interpreter.parts.gather(atom, draws, node, frame)
+            return Value(tags=frozenset(("draw", d) for d in draws) | values[0].tags, roles=values[0].roles)
+        if name in _POWERS and len(node.args) >= 2:
+            left, right = node.args[0].value, node.args[1].value
+            return self.interpreter.operators.arithmetic(node, "**", left, values[0], right, values[1], frame)
+        return self.numeric(name, method, node, values, site, frame)
+
+    def _add_at(self, node: ir.Call, values: list[Value], frame: Frame) -> Value:
+        """`np.add.at(array, indices, change)` stores into the array."""
+        for atom in values[0].atoms:
+            if isinstance(atom, Alloc):
+                source, index = node.args[2].value, node.args[1].value
+                self.interpreter.targets.store(atom, node, frame, "index", values[2], source, index)
+        return UNKNOWN
+
+    def _random(self, name: str, node: ir.Call, values: list[Value], frame: Frame) -> Value | None:
+        """The result of a random draw, or of a search for a random number; None for other functions."""
+        if ext.is_continuous(name):
+            self.interpreter.draws.mass(node, frame)
+            return Value(tags=taint(*values).tags | {("mass", node)})
+        if ext.last(name) in ext.SEARCHES and (chosen := taint(*values).tagged("mass")):
+            for mass in chosen:
+                self.interpreter.draws.note_searched(mass, node.args[0].value)
+            return Value(tags=frozenset((kind, m) for m in chosen for kind in ("index", "draw")))
+        if ext.last(name) in ext.ORDERS:
+            for mass in taint(*values).tagged("mass"):
+                self.interpreter.draws.note_compared(mass, frame)
+        if name in ("heapq.nsmallest", "heapq.nlargest") and len(values) > 1:
+            return self.interpreter.draws.draw(node, ext.last(name), True, values[1:], frame)
+        draw = ext.draw_call(name)
+        if draw is None or not values:
+            return None
+        if draw.method == ext.IN_PLACE:
+            self.interpreter.draws.shuffle(node, values, frame)
+            return UNKNOWN
+        if draw.method == "uniform" and not _is_integral(node):
+            self.interpreter.draws.mass(node, frame)
+            return Value(tags=taint(*values).tags | {("mass", node)})
+        return self.interpreter.draws.draw(node, draw.method, draw.items, values, frame)
+
+    def _known(self, name: str, method: str, node: ir.Call, values: list[Value], frame: Frame) -> Value | None:
+        """The result of a call that stores, packs or cuts off what it is given; None for others."""
+        if name == "numpy.add.at" and len(node.args) == 3:
+            return self._add_at(node, values, frame)
+        if (ext.packs(name) or name in ext.COMPILERS) and values:
+            return values[0]
+        if name == "numpy.copyto" and len(node.args) == 2 and isinstance(node.args[0].value, ir.Sub):
+            self.interpreter.targets.assign(node.args[0].value, values[1], frame, node, node.args[1].value)
+            return UNKNOWN
+        if isinstance(node.func, ir.Attr) and _is_to_integers(node, method):
+            return self.interpreter.draws.fraction(node.func.value, frame)
+        return None
+
+    def numeric(
+        self, name: str, method: str, node: ir.Call, values: list[Value], site: ev.CallSite, frame: Frame
+    ) -> Value:
+        """The result of a call that computes: its reduction, and what it was computed from."""
+        if (known := self._known(name, method, node, values, frame)) is not None:
+            return known
+        receiver = site.receiver
+        if method == "pow" and len(values) == 1 and isinstance(node.func, ir.Attr) and receiver.tags:
+            exponent = node.args[0].value
+            return self.interpreter.operators.arithmetic(
+                node, "**", node.func.value, receiver, exponent, values[0], frame
+            )
+        first = receiver if receiver.tags or receiver.roles else (values[0] if values else UNKNOWN)
+        result = taint(receiver, *values)
+        shown = [item for v in values for atom in v.atoms if isinstance(atom, TupleOf) for item in atom.items]
+        if held := [v for v in (receiver, *values, *shown) if any(isinstance(a, Alloc) for a in v.atoms)]:
+            result = self._with_contents(result, held, values)
+        if method in ("mul", "multiply") and values:
+            left = node.args[0].value
+            right = node.args[1].value if len(values) > 1 else None
+            if right is not None:
+                self.interpreter.operators.weigh(node, left, values[0], right, values[1], frame)
+            elif isinstance(node.func, ir.Attr):
+                self.interpreter.operators.weigh(node, node.func.value, receiver, left, values[0], frame)
+        if method in ext.TORCH_LOSSES and name.startswith("torch") and method[0].islower():
+            return result._replace(reduction=torch_reduction(node))
+        if method in ext.ROWWISE_LOSSES and name.startswith(("tensorflow", "keras", "tf", "optax", "rlax", "jax")):
+            return result._replace(reduction=ELEMENTWISE)
+        if method in ext.REDUCTIONS:
+            axis = any(node.keyword(a) for a in _AXIS) or len(values) > (
+                1 if receiver is UNKNOWN or not receiver.tags else 0
+            )
+            kept = first.reduction if axis else SCALAR
+            return result._replace(reduction=kept)
+        if method in ext.POINTWISE:
+            reductions = [v.reduction for v in (receiver, *values) if v.reduction]
+            return result._replace(reduction=reductions[0] if reductions else None)
+        if method in ext.CONVERSIONS:
+            atoms = frozenset(a for a in first.atoms if isinstance(a, (Drawn, Columns))) | receiver.atoms & {Ints()}
+            roles = first.roles or roles_in(first, 3) or self.interpreter.parts.element(first).roles
+            return Value(atoms, result.tags, roles, first.reduction)
+        if method[:1].isupper() or not result.tags:
+            return Value(frozenset((Result(name, node),)), result.tags)
+        return result
+
+    def _with_contents(self, result: Value, held: list[Value], given: list[Value]) -> Value:
+        """What is computed from containers too: as much from a draw as the items of a list that was filled are."""
+        parts = self.interpreter.parts
+        lists = [v for v in given if any(isinstance(a, Alloc) and a.kind == "list" for a in v.atoms)]
+        result = result.with_all(taint(*map(parts.element, lists)).tags)
+        # An array that weights were put into one by one is one of weights.
+        arrays = parts.spilled(join_all(held))
+        return result.with_tags(*(tag for tag in arrays.tags if tag[0] == "isw"))
+
+    def _builtin(self, name: str, node: ir.Call, arguments: Arguments, frame: Frame) -> Value | None:
+        values = [value for _, _, value in arguments]
+        first = values[0] if values else UNKNOWN
+        if name == "super":
+            return self._super(values, frame)
+        if name in ("len", "range", "xrange"):
+            # How many there are says nothing of which.
+            return Value(frozenset((Ints(),)), frozenset() if name == "len" else taint(*values).tags)
+        if name == "zip":
+            if len(arguments) == 1 and arguments[0][1] == "*":
+                return Value(frozenset((Columns(first),)), first.tags)
+            rows = tuple(
+                self.interpreter.parts.element(value).with_role(min(value.roles, default=None) or role_of(given.value))
+                for given, value in zip(node.args, values, strict=False)
+            )
+            return self._iterable(node, of(TupleOf(node, rows)), taint(*values))
+        if name == "enumerate":
+            return self._iterable(
+                node, of(TupleOf(node, (of(Ints()), self.interpreter.parts.element(first)))), taint(*values)
+            )
+        if name == "map" and len(values) == 2:
+            return self._map(node, values[0], values[1], frame)
+        if name in ("list", "tuple", "sorted", "reversed", "iter") and values:
+            return first
+        if name == "next" and values:
+            return self.interpreter.parts.element(first).join(first.only_taint())
+        if name in ("int", "float", "bool", "abs", "round"):
+            constant = first.literal()
+            if name == "int" and isinstance(constant, (int, float)) and abs(constant) < 1e18:
+                return of(Literal(int(constant)))
+            return Value(tags=first.tags, roles=first.roles, reduction=first.reduction)
+        if name in ("min", "max"):
+            return (
+                join_all(values)
+                if len(values) > 1
+                else self.interpreter.parts.element(first).only_taint().join(first.only_taint())
+            )
+        if name in ("setattr", "getattr"):
+            return self._by_string(name, node, values, frame)
+        if f"builtins.{name}" in ext.CONTAINERS:
+            return None
+        return Value(tags=taint(*values).tags)
+
+    def _by_string(self, name: str, node: ir.Call, values: list[Value], frame: Frame) -> Value:
+        """`setattr` and `getattr` with a constant name."""
+        first = values[0] if values else UNKNOWN
+        if name == "setattr" and len(node.args) == 3:
+            for key in node.args[1:2]:
+                if isinstance(key.value, ir.Const) and isinstance(key.value.value, str):
+                    target = ir.Attr(node.start, node.end, node.args[0].value, key.value.value)
+                    self.interpreter.targets.assign_attribute(target, values[2], frame, node, node.args[2].value)
+            return UNKNOWN
+        if name == "getattr" and len(node.args) >= 2:
+            key_value = values[1].literal()
+            if isinstance(key_value, str):
+                found = self.interpreter.evaluator.attribute(first, key_value, frame)
+                return found.join(values[2]) if len(values) > 2 else found
+            return UNKNOWN
+        return UNKNOWN
+
+    def _iterable(self, node: ir.Node, element: Value, source: Value) -> Value:
+        self.interpreter.add_content(node, element)
+        return Value(frozenset((Alloc(node, "list"),)), source.tags)
+
+    def _map(self, node: ir.Call, function: Value, iterable: Value, frame: Frame) -> Value:
+        results: list[Value] = []
+        for atom in self.interpreter.ordered(function.atoms):
+            if isinstance(atom, Func):
+                results += [of(row) for row in iterable.atoms if isinstance(row, Columns)]
+                result = self.interpreter.calls.project_call(
+                    atom, [(None, "", self.interpreter.parts.element(iterable))], frame
+                )
+                self.interpreter.add_content(node, result)
+                results.append(Value(frozenset((Alloc(node, "list"),)), iterable.tags))
+        return join_all(results) if results else iterable
+
+    def _super(self, values: list[Value], frame: Frame) -> Value:
+        function = frame.function
+        if frame.owner is None or not isinstance(function, ir.Function):
+            return UNKNOWN
+        for atom in values[0].atoms if values else ():
+            if isinstance(atom, ClassRef):
+                return of(Super(atom.node, frame.owner))
+        owner = self.interpreter.project.class_of.get(function)
+        return of(Super(owner, frame.owner)) if owner is not None else UNKNOWN
+
+    def container(self, name: str, node: ir.Call, values: list[Value], frame: Frame) -> Value:
+        """A container that a library function or class makes."""
+        kind = ext.CONTAINERS.get(name, "array")
+        if kind == "array" or (kind == "dict" and name.endswith("defaultdict")):
+            source = self.interpreter.parts.spilled(values[0]) if name in _FILLED and values else UNKNOWN
+            if source.tags:
+                return Value(tags=source.tags, roles=source.roles)
+            return of(Alloc(node, kind))
+        if kind == "dict" and node.args and all(a.keyword for a in node.args):
+            names = tuple(str(a.keyword) for a in node.args)
+            items = tuple(v.with_role(role_of_name(n)) for n, v in zip(names, values, strict=True))
+            record = Record(self.interpreter.evaluator.dict_type(names), node, items)
+            return Value(frozenset((record,)), taint(*values).tags)
+        if values and kind in ("list", "set"):
+            return values[0]
+        if values and kind == "deque":
+            inner = self.interpreter.parts.element(values[0])
+            if inner != UNKNOWN:
+                self.interpreter.targets.store(Alloc(node, kind), node, frame, "rebuild", inner, None)
+        return of(Alloc(node, kind))
+
+    def _namedtuple(self, node: ir.Call) -> Value:
+        name = node.argument(0, "typename")
+        fields = node.argument(1, "field_names")
+        names: list[str] = []
+        if isinstance(fields, ir.Const) and isinstance(fields.value, str):
+            names = fields.value.replace(",", " ").split()
+        elif isinstance(fields, ir.Seq):
+            for item in fields.items:
+                key = item.items[0] if isinstance(item, ir.Seq) and item.items else item
+                if isinstance(key, ir.Const) and isinstance(key.value, str):
+                    names.append(key.value)
+        title = str(name.value) if isinstance(name, ir.Const) else "record"
+        return of(RecordType(title, tuple(names))) if names else UNKNOWN
+
+    def _heap(self, method: str, node: ir.Call, values: list[Value], frame: Frame) -> Value:
+        if not values:
+            return UNKNOWN
+        for atom in values[0].atoms:
+            if isinstance(atom, Alloc):
+                if method in _HEAP_PUT and len(values) > 1:
+                    self.interpreter.targets.store(atom, node, frame, "append", values[1], node.args[1].value)
+                if method in _HEAP_TAKE:
+                    self.interpreter.statements.evict(of(atom), node, frame, "pop")
+        return self.interpreter.parts.element(values[0])
+
+    def call_object(self, atom: Result, arguments: Arguments, site: ev.CallSite, frame: Frame) -> Value:
+        """A call of an object of a library: a criterion, a network, an optimiser, what `jax.grad` made."""
+        values = [value.no_position() for _, _, value in arguments]
+        if atom.name in ext.DIFFERENTIATED and isinstance(atom.call, ir.Call) and atom.call.args:
+            for func in self.interpreter.events.value(atom.call.args[0].value).atoms:
+                if isinstance(func, Func):
+                    site.targets.add(func)
+                    self.interpreter.calls.project_call(func, arguments, frame)
+            return taint(*values)
+        if atom.name == _GETTER and isinstance(atom.call, ir.Call) and arguments:
+            return self._got(atom.call, arguments[0][2], site.node, frame)
+        name = ext.last(atom.name)
+        if name in ext.TORCH_LOSSES and name[0].isupper() and isinstance(atom.call, ir.Call):
+            told = None if self.interpreter.project.changes_reductions else torch_reduction(atom.call)
+            return taint(*values)._replace(reduction=told)
+        if name in ("Huber", "MeanSquaredError", "MeanAbsoluteError") and isinstance(atom.call, ir.Call):
+            none = atom.call.argument(None, "reduction")
+            keeps = isinstance(none, ir.Const) and str(none.value).lower() == "none"
+            keeps = keeps or (isinstance(none, ir.Attr) and none.attr.lower() == "none")
+            return taint(*values)._replace(reduction=ELEMENTWISE if keeps else SCALAR)
+        return taint(*values)
+
+    def _got(self, getter: ir.Call, rows: Value, node: ir.Call, frame: Frame) -> Value:
+        """What `itemgetter(*positions)(rows)` reads."""
+        given = [self.interpreter.events.value(argument.value) for argument in getter.args]
+        positions = taint(*given, *map(self.interpreter.parts.element, given))
+        draws = frozenset(positions.tagged("index"))
+        for atom in rows.atoms:
+            if isinstance(atom, Alloc) and draws:
+                self.interpreter.parts.gather(atom, draws, node, frame)
+        return Value(frozenset(map(Drawn, draws)), frozenset(("draw", d) for d in draws) | rows.tags, rows.roles)
+
+
+def _is_repeated(node: ir.Call) -> bool:
+    """Whether what is made an array is a list of one thing, again and again: `[None] * size`."""
+    given = node.args[0].value if node.args else None
+    if not isinstance(given, ir.Bin) or given.op != "*":
+        return False
+    return any(isinstance(side, ir.Seq) and len(side.items) == 1 for side in (given.left, given.right))
+
+
+def _positions(name: str, values: list[Value]) -> Value | None:
+    """All positions that there are, or those where something holds."""
+    if name in _POSITIONS:
+        return of(Ints())
+    return Value(frozenset((Ints(),)), taint(*values).tags) if name in _WHERE and len(values) == 1 else None
+
+
+def _sampled(shape: frameworks.Shape, name: str, node: ir.Call) -> Value:
+    """What a draw from a library's buffer returns: the weights are told from the rest, of which nothing is known."""
+    if isinstance(shape, str):
+        kind = {"weights": "isw", "batch": "draw"}.get(shape)
+        return UNKNOWN if kind is None else Value(tags=frozenset(((kind, node),)))
+    if isinstance(shape, frameworks.Fields):
+        items = tuple(_sampled(what, name, node) for what, _ in shape.named)
+        record = Record(RecordType(OPEN, tuple(key for _, key in shape.named)), node, items)
+        return Value(frozenset((record, Result(name, node))))
+    return of(TupleOf(node, tuple(_sampled(part, name, node) for part in shape)))
+
+
+def _is_integral(node: ir.Call) -> bool:
+    """Whether TensorFlow's `uniform` is told a type of integers."""
+    kind = node.argument(3, "dtype")
+    name = getattr(kind, "attr", getattr(kind, "id", getattr(kind, "value", "")))
+    return isinstance(name, str) and name.startswith(("int", "uint"))
+
+
+def torch_reduction(call: ir.Call) -> str | None:
+    """The reduction that a torch loss or its constructor was told."""
+    told = call.argument(None, "reduction")
+    if told is None:
+        reduce_flag = call.argument(None, "reduce")
+        if isinstance(reduce_flag, ir.Const) and reduce_flag.value is False:
+            return ELEMENTWISE
+        return SCALAR if reduce_flag is None else None
+    if isinstance(told, ir.Const):
+        return ELEMENTWISE if told.value == "none" else SCALAR
+    return None
+
+
+def _is_to_integers(node: ir.Call, method: str) -> bool:
+    """Whether a method makes whole numbers of what an array or tensor holds: `x.long()`, `x.astype(int)`."""
+    if method in ("long", "int"):
+        return not node.args
+    kind = name_of(node.args[0].value) if method in ("astype", "to") and node.args else None
+    if method == "astype" and node.args and isinstance(node.args[0].value, ir.Const):
+        kind = str(node.args[0].value.value)
+    return kind is not None and kind.lstrip("u").startswith(("int", "long"))

@@ -1,0 +1,211 @@
+"""Arithmetic and comparisons: what a result was computed from, and whether it is reduced."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret import events as ev
+from per_audit.graph.interpret.roles import is_beta, name_of, words
+from per_audit.graph.interpret.values import ELEMENTWISE, SCALAR, Alloc, Ints, Item, Literal, TupleOf, Value, of, taint
+
+if TYPE_CHECKING:
+    from per_audit.graph.interpret.frame import Frame
+    from per_audit.graph.interpret.interpreter import Interpreter
+
+
+class Operators:
+    """Gives operators their meaning, and records products of weights."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+
+    def bin(self, node: ir.Bin, frame: Frame) -> Value:
+        """A binary operation."""
+        left = self.interpreter.evaluator.eval(node.left, frame)
+        right = self.interpreter.evaluator.eval(node.right, frame)
+        if node.op == "*":
+            for side, other in ((left, right), (right, left)):
+                lists = [a for a in side.atoms if isinstance(a, (Alloc, TupleOf)) and _is_list(a)]
+                if lists and not other.tags:  # [None] * capacity
+                    self.interpreter.add_content(node, self.interpreter.parts.element(side))
+                    return of(Alloc(node, "list"))
+        if node.op == "+" and not _is_number(right) and any(isinstance(a, (Alloc, TupleOf)) for a in left.atoms):
+            return self._concatenate(node, left, right, frame)
+        result = self.arithmetic(node, node.op, node.left, left, node.right, right, frame)
+        if _is_number(right) and node.op in ("+", "-", "*", "/"):
+            # np.zeros(n) + 1e-5: an array made in another way.
+            arrays = frozenset(a for a in left.atoms if isinstance(a, Alloc) and a.kind == "array")
+            return result._replace(atoms=result.atoms | arrays) if arrays else result
+        return result
+
+    def _concatenate(self, node: ir.Bin, left: Value, right: Value, frame: Frame) -> Value:
+        ours, theirs = self.interpreter.parts.items_of(left), self.interpreter.parts.items_of(right)
+        if ours is not None and theirs is not None:
+            return of(TupleOf(node, ours + theirs))
+        for atom in left.atoms:
+            if isinstance(atom, Alloc) and atom.kind in ("list", "deque"):
+                self.interpreter.targets.store(
+                    atom, node, frame, "extend", self.interpreter.parts.element(right), node.right
+                )
+        joined = left.join(right)
+        return joined._replace(atoms=frozenset(a for a in joined.atoms if not isinstance(a, Item)))
+
+    def arithmetic(
+        self, node: ir.Node, op: str, left: ir.Expr, a: Value, right: ir.Expr, b: Value, frame: Frame
+    ) -> Value:
+        """The result of an operator applied to two values."""
+        a, b = self.interpreter.parts.spilled(a), self.interpreter.parts.spilled(b)
+        result = taint(a, b)
+        if op == "-" and not isinstance(right, ir.Const):
+            for mass in a.tagged("mass"):
+                self.interpreter.draws.note_reduced(mass, frame)
+        constants = a.literal(), b.literal()
+        if all(isinstance(c, (int, float)) for c in constants):
+            return of(_folded(op, *constants))
+        odds = {tag for tag in a.tags if tag[0] == "odds"}
+        if odds and op == "**":
+            result = result._replace(tags=result.tags - odds)
+        if op == "**" and (
+            _weight_exponent(right)
+            or (_may_be_beta(right, b) and (odds or self._is_inverse(left)))
+            or (_is_constant(right) and self._is_of_drawn_priorities(left))
+        ):
+            result = result.with_tags(("isw", node))
+        inverse = op == "/" and isinstance(left, ir.Const) and left.value in (1, 1.0)
+        if inverse and isinstance(right, ir.Bin) and right.op == "**" and _names_beta(right.right):
+            result = result.with_tags(("isw", node))
+        if op == "/" and not _is_drawn(a) and self._is_probability_of_draw(right):
+            result = result.with_tags(("odds", node))
+        if op == "*" and isinstance(node, (ir.Bin, ir.Aug)):
+            self.weigh(node, left, a, right, b, frame)
+        reductions = {v.reduction for v, e in ((a, left), (b, right)) if not isinstance(e, ir.Const)}
+        reduction = ELEMENTWISE if ELEMENTWISE in reductions else SCALAR if reductions == {SCALAR} else None
+        if op == "*" and SCALAR in reductions and (a.tagged("isw") or b.tagged("isw")):
+            reduction = ELEMENTWISE
+        if op in ("/", "**", "@") or (op == "*" and not (_is_number(a) or _is_number(b))):
+            result = result.no_position()
+        roles = a.roles if isinstance(right, ir.Const) else b.roles if isinstance(left, ir.Const) else frozenset()
+        return result._replace(reduction=reduction, roles=roles)
+
+    def _is_inverse(self, base: ir.Expr) -> bool:
+        """Whether the expression is one over something that was drawn: `1 / (n * p)`, `1 / n * 1 / p`."""
+        if not isinstance(base, ir.Bin) or base.op not in ("*", "/"):
+            return False
+        if base.op == "*":
+            return self._is_inverse(base.left) or self._is_inverse(base.right)
+        above, below = (self.interpreter.events.value(side) for side in (base.left, base.right))
+        return _is_drawn(below) and not _is_drawn(above)
+
+    def _is_probability_of_draw(self, below: ir.Expr) -> bool:
+        """Whether the expression has a factor `p[drawn]` where p are the probabilities that were drawn by.
+
+        What is divided by it are the odds that become weights once they are raised to beta, be it by the caller.
+        """
+        if isinstance(below, ir.Bin) and below.op == "*":
+            return self._is_probability_of_draw(below.left) or self._is_probability_of_draw(below.right)
+        if not isinstance(below, ir.Sub) or not isinstance(below.value, (ir.Name, ir.Attr)):
+            return False
+        positions = self.interpreter.parts.spilled(self.interpreter.events.value(below.index)).tagged("index")
+        draws = (self.interpreter.events.draws.get(position) for position in positions)
+        given = (draw.probabilities for draw in draws if draw is not None and draw.weighted)
+        return any(type(p) is type(below.value) and name_of(p) == name_of(below.value) for p in given)
+
+    def _is_of_drawn_priorities(self, base: ir.Expr) -> bool:
+        """Whether the expression reads something at drawn positions: `size * p[drawn]`, no moment of a batch."""
+        return any(
+            isinstance(part, ir.Sub) and bool(self.interpreter.events.value(part.index).tagged("index"))
+            for part in ir.walk(base)
+        )
+
+    def weigh(self, node: ir.Node, left: ir.Expr, a: Value, right: ir.Expr, b: Value, frame: Frame) -> None:
+        """Record a product of weights with a value that was computed from drawn transitions."""
+        for weights, side, other, value in ((left, a, right, b), (right, b, left, a)):
+            if side.tagged("isw") and not value.tagged("isw") and value.tagged("draw") and isinstance(node, ir.Expr):
+                table = self.interpreter.events.weightings
+                known = table.get(node)
+                joined = value if known is None else known.other_value.join(value)
+                table[node] = ev.Weighting(node, frame.function, frame.module.path, weights, other, joined)
+
+    def un(self, node: ir.Un, frame: Frame) -> Value:
+        """A unary operation."""
+        value = self.interpreter.evaluator.eval(node.operand, frame)
+        constant = value.literal()
+        if node.op == "-" and isinstance(constant, (int, float)):
+            return of(Literal(-constant))
+        return Value(tags=value.tags, roles=value.roles, reduction=value.reduction)
+
+    def cmp(self, node: ir.Cmp, frame: Frame) -> Value:
+        """A comparison: what is compared is remembered of random numbers."""
+        values = [
+            self.interpreter.evaluator.eval(node.left, frame),
+            *(self.interpreter.evaluator.eval(r, frame) for r in node.rights),
+        ]
+        for value in values:
+            for mass in value.tagged("mass"):
+                self.interpreter.draws.note_compared(mass, frame)
+        return taint(*values)
+
+
+def _is_drawn(value: Value) -> bool:
+    return any(value.tagged(kind) for kind in ("draw", "index", "mass"))
+
+
+def _may_be_beta(expression: ir.Expr, exponent: Value) -> bool:
+    """Whether an exponent may be a beta: a setting, not called alpha as that of ranks is, or a number up to 1."""
+    number = exponent.literal()
+    names = [
+        n.id if isinstance(n, ir.Name) else n.attr for n in ir.walk(expression) if isinstance(n, ir.Name | ir.Attr)
+    ]
+    is_alpha = any("alpha" in words(name) for name in names)
+    return not is_alpha and (not isinstance(number, (int, float)) or 0 < number <= 1)
+
+
+def _is_number(value: Value) -> bool:
+    return any(isinstance(atom, (Literal, Ints)) for atom in value.atoms)
+
+
+def _is_list(atom: Alloc | TupleOf) -> bool:
+    return (
+        atom.kind == "list" if isinstance(atom, Alloc) else isinstance(atom.node, ir.Seq) and atom.node.kind == "list"
+    )
+
+
+def _folded(op: str, a: object, b: object) -> Literal | Ints:
+    assert isinstance(a, (int, float))
+    assert isinstance(b, (int, float))
+    try:
+        if op == "**" and (abs(a) > 1e6 or abs(b) > 64):
+            return Ints()
+        operations = {"+": a + b, "-": a - b, "*": a * b}
+        if op in operations:
+            return Literal(operations[op])
+        if op == "**":
+            power = a**b
+            return Ints() if isinstance(power, complex) else Literal(power)
+        if b and op in ("/", "//"):
+            return Literal(a / b if op == "/" else a // b)
+    except (OverflowError, ValueError, ZeroDivisionError):
+        return Ints()
+    return Ints()
+
+
+def _names_beta(expression: ir.Expr) -> list[str]:
+    names = [
+        n.id if isinstance(n, ir.Name) else n.attr for n in ir.walk(expression) if isinstance(n, (ir.Name, ir.Attr))
+    ]
+    return [name for name in names if is_beta(name)]
+
+
+def _is_constant(exponent: ir.Expr) -> bool:
+    """Whether the exponent is a constant between -1 and 0: a beta that is written out, no inverse."""
+    if not isinstance(exponent, ir.Un) or exponent.op != "-" or not isinstance(exponent.operand, ir.Const):
+        return False
+    return isinstance(exponent.operand.value, (int, float)) and 0 < exponent.operand.value < 1
+
+
+def _weight_exponent(expression: ir.Expr) -> bool:
+    """Whether `x ** expression` is the form of an importance-sampling weight: `-b`, or an exponent called beta."""
+    if isinstance(expression, ir.Un) and expression.op == "-" and not isinstance(expression.operand, ir.Const):
+        return True
+    return bool(_names_beta(expression))

@@ -1,0 +1,251 @@
+"""The parts of values: items, elements, subscripts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret import events as ev
+from per_audit.graph.interpret import sharing
+from per_audit.graph.interpret.roles import role_of
+from per_audit.graph.interpret.values import (
+    OPEN,
+    UNKNOWN,
+    Alloc,
+    Columns,
+    Drawn,
+    Func,
+    Instance,
+    Ints,
+    Item,
+    Record,
+    Step,
+    Tag,
+    TupleOf,
+    Value,
+    join_all,
+    of,
+)
+
+if TYPE_CHECKING:
+    from per_audit.graph.interpret.frame import Frame
+    from per_audit.graph.interpret.interpreter import Interpreter
+
+_STEP_ROLES = {4: ("next", "reward", "done", "info"), 5: ("next", "reward", "done", "done", "info")}
+
+
+class Parts:
+    """Takes values apart."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+
+    def subscript(self, value: Value, index: Value, node: ir.Sub, frame: Frame) -> Value:
+        """`value[index]`, recording a gather where a container is read at drawn positions."""
+        if (cut := self.interpreter.draws.cut.get(node)) is not None:
+            return cut
+        found: list[Value] = []
+        is_slice = isinstance(node.index, ir.Slice)
+        drawn = frozenset(index.tagged("index") | self.element(index).tagged("index"))
+        reads_items = False
+        copied = self._copied(node.value) if drawn else frozenset()
+        for atom in self.interpreter.ordered(value.atoms | copied):
+            if isinstance(atom, Alloc) and atom in copied:
+                found.append(self._rows(atom, drawn, node, frame))
+            elif isinstance(atom, Alloc):
+                if drawn and not is_slice:
+                    self.gather(atom, drawn, node, frame)
+                content = self.interpreter.content_of(atom.node)
+                found.append(of(atom) if is_slice else content)
+                reads_items = reads_items or not is_slice
+            elif atom == Ints() and drawn:
+                found.append(Value(frozenset(), frozenset(("index", draw) for draw in drawn)))  # positions of positions
+            elif isinstance(atom, Instance):
+                method = self.interpreter.find_method(atom.node, "__getitem__")
+                if method is not None:
+                    func = Func(method, atom)
+                    self.note_subscript(node, func, frame, stores=False)
+                    found.append(self.interpreter.call_function(func, [(None, "", index)], frame.depth))
+            else:
+                found.append(self._item(atom, index, node))
+        if reads_items:
+            found += [of(Item(draw)) for draw in drawn]
+        result = join_all(found)
+        roles = result.roles or value.roles
+        role = role_of(node) if isinstance(node.index, ir.Const) and isinstance(node.index.value, str) else None
+        tags = sharing.union(index.no_position().tags, frozenset(("draw", n) for n in drawn))
+        if not is_display(value):
+            tags = sharing.union(tags, value.tags)
+        tags = sharing.union(tags, frozenset(("draw", a.draw) for a in value.atoms if isinstance(a, Item)))
+        return result.with_all(tags)._replace(roles=roles).with_role(role or role_of(node.value))
+
+    def _rows(self, atom: Alloc, draws: frozenset[ir.Node], node: ir.Node, frame: Frame) -> Value:
+        """The rows of a list at drawn positions, all at once."""
+        self.gather(atom, draws, node, frame)
+        known = [draw for draw in draws if draw in self.interpreter.events.draws]
+        for draw in known:
+            self.interpreter.draws.add_containers(self.interpreter.events.draws[draw], {atom})
+        return join_all([of(atom), *(of(Drawn(draw)) for draw in known)])
+
+    def _copied(self, expression: ir.Expr) -> frozenset[Alloc]:
+        """The lists and deques that the expression makes an array of: `np.array(self.rows)[drawn]` reads them."""
+        if not isinstance(expression, ir.Call) or not isinstance(expression.func, ir.Attr) or not expression.args:
+            return frozenset()
+        if expression.func.attr not in ("array", "asarray"):
+            return frozenset()
+        copied = self.interpreter.events.value(expression.args[0].value)
+        return frozenset(a for a in copied.atoms if isinstance(a, Alloc) and a.kind in ("list", "deque"))
+
+    def note_subscript(self, node: ir.Sub, func: Func, frame: Frame, stores: bool) -> None:
+        """Record that a subscript calls a method of the project."""
+        table = self.interpreter.events.subscripts
+        if node not in table:
+            table[node] = ev.SubscriptCall(node, frame.function, frame.module.path, stores)
+        table[node].targets.add(func)
+
+    def _item(self, atom: object, index: Value, node: ir.Sub) -> Value:
+        position = index.literal()
+        if isinstance(atom, (TupleOf, Record)):
+            if isinstance(position, int) and -len(atom.items) <= position < len(atom.items):
+                return atom.items[position]
+            if isinstance(atom, Record) and isinstance(position, str) and position in atom.type.fields:
+                return atom.items[atom.type.fields.index(position)]
+            if isinstance(atom, Record) and atom.type.name == OPEN:
+                return Value(tags=frozenset((("draw", atom.node),)))
+            if isinstance(node.index, ir.Slice):
+                return self._slice(atom, node.index)
+            joined = join_all(atom.items)
+            return joined.join(self.interpreter.content_of(atom.node)) if is_list(atom) else joined
+        if isinstance(atom, Drawn):
+            return of(atom) if isinstance(node.index, ir.Slice) else self.element(of(atom))
+        if isinstance(atom, Columns):
+            row = self.element(atom.rows)
+            return join_all(self._item(inner, index, node) for inner in row.atoms if not isinstance(inner, Columns))
+        if isinstance(atom, Ints):
+            return of(atom)  # one of them, or the first of the axes that `np.where` gives
+        if isinstance(atom, Step) and isinstance(position, int):
+            roles = {0: "next", 1: "reward", 2: "done", 3: "done"}
+            return UNKNOWN.with_role(roles.get(position))
+        return UNKNOWN
+
+    def _slice(self, atom: TupleOf | Record, node: ir.Slice) -> Value:
+        def bound(part: ir.Expr | None) -> int | None:
+            value = self.interpreter.events.value(part).literal()
+            return value if isinstance(value, int) else None
+
+        if isinstance(atom, TupleOf):
+            if is_list(atom) and self.interpreter.content_of(atom.node) != UNKNOWN:
+                return of(atom)  # a list that grows: a part of it holds what it holds
+            step = bound(node.step)
+            if node.step is None or step:
+                return of(TupleOf(node, atom.items[bound(node.lower) : bound(node.upper) : step]))
+        return join_all(atom.items)
+
+    def gather(self, atom: Alloc, draws: frozenset[ir.Node], node: ir.Node, frame: Frame) -> None:
+        """Record that a container is read at drawn positions."""
+        gathers = self.interpreter.events.gathers
+        known = gathers.get((node, atom))
+        if known is not None:
+            draws = sharing.union(known.draws, draws)
+            if draws is known.draws:
+                return
+        gathers[node, atom] = ev.Gather(atom, node, frame.function, frame.module.path, draws)
+
+    def element(self, value: Value) -> Value:
+        """What iterating over the value yields."""
+        found: list[Value] = []
+        tags: set[Tag] = set(value.tags)
+        for atom in value.atoms:
+            if isinstance(atom, Alloc):
+                found.append(self.interpreter.content_of(atom.node))
+            elif isinstance(atom, Drawn):
+                draw = self.interpreter.events.draws.get(atom.draw)
+                self.interpreter.reruns.note_read(("drawn", atom.draw))
+                found += [self.interpreter.content_of(c.node) for c in (draw.containers if draw else ())]
+                found.append(of(Item(atom.draw)))
+                tags.add(("draw", atom.draw))
+            elif isinstance(atom, (TupleOf, Record)):
+                found.append(join_all(atom.items))
+                if is_list(atom):
+                    found.append(self.interpreter.content_of(atom.node))
+            elif isinstance(atom, Columns):
+                found.append(self.element(atom.rows).only_taint())
+        result = join_all(found)
+        return self.spread(result, frozenset(tags))
+
+    def spilled(self, value: Value) -> Value:
+        """The value with the tags of what it holds: computing with a list or array is computing with its items."""
+        tags: frozenset[Tag] = frozenset()
+        for atom in value.atoms:
+            if isinstance(atom, Alloc) and atom.kind in ("list", "array"):
+                tags = sharing.union(tags, self.interpreter.content_of(atom.node).tags)
+        return value.with_all(tags)
+
+    def spread(self, value: Value, tags: frozenset[Tag]) -> Value:
+        """The value and its known parts with more tags."""
+        return sharing.made(_spread, value, tags) if tags else value
+
+    def fields_of(self, value: Value) -> dict[str, Value]:
+        """The fields of the dicts that `**value` may be."""
+        fields: dict[str, Value] = {}
+        for atom in value.atoms:
+            if isinstance(atom, Record):
+                for name, item in zip(atom.type.fields, atom.items, strict=True):
+                    fields[name] = fields.get(name, UNKNOWN).join(item)
+        return fields
+
+    def items_of(self, value: Value, wanted: int | None = None) -> tuple[Value, ...] | None:
+        """The items of a value that is taken apart, None where they are not known one by one."""
+        options: list[tuple[Value, ...]] = []
+        for atom in value.atoms:
+            if isinstance(atom, (TupleOf, Record)):
+                options.append(atom.items)
+            elif isinstance(atom, Columns):
+                row = self.element(atom.rows)
+                plain = row._replace(atoms=frozenset(a for a in row.atoms if not isinstance(a, Columns)))
+                inner = self.items_of(plain, wanted)
+                if inner is not None:
+                    shared = _besides(inner, atom.rows.tags)
+                    options.append(tuple(Value(tags=i.tags | shared, roles=i.roles) for i in inner))
+            elif isinstance(atom, Step) and wanted in _STEP_ROLES:
+                options.append(tuple(UNKNOWN.with_role(role) for role in _STEP_ROLES[wanted]))
+        options = [o for o in options if wanted is None or len(o) == wanted]
+        if not options or (wanted is None and len({len(o) for o in options}) > 1):
+            return None
+        return tuple(join_all(column) for column in zip(*options, strict=True))
+
+
+def _spread(value: Value, tags: frozenset[Tag]) -> Value:
+    if any(isinstance(atom, (TupleOf, Record)) for atom in value.atoms):
+        atoms = frozenset(
+            replace(a, items=tuple(_spread(i, _of_items(a, tags)) for i in a.items))
+            if isinstance(a, (TupleOf, Record))
+            else a
+            for a in value.atoms
+        )
+        value = value._replace(atoms=sharing.shared(atoms))
+    return value.with_all(tags)
+
+
+def _of_items(display: TupleOf | Record, tags: frozenset[Tag]) -> frozenset[Tag]:
+    """What is known of a tuple that holds for its items; rows paired by `zip` may come to hold weights."""
+    return _besides(display.items, tags) if isinstance(display.node, ir.Seq) else tags
+
+
+def _besides(items: tuple[Value, ...], tags: frozenset[Tag]) -> frozenset[Tag]:
+    """What is known of a display as a whole that holds for each item: where one is the weights, the others are not."""
+    if any(item.tagged("isw") for item in items):
+        return frozenset(tag for tag in tags if tag[0] != "isw")
+    return tags
+
+
+def is_list(atom: TupleOf | Record) -> bool:
+    """Whether the display is a list, to which more may be added."""
+    return isinstance(atom.node, ir.Seq) and atom.node.kind == "list"
+
+
+def is_display(value: Value) -> bool:
+    """Whether all that the value may be is a tuple or record whose parts are known one by one."""
+    displays = sum(isinstance(atom, (TupleOf, Record)) for atom in value.atoms)
+    return displays > 0 and all(isinstance(atom, (TupleOf, Record, Item)) for atom in value.atoms)

@@ -1,0 +1,222 @@
+"""Targets of assignments, and what is put into containers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret import events as ev
+from per_audit.graph.interpret.roles import POLICY, VALUE, role_of
+from per_audit.graph.interpret.values import (
+    UNKNOWN,
+    Alloc,
+    ClassRef,
+    Func,
+    Instance,
+    ModuleRef,
+    Record,
+    RecordType,
+    TupleOf,
+    Value,
+    of,
+    taint,
+)
+
+if TYPE_CHECKING:
+    from per_audit.graph.interpret.frame import Frame
+    from per_audit.graph.interpret.interpreter import Interpreter
+
+BUILDERS = frozenset(("__init__", "__post_init__", "build", "setup"))
+_MOST_FIELDS = 24  # of a dict whose keys are followed one by one
+
+
+class Targets:
+    """Binds values to names, attributes, items and target lists."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+
+    def assign(self, target: ir.Expr, value: Value, frame: Frame, node: ir.Node, source: ir.Expr | None) -> None:
+        """Bind a value to a target of an assignment, a loop or a with statement."""
+        if isinstance(target, ir.Name):
+            self.interpreter.evaluator.bind_name(target.id, value.with_role(role_of(target)), frame)
+            self.interpreter.events.values[target] = self.interpreter.events.value(target).join(value)
+        elif isinstance(target, ir.Seq):
+            self._unpack(target, value, frame, node)
+        elif isinstance(target, ir.Star):
+            self.assign(target.value, value, frame, node, None)
+        elif isinstance(target, ir.Attr):
+            self.assign_attribute(target, value, frame, node, source)
+        elif isinstance(target, ir.Sub):
+            self._assign_item(target, value, frame, node, source)
+
+    def _unpack(self, target: ir.Seq, value: Value, frame: Frame, node: ir.Node) -> None:
+        unpacks = self.interpreter.events.unpacks
+        known = unpacks.get(target)
+        joined = value if known is None else known.value.join(value)
+        unpacks[target] = ev.Unpack(target, frame.function, frame.module.path, joined)
+        stars = [place for place, item in enumerate(target.items) if isinstance(item, ir.Star)]
+        items = self.interpreter.parts.items_of(value, None if stars else len(target.items))
+        if stars and items is not None:
+            after = len(target.items) - stars[0] - 1
+            if len(items) < stars[0] + after:
+                items = None  # too few: the program fails here
+            else:
+                rest = items[stars[0] : len(items) - after]
+                items = (*items[: stars[0]], of(TupleOf(target, rest)), *items[len(items) - after :])
+        for position, item in enumerate(target.items):
+            if items is not None:
+                part = items[position]
+            else:
+                part = self.interpreter.parts.element(value)
+                part = part if len(target.items) == 1 else part.only_taint()
+            self.assign(item, part, frame, node, None)
+
+    def assign_attribute(
+        self, target: ir.Attr, value: Value, frame: Frame, node: ir.Node, source: ir.Expr | None
+    ) -> None:
+        """`owner.name = value`, for every object that the owner may be."""
+        owner = self.interpreter.evaluator.eval(target.value, frame)
+        value = value.with_role(role_of(target))
+        for atom in owner.atoms:
+            if isinstance(atom, ClassRef):
+                atom = Instance(atom.node)
+            if isinstance(atom, Instance):
+                self.interpreter.write_attribute(atom, target.attr, value)
+                write = ev.AttributeWrite(atom, target.attr, node, frame.function, frame.module.path, source)
+                self.interpreter.events.writes[node, atom, target.attr] = write
+                self._note_reset(atom, target, value, node, frame)
+            elif isinstance(atom, ModuleRef):
+                env = self.interpreter.module_env(atom.path)
+                before = env.get(target.attr, UNKNOWN)
+                env[target.attr] = before.join(value)
+                if env[target.attr] != before:
+                    self.interpreter.touch_global(atom.path, target.attr)
+
+    def _note_reset(self, owner: Instance, target: ir.Attr, value: Value, node: ir.Node, frame: Frame) -> None:
+        """A container attribute that is assigned anew outside the constructor loses what it held.
+
+        So does one of an object that another of its class takes the place of.
+        """
+        function = frame.function
+        if not isinstance(function, ir.Function) or function.name in BUILDERS:
+            return
+        fresh = {a for a in value.atoms if isinstance(a, Alloc)}
+        for atom in self.interpreter.attribute(owner, target.attr).atoms:
+            if isinstance(atom, Alloc) and fresh and (atom not in fresh or node.start <= atom.node.start < node.end):
+                self._reset(atom, node, frame, target if atom in fresh else None)
+            elif isinstance(atom, Instance) and atom in value.atoms and isinstance(node, ir.Assign):
+                made = self.interpreter.events.calls.get(node.value) if isinstance(node.value, ir.Call) else None
+                if made is not None and atom.node in made.classes:
+                    self.reset(atom, node, frame, target)
+
+    def reset(self, owner: Instance, node: ir.Node, frame: Frame, written: ir.Expr) -> None:
+        """Record that an object, which is written so, begins anew, with its containers empty."""
+        for cls in self.interpreter.mro(owner.node):
+            self.interpreter.reruns.note_read(("holder", cls))
+            for atom in self.interpreter.holders.get(cls, ()):
+                self._reset(atom, node, frame, written)
+
+    def _reset(self, container: Alloc, node: ir.Node, frame: Frame, anew: ir.Expr | None) -> None:
+        evict = ev.Evict(container, node, frame.function, frame.module.path, "reset", anew)
+        self.interpreter.events.evictions[node, container] = evict
+
+    def _assign_item(self, target: ir.Sub, value: Value, frame: Frame, node: ir.Node, source: ir.Expr | None) -> None:
+        container = self.interpreter.evaluator.eval(target.value, frame)
+        index = self.interpreter.evaluator.eval(target.index, frame)
+        key = index.literal()
+        role = (role_of(target) if isinstance(key, str) else None) or role_of(target.value)
+        for atom in self.interpreter.ordered(container.atoms):
+            if isinstance(atom, Alloc):
+                self.store(atom, node, frame, "index", value, source, target.index, role)
+            elif isinstance(atom, Record) and isinstance(key, str):
+                self._set_field(target.value, container, atom, key, value.with_role(role), frame)
+            elif isinstance(atom, Instance):
+                method = self.interpreter.find_method(atom.node, "__setitem__")
+                if method is not None:
+                    arguments: list[tuple[str | None, str, Value]] = [(None, "", index), (None, "", value)]
+                    self.interpreter.parts.note_subscript(target, Func(method, atom), frame, stores=True)
+                    self.interpreter.call_function(Func(method, atom), arguments, frame.depth)
+
+    def _set_field(self, holder: ir.Expr, before: Value, atom: Record, key: str, value: Value, frame: Frame) -> None:
+        """`holder[key] = value` of a name that holds a dict display: from now on it holds one with that key."""
+        if not isinstance(holder, ir.Name) or len(atom.items) > _MOST_FIELDS:
+            return
+        fields = dict(zip(atom.type.fields, atom.items, strict=True))
+        fields[key] = value
+        changed = Record(RecordType(atom.type.name, tuple(fields)), atom.node, tuple(fields.values()))
+        self.interpreter.evaluator.bind_name(
+            holder.id, before._replace(atoms=before.atoms - {atom} | {changed}, tags=before.tags | value.tags), frame
+        )
+
+    def store(
+        self,
+        container: Alloc,
+        node: ir.Node,
+        frame: Frame,
+        how: str,
+        value: Value,
+        source: ir.Expr | None,
+        index: ir.Expr | None = None,
+        role: str | None = None,
+    ) -> None:
+        """Record that a value is put into a container."""
+        stores = self.interpreter.events.stores
+        key = (node, container)
+        known = stores.get(key)
+        joined = value if known is None else known.value.join(value)
+        roles = value.roles or (frozenset((role,)) if role else frozenset())
+        if role is not None and role not in (POLICY, VALUE):
+            roles -= {POLICY, VALUE}  # what other callers give: the column says what it is for
+        if known is not None:
+            roles |= known.roles
+        stores[key] = ev.Store(container, node, frame.function, frame.module.path, how, joined, source, index, roles)
+        self.interpreter.add_content(container.node, value)
+
+    def set_at(self, node: ir.Call, part: ir.Expr, value: Value, frame: Frame) -> list[Value]:
+        """`rows.at[index].set(row)` of JAX, an array with something put into it; nothing where `part` is no `at[]`."""
+        if not isinstance(part, ir.Sub) or not isinstance(part.value, ir.Attr) or part.value.attr != "at":
+            return []
+        held = self.interpreter.events.value(part.value.value)
+        rows = [atom for atom in self.interpreter.ordered(held.atoms) if isinstance(atom, Alloc)]
+        for atom in rows:
+            source, role = node.args[0].value, role_of(part.value.value)
+            self.store(atom, node, frame, "index", value, source, part.index, role)
+        return [held] if rows else []
+
+    def augment(self, node: ir.Aug, frame: Frame) -> None:
+        """`target op= value`."""
+        before = self.interpreter.evaluator.eval(node.target, frame)
+        value = self.interpreter.evaluator.eval(node.value, frame)
+        target = node.target
+        if node.op == "+":
+            for atom in before.atoms:
+                if (
+                    isinstance(atom, Alloc)
+                    and atom.kind in ("list", "deque")
+                    and isinstance(target, (ir.Name, ir.Attr))
+                ):
+                    self.store(atom, node, frame, "extend", self.interpreter.parts.element(value), node.value)
+        if isinstance(target, ir.Sub):
+            if node.op == "-" and not isinstance(node.value, ir.Const):
+                for mass in before.tagged("mass"):
+                    self.interpreter.draws.note_reduced(mass, frame)
+            self._assign_item(target, taint(before, value), frame, node, None)
+        elif isinstance(target, ir.Attr):
+            owner = self.interpreter.evaluator.eval(target.value, frame)
+            for atom in owner.atoms:
+                if isinstance(atom, Instance):
+                    write = ev.AttributeWrite(
+                        atom, target.attr, node, frame.function, frame.module.path, node.value, augmented=True
+                    )
+                    self.interpreter.events.writes[node, atom, target.attr] = write
+                    joined = self.interpreter.operators.arithmetic(
+                        node, node.op, node.target, before, node.value, value, frame
+                    )
+                    self.interpreter.write_attribute(atom, target.attr, joined)
+        elif isinstance(target, ir.Name) and not any(isinstance(a, Alloc) for a in before.atoms):
+            self.interpreter.evaluator.bind_name(
+                target.id,
+                self.interpreter.operators.arithmetic(node, node.op, target, before, node.value, value, frame),
+                frame,
+            )

@@ -1,0 +1,389 @@
+"""The abstract values that the audit computes with.
+
+A value is a product of small lattices: what it may be (`atoms`), what it was computed from (`tags`), which field of a
+transition it is (`roles`), and whether a loss in it has been averaged already (`reduction`). Unknown is a value: no
+atoms, no tags. Every atom and every value is immutable and hashable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple, Union
+
+from per_audit.facts import ir
+from per_audit.graph.interpret import sharing
+from per_audit.graph.interpret.roles import NEXT, POLICY, STATE, VALUE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Literal:
+    """A constant of the program. `1`, `1.0` and `True` are three of them."""
+
+    value: object
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Literal):
+            return NotImplemented
+        return self.value == other.value and type(self.value) is type(other.value)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A name of another library, fully qualified: `torch.nn.functional.mse_loss`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an external call returned; `name` is the callee, so `torch.nn.MSELoss` is an instance of it."""
+
+    name: str
+    call: ir.Node
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleRef:
+    """A module of the project."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Func:
+    """A function of the project, bound to `owner` where it is a method of an instance."""
+
+    node: ir.Function | ir.Lambda
+    owner: Instance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRef:
+    """A class of the project."""
+
+    node: ir.Class
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An object of a class of the project; all objects of one class are one."""
+
+    node: ir.Class
+
+
+@dataclass(frozen=True, slots=True)
+class Super:
+    """`super()` inside a method of `node`, bound to `owner`."""
+
+    node: ir.Class
+    owner: Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Alloc:
+    """A container made at `node`; `kind` is list, deque, dict, set, array or heap."""
+
+    node: ir.Node
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A sequence of elements that a draw took out of containers."""
+
+    draw: ir.Node
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One element that a draw took out of a container, as it was stored. Computing with it makes another value."""
+
+    draw: ir.Node
+
+
+@dataclass(frozen=True, slots=True)
+class TupleOf:
+    """A tuple or list display with known items; the node tells displays apart, for the return map."""
+
+    node: ir.Node
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordType:
+    """A named tuple or similar: its name and fields."""
+
+    name: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An instance of a record type or a dict display with constant keys."""
+
+    type: RecordType
+    node: ir.Node
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What `env.step(...)` returned, before it is unpacked."""
+
+    call: ir.Node
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """`zip(*rows)`: the columns of the rows that `rows` describes."""
+
+    rows: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Ints:
+    """`range(n)`, `len(x)`, an integer: a population of positions rather than of items."""
+
+
+Atom = Union[  # noqa: UP007 (evaluated on import, where Python 3.10 can join no quoted names)
+    Literal, External, Result, ModuleRef, Func, ClassRef, Instance, Super, Alloc, Drawn, Item, TupleOf, RecordType,
+    Record, Step, Columns, Ints,
+]  # fmt: skip
+
+# What a value was computed from: ("draw", node) items of a draw, ("index", node) its positions,
+# ("isw", node) importance-sampling weights, ("odds", node) 1 / (N P) before it is raised to beta...
+Tag = tuple[str, ir.Node]
+
+OPEN = "open"  # the name of a record type of which only some fields are known
+ELEMENTWISE, SCALAR, MIXED = "elementwise", "scalar", "mixed"
+_MOST_ATOMS = 12
+_NO_NODES: frozenset[ir.Node] = frozenset()
+_MANY = 24  # atoms and tags whose join is worth remembering
+_DISPLAYS: set[type] = {TupleOf, Record, Columns}
+_OBSERVED, _ESTIMATED = frozenset({STATE, NEXT}), frozenset({POLICY, VALUE})
+_LASTING = (Alloc, Instance, Func, Drawn, Item)  # what a value with too many atoms keeps
+
+
+class Value(NamedTuple):
+    """One abstract value. `reduction` is None where it does not apply, MIXED where it is not known.
+
+    A named tuple rather than a dataclass: millions are made, compared and hashed in one audit.
+    """
+
+    atoms: frozenset[Atom] = frozenset()
+    tags: frozenset[Tag] = frozenset()
+    roles: frozenset[str] = frozenset()
+    reduction: str | None = None
+
+    def join(self, other: Value) -> Value:
+        """The least value above both."""
+        if self is other or other is UNKNOWN:
+            return self
+        if self is UNKNOWN:
+            return other
+        if len(self.atoms) + len(other.atoms) + len(self.tags) + len(other.tags) > _MANY:
+            return sharing.made(_joined, self, other)
+        return _joined(self, other)
+
+    def only_taint(self) -> Value:
+        """A value computed from this one in an unknown way: the tags stay, the rest is lost."""
+        return Value(tags=self.tags) if self.tags else UNKNOWN
+
+    def no_position(self) -> Value:
+        """This value as something computed from drawn positions that is no position itself."""
+        if not any(kind == "index" for kind, _ in self.tags):
+            return self
+        tags = frozenset(tag for tag in self.tags if tag[0] != "index")
+        return Value(self.atoms, tags, self.roles, self.reduction)
+
+    def with_tags(self, *tags: Tag) -> Value:
+        """This value with more tags."""
+        return self.with_all(frozenset(tags))
+
+    def with_all(self, tags: frozenset[Tag]) -> Value:
+        """This value with the tags of a set too."""
+        united = sharing.union(self.tags, tags)
+        return self if united is self.tags else Value(self.atoms, united, self.roles, self.reduction)
+
+    def with_role(self, role: str | None) -> Value:
+        """This value with a role, unless it has one already.
+
+        What is called a state is one, also where it was made of something called returns: prices have such.
+        """
+        if role in _OBSERVED and self.roles <= _OBSERVED | _ESTIMATED:
+            roles = self.roles - _ESTIMATED or frozenset((role,))
+        elif role is None or self.roles:
+            return self
+        else:
+            roles = frozenset((role,))
+        return Value(self.atoms, self.tags, roles, self.reduction)
+
+    def tagged(self, kind: str) -> frozenset[ir.Node]:
+        """The nodes of the tags of that kind."""
+        return sharing.made(_of_kind, self.tags, kind) if self.tags else _NO_NODES
+
+    def literal(self) -> object:
+        """The constant that this value is, or None."""
+        if len(self.atoms) == 1:
+            (atom,) = self.atoms
+            if isinstance(atom, Literal):
+                return atom.value
+        return None
+
+
+def _of_kind(tags: frozenset[Tag], kind: str) -> frozenset[ir.Node]:
+    return frozenset(node for name, node in tags if name == kind)
+
+
+def _joined(one: Value, other: Value) -> Value:
+    ours, theirs = one.atoms, other.atoms
+    same = one.reduction == other.reduction
+    if ours is theirs or ours >= theirs:
+        if same and one.tags >= other.tags and one.roles >= other.roles:
+            return one
+        atoms = ours
+    else:
+        atoms = sharing.shared(_bounded(theirs if theirs > ours else _merged(ours | theirs)))
+    if not same:
+        if other == UNKNOWN:
+            return one
+        if one == UNKNOWN:
+            return other
+    reduction = one.reduction if same else MIXED
+    return Value(atoms, sharing.union(one.tags, other.tags), one.roles | other.roles, reduction)
+
+
+def _bounded(atoms: frozenset[Atom]) -> frozenset[Atom]:
+    """The atoms, or of too many those that last."""
+    if len(atoms) > _MOST_ATOMS:
+        return frozenset(atom for atom in atoms if isinstance(atom, _LASTING))
+    return atoms
+
+
+def _merged(atoms: frozenset[Atom]) -> frozenset[Atom]:
+    """The atoms with at most one tuple or record for each display, its items joined."""
+    displays: dict[ir.Node, list[TupleOf | Record]] = {}
+    if len(atoms) < 2 or _DISPLAYS.isdisjoint(map(type, atoms)):
+        return atoms
+    for atom in atoms:
+        if isinstance(atom, (TupleOf, Record)):
+            displays.setdefault(atom.node, []).append(atom)
+    for group in displays.values():
+        if len(group) > 1:
+            atoms -= frozenset(group)
+            lengths = {len(atom.items) for atom in group}
+            if len(lengths) == 1:
+                items = tuple(join_all(atom.items[i] for atom in group) for i in range(lengths.pop()))
+                atoms |= {replace(min(group, key=_shape), items=items)}
+            elif records := [atom for atom in group if isinstance(atom, Record)]:
+                atoms |= {_union(records)}
+    return atoms
+
+
+def _shape(atom: TupleOf | Record) -> tuple[str, ...]:
+    return (atom.type.name, *atom.type.fields) if isinstance(atom, Record) else ()
+
+
+def _union(records: list[Record]) -> Record:
+    """One record with the fields of all: a dict that got further keys on some way."""
+    names = tuple(sorted({name for record in records for name in record.type.fields}))
+    items = tuple(join_all(r.items[r.type.fields.index(n)] for r in records if n in r.type.fields) for n in names)
+    first = min(records, key=_shape)
+    return Record(RecordType(first.type.name, names), first.node, items)
+
+
+def shallow(value: Value, depth: int = 3) -> Value:
+    """The value with what lies deeper than `depth` displays forgotten, so that values cannot grow for ever."""
+    if not value.atoms or _DISPLAYS.isdisjoint(map(type, value.atoms)):
+        return value
+    return sharing.made(_cut, value, depth) if depth else value.only_taint()
+
+
+def _cut(value: Value, depth: int) -> Value:
+    atoms: set[Atom] = set()
+    for atom in value.atoms:
+        if isinstance(atom, (TupleOf, Record)):
+            atoms.add(replace(atom, items=tuple(shallow(item, depth - 1) for item in atom.items)))
+        elif isinstance(atom, Columns):
+            atoms.add(Columns(shallow(atom.rows, depth - 1)))
+        else:
+            atoms.add(atom)
+    return value._replace(atoms=sharing.shared(frozenset(atoms)))
+
+
+UNKNOWN = Value()
+
+# The arguments of a call: keyword, star ("", "*" or "**") and value of each.
+Arguments = list[tuple["str | None", str, Value]]
+
+
+def of(atom: Atom) -> Value:
+    """The value that is just this atom."""
+    return Value(frozenset((atom,)))
+
+
+def join_all(values: Iterable[Value]) -> Value:
+    """The join of all values, unknown for none; the same in whatever order they come."""
+    known = [value for value in values if value is not UNKNOWN]
+    if len(known) < 3:
+        return UNKNOWN if not known else known[0] if len(known) == 1 else known[0].join(known[1])
+    known = list(dict.fromkeys(known))
+    if len(known) < 3:
+        return known[0] if len(known) == 1 else known[0].join(known[1])
+    return sharing.made(_all_joined, *known)
+
+
+def _all_joined(*known: Value) -> Value:
+    reductions = {value.reduction for value in known if value != UNKNOWN}
+    return Value(
+        sharing.shared(_bounded(_merged(frozenset().union(*{value.atoms for value in known})))),
+        sharing.shared(frozenset().union(*{value.tags for value in known})),
+        frozenset().union(*{value.roles for value in known}),
+        reductions.pop() if len(reductions) == 1 else MIXED,
+    )
+
+
+def taint(*values: Value) -> Value:
+    """A value computed from all of these in an unknown way."""
+    tags: frozenset[Tag] = frozenset()
+    for value in values:
+        tags = sharing.union(tags, value.tags)
+    return Value(tags=tags) if tags else UNKNOWN
+
+
+def is_observed(value: Value) -> bool:
+    """Whether the value is a transition fresh from the environment: its reward or next state comes from no draw.
+
+    The action of such a transition may well depend on draws, through what was learnt from them.
+    """
+    return not _DISPLAYS.isdisjoint(map(type, value.atoms)) and sharing.made(_is_observed, value)
+
+
+def _is_observed(value: Value) -> bool:
+    return any(
+        not item.tagged("draw") and not {"reward", "next"}.isdisjoint(item.roles)
+        for atom in value.atoms
+        if isinstance(atom, (TupleOf, Record))
+        for item in atom.items
+    )
+
+
+def roles_in(value: Value, depth: int = 2) -> frozenset[str]:
+    """The roles of a value and of the items of its displays, down to a depth."""
+    if not depth or _DISPLAYS.isdisjoint(map(type, value.atoms)):
+        return value.roles
+    return sharing.made(_roles_in, value, depth)
+
+
+def _roles_in(value: Value, depth: int) -> frozenset[str]:
+    found = value.roles
+    for atom in value.atoms:
+        if isinstance(atom, (TupleOf, Record)):
+            found = found.union(*(roles_in(item, depth - 1) for item in atom.items))
+    return found

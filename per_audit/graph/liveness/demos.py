@@ -1,0 +1,151 @@
+"""What notebooks and files that are run by themselves do, where they only try something out: nothing learns there."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.roles import words
+from per_audit.graph.interpret.values import ClassRef, Func
+from per_audit.graph.pipelines import learns_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayGraph
+
+_LEARNS = {"step", "train", "learn", "optimize", "optimise", "fit"}  # in the name of what is called
+_LEADS_ON = {"run", "main", "launch", "start", "simulate", "play", "execute", "call"}  # of what a library is told
+_STARTS = (
+    "gym",
+    "gymnasium",
+    "subprocess",
+    "os.system",
+    "multiprocessing",
+    "threading",
+    "ray",
+    "hydra",
+    "fire",
+    "click",
+)
+# Of lists, dictionaries and the like, and of arrays: they do nothing but to what they belong to.
+_OF_DATA = {name for kind in (list, dict, set, str, deque) for name in dir(kind)} | {
+    *("all", "any", "argmax", "argmin", "astype", "cpu", "detach", "dim", "flatten", "float", "item", "long", "max"),
+    *("mean", "min", "numel", "numpy", "reshape", "size", "squeeze", "std", "sum", "to", "tolist", "unsqueeze", "view"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Where something is only tried out: a notebook, or the block of a file that runs when it is started by itself."""
+
+    path: str
+    is_block: bool
+
+    def __str__(self) -> str:
+        """What it is, for people."""
+        return f"the `__main__` block of {self.path}" if self.is_block else self.path
+
+
+class Demos:
+    """The blocks under `if __name__ == "__main__"`, and the notebooks, that try something out."""
+
+    def __init__(self, graph: ReplayGraph) -> None:
+        self._graph = graph
+        self._known: dict[ir.If | str, bool] = {}
+
+    def around(self, path: str, node: ir.Node) -> Trial | None:
+        """The trial that a node belongs to."""
+        statements = (node, *self._graph.ancestors(path, node))
+        return next((trial for each in statements if (trial := self.of(path, each)) is not None), None)
+
+    def of(self, path: str, statement: ir.Node) -> Trial | None:
+        """The trial that a statement at the top of a file is: neither it nor what it calls goes on to learn."""
+        if isinstance(statement, ir.If) and _asks_for_main(statement.test):
+            if self._only_tries(statement, ir.walk(*statement.body)):
+                return Trial(path, is_block=True)
+        elif path.endswith(".ipynb") and self._only_tries(path, self._graph.module(path).nodes):
+            return Trial(path, is_block=False)
+        return None
+
+    def is_dry(self, path: str, node: ir.Node) -> bool:
+        """Whether a node is in a notebook, or in a block for starting its file, that calls nothing that learns.
+
+        What has the name of what learns counts as learning, but for the steps of an environment.
+        """
+        around = (node, *self._graph.ancestors(path, node))
+        block = next((each for each in around if isinstance(each, ir.If) and _asks_for_main(each.test)), None)
+        if block is not None:
+            inside: Iterable[ir.Node] = ir.walk(*block.body)
+        elif path.endswith(".ipynb"):
+            inside = self._graph.module(path).nodes
+        else:
+            return False
+        return not any(map(self._is_learning, self._calls(inside)))
+
+    def _is_learning(self, call: ir.Call) -> bool:
+        site = self._graph.events.calls.get(call)
+        if site is not None and learns_at(site, self._graph.events):
+            return True
+        names = site.names if site is not None else set()
+        steps = bool(names) and all(name.startswith(("gym.", "gymnasium.")) for name in names)
+        return _is_named_learning(call) and not steps
+
+    def _only_tries(self, key: ir.If | str, inside: Iterable[ir.Node]) -> bool:
+        if key not in self._known:
+            self._known[key] = not any(map(self._may_train, self._calls(inside)))
+        return self._known[key]
+
+    def _calls(self, inside: Iterable[ir.Node]) -> Iterator[ir.Call]:
+        """The calls among some nodes, and those in what these may call, however deep."""
+        seen: set[ev.Owner] = set()
+        pending = [inside]
+        while pending:
+            for node in pending.pop():
+                if not isinstance(node, ir.Call):
+                    continue
+                yield node
+                site = self._graph.events.calls.get(node)
+                called = {func.node for func in site.targets} - seen if site is not None else set()
+                seen |= called
+                pending += [ir.walk(function) for function in called]
+
+    def _may_train(self, call: ir.Call) -> bool:
+        """Whether a call learns, acts in an environment, or may do so for all that is known of what it calls."""
+        site = self._graph.events.calls.get(call)
+        if site is None or learns_at(site, self._graph.events) or _is_named_learning(call):
+            return True
+        if site.targets or site.classes:
+            return False
+        if not site.names:
+            return not (isinstance(call.func, ir.Attr) and call.func.attr in _OF_DATA)
+        starts = any(f"{name}.".startswith(f"{start}.") for name in site.names for start in _STARTS)
+        return starts or not _LEADS_ON.isdisjoint(_words_of(call)) or self._hands_code(call)
+
+    def _hands_code(self, call: ir.Call) -> bool:
+        """Whether a library is given a function or class of the project, to call it when it likes."""
+        given = {node for arg in call.args for node in ir.walk(arg.value)}
+        given -= {node.func for node in given if isinstance(node, ir.Call)}
+        atoms = (atom for node in given for atom in self._graph.events.value(node).atoms)
+        return any(isinstance(atom, (Func, ClassRef)) for atom in atoms)
+
+
+def _words_of(call: ir.Call) -> tuple[str, ...]:
+    return words(str(getattr(call.func, "attr", getattr(call.func, "id", ""))))
+
+
+def _is_named_learning(call: ir.Call) -> bool:
+    return not _LEARNS.isdisjoint(_words_of(call))
+
+
+def _asks_for_main(test: ir.Expr) -> bool:
+    """Whether a test is `__name__ == "__main__"`."""
+    if not isinstance(test, ir.Cmp) or test.ops != ["=="]:
+        return False
+    sides = (test.left, *test.rights)
+    return any(isinstance(side, ir.Name) and side.id == "__name__" for side in sides) and any(
+        isinstance(side, ir.Const) and side.value == "__main__" for side in sides
+    )

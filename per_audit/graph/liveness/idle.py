@@ -1,0 +1,329 @@
+"""Code that the program as it stands never runs: it is switched off, or belongs to what nothing makes or calls."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.values import ClassRef, External, Func, Instance, Literal, Result
+from per_audit.graph.liveness.demos import Trial
+from per_audit.graph.liveness.signatures import Refusal, refusal
+from per_audit.graph.liveness.switched import Switches
+from per_audit.graph.pipelines import learns_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from per_audit.findings import Place
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+_DOTTED = re.compile(r"[\w.:/-]+")  # a text that may name something, as against a sentence
+_WORD = re.compile(r"\w+")
+_DEEPEST = 12  # classes and functions that name one another
+# What can make an object of a class, or call a function, that no code names. A module that is imported by a name that
+# is not written runs itself; what is in it is still named where it is used.
+_DYNAMIC = ("runpy.", "hydra.", "fire.", "inspect.getmembers", "pydoc.", "operator.attrgetter")
+_BUILTINS = {"eval", "exec", "globals"}
+_ATTRIBUTES = {"__subclasses__", "__getattribute__", "__dict__"}
+_LOOKS_UP = (b"getattr(", b"vars(", b"locals(", *(name.encode() for name in sorted(_ATTRIBUTES)))
+_OF_CLASSES = ("staticmethod", "classmethod")
+_Unit: TypeAlias = ir.Class | ir.Function
+_Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | Trial | Refusal
+
+
+class Idle:
+    """Asked why code is never run.
+
+    What is never run is so only in a program, which has another memory in use or learns otherwise, or lies `beside`
+    such files: where all that learns is switched off, a trained agent is shown for now. A package (`is_package`) is
+    there for its users, who may make and switch on what they like.
+    """
+
+    def __init__(self, graph: ReplayGraph, is_package: bool = False, beside: bool = False) -> None:
+        self._graph = graph
+        self._is_package = is_package
+        self._beside = beside
+        self._switches = Switches(graph, is_package)
+        self._live: set[ir.Node] = set()
+
+    def why(self, place: Place) -> str | None:
+        """Why what is at a place is never run, in words; None where it may be."""
+        path = place.path
+        node = self._node_at(place)
+        if node is None:
+            return None
+        test = self._switches.off(path, node)
+        reason = test if test is not None else self._reason_of(path, node)
+        if isinstance(reason, Refusal):
+            return f"never run here: {reason}"
+        if reason is None or not (self._beside or self._has_memory_in_use or self._learns):
+            return None
+        if isinstance(reason, ir.Expr):
+            where = self._graph.path_of(reason) or path
+            text = self._graph.source(where, reason, 40)
+            return f"never run here: `{text}` is the same wherever the program sets it"
+        if self._is_package or not (self._beside or self._has_memory_in_use):
+            return None
+        if isinstance(reason, Trial):
+            return f"never run here: only {reason} leads to it, and that learns nothing"
+        verb = "makes" if isinstance(reason, ir.Class) else "calls"
+        return f"never run here: nothing in the project {verb} {self._graph.project.qualified(reason)}"
+
+    def _node_at(self, place: Place) -> ir.Node | None:
+        """The innermost node that holds the place."""
+        module = self._graph.project.modules.get(place.path)
+        if module is None:
+            return None
+        begin = place.cell or 0, place.line, place.column
+        found: ir.Node | None = None
+        inside: Sequence[ir.Node] = module.body
+        while inside:
+            around = found
+            for node in inside:
+                first, last = module.locate(node.start), module.locate(node.end)
+                start, end = ((at.cell or 0, at.line, at.column) for at in (first, last))
+                if start <= begin < end:
+                    found = node
+                    if start == begin and end == (place.cell or 0, place.end_line, place.end_column):
+                        return found
+                    break
+            inside = ir.children(found) if found is not None and found is not around else ()
+        return found
+
+    # ---------------------------------------------------------------- what is never made or called
+
+    def _reason_of(self, path: str, node: ir.Node) -> _Reason | None:
+        """The class or function around a node that nothing makes or calls, or the test that keeps it from that.
+
+        Also the trial that a node is in, or that alone makes or calls what it is in, and a call that is refused.
+        """
+        if (trial := self._graph.demos.around(path, node)) is not None:
+            return trial
+        reasons = [reason for unit in self._units(path, node) if (reason := self._reason(unit)) is not None]
+        return next((reason for reason in reasons if isinstance(reason, Refusal)), reasons[0] if reasons else None)
+
+    def _reason(self, unit: _Unit, seen: frozenset[ir.Node] = frozenset()) -> _Reason | None:
+        """Why a class or function is idle; None where something that may run names it, other than those in `seen`."""
+        if unit in self._live or len(seen) == _DEEPEST or not self._can_be_idle(unit):
+            return None
+        seen |= {unit}
+        reason: _Reason = unit
+        for path, node in self._mentions.get(unit.name, ()):
+            around = self._units(path, node)
+            if unit in around or self._is_another(node, unit):
+                continue
+            if (refused := refusal(self._graph, path, node, unit)) is not None:
+                reason = refused
+                continue
+            outer: _Reason | None = self._switches.off(path, node)
+            if outer is None and seen.intersection(around):
+                continue
+            if outer is None:
+                outer = self._graph.demos.around(path, node) or next(
+                    (found for each in around if (found := self._reason(each, seen)) is not None), None
+                )
+            if outer is None:
+                self._live.add(unit)
+                return None
+            reason = outer if reason is unit or isinstance(outer, ir.Expr) else reason
+        # A function that nobody calls is started by hand; whoever makes an object may call any method of objects, but
+        # a program that makes a memory and never draws from it will not.
+        by_hand = isinstance(unit, ir.Function) and not unit.decorators and unit not in self._never_drawn
+        return None if reason is unit and by_hand else reason
+
+    @cached_property
+    def _never_drawn(self) -> set[ev.Owner]:
+        """The methods that draw from memories which the program makes, and that it never calls."""
+        graph = self._graph
+        memories = (b for b in (*graph.buffers, *graph.twins) if b.owner is not None and b.instances)
+        return {b.function for b in memories if not b.samples and not graph.is_agent(b)}
+
+    def _units(self, path: str, node: ir.Node) -> list[_Unit]:
+        """The classes and functions around a node, innermost first."""
+        return [
+            unit for unit in (node, *self._graph.ancestors(path, node)) if isinstance(unit, (ir.Class, ir.Function))
+        ]
+
+    def _can_be_idle(self, unit: _Unit) -> bool:
+        """Whether code of the project has to name the class or function for it to run."""
+        known = isinstance(unit, ir.Function) and all(getattr(d, "id", "") in _OF_CLASSES for d in unit.decorators)
+        if (unit.decorators and not known) or unit.name.startswith(("__", "test_")) or self._is_dynamic:
+            return False
+        project = self._graph.project
+        if isinstance(unit, ir.Class):
+            return not unit.keywords and unit not in project.outer_of and not self._is_kept_by_base(unit)
+        if unit in project.outer_of:
+            return False  # it lives and dies with the function around it
+        cls = project.class_of.get(unit)
+        return cls is None or not self._graph.interpreter.external_bases(cls)
+
+    def _is_kept_by_base(self, cls: ir.Class) -> bool:
+        """Whether a base may keep the classes that are made of it, to make objects of them later."""
+        interpreter = self._graph.interpreter
+        given = (
+            arg.value for base in interpreter.mro(cls) for arg in base.keywords if arg.keyword in ("metaclass", None)
+        )
+        return interpreter.find_method(cls, "__init_subclass__") is not None or any(
+            getattr(kind, "id", getattr(kind, "attr", "")) != "ABCMeta" for kind in given
+        )
+
+    def _is_another(self, node: ir.Node, unit: _Unit) -> bool:
+        """Whether a name stands for other classes and functions for certain."""
+        value = self._graph.events.value
+        atoms = value(node).atoms if isinstance(node, (ir.Name, ir.Attr)) else frozenset()
+        meant = {atom.node for atom in atoms if isinstance(atom, (ClassRef, Func))}
+        if meant:
+            return len(meant) == len(atoms) and unit not in meant
+        if not isinstance(node, ir.Attr) or unit not in self._never_drawn or self._is_lent(unit):
+            return False
+        # `random.sample`, `env.action_space.sample`: of a library, or of what it has made.
+        held: ir.Expr = node
+        while isinstance(held, ir.Attr) and not value(held).atoms:
+            held = held.value
+        known = value(held).atoms
+        return bool(known) and all(isinstance(atom, (External, Result, Literal)) for atom in known)
+
+    def _is_lent(self, unit: _Unit) -> bool:
+        """Whether a library has objects of the class of a method, or of its heirs."""
+        cls = self._graph.project.class_of.get(unit) if isinstance(unit, ir.Function) else None
+        return cls is not None and not self._lent.isdisjoint({cls, *self._graph.interpreter.subclasses.get(cls, ())})
+
+    @cached_property
+    def _lent(self) -> set[ir.Class]:
+        """The classes of the objects that libraries are given, or hold in attributes, and may give back."""
+        graph = self._graph
+        others = (site for site in graph.events.calls.values() if not site.targets and not site.classes)
+        values = [value for site in others if not _is_builtin(site) for value in site.arguments]
+        assigned = (node for module in graph.project.modules.values() for node in module.nodes_of(ir.Assign))
+        values += (
+            graph.events.value(node.value)
+            for node in assigned
+            if isinstance(node, ir.Assign) and any(map(self._is_of_library, node.targets))
+        )
+        return {atom.node for value in values for atom in value.atoms if isinstance(atom, Instance)}
+
+    def _is_of_library(self, target: ir.Expr) -> bool:
+        """Whether a target is a part of what a library has made."""
+        held = self._graph.events.value(target.value).atoms if isinstance(target, (ir.Attr, ir.Sub)) else ()
+        return any(isinstance(atom, (External, Result)) for atom in held)
+
+    @cached_property
+    def _is_dynamic(self) -> bool:
+        """Whether names that are not written in the code may be looked up."""
+        sites = self._graph.events.calls.values()
+        return any(name.startswith(_DYNAMIC) or name in _BUILTINS for site in sites for name in _called(site)) or any(
+            any(mark in module.text for mark in _LOOKS_UP) and any(map(_looks_up, module.nodes))
+            for module in self._graph.project.modules.values()
+        )
+
+    @cached_property
+    def _mentions(self) -> dict[str, list[tuple[str, ir.Node]]]:
+        """Where something with the name of a class or function is named, other than to import it or as a type."""
+        project = self._graph.project
+        names = {cls.name for cls in project.classes} | {function.name for function in project.functions}
+        found: dict[str, list[tuple[str, ir.Node]]] = defaultdict(list)
+        for path, module in project.modules.items():
+            stack: list[ir.Node] = list(module.body)
+            while stack:
+                node = stack.pop()
+                for name in names.intersection(_named_by(node)):
+                    found[name].append((path, node))
+                stack += _inside(node)
+        return dict(found)
+
+    # ---------------------------------------------------------------- programs
+
+    @cached_property
+    def _has_memory_in_use(self) -> bool:
+        """Whether a part of the program that may run makes a memory and draws from it."""
+        graph = self._graph
+        if graph.reference_buffers() or any(self._may_run(site) for each in graph.library for site in each.samples):
+            return True
+        return any(map(self._is_in_use, (*graph.buffers, *graph.twins)))
+
+    @cached_property
+    def _learns(self) -> bool:
+        """Whether something that may run learns, by itself or by a library."""
+        sites = self._graph.events.calls.values()
+        return any(self._trains(site) and self._may_run(site) for site in sites)
+
+    def _trains(self, site: ev.CallSite) -> bool:
+        """Whether a call trains something there and then: what a graph of operations is told to do is kept by name."""
+        called = getattr(site.node.func, "attr", "")
+        if called == "learn":
+            return not site.targets
+        kept = called in ("minimize", "apply_gradients")
+        if kept and isinstance(self._graph.statement(site.path, site.node), ir.Assign):
+            return False
+        return learns_at(site, self._graph.events)
+
+    def _is_in_use(self, buffer: ReplayBuffer) -> bool:
+        drawn = [(buffer.path, node) for node in buffer.draws]
+        if not any(self._may_run_at(path, node) for path, node in drawn):
+            return False
+        if buffer.owner is None:
+            return True
+        return any(map(self._may_run, buffer.instances)) and (
+            any(map(self._may_run, buffer.samples)) or self._graph.is_agent(buffer)
+        )
+
+    def _may_run(self, site: ev.CallSite) -> bool:
+        return self._may_run_at(site.path, site.node)
+
+    def _may_run_at(self, path: str, node: ir.Node) -> bool:
+        return self._switches.off(path, node) is None and self._reason_of(path, node) is None
+
+
+def _is_builtin(site: ev.CallSite) -> bool:
+    """Whether a call is of what Python has itself, `len` or `print`, which keeps nothing."""
+    return bool(site.names) and all(name.startswith("builtins.") for name in site.names)
+
+
+def _called(site: ev.CallSite) -> set[str]:
+    """The names of what a call calls, as far as they are not of the project."""
+    own = {site.node.func.id} if isinstance(site.node.func, ir.Name) and not site.targets else set()
+    return site.names | own
+
+
+def _looks_up(node: ir.Node) -> bool:
+    """Whether something is looked for by a name that is not written there, other than in its own object."""
+    if isinstance(node, ir.Attr):
+        is_of_names = _is_call(node.value, "locals") or (
+            node.attr in ("get", "values") and _is_call(node.value, "vars")
+        )
+        return is_of_names or (node.attr in _ATTRIBUTES and getattr(node.value, "id", "") != "self")
+    if isinstance(node, ir.Sub):
+        return _is_call(node.value, "locals") or _is_call(node.value, "vars")
+    if not isinstance(node, ir.Call) or not node.args or getattr(node.args[0].value, "id", "") == "self":
+        return False
+    return _is_call(node, "getattr") and len(node.args) > 1 and not isinstance(node.args[1].value, ir.Const)
+
+
+def _is_call(node: ir.Expr, name: str) -> bool:
+    return isinstance(node, ir.Call) and getattr(node.func, "id", "") == name
+
+
+def _named_by(node: ir.Node) -> Iterator[str]:
+    """The names that a node names by itself."""
+    if isinstance(node, ir.Name):
+        yield node.id
+    elif isinstance(node, ir.Attr):
+        yield node.attr
+    elif isinstance(node, ir.Const) and isinstance(node.value, str) and _DOTTED.fullmatch(node.value):
+        yield from _WORD.findall(node.value)
+    elif isinstance(node, ir.ImportFrom):
+        yield from (name for name, alias in node.names if alias not in (None, name))
+
+
+def _inside(node: ir.Node) -> list[ir.Node]:
+    """What is inside a node, but annotations and what only asks for the class of something."""
+    if isinstance(node, ir.Do) and isinstance(node.value, ir.Const):
+        return []
+    if isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id in ("isinstance", "issubclass"):
+        return list(node.args[:1])
+    types = {id(getattr(node, name, None)) for name in ("annotation", "returns")}
+    return [child for child in ir.children(node) if id(child) not in types]

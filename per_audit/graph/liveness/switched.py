@@ -1,0 +1,415 @@
+"""What the program as it stands never runs: branches under a setting that is a constant everywhere it is given."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.values import ClassRef, Func
+from per_audit.graph.symbolic import alternatives
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from per_audit.facts import ModuleFacts
+    from per_audit.graph.model import ReplayGraph
+    from per_audit.graph.symbolic import Term
+
+_EITHER = frozenset({True, False})
+_COMPARISONS: dict[str, Callable[[object, object], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "is": operator.is_,
+    "is not": operator.is_not,
+}
+_MOST_CALLS = 8  # that are followed
+_UNNAMED = (b"setattr(", b"__setattr__(")  # what may set an attribute without its name
+_READS = {"items", "keys", "values", "get", "copy"}  # of `vars(args)`, which is the attributes themselves
+# What fills objects of settings from files or the command line, under names that are not in the code.
+_READS_SETTINGS = (
+    *(b"yaml", b"hydra", b"OmegaConf", b"json.load", b"tomllib", b"toml.load", b"ConfigParser", b"import gin"),
+    *(b"fire.Fire", b"draccus", b"tyro", b"simple_parsing", b"jsonargparse", b"HfArgumentParser"),
+)
+
+# What leaves the parameters of a function, or the constructor of a class, as they are.
+_PLAIN = {"staticmethod", "classmethod", "property", "abstractmethod", "wraps", "override", "final"}
+_PLAIN |= {"no_grad", "inference_mode", "enable_grad", "jit", "njit", "dataclass", "total_ordering"}
+
+
+class Switches:
+    """The settings of a program. Those of a package (`is_package`) are given by its users as well."""
+
+    def __init__(self, graph: ReplayGraph, is_package: bool = False) -> None:
+        self._graph = graph
+        self._is_package = is_package
+
+    def off(self, path: str, node: ir.Node) -> ir.Expr | None:
+        """A test around a node that fails it whatever the program gives, None where each of them may let it run."""
+        below = node
+        for around in self._graph.ancestors(path, node):
+            if isinstance(around, (ir.If, ir.IfExp)) and below is not around.test:
+                body = around.body if isinstance(around.body, list) else [around.body]
+                wanted = any(below is part for part in body)
+                if self._truths(path, around.test) == {not wanted}:
+                    return around.test
+            for earlier in _before(around, below):
+                if self._truths(path, earlier.test) == {not _leaves(earlier.orelse)}:
+                    return earlier.test
+            below = around
+        return None
+
+    def _truths(self, path: str, test: ir.Expr) -> frozenset[bool]:
+        """What a test may come out as. A written constant may be either: it was put there by hand, for now."""
+        if isinstance(test, ir.Un) and test.op == "not":
+            return frozenset(not truth for truth in self._truths(path, test.operand))
+        if isinstance(test, ir.Logic):
+            sides = self._truths(path, test.left), self._truths(path, test.right)
+            join: Callable[[bool, bool], bool] = operator.and_ if test.op == "and" else operator.or_
+            return frozenset(itertools.starmap(join, itertools.product(*sides)))
+        if isinstance(test, ir.Cmp):
+            return self._compared(path, test)
+        if isinstance(test, (ir.Name, ir.Attr, ir.Sub)):
+            values = self._given(path, test)
+            if values and all(isinstance(value, bool) for value in values):
+                return frozenset(map(bool, values))
+        return _EITHER
+
+    def _compared(self, path: str, test: ir.Cmp) -> frozenset[bool]:
+        """What a comparison of a setting with a text, a truth or None may come out as."""
+        compare = _COMPARISONS.get(test.ops[0]) if len(test.ops) == 1 else None
+        sides = test.left, test.rights[0]
+        if compare is None or all(isinstance(side, ir.Const) for side in sides):
+            return _EITHER
+        left, right = (self._given(path, side) for side in sides)
+        if not left or not right:
+            return _EITHER
+        return frozenset(compare(one, other) for one, other in itertools.product(left, right))
+
+    def _given(self, path: str, side: ir.Expr) -> set[object] | None:
+        """What an expression of a test may be; None where that is not known."""
+        name = getattr(side, "id", getattr(side, "attr", None))
+        if name == "__name__":  # a file that is imported has another than one that is started
+            return None
+        if name is not None and self._unseen is not None and name in self._unseen:
+            return None
+        if isinstance(side, ir.Sub) and _last(side.value) in self._filled:
+            return None
+        values = self._values(self._graph.symbols.term(path, side))
+        if values is None and isinstance(side, ir.Attr) and not self._is_package and self._unseen is not None:
+            return self._committed.get(side.attr)
+        return values
+
+    def _values(self, term: Term, depth: int = 4) -> set[object] | None:
+        """What a setting is in the program; None where one is not known, or nothing in the project gives it."""
+        found: set[object] = set()
+        for option in alternatives(term):
+            inner: set[object] | None = None
+            if option.op == "const" and (option.data is None or isinstance(option.data, (bool, str))):
+                inner = None if self._is_in_filled(option) else {option.data}
+            elif depth and self._is_followed(option):
+                given = [self._values(outer, depth - 1) for outer in self._options(option)]
+                inner = set().union(*(values for values in given if values)) if given and None not in given else None
+            if not inner:
+                return None
+            found |= inner
+        return found
+
+    def _options(self, term: Term) -> list[Term]:
+        """What gives a setting; a parameter has its default as well where one of the calls leaves it out."""
+        symbols = self._graph.symbols
+        options = symbols.options(term)
+        if term.op != "param":
+            return options
+        function, name = term.data
+        calls, passed = symbols.calls_of.get(function, []), {node for _, node, _ in symbols.passed(term)}
+        left = [node for node, _, _ in calls if node not in passed]
+        default = next((each.default for each in function.parameters if each.name == name), None)
+        spread = (arg.star for node in left if isinstance(node, ir.Call) for arg in node.args)
+        if len(calls) > _MOST_CALLS or (left and (default is None or any(spread))):
+            return []
+        return [*options, symbols.term(self._graph.project.module_of[function].path, default)] if left else options
+
+    @cached_property
+    def _committed(self) -> dict[str, set[object]]:
+        """What files and classes of settings give each name of theirs, where nothing else in the project may give it.
+
+        So a setting is known of an object that is not: a module that is imported by a name given to the program, an
+        object of settings that is handed on.
+        """
+        given: dict[str, set[object]] = defaultdict(set)
+        open_names: set[str] = set()
+        for module in self._graph.project.modules.values():
+            if any(mark in module.text for mark in _READS_SETTINGS):
+                return {}
+            classes = [node for node in module.nodes_of(ir.Class) if isinstance(node, ir.Class)]
+            bodies = [module.body, *(cls.body for cls in classes if not self._is_filled_in(cls))]
+            settings = {node for body in bodies for node in ir.walk_scope(body)}
+            filled_in = {node for cls in classes if self._is_filled_in(cls) for node in cls.body}
+            for node in module.nodes:
+                if isinstance(node, ir.Assign):
+                    parts = [part for target in node.targets for part in _parts(target)]
+                    value = node.value
+                    if node not in settings:
+                        open_names.update(part.attr for part in parts if isinstance(part, ir.Attr))
+                        open_names.update(map(_last, parts) if node in filled_in else ())
+                    elif isinstance(value, ir.Const) and isinstance(value.value, (bool, str)):
+                        for part in parts:
+                            given[_last(part)].add(value.value)
+                    else:
+                        open_names.update(map(_last, parts))
+                elif isinstance(node, (ir.Aug, ir.For)):
+                    open_names.add(_last(node.target))
+                elif isinstance(node, ir.Arg) and node.keyword:
+                    open_names.add(node.keyword)
+                elif isinstance(node, ir.Const) and isinstance(node.value, str):
+                    open_names.add(node.value.lstrip("-").replace("-", "_"))
+                elif isinstance(node, ir.Scope):
+                    open_names.update(node.names)
+        return {name: values for name, values in given.items() if name not in open_names}
+
+    def _is_filled_in(self, cls: ir.Class) -> bool:
+        """Whether the fields that a class declares are given when an object is made, other than by their names."""
+        bases = self._graph.interpreter.external_bases(cls)
+        if not cls.decorators and not bases:
+            return False
+        if not bases <= {"typing.NamedTuple"} or self._handed.get(cls.name):
+            return True  # what makes an object of it is not seen
+        sites = self._graph.events.calls.values()
+        made = (site.node for site in sites if cls in site.classes or _name_of(site.node) == cls.name)
+        return any(arg.star or arg.keyword is None for call in made for arg in call.args)
+
+    def _is_followed(self, term: Term) -> bool:
+        """Whether all that gives the setting can be seen."""
+        if term.op == "param":
+            function = term.data[0]
+            return not self._is_package and bool(self._graph.callers.get(function)) and not self._is_handed(function)
+        if term.op == "field":
+            return not self._is_set_elsewhere(term.data[1]) and not self._is_declared(term)
+        return term.op == "item"
+
+    def _is_handed(self, function: ir.Node) -> bool:
+        """Whether something else than a call that is written may give the parameters of a function."""
+        if not isinstance(function, ir.Function):
+            return True
+        cls = self._graph.project.class_of.get(function)
+        classes = [] if cls is None else [cls, *self._graph.interpreter.subclasses.get(cls, ())]
+        units: list[ir.Function | ir.Class] = [function, *classes]
+        return any(_name_of(decorator) not in _PLAIN for unit in units for decorator in unit.decorators) or any(
+            not self._is_another(node, unit) for unit in units for node in self._handed.get(unit.name, ())
+        )
+
+    def _is_another(self, node: ir.Node, unit: ir.Function | ir.Class) -> bool:
+        """Whether a name stands for other classes and functions for certain."""
+        atoms = self._graph.events.value(node).atoms if isinstance(node, (ir.Name, ir.Attr)) else frozenset()
+        meant = {atom.node for atom in atoms if isinstance(atom, (ClassRef, Func))}
+        return bool(meant) and len(meant) == len(atoms) and unit not in meant
+
+    @cached_property
+    def _handed(self) -> dict[str, list[ir.Node]]:
+        """Where something with the name of a function or class is named, other than to call, inherit or ask for it."""
+        project = self._graph.project
+        names = {unit.name for units in (project.classes, project.functions) for unit in units}
+        found: dict[str, list[ir.Node]] = defaultdict(list)
+        for module in project.modules.values():
+            stack: list[ir.Node] = list(module.body)
+            while stack:
+                node = stack.pop()
+                for name in names.intersection(_named_by(node)):
+                    found[name].append(node)
+                stack += _inside(node)
+        return dict(found)
+
+    def _is_in_filled(self, term: Term) -> bool:
+        """Whether a constant is of a dict that may get entries under keys that are not written."""
+        path = self._graph.path_of(term.node) if term.node is not None and self._filled else None
+        if path is None or term.node is None:
+            return False
+        around = [term.node, *self._graph.ancestors(path, term.node)]
+        inside = list(itertools.takewhile(lambda node: not isinstance(node, ir.Stmt), around))
+        if not any(isinstance(node, ir.Map) or _name_of(node) == "dict" for node in inside):
+            return False
+        statement = around[len(inside)] if len(inside) < len(around) else None
+        # A dict that has no name of its own may be any of those that are filled.
+        return not isinstance(statement, ir.Assign) or any(
+            _last(target) in self._filled or not _last(target) for target in statement.targets
+        )
+
+    @cached_property
+    def _filled(self) -> set[str]:
+        """The names of what may get entries under keys that are not written."""
+        found: set[str] = set()
+        same: list[tuple[str, str]] = []  # what the second name stands for, the first does too
+        for module in self._graph.project.modules.values():
+            for node in module.nodes:
+                if isinstance(node, ir.Call) and getattr(node.func, "attr", "") in (
+                    "update",
+                    "__setitem__",
+                    "setdefault",
+                ):
+                    found.add(_last(getattr(node.func, "value", node)))
+                elif isinstance(node, (ir.Assign, ir.Aug, ir.For)):
+                    targets = node.targets if isinstance(node, ir.Assign) else [node.target]
+                    parts = [part for target in targets for part in _parts(target)]
+                    stored = (
+                        part for part in parts if isinstance(part, ir.Sub) and not isinstance(part.index, ir.Const)
+                    )
+                    found.update(_last(part.value) for part in stored)
+                    if isinstance(node, ir.Aug):
+                        found.add(_last(node.target))
+                    elif isinstance(node, ir.Assign) and node.value is not None:
+                        same += [(_last(node.value), _last(part)) for part in parts]
+        for site in self._graph.events.calls.values():
+            for given in (_last(arg.value) for arg in site.node.args):
+                same += [(given, each.name) for func in site.targets for each in func.node.parameters]
+        found.discard("")
+        while more := {one for one, other in same if other in found and one} - found:
+            found |= more
+        return found
+
+    def _is_declared(self, term: Term) -> bool:
+        """Whether the constructor of the class takes the fields that its body names: a dataclass and its like."""
+        return any(write is None for _, write, _ in self._graph.symbols.written(term)) and (
+            bool(term.data[0].decorators) or bool(self._graph.interpreter.external_bases(term.data[0]))
+        )
+
+    def _is_set_elsewhere(self, name: str) -> bool:
+        return self._unseen is None or name in self._unseen
+
+    def _listed_attributes(self, module: ModuleFacts) -> set[str] | None:
+        """The attributes that `self.__dict__[name]` may be, for names of a written list; None where one is another."""
+        found: set[str] = set()
+        nodes = module.nodes if b"__dict__" in module.text else []
+        for node in (node for node in nodes if isinstance(node, ir.Attr) and node.attr == "__dict__"):
+            item = self._graph.parents(module.path).get(node)
+            around = list(self._graph.ancestors(module.path, node))
+            loop = next((each for each in around if isinstance(each, ir.For)), None)
+            function = next((each for each in around if isinstance(each, ir.Function)), None)
+            listed = _listed(loop.iter, function) if loop is not None and function is not None else None
+            if (
+                not isinstance(item, ir.Sub)
+                or loop is None
+                or listed is None
+                or _last(item.index) != _last(loop.target)
+            ):
+                return None
+            found |= listed
+        return found
+
+    def _hands_out_attributes(self, module: ModuleFacts) -> bool:
+        """Whether what `vars` gives of an object may be written to."""
+        if b"vars(" not in module.text:
+            return False
+        calls = (node for node in module.nodes if isinstance(node, ir.Call) and getattr(node.func, "id", "") == "vars")
+        return any(self._hands_out(module.path, node) for node in calls)
+
+    def _hands_out(self, path: str, node: ir.Node) -> bool:
+        """Whether what a call returns is kept under a name, handed to code of the project or written to."""
+        parents = self._graph.parents(path)
+        around = parents.get(node)
+        if isinstance(around, ir.Attr):
+            return around.attr not in _READS
+        if isinstance(around, ir.Sub):
+            return isinstance(parents.get(around), (ir.Assign, ir.Aug, ir.Delete))
+        if isinstance(around, ir.Arg):
+            taker = parents.get(around)
+            site = self._graph.events.calls.get(taker) if isinstance(taker, ir.Call) else None
+            return not around.star and (site is None or bool(site.targets))
+        return not isinstance(around, (ir.Generator, ir.For, ir.Map, ir.Cmp, ir.Return, ir.Do))
+
+    @cached_property
+    def _unseen(self) -> set[str] | None:
+        """The attributes that are set on objects which cannot be told, and the names that functions set in modules.
+
+        None where some are set without being named.
+        """
+        known = {write.node for write in self._graph.events.writes.values()}
+        found: set[str] = set()
+        for module in self._graph.project.modules.values():
+            if any(mark in module.text for mark in _UNNAMED) or self._hands_out_attributes(module):
+                return None
+            listed = self._listed_attributes(module)
+            if listed is None:
+                return None
+            found |= listed
+            for node in module.nodes:
+                targets = node.targets if isinstance(node, ir.Assign) else [getattr(node, "target", None)]
+                if node not in known:
+                    parts = (part for target in targets if target is not None for part in _parts(target))
+                    found |= {part.attr for part in parts if isinstance(part, ir.Attr)}
+                if isinstance(node, ir.Scope):
+                    found.update(node.names)
+        return found
+
+
+def _listed(node: ir.Expr, function: ir.Function) -> set[str] | None:
+    """The texts of a list that is written, there or under a name that a function gives it."""
+    made = [node]
+    if isinstance(node, ir.Name):
+        assigned = (each for each in ir.walk(function) if isinstance(each, ir.Assign) and each.value is not None)
+        made = [each.value for each in assigned if each.value and node.id in map(_last, each.targets)]
+    items = [item for each in made for item in (each.items if isinstance(each, ir.Seq) else [each])]
+    texts = {item.value for item in items if isinstance(item, ir.Const) and isinstance(item.value, str)}
+    return texts if items and len(texts) == len(items) else None
+
+
+def _before(around: ir.Node, below: ir.Node) -> Iterator[ir.If]:
+    """The branches that leave a function in front of one of its statements, or a loop in front of one of its."""
+    if not isinstance(around, (ir.Function, ir.For, ir.While)):
+        return
+    for statement in around.body:
+        if statement is below:
+            return
+        if isinstance(statement, ir.If) and _leaves(statement.body) != _leaves(statement.orelse):
+            yield statement
+
+
+def _leaves(block: list[ir.Stmt]) -> bool:
+    last = block[-1] if block else None
+    return isinstance(last, (ir.Return, ir.Raise)) or (isinstance(last, ir.Jump) and last.kind != "pass")
+
+
+def _parts(target: ir.Expr) -> list[ir.Expr]:
+    return [part for item in target.items for part in _parts(item)] if isinstance(target, ir.Seq) else [target]
+
+
+def _last(node: ir.Node) -> str:
+    """The name of a variable or attribute; of a part that of the whole."""
+    while isinstance(node, ir.Sub):
+        node = node.value
+    return str(getattr(node, "id", getattr(node, "attr", "")))
+
+
+def _name_of(node: ir.Node) -> str:
+    """The last name of a function that is named or called."""
+    return _last(node.func if isinstance(node, ir.Call) else node)
+
+
+def _named_by(node: ir.Node) -> list[str]:
+    if isinstance(node, ir.ImportFrom):
+        return [name for name, alias in node.names if alias not in (None, name)]
+    if isinstance(node, ir.Call) and getattr(node.func, "id", "") == "getattr":
+        return [
+            arg.value.value for arg in node.args if isinstance(arg.value, ir.Const) and isinstance(arg.value.value, str)
+        ]
+    return [name] if isinstance(node, (ir.Name, ir.Attr)) and (name := _last(node)) else []
+
+
+def _inside(node: ir.Node) -> list[ir.Node]:
+    """What is inside a node, but annotations, bases and what is only called, read from or asked for."""
+    if isinstance(node, ir.Call) and getattr(node.func, "id", "") in ("isinstance", "issubclass", "super"):
+        return list(node.args[:1]) if getattr(node.func, "id", "") != "super" else []
+    without = [getattr(node, name, None) for name in ("annotation", "returns")]
+    without += node.bases if isinstance(node, ir.Class) else []
+    within: list[ir.Node] = []
+    if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr):
+        without.append(node.func)
+        within = [node.func.value] if not isinstance(node.func.value, ir.Name) else []
+    elif isinstance(node, ir.Call) and isinstance(node.func, ir.Name):
+        without.append(node.func)
+    elif isinstance(node, ir.Attr) and isinstance(node.value, ir.Name):
+        without.append(node.value)
+    return [*within, *(child for child in ir.children(node) if all(child is not each for each in without))]

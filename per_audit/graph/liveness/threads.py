@@ -1,0 +1,53 @@
+"""Functions that run in threads of their own, beside the code that starts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.values import Func
+
+if TYPE_CHECKING:
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayGraph
+
+_GIVEN = {"submit": 0, "run_in_executor": 1, "start_new_thread": 0, "to_thread": 0}
+_PROCESSES = ("process", "multiprocessing", "mp")
+_DEEPEST = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A function that is started as a thread of this process, and the call that starts it."""
+
+    function: ir.Function
+    start: ir.Call
+    path: str
+
+
+def threads(graph: ReplayGraph) -> list[Thread]:
+    """The functions that are given to threads and to executors of threads, in order of the calls."""
+    found: list[Thread] = []
+    for site in graph.events.calls.values():
+        given = _given(site)
+        if given is not None:
+            functions = {atom.node for atom in graph.events.value(given).atoms if isinstance(atom, Func)}
+            found += [Thread(f, site.node, site.path) for f in functions if isinstance(f, ir.Function)]
+    return sorted(found, key=lambda thread: (thread.path, thread.start.start))
+
+
+def _given(site: ev.CallSite) -> ir.Expr | None:
+    """What a call starts as a thread; None for other calls, those that start processes included."""
+    func = site.node.func
+    name = func.attr if isinstance(func, ir.Attr) else func.id if isinstance(func, ir.Name) else ""
+    if name == "Thread" or any(known.endswith("threading.Thread") for known in site.names):
+        return site.node.argument(1, "target")
+    if name not in _GIVEN or any(part in known.lower() for known in site.names for part in _PROCESSES):
+        return None
+    return site.node.argument(_GIVEN[name])
+
+
+def runs(graph: ReplayGraph, thread: Thread) -> set[ev.Owner]:
+    """What a thread may call, itself included."""
+    return graph.reachable(thread.function, _DEEPEST)

@@ -1,0 +1,204 @@
+"""How many transitions a container is made to hold, where the code says so in numbers."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.symbolic import Term, alternatives, strip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from per_audit.graph.interpret.values import Alloc
+    from per_audit.graph.model import ReplayGraph
+
+_DEEPEST = 5
+_ARITHMETIC: dict[str, Callable[..., int]] = {"mul": operator.mul, "add": operator.add, "sub": operator.sub}
+_UNLIMITED = 1e12
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How much the containers may hold: the largest number that is readable, and whether every way to it is one."""
+
+    largest: int | None
+    complete: bool
+
+    def is_at_most(self, limit: int) -> bool:
+        """Whether the code says that there is never room for more than `limit`."""
+        return self.complete and self.largest is not None and self.largest <= limit
+
+
+def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc], by_name: bool = False) -> Capacity:
+    """The capacity that the project gives to the containers.
+
+    It is read from the limit of a deque, the size of an array, and tests that compare a container's length with a
+    number; parameters and attributes are followed to the callers and assignments. `by_name`, a parameter that no call
+    can be seen to give is what the project's options, dicts and keywords of its name are: `make(**vars(args))`.
+    """
+    found: list[int | None] = []
+    for container in containers:
+        path = graph.path_of(container.node)
+        if path is not None:
+            sizes = [*_declared(graph, container, path), *_compared(graph, container)]
+            owner = _class_around(graph, path, container.node)
+            found += [number for term in sizes for number in _numbers(graph, term, owner=owner, by_name=by_name)]
+            count = filled_by_count(graph, container)
+            found += [] if count is None else [count]
+    return _capacity(found)
+
+
+def read(graph: ReplayGraph, terms: Iterable[Term]) -> Capacity:
+    """The numbers that terms may be, as a capacity."""
+    return _capacity([number for term in terms for number in _numbers(graph, term)])
+
+
+def number_of(graph: ReplayGraph, path: str, node: ir.Expr, by_name: bool = False) -> Capacity:
+    """The numbers that an expression may be, followed to callers, assignments and defaults; `by_name` as above."""
+    return _capacity(_numbers(graph, graph.symbols.term(path, node), by_name=by_name))
+
+
+def _capacity(found: list[int | None]) -> Capacity:
+    known = [number for number in found if number is not None]
+    return Capacity(max(known) if known else None, bool(found) and None not in found)
+
+
+def _class_around(graph: ReplayGraph, path: str, node: ir.Node) -> ir.Class | None:
+    return next((around for around in graph.ancestors(path, node) if isinstance(around, ir.Class)), None)
+
+
+def filled_by_count(graph: ReplayGraph, container: Alloc) -> int | None:
+    """How many items a script puts into a list by loops that are counted out in numbers; None where it is not so."""
+    total = 0
+    grows = [s for s in graph.events.stores.values() if s.container == container and s.how in ("append", "insert")]
+    for store in grows:
+        rounds = 1
+        for around in graph.ancestors(store.path, store.node):
+            if isinstance(around, (ir.Function, ir.Lambda, ir.While, ir.Comp)):
+                return None
+            if isinstance(around, ir.For):
+                count = _rounds(around)
+                if count is None:
+                    return None
+                rounds *= count
+        total += rounds
+    return total if grows else None
+
+
+def _rounds(loop: ir.For) -> int | None:
+    """How often a loop over `range(100)` is gone through."""
+    call = loop.iter
+    if not isinstance(call, ir.Call) or getattr(call.func, "id", "") != "range" or len(call.args) != 1:
+        return None
+    last = call.args[0].value
+    return last.value if isinstance(last, ir.Const) and isinstance(last.value, int) else None
+
+
+def _declared(graph: ReplayGraph, container: Alloc, path: str) -> list[Term]:
+    """The terms of the size that the container is made with."""
+    node = container.node
+    if isinstance(node, ir.Bin):  # [None] * capacity
+        return [graph.symbols.term(path, side) for side in (node.left, node.right) if not isinstance(side, ir.Seq)]
+    if not isinstance(node, ir.Call):
+        return []
+    if container.kind == "deque":
+        limit = node.argument(1, "maxlen") or node.argument(None, "maxsize")
+        return [graph.symbols.term(path, limit)] if limit is not None else []
+    first = node.argument(0, "shape")
+    if isinstance(first, ir.Seq):
+        first = first.items[0] if first.items else None
+    return [graph.symbols.term(path, first)] if first is not None and container.kind == "array" else []
+
+
+def _compared(graph: ReplayGraph, container: Alloc) -> list[Term]:
+    """What the length of the container is compared with where something is taken out of it."""
+    found: list[Term] = []
+    for evict in graph.events.evictions.values():
+        if evict.container != container:
+            continue
+        for around in graph.ancestors(evict.path, evict.node):
+            if isinstance(around, (ir.Function, ir.Lambda)):
+                break
+            if isinstance(around, (ir.If, ir.While)) and isinstance(around.test, ir.Cmp):
+                sides = (around.test.left, *around.test.rights)
+                if any(_is_length(side) for side in sides):
+                    found += [graph.symbols.term(evict.path, side) for side in sides if not _is_length(side)]
+    return found
+
+
+def _is_length(node: ir.Expr) -> bool:
+    return isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id == "len"
+
+
+def _numbers(
+    graph: ReplayGraph, term: Term, depth: int = _DEEPEST, owner: ir.Class | None = None, by_name: bool = False
+) -> list[int | None]:
+    """The numbers that a term may be in objects of `owner`, None for each way on which it is not known."""
+    found: list[int | None] = []
+    for option in alternatives(strip(term)):
+        number = option.number
+        if number is not None:
+            found += [int(number)] if 0 < number < _UNLIMITED else []
+        elif option.op in ("param", "field", "item") and depth and (options := _options(graph, option, owner)):
+            found += [n for outer in options for n in _numbers(graph, outer, depth - 1, owner, by_name)]
+        elif option.op == "param" and depth and by_name and (given := _named(graph, option.data[1])):
+            found += [n for outer in given for n in _numbers(graph, outer, depth - 1, owner, by_name)]
+        elif defaults := graph.symbols.default_of(option):
+            found += [n for default in defaults for n in _numbers(graph, default, 0)]
+            found.append(None)  # whoever starts the program may give another
+        elif option.op in _ARITHMETIC and depth:
+            found.append(_computed(graph, option, depth, owner, by_name))
+        else:
+            found.append(None)
+    return found
+
+
+def _options(graph: ReplayGraph, term: Term, owner: ir.Class | None) -> list[Term]:
+    """What a parameter or an attribute may be in objects of `owner`: what other heirs of its base are given is not."""
+    options = graph.symbols.options(term)
+    interpreter = graph.interpreter
+    base = graph.project.class_of.get(term.data[0]) if term.op == "param" else None
+    if owner is None or base is None or base not in interpreter.mro(owner):
+        return options
+    own = {*interpreter.mro(owner), *interpreter.subclasses.get(owner, ())}
+    others = set(interpreter.subclasses.get(base, ())) - own
+    passed = [(given, _made(graph, path, call)) for given, call, path in graph.symbols.passed(term)]
+    elsewhere = {given for given, made in passed if made and made <= others}
+    here = {given for given, made in passed if not made or not made <= others}
+    return [option for option in options if option in here or option not in elsewhere]
+
+
+def _named(graph: ReplayGraph, name: str) -> list[Term]:
+    """What the project gives under a name: as an option's default, in a dict with written keys, as a keyword."""
+    found = list(graph.symbols.option_defaults.get(name, ()))
+    for path, module in graph.project.modules.items():
+        for node in module.nodes_of(ir.Map, ir.Call):
+            values: Iterable[ir.Expr] = ()
+            if isinstance(node, ir.Map):
+                pairs = zip(node.keys, node.values, strict=True)
+                values = (value for key, value in pairs if isinstance(key, ir.Const) and key.value == name)
+            elif isinstance(node, ir.Call):
+                values = (arg.value for arg in node.args if arg.keyword == name)
+            found += [graph.symbols.term(path, value) for value in values]
+    return found
+
+
+def _made(graph: ReplayGraph, path: str, call: ir.Expr) -> set[ir.Class]:
+    """The classes of the objects that a call makes, or that of the heir which hands on what its base is given."""
+    site = graph.events.calls.get(call) if isinstance(call, ir.Call) else None
+    if site is not None and site.classes:
+        return set(site.classes)
+    around = _class_around(graph, path, call)
+    return set() if around is None else {around}
+
+
+def _computed(graph: ReplayGraph, term: Term, depth: int, owner: ir.Class | None, by_name: bool) -> int | None:
+    """A size that is computed of others, such as the 2 n - 1 nodes of a tree; of several numbers the largest."""
+    sides = [_numbers(graph, side, depth - 1, owner, by_name) for side in term.args]
+    known = [max(side) for side in sides if side and None not in side]  # type: ignore[type-var]
+    if len(known) < len(term.args):
+        return None
+    return int(_ARITHMETIC[term.op](*known))

@@ -1,0 +1,123 @@
+"""What a full buffer forgets: whether that is known to be the oldest of what it holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.episodes.bootstrap import role_at
+from per_audit.graph.interpret.roles import REWARD
+from per_audit.graph.memory.growth import has_limit
+from per_audit.graph.memory.shifts import takes_first
+from per_audit.graph.prioritised.updates import BUILDERS
+from per_audit.graph.symbolic import alternatives
+
+if TYPE_CHECKING:
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.interpret.values import Alloc
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+    from per_audit.graph.symbolic import Term
+
+_DEEPEST = 3
+
+
+def forgets_oldest(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether a full buffer is known to lose what it was given first; False where nobody can tell.
+
+    Its container is a deque with a limit, has its first items taken out, is cut to its last ones, or is a ring. A
+    container that a test of the reward fills, beside one for what fails it, holds one kind apart from the other.
+    """
+    return not _is_kept_apart(graph, buffer) and any(
+        _is_queue(graph, c) or _is_cut(graph, c) or _is_ring(graph, c) for c in buffer.containers
+    )
+
+
+def _is_kept_apart(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    stored = {store.node for store in graph.events.stores.values() if store.container not in buffer.containers}
+    for store in buffer.stores:
+        for around in graph.ancestors(store.path, store.node):
+            if isinstance(around, ir.If) and any(role_at(graph, part) == REWARD for part in ir.walk(around.test)):
+                inside = set(ir.walk(*around.body))
+                other = around.orelse if store.node in inside else around.body
+                if not stored.isdisjoint(ir.walk(*other)):
+                    return True
+    return False
+
+
+def _is_queue(graph: ReplayGraph, container: Alloc) -> bool:
+    """Whether items go in at one end and come out at the other."""
+    made = [container.node]
+    if isinstance(container.node, ir.Class):  # an heir of deque, which calls the constructor of that
+        made = [node for node in ir.walk(container.node) if isinstance(node, ir.Call) and node.argument(None, "maxlen")]
+    if container.kind == "deque" and any(has_limit(graph, node) for node in made):
+        return True
+    at_start = any(s.container == container and _adds_first(s) for s in graph.events.stores.values())
+    evicted = [e for e in graph.events.evictions.values() if e.container == container]
+    return any(_takes_last(evict) if at_start else takes_first(evict) for evict in evicted)
+
+
+def _adds_first(store: ev.Store) -> bool:
+    is_left = isinstance(store.node, ir.Call) and getattr(store.node.func, "attr", "") == "appendleft"
+    return is_left or (store.how == "insert" and isinstance(store.index, ir.Const) and store.index.value == 0)
+
+
+def _takes_last(evict: ev.Evict) -> bool:
+    node = evict.node
+    return isinstance(node, ir.Call) and getattr(node.func, "attr", "") == "pop" and not node.args
+
+
+def _is_cut(graph: ReplayGraph, container: Alloc) -> bool:
+    """Whether the last items take the place of all: `rows = rows[1:]`, `rows = rows[-limit:]`."""
+    return container in graph.cut_containers and any(
+        isinstance(node, ir.Assign)
+        and isinstance(node.value, ir.Sub)
+        and isinstance(node.value.index, ir.Slice)
+        and node.value.index.lower is not None
+        and node.value.index.upper is None
+        and container in graph.events.value(node.value.value).atoms
+        for module in graph.project.modules.values()
+        for node in module.nodes
+    )
+
+
+def _is_ring(graph: ReplayGraph, container: Alloc) -> bool:
+    """Whether items are written at a position that goes round."""
+    return any(
+        store.how == "index"
+        and store.container == container
+        and _goes_round(graph, graph.symbols.term(store.path, store.index), _DEEPEST)
+        for store in graph.events.stores.values()
+    )
+
+
+def _goes_round(graph: ReplayGraph, position: Term, depth: int) -> bool:
+    """Whether a position is taken modulo something, or set back to 0 under a test."""
+    for part in position.walk():
+        if part.op == "mod":
+            return True
+        if part.op == "field" and depth:
+            for value, write, _ in graph.symbols.written(part):
+                if write is not None and _is_set_back(graph, value, write):
+                    return True
+                if value != part and _goes_round(graph, value, depth - 1):
+                    return True
+        elif part.op == "param" and depth:
+            options = graph.symbols.options(part)
+            if any(_goes_round(graph, option, depth - 1) for option in options if option != part):
+                return True
+    return False
+
+
+def _is_set_back(graph: ReplayGraph, value: Term, write: ev.AttributeWrite) -> bool:
+    """Whether a method that fills the object writes a 0 in some cases only."""
+    if getattr(write.function, "name", "") in BUILDERS:
+        return False
+    options = alternatives(value)
+    if all(option.number != 0 for option in options):
+        return False
+    for around in graph.ancestors(write.path, write.node):
+        if isinstance(around, ir.If):
+            return True
+        if isinstance(around, ir.Function):
+            break
+    return len(options) > 1

@@ -1,0 +1,154 @@
+"""Whether a container of transitions can grow without bound: by what happens to it, not by how it is spelt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.values import Alloc, is_observed, roles_in
+from per_audit.graph.liveness.lifetimes import filled_by_one_call
+from per_audit.graph.memory.capacity import filled_by_count
+
+if TYPE_CHECKING:
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+_BUILDERS = {"__init__", "__post_init__"}
+_GROWS = ("append", "insert", "extend")
+_MANY = 10_000
+_UNREACHED = 10**9  # transitions that no machine's memory holds
+
+
+def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
+    """The stores that add to a container of the buffer which nothing ever bounds; empty where all are bounded."""
+    found: list[ev.Store] = []
+    for container in sorted(buffer.containers, key=lambda alloc: alloc.node.start):
+        grows = [
+            store
+            for store in buffer.stores
+            if store.container == container
+            and store.how in _GROWS
+            and (not store.value.tagged("draw") or is_observed(store.value))
+        ]
+        # Beside its transitions a buffer may keep other lists: of times, of what it drew last.
+        holds = any(store.roles or roles_in(store.value, 3) for store in grows)
+        once = filled_by_one_call(graph, buffer, container) is not None  # what it returns is whole
+        if container.kind in ("list", "deque", "heap") and holds and not (once or _is_bounded(graph, container, grows)):
+            found += grows
+    return sorted(found, key=lambda store: (store.path, store.node.start))
+
+
+def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> bool:
+    if any(evict.container == container for evict in graph.events.evictions.values()):
+        return True
+    # Of several lists in one object, what is taken from one may have come from another.
+    holders = {cls for (cls, _), value in graph.interpreter.attributes.items() if container in value.atoms}
+    methods = {s for cls in holders for s in cls.body if isinstance(s, ir.Function)}
+    if any(evict.function in methods for evict in graph.events.evictions.values()):
+        return True
+    path = graph.path_of(container.node)
+    if path is None or isinstance(container.node, ir.Class) or has_limit(graph, container.node):
+        return True
+    if all(_is_filled_once(graph, store, container) for store in grows):
+        return True
+    if (filled_by_count(graph, container) or _MANY) < _MANY or _is_gathered(graph, container, grows):
+        return True
+    # Made anew in each iteration, or by a comprehension or display that fills it once.
+    if any(isinstance(a, (ir.For, ir.While)) for a in graph.ancestors(path, container.node)):
+        return True
+    if any(
+        store.container == container and store.how in ("index", "rebuild") for store in graph.events.stores.values()
+    ):
+        return True  # a ring that is filled first, or a copy of the newest part
+    if any(container in store.value.atoms and store.how == "index" for store in graph.events.stores.values()):
+        return True  # one list of several, each replaced when it has served
+    return any(_is_guarded(graph, store) for store in grows) or container in graph.cut_containers
+
+
+def _is_filled_once(graph: ReplayGraph, store: ev.Store, container: Alloc) -> bool:
+    """Whether the function that makes the container stores into it outside of any loop."""
+    for around in graph.ancestors(store.path, store.node):
+        if isinstance(around, (ir.For, ir.While, ir.Comp)):
+            return False
+        if isinstance(around, ir.Function):
+            return around.name not in _BUILDERS and any(node is container.node for node in ir.walk(around))
+    return False
+
+
+def _is_gathered(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> bool:
+    """Whether a call makes the container, fills it from others and then draws: it ends with what it was filled from.
+
+    A loop that stores and draws in turn is a training with a memory of its own, however local.
+    """
+    path = graph.path_of(container.node)
+    made = graph.symbols.function_of(path, container.node) if path is not None else None
+    if not isinstance(made, ir.Function) or made.name in _BUILDERS:
+        return False
+    if any(store.function is not made for store in grows):
+        return False
+    if any(container in value.atoms for value in graph.interpreter.attributes.values()):
+        return False
+    draws = [draw for draw in graph.events.draws.values() if container in draw.containers]
+    if not draws or any(draw.function is not made for draw in draws):
+        return False
+    drawn, stored = {draw.node for draw in draws}, {store.node for store in grows}
+    loops = ((loop, set(ir.walk(loop))) for loop in ir.walk(made) if isinstance(loop, (ir.For, ir.While)))
+    filling = [(loop, inside) for loop, inside in loops if not inside.isdisjoint(stored)]
+    return all(isinstance(loop, ir.For) and inside.isdisjoint(drawn) for loop, inside in filling)
+
+
+def has_limit(graph: ReplayGraph, node: ir.Node) -> bool:
+    """`deque(items, maxlen)`, `Queue(maxsize)`: a limit other than None, and one that memory reaches."""
+    if not isinstance(node, ir.Call):
+        return False
+    limit = node.argument(None, "maxlen") or node.argument(None, "maxsize")
+    name = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+    if limit is None:
+        limit = node.argument(0 if "ueue" in name and name != "deque" else 1)
+    if limit is None:
+        return any(arg.star for arg in node.args)
+    constant = graph.events.value(limit).literal()
+    if isinstance(constant, (int, float)) and constant >= _UNREACHED:
+        return False
+    return not (isinstance(limit, ir.Const) and limit.value is None) and constant != 0
+
+
+def _is_guarded(graph: ReplayGraph, store: ev.Store) -> bool:
+    """Whether the store happens only under a test that compares a length or count, or ends its function early."""
+    for around in graph.ancestors(store.path, store.node):
+        if isinstance(around, ir.If) and _compares_size(around.test):
+            return True
+        if isinstance(around, ir.Function):
+            return any(
+                isinstance(s, ir.If) and _compares_size(s.test) and any(isinstance(n, ir.Return) for n in s.body)
+                for s in around.body
+                if s.start < store.node.start
+            )
+    return False
+
+
+def _compares_size(test: ir.Expr) -> bool:
+    for node in ir.walk(test):
+        if isinstance(node, ir.Cmp) and any(op in ("<", "<=", ">", ">=", "==", "!=") for op in node.ops):
+            for part in ir.walk(node):
+                name = getattr(part, "id", getattr(part, "attr", ""))
+                if name in ("len", "__len__", "size", "qsize", "count", "full", "is_full", "counter", "num"):
+                    return True
+                if isinstance(name, str) and any(
+                    word in name.lower() for word in ("size", "len", "capacity", "count", "cnt", "max")
+                ):
+                    return True
+    return False
+
+
+def cut_containers(graph: ReplayGraph) -> set[Alloc]:
+    """The containers of which a part is assigned in place of the whole: `memory = memory[-limit:]`."""
+    found: set[Alloc] = set()
+    for module in graph.project.modules.values():
+        for node in module.nodes_of(ir.Assign):
+            if isinstance(node.value, ir.Sub) and isinstance(node.value.index, ir.Slice):
+                held = graph.events.value(node.value.value).atoms
+                into = {atom for target in node.targets for atom in graph.events.value(target).atoms}
+                attribute = any(isinstance(target, ir.Attr) for target in node.targets)
+                found |= {atom for atom in held if isinstance(atom, Alloc) and (attribute or atom in into)}
+    return found

@@ -1,0 +1,122 @@
+"""Containers that move their items when one is evicted, beside containers that keep them in their places."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.memory.growth import has_limit
+from per_audit.graph.prioritised.updates import BUILDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.interpret.values import Alloc
+    from per_audit.graph.model import ReplayGraph
+    from per_audit.graph.prioritised.anatomy import Anatomy
+
+
+def takes_first(evict: ev.Evict) -> bool:
+    """Whether the statement takes out the first items: `popleft()`, `pop(0)`, `del x[0]`, `del x[:n]`."""
+    node = evict.node
+    if isinstance(node, ir.Call):
+        first = node.argument(0, "index")
+        if isinstance(node.func, ir.Attr) and node.func.attr == "popleft":
+            return True
+        return evict.how == "pop" and isinstance(first, ir.Const) and first.value == 0
+    for part in ir.walk(node):
+        if isinstance(part, ir.Sub):
+            index = part.index
+            if isinstance(index, ir.Slice):
+                return evict.how == "delete" and index.lower is None and index.upper is not None
+            return evict.how == "delete" and isinstance(index, ir.Const) and index.value == 0
+    return False
+
+
+def shifting(graph: ReplayGraph, container: Alloc) -> ev.Store | ev.Evict | None:
+    """What moves all items of a container by a place once it is full; None where they stay, or nobody can tell.
+
+    That is an addition at one end of a deque with a maximum length, or the eviction of a list's first item.
+    """
+    stores = [store for store in graph.events.stores.values() if store.container == container]
+    added = [store for store in stores if store.how in ("append", "insert")]
+    evicted = [e for e in graph.events.evictions.values() if e.container == container]
+    if not added or any(store.how in ("slice", "rebuild", "extend") for store in stores):
+        return None
+    if container.kind == "deque" and not evicted:
+        replaced = {store.function for store in stores if store.how == "index"} & {s.function for s in added}
+        return added[0] if has_limit(graph, container.node) and not replaced else None
+    if container.kind in ("list", "deque") and evicted and all(takes_first(evict) for evict in evicted):
+        return evicted[0]
+    return None
+
+
+def _stays(graph: ReplayGraph, container: Alloc) -> bool:
+    """Whether items keep their places: all stores name an index, and nothing is evicted or made anew."""
+    stores = [store for store in graph.events.stores.values() if store.container == container]
+    if any(evict.container == container for evict in graph.events.evictions.values()):
+        return False
+    named = all(store.how == "index" or getattr(store.function, "name", "") in BUILDERS for store in stores)
+    return bool(stores) and named and container.kind in ("array", "list")
+
+
+def _drawn_rows(anatomy: Anatomy, priorities: set[Alloc]) -> set[Alloc] | None:
+    """The containers that transitions are read from at drawn positions; None where a position is recomputed."""
+    graph, found = anatomy.graph, set()
+    filled = {store.container for store in graph.events.stores.values()}
+    for gather in graph.events.gathers.values():
+        if gather.container in priorities or gather.container not in anatomy.buffer.containers & filled:
+            continue
+        if gather.draws.isdisjoint(anatomy.buffer.sources):
+            continue
+        node = gather.node
+        index = graph.symbols.term(gather.path, node.index) if isinstance(node, ir.Sub) else None
+        if index is None or any(_moves(anatomy, part) for part in index.walk()):
+            return None
+        found.add(gather.container)
+    return found
+
+
+def _moves(anatomy: Anatomy, part: object) -> bool:
+    """Whether a part of an index is an attribute that changes after the buffer was built: a pointer."""
+    symbols = anatomy.symbols
+    if getattr(part, "op", "") != "field" or part in anatomy.containers:
+        return False
+    written = symbols.written(part)  # type: ignore[arg-type]
+    return any(w is not None and getattr(w.function, "name", "") not in BUILDERS for _, w, _ in written)
+
+
+def _remade(anatomy: Anatomy) -> bool:
+    """Whether the priorities' attribute is assigned again later: rolled, concatenated, copied."""
+    fields = [term for term in anatomy.containers if term.op == "field"]
+    return any(
+        w is not None and getattr(w.function, "name", "") not in BUILDERS
+        for field in fields
+        for _, w, _ in anatomy.symbols.written(field)
+    )
+
+
+def parted(anatomy: Anatomy) -> tuple[ev.Store | ev.Evict, ev.Store, bool] | None:
+    """What shifts either the transitions or the priorities of a buffer while the others keep their places.
+
+    The eviction or addition that shifts, a store into what stays, and whether the transitions are what shifts. None
+    where both move together, or where that is not known.
+    """
+    graph = anatomy.graph
+    priorities = {alloc for term in anatomy.containers for alloc in anatomy.allocs(term)}
+    rows = _drawn_rows(anatomy, priorities)
+    updated = [store for store in anatomy.stores if store.how == "index"]
+    if not rows or not priorities or not updated or _remade(anatomy):
+        return None
+    stored = [s for s in anatomy.buffer.stores if s.container in rows and s.how == "index"]
+    for moved, kept, first in ((rows, priorities, True), (priorities, rows, False)):
+        causes = [shifting(graph, each) for each in _in_order(moved)]
+        stays = updated if first else stored
+        if stays and causes and causes[0] is not None and all(causes) and all(_stays(graph, each) for each in kept):
+            return causes[0], stays[0], first
+    return None
+
+
+def _in_order(containers: Iterable[Alloc]) -> list[Alloc]:
+    return sorted(containers, key=lambda alloc: alloc.node.start)

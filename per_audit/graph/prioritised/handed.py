@@ -1,0 +1,59 @@
+"""What the training hands back to a buffer as the positions whose priorities change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.values import Alloc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph.prioritised.anatomy import Anatomy, Step
+    from per_audit.graph.symbolic import Term
+
+
+def weights_for_positions(anatomy: Anatomy) -> Iterator[tuple[Step, list[tuple[ir.Node, str]]]]:
+    """The calls that hand over importance-sampling weights where positions are meant.
+
+    Each with the places where the batch is taken apart into them.
+    """
+    for write in anatomy.writes:
+        if write.inserts or len(write.steps) < 2:
+            continue
+        function, step = write.functions[0], write.steps[1]
+        given = _positions(anatomy, function, write.store.path, write.store.index, step.node)
+        if given is None or _is_field(write.index):
+            continue
+        value = anatomy.events.value(given)
+        plain = all(isinstance(atom, Alloc) for atom in value.atoms)  # an array or list, and no batch of several
+        if plain and value.tagged("isw") & anatomy.about.weights and not value.tagged("index"):
+            yield step, list(_unpacked(anatomy, write.functions[1], step.path, given))
+
+
+def _is_field(index: Term | None) -> bool:
+    """Whether a position is read from a transition by name, beside whose fields the weight may have been put."""
+    return index is not None and any(part.op == "item" and isinstance(part.data, str) for part in index.walk())
+
+
+def _positions(anatomy: Anatomy, function: object, path: str, index: ir.Expr | None, call: ir.Node) -> ir.Expr | None:
+    """The argument of a call that becomes the index of the store in the function called."""
+    if not isinstance(function, ir.Function) or not isinstance(call, ir.Call) or index is None:
+        return None
+    term = anatomy.symbols.term(path, index)
+    names = {part.data[1] for part in term.walk() if part.op == "param" and part.data[0] is function}
+    is_method = function in anatomy.graph.project.class_of
+    parameters = [p for p in function.parameters if not p.kind][1 if is_method else 0 :]
+    found = [call.argument(place, p.name) for place, p in enumerate(parameters) if p.name in names]
+    return found[0] if len(found) == 1 else None
+
+
+def _unpacked(anatomy: Anatomy, function: object, path: str, given: ir.Expr) -> Iterator[tuple[ir.Node, str]]:
+    name = given.id if isinstance(given, ir.Name) else None
+    for unpack in anatomy.events.unpacks.values():
+        names = [item.id for item in unpack.node.items if isinstance(item, ir.Name)]
+        if name in names and unpack.function is function and unpack.path == path:
+            made = anatomy.graph.statement(path, unpack.node)
+            if isinstance(made, ir.Assign) and isinstance(made.value, (ir.Call, ir.Name)):
+                yield unpack.node, path

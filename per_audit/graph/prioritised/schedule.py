@@ -1,0 +1,251 @@
+"""The exponent of the importance-sampling weights over time: where beta comes from, and what changes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.prioritised.anatomy import CHOSEN
+from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.graph.symbolic.term import const
+
+if TYPE_CHECKING:
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayGraph
+    from per_audit.graph.prioritised.anatomy import Anatomy
+
+_BUILDERS = {
+    "__init__",
+    "__post_init__",
+    "__new__",
+    "build",
+    "setup",
+    "load",
+    "load_state_dict",
+    "__setstate__",
+    "reset",
+}
+_DEEPEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class BetaWrite:
+    """An assignment to an attribute that is beta, outside of what builds the object."""
+
+    field: Term
+    value: Term
+    write: ev.AttributeWrite
+
+
+class Beta:
+    """Beta of one prioritised buffer."""
+
+    def __init__(self, graph: ReplayGraph, anatomy: Anatomy) -> None:
+        self.graph = graph
+        self.anatomy = anatomy
+        self.symbols = graph.symbols
+
+    @cached_property
+    def exponents(self) -> list[Term]:
+        """The exponents of the weights, without their sign."""
+        found: dict[Term, None] = {}
+        for formula in self.anatomy.formulas:
+            if not formula.base.has(*CHOSEN) and not self.symbols.expanded(formula.base).has(*CHOSEN):
+                continue  # a power of something else, near the training
+            exponent = strip(formula.exponent)
+            while exponent.op == "neg":
+                exponent = strip(exponent.args[0])
+            found.update(dict.fromkeys(map(_unsigned, self._called(alternatives(exponent)))))
+        return list(found)
+
+    def _called(self, options: tuple[Term, ...]) -> tuple[Term, ...]:
+        """What of an exponent remains where every caller gives it: the stand-in for None is never used then."""
+        return tuple(option for option in options if option.op == "param" and self._is_given(option)) or options
+
+    def _is_given(self, parameter: Term) -> bool:
+        """Whether a parameter is None by default, and each call gives it something else."""
+        function, name = parameter.data
+        default = next((p.default for p in function.parameters if p.name == name), None)
+        if not isinstance(default, ir.Const) or default.value is not None:
+            return False
+        calls, passed = self.symbols.calls_of.get(function, ()), self.symbols.passed(parameter)
+        return bool(calls) and len(passed) == len(calls) and not any(_may_be_none(term) for term, _, _ in passed)
+
+    @cached_property
+    def fields(self) -> list[Term]:
+        """The attributes that beta is read from, through the parameters that carry it."""
+        found: dict[Term, None] = {}
+        edge = list(self.exponents)
+        for _ in range(_DEEPEST):
+            inner: list[Term] = []
+            for term in edge:
+                for part in alternatives(strip(term)):
+                    for leaf in _carried(part):
+                        if leaf.op == "field" and not self.anatomy.is_container(leaf):
+                            found[leaf] = None
+                        elif leaf.op == "param":
+                            inner += self.symbols.options(leaf)
+                    found.update(dict.fromkeys(self._stepped(unbounded(part))))
+            edge = inner
+        return list(found)
+
+    def _stepped(self, term: Term) -> list[Term]:
+        """The attribute that has just become a term made from its last value: `beta * rate` after `beta *= rate`."""
+        if term.op not in ("sub", "mul", "div"):
+            return []
+        return [
+            field
+            for field in map(strip, term.args)
+            if field.op == "field"
+            and any(term in alternatives(unbounded(v)) for v, _, _ in self.symbols.written(field))
+        ]
+
+    @cached_property
+    def later_writes(self) -> list[BetaWrite]:
+        """The assignments that change beta while the program runs, in order of their places."""
+        found: list[BetaWrite] = []
+        for field in self.fields:
+            for value, write, _ in self.symbols.written(field):
+                if write is not None and not builds(write.function):
+                    found.append(BetaWrite(field, value, write))
+        return sorted(found, key=lambda found: (found.write.path, found.write.node.start))
+
+    def first_values(self, field: Term) -> list[tuple[Term, ir.Node | None, str]]:
+        """What the attribute is built with: the term, the statement (None for the class body) and the file."""
+        return [
+            (value, None if write is None else write.node, path)
+            for value, write, path in self.symbols.written(field)
+            if write is None or builds(write.function)
+        ]
+
+    def passed(self, exponent: Term, depth: int = _DEEPEST) -> list[Term]:
+        """What an exponent is: itself, or what the callers pass for it, through the functions that pass it on."""
+        found: list[Term] = []
+        for option in alternatives(strip(exponent)):
+            if option.op == "param" and depth:
+                for outer in self.symbols.options(option):
+                    found += self.passed(outer, depth - 1)
+            else:
+                found.append(option)
+        return found
+
+    def counts(self, term: Term, depth: int = _DEEPEST) -> bool:
+        """Whether a term grows while the program runs: a loop's variable, an attribute that is counted up."""
+        for part in term.walk():
+            if part.op == "loop" or (part.op == "element" and strip(part.args[0]).op == "range"):
+                return True
+            if part.op == "field" and any(w is not None and v.contains(part) for v, w, _ in self.symbols.written(part)):
+                return True
+            if part.op == "add" and part.args[0].op == "field" and part.args[1].is_number:
+                return True
+            if part.op == "param" and depth and any(self.counts(o, depth - 1) for o in self.symbols.options(part)):
+                return True
+        return False
+
+    def rises(self, term: Term, depth: int = 2 * _DEEPEST) -> bool:
+        """Whether a term that counts is known to grow: a falling epsilon in it, or one of its own, may make it fall."""
+        return self._direction(term, depth) == 1
+
+    def _direction(self, term: Term, depth: int) -> int | None:
+        """1 for what grows while the program runs, -1 for what falls, 0 for what stays; None where it is not known."""
+        if not self.counts(term):
+            return 0
+        if not depth:
+            return None
+        if term.op in ("loop", "element"):
+            return 1
+        term = strip(term)
+        ways = [self._direction(arg, depth - 1) for arg in term.args]
+        if term.op == "field":
+            return self._recurrence(term)
+        if term.op == "param":
+            ways = [self._direction(option, depth - 1) for option in self.symbols.options(term)]
+        elif term.op == "neg":
+            return None if ways[0] is None else -ways[0]
+        elif term.op in ("sub", "div", "floordiv") and len(ways) == 2:
+            ways[1] = None if ways[1] is None else -ways[1]
+        elif term.op not in ("add", "mul", "minimum", "maximum", "min", "max", "clip", "phi", "exp", "log", "call"):
+            return None
+        return next(iter(known), 0) if len(known := set(ways) - {0}) < 2 else None
+
+    def _recurrence(self, field: Term) -> int | None:
+        """Where an attribute goes that is made from its own last value."""
+        steps = [
+            option
+            for value, write, _ in self.symbols.written(field)
+            if write is not None
+            for option in alternatives(unbounded(value))
+            if option != field and option.contains(field)
+        ]
+        if all(step.op == "add" for step in steps):
+            return 1
+        return -1 if all(step.op == "sub" and step.args[0] == field for step in steps) else None
+
+    def literals(self, term: Term, depth: int = _DEEPEST) -> list[Term] | None:
+        """The numbers that a term is made of; None where anything else goes into it, such as what a caller passes."""
+        term = strip(term)
+        if term.is_number:
+            return [term]
+        if not depth:
+            return None
+        parts: list[Term] = []
+        if term.op == "field":
+            if any(write is not None and not builds(write.function) for _, write, _ in self.symbols.written(term)):
+                return None
+            parts = self.symbols.options(term)
+        elif term.op == "param":
+            passed = [strip(given) for given, _, _ in self.symbols.passed(term)]
+            parts = self.symbols.options(term) if all(_is_of_constructor(given) for given in passed) else []
+        elif term.op in ("add", "sub", "mul", "div", "neg"):
+            parts = list(term.args)
+        found: list[Term] = []
+        for part in parts:
+            inner = self.literals(part, depth - 1)
+            if inner is None:
+                return None
+            found += inner
+        return found or None
+
+
+def _may_be_none(term: Term) -> bool:
+    return any(option.op == "const" and option.data is None for option in alternatives(term))
+
+
+def _is_of_constructor(term: Term) -> bool:
+    """Whether a term is a parameter of a constructor, which hands it on to that of its base."""
+    return term.op == "param" and getattr(term.data[0], "name", "") == "__init__"
+
+
+def builds(function: ev.Owner) -> bool:
+    """Whether a function builds its object, or begins it anew."""
+    return getattr(function, "name", "") in _BUILDERS
+
+
+def _unsigned(exponent: Term) -> Term:
+    """A number without its sign: `-0.5` written out, or computed from a constant of the module."""
+    number = exponent.number
+    return const(-number, exponent.node, exponent.path) if number is not None and number < 0 else exponent
+
+
+def unbounded(term: Term) -> Term:
+    """A step of beta without the bound around it: the sum inside `min(1, beta + step)`."""
+    term = strip(term)
+    if term.op in ("minimum", "maximum"):
+        inner = [arg for arg in term.args if not strip(arg).is_number]
+        return unbounded(inner[0]) if len(inner) == 1 else term
+    if term.op in ("clip", "min", "max"):
+        return unbounded(term.args[0])
+    return term
+
+
+def _carried(term: Term) -> list[Term]:
+    """The attributes and parameters that a term is, or that a bound such as `min(1, beta)` or a step lets through."""
+    if term.op in ("field", "param"):
+        return [term]
+    if term.op == "add":  # beta and its step
+        return [leaf for arg in term.args for leaf in _carried(strip(arg)) if leaf.op == "field"]
+    if term.op in ("minimum", "maximum", "clip", "phi", "min", "max"):
+        return [leaf for arg in term.args for leaf in _carried(strip(arg))]
+    return []

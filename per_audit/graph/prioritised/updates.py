@@ -1,0 +1,257 @@
+"""Whether anything that may run writes new priorities into a prioritised buffer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.values import Alloc, Func, Instance, Item, Record, Result, TupleOf, Value, is_observed
+from per_audit.graph.prioritised.keyed import is_drawn_by_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import Mention
+    from per_audit.graph.prioritised.priorities import Priorities
+
+BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup"}
+# Libraries through which an object of the project may be spoken to from elsewhere.
+_REMOTE = {"ray", "multiprocessing", "torch.multiprocessing", "torch.distributed", "concurrent", "dask", "xmlrpc"}
+
+
+def is_rated(events: ev.Events, stores: Iterable[ev.Store], source: ir.Node) -> bool:
+    """Whether something is stored at the position that a random number led to, made of what was found there."""
+    return any(
+        source in events.value(store.index).tagged("index") and source in store.value.tagged("draw")
+        for store in stores
+        if store.index is not None
+    )
+
+
+def _assigned(method: ir.Function) -> set[str]:
+    """The attributes that a method assigns to."""
+    return {
+        part.attr
+        for node in ir.walk_scope(method.body)
+        if isinstance(node, (ir.Assign, ir.Aug))
+        for part in ir.walk(*(node.targets if isinstance(node, ir.Assign) else [node.target]))
+        if isinstance(part, ir.Attr)
+    }
+
+
+class Updates:
+    """Looks for whatever may give a buffer new priorities. What cannot be followed counts as an update."""
+
+    def __init__(self, about: Priorities) -> None:
+        self.about = about
+        self.graph = about.graph
+        self.events = about.graph.events
+        self.drawing = about.buffer.function
+
+    def found(self) -> bool:
+        """Whether there is an update: at drawn positions, or by a call outside of what stores transitions."""
+        if any(update.container in self.about.made for update in self.events.updates.values()):
+            return True
+        if self.about.is_reference:
+            # Assigned one by one: `memory.priorities[indices] = ...`.
+            return any(s.container in self.about.made and self.about.is_drawn(s.index) for s in self.about.stores())
+        ways = (self._writes_drawn, self._tells_drawn, self._adds_again, self._reaches_writer)
+        return self.about.is_opaque or any(way() for way in ways)
+
+    # ---------------------------------------------------------------- written where it was drawn
+
+    def _writes_drawn(self) -> bool:
+        """A store at drawn positions, a drawn item put back, an attribute of a drawn item assigned."""
+        for store in self.about.stores():
+            if store.container not in self.about.containers:
+                continue
+            if is_observed(store.value) and not self._was_there(store):
+                continue
+            if self.about.is_drawn(store.index):
+                return True
+            # Beside a new transition goes its first priority, whatever network that was computed with.
+            if store.function in self.about.adding:
+                continue
+            tags = store.value.tagged("draw") | store.value.tagged("index")
+            if self.about.is_drawn(store.expression) or (
+                tags & self.about.draws and store.function in self.about.functions
+            ):
+                return True
+        return any(
+            isinstance(target, ir.Attr) and self.about.is_drawn(target.value)
+            for module in self.graph.project.modules.values()
+            for node in module.nodes_of(ir.Assign, ir.Aug)
+            for target in (node.targets if isinstance(node, ir.Assign) else [node.target])
+        )
+
+    def _was_there(self, store: ev.Store) -> bool:
+        """Whether a row that is stored is one of those that something else has stored, with other fields."""
+        rows = {atom.node for atom in store.value.atoms if isinstance(atom, Record)}
+        others = (o for o in self.about.stores() if o.container == store.container and o.function != store.function)
+        return bool(rows) and rows <= {a.node for other in others for a in other.value.atoms if isinstance(a, Record)}
+
+    def _tells_drawn(self) -> bool:
+        """Whether a drawn item is told what draws go by, by a method of its own: `row.set_priority(error)`."""
+        return any(
+            isinstance(site.node.func, ir.Attr)
+            and site.node.args
+            and self.about.is_drawn(site.node.func.value)
+            and any(map(self._sets_what_is_read, site.targets))
+            for site in self.events.calls.values()
+        )
+
+    def _sets_what_is_read(self, func: Func) -> bool:
+        """Whether a method assigns to a field that the buffer, or the training on it, reads elsewhere."""
+        method = func.node
+        if not isinstance(method, ir.Function) or not (fields := _assigned(method)):
+            return False
+        around = list(self.about.bodies(self.about.around - {method}))
+        written = {
+            part
+            for node in around
+            if isinstance(node, (ir.Assign, ir.Aug))
+            for target in (node.targets if isinstance(node, ir.Assign) else [node.target])
+            for part in (target.items if isinstance(target, ir.Seq) else [target])
+        }
+        return any(isinstance(node, ir.Attr) and node.attr in fields and node not in written for node in around)
+
+    def _adds_again(self) -> bool:
+        """Whether a drawn transition is given to what stores transitions."""
+        return any(
+            self._is_drawn_row(value)
+            for site in self.events.calls.values()
+            if any(func.node in self._adders for func in site.targets)
+            for value in site.arguments
+        )
+
+    def _is_drawn_row(self, value: Value) -> bool:
+        for atom in value.atoms:
+            if isinstance(atom, Item) and atom.draw in self.about.draws:
+                return True
+            if isinstance(atom, (TupleOf, Record)):
+                told = [item for item in atom.items if not {"reward", "next"}.isdisjoint(item.roles)]
+                if any(item.tagged("draw") & self.about.draws for item in told):
+                    return True
+        return False
+
+    # ---------------------------------------------------------------- written by a call
+
+    def _reaches_writer(self) -> bool:
+        """Whether something that may run, outside of what stores transitions, writes into the containers."""
+        return bool(self._writers - self.about.functions - self.about.adding) or any(
+            function is not self.drawing and (self._reached(function) & self._writers or self._fills(function))
+            for function in self._live
+        )
+
+    def _fills(self, function: ev.Owner) -> bool:
+        """Whether a method assigns to an item of what its object holds, in a form that is not followed."""
+        if not isinstance(function, ir.Function) or function in self.graph.reachable(self.drawing, 3):
+            return False
+        for node in ir.walk(function):
+            for target in node.targets if isinstance(node, ir.Assign) else [getattr(node, "target", None)]:
+                base = target
+                while isinstance(base, ir.Sub):
+                    base = base.value
+                on_self = isinstance(base, ir.Attr) and isinstance(base.value, ir.Name) and base.value.id == "self"
+                known = any(isinstance(atom, Instance) for atom in self.events.value(base).atoms)
+                if isinstance(target, ir.Sub) and on_self and not known:
+                    return True
+        return False
+
+    @cached_property
+    def _writers(self) -> set[ev.Owner]:
+        return {
+            store.function
+            for store in self.about.stores()
+            if store.container in self._containers and getattr(store.function, "name", "") not in BUILDERS
+        }
+
+    @cached_property
+    def _containers(self) -> set[Alloc]:
+        """Where priorities may be: in the rows themselves where the largest of them are taken as they are ordered."""
+        by_row = self.about.made and is_drawn_by_row(self.graph.anatomy(self.about.buffer))
+        return self.about.made if by_row else self.about.containers
+
+    @cached_property
+    def _adders(self) -> set[ev.Owner]:
+        """The functions of the family that store transitions and draw none."""
+        return {
+            f
+            for f in self.about.functions
+            if f is not None
+            and self.graph.reachable(f, 3) & self.about.adding
+            and self.drawing not in self.graph.reachable(f, 3)
+        }
+
+    def _reached(self, function: ev.Owner) -> set[ev.Owner]:
+        """The function and what it may call, three calls deep, other than to store transitions."""
+        seen = {function}
+        edge = {function}
+        for _ in range(3):
+            called = {callee for f in edge for callee in self.graph.callees(f)}
+            edge = called.union(*(self._subscripted.get(f, ()) for f in edge)) - seen - self._adders
+            seen |= edge
+        return seen
+
+    @cached_property
+    def _subscripted(self) -> dict[ev.Owner, set[ev.Owner]]:
+        """The methods that stand behind the subscripts in each function."""
+        found: dict[ev.Owner, set[ev.Owner]] = defaultdict(set)
+        for site in self.events.subscripts.values():
+            found[site.function] |= {func.node for func in site.targets}
+        return found
+
+    @cached_property
+    def _live(self) -> set[ev.Owner]:
+        """The functions of the family that something names that may run, other than to store transitions."""
+        live: set[ev.Owner] = {self.drawing} if self.drawing not in self._adders else set()
+        named = {f for f in self.about.functions if f is not None and f not in self._adders}
+        while True:
+            more = {
+                function
+                for function in named - live
+                if any(self._runs(mention.inside, live) for mention in self._mentions(function))
+                or any(self._runs((f,), live) for f, methods in self._subscripted.items() if function in methods)
+            }
+            if not more:
+                return {f for f in live if getattr(f, "name", "") not in BUILDERS}
+            live |= more
+
+    def _mentions(self, function: ev.Owner) -> Iterator[Mention]:
+        """Where the function, or another of its name that cannot be told from it, is named."""
+        return (m for m in self.graph.mentions.get(getattr(function, "name", ""), ()) if self._means(m.node, function))
+
+    def _runs(self, inside: Iterable[ev.Owner], live: set[ev.Owner]) -> bool:
+        """Whether the code in some functions may run: it is no part of the family, or a part that is named itself."""
+        return not any(f in self.about.functions and f not in live for f in inside)
+
+    def _means(self, node: ir.Expr, function: ev.Owner) -> bool:
+        """Whether an expression with the name of the function may be it."""
+        known = {atom.node for atom in self.events.value(node).atoms if isinstance(atom, Func)}
+        if known:
+            return function in known
+        if not isinstance(node, ir.Attr):
+            return True
+        atoms = self.events.value(node.value).atoms
+        return not atoms or any(
+            (isinstance(atom, Instance) and atom.node in self._relatives)
+            or (isinstance(atom, Result) and self._may_stand_for_family(atom))
+            for atom in atoms
+        )
+
+    @cached_property
+    def _relatives(self) -> set[ir.Class]:
+        heirs = self.graph.interpreter.subclasses
+        return self.about.family | {heir for cls in self.about.family for heir in heirs.get(cls, ())}
+
+    def _may_stand_for_family(self, atom: Result) -> bool:
+        """Whether what a library returned may be the buffer: another process's, or wrapped by the call."""
+        if atom.name.startswith(tuple(_REMOTE)):
+            return True
+        site = self.events.calls.get(atom.call) if isinstance(atom.call, ir.Call) else None
+        return site is not None and any(
+            getattr(given, "node", None) in self._relatives for value in site.arguments for given in value.atoms
+        )

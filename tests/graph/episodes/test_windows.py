@@ -1,0 +1,134 @@
+"""Windows whose rewards are summed before they are stored."""
+
+import pytest
+
+from per_audit.graph.episodes import windows
+
+BUFFER = """
+    import random
+    from collections import deque
+
+    class Replay:
+        def __init__(self, n, gamma):
+            self.rows, self.window = deque(maxlen=1000), deque(maxlen=n)
+            self.n, self.gamma = n, gamma
+
+        def add(self, state, action, reward, next_state, done):
+            self.window.append((state, action, reward, next_state, done))
+            if len(self.window) < self.n:
+                return
+            {code}
+            self.rows.append((self.window[0][0], self.window[0][1], reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    def train(env, model):
+        replay = Replay(3, 0.99)
+        while True:
+            next_state, reward, done, _ = env.step(0)
+            replay.add(0, 0, reward, next_state, done)
+            model.loss(replay.sample(32)).backward()
+"""
+
+
+def sums_of(project, code):
+    graph = project(BUFFER.replace("{code}", "\n            ".join(code.splitlines())))
+    (buffer,) = graph.buffers
+    return graph, buffer, windows.return_sums(graph, buffer)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "reward = sum(self.gamma**i * step[2] for i, step in enumerate(self.window))",
+        "reward = 0\nfor i in range(self.n):\n    reward += self.gamma**i * self.window[i][2]",
+        "reward = 0\nfor step in reversed(self.window):\n    reward = step[2] + self.gamma * reward",
+    ],
+)
+def test_sums_that_do_not_look_at_the_end(project, code):
+    graph, buffer, found = sums_of(project, code)
+    assert [windows.looks_at_ends(graph, one) for one in found] == [False]
+    assert [windows.ends_known(graph, one) for one in found] == [True]
+    assert [windows.emptied(graph, one) for one in found] == [[]]
+    assert [windows.dropping(graph, buffer, one) for one in found] == [[]]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "reward = 0\nfor step in reversed(self.window):\n    reward = step[2] + self.gamma * reward * (1 - step[4])",
+        "reward = 0\nfor _, _, r, _, end in reversed(self.window):\n    reward = r if end else r + self.gamma * reward",
+    ],
+)
+def test_sums_that_look_at_the_end(project, code):
+    graph, _, found = sums_of(project, code)
+    assert all(windows.looks_at_ends(graph, one) for one in found)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "reward = reward * self.gamma**2",
+        "for step in self.rows:\n    reward += self.gamma**2 * step[2]",
+    ],
+)
+def test_what_is_no_sum_over_a_window(project, code):
+    assert sums_of(project, code)[2] == []
+
+
+def test_a_window_that_is_cleared_with_its_starts(project):
+    code = (
+        "reward = sum(self.gamma**i * step[2] for i, step in enumerate(self.window))\nif done:\n    self.window.clear()"
+    )
+    graph, buffer, (found,) = sums_of(project, code)
+    assert [evict.how for evict in windows.dropping(graph, buffer, found)] == ["clear"]
+
+
+LOCAL = """
+    import random
+    from collections import deque
+
+    class Rows:
+        def __init__(self):
+            self.rows = deque(maxlen=1000)
+
+        def add(self, *row):
+            self.rows.append(row)
+
+    class Replay(Rows):
+        def add(self, state, action, reward, next_state, done):
+            super().add(state, action, reward, next_state, done)
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    def episode(env, replay):
+        window, done = deque(maxlen=3), False
+        while not done:
+            next_state, reward, done, _ = env.step(0)
+            window.append((0, 0, reward))
+            reward_sum = sum(0.99**i * step[2] for i, step in enumerate(window))
+            replay.add(0, 0, reward_sum, next_state, done)
+
+    def train(env, model):
+        replay = Replay()
+        while True:
+            episode(env, replay)
+            model.loss(replay.sample(32)).backward()
+"""
+
+
+def test_a_window_of_a_function_is_looked_at_where_it_is_asked_for(project):
+    graph = project(LOCAL)
+    (buffer,) = graph.buffers
+    assert windows.return_sums(graph, buffer) == []
+    (found,) = windows.return_sums(graph, buffer, local=True)
+    assert found.function.name == "episode"
+
+
+def test_functions_on_the_way_into_the_buffer(project):
+    graph = project(LOCAL)
+    names = {function.name for function in windows.functions_near(graph, graph.buffers[0])}
+    assert {"add", "episode", "sample"} <= names
+    assert "train" not in names

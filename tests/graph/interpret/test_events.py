@@ -1,0 +1,62 @@
+"""What the interpreter remembers."""
+
+import pytest
+
+from per_audit.graph.interpret.values import UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("code", "known"),
+    [
+        ("while at < 8:\n    at = 2 * at\n    if mass > sums[at]:\n        mass -= sums[at]", True),
+        ("while at < 8:\n    at = 2 * at\n    if mass > sums[at]:\n        mass = mass - sums[at]", True),
+        ("while at < 8:\n    at = 2 * at\n    if mass > sums[at]:\n        mass -= 1", False),
+        ("while at < 8:\n    if mass > 0.5: at += 1", False),
+        ("left = mass - sums[0]", False),
+        ("at = np.searchsorted(np.cumsum(sums), mass)", True),
+    ],
+)
+def test_a_random_number_that_is_compared_and_reduced_walks_a_tree(project, code, known):
+    body = "\n            ".join(code.splitlines())
+    graph = project(
+        f"""
+        import random
+        import numpy as np
+
+        def find(sums):
+            at, mass = 1, random.random()
+            {body}
+            return at
+
+        find(np.zeros(16))
+        """
+    )
+    assert [mass.descends for mass in graph.events.masses.values()] == [known]
+
+
+def test_comparing_in_one_function_and_reducing_in_another_is_no_walk(project):
+    graph = project(
+        """
+        import random
+
+        def less(mass, total):
+            return mass < total
+
+        def find(total):
+            mass = random.random()
+            less(mass, total)
+            return mass - total
+
+        find(3.5)
+        """
+    )
+    (mass,) = graph.events.masses.values()
+    assert mass.compared_in
+    assert mass.reduced_in
+    assert not mass.descends
+
+
+def test_what_was_not_reached_is_unknown(project):
+    graph = project("x = 1\n")
+    assert graph.events.value(None) is UNKNOWN
+    assert graph.events.value(graph.module("main.py").body[0]) is UNKNOWN

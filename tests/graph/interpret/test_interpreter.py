@@ -1,0 +1,399 @@
+"""What the interpreter knows of small programs."""
+
+import pytest
+
+from per_audit.graph import PRIORITISED, UNIFORM
+from per_audit.graph.interpret.interpreter import Interpreter
+from per_audit.graph.interpret.values import Alloc, Drawn, Item, Literal, TupleOf
+
+STORE = """
+    import random
+    import numpy as np
+    from collections import deque, namedtuple
+
+    Row = namedtuple("Row", "state action reward next_state done")
+
+
+    class Memory:
+        def __init__(self, size):
+            self.rows = deque(maxlen=size)
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+"""
+
+
+def draws(graph):
+    return {graph.source(draw.path, draw.node): draw for draw in graph.events.draws.values()}
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ("s, a, r, s2, d = zip(*memory.sample(8))\n        use(r)", "r"),
+        ("for s, a, r, s2, d in memory.sample(8):\n            use(r)", "r"),
+        ("got = memory.sample(8)\n        for row in got:\n            use(row[2])", "row[2]"),
+        ("x = [row[2] for row in memory.sample(8)]\n        use(np.array(x))", "np.array(x)"),
+        ("self.batch = memory.sample(8)\n        for s, a, r, s2, d in self.batch:\n            use(r)", "r"),
+        ("rows = np.array(memory.sample(8), dtype=object)\n        use(rows[:, 2])", "rows[:, 2]"),
+        ("s, *rest = random.choice(memory.rows)\n        use(s)", "s"),
+        ("r = map(lambda row: row[2], memory.sample(8))\n        use(list(r))", "list(r)"),
+    ],
+)
+def test_drawn_fields_are_followed_through_unpacking(project, value_of, body, name):
+    graph = project(
+        STORE
+        + f"""
+
+    class Agent:
+        def learn(self, memory: Memory, use):
+            {body.replace(chr(10) + "    ", chr(10) + "        ")}
+
+
+    memory = Memory(100)
+    memory.add(1, 2, 3.0, 4, False)
+    Agent().learn(memory, print)
+    """
+    )
+    value = value_of(graph, name)
+    assert value.tagged("draw") & {draw.node for draw in graph.events.draws.values()}
+    if name == "r":
+        assert "reward" in value.roles
+
+
+@pytest.mark.parametrize(
+    ("returned", "taken"),
+    [
+        ("return states, rewards, picked", "s, r, i = memory.draw(4)"),
+        ("batch = states, rewards, picked\n            return batch", "got = memory.draw(4)\n    s, r, i = got"),
+        ("return dict(s=states, r=rewards, i=picked)", "g = memory.draw(4)\n    s, r, i = g['s'], g['r'], g['i']"),
+        ("return {'s': states, 'r': rewards, 'i': picked}", "g = memory.draw(4)\n    s, r, i = g['s'], g['r'], g['i']"),
+        ("out = {'s': states}\n            out['r'], out['i'] = rewards, picked\n            return out",
+         "g = memory.draw(4)\n    s, r, i = g['s'], g['r'], g['i']"),
+        ("return Triple(states, rewards, picked)", "g = memory.draw(4)\n    s, r, i = g.s, g.r, g.i"),
+        ("return Triple(**{'s': states, 'r': rewards, 'i': picked})", "s, r, i = memory.draw(4)"),
+        ("return self.pack(states, rewards, picked)", "s, r, i = memory.draw(4)"),
+        ("yield states, rewards, picked", "s, r, i = next(memory.draw(4))"),
+    ],
+)  # fmt: skip
+def test_the_return_map_of_a_draw(project, value_of, returned, taken):
+    graph = project(f"""
+    import numpy as np
+    from collections import namedtuple
+
+    Triple = namedtuple("Triple", ["s", "r", "i"])
+
+
+    class Ring:
+        def __init__(self):
+            self.states, self.rewards = np.zeros((9, 3)), np.zeros(9)
+
+        def pack(self, *parts):
+            return parts
+
+        def draw(self, n):
+            picked = np.random.randint(0, 9, size=n)
+            states, rewards = self.states[picked], self.rewards[picked]
+            {returned}
+
+
+    memory = Ring()
+    {taken}
+    print(s, r, i)
+    """)
+    (draw,) = graph.events.draws
+    assert value_of(graph, "i").tagged("index") == {draw}
+    assert value_of(graph, "r").tagged("draw") == {draw}
+    assert not value_of(graph, "r").tagged("index")
+    assert {(gather.container.kind, draw in gather.draws) for gather in graph.events.gathers.values()} == {
+        ("array", True)
+    }
+
+
+def test_an_element_of_a_draw_keeps_its_identity_until_it_is_computed_with(project, value_of):
+    graph = project("""
+    import random
+
+    rows = []
+    rows.append((1, 2.0))
+    batch = random.sample(rows, 4)
+    row = batch[0]
+    other = row + 1
+    """)
+    (draw,) = graph.events.draws
+    assert Drawn(draw) in value_of(graph, "batch").atoms
+    assert Item(draw) in value_of(graph, "batch[0]").atoms
+    assert Item(draw) not in value_of(graph, "row + 1").atoms
+    assert value_of(graph, "row + 1").tagged("draw") == {draw}
+
+
+def test_calls_across_files_through_attributes_and_inheritance(project):
+    graph = project(
+        base="""
+        class Base:
+            def __init__(self, memory):
+                self.memory = memory
+
+            def batch(self):
+                return self.memory.sample(4)
+        """,
+        memory=STORE,
+        agent="""
+        from base import Base
+
+
+        class Agent(Base):
+            def __init__(self, memory):
+                super().__init__(memory)
+
+            def learn(self):
+                s, a, r, s2, d = zip(*self.batch())
+                return r
+        """,
+        main="""
+        from agent import Agent
+        from memory import Memory
+
+        agent = Agent(Memory(10))
+        agent.memory.add(0, 1, 2.0, 3, False)
+        agent.learn()
+        """,
+    )
+    (buffer,) = graph.buffers
+    assert buffer.kind == UNIFORM
+    assert graph.name_of(buffer) == "Memory"
+    assert [site.path for site in buffer.instances] == ["main.py"]
+    assert [site.path for site in buffer.samples] == ["base.py"]
+
+
+def test_closures_and_globals_are_seen(project, value_of):
+    graph = project("""
+    memory = []
+
+
+    def outer(limit):
+        def inner():
+            return limit
+
+        return inner()
+
+
+    def fill():
+        global memory
+        memory = [1, 2, 3, 4]
+
+
+    result = outer(7)
+    fill()
+    print(result)
+    print(memory)
+    """)
+    assert value_of(graph, "result").literal() == 7
+    assert any(isinstance(atom, (Alloc, TupleOf)) for atom in value_of(graph, "memory").atoms)
+
+
+def test_recursion_and_import_cycles_end(project):
+    graph = project(
+        first="from second import g\n\n\ndef f(n, x):\n    return g(n - 1, (x, x)) if n else x\n",
+        second="from first import f\n\n\ndef g(n, x):\n    return f(n - 1, [x]) if n else x\n",
+        main="from first import f\n\nprint(f(10, 1))\n",
+    )
+    assert graph.buffers == []
+
+
+def test_constants_are_folded(project, value_of):
+    graph = project("a = 10\nb = int(1e3) * a + 2 ** 3\nc = -b\n")
+    assert value_of(graph, "-b").literal() == -10008
+    assert value_of(graph, "2 ** 3").atoms == {Literal(8)}
+
+
+@pytest.mark.parametrize(
+    ("weights", "is_weight"),
+    [
+        ("(n * p) ** -beta", True),
+        ("np.power(n * p, -self.beta)", True),
+        ("1 / (n * p) ** beta", True),
+        ("(p.min() / p) ** beta", True),
+        ("p ** 0.6", False),
+        ("p ** -1", False),
+    ],
+)
+def test_importance_weights_are_known_by_their_form(project, value_of, weights, is_weight):
+    graph = project(f"""
+    import numpy as np
+
+
+    class Memory:
+        def weigh(self, p, n, beta):
+            return {weights}
+    """)
+    assert bool(value_of(graph, weights).tagged("isw")) == is_weight
+
+
+def test_a_gate_or_an_order_of_files_changes_nothing(project):
+    user = "from memory import Memory\n\nmemory = Memory(5)\nmemory.add(1, 2, 3.0, 4, False)\nprint(memory.sample(2))\n"
+    one = project(memory=STORE, a_user=user)
+    two = project(z_user=user, memory=STORE)
+    assert [(b.kind, b.path, b.roles) for b in one.buffers] == [(b.kind, b.path, b.roles) for b in two.buffers]
+    assert one.buffers
+
+
+def test_a_sum_tree_is_a_prioritised_draw(project):
+    graph = project("""
+    import random
+
+
+    class Tree:
+        def __init__(self, size):
+            self.sums, self.rows, self.size, self.at = [0.0] * (2 * size), [None] * size, size, 0
+
+        def add(self, priority, row):
+            self.rows[self.at] = row
+            self.sums[self.at + self.size] = priority
+
+        def find(self, mass):
+            node = 1
+            while node < self.size:
+                node *= 2
+                if mass > self.sums[node]:
+                    mass -= self.sums[node]
+                    node += 1
+            return self.rows[node - self.size]
+
+
+    class Memory:
+        def __init__(self):
+            self.tree = Tree(8)
+
+        def add(self, state, action, reward, next_state, done):
+            self.tree.add(1.0, (state, action, reward, next_state, done))
+
+        def sample(self):
+            return self.tree.find(random.uniform(0, self.tree.sums[1]))
+
+
+    memory = Memory()
+    memory.add(1, 2, 3.0, 4, False)
+    state, action, reward, next_state, done = memory.sample()
+    """)
+    (buffer,) = graph.buffers
+    assert buffer.kind == PRIORITISED
+    assert {"reward", "next", "done"} <= buffer.roles
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    ["wrap = lambda *args, **kwargs: to_device(*args, **kwargs)", "def wrap(*args):\n    return to_device(*args)"],
+)
+def test_arguments_that_are_handed_on_keep_what_is_known_of_them(project, value_of, wrap):
+    graph = project(f"import numpy as np\n{wrap}\nslots = np.random.randint(0, 5, 3)\nwrap(slots)\n")
+    assert value_of(graph, "wrap(slots)").tagged("index") == set(graph.events.draws)
+
+
+def test_a_tensor_of_a_list_keeps_what_is_known_of_its_items(project, value_of):
+    graph = project("""
+        import numpy as np
+        import torch
+
+        slots = []
+        for _ in range(3):
+            slots.append(np.random.randint(0, 5))
+        torch.FloatTensor(slots)
+    """)
+    assert value_of(graph, "torch.FloatTensor(slots)").tagged("index") == set(graph.events.draws)
+
+
+def test_a_network_that_is_moved_to_a_device_stays_itself(project, value_of):
+    graph = project(
+        """
+        import torch.nn as nn
+
+        class Net(nn.Module):
+            def forward(self, x):
+                return x
+
+        net = Net().to("cuda").eval()
+        other = net.parameters()
+        """
+    )
+    (network,) = value_of(graph, 'Net().to("cuda").eval()').atoms
+    assert network.node.name == "Net"
+    assert network not in value_of(graph, "net.parameters()").atoms
+
+
+def test_equal_tags_are_one_set_in_a_linked_project(project):
+    drawn = "\n".join(f"n{i} = random.sample(rows, {i})" for i in range(2, 22))
+    used = "\n".join(f"x{i} = (n{i}, y)" for i in range(2, 22))
+    total = " + ".join(f"n{i}[0]" for i in range(2, 22))
+    graph = project(f"import random\nrows = []\n{drawn}\ny = {total}\n{used}\n")
+    large = [value.tags for value in graph.events.values.values() if len(value.tags) > 10]
+    assert len(large) > 20
+    assert len({id(tags) for tags in large}) == len(set(large))
+
+
+def test_a_call_that_repeats_an_earlier_one_is_bound_once(project, monkeypatch):
+    bound = []
+    bind = Interpreter._bind
+
+    def counted(self, node, owner, arguments):
+        bound.append(getattr(node, "name", ""))
+        return bind(self, node, owner, arguments)
+
+    monkeypatch.setattr(Interpreter, "_bind", counted)
+    calls = "\n".join("held = keep(rows, 3)" for _ in range(30))
+    graph = project(
+        f"rows = []\ndef keep(rows, size, step=2):\n    rows.append(size)\n    return rows, step\n{calls}\n"
+    )
+    assert 0 < bound.count("keep") < 5
+    assert len([site for site in graph.events.calls.values() if site.targets]) == 30
+
+
+def test_a_repeated_call_sees_what_a_default_has_become(project, value_of):
+    graph = project(
+        """
+        def outer(start):
+            def inner(first=start):
+                return first
+            return inner()
+
+        low = outer(1)
+        high = outer("x")
+        """
+    )
+    assert {atom.value for atom in value_of(graph, 'outer("x")').atoms} == {1, "x"}
+
+
+def test_an_object_holds_what_its_own_class_is_made_with(project):
+    graph = project("""
+    class Plain:
+        def draw(self):
+            return 1
+
+    class Ranked:
+        def draw(self):
+            return 2
+
+    class Agent:
+        def __init__(self, memory):
+            self.memory = memory
+
+        def learn(self):
+            return self.memory.draw()
+
+    class RankedAgent(Agent):
+        def learn(self):
+            return self.memory.draw() + 1
+
+    def main(ranked):
+        agent = RankedAgent(Ranked()) if ranked else Agent(Plain())
+        agent.learn()
+    """)
+    called = {
+        site.function.start: {graph.project.class_of[func.node].name for func in site.targets}
+        for site in graph.events.calls.values()
+        if getattr(site.node.func, "attr", "") == "draw"
+    }
+    assert [called[at] for at in sorted(called)] == [{"Plain"}, {"Plain", "Ranked"}]

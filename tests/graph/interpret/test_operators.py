@@ -1,0 +1,123 @@
+"""What operators compute, and what their results were made of."""
+
+import pytest
+
+from per_audit.graph.interpret.values import Alloc, Literal, TupleOf
+
+
+def literals(value):
+    """The constants that a value may be."""
+    return [atom.value for atom in value.atoms if isinstance(atom, Literal)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2 + 3", [5]),
+        ("2 - 3", [-1]),
+        ("2 * 3", [6]),
+        ("7 / 2", [3.5]),
+        ("7 // 2", [3]),
+        ("2 ** 10", [1024]),
+        ("-(2)", [-2]),
+        ("1 / 0", []),
+        ("0 ** -1", []),
+        ("10 ** 1000", []),
+        ("(0 - 8) ** 0.5", []),
+        ("7 % 2", []),
+        ("unknown + 1", []),
+    ],
+)
+def test_numbers_are_computed_where_that_is_cheap_and_possible(project, value_of, text, expected):
+    assert literals(value_of(project(f"shown = {text}\n"), text)) == expected
+
+
+@pytest.mark.parametrize("text", ["[None] * n", "n * [None]", "[0.0] * 8"])
+def test_a_repeated_list_is_a_new_container(project, value_of, text):
+    atoms = value_of(project(f"def f(n):\n    shown = {text}\n"), text).atoms
+    assert [atom.kind for atom in atoms if isinstance(atom, Alloc)] == ["list"]
+
+
+def test_an_array_with_a_number_added_is_that_array(project, value_of):
+    graph = project("import numpy as np\na = np.zeros(9)\nb = a + 1e-5\nc = a * a\n")
+    assert [atom.kind for atom in value_of(graph, "a + 1e-5").atoms if isinstance(atom, Alloc)] == ["array"]
+    assert not [atom for atom in value_of(graph, "a * a").atoms if isinstance(atom, Alloc)]
+
+
+def test_tuples_that_are_added_have_the_items_of_both(project, value_of):
+    value = value_of(project("shown = (1, 2) + (3,)\n"), "(1, 2) + (3,)")
+    (joined,) = [atom for atom in value.atoms if isinstance(atom, TupleOf)]
+    assert [literals(item) for item in joined.items] == [[1], [2], [3]]
+
+
+MEMORY = """
+    import random
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.mass = [None] * size, np.zeros(size)
+
+        def push(self, at, state, action, reward, next_state, done):
+            self.rows[at] = (state, action, reward, next_state, done)
+            self.mass[at] = 1.0
+
+        def sample(self, n, beta, power, alpha):
+            p = self.mass / self.mass.sum()
+            at = np.random.choice(len(self.rows), n, p=p)
+            weights = {weights}
+            return weights, at
+"""
+
+
+@pytest.mark.parametrize(
+    ("weights", "known"),
+    [
+        ("(len(self.rows) * p[at]) ** -beta", True),
+        ("(len(self.rows) * p[at]) ** (-power)", True),
+        ("(1 / (len(self.rows) * p[at])) ** beta", True),
+        ("(1 / (len(self.rows) * p[at])) ** power", True),
+        ("(1 / len(self.rows) * 1 / p[at]) ** 0.4", True),
+        ("1 / (len(self.rows) * p[at]) ** beta", True),
+        ("(len(self.rows) * p[at]) ** -0.4", True),
+        ("1 / (len(self.rows) * p[at])", False),
+        ("p.var() ** -0.5", False),
+        ("p[at] ** alpha", False),
+        ("(1 / p[at]) ** alpha", False),
+        ("(1 / p[at]) ** 2", False),
+        ("p[at] ** 2", False),
+        ("p[at] * beta", False),
+        ("p[at] ** -1", False),
+    ],
+)
+def test_the_forms_of_importance_sampling_weights(project, value_of, weights, known):
+    graph = project(MEMORY.replace("{weights}", weights))
+    assert bool(value_of(graph, weights).tagged("isw")) is known
+
+
+def test_a_product_of_weights_with_what_was_drawn_is_recorded_once(project):
+    graph = project(
+        MEMORY.replace("{weights}", "(len(self.rows) * p[at]) ** -beta"),
+        learn="""
+        from main import Memory
+
+        def learn(memory: Memory, net):
+            weights, at = memory.sample(8, 0.4, 1, 1)
+            losses = net(memory.rows[at[0]])
+            total = (weights * losses).mean()
+            double = weights * weights
+            scaled = weights * 3
+        """,
+    )
+    found = {graph.source(weighting.path, node) for node, weighting in graph.events.weightings.items()}
+    assert found == {"weights * losses"}
+    (weighting,) = graph.events.weightings.values()
+    assert graph.source("learn.py", weighting.weights) == "weights"
+    assert graph.source("learn.py", weighting.other) == "losses"
+
+
+@pytest.mark.parametrize(("power", "known"), [("power", True), ("1 - power", True), ("2", False), ("alpha", False)])
+@pytest.mark.parametrize("odds", ["1 / (len(self.rows) * p[at])", "1 / len(self.rows) * 1 / p[at]"])
+def test_odds_become_weights_where_they_are_raised_to_beta(project, value_of, odds, power, known):
+    text = MEMORY.replace("{weights}", odds).replace("return weights, at", f"return (weights / 3) ** ({power}), at")
+    assert bool(value_of(project(text), f"(weights / 3) ** ({power})").tagged("isw")) is known

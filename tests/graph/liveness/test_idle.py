@@ -1,0 +1,312 @@
+"""Code that a program never runs: of classes that nothing makes, and behind settings that are off."""
+
+import textwrap
+
+import pytest
+
+from per_audit.facts import extract, ir
+from per_audit.graph import link
+from per_audit.graph.liveness.idle import Idle
+
+MEMORIES = """
+    import random
+    import numpy as np
+
+    class Memory:
+        def __init__(self):
+            self.rows = []
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    class Weighted(Memory):
+        def sample(self, n):
+            self.mark = len(np.random.choice(self.rows, n))
+            return self.mark
+"""
+AGENT = """
+    from memories import Memory, Weighted
+
+    class Agent:
+        def __init__(self, net, optimizer, weighted=False):
+            self.net, self.optimizer = net, optimizer
+            {made}
+
+        def learn(self):
+            self.net.loss(self.memory.sample(8)).backward()
+            self.optimizer.step()
+
+    {after}
+"""
+RUN = "from agent import Agent\nAgent(1, 2).learn()\n"
+
+
+def why(graph, text="self.mark = len", **options):
+    idle = Idle(graph, **options)
+    for path, module in graph.project.modules.items():
+        if text.encode() in module.text:
+            node = next(n for cls in module.body for n in walked(cls) if module.source(n).startswith(text))
+            return idle.why(graph.place(path, node))
+    raise AssertionError(text)
+
+
+def walked(node):
+    return (n for n in ir.walk(node) if isinstance(n, ir.Assign))
+
+
+PLAIN = "self.memory = Memory()"
+SWITCH = "self.memory = Weighted() if weighted else Memory()"
+
+
+@pytest.mark.parametrize(
+    ("made", "after", "run", "expected"),
+    [
+        (PLAIN, "", RUN, "nothing in the project makes Weighted"),
+        ("self.memory = Weighted()", "", RUN, None),
+        (SWITCH, "", RUN, "`weighted` is the same wherever the program sets it"),
+        (SWITCH, "", RUN.replace("1, 2", "1, 2, True"), None),
+        (SWITCH, "", RUN.replace("1, 2", "1, 2, weighted=read()"), None),
+        # only what nothing makes or calls could make one
+        (PLAIN, "class Other(Agent):\n        memory = Weighted()", RUN, "nothing in the project makes Other"),
+        (PLAIN, "class Other(Weighted):\n        x = Weighted()", RUN, "nothing in the project makes Other"),
+        (PLAIN, "def started_by_hand():\n        return Weighted()", RUN, None),
+        (PLAIN, "def other(memory: Weighted):\n        return isinstance(memory, Weighted)", RUN, "makes Weighted"),
+        (PLAIN, "", RUN + "from memories import Weighted as W\n", None),
+        (
+            PLAIN,
+            "class Other:\n        @staticmethod\n        def f():\n            Weighted()\n    Other()",
+            RUN,
+            "calls Other.f",
+        ),
+        (PLAIN, "class Other:\n        def f(self):\n            Weighted()\n    Other()", RUN, None),
+        # names that are looked up
+        (PLAIN, "KINDS = ['memories.Weighted']", RUN, None),
+        (PLAIN, "print('no Weighted here')", RUN, "makes Weighted"),
+        (PLAIN, "eval(read())", RUN, None),
+        (PLAIN, "import importlib\n    importlib.import_module(read())", RUN, "makes Weighted"),
+        (PLAIN, "import importlib\n    getattr(importlib.import_module(read()), read())", RUN, None),
+        (PLAIN, "import memories\n    getattr(memories, read())", RUN, None),
+        (PLAIN, "getattr(read(), 'rows')", RUN, "makes Weighted"),
+        # whoever uses the classes may make any of them
+        (PLAIN, "", "", None),
+    ],
+)
+def test_what_the_program_never_makes(project, made, after, run, expected):
+    graph = project(memories=MEMORIES, agent=AGENT.format(made=made, after=after), run=run)
+    found = why(graph)
+    assert found is None if expected is None else found is not None and expected in found
+
+
+@pytest.mark.parametrize(
+    ("after", "is_off"),
+    [
+        ("import memories\n    vars(memories)[read()]()", False),
+        ("import memories\n    memories.__dict__[read()]()", False),
+        ("import memories\n    memories.__getattribute__(read())()", False),
+        ("from memories import *\n    locals()[read()]()", False),
+        ("from memories import *\n    globals()[read()]()", False),
+        ("import inspect, memories\n    dict(inspect.getmembers(memories))[read()]()", False),
+        ("from pydoc import locate\n    locate(read())()", False),
+        ("import memories\n    from operator import attrgetter\n    attrgetter(read())(memories)()", False),
+        ("[each() for each in Memory.__subclasses__()]", False),
+        ("print(vars(read()))", True),
+        ("import memories\n    vars(memories).get(read())()", False),
+        ("save(locals())", True),
+    ],
+)
+def test_classes_that_are_found_without_being_named(project, after, is_off):
+    graph = project(memories=MEMORIES, agent=AGENT.format(made=PLAIN, after=after), run=RUN)
+    assert (why(graph) is not None) is is_off
+
+
+@pytest.mark.parametrize(
+    ("base", "is_off"),
+    [
+        ("Base:\n        def __init_subclass__(cls, **more):\n            KINDS[cls.__name__] = cls", False),
+        ("Base(metaclass=Registry):\n        pass", False),
+        ("Base(metaclass=kinds.Registry):\n        pass", False),
+        ("Base(metaclass=ABCMeta):\n        pass", True),
+        ("Base:\n        pass", True),
+    ],
+)
+def test_classes_that_a_base_may_keep(project, base, is_off):
+    start = f"""
+    import kinds
+    from abc import ABCMeta
+
+    KINDS = {{}}
+
+    class Registry(type):
+        pass
+
+    class {base}
+"""
+    memories = start + MEMORIES.replace("class Memory:", "class Memory(Base):")
+    graph = project(memories=memories, agent=AGENT.format(made=PLAIN, after=""), run=RUN)
+    assert (why(graph) is not None) is is_off
+
+
+def test_the_users_of_a_package_make_its_classes(project):
+    graph = project(memories=MEMORIES, agent=AGENT.format(made=PLAIN, after=""), run=RUN)
+    assert why(graph, is_package=True) is None
+
+
+def test_files_beside_a_program_are_none_of_its_own(project):
+    graph = project(memories=MEMORIES)
+    assert (why(graph), why(graph, beside=True)) == (None, "never run here: nothing in the project makes Weighted")
+
+
+def test_what_is_around_a_class_is_run(project):
+    graph = project(memories=MEMORIES + "\n    later = 1\n", agent=AGENT.format(made=PLAIN, after=""), run=RUN)
+    assert why(graph, "later") is None
+    assert why(graph, "self.rows") is None
+
+
+@pytest.mark.parametrize(("test", "is_off"), [("self.fast", True), ("self.net", False)])
+def test_a_method_that_is_only_called_behind_a_setting(project, test, is_off):
+    body = f"""
+        {PLAIN}
+            self.fast = False
+
+        def act(self):
+            if {test}:
+                self.rank()
+
+        def rank(self):
+            marked = 1
+    """
+    graph = project(memories=MEMORIES, agent=AGENT.format(made=body.strip(), after=""), run=RUN + "Agent(1, 2).act()\n")
+    assert (why(graph, "marked") is not None) is is_off
+
+
+@pytest.mark.parametrize(
+    ("other", "is_off"),
+    [
+        ("pass", False),
+        ("net.loss().backward()", True),
+        ("net.learn()", True),
+        ("step = net.optimizer.minimize(net.loss())", False),  # what a session will be told to do
+    ],
+)
+def test_where_nothing_learns_a_trained_agent_is_shown_for_now(project, other, is_off):
+    text = f"""
+    import random
+
+    TRAINING = False
+    rows = []
+
+    def main(net):
+        {other}
+        for step in range(1000):
+            if TRAINING:
+                rows.append((state, action, reward, next_state, done))
+                batch = random.sample(rows, 8)
+                net.loss(batch).backward()
+
+    main(read())
+    """
+    assert (why(project(text), "batch") is not None) is is_off
+
+
+DEEP = "def deep0():\n        load().backward()\n\n    " + "".join(
+    f"def deep{depth}():\n        deep{depth - 1}()\n\n    " for depth in range(1, 13)
+)
+TRIED = "if __name__ == '__main__':\n        memory = Weighted()\n        memory.add(1, 2, 3, 4, 5)\n        "
+
+
+@pytest.mark.parametrize(
+    ("drawn", "expected"),
+    [
+        ("", "nothing in the project calls Weighted.sample"),
+        ("random.sample(read(), 2)", "nothing in the project calls Weighted.sample"),
+        ("self.memory.sample(8)", "nothing in the project calls Weighted.sample"),
+        ("self.other.sample(8)", None),
+        ("read().sample(8)", None),
+        ("weakref.proxy(self.other).sample(8)", None),
+        ("random.other = self.other; random.other.sample(8)", None),
+        ("print(self.other); random.sample(read(), 2)", "nothing in the project calls Weighted.sample"),
+    ],
+)
+def test_a_memory_that_is_made_and_never_drawn_from(project, drawn, expected):
+    text = AGENT.replace("self.memory.sample(8)).backward()", "self.memory.sample(8)).backward()\n            {drawn}")
+    text = "\n    import random, weakref" + text.format(
+        made=PLAIN + "\n            self.other = Weighted()", after="", drawn=drawn or "pass"
+    )
+    memories = MEMORIES.replace(
+        "self.mark = len(np.random.choice(self.rows, n))",
+        """
+            p = np.array([row[2] for row in self.rows])
+            self.mark = len(p)
+            at = np.random.choice(len(p), n, p=p / p.sum())
+            return [self.rows[i] for i in at]""",
+    )
+    found = why(project(memories=memories, agent=text, run=RUN))
+    assert found is None if expected is None else found is not None and expected in found
+
+
+@pytest.mark.parametrize(
+    ("call", "takes", "expected"),
+    [
+        ("Agent(1, 2, wieghted=True)", "", "Agent is called with `wieghted`, which it does not take"),
+        ("Agent(1, 2, weighted=True)", "", None),
+        ("Agent(1, 2, **{'wieghted': True})", "", None),
+        ("Agent(1, 2, wieghted=True)", ", **more", None),
+        ("Agent(1, 2, wieghted=True)\nAgent(1, 2)", "", None),
+        ("import random\nfrom agent import Agent\nrandom.sample([], k=2)\nAgent(1, 2).learn()", "", None),
+    ],
+)
+def test_a_call_with_a_keyword_that_is_not_taken(project, call, takes, expected):
+    agent = AGENT.format(made="self.memory = Weighted()", after="").replace("weighted=False", f"weighted=False{takes}")
+    found = why(project(memories=MEMORIES, agent=agent, run=f"from agent import Agent\n{call}"))
+    assert found == (expected and f"never run here: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("after", "is_tried"),
+    [
+        (TRIED + "print(memory.sample(2))", True),
+        ("def trial():\n        print(Weighted().sample(2))\n    if __name__ == '__main__':\n        trial()", True),
+        ("if __name__ == 'agent':\n        print(Weighted().sample(2))", False),
+        (TRIED + "env.step(memory.sample(2))", False),
+        (TRIED + "net.loss(memory.sample(2)).backward()", False),
+        (TRIED + "Agent(1, 2).learn()", False),
+        (TRIED + "train(memory)", False),
+        (TRIED + "import gymnasium\n        gymnasium.make('CartPole-v1')", False),
+        (TRIED + "import os\n        os.system('python worker.py')", False),
+        (TRIED + "import numpy\n        print(numpy.array(memory.sample(2)).mean())", True),
+        (TRIED + "print(memory.sample(2)[0].mean())", True),
+        (TRIED + "net.answer(memory.sample(2))", False),
+        (TRIED + "import joblib\n        joblib.Parallel(4)(joblib.delayed(go)(seed) for seed in range(8))", False),
+        (TRIED + "import tyro\n        tyro.cli(go)", False),
+        (TRIED + "import sweeps\n        sweeps.agent('a', function=go)", False),
+        (TRIED + "import typer\n        typer.Typer().command()(go)", False),
+        (TRIED + "import functools\n        functools.partial(go)()", False),
+        (TRIED + "list(map(go, range(8)))", False),
+        (TRIED + "deep12()", False),
+        ("def fit():\n        Weighted().loss().backward()\n    if __name__ == '__main__':\n        fit()", False),
+        (TRIED + "print(memory.sample(2))\n    def started_by_hand():\n        return Weighted()", False),
+    ],
+)
+def test_what_only_a_demonstration_makes(project, after, is_tried):
+    helpers = "def go(seed=0):\n        deep12()\n\n    " + DEEP
+    found = why(project(memories=MEMORIES, agent=AGENT.format(made=PLAIN, after=helpers + after), run=RUN))
+    expected = "never run here: only the `__main__` block of agent.py leads to it, and that learns nothing"
+    assert found == (expected if is_tried else None)
+
+
+def test_a_file_that_tries_out_its_own_memory_beside_no_program(project):
+    tried = "    if __name__ == '__main__':\n        print(Weighted().sample(2))\n"
+    assert why(project(memories=MEMORIES + tried)) is None
+    assert why(project(memories=MEMORIES + tried), beside=True) is not None
+
+
+@pytest.mark.parametrize(("text", "is_tried"), [("print(memory.sample(2))", True), ("fit(memory.sample(2))", False)])
+def test_what_only_a_notebook_tries_out(text, is_tried):
+    files = {"memories.py": MEMORIES, "agent.py": AGENT.format(made=PLAIN, after=""), "run.py": RUN}
+    files["trial.ipynb"] = f"from memories import Weighted\nmemory = Weighted()\n{text}\n"
+    graph = link([extract(path, textwrap.dedent(code).encode()) for path, code in files.items()])
+    expected = "never run here: only trial.ipynb leads to it, and that learns nothing"
+    assert why(graph) == (expected if is_tried else None)

@@ -1,0 +1,74 @@
+"""Capacities that can be read."""
+
+import pytest
+
+from per_audit.graph.interpret.values import Alloc
+from per_audit.graph.memory.capacity import capacity_of
+
+
+def capacity(graph):
+    stores = [s for s in graph.events.stores.values() if s.how in ("append", "index")]
+    return capacity_of(graph, {store.container for store in stores if isinstance(store.container, Alloc)})
+
+
+@pytest.mark.parametrize(
+    ("made", "stored", "largest", "complete"),
+    [
+        ("deque(maxlen=500)", "m.append(1)", 500, True),
+        ("deque([], LIMIT)", "m.append(1)", 2000, True),
+        ("deque(maxlen=size)", "m.append(1)", None, False),
+        ("np.zeros((300, 4))", "m[0] = 1", 300, True),
+        ("[None] * 70", "m[0] = 1", 70, True),
+        ("[]", "m.append(1)", None, False),
+        ("[]", "m.append(1)\n    if len(m) > 900:\n        m.pop(0)", 900, True),
+    ],
+)
+def test_what_the_container_is_made_with(project, made, stored, largest, complete):
+    graph = project(
+        f"from collections import deque\nimport numpy as np\nLIMIT = 2000\ndef f(size):\n    m = {made}\n    {stored}\n"
+    )
+    found = capacity(graph)
+    assert (found.largest, found.complete) == (largest, complete)
+
+
+def test_the_largest_of_what_callers_pass(project):
+    graph = project("""
+        from collections import deque
+        class Memory:
+            def __init__(self, limit):
+                self.rows = deque(maxlen=limit)
+            def add(self, row):
+                self.rows.append(row)
+        small, large = Memory(10), Memory(int(1e5))
+    """)
+    assert capacity(graph).largest == 100_000
+    assert capacity(graph).complete
+
+
+def test_one_unknown_caller_makes_it_incomplete(project):
+    graph = project("""
+        from collections import deque
+        class Memory:
+            def __init__(self, limit):
+                self.rows = deque(maxlen=limit)
+            def add(self, row):
+                self.rows.append(row)
+        def build(config):
+            return Memory(10), Memory(config.limit)
+    """)
+    assert capacity(graph).largest == 10
+    assert not capacity(graph).is_at_most(10)
+
+
+def test_the_default_of_a_command_line_option_can_be_read(project):
+    graph = project("""
+        import argparse
+        from collections import deque
+        parser = argparse.ArgumentParser()
+        parser.add_argument("-m", "--memory-size", type=int, default=70_000)
+        args = parser.parse_args()
+        rows = deque(maxlen=args.memory_size)
+        rows.append(1)
+    """)
+    assert capacity(graph).largest == 70_000
+    assert not capacity(graph).complete
