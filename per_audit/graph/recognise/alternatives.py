@@ -42,11 +42,21 @@ class Alternatives:
             return True
         if self._under_switch(buffer.path, buffer.draws[0]) or any(map(self._is_switched_off, buffer.draws)):
             return True
-        made = [site for site in buffer.instances if self.graph.demos.around(site.path, site.node) is None]
+        made = [site for site in buffer.instances if not self._is_tried_out(buffer, site)]
         if made and all(self._is_one_of_two(buffer, site) for site in made):
             return True
         callers = buffer.samples
         return bool(callers) and all(self._is_switched(site) for site in callers)
+
+    def _is_tried_out(self, buffer: ReplayBuffer, site: ev.CallSite) -> bool:
+        """Whether nothing learns where an object is made: in a demonstration, or a function that itself draws from it."""
+        if self.graph.demos.around(site.path, site.node) is not None:
+            return True
+        function = site.function
+        if function is None or function in self.graph.project.class_of:
+            return False
+        draws = any(drawn.function is function for drawn in buffer.samples)
+        return draws and not any(map(self.graph.learns, self.graph.reachable(function, 3)))
 
     def _is_switched_off(self, node: ir.Call) -> bool:
         """Whether a draw has probabilities, which a constant leaves out."""

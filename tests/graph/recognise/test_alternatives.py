@@ -182,6 +182,20 @@ def test_what_a_notebook_only_tries_out_is_no_other_way(kinds, notebook, found):
 
 
 @pytest.mark.parametrize(
+    ("last", "found"),
+    [("print(plain.take(1))", [PRIORITISED]), ("net.loss(plain.take(1)).backward()", [UNIFORM, PRIORITISED])],
+)
+def test_what_a_function_only_tries_out_is_no_other_way(project, kinds, last, found):
+    trial = f"""
+    def check(net):
+        plain = Plain(9)
+        plain.add(1, 2, 3, 4, 5)
+        {last}
+    """
+    assert kinds(project(CHOSEN.replace("{made}", "make(setting)") + trial)) == found
+
+
+@pytest.mark.parametrize(
     ("test", "found"),
     [
         ("step % steps_per_update == 0", [UNIFORM]),
