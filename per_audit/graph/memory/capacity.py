@@ -43,7 +43,7 @@ def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc], by_name: bool =
     for container in containers:
         path = graph.path_of(container.node)
         if path is not None:
-            sizes = [*_declared(graph, container, path), *_compared(graph, container)]
+            sizes = [*_declared(graph, container, path), *_compared(graph, container), *_roomy(graph, container)]
             owner = _class_around(graph, path, container.node)
             found += [number for term in sizes for number in _numbers(graph, term, owner=owner, by_name=by_name)]
             count = filled_by_count(graph, container)
@@ -129,8 +129,37 @@ def _compared(graph: ReplayGraph, container: Alloc) -> list[Term]:
     return found
 
 
+def _roomy(graph: ReplayGraph, container: Alloc) -> list[Term]:
+    """What the length of a list, or of one filled beside it, is compared with: it is filled while there is room."""
+    appends = [s for s in graph.events.stores.values() if s.how == "append"]
+    found: list[Term] = []
+    for store in appends:
+        if store.container != container or container.kind != "list":
+            continue
+        for around in graph.ancestors(store.path, store.node):
+            if isinstance(around, (ir.Function, ir.Lambda, ir.For, ir.While)):
+                break
+            if isinstance(around, ir.If):
+                inside = set(ir.walk(*_with_room(around)))
+                beside = {other.container for other in appends if other.node in inside}
+                if store.node in inside and isinstance(around.test, ir.Cmp) and isinstance(around.test.left, ir.Call):
+                    measured = graph.events.value(around.test.left.args[0].value).atoms
+                    if not beside.isdisjoint(measured):
+                        found.append(graph.symbols.term(store.path, around.test.rights[0]))
+                break
+    return found
+
+
+def _with_room(branch: ir.If) -> list[ir.Stmt]:
+    """What is run where a test says that there is room for more: `len(rows) < n`, or not `len(rows) == n`."""
+    test = branch.test
+    if not isinstance(test, ir.Cmp) or len(test.rights) != 1 or not _is_length(test.left):
+        return []
+    return branch.body if test.ops[0] in ("<", "!=") else branch.orelse if test.ops[0] in ("==", ">=") else []
+
+
 def _is_length(node: ir.Expr) -> bool:
-    return isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id == "len"
+    return isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id == "len" and bool(node.args)
 
 
 def _numbers(

@@ -49,7 +49,7 @@ class Alternatives:
         return bool(callers) and all(self._is_switched(site) for site in callers)
 
     def _is_tried_out(self, buffer: ReplayBuffer, site: ev.CallSite) -> bool:
-        """Whether nothing learns where an object is made: in a demonstration, or a function that itself draws from it."""
+        """Whether nothing learns where an object is made: in a demonstration, or a function that draws from it."""
         if self.graph.demos.around(site.path, site.node) is not None:
             return True
         function = site.function

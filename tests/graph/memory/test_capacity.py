@@ -21,11 +21,16 @@ def capacity(graph):
         ("[None] * 70", "m[0] = 1", 70, True),
         ("[]", "m.append(1)", None, False),
         ("[]", "m.append(1)\n    if len(m) > 900:\n        m.pop(0)", 900, True),
+        ("[]", "if len(m) < 800:\n        m.append(1)", 800, True),
+        ("[]", "if len(m) == 800:\n        m[0] = 1\n    else:\n        m.append(1)", 800, True),
+        ("[]", "if len(m) == 800:\n        m.append(1)", None, False),
+        ("[]", "if len(others) < 9:\n        m.append(1)", None, False),
     ],
 )
 def test_what_the_container_is_made_with(project, made, stored, largest, complete):
     graph = project(
-        f"from collections import deque\nimport numpy as np\nLIMIT = 2000\ndef f(size):\n    m = {made}\n    {stored}\n"
+        "from collections import deque\nimport numpy as np\nLIMIT = 2000\n"
+        f"def f(size):\n    m, others = {made}, []\n    {stored}\n"
     )
     found = capacity(graph)
     assert (found.largest, found.complete) == (largest, complete)
@@ -43,6 +48,20 @@ def test_the_largest_of_what_callers_pass(project):
     """)
     assert capacity(graph).largest == 100_000
     assert capacity(graph).complete
+
+
+def test_a_list_that_is_filled_beside_the_one_with_room(project):
+    graph = project("""
+        class Memory:
+            def __init__(self, limit):
+                self.rows, self.errors, self.limit = [], [], limit
+            def add(self, row):
+                if len(self.rows) < self.limit:
+                    self.rows.append(row)
+                    self.errors.append(1.0)
+        memory = Memory(400)
+    """)
+    assert capacity(graph).is_at_most(400)
 
 
 def test_one_unknown_caller_makes_it_incomplete(project):
