@@ -246,8 +246,6 @@ class Calls:
                     results.append(of(atom))
             elif isinstance(atom, TupleOf) and name in _PUT and is_list(atom):
                 results.append(self._container_method(Alloc(atom.node, "list"), node, name, arguments, frame))
-            elif isinstance(atom, Record) and name == "_replace":
-                results.append(of(_with_fields(atom, arguments)))
             elif isinstance(atom, Record) and name == "items":
                 results.append(self._pairs(node, join_all(atom.items)))
             elif isinstance(atom, (Drawn, Columns, TupleOf, Record)) and name in ("items", "values", "keys", "_asdict"):
@@ -389,13 +387,6 @@ class Calls:
 def _is_dataclass(cls: ir.Class) -> bool:
     """Whether a class is one of fields, by the standard library's decorator or that of another."""
     return any(name_of(decorator) == "dataclass" for decorator in cls.decorators)
-
-
-def _with_fields(record: Record, arguments: Arguments) -> Record:
-    """A named tuple as `_replace` makes it, with other fields."""
-    given = {keyword: value.with_role(role_of_name(keyword)) for keyword, _, value in arguments if keyword is not None}
-    items = (given.get(name, item) for name, item in zip(record.type.fields, record.items, strict=True))
-    return Record(record.type, record.node, tuple(items))
 
 
 def _is_own(value: Value) -> bool:

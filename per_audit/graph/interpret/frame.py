@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.values import Instance, Value
 
 
+ALL = "*"  # in place of a name of a module: all that it has
+
+
 @dataclass(slots=True)
 class Frame:
     """The execution of one function body (or of a module or class body, or a comprehension)."""

@@ -15,7 +15,7 @@ from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret.calls import Calls
 from per_audit.graph.interpret.draws import Draws
 from per_audit.graph.interpret.evaluate import Evaluator
-from per_audit.graph.interpret.frame import Frame
+from per_audit.graph.interpret.frame import ALL, Frame
 from per_audit.graph.interpret.library import Library
 from per_audit.graph.interpret.operators import Operators
 from per_audit.graph.interpret.parts import Parts
@@ -128,7 +128,6 @@ class Interpreter:
         self.too_deep: dict[str, ir.Stmt] = {}  # by file, a statement that is nested too deeply to be followed
         self.holders: dict[ir.Class, set[Alloc]] = {}  # classes with a container in an attribute, and those
         self._bound: dict[object, Value] = {}  # names of scopes that others lie in, by where they stand
-        self._rebound: dict[str, frozenset[str]] = {}  # by module, the names that its functions bind
         self._free: dict[ir.Lambda, frozenset[str]] = {}
         self._entries: dict[object, _Entry] = {}
         self._active: set[object] = set()
@@ -311,8 +310,9 @@ class Interpreter:
         module = self.project.modules[path]
         self.statements.run_block(module.body, Frame(module, None, None, env))
         changed = {n for n in before.keys() | env.keys() if before.get(n) != env.get(n)}
-        keys = {self._key_of_global(path, name) for name in changed}
-        self.reruns.end(path, UNKNOWN, but=keys | {("module", path)})
+        names = changed | {ALL} if before.keys() != env.keys() else changed
+        keys = {self._key_of_global(path, name) for name in names}
+        self.reruns.end(path, UNKNOWN, but=keys)
         for key in sorted(keys, key=str):
             self.reruns.touch(key)
 

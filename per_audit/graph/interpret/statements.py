@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
-from per_audit.graph.interpret.frame import Frame
+from per_audit.graph.interpret.frame import ALL, Frame
 from per_audit.graph.interpret.values import UNKNOWN, Alloc, ClassRef, External, Func, Instance, ModuleRef, Value, of
 from per_audit.source.resolve import REFERENCE
 
@@ -168,9 +168,9 @@ class Statements:
     def _import_from(self, node: ir.ImportFrom, frame: Frame) -> None:
         path = self.interpreter.project.find_module(frame.module.path, node.module, node.level)
         for name, alias in node.names:
-            if name == "*":
+            if name == ALL:
                 if path is not None:
-                    self.interpreter.note_global(path, name)
+                    self.interpreter.note_global(path, ALL)
                     for key, value in self.interpreter.module_env(path).items():
                         self.interpreter.note_global(path, key)
                         if not key.startswith("_"):

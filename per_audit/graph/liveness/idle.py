@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.values import ClassRef, External, Func, Instance, Literal, Result
+from per_audit.graph.interpret.values import External, Instance, Literal, Result
 from per_audit.graph.liveness.demos import Trial
 from per_audit.graph.liveness.signatures import Refusal, refusal
-from per_audit.graph.liveness.switched import Switches
+from per_audit.graph.liveness.switched import Switches, is_another
 from per_audit.graph.pipelines import learns_at
 
 if TYPE_CHECKING:
@@ -173,11 +173,9 @@ class Idle:
 
     def _is_another(self, node: ir.Node, unit: _Unit) -> bool:
         """Whether a name stands for other classes and functions for certain."""
+        if is_another(self._graph, node, unit):
+            return True
         value = self._graph.events.value
-        atoms = value(node).atoms if isinstance(node, (ir.Name, ir.Attr)) else frozenset()
-        meant = {atom.node for atom in atoms if isinstance(atom, (ClassRef, Func))}
-        if meant:
-            return len(meant) == len(atoms) and unit not in meant
         if not isinstance(node, ir.Attr) or unit not in self._never_drawn or self._is_lent(unit):
             return False
         # `random.sample`, `env.action_space.sample`: of a library, or of what it has made.

@@ -199,14 +199,8 @@ class Switches:
         classes = [] if cls is None else [cls, *self._graph.interpreter.subclasses.get(cls, ())]
         units: list[ir.Function | ir.Class] = [function, *classes]
         return any(_name_of(decorator) not in _PLAIN for unit in units for decorator in unit.decorators) or any(
-            not self._is_another(node, unit) for unit in units for node in self._handed.get(unit.name, ())
+            not is_another(self._graph, node, unit) for unit in units for node in self._handed.get(unit.name, ())
         )
-
-    def _is_another(self, node: ir.Node, unit: ir.Function | ir.Class) -> bool:
-        """Whether a name stands for other classes and functions for certain."""
-        atoms = self._graph.events.value(node).atoms if isinstance(node, (ir.Name, ir.Attr)) else frozenset()
-        meant = {atom.node for atom in atoms if isinstance(atom, (ClassRef, Func))}
-        return bool(meant) and len(meant) == len(atoms) and unit not in meant
 
     @cached_property
     def _handed(self) -> dict[str, list[ir.Node]]:
@@ -413,3 +407,10 @@ def _inside(node: ir.Node) -> list[ir.Node]:
     elif isinstance(node, ir.Attr) and isinstance(node.value, ir.Name):
         without.append(node.value)
     return [*within, *(child for child in ir.children(node) if all(child is not each for each in without))]
+
+
+def is_another(graph: ReplayGraph, node: ir.Node, unit: ir.Function | ir.Class) -> bool:
+    """Whether a name stands for other classes and functions for certain."""
+    atoms = graph.events.value(node).atoms if isinstance(node, (ir.Name, ir.Attr)) else frozenset()
+    meant = {atom.node for atom in atoms if isinstance(atom, (ClassRef, Func))}
+    return bool(meant) and len(meant) == len(atoms) and unit not in meant

@@ -29,7 +29,7 @@ class Averaged(NamedTuple):
 def averaged(graph: ReplayGraph) -> Iterator[Averaged]:
     """The training calls that give importance-sampling weights to a model whose loss is one number for the batch."""
     sites = sorted(graph.events.calls.values(), key=lambda site: (site.path, site.node.start))
-    compiles = [(site, model) for site in sites if (model := _receiver(graph, site, {"compile"})) is not None]
+    compiles = [(site, model) for site in compilations(graph) if (model := _receiver(graph, site, {"compile"}))]
     for site in sites:
         weights = site.node.argument(None, "sample_weight")
         model = _receiver(graph, site, _TRAINS) if weights is not None else None

@@ -397,3 +397,20 @@ def test_an_object_holds_what_its_own_class_is_made_with(project):
         if getattr(site.node.func, "attr", "") == "draw"
     }
     assert [called[at] for at in sorted(called)] == [{"Plain"}, {"Plain", "Ranked"}]
+
+
+def test_what_a_module_in_a_circle_of_imports_gets_later_is_seen(project, value_of):
+    graph = project(
+        first="""
+        import second
+
+        def make():
+            return []
+        """,
+        second="""
+        from first import *
+
+        made = make()
+        """,
+    )
+    assert [type(atom) for atom in value_of(graph, "make()").atoms] == [Alloc]
