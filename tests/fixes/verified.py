@@ -1,0 +1,165 @@
+"""Sound prioritised replay of our own, mutated into one defect each, and what `verify` says of it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from per_audit.audit import audit_report
+from per_audit.cli import main
+from per_audit.findings import Severity
+from per_audit.settings import Settings
+
+from .rewriting import Files, run
+
+TRAIN = """import torch
+from memory import Memory
+
+
+def train(env, net, optimizer, steps):
+    memory = Memory(1000)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.add(state, net.last, reward, next_state, done)
+        state = env.reset() if done else next_state
+        memory.beta = min(1.0, 0.4 + 0.6 * step / steps)
+        batch, slots, weights = memory.sample(32)
+        states, actions, rewards, next_states, dones = (torch.tensor(column) for column in zip(*batch))
+        q = net(states).gather(1, actions[:, None]).squeeze(1)
+        with torch.no_grad():
+            goals = rewards + 0.99 * (1 - dones) * net(next_states).max(1).values
+        errors = goals - q
+        (torch.tensor(weights) * errors**2).mean().backward()
+        optimizer.step()
+        memory.update_priorities(slots, errors.detach().numpy())
+"""
+TREE = """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, alpha=0.6, beta=0.4):
+        self.capacity, self.alpha, self.beta = capacity, alpha, beta
+        self.rows, self.at, self.size, self.highest = [None] * capacity, 0, 0, 1.0
+        self.leaves = 1
+        while self.leaves < capacity:
+            self.leaves *= 2
+        self.sums = np.zeros(2 * self.leaves)
+
+    def __len__(self):
+        return self.size
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.put(self.at, self.highest**self.alpha)
+        self.at = (self.at + 1) % self.capacity
+        self.size = min(self.size + 1, self.capacity)
+
+    def put(self, slot, priority):
+        node = slot + self.leaves
+        self.sums[node] = priority
+        while node > 1:
+            node //= 2
+            self.sums[node] = self.sums[2 * node] + self.sums[2 * node + 1]
+
+    def total(self, first, stop):
+        return self.sums[self.leaves + first : self.leaves + stop].sum()
+
+    def find(self, mass):
+        node = 1
+        while node < self.leaves:
+            node *= 2
+            if mass >= self.sums[node] and self.sums[node + 1] > 0:
+                mass -= self.sums[node]
+                node += 1
+        return node - self.leaves
+
+    def sample(self, n):
+        mass = self.total(0, self.size)
+        width = mass / n
+        slots = [self.find((k + np.random.random()) * width) for k in range(n)]
+        p = np.array([self.sums[slot + self.leaves] for slot in slots]) / self.sums[1]
+        weights = (self.size * p) ** -self.beta
+        return [self.rows[slot] for slot in slots], slots, weights / weights.max()
+
+    def update_priorities(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            priority = abs(error) + 1e-6
+            self.put(slot, priority**self.alpha)
+            self.highest = max(self.highest, priority)
+"""
+RANKS = """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, alpha=0.7, beta=0.5):
+        self.capacity, self.alpha, self.beta = capacity, alpha, beta
+        self.rows, self.at, self.size, self.highest = [None] * capacity, 0, 0, 1.0
+        self.errors = np.zeros(capacity)
+
+    def __len__(self):
+        return self.size
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.errors[self.at] = self.highest
+        self.at = (self.at + 1) % self.capacity
+        self.size = min(self.size + 1, self.capacity)
+
+    def sample(self, n):
+        ranks = np.argsort(np.argsort(-self.errors[: self.size])) + 1
+        p = (1.0 / ranks) ** self.alpha
+        p = p / p.sum()
+        slots = np.random.choice(self.size, n, p=p)
+        weights = (self.size * p[slots]) ** -self.beta
+        return [self.rows[slot] for slot in slots], slots, weights / weights.max()
+
+    def update_priorities(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self.errors[slot] = abs(error) + 1e-6
+            self.highest = max(self.highest, self.errors[slot])
+"""
+
+
+def mutated(text: str, sound: str, broken: str) -> str:
+    """The text with the one place that is sound put wrong."""
+    assert text.count(sound) == 1, f"{sound!r} occurs {text.count(sound)} times"
+    return text.replace(sound, broken)
+
+
+def scanned(files: Files) -> Counter[str]:
+    """How often each rule finds an error or a warning in the files."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name).resolve()
+        for path, text in files.items():
+            (root / path).write_text(text)
+        found = audit_report(root, [root], Settings(root)).findings
+    return Counter(finding.rule for finding in found if finding.severity.rank >= Severity.WARNING.rank)
+
+
+def repaired(files: Files, code: str) -> Files:
+    """What the one plan for a defect makes of the files: a second scan finds what the first did, without the defect."""
+    result, found = run(files, codes=(code,), unsafe=True)
+    assert [(refusal.plan.mends, refusal.reason) for refusal in result.refused] == []
+    assert [plan.mends for plan in result.applied] == [code]
+    before = scanned(files)
+    assert scanned(found) == before - Counter({code: before[code]})
+    return found
+
+
+def verdicts(
+    capsys: pytest.CaptureFixture[str], memory: str, *checks: str, name: str = "Memory", **others: str
+) -> dict[str, str]:
+    """The verdict of each check of `verify` on a class of `memory.py`; of all that are cheap where none is named."""
+    with tempfile.TemporaryDirectory() as folder:
+        for module, text in {"memory": memory, **others}.items():
+            (Path(folder) / f"{module}.py").write_text(text)
+        chosen = [word for check in checks for word in ("--check", check)]
+        target = f"{Path(folder) / 'memory.py'}:{name}"
+        main(["verify", target, *chosen, "--efficiency", "off", "--format", "json", "--no-record"])
+    (found,) = json.loads(capsys.readouterr().out)["targets"]
+    return {each["check"]: each["verdict"] for each in found["checks"]}
