@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import random
+import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from per_audit.audit import audit_report
 from per_audit.cli import main
 from per_audit.findings import Severity
 from per_audit.settings import Settings
+from per_audit.verify.checks import discover
 
 from .rewriting import Files, run
 
@@ -34,6 +42,7 @@ def train(env, net, optimizer, steps):
         with torch.no_grad():
             goals = rewards + 0.99 * (1 - dones) * net(next_states).max(1).values
         errors = goals - q
+        optimizer.zero_grad()
         (torch.tensor(weights) * errors**2).mean().backward()
         optimizer.step()
         memory.update_priorities(slots, errors.detach().numpy())
@@ -88,6 +97,8 @@ class Memory:
 
     def update_priorities(self, slots, errors):
         for slot, error in zip(slots, errors):
+            if not np.isfinite(error):
+                raise ValueError(f"the error of slot {slot} is {error}")
             priority = abs(error) + 1e-6
             self.put(slot, priority**self.alpha)
             self.highest = max(self.highest, priority)
@@ -123,6 +134,33 @@ class Memory:
             self.errors[slot] = abs(error) + 1e-6
             self.highest = max(self.highest, self.errors[slot])
 """
+_PLAY = """import torch
+
+
+class Env:
+    def reset(self):
+        self.at = 0
+        return [1.0, 0.0, 0.0]
+
+    def step(self, action):
+        self.at += 1
+        state = [float(self.at == k) for k in range(3)]
+        return state, float(self.at - action), float(self.at > 3), {}
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 2)
+
+    def forward(self, states):
+        return self.layer(states)
+
+    def act(self, state):
+        self.last = int(torch.randint(2, ()))
+        return self.last
+"""
+_COSTLY = {"memory"}  # seconds
 
 
 def mutated(text: str, sound: str, broken: str) -> str:
@@ -133,10 +171,7 @@ def mutated(text: str, sound: str, broken: str) -> str:
 
 def scanned(files: Files) -> Counter[str]:
     """How often each rule finds an error or a warning in the files."""
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name).resolve()
-        for path, text in files.items():
-            (root / path).write_text(text)
+    with _written(files) as root:
         found = audit_report(root, [root], Settings(root)).findings
     return Counter(finding.rule for finding in found if finding.severity.rank >= Severity.WARNING.rank)
 
@@ -151,15 +186,42 @@ def repaired(files: Files, code: str) -> Files:
     return found
 
 
-def verdicts(
-    capsys: pytest.CaptureFixture[str], memory: str, *checks: str, name: str = "Memory", **others: str
-) -> dict[str, str]:
-    """The verdict of each check of `verify` on a class of `memory.py`; of all that are cheap where none is named."""
-    with tempfile.TemporaryDirectory() as folder:
-        for module, text in {"memory": memory, **others}.items():
-            (Path(folder) / f"{module}.py").write_text(text)
-        chosen = [word for check in checks for word in ("--check", check)]
-        target = f"{Path(folder) / 'memory.py'}:{name}"
-        main(["verify", target, *chosen, "--efficiency", "off", "--format", "json", "--no-record"])
-    (found,) = json.loads(capsys.readouterr().out)["targets"]
+def verdicts(capsys: pytest.CaptureFixture[str], files: Files, *checks: str) -> dict[str, str]:
+    """The verdict of each check of `verify` on a project with one memory; of all that are cheap where none is named."""
+    checks = checks or tuple(check for check in discover() if check not in _COSTLY)
+    chosen = [word for check in checks for word in ("--check", check)]
+    with _written(files) as root:
+        main(["verify", str(root), *chosen, "--efficiency", "off", "--format", "json", "--no-record"])
+    found, _ = json.loads(capsys.readouterr().out)["targets"]  # the other one is the scan of the project
     return {each["check"]: each["verdict"] for each in found["checks"]}
+
+
+def trained(files: Files, steps: int = 40) -> list[Any]:
+    """The parameters of a network that `train.train` has trained for a few steps, always on the same random numbers."""
+    import torch
+
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+    with _written(files | {"play.py": _PLAY}) as root, pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(root))
+        for name in ("play", *(path.removesuffix(".py") for path in files)):
+            patch.delitem(sys.modules, name, raising=False)
+        play, train = importlib.import_module("play"), importlib.import_module("train")
+        net = play.Net()
+        train.train(play.Env(), net, torch.optim.SGD(net.parameters(), lr=0.05), steps)
+        return [each.detach().clone() for each in net.parameters()]
+
+
+def same(ones: list[Any], others: list[Any]) -> bool:
+    """Whether two networks have learnt the same."""
+    return all(bool((one - other).abs().max() < 1e-5) for one, other in zip(ones, others, strict=True))
+
+
+@contextmanager
+def _written(files: Files) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name).resolve()
+        for path, text in files.items():
+            (root / path).write_text(text)
+        yield root
