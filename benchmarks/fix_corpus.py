@@ -217,10 +217,10 @@ def _outcome(
         rules = _repairs(label, result)
         return Outcome(repo, label, REPAIRED, ", ".join(rules)) if rules else _planned(repo, label, plan)
     for plan in result.applied:
-        if finding in plan.findings:
+        if finding in plan.findings and (not plan.shares or label["file"] in plan.paths):
             return Outcome(repo, label, SAFE if plan.applicability is Applicability.SAFE else UNSAFE, plan.reason)
     for refusal in result.refused:
-        if finding in refusal.plan.findings:
+        if finding in refusal.plan.findings and (not refusal.plan.shares or label["file"] in refusal.plan.pipeline):
             outcome = FAILED if refusal.why.value == "failed" else REFUSED
             return Outcome(repo, label, outcome, f"{refusal.why.value}: {refusal.reason}")
     return Outcome(repo, label, REFUSED, "no plan")

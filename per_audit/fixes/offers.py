@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.audit import Audit
-from per_audit.findings import FixOffer, Report
+from per_audit.findings import Applicability, FixOffer, Report
 from per_audit.fixes.plan import FixOptions
 from per_audit.fixes.planner import plan_fixes
 
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 
 def offered(findings: Sequence[Finding], graph: ReplayGraph) -> list[Finding]:
-    """The findings in what `graph` describes, each that has a plan with what the plan says of itself."""
-    offers = {
-        finding: FixOffer(plan.applicability, plan.recipe, plan.title, plan.reason)
-        for plan in plan_fixes(Audit(Report("", list(findings)), [graph]), FixOptions())
-        for finding in plan.findings
-    }
+    """The findings in what `graph` describes, each that has a plan with what the plan says of itself.
+
+    Of several plans for one finding, the first that `fix` can carry out speaks.
+    """
+    plans = plan_fixes(Audit(Report("", list(findings)), [graph]), FixOptions())
+    offers: dict[str, FixOffer] = {}
+    for plan in sorted(plans, key=lambda plan: plan.applicability is Applicability.MANUAL):
+        for finding in plan.findings:
+            offers.setdefault(finding, FixOffer(plan.applicability, plan.recipe, plan.title, plan.reason))
     return [replace(finding, fix=offers.get(finding.id, finding.fix)) for finding in findings]

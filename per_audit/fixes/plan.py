@@ -33,7 +33,8 @@ class Plan:
     that a file needs from experience_replay_optimizer, and, with a dot in them, modules of it that the edits import;
     `unneeded` are names that the edits may have left unused and whose imports go if nothing uses them any more.
     `findings` are the ids of the findings that the plan resolves. `steps` say what a person must do (manual) or check
-    (safe and unsafe). `mends` is the code of the rule whose finding a repair is for, empty for a conversion.
+    (safe and unsafe). `mends` is the code of the rule whose finding a repair is for, empty for a conversion. A plan
+    that `shares` its findings is one of several, and they stay until the last of them has been applied.
     """
 
     pipeline: str
@@ -47,6 +48,7 @@ class Plan:
     findings: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     mends: str = ""
+    shares: bool = False
 
     @property
     def key(self) -> tuple[str, str, tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Applicability
@@ -9,6 +10,7 @@ from per_audit.fixes.comments import with_comments
 from per_audit.fixes.draft import Draft, Refused, TravelsWhole
 from per_audit.fixes.plan import Plan
 from per_audit.fixes.recipes import container_swap, index_swap, library_own, library_swap
+from per_audit.fixes.recipes.library_copy import scripts_with
 from per_audit.fixes.recipes.shared import sharers
 from per_audit.fixes.repair import plan_repairs
 from per_audit.fixes.shapes import ANY, Shape, library_shape, shape_of
@@ -40,10 +42,21 @@ def plan_fixes(audit: Audit, options: FixOptions) -> list[Plan]:
                 places = {graph.place(each.path, draw) for each in together for draw in each.draws}
                 findings = tuple(f.id for f in audit.report.findings if f.rule in _RESOLVED and f.place in places)
                 if findings:
-                    plans.append(plan_buffer(graph, buffer, options, findings))
+                    plans += _uniform_plans(graph, buffer, options, findings)
         plans += plan_repairs(graph, audit.report.findings, options)
         plans += _library_plans(graph, audit.report.findings, options)
     return plans
+
+
+def _uniform_plans(
+    graph: ReplayGraph, buffer: ReplayBuffer, options: FixOptions, findings: tuple[str, ...]
+) -> list[Plan]:
+    """The plan for a buffer, or one for each script that makes it where it is a library's that lies in the project."""
+    copy = f"{graph.module(buffer.path).where(buffer.draws[0].start)} is the library's own code, unchanged"
+    made = scripts_with(graph, buffer)
+    return [replace(_library_plan(graph, each, options, findings, copy), shares=True) for each in made] or [
+        plan_buffer(graph, buffer, options, findings)
+    ]
 
 
 def plan_buffer(graph: ReplayGraph, buffer: ReplayBuffer, options: FixOptions, findings: tuple[str, ...]) -> Plan:
@@ -112,7 +125,10 @@ def _library_plans(graph: ReplayGraph, findings: list[Finding], options: FixOpti
     return plans
 
 
-def _library_plan(graph: ReplayGraph, buffer: LibraryBuffer, options: FixOptions, findings: tuple[str, ...]) -> Plan:
+def _library_plan(
+    graph: ReplayGraph, buffer: LibraryBuffer, options: FixOptions, findings: tuple[str, ...], copy: str = ""
+) -> Plan:
+    """The plan for a buffer of a library; `copy` is what is assumed where the library lies in the project."""
     pipeline = f"{buffer.name} ({graph.module(buffer.path).where(buffer.node.start)})"
     reason, shape = library_shape(buffer)
     draft = Draft(graph, options)
@@ -121,6 +137,8 @@ def _library_plan(graph: ReplayGraph, buffer: LibraryBuffer, options: FixOptions
             continue
         try:
             module.convert(draft, buffer)
+            if copy:
+                draft.assumptions.append(copy)
             return _drafted(draft, recipe, buffer.name, pipeline, findings)
         except Refused as refusal:
             return _manual(buffer.name, recipe, str(refusal), findings, shape, pipeline)

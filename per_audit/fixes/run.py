@@ -300,7 +300,8 @@ def _shortfall(batch: list[Plan], before: Report, after: Report) -> str | None:
     another symbol from the edits, so new ones are counted by rule and file alone.
     """
     by_id = {finding.id: finding for finding in before.findings}
-    solved = [by_id[name] for name in {name for plan in batch for name in plan.findings} if name in by_id]
+    resolved = {name for plan in batch if not plan.shares for name in plan.findings}
+    solved = [by_id[name] for name in resolved if name in by_id]
     touched = {path for plan in batch for path in plan.paths}
     had, claimed = Counter(map(_key, before.findings)), Counter(map(_key, solved))
     seen = Counter(map(_key, after.findings))

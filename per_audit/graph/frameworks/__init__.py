@@ -92,7 +92,8 @@ class Framework:
     """One library.
 
     `modules` are the dotted prefixes its buffers are imported from. `replaceable` is False where its agents accept
-    no other buffer than their own. `configurations` are keys of a dict that name a buffer's class.
+    no other buffer than their own. `configurations` are keys of a dict that name a buffer's class. `sources` are the
+    files of the library in which its buffers are written.
     """
 
     package: str
@@ -105,6 +106,7 @@ class Framework:
     algorithms: dict[str, Algorithm]
     configurations: tuple[str, ...]
     settings: dict[str, str]
+    sources: tuple[str, ...]
 
     def kind(self, name: str) -> Kind | None:
         """The buffer of that name."""
@@ -158,6 +160,7 @@ def framework(package: str) -> Framework | None:
         {name: _algorithm(group) for group in table.get("algorithm", ()) for name in group["names"]},
         tuple(table.get("configurations", ())),
         table.get("settings", {}),
+        tuple(table["sources"]),
     )
 
 
