@@ -785,6 +785,17 @@ def train(collector, policy, optimizer):
             },
         ),
         Example(
+            "losses that are multiplied by the weights in place",
+            {
+                "per.py": bad[1]
+                .plain["per.py"]
+                .replace(
+                    "loss = (errors**2).mean()\n",
+                    "loss = errors**2\n        loss *= torch.as_tensor(weights)\n        loss = loss.mean()\n",
+                )
+            },
+        ),
+        Example(
             "weights as Keras sample weights",
             {
                 "per.py": bad[1]

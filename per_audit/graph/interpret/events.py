@@ -120,9 +120,9 @@ class Read:
 
 @dataclass(slots=True)
 class Weighting:
-    """A product of importance-sampling weights with something else."""
+    """A product of importance-sampling weights with something else, or an augmented assignment that makes one."""
 
-    node: ir.Expr
+    node: ir.Node
     function: Owner
     path: str
     weights: ir.Expr

@@ -121,7 +121,7 @@ class Operators:
     def weigh(self, node: ir.Node, left: ir.Expr, a: Value, right: ir.Expr, b: Value, frame: Frame) -> None:
         """Record a product of weights with a value that was computed from drawn transitions."""
         for weights, side, other, value in ((left, a, right, b), (right, b, left, a)):
-            if side.tagged("isw") and not value.tagged("isw") and value.tagged("draw") and isinstance(node, ir.Expr):
+            if side.tagged("isw") and not value.tagged("isw") and value.tagged("draw"):
                 table = self.interpreter.events.weightings
                 known = table.get(node)
                 joined = value if known is None else known.other_value.join(value)

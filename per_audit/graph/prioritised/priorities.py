@@ -384,9 +384,10 @@ class Priorities:
 
     def _uses(self, function: ev.Owner) -> bool:
         for node in self.bodies({function}):
-            if isinstance(node, ir.Bin) and node.op == "*":
-                left, right = self._is_weight(node.left), self._is_weight(node.right)
-                if left != right and not _is_number(node.right if left else node.left):
+            if isinstance(node, (ir.Bin, ir.Aug)) and node.op == "*":
+                first, second = (node.left, node.right) if isinstance(node, ir.Bin) else (node.target, node.value)
+                left, right = self._is_weight(first), self._is_weight(second)
+                if left != right and not _is_number(second if left else first):
                     return True
             elif (
                 (isinstance(node, ir.Map) and any(self._is_weight(value) for value in node.values))
