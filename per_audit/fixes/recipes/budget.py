@@ -6,11 +6,11 @@ import itertools
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from per_audit.facts import ir
 from per_audit.fixes.recipes.branches import drawn_at
-from per_audit.fixes.recipes.counters import counted, counts, is_endless, is_range
+from per_audit.fixes.recipes.counters import Loop, counted, counts, is_endless, is_range, loop_around
 from per_audit.fixes.recipes.frequency import Frequency
 from per_audit.fixes.recipes.numbers import number
 
@@ -88,35 +88,66 @@ def _reach(
     return max(options, key=lambda budget: budget.steps, default=here)
 
 
+@dataclass(slots=True)
+class _Level:
+    """A loop around a node: how often it is gone through, and in which share of its passes what is inside is reached.
+
+    None is what cannot be read. Outside of all loops, `loop` is None.
+    """
+
+    loop: Loop | None
+    passes: int | None
+    share: Fraction | None
+    source: str = ""
+    is_early: bool = False
+
+
 def _loops(graph: ReplayGraph, path: str, node: ir.Node) -> Budget | None:
     """How often a node is reached inside its function, None where a loop or a test around it cannot be read."""
-    steps = Fraction(1)
-    sources: list[str] = []
-    early: list[str] = []
-    is_rare = False
+    levels: list[_Level] = []
+    share: Fraction | None = Fraction(1)
     below = node
     for ancestor in graph.ancestors(path, node):
         for test, wanted in _tests(graph, path, ancestor, below):
-            share = Frequency(graph, partial(_length, graph)).of(path, test, wanted)
-            if share is None or (is_rare and share < 1):
-                return None  # two tests of one pass may be of the same count: t % 4 == 0 and t % 10 == 0
-            is_rare = is_rare or share < 1
-            steps *= share
+            share = _both(share, Frequency(graph, partial(_length, graph)).of(path, test, wanted))
         if isinstance(ancestor, (ir.Function, ir.Lambda, ir.Class)):
             break
         if isinstance(ancestor, ir.Comp):
             return None
-        if isinstance(ancestor, (ir.For, ir.While)):
-            length = _length(graph, path, ancestor)
-            if length is None:
-                return None
-            steps *= length
-            is_rare = False
-            sources.append(graph.module(path).where(ancestor.start))
-            if _ends_early(graph, path, ancestor):
-                early.append(sources[-1])
+        if isinstance(ancestor, Loop):
+            levels = _around(graph, path, ancestor, [*levels, _Level(ancestor, None, share)])
+            share = Fraction(1)
         below = ancestor
-    return Budget(steps, tuple(sources), tuple(early))
+    levels.append(_Level(None, 1, share))
+    steps = Fraction(1)
+    for level in levels:
+        if level.passes is None or level.share is None:
+            return None
+        steps *= level.passes * level.share
+    sources = [level.source for level in levels if level.source]
+    return Budget(steps, tuple(sources), tuple(level.source for level in levels if level.is_early))
+
+
+def _both(share: Fraction | None, other: Fraction | None) -> Fraction | None:
+    """The share of the passes in which two tests come out as wanted."""
+    if share is None or other is None or (share < 1 and other < 1):
+        return None  # two tests of one pass may be of the same count: t % 4 == 0 and t % 10 == 0
+    return share * other
+
+
+def _around(graph: ReplayGraph, path: str, loop: Loop, levels: list[_Level]) -> list[_Level]:
+    """The levels with the passes of the last one's loop.
+
+    Where a count that rises in an inner loop ends it, that tells the passes of the inner loop in all passes of this
+    one: `while steps < 10_000: while not done: steps += 1`. What lies between the two does not matter then.
+    """
+    bound = _bound(graph, path, loop)
+    inner = next((level for level in levels if bound is not None and level.loop is bound.turn), None)
+    if bound is None or inner is None:
+        return levels
+    inner.passes, inner.source = bound.passes, graph.module(path).where(loop.start)
+    inner.is_early = _ends_early(graph, path, loop)
+    return levels[: levels.index(inner) + 1]
 
 
 def _tests(graph: ReplayGraph, path: str, around: ir.Node, node: ir.Node) -> Iterator[tuple[ir.Expr, bool]]:
@@ -141,27 +172,36 @@ def _skips(graph: ReplayGraph, path: str, last: ir.Stmt) -> bool:
     """Whether a statement ends a pass, or a function that is in no loop of its own there."""
     if isinstance(last, ir.Return):
         outer = itertools.takewhile(lambda node: not isinstance(node, ir.Function), graph.ancestors(path, last))
-        return not any(isinstance(node, (ir.For, ir.While)) for node in outer)
+        return not any(isinstance(node, Loop) for node in outer)
     return isinstance(last, ir.Jump) and last.kind == "continue"
 
 
-def _ends_early(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> bool:
+def _ends_early(graph: ReplayGraph, path: str, loop: Loop) -> bool:
     """Whether a loop has a break of its own, or leaves its function, other than by the count that is its length."""
     inside = list(ir.walk_scope(loop.body))
-    inner = {node for each in inside if isinstance(each, (ir.For, ir.While)) for node in ir.walk_scope(each.body)}
+    inner = {node for each in inside if isinstance(each, Loop) for node in ir.walk_scope(each.body)}
     leaving = {n for n in inside if isinstance(n, ir.Return) or (isinstance(n, ir.Jump) and n.kind == "break")}
     leaving -= {node for node in inner if isinstance(node, ir.Jump)}
     end = _end(graph, path, loop)
     return bool(leaving - set(end[0].body if end is not None and end[2] else ()))
 
 
-def _length(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> int | None:
+class _Bound(NamedTuple):
+    """How many passes a loop makes at most; of `turn`, which may lie inside of it."""
+
+    passes: int
+    turn: Loop
+
+
+def _length(graph: ReplayGraph, path: str, loop: Loop) -> int | None:
     """How many passes a loop makes at most, None where that is not known."""
+    bound = _bound(graph, path, loop)
+    return bound.passes if bound is not None and bound.turn is loop else None
+
+
+def _bound(graph: ReplayGraph, path: str, loop: Loop) -> _Bound | None:
     if isinstance(loop, ir.While) and not _is_true(loop.test):
-        test = loop.test
-        stride = _counted_by(graph, path, loop, test.left) if isinstance(test, ir.Cmp) else None
-        last = number(graph, path, test.rights[0]) if isinstance(test, ir.Cmp) and test.ops in (["<"], ["<="]) else None
-        return max(last // stride, 1) if last is not None and stride is not None else None
+        return _counted(graph, path, loop, loop.test)
     row = counted(graph.symbols.term(path, loop.iter)) if isinstance(loop, ir.For) else None
     if row is None or is_endless(row):
         end = _end(graph, path, loop)
@@ -173,10 +213,10 @@ def _length(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> int | Non
     first = 0 if len(ends) < 2 or _is_zero(ends[0]) else number(graph, row.path, ends[0])
     last = number(graph, row.path, ends[min(len(ends), 2) - 1]) if ends else None
     stride = number(graph, row.path, ends[2]) if len(ends) > 2 else 1
-    return None if first is None or last is None or stride is None else max((last - first) // stride, 1)
+    return None if first is None or last is None or stride is None else _Bound(max((last - first) // stride, 1), loop)
 
 
-def _end(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> tuple[ir.If, int, bool] | None:
+def _end(graph: ReplayGraph, path: str, loop: Loop) -> tuple[ir.If, _Bound, bool] | None:
     """The test of a count that leaves a loop without an end of its own, after how many passes, and whether only then.
 
     `if step > last: break` of `for step in itertools.count():`.
@@ -203,14 +243,14 @@ def _either(test: ir.Expr) -> Iterator[ir.Expr]:
         yield test
 
 
-def _passes(graph: ReplayGraph, path: str, loop: ir.For | ir.While, test: ir.Expr) -> int | None:
+def _passes(graph: ReplayGraph, path: str, loop: Loop, test: ir.Expr) -> _Bound | None:
     """After how many passes a count that begins with the loop is what a test asks for."""
     if not isinstance(test, ir.Cmp) or len(test.ops) != 1 or test.ops[0] not in (">", ">=", "=="):
         return None
     last = number(graph, path, test.rights[0])
     for count in counts(graph, graph.symbols.term(path, test.left), path, test):
-        if last is not None and count.stride is not None and count.loop is loop:
-            return max(last // count.stride, 1)
+        if last is not None and count.stride is not None and count.turn is not None and count.loop is loop:
+            return _Bound(max(last // count.stride, 1), count.turn)
     return None
 
 
@@ -218,15 +258,18 @@ def _is_true(test: ir.Expr) -> bool:
     return isinstance(test, ir.Const) and bool(test.value)
 
 
-def _counted_by(graph: ReplayGraph, path: str, loop: ir.While, counter: ir.Expr) -> int | None:
-    """What each turn of the loop adds to what its condition compares, where that is one known number."""
-    text = graph.module(path).source(counter)
-    steps = {
-        number(graph, path, node.value)
+def _counted(graph: ReplayGraph, path: str, loop: ir.While, test: ir.Expr) -> _Bound | None:
+    """The passes that a condition allows: `count < last`, where one known number is added in one loop."""
+    if not isinstance(test, ir.Cmp) or test.ops not in (["<"], ["<="]):
+        return None
+    text, last = graph.module(path).source(test.left), number(graph, path, test.rights[0])
+    rises = {
+        (number(graph, path, node.value), loop_around(graph, path, node))
         for node in ir.walk_scope(loop.body)
         if isinstance(node, ir.Aug) and node.op == "+" and graph.module(path).source(node.target) == text
     }
-    return steps.pop() if len(steps) == 1 else None
+    stride, turn = rises.pop() if len(rises) == 1 else (None, None)
+    return _Bound(max(last // stride, 1), turn) if last is not None and stride is not None and turn else None
 
 
 def _is_zero(node: ir.Expr) -> bool:

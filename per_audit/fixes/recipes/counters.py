@@ -25,12 +25,14 @@ _SHOWN = {"tqdm", "tqdm_notebook", "track", "list", "iter"}
 class Count:
     """What rises from pass to pass: by how much, and the outermost loop that it begins with, if any.
 
-    `own` is the variable of that loop, `cut` one that begins anew at a number.
+    `turn` is the loop with each pass of which it rises, `own` the variable of that loop, `cut` one that begins anew at
+    a number.
     """
 
     stride: int | None = None
     path: str = ""
     loop: Loop | None = None
+    turn: Loop | None = None
     own: bool = False
     cut: bool = False
 
@@ -114,7 +116,7 @@ def _of_loop(graph: ReplayGraph, row: Term, path: str, node: ir.Node) -> list[Co
         if counted(term) == row or (term.op == "collect" and row == Term("range")):  # or the number of its turn
             position = 1 if is_endless(row) else 2
             step = row.args[position] if len(row.args) > position else None
-            return [Count(1 if step is None else known(graph, step), path, loop, own=True)]
+            return [Count(1 if step is None else known(graph, step), path, loop, loop, own=True)]
     return []
 
 
@@ -128,22 +130,31 @@ def _added(graph: ReplayGraph, term: Term) -> list[Count]:
     found: set[Count | None] = set()
     for part in ir.walk_scope(loop.body):
         if isinstance(part, ir.Aug) and getattr(part.target, "id", "") == name:
-            found.add(_risen(graph, term.path, outer, part.value) if part.op == "+" else None)
+            found.add(_risen(graph, term.path, outer, part, part.value) if part.op == "+" else None)
         elif isinstance(part, ir.Assign) and any(getattr(target, "id", "") == name for target in part.targets):
             value = part.value
             cut = isinstance(value, ir.Bin) and value.op == "%"
             total = value.left if isinstance(value, ir.Bin) and cut else value
             is_sum = isinstance(total, ir.Bin) and total.op == "+" and getattr(total.left, "id", "") == name
             found.add(
-                _risen(graph, term.path, outer, total.right, cut) if isinstance(total, ir.Bin) and is_sum else None
+                _risen(graph, term.path, outer, part, total.right, cut)
+                if isinstance(total, ir.Bin) and is_sum
+                else None
             )
     only = found.pop() if len(found) == 1 else None
     return [] if only is None else [only]
 
 
-def _risen(graph: ReplayGraph, path: str, loop: Loop, by: ir.Expr, cut: bool = False) -> Count | None:
+def _risen(
+    graph: ReplayGraph, path: str, loop: Loop, statement: ir.Stmt, by: ir.Expr, cut: bool = False
+) -> Count | None:
     stride = number(graph, path, by)
-    return Count(stride, path, loop, cut=cut) if stride is not None else None
+    return Count(stride, path, loop, loop_around(graph, path, statement), cut=cut) if stride is not None else None
+
+
+def loop_around(graph: ReplayGraph, path: str, node: ir.Node) -> Loop | None:
+    """The innermost loop around a node."""
+    return next((each for each in graph.ancestors(path, node) if isinstance(each, Loop)), None)
 
 
 def _kept(graph: ReplayGraph, field: Term, depth: int) -> list[Count]:

@@ -1,4 +1,4 @@
-"""Whole numbers that are known without running: constants, what names and parameters stand for, defaults of options."""
+"""Whole numbers that are known without running: constants, what names, parameters and settings stand for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from math import log
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.fixes.recipes import declared
 from per_audit.graph.interpret.roles import name_of
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ _ARITHMETIC = ("+", "-", "*", "//", "/", "**")
 def number(graph: ReplayGraph, path: str, node: ir.Expr) -> int | None:
     """The positive whole number that an expression is, None where it is not known.
 
-    A parameter is the largest number that a call gives it: training starts from several commands, and a schedule that
-    is too long for one of them is better than one that is over before another has begun.
+    A parameter or setting is the largest number that it is given: training starts from several commands, and a
+    schedule that is too long for one of them is better than one that is over before another has begun.
     """
     value = _value(graph, path, node, 0)
     return int(value) if value is not None and 0 < value < _MOST else None
@@ -32,6 +33,10 @@ def _value(graph: ReplayGraph, path: str, node: ir.Expr, depth: int) -> float | 
         return None
     if isinstance(node, ir.Call) and name_of(node.func) in _CASTS:
         return _value(graph, path, node.args[0].value, depth + 1) if len(node.args) == 1 else None
+    if isinstance(node, ir.Call) and name_of(node.func) == "min" and len(node.args) > 1:
+        bounds = [_value(graph, path, arg.value, depth + 1) for arg in node.args]
+        known = [bound for bound in bounds if bound is not None]
+        return min(known) if len(known) == len(bounds) else None
     if isinstance(node, ir.Bin):
         return _computed(graph, path, node, depth)
     if isinstance(node, ir.Name):
@@ -40,10 +45,8 @@ def _value(graph: ReplayGraph, path: str, node: ir.Expr, depth: int) -> float | 
             return _given(graph, path, function, node.id, depth)
         if len(sources) == 1 and sources[0] is not None:
             return _value(graph, path, sources[0], depth + 1)
-    if isinstance(node, ir.Attr):
-        option = _default_of(graph, path, node.attr)
-        if option is not None:
-            return option
+    if isinstance(node, ir.Attr) and (given := declared.of_attribute(graph, path, node)):
+        return _largest(graph, given, depth)
     return _constant(graph.events.value(node).literal())
 
 
@@ -94,37 +97,24 @@ def _binds(target: ir.Expr, name: str) -> bool:
 
 
 def _given(graph: ReplayGraph, path: str, function: ir.Function, name: str, depth: int) -> float | None:
-    """The largest number that calls give a parameter; one with `**options` may leave it at its default."""
+    """The largest number that calls give a parameter; what `**options` may hold counts where no other call tells."""
     position = [each.name for each in function.parameters].index(name)
-    parameter = function.parameters[position]
-    if parameter.kind:
+    if function.parameters[position].kind:
         return None
-    found: list[float] = []
-    sites = graph.callers.get(function, [])
-    for site in sites:
+    default = declared.of_parameter(path, function, name)
+    found: list[declared.Given] = []
+    for site in graph.callers.get(function, []):
         is_bound = any(func.node is function and func.owner is not None for func in site.targets)
         argument = site.node.argument(position - is_bound, name)
-        is_given = argument is not None
-        if argument is None:
-            argument = parameter.default
-        value = _value(graph, site.path if is_given else path, argument, depth + 1) if argument is not None else None
-        if value is None:
-            return None
-        found.append(value)
-    if not sites and parameter.default is not None:
-        return _value(graph, path, parameter.default, depth + 1)
-    return max(found, default=None)
+        if argument is not None:
+            found.append(declared.Given(site.path, argument))
+        elif not any(arg.star for arg in site.node.args):
+            found.append(default or declared.Given(path, None))
+    return _largest(graph, found or ([default] if default is not None else []), depth)
 
 
-def _default_of(graph: ReplayGraph, path: str, name: str) -> float | None:
-    """The default of a command-line option that the file declares."""
-    wanted = {f"--{name}", f"--{name.replace('_', '-')}"}
-    for site in graph.events.calls.values():
-        func = site.node.func
-        if site.path != path or not isinstance(func, ir.Attr) or func.attr != "add_argument":
-            continue
-        flags = {arg.value.value for arg in site.node.args if isinstance(arg.value, ir.Const)}
-        default = site.node.keyword("default")
-        if wanted & flags and default is not None:
-            return _constant(graph.events.value(default.value).literal())
-    return None
+def _largest(graph: ReplayGraph, given: list[declared.Given], depth: int) -> float | None:
+    """The largest of the numbers that something is given, None where one is unknown."""
+    values = [_value(graph, path, value, depth + 1) if value is not None else None for path, value in given]
+    known = [value for value in values if value is not None]
+    return max(known) if known and len(known) == len(values) else None

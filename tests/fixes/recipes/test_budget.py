@@ -11,12 +11,13 @@ from ..rewriting import agent, check_fixed, dedented, fixed_agent, run
 LEARN = "loss = F.mse_loss(q, target)\nself.optimizer.zero_grad()\nloss.backward()\nself.optimizer.step()\n"
 
 
-def steps(main: str, learn: str = LEARN) -> str | None:
+def steps(main: str, **others: str) -> str | None:
     """The steps of the schedule that is written out, None where the plan asks for them."""
-    head, _, _ = agent(learn)["agent.py"].partition("def main")
+    head, _, _ = agent(LEARN)["agent.py"].partition("def main")
     store = "agent.memory.append((state, action, reward, next_state, done))"
     program = head + dedented(main).replace("STORE", store).replace("LEARN", "agent.learn()")
-    result, _ = run({"agent.py": program}, unsafe=True)
+    files = {f"{name}.py": text for name, text in others.items()}
+    result, _ = run({"agent.py": program, **files}, unsafe=True)
     assert [refusal.reason for refusal in result.refused] == []
     (plan,) = result.applied
     found = re.search(r"LinearSchedule\(0\.4, 1\.0, steps=([\d_]+)\)", " ".join(edit.text for edit in plan.edits))
@@ -96,6 +97,13 @@ main(None, None, None)
         ("for step in itertools.count():\n        if step > 3000: break\n        STEP", "3000"),
         ("for step in itertools.count(1):\n        if step == TOTAL: break\n        STEP", "40_000"),
         ("while True:\n        count += 2\n        if count >= 8000: break\n        STEP", "4000"),
+        ("while count < 30_000:\n        for step in range(200):\n            count += 1\n            STEP", "30_000"),
+        ("while count < 30_000:\n        over = False\n        while not over:\n"
+         "            count += 3\n            STEP", "10_000"),
+        ("for episode in itertools.count():\n        if count >= 30_000: break\n"
+         "        while env.is_on():\n            count += 1\n            for _ in range(2): STEP", "60_000"),
+        ("while count < 30_000:\n        if env.is_on():\n            for step in range(200):\n"
+         "                count += 1\n                STEP", "30_000"),
         ("progress = tqdm(range(3000))\n    for step in progress: STEP", "3000"),
         ("with tqdm(range(3000)) as progress:\n        for step in progress: STEP", "3000"),
         ("for step in tqdm.trange(3000, desc=''): STEP", "3000"),
@@ -113,6 +121,9 @@ main(None, None, None)
          "            count += 1\n            if count > 50: STEP", None),
         ("for episode in range(300):\n        for step in itertools.count():\n"
          "            count += 1\n            if count > 9000: break\n            STEP", None),
+        # Not known: what is done once for several steps that are counted.
+        ("while count < 30_000:\n        for step in range(200): count += 1\n        STEP", None),
+        ("while count < 30_000:\n        for step in range(200): count += 1\n        for _ in range(9): STEP", None),
         # Not known: no length, a length that only a run tells, or too little to be a training.
         ("for step in range(args.episodes): STEP", None),
         ("for episode in range(300):\n        while True: STEP", None),
@@ -271,6 +282,7 @@ def run(env, steps_per_epoch=4000, epochs=100, every=50, seed=0):
         ("run(env, epochs=10)\nrun(env, epochs=30)", "120_000"),
         ("options = dict(epochs=10)\nrun(env, **options)", "400_000"),
         ("def begin(**options):\n    run(env, **options)\n\nrun(env)", "400_000"),
+        ("options = dict(seed=1)\nrun(env, **options)\nrun(env, epochs=50)", "200_000"),
         ("run(env, every=10)\nrun(env, every=20)", None),
         ("import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--epochs', type=int, default=50)\n"
         "args = parser.parse_args()\nrun(env, epochs=args.epochs)", "200_000"),
