@@ -71,12 +71,7 @@ def adjust(losses: Losses, found: list[Loss]) -> None:
 
 def _inner_factor(losses: Losses, loss: Loss) -> float:
     """The number that squares are multiplied by before their mean: 1 or 0.5, and not twice. Refuses any other one."""
-    factor, node = 1.0, loss.mean_of
-    while isinstance(node, ir.Bin) and node.op == "*":
-        number, other = (node.left, node.right) if isinstance(node.left, ir.Const) else (node.right, node.left)
-        if not isinstance(number, ir.Const) or not isinstance(number.value, (int, float)):
-            break
-        factor, node = factor * number.value, other
+    factor = losses.scaled(loss.mean_of)[0] if loss.mean_of is not None else 1.0
     is_halved_twice = factor == 0.5 and _half(losses.draft, losses.path, loss.node) is not None
     if factor not in (1, 0.5) or is_halved_twice:
         raise Refused(f"the loss at {losses.where(loss.node)} has a factor that Huber's would not have")

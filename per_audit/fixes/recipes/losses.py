@@ -140,14 +140,10 @@ class Losses:
         return site is not None and "torch.mean" in site.names and node.args[0].keyword is None
 
     def difference(self, node: ir.Expr) -> ir.Bin | None:
-        """The difference whose square or absolute value an expression is."""
+        """The difference whose square or absolute value an expression is, or a multiple of it."""
+        node = self.scaled(node)[1]
         if isinstance(node, ir.Bin) and node.op == "**" and isinstance(node.right, ir.Const) and node.right.value == 2:
             return self.subtraction(node.left)
-        if isinstance(node, ir.Bin) and node.op == "*":
-            if isinstance(node.left, ir.Const):
-                return self.difference(node.right)
-            if isinstance(node.right, ir.Const):
-                return self.difference(node.left)
         if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr):
             inner = node.func.value
             if node.func.attr in ("square", "abs") and not node.args:
@@ -160,6 +156,15 @@ class Losses:
             if site is not None and site.names & names:
                 return self.subtraction(node.args[0].value)
         return None
+
+    def scaled(self, node: ir.Expr) -> tuple[float, ir.Expr]:
+        """The number that an expression is multiplied with, and the rest, also where a name stands for it."""
+        factor, node = scaled(node)
+        sources = self.definitions.get(node.id, []) if isinstance(node, ir.Name) else []
+        if len(sources) != 1:
+            return factor, node
+        more, node = scaled(sources[0])
+        return factor * more, node
 
     def subtraction(self, node: ir.Expr) -> ir.Bin | None:
         """The difference that an expression is, or that its name was assigned."""
@@ -364,6 +369,18 @@ def _pairs(target: ir.Expr, value: ir.Expr) -> list[tuple[ir.Expr, ir.Expr]]:
     if isinstance(value, ir.Seq) and len(value.items) == len(target.items):
         return list(zip(target.items, value.items, strict=True))
     return [(item, value) for item in target.items]
+
+
+def scaled(node: ir.Expr) -> tuple[float, ir.Expr]:
+    """The number that an expression is multiplied with, and the rest: of `0.5 * x`, `x * 2`, `x / 2`."""
+    factor = 1.0
+    while isinstance(node, ir.Bin) and node.op in ("*", "/"):
+        other, rest = (node.left, node.right) if isinstance(node.left, ir.Const) else (node.right, node.left)
+        number = other.value if isinstance(other, ir.Const) else None
+        if not isinstance(number, (int, float)) or not number or (node.op == "/" and rest is node.right):
+            break
+        factor, node = factor / number if node.op == "/" else factor * number, rest
+    return factor, node
 
 
 def _is_two(node: ir.Expr) -> bool:

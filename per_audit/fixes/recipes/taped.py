@@ -22,12 +22,12 @@ def mean_of_square(losses: Losses, node: ir.Call) -> tuple[ir.Expr, ir.Expr, ir.
     if not _is_called(losses, node, _MEANS) or len(node.args) != 1 or node.args[0].keyword or not _taped(losses, node):
         return None
     inner = node.args[0].value
-    pair = losses.difference(inner)
-    if pair is None and isinstance(inner, ir.Call):
-        given = [arg.value for arg in inner.args if arg.keyword is None]
-        if len(given) == 1 and _is_called(losses, inner, _SQUARES):
+    pair, square = losses.difference(inner), losses.scaled(inner)[1]
+    if pair is None and isinstance(square, ir.Call):
+        given = [arg.value for arg in square.args if arg.keyword is None]
+        if len(given) == 1 and _is_called(losses, square, _SQUARES):
             pair = losses.subtraction(given[0])
-        elif len(given) == 2 and _is_called(losses, inner, {"squared_difference"}):
+        elif len(given) == 2 and _is_called(losses, square, {"squared_difference"}):
             return inner, given[0], given[1]
     return (inner, pair.left, pair.right) if pair is not None else None
 

@@ -58,8 +58,8 @@ def test_a_half_is_in_the_loss_already(loss: str) -> None:
     assert not any("half of the squared" in step for step in result.applied[0].steps)
 
 
-def test_a_half_of_the_squares() -> None:
-    loss = "(0.5 * (q - target).pow(2)).mean()"
+@pytest.mark.parametrize("loss", ["(0.5 * (q - target).pow(2)).mean()", "((q - target).pow(2) / 2).mean()"])
+def test_a_half_of_the_squares(loss: str) -> None:
     before = agent(learning(loss), "SmoothL1Loss()")
     result = check_fixed(before, fixed(before, loss, "lap_loss(q, target)"), buffer="lap")
     assert not any("half of the squared" in step for step in result.applied[0].steps)

@@ -83,6 +83,14 @@ FORMS = {
         "loss = 0.5 * (q - target).pow(2).mean()",
         "loss = 0.5 * importance_weighted_loss((q - target).pow(2), weights)",
     ),
+    "half inside, behind": (
+        "loss = ((q - target).pow(2) / 2).mean()",
+        "loss = importance_weighted_loss((q - target).pow(2) / 2, weights)",
+    ),
+    "squares with a name": (
+        "squares = 0.5 * (q - target) ** 2\nloss = squares.mean()",
+        "squares = 0.5 * (q - target) ** 2\nloss = importance_weighted_loss(squares, weights)",
+    ),
     "half inside": (
         "loss = (0.5 * (q - target).pow(2)).mean()",
         "loss = importance_weighted_loss(0.5 * (q - target).pow(2), weights)",

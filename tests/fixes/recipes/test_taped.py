@@ -72,11 +72,21 @@ def fixed(loss: str) -> Files:
         ("tf.reduce_mean(tf.square(target - q))", "tf.square(target - q)"),
         ("tf.math.reduce_mean((q - target) ** 2)", "(q - target) ** 2"),
         ("tf.reduce_mean(0.5 * (q - target) ** 2)", "0.5 * (q - target) ** 2"),
+        ("tf.reduce_mean(0.5 * tf.square(target - q))", "0.5 * tf.square(target - q)"),
+        ("tf.reduce_mean(tf.square(target - q) * 0.5)", "tf.square(target - q) * 0.5"),
+        ("tf.reduce_mean(tf.square(target - q) / 2)", "tf.square(target - q) / 2"),
+        ("tf.reduce_mean(0.5 * tf.math.squared_difference(target, q))", "0.5 * tf.math.squared_difference(target, q)"),
         ("tf.reduce_mean(tf.math.squared_difference(target, q))", "tf.math.squared_difference(target, q)"),
     ],
 )
 def test_means_of_squares(square: str, weighted: str) -> None:
     check_fixed(agent(f"loss = {square}"), fixed(f"loss = importance_weighted_loss({weighted}, weights)"))
+
+
+def test_squares_that_have_a_name() -> None:
+    squares = "squares = 0.5 * tf.square(target - q)\n            loss = "
+    after = fixed(f"{squares}importance_weighted_loss(squares, weights)")
+    check_fixed(agent(f"{squares}tf.reduce_mean(squares)"), after)
 
 
 @pytest.mark.parametrize("function", ["keras.losses.MSE", "tf.keras.losses.mean_squared_error"])
