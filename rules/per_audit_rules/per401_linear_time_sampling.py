@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.interpret.draws import GREEDY
 from per_audit.graph.interpret.externals import SEARCHES
 from per_audit.graph.interpret.values import UNKNOWN, Alloc, TupleOf
+from per_audit.graph.liveness.rhythm import rhythm_of
 from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, capacity_of
 from per_audit.graph.symbolic import strip
@@ -34,15 +37,18 @@ class LinearTimeSampling(Rule):
 
     ## Why is this bad
 
-    All of them add up every probability for every batch: numpy in about 0.6 ms at 100,000 transitions and 6 ms at a
-    million, `random.choices` in eight times that, torch in a sixth, all without the powers and sums that make the
-    probabilities. A sum tree draws the same batch in time proportional to the logarithm. The message estimates the
-    draw by these numbers where the capacity can be read.
+    All of them add up every probability for every batch. On one core numpy takes about 0.6 ms at 100,000 transitions
+    and 6 ms at a million, `random.choices` of a list four times that, `torch.multinomial` three times that, or an
+    eighth where it puts back what it draws (`replacement=True`, which is not the default). Probabilities that are made
+    of a list or deque at each draw cost up to 3 ms more at 100,000. A sum tree draws the same batch in time
+    proportional to the logarithm. The message estimates the draw by these numbers where the capacity can be read.
 
     ## Known problems
 
     Where the capacity can be read and is 10,000 or less, nothing is reported: the loop over a tree in Python is then
-    no faster. A capacity that cannot be read counts as large.
+    no faster. An option of the command line counts as its default, a capacity that cannot be read counts as large.
+    A draw that costs less than 5 µs for each step of the environment, because it is made once in many of them, is a
+    hint; an episode counts as 100 steps.
 
     ## Example
 
@@ -85,26 +91,28 @@ class LinearTimeSampling(Rule):
             if not buffer.stores and not anatomy.containers:
                 continue  # numbers made on the spot, to try something out
             capacity = anatomy.capacity if anatomy.containers else capacity_of(graph, buffer.containers)
-            if capacity.is_at_most(SMALL):
+            if (capacity.usual or SMALL + 1) <= SMALL:
                 continue
-            for node, path, how in _linear_draws(graph, buffer):
-                if node not in seen:
-                    seen.add(node)
-                    yield self._finding(graph, buffer, node, path, how, _cost(node, capacity))
+            for draw in _linear_draws(graph, buffer, _most(capacity)):
+                if draw.node not in seen:
+                    seen.add(draw.node)
+                    yield self._finding(graph, buffer, draw, capacity)
 
-    def _finding(
-        self, graph: ReplayGraph, buffer: ReplayBuffer, node: ir.Node, path: str, how: str, cost: str
-    ) -> Finding:
+    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, draw: _Linear, capacity: Capacity) -> Finding:
         name = graph.name_of(buffer)
-        return self.finding(
+        rhythm = rhythm_of(graph, draw.path, draw.node)
+        finding = self.finding(
             graph,
-            path,
-            node,
-            f"{name} draws with {how}, which goes through the probabilities of all transitions each time{cost}",
-            evidence=[graph.evidence(path, node, "drawn", "every probability is read at every call")],
+            draw.path,
+            draw.node,
+            f"{name} draws with {draw.how}, which goes through the probabilities of all transitions each time"
+            f"{_cost(draw, capacity)}{f', {rhythm}' if str(rhythm) else ''}",
+            evidence=[graph.evidence(draw.path, draw.node, "drawn", "every probability is read at every call")],
             fix=FixOffer(title="draw from a sum tree"),
             pipeline=name,
         )
+        is_little = draw.cost is not None and rhythm.a_step(draw.cost + draw.before) < costs.LITTLE
+        return replace(finding, severity=Severity.INFO) if is_little else finding
 
     def witness(self) -> str:
         """How many priorities a draw over a cumulative sum reads, against the steps down a sum tree."""
@@ -442,24 +450,44 @@ class Recommender:
     )
 
 
-def _cost(node: ir.Node, capacity: Capacity) -> str:
+class _Linear(NamedTuple):
+    """A draw that reads all priorities: what people call it, and what it and making its probabilities costs."""
+
+    node: ir.Node
+    path: str
+    how: str
+    cost: float | None
+    before: float
+
+
+def _cost(draw: _Linear, capacity: Capacity) -> str:
     """What the draw costs of a full memory, as far as that is known."""
-    func = node.func if isinstance(node, ir.Call) else None
-    method = getattr(func, "attr", getattr(func, "id", ""))
-    cost = costs.of_draw(method, capacity.largest) if capacity.complete and capacity.largest is not None else None
-    return "" if cost is None else f", {costs.spelled(cost)} at {capacity.largest:,}"
+    most = _most(capacity)
+    if most is None or draw.cost is None:
+        return f", up to {most:,} of them" if most else "; how many there are cannot be read here"
+    text = f", {costs.spelled(draw.cost + draw.before)} at {most:,}"
+    return f"{text}, most of it to make the probabilities" if draw.before > draw.cost else text
 
 
-def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[ir.Node, str, str]]:
-    """The draws of a buffer that read all priorities: the call, its file and what people call it."""
+def _most(capacity: Capacity) -> int | None:
+    """How many there may be, where the code says so: also if that holds for some ways of the program only."""
+    return capacity.largest if capacity.largest is not None and capacity.largest > SMALL else None
+
+
+def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, count: int | None) -> Iterator[_Linear]:
+    """The draws of a buffer that read all priorities, of which there are `count`."""
     for source in sorted(buffer.sources, key=lambda node: node.start):
         draw = graph.events.draws.get(source)
-        if draw is not None and draw.weighted and not _is_of_groups(graph, draw):
-            yield draw.node, draw.path, f"`{graph.source(draw.path, draw.node.func)}`"
+        if draw is not None and draw.weighted and draw.method not in GREEDY and not _is_of_groups(graph, draw):
+            cost = None if count is None else costs.of_draw(graph, draw, count)
+            weights = draw.probabilities
+            before = 0.0 if not count or weights is None else costs.of_preparation(graph, draw.path, weights, count)
+            yield _Linear(draw.node, draw.path, f"`{graph.source(draw.path, draw.node.func)}`", cost, before)
         mass = graph.events.masses.get(source)
         if mass is not None and mass.searched:
             for node, path in _searches(graph, source):
-                yield node, path, "a cumulative sum made anew"
+                cost = None if count is None else costs.of_search(count)
+                yield _Linear(node, path, "a cumulative sum made anew", cost, 0.0)
 
 
 def _is_of_groups(graph: ReplayGraph, draw: Draw) -> bool:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.interpret.draws import batch_argument, takes_many
-from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import Alloc
+from per_audit.graph.liveness.rhythm import rhythm_of
 from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import capacity_of, number_of
 from per_audit.rule import Example, Rule
@@ -23,20 +23,19 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.events import Draw, Owner
 
 LARGE = 50_000
-LITTLE = 5.0
-"""The microseconds a draw that are not worth a warning: those of a batch of 16 out of 50,000."""
-_CALLERS = 4
+_BESIDE = "; the draw before it, which goes through the probabilities of all, costs far more"
 _COPIES = {"list", "tuple", "sorted"}
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 class _Read(NamedTuple):
-    """A deque read at random."""
+    """A deque read at random, and the draw that says where."""
 
     node: ir.Node
     path: str
     function: Owner
     alloc: Alloc
+    draw: Draw
 
 
 class DequeRandomAccess(Rule):
@@ -51,7 +50,8 @@ class DequeRandomAccess(Rule):
     A deque is a chain of blocks of 64 items. Its ends are next to each other in time, its middle is not: reading item
     i takes time proportional to the distance to the nearer end. Drawing 64 transitions costs about 17 µs more than from
     a list at 50,000 items, 40 µs at 100,000 and 0.4 ms at a million; the message estimates by these numbers. A draw
-    that costs less than 5 µs more, or that is made once an episode, is a hint.
+    that costs less than 5 µs more for each step of the environment, an episode counting as 100 steps, or that goes
+    through the probabilities of all items before, is a hint.
 
     ## Known problems
 
@@ -96,7 +96,7 @@ class DequeRandomAccess(Rule):
                 if draw is None:
                     continue
                 reads = [
-                    _Read(gather.node, gather.path, gather.function, gather.container)
+                    _Read(gather.node, gather.path, gather.function, gather.container, draw)
                     for gather in graph.events.gathers.values()
                     if draw.node in gather.draws
                     and not _is_of_copy(gather.node)
@@ -104,7 +104,7 @@ class DequeRandomAccess(Rule):
                 ]
                 if draw.items and not _is_copy(draw):
                     held = (atom for atom in draw.population.atoms if isinstance(atom, Alloc))
-                    reads += [_Read(draw.node, draw.path, draw.function, alloc) for alloc in held]
+                    reads += [_Read(draw.node, draw.path, draw.function, alloc, draw) for alloc in held]
                 for read in reads:
                     key = (read.alloc, read.function)
                     if read.alloc.kind == "deque" and key not in seen and not _is_of_few(graph, read.path, read.node):
@@ -126,7 +126,8 @@ class DequeRandomAccess(Rule):
         cost = f"{costs.spelled(each)} a read"
         if batch is not None:
             cost = f"{costs.spelled(each * batch)} for {batch:,}"
-        is_rare = _is_once_an_episode(graph, first.path, first.node)
+        rhythm = rhythm_of(graph, first.path, first.draw.node if first.draw.function is first.function else first.node)
+        is_beside = first.draw.weighted and first.draw.function is first.function
         made = dict.fromkeys((graph.path_of(read.alloc.node), read.alloc.node) for read in reads)
         text = _deque(graph, first)
         what = f"`{text}` of {name}" if text and text.rpartition(".")[2] != name.rpartition(".")[2] else name
@@ -138,7 +139,7 @@ class DequeRandomAccess(Rule):
             first.path,
             first.node,
             f"{what} is a deque of up to {capacity:,} items{where}{others}, read at random: each read walks there from "
-            f"an end, {cost}{', once an episode' if is_rare else ''}",
+            f"an end, {cost}{f', {rhythm}' if str(rhythm) else ''}{_BESIDE if is_beside else ''}",
             evidence=[
                 *(graph.evidence(path, node, "made", "the deque is made here") for path, node in made if path),
                 *(graph.evidence(read.path, read.node, "drawn", "it is read at random here") for read in reads),
@@ -146,8 +147,8 @@ class DequeRandomAccess(Rule):
             fix=FixOffer(title="keep the transitions where any slot is read in constant time"),
             pipeline=name,
         )
-        is_little = batch is not None and each * batch < LITTLE
-        return replace(finding, severity=Severity.INFO) if is_rare or is_little else finding
+        is_little = rhythm.is_of_episodes if batch is None else rhythm.a_step(each * batch) < costs.LITTLE
+        return replace(finding, severity=Severity.INFO) if is_little or is_beside else finding
 
     def witness(self) -> str:
         """How many links are followed to read from blocks of 64 that are chained, as a deque's are, from either end."""
@@ -454,29 +455,8 @@ def _is_read_for(graph: ReplayGraph, function: Owner, other: Owner) -> bool:
 
 def _batch(graph: ReplayGraph, read: _Read) -> int | None:
     """How many items the draw takes, where the code says so in numbers."""
-    draw = graph.events.draws.get(read.node) if isinstance(read.node, ir.Call) else None
-    size = batch_argument(draw.node, draw.method) if draw is not None else None
-    return None if size is None else number_of(graph, read.path, size, by_name=True).largest
-
-
-def _is_once_an_episode(graph: ReplayGraph, path: str, node: ir.Node, depth: int = _CALLERS) -> bool:
-    """Whether the innermost loop around a node, or all that calls it, has the loop over the steps inside of it."""
-    for around in graph.ancestors(path, node):
-        if isinstance(around, ir.Comp):
-            return False
-        if isinstance(around, (ir.For, ir.While)):
-            return any(_steps(inner) for inner in ir.walk(*around.body) if isinstance(inner, (ir.For, ir.While)))
-        if isinstance(around, ir.Function):
-            sites = graph.callers.get(around, ())
-            return bool(sites and depth) and all(
-                _is_once_an_episode(graph, site.path, site.node, depth - 1) for site in sites
-            )
-    return False
-
-
-def _steps(loop: ir.Node) -> bool:
-    """Whether a loop steps an environment."""
-    return any(isinstance(part, ir.Call) and name_of(part.func) == "step" and part.args for part in ir.walk(loop))
+    size = batch_argument(read.draw.node, read.draw.method)
+    return None if size is None else number_of(graph, read.draw.path, size, by_name=True).largest
 
 
 def _deque(graph: ReplayGraph, read: _Read) -> str:

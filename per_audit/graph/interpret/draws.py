@@ -205,10 +205,12 @@ def replacement(node: ir.Call, method: str) -> ir.Expr | bool | None:
 
 def batch_argument(node: ir.Call, method: str) -> ir.Expr | None:
     """How many are drawn at once."""
-    if method == "choices":
-        return node.argument(None, "k")
+    if method in ("choices", "sample"):
+        return node.argument(1 if method == "sample" else None, "k")
     if method == OF_TENSOR:
         return node.argument(0, "num_samples")
+    if method in ("randint", "integers", "random_integers"):
+        return node.argument(2, "size")
     return node.argument(1, "size") or node.argument(None, "num_samples") or node.argument(None, "shape")
 
 

@@ -18,18 +18,28 @@ if TYPE_CHECKING:
 _DEEPEST = 5
 _ARITHMETIC: dict[str, Callable[..., int]] = {"mul": operator.mul, "add": operator.add, "sub": operator.sub}
 _UNLIMITED = 1e12
+_OPEN = 0  # beside the numbers: whoever starts the program may give another
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How much the containers may hold: the largest number that is readable, and whether every way to it is one."""
+    """How much the containers may hold: the largest number that is readable, and whether every way to it is one.
+
+    `by_default`: every way is, as long as the options of the command line are left as they are.
+    """
 
     largest: int | None
     complete: bool
+    by_default: bool = False
 
     def is_at_most(self, limit: int) -> bool:
         """Whether the code says that there is never room for more than `limit`."""
         return self.complete and self.largest is not None and self.largest <= limit
+
+    @property
+    def usual(self) -> int | None:
+        """The number where it is readable, with the options of the command line as they are."""
+        return self.largest if self.complete or self.by_default else None
 
 
 def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc], by_name: bool = False) -> Capacity:
@@ -62,8 +72,9 @@ def number_of(graph: ReplayGraph, path: str, node: ir.Expr, by_name: bool = Fals
 
 
 def _capacity(found: list[int | None]) -> Capacity:
-    known = [number for number in found if number is not None]
-    return Capacity(max(known) if known else None, bool(found) and None not in found)
+    known = [number for number in found if number]
+    complete = bool(known) and None not in found
+    return Capacity(max(known, default=None), complete and _OPEN not in found, complete and _OPEN in found)
 
 
 def _class_around(graph: ReplayGraph, path: str, node: ir.Node) -> ir.Class | None:
@@ -177,9 +188,9 @@ def _numbers(
             found += [n for outer in given for n in _numbers(graph, outer, depth - 1, owner, by_name)]
         elif defaults := graph.symbols.default_of(option):
             found += [n for default in defaults for n in _numbers(graph, default, 0)]
-            found.append(None)  # whoever starts the program may give another
+            found.append(_OPEN)
         elif option.op in _ARITHMETIC and depth:
-            found.append(_computed(graph, option, depth, owner, by_name))
+            found += _computed(graph, option, depth, owner, by_name)
         else:
             found.append(None)
     return found
@@ -224,10 +235,10 @@ def _made(graph: ReplayGraph, path: str, call: ir.Expr) -> set[ir.Class]:
     return set() if around is None else {around}
 
 
-def _computed(graph: ReplayGraph, term: Term, depth: int, owner: ir.Class | None, by_name: bool) -> int | None:
+def _computed(graph: ReplayGraph, term: Term, depth: int, owner: ir.Class | None, by_name: bool) -> list[int | None]:
     """A size that is computed of others, such as the 2 n - 1 nodes of a tree; of several numbers the largest."""
     sides = [_numbers(graph, side, depth - 1, owner, by_name) for side in term.args]
     known = [max(side) for side in sides if side and None not in side]  # type: ignore[type-var]
-    if len(known) < len(term.args):
-        return None
-    return int(_ARITHMETIC[term.op](*known))
+    if len(known) < len(term.args) or 0 in known:
+        return [None]
+    return [int(_ARITHMETIC[term.op](*known)), *(_OPEN for side in sides if _OPEN in side)]

@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
-from per_audit.facts import ir
+import math
+from typing import TYPE_CHECKING
 
-# Microseconds. A read of a deque at random against one of a list, for each item that the deque may hold: 64 reads cost
-# 17 more at 50,000 items and 370 more at a million.
+from per_audit.facts import ir
+from per_audit.graph.interpret.draws import OF_TENSOR, replacement
+from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.interpret.values import Alloc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph.interpret.events import Draw
+    from per_audit.graph.model import ReplayGraph
+
+LITTLE = 5.0
+"""The microseconds a step that are not worth a warning: about those of a batch of 16 out of a deque of 50,000."""
+
+# Microseconds for each item, measured at 100,000 unless it is said.
+# A read of a deque at random against one of a list, for each item that the deque may hold: 64 reads cost 17 more at
+# 50,000 items and 370 more at a million.
 _DEQUE_READ = 5.5e-6
-# For each item: np.max of an array (90 at a million, beside the call itself), max of a list (12,000); draws by
-# numpy.random.choice(p=...) (6,300), random.choices(weights=...) (53,000) and torch.multinomial (1,000).
-_ARRAY_MAXIMUM, _LIST_MAXIMUM, _CALL = 9e-5, 0.0125, 1.0
-_DRAWS = {"choice": 6.3e-3, "choices": 0.053, "multinomial": 1e-3}
+# Reductions: of an array, beside the call itself; by the built-in functions, of a list or deque and of an array.
+_CALL = 1.7
+_OF_ARRAY = {"max": 9e-5, "min": 9e-5, "sum": 1.7e-4, "cumsum": 3.4e-3}
+_BUILT_IN = {"max": 0.011, "min": 0.011, "sum": 0.004}
+_BUILT_IN_OF_ARRAY = {"max": 0.028, "min": 0.028, "sum": 0.045}
+# Orders, times the logarithm of how many: of an array, and by the built-in function.
+_ORDER, _BUILT_IN_ORDER = 6e-4, 9e-3
+# Draws by probabilities in an array; torch.multinomial that puts back what it draws.
+_DRAWS = {"choice": 6.3e-3, "choices": 0.025, "multinomial": 0.019, OF_TENSOR: 0.019}
+_PUT_BACK, _WEIGHTS_OF_ARRAY, _SUMS = 7.5e-4, 0.06, 3.4e-3
+# What is done with all items before: to make an array of them, to go through them in a comprehension, to raise them to
+# a power, to do other arithmetic, to take those that a test holds for.
+_MADE_ARRAY = {"list": 0.018, "deque": 0.04, "range": 0.045}
+_PASSED, _RAISED, _COMPUTED, _PICKED = 0.04, 1.6e-3, 3e-4, 8e-4
+
+_CONVERSIONS = {"array", "asarray", "asanyarray", "fromiter", "tensor", "as_tensor", "FloatTensor", "Tensor"}
+_LISTS = {"list", "tolist", "sorted", "tuple"}
+_ORDERS = {"sort", "sorted", "argsort", "msort"}
+_DEEPEST = 12
 
 
 def of_read(capacity: int) -> float:
@@ -18,20 +49,76 @@ def of_read(capacity: int) -> float:
     return _DEQUE_READ * capacity
 
 
-def of_draw(method: str, capacity: int) -> float | None:
-    """What a draw over all probabilities of so many items costs; None for other methods than were measured."""
-    each = _DRAWS.get(method)
-    return None if each is None else each * capacity
+def of_search(count: int) -> float:
+    """What it costs to add up so many numbers one after the other, to search the sums for a random one."""
+    return _SUMS * count
 
 
-def of_maximum(node: ir.Node, count: int) -> float | None:
-    """What the call costs that looks for the largest or smallest of so many numbers; None where it is another."""
-    func = node.func if isinstance(node, ir.Call) else None
-    if isinstance(func, ir.Attr) and func.attr in ("max", "min", "amax", "amin"):
-        return _CALL + _ARRAY_MAXIMUM * count
-    if isinstance(func, ir.Name) and func.id in ("max", "min"):
-        return _LIST_MAXIMUM * count
-    return None
+def of_draw(graph: ReplayGraph, draw: Draw, count: int) -> float | None:
+    """What a draw over the probabilities of so many items costs, None for other methods than were measured."""
+    each = _DRAWS.get(draw.method)
+    if each is None:
+        return None
+    weights = draw.probabilities
+    kind = "array" if weights is None else kind_of(graph, draw.path, weights)
+    if draw.method in ("multinomial", OF_TENSOR):
+        put_back = replacement(draw.node, draw.method)
+        if put_back is True or (isinstance(put_back, ir.Const) and put_back.value is True):
+            each = _PUT_BACK
+    elif draw.method == "choices":
+        each = each if kind in ("list", "deque") else _WEIGHTS_OF_ARRAY
+    else:
+        population = draw.node.argument(0, "a")
+        made = [kind, "array" if population is None else kind_of(graph, draw.path, population)]
+        each += sum(_MADE_ARRAY.get(one, 0.0) for one in made)
+    return _CALL + each * count
+
+
+def of_preparation(graph: ReplayGraph, path: str, node: ir.Expr, count: int) -> float:
+    """What it costs to make an expression over so many items: conversions, comprehensions, arithmetic."""
+    return count * _each(graph, path, node, set(), _DEEPEST)
+
+
+def of_reduction(graph: ReplayGraph, path: str, node: ir.Node, count: int) -> float | None:
+    """What a call costs that looks for the extreme, sum or order of so many numbers; None where it is another."""
+    if not isinstance(node, ir.Call):
+        return None
+    name, operand = name_of(node.func), _reduced(node)
+    if name is None or operand is None:
+        return None
+    name = {"amax": "max", "amin": "min"}.get(name, name)
+    built_in, kind = isinstance(node.func, ir.Name), kind_of(graph, path, operand)
+    before = of_preparation(graph, path, operand, count)
+    if name in _ORDERS:
+        return before + (_BUILT_IN_ORDER if built_in else _ORDER) * count * math.log2(max(count, 2))
+    if name not in _OF_ARRAY:
+        return None
+    if built_in:
+        each = (_BUILT_IN_OF_ARRAY if kind == "array" else _BUILT_IN).get(name, _PASSED)
+    else:
+        each = _OF_ARRAY[name] + _MADE_ARRAY.get(kind, 0.0)
+    return before + _CALL + each * count
+
+
+def kind_of(graph: ReplayGraph, path: str, node: ir.Expr) -> str:
+    """What kind of container an expression is: list, deque, range, or else an array."""
+    for _ in range(_DEEPEST):
+        if isinstance(node, (ir.Comp, ir.Seq)) or (isinstance(node, ir.Bin) and isinstance(node.left, ir.Seq)):
+            return "list"
+        if isinstance(node, ir.Call):
+            name = name_of(node.func) or ""
+            return name if name in ("range", "deque") else "list" if name in _LISTS else "array"
+        if isinstance(node, (ir.Bin, ir.Un)):
+            return "array"
+        if isinstance(node, ir.Sub) and isinstance(node.index, ir.Slice):
+            node = node.value
+            continue
+        made = list(_made(graph, path, node))
+        if not made:
+            break
+        node = made[-1]
+    kinds = {atom.kind for atom in graph.events.value(node).atoms if isinstance(atom, Alloc)}
+    return next((kind for kind in ("deque", "list") if kinds == {kind}), "array")
 
 
 def spelled(microseconds: float) -> str:
@@ -39,3 +126,54 @@ def spelled(microseconds: float) -> str:
     if microseconds >= 1_000:
         return f"about {float(f'{microseconds / 1_000:.2g}'):g} ms"
     return f"about {float(f'{microseconds:.2g}'):g} µs"
+
+
+def _reduced(node: ir.Call) -> ir.Expr | None:
+    """What a call reduces: its first argument, or what it is a method of."""
+    first = node.argument(0, "a")
+    if first is not None and not isinstance(first, ir.Const):
+        return first
+    return node.func.value if isinstance(node.func, ir.Attr) else None
+
+
+def _each(graph: ReplayGraph, path: str, node: ir.Node, seen: set[ir.Node], depth: int) -> float:
+    """What is done with each item to make an expression, by itself and by what its names were assigned."""
+    if node in seen or not depth:
+        return 0.0
+    seen.add(node)
+    own, parts = 0.0, ir.children(node)
+    if isinstance(node, ir.Comp):
+        own, parts = _PASSED, [generator.iter for generator in node.generators]
+    elif isinstance(node, ir.Call):
+        own = _of_call(graph, path, node)
+    elif isinstance(node, ir.Bin):
+        own = _RAISED if node.op == "**" else _COMPUTED
+    elif isinstance(node, ir.Sub):
+        own, parts = _PICKED if isinstance(node.index, ir.Cmp) else 0.0, [node.value]
+    elif isinstance(node, ir.Name):
+        parts = list(_made(graph, path, node))
+    return own + sum(_each(graph, path, part, seen, depth - 1) for part in parts)
+
+
+def _of_call(graph: ReplayGraph, path: str, node: ir.Call) -> float:
+    name, first = name_of(node.func) or "", node.args[0].value if node.args else None
+    if first is None or (name in _BUILT_IN and len(node.args) > 1):
+        return 0.0
+    kind = kind_of(graph, path, first)
+    if name in _CONVERSIONS:
+        return _MADE_ARRAY.get(kind, 0.0)
+    if name in _BUILT_IN and isinstance(node.func, ir.Name):
+        return _BUILT_IN_OF_ARRAY[name] if kind == "array" else _BUILT_IN[name]
+    return 0.0
+
+
+def _made(graph: ReplayGraph, path: str, node: ir.Node) -> Iterator[ir.Expr]:
+    """What a name is assigned in its function before it is used."""
+    function = graph.symbols.function_of(path, node)
+    if not isinstance(node, ir.Name) or function is None:
+        return
+    for part in ir.walk(function):
+        if isinstance(part, (ir.Assign, ir.Aug)) and part.value is not None and part.start < node.start:
+            targets = part.targets if isinstance(part, ir.Assign) else [part.target]
+            if any(isinstance(target, ir.Name) and target.id == node.id for target in targets):
+                yield part.value

@@ -1,0 +1,105 @@
+"""How often a place is run."""
+
+import pytest
+
+from per_audit.facts import ir
+from per_audit.graph.liveness.rhythm import Rhythm, rhythm_of
+
+AGENT = """
+    import argparse
+
+    class Agent:
+        def __init__(self, memory, every=8):
+            self.memory, self.every, self.count = memory, every, 0
+
+        def observe(self, row):
+            self.memory.append(row)
+            {observe}
+
+        def learn(self):
+            self.memory.sample(32)
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--period", type=int, default=20)
+    args = parser.parse_args()
+
+    def wait(env):
+        for _ in range(50):
+            env.step(0)
+
+    def explore(env, policy):
+        action = policy(env)
+        for _ in range(4):
+            env.step(action)
+
+    def play(env, policy):
+        done = False
+        while not done:
+            row, done = env.step(policy(env))
+
+    def train(env, policy, agent, steps=1_000):
+        {train}
+
+    train(Env(), Policy(), Agent(Memory(), 8))
+"""
+STEPS = "for step in range(steps):\n    row, done = env.step(policy(row))\n    "
+OBSERVED = STEPS + "agent.observe(row)"
+
+
+@pytest.mark.parametrize(
+    ("observe", "train", "expected"),
+    [
+        ("self.learn()", OBSERVED, ""),
+        ("pass", STEPS + "if step % 500 == 0:\n        agent.learn()", "once in 500 steps"),
+        ("pass", STEPS + "if done and step % 500 == 0:\n        agent.learn()", "once in 500 steps"),
+        ("pass", STEPS + "if not step % args.period:\n        agent.learn()", "once in 20 steps"),
+        ("pass", STEPS + "if step % 500 == 0:\n        pass\n    else:\n        agent.learn()", ""),
+        ("pass", STEPS + "if step % policy.every == 0:\n        agent.learn()", ""),
+        (
+            "self.count = (self.count + 1) % self.every\nif self.count == 0:\n    self.learn()",
+            OBSERVED,
+            "once in 8 steps",
+        ),
+        ("self.count += 1\nif self.count % self.every:\n    return\nself.learn()", OBSERVED, "once in 8 steps"),
+        ("self.count += 1\nif self.count % self.every != 0:\n    return 0\nself.learn()", OBSERVED, "once in 8 steps"),
+        ("self.count += 1\nif self.count % self.every == 0:\n    return\nself.learn()", OBSERVED, ""),
+        (
+            "pass",
+            STEPS + "if step % 40 == 0:\n        for _ in range(4):\n            agent.learn()",
+            "4 times in 40 steps",
+        ),
+        ("pass", STEPS + "if step % 40 == 0:\n        for _ in range(row.n):\n            agent.learn()", ""),
+        ("pass", STEPS + "if done:\n        agent.learn()", "once an episode"),
+        ("pass", STEPS + "if done or row.truncated:\n        agent.learn()", "once an episode"),
+        ("pass", STEPS + "if not done:\n        agent.learn()", ""),
+        ("pass", STEPS + "if done:\n        for _ in range(50):\n            agent.learn()", ""),
+        ("pass", "for episode in range(9):\n    play(env, policy)\n    agent.learn()", "once an episode"),
+        (
+            "pass",
+            "while steps:\n    explore(env, policy)\n    if steps % 50 == 0:\n        agent.learn()",
+            "once in 50 steps",
+        ),
+        ("pass", "while steps:\n    wait(env)\n    agent.learn()", ""),
+    ],
+)
+def test_the_rhythm_of_a_draw(project, observe, train, expected):
+    graph = project(
+        AGENT.format(observe=observe.replace("\n", "\n            "), train=train.replace("\n", "\n        "))
+    )
+    calls = (n for n in ir.walk(*graph.module("main.py").body) if isinstance(n, ir.Call))
+    (node,) = (n for n in calls if isinstance(n.func, ir.Attr) and n.func.attr == "sample")
+    assert str(rhythm_of(graph, "main.py", node)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rhythm", "cost"),
+    [
+        (Rhythm(), 600.0),
+        (Rhythm(1, 500), 1.2),
+        (Rhythm(4, 40), 60.0),
+        (Rhythm(2, 1, episode=True), 12.0),
+        (Rhythm(50, 1, episode=True), 30_000.0),
+    ],
+)
+def test_what_a_cost_is_for_each_step(rhythm, cost):
+    assert rhythm.a_step(600.0) == pytest.approx(cost)

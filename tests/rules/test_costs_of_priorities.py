@@ -1,0 +1,131 @@
+"""PER401 and PER402 weigh what a full memory costs by how often it is paid."""
+
+import pytest
+
+from per_audit.facts import extract
+from per_audit.findings import Severity
+from per_audit.graph import link
+from per_audit_rules.per401_linear_time_sampling import LinearTimeSampling
+from per_audit_rules.per402_linear_time_maximum import LinearTimeMaximum
+
+AGENT = """import argparse
+import torch
+import numpy as np
+from collections import deque
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--room", type=int, default=5_000)
+args = parser.parse_args()
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.priorities, self.size, self.at = [None] * size, {made}, size, 0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.priorities[self.at] = {first}
+        self.at = (self.at + 1) % self.size
+
+    def sample(self, n, beta):
+        p = {before}
+        slots = {draw}
+        w = (self.size * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, w / w.max()
+
+    def update(self, slots, errors):
+        self.priorities[slots] = abs(errors) + 1e-6
+
+
+def train(env, net):
+    memory, state = Memory({size}), env.reset()
+    for step in range(500_000):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.push(state, net.last, reward, next_state, done)
+        state = next_state
+        {learns}
+
+
+def learn(net, memory):
+    rows, slots, weights = memory.sample(32, 0.4)
+    errors = net.errors(rows)
+    (weights * errors**2).mean().backward()
+    memory.update(slots, errors.detach())
+
+
+train(make(), Net())
+"""
+USUAL = {
+    "made": "np.zeros(size)",
+    "first": "1.0",
+    "before": "self.priorities / self.priorities.sum()",
+    "draw": "np.random.choice(self.size, n, p=p)",
+    "size": "100_000",
+    "learns": "learn(net, memory)",
+}
+TORCH = {"draw": "torch.multinomial(p, n)", "made": "torch.zeros(size)"}
+
+
+def findings(rule, **changed):
+    graph = link([extract("agent.py", AGENT.format(**USUAL | changed).encode())])
+    return list(rule().check(graph))
+
+
+@pytest.mark.parametrize(
+    ("changed", "severity", "end"),
+    [
+        ({}, Severity.WARNING, "each time, about 660 µs at 100,000"),
+        ({"learns": "if step % 4 == 0:\n            learn(net, memory)"}, Severity.WARNING, "100,000, once in 4 steps"),
+        (
+            {"learns": "if step % 500 == 0:\n            learn(net, memory)"},
+            Severity.INFO,
+            "about 660 µs at 100,000, once in 500 steps",
+        ),
+        ({"learns": "if done:\n            learn(net, memory)"}, Severity.WARNING, "at 100,000, once an episode"),
+        ({"size": "30_000", "learns": "if done:\n            learn(net, memory)"}, Severity.INFO, "once an episode"),
+        (TORCH, Severity.WARNING, "about 1.9 ms at 100,000"),
+        (TORCH | {"draw": "torch.multinomial(p, n, replacement=True)"}, Severity.WARNING, "about 110 µs at 100,000"),
+        ({"size": "read()"}, Severity.WARNING, "each time; how many there are cannot be read here"),
+        (
+            {"made": "deque([0.0] * size, maxlen=size)", "before": "np.array(self.priorities) / sum(self.priorities)"},
+            Severity.WARNING,
+            "about 5.1 ms at 100,000, most of it to make the probabilities",
+        ),
+    ],
+)
+def test_a_draw_is_weighed_by_the_numbers_of_the_program(changed, severity, end):
+    (finding,) = findings(LinearTimeSampling, **changed)
+    assert finding.message.endswith(end)
+    assert finding.severity is severity
+
+
+@pytest.mark.parametrize(("room", "count"), [("args.room", 0), ("10 * args.room", 1), ("read(args.room)", 1)])
+def test_an_option_of_the_command_line_counts_as_its_default(room, count):
+    assert len(findings(LinearTimeSampling, size=room)) == count
+    assert len(findings(LinearTimeMaximum, size=room, first="self.priorities.max()")) == count
+
+
+@pytest.mark.parametrize(
+    ("changed", "severity", "end"),
+    [
+        ({}, Severity.WARNING, "their largest, whenever a transition is stored: about 11 µs for 100,000"),
+        ({"size": "20_000"}, Severity.INFO, "about 3.5 µs for 20,000"),
+        ({"size": "20_000", "first": "max(self.priorities)"}, Severity.WARNING, "about 560 µs for 20,000"),
+        (
+            {"size": "read()"},
+            Severity.WARNING,
+            "whenever a transition is stored; how many there are cannot be read here",
+        ),
+    ],
+)
+def test_a_maximum_is_weighed_by_the_numbers_of_the_program(changed, severity, end):
+    (finding,) = findings(LinearTimeMaximum, **{"first": "self.priorities.max()"} | changed)
+    assert finding.message.endswith(end)
+    assert finding.severity is severity
+
+
+def test_all_that_a_memory_looks_for_is_weighed_together():
+    twice = "self.priorities / self.priorities.min()"
+    found = findings(LinearTimeMaximum, size="20_000", first="self.priorities.max()", before=twice)
+    assert [each.severity for each in found] == [Severity.WARNING] * 2
+    assert "for their smallest, at each draw" in found[1].message
