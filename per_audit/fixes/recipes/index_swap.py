@@ -47,7 +47,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     draft.insert_after(path, made, [f"{sampler} = {new}"], "the priorities of the slots")
     draft.imports[path].add(name)
     draft.unneeded[path].add(shared.root_name(draft, path, draw))
-    is_marked = not is_actor_critic and not lap.is_chosen(draft)
+    is_marked = shared.NO_SHARE not in arguments and not lap.is_chosen(draft)
     _add(draft, buffer, stores, sampler, with_reward=is_marked)
     loaded.forget_emptied(draft, buffer, draw, made, attribute)
     loaded.add_replaced(draft, buffer, draw, made, attribute)

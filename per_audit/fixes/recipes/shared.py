@@ -16,6 +16,7 @@ from per_audit.fixes.recipes.priorities import give_back
 from per_audit.fixes.recipes.rows import refuse_other_rows
 from per_audit.fixes.recipes.seeded import seed_of
 from per_audit.graph import UNIFORM
+from per_audit.graph.episodes.environments import is_dense
 from per_audit.graph.recognise.level import is_of_episodes
 
 if TYPE_CHECKING:
@@ -24,11 +25,17 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.interpret.values import Alloc
 
+NO_SHARE = "rare_fraction=0"
 ACTOR_CRITIC = (
-    "rare_fraction=0: in actor-critic code a share reserved for rare events does not pay; prioritised draws themselves"
+    f"{NO_SHARE}: in actor-critic code a share reserved for rare events does not pay; prioritised draws themselves"
     " often fall behind uniform ones there, because the actor learns from transitions with large TD errors (Saglam et"
     " al., JAIR 2023). Compare with the code as it was, and with --buffer lap, the loss-adjusted variant that was made"
     " for such code (Fujimoto et al. 2020, arXiv 2007.06049)"
+)
+
+DENSE = (
+    f"{NO_SHARE}: the environments that the program makes pay in every step, so that rewards far from the mean are"
+    " not rare, and a share of each batch that is reserved for them does not pay"
 )
 
 
@@ -97,8 +104,11 @@ def options(draft: Draft, buffer: ReplayBuffer, place: ir.Node, is_actor_critic:
         return seed_of(draft, buffer, place)
     found = [schedule(draft, buffer)]
     if is_actor_critic:
-        found.append("rare_fraction=0")
+        found.append(NO_SHARE)
         draft.steps.append(ACTOR_CRITIC)
+    elif is_dense(draft.graph, buffer.path, buffer.function):
+        found.append(NO_SHARE)
+        draft.steps.append(DENSE)
     elif reward is not None:
         found.append(f"reward={reward}")
     return [*found, *seed_of(draft, buffer, place)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.episodes.environments import TERMINATED, never_says, own_steps
+from per_audit.graph.episodes.environments import TERMINATED, made_for, made_in, never_says
 from per_audit.graph.interpret.roles import DONE, NEXT, REWARD, role_of, role_of_name, words
 from per_audit.graph.interpret.values import RecordType
 from per_audit.graph.symbolic.vocabulary import FLATTENS, RESHAPES, STACKS, TRANSPARENT
@@ -269,7 +269,7 @@ def _scripts(graph: ReplayGraph, buffer: ReplayBuffer) -> list[str]:
 
 def _is_endless(graph: ReplayGraph, path: str) -> bool:
     """Whether a file makes an environment that is known to have no terminal state."""
-    return any(name.startswith(_ENDLESS) for name in _made(graph, path))
+    return any(name.startswith(_ENDLESS) for name in made_in(graph, path))
 
 
 def is_endless(graph: ReplayGraph, path: str, learner: ev.Owner) -> bool:
@@ -277,36 +277,5 @@ def is_endless(graph: ReplayGraph, path: str, learner: ev.Owner) -> bool:
 
     Where no file that leads to the learner makes one, those of the whole project are asked.
     """
-    paths = _leading(graph, path, learner)
-    near = [name for path in paths for name in _made(graph, path)]
-    if not near and own_steps(graph, paths):
-        return never_says(graph, TERMINATED)
-    made = near or [name for path in graph.project.modules for name in _made(graph, path)]
-    if made:
-        return all(name.startswith(_ENDLESS) for name in made)
-    return never_says(graph, TERMINATED)
-
-
-def _leading(graph: ReplayGraph, path: str, learner: ev.Owner) -> set[str]:
-    """The files of a learner, of what calls it, and of what makes an object for that."""
-    edge, paths = {learner}, {path}
-    known: set[ev.Owner] = set()
-    for _ in range(_CALLERS + 1):
-        known |= edge
-        functions = [function for function in edge if function is not None]
-        owners = {graph.project.class_of.get(function) for function in functions}
-        sites = [site for function in functions for site in graph.callers.get(function, ())]
-        sites += [site for site in graph.events.calls.values() if not owners.isdisjoint(site.classes)]
-        paths |= {site.path for site in sites}
-        edge = {site.function for site in sites} - known
-    return paths
-
-
-def _made(graph: ReplayGraph, path: str) -> Iterator[str]:
-    """The names of the environments that a file asks for; an empty one where it is not written there."""
-    for site in graph.events.calls.values():
-        func = site.node.func
-        name = func.attr if isinstance(func, ir.Attr) else func.id if isinstance(func, ir.Name) else ""
-        if site.path == path and name == "make" and site.node.args:
-            made = graph.events.value(site.node.args[0].value).literal()
-            yield made.rpartition("/")[2] if isinstance(made, str) else ""
+    made = made_for(graph, path, learner)
+    return all(name.startswith(_ENDLESS) for name in made) if made else never_says(graph, TERMINATED)

@@ -1,4 +1,4 @@
-"""The environments that a project defines: what a step of them never says."""
+"""The environments that a project makes, and those that it defines: what a step of them never says."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ from per_audit.graph.interpret import externals as ext
 from per_audit.graph.symbolic import Term, alternatives, strip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
 
 TERMINATED, TRUNCATED = 2, 3  # places in what a step of Gymnasium's interface returns; one `done` is at the first
 _FEWEST = 4
 _LIBRARIES = ("gym", "gymnasium", "gymnax", "dm_control", "pettingzoo", "brax", "envpool")
+# Tasks of Gymnasium whose reward is computed anew in each step: of a distance, a speed, an effort.
+_DENSE = {
+    "Pendulum", "LunarLander", "LunarLanderContinuous", "BipedalWalker", "BipedalWalkerHardcore", "HalfCheetah",
+    "Hopper", "Walker2d", "Ant", "Humanoid", "HumanoidStandup", "Swimmer", "Reacher", "Pusher",
+    "InvertedDoublePendulum",
+}  # fmt: skip
+_CALLERS = 3
 _LIMITS = (b"max_episode_steps", b"TimeLimit")
 
 
@@ -49,6 +57,49 @@ def own_steps(graph: ReplayGraph, paths: Iterable[str]) -> list[ir.Function]:
             for node in ir.walk(step)
         )
     ]
+
+
+def made_for(graph: ReplayGraph, path: str, learner: ev.Owner) -> list[str] | None:
+    """The names of the environments that a learner meets; None where it meets the project's own.
+
+    Where no file that leads to the learner makes one, those of the whole project are meant.
+    """
+    paths = _leading(graph, path, learner)
+    near = [name for path in paths for name in made_in(graph, path)]
+    if not near and own_steps(graph, paths):
+        return None
+    return near or [name for path in graph.project.modules for name in made_in(graph, path)]
+
+
+def is_dense(graph: ReplayGraph, path: str, learner: ev.Owner) -> bool:
+    """Whether every environment that a learner meets is known to pay in each step, and not always the same."""
+    made = made_for(graph, path, learner)
+    return bool(made) and {name.partition("-")[0] for name in made or ()} <= _DENSE
+
+
+def made_in(graph: ReplayGraph, path: str) -> Iterator[str]:
+    """The names of the environments that a file asks for; an empty one where it is not written there."""
+    for site in graph.events.calls.values():
+        func = site.node.func
+        name = func.attr if isinstance(func, ir.Attr) else func.id if isinstance(func, ir.Name) else ""
+        if site.path == path and name == "make" and site.node.args:
+            made = graph.events.value(site.node.args[0].value).literal()
+            yield made.rpartition("/")[2] if isinstance(made, str) else ""
+
+
+def _leading(graph: ReplayGraph, path: str, learner: ev.Owner) -> set[str]:
+    """The files of a learner, of what calls it, and of what makes an object for that."""
+    edge, paths = {learner}, {path}
+    known: set[ev.Owner] = set()
+    for _ in range(_CALLERS + 1):
+        known |= edge
+        functions = [function for function in edge if function is not None]
+        owners = {graph.project.class_of.get(function) for function in functions}
+        sites = [site for function in functions for site in graph.callers.get(function, ())]
+        sites += [site for site in graph.events.calls.values() if not owners.isdisjoint(site.classes)]
+        paths |= {site.path for site in sites}
+        edge = {site.function for site in sites} - known
+    return paths
 
 
 def _steps(graph: ReplayGraph) -> Iterable[ir.Function]:

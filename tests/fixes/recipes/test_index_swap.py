@@ -492,3 +492,12 @@ def test_shapes_that_have_a_name(name: str) -> None:
     named = ("np.zeros((max_size, state_dim))", f"np.zeros({name})")
     given = ("        self.state = ", f"        {name} = (max_size, state_dim)\n        self.state = ")
     check_fixed(changed(FILES, named, given), changed(FIXED, named, given))
+
+
+def test_rewards_that_are_not_rare_are_not_told() -> None:
+    files = changed(FILES, NO_ACTOR)
+    head = "import gym\n\nenv = gym.make('Hopper-v4')\n"
+    _, plain = run(files)
+    _, dense = run(files | {"main.py": head + files["main.py"]})
+    assert ("reward=" in plain["ring.py"], "rare_fraction=0" in plain["ring.py"]) == (True, False)
+    assert ("reward=" in dense["ring.py"], "rare_fraction=0" in dense["ring.py"]) == (False, True)

@@ -1,4 +1,4 @@
-"""What both swaps write into the new object: a seed, where the project seeds the generator that drew before."""
+"""What both swaps write into the new object: a seed where the project seeds, no share for rewards that are not rare."""
 
 from __future__ import annotations
 
@@ -72,3 +72,23 @@ def test_a_program_that_seeds_only_after_the_buffer_is_made_is_asked(head: str, 
 @pytest.mark.parametrize("given", ["seed.value", "7"])
 def test_what_the_generator_is_seeded_with_below_the_buffer(given: str) -> None:
     assert seed_in(program(after=f"        random.seed({given})\n")) == f"seed={given}"
+
+
+@pytest.mark.parametrize("buffer", ["per", "combined"])
+@pytest.mark.parametrize(
+    ("head", "is_dense"),
+    [
+        ("import gym\n\nenv = gym.make('LunarLander-v2')\n", True),
+        ("import gym\n\nenv = gym.make('ALE/Pong-v5')\n", False),
+        ("import gym\n\nenvs = gym.make('LunarLander-v2'), gym.make('MountainCar-v0')\n", False),
+        ("import gym\nimport sys\n\nenv = gym.make(sys.argv[1])\n", False),
+        ("import gym\n\nenv = gym.make('AntMaze-v1')\n", False),
+        ("", False),
+    ],
+)
+def test_dense_rewards_are_not_rare(head: str, is_dense: bool, buffer: str) -> None:
+    result, after = run(program(main=head), buffer=buffer)
+    assert ("rare_fraction=0" in after["memory.py"]) == is_dense
+    assert ("reward=" in after["memory.py"]) != is_dense
+    (plan,) = result.applied
+    assert any("pay in every step" in step for step in plan.steps) == is_dense
