@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,60 @@ class Net(torch.nn.Module):
     def act(self, state):
         self.last = int(torch.randint(2, ()))
         return self.last
+
+    @property
+    def trainable_variables(self):
+        return list(self.parameters())
+
+
+class Optimizer(torch.optim.SGD):
+    def apply_gradients(self, pairs):
+        for gradient, variable in pairs:
+            variable.grad = gradient
+        self.step()
+"""
+# As much of TensorFlow as the programs here use, for environments without it.
+_TENSORFLOW = """import torch
+from torch import abs, float32, square
+
+
+def convert_to_tensor(values, dtype=None):
+    return torch.tensor(values, dtype=dtype)
+
+
+def one_hot(values, depth):
+    return torch.nn.functional.one_hot(values, depth)
+
+
+def expand_dims(values, axis):
+    return values.unsqueeze(axis)
+
+
+def reduce_mean(values):
+    return values.mean()
+
+
+def reduce_sum(values, axis, keepdims=False):
+    return values.sum(axis, keepdims)
+
+
+def reduce_max(values, axis, keepdims=False):
+    return values.max(axis, keepdims).values
+
+
+def stop_gradient(values):
+    return values.detach()
+
+
+class GradientTape:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def gradient(self, loss, variables):
+        return torch.autograd.grad(loss, variables)
 """
 _COSTLY = {"memory"}  # seconds
 
@@ -203,19 +258,45 @@ def trained(files: Files, steps: int = 40) -> list[Any]:
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
-    with _written(files | {"play.py": _PLAY}) as root, pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(root))
-        for name in ("play", *(path.removesuffix(".py") for path in files)):
-            patch.delitem(sys.modules, name, raising=False)
-        play, train = importlib.import_module("play"), importlib.import_module("train")
+    with imported(files) as (play, train):
         net = play.Net()
-        train.train(play.Env(), net, torch.optim.SGD(net.parameters(), lr=0.05), steps)
+        train.train(play.Env(), net, play.Optimizer(net.parameters(), lr=0.05), steps)
         return [each.detach().clone() for each in net.parameters()]
+
+
+def betas(files: Files, steps: int) -> list[float]:
+    """Beta at each draw of a training."""
+    found = []
+    with imported(files) as (play, train):
+        memory, net = sys.modules["memory"].Memory, play.Net()
+        drawn = memory.sample
+
+        def sample(self: Any, n: int) -> Any:
+            rows = drawn(self, 4)
+            found.append(self.beta)
+            return rows
+
+        memory.sample = sample
+        train.train(play.Env(), net, play.Optimizer(net.parameters(), lr=0.05), steps)
+    return found
 
 
 def same(ones: list[Any], others: list[Any]) -> bool:
     """Whether two networks have learnt the same."""
     return all(bool((one - other).abs().max() < 1e-5) for one, other in zip(ones, others, strict=True))
+
+
+@contextmanager
+def imported(files: Files) -> Iterator[tuple[ModuleType, ModuleType]]:
+    """What there is to play with, and the module `train`, while nothing else has the names of their modules."""
+    beside = {"play.py": _PLAY, "tensorflow.py": _TENSORFLOW}
+    names = [path.removesuffix(".py") for path in files | beside]
+    with _written(files | beside) as root, pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(root))
+        for name in names:
+            patch.setitem(sys.modules, name, ModuleType(name))
+            del sys.modules[name]
+        yield importlib.import_module("play"), importlib.import_module("train")
 
 
 @contextmanager

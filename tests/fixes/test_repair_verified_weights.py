@@ -1,0 +1,337 @@
+"""Broken weights and betas are repaired so that the training is that of the sound program, and `verify` passes."""
+
+from __future__ import annotations
+
+import pytest
+
+from .verified import RANKS, TRAIN, TREE, mutated, repaired, same, trained, verdicts
+
+torch = pytest.importorskip("torch")
+
+# ---------------------------------------------------------------- programs
+
+LOSS = "        (torch.tensor(weights) * errors**2).mean().backward()\n"
+DRAWN = "        batch, slots, weights = memory.sample(32)\n"
+RETURNED = "        return [self.rows[slot] for slot in slots], slots, weights / weights.max()\n"
+COLUMNS = """        q = net(states).gather(1, actions[:, None])
+        with torch.no_grad():
+            goals = (rewards + 0.99 * (1 - dones) * net(next_states).max(1).values)[:, None]
+"""
+ROWS = """        q = net(states).gather(1, actions[:, None]).squeeze(1)
+        with torch.no_grad():
+            goals = rewards + 0.99 * (1 - dones) * net(next_states).max(1).values
+"""
+AGENT = """import torch
+from torch import nn
+
+
+class Agent:
+    def __init__(self, net, optimizer, memory):
+        self.net, self.optimizer, self.memory = net, optimizer, memory
+        self.criterion = nn.SmoothL1Loss(reduction="none")
+
+    def learn(self):
+        batch, slots, weights = self.memory.sample(32)
+        states, actions, rewards, next_states, dones = (torch.tensor(column) for column in zip(*batch))
+        q = self.net(states).gather(1, actions[:, None]).squeeze(1)
+        with torch.no_grad():
+            goals = rewards + 0.99 * (1 - dones) * self.net(next_states).max(1).values
+        self.optimizer.zero_grad()
+        self.loss(q, goals, torch.tensor(weights)).backward()
+        self.optimizer.step()
+        self.memory.update_priorities(slots, (goals - q).detach().numpy())
+
+    def loss(self, q, goals, weights):
+        return (weights * self.criterion(q, goals)).mean()
+"""
+PLAY = """from agent import Agent
+from memory import Memory
+
+
+def train(env, net, optimizer, steps):
+    memory = Memory(1000)
+    agent = Agent(net, optimizer, memory)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.add(state, net.last, reward, next_state, done)
+        state = env.reset() if done else next_state
+        memory.beta = min(1.0, 0.4 + 0.6 * step / steps)
+        agent.learn()
+"""
+KERAS = """import tensorflow as tf
+from memory import Memory
+
+
+def train(env, net, optimizer, steps):
+    memory = Memory(1000)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.add(state, net.last, reward, next_state, done)
+        state = env.reset() if done else next_state
+        memory.beta = min(1.0, 0.4 + 0.6 * step / steps)
+        batch, slots, weights = memory.sample(32)
+        states, actions, rewards, next_states, dones = (tf.convert_to_tensor(column) for column in zip(*batch))
+        weights = tf.convert_to_tensor(weights, tf.float32)
+        goals = rewards + 0.99 * (1.0 - dones) * tf.reduce_max(net(next_states), axis=1)
+        with tf.GradientTape() as tape:
+            q = tf.reduce_sum(net(states) * tf.one_hot(actions, 2), axis=1)
+            errors = goals - q
+            loss = tf.reduce_mean(weights * tf.square(errors))
+        gradients = tape.gradient(loss, net.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, net.trainable_variables))
+        memory.update_priorities(slots, tf.stop_gradient(errors).numpy())
+"""
+
+
+def one(loss, train=TRAIN, memory=TREE, **others):
+    """A program with these lines of a loss."""
+    lines = "".join(f"        {line}\n" for line in loss.split("\n"))
+    return {"memory.py": memory, "train.py": mutated(train, LOSS, lines)} | {f"{k}.py": v for k, v in others.items()}
+
+
+def put_wrong(files, sound, broken):
+    """The program with the one place that is sound put wrong."""
+    (path,) = [path for path, text in files.items() if sound in text]
+    return files | {path: mutated(files[path], sound, broken)}
+
+
+def in_a_dictionary(train):
+    """A training whose memory gives a dictionary."""
+    train = mutated(train, DRAWN, "        drawn = memory.sample(32)\n")
+    return mutated(mutated(train, "*batch", '*drawn["rows"]'), "(slots, ", '(drawn["slots"], ')
+
+
+PLAIN = one("(torch.tensor(weights) * errors**2).mean().backward()")
+COLUMN = mutated(mutated(TRAIN, ROWS, COLUMNS), "errors.detach().numpy()", "errors.detach().numpy()[:, 0]")
+DICTIONARY = mutated(
+    TREE,
+    RETURNED,
+    """        rows = [self.rows[slot] for slot in slots]
+        return {"rows": rows, "slots": slots, "weights": weights / weights.max()}
+""",
+)
+NAMED = mutated(
+    TREE.replace("import numpy as np\n", "from collections import namedtuple\n\nimport numpy as np\n").replace(
+        "\n\nclass", '\nDrawn = namedtuple("Drawn", "rows slots weights")\n\n\nclass'
+    ),
+    RETURNED,
+    "        return Drawn([self.rows[slot] for slot in slots], slots, weights / weights.max())\n",
+)
+OF_NAMES = in_a_dictionary(TRAIN).replace('drawn["rows"]', "drawn.rows").replace('drawn["slots"]', "drawn.slots")
+LOSSES = """import torch
+
+
+def weighted(weights, errors):
+    return (torch.as_tensor(weights) * errors.pow(2)).mean()
+"""
+ELSEWHERE = {
+    "memory.py": TREE,
+    "losses.py": LOSSES,
+    "train.py": "from losses import weighted\n"
+    + mutated(TRAIN, LOSS, "        weighted(weights, errors).backward()\n"),
+}
+AGENTS = {"memory.py": TREE, "agent.py": AGENT, "train.py": PLAY}
+TENSORFLOW = {"memory.py": TREE, "train.py": KERAS}
+F = "torch.nn.functional"
+
+
+# ---------------------------------------------------------------- tests
+
+
+@pytest.mark.parametrize("memory", [TREE, RANKS, DICTIONARY, NAMED])
+def test_the_memories_are_sound(memory, capsys):
+    train = {DICTIONARY: in_a_dictionary(TRAIN), NAMED: OF_NAMES}.get(memory, TRAIN)
+    found = verdicts(capsys, {"memory.py": memory, "train.py": train})
+    assert set(found.values()) <= {"PASS", "NOT PROVIDED"}, found
+
+
+@pytest.mark.parametrize(
+    ("code", "files", "sound", "broken"),
+    [
+        pytest.param(*case[1:], id=f"{case[1]}-{case[0]}")
+        for case in [
+            # weights after the reduction
+            (
+                "a mean of the elements",
+                "PER101",
+                one("(torch.tensor(weights) * errors.pow(2)).mean().backward()"),
+                "errors.pow(2)",
+                "errors.pow(2).mean()",
+            ),
+            (
+                "torch.mean",
+                "PER101",
+                one("loss = torch.mul(torch.tensor(weights), torch.square(errors))\nloss.mean().backward()"),
+                "torch.square(errors)",
+                "torch.mean(torch.square(errors))",
+            ),
+            (
+                "a loss under a name",
+                "PER101",
+                one(
+                    f'loss = {F}.mse_loss(q, goals, reduction="none")\n'
+                    "loss = (loss * torch.tensor(weights)).mean()\nloss.backward()"
+                ),
+                ', reduction="none"',
+                "",
+            ),
+            (
+                "a reduction that is written out",
+                "PER101",
+                one(f'({F}.l1_loss(q, goals, reduction="none") * torch.tensor(weights)).mean().backward()'),
+                '"none"',
+                '"mean"',
+            ),
+            (
+                "a local loss object",
+                "PER101",
+                one(
+                    'criterion = torch.nn.HuberLoss(reduction="none")\n'
+                    "(torch.tensor(weights) * criterion(q, goals)).mean().backward()"
+                ),
+                'reduction="none"',
+                "",
+            ),
+            ("a loss object as attribute, a method", "PER101", AGENTS, 'reduction="none"', ""),
+            ("a function in another file", "PER101", ELSEWHERE, "errors.pow(2)", "errors.pow(2).mean()"),
+            (
+                "weights in a dictionary",
+                "PER101",
+                one(
+                    '(torch.tensor(drawn["weights"]) * errors.pow(2)).mean().backward()',
+                    in_a_dictionary(TRAIN),
+                    DICTIONARY,
+                ),
+                "errors.pow(2)",
+                "errors.pow(2).mean()",
+            ),
+            (
+                "weights in a named tuple",
+                "PER101",
+                one("(torch.tensor(drawn.weights) * errors.pow(2)).mean().backward()", OF_NAMES, NAMED),
+                "errors.pow(2)",
+                "torch.mean(errors.pow(2))",
+            ),
+            (
+                "TensorFlow 2",
+                "PER101",
+                TENSORFLOW,
+                "tf.square(errors)",
+                "tf.reduce_mean(tf.square(errors))",
+            ),
+            # weights of another shape than the loss
+            (
+                "rows times columns",
+                "PER102",
+                one("(torch.tensor(weights)[:, None] * errors**2).mean().backward()", COLUMN),
+                "torch.tensor(weights)[:, None]",
+                "torch.tensor(weights)",
+            ),
+            (
+                "columns times rows",
+                "PER102",
+                PLAIN,
+                "torch.tensor(weights)",
+                "torch.tensor(weights).unsqueeze(1)",
+            ),
+            (
+                "a loss of columns",
+                "PER102",
+                one(
+                    f'loss = {F}.mse_loss(q, goals, reduction="none")\n'
+                    "loss = loss * torch.tensor(weights)[:, None]\nloss.mean().backward()",
+                    COLUMN,
+                ),
+                "torch.tensor(weights)[:, None]",
+                "torch.tensor(weights)",
+            ),
+            (
+                "weights in a dictionary",
+                "PER102",
+                one(
+                    '(torch.tensor(drawn["weights"])[:, None] * errors**2).mean().backward()',
+                    in_a_dictionary(COLUMN),
+                    DICTIONARY,
+                ),
+                "[:, None] * errors",
+                " * errors",
+            ),
+            (
+                "weights in a named tuple",
+                "PER102",
+                one(
+                    "(torch.tensor(drawn.weights)[:, None] * errors**2).mean().backward()",
+                    mutated(
+                        mutated(OF_NAMES, ROWS, COLUMNS), "errors.detach().numpy()", "errors.detach().numpy()[:, 0]"
+                    ),
+                    NAMED,
+                ),
+                "[:, None] * errors",
+                " * errors",
+            ),
+            (
+                "a function in another file",
+                "PER102",
+                ELSEWHERE,
+                "torch.as_tensor(weights) ",
+                "torch.as_tensor(weights).reshape(-1, 1) ",
+            ),
+            # weights inside of what is squared
+            (
+                "a power",
+                "PER103",
+                one("(torch.tensor(weights) * errors.pow(2)).mean().backward()"),
+                "errors.pow(2)).mean()",
+                "errors).pow(2).mean()",
+            ),
+            (
+                "torch.square",
+                "PER103",
+                one("(torch.tensor(weights) * torch.square(errors)).mean().backward()"),
+                "(torch.tensor(weights) * torch.square(errors))",
+                "torch.square(torch.tensor(weights) * errors)",
+            ),
+            (
+                "both sides of a loss",
+                "PER103",
+                one(
+                    "weights = torch.tensor(weights)\n"
+                    f'loss = (weights * {F}.smooth_l1_loss(q, goals, reduction="none")).mean()\nloss.backward()'
+                ),
+                f'(weights * {F}.smooth_l1_loss(q, goals, reduction="none")).mean()',
+                f"{F}.smooth_l1_loss(weights * q, weights * goals)",
+            ),
+            (
+                "a function in another file",
+                "PER103",
+                ELSEWHERE,
+                "(torch.as_tensor(weights) * errors.pow(2)).mean()",
+                "(torch.as_tensor(weights) * errors).pow(2).mean()",
+            ),
+            (
+                "weights in a dictionary",
+                "PER103",
+                one(
+                    '(torch.tensor(drawn["weights"]) * errors ** 2).mean().backward()',
+                    in_a_dictionary(TRAIN),
+                    DICTIONARY,
+                ),
+                '(torch.tensor(drawn["weights"]) * errors ** 2)',
+                '((torch.tensor(drawn["weights"]) * errors) ** 2)',
+            ),
+            (
+                "TensorFlow 2",
+                "PER103",
+                TENSORFLOW,
+                "weights * tf.square(errors)",
+                "tf.square(weights * errors)",
+            ),
+        ]
+    ],
+)
+def test_the_training_is_the_sound_one_again(code, files, sound, broken):
+    defective = put_wrong(files, sound, broken)
+    assert repaired(defective, code) == files
+    assert not same(trained(files), trained(defective))
