@@ -94,18 +94,19 @@ class Judge:
             return replace(outcome, failures=(*failures, failed)), None
         if not part.is_text:
             graph.verified = functools.partial(_verified, self._root)
-        if not part.is_text:
+            graph.unread = tuple(file.data for file in part.files if file.relative in not_read)
             notices += [_followed_in_part(place) for place in getattr(graph, "followed_in_part", list)()]
         outcome = replace(outcome, notices=tuple(notices))
         found = self._asked(graph, part, with_offers, outcome)
-        if part.is_text or not getattr(graph, "buffers", ()):
+        if part.is_text or not (getattr(graph, "buffers", ()) or getattr(graph, "library", ())):
             return found, graph
         from per_audit.graph.liveness.usage import has_one_in_use, is_tried_out, unused
-        from per_audit.graph.model import UNIFORM
+        from per_audit.graph.model import UNIFORM, ReplayBuffer
 
         found = replace(found, in_use=has_one_in_use(graph))
         if not found.in_use and (idle := unused(graph)):
-            gone = [each for each in idle if each.kind == UNIFORM and not is_tried_out(graph, each)]
+            own = (each for each in idle if isinstance(each, ReplayBuffer))
+            gone = [each for each in own if each.kind == UNIFORM and not is_tried_out(graph, each)]
             every, graph.buffers = graph.buffers, [buffer for buffer in graph.buffers if buffer not in gone]
             found = replace(found, without_unmade=self._asked(graph, part, with_offers, outcome, beside=True))
             graph.buffers = every

@@ -72,6 +72,38 @@ def test_a_module_that_nothing_imports_beside_one_in_use(tmp_path, more, paths):
     assert found(tmp_path, {**USED, **more}) == paths
 
 
+WRAPPED = """from stable_baselines3.common.buffers import ReplayBuffer
+
+class Wrapped:
+    def __init__(self, size, space, actions):
+        self.rows = ReplayBuffer(size, space, actions, "cpu")
+
+    def add(self, obs, next_obs, action, reward, done):
+        self.rows.add(obs, next_obs, action, reward, done, [{}])
+
+    def learn(self, q_network, update):
+        update(q_network, self.rows.sample(128))
+"""
+
+
+def test_a_wrapper_of_a_librarys_memory_that_nothing_makes_is_told_as_a_hint(tmp_path):
+    assert "wrapped.py" in found(tmp_path, {**USED, "wrapped.py": WRAPPED})
+    told = audit(tmp_path, [tmp_path], Settings(tmp_path)).report.findings
+    assert {finding.severity for finding in told if finding.place.path == "wrapped.py"} == {Severity.INFO}
+
+
+def test_a_wrapper_of_a_librarys_memory_in_a_library_is_judged(tmp_path):
+    found(tmp_path, {"wrapped.py": WRAPPED})
+    told = audit(tmp_path, [tmp_path], Settings(tmp_path)).report.findings
+    assert Severity.ERROR in {finding.severity for finding in told}
+
+
+def test_what_a_file_of_python_2_makes_is_in_use(tmp_path):
+    old = "from memory import Memory\n\nprint 'start'\nMemory().sample(8)\n"
+    files = {"memory.py": MEMORY, "run.py": old, "left_over.py": MEMORY}
+    assert found(tmp_path, files) == {"memory.py"}
+
+
 def test_a_folder_of_its_own_is_a_project_of_its_own(tmp_path):
     assert found(tmp_path, {**USED, "lesson_2/memory_2.py": MEMORY}) == {"memory.py", "lesson_2/memory_2.py"}
 

@@ -85,6 +85,7 @@ class ReplayGraph:
         self._anatomies: dict[int, Anatomy] = {}
         self._weights: dict[int, Weights] = {}
         self._paths: dict[ir.Node, str] | None = None
+        self.unread: tuple[bytes, ...] = ()  # what files of the part hold that could not be parsed; set by the audit
         # Tells whether a current verification record covers all of the files, by their paths; set by the audit.
         self.verified: Callable[[frozenset[str]], bool] = _unverified
 

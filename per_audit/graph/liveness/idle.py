@@ -12,6 +12,7 @@ from per_audit.graph.interpret.values import External, Instance, Literal, Result
 from per_audit.graph.liveness.demos import Trial
 from per_audit.graph.liveness.signatures import Refusal, refusal
 from per_audit.graph.liveness.switched import Switches, is_another
+from per_audit.graph.liveness.usage import is_named_unread
 from per_audit.graph.pipelines import learns_at
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _WORD = re.compile(r"\w+")
 _DEEPEST = 12  # classes and functions that name one another
 # What can make an object of a class, or call a function, that no code names. A module that is imported by a name that
 # is not written runs itself; what is in it is still named where it is used.
-_DYNAMIC = ("runpy.", "hydra.", "fire.", "inspect.getmembers", "pydoc.", "operator.attrgetter")
+_DYNAMIC = ("runpy.", "hydra.utils.", "fire.", "inspect.getmembers", "pydoc.", "operator.attrgetter")
 _BUILTINS = {"eval", "exec", "globals"}
 _ATTRIBUTES = {"__subclasses__", "__getattribute__", "__dict__"}
 _LOOKS_UP = (b"getattr(", b"vars(", b"locals(", *(name.encode() for name in sorted(_ATTRIBUTES)))
@@ -66,7 +67,7 @@ class Idle:
             where = self._graph.path_of(reason) or path
             text = self._graph.source(where, reason, 40)
             return f"never run here: `{text}` is the same wherever the program sets it"
-        if self._is_package or not (self._beside or self._has_memory_in_use):
+        if self._is_package:
             return None
         if isinstance(reason, Trial):
             return f"never run here: only {reason} leads to it, and that learns nothing"
@@ -109,6 +110,8 @@ class Idle:
     def _reason(self, unit: _Unit, seen: frozenset[ir.Node] = frozenset()) -> _Reason | None:
         """Why a class or function is idle; None where something that may run names it, other than those in `seen`."""
         if unit in self._live or len(seen) == _DEEPEST or not self._can_be_idle(unit):
+            return None
+        if is_named_unread(self._graph, unit):
             return None
         seen |= {unit}
         reason: _Reason = unit

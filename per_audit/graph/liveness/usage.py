@@ -11,25 +11,47 @@ from per_audit.graph.liveness.demos import Trial
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from per_audit.graph.libraries.buffers import LibraryBuffer
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 _Unit: TypeAlias = ir.Class | ir.Function
 
 
 def has_one_in_use(graph: ReplayGraph) -> bool:
-    """Whether the files make a replay buffer and draw from it, be it their own, a library's or the reference's."""
-    if graph.reference_buffers() or any(buffer.samples for buffer in graph.library):
+    """Whether the files make a replay buffer and draw from it, be it their own, a library's or the reference's.
+
+    What files name that cannot be read is made there.
+    """
+    if graph.reference_buffers() or any(each.samples and not _is_wrapped(graph, each) for each in graph.library):
         return True
     return any(
         buffer.owner is None
+        or is_named_unread(graph, buffer.owner)
         or (buffer.instances and (buffer.samples or graph.is_agent(buffer)) and not is_unnamed(graph, buffer.owner))
         for buffer in graph.buffers
     )
 
 
-def unused(graph: ReplayGraph) -> list[ReplayBuffer]:
-    """The buffers whose class nothing in the files makes, or would be able to, but to try it out."""
-    return [b for b in graph.buffers if b.owner is not None and is_unnamed(graph, b.owner)]
+def unused(graph: ReplayGraph) -> list[ReplayBuffer | LibraryBuffer]:
+    """The buffers whose class nothing in the files makes, or would be able to, but to try it out.
+
+    Of a library's buffer it is the class or function in which it is made.
+    """
+    own = [b for b in graph.buffers if b.owner is not None and is_unnamed(graph, b.owner)]
+    return [*own, *(each for each in graph.library if _is_wrapped(graph, each))]
+
+
+def _is_wrapped(graph: ReplayGraph, buffer: LibraryBuffer) -> bool:
+    """Whether a library's buffer is made in a class that nothing names."""
+    around = list(graph.ancestors(buffer.path, buffer.node))
+    unit = next((each for each in reversed(around) if isinstance(each, ir.Class)), None)
+    return unit is not None and is_unnamed(graph, unit)
+
+
+def is_named_unread(graph: ReplayGraph, unit: _Unit) -> bool:
+    """Whether the name of a class or function stands in a file that cannot be read: code of Python 2, say."""
+    word = re.compile(rb"\b" + re.escape(unit.name.encode()) + rb"\b")
+    return any(word.search(text) for text in graph.unread)
 
 
 def is_tried_out(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
@@ -46,6 +68,8 @@ def is_unnamed(
     """
     if unit in seen:
         return True
+    if is_named_unread(graph, unit):
+        return False
     seen |= {unit}
     naming = list(_naming(graph, unit))
     if isinstance(unit, ir.Function) and not naming:

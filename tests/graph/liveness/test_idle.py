@@ -149,6 +149,21 @@ def test_classes_that_a_base_may_keep(project, base, is_off):
     assert (why(graph) is not None) is is_off
 
 
+def test_a_memory_in_a_program_that_learns_without_one(project):
+    program = "import torch.optim as optim\n\ndef run(net):\n    net.loss().backward()\n    optim.Adam(net).step()\n"
+    graph = project(memories=MEMORIES, program=program)
+    found = why(graph)
+    assert found is not None
+    assert "nothing in the project makes Weighted" in found
+    assert why(project(memories=MEMORIES)) is None
+
+
+def test_a_memory_that_a_file_names_which_cannot_be_parsed(project):
+    graph = project(memories=MEMORIES, agent=AGENT.format(made=PLAIN, after=""), run=RUN)
+    graph.unread = (b"print 'start'\nWeighted().sample(3)\n",)
+    assert why(graph) is None
+
+
 def test_the_users_of_a_package_make_its_classes(project):
     graph = project(memories=MEMORIES, agent=AGENT.format(made=PLAIN, after=""), run=RUN)
     assert why(graph, is_package=True) is None
