@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import Evidence, Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, UNIFORM, LibraryBuffer, ReplayBuffer, ReplayGraph
+from per_audit.graph.libraries.training import ends_before_learning
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class UniformOnlySampling(Rule):
             if buffer.kind == UNIFORM:
                 yield self._finding(graph, buffer)
         for library in graph.library:
-            if not library.prioritised:
+            if not library.prioritised and not ends_before_learning(graph, library):
                 yield self._library(graph, library)
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer) -> Finding:
@@ -288,6 +289,17 @@ def main(envs, device, q_network, update):
             },
         ),
         Example(
+            "short runs that go on where the last one ended",
+            {
+                "pilot.py": """from stable_baselines3 import DQN
+
+model = DQN("MlpPolicy", "CartPole-v1", buffer_size=100_000, learning_starts=1_000)  # <- PER001
+for part in range(500):
+    model.learn(total_timesteps=1_000, reset_num_timesteps=False)
+"""
+            },
+        ),
+        Example(
             "an algorithm of a library, trained by another method",
             {
                 "pilot.py": """import gymnasium as gym
@@ -390,6 +402,17 @@ def run(env, steps):
         ),
     )
     good = (
+        Example(
+            "a short run that ends before the library begins to draw",
+            {
+                "smoke.py": """from stable_baselines3 import DQN
+
+STEPS, EPISODES = 100, 4
+model = DQN("MlpPolicy", "CartPole-v1", buffer_size=100_000, learning_starts=1_000)
+model.learn(total_timesteps=STEPS * EPISODES)
+"""
+            },
+        ),
         Example(
             "draws by priority",
             {

@@ -77,7 +77,8 @@ class Algorithm:
     """An algorithm of a library: how it draws by default, and the argument that takes another buffer, if any.
 
     One that makes its buffer itself is trained by the methods `trained_by`, or `trains` when it is called; both are
-    empty where the project makes the buffer. `steps` say how a project comes from it to prioritised replay.
+    empty where the project makes the buffer. `steps` say how a project comes from it to prioritised replay. It draws
+    from the step that its argument `starts_at` says, to that of the argument `stops_at` of its training.
     """
 
     draws: str
@@ -85,6 +86,8 @@ class Algorithm:
     trained_by: frozenset[str] = frozenset()
     trains: bool = False
     steps: tuple[str, ...] = ()
+    starts_at: str = ""
+    stops_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,8 @@ def _algorithm(table: Mapping[str, Any]) -> Algorithm:
         frozenset(table.get("trained_by", ())),
         table.get("trains", False),
         tuple(table.get("steps", ())),
+        table.get("starts_at", ""),
+        table.get("stops_at", ""),
     )
 
 
