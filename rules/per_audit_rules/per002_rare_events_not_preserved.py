@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.findings import Evidence, Finding, FixOffer, Place, Severity
 from per_audit.graph import UNIFORM, ReplayGraph
 from per_audit.graph.memory.eviction import forgets_oldest
+from per_audit.graph.memory.stored import never_full
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class RareEventsNotPreserved(Rule):
 
     ## Known problems
 
+    A memory that has room for all that the loops of the program count out forgets nothing, and is not noted.
     Where rewards are dense there are no rare events to protect, and a protected set adds staleness: leave it off.
     The finding stands beside `uniform-only-sampling`, since the same change repairs both.
 
@@ -60,7 +62,7 @@ class RareEventsNotPreserved(Rule):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One hint for each uniform buffer that evicts the oldest, and each reference buffer that protects nothing."""
         for buffer in graph.buffers:
-            if buffer.kind == UNIFORM and forgets_oldest(graph, buffer):
+            if buffer.kind == UNIFORM and forgets_oldest(graph, buffer) and never_full(graph, buffer) is None:
                 message = f"{graph.name_of(buffer)} forgets its oldest transitions first, rare events included"
                 place = graph.place(buffer.path, buffer.draws[0])
                 yield self._finding(message, place, graph.symbol(buffer.function, buffer.path), graph.chain(buffer))
@@ -109,6 +111,39 @@ class Agent:
             },
         ),
         Example(
+            "more steps than there is room for",
+            {
+                "train.py": """import random
+from collections import deque
+
+import gymnasium as gym
+
+
+class Past:
+    def __init__(self, limit):
+        self.rows = deque(maxlen=limit)
+
+    def keep(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def some(self, n):
+        return random.sample(self.rows, n)  # <- PER001 PER002
+
+
+def train(model, episodes=300):
+    env, past = gym.make("CartPole-v1"), Past(100_000)
+    for _ in range(episodes):
+        state, done = env.reset(), False
+        while not done:
+            action = model.act(state)
+            next_state, reward, done, _ = env.step(action)
+            past.keep(state, action, reward, next_state, done)
+            state = next_state
+            model.fit(past.some(32))
+"""
+            },
+        ),
+        Example(
             "the reference buffer with its protection off",
             {
                 "train.py": """from experience_replay_optimizer import PrioritizedReplayBuffer
@@ -145,6 +180,47 @@ class Agent:
 
     def learn(self):
         self.model.fit(random.sample(self.past, 32))  # <- PER001
+"""
+            },
+        ),
+        Example(
+            "room for more steps than the program makes",
+            {
+                "train.py": """import argparse
+import random
+from collections import deque
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--episodes", type=int, default=300)
+options = parser.parse_args()
+
+
+class Past:
+    def __init__(self, limit):
+        self.rows = deque(maxlen=limit)
+
+    def keep(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def some(self, n):
+        return random.sample(self.rows, n)  # <- PER001
+
+
+def train(env, model, episodes):
+    past = Past(100_000)
+    for _ in range(episodes):
+        state = env.reset()
+        for step in range(200):
+            action = model.act(state)
+            next_state, reward, done, _ = env.step(action)
+            past.keep(state, action, reward, next_state, done)
+            state = next_state
+            model.fit(past.some(32))
+            if done:
+                break
+
+
+train(make(), net(), options.episodes)
 """
             },
         ),

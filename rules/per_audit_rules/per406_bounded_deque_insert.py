@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.memory.stored import never_full
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -156,7 +158,8 @@ class BoundedDequeInsert(Rule):
 
     ## Known problems
 
-    Silent where the insertion stands under a test or a `try`, and where anything takes from the deque.
+    Silent where the insertion stands under a test or a `try`, and where anything takes from the deque. A hint where
+    the loops of the program count out fewer steps than there is room for.
 
     ## Example
 
@@ -197,12 +200,14 @@ class BoundedDequeInsert(Rule):
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, store: Store) -> Finding:
         made = store.container.node
-        return self.finding(
+        most = never_full(graph, buffer)
+        finding = self.finding(
             graph,
             store.path,
             store.node,
             f"`{graph.source(store.path, store.node)}` raises IndexError once the deque of {graph.name_of(buffer)} "
-            "is full: only `append` and `appendleft` drop an old element",
+            "is full: only `append` and `appendleft` drop an old element"
+            + ("" if most is None else f" (never full here: a run stores {most:,} at most unless told otherwise)"),
             evidence=[
                 graph.evidence(store.path, store.node, "insert", "inserted into a deque that may be full"),
                 graph.evidence(graph.path_of(made) or store.path, made, "deque", "the deque has a maximum length"),
@@ -210,6 +215,7 @@ class BoundedDequeInsert(Rule):
             fix=FixOffer(title="use appendleft"),
             pipeline=graph.name_of(buffer),
         )
+        return finding if most is None else replace(finding, severity=Severity.INFO)
 
     def witness(self) -> str:
         """Five insertions into a deque for four."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.episodes import bootstrap
+from per_audit.graph.episodes.limits import ends_before_limit
 from per_audit.graph.episodes.truncation import MergedEnd, merged_ends
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.rule import Example, Rule
@@ -16,6 +17,30 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
+
+_CAPPED = """import random
+from collections import deque
+
+import gymnasium as gym
+
+
+def train(net, optimizer, {parameters}):
+    env, memory = gym.make("{name}"), deque(maxlen=100_000)
+    for _ in range(500):
+        state, _ = env.reset()
+        for t in range({steps}):
+            next_state, reward, terminated, truncated, _ = env.step(net.act(state))
+            done = terminated or truncated{mark}
+            memory.append((state, 0, reward, next_state, done))
+            state = next_state
+            batch = random.sample(memory, 32)  # <- PER001
+            loss = net.loss(batch)
+            loss.backward()
+            optimizer.step()
+            if done:
+                break
+"""
+
 
 _OWN = """import random
 from collections import deque
@@ -59,7 +84,8 @@ class TruncatedAsTerminal(Rule):
 
     A limit that is part of the task, and visible in the state, is an end of the task. The flag that ends the loop may
     well be `terminated or truncated`; only what is stored is looked at. What the one `done` of the older interface
-    says is not reported. A limit of the program's own is known by its name.
+    says is not reported. A limit of the program's own is known by its name. A loop that leaves an episode before the
+    limit with which its environment is registered never meets that limit, and is not reported.
 
     ## Example
 
@@ -101,6 +127,8 @@ class TruncatedAsTerminal(Rule):
                     continue
                 if graph.demos.is_dry(end.path, end.node):
                     continue  # rows to try the memory out with
+                if not end.own and ends_before_limit(graph, end.path, end.node):
+                    continue
                 seen.add(end.node)
                 joined = "the limit is told as the end here" if end.own else "both flags become one here"
                 links = [graph.evidence(end.path, end.node, "joined", joined)]
@@ -278,8 +306,24 @@ def train(env, net, optimizer, episodes):
                 )
             },
         ),
+        Example(
+            "a loop of as many steps as the environment allows",
+            {
+                "train.py": _CAPPED.format(
+                    parameters="max_t=1_000", name="LunarLander-v3", steps="max_t", mark="  # <- PER502"
+                )
+            },
+        ),
     )
     good = (
+        Example(
+            "a loop that leaves the episode before the environment's limit",
+            {"train.py": _CAPPED.format(parameters="max_t=1_000", name="ALE/MsPacman-v5", steps="max_t", mark="")},
+        ),
+        Example(
+            "an environment without a limit",
+            {"train.py": _CAPPED.format(parameters="most", name="FlappyBird-v0", steps="most", mark="")},
+        ),
         Example(
             "rows to try a memory out with, where its file is started by itself",
             {

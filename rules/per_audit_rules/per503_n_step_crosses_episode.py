@@ -100,6 +100,7 @@ class NStepCrossesEpisode(Rule):
     ) -> Iterable[tuple[Finding, ir.Node]]:
         if capacity_of(graph, found.windows).is_at_most(1):
             return
+        is_one = capacity_of(graph, found.windows).usual == 1
         name = graph.name_of(buffer)
         kept = [
             graph.evidence(path, window.node, "window", "the window is made here")
@@ -111,19 +112,17 @@ class NStepCrossesEpisode(Rule):
         if not looks and windows.ends_known(graph, found) and not windows.emptied(graph, found):
             if windows.is_renewed(graph, found):
                 return
-            yield (
-                self.finding(
-                    graph,
-                    found.path,
-                    found.node,
-                    "the return over several steps is summed across the end of an episode: neither does the sum look "
-                    "at the end, nor is the window ever emptied",
-                    evidence=[summed, *kept],
-                    fix=FixOffer(title="end the sum at the end of an episode"),
-                    pipeline=name,
-                ),
+            crossing = self.finding(
+                graph,
+                found.path,
                 found.node,
+                "the return over several steps is summed across the end of an episode: neither does the sum look "
+                "at the end, nor is the window ever emptied" + (" (one step unless told otherwise)" if is_one else ""),
+                evidence=[summed, *kept],
+                fix=FixOffer(title="end the sum at the end of an episode"),
+                pipeline=name,
             )
+            yield replace(crossing, severity=Severity.INFO) if is_one else crossing, found.node
         for evict in windows.dropping(graph, buffer, found):
             finding = self.finding(
                 graph,
@@ -139,7 +138,7 @@ class NStepCrossesEpisode(Rule):
                 fix=FixOffer(title="store what the window holds before it is cleared"),
                 pipeline=name,
             )
-            yield replace(finding, severity=Severity.WARNING), evict.node
+            yield replace(finding, severity=Severity.INFO if is_one else Severity.WARNING), evict.node
 
     def witness(self) -> str:
         """Episodes of 5 steps worth 1 each: the 3-step returns of the last steps, with and without the end."""

@@ -286,10 +286,11 @@ class Symbols:
             func = site.node.func
             if not isinstance(func, ir.Attr) or func.attr != "add_argument":
                 continue
-            names = [arg.value.value for arg in site.node.args if isinstance(arg.value, ir.Const) and not arg.keyword]
-            long = [name for name in names if isinstance(name, str) and not (name[:1] == "-" and name[1:2] != "-")]
+            values = [arg.value.value for arg in site.node.args if isinstance(arg.value, ir.Const) and not arg.keyword]
+            names = [name for name in values if isinstance(name, str)]
+            long = [name for name in names if not (name[:1] == "-" and name[1:2] != "-")]
             stated, default = site.node.argument(None, "dest"), site.node.argument(None, "default")
-            name = stated.value if isinstance(stated, ir.Const) else long[0] if long else None
+            name = stated.value if isinstance(stated, ir.Const) else next(iter(long or names), None)
             if isinstance(name, str) and default is not None:
                 found[name.lstrip("-").replace("-", "_")].append(self.term(site.path, default))
         return dict(found)

@@ -1,0 +1,119 @@
+"""The time limits that environments are registered with, and loops that end an episode before them."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret import externals as ext
+from per_audit.graph.memory.capacity import number_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayGraph
+
+# The steps of an episode by the beginning of the name, as the libraries register them. Atari's count frames, of which a
+# step takes four by default.
+_STEPS: dict[str, float] = {
+    "CartPole-v0": 200,
+    "CartPole-v1": 500,
+    "MountainCar-v0": 200,
+    "MountainCarContinuous-v0": 999,
+    "Acrobot-v1": 500,
+    "Pendulum-v": 200,
+    "LunarLander": 1000,
+    "BipedalWalker-v": 1600,
+    "BipedalWalkerHardcore-v": 2000,
+    "CarRacing-v": 1000,
+    "HalfCheetah-v": 1000,
+    "Hopper-v": 1000,
+    "Walker2d-v": 1000,
+    "Ant-v": 1000,
+    "Humanoid-v": 1000,
+    "Swimmer-v": 1000,
+    "Reacher-v": 50,
+    "InvertedPendulum-v": 1000,
+    "InvertedDoublePendulum-v": 1000,
+    "ALE/": 27_000,
+    "FlappyBird-v0": math.inf,  # it has none
+}
+_OTHERS = re.compile(rb"TimeLimit|max_episode_steps|max_num_frames")
+_COUNTERS = ("range", "trange", "xrange")
+
+
+def rounds(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> float | None:
+    """How often a loop is gone through at most: as often as it counts, or as an episode has steps.
+
+    An option of the command line is what it is where nobody gives it.
+    """
+    return _counted(graph, path, loop) if isinstance(loop, ir.For) else _longest(graph, loop)
+
+
+def ends_before_limit(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
+    """Whether no time limit is met where a node is: the environments have none, or a loop of fewer steps is around."""
+    limits = _time_limits(graph)
+    if not limits:
+        return False
+    loops = (around for around in graph.ancestors(path, node) if isinstance(around, (ir.Function, ir.For, ir.While)))
+    loop = next(loops, None)
+    steps = _counted(graph, path, loop) if isinstance(loop, ir.For) else None
+    return min(limits) == math.inf or (steps is not None and steps < min(limits))
+
+
+def _counted(graph: ReplayGraph, path: str, loop: ir.For) -> int | None:
+    call = loop.iter
+    if not isinstance(call, ir.Call) or not call.args:
+        return None
+    if getattr(call.func, "id", getattr(call.func, "attr", "")) not in _COUNTERS:
+        return None
+    last = call.args[0 if len(call.args) == 1 else 1].value
+    return number_of(graph, path, last).usual
+
+
+def _longest(graph: ReplayGraph, loop: ir.While) -> float | None:
+    """The steps of the longest episode, for a loop that goes on until an environment says that it has ended."""
+    told = {
+        name.id
+        for node in ir.walk(*loop.body)
+        if isinstance(node, ir.Assign) and getattr(getattr(node.value, "func", None), "attr", "") == "step"
+        for name in ir.walk(*node.targets)
+        if isinstance(name, ir.Name)
+    }
+    limits = _time_limits(graph)
+    return max(limits) if limits and told & set(_asked(loop)) and max(limits) < math.inf else None
+
+
+def _asked(loop: ir.While) -> Iterator[str]:
+    """The names that decide whether a loop goes on."""
+    tests = [loop.test]
+    tests += [
+        node.test
+        for node in ir.walk(*loop.body)
+        if isinstance(node, ir.If) and any(isinstance(s, ir.Jump) and s.kind == "break" for s in node.body)
+    ]
+    return (node.id for node in ir.walk(*tests) if isinstance(node, ir.Name))
+
+
+def _time_limits(graph: ReplayGraph) -> list[float]:
+    """The time limits of the environments that the files ask a library for; empty where one of them is not known."""
+    if any(_OTHERS.search(module.text) for module in graph.project.modules.values()):
+        return []
+    found = [_limit(graph, site) for site in graph.events.calls.values() if _makes(site)]
+    known = [limit for limit in found if limit is not None]
+    return known if len(known) == len(found) else []
+
+
+def _limit(graph: ReplayGraph, site: ev.CallSite) -> float | None:
+    first = site.node.argument(0, "id")
+    name = graph.events.value(first).literal() if first is not None else None
+    if not isinstance(name, str):
+        return None
+    return next((steps for start, steps in _STEPS.items() if name.startswith(start)), None)
+
+
+def _makes(site: ev.CallSite) -> bool:
+    return any(name.split(".")[0] in ("gym", "gymnasium") and ext.last(name) == "make" for name in site.names)
