@@ -209,6 +209,13 @@ class Draft:
         before = call.args[-2].value.end if len(call.args) > 1 else body.index(b"(", call.func.end) + 1
         self._append(path, before, call.args[-1].value, [text, *more], note)
 
+    def add_parameter(self, path: str, function: ir.Function, text: str, note: str) -> None:
+        """Add a parameter behind the last one of a function, laid out as its parameters are."""
+        *others, last = function.parameters
+        body = self.graph.module(path).text
+        before = others[-1].end if others else body.rindex(b"(", function.start, last.start) + 1
+        self._append(path, before, last, [text], note)
+
     def append_items(self, path: str, display: ir.Seq, names: list[str], note: str) -> None:
         """Append names to a tuple display or to a list of targets, laid out as its items are."""
         before = display.items[-2].end if len(display.items) > 1 else display.start

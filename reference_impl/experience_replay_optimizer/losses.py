@@ -1,7 +1,7 @@
 """The two lines of a training step that prioritised replay changes: the weighted loss and the TD errors.
 
-torch is not imported: the tensors bring their own methods, and numpy alone is enough for everything else. TensorFlow is
-imported where its tensors come in.
+torch is not imported: the tensors bring their own methods, and numpy alone is enough for everything else. TensorFlow
+and JAX are imported where their tensors come in.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def importance_weighted_loss(elementwise: Any, weights: Any) -> Any:
     mean is the product of the two means, and the correction would be lost.
 
     Args:
-        elementwise: loss of each row, not reduced: torch or TensorFlow tensor (or numpy array) of shape (B,), (B, 1)
-            or (B, A, ...).
+        elementwise: loss of each row, not reduced: torch or TensorFlow tensor, or array of JAX or numpy, of shape (B,),
+            (B, 1) or (B, A, ...). In JAX also inside `jit` and `grad`.
         weights: numpy array, tensor or sequence of shape (B,) or (B, 1); moved to the loss's device and dtype. No
             gradient flows into them. None where the batch was not drawn by priority: every row counts the same.
 
@@ -34,10 +34,11 @@ def importance_weighted_loss(elementwise: Any, weights: Any) -> Any:
 
     Raises:
         ValueError: `elementwise` is a scalar (already reduced), or the weights have another length or shape.
-        TypeError: `elementwise` is neither a tensor nor a numpy array.
+        TypeError: `elementwise` is neither a tensor nor an array of numpy or JAX.
     """
-    in_tensorflow = _is_of_tensorflow(elementwise)
-    if not hasattr(elementwise, "new_tensor") and not isinstance(elementwise, np.ndarray) and not in_tensorflow:
+    in_tensorflow, in_jax = _is_of_tensorflow(elementwise), _is_of_jax(elementwise)
+    is_known = hasattr(elementwise, "new_tensor") or isinstance(elementwise, np.ndarray) or in_tensorflow or in_jax
+    if not is_known:
         raise TypeError(
             f"elementwise must be a torch tensor or a numpy array, not {type(elementwise).__name__};"
             " with Keras pass the weights as sample_weight"
@@ -50,7 +51,7 @@ def importance_weighted_loss(elementwise: Any, weights: Any) -> Any:
         )
     if weights is None:
         weights = np.ones(shape[:1], np.float32)
-    if not hasattr(weights, "detach"):
+    if not hasattr(weights, "detach") and not _is_of_jax(weights):
         weights = np.asarray(weights)
     given = tuple(weights.shape)
     if given not in ((shape[0],), (shape[0], 1)):
@@ -59,7 +60,10 @@ def importance_weighted_loss(elementwise: Any, weights: Any) -> Any:
         tensorflow: Any = importlib.import_module("tensorflow")
         column = tensorflow.reshape(tensorflow.cast(weights, elementwise.dtype), (shape[0],) + (1,) * (len(shape) - 1))
         return tensorflow.reduce_mean(elementwise * tensorflow.stop_gradient(column))
-    if isinstance(elementwise, np.ndarray):
+    if in_jax:
+        jax: Any = importlib.import_module("jax")
+        weights = jax.lax.stop_gradient(jax.numpy.asarray(weights, elementwise.dtype))
+    elif isinstance(elementwise, np.ndarray):
         weights = to_numpy(weights)
     elif hasattr(weights, "detach"):
         weights = weights.detach().to(elementwise)
@@ -213,6 +217,10 @@ def _absolute_errors(prediction: Any, target: Any) -> list[Any]:
 
 def _is_of_tensorflow(value: Any) -> bool:
     return type(value).__module__.partition(".")[0] == "tensorflow"
+
+
+def _is_of_jax(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] in ("jax", "jaxlib")
 
 
 def _rows(value: Any) -> NDArray[np.float64]:

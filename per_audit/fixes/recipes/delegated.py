@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import joint, lap
+from per_audit.fixes.recipes.differentiated import Differentiated, compiles
 from per_audit.fixes.recipes.losses import Losses
 from per_audit.fixes.recipes.priorities import absolute_errors, after_step
 from per_audit.fixes.recipes.travel import WEIGHTS, Consumer
@@ -122,14 +123,18 @@ class Delegated:
         """Whether a function computes a TD loss of the batch, or gives the batch to one that does."""
         if function not in self._holding:
             self._holding[function] = False  # as long as it is being looked at
-            self._holding[function] = bool(self._losses(function, "").find()) or (
-                self._learning_call(function, self._path(function)) is not None
+            self._holding[function] = (
+                bool(self._losses(function, "").find() or self._differentiated(function).find())
+                or self._learning_call(function, self._path(function)) is not None
             )
         return self._holding[function]
 
     def _losses(self, function: ir.Function, weights: str) -> Losses:
         consumer = Consumer(self._path(function), function, weights, "", "", arrival=function)
         return Losses(self.draft, self.buffer, consumer)
+
+    def _differentiated(self, function: ir.Function) -> Differentiated:
+        return Differentiated(self.draft, self.buffer, function, self._path(function))
 
     def _path(self, function: ir.Function) -> str:
         return self.graph.project.module_of[function].path
@@ -202,8 +207,8 @@ class Delegated:
             last = function.parameters[-1]
             is_optional = last.default is not None or self._has_other_callers(function, learner)
             if not lap.is_chosen(self.draft):
-                text = f", {weights}=None" if is_optional else f", {weights}"
-                self.draft.replace(path, last.end, last.end, text, "the weights of the batch")
+                text = f"{weights}=None" if is_optional else weights
+                self.draft.add_parameter(path, function, text, "the weights of the batch")
             self._give_out(function, path, self._td_errors(function, path, weights))
         return self._learners[function]
 
@@ -218,7 +223,10 @@ class Delegated:
     def _refuse_open_signature(self, function: ir.Function, path: str) -> None:
         where = self.draft.where(path, function)
         is_open = any(parameter.kind or parameter.keyword_only for parameter in function.parameters)
-        is_plain = all(isinstance(each, ir.Name) and each.id in _PLAIN for each in function.decorators)
+        is_plain = all(
+            (isinstance(each, ir.Name) and each.id in _PLAIN) or compiles(self.draft, path, each)
+            for each in function.decorators
+        )
         if is_open or not is_plain or not function.parameters:
             raise Refused(f"the function at {where} has a signature or decorator that cannot take weights as well")
         for node, value in self.graph.events.values.items():
@@ -250,6 +258,11 @@ class Delegated:
         """Weigh the losses of a function, or let it call what has them; gives the name of its TD errors."""
         losses = self._losses(function, weights)
         found = losses.find()
+        differentiated = self._differentiated(function)
+        if not found and differentiated.find():
+            td_errors, statement = differentiated.weigh(weights)
+            self._refuse_conditional(function, path, statement)
+            return td_errors
         if not found:
             site = self._learning_call(function, path)
             assert site is not None

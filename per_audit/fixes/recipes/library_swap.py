@@ -12,9 +12,10 @@ from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import lap
 from per_audit.fixes.recipes.budget import schedule
+from per_audit.fixes.recipes.delegated import Delegated
 from per_audit.fixes.recipes.losses import Loss, Losses
 from per_audit.fixes.recipes.priorities import absolute_errors, after_step
-from per_audit.fixes.recipes.shared import ACTOR_CRITIC
+from per_audit.fixes.recipes.shared import ACTOR_CRITIC, backward_passes
 from per_audit.fixes.recipes.travel import Consumer
 from per_audit.graph import UNIFORM, LibraryBuffer, ReplayBuffer
 
@@ -48,18 +49,24 @@ def convert(draft: Draft, buffer: LibraryBuffer) -> None:
     stand_in = ReplayBuffer(UNIFORM, path, None, draw.function, [draw.node])
     arrival = draft.graph.statement(path, draw.node)
     update = f"{handle}.update_priorities"
-    consumer = Consumer(path, draw.function, f"{batch}.weights", f"{batch}.indices", update, arrival)
+    weights = f"{batch}.weights.numpy()" if _is_learnt_as_numpy(draft, path, batch) else f"{batch}.weights"
+    consumer = Consumer(path, draw.function, weights, f"{batch}.indices", update, arrival)
     losses = _SampledLosses(draft, stand_in, consumer, batch)
     found = losses.find()
-    if not found:
-        raise Refused(f"no TD loss that can be weighted was found after {draft.where(path, draw.node)}")
-    errors, statement, names = absolute_errors(draft, losses, found)
-    losses.weight(found)
-    after = after_step(draft, path, statement, names)
-    line = draft.call(path, after, "", update, [consumer.indices, errors])
-    draft.insert_after(path, after, [line], "the TD errors become the priorities")
+    if found:
+        is_actor_critic = losses.is_actor_critic
+        errors, statement, names = absolute_errors(draft, losses, found)
+        losses.weight(found)
+        after = after_step(draft, path, statement, names)
+        line = draft.call(path, after, "", update, [consumer.indices, errors])
+        draft.insert_after(path, after, [line], "the TD errors become the priorities")
+    else:
+        delegated = _SampledDelegated(draft, stand_in, batch)
+        is_actor_critic = sum(map(backward_passes, delegated.bodies(consumer))) > 1
+        if not delegated.convert(consumer):
+            raise Refused(f"no TD loss that can be weighted was found after {draft.where(path, draw.node)}")
     draft.add_argument(path, made, schedule(draft, stand_in), "how strongly the weights correct, up to 1 at the end")
-    if losses.is_actor_critic:
+    if is_actor_critic:
         draft.add_argument(path, made, "rare_fraction=0", "textbook prioritised replay")
         draft.steps.append(ACTOR_CRITIC)
 
@@ -80,6 +87,29 @@ class _SampledLosses(Losses):
         """Whether more than one loss is learnt from."""
         calls = (node.func for node in ir.walk_scope(self.body) if isinstance(node, ir.Call))
         return sum(isinstance(func, ir.Attr) and func.attr == "backward" for func in calls) > 1
+
+
+class _SampledDelegated(Delegated):
+    """The functions that a script gives fields of `data` to."""
+
+    def __init__(self, draft: Draft, buffer: ReplayBuffer, batch: str) -> None:
+        super().__init__(draft, buffer)
+        self.batch = batch
+
+    def _gives_batch(self, site: ev.CallSite) -> bool:
+        parts = (part for argument in site.node.args for part in ir.walk(argument))
+        return site.path == self.buffer.path and any(isinstance(n, ir.Name) and n.id == self.batch for n in parts)
+
+
+def _is_learnt_as_numpy(draft: Draft, path: str, batch: str) -> bool:
+    """Whether the fields of a batch become arrays, as for JAX: `data.rewards.numpy()`."""
+    return any(
+        isinstance(node, ir.Call)
+        and isinstance(node.func, ir.Attr)
+        and node.func.attr == "numpy"
+        and draft.text(path, node).startswith(f"{batch}.")
+        for node in ir.walk(*draft.graph.module(path).body)
+    )
 
 
 def _handle(draft: Draft, buffer: LibraryBuffer) -> str:

@@ -10,6 +10,7 @@ from per_audit.fixes.recipes import lap, no_loss
 from per_audit.fixes.recipes.branches import alternatives
 from per_audit.fixes.recipes.budget import schedule
 from per_audit.fixes.recipes.delegated import Delegated
+from per_audit.fixes.recipes.differentiated import Differentiated
 from per_audit.fixes.recipes.fitted_rows import FittedRows
 from per_audit.fixes.recipes.losses import Losses
 from per_audit.fixes.recipes.priorities import give_back
@@ -37,6 +38,7 @@ DENSE = (
     f"{NO_SHARE}: the environments that the program makes pay in every step, so that rewards far from the mean are"
     " not rare, and a share of each batch that is reserved for them does not pay"
 )
+_PASSES = ("backward", "gradient", "grad", "value_and_grad")
 
 
 def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) -> bool:
@@ -58,8 +60,12 @@ def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) ->
             continue
         losses = Losses(draft, buffer, consumer)
         found = losses.find()
-        is_actor_critic |= sum(map(_backward_passes, delegated.bodies(consumer))) > 1
+        is_actor_critic |= sum(map(backward_passes, delegated.bodies(consumer))) > 1
         if not found and (FittedRows(draft, buffer, consumer).convert() or delegated.convert(consumer)):
+            continue
+        differentiated = Differentiated(draft, buffer, consumer.function, consumer.path)
+        if not found and differentiated.find():
+            differentiated.convert(consumer)
             continue
         if not found:
             raise Refused(no_loss.reason(draft, buffer, [consumer]))
@@ -70,9 +76,10 @@ def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) ->
     return is_actor_critic
 
 
-def _backward_passes(body: list[ir.Stmt]) -> int:
+def backward_passes(body: list[ir.Stmt]) -> int:
+    """How many gradients statements take."""
     return sum(
-        isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in ("backward", "gradient")
+        isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in _PASSES
         for node in ir.walk_scope(body)
     )
 
