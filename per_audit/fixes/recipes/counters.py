@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.fixes.recipes.declared import of_attribute
 from per_audit.fixes.recipes.numbers import number
 from per_audit.graph.prioritised.schedule import builds
 from per_audit.graph.symbolic import Term, alternatives
@@ -45,6 +46,10 @@ def known(graph: ReplayGraph, term: Term) -> int | None:
         options = [_default(graph, term)] if is_passed_on else graph.symbols.default_of(option) or [option]
         found |= {each.number for each in options}
     only = found.pop() if len(found) == 1 else None
+    if only is None and isinstance(term.node, ir.Attr):
+        given = of_attribute(graph, term.path, term.node)
+        is_written = len(given) == 1 and isinstance(given[0].value, ir.Const)
+        return number(graph, term.path, term.node) if is_written else None
     return int(only) if only is not None and only > 0 else None
 
 

@@ -114,3 +114,29 @@ def test_an_option_of_another_file(files: dict[str, str], expected: str | None) 
     main = "from options import options\n\n" + dedented(RUNNER) + loop("self.args.time_steps", " " * 8)
     main += "\n\nRunner(options()).run()\n"
     assert steps(main, **{name: dedented(text) for name, text in files.items()}) == expected
+
+
+EVERY = """
+import tyro
+
+
+class Config:
+    total: int = 20_000
+    start: int = 100
+    every: int = 4
+
+
+config = tyro.cli(Config)
+agent = Agent(None, None)
+for step in range(config.total):
+    state, reward, done = env.step(0)
+    action = next_state = state
+    STORE
+    if step > config.start and step % config.every == 0:
+        LEARN
+"""
+
+
+def test_a_period_that_is_a_setting() -> None:
+    assert steps(EVERY) == "5000"
+    assert steps(dedented(EVERY) + "config.every = 8\n") is None
