@@ -155,12 +155,13 @@ class AggregatedPriority(Rule):
                 continue
             anatomy = graph.anatomy(buffer)
             for write in anatomy.writes:
-                parts = None if write.inserts else self._of_a_batch(anatomy, write)
+                found = [] if write.inserts else self._of_a_batch(anatomy, write)
+                parts = [part for part in found if not graph.corrections.is_weight(part)]
                 step = trail.handover(anatomy, write)
                 if not parts or step.node in told:
                     continue
                 told.add(step.node)
-                name = graph.name_of(buffer)
+                name, weighted = graph.name_of(buffer), len(found) > len(parts)
                 links = [
                     graph.evidence(part.path, part.node, "aggregate", "one number for the whole batch")
                     for part in parts
@@ -173,8 +174,8 @@ class AggregatedPriority(Rule):
                     graph,
                     step.path,
                     step.node,
-                    f"all transitions of a batch get one priority in {name}: the errors are reduced to one number "
-                    "before they are stored",
+                    f"all transitions of a batch get one priority in {name}{', but for their weights' * weighted}: the "
+                    "errors are reduced to one number before they are stored",
                     evidence=trail.unique([*links, *trail.evidence(anatomy, write)]),
                     confidence="medium",
                     fix=FixOffer(title="give each transition the absolute value of its own error"),
@@ -182,7 +183,7 @@ class AggregatedPriority(Rule):
                 )
 
     def _of_a_batch(self, anatomy: Anatomy, write: PriorityWrite) -> list[Term]:
-        """The reductions over the batch that a value is made of; empty where anything else of a batch is in it."""
+        """The reductions over the batch that a value is made of, and weights; empty where anything else is in it."""
         if write.index is None or not _is_many(write.index):
             return []
         found: dict[Term, None] = {}
@@ -194,19 +195,19 @@ class AggregatedPriority(Rule):
         return list(found)
 
     def _parts(self, anatomy: Anatomy, value: Term) -> Iterator[Term | None]:
-        """The reductions inside a value, None for a part that may differ from one transition to the next."""
+        """The reductions and weights inside a value, None for a part that may differ by transition."""
         stack = [value]
         while stack:
             term = strip(stack.pop())
             if term.op in _SETTINGS and term not in anatomy.containers:
                 continue
-            if self._reduces_batch(anatomy, term):
+            if self._reduces_batch(anatomy, term) or anatomy.graph.corrections.is_weight(term):
                 yield term
             elif term.op in _EACH or term.op in ("phi", "tuple"):
                 stack.extend(term.args)
             elif term.op in _FIRST or (term.op == "call" and _spreads(term)):
                 stack.append(term.args[0])
-            elif not anatomy.graph.corrections.is_weight(term):
+            else:
                 yield None
 
     def _reduces_batch(self, anatomy: Anatomy, term: Term) -> bool:
@@ -264,6 +265,18 @@ class AggregatedPriority(Rule):
                     "        other = F.mse_loss(self.target(states).gather(1, actions.unsqueeze(1)).squeeze(1), goal)\n"
                     "        self.memory.update(slots, 0.5 * (F.mse_loss(q, goal) + other).item())",
                 ),
+            },
+        ),
+        Example(
+            "the averaged loss times the weights",
+            {
+                "memory.py": _MEMORY.replace("** -beta\n", "** -beta\n        weights /= weights.max()\n").replace(
+                    "weights / weights.max()", "weights"
+                ),
+                "agent.py": _TORCH.replace(
+                    "(q - goal).abs().mean().item())",
+                    "(F.mse_loss(q, goal) * torch.as_tensor(weights)).detach().numpy())",
+                ).replace("# <- PER210", "# <- PER101 PER205 PER210"),
             },
         ),
         Example(

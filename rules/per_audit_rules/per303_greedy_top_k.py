@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
+from per_audit.graph.interpret.draws import GREEDY
 from per_audit.graph.interpret.roles import words
 from per_audit.graph.interpret.values import Alloc, TupleOf, roles_in
 from per_audit.rule import Example, Rule
@@ -40,6 +41,20 @@ class Memory:
     def batch(self, n):
         return [row for _, _, row in heapq.nsmallest(n, self.heap)]  # <- PER003 PER303
 """
+_HALF = _HEAP.replace("import heapq\n", "import heapq\nimport random\n").replace(
+    "        return [row for _, _, row in heapq.nsmallest(n, self.heap)]  # <- PER003 PER303",
+    "        best = heapq.nsmallest(n // 2, self.heap)\n"
+    "        rest = random.sample(self.heap, n - n // 2)\n"
+    "        return [row for _, _, row in best + rest]",
+)
+_EITHER = _HEAP.replace("import heapq\n", "import heapq\nimport random\n").replace(
+    "        return [row for _, _, row in heapq.nsmallest(n, self.heap)]  # <- PER003 PER303",
+    "        if self.greedy:\n"
+    "            chosen = heapq.nsmallest(n, self.heap)  # <- PER003 PER303\n"
+    "        else:\n"
+    "            chosen = random.sample(self.heap, n)\n"
+    "        return [row for _, _, row in chosen]",
+)
 _TRAIN = """from memory import Memory
 
 
@@ -243,7 +258,9 @@ class GreedyTopK(Rule):
         stored = _stored(graph)
         for site in sorted(graph.events.calls.values(), key=lambda s: (s.path, s.node.start)):
             container = _taken(graph, site, stored)
-            if container is not None and _is_learnt_from(graph, site.function, site.path):
+            if container is None or _is_joined(graph, site, container):
+                continue
+            if _is_learnt_from(graph, site.function, site.path):
                 yield self._finding(graph, site, stored[container])
 
     def _finding(self, graph: ReplayGraph, site: ev.CallSite, store: ev.Store) -> Finding:
@@ -282,12 +299,16 @@ class GreedyTopK(Rule):
         Example("nlargest by a key", {"memory.py": _LARGEST, "train.py": _TRAIN}),
         Example("a list sorted by a function's value", {"trainer.py": _BY_KEY}),
         Example("a heap in a training script", {"main.py": _LOOP}),
+        Example(
+            "a setting says whether all is drawn or the largest are taken", {"memory.py": _EITHER, "train.py": _TRAIN}
+        ),
     )
     good = (
         Example("episodes ranked by their score", {"elites.py": _ELITES}),
         Example("the smallest errors are evicted, batches are drawn", {"trainer.py": _EVICTED}),
         Example("the largest is only looked at", {"memory.py": _ONE, "train.py": _TRAIN}),
         Example("nobody learns from them", {"memory.py": _HEAP.replace("  # <- PER003 PER303", ""), "show.py": _SHOWN}),
+        Example("half of the batch, the other half is drawn", {"memory.py": _HALF, "train.py": _TRAIN}),
         Example("ordered by age", {"memory.py": _AGES, "train.py": _TRAIN}),
         Example("all of them, in order", {"memory.py": _ALL, "train.py": _TRAIN}),
     )
@@ -343,6 +364,19 @@ def _taken(graph: ReplayGraph, site: ev.CallSite, stored: dict[Alloc, ev.Store])
         part = call if name == "topk" else _part(graph, site)
         return None if part is None else _read_at(graph, site, part, stored)
     return None
+
+
+def _is_joined(graph: ReplayGraph, site: ev.CallSite, container: Alloc) -> bool:
+    """Whether the same block draws from the container at random: the rest of the batch, which may be any of them."""
+    own = graph.statement(site.path, site.node)
+    block = graph.parents(site.path).get(own)
+    for draw in graph.events.draws.values():
+        if container in draw.containers and draw.method not in GREEDY and draw.path == site.path:
+            other = graph.statement(draw.path, draw.node)
+            apart = isinstance(block, ir.If) and (own in block.body) != (other in block.body)
+            if graph.parents(draw.path).get(other) is block and not apart:
+                return True
+    return False
 
 
 def _is_by_priority(call: ir.Call, store: ev.Store) -> bool:
