@@ -28,10 +28,13 @@ class Given(NamedTuple):
 def of_attribute(graph: ReplayGraph, path: str, node: ir.Attr) -> list[Given]:
     """All that an attribute is given: `args.steps`, `FLAGS.steps`, `config.steps`, `self.steps`."""
     holder, read = graph.events.value(node.value), graph.events.value(node)
-    classes = [atom.node for atom in holder.atoms if isinstance(atom, Instance)] or _filled(graph, holder)
+    classes = [atom.node for atom in holder.atoms if isinstance(atom, Instance)]
     fields = [given for cls in classes for given in _of_class(graph, cls, node.attr)]
     if fields:
         return fields
+    filled = [given for cls in _filled(graph, holder) for given in _of_class(graph, cls, node.attr)]
+    if filled:
+        return filled + list(_assigned(graph, node.attr, holder))
     options = _options(graph, path, node.attr, read)
     return options + list(_assigned(graph, node.attr, holder)) if options else []
 
