@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import words
-from per_audit.graph.interpret.values import ClassRef, Func
+from per_audit.graph.interpret.values import ClassRef, Func, Record
 from per_audit.graph.pipelines import learns_at
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayGraph
 
 _LEARNS = {"step", "train", "learn", "optimize", "optimise", "fit"}  # in the name of what is called
+_TOLD = 4  # that a step of an environment tells at least
 _LEADS_ON = {"run", "main", "launch", "start", "simulate", "play", "execute", "call"}  # of what a library is told
 _STARTS = (
     "gym",
@@ -40,22 +41,25 @@ _OF_DATA = {name for kind in (list, dict, set, str, deque) for name in dir(kind)
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Where something is only tried out: a notebook, or the block of a file that runs when it is started by itself."""
+    """Where something is only tried out: a notebook, a test, or the block of a file that runs when it is started.
+
+    `name` is that of the part of the file, empty for the whole.
+    """
 
     path: str
-    is_block: bool
+    name: str = ""
 
     def __str__(self) -> str:
         """What it is, for people."""
-        return f"the `__main__` block of {self.path}" if self.is_block else self.path
+        return f"{self.name} of {self.path}" if self.name else self.path
 
 
 class Demos:
-    """The blocks under `if __name__ == "__main__"`, and the notebooks, that try something out."""
+    """The blocks under `if __name__ == "__main__"`, the tests and the notebooks that try something out."""
 
     def __init__(self, graph: ReplayGraph) -> None:
         self._graph = graph
-        self._known: dict[ir.If | str, bool] = {}
+        self._known: dict[ir.If | ir.Function | str, bool] = {}
 
     def around(self, path: str, node: ir.Node) -> Trial | None:
         """The trial that a node belongs to."""
@@ -66,9 +70,12 @@ class Demos:
         """The trial that a statement at the top of a file is: neither it nor what it calls goes on to learn."""
         if isinstance(statement, ir.If) and _asks_for_main(statement.test):
             if self._only_tries(statement, ir.walk(*statement.body)):
-                return Trial(path, is_block=True)
+                return Trial(path, "the `__main__` block")
+        elif isinstance(statement, ir.Function) and statement.name.startswith("test_"):
+            if self._only_tries(statement, ir.walk(*statement.body)):
+                return Trial(path, f"`{statement.name}`")
         elif path.endswith(".ipynb") and self._only_tries(path, self._graph.module(path).nodes):
-            return Trial(path, is_block=False)
+            return Trial(path)
         return None
 
     def is_dry(self, path: str, node: ir.Node) -> bool:
@@ -92,9 +99,19 @@ class Demos:
             return True
         names = site.names if site is not None else set()
         steps = bool(names) and all(name.startswith(("gym.", "gymnasium.")) for name in names)
-        return _is_named_learning(call) and not steps
+        return _is_named_learning(call) and not steps and not self._is_step_of_environment(call)
 
-    def _only_tries(self, key: ir.If | str, inside: Iterable[ir.Node]) -> bool:
+    def _is_step_of_environment(self, call: ir.Call) -> bool:
+        """Whether a step is given an action alone, and tells what came of it: `state, reward, done, info`."""
+        if getattr(call.func, "attr", "") != "step" or len(call.args) != 1 or not isinstance(call.func, ir.Attr):
+            return False
+        path = self._graph.path_of(call)
+        around = self._graph.parents(path).get(call) if path is not None else None
+        targets = around.targets if isinstance(around, ir.Assign) else []
+        holder = getattr(call.func.value, "attr", getattr(call.func.value, "id", ""))
+        return "env" in words(holder) or any(isinstance(t, ir.Seq) and len(t.items) >= _TOLD for t in targets)
+
+    def _only_tries(self, key: ir.If | ir.Function | str, inside: Iterable[ir.Node]) -> bool:
         if key not in self._known:
             self._known[key] = not any(map(self._may_train, self._calls(inside)))
         return self._known[key]
@@ -116,9 +133,13 @@ class Demos:
     def _may_train(self, call: ir.Call) -> bool:
         """Whether a call learns, acts in an environment, or may do so for all that is known of what it calls."""
         site = self._graph.events.calls.get(call)
-        if site is None or learns_at(site, self._graph.events) or _is_named_learning(call):
+        if site is None or learns_at(site, self._graph.events):
             return True
-        if site.targets or site.classes:
+        if site.classes or (site.result.atoms and all(isinstance(atom, Record) for atom in site.result.atoms)):
+            return False  # the name of a class tells of no act
+        if _is_named_learning(call):
+            return True
+        if site.targets:
             return False
         if not site.names:
             return not (isinstance(call.func, ir.Attr) and call.func.attr in _OF_DATA)
@@ -138,7 +159,7 @@ def _words_of(call: ir.Call) -> tuple[str, ...]:
 
 
 def _is_named_learning(call: ir.Call) -> bool:
-    return not _LEARNS.isdisjoint(_words_of(call))
+    return not _LEARNS.isdisjoint(_words_of(call)) and "transform" not in _words_of(call)
 
 
 def _asks_for_main(test: ir.Expr) -> bool:

@@ -104,7 +104,9 @@ class Idle:
         """
         if (trial := self._graph.demos.around(path, node)) is not None:
             return trial
-        reasons = [reason for unit in self._units(path, node) if (reason := self._reason(unit)) is not None]
+        units = self._units(path, node)
+        reasons: list[_Reason] = [reason for unit in units if (reason := self._reason(unit)) is not None]
+        reasons += [self._looked_at[unit] for unit in units if unit in self._looked_at]
         return next((reason for reason in reasons if isinstance(reason, Refusal)), reasons[0] if reasons else None)
 
     def _reason(self, unit: _Unit, seen: frozenset[ir.Node] = frozenset()) -> _Reason | None:
@@ -144,6 +146,21 @@ class Idle:
         graph = self._graph
         memories = (b for b in (*graph.buffers, *graph.twins) if b.owner is not None and b.instances)
         return {b.function for b in memories if not b.samples and not graph.is_agent(b)}
+
+    @cached_property
+    def _looked_at(self) -> dict[ev.Owner, Trial]:
+        """The methods that draw from memories only for notebooks in which nothing learns: for a picture, say."""
+        graph = self._graph
+        held = (b for b in (*graph.buffers, *graph.twins) if b.owner is not None and not graph.is_agent(b))
+        return {
+            b.function: Trial(b.samples[0].path) for b in held if b.samples and all(map(self._is_looked, b.samples))
+        }
+
+    def _is_looked(self, site: ev.CallSite) -> bool:
+        """Whether what a call in a notebook draws is given a name there, and nothing in the notebook learns."""
+        is_named = isinstance(self._graph.parents(site.path).get(site.node), ir.Assign)
+        inside = site.function is None and site.path.endswith(".ipynb")
+        return is_named and inside and self._graph.demos.is_dry(site.path, site.node)
 
     def _units(self, path: str, node: ir.Node) -> list[_Unit]:
         """The classes and functions around a node, innermost first."""

@@ -325,3 +325,36 @@ def test_what_only_a_notebook_tries_out(text, is_tried):
     graph = link([extract(path, textwrap.dedent(code).encode()) for path, code in files.items()])
     expected = "never run here: only trial.ipynb leads to it, and that learns nothing"
     assert why(graph) == (expected if is_tried else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_looked_at"),
+    [
+        ("rows = memory.sample(2)\nplot(rows)", True),
+        ("state, reward, done, info = env.step(1)\nrows = memory.sample(2)\nplot(shown.fit_transform(rows))", True),
+        ("plot(memory.sample(2))", False),
+        ("rows = memory.sample(2)\nnet.train_on(rows)", False),
+        ("def later():\n    return memory.sample(2)", False),
+    ],
+)
+def test_what_a_notebook_draws_to_look_at(text, is_looked_at):
+    files = {"memories.py": MEMORIES, "agent.py": AGENT.format(made=PLAIN, after=""), "run.py": RUN}
+    files["look.ipynb"] = f"from memories import Weighted\nmemory = Weighted()\nenv.go(memory)\n{text}\n"
+    graph = link([extract(path, textwrap.dedent(code).encode()) for path, code in files.items()])
+    expected = "never run here: only look.ipynb leads to it, and that learns nothing"
+    assert why(graph) == (expected if is_looked_at else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_tried"),
+    [
+        ("def test_memory():\n    assert Weighted().sample(2)", True),
+        ("class StepMemory(Weighted):\n    pass\n\ndef test_memory():\n    print(StepMemory().sample(2))", True),
+        ("def test_agent():\n    agent.train(Weighted())", False),
+        ("def check_memory():\n    assert Weighted().sample(2)", False),
+    ],
+)
+def test_what_only_a_test_makes(project, text, is_tried):
+    files = {"memories": MEMORIES, "agent": AGENT.format(made=PLAIN, after=""), "run": RUN}
+    found = why(project(**files, trials=f"from memories import Weighted\n\n{text}\n"))
+    assert (found is not None and "of trials.py leads to it, and that learns nothing" in found) == is_tried
