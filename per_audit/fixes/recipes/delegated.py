@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes import joint, lap
+from per_audit.fixes.recipes import annotated, joint, lap
 from per_audit.fixes.recipes.differentiated import Differentiated, compiles
 from per_audit.fixes.recipes.losses import Losses
 from per_audit.fixes.recipes.priorities import absolute_errors, after_step
@@ -299,11 +299,10 @@ class Delegated:
             self.draft.append_items(path, last.value, [td_errors], note)
         else:
             self.draft.replace(path, last.end, last.end, f", {td_errors}", note)
-        if function.returns is not None:
-            where = self.draft.where(path, function)
-            self.draft.steps.append(
-                f"the annotation of what the function at {where} returns does not name TD errors yet"
-            )
+        if isinstance(last, ir.Return) and last.value is not None:
+            annotated.vague(self.draft, path, function.returns)
+        else:
+            annotated.remove(self.draft, path, function)
 
 
 def _has_star(node: ir.Seq) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes import annotated
 
 if TYPE_CHECKING:
     from per_audit.fixes.recipes.travel import Consumer
@@ -30,11 +31,13 @@ def complete(draft: Draft, path: str, function: ev.Owner, drawn: set[ir.Call], c
             raise Refused(f"something else than the draw is returned at {draft.where(path, node)}")
         text = "None" if value is None else draft.text(path, value)
         draft.once(path, node.start, node.end, f"return {', '.join([text] * count)}", note)
-    if not _always_returns(function.body):
+    is_complete = _always_returns(function.body)
+    if not is_complete:
         draft.insert_after(path, function.body[-1], [f"return {', '.join(['None'] * count)}"], note)
-    if function.returns is not None:
-        where = draft.where(path, function)
-        draft.steps.append(f"the annotation of what the function at {where} returns does not name weights and indices")
+    if others or not is_complete:
+        annotated.vague(draft, path, function.returns)
+    else:
+        annotated.accompanied(draft, path, function.returns, count - 1)
 
 
 def _always_returns(body: list[ir.Stmt]) -> bool:
@@ -86,6 +89,7 @@ def return_errors(
         f", {consumer.indices}, {errors}",
         "what the caller updates priorities with",
     )
+    annotated.vague(draft, path, function.returns)
     return [(path, statement, line) for path, statement, line in updates]
 
 

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused, TravelsWhole
-from per_audit.fixes.recipes import lap, returned
+from per_audit.fixes.recipes import annotated, lap, returned
+from per_audit.fixes.recipes.handles import handle_of
 from per_audit.graph.interpret.values import UNKNOWN, TupleOf, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from per_audit.graph import ReplayBuffer
     from per_audit.graph.interpret import events as ev
 
@@ -77,8 +80,7 @@ class Travel:
             lengths = {len(display.items) for display in displays}
             if len(lengths) > 1 or any(isinstance(i, ir.Star) for d in displays for i in d.items):
                 raise Refused(f"{self._name(function)} returns tuples of different lengths")
-            for display in displays:
-                self.draft.append_items(path, display, self._behind(weights, indices), _NOTE)
+            self._lengthen(path, function, displays, weights, indices)
             self._follow_tuples(set(displays), lengths.pop())
         elif displays and len(displays) < len(returns):
             raise Refused(f"{self._name(function)} returns a tuple in one place and something else in another")
@@ -91,6 +93,8 @@ class Travel:
                     self.draft.replace(path, statement.end, statement.end, f"){tail}", _NOTE)
                 else:
                     self.draft.replace(path, statement.end, statement.end, tail, _NOTE)
+            if isinstance(function, ir.Function):
+                annotated.accompanied(self.draft, path, function.returns, len(self._behind(weights, indices)))
             self._follow_triples(function, ())
         return self.consumers
 
@@ -104,6 +108,14 @@ class Travel:
     def _behind(self, weights: str, indices: str) -> list[str]:
         """What stands behind the batch."""
         return lap.carried(self.draft, weights, indices, is_raw=self._is_raw)
+
+    def _lengthen(self, path: str, function: ev.Owner, displays: Iterable[ir.Seq], weights: str, indices: str) -> None:
+        """Append weights and indices to the tuples that a function returns, and to its annotation."""
+        behind = self._behind(weights, indices)
+        for display in displays:
+            self.draft.append_items(path, display, behind, _NOTE)
+            if isinstance(function, ir.Function):
+                annotated.lengthened(self.draft, path, function.returns, len(display.items), len(behind))
 
     # ---------------------------------------------------------------- returns
 
@@ -197,6 +209,8 @@ class Travel:
             is_read = isinstance(parent, ir.Sub) and parent.value is node and isinstance(parent.index, ir.Const)
             raise (TravelsWhole if is_read else Refused)(f"the batch is used as a whole at {where}")
         target = parent.targets[0]
+        if isinstance(node, ir.Name) and node is not target:
+            self._annotate(path, node, length)
         if node is target or isinstance(target, ir.Name):
             return 0
         if not isinstance(target, ir.Seq) or len(target.items) != length:
@@ -205,6 +219,14 @@ class Travel:
             raise Refused(f"the batch is taken apart with a star at {where}")
         self._arrive_tuple(path, parent, target, node)
         return 1
+
+    def _annotate(self, path: str, name: ir.Name, length: int) -> None:
+        """Let the annotation of a parameter that is the batch name weights and indices."""
+        function = self._function_of(path, name)
+        for parameter in function.parameters if function is not None else ():
+            if parameter.name == name.id:
+                arrays = len(self._behind("", ""))
+                annotated.lengthened(self.draft, path, parameter.annotation, length, arrays)
 
     def _arrive_tuple(self, path: str, statement: ir.Assign, target: ir.Seq, source: ir.Expr) -> None:
         if statement in self._seen:
@@ -222,9 +244,7 @@ class Travel:
         if not displays:
             self._consume(path, function, source, statement)
             return
-        key = path, function
-        for display in displays:
-            self.draft.append_items(path, display, self._behind(*self._named[key]), _NOTE)
+        self._lengthen(path, function, displays, *self._named[path, function])
         if function not in self._passed_on:
             self._passed_on.add(function)
             self._follow_tuples(displays, len(next(iter(displays)).items))
@@ -315,7 +335,7 @@ class Travel:
         """Add a consumer, once a function."""
         weights, indices = self._names(path, function)
         learns = weights != "_"
-        handle = self._handle(path, function, source) if learns else None
+        handle = handle_of(self.draft, self.buffer, path, function, source) if learns else None
         update = f"{handle}.update_priorities" if handle else ""
         if not learns:
             self._refuse_passing_on(path, function)
@@ -342,42 +362,6 @@ class Travel:
             value = getattr(node, "value", None)
             if passes and value is not None and self.graph.events.value(value).tagged("draw") & draws:
                 raise TravelsWhole(f"the batch is passed on in an unknown way at {self.draft.where(path, node)}")
-
-    def _handle(self, path: str, function: ev.Owner, source: ir.Expr) -> str | None:
-        """How the consuming function reaches the buffer: by the receiver of the call that drew the batch.
-
-        None where it does not, or in several ways.
-        """
-        handles = {text for site in self._origins(path, function, source) if (text := self._handle_of(site, function))}
-        return handles.pop() if len(handles) == 1 else None
-
-    def _origins(self, path: str, function: ev.Owner, source: ir.Expr) -> list[ev.CallSite]:
-        here = self.graph.events.calls.get(source) if isinstance(source, ir.Call) else None
-        if here is not None and any(func.node is self.buffer.function for func in here.targets):
-            return [here]
-        wrapped = self.graph.callers.get(self.buffer.function, [])
-        local = [site for site in wrapped if site.function is function and site.path == path]
-        return local or wrapped
-
-    def _handle_of(self, site: ev.CallSite, function: ev.Owner) -> str | None:
-        if not isinstance(site.node.func, ir.Attr):
-            return None
-        receiver = site.node.func.value
-        text = self.draft.text(site.path, receiver)
-        if site.function is function:
-            return text
-        root: ir.Expr = receiver
-        while isinstance(root, ir.Attr):
-            root = root.value
-        if not isinstance(root, ir.Name):
-            return None
-        class_of = self.graph.project.class_of
-        ours = class_of.get(function) if function is not None else None
-        theirs = class_of.get(site.function) if site.function is not None else None
-        if root.id == "self" and ours is not None and theirs is not None:
-            related = theirs in self.graph.interpreter.mro(ours) or ours in self.graph.interpreter.mro(theirs)
-            return text if related else None
-        return None
 
     def _function_of(self, path: str, node: ir.Node) -> ir.Function | None:
         return next((a for a in self.graph.ancestors(path, node) if isinstance(a, ir.Function)), None)

@@ -105,9 +105,3 @@ def test_the_end_of_a_function_instead_of_a_batch():
 def test_something_else_instead_of_a_batch():
     early = "        if len(self.items) < batch_size:\n            return self.items[0]\n"
     check_refused(changed(SPLIT, (DRAWN, early + DRAWN)), "something else than the draw is returned at memory.py:")
-
-
-def test_annotations_of_the_batch_are_told():
-    pair = ("def sample(self, batch_size):", "def sample(self, batch_size) -> list:")
-    result = check_fixed(changed(SPLIT, pair), changed(FIXED_SPLIT, pair))
-    assert any("does not name weights and indices" in step for step in result.applied[0].steps)
