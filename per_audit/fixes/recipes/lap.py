@@ -53,6 +53,8 @@ def adjust(losses: Losses, found: list[Loss]) -> None:
     losses.draft.weighted |= {loss.node for loss in found}
     for loss in found:
         _refuse_rows(losses, loss)
+        if len(loss.criteria) > 1:
+            raise Refused(f"the loss at {losses.where(loss.node)} is one of several, and LAP is with Huber's alone")
     squared = [loss for loss in found if not _is_huber(loss)]
     halves = [_half(losses.draft, losses.path, loss.node) for loss in squared]
     inner = [_inner_factor(losses, loss) for loss in squared]
@@ -101,9 +103,9 @@ def _is_huber(loss: Loss) -> bool:
 
 def _is_plain(loss: Loss) -> bool:
     """Whether a loss of two values has no options but the usual ones."""
-    options = loss.criterion.args if loss.criterion is not None else loss.node.args[2:]
+    options = [arg for made in loss.criteria for arg in made.args] if loss.criteria else loss.node.args[2:]
     usual = {"reduction": "mean", "beta": 1, "delta": 1}
-    return len(loss.node.args) == (len(options) + 2 if loss.criterion is None else 2) and all(
+    return len(loss.node.args) == (2 if loss.criteria else len(options) + 2) and all(
         arg.keyword in usual and isinstance(arg.value, ir.Const) and arg.value.value == usual[arg.keyword]
         for arg in options
     )
@@ -148,8 +150,8 @@ def _replace_call(losses: Losses, loss: Loss) -> None:
         root = root.value
     if isinstance(root, ir.Name):
         draft.unneeded[path].add(root.id)
-    if loss.criterion is not None:
-        _remove_criterion(draft, loss.criterion)
+    for made in loss.criteria:
+        _remove_criterion(draft, made)
 
 
 def _named(loss: Loss, first: ir.Expr) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import lap, rewarded, taped
 from per_audit.fixes.recipes.columns import is_reward_alone
+from per_audit.fixes.recipes.elementwise import keep_elements
 from per_audit.fixes.recipes.rows import refuse_parts
 from per_audit.fixes.recipes.travel import Consumer
 from per_audit.graph.interpret.externals import TORCH_LOSSES, last
@@ -45,7 +46,7 @@ class Loss:
     prediction: ir.Expr
     target: ir.Expr
     kind: str
-    criterion: ir.Call | None = None  # where its loss object was made
+    criteria: tuple[ir.Call, ...] = ()  # where its loss object was made, or each of those that it may be
     mean_of: ir.Expr | None = None  # for `((q - t) ** 2).mean()`: what the mean is taken of
     between: tuple[ir.Expr, ir.Expr] | None = None  # and the two operands of the difference, in order
     is_taped: bool = False  # of TensorFlow
@@ -97,22 +98,24 @@ class Losses:
         functional = {
             n for n in site.names if n.startswith("torch") and last(n) in TORCH_LOSSES and last(n)[0].islower()
         }
-        objects = {
-            atom.call
-            for atom in self.graph.events.value(node.func).atoms
+        made = self.graph.events.value(node.func).atoms
+        objects = [
+            atom
+            for atom in made
             if isinstance(atom, Result) and last(atom.name) in TORCH_LOSSES and isinstance(atom.call, ir.Call)
-        }
+        ]
         if not functional and not objects:
             return None
         prediction, target = node.argument(0, "input"), node.argument(1, "target")
         if prediction is None or target is None:
             return None
-        if len(objects) > 1:
-            raise Refused(f"the loss at {self.where(node)} may be one of several loss objects")
-        kind = last(
-            min(functional or {a.name for a in self.graph.events.value(node.func).atoms if isinstance(a, Result)})
-        )
-        return Loss(node, prediction, target, kind, criterion=next(iter(objects), None))
+        if objects and len(made) > len(objects):
+            raise Refused(f"the loss at {self.where(node)} may be a loss object, and something else")
+        kinds = sorted({last(atom.name) for atom in objects} or set(map(last, functional)))
+        kind = next((each for each in kinds if each not in DIFFERENCES), kinds[0])
+        calls = {atom.call for atom in objects if isinstance(atom.call, ir.Call)}
+        criteria = tuple(sorted(calls, key=lambda call: (self.draft.path_of(call), call.start)))
+        return Loss(node, prediction, target, kind, criteria)
 
     def _mean_of_error(self, node: ir.Call) -> Loss | None:
         """`((q - t) ** 2).mean()`, `td.pow(2).mean()`, `torch.mean((q - t) ** 2)`."""
@@ -259,7 +262,7 @@ class Losses:
             elif loss.is_taped:
                 taped.replace_pair(self, loss.node, _HELPER)
             else:
-                self._keep_elements(loss, losses)
+                keep_elements(self, loss, losses)
         for top in tops:
             self.draft.surround(
                 self.path, top, _HELPER, self.consumer.weights, "weights on every element, then the mean"
@@ -280,33 +283,6 @@ class Losses:
         while isinstance(parent := table.get(here), ir.Bin) and is_sum(parent):
             here = parent
         return here
-
-    def _keep_elements(self, loss: Loss, losses: list[Loss]) -> None:
-        call = loss.node
-        path = self.path
-        if loss.criterion is not None:
-            call = loss.criterion
-            path = self.draft.path_of(call)
-            others = [
-                site
-                for site in self.graph.events.calls.values()
-                if any(isinstance(a, Result) and a.call is call for a in self.graph.events.value(site.node.func).atoms)
-                and site.node not in {other.node for other in losses} | self.draft.weighted
-            ]
-            if others:
-                raise Refused(f"its loss object is also used at {self.draft.where(others[0].path, others[0].node)}")
-        elif sum(1 for arg in call.args if arg.keyword is None) > 2:
-            raise Refused(f"the loss at {self.where(call)} has positional options")
-        told = call.keyword("reduction")
-        if call.keyword("reduce") or call.keyword("size_average") or any(arg.star for arg in call.args):
-            raise Refused(f"the loss at {self.where(loss.node)} has options that are not understood")
-        if told is None:
-            self.draft.add_argument(path, call, 'reduction="none"', "one loss an element")
-        elif isinstance(told.value, ir.Const) and told.value.value == "mean":
-            self.draft.once(path, told.value.start, told.value.end, '"none"', "one loss an element")
-        elif not (isinstance(told.value, ir.Const) and told.value.value == "none" and loss.criterion is not None):
-            text = self.draft.text(path, told.value)
-            raise Refused(f"the loss at {self.where(loss.node)} has reduction={text}, whose weighting is not known")
 
     def _replace_mean(self, loss: Loss) -> None:
         node, body = loss.node, self.graph.module(self.path).text

@@ -182,3 +182,8 @@ def test_rows_of_all_actions_are_refused() -> None:
 
 def test_options_are_refused() -> None:
     check_refused(agent(learning("F.smooth_l1_loss(q, target, beta=0.5)")), "not understood", buffer="lap")
+
+
+def test_a_choice_of_loss_objects_is_refused() -> None:
+    files = agent(learning("self.criterion(q, target)"), "MSELoss() if network else nn.SmoothL1Loss()")
+    check_refused(files, "one of several, and LAP", buffer="lap")

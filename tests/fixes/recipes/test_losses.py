@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ..rewriting import agent, check_fixed, check_refused, dedented, fixed_agent
+from ..rewriting import Files, agent, check_fixed, check_refused, dedented, fixed_agent
 
 STEP = """
 self.optimizer.zero_grad()
@@ -179,6 +179,67 @@ def test_a_loss_object_of_the_class():
             criterion='MSELoss(reduction="none")',
         ),
     )
+
+
+MSE, HUBER = 'MSELoss(reduction="none")', 'nn.SmoothL1Loss(reduction="none")'
+KINDS = "class Agent:\n    KINDS = {{'mse': {}, 'huber': {}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("MSELoss() if network else nn.SmoothL1Loss()", f"{MSE} if network else {HUBER}"),
+        (
+            "MSELoss()\n        if network.robust:\n            self.criterion = nn.SmoothL1Loss()",
+            f"{MSE}\n        if network.robust:\n            self.criterion = {HUBER}",
+        ),
+        ("MSELoss() if network else nn.SmoothL1Loss(reduction='mean')", f"{MSE} if network else {HUBER}"),
+    ],
+)
+def test_a_choice_of_loss_objects(before: str, after: str) -> None:
+    weighted = "loss = importance_weighted_loss(self.criterion(q, target), weights)"
+    check_fixed(
+        agent("loss = self.criterion(q, target)" + STEP, before),
+        fixed_agent(weighted + STEP + UPDATE.format("q", "target"), after),
+    )
+
+
+def test_a_dictionary_of_loss_objects() -> None:
+    def chosen(files: Files, first: str, second: str) -> Files:
+        text = files["agent.py"].replace("class Agent:\n", KINDS.format(first, second))
+        return {"agent.py": text.replace("self.criterion = nn.X", "self.criterion = self.KINDS[network.kind]")}
+
+    weighted = "loss = importance_weighted_loss(self.criterion(q, target), weights)"
+    check_fixed(
+        chosen(agent("loss = self.criterion(q, target)" + STEP, "X"), "nn.MSELoss()", "nn.SmoothL1Loss()"),
+        chosen(fixed_agent(weighted + STEP + UPDATE.format("q", "target"), "X"), f"nn.{MSE}", HUBER),
+    )
+
+
+def test_a_dictionary_of_classes_of_losses() -> None:
+    def chosen(files: Files, made: str) -> Files:
+        text = files["agent.py"].replace("class Agent:\n", KINDS.format("nn.MSELoss", "nn.SmoothL1Loss"))
+        return {"agent.py": text.replace("self.criterion = nn.X", f"self.criterion = self.KINDS[network.kind]({made})")}
+
+    weighted = "loss = importance_weighted_loss(self.criterion(q, target), weights)"
+    check_fixed(
+        chosen(agent("loss = self.criterion(q, target)" + STEP, "X"), ""),
+        chosen(fixed_agent(weighted + STEP + UPDATE.format("q", "target"), "X"), 'reduction="none"'),
+    )
+
+
+@pytest.mark.parametrize(
+    ("choice", "reason"),
+    [
+        ("MSELoss() if network else nn.SmoothL1Loss(reduction='sum')", "has reduction='sum'"),
+        ("MSELoss() if network else nn.CrossEntropyLoss()", "is a CrossEntropyLoss"),
+        ("MSELoss() if network else own_loss", "may be a loss object, and something else"),
+    ],
+)
+def test_a_choice_of_which_one_has_no_elements_is_refused(choice: str, reason: str) -> None:
+    files = agent("loss = self.criterion(q, target)" + STEP, choice)
+    own = "\n\ndef own_loss(q, target):\n    return ((q - target) ** 2).mean()\n"
+    check_refused({"agent.py": files["agent.py"] + own}, reason)
 
 
 def test_an_operand_that_is_computed_in_place_is_computed_once():
