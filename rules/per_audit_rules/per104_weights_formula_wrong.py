@@ -29,7 +29,8 @@ class WeightsFormulaWrong(Rule):
     transitions, the smallest priority. Reports weights that grow with the priority (an exponent of the wrong sign, or
     a fraction turned over); a priority in place of a probability, or a missing N, where no division by a maximum
     cancels the missing factor; priorities without alpha where the draw uses priority^alpha, and the reverse; a
-    smallest priority or a maximum that is on another scale than what it normalises.
+    smallest priority or a maximum that is on another scale than what it normalises; weights over the smallest of them,
+    so that none is below 1, be it written as a division by the largest priority.
 
     ## Why is this bad
 
@@ -406,6 +407,60 @@ def train(env, apply, params, steps):
     bad = (
         *plain,
         Example(
+            "over the largest priority, PyTorch",
+            {
+                "agent.py": plain[0]
+                .plain["agent.py"]
+                .replace("(1 / (filled * p[at])) ** -beta", "(p[at] / p.max()) ** -beta  # <- PER104")
+                .replace("weights / weights.max()", "weights")
+            },
+        ),
+        Example(
+            "over the smallest of them, PyTorch",
+            {
+                "agent.py": plain[0]
+                .plain["agent.py"]
+                .replace("(1 / (filled * p[at])) ** -beta", "(filled * p[at]) ** -beta")
+                .replace(
+                    "torch.as_tensor(weights / weights.max())", "torch.as_tensor(weights / weights.min())  # <- PER104"
+                )
+            },
+        ),
+        Example(
+            "over the largest priority, fed to a TensorFlow 1 graph",
+            {
+                "memory.py": plain[4]
+                .plain["replay.py"]
+                .replace(
+                    "(self.mass[slots] / self.smallest) ** -beta",
+                    "(self.mass[slots] / self.mass.max()) ** -beta  # <- PER104",
+                ),
+                "agent.py": """import tensorflow as tf
+from memory import Replay
+
+
+class Agent:
+    def __init__(self, session, width, actions):
+        self.session, self.memory = session, Replay(20_000)
+        self.states, self.taken = tf.placeholder(tf.float32, [None, width]), tf.placeholder(tf.int32, [None])
+        self.goals, self.factors = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.float32, [None])
+        self.values = tf.layers.dense(self.states, actions)
+        self.error = self.goals - tf.reduce_sum(self.values * tf.one_hot(self.taken, actions), axis=1)
+        self.train = tf.train.AdamOptimizer(1e-3).minimize(tf.reduce_mean(self.factors * tf.square(self.error)))
+
+    def observe(self, state, action, reward, next_state, terminated):
+        self.memory.put(state, action, reward, next_state, terminated)
+
+    def learn(self, beta):
+        (s, a, r, s2, d), weights, slots = self.memory.take(32, beta)
+        ahead = self.session.run(self.values, feed_dict={self.states: s2}).max(axis=1)
+        given = {self.states: s, self.taken: a, self.goals: r + 0.99 * (1 - d) * ahead, self.factors: weights}
+        _, error = self.session.run([self.train, self.error], feed_dict=given)
+        self.memory.reprioritise(slots, error)
+""",
+            },
+        ),
+        Example(
             "the largest probability as the normaliser",
             {
                 "tree.py": plain[1]
@@ -473,6 +528,23 @@ def run(env, steps):
                 "agent.py": bad[0]
                 .plain["agent.py"]
                 .replace("(1 / (filled * p[at])) ** -beta", "(filled * p[at]) ** -beta")
+            },
+        ),
+        Example(
+            "over the largest priority, and the largest weight after that",
+            {
+                "agent.py": bad[0]
+                .plain["agent.py"]
+                .replace("(1 / (filled * p[at])) ** -beta", "(p[at] / p.max()) ** -beta")
+            },
+        ),
+        Example(
+            "over the smallest and the largest of them",
+            {
+                "agent.py": bad[0]
+                .plain["agent.py"]
+                .replace("(1 / (filled * p[at])) ** -beta", "(filled * p[at]) ** -beta")
+                .replace("weights / weights.max()", "weights / weights.min() / (weights / weights.min()).max()")
             },
         ),
         Example(
@@ -610,6 +682,13 @@ def _defects(graph: ReplayGraph, weights: Weights, weight: Weight) -> Iterator[t
         message = f"the importance-sampling weights `{text}` use {what}, so that they are not those of the draw"
         yield node, path, message, "another distribution than the draw's"
         return
+    if divisions and all(_is_smallest(weight, division) for division in divisions):
+        divisor, where = divisions[0].divisor, divisions[0].path
+        message = (
+            f"the weights are divided by `{graph.source(where, divisor)}`, the smallest of them and not the largest"
+        )
+        yield divisor, where, message, "the weights are divided by this"
+        return
     for division in divisions:
         wrong = _normaliser(weights, weight, division)
         if wrong is not None:
@@ -632,7 +711,14 @@ def _scale(
             message = f"the smallest priority in `{text}` is not raised to alpha as the stored priorities are"
             yield node, path, message, "the two are on different scales"
         return
-    if divisions or any(product.of(MAXIMUM) for product in weight.products):
+    if divisions:
+        return
+    if any(product.of(MAXIMUM) for product in weight.products):
+        if weights.reach_a_loss(weight) and all(map(_is_over_largest, weight.products)):
+            message = (
+                f"the importance-sampling weights `{text}` are measured against the largest priority: none is below 1"
+            )
+            yield node, path, message, "divided by the smallest weight in place of the largest"
         return
     if not weights.reach_a_loss(weight) and (weights.anatomy.buffer.samples or not weights.total_cancels(weight)):
         return
@@ -653,6 +739,13 @@ def _scale(
 def _counts(product: Product) -> bool:
     """Whether a number of transitions is a factor, be it written as a constant."""
     return bool(product.of(COUNT)) or any(abs(factor.term.number or 0) > 1 for factor in product.of(CONSTANT))
+
+
+def _is_over_largest(product: Product) -> bool:
+    """Whether a priority is divided by the largest on its scale, and by nothing else."""
+    if {factor.kind for factor in product.factors} != {PRIORITY, MAXIMUM}:
+        return False
+    return product.exponent(MAXIMUM) == -product.exponent(PRIORITY) and len({f.raised for f in product.factors}) == 1
 
 
 def _raw_minimum(weights: Weights, product: Product) -> bool:
@@ -676,6 +769,12 @@ def _is_raised_beside(weights: Weights, value: Term, write: AttributeWrite | Non
     return any(
         term.op == "pow" and is_alpha(term.args[1]) and strip(term.args[0]) in compared for term in run.terms.values()
     )
+
+
+def _is_smallest(weight: Weight, division: Division) -> bool:
+    """Whether weights are divided by the smallest of the batch."""
+    divisor = strip(division.term)
+    return divisor.op == "min" and divisor.data is None and strip(divisor.args[0]) == strip(weight.formula.made)
 
 
 def _normaliser(weights: Weights, weight: Weight, division: Division) -> str | None:

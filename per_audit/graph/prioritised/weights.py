@@ -181,6 +181,10 @@ class Weights:
         node = weight.formula.node
         if any(node in self._tagged(weighting.weights) for weighting in self.graph.events.weightings.values()):
             return True
+        fed = self.graph.fed
+        placeholders = (p.weight for p in self.graph.corrections.products if fed.is_placeholder(p.weight))
+        if any(node in self._tagged(given) for placeholder in placeholders for given, _ in fed.of(placeholder)):
+            return True
         return any(
             self._carries(weight, path, side) and self.symbols.term(path, other).has("sub", "loss")
             for path, module in self.graph.project.modules.items()
