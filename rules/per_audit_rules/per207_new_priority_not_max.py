@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED
+from per_audit.graph.memory.eviction import goes_round
 from per_audit.graph.prioritised import trail
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
 
 _HIGHEST_START = 1.0
 _BOUNDS = ("clip", "minimum", "min", "where", "div", "unknown")
+_NONE = Term("const")
 _MEMORY = """import numpy as np
 
 
@@ -109,18 +111,20 @@ def run(env, agent, steps):
 
 
 class NewPriorityNotMax(Rule):
-    """New transitions start with a small constant or the mean of the priorities, not with the largest.
+    """New transitions start with a small constant, the mean or the maximum of a part, not with the largest priority.
 
     ## What it does
 
-    Reports buffers whose every insertion stores a constant of at most 1, or the mean of the stored priorities, while
-    updates store errors that nothing keeps below that.
+    Reports buffers whose every insertion stores a constant of at most 1, the mean of the stored priorities, or the
+    maximum over a ring as far as the slot that is written, while updates store errors that nothing keeps below that.
 
     ## Why is this bad
 
     The paper gives a new transition the largest priority, so that each is learnt from at least once. Where errors of 10
     are stored, a transition that starts at 1 is drawn a tenth as often as those, or a fourth with alpha = 0.6; with the
-    mean about half of the buffer comes before it. Under a high rate of insertion many are overwritten unseen.
+    mean about half of the buffer comes before it. Under a high rate of insertion many are overwritten unseen. Once a
+    ring has gone round, the slots behind the one that is written hold the older priorities: a maximum that leaves them
+    out falls to that of a few slots each time the ring begins again.
 
     ## Known problems
 
@@ -166,7 +170,7 @@ class NewPriorityNotMax(Rule):
 
     def _of(self, graph: ReplayGraph, buffer: ReplayBuffer) -> Iterable[Finding]:
         anatomy, name = graph.anatomy(buffer), graph.name_of(buffer)
-        starts = [(write, _start(anatomy, write.value)) for write in anatomy.writes if write.inserts]
+        starts = [(write, _start(anatomy, write)) for write in anatomy.writes if write.inserts]
         updates = [write for write in anatomy.writes if not write.inserts]
         if not updates or not all(_is_open(write.value) for write in updates):
             return
@@ -225,6 +229,25 @@ class NewPriorityNotMax(Rule):
             },
         ),
         Example(
+            "the largest of the slots that were written in this round",
+            {
+                "memory.py": _MEMORY.replace("capacity, alpha, 0\n", "capacity, alpha, 0\n        self.at = 0\n")
+                .replace("slot = self.count % self.capacity", "slot = self.at")
+                .replace("= 1.0  # <- PER207", "= self.priorities[: self.at + 1].max() or 1.0  # <- PER207")
+                .replace("self.count += 1", "self.count, self.at = self.count + 1, (self.at + 1) % self.capacity"),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "a default that nobody passes, and a small number",
+            {
+                "memory.py": _MEMORY.replace("next_state, done):\n", "next_state, done, priority=0):\n").replace(
+                    "= 1.0  # <- PER207", "= priority + 1e-6"
+                ),
+                "train.py": _TRAIN.replace("next_state, done)\n", "next_state, done)  # <- PER207\n"),
+            },
+        ),
+        Example(
             "the loop hands it over",
             {
                 "memory.py": _MEMORY.replace("next_state, done):\n", "next_state, done, priority):\n").replace(
@@ -239,6 +262,30 @@ class NewPriorityNotMax(Rule):
             "the largest that is stored",
             {
                 "memory.py": _MEMORY.replace("= 1.0  # <- PER207", "= self.priorities.max() if self.count else 1.0"),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "the largest of what is filled",
+            {
+                "memory.py": _MEMORY.replace(
+                    "= 1.0  # <- PER207", "= self.priorities[: self.count].max() if self.count else 1.0"
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "the largest of this round until the ring is full, then of all",
+            {
+                "memory.py": bad[3]
+                .plain["memory.py"]
+                .replace("= self.priorities[: self.at + 1].max() or 1.0", "= largest.max() or 1.0")
+                .replace(
+                    "slot = self.at\n",
+                    "slot = self.at\n"
+                    "        full = self.count >= self.capacity\n"
+                    "        largest = self.priorities if full else self.priorities[: self.at + 1]\n",
+                ),
                 "train.py": _TRAIN,
             },
         ),
@@ -291,22 +338,51 @@ class NewPriorityNotMax(Rule):
     )
 
 
-def _start(anatomy: Anatomy, value: Term) -> str | None:
-    """What new transitions start with, where that is a small constant or a mean; None for anything else."""
-    means = False
+def _start(anatomy: Anatomy, write: PriorityWrite) -> str | None:
+    """What new transitions start with, where that is no largest priority; None for anything else."""
+    means = part = False
     highest = 0.0
-    for option in alternatives(value):
+    for option in alternatives(write.value):
         option = strip(option)
         if option.op == "mean" and anatomy.base_of(strip(option.args[0])) in anatomy.containers:
             means = True
             continue
+        if _is_largest_before(anatomy, option, write.index):
+            part = True
+            continue
         base = strip(option.args[0]) if option.op == "pow" else option
         for start in alternatives(anatomy.symbols.expanded(base)):
-            number = strip(start).number
+            number = _number(strip(start))
             if number is None or not 0 < number <= _HIGHEST_START:
                 return None
             highest = max(highest, number)
+    if part:
+        return "the largest priority of the slots up to their own"
     return "the mean of the stored priorities" if means else f"the constant {highest:g}"
+
+
+def _number(term: Term) -> float | None:
+    """The number that a term is: one that is written, or a sum of those."""
+    if term.op != "add":
+        return term.number
+    numbers = [arg.number for arg in term.args]
+    return None if None in numbers else sum(number for number in numbers if number is not None)
+
+
+def _is_largest_before(anatomy: Anatomy, term: Term, slot: Term | None) -> bool:
+    """Whether a term is the largest priority of a ring as far as the slot that is written, which goes round."""
+    if slot is None or term.op != "max" or term.data is not None or not goes_round(anatomy.graph, slot):
+        return False
+    return all(_ends_at(anatomy, held, slot) for held in alternatives(term.args[0]))
+
+
+def _ends_at(anatomy: Anatomy, term: Term, slot: Term) -> bool:
+    """Whether a term is the priorities from the first slot to a given one, with or without that."""
+    if term.op != "slice" or term.args[0] not in anatomy.containers:
+        return False
+    _, lower, upper, step = term.args
+    ends = upper == slot or (upper.op == "add" and upper.args[0] == slot and upper.args[1].number == 1)
+    return ends and (lower.number == 0 or lower == _NONE) and step == _NONE
 
 
 def _is_open(value: Term) -> bool:

@@ -85,12 +85,12 @@ def _is_ring(graph: ReplayGraph, container: Alloc) -> bool:
     return any(
         store.how == "index"
         and store.container == container
-        and _goes_round(graph, graph.symbols.term(store.path, store.index), _DEEPEST)
+        and goes_round(graph, graph.symbols.term(store.path, store.index))
         for store in graph.events.stores.values()
     )
 
 
-def _goes_round(graph: ReplayGraph, position: Term, depth: int) -> bool:
+def goes_round(graph: ReplayGraph, position: Term, depth: int = _DEEPEST) -> bool:
     """Whether a position is taken modulo something, or set back to 0 under a test."""
     for part in position.walk():
         if part.op == "mod":
@@ -99,11 +99,11 @@ def _goes_round(graph: ReplayGraph, position: Term, depth: int) -> bool:
             for value, write, _ in graph.symbols.written(part):
                 if write is not None and _is_set_back(graph, value, write):
                     return True
-                if value != part and _goes_round(graph, value, depth - 1):
+                if value != part and goes_round(graph, value, depth - 1):
                     return True
         elif part.op == "param" and depth:
             options = graph.symbols.options(part)
-            if any(_goes_round(graph, option, depth - 1) for option in options if option != part):
+            if any(goes_round(graph, option, depth - 1) for option in options if option != part):
                 return True
     return False
 
