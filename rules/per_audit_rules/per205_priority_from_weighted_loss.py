@@ -356,7 +356,7 @@ class Agent:
         s, a, r, s2, d, weights, slots = self.memory.sample(32, beta)
         ahead = self.session.run(self.values, feed_dict={self.states: s2}).max(axis=1)
         given = {self.states: s, self.taken: a, self.goals: r + 0.99 * (1 - d) * ahead, self.factors: weights}
-        _, each = self.session.run([self.train, self.each], feed_dict=given)
+        _, each = self.session.run([self.train, self.each], given)
         self.memory.update(slots, each + 1e-5)  # <- PER205
 """,
                 "memory.py": """import numpy as np

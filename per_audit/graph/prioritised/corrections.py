@@ -37,7 +37,10 @@ def _asked(term: Term) -> Term | None:
     node = answer.node
     if answer.op != "call" or not isinstance(node, ir.Call) or getattr(node.func, "attr", "") != "run":
         return None
-    if len(answer.args) < 2 or not (node.argument(None, "feed_dict") or str(answer.data).endswith("Session.run")):
+    if len(answer.args) < 2:
+        return None
+    fed = node.argument(None, "feed_dict") is not None or (len(answer.args) > 2 and answer.args[2].op == "record")
+    if not fed and not str(answer.data).endswith("Session.run"):
         return None
     asked = answer.args[1]
     return item_of(asked, term.data, term.node, term.path) if term.op == "item" else asked
