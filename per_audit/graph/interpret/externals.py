@@ -46,6 +46,9 @@ CONVERSIONS = {
     "expand",
 }  # fmt: skip
 
+# Of what these are given only the shape is read.
+SHAPED = {"ones_like", "zeros_like", "empty_like", "full_like"}
+
 # What these modules write as bytes, they read back as it was: rows are packed where they are stored.
 _PACKERS = {
     "pickle", "_pickle", "cPickle", "dill", "cloudpickle", "msgpack", "msgpack_numpy", "zlib", "gzip", "bz2", "lzma",

@@ -183,6 +183,8 @@ class Library:
         if method in ext.POINTWISE:
             reductions = [v.reduction for v in (receiver, *values) if v.reduction]
             return result._replace(reduction=reductions[0] if reductions else None)
+        if method in ext.SHAPED:
+            return result.without("isw")
         if method in ext.CONVERSIONS:
             atoms = frozenset(a for a in first.atoms if isinstance(a, (Drawn, Columns))) | receiver.atoms & {Ints()}
             roles = first.roles or roles_in(first, 3) or self.interpreter.parts.element(first).roles

@@ -77,7 +77,9 @@ class Operators:
             result = result.with_tags(("isw", node))
         if op == "/" and not _is_drawn(a) and self._is_probability_of_draw(right):
             result = result.with_tags(("odds", node))
-        if op == "*" and isinstance(node, (ir.Bin, ir.Aug)):
+        if op == "*" and 0 in constants:
+            result = result.without("isw")  # none of them is left
+        elif op == "*" and isinstance(node, (ir.Bin, ir.Aug)):
             self.weigh(node, left, a, right, b, frame)
         reductions = {v.reduction for v, e in ((a, left), (b, right)) if not isinstance(e, ir.Const)}
         reduction = ELEMENTWISE if ELEMENTWISE in reductions else SCALAR if reductions == {SCALAR} else None

@@ -197,9 +197,13 @@ class Value(NamedTuple):
 
     def no_position(self) -> Value:
         """This value as something computed from drawn positions that is no position itself."""
-        if not any(kind == "index" for kind, _ in self.tags):
+        return self.without("index")
+
+    def without(self, kind: str) -> Value:
+        """This value without its tags of a kind."""
+        if not any(tag[0] == kind for tag in self.tags):
             return self
-        tags = frozenset(tag for tag in self.tags if tag[0] != "index")
+        tags = frozenset(tag for tag in self.tags if tag[0] != kind)
         return Value(self.atoms, tags, self.roles, self.reduction)
 
     def with_tags(self, *tags: Tag) -> Value:

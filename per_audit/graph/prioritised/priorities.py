@@ -407,7 +407,7 @@ class Priorities:
         if not given or site is None or site.targets or site.classes:
             return False
         called = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
-        return called not in ext.CONVERSIONS and called not in _PLAIN
+        return called not in ext.CONVERSIONS and called not in ext.SHAPED and called not in _PLAIN
 
 
 def _names_in(target: ir.Expr) -> Iterator[ir.Expr]:

@@ -13,6 +13,10 @@ import pytest
         ("import tensorflow as tf\nw = tf.Variable(weights)", False),
         ("feed = {'w': weights}", True),
         ("net.weights = weights", True),
+        ("errors = errors * (weights * 0.5 + 1)", True),
+        ("errors = errors * (weights * 0 + 1)", False),  # each is 1
+        ("errors = errors * torch.ones_like(weights)", False),
+        ("errors = errors * (torch.ones_like(weights) if net.plain else weights)", True),
         ("pass", False),
         ("print(weights)", False),
         ("w = torch.as_tensor(weights).float()", False),
