@@ -431,7 +431,7 @@ class Agent:
                 goal = reward + gamma * (1 - done) * (later - alpha * logp)
             else:
                 goal = reward + gamma * (1 - done) * later
-        error_1 = goal - self.first(state, action).squeeze(1)
+        error_1 = goal.detach() - self.first(state, action).squeeze(1)
         error_2 = goal - self.second(state, action).squeeze(1)
         (weights * (error_1.pow(2) + error_2.pow(2))).mean().backward()
         self.optimizer.step()
@@ -613,4 +613,11 @@ def _have_a_side_in_common(differences: list[Term]) -> bool:
     if not (isinstance(first, ir.Bin) and isinstance(second, ir.Bin)) or differences[0].path != differences[1].path:
         return False
     sides = ((first.left, second.left), (first.right, second.right))
-    return any(isinstance(a, ir.Name) and isinstance(b, ir.Name) and a.id == b.id for a, b in sides)
+    return any(_name(a) is not None and _name(a) == _name(b) for a, b in sides)
+
+
+def _name(node: ir.Expr) -> str | None:
+    """The variable that an expression is, whatever form of it is asked for: `goal` of `goal.detach()`."""
+    while isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and not node.args:
+        node = node.func.value
+    return node.id if isinstance(node, ir.Name) else None
