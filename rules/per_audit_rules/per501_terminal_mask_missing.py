@@ -564,6 +564,38 @@ def run(env, apply, params, target_params, step):
                 .replace("target(s2).detach()", "target(s2).detach()  # <- PER501", 1),
             },
         ),
+        Example(
+            "a stack of frames, made of the last state and what the step said",
+            {
+                "agent.py": """import random
+from collections import deque
+import torch
+import torch.nn.functional as F
+
+
+class Agent:
+    def __init__(self, env, net, later_net, optimizer):
+        self.env, self.net, self.later_net, self.optimizer = env, net, later_net, optimizer
+        self.memory, self.gamma = deque(maxlen=10_000), 0.99
+        self.state = torch.as_tensor(env.reset()[0]).repeat(4, 1, 1)
+
+    def step(self, action):
+        seen, reward, terminated, truncated, _ = self.env.step(action)
+        stack = torch.cat((self.state[1:], torch.as_tensor(seen)[None]))
+        self.memory.append((self.state, action, reward, terminated, stack))
+        self.state = torch.as_tensor(self.env.reset()[0]).repeat(4, 1, 1) if terminated or truncated else stack
+
+    def learn(self):
+        a, b, c, d, e = map(torch.as_tensor, zip(*random.sample(self.memory, 64)))  # <- PER001
+        with torch.no_grad():
+            goal = c + self.gamma * self.later_net(e).max(1).values  # <- PER501
+        loss = F.mse_loss(self.net(a).gather(1, b[:, None]).squeeze(1), goal)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+"""
+            },
+        ),
     )
     good = (
         Example(

@@ -158,9 +158,14 @@ def _is_discounted(graph: ReplayGraph, node: ir.Expr, factors: tuple[Term, ...])
     """Whether the expression is a discount times something of the next state."""
     if len(factors) < 2 or not any(is_discount(graph, factor) for factor in factors):
         return False
-    if any(is_later(graph, part) for part in _names(node)):
+    if any(_may_be_later(graph, part) for part in _names(node)):
         return True
-    return any(is_later(graph, part.node) for factor in factors for part in factor.walk() if part.op in _READS)
+    return any(_may_be_later(graph, part.node) for factor in factors for part in factor.walk() if part.op in _READS)
+
+
+def _may_be_later(graph: ReplayGraph, node: ir.Node | None) -> bool:
+    """Whether a node may stand for a next state, be it kept under the name of the state once the step is done."""
+    return is_later(graph, node) or (isinstance(node, ir.Expr) and NEXT in graph.events.value(node).roles)
 
 
 def is_discount(graph: ReplayGraph, term: Term) -> bool:
