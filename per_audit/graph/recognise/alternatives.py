@@ -155,18 +155,18 @@ class Alternatives:
             outer: list[ev.CallSite] = []
             filling = False
             for site in sites:
-                if self._loop_empties(site, functions):
-                    return True
-                scope = self._scope(site)
-                inside = set(ir.walk(scope)) if scope is not None else set()
-                if not anew.isdisjoint(inside):
-                    return True
-                filling = filling or self._fills(buffer, inside)
+                for innermost, scope in self._around(site):
+                    inside = set(ir.walk(scope))
+                    if self._loop_empties(site, scope, functions) or not anew.isdisjoint(inside):
+                        if innermost:
+                            return True
+                        break
+                    filling = filling or self._fills(buffer, inside)
                 if site.function is not None and site.function not in seen:
                     seen.add(site.function)
                     outer += self.graph.callers.get(site.function, [])
-            if filling:
-                anew = set()  # what holds as long as this loop fills it is made anew for another run
+            if filling:  # what holds as long as this loop fills it is made anew for another run
+                anew, functions = set(), {e.function for e in emptying if e.how == "clear"}
             sites = outer
         return False
 
@@ -196,20 +196,20 @@ class Alternatives:
             for func in site.targets
         )
 
-    def _scope(self, site: ev.CallSite) -> ir.Node | None:
-        """The innermost loop around a call, or else its function."""
+    def _around(self, site: ev.CallSite) -> Iterator[tuple[bool, ir.Node]]:
+        """The loops around a call in its function, each with whether it is the innermost; the function if none is."""
+        innermost = True
         for ancestor in self.graph.ancestors(site.path, site.node):
             if isinstance(ancestor, (ir.For, ir.While)):
-                return ancestor
+                yield innermost, ancestor
+                innermost = False
             if isinstance(ancestor, (ir.Function, ir.Lambda)):
                 break
-        return site.function
+        if innermost and site.function is not None:
+            yield True, site.function
 
-    def _loop_empties(self, site: ev.CallSite, emptying: set[ev.Owner]) -> bool:
-        """Whether the innermost loop around a call (or else its function) also empties the buffer."""
-        scope = self._scope(site)
-        if scope is None:
-            return False
+    def _loop_empties(self, site: ev.CallSite, scope: ir.Node, emptying: set[ev.Owner]) -> bool:
+        """Whether a loop around a call, or its function, also empties the buffer."""
         if isinstance(scope, ir.Function) and not self.graph.learns(scope):
             return False
         inside = {n for n in ir.walk(scope) if isinstance(n, ir.Call)}

@@ -337,10 +337,26 @@ EMPTIED = """
         ("agent.steps = Steps()", "pass", []),
         ("pass", "agent.steps.__init__()", [UNIFORM]),
         ("pass", "agent.steps = Steps()", [UNIFORM]),
+        ("pass", "agent.steps.forget()", [UNIFORM]),
     ],
 )
 def test_an_object_that_begins_anew_after_each_update_is_a_rollout(project, kinds, each_episode, each_run, found):
     text = EMPTIED.replace("{each_episode}", each_episode).replace("{each_run}", each_run)
+    assert kinds(project(text)) == found
+
+
+@pytest.mark.parametrize(
+    ("each_step", "each_episode", "found"),
+    [
+        ("for k in range(2): agent.update()", "pass", [UNIFORM]),
+        ("pass", "for k in range(2): agent.update()", [UNIFORM]),
+        ("pass", "for k in range(2): agent.update()\n            agent.steps.forget()", []),
+    ],
+)
+def test_what_is_filled_around_the_updates_begins_anew_for_another_run(project, kinds, each_step, each_episode, found):
+    text = EMPTIED.replace("            agent.update()\n", "").replace("{each_run}", "agent.steps.forget()")
+    text = text.replace("action, reward, done)\n            {", "action, reward, done)\n                " + each_step)
+    text = text.replace(each_step + "each_episode}", each_step + "\n            " + each_episode)
     assert kinds(project(text)) == found
 
 
