@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.episodes import windows
+from per_audit.graph.episodes import cut_windows, windows
 from per_audit.graph.memory.capacity import capacity_of
 from per_audit.rule import Example, Rule
 
@@ -41,7 +41,8 @@ class NStepCrossesEpisode(Rule):
 
     Reports a discounted sum of rewards over a window of transitions on their way into a replay buffer, where the sum
     does not look at the end of an episode and nothing ever empties the window. As a warning it reports a window that is
-    cleared at the end of an episode while it still holds starts that are never stored.
+    cleared at the end of an episode while it still holds starts that are never stored, and one that is emptied only
+    where the task has terminated while the loop begins a new episode at a time limit too.
 
     ## Why is this bad
 
@@ -123,6 +124,18 @@ class NStepCrossesEpisode(Rule):
                 pipeline=name,
             )
             yield replace(crossing, severity=Severity.INFO) if is_one else crossing, found.node
+        if not is_one and (cut := cut_windows.runs_on(graph, found)) is not None:
+            finding = self.finding(
+                graph,
+                found.path,
+                found.node,
+                "the return over several steps goes on into the next episode after a time limit: the window is emptied "
+                "where the task ends, and not where the limit cuts the episode",
+                evidence=[summed, graph.evidence(*cut, "limit", "a new episode begins at the limit too"), *kept],
+                fix=FixOffer(title="empty the window wherever the environment is reset"),
+                pipeline=name,
+            )
+            yield replace(finding, severity=Severity.WARNING), found.node
         for evict in windows.dropping(graph, buffer, found):
             finding = self.finding(
                 graph,
@@ -328,7 +341,7 @@ class Replay:
     def add(self, state, action, reward, next_state, done):
         self.window.append((state, action, reward, next_state, done))
         if len(self.window) == self.n:
-            reward_sum = sum(self.gamma**i * step[2] for i, step in enumerate(self.window))
+            reward_sum = sum(self.gamma**i * step[2] for i, step in enumerate(self.window))  # <- PER503
             self.rows.append((self.window[0][0], self.window[0][1], reward_sum, next_state, done))
         if done:
             self.window.clear()  # <- PER503
@@ -339,8 +352,89 @@ class Replay:
                 "train.py": _TRAIN.format(module="replay", cls="Replay", arguments="10_000, 3, 0.99"),
             },
         ),
+        Example(
+            "emptied where the task ends, and not at the time limit",
+            {
+                "replay.py": """import random
+from collections import deque
+
+
+class Replay:
+    def __init__(self, capacity, n, gamma):
+        self.rows, self.window = deque(maxlen=capacity), deque(maxlen=n)
+        self.n, self.gamma = n, gamma
+
+    def add(self, state, action, reward, next_state, done):
+        self.window.append((state, action, reward, next_state, done))
+        if done:
+            while self.window:
+                self.rows.append(self.summed())
+                self.window.popleft()
+        elif len(self.window) == self.n:
+            self.rows.append(self.summed())
+
+    def summed(self):
+        reward_sum = 0
+        for i in range(len(self.window)):
+            reward_sum += self.gamma**i * self.window[i][2]  # <- PER503
+        return self.window[0][0], self.window[0][1], reward_sum, self.window[-1][3], self.window[-1][4]
+
+    def sample(self, size):
+        return random.sample(self.rows, size)  # <- PER001
+""",
+                "train.py": _TRAIN.format(module="replay", cls="Replay", arguments="10_000, 3, 0.99"),
+            },
+        ),
     )
     good = (
+        Example(
+            "emptied by the loop wherever it resets the environment",
+            {
+                "replay.py": bad[6].plain["replay.py"],
+                "train.py": bad[6]
+                .plain["train.py"]
+                .replace(
+                    "        loss =",
+                    "        if terminated or truncated:\n            memory.window.clear()\n        loss =",
+                ),
+            },
+        ),
+        Example(
+            "told of the time limit as well",
+            {
+                "replay.py": bad[6]
+                .plain["replay.py"]
+                .replace("next_state, done):", "next_state, done, limit):")
+                .replace("if done:", "if done or limit:"),
+                "train.py": bad[6].plain["train.py"].replace("terminated)", "terminated, truncated)"),
+            },
+        ),
+        Example(
+            "an episode that goes on until the task ends",
+            {
+                "replay.py": bad[6].plain["replay.py"],
+                "train.py": bad[6].plain["train.py"].replace("if terminated or truncated", "if terminated"),
+            },
+        ),
+        Example(
+            "steps of another episode are left out of the sum by its number",
+            {
+                "replay.py": bad[6]
+                .plain["replay.py"]
+                .replace("next_state, done):", "next_state, done, episode):")
+                .replace("next_state, done))\n        if done", "next_state, done, episode))\n        if done")
+                .replace(
+                    "            reward_sum +=",
+                    "            if self.window[i][5] != self.window[0][5]:\n                break\n"
+                    "            reward_sum +=",
+                ),
+                "train.py": bad[6]
+                .plain["train.py"]
+                .replace("terminated)", "terminated, episode)")
+                .replace("state, _ = env.reset()\n", "state, _ = env.reset()\n    episode = 0\n", 1)
+                .replace("        loss =", "        episode += terminated or truncated\n        loss ="),
+            },
+        ),
         Example(
             "the sum stops at the end",
             {

@@ -43,10 +43,10 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
     """
     found: dict[ir.Node, MergedEnd] = {}
     for store in buffer.stores:
-        for term, calls in _outwards(graph, _stored(graph, store), store.function, ()):
-            for name, field in _fields(term):
+        for term, calls in outwards(graph, stored_term(graph, store), store.function, ()):
+            for name, field in fields(term):
                 field = graph.symbols.inside(strip(field)) or field  # a wrapper of the environment joins the flags
-                if _is_terminated(strip(field)):
+                if is_terminated(strip(field)):
                     return []
                 limit = own_limit(graph, field) if _has_one_flag(field) else None
                 if limit is not None and _is_read(graph, buffer, name):
@@ -59,7 +59,7 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
     return list(found.values())
 
 
-def _stored(graph: ReplayGraph, store: ev.Store) -> Term:
+def stored_term(graph: ReplayGraph, store: ev.Store) -> Term:
     """What a statement stores; of several targets all."""
     if store.expression is not None:
         return graph.symbols.term(store.path, store.expression)
@@ -68,7 +68,7 @@ def _stored(graph: ReplayGraph, store: ev.Store) -> Term:
     return Term("tuple", tuple(terms[part] for part in ir.walk(*targets) if isinstance(part, ir.Sub) and part in terms))
 
 
-def _outwards(
+def outwards(
     graph: ReplayGraph, term: Term, function: ev.Owner, calls: tuple[tuple[ir.Node, str], ...]
 ) -> Iterator[tuple[Term, tuple[tuple[ir.Node, str], ...]]]:
     """The stored value as each caller makes it, as long as it depends on parameters."""
@@ -81,19 +81,19 @@ def _outwards(
             def substituted(part: Term, given: dict[str, Term] = given) -> Term | None:
                 return given.get(part.data[1]) if part.op == "param" and part.data[0] is function else None
 
-            yield from _outwards(graph, picked(term.mapped(substituted)), caller, (*calls, (node, path)))
+            yield from outwards(graph, picked(term.mapped(substituted)), caller, (*calls, (node, path)))
         if callers:
             return
     yield term, calls
 
 
-def _fields(term: Term, name: str = "") -> Iterator[tuple[str, Term]]:
+def fields(term: Term, name: str = "") -> Iterator[tuple[str, Term]]:
     """The fields of a transition with their names, or the value itself."""
     term = strip(term) if term.op not in ("tuple", "record") else term
     if term.op in ("tuple", "record"):
         names = term.data if term.op == "record" and isinstance(term.data, tuple) else ()
         for number, arg in enumerate(term.args):
-            yield from _fields(arg, names[number] if len(names) == len(term.args) else "")
+            yield from fields(arg, names[number] if len(names) == len(term.args) else "")
     else:
         yield name, term
 
@@ -113,7 +113,7 @@ def _key(node: ir.Sub) -> object:
     return node.index.value if isinstance(node.index, ir.Const) else None
 
 
-def _flags(term: Term) -> Iterator[Term]:
+def flags(term: Term) -> Iterator[Term]:
     """The flags of steps of an environment in a term, what is looked up in `info` left out."""
     if term.op == "item":
         if isinstance(term.data, str):
@@ -122,7 +122,7 @@ def _flags(term: Term) -> Iterator[Term]:
             yield term
             return
     for arg in term.args:
-        yield from _flags(arg)
+        yield from flags(arg)
 
 
 def _is_step(term: Term) -> bool:
@@ -135,14 +135,15 @@ def _is_step(term: Term) -> bool:
 
 def _has_one_flag(field: Term) -> bool:
     """Whether the field may be what a step says of the end of the task, and holds no flag of a time limit."""
-    return {flag.data for flag in _flags(field)} == {TERMINATED}
+    return {flag.data for flag in flags(field)} == {TERMINATED}
 
 
 def _name(term: Term) -> str:
     return term.node.id if isinstance(term.node, ir.Name) else ""
 
 
-def _is_terminated(term: Term) -> bool:
+def is_terminated(term: Term) -> bool:
+    """Whether a term is the flag of a step that says that the task has ended, by its place and its name."""
     return term.op == "item" and term.data == TERMINATED and _is_step(term.args[0]) and _says(term, "term")
 
 
@@ -152,9 +153,9 @@ def _says(term: Term, start: str) -> bool:
 
 def _joined(field: Term) -> Term | None:
     """The innermost part of a field that holds both flags of one step, None where there is none."""
-    flags = list(_flags(field))
-    ended = [flag for flag in flags if flag.data == TERMINATED]
-    cut = [flag for flag in flags if flag.data == TRUNCATED]
+    said = list(flags(field))
+    ended = [flag for flag in said if flag.data == TERMINATED]
+    cut = [flag for flag in said if flag.data == TRUNCATED]
     steps = [flag.args[0] for flag in ended]
     if not any(flag.args[0] in steps for flag in cut):
         return None
@@ -165,7 +166,7 @@ def _joined(field: Term) -> Term | None:
         return None
     here = field
     while True:
-        inner = [arg for arg in here.args if {flag.data for flag in _flags(arg)} >= {TERMINATED, TRUNCATED}]
+        inner = [arg for arg in here.args if {flag.data for flag in flags(arg)} >= {TERMINATED, TRUNCATED}]
         if not inner:
             return here
         here = inner[0]
@@ -173,7 +174,7 @@ def _joined(field: Term) -> Term | None:
 
 def _is_without_limit(graph: ReplayGraph, joined: Term) -> bool:
     """Whether every step that the flags are of says False for the truncation."""
-    calls = {strip(flag.args[0]).node for flag in _flags(joined) if flag.data == TRUNCATED}
+    calls = {strip(flag.args[0]).node for flag in flags(joined) if flag.data == TRUNCATED}
     return all(never_says(graph, TRUNCATED, call) for call in calls)
 
 
