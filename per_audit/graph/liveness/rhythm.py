@@ -43,7 +43,7 @@ class Rhythm:
         times = "once" if self.times == 1 else f"{self.times:,} times"
         if self.is_of_episodes:
             return f"{times} an episode"
-        return f"{times} in {self.steps:,} steps" if self.steps > 1 and not self.episode else ""
+        return f"{times} in {self.steps:,} steps" if self.steps > self.times and not self.episode else ""
 
 
 def rhythm_of(graph: ReplayGraph, path: str, node: ir.Node, depth: int = _CALLERS) -> Rhythm:

@@ -189,6 +189,10 @@ def _numbers(
         elif defaults := graph.symbols.default_of(option):
             found += [n for default in defaults for n in _numbers(graph, default, 0)]
             found.append(_OPEN)
+        elif option.op == "minimum" and depth:
+            sides = (_numbers(graph, side, depth - 1, owner, by_name) for side in option.args)
+            bounds = [max(n for n in side if n is not None) for side in sides if side and None not in side]
+            found.append(min(bounds) if bounds else None)
         elif option.op in _ARITHMETIC and depth:
             found += _computed(graph, option, depth, owner, by_name)
         else:

@@ -9,12 +9,14 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.draws import OF_TENSOR, replacement
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import Alloc
+from per_audit.graph.symbolic import alternatives, strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from per_audit.graph.interpret.events import Draw
     from per_audit.graph.model import ReplayGraph
+    from per_audit.graph.symbolic import Term
 
 LITTLE = 5.0
 """The microseconds a step that are not worth a warning: about those of a batch of 16 out of a deque of 50,000."""
@@ -62,9 +64,10 @@ def of_draw(graph: ReplayGraph, draw: Draw, count: int) -> float | None:
     weights = draw.probabilities
     kind = "array" if weights is None else kind_of(graph, draw.path, weights)
     if draw.method in ("multinomial", OF_TENSOR):
-        put_back = replacement(draw.node, draw.method)
-        if put_back is True or (isinstance(put_back, ir.Const) and put_back.value is True):
-            each = _PUT_BACK
+        put_back = _is_put_back(graph, draw)
+        if put_back is None:
+            return None
+        each = _PUT_BACK if put_back else each
     elif draw.method == "choices":
         each = each if kind in ("list", "deque") else _WEIGHTS_OF_ARRAY
     else:
@@ -128,6 +131,29 @@ def spelled(microseconds: float) -> str:
     return f"about {float(f'{microseconds:.2g}'):g} µs"
 
 
+def _is_put_back(graph: ReplayGraph, draw: Draw) -> bool | None:
+    """Whether a draw may give an item twice, None where that cannot be read."""
+    told = replacement(draw.node, draw.method)
+    if told is None or isinstance(told, bool):
+        return told
+    values = _constants(graph, graph.symbols.term(draw.path, told))
+    return values.pop() if len(values) == 1 else None
+
+
+def _constants(graph: ReplayGraph, term: Term, depth: int = _DEEPEST) -> set[bool | None]:
+    """The truth values that a term may be, options of the command line by default, None where it is another."""
+    found: set[bool | None] = set()
+    for option in alternatives(strip(term)):
+        inner = graph.symbols.default_of(option) or graph.symbols.options(option) if depth else []
+        if option.op == "const":
+            found.add(bool(option.data))
+        elif inner:
+            found.update(*(_constants(graph, each, depth - 1) for each in inner))
+        else:
+            found.add(None)
+    return found
+
+
 def _reduced(node: ir.Call) -> ir.Expr | None:
     """What a call reduces: its first argument, or what it is a method of."""
     first = node.argument(0, "a")
@@ -152,7 +178,20 @@ def _each(graph: ReplayGraph, path: str, node: ir.Node, seen: set[ir.Node], dept
         own, parts = _PICKED if isinstance(node.index, ir.Cmp) else 0.0, [node.value]
     elif isinstance(node, ir.Name):
         parts = list(_made(graph, path, node))
+    inside = _returned(graph, node) if isinstance(node, ir.Call) else ()
+    own += sum(_each(graph, where, part, seen, depth - 1) for where, part in inside)
     return own + sum(_each(graph, path, part, seen, depth - 1) for part in parts)
+
+
+def _returned(graph: ReplayGraph, node: ir.Call) -> Iterator[tuple[str, ir.Expr]]:
+    """What the function of the project returns that a call is known to call."""
+    site = graph.events.calls.get(node)
+    called = [target.node for target in site.targets] if site is not None else []
+    if len(called) == 1 and isinstance(called[0], ir.Function):
+        path = graph.project.module_of[called[0]].path
+        for part in ir.walk_scope(called[0].body):
+            if isinstance(part, ir.Return) and part.value is not None:
+                yield path, part.value
 
 
 def _of_call(graph: ReplayGraph, path: str, node: ir.Call) -> float:

@@ -69,6 +69,7 @@ OBSERVED = STEPS + "agent.observe(row)"
             "4 times in 40 steps",
         ),
         ("pass", STEPS + "if step % 40 == 0:\n        for _ in range(row.n):\n            agent.learn()", ""),
+        ("pass", STEPS + "if step % 40 == 0:\n        for _ in range(40):\n            agent.learn()", ""),
         ("pass", STEPS + "if done:\n        agent.learn()", "once an episode"),
         ("pass", STEPS + "if done or row.truncated:\n        agent.learn()", "once an episode"),
         ("pass", STEPS + "if not done:\n        agent.learn()", ""),

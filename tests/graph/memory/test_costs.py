@@ -83,6 +83,40 @@ def test_a_draw_costs_by_its_library_and_by_what_it_is_given(project, draw, meas
     assert measured / 3 < cost < 3 * measured
 
 
+OPTION = """
+import argparse, torch
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--twice", type=bool, default={default})
+args = parser.parse_args()
+
+class Memory:
+    def __init__(self, twice):
+        self.p, self.twice = torch.ones(100_000), twice
+
+    def sample(self, n):
+        return torch.multinomial(self.p, n, replacement=self.twice)
+
+Memory({given}).sample(32)
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "default", "expected"),
+    [
+        ("True", "False", 77),
+        ("False", "True", 1_902),
+        ("args.twice", "True", 77),
+        ("args.twice", "False", 1_902),
+        ("read()", "True", None),
+    ],
+)
+def test_a_draw_that_a_setting_makes_put_back(project, given, default, expected):
+    graph = project(OPTION.format(given=given, default=default))
+    (event,) = graph.events.draws.values()
+    assert costs.of_draw(graph, event, 100_000) == (expected and pytest.approx(expected, 0.01))
+
+
 def test_draws_that_were_not_measured(project):
     graph, _ = found(project, "rows = [None] * 100_000\ndef f():\n    x = np.random.permutation(len(rows))")
     (event,) = graph.events.draws.values()
