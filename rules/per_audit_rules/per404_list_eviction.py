@@ -6,8 +6,11 @@ import timeit
 from collections import deque
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.memory.capacity import capacity_of
+from per_audit.graph import PRIORITISED
+from per_audit.graph.interpret.values import Alloc
+from per_audit.graph.memory.capacity import capacity_of, compared_around
 from per_audit.graph.memory.shifts import takes_first
 from per_audit.graph.prioritised.whose import holder
 from per_audit.rule import Example, Rule
@@ -15,9 +18,8 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from per_audit.facts import ir
     from per_audit.findings import Finding
-    from per_audit.graph import ReplayGraph
+    from per_audit.graph import ReplayBuffer, ReplayGraph
 
 LARGE = 50_000
 
@@ -27,12 +29,14 @@ class ListEviction(Rule):
 
     ## What it does
 
-    Reports `pop(0)`, `del items[0]` and `del items[:n]` on a list of transitions that may hold 50,000 of them or more.
+    Reports `pop(0)`, `del items[0]` and `del items[:n]` on a list of transitions that may hold 50,000 of them or more,
+    and lists of transitions or priorities that are replaced by all but their first items: `items = items[1:]`.
 
     ## Why is this bad
 
     A list is one block of pointers. Taking the first out moves every other one a place forward: 8 bytes for each
-    transition held, at each step of the environment once the list is full.
+    transition held, at each step of the environment once the list is full. A slice copies them, which takes ten times
+    as long.
 
     ## Known problems
 
@@ -93,6 +97,34 @@ class ListEviction(Rule):
                     fix=FixOffer(title="overwrite the oldest slot instead"),
                     pipeline=name,
                 )
+
+            yield from self._copies(graph, buffer, seen)
+
+    def _copies(self, graph: ReplayGraph, buffer: ReplayBuffer, seen: set[ir.Node]) -> Iterable[Finding]:
+        """One finding for each list that is replaced by all but its first items."""
+        held = set(buffer.containers)
+        if buffer.kind == PRIORITISED:
+            anatomy = graph.anatomy(buffer)
+            held |= {alloc for term in anatomy.containers for alloc in anatomy.allocs(term)}
+        for write in graph.events.writes.values():
+            copied = _copied(write.expression)
+            if copied is None or write.node in seen:
+                continue
+            lists = {atom for atom in graph.events.value(copied).atoms if isinstance(atom, Alloc)}
+            limit = compared_around(graph, write.path, write.node).largest or 0
+            if limit < LARGE or held.isdisjoint(lists) or any(alloc.kind != "list" for alloc in lists):
+                continue
+            seen.add(write.node)
+            name = graph.name_of(holder(graph, write.path, write.node, buffer))
+            yield self.finding(
+                graph,
+                write.path,
+                write.node,
+                f"{name} drops the oldest of a list of up to {limit:,}: each time all the others are copied",
+                evidence=[graph.evidence(write.path, write.node, "copied", "all others are copied here")],
+                fix=FixOffer(title="overwrite the oldest slot instead"),
+                pipeline=name,
+            )
 
     def witness(self) -> str:
         """Taking the first out of a long list against a deque."""
@@ -169,8 +201,54 @@ def main(env, agent):
 """,
             },
         ),
+        Example(
+            "a slice, under the length of another list",
+            {
+                "dqn.py": """import numpy as np
+
+LIMIT = 100_000
+
+
+class Memory:
+    def __init__(self):
+        self.items, self.priorities = [], []
+
+    def push(self, state, action, reward, next_state, done):
+        self.items.append((state, action, reward, next_state, done))
+        self.priorities.append(1.0)
+        if len(self.items) > LIMIT:
+            self.items.pop(0)  # <- PER404
+            self.priorities = self.priorities[1:]  # <- PER404
+
+    def sample(self, n):
+        p = np.array(self.priorities) / sum(self.priorities)
+        slots = np.random.choice(len(self.items), n, p=p)
+        w = (len(self.items) * p[slots]) ** -0.5
+        return [self.items[i] for i in slots], slots, w / w.max()
+
+    def update(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self.priorities[slot] = abs(error) + 0.01
+
+
+def train(env, net, optimizer):
+    memory = Memory()
+    state = env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.push(state, net.last, reward, next_state, done)
+        state = next_state
+        rows, slots, weights = memory.sample(32)
+        errors = net.errors(rows)
+        (weights * errors**2).mean().backward()
+        optimizer.step()
+        memory.update(slots, errors.detach().tolist())
+"""
+            },
+        ),
     )
     good = (
+        Example("short lists, one of them copied", {"dqn.py": bad[-1].plain["dqn.py"].replace("100_000", "2_000")}),
         Example("a short list", {"dqn.py": bad[0].plain["dqn.py"].replace("100_000", "2_000")}),
         Example(
             "the newest taken out again",
@@ -237,3 +315,11 @@ def train(env, net, optimizer, kind):
             },
         ),
     )
+
+
+def _copied(value: ir.Expr | None) -> ir.Expr | None:
+    """What an expression is all of but the first items of: `items[1:]`."""
+    index = value.index if isinstance(value, ir.Sub) else None
+    if not isinstance(value, ir.Sub) or not isinstance(index, ir.Slice) or index.upper is not None:
+        return None
+    return value.value if isinstance(index.lower, ir.Const) else None

@@ -66,6 +66,11 @@ def read(graph: ReplayGraph, terms: Iterable[Term]) -> Capacity:
     return _capacity([number for term in terms for number in _numbers(graph, term)])
 
 
+def compared_around(graph: ReplayGraph, path: str, node: ir.Node) -> Capacity:
+    """The numbers that tests around a node, in its function, compare a length with."""
+    return read(graph, _lengths(graph, path, node))
+
+
 def number_of(graph: ReplayGraph, path: str, node: ir.Expr, by_name: bool = False) -> Capacity:
     """The numbers that an expression may be, followed to callers, assignments and defaults; `by_name` as above."""
     return _capacity(_numbers(graph, graph.symbols.term(path, node), by_name=by_name))
@@ -128,15 +133,21 @@ def _compared(graph: ReplayGraph, container: Alloc) -> list[Term]:
     """What the length of the container is compared with where something is taken out of it."""
     found: list[Term] = []
     for evict in graph.events.evictions.values():
-        if evict.container != container:
-            continue
-        for around in graph.ancestors(evict.path, evict.node):
-            if isinstance(around, (ir.Function, ir.Lambda)):
-                break
-            if isinstance(around, (ir.If, ir.While)) and isinstance(around.test, ir.Cmp):
-                sides = (around.test.left, *around.test.rights)
-                if any(_is_length(side) for side in sides):
-                    found += [graph.symbols.term(evict.path, side) for side in sides if not _is_length(side)]
+        if evict.container == container:
+            found += _lengths(graph, evict.path, evict.node)
+    return found
+
+
+def _lengths(graph: ReplayGraph, path: str, node: ir.Node) -> list[Term]:
+    """What tests around a node, in its function, compare a length with."""
+    found: list[Term] = []
+    for around in graph.ancestors(path, node):
+        if isinstance(around, (ir.Function, ir.Lambda)):
+            break
+        if isinstance(around, (ir.If, ir.While)) and isinstance(around.test, ir.Cmp):
+            sides = (around.test.left, *around.test.rights)
+            if any(_is_length(side) for side in sides):
+                found += [graph.symbols.term(path, side) for side in sides if not _is_length(side)]
     return found
 
 
