@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .verified import RANKS, TRAIN, TREE, mutated, repaired, same, trained, verdicts
+from .verified import RANKS, TRAIN, TREE, betas, mutated, repaired, same, trained, verdicts
 
 torch = pytest.importorskip("torch")
 
@@ -135,6 +135,60 @@ ELSEWHERE = {
 AGENTS = {"memory.py": TREE, "agent.py": AGENT, "train.py": PLAY}
 TENSORFLOW = {"memory.py": TREE, "train.py": KERAS}
 F = "torch.nn.functional"
+ANNEALED = "        memory.beta = min(1.0, 0.4 + 0.6 * step / 1000)\n"
+LINEAR = """import numpy as np
+from memory import Memory
+
+
+def train(env, net, optimizer, steps):
+    memory, table, state = Memory(1000), np.zeros((3, 2)), env.reset()
+    for step in range(1000):
+        action = np.random.randint(2)
+        next_state, reward, done, _ = env.step(action)
+        memory.add(np.array(state), action, reward, np.array(next_state), done)
+        state = env.reset() if done else next_state
+        memory.beta = min(1.0, 0.4 + 0.6 * step / 1000)
+        batch, slots, weights = memory.sample(32)
+        errors = np.zeros(len(batch))
+        for k, (before, chosen, gain, after, end) in enumerate(batch):
+            errors[k] = gain + 0.99 * (1 - end) * (after @ table).max() - before @ table[:, chosen]
+            table[:, chosen] += 0.05 * weights[k] * errors[k] * before
+        memory.update_priorities(slots, errors)
+"""
+SET = "self.capacity, self.alpha, self.beta = capacity, alpha, beta\n"
+USED = "        weights = (self.size * p) ** -self.beta\n"
+BOUND = "        self.beta = min(1.0, self.beta + self.beta_step)\n"
+RISING = mutated(TREE, USED, BOUND + USED)
+# Memories that raise beta themselves: by a step that they are given, and over as many draws as they are told.
+BY_STEP = mutated(
+    mutated(RISING, "beta=0.4)", "beta=0.4, beta_step=6e-6)"), SET, SET + "        self.beta_step = beta_step\n"
+)
+BY_LENGTH = mutated(
+    mutated(RISING, "beta=0.4)", "beta=0.4, beta_steps=100_000)"),
+    SET,
+    SET + "        self.beta_step = (1.0 - beta) / beta_steps\n",
+)
+BY_COUNT = mutated(
+    mutated(
+        mutated(TREE, "beta=0.4)", "beta=0.4, beta_steps=100_000)"),
+        SET,
+        SET + "        self.draws, self.first_beta, self.beta_steps = 0, beta, beta_steps\n",
+    ),
+    USED,
+    """        self.draws += 1
+        self.beta = self.first_beta + (1.0 - self.first_beta) * min(1.0, self.draws / self.beta_steps)
+"""
+    + USED,
+)
+ALONE = mutated(LINEAR, ANNEALED, "")
+GIVEN_STEP = mutated(ALONE, "Memory(1000)", "Memory(1000, beta_step=(1.0 - 0.4) / 1_000)")
+GIVEN_LENGTH = mutated(ALONE, "Memory(1000)", "Memory(1000, beta_steps=1_000)")
+REPLACED = mutated(RANKS, "(self.size, n, p=p)", "(self.size, n, replace=True, p=p)")
+BY_TORCH = mutated(
+    RANKS.replace("import numpy as np\n", "import numpy as np\nimport torch\n"),
+    "np.random.choice(self.size, n, p=p)",
+    "torch.multinomial(torch.tensor(p), n, replacement=True).numpy()",
+)
 
 
 # ---------------------------------------------------------------- tests
@@ -335,3 +389,99 @@ def test_the_training_is_the_sound_one_again(code, files, sound, broken):
     defective = put_wrong(files, sound, broken)
     assert repaired(defective, code) == files
     assert not same(trained(files), trained(defective))
+
+
+@pytest.mark.parametrize(
+    ("code", "files", "sound", "broken", "seen_by"),
+    [
+        pytest.param(
+            "PER107",
+            {"memory.py": BY_STEP, "train.py": GIVEN_STEP},
+            ", beta_step=(1.0 - 0.4) / 1_000",
+            "",
+            "",
+            id="PER107-the default of a step",
+        ),
+        pytest.param(
+            "PER107",
+            {"memory.py": BY_LENGTH, "train.py": GIVEN_LENGTH},
+            ", beta_steps=1_000",
+            "",
+            "",
+            id="PER107-the default of a length",
+        ),
+        pytest.param(
+            "PER107",
+            {"memory.py": BY_COUNT, "train.py": GIVEN_LENGTH},
+            ", beta_steps=1_000",
+            "",
+            "",
+            id="PER107-the default of a length for a count of draws",
+        ),
+        pytest.param(
+            "PER108",
+            {"memory.py": BY_STEP, "train.py": GIVEN_STEP},
+            "min(1.0, self.beta",
+            "max(1.0, self.beta",
+            "as-configured",
+            id="PER108-a bound the wrong way round",
+        ),
+        pytest.param(
+            "PER108",
+            {"memory.py": TREE, "train.py": mutated(LINEAR, "0.4 + 0.6 * step / 1000", "memory.beta + 2e-3")},
+            "min(1.0, memory.beta + 2e-3)",
+            "memory.beta + 2e-3",
+            "",
+            id="PER108-no bound",
+        ),
+    ],
+)
+def test_beta_is_the_sound_one_again(code, files, sound, broken, seen_by, capsys):
+    defective = put_wrong(files, sound, broken)
+    assert repaired(defective, code) == files
+    rises, is_wrong = betas(files), betas(defective)
+    assert rises[0] < 0.41
+    assert rises[-1] == pytest.approx(1.0, abs=1e-3)
+    assert max(abs(one - other) for one, other in zip(rises, is_wrong, strict=True)) > 0.1
+    if seen_by:
+        assert verdicts(capsys, defective, seen_by) == {seen_by: "FAIL"}
+    assert set(verdicts(capsys, files).values()) <= {"PASS", "NOT PROVIDED"}
+
+
+@pytest.mark.parametrize(
+    ("memory", "train"),
+    [
+        pytest.param(TREE, ALONE, id="a beta that nothing changes"),
+        pytest.param(mutated(BY_STEP, BOUND, ""), GIVEN_STEP, id="a step that nothing adds"),
+        pytest.param(
+            DICTIONARY,
+            mutated(
+                mutated(ALONE, "batch, slots, weights =", "drawn ="),
+                "errors = np",
+                'batch, slots, weights = drawn["rows"], drawn["slots"], drawn["weights"]\n        errors = np',
+            ),
+            id="weights in a dictionary",
+        ),
+    ],
+)
+def test_a_beta_that_stays_rises_over_the_training(memory, train, capsys):
+    files = {"memory.py": memory, "train.py": train}
+    assert set(betas(files)) == {0.4}
+    found = repaired(files, "PER106")
+    linear = [0.4 + 0.6 * (step + 1) / 1000 for step in range(1000)]
+    assert betas(found) == pytest.approx(linear)
+    assert set(verdicts(capsys, found).values()) <= {"PASS", "NOT PROVIDED"}
+
+
+@pytest.mark.parametrize(
+    ("memory", "sound", "broken"),
+    [
+        pytest.param(REPLACED, "replace=True", "replace=False", id="numpy"),
+        pytest.param(BY_TORCH, ", replacement=True", "", id="torch"),
+    ],
+)
+def test_draws_are_put_back_again(memory, sound, broken, capsys):
+    files = {"memory.py": memory, "train.py": TRAIN}
+    defective = put_wrong(files, sound, broken)
+    assert repaired(defective, "PER110") == files
+    assert set(verdicts(capsys, files).values()) <= {"PASS", "NOT PROVIDED"}

@@ -10,12 +10,14 @@ from per_audit.fixes.comments import DIRECTIVE, comments_of
 from per_audit.fixes.draft import Refused
 from per_audit.fixes.recipes.repairs.constructed import add_parameter, constructor, pass_everywhere, steps_of
 from per_audit.fixes.recipes.repairs.defect import nodes_at
-from per_audit.graph.symbolic import alternatives
+from per_audit.graph.symbolic import alternatives, strip
 
 if TYPE_CHECKING:
+    from per_audit.findings import Place
     from per_audit.fixes.draft import Draft
     from per_audit.fixes.recipes.repairs.defect import Defect
     from per_audit.graph.interpret import events as ev
+    from per_audit.graph.symbolic import Term
 
 RULE = "PER107"
 _NOTE = "beta reaches 1 at the end of the training, however long that is"
@@ -30,23 +32,58 @@ def repair(draft: Draft, defect: Defect) -> None:
     cls = graph.project.class_of.get(function) if function is not None else None
     if cls is None:
         raise Refused(f"beta at {defect.where} rises outside of the buffer, where the length of the training is known")
-    numbers = [link.place for link in defect.finding.evidence if link.role == "number"]
-    if len(numbers) != 1:
-        raise Refused(f"the number that beta rises by at {defect.where} is made of several")
-    steps = steps_of(draft, path, node)
     rise = _rise(draft, path, node)
-    literal = next((each for each in nodes_at(graph, numbers[0]) if isinstance(each, ir.Const)), None)
+    number, is_length = _number(draft, defect, rise)
+    steps = steps_of(draft, path, node)
+    where = number.path
+    literal = next((each for each in nodes_at(graph, number) if isinstance(each, ir.Const)), None)
     if literal is None:
-        raise Refused(f"the number at {numbers[0].path}:{numbers[0].line} is not written as one")
-    where = numbers[0].path
+        raise Refused(f"the number at {where}:{number.line} is not written as one")
     parameter = _parameter(draft, cls, literal)
     if parameter is not None:
-        share = f"(1.0 - {_first(draft, rise)}) / {steps}" if rise is not None else steps
+        share = steps if rise is None or is_length else f"(1.0 - {_first(draft, rise)}) / {steps}"
         pass_everywhere(draft, cls, parameter.name, share, _NOTE)
-    elif rise is not None:
+    elif rise is not None and not is_length:
         _from_steps(draft, cls, rise, literal, where, steps)
+    elif graph.symbols.function_of(where, literal) is constructor(draft, cls)[1]:
+        given = add_parameter(draft, cls, _STEPS, steps, _NOTE)
+        pass_everywhere(draft, cls, given, steps, _NOTE)
+        draft.replace(where, literal.start, literal.end, given, _NOTE)
+        _drop_stale(draft, where, literal)
     else:
-        raise Refused(f"the number at {where}:{numbers[0].line} is no parameter of {cls.name}")
+        raise Refused(f"the number at {where}:{number.line} is no parameter of {cls.name}")
+
+
+def _number(draft: Draft, defect: Defect, rise: ev.AttributeWrite | None) -> tuple[Place, bool]:
+    """Where the number stands that beta rises by, and whether it is the length: `(1 - beta) / 1000`."""
+    graph = draft.graph
+    numbers = [link.place for link in defect.finding.evidence if link.role == "number"]
+    if len(numbers) == 1:
+        return numbers[0], rise is None
+    value = getattr(rise.node, "value", None) if rise is not None else None
+    if rise is not None and isinstance(value, ir.Expr):
+        expanded = graph.symbols.expanded(graph.symbols.term(defect.path, value))
+        shares = [strip(part) for whole in expanded.walk() if whole.op == "add" for part in whole.args]
+        shares = [strip(expanded)] if isinstance(rise.node, ir.Aug) else shares
+        lengths = {
+            graph.place(number.path, number.node)
+            for share in shares
+            if share.op == "div" and _is_rest(draft, rise, share.args[0])
+            for number in alternatives(graph.symbols.expanded(share.args[1]))
+            if number.is_number and number.node is not None and number.path
+        }
+        if len(lengths) == 1 and lengths <= set(numbers):
+            return lengths.pop(), True
+    raise Refused(f"the number that beta rises by at {defect.where} is made of several")
+
+
+def _is_rest(draft: Draft, rise: ev.AttributeWrite, term: Term) -> bool:
+    """Whether something is what beta has to rise by altogether: `1 - beta`, or that as a number."""
+    rest = strip(term)
+    if rest.op == "sub" and strip(rest.args[0]).number == 1:
+        options = alternatives(draft.graph.symbols.expanded(rest.args[1]))
+        return {f"{option.number:g}" for option in options if option.number is not None} == {_first(draft, rise)}
+    return rest.number is not None and abs(1 - rest.number - float(_first(draft, rise))) < 1e-9
 
 
 def _rise(draft: Draft, path: str, node: ir.Node) -> ev.AttributeWrite | None:
