@@ -294,6 +294,19 @@ def main(env, net, steps):
         ),
         Example("never to a child whose sum is 0", _project(_GUARDED)),
         Example(
+            "a leaf without a share is drawn anew",
+            _project(
+                _TREE,
+                _MEMORY.replace(
+                    "            nodes.append(node)",
+                    "            share = priority / self.tree.sums[0]\n"
+                    "            if share == 0:\n"
+                    "                continue\n"
+                    "            nodes.append(node)",
+                ),
+            ),
+        ),
+        Example(
             "a first draw after the first leaf of the lowest level was written, which is that of slot 24",
             {
                 "tree.py": _TREE.replace("  # <- PER304", ""),
@@ -416,7 +429,10 @@ def _checks(caller: ir.Node, call: ir.Node) -> bool:
     def mentions(*nodes: ir.Node | None) -> bool:
         return any((isinstance(n, ir.Name) and n.id in derived) or n is call for e in nodes if e for n in ir.walk(e))
 
+    shares = _shares(caller, derived)
     for node in ir.walk(caller):
+        if isinstance(node, (ir.If, ir.While, ir.Assert)) and _is_asked_for_zero(node.test, shares):
+            return True
         if isinstance(node, (ir.If, ir.While, ir.IfExp, ir.Assert)) and mentions(node.test) and not _is_part(node.test):
             return True
         if isinstance(node, ir.Generator) and mentions(*node.ifs):
@@ -431,6 +447,28 @@ def _checks(caller: ir.Node, call: ir.Node) -> bool:
         if isinstance(node, ir.Bin) and node.op == "%" and mentions(node.left):
             return True
     return False
+
+
+def _shares(caller: ir.Node, derived: set[str]) -> set[str]:
+    """The names of numbers that are computed of an answer: the share that its priority has in all."""
+    computed = (node for node in ir.walk(caller) if isinstance(node, ir.Assign) and isinstance(node.value, ir.Bin))
+    return {
+        target.id
+        for node in computed
+        for target in node.targets
+        if isinstance(target, ir.Name)
+        and node.value is not None
+        and any(isinstance(part, ir.Name) and part.id in derived for part in ir.walk(node.value))
+    }
+
+
+def _is_asked_for_zero(test: ir.Expr, shares: set[str]) -> bool:
+    """Whether a test asks whether one of some numbers is 0."""
+    if not isinstance(test, ir.Cmp) or len(test.ops) != 1:
+        return False
+    sides = (test.left, test.rights[0])
+    is_zero = any(isinstance(side, ir.Const) and side.value in (0, 0.0) for side in sides)
+    return is_zero and any(isinstance(side, ir.Name) and side.id in shares for side in sides)
 
 
 def _is_part(test: ir.Expr) -> bool:

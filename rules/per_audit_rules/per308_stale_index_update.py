@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from per_audit.graph.liveness.threads import Thread
     from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
 
+_LARGE = 100_000  # slots, of which few are stored into again while a batch is learnt from
 _TELL_APART = {"==", "!=", "in", "not in"}
 _MEMORY = """import threading
 
@@ -124,7 +126,7 @@ class StaleIndexUpdate(Rule):
     ## Known problems
 
     Threads of one process are judged. Of other processes and remote actors it is mostly not known which of them shares
-    what. With a large ring and a slow stream of new transitions the share of stale slots is small.
+    what. In a large ring the share of stale slots is small: from 100,000 slots on it is a hint.
 
     ## Example
 
@@ -179,13 +181,15 @@ class StaleIndexUpdate(Rule):
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, write: PriorityWrite, thread: Thread) -> Finding:
         anatomy, name = graph.anatomy(buffer), graph.name_of(buffer)
         step = trail.handover(anatomy, write)
+        slots = anatomy.capacity.usual or 0
+        is_large = slots >= _LARGE
         stored = [s for s in buffer.stores if s.function in anatomy.adding][:1]
-        return self.finding(
+        finding = self.finding(
             graph,
             step.path,
             step.node,
             f"another thread may have stored new transitions of {name} in these slots since they were drawn: they get "
-            "the priority of what was there before",
+            "the priority of what was there before" + (f" (a small part of the {slots:,})" if is_large else ""),
             evidence=trail.unique(
                 [
                     graph.evidence(step.path, step.node, "update", "the slots may hold other transitions by now"),
@@ -198,6 +202,7 @@ class StaleIndexUpdate(Rule):
             fix=FixOffer(title="update only slots that still hold what was drawn"),
             pipeline=name,
         )
+        return replace(finding, severity=Severity.INFO) if is_large else finding
 
     def witness(self) -> str:
         """A ring of 1,000 and 200 new transitions between the draw of 100 slots and their update."""

@@ -85,3 +85,12 @@ def test_the_defaults_of_options(code, text, options, severity, said):
     (finding,) = rule.check(link([extract("train.py", text.encode())]))
     assert finding.severity is severity
     assert finding.message.rstrip(")").endswith((said, f"{said} unless told otherwise"))
+
+
+@pytest.mark.parametrize(("slots", "severity"), [(5_000, Severity.WARNING), (200_000, Severity.INFO)])
+def test_stale_slots_of_a_large_ring(slots, severity):
+    rule = next(rule for rule in all_rules() if rule.code == "PER308")
+    files = {path: text.replace("Memory(5_000)", f"Memory({slots})") for path, text in rule.bad[0].plain.items()}
+    (finding,) = rule.check(link([extract(path, text.encode()) for path, text in files.items()]))
+    assert finding.severity is severity
+    assert ("a small part of the 200,000" in finding.message) == (severity is Severity.INFO)
