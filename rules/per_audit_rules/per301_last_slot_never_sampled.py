@@ -134,6 +134,47 @@ class Tree:
                 mass, at = mass - left, 2 * at + 1
         return at - self.leaves
 """
+_CLOSED = """import numpy as np
+
+
+class Tree:
+    def __init__(self, size):
+        self.size, self.node = size, np.zeros(2 * size)
+
+    def __setitem__(self, slot, priority):
+        at = slot + self.size
+        self.node[at] = priority
+        while at > 1:
+            at //= 2
+            self.node[at] = self.node[2 * at] + self.node[2 * at + 1]
+
+    def __getitem__(self, slot):
+        return self.node[slot + self.size]
+
+    def sum(self, start=0, end=0):
+        last = (end if end > 0 else end + self.size) - 1
+        return self._between(start, last, 1, 0, self.size - 1)
+
+    def _between(self, first, last, at, low, high):
+        if first == low and last == high:
+            return self.node[at]
+        middle = (low + high) // 2
+        if last <= middle:
+            return self._between(first, last, 2 * at, low, middle)
+        if first > middle:
+            return self._between(first, last, 2 * at + 1, middle + 1, high)
+        left = self._between(first, middle, 2 * at, low, middle)
+        return left + self._between(middle + 1, last, 2 * at + 1, middle + 1, high)
+
+    def find(self, mass):
+        at = 1
+        while at < self.size:
+            at *= 2
+            if self.node[at] <= mass:
+                mass -= self.node[at]
+                at += 1
+        return at - self.size
+"""
 _BOTTOM_UP = """class Tree:
     def __init__(self, size):
         self.n = size
@@ -355,6 +396,7 @@ class LastSlotNeverSampled(Rule):
         Example("a tree from the leaves up", {"tree.py": _BOTTOM_UP, "memory.py": _SEGMENTS, "train.py": _TRAIN}),
         Example("the end excluded by a base class", {"tree.py": _REDUCED, "memory.py": _MEMORY, "train.py": _TRAIN}),
         Example("an agent that counts what it stored", {"tree.py": _SLICES, "agent.py": _AGENT}),
+        Example("a last node in place of an end", {"tree.py": _CLOSED, "memory.py": _MEMORY, "train.py": _TRAIN}),
         Example("one file", {"train.py": _BOTTOM_UP + _MEMORY.replace("from tree import Tree\n", "") + _TRAIN[27:]}),
     )
     good = (
@@ -369,6 +411,16 @@ class LastSlotNeverSampled(Rule):
         Example(
             "a sum that includes its end",
             {"tree.py": _INCLUSIVE, "memory.py": _MEMORY.replace("  # <- PER301", ""), "train.py": _TRAIN},
+        ),
+        Example(
+            "a last node that is given",
+            {
+                "tree.py": _CLOSED.replace(
+                    "(end if end > 0 else end + self.size) - 1", "end if end > 0 else self.size - 1"
+                ),
+                "memory.py": _MEMORY.replace("  # <- PER301", ""),
+                "train.py": _TRAIN,
+            },
         ),
         Example(
             "the total at the root",
@@ -442,7 +494,10 @@ def _excludes_end(tree: SumTree, function: ir.Function) -> bool:
         known = [tree.ask(thing, function, 0, end) for end in (size - 1, size)]
         if None in known:
             continue
-        if known != [sum(priorities[:-1]), sum(priorities)]:
+        missing = sum(priorities) - known[0]
+        # Where nodes lie halfway between two levels, the leaf that is left out may be another one.
+        lasts = priorities if size & (size - 1) else priorities[-1:]
+        if known[1] != sum(priorities) or missing not in lasts:
             return False
         tried = True
     return tried
