@@ -10,14 +10,13 @@ from per_audit.graph.interpret.roles import DONE, name_of, role_of
 from per_audit.graph.memory.capacity import number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from per_audit.graph.model import ReplayGraph
 
 _CALLERS = 4
 _FEW = 4  # times an episode; more often is as often as the steps
 _EPISODE = 100  # steps that an episode counts for
 _ENDS = (ir.Return,)
+_COUNTS = {"range", "xrange", "trange", "tqdm", "count"}
 _Body: TypeAlias = ir.For | ir.While | ir.Function
 
 
@@ -61,7 +60,7 @@ def rhythm_of(graph: ReplayGraph, path: str, node: ir.Node, depth: int = _CALLER
             steps *= _period(graph, path, around.test, "==")
             episode = episode or _is_end(around.test)
         if isinstance(around, (ir.For, ir.While)):
-            passes = _passes(graph, around)
+            passes = _passes(graph, path, around)
             if passes is not None:
                 return Rhythm(times, 1, episode=True) if passes == "episodes" else Rhythm(times, steps, episode)
             rounds = _rounds(graph, path, around)
@@ -84,47 +83,68 @@ def _is_end(test: ir.Expr) -> bool:
     return isinstance(test, (ir.Name, ir.Attr)) and role_of(test) == DONE
 
 
-def _passes(graph: ReplayGraph, loop: ir.For | ir.While) -> str | None:
+def _passes(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> str | None:
     """What a loop goes through: the steps of an environment, or episodes; None where it steps none."""
-    for bodies in ([loop], _called(graph, loop)):
-        inner = (part for body in bodies for part in _below(body) if isinstance(part, (ir.For, ir.While)))
-        if any(map(_is_stepping, inner)):
-            return "episodes"
-        if any(map(_is_stepping, bodies)):
-            return "steps"
+    inside = set(ir.walk(*loop.body))
+    stepped = {around for call in _steps(loop) if (around := _stepped_by(graph, path, call)) is not None}
+    if loop in stepped:
+        return "steps"
+    if stepped & inside:
+        return "episodes"
+    for function in _called(graph, inside):
+        where = graph.project.module_of[function].path
+        stepped = {around for call in _steps(function) if (around := _stepped_by(graph, where, call)) is not None}
+        if stepped:
+            return "steps" if function in stepped else "episodes"
     return None
 
 
-def _below(node: _Body) -> Iterator[ir.Node]:
-    return ir.walk(*node.body)
+def _steps(around: _Body) -> list[ir.Call]:
+    """The calls that step an environment by an action."""
+    calls = (part for part in ir.walk(*around.body) if isinstance(part, ir.Call))
+    return [call for call in calls if name_of(call.func) == "step" and call.args]
 
 
-def _called(graph: ReplayGraph, loop: ir.For | ir.While) -> list[_Body]:
-    """The functions that a loop calls, other than the step of an environment itself."""
-    sites = (graph.events.calls.get(part) for part in _below(loop) if isinstance(part, ir.Call))
+def _called(graph: ReplayGraph, inside: set[ir.Node]) -> list[ir.Function]:
+    """The functions that are called, other than the step of an environment itself, in their order."""
+    sites = (graph.events.calls.get(part) for part in inside if isinstance(part, ir.Call))
     targets = {target.node for site in sites if site is not None for target in site.targets}
-    return [node for node in targets if isinstance(node, ir.Function) and node.name != "step"]
+    functions = [node for node in targets if isinstance(node, ir.Function) and node.name != "step"]
+    return sorted(functions, key=lambda function: (graph.project.module_of[function].path, function.start))
 
 
-def _is_stepping(around: _Body) -> bool:
-    """Whether a loop or function steps an environment by actions that are new: a loop that repeats one does not."""
-    new = {target.id for part in _below(around) for target in _targets(part) if isinstance(target, ir.Name)}
-    if isinstance(around, ir.For):
-        new |= {part.id for part in ir.walk(around.target) if isinstance(part, ir.Name)}
-    if isinstance(around, ir.Function):
-        new |= {parameter.name for parameter in around.parameters}
-    for part in _below(around):
-        if isinstance(part, ir.Call) and name_of(part.func) == "step" and part.args:
-            action = part.args[0].value
-            if not isinstance(action, (ir.Const, ir.Name)) or (isinstance(action, ir.Name) and action.id in new):
-                return True
-    return False
+def _stepped_by(graph: ReplayGraph, path: str, call: ir.Call) -> _Body | None:
+    """The loop whose passes are the steps that a call makes, or the function where no loop of it is that.
+
+    A loop over several environments or agents is not, nor one that repeats an action.
+    """
+    action = call.args[0].value
+    if isinstance(action, ir.Const):
+        return None
+    for around in graph.ancestors(path, call):
+        if isinstance(around, ir.Function):
+            return around
+        if isinstance(around, (ir.For, ir.While)) and _is_of_time(around, call):
+            new = {target.id for part in ir.walk(*around.body) for target in _targets(part)}
+            if not isinstance(action, ir.Name) or action.id in new:
+                return around
+    return None
 
 
-def _targets(part: ir.Node) -> list[ir.Expr]:
-    """The names and places that a statement assigns."""
+def _is_of_time(loop: ir.For | ir.While, call: ir.Call) -> bool:
+    """Whether a loop counts, rather than goes through what is stepped side by side."""
+    if isinstance(loop, ir.While):
+        return True
+    counted = {part.id for part in ir.walk(loop.target) if isinstance(part, ir.Name)}
+    stepped = {part.id for part in ir.walk(call.func) if isinstance(part, ir.Name)}
+    return isinstance(loop.iter, ir.Call) and name_of(loop.iter.func) in _COUNTS and counted.isdisjoint(stepped)
+
+
+def _targets(part: ir.Node) -> list[ir.Name]:
+    """The names that a statement assigns."""
     targets = part.targets if isinstance(part, ir.Assign) else []
-    return [item for target in targets for item in (target.items if isinstance(target, ir.Seq) else [target])]
+    items = [item for target in targets for item in (target.items if isinstance(target, ir.Seq) else [target])]
+    return [item for item in items if isinstance(item, ir.Name)]
 
 
 def _rounds(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> int | None:

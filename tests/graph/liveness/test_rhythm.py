@@ -81,6 +81,15 @@ OBSERVED = STEPS + "agent.observe(row)"
             "once in 50 steps",
         ),
         ("pass", "while steps:\n    wait(env)\n    agent.learn()", ""),
+        # side by side, one after the other in each step, and an evaluation now and then
+        ("pass", "while steps:\n    for i in range(4):\n        envs[i].step(policy(i))\n    agent.learn()", ""),
+        ("pass", "while steps:\n    for player in players:\n        env.step(player.act())\n    agent.learn()", ""),
+        ("pass", OBSERVED + "\n    agent.learn()\n    while steps % 9 == 0:\n        env.step(policy(row))", ""),
+        (
+            "pass",
+            "for episode in range(9):\n    while steps:\n        env.step(policy(row))\n    agent.learn()",
+            "once an episode",
+        ),
     ],
 )
 def test_the_rhythm_of_a_draw(project, observe, train, expected):
