@@ -491,13 +491,13 @@ def _excludes_end(tree: SumTree, function: ir.Function) -> bool:
         thing = tree.filled(size, priorities)
         if thing is None:
             continue
-        known = [tree.ask(thing, function, 0, end) for end in (size - 1, size)]
-        if None in known:
+        total = sum(priorities)
+        less, whole = (tree.ask(thing, function, 0, end) for end in (size - 1, size))
+        if less is None or whole is None:
             continue
-        missing = sum(priorities) - known[0]
         # Where nodes lie halfway between two levels, the leaf that is left out may be another one.
         lasts = priorities if size & (size - 1) else priorities[-1:]
-        if known[1] != sum(priorities) or missing not in lasts:
+        if whole != total or total - less not in lasts:
             return False
         tried = True
     return tried
