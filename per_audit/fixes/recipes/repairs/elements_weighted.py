@@ -23,6 +23,7 @@ RULE = "PER101"
 _NOTE = "a weight for each transition, then the mean"
 _LOSSES = {"mse_loss", "smooth_l1_loss", "huber_loss", "l1_loss"}
 _OBJECTS = {"MSELoss", "SmoothL1Loss", "HuberLoss", "L1Loss"}
+_OPTIONS = {"beta", "delta", "reduction"}
 _MEANS = {"mean", "reduce_mean"}
 _OUTER = {*_MEANS, "sum", "reduce_sum"}
 
@@ -94,18 +95,15 @@ def _elements(draft: Draft, path: str, loss: ir.Call) -> ir.Expr:
     site = draft.graph.events.calls.get(loss)
     names = site.names if site is not None else set()
     where = draft.where(path, loss)
+    known = {last(each) for each in names}
+    if name not in _MEANS and len(known) == 1:  # self.loss = F.mse_loss
+        (name,) = known
     if name in _LOSSES and any(each.startswith("torch.") for each in names):
-        told = loss.keyword("reduction")
         if len([arg for arg in loss.args if arg.keyword is None]) > 2 or len(loss.args) < 2:
             raise Refused(f"the loss at {where} has positional options")
         if any(loss.keyword(old) for old in ("reduce", "size_average")):
             raise Refused(f"the loss at {where} has options that are not understood")
-        if told is None:
-            draft.add_argument(path, loss, 'reduction="none"', _NOTE)
-        elif isinstance(told.value, ir.Const) and told.value.value == "mean":
-            draft.replace(path, told.value.start, told.value.end, '"none"', _NOTE)
-        else:
-            raise Refused(f"the loss at {where} has reduction={draft.text(path, told.value)}")
+        _keep(draft, path, loss)
         return loss.args[0].value
     if name in _MEANS and isinstance(loss.func, ir.Attr):
         is_method = not loss.args
@@ -115,6 +113,9 @@ def _elements(draft: Draft, path: str, loss: ir.Call) -> ir.Expr:
         keeps = is_method or splices.is_tight(inner) or splices.stands_alone(draft, path, loss)
         if is_method:
             own = draft.own_parentheses(path, inner)
+            if own is not None and _needs_none(draft, path, inner, loss):
+                draft.replace(path, own[0], inner.start, "", _NOTE)
+                own = None
             draft.replace(path, own[1] if own else inner.end, loss.end, "", _NOTE)
         else:
             begin = draft.graph.module(path).text.index(b"(", loss.func.end)
@@ -124,11 +125,29 @@ def _elements(draft: Draft, path: str, loss: ir.Call) -> ir.Expr:
         return inner
     criterion = _criterion(draft, loss)
     if criterion is not None and len(loss.args) == 2 and not any(arg.keyword for arg in loss.args):
-        if criterion.args:
+        if any(arg.star or arg.keyword not in _OPTIONS for arg in criterion.args):
             raise Refused(f"the loss object at {where} has options that are not understood")
-        draft.add_argument(draft.path_of(criterion), criterion, 'reduction="none"', _NOTE)
+        _keep(draft, draft.path_of(criterion), criterion)
         return loss.args[0].value
     raise Refused(f"how the loss at {where} keeps its elements is not known")
+
+
+def _keep(draft: Draft, path: str, call: ir.Call) -> None:
+    """Let a loss function, or the object that is one, keep the elements."""
+    told = call.keyword("reduction")
+    if told is None:
+        draft.add_argument(path, call, 'reduction="none"', _NOTE)
+    elif isinstance(told.value, ir.Const) and told.value.value == "mean":
+        draft.replace(path, told.value.start, told.value.end, '"none"', _NOTE)
+    else:
+        raise Refused(f"the loss at {draft.where(path, call)} has reduction={draft.text(path, told.value)}")
+
+
+def _needs_none(draft: Draft, path: str, inner: ir.Expr, mean: ir.Call) -> bool:
+    """Whether an expression needs no parentheses where its mean stands."""
+    around = draft.graph.parents(path).get(mean)
+    binds = isinstance(inner, ir.Bin) and inner.op == "**" and isinstance(around, ir.Bin) and around.op in "+-*/"
+    return (binds or splices.stands_alone(draft, path, mean)) and "\n" not in draft.text(path, mean)
 
 
 def _criterion(draft: Draft, loss: ir.Call) -> ir.Call | None:

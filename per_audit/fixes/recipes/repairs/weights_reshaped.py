@@ -38,8 +38,9 @@ def repair(draft: Draft, defect: Defect) -> None:
     note = "each weight meets its own error"
     if shape == ("B",):
         splices.index(draft, path, weights, ":, None", note)
-    elif isinstance(weights, ir.Call) and isinstance(weights.func, ir.Attr) and _makes_column(weights):
-        draft.replace(path, weights.func.value.end, weights.end, "", note)
+    elif (row := _row(weights)) is not None:
+        own = draft.own_parentheses(path, row)
+        draft.replace(path, own[1] if own is not None else row.end, weights.end, "", note)
     else:
         splices.index(draft, path, weights, ":, 0", note)
 
@@ -54,13 +55,18 @@ def _is_summed(draft: Draft, path: str, node: ir.Expr) -> bool:
     return getattr(call.func, "attr", "") in ("sum", "reduce_sum") and not any(arg.keyword for arg in call.args)
 
 
-def _makes_column(node: ir.Expr) -> bool:
-    """Whether an expression is `x.unsqueeze(1)`, `x.view(-1, 1)` or `x.reshape(-1, 1)`."""
+def _row(node: ir.Expr) -> ir.Expr | None:
+    """What a column is made of: x in `x.unsqueeze(1)`, `x.view(-1, 1)`, `x.reshape(-1, 1)`, `x[:, None]`."""
+    if isinstance(node, ir.Sub) and isinstance(node.index, ir.Seq) and len(node.index.items) == 2:
+        rows, new = node.index.items
+        is_all = isinstance(rows, ir.Slice) and rows.lower is rows.upper is rows.step is None
+        is_new = (isinstance(new, ir.Const) and new.value is None) or getattr(new, "attr", "") == "newaxis"
+        return node.value if is_all and is_new else None
     if not isinstance(node, ir.Call) or not isinstance(node.func, ir.Attr):
-        return False
+        return None
     sizes = [_number(arg.value) for arg in node.args]
     wanted = {"unsqueeze": ([1], [-1]), "view": ([-1, 1],), "reshape": ([-1, 1],)}
-    return sizes in wanted.get(node.func.attr, ())
+    return node.func.value if sizes in wanted.get(node.func.attr, ()) else None
 
 
 def _number(node: ir.Expr) -> object:
