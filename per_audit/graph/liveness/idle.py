@@ -27,7 +27,10 @@ _WORD = re.compile(r"\w+")
 _DEEPEST = 12  # classes and functions that name one another
 # What can make an object of a class, or call a function, that no code names. A module that is imported by a name that
 # is not written runs itself; what is in it is still named where it is used.
-_DYNAMIC = ("runpy.", "hydra.utils.", "fire.", "inspect.getmembers", "pydoc.", "operator.attrgetter")
+_DYNAMIC = (
+    *("runpy.", "fire.", "inspect.getmembers", "pydoc.", "operator.attrgetter"),
+    *(f"hydra.utils.{name}" for name in ("instantiate", "call", "get_class", "get_method", "get_object")),
+)
 _BUILTINS = {"eval", "exec", "globals"}
 _ATTRIBUTES = {"__subclasses__", "__getattribute__", "__dict__"}
 _LOOKS_UP = (b"getattr(", b"vars(", b"locals(", *(name.encode() for name in sorted(_ATTRIBUTES)))
@@ -142,10 +145,24 @@ class Idle:
 
     @cached_property
     def _never_drawn(self) -> set[ev.Owner]:
-        """The methods that draw from memories which the program makes, and that it never calls."""
+        """The methods that draw from memories which the program makes, and that it never calls.
+
+        So are those that are only called by methods of other memories, around several of them, which nobody calls.
+        """
         graph = self._graph
-        memories = (b for b in (*graph.buffers, *graph.twins) if b.owner is not None and b.instances)
-        return {b.function for b in memories if not b.samples and not graph.is_agent(b)}
+        memories = [b for b in (*graph.buffers, *graph.twins) if b.owner and b.instances and not graph.is_agent(b)]
+        found: set[ev.Owner] = set()
+        for buffer in memories:
+            around = {site.function for site in buffer.samples}
+            if not any(map(self._may_be_called, around)):
+                found |= {buffer.function, *around}
+        return found
+
+    def _may_be_called(self, function: ev.Owner) -> bool:
+        """Whether something calls what draws from a memory, or it learns, or is started by hand."""
+        graph = self._graph
+        is_method = function is not None and graph.project.class_of.get(function) is not None
+        return not is_method or bool(graph.callers.get(function)) or graph.learns(function)
 
     @cached_property
     def _looked_at(self) -> dict[ev.Owner, Trial]:

@@ -86,6 +86,8 @@ SWITCH = "self.memory = Weighted() if weighted else Memory()"
         (PLAIN, "KINDS = ['memories.Weighted']", RUN, None),
         (PLAIN, "print('no Weighted here')", RUN, "makes Weighted"),
         (PLAIN, "eval(read())", RUN, None),
+        (PLAIN, "import hydra\n    hydra.utils.instantiate(read())", RUN, None),
+        (PLAIN, "import hydra\n    @hydra.main()\n    def main(cfg):\n        pass", RUN, "makes Weighted"),
         (PLAIN, "import importlib\n    importlib.import_module(read())", RUN, "makes Weighted"),
         (PLAIN, "import importlib\n    getattr(importlib.import_module(read()), read())", RUN, None),
         (PLAIN, "import memories\n    getattr(memories, read())", RUN, None),
@@ -260,6 +262,33 @@ def test_a_memory_that_is_made_and_never_drawn_from(project, drawn, expected):
     )
     found = why(project(memories=memories, agent=text, run=RUN))
     assert found is None if expected is None else found is not None and expected in found
+
+
+STREAMS = """
+    class Streams:
+        def __init__(self, size):
+            self.parts = [Weighted(), Weighted()]
+
+        def batches(self, n):
+            return [part.sample(n) for part in self.parts]
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "is_off"), [("", True), ("self.other.batches(8)", False), ("read().batches(8)", False)]
+)
+def test_a_memory_inside_of_one_that_is_never_drawn_from(project, more, is_off):
+    memories = MEMORIES.replace(
+        "self.mark = len(np.random.choice(self.rows, n))",
+        """
+            p = np.array([row[2] for row in self.rows])
+            self.mark = len(p)
+            at = np.random.choice(len(p), n, p=p / p.sum())
+            return [self.rows[i] for i in at]""",
+    )
+    agent = AGENT.replace("Memory, Weighted", "Memory, Streams").replace("backward()", "backward()\n            {more}")
+    agent = agent.format(made=PLAIN + "\n            self.other = Streams(2)", after="", more=more or "pass")
+    assert (why(project(memories=memories + STREAMS, agent=agent, run=RUN)) is not None) == is_off
 
 
 @pytest.mark.parametrize(
