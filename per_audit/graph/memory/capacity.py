@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.memory.powers import power_of_two, rounded
 from per_audit.graph.symbolic import Term, alternatives, strip
 
 if TYPE_CHECKING:
@@ -204,6 +205,9 @@ def _numbers(
             sides = (_numbers(graph, side, depth - 1, owner, by_name) for side in option.args)
             bounds = [max(n for n in side if n is not None) for side in sides if side and None not in side]
             found.append(min(bounds) if bounds else None)
+        elif depth and (inner := rounded(graph, option)) is not None:
+            numbers = _numbers(graph, inner, depth - 1, owner, by_name)
+            found += [power_of_two(n) if n else n for n in numbers]
         elif option.op in _ARITHMETIC and depth:
             found += _computed(graph, option, depth, owner, by_name)
         else:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from per_audit.graph.symbolic.symbols import Symbols
 
 _AUGMENTED = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul"}
+_HELD = {"collect", "tuple", "alloc", "filled", "phi", "object"}  # what a loop fills, rather than counts up
 
 
 class Run(Expressions):
@@ -259,10 +260,12 @@ class Run(Expressions):
 
     def _loop(self, body: list[ir.Stmt], orelse: list[ir.Stmt], node: ir.Node) -> None:
         env, fields = dict(self.env), dict(self.fields)
-        for name in _bound_in(body):
-            before = env.get(name)
-            if before is not None and before.op not in ("collect", "tuple", "alloc", "filled", "phi", "object"):
-                self.env[name] = bounded(Term("loop", (before,), (node, name), node, self.path))
+        names, attributes = _bound_in(body)
+        for name in names & env.keys():
+            self.env[name] = self._changing(env[name], node, name)
+        for place, before in fields.items():
+            if place.data[1] in attributes:
+                self.fields[place] = self._changing(before, node, place)
         outer, self.left = self.left, []
         self.block(body)
         ends = [(env, fields), *self.left]
@@ -273,6 +276,12 @@ class Run(Expressions):
         self.env = _merged([end[0] for end in ends])
         self.fields = _merged([end[1] for end in ends])
         self.block(orelse)
+
+    def _changing(self, before: Term, loop: ir.Node, what: str | Term) -> Term:
+        """What a name or a field that a loop changes is in it."""
+        if before.op in _HELD:
+            return before
+        return bounded(Term("loop", (before,), (loop, what), loop, self.path))
 
     def _choose(self, ends: list[dict[str, Term]], node: ir.Node) -> None:
         """A name that a random number changes in a loop is chosen by it in later iterations as well."""
@@ -338,15 +347,17 @@ class Run(Expressions):
         self.env[node.name] = Term("function", (), node, node, self.path)
 
 
-def _bound_in(body: list[ir.Stmt]) -> set[str]:
-    """The names that statements assign."""
+def _bound_in(body: list[ir.Stmt]) -> tuple[set[str], set[str]]:
+    """The names and the attributes that statements assign."""
     names: set[str] = set()
+    attributes: set[str] = set()
     for node in ir.walk_scope(body):
         targets = node.targets if isinstance(node, ir.Assign) else [node.target] if isinstance(node, ir.Aug) else ()
         for target in targets:
             parts = target.items if isinstance(target, ir.Seq) else [target]
             names |= {part.id for part in parts if isinstance(part, ir.Name)}
-    return names
+            attributes |= {part.attr for part in parts if isinstance(part, ir.Attr)}
+    return names, attributes
 
 
 def _merged(environments: list[dict[Any, Term]]) -> dict[Any, Term]:

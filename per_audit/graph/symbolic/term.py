@@ -5,7 +5,7 @@ The operators (`op`), their arguments and `data`:
 - leaves: `const` (its value), `unknown`, `param` (function, name), `field` (class, attribute), `global` (path, name),
   `external` (a library's name), `function` (its node), `object` (its class), `draw` (the node of a draw of items or
   positions), `mass` (the node of a continuous random number)
-- `loop` (what it was before the loop; the loop and the name): a name inside a loop that changes it;
+- `loop` (what it was before the loop; the loop and the name or field): one inside a loop that changes it;
   `found` (what; the random number): something that comparisons with a random number chose
 - parts: `tuple` (items), `record` (items; field names), `item` (of; position or key), `element` (of a sequence),
   `at` (container, index), `slice` (of, lower, upper, step), `collect` (a sequence whose items are the argument),

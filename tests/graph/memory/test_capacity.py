@@ -38,6 +38,36 @@ def test_what_the_container_is_made_with(project, made, stored, largest, complet
     assert (found.largest, found.complete) == (largest, complete)
 
 
+@pytest.mark.parametrize(
+    "rounded",
+    [
+        "self.n = 1\n        while self.n < size:\n            self.n *= 2",
+        "n = 1\n        while size > n:\n            n = 2 * n\n        self.n = n",
+        "self.n = 1 << (size - 1).bit_length()",
+        "self.n = 2 ** (size - 1).bit_length()",
+        "self.n = int(2 ** np.ceil(np.log2(size)))",
+    ],
+)
+def test_what_is_rounded_up_to_a_power_of_two(project, rounded):
+    graph = project(
+        "import numpy as np\nclass Tree:\n    def __init__(self, size):\n"
+        f"        {rounded}\n        self.m = np.zeros(2 * self.n)\n    def put(self, at):\n        self.m[at] = 1\n"
+        "tree = Tree(1000)\ntree.put(5)\n"
+    )
+    found = capacity(graph)
+    assert (found.largest, found.complete) == (2048, True)
+
+
+@pytest.mark.parametrize("step", ["self.n *= 3", "self.n += 2", "self.n *= 2\n            size += 1"])
+def test_what_is_counted_up_in_another_way_is_not_known(project, step):
+    graph = project(
+        "import numpy as np\nclass Tree:\n    def __init__(self, size):\n        self.n = 1\n"
+        f"        while self.n < size:\n            {step}\n        self.m = np.zeros(self.n)\n"
+        "    def put(self, at):\n        self.m[at] = 1\ntree = Tree(1000)\ntree.put(5)\n"
+    )
+    assert not capacity(graph).complete
+
+
 def test_the_largest_of_what_callers_pass(project):
     graph = project("""
         from collections import deque

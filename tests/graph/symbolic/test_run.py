@@ -32,6 +32,20 @@ def test_a_loop_that_changes_a_name_knows_that_it_does(term_of):
     assert term_of("c + 2", code).args[0].op == "loop"
 
 
+def test_a_loop_that_changes_an_attribute_knows_that_it_does(term_of):
+    code = """
+        class C:
+            def f(self, n):
+                self.c = 1
+                while self.c < n:
+                    self.c *= 2
+                return [self.c]
+    """
+    first, doubled = term_of("[self.c]", code).args[0].args
+    assert (first.number, doubled.op) == (1, "mul")
+    assert (doubled.args[0].op, doubled.args[0].args[0].number) == ("loop", 1)
+
+
 def test_what_is_bound_before_a_break_is_known_after_the_loop(term_of):
     code = "def f(a):\n    while a:\n        if a > 1:\n            c = 7\n            break\n    return [c]\n"
     assert "const[7]" in repr(term_of("[c]", code))
