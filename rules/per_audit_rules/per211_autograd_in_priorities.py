@@ -343,7 +343,7 @@ class AutogradInPriorities(Rule):
         inner = list(zip(write.steps, write.functions, strict=True))[: write.steps.index(step) + 1]
         if any(gradients.is_off(each.path, each.node) for each, _ in inner):
             return None
-        if any(gradients.converts(f, each.path, COPIES | ARRAYS) for each, f in inner[:-1]):
+        if any(gradients.converts(f, each.path, COPIES | ARRAYS, until=each.node) for each, f in inner[:-1]):
             return None
         cut = gradients.cuts(function, step.path, COPIES | ARRAYS)
         handed = [

@@ -146,7 +146,7 @@ class Env:
     def step(self, action):
         self.at += 1
         state = [float(self.at == k) for k in range(3)]
-        return state, float(self.at - action), float(self.at > 3), {}
+        return state, float(self.at - action) - 2.0, float(self.at > 3), {}
 
 
 class Net(torch.nn.Module):
@@ -253,6 +253,16 @@ def verdicts(capsys: pytest.CaptureFixture[str], files: Files, *checks: str) -> 
 
 def trained(files: Files, steps: int = 40) -> list[Any]:
     """The parameters of a network that `train.train` has trained for a few steps, always on the same random numbers."""
+    net, _ = _played(files, steps)
+    return [each.detach().clone() for each in net.parameters()]
+
+
+def remembered(files: Files, steps: int = 40) -> Any:
+    """The memory that `train.train`, which gives it back, has filled and learnt from in the same way."""
+    return _played(files, steps)[1]
+
+
+def _played(files: Files, steps: int) -> tuple[Any, Any]:
     import torch
 
     random.seed(0)
@@ -260,8 +270,7 @@ def trained(files: Files, steps: int = 40) -> list[Any]:
     torch.manual_seed(0)
     with imported(files) as (play, train):
         net = play.Net()
-        train.train(play.Env(), net, play.Optimizer(net.parameters(), lr=0.05), steps)
-        return [each.detach().clone() for each in net.parameters()]
+        return net, train.train(play.Env(), net, play.Optimizer(net.parameters(), lr=0.05), steps)
 
 
 def betas(files: Files) -> list[float]:

@@ -124,8 +124,18 @@ def is_builtin(draft: Draft, path: str, name: str) -> bool:
 
 def detach(draft: Draft, path: str, node: ir.Expr, note: str) -> None:
     """Cut a tensor off from its autograd graph before it is carried elsewhere: `x.detach().cpu()` of `x.cpu()`."""
-    while isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in CARRIERS:
-        node = node.func.value
+    while isinstance(node, ir.Call):
+        if isinstance(node.func, ir.Attr) and node.func.attr in CARRIERS:
+            node = node.func.value
+        elif isinstance(node.func, ir.Name) and node.func.id in ("list", "tuple") and len(node.args) == 1:
+            node = node.args[0].value
+        else:
+            break
+    if isinstance(node, ir.Comp) and node.kind in ("list", "generator"):
+        detach(draft, path, node.elt, note)
+        return
+    if draft.graph.symbols.term(path, node).op in ("collect", "tuple"):
+        raise Refused(f"{draft.text(path, node)} at {draft.where(path, node)} is no tensor but a list of them")
     own = draft.own_parentheses(path, node)
     if own is not None:
         draft.once(path, own[1], own[1], ".detach()", note)

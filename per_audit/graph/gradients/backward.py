@@ -107,9 +107,11 @@ class Gradients:
                 found |= {self.symbols.term(path, v) for v in [*values, *(arg.value for arg in site.node.args)]}
         return frozenset(found)
 
-    def converts(self, function: ev.Owner, path: str, names: frozenset[str]) -> bool:
-        """Whether a function converts anything by one of these calls, or to a plain number."""
-        return any(self._converts(site, names) for site in self.graph.calls_of(function, (path,)))
+    def converts(self, function: ev.Owner, path: str, names: frozenset[str], until: ir.Node) -> bool:
+        """Whether a function converts anything by one of these calls, or to a plain number, up to a statement."""
+        end = self.graph.statement(path, until).end
+        sites = self.graph.calls_of(function, (path,))
+        return any(site.node.start < end and self._converts(site, names) for site in sites)
 
     def _converts(self, site: ev.CallSite, names: frozenset[str]) -> bool:
         last = name_of(site.node.func) or ""

@@ -22,6 +22,7 @@ RULE = "PER402"
 _READ = "the largest priority so far, which costs nothing to ask for"
 _KEPT = "raised wherever a priority is written"
 _MODULES = {"np", "numpy"}
+_AT_LEAST = ("default", "initial")
 _FILLED = {"zeros": "0.0", "ones": "1.0"}
 
 
@@ -36,13 +37,14 @@ def repair(draft: Draft, defect: Defect) -> None:
         raise Refused(f"what the maximum at {defect.where} goes over is no attribute")
     made = _made(draft, field, defect)
     stores = list(_stores(draft, field, made, defect))
-    _check_others(draft, held.attr, made, {made.statement, *(statement for _, statement, _ in stores)})
     name = _name(draft, made)
     kept = f"{draft.text(made.path, made.target.value)}.{name}"
     storing = {draft.graph.symbols.function_of(store.path, statement) for store, statement, _ in stores}
     alike = [each for each in _calls(draft, path) if draft.text(path, each) == draft.text(path, call)]
     alike = [each for each in alike if each is call or draft.graph.symbols.function_of(path, each) in storing]
     asked = [_asked(draft, path, each) for each in alike]
+    known = {made.statement, *(statement for _, statement, _ in stores)}
+    _check_others(draft, held.attr, made, known, {part for expression, _ in asked for part in ir.walk(expression)})
     for expression, _ in asked:
         draft.replace(path, expression.start, expression.end, f"{draft.text(path, held.value)}.{name}", _READ)
     first = _first({value for _, value in asked if value is not None}, made, defect)
@@ -69,15 +71,14 @@ def _over(draft: Draft, path: str, call: ir.Call) -> ir.Expr | None:
     """The container whose largest value a call gives, without the slice that leaves a part of it."""
     func = call.func
     over: ir.Expr | None = None
-    if isinstance(func, ir.Attr) and func.attr == "max" and not call.args:
+    plain = [arg for arg in call.args if arg.keyword not in _AT_LEAST]
+    if isinstance(func, ir.Attr) and func.attr == "max" and not plain:
         over = func.value
-    elif call.args and not call.args[0].star and call.args[0].keyword is None:
+    elif len(plain) == 1 and not plain[0].star and plain[0].keyword is None:
         is_array = isinstance(func, ir.Attr) and func.attr in ("max", "amax")
-        is_array = is_array and getattr(getattr(func, "value", None), "id", "") in _MODULES and len(call.args) == 1
+        is_array = is_array and getattr(getattr(func, "value", None), "id", "") in _MODULES
         is_builtin = isinstance(func, ir.Name) and func.id == "max" and splices.is_builtin(draft, path, "max")
-        rest = call.args[1:]
-        is_builtin = is_builtin and all(arg.keyword == "default" for arg in rest)
-        over = call.args[0].value if is_array or is_builtin else None
+        over = plain[0].value if is_array or is_builtin else None
     if isinstance(over, ir.Sub) and isinstance(over.index, ir.Slice):
         over = over.value
     return over
@@ -143,22 +144,29 @@ def _stores(draft: Draft, field: Term, made: _Made, defect: Defect) -> Iterator[
         raise Refused(f"how a priority is written at {where} is not understood")
 
 
-def _check_others(draft: Draft, name: str, made: _Made, known: set[ir.Stmt]) -> None:
+def _check_others(draft: Draft, name: str, made: _Made, known: set[ir.Stmt], replaced: set[ir.Node]) -> None:
     """Refuse where something else may write: another target, or a call for its effect that is given the container."""
     for path in draft.graph.project.modules:
         for node in ir.walk(*draft.graph.module(path).body):
-            if not isinstance(node, ir.Attr) or node.attr != name:
+            if not isinstance(node, ir.Attr) or node.attr != name or node in replaced:
                 continue
             if _is_of_another(draft, path, node, made):
                 continue
             statement = draft.graph.statement(path, node)
             if statement in known:
                 continue
-            # What is added in place are the sums above a leaf.
-            targets = statement.targets if isinstance(statement, ir.Assign) else []
+            # What is added in place, or is the sum of two others, stands above a leaf.
+            is_sum = isinstance(statement, ir.Assign) and _is_sum(statement.value, name)
+            targets = statement.targets if isinstance(statement, ir.Assign) and not is_sum else []
             is_given_away = isinstance(statement, ir.Do) and isinstance(statement.value, ir.Call)
             if is_given_away or any(part is node for target in targets for part in ir.walk(target)):
                 raise Refused(f"priorities may also be written at {draft.where(path, node)}, in a way not understood")
+
+
+def _is_sum(value: ir.Expr | None, name: str) -> bool:
+    """Whether a value is the sum of two entries of the container, as a node of a tree is."""
+    sides = [value.left, value.right] if isinstance(value, ir.Bin) and value.op == "+" else []
+    return bool(sides) and all(isinstance(s, ir.Sub) and getattr(s.value, "attr", "") == name for s in sides)
 
 
 def _is_of_another(draft: Draft, path: str, node: ir.Attr, made: _Made) -> bool:
@@ -197,7 +205,7 @@ def _asked(draft: Draft, path: str, call: ir.Call) -> tuple[ir.Expr, str | None]
         other = parent.orelse if parent.body is node else parent.body
         if isinstance(other, ir.Const):
             return parent, draft.text(path, other)
-    default = call.keyword("default")
+    default = next(filter(None, map(call.keyword, _AT_LEAST)), None)
     return call, draft.text(path, default.value) if default is not None else None
 
 

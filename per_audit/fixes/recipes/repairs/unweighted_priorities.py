@@ -22,6 +22,9 @@ _NOTE = "priorities say how wrong a value is, and not how much of it was learnt"
 def repair(draft: Draft, defect: Defect) -> None:
     """Give the unweighted errors back, or raise Refused."""
     path, product = _product(draft, defect)
+    if path == defect.path and any(product in ir.walk(node) for node in defect.nodes):
+        _leave_weights(draft, path, product)
+        return
     statement = draft.graph.statement(path, product)
     target = statement.targets[0] if isinstance(statement, ir.Assign) and len(statement.targets) == 1 else None
     if not isinstance(target, ir.Name) or not isinstance(statement, ir.Assign) or statement.value is not product:
@@ -33,6 +36,10 @@ def repair(draft: Draft, defect: Defect) -> None:
     block = draft.block(path, statement)
     if any(not any(each.start <= read.start < each.end for each in block) for read in reads):
         raise Refused(f"{target.id} becomes a priority where {draft.where(path, statement)} may not have been run")
+    others = {*splices.uses(draft, path, function, target.id)} - {target, *reads}
+    if not others:
+        _leave_weights(draft, path, product)
+        return
     error = _error(draft, path, product)
     if isinstance(error, ir.Name) and error.id != target.id and _is_kept(draft, path, error, function):
         name = error.id
@@ -43,6 +50,20 @@ def repair(draft: Draft, defect: Defect) -> None:
         draft.replace(path, start, end, name, _NOTE)
     for read in reads:
         draft.replace(path, read.start, read.end, name, _NOTE)
+
+
+def _leave_weights(draft: Draft, path: str, product: ir.Expr) -> None:
+    """Hand the errors over without the weights, where they are multiplied there and then."""
+    error = _error(draft, path, product)
+    own = draft.own_parentheses(path, error)
+    start, end = own or (error.start, error.end)
+    inner = draft.graph.module(path).text[start:end].decode()
+    around = product.start, product.end
+    if own is not None or splices.is_tight(error):
+        around = draft.own_parentheses(path, product) or around
+    elif not splices.stands_alone(draft, path, product):
+        inner = f"({inner})"
+    draft.replace(path, *around, inner, _NOTE)
 
 
 def _product(draft: Draft, defect: Defect) -> tuple[str, ir.Expr]:
