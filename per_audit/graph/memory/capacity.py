@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.memory.powers import power_of_two, rounded
 from per_audit.graph.symbolic import Term, alternatives, strip
 
@@ -153,7 +154,7 @@ def _lengths(graph: ReplayGraph, path: str, node: ir.Node) -> list[Term]:
 
 
 def _roomy(graph: ReplayGraph, container: Alloc) -> list[Term]:
-    """What the length of a list, or of one filled beside it, is compared with: it is filled while there is room."""
+    """What the length of a list, or a counter beside it, is compared with: it is filled while there is room."""
     appends = [s for s in graph.events.stores.values() if s.how == "append"]
     found: list[Term] = []
     for store in appends:
@@ -165,9 +166,10 @@ def _roomy(graph: ReplayGraph, container: Alloc) -> list[Term]:
             if isinstance(around, ir.If):
                 inside = set(ir.walk(*_with_room(around)))
                 beside = {other.container for other in appends if other.node in inside}
-                if store.node in inside and isinstance(around.test, ir.Cmp) and isinstance(around.test.left, ir.Call):
-                    measured = graph.events.value(around.test.left.args[0].value).atoms
-                    if not beside.isdisjoint(measured):
+                if store.node in inside and isinstance(around.test, ir.Cmp):
+                    left = around.test.left
+                    measured = graph.events.value(left.args[0].value).atoms if isinstance(left, ir.Call) else ()
+                    if _is_counter(left, inside) or not beside.isdisjoint(measured):
                         found.append(graph.symbols.term(store.path, around.test.rights[0]))
                 break
     return found
@@ -176,9 +178,24 @@ def _roomy(graph: ReplayGraph, container: Alloc) -> list[Term]:
 def _with_room(branch: ir.If) -> list[ir.Stmt]:
     """What is run where a test says that there is room for more: `len(rows) < n`, or not `len(rows) == n`."""
     test = branch.test
-    if not isinstance(test, ir.Cmp) or len(test.rights) != 1 or not _is_length(test.left):
+    if not isinstance(test, ir.Cmp) or len(test.rights) != 1:
+        return []
+    if not _is_length(test.left) and not isinstance(test.left, (ir.Name, ir.Attr)):
         return []
     return branch.body if test.ops[0] in ("<", "!=") else branch.orelse if test.ops[0] in ("==", ">=") else []
+
+
+def _is_counter(node: ir.Expr, inside: set[ir.Node]) -> bool:
+    """Whether a name or attribute is raised by one where something is added: it counts what is held."""
+    return any(
+        isinstance(part, ir.Aug)
+        and part.op == "+"
+        and isinstance(part.value, ir.Const)
+        and part.value.value == 1
+        and type(part.target) is type(node)
+        and name_of(part.target) == name_of(node)
+        for part in inside
+    )
 
 
 def _is_length(node: ir.Expr) -> bool:

@@ -27,12 +27,14 @@ def capacity(graph):
         ("[]", "if len(m) == 800:\n        m[0] = 1\n    else:\n        m.append(1)", 800, True),
         ("[]", "if len(m) == 800:\n        m.append(1)", None, False),
         ("[]", "if len(others) < 9:\n        m.append(1)", None, False),
+        ("[]", "if n < 700:\n        m.append(1)\n        n += 1", 700, True),
+        ("[]", "if n < 700:\n        m.append(1)\n    n += 1", None, False),
     ],
 )
 def test_what_the_container_is_made_with(project, made, stored, largest, complete):
     graph = project(
         "from collections import deque\nimport numpy as np\nLIMIT = 2000\n"
-        f"def f(size):\n    m, others = {made}, []\n    {stored}\n"
+        f"def f(size):\n    m, others, n = {made}, [], 0\n    {stored}\n"
     )
     found = capacity(graph)
     assert (found.largest, found.complete) == (largest, complete)
