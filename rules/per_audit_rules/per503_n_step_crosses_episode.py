@@ -53,6 +53,7 @@ class NStepCrossesEpisode(Rule):
     ## Known problems
 
     Windows that are kept in an attribute are judged; a local variable that is new for each episode needs no clearing.
+    Where an option gives one step unless told otherwise the finding is a warning, that of a cleared window a hint.
     Sums over positions of the replay itself, at the time of the draw, are not looked at.
 
     ## Example
@@ -123,7 +124,7 @@ class NStepCrossesEpisode(Rule):
                 fix=FixOffer(title="end the sum at the end of an episode"),
                 pipeline=name,
             )
-            yield replace(crossing, severity=Severity.INFO) if is_one else crossing, found.node
+            yield replace(crossing, severity=Severity.WARNING) if is_one else crossing, found.node
         if not is_one and (cut := cut_windows.runs_on(graph, found)) is not None:
             finding = self.finding(
                 graph,

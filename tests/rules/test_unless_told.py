@@ -1,4 +1,4 @@
-"""What comes only of other settings than those that a program has by itself is a hint."""
+"""What comes only of other settings than those that a program has by itself is told as less."""
 
 import pytest
 
@@ -72,7 +72,7 @@ class Replay:
 @pytest.mark.parametrize(
     ("code", "text", "options", "severity", "said"),
     [
-        ("PER503", RETURNS, {"n": 1, "steps": 50_000}, Severity.INFO, "one step unless told otherwise"),
+        ("PER503", RETURNS, {"n": 1, "steps": 50_000}, Severity.WARNING, "one step unless told otherwise"),
         ("PER503", RETURNS, {"n": 3, "steps": 50_000}, Severity.ERROR, "emptied"),
         ("PER406", INSERTED, {"n": 1, "steps": 10_000}, Severity.INFO, "stores 10,000 at most"),
         ("PER406", INSERTED, {"n": 1, "steps": 50_000}, Severity.ERROR, "drop an old element"),
