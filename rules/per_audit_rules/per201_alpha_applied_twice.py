@@ -518,8 +518,95 @@ def main(env, net, optimizer, steps, whole):
 """,
             },
         ),
+        Example(
+            "the largest key of a heap beside the priorities",
+            {
+                "heap.py": """import numpy as np
+
+
+class Entry:
+    def __init__(self, slot):
+        self.slot, self.key, self.row = slot, 0.0, None
+
+
+class Heap:
+    def __init__(self, size, alpha=0.6):
+        self.entries, self.places = np.array([Entry(slot) for slot in range(size)]), list(range(size))
+        self.mass, self.size, self.alpha, self.count = np.zeros(size), size, alpha, 0
+
+    def largest(self):
+        return self.entries[0].key
+
+    def add(self, error, state, action, reward, next_state, done):
+        slot = self.count % self.size
+        self.entries[self.places[slot]].row = (state, action, reward, next_state, done)
+        self.put(slot, error)
+        self.count += 1
+
+    def put(self, slot, error):
+        priority = (abs(error) + 1e-6) ** self.alpha
+        self.mass[slot] = priority
+        self.entries[self.places[slot]].key = priority
+        self.rise(self.places[slot])
+
+    def rate(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self.put(slot, error)
+
+    def rise(self, at):
+        while at and self.entries[at].key > self.entries[(at - 1) // 2].key:
+            above = (at - 1) // 2
+            self.entries[at], self.entries[above] = self.entries[above], self.entries[at]
+            self.places[self.entries[at].slot], self.places[self.entries[above].slot] = at, above
+            at = above
+
+    def sample(self, n, beta):
+        p = self.mass / self.mass.sum()
+        slots = np.random.choice(self.size, n, p=p)
+        weights = (min(self.count, self.size) * p[slots]) ** -beta
+        rows = [self.entries[self.places[slot]].row for slot in slots]
+        return [np.stack(column) for column in zip(*rows)], slots, weights / weights.max()
+""",
+                "train.py": """import torch
+from heap import Heap
+
+
+def train(env, net, target_net, optimizer, steps):
+    memory = Heap(5_000)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.add(memory.largest() or 1.0, state, net.last, reward, next_state, done)  # <- PER201
+        state = env.reset() if done else next_state
+        columns, slots, weights = memory.sample(32, min(1.0, 0.4 + 0.6 * step / steps))
+        states, actions, rewards, next_states, dones = (torch.as_tensor(column) for column in columns)
+        q = net(states).gather(1, actions[:, None])[:, 0]
+        with torch.no_grad():
+            goal = rewards + 0.99 * (1 - dones) * target_net(next_states).max(1).values
+        (torch.as_tensor(weights) * (q - goal) ** 2).mean().backward()
+        optimizer.step()
+        memory.rate(slots, (q - goal).detach().numpy())
+""",
+            },
+        ),
     )
     good = (
+        Example(
+            "the largest key of a heap, with alpha taken back",
+            {
+                "heap.py": bad[-1]
+                .plain["heap.py"]
+                .replace(".key\n\n    def add", ".key ** (1 / self.alpha)\n\n    def add"),
+                "train.py": bad[-1].plain["train.py"],
+            },
+        ),
+        Example(
+            "the largest key of a heap of raw errors",
+            {
+                "heap.py": bad[-1].plain["heap.py"].replace(".key = priority\n", ".key = abs(error)\n"),
+                "train.py": bad[-1].plain["train.py"],
+            },
+        ),
         Example(
             "at the draw only, cut off after the power",
             {
@@ -530,8 +617,8 @@ def main(env, net, optimizer, steps, whole):
         Example(
             "two trees of one class in one object: the errors as they are, and what is drawn by",
             {
-                "tree.py": bad[-1].plain["tree.py"],
-                "steps.py": bad[-1]
+                "tree.py": bad[-2].plain["tree.py"],
+                "steps.py": bad[-2]
                 .plain["steps.py"]
                 .replace("self.tree = Tree(size)", "self.plain, self.tree = Tree(size), Tree(size)")
                 .replace(
@@ -544,7 +631,7 @@ def main(env, net, optimizer, steps, whole):
                     "            self.tree.put(",
                     "            self.plain.put(slot, abs(error) + 1e-5)\n            self.tree.put(",
                 ),
-                "train.py": bad[-1]
+                "train.py": bad[-2]
                 .plain["train.py"]
                 .replace("from episodes import Episodes\n", "")
                 .replace("Episodes(1024) if whole else Steps(1024)", "Steps(1024)"),
