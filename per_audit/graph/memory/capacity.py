@@ -56,6 +56,7 @@ def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc], by_name: bool =
         path = graph.path_of(container.node)
         if path is not None:
             sizes = [*_declared(graph, container, path), *_compared(graph, container), *_roomy(graph, container)]
+            sizes += _last(graph, container)
             owner = _class_around(graph, path, container.node)
             found += [number for term in sizes for number in _numbers(graph, term, owner=owner, by_name=by_name)]
             count = filled_by_count(graph, container)
@@ -172,6 +173,20 @@ def _roomy(graph: ReplayGraph, container: Alloc) -> list[Term]:
                     if _is_counter(left, inside) or not beside.isdisjoint(measured):
                         found.append(graph.symbols.term(store.path, around.test.rights[0]))
                 break
+    return found
+
+
+def _last(graph: ReplayGraph, container: Alloc) -> list[Term]:
+    """How many of its last items a list is replaced by: `self.rows = self.rows[-n:]`."""
+    found: list[Term] = []
+    for write in graph.events.writes.values():
+        value = write.expression
+        cut = value.index if isinstance(value, ir.Sub) else None
+        lower = cut.lower if isinstance(cut, ir.Slice) and cut.upper is None else None
+        if isinstance(value, ir.Sub) and isinstance(lower, ir.Un) and lower.op == "-":
+            same = isinstance(value.value, ir.Attr) and value.value.attr == write.attribute
+            if same and container in graph.events.value(value.value).atoms:
+                found.append(graph.symbols.term(write.path, lower.operand))
     return found
 
 

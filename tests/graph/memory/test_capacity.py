@@ -98,6 +98,20 @@ def test_a_list_that_is_filled_beside_the_one_with_room(project):
     assert capacity(graph).is_at_most(400)
 
 
+@pytest.mark.parametrize(("cut", "largest"), [("self.rows[-self.limit:]", 400), ("self.others[-300:]", None)])
+def test_a_list_that_is_replaced_by_its_last_items(project, cut, largest):
+    graph = project(f"""
+        class Memory:
+            def __init__(self, limit):
+                self.rows, self.others, self.limit = [], [], limit
+            def add(self, row):
+                self.rows.append(row)
+                self.rows = {cut}
+        Memory(400).add(1)
+    """)
+    assert capacity(graph).largest == largest
+
+
 def test_one_unknown_caller_makes_it_incomplete(project):
     graph = project("""
         from collections import deque
