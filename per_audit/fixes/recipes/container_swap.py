@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes import classwide, positions, shared
+from per_audit.fixes.recipes import classwide, positions, shared, unread
 from per_audit.fixes.recipes.bounded import Bounded
 from per_audit.fixes.recipes.branches import alternatives
 from per_audit.fixes.recipes.saved import fill_from_files, save_as_list
@@ -78,6 +78,8 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
         draft.imports[buffer.path].discard("LinearSchedule")
     if isinstance(made, ir.Call):
         draft.unneeded[path].add(shared.root_name(draft, path, made))
+    for each in together:
+        unread.drop(draft, each)
 
 
 def _of_object(draft: Draft, buffer: ReplayBuffer, handle: str, container: Alloc) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes import lap, loaded, protected, shared
+from per_audit.fixes.recipes import lap, loaded, protected, shared, unread
 from per_audit.fixes.recipes.branches import alternatives
 from per_audit.fixes.recipes.settled import targets
 from per_audit.fixes.recipes.travel import INDICES, Consumer, Travel, weights_of
@@ -52,6 +52,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     loaded.forget_emptied(draft, buffer, draw, made, attribute)
     loaded.add_replaced(draft, buffer, draw, made, attribute)
     loaded.add_slots(draft, buffer, [store for store in buffer.stores if store not in stores], attribute)
+    unread.drop(draft, buffer)
 
 
 def _arrays(draft: Draft, buffer: ReplayBuffer) -> tuple[ir.Stmt, str]:

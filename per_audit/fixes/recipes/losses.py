@@ -80,6 +80,14 @@ class Losses:
             if self._from_batch(loss) and self._is_learnt(loss) and self._is_critic(loss)
         ]
 
+    def unweighted(self) -> list[Loss]:
+        """The other losses that are learnt from the drawn batch: of a reconstruction, a model, an imitation."""
+        return [
+            loss
+            for loss in self.all()
+            if self._from_batch(loss) and self._is_learnt(loss) and not self._is_critic(loss)
+        ]
+
     def all(self) -> list[Loss]:
         """Whatever compares two values in the function and takes the mean, in order."""
         found = []

@@ -69,11 +69,23 @@ def learn_from(draft: Draft, buffer: ReplayBuffer, consumers: list[Consumer]) ->
             continue
         if not found:
             raise Refused(no_loss.reason(draft, buffer, [consumer]))
+        _tell_unweighted(draft, losses)
         finish = give_back(draft, buffer, consumer, losses, found)
         losses.weight(found)
         finish()
     delegated.refuse_other_callers()
     return is_actor_critic
+
+
+def _tell_unweighted(draft: Draft, losses: Losses) -> None:
+    """Name the losses that stay as they were, although their batch is drawn in another way now."""
+    for loss in losses.unweighted():
+        remedy = "draw a uniform batch for it" if lap.is_chosen(draft) else "weigh it too"
+        draft.steps.append(
+            f"the loss at {losses.where(loss.node)} is of the same batch and stays without weights: what it teaches"
+            " leans to transitions with large TD errors now. Where it is to hold for the memory as a whole, as a model"
+            f" of the behaviour in it has to, {remedy}"
+        )
 
 
 def backward_passes(body: list[ir.Stmt]) -> int:

@@ -81,8 +81,7 @@ def test_how_many_are_filled_has_a_name_where_they_are_drawn() -> None:
     before = changed(FILES, name, ("        ind = ", f"{most}        ind = "))
     before = changed(before, ("    def sample(self", f"{RESUME[1:]}\n    def sample(self"))
     slots = FILLED.replace("self.size", "min(self.size, self.max_size)")
-    drawn = "        ind, weights = "
-    after = changed(FIXED, ("    def sample(self", f"{RESUME[1:]}{slots}\n    def sample(self"), (drawn, most + drawn))
+    after = changed(FIXED, ("    def sample(self", f"{RESUME[1:]}{slots}\n    def sample(self"))
     check_fixed(before, after, unsafe="what Ring.resume reads in")
 
 

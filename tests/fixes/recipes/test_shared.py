@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ..rewriting import Files, dedented, run
-from .test_container_swap import LEARNER, MAIN, MEMORY
+from .test_container_swap import LEARNER, MAIN, MEMORY, changed
+from .test_index_swap import FILES as RING
 
 CONSTRUCTOR = "    def __init__(self, capacity):\n        self.items = deque([], maxlen=capacity)\n"
 SEEDING = "    def __init__(self, capacity, seed=0):\n{before}        self.items = deque([], maxlen=capacity)\n{after}"
@@ -92,3 +93,31 @@ def test_dense_rewards_are_not_rare(head: str, is_dense: bool, buffer: str) -> N
     assert ("reward=" in after["memory.py"]) != is_dense
     (plan,) = result.applied
     assert any("pay in every step" in step for step in plan.steps) == is_dense
+
+
+@pytest.mark.parametrize(("buffer", "remedy"), [("per", "weigh it too"), ("lap", "draw a uniform batch")])
+@pytest.mark.parametrize(
+    ("loss", "is_told"),
+    [
+        ("F.mse_loss(self.actor(state), action)", True),
+        ("((self.actor(state) - action) ** 2).mean()", True),
+        ("F.mse_loss(self.actor.weight, self.critic.weight)", False),
+        ("-self.critic(state, self.actor(state))[1].mean()", False),
+    ],
+)
+def test_other_losses_of_the_batch_are_named(loss: str, is_told: bool, buffer: str, remedy: str) -> None:
+    line = "        actor_loss = -self.critic"
+    files = changed(RING, (line, f"        other = {loss}\n        other.backward()\n\n{line}"))
+    result, after = run(files, buffer=buffer)
+    assert f"other = {loss}\n" in after["learner.py"]
+    (plan,) = result.applied
+    (told,) = [step for step in plan.steps if "stays without weights" in step] or [""]
+    assert ("learner.py:23" in told) == is_told
+    assert (remedy in told) == is_told
+
+
+def test_a_loss_without_gradients_is_not_named() -> None:
+    line = "        actor_loss = -self.critic"
+    watched = "        with torch.no_grad():\n            print(F.mse_loss(self.actor(state), action))\n\n"
+    result, _ = run(changed(RING, (line, watched + line)))
+    assert not any("stays without weights" in step for step in result.applied[0].steps)
