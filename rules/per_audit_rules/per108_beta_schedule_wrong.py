@@ -109,7 +109,7 @@ class BetaScheduleWrong(Rule):
 
     A fixed fraction, `beta += 0.01 * (1 - beta)`, approaches 1 slowly and is not reported. A bound is also seen in a
     test around the assignment and where the weights are computed. A step that is a share of what is left up to 1,
-    `(1 - beta) / steps`, is taken to be made as often as it says.
+    `(1 - beta) / steps` or that as a number, is taken to be made as often as it says.
 
     ## Example
 
@@ -355,6 +355,13 @@ class Agent:
             },
         ),
         Example(
+            "a share of the number that is left, at each step of the training",
+            {
+                "memory.py": _MEMORY,
+                "train.py": _TRAIN.replace(_LOOP_END, _LOOP_END + "        memory.beta += 0.6 / steps\n"),
+            },
+        ),
+        Example(
             "a bound in a test",
             {
                 "memory.py": bad[3]
@@ -519,8 +526,8 @@ def _wrong(graph: ReplayGraph, anatomy: Anatomy, beta: Beta, changed: BetaWrite)
             if value.op in ("minimum", "min") and _is_held(beta, value, changed.field):
                 return "stays where it starts: the bound is its first value where 1 belongs"
             rise = option.args[1] if option.args[0] == changed.field else option.args[0]
-            free = value == option and not rise.contains(changed.field) and not _is_shared_out(graph, rise)
-            if free and not _is_bounded(graph, beta, changed):
+            free = value == option and not rise.contains(changed.field)
+            if free and not _is_shared_out(beta, rise, changed.field) and not _is_bounded(graph, beta, changed):
                 return "grows without a bound: beyond 1 the weights overcorrect"
         elif option.op == "add" and any(arg in _alphas(anatomy) for arg in option.args):
             return "is made from alpha, the exponent of the priorities"
@@ -583,12 +590,18 @@ def _is_positive(beta: Beta, step: Term) -> bool:
     return not any(part.op in ("sub", "neg", "unknown", "call") or (part.number or 0) < 0 for part in parts)
 
 
-def _is_shared_out(graph: ReplayGraph, rise: Term) -> bool:
-    """Whether a step is a share of what is left up to 1: `(1 - beta) / steps`, which ends there."""
-    for option in alternatives(graph.symbols.expanded(rise)):
+def _is_shared_out(beta: Beta, rise: Term, field: Term) -> bool:
+    """Whether a step is a share of what is left up to 1, which ends there: `(1 - beta) / steps`, `0.6 / steps`."""
+    given = (beta.symbols.expanded(value) for value, _, _ in beta.first_values(field))
+    first = [strip(option).number for value in given for option in alternatives(value)]
+    for option in alternatives(beta.symbols.expanded(rise)):
         share = strip(option)
-        above = strip(share.args[0]) if share.op == "div" else share
-        if share.op != "div" or above.op != "sub" or not 0 < (above.args[0].number or 0) <= 1:
+        if share.op != "div":
+            return False
+        above, below = map(strip, share.args)
+        is_rest = above.op == "sub" and 0 < (above.args[0].number or 0) <= 1
+        is_number = above.number is not None and not below.is_number and bool(first)
+        if not is_rest and not (is_number and all(n is not None and n + (above.number or 0) < 1 + 1e-9 for n in first)):
             return False
     return True
 
