@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from per_audit.facts import ModuleFacts, ir
 from per_audit.findings import Evidence, Place
 from per_audit.graph import pipelines
+from per_audit.graph.episodes import limits
 from per_audit.graph.gradients.backward import Gradients
 from per_audit.graph.interpret.reference import REFERENCE_KINDS
 from per_audit.graph.interpret.values import Alloc, External
@@ -254,6 +255,11 @@ class ReplayGraph:
     def shapes(self) -> Shapes:
         """The shapes of these terms."""
         return Shapes(self.symbols)
+
+    @cached_property
+    def time_limits(self) -> list[float]:
+        """The time limits of the environments that the files make, where all are known."""
+        return limits.time_limits(self)
 
     @cached_property
     def fed(self) -> Feeds:

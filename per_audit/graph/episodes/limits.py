@@ -55,7 +55,7 @@ def rounds(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> float | No
 
 def ends_before_limit(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
     """Whether no time limit is met where a node is: the environments have none, or a loop of fewer steps is around."""
-    limits = _time_limits(graph)
+    limits = graph.time_limits
     if not limits:
         return False
     loops = (around for around in graph.ancestors(path, node) if isinstance(around, (ir.Function, ir.For, ir.While)))
@@ -83,7 +83,7 @@ def _longest(graph: ReplayGraph, loop: ir.While) -> float | None:
         for name in ir.walk(*node.targets)
         if isinstance(name, ir.Name)
     }
-    limits = _time_limits(graph)
+    limits = graph.time_limits
     return max(limits) if limits and told & set(_asked(loop)) and max(limits) < math.inf else None
 
 
@@ -98,7 +98,7 @@ def _asked(loop: ir.While) -> Iterator[str]:
     return (node.id for node in ir.walk(*tests) if isinstance(node, ir.Name))
 
 
-def _time_limits(graph: ReplayGraph) -> list[float]:
+def time_limits(graph: ReplayGraph) -> list[float]:
     """The time limits of the environments that the files ask a library for; empty where one of them is not known."""
     if any(_OTHERS.search(module.text) for module in graph.project.modules.values()):
         return []

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.values import Alloc
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
-_FAR = 8  # calls from the start of the program to the store
+_FAR, _MOST = 6, 8  # calls from the start of the program to the store, and calls of one function, that are followed
 
 
 def never_full(graph: ReplayGraph, buffer: ReplayBuffer) -> int | None:
@@ -60,9 +60,15 @@ def _times(graph: ReplayGraph, path: str, node: ir.Node, seen: frozenset[ev.Owne
     sites = graph.callers.get(function, [])
     if not sites:  # a function that nobody calls is started by hand; who calls a method is not seen
         return times if graph.project.class_of.get(function) is None else None
-    calls = [_times(graph, site.path, site.node, seen | {function}) for site in sites]
-    known = [count for count in calls if count is not None]
-    return times * sum(known) if len(known) == len(calls) else None
+    if len(sites) > _MOST:
+        return None
+    total = 0
+    for site in sites:
+        count = _times(graph, site.path, site.node, seen | {function})
+        if count is None:
+            return None
+        total += count
+    return times * total
 
 
 def _passes(graph: ReplayGraph, path: str, loops: list[ir.For | ir.While]) -> int | None:
