@@ -74,11 +74,9 @@ class WeightsFrozenInGraph(Rule):
         """One finding for each loss of a compiled model that reads weights from an attribute."""
         seen: set[ir.Node] = set()
         for site in compilations(graph):
-            if _is_eager(graph, site):
-                continue
             for read, field, path in weights_read(graph, site):
                 written = self._written(graph, field, site)
-                if written is not None and read not in seen:
+                if written is not None and read not in seen and not _is_eager(graph, site):
                     seen.add(read)
                     yield self._finding(graph, site, read, path, written)
 

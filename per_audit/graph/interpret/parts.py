@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -219,7 +218,7 @@ class Parts:
 def _spread(value: Value, tags: frozenset[Tag]) -> Value:
     if any(isinstance(atom, (TupleOf, Record)) for atom in value.atoms):
         atoms = frozenset(
-            replace(a, items=tuple(_spread(i, _of_items(a, tags)) for i in a.items))
+            a._replace(items=tuple(_spread(i, _of_items(a, tags)) for i in a.items))
             if isinstance(a, (TupleOf, Record))
             else a
             for a in value.atoms

@@ -2,12 +2,13 @@
 
 A value is a product of small lattices: what it may be (`atoms`), what it was computed from (`tags`), which field of a
 transition it is (`roles`), and whether a loss in it has been averaged already (`reduction`). Unknown is a value: no
-atoms, no tags. Every atom and every value is immutable and hashable.
+atoms, no tags. Every atom and every value is immutable and hashable: named tuples, which are made and compared faster
+than data classes. `sort` keeps atoms of two kinds apart that have the same fields.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from per_audit.facts import ir
@@ -33,122 +34,123 @@ class Literal:
         return hash(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class External:
+class External(NamedTuple):
     """A name of another library, fully qualified: `torch.nn.functional.mse_loss`."""
 
     name: str
+    sort: str = "external"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What an external call returned; `name` is the callee, so `torch.nn.MSELoss` is an instance of it."""
 
     name: str
     call: ir.Node
+    sort: str = "result"
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleRef:
+class ModuleRef(NamedTuple):
     """A module of the project."""
 
     path: str
+    sort: str = "module ref"
 
 
-@dataclass(frozen=True, slots=True)
-class Func:
+class Func(NamedTuple):
     """A function of the project, bound to `owner` where it is a method of an instance."""
 
     node: ir.Function | ir.Lambda
     owner: Instance | None = None
+    sort: str = "func"
 
 
-@dataclass(frozen=True, slots=True)
-class ClassRef:
+class ClassRef(NamedTuple):
     """A class of the project."""
 
     node: ir.Class
+    sort: str = "class ref"
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(NamedTuple):
     """An object of a class of the project; all objects of one class are one."""
 
     node: ir.Class
+    sort: str = "instance"
 
 
-@dataclass(frozen=True, slots=True)
-class Super:
+class Super(NamedTuple):
     """`super()` inside a method of `node`, bound to `owner`."""
 
     node: ir.Class
     owner: Instance
+    sort: str = "super"
 
 
-@dataclass(frozen=True, slots=True)
-class Alloc:
+class Alloc(NamedTuple):
     """A container made at `node`; `kind` is list, deque, dict, set, array or heap."""
 
     node: ir.Node
     kind: str
+    sort: str = "alloc"
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(NamedTuple):
     """A sequence of elements that a draw took out of containers."""
 
     draw: ir.Node
+    sort: str = "drawn"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One element that a draw took out of a container, as it was stored. Computing with it makes another value."""
 
     draw: ir.Node
+    sort: str = "item"
 
 
-@dataclass(frozen=True, slots=True)
-class TupleOf:
+class TupleOf(NamedTuple):
     """A tuple or list display with known items; the node tells displays apart, for the return map."""
 
     node: ir.Node
     items: tuple[Value, ...]
+    sort: str = "tuple of"
 
 
-@dataclass(frozen=True, slots=True)
-class RecordType:
+class RecordType(NamedTuple):
     """A named tuple or similar: its name and fields."""
 
     name: str
     fields: tuple[str, ...]
+    sort: str = "record type"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """An instance of a record type or a dict display with constant keys."""
 
     type: RecordType
     node: ir.Node
     items: tuple[Value, ...]
+    sort: str = "record"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What `env.step(...)` returned, before it is unpacked."""
 
     call: ir.Node
+    sort: str = "step"
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(NamedTuple):
     """`zip(*rows)`: the columns of the rows that `rows` describes."""
 
     rows: Value
+    sort: str = "columns"
 
 
-@dataclass(frozen=True, slots=True)
-class Ints:
+class Ints(NamedTuple):
     """`range(n)`, `len(x)`, an integer: a population of positions rather than of items."""
+
+    sort: str = "ints"
 
 
 Atom = Union[  # noqa: UP007 (evaluated on import, where Python 3.10 can join no quoted names)
@@ -284,7 +286,7 @@ def _merged(atoms: frozenset[Atom]) -> frozenset[Atom]:
             lengths = {len(atom.items) for atom in group}
             if len(lengths) == 1:
                 items = tuple(join_all(atom.items[i] for atom in group) for i in range(lengths.pop()))
-                atoms |= {replace(min(group, key=_shape), items=items)}
+                atoms |= {min(group, key=_shape)._replace(items=items)}
             elif records := [atom for atom in group if isinstance(atom, Record)]:
                 atoms |= {_union(records)}
     return atoms
@@ -313,7 +315,7 @@ def _cut(value: Value, depth: int) -> Value:
     atoms: set[Atom] = set()
     for atom in value.atoms:
         if isinstance(atom, (TupleOf, Record)):
-            atoms.add(replace(atom, items=tuple(shallow(item, depth - 1) for item in atom.items)))
+            atoms.add(atom._replace(items=tuple(shallow(item, depth - 1) for item in atom.items)))
         elif isinstance(atom, Columns):
             atoms.add(Columns(shallow(atom.rows, depth - 1)))
         else:

@@ -68,6 +68,7 @@ class Evidence:
         self.writes: dict[ir.Class, list[ev.AttributeWrite]] = defaultdict(list)
         for write in self.events.writes.values():
             self.writes[write.owner.node].append(write)
+        self._stored: dict[Alloc, frozenset[str]] = {}
         self._returned: dict[ev.Owner, set[ir.Seq]] = {}
         self.unpacks: dict[ir.Node, list[ev.Unpack]] = defaultdict(list)
         for unpack in self.events.unpacks.values():
@@ -122,8 +123,15 @@ class Evidence:
 
     def _are_transitions(self, containers: Iterable[Alloc]) -> bool:
         """Whether transitions are stored in the containers, whole or a field in each."""
-        stores = [store for container in containers for store in self.stores.get(container, ())]
-        return looks_like_transition({role for store in stores for role in roles_in(store.value) | store.roles})
+        return looks_like_transition(frozenset().union(*map(self._roles_stored, containers)))
+
+    def _roles_stored(self, container: Alloc) -> frozenset[str]:
+        """The roles of all that is stored in a container; remembered, since draws without number may be of it."""
+        known = self._stored.get(container)
+        if known is None:
+            stores = self.stores.get(container, ())
+            known = self._stored[container] = frozenset().union(*(roles_in(s.value) | s.roles for s in stores))
+        return known
 
     def by_sums(self) -> list[ev.Mass]:
         """The numbers that pick a position by cumulative priority, other than those of environments."""
@@ -180,7 +188,7 @@ class Evidence:
             store
             for container in sorted(containers, key=lambda alloc: (alloc.node.start, alloc.kind))
             for store in self.stores.get(container, ())
-            if not store.value.tagged("draw") & drawn or is_observed(store.value) or store.function in keeping
+            if store.function in keeping or not store.value.tagged("draw") & drawn or is_observed(store.value)
         ]
         buffer.stores.sort(key=_place)
         buffer.evictions = [e for container in containers for e in self.evictions.get(container, ())]
