@@ -289,6 +289,24 @@ def main(envs, device, q_network, update):
             },
         ),
         Example(
+            "a short run that a study asks for again and again",
+            {
+                "study.py": """import optuna
+from stable_baselines3 import DQN
+
+model = DQN("MlpPolicy", "CartPole-v1", buffer_size=100_000, learning_starts=1_000)  # <- PER001
+
+
+def go_on(trial):
+    model.learn(total_timesteps=1_000, reset_num_timesteps=False)
+    return trial.number
+
+
+optuna.create_study().optimize(go_on, n_trials=100)
+"""
+            },
+        ),
+        Example(
             "short runs that go on where the last one ended",
             {
                 "pilot.py": """from stable_baselines3 import DQN

@@ -307,6 +307,15 @@ def train(env, net, optimizer, episodes):
             },
         ),
         Example(
+            "a loop that collects a part of an episode",
+            {
+                "train.py": _CAPPED.format(parameters="", name="LunarLander-v3", steps="100", mark="  # <- PER502")
+                .replace("        state, _ = env.reset()\n", "")
+                .replace("    for _ in range(500)", "    state, _ = env.reset()\n    for _ in range(500)")
+                .replace("                break\n", "                state, _ = env.reset()\n")
+            },
+        ),
+        Example(
             "a loop of as many steps as the environment allows",
             {
                 "train.py": _CAPPED.format(

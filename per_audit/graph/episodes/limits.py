@@ -41,7 +41,10 @@ _STEPS: dict[str, float] = {
     "ALE/": 27_000,
     "FlappyBird-v0": math.inf,  # it has none
 }
-_OTHERS = re.compile(rb"TimeLimit|max_episode_steps|max_num_frames")
+# What gives an environment another limit, or takes its wrappers away, that of the limit among them.
+_OTHERS = re.compile(
+    rb"TimeLimit|max_episode_steps|max_num_frames|\)\.env\b|\.unwrapped[ \t]*(?:[#)]|\r?$)", re.MULTILINE
+)
 _COUNTERS = ("range", "trange", "xrange")
 
 
@@ -60,8 +63,32 @@ def ends_before_limit(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
         return False
     loops = (around for around in graph.ancestors(path, node) if isinstance(around, (ir.Function, ir.For, ir.While)))
     loop = next(loops, None)
-    steps = _counted(graph, path, loop) if isinstance(loop, ir.For) else None
+    is_episode = isinstance(loop, ir.For) and (not _goes_on(loop) or _begins_anew(graph, path, loop))
+    steps = _counted(graph, path, loop) if isinstance(loop, ir.For) and is_episode else None
     return min(limits) == math.inf or (steps is not None and steps < min(limits))
+
+
+def _begins_anew(graph: ReplayGraph, path: str, loop: ir.For) -> bool:
+    """Whether what is around a loop resets the environment before or after it."""
+    around = graph.ancestors(path, loop)
+    outer = next((each for each in around if isinstance(each, (ir.Function, ir.For, ir.While))), None)
+    inside = set(ir.walk(loop))
+    return any(_is_reset(node) and node not in inside for node in ir.walk(*(outer or graph.module(path)).body))
+
+
+def _goes_on(loop: ir.For | ir.While) -> bool:
+    """Whether a loop resets the environment and goes on with another episode."""
+    parts = list(ir.walk(*loop.body))
+    left = {node for part in parts if isinstance(part, ir.If) and _breaks(part) for node in ir.walk(*part.body)}
+    return any(_is_reset(part) and part not in left for part in parts)
+
+
+def _is_reset(node: ir.Node) -> bool:
+    return isinstance(node, ir.Call) and getattr(node.func, "attr", "").startswith("reset")
+
+
+def _breaks(node: ir.If) -> bool:
+    return any(isinstance(part, ir.Jump) and part.kind == "break" for part in node.body)
 
 
 def _counted(graph: ReplayGraph, path: str, loop: ir.For) -> int | None:
@@ -76,6 +103,8 @@ def _counted(graph: ReplayGraph, path: str, loop: ir.For) -> int | None:
 
 def _longest(graph: ReplayGraph, loop: ir.While) -> float | None:
     """The steps of the longest episode, for a loop that goes on until an environment says that it has ended."""
+    if _goes_on(loop):
+        return None
     told = {
         name.id
         for node in ir.walk(*loop.body)
@@ -90,11 +119,7 @@ def _longest(graph: ReplayGraph, loop: ir.While) -> float | None:
 def _asked(loop: ir.While) -> Iterator[str]:
     """The names that decide whether a loop goes on."""
     tests = [loop.test]
-    tests += [
-        node.test
-        for node in ir.walk(*loop.body)
-        if isinstance(node, ir.If) and any(isinstance(s, ir.Jump) and s.kind == "break" for s in node.body)
-    ]
+    tests += [node.test for node in ir.walk(*loop.body) if isinstance(node, ir.If) and _breaks(node)]
     return (node.id for node in ir.walk(*tests) if isinstance(node, ir.Name))
 
 

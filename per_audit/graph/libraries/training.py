@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.memory.capacity import number_of
+from per_audit.graph.memory.stored import times
 
 if TYPE_CHECKING:
     from per_audit.graph.libraries.buffers import LibraryBuffer
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def ends_before_learning(graph: ReplayGraph, buffer: LibraryBuffer) -> bool:
     """Whether the only training has no more steps than there are before learning starts.
 
-    What is trained in a loop, or by a function that is called from several places, goes on where it was.
+    What is trained more than once goes on where it was, and who is to call a function may say how many steps.
     """
     algorithm = buffer.algorithm
     if (
@@ -26,8 +27,8 @@ def ends_before_learning(graph: ReplayGraph, buffer: LibraryBuffer) -> bool:
     ):
         return False
     (site,) = buffer.training
-    around = graph.ancestors(site.path, site.node)
-    if any(isinstance(each, (ir.For, ir.While)) for each in around) or len(graph.callers.get(site.function, ())) > 1:
+    is_called = site.function is None or site.function in graph.callers
+    if not is_called or times(graph, site.path, site.node) != 1:
         return False
     starts, stops = buffer.node.argument(None, algorithm.starts_at), site.node.argument(0, algorithm.stops_at)
     if starts is None or stops is None:

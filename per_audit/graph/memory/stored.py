@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.episodes.limits import rounds
+from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.memory.capacity import capacity_of, number_of
 
 if TYPE_CHECKING:
@@ -34,15 +35,15 @@ def most_stored(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc) -> i
     total = 0
     for store in buffer.stores:
         if store.container == container:
-            count = _times(graph, store.path, store.node, frozenset())
+            count = times(graph, store.path, store.node)
             if count is None:
                 return None
             total += count
     return total or None
 
 
-def _times(graph: ReplayGraph, path: str, node: ir.Node, seen: frozenset[ev.Owner]) -> int | None:
-    """How often a run comes by a node at most."""
+def times(graph: ReplayGraph, path: str, node: ir.Node, seen: frozenset[ev.Owner] = frozenset()) -> int | None:
+    """How often a run comes by a node at most; None where that cannot be told."""
     loops: list[ir.For | ir.While] = []
     for around in graph.ancestors(path, node):
         if isinstance(around, (ir.Lambda, ir.Comp)):
@@ -51,41 +52,56 @@ def _times(graph: ReplayGraph, path: str, node: ir.Node, seen: frozenset[ev.Owne
             break
         if isinstance(around, (ir.For, ir.While)):
             loops.append(around)
-    times = _passes(graph, path, loops)
+    passes = _passes(graph, path, loops)
     function = graph.symbols.function_of(path, node)
-    if function is None or times is None:
-        return times
+    if function is None or passes is None:
+        return passes
     if not isinstance(function, ir.Function) or function in seen or len(seen) == _FAR:
         return None
-    sites = graph.callers.get(function, [])
-    if not sites:  # a function that nobody calls is started by hand; who calls a method is not seen
-        return times if graph.project.class_of.get(function) is None else None
+    callers = graph.callers.get(function, [])
+    sites = [site for site in callers if not is_test(site.path)]  # a test is no run of the program
+    if not callers and _is_by_hand(graph, function):
+        return passes
+    if not sites:
+        return None
     if len(sites) > _MOST:
         return None
     total = 0
     for site in sites:
-        count = _times(graph, site.path, site.node, seen | {function})
+        count = times(graph, site.path, site.node, seen | {function})
         if count is None:
             return None
         total += count
-    return times * total
+    return passes * total
+
+
+def _is_by_hand(graph: ReplayGraph, function: ir.Function) -> bool:
+    """Whether a function that nobody calls is started by hand, rather than by those who are given it, or a method."""
+    if function.decorators or graph.project.class_of.get(function) is not None:
+        return False
+    return not any(
+        function.name in (getattr(node, "id", ""), getattr(node, "attr", ""))
+        for module in graph.project.modules.values()
+        if function.name.encode() in module.text
+        for node in (*module.nodes_of(ir.Name), *module.nodes_of(ir.Attr))
+    )
 
 
 def _passes(graph: ReplayGraph, path: str, loops: list[ir.For | ir.While]) -> int | None:
     """How often the innermost of some loops is gone through; a loop around it may count its passes."""
-    times, outer = 1, loops
+    passes, outer = 1, loops
     for number, loop in enumerate(loops):
         limit = _counts(loop, loops[0]) if isinstance(loop, ir.While) else None
         count = number_of(graph, path, limit).usual if limit is not None else None
         if count is not None:
-            times, outer = count, loops[number + 1 :]
+            passes, outer = count, loops[number + 1 :]
             break
     for loop in outer:
         turns = rounds(graph, path, loop)
         if turns is None:
             return None
-        times *= int(turns)
-    return times
+        passes *= int(turns)
+    return passes
 
 
 def _counts(loop: ir.While, inner: ir.For | ir.While) -> ir.Expr | None:

@@ -48,6 +48,8 @@ EPISODES = "for episode in range({}):\n      done = False\n      {}:"
         (EPISODES.format(40, "while not done"), "", 20_000),
         (EPISODES.format(80, "while not done"), "", None),
         (EPISODES.format("args.episodes", "while True"), "if done: break", 20_000),
+        (EPISODES.format("args.episodes", "while True"), "if done:\n          env.reset()\n          break", 20_000),
+        (EPISODES.format(40, "while True"), "if done: env.reset()\n        if done and model.ends(): break", None),
         (EPISODES.format(40, "while model.wants()"), "", None),
         ("while step < steps:", "", 5_000),
         ("while step < steps:\n      for _ in model.turns():", "", 5_000),
@@ -69,8 +71,46 @@ def test_a_method_that_somebody_else_calls():
     assert [never_full(graph, buffer) for buffer in graph.buffers] == [None]
 
 
-def test_an_environment_with_a_limit_of_its_own():
+def test_who_is_given_a_function_calls_it_as_often_as_he_likes():
+    kept = """import random, socket_server
+from collections import deque
+
+past = deque(maxlen=1_000)
+
+{before}def seen(state, action, reward, next_state, done):
+    past.append((state, action, reward, next_state, done))
+
+def learn(model):
+    model.fit(random.sample(past, 32))
+
+{after}
+"""
+    mosts = []
+    for before, after in (("", ""), ("@socket_server.on('state')\n", ""), ("", "socket_server.serve(seen)")):
+        graph = link([extract("train.py", kept.format(before=before, after=after).encode())])
+        mosts += [never_full(graph, buffer) for buffer in graph.buffers]
+    assert mosts == [1, None, None]
+
+
+def test_tests_are_no_runs_of_the_program():
+    text = PROGRAM.split("def train")[0]
+    tried = """from train import Past
+
+def test_keep():
+    past = Past(30_000)
+    for number in range(10):
+        past.keep(number, 0, 0.0, number + 1, False)
+    assert len(past.some(2)) == 2
+"""
+    graph = link([extract("train.py", text.encode()), extract("tests/test_train.py", tried.encode())])
+    assert [never_full(graph, buffer) for buffer in graph.buffers] == [None]
+
+
+@pytest.mark.parametrize(
+    "made", ['gym.make("CartPole-v1", max_episode_steps=9_000)', 'gym.make("CartPole-v1").unwrapped']
+)
+def test_an_environment_with_a_limit_of_its_own_or_none(made):
     text = PROGRAM.format(loop=EPISODES.format(40, "while not done"), after="")
-    text = text.replace('"CartPole-v1"', '"CartPole-v1", max_episode_steps=9_000')
+    text = text.replace('gym.make("CartPole-v1")', made)
     graph = link([extract("train.py", text.encode())])
     assert [never_full(graph, buffer) for buffer in graph.buffers] == [None]
