@@ -9,8 +9,9 @@ from per_audit.findings import Applicability
 from per_audit.fixes.comments import with_comments
 from per_audit.fixes.draft import Draft, Refused, TravelsWhole
 from per_audit.fixes.plan import Plan
-from per_audit.fixes.recipes import container_swap, index_swap, library_own, library_swap
-from per_audit.fixes.recipes.library_copy import scripts_with
+from per_audit.fixes.recipes.containers import container_swap, index_swap
+from per_audit.fixes.recipes.libraries import library_own, library_swap
+from per_audit.fixes.recipes.libraries.library_copy import scripts_with
 from per_audit.fixes.recipes.shared import sharers
 from per_audit.fixes.repair import plan_repairs
 from per_audit.fixes.shapes import ANY, Shape, library_shape, shape_of

@@ -82,7 +82,7 @@ def test_a_defect_that_is_left_shows_what_it_rests_on(planned):
 
 
 def test_a_rule_without_a_repair(planned):
-    (task,) = planned(example("PER302", "one argsort"), "PER401").tasks
+    (task,) = planned(example("PER401", "numpy, the memory a class"), "PER401").tasks
     assert (task.recipe, task.applicability) == (None, Applicability.NONE)
     assert task.reason == "there is no recipe for linear-time-sampling"
 

@@ -11,7 +11,7 @@ from per_audit.fixes.edits import apply
 from per_audit.fixes.plan import Edit
 from per_audit.graph import link
 
-from .recipes.test_container_swap import FIXED, LEARN
+from .recipes.containers.test_container_swap import FIXED, LEARN
 from .rewriting import agent, check_fixed, fixed_agent
 
 

@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
-from per_audit.fixes.recipes import lap, no_loss
-from per_audit.fixes.recipes.branches import alternatives
-from per_audit.fixes.recipes.budget import schedule
-from per_audit.fixes.recipes.delegated import Delegated
-from per_audit.fixes.recipes.differentiated import Differentiated
-from per_audit.fixes.recipes.fitted_rows import FittedRows
-from per_audit.fixes.recipes.losses import Losses
-from per_audit.fixes.recipes.priorities import give_back
-from per_audit.fixes.recipes.rows import refuse_other_rows
-from per_audit.fixes.recipes.seeded import seed_of
+from per_audit.fixes.recipes.containers.branches import alternatives
+from per_audit.fixes.recipes.containers.seeded import seed_of
+from per_audit.fixes.recipes.learning import lap, no_loss
+from per_audit.fixes.recipes.learning.delegated import Delegated
+from per_audit.fixes.recipes.learning.differentiated import Differentiated
+from per_audit.fixes.recipes.learning.fitted_rows import FittedRows
+from per_audit.fixes.recipes.learning.losses import Losses
+from per_audit.fixes.recipes.learning.priorities import give_back
+from per_audit.fixes.recipes.learning.rows import refuse_other_rows
+from per_audit.fixes.recipes.schedule.budget import schedule
 from per_audit.graph import UNIFORM
 from per_audit.graph.episodes.environments import is_dense
 from per_audit.graph.recognise.level import is_of_episodes
 
 if TYPE_CHECKING:
-    from per_audit.fixes.recipes.travel import Consumer
+    from per_audit.fixes.recipes.batch.travel import Consumer
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.interpret.values import Alloc

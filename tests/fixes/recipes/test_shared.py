@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ..rewriting import Files, dedented, run
-from .test_container_swap import LEARNER, MAIN, MEMORY, changed
-from .test_index_swap import FILES as RING
+from .containers.test_container_swap import LEARNER, MAIN, MEMORY, changed
+from .containers.test_index_swap import FILES as RING
 
 CONSTRUCTOR = "    def __init__(self, capacity):\n        self.items = deque([], maxlen=capacity)\n"
 SEEDING = "    def __init__(self, capacity, seed=0):\n{before}        self.items = deque([], maxlen=capacity)\n{after}"

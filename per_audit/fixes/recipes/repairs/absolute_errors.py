@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Refused
-from per_audit.fixes.recipes import splices
-from per_audit.fixes.recipes.splices import CARRIERS
+from per_audit.fixes.recipes.repairs import splices
+from per_audit.fixes.recipes.repairs.splices import CARRIERS
 from per_audit.graph import PRIORITISED
 from per_audit.graph.prioritised import trail
 

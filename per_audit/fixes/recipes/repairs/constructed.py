@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Refused
-from per_audit.fixes.recipes.budget import times
+from per_audit.fixes.recipes.schedule.budget import times
 
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Refused
-from per_audit.fixes.recipes import splices
+from per_audit.fixes.recipes.repairs import splices
 
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft

@@ -1,0 +1,1 @@
+"""Where a batch is learnt from: losses are weighted, and TD errors become priorities."""
