@@ -539,6 +539,16 @@ def run(env, steps):
             },
         ),
         Example(
+            "over the largest priority, where the loss is divided by the sum of the weights",
+            {
+                "agent.py": bad[0]
+                .plain["agent.py"]
+                .replace("(1 / (filled * p[at])) ** -beta", "(p[at] / p.max()) ** -beta")
+                .replace("weights / weights.max()", "weights")
+                .replace("(weights * (q - y) ** 2).mean()", "(weights * (q - y) ** 2).sum() / weights.sum()")
+            },
+        ),
+        Example(
             "over the smallest and the largest of them",
             {
                 "agent.py": bad[0]
@@ -682,7 +692,7 @@ def _defects(graph: ReplayGraph, weights: Weights, weight: Weight) -> Iterator[t
         message = f"the importance-sampling weights `{text}` use {what}, so that they are not those of the draw"
         yield node, path, message, "another distribution than the draw's"
         return
-    if divisions and all(_is_smallest(weight, division) for division in divisions):
+    if divisions and all(_is_smallest(weight, each) for each in divisions) and not weights.is_averaged(weight):
         divisor, where = divisions[0].divisor, divisions[0].path
         message = (
             f"the weights are divided by `{graph.source(where, divisor)}`, the smallest of them and not the largest"

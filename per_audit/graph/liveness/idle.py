@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.values import External, Instance, Literal, Result
+from per_audit.graph.interpret.values import ClassRef, External, Instance, Literal, Result
 from per_audit.graph.liveness.demos import Trial
 from per_audit.graph.liveness.signatures import Refusal, refusal
 from per_audit.graph.liveness.switched import Switches, is_another
@@ -229,7 +229,7 @@ class Idle:
 
     @cached_property
     def _lent(self) -> set[ir.Class]:
-        """The classes of the objects that libraries are given, or hold in attributes, and may give back."""
+        """The classes of the objects that libraries are given or may make, or hold in attributes, and may give back."""
         graph = self._graph
         others = (site for site in graph.events.calls.values() if not site.targets and not site.classes)
         values = [value for site in others if not _is_builtin(site) for value in site.arguments]
@@ -239,7 +239,7 @@ class Idle:
             for node in assigned
             if isinstance(node, ir.Assign) and any(map(self._is_of_library, node.targets))
         )
-        return {atom.node for value in values for atom in value.atoms if isinstance(atom, Instance)}
+        return {atom.node for value in values for atom in value.atoms if isinstance(atom, (Instance, ClassRef))}
 
     def _is_of_library(self, target: ir.Expr) -> bool:
         """Whether a target is a part of what a library has made."""

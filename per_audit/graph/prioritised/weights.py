@@ -215,7 +215,16 @@ class Weights:
 
     def is_scaled(self, weight: Weight) -> bool:
         """Whether something divides, bounds or normalises the weights, so that their scale is not what it was."""
-        return bool(self.divisions(weight)) or any(True for _ in self._scalings(weight))
+        return bool(self.divisions(weight)) or any(True for _ in self._scalings(weight)) or self.is_averaged(weight)
+
+    def is_averaged(self, weight: Weight) -> bool:
+        """Whether what the weights multiply is divided by their sum or mean, so that no factor of them all counts."""
+        made = weight.formula.node
+        return any(
+            made in self._tagged(divided) & self._tagged(divisor)
+            and strip(self.symbols.term(path, divisor)).op in ("sum", "mean")
+            for _, path, divided, divisor in self._divisions
+        )
 
     def _scalings(self, weight: Weight) -> Iterator[ir.Call]:
         for site in self.graph.events.calls.values():

@@ -275,7 +275,14 @@ STREAMS = """
 
 
 @pytest.mark.parametrize(
-    ("more", "is_off"), [("", True), ("self.other.batches(8)", False), ("read().batches(8)", False)]
+    ("more", "is_off"),
+    [
+        ("", True),
+        ("self.other.batches(8)", False),
+        ("read().batches(8)", False),
+        ("import managers; managers.get().batches(8)", True),
+        ("import managers; managers.register(Streams); managers.get().batches(8)", False),
+    ],
 )
 def test_a_memory_inside_of_one_that_is_never_drawn_from(project, more, is_off):
     memories = MEMORIES.replace(
