@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from per_audit.graph.symbolic import Term
 
 UNIFORM, PRIORITISED = "uniform", "prioritised"
+
+
+_WORD = re.compile(rb"[\w\x80-\xff]+")  # names of other scripts included
 
 
 @dataclass(slots=True, eq=False)
@@ -255,6 +259,11 @@ class ReplayGraph:
     def shapes(self) -> Shapes:
         """The shapes of these terms."""
         return Shapes(self.symbols)
+
+    @cached_property
+    def unread_words(self) -> frozenset[bytes]:
+        """The words in files that could not be parsed."""
+        return frozenset(word for text in self.unread for word in _WORD.findall(text))
 
     @cached_property
     def time_limits(self) -> list[float]:

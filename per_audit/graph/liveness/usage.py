@@ -50,8 +50,7 @@ def _is_wrapped(graph: ReplayGraph, buffer: LibraryBuffer) -> bool:
 
 def is_named_unread(graph: ReplayGraph, unit: _Unit) -> bool:
     """Whether the name of a class or function stands in a file that cannot be read: code of Python 2, say."""
-    word = re.compile(rb"\b" + re.escape(unit.name.encode()) + rb"\b")
-    return any(word.search(text) for text in graph.unread)
+    return unit.name.encode() in graph.unread_words
 
 
 def is_tried_out(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
