@@ -45,11 +45,18 @@ class Rhythm:
         return f"{times} in {self.steps:,} steps" if self.steps > self.times and not self.episode else ""
 
 
-def rhythm_of(graph: ReplayGraph, path: str, node: ir.Node, depth: int = _CALLERS) -> Rhythm:
+def rhythm_of(graph: ReplayGraph, path: str, node: ir.Node) -> Rhythm:
     """How often a place is run, by the loops and tests around it and around all that calls it.
 
     What cannot be read counts as at every step.
     """
+    return _rhythm(graph, path, node, _CALLERS, {})
+
+
+def _rhythm(
+    graph: ReplayGraph, path: str, node: ir.Node, depth: int, known: dict[tuple[ir.Node, int], Rhythm]
+) -> Rhythm:
+    """The rhythm of a place by callers up to a depth; `known` are those of what was met before."""
     times, steps, episode, below = 1, 1, False, node
     for around in graph.ancestors(path, node):
         if isinstance(around, ir.Comp):
@@ -68,9 +75,11 @@ def rhythm_of(graph: ReplayGraph, path: str, node: ir.Node, depth: int = _CALLER
                 return Rhythm()
             times *= rounds
         if isinstance(around, ir.Function):
-            sites = graph.callers.get(around, ()) if depth else ()
-            outer = [rhythm_of(graph, site.path, site.node, depth - 1) for site in sites]
-            most = max(outer, key=lambda rhythm: rhythm.a_step(1.0), default=Rhythm())
+            if (around, depth) not in known:
+                sites = graph.callers.get(around, ()) if depth else ()
+                outer = [_rhythm(graph, site.path, site.node, depth - 1, known) for site in sites]
+                known[around, depth] = max(outer, key=lambda rhythm: rhythm.a_step(1.0), default=Rhythm())
+            most = known[around, depth]
             return Rhythm(times * most.times, steps * most.steps, episode or most.episode)
         below = around
     return Rhythm(times, steps, episode)
