@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer, ReplayGraph
 
 LARGE = 50_000
+_SELDOM = 100  # where more than this part of a list goes at once, it is copied too seldom to be noticed
 
 
 class ListEviction(Rule):
@@ -112,7 +113,11 @@ class ListEviction(Rule):
                 continue
             lists = {atom for atom in graph.events.value(copied).atoms if isinstance(atom, Alloc)}
             limit = compared_around(graph, write.path, write.node).largest or 0
-            if limit < LARGE or held.isdisjoint(lists) or any(alloc.kind != "list" for alloc in lists):
+            if (
+                limit < max(LARGE, _SELDOM * _dropped(write.expression))
+                or held.isdisjoint(lists)
+                or any(alloc.kind != "list" for alloc in lists)
+            ):
                 continue
             seen.add(write.node)
             name = graph.name_of(holder(graph, write.path, write.node, buffer))
@@ -248,6 +253,15 @@ def train(env, net, optimizer):
         ),
     )
     good = (
+        Example(
+            "half of the lists at once",
+            {
+                "dqn.py": bad[-1]
+                .plain["dqn.py"]
+                .replace("self.items.pop(0)", "self.items = self.items[50_000:]")
+                .replace("self.priorities[1:]", "self.priorities[50_000:]")
+            },
+        ),
         Example("short lists, one of them copied", {"dqn.py": bad[-1].plain["dqn.py"].replace("100_000", "2_000")}),
         Example("a short list", {"dqn.py": bad[0].plain["dqn.py"].replace("100_000", "2_000")}),
         Example(
@@ -323,3 +337,9 @@ def _copied(value: ir.Expr | None) -> ir.Expr | None:
     if not isinstance(value, ir.Sub) or not isinstance(index, ir.Slice) or index.upper is not None:
         return None
     return value.value if isinstance(index.lower, ir.Const) else None
+
+
+def _dropped(value: ir.Expr | None) -> int:
+    """How many of the first items such an expression leaves out."""
+    lower = value.index.lower if isinstance(value, ir.Sub) and isinstance(value.index, ir.Slice) else None
+    return lower.value if isinstance(lower, ir.Const) and isinstance(lower.value, int) else 0
