@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Refused
 from per_audit.fixes.recipes.schedule.budget import times
+from per_audit.fixes.recipes.schedule.lives import Lives
 
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 def steps_of(draft: Draft, path: str, node: ir.Node) -> str:
     """How often a training goes through a node, as it is written in code. Raises Refused where that is not known."""
-    budget = times(draft.graph, path, node, draft.graph.symbols.function_of(path, node))
+    graph = draft.graph
+    function = graph.symbols.function_of(path, node)
+    cls = graph.project.class_of.get(function) if function is not None else None
+    budget = times(graph, path, node, function, Lives.of_class(graph, cls))
     if budget is None:
         raise Refused(f"how often a training goes through {draft.where(path, node)} is not known")
     if budget.early:  # a beta that never gets to 1 would be no better than one that gets there too soon

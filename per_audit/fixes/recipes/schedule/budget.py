@@ -12,10 +12,11 @@ from per_audit.facts import ir
 from per_audit.fixes.recipes.containers.branches import drawn_at
 from per_audit.fixes.recipes.schedule.counters import Loop, counted, counts, is_endless, is_range, loop_around
 from per_audit.fixes.recipes.schedule.frequency import Frequency
+from per_audit.fixes.recipes.schedule.lives import Lives, names_in
 from per_audit.fixes.recipes.schedule.numbers import number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from per_audit.fixes.draft import Draft
     from per_audit.graph import ReplayBuffer, ReplayGraph
@@ -63,29 +64,48 @@ def schedule(draft: Draft, buffer: ReplayBuffer) -> str:
 
 def find_budget(graph: ReplayGraph, buffer: ReplayBuffer) -> Budget | None:
     """The largest number of draws over the ways in which the program reaches the draw, None where one is unknown."""
-    return times(graph, buffer.path, drawn_at(graph, buffer), buffer.function)
+    return times(graph, buffer.path, drawn_at(graph, buffer), buffer.function, Lives.of_buffer(graph, buffer))
 
 
-def times(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owner) -> Budget | None:
-    """The largest number of times that the program goes through a node, None where a loop around it is unknown."""
-    found = _reach(graph, path, node, function, 0, frozenset())
+def times(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owner, lives: Lives) -> Budget | None:
+    """The largest number of times that the program goes through a node in one life of what the node works on.
+
+    None where a loop around it is unknown.
+    """
+    found = _Reach(graph, lives).of(path, node, function)
     return found if found is not None and _LEAST <= found.steps <= _MOST else None
 
 
-def _reach(
-    graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owner, depth: int, seen: frozenset[ev.Owner]
-) -> Budget | None:
-    here = _loops(graph, path, node)
-    if here is None or depth > _MAX_DEPTH or function in seen:
-        return None
-    options: list[Budget] = []
-    for site in graph.callers.get(function, []) if function is not None else []:
-        outer = _reach(graph, site.path, site.node, site.function, depth + 1, seen | {function})
-        if outer is None:
+class _Reach:
+    """The ways to a node, from where the object is made that it works on: what is around that makes other ones."""
+
+    def __init__(self, graph: ReplayGraph, lives: Lives) -> None:
+        self.graph = graph
+        self.lives = lives
+
+    def of(
+        self,
+        path: str,
+        node: ir.Node,
+        function: ev.Owner,
+        seen: tuple[ev.Owner, ...] = (),
+        used: frozenset[str] = frozenset(),
+    ) -> Budget | None:
+        """The way on which the node is gone through most often. `seen` and `used` are functions and names below it."""
+        here = _loops(self.graph, path, node, lambda around: self.lives.begin_in(path, around, node, used))
+        if here is None or len(seen) > _MAX_DEPTH or function in seen:
             return None
-        steps = here.steps * outer.steps
-        options.append(Budget(steps, here.sources + outer.sources, here.early + outer.early))
-    return max(options, key=lambda budget: budget.steps, default=here)
+        if function is None or self.lives.begin_in(path, None, node, used):
+            return here
+        options: list[Budget] = []
+        above = (*seen, function), used | names_in(function)
+        for site in self.graph.callers.get(function, []):
+            outer = self.of(site.path, site.node, site.function, *above)
+            if outer is None:
+                return None
+            steps = here.steps * outer.steps
+            options.append(Budget(steps, here.sources + outer.sources, here.early + outer.early))
+        return max(options, key=lambda budget: budget.steps, default=here)
 
 
 @dataclass(slots=True)
@@ -102,8 +122,11 @@ class _Level:
     is_early: bool = False
 
 
-def _loops(graph: ReplayGraph, path: str, node: ir.Node) -> Budget | None:
-    """How often a node is reached inside its function, None where a loop or a test around it cannot be read."""
+def _loops(graph: ReplayGraph, path: str, node: ir.Node, is_other: Callable[[Loop], bool]) -> Budget | None:
+    """How often a node is reached inside its function, or in one pass of a loop that works on another object in each.
+
+    None where a loop or a test around it cannot be read.
+    """
     levels: list[_Level] = []
     share: Fraction | None = Fraction(1)
     below = node
@@ -115,6 +138,8 @@ def _loops(graph: ReplayGraph, path: str, node: ir.Node) -> Budget | None:
         if isinstance(ancestor, ir.Comp):
             return None
         if isinstance(ancestor, Loop):
+            if is_other(ancestor):
+                break
             levels = _around(graph, path, ancestor, [*levels, _Level(ancestor, None, share)])
             share = Fraction(1)
         below = ancestor

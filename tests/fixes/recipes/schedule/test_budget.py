@@ -321,6 +321,89 @@ def test_computed_numbers(total, expected):
     assert steps(main.replace("{total}", total.replace("\n", "\n    "))) == expected
 
 
+TRAIN = """
+import argparse
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--runs", type=int, default=10)
+args = parser.parse_args()
+
+
+def train(agent):
+    for step in range(30_000):
+        state, reward, done = env.step(0)
+        next_state = action = state
+        STORE
+        LEARN
+
+
+def begin():
+    agent = Agent(None, None)
+    train(agent)
+
+
+class Trainer:
+    def __init__(self):
+        self.agent = self.made = None
+
+    def setup(self):
+        self.agent = Agent(None, None)
+
+    def ready(self):
+        if self.agent is None:
+            self.agent = Agent(None, None)
+        return self.agent
+
+    def compare(self):
+        other = Agent(None, None)
+        return other
+
+    def run(self):
+        train(self.agent)
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("main", "expected"),
+    [
+        ("begin()", "30_000"),
+        ("for seed in range(5):\n    begin()", "30_000"),
+        ("for run in range(args.runs):\n    begin()", "30_000"),
+        ("results = [begin() for seed in range(5)]", "30_000"),
+        ("for seed in range(5):\n    train(Agent(None, None))", "30_000"),
+        ("for seed in range(5):\n    agent = Agent(None, None)\n    train(agent)", "30_000"),
+        ("for seed in range(5):\n    made = Agent(None, None)\n    pair = made, seed\n    train(pair[0])", "30_000"),
+        ("for seed in range(5):\n    if seed in env:\n        continue\n    begin()", "30_000"),
+        (
+            "for seed in range(5):\n    agent = Agent(None, None)\n    for epoch in range(3):\n        train(agent)",
+            "90_000",
+        ),
+        ("trainer = Trainer()\nfor seed in range(5):\n    trainer.setup()\n    trainer.run()", "30_000"),
+        # one agent goes through all passes
+        ("agent = Agent(None, None)\nfor epoch in range(5):\n    train(agent)", "150_000"),
+        (
+            "agent = Agent(None, None)\nfor epoch in range(5):\n    train(agent)\n    other = Agent(None, None)",
+            "150_000",
+        ),
+        (
+            "agent = None\nfor epoch in range(5):\n    if agent is None:\n        agent = Agent(None, None)\n"
+            "    train(agent)",
+            "150_000",
+        ),
+        ("trainer = Trainer()\nfor epoch in range(5):\n    train(trainer.ready())", "150_000"),
+        (
+            "trainer = Trainer()\ntrainer.setup()\nfor epoch in range(5):\n    trainer.run()\n    trainer.compare()",
+            "150_000",
+        ),
+        ("agents = [Agent(None, None)]\nfor epoch in range(5):\n    train(agents[0])", "150_000"),
+    ],
+)
+def test_a_run_ends_where_the_next_one_makes_a_buffer_of_its_own(main: str, expected: str) -> None:
+    assert steps(dedented(TRAIN) + main + "\n") == expected
+
+
 def test_the_steps_are_told():
     result = check_fixed(
         agent(LEARN),
