@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes.batch import annotated
 from per_audit.fixes.recipes.batch.travel import Consumer
 from per_audit.fixes.recipes.learning import lap
 from per_audit.fixes.recipes.learning.losses import Loss, Losses
+from per_audit.fixes.recipes.learning.priorities import rebinds
 from per_audit.graph.interpret.values import Func
 from per_audit.graph.libraries.buffers import dotted_name, imported
 
@@ -27,6 +29,9 @@ _MEANS = {"jax.numpy.mean"}
 _SQUARES = {"jax.numpy.square"}
 _OF_PAIRS = {"optax.l2_loss", "optax.squared_error", "optax.huber_loss", "optax.losses.l2_loss",
              "optax.losses.squared_error", "optax.losses.huber_loss"}  # fmt: skip
+# Options of jit: those that name arguments or say how to compile, and those that count arguments.
+_NAMED_OPTIONS = {"static_argnames", "donate_argnames", "keep_unused", "device", "backend", "inline"}
+_NUMBERED_OPTIONS = {"static_argnums", "donate_argnums"}
 _NOTE = "the TD errors come out of the differentiated function"
 
 
@@ -110,6 +115,8 @@ class Differentiated:
         (function,) = functions
         if not isinstance(function, ir.Function):
             return None
+        if len([argument for argument in maker.args if argument.keyword is None or argument.star]) > 1:
+            raise Refused(f"the derivative at {self._where(maker)} has positional options")
         return _Derivative(site.node, maker, function, tuple(self._losses(function, "").find()))
 
     def _maker(self, node: ir.Expr) -> ir.Call | None:
@@ -150,8 +157,9 @@ class Differentiated:
         elif place is target:
             draft.once(path, place.end, place.end, f", {name}", _NOTE)
         else:
-            draft.once(path, place.start, place.start, "(", _NOTE)
-            draft.once(path, place.end, place.end, f", {name})", _NOTE)
+            start, end = draft.own_parentheses(path, place) or (place.start, place.end)
+            draft.once(path, start, start, "(", _NOTE)
+            draft.once(path, end, end, f", {name})", _NOTE)
 
     # ---------------------------------------------------------------- the differentiated function
 
@@ -167,18 +175,51 @@ class Differentiated:
             raise Refused(f"the function with the loss returns early or in several places ({where})")
         if not self._is_inside(function, path):
             weights = self._given(derivative, path, weights)
+        self._refuse_parts(function)
         losses = self._losses(function, weights)
         found = losses.find()
+        self._refuse_conditional(function, path, found)
         errors = []
         for number, loss in enumerate(found, 1):
             suffix = str(number) if len(found) > 1 else ""
             prediction = losses.operand(loss.prediction, f"prediction{suffix}")
             errors.append(f"abs({prediction} - {losses.operand(loss.target, f'td_target{suffix}')})")
+            self.draft.assumptions.append(f"the loss at {self._where(loss.node)} has one value a transition")
         losses.weight(found)
-        self._give_out(derivative, path, last.value, self._joined(errors, path))
+        self._give_out(derivative, path, last, last.value, self._joined(errors, path))
+        annotated.vague(draft, path, function.returns)
 
-    def _give_out(self, derivative: _Derivative, path: str, value: ir.Expr, errors: str) -> None:
+    def _refuse_conditional(self, function: ir.Function, path: str, found: list[Loss]) -> None:
+        """Refuse losses that not every call computes, and operands that are something else when it returns."""
+        for loss in found:
+            sides = (loss.prediction, loss.target)
+            names = {node.id for side in sides for node in ir.walk(side) if isinstance(node, ir.Name)}
+            first = min(self._place(function, path, node) for node in (loss.node, *sides))
+            if any(rebinds(statement, names) for statement in function.body[first:]):
+                raise Refused(f"a name in the loss at {self._where(loss.node)} is bound anew afterwards")
+
+    def _place(self, function: ir.Function, path: str, node: ir.Node) -> int:
+        """The number of the statement of a function that a node is in."""
+        statement = self.graph.statement(path, node)
+        if statement not in function.body:
+            raise Refused(f"the loss at {self._where(node)} depends on a condition or stands in a loop")
+        return function.body.index(statement)
+
+    def _refuse_parts(self, function: ir.Function) -> None:
+        """Refuse a function that is given a part of the batch."""
+        for each in self.find():
+            for argument in each.call.args if each.function is function else ():
+                parts = (node for node in ir.walk(argument.value) if isinstance(node, ir.Sub))
+                if any(isinstance(node, ir.Slice) for part in parts for node in ir.walk(part.index)):
+                    raise Refused(f"the derivative at {self._where(each.call)} may be of a part of the batch")
+
+    def _give_out(self, derivative: _Derivative, path: str, statement: ir.Return, value: ir.Expr, errors: str) -> None:
         draft, makers = self.draft, {each.maker for each in self.find() if each.function is derivative.function}
+        line = draft.rendered(path, *draft.line(path, statement))
+        if not draft.fits(path, draft.indent(path, statement), line, f", ({errors})"):
+            name = draft.fresh(path, derivative.function, "td_errors", "batch_td_errors")
+            draft.insert_before(path, statement, [f"{name} = {errors}"], _NOTE)
+            errors = name
         if not derivative.has_aux:
             end = (draft.own_parentheses(path, value) or (value.start, value.end))[1]
             draft.once(path, end, end, f", {errors}", _NOTE)
@@ -205,6 +246,9 @@ class Differentiated:
         draft.add_parameter(path, function, f"{name}{default}", "the weights of the batch")
         for each in self.find():
             if each.function is function:
+                told = each.maker.keyword("argnums")
+                if told is not None and not _counts_from_the_front(told.value):
+                    raise Refused(f"the arguments of the derivative at {self._where(each.call)} count from the end")
                 if any(argument.star for argument in each.call.args):
                     raise Refused(f"the derivative at {self._where(each.call)} is given its arguments by a star")
                 is_named = any(argument.keyword for argument in each.call.args) or default
@@ -256,7 +300,13 @@ class _Explicit(Losses):
         return sorted((loss for loss in found if loss is not None), key=lambda loss: loss.node.start)
 
     def find(self) -> list[Loss]:
-        return [self._checked(loss) for loss in self.all() if self._is_critic(loss)]
+        learnt = set(self.sources(*self._returned()))
+        return [self._checked(loss) for loss in self.all() if loss.node in learnt and self._is_critic(loss)]
+
+    def _returned(self) -> list[ir.Expr]:
+        """What is differentiated: the value that is returned, or the first of two."""
+        values = [node.value for node in ir.walk_scope(self.body) if isinstance(node, ir.Return) and node.value]
+        return [value.items[0] if isinstance(value, ir.Seq) and value.items else value for value in values]
 
     def _mean(self, node: ir.Call) -> Loss | None:
         if isinstance(node.func, ir.Attr) and node.func.attr == "mean" and not node.args:
@@ -303,17 +353,25 @@ class _Explicit(Losses):
 
 
 def compiles(draft: Draft, path: str, decorator: ir.Expr) -> bool:
-    """Whether a decorator is `jax.jit`, with options or without: it leaves a function its parameters and results."""
+    """Whether a decorator is `jax.jit`, without options or with those that another last parameter does not disturb."""
     names = imported(draft.graph.module(path))
     if dotted_name(decorator, names) == "jax.jit":
         return True
     if not isinstance(decorator, ir.Call):
         return False
-    made = dotted_name(decorator.func, names)
-    first = decorator.argument(0)
-    return made == "jax.jit" or (
-        made == "functools.partial" and first is not None and dotted_name(first, names) == "jax.jit"
+    made, first = dotted_name(decorator.func, names), decorator.argument(0)
+    is_partial = made == "functools.partial" and first is not None and dotted_name(first, names) == "jax.jit"
+    return (made == "jax.jit" or is_partial) and all(
+        argument.keyword in _NAMED_OPTIONS
+        or (argument.keyword in _NUMBERED_OPTIONS and _counts_from_the_front(argument.value))
+        for argument in decorator.args[is_partial:]
     )
+
+
+def _counts_from_the_front(node: ir.Expr) -> bool:
+    """Whether an expression is a number of an argument, or a tuple or list of such, that is written out."""
+    items = node.items if isinstance(node, ir.Seq) else [node]
+    return all(isinstance(item, ir.Const) and isinstance(item.value, int) for item in items)
 
 
 def _binds(node: ir.Assign, name: str) -> bool:

@@ -124,7 +124,7 @@ def after_step(draft: Draft, path: str, statement: ir.Stmt, names: set[str]) -> 
     last = _applied_after(block, first) or _step_after(block, first)
     if last + 1 < len(block) and _receivers(block[last], "step") & _receivers(block[last + 1], "update"):
         last += 1  # of a gradient scaler
-    if any(_rebinds(each, names) for each in block[first + 1 : last + 1]):
+    if any(rebinds(each, names) for each in block[first + 1 : last + 1]):
         last = first
     return block[last]
 
@@ -194,7 +194,8 @@ def _receivers(statement: ir.Stmt, method: str) -> set[str | None]:
     }
 
 
-def _rebinds(statement: ir.Stmt, names: set[str]) -> bool:
+def rebinds(statement: ir.Stmt, names: set[str]) -> bool:
+    """Whether a statement, or one inside of it, binds one of the names."""
     for node in ir.walk(statement):
         targets: list[ir.Expr] = []
         if isinstance(node, ir.Assign):

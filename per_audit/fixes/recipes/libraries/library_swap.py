@@ -6,6 +6,7 @@ The batch keeps its attributes and gets two more: `data.weights` and `data.indic
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -16,8 +17,9 @@ from per_audit.fixes.recipes.learning.delegated import Delegated
 from per_audit.fixes.recipes.learning.losses import Loss, Losses
 from per_audit.fixes.recipes.learning.priorities import absolute_errors, after_step
 from per_audit.fixes.recipes.schedule.budget import schedule
-from per_audit.fixes.recipes.shared import ACTOR_CRITIC, backward_passes
+from per_audit.fixes.recipes.shared import ACTOR_CRITIC, DENSE, NO_SHARE, backward_passes
 from per_audit.graph import UNIFORM, LibraryBuffer, ReplayBuffer
+from per_audit.graph.episodes.environments import is_dense
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
@@ -49,8 +51,7 @@ def convert(draft: Draft, buffer: LibraryBuffer) -> None:
     stand_in = ReplayBuffer(UNIFORM, path, None, draw.function, [draw.node])
     arrival = draft.graph.statement(path, draw.node)
     update = f"{handle}.update_priorities"
-    weights = f"{batch}.weights.numpy()" if _is_learnt_as_numpy(draft, path, batch) else f"{batch}.weights"
-    consumer = Consumer(path, draw.function, weights, f"{batch}.indices", update, arrival)
+    consumer = Consumer(path, draw.function, f"{batch}.weights", f"{batch}.indices", update, arrival)
     losses = _SampledLosses(draft, stand_in, consumer, batch)
     found = losses.find()
     if found:
@@ -63,12 +64,17 @@ def convert(draft: Draft, buffer: LibraryBuffer) -> None:
     else:
         delegated = _SampledDelegated(draft, stand_in, batch)
         is_actor_critic = sum(map(backward_passes, delegated.bodies(consumer))) > 1
+        if delegated.takes_arrays(consumer):
+            consumer = replace(consumer, weights=f"{batch}.weights.numpy()")
         if not delegated.convert(consumer):
             raise Refused(f"no TD loss that can be weighted was found after {draft.where(path, draw.node)}")
     draft.add_argument(path, made, schedule(draft, stand_in), "how strongly the weights correct, up to 1 at the end")
     if is_actor_critic:
-        draft.add_argument(path, made, "rare_fraction=0", "textbook prioritised replay")
+        draft.add_argument(path, made, NO_SHARE, "textbook prioritised replay")
         draft.steps.append(ACTOR_CRITIC)
+    elif is_dense(draft.graph, path, draw.function):
+        draft.add_argument(path, made, NO_SHARE, "rewards of every step are not rare")
+        draft.steps.append(DENSE)
 
 
 class _SampledLosses(Losses):
@@ -100,16 +106,10 @@ class _SampledDelegated(Delegated):
         parts = (part for argument in site.node.args for part in ir.walk(argument))
         return site.path == self.buffer.path and any(isinstance(n, ir.Name) and n.id == self.batch for n in parts)
 
-
-def _is_learnt_as_numpy(draft: Draft, path: str, batch: str) -> bool:
-    """Whether the fields of a batch become arrays, as for JAX: `data.rewards.numpy()`."""
-    return any(
-        isinstance(node, ir.Call)
-        and isinstance(node.func, ir.Attr)
-        and node.func.attr == "numpy"
-        and draft.text(path, node).startswith(f"{batch}.")
-        for node in ir.walk(*draft.graph.module(path).body)
-    )
+    def takes_arrays(self, consumer: Consumer) -> bool:
+        """Whether a function that learns is given arrays, as JAX's are: `data.rewards.numpy()`."""
+        given = (a.value for site in self._learning_calls(consumer.function, consumer.path) for a in site.node.args)
+        return any(isinstance(n, ir.Call) and isinstance(n.func, ir.Attr) and n.func.attr == "numpy" for n in given)
 
 
 def _handle(draft: Draft, buffer: LibraryBuffer) -> str:
