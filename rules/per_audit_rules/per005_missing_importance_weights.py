@@ -785,6 +785,16 @@ def train(collector, policy, optimizer):
             },
         ),
         Example(
+            "weights in the loss whose beta is 1, written out",
+            {
+                "per.py": bad[1]
+                .plain["per.py"]
+                .replace("weights = (self.size * p[slots]) ** -beta", "w = (self.size * p[slots]) ** -1.0")
+                .replace("weights / weights.max()", "w / w.max()")
+                .replace("loss = (errors**2).mean()", "loss = (torch.as_tensor(weights) * errors**2).mean()")
+            },
+        ),
+        Example(
             "losses that are multiplied by the weights in place",
             {
                 "per.py": bad[1]

@@ -531,6 +531,28 @@ def run(env, steps):
             },
         ),
         Example(
+            "the cumulative sum kept in an array of its own",
+            {
+                "agent.py": bad[0]
+                .plain["agent.py"]
+                .replace(
+                    "self.priorities = np.zeros(capacity)\n",
+                    "self.priorities = np.zeros(capacity)\n"
+                    "        self.scaled, self.sums = np.empty(capacity), np.empty(capacity)\n",
+                )
+                .replace(
+                    "        p = self.priorities[:filled] / self.priorities[:filled].sum()\n"
+                    "        at = np.random.choice(filled, 64, p=p)\n",
+                    "        self.scaled[:filled] = self.priorities[:filled] ** 0.6\n"
+                    "        np.cumsum(self.scaled[:filled], out=self.sums[:filled])\n"
+                    "        total = self.sums[filled - 1]\n"
+                    "        at = np.searchsorted(self.sums[:filled], np.random.uniform(0, total, 64))\n",
+                )
+                .replace("(1 / (filled * p[at])) ** -beta", "(filled * (self.scaled[at] / total)) ** -beta")
+                .replace(" + 1e-6) ** 0.6", " + 1e-6)")
+            },
+        ),
+        Example(
             "over the largest priority, and the largest weight after that",
             {
                 "agent.py": bad[0]

@@ -138,11 +138,11 @@ class BetaNotAnnealed(Rule):
                 return None
             first = (graph.symbols.expanded(value) for value, _, _ in beta.first_values(exponent))
             values = [option for value in first for option in alternatives(value)]
-            if not values or any((value.number or 0) >= 1 or value.op in ("object", "function") for value in values):
+            if not values or any(value.op in ("object", "function") or _is_one(graph, value) for value in values):
                 return None
             return exponent
         name = _setting(exponent)
-        return exponent if name is not None and not _set_elsewhere(graph, name) else None
+        return exponent if name is not None and not (_set_elsewhere(graph, name) or _is_one(graph, exponent)) else None
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, beta: Beta, term: Term) -> Iterable[Finding]:
         formula = beta.anatomy.formulas[0]
@@ -237,6 +237,18 @@ class Agent:
             },
         ),
         Example(
+            "a setting of another module",
+            {
+                "settings.py": 'MEMORY = {"size": 100, "beta": 0.5}\n',
+                "memory.py": _MEMORY.replace("size, beta=0.4", "size, settings").replace(
+                    "= beta  # <-", '= settings["beta"]  # <-'
+                ),
+                "train.py": _TRAIN.replace("Memory(100)", 'Memory(MEMORY["size"], MEMORY)').replace(
+                    "import Memory\n", "import Memory\nfrom settings import MEMORY\n"
+                ),
+            },
+        ),
+        Example(
             "a setting of the configuration",
             {
                 "memory.py": _MEMORY.replace("size, beta=0.4", "size, config")
@@ -282,6 +294,18 @@ class Agent:
         Example(
             "full correction from the start",
             {"memory.py": _MEMORY.replace("  # <- PER106", "").replace("beta=0.4", "beta=1.0"), "train.py": _TRAIN},
+        ),
+        Example(
+            "full correction from the start, by the settings of another module",
+            {
+                "settings.py": 'MEMORY = {"size": 100, "beta": 1}\n',
+                "memory.py": _MEMORY.replace("size, beta=0.4", "size, settings").replace(
+                    "beta  # <- PER106", 'settings["beta"]'
+                ),
+                "train.py": _TRAIN.replace("Memory(100)", 'Memory(MEMORY["size"], MEMORY)').replace(
+                    "import Memory\n", "import Memory\nfrom settings import MEMORY\n"
+                ),
+            },
         ),
         Example(
             "a schedule that is asked at each draw",
@@ -344,6 +368,12 @@ def _setting(term: Term) -> str | None:
         return None
     name = name.rpartition(".")[2]
     return name if is_beta(name) else None
+
+
+def _is_one(graph: ReplayGraph, term: Term) -> bool:
+    """Whether a term is 1 or more: written out, or in the settings that it is read from."""
+    number = term.number if term.is_number else graph.events.value(term.node).literal()
+    return isinstance(number, (int, float)) and number >= 1
 
 
 def _set_elsewhere(graph: ReplayGraph, name: str) -> bool:

@@ -395,6 +395,49 @@ class Memory:
             },
         ),
         Example(
+            "a column that holds weights in one memory and discounts in the other",
+            {
+                "per.py": bad[0]
+                .plain["per.py"]
+                .replace(
+                    "def train(env, net, target_net, optimizer, steps):\n    memory = Memory(1000)\n",
+                    """class Returns:
+    def __init__(self, size):
+        self.rows, self.size, self.at = [None] * size, size, 0
+
+    def push(self, *row):
+        self.rows[self.at % self.size] = row
+        self.at += 1
+
+    def sample(self, n, beta):
+        slots = np.random.choice(min(self.at, self.size), n)
+        return [self.rows[i] for i in slots], slots, np.full(n, 0.99)
+
+
+def train(env, net, target_net, optimizer, steps, by_priority):
+    memory = Memory(1000) if by_priority else Returns(1000)
+""",
+                )
+                .replace("slots, weights = memory", "slots, column = memory")
+                .replace(
+                    "        y = r + 0.99 * (1 - d) * target_net(s2).max(1).values.detach()\n"
+                    "        losses = torch.as_tensor(weights) * (q - y) ** 2\n",
+                    """        weights, discount = None, 0.99
+        if by_priority:
+            weights = torch.as_tensor(column)
+        else:
+            discount = torch.as_tensor(column)
+        y = r + discount * target_net(s2).max(1).values.detach() * (1 - d)
+        losses = (q - y) ** 2 if weights is None else weights * (q - y) ** 2
+""",
+                )
+                .replace(
+                    "        memory.update(slots, losses.detach().numpy())",
+                    "        if by_priority:\n            memory.update(slots, (q - y).detach().numpy())",
+                )
+            },
+        ),
+        Example(
             "the loss before it is weighted, two files",
             {
                 "loss.py": bad[1]

@@ -170,6 +170,32 @@ class Learner:
         self.optimizer.step()
         self.replay.correct(slots, errors)  # <- PER211
 """
+_LOSSES = """import torch
+
+
+class Learner:
+    def __init__(self, replay, online, target, by_priority=True):
+        self.replay, self.online, self.target, self.by_priority = replay, online, target, by_priority
+        self.optimizer = torch.optim.Adam(online.parameters(), lr=1e-4)
+
+    def losses(self, state, action, reward, next_state, ended, weights, gamma=0.99):
+        with torch.no_grad():
+            goal = reward + gamma * (1 - ended) * self.target(next_state).max(1).values
+        errors = self.online(state).gather(1, action[:, None]).squeeze(1) - goal
+        if self.by_priority:
+            return torch.mean(weights * errors.pow(2)), errors.detach()
+        return 0.5 * torch.mean(errors.pow(2)) + errors.abs().mean()
+
+    def step(self, beta):
+        batch, slots, weights = self.replay.draw(64, beta)
+        loss = self.losses(*batch, weights)
+        if isinstance(loss, tuple):
+            loss, errors = loss
+            self.replay.correct(slots, errors)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+"""
 _RUN = """from learner import Learner
 from replay import TensorReplay
 
@@ -487,6 +513,23 @@ class AutogradInPriorities(Rule):
             {
                 "replay.py": _TENSORS.replace("errors.abs()", "errors.detach().abs()"),
                 "learner.py": _LEARNER.replace("  # <- PER211", ""),
+                "run.py": _RUN,
+            },
+        ),
+        Example(
+            "detached in a pair that only one branch returns",
+            {"replay.py": _TENSORS, "learner.py": _LOSSES, "run.py": _RUN},
+        ),
+        Example(
+            "detached in a pair that a method returns which is given its batch by names",
+            {
+                "replay.py": _TENSORS,
+                "learner.py": _LOSSES.replace(
+                    "        loss = self.losses(*batch, weights)\n",
+                    '        names = ("state", "action", "reward", "next_state", "ended")\n'
+                    '        rows = {name: column.to("cpu") for name, column in dict(zip(names, batch)).items()}\n'
+                    "        loss = self.losses(**rows, weights=weights)\n",
+                ),
                 "run.py": _RUN,
             },
         ),

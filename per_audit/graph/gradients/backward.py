@@ -94,6 +94,8 @@ class Gradients:
                 found.add(part)
             elif part.op in _FIRST:
                 stack.append(part.args[0])
+            elif part.op == "phi":
+                stack.extend([option for option in part.args if not _is_unread(option)] or part.args)
             else:
                 stack.extend(part.args[1:] if part.op in ("where", "filled") else part.args)
         return frozenset(found)
@@ -164,3 +166,11 @@ class Gradients:
                 name = name_of(func.value)
                 if name is not None:
                     yield name
+
+
+def _is_unread(option: Term) -> bool:
+    """Whether a term is a part of what a call returns that was not followed into the project's function.
+
+    Where that was followed on another way, what it returns there tells more.
+    """
+    return option.op == "item" and option.args[0].op == "call" and isinstance(option.args[0].data, tuple)

@@ -69,7 +69,7 @@ class Operators:
         if op == "**" and (
             _weight_exponent(right)
             or (_may_be_beta(right, b) and (odds or self._is_inverse(left)))
-            or (_is_constant(right) and self._is_of_drawn_priorities(left))
+            or (_is_constant(right, left) and self._is_of_drawn_priorities(left))
         ):
             result = result.with_tags(("isw", node))
         inverse = op == "/" and isinstance(left, ir.Const) and left.value in (1, 1.0)
@@ -199,11 +199,13 @@ def _names_beta(expression: ir.Expr) -> list[str]:
     return [name for name in names if is_beta(name)]
 
 
-def _is_constant(exponent: ir.Expr) -> bool:
-    """Whether the exponent is a constant between -1 and 0: a beta that is written out, no inverse."""
+def _is_constant(exponent: ir.Expr, base: ir.Expr) -> bool:
+    """Whether the exponent is a beta that is written out: between -1 and 0, or -1 of a product, as of `n * p`."""
     if not isinstance(exponent, ir.Un) or exponent.op != "-" or not isinstance(exponent.operand, ir.Const):
         return False
-    return isinstance(exponent.operand.value, (int, float)) and 0 < exponent.operand.value < 1
+    number = exponent.operand.value
+    is_product = isinstance(base, ir.Bin) and base.op == "*"
+    return isinstance(number, (int, float)) and (0 < number < 1 or (number == 1 and is_product))
 
 
 def _weight_exponent(expression: ir.Expr) -> bool:

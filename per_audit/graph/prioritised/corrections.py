@@ -324,6 +324,10 @@ class Corrections:
             return self.weighted_inside(inside, depth - 1)
         if term.op == "field":  # what a graph was built with, asked for later
             return next(filter(None, (self.weighted_inside(o, depth // 2) for o in self.symbols.options(term))), None)
+        if term.op in ("sub", "loss") and not any(arg.is_number for arg in term.args):
+            # What one side alone is multiplied by, a discount in the target, weighs no error.
+            sides = [self.weighted_inside(arg, depth - 1) for arg in term.args]
+            return sides[0] if all(sides) else None
         if term.op in _FOLLOWED:
             followed = term.args if term.op in _ALL_ARGUMENTS else term.args[:1]
             return next(filter(None, (self.weighted_inside(arg, depth - 1) for arg in followed)), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.symbolic.degree import is_alpha
 from per_audit.graph.symbolic.term import Term, alternatives
 
@@ -87,7 +88,16 @@ class Normal:
         self.anatomy = anatomy
         self.symbols = anatomy.symbols
         self._kinds: dict[Term, str] = {}
-        self.sources = anatomy.containers | self._given() | self._divided()
+        self._running = self._summed_into()
+        self.sources = (anatomy.containers | self._given() | self._divided()) - self._running
+
+    def _summed_into(self) -> frozenset[Term]:
+        """The arrays that a cumulative sum is written into: no entry of one is a priority."""
+        return frozenset(
+            self.anatomy.base_of(self.symbols.term(site.path, out))
+            for site in self.anatomy.events.calls.values()
+            if name_of(site.node.func) == "cumsum" and (out := site.node.argument(None, "out")) is not None
+        )
 
     def _given(self) -> frozenset[Term]:
         """The names and parameters whose values are the probabilities of the draws, up to what is equal for all."""
@@ -182,6 +192,8 @@ class Normal:
         if self._is_root(term):
             return [_single(TOTAL, term)]
         held = self.anatomy.base_of(term)
+        if held in self._running:
+            return [_single(UNKNOWN, term)]
         if held in self.sources and held.op != "pow":
             return [_single(PRIORITY, term)]
         if term.op == "item" and not isinstance(term.data, int):

@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from per_audit.graph.interpret.values import SCALAR
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
 
@@ -220,11 +222,23 @@ def item_of(value: Term, key: int | str, node: ir.Node | None, path: str, total:
 
 
 def _taken_apart(options: tuple[Term, ...], total: int | None) -> list[Term]:
-    """The options that can be taken apart into so many parts: where one is a tuple of just that many, no other is."""
+    """The options that can be taken apart into so many parts: where one is a tuple of just that many, no other is.
+
+    Nor is then a single number, which a function returns where it has nothing to return beside it.
+    """
     found = [option for option in options if option.op != "const"]
     if any(option.op == "tuple" and len(option.args) == total for option in found):
-        return [option for option in found if option.op != "tuple" or len(option.args) == total]
+        return [o for o in found if (len(o.args) == total if o.op == "tuple" else not _is_single(o))]
     return found
+
+
+def _is_single(term: Term) -> bool:
+    """Whether a term is one number, a mean or sum over everything, or computed from such alone."""
+    if term.op in ("mean", "sum"):
+        return term.data is None
+    if term.op in ("add", "sub", "mul", "div", "neg"):
+        return all(arg.is_number or _is_single(arg) for arg in term.args)
+    return term.op == "loss" and term.data[1] == SCALAR
 
 
 def element_of(value: Term, node: ir.Node | None, path: str) -> Term:
