@@ -59,7 +59,7 @@ def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc], by_name: bool =
             sizes += _last(graph, container)
             owner = _class_around(graph, path, container.node)
             found += [number for term in sizes for number in _numbers(graph, term, owner=owner, by_name=by_name)]
-            count = filled_by_count(graph, container)
+            count = filled_by_count(graph, container) if not sizes else None
             found += [] if count is None else [count]
     return _capacity(found)
 

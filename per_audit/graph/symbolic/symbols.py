@@ -273,15 +273,25 @@ class Symbols:
         return [(argument, path) for call, _, path in calls if isinstance(call, ir.Call) for argument in call.args]
 
     def default_of(self, term: Term) -> list[Term]:
-        """The defaults of a command-line option that a term reads: `args.size` after `add_argument("--size", ...)`."""
+        """The defaults of a command-line option that a term reads: `args.size` after `add_argument("--size", ...)`.
+
+        Where the file that reads it declares it, another file's option of the same name is another one.
+        """
         if term.op != "external" or "parse_" not in str(term.data):
             return []
-        return self.option_defaults.get(str(term.data).rpartition(".")[2], [])
+        declared = self._options.get(str(term.data).rpartition(".")[2], [])
+        here = [default for path, default in declared if path == term.path]
+        return here or [default for _, default in declared]
 
     @cached_property
     def option_defaults(self) -> dict[str, list[Term]]:
         """The defaults of the command-line options of the project, by the names of their attributes."""
-        found: dict[str, list[Term]] = defaultdict(list)
+        return {name: [default for _, default in declared] for name, declared in self._options.items()}
+
+    @cached_property
+    def _options(self) -> dict[str, list[tuple[str, Term]]]:
+        """The same, each with the file that declares it."""
+        found: dict[str, list[tuple[str, Term]]] = defaultdict(list)
         for site in self.events.calls.values():
             func = site.node.func
             if not isinstance(func, ir.Attr) or func.attr != "add_argument":
@@ -292,7 +302,7 @@ class Symbols:
             stated, default = site.node.argument(None, "dest"), site.node.argument(None, "default")
             name = stated.value if isinstance(stated, ir.Const) else next(iter(long or names), None)
             if isinstance(name, str) and default is not None:
-                found[name.lstrip("-").replace("-", "_")].append(self.term(site.path, default))
+                found[name.lstrip("-").replace("-", "_")].append((site.path, self.term(site.path, default)))
         return dict(found)
 
     def is_imported(self, name: str) -> bool:

@@ -139,3 +139,17 @@ def test_the_default_of_a_command_line_option_can_be_read(project):
     """)
     assert capacity(graph).largest == 70_000
     assert not capacity(graph).complete
+
+
+def test_a_deque_holds_no_more_than_its_limit_however_much_a_script_puts_in(project):
+    graph = project("from collections import deque\nm = deque(maxlen=40)\nfor i in range(900):\n    m.append(i)\n")
+    found = capacity(graph)
+    assert (found.largest, found.complete) == (40, True)
+
+
+def test_options_of_one_name_are_those_of_the_file_that_reads_them(project):
+    parser = "import argparse\nfrom shared import start\nparser = argparse.ArgumentParser()\n"
+    read = parser + "parser.add_argument('--size', type=int, default={})\nargs = parser.parse_args()\n"
+    store = "from collections import deque\nm = deque(maxlen=args.size)\nm.append(start)\n"
+    graph = project(read.format(50) + store, shared="start = 0\n", two=read.format(9000))
+    assert capacity(graph).usual == 50
