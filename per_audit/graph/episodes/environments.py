@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.episodes.rewards import pays_otherwise
 from per_audit.graph.interpret import externals as ext
 from per_audit.graph.symbolic import Term, alternatives, strip
 
@@ -72,9 +73,16 @@ def made_for(graph: ReplayGraph, path: str, learner: ev.Owner) -> list[str] | No
 
 
 def is_dense(graph: ReplayGraph, path: str, learner: ev.Owner) -> bool:
-    """Whether every environment that a learner meets is known to pay in each step, and not always the same."""
+    """Whether every environment that a learner meets is known to pay in each step, and not always the same.
+
+    Not where one of them is the project's own, or the project gives other rewards than the environment does.
+    """
     made = made_for(graph, path, learner)
-    return bool(made) and {name.partition("-")[0] for name in made or ()} <= _DENSE
+    if not made or not {name.partition("-")[0] for name in made} <= _DENSE:
+        return False
+    leading = _leading(graph, path, learner)
+    paths = leading if any(True for each in leading for _ in made_in(graph, each)) else set(graph.project.modules)
+    return not own_steps(graph, paths) and not pays_otherwise(graph, paths)
 
 
 def made_in(graph: ReplayGraph, path: str) -> Iterator[str]:

@@ -95,6 +95,53 @@ def test_dense_rewards_are_not_rare(head: str, is_dense: bool, buffer: str) -> N
     assert any("pay in every step" in step for step in plan.steps) == is_dense
 
 
+WRAPPER = """import gym
+
+
+class Rewards(gym.RewardWrapper):
+    def reward(self, reward):
+        return float(reward > -0.1)
+
+
+class Steps(gym.Wrapper):
+    def step(self, action):
+        state, reward, done, info = self.env.step(action)
+        return state, {told}, done, info
+
+
+class Maze:
+    def reset(self):
+        return 0
+
+    def step(self, action):
+        return 0, 0.0, False, {{}}
+
+
+{made}
+state, reward, done, info = env.step(0)
+{after}
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "told", "after", "is_dense"),
+    [
+        ("env = gym.make('Pendulum-v1')", "reward", "", True),
+        ("env = Steps(gym.make('Pendulum-v1'))", "reward / 10", "reward = max(reward, -1.0)", True),
+        ("env = gym.make('Pendulum-v1')", "reward", "reward = reward if done else reward * 2", True),
+        ("env = Rewards(gym.make('Pendulum-v1'))", "reward", "", False),
+        ("env = Steps(gym.make('Pendulum-v1'))", "float(reward > 0)", "", False),
+        ("env = gym.make('Pendulum-v1')", "reward", "reward = 1.0 if done and reward > 0 else 0.0", False),
+        ("env = gym.make('Pendulum-v1')", "reward", "if done:\n    reward = -1.0", False),
+        ("env = Maze()\ndemo = gym.make('Pendulum-v1')", "reward", "", False),
+        ("env = gym.make('Pendulum-v1')", "reward", "def later():\n    reward = 0", True),
+    ],
+)
+def test_rewards_of_the_program_itself_may_be_rare(made: str, told: str, after: str, is_dense: bool) -> None:
+    _, fixed = run(program(main=WRAPPER.format(made=made, told=told, after=after)))
+    assert ("rare_fraction=0" in fixed["memory.py"]) == is_dense
+
+
 @pytest.mark.parametrize(("buffer", "remedy"), [("per", "weigh it too"), ("lap", "draw a uniform batch")])
 @pytest.mark.parametrize(
     ("loss", "is_told"),

@@ -59,6 +59,9 @@ def _options(graph: ReplayGraph, path: str, name: str, read: Value) -> list[Give
         default = _declared(site.node, name)
         if default is not None:
             found.setdefault(site.path, []).append(Given(site.path, default))
+    for site in graph.events.calls.values():
+        if site.path in found and _tells_words(site.node):
+            found[site.path].append(Given(site.path, None))
     if path in found:
         return found[path]
     is_option = any(
@@ -66,6 +69,15 @@ def _options(graph: ReplayGraph, path: str, name: str, read: Value) -> list[Give
         for atom in read.atoms
     )
     return next(iter(found.values())) if len(found) == 1 and is_option else []
+
+
+def _tells_words(call: ir.Call) -> bool:
+    """Whether a call parses words that the program writes out, in place of those of the command line."""
+    is_parser = isinstance(call.func, ir.Attr) and f".{call.func.attr}" in _PARSERS
+    words = call.argument(0, "args") if is_parser else None
+    if isinstance(words, ir.Call) and isinstance(words.func, ir.Attr) and words.func.attr == "split":
+        return isinstance(words.func.value, ir.Const)
+    return isinstance(words, ir.Seq) and bool(words.items)
 
 
 def _declared(call: ir.Call, name: str) -> ir.Expr | None:

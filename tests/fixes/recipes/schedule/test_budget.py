@@ -404,6 +404,35 @@ def test_a_run_ends_where_the_next_one_makes_a_buffer_of_its_own(main: str, expe
     assert steps(dedented(TRAIN) + main + "\n") == expected
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", "30_000"),
+        ("[]", "30_000"),
+        ("sys.argv[1:]", "30_000"),
+        ('["--steps", "5000"]', None),
+        ('args=["--steps", "5000"]', None),
+        ('"--steps 5000".split()', None),
+    ],
+)
+def test_words_of_the_program_in_place_of_the_command_line(words: str, expected: str | None) -> None:
+    main = """
+    import argparse
+    import sys
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--steps", type=int, default=30_000)
+    args = parser.parse_args(WORDS)
+    agent = Agent(None, None)
+    for step in range(args.steps):
+        state, reward, done = env.step(0)
+        next_state = action = state
+        STORE
+        LEARN
+    """
+    assert steps(main.replace("WORDS", words)) == expected
+
+
 def test_the_steps_are_told():
     result = check_fixed(
         agent(LEARN),
