@@ -267,6 +267,8 @@ class Differentiated:
             compiles(self.draft, self.draft.path_of(function), each) for each in function.decorators
         ):
             raise Refused(f"the function at {self._where(function)} has a decorator that is not understood")
+        for maker in makers:
+            self._refuse_other_calls(maker)
         for node, value in self.graph.events.values.items():
             if isinstance(node, (ir.Name, ir.Attr)) and any(
                 isinstance(atom, Func) and atom.node is function for atom in value.atoms
@@ -275,6 +277,19 @@ class Differentiated:
                 given = self.graph.parents(path).get(node)
                 if not (isinstance(given, ir.Arg) and self.graph.parents(path).get(given) in makers):
                     raise Refused(f"the function with the loss is also used at {self.draft.where(path, node)}")
+
+    def _refuse_other_calls(self, maker: ir.Call) -> None:
+        """Refuse where the derivative has a name and is used otherwise than to be called here: mapped, compiled."""
+        statement, calls = self.graph.parents(self.path).get(maker), {each.call for each in self.find()}
+        names = (
+            {t.id for t in statement.targets if isinstance(t, ir.Name)} if isinstance(statement, ir.Assign) else set()
+        )
+        for node in ir.walk(*self.graph.module(self.path).body) if names else ():
+            around = self.graph.parents(self.path).get(node)
+            if not isinstance(node, ir.Name) or node.id not in names or around is statement:
+                continue
+            if not (isinstance(around, ir.Call) and around.func is node and around in calls):
+                raise Refused(f"the derivative is also used at {self._where(node)}")
 
     def _joined(self, errors: list[str], path: str) -> str:
         """The TD errors of several critics as those of one."""

@@ -254,6 +254,12 @@ def test_a_function_that_draws_the_batch_itself() -> None:
         ("@jax.jit", "@functools.partial(jax.jit, static_argnums=(-1,))", "cannot take weights"),
         ("@jax.jit", "@functools.partial(jax.jit, in_shardings=(None,) * 8)", "cannot take weights"),
         ("(loss_fn)(params)", "(loss_fn, 0, False)(params)", "has positional options"),
+        (
+            PLAIN,
+            "    grad_fn = jax.value_and_grad(loss_fn)\n    loss, grads = grad_fn(params)\n"
+            "    losses, _ = jax.vmap(grad_fn)(goal_params)\n",
+            "the derivative is also used at",
+        ),
         (f"return {MEAN}", f"loss = {MEAN}\n        q = q.mean()\n        return loss + 0 * q", "is bound anew"),
         (
             f"return {MEAN}",
@@ -336,6 +342,20 @@ def test_a_long_line_gets_a_name_for_the_errors() -> None:
             f"        td_errors = abs(q - goals)\n        return {WEIGHTED}, ({value}, td_errors)",
         ),
         ("(loss, told), grads", "(loss, (told, td_errors)), grads"),
+    )
+    check_fixed(before, after, unsafe=ASSUMED)
+
+
+def test_a_derivative_with_a_name() -> None:
+    named = "    grad_fn = jax.value_and_grad(loss_fn)\n    loss, grads = grad_fn(params)\n"
+    before = changed(FILES, (PLAIN, named))
+    after = _fixed(
+        before,
+        (MEAN, f"{WEIGHTED}, abs(q - goals)"),
+        (
+            "value_and_grad(loss_fn)\n    loss, grads",
+            "value_and_grad(loss_fn, has_aux=True)\n    (loss, td_errors), grads",
+        ),
     )
     check_fixed(before, after, unsafe=ASSUMED)
 
