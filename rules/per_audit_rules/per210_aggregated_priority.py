@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.prioritised import trail
@@ -99,6 +100,57 @@ class Linear:
         worst = np.max(np.abs(errors))
         for slot in slots:
             self.priorities[slot] = worst + 1e-6  # <- PER210
+"""
+
+
+_ROWS = """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, alpha=0.6):
+        self.rows, self.capacity, self.alpha, self.at = [], capacity, alpha, 0
+        self.mass = np.zeros(capacity)
+
+    def add(self, *row):
+        top = self.mass.max() if self.rows else 1.0
+        if len(self.rows) < self.capacity:
+            self.rows.append(row)
+        else:
+            self.rows[self.at] = row
+        self.mass[self.at] = top
+        self.at = (self.at + 1) % self.capacity
+
+    def sample(self, n, beta):
+        p = self.mass[: len(self.rows)] ** self.alpha
+        p = p / p.sum()
+        slots = np.random.choice(len(self.rows), n, p=p)
+        weights = (len(self.rows) * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self.mass[slot] = error + 1e-6
+"""
+_KERAS = """import numpy as np
+from memory import Memory
+
+
+class Agent:
+    def __init__(self, model):
+        self.model, self.memory = model, Memory(5_000)
+
+    def observe(self, state, action, reward, next_state, done):
+        self.memory.add(state, action, reward, next_state, done)
+
+    def learn(self, beta, gamma=0.99):
+        errors = []
+        rows, slots, weights = self.memory.sample(32, beta)
+        for (state, action, reward, next_state, done), weight in zip(rows, weights):
+            goal = self.model.predict(state)
+            goal[0][action] = reward if done else reward + gamma * np.amax(self.model.predict(next_state))
+            errors.append(np.abs(np.sum(self.model.predict(state) - goal)))
+            self.model.fit(state, goal, sample_weight=np.array([weight]), verbose=0)
+        self.memory.update(slots, np.array(errors))
 """
 
 
@@ -212,6 +264,8 @@ class AggregatedPriority(Rule):
 
     def _reduces_batch(self, anatomy: Anatomy, term: Term) -> bool:
         """Whether a term is one number for a batch: a mean over all axes, or a loss that is averaged."""
+        if _is_of_a_turn(anatomy.graph, term):
+            return False
         if term.op in _REDUCES and term.data is None:
             inner = term.args[:1]
             if not (trail.errors(inner[0]) or inner[0].has("loss")):
@@ -307,6 +361,10 @@ class AggregatedPriority(Rule):
             },
         ),
         Example(
+            "one error after the other, each a sum over the actions",
+            {"memory.py": _ROWS, "agent.py": _KERAS},
+        ),
+        Example(
             "each its own error",
             {
                 "memory.py": _MEMORY,
@@ -370,6 +428,19 @@ class AggregatedPriority(Rule):
 def _spreads(call: Term) -> bool:
     """Whether a call repeats its first argument."""
     return isinstance(call.data, str) and call.data.rpartition(".")[2] in _SPREAD and bool(call.args)
+
+
+def _is_of_a_turn(graph: ReplayGraph, term: Term) -> bool:
+    """Whether a value is made in a loop of what the loop goes through: of one transition after the other."""
+    if term.node is None or not term.path:
+        return False
+    names = {node.id for node in ir.walk(term.node) if isinstance(node, ir.Name)}
+    for around in graph.ancestors(term.path, term.node):
+        if isinstance(around, (ir.Function, ir.Lambda)):
+            return False
+        if isinstance(around, ir.For) and names & {n.id for n in ir.walk(around.target) if isinstance(n, ir.Name)}:
+            return True
+    return False
 
 
 def _is_many(index: Term) -> bool:
