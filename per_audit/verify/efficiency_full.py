@@ -21,8 +21,6 @@ MAX_UPDATES = 200_000
 _MOST_UNFINISHED = 0.1
 _FASTER = 1.1
 
-Grid = dict[str, npt.NDArray[np.float64]]
-
 
 class Efficiency8(Check):
     """Updates that the Blind Cliffwalk, n = 8, takes with the class's own alpha and with 0, at four step sizes.

@@ -67,14 +67,6 @@ POINTWISE = {
     "neg", "mul", "multiply", "add", "sub", "subtract", "div", "divide", "where", "huber", "tanh", "relu",
 }  # fmt: skip
 
-# Calls whose result is a position where they were given one.
-POSITIONAL = {
-    "clip", "clamp", "minimum", "maximum", "mod", "remainder", "sort", "sorted", "unique", "floor", "where", "add",
-    "sub", "subtract", "repeat", "tile", "broadcast_to", "unravel_index", "divmod", "floor_divide", "nonzero",
-    "append", "choice", "take", "mul", "multiply", "abs", "item", "iter", "next", "repeat_interleave", "delete",
-    "setdiff1d", "union1d", "chain",
-}  # fmt: skip
-
 # What makes a function that returns the gradients of the function it is given.
 DIFFERENTIATED = {"jax.grad", "jax.value_and_grad", "haiku.grad", "haiku.value_and_grad", "flax.nnx.grad",
                   "flax.nnx.value_and_grad", "equinox.filter_grad", "equinox.filter_value_and_grad"}  # fmt: skip

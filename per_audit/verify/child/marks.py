@@ -42,14 +42,6 @@ def decode(column: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:
     return None
 
 
-def is_next_state(column: npt.NDArray[Any]) -> bool:
-    """Whether a column (B, ...) holds next states."""
-    if column.ndim < 2 or not np.issubdtype(column.dtype, np.number):
-        return False
-    rows = column.reshape(len(column), -1)
-    return bool(np.any((rows == NEXT_MARK[0]).any(axis=1) & (rows == NEXT_MARK[1]).any(axis=1)))
-
-
 WHOLE_FORMS: dict[str, Callable[[Transition], Any]] = {
     "a tuple (state, action, reward, next_state, done)": tuple,
     "a namedtuple": lambda parts: parts,

@@ -16,6 +16,7 @@ from per_audit.fixes.recipes.batch.travel import Consumer
 from per_audit.fixes.recipes.learning import lap
 from per_audit.fixes.recipes.learning.losses import Loss, Losses
 from per_audit.fixes.recipes.learning.priorities import rebinds
+from per_audit.graph.interpret.externals import DIFFERENTIATED
 from per_audit.graph.interpret.values import Func
 from per_audit.graph.libraries.buffers import dotted_name, imported
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
 
 _VALUE_AND_GRAD = "jax.value_and_grad"
-_DERIVATIVES = {"jax.grad", _VALUE_AND_GRAD}
+_DERIVATIVES = {name for name in DIFFERENTIATED if name.startswith("jax.")}
 _MEANS = {"jax.numpy.mean"}
 _SQUARES = {"jax.numpy.square"}
 _OF_PAIRS = {"optax.l2_loss", "optax.squared_error", "optax.huber_loss", "optax.losses.l2_loss",
