@@ -1,16 +1,21 @@
-"""Fix the replay of public repositories and train with the result.
+"""Train the agents of public repositories before and after `fix`, and see from outside whether they learn by priority.
 
-    python benchmarks/real_training.py CHECKOUTS [--only NAME] [--steps 2000]
+    python benchmarks/real_training.py CHECKOUTS... [--only NAME] [--steps 2000]
 
-CHECKOUTS is a folder with one checkout a repository, named owner+name. Each is copied, fixed with
-`per-audit fix --unsafe-fixes`, trained for so many steps on gymnasium's environments, watched from outside, and taken
-back with `per-audit undo`. One line a check; exit code 1 if any fails. Needs torch and gymnasium.
+CHECKOUTS are folders with one checkout a repository, named owner+name; agents that lie in none are left out. The folder
+of a checkout that matters is copied and fixed with `per-audit fix --unsafe-fixes`; its own classes are then driven by
+`real_training_torch.py` (PyTorch) or `real_training_keras.py` for so many steps of their optimisers. Where it needs a
+simulator that is not installed, the driver has a small world in its place.
+Checked: weights vary and reach the loss they were drawn for, row by row; the loss is finite; TD errors of the drawn
+slots come back after every draw and move the priorities; torch warns of no broadcast. Then, unwatched, the CPU time
+of a step (environment, acting, storing and learning) is compared with that of the original: the least of interleaved
+runs each. The median over the agents is at most 1.25. Exit code 1 if a check fails. Needs gymnasium, and torch and
+scipy or tf-keras. `real_programs.py` compares fewer agents number by number.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import shutil
@@ -18,285 +23,191 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-CHILD = Path(__file__).with_name("real_training_child.py")
-PATIENCE = 400.0  # seconds for one answer of a child
-IGNORED = shutil.ignore_patterns(".git", "__pycache__")
-
-
-@dataclass(frozen=True)
-class Driver:
-    """A training program of a repository: the files that its replay is in, and how it is started (see the child)."""
-
-    name: str
-    files: tuple[str, ...]
-    program: tuple[str, ...] = ()
+CHILDREN = {
+    "torch": Path(__file__).with_name("real_training_torch.py"),
+    "keras": Path(__file__).with_name("real_training_keras.py"),
+}
+PACKAGE = "experience_replay_optimizer"
+PATIENCE = 3600.0  # seconds of one run
 
 
 @dataclass(frozen=True)
-class Repository:
-    """A checkout, the folder in it that is fixed, and the programs to train."""
+class Agent:
+    """A driver of a child, and the folder of a checkout that it drives."""
 
     name: str
-    drivers: tuple[Driver, ...]
+    checkout: str
     folder: str = "."
+    framework: str = "torch"
 
 
-PENDULUM = ("main.py", "--env", "Pendulum-v1", "--start_timesteps", "300", "--policy")
-REPOSITORIES = (
-    Repository(
-        "seungeunrho+minimalRL",
-        (
-            Driver("minimalRL/dqn", ("dqn.py",), ("dqn.py",)),
-            Driver("minimalRL/ddpg", ("ddpg.py",), ("ddpg.py",)),
-        ),
-    ),
-    Repository(
-        "udacity+deep-reinforcement-learning", (Driver("udacity/dqn", ("dqn_agent.py",)),), folder="dqn/solution"
-    ),
-    Repository(
-        "sfujim+TD3",
-        tuple(
-            Driver(f"TD3/{policy}", ("utils.py", f"{policy}.py"), (*PENDULUM, policy))
-            for policy in ("TD3", "DDPG", "OurDDPG")
-        ),
+AGENTS = (
+    Agent("minimalRL/dqn", "seungeunrho+minimalRL"),
+    Agent("minimalRL/ddpg", "seungeunrho+minimalRL"),
+    Agent("udacity/dqn", "udacity+deep-reinforcement-learning", "dqn/solution"),
+    Agent("TD3/TD3", "sfujim+TD3"),
+    Agent("TD3/DDPG", "sfujim+TD3"),
+    Agent("TD3/OurDDPG", "sfujim+TD3"),
+    Agent("spinningup/ddpg", "openai+spinningup"),
+    Agent("spinningup/td3", "openai+spinningup"),
+    Agent("spinningup/sac", "openai+spinningup"),
+    Agent("pytorch_sac", "denisyarats+pytorch_sac"),
+    Agent("snake", "patrickloeber+snake-ai-pytorch"),
+    Agent("paper/dqn", "philtabor+Deep-Q-Learning-Paper-To-Code", "DQN"),
+    Agent("youtube/dqn", "philtabor+Youtube-Code-Repository", "ReinforcementLearning/DeepQLearning"),
+    Agent("youtube/td3", "philtabor+Youtube-Code-Repository", "ReinforcementLearning/PolicyGradient/TD3"),
+    Agent("soft-actor-critic", "pranz24+pytorch-soft-actor-critic"),
+    Agent("bcq/ddpg", "sfujim+BCQ", "continuous_BCQ"),
+    Agent("wukong/dqn", "XR-stb+DQN_WUKONG"),
+    Agent("traffic", "AndreaVidali+Deep-QLearning-Agent-for-Traffic-Signal-Control", "src"),
+    Agent("dqn-ddpg/dqn", "NAMUORI00+dqn-ddpg"),
+    Agent("dqn-ddpg/ddpg", "NAMUORI00+dqn-ddpg"),
+    Agent("keon/dqn", "keon+deep-q-learning", framework="keras"),
+    Agent("keon/ddqn", "keon+deep-q-learning", framework="keras"),
+    Agent("keon/dqn_batch", "keon+deep-q-learning", framework="keras"),
+    Agent("shivamsaboo17/dqn", "shivamsaboo17+DQN", framework="keras"),
+    Agent("marload/dqn", "marload+DeepRL-TensorFlow2", "DQN", framework="keras"),
+    Agent("marload/double", "marload+DeepRL-TensorFlow2", "DoubleDQN", framework="keras"),
+    Agent("tf2-rl/dqn", "anita-hu+TF2-RL", "DQN", framework="keras"),
+    Agent(
+        "pylessons/ddqn",
+        "pythonlessons+Reinforcement_Learning",
+        "03_CartPole-reinforcement-learning_Dueling_DDQN",
+        framework="keras",
     ),
 )
 
 
+def run(agent: Agent, folder: Path, steps: int, scratch: Path, mode: str) -> dict[str, Any]:
+    """What the child saw; `error` holds the end of its traceback where it died."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, str(CHILDREN[agent.framework]), agent.name, str(folder), str(steps), mode]
+    try:
+        done = subprocess.run(
+            command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"took longer than {PATIENCE:.0f} s"}
+    if done.returncode:
+        return {"error": " | ".join(done.stderr.strip().splitlines()[-3:])}
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def checks(seen: dict[str, Any]) -> list[tuple[str, bool, str]]:
+    """(check, passed, what was seen) of a run of the fixed code."""
+    draws, updates = seen["draws"], seen["updates"]
+    return [
+        ("weights vary", seen["varying"] > draws / 2, f"in {seen['varying']} of {draws} batches"),
+        # Steps may run out between a draw and the last loss of its rows.
+        ("weights arrive", not seen["alien"] and seen["losses"] >= draws - 1 > 0, f"{seen['losses']} losses, by row"),
+        ("losses finite", not seen["infinite"], f"{seen['first']:.4g} at first, {seen['last']:.4g} at last"),
+        ("TD errors return", draws - 1 <= updates <= draws, f"{updates} updates of {draws} draws, of the drawn slots"),
+        ("priorities move", seen["spread"] > 1.5, f"95% quantile {seen['spread']:.2f} times the 5% one"),
+    ]
+
+
+def timings(
+    agent: Agent, folders: tuple[Path, Path], chosen: argparse.Namespace, scratch: Path
+) -> list[tuple[float, float]]:
+    """Milliseconds of a step of the original and of the fixed code, in pairs that begin with the one and the other."""
+    pairs = []
+    for number in range(chosen.rounds):
+        found: dict[Path, float] = {}
+        for folder in folders if number % 2 else folders[::-1]:
+            seen = run(agent, folder, chosen.timed, scratch, "timed")
+            if "error" in seen:
+                raise RuntimeError(f"{agent.name} in {folder}: {seen['error']}")
+            found[folder] = seen["milliseconds"]
+        pairs.append((found[folders[0]], found[folders[1]]))
+    return pairs
+
+
 class Report:
-    """Prints a line a check and counts the failures."""
+    """Prints a line a check; counts the failures, and keeps the ratios of the times."""
 
     def __init__(self) -> None:
-        self.passed = self.failed = 0
+        self.failed = 0
+        self.ratios: dict[str, float] = {}
 
     def check(self, where: str, name: str, passed: bool, seen: str) -> None:
-        self.passed += passed
         self.failed += not passed
-        print(f"{'PASS' if passed else 'FAIL'}  {where:<15} {name:<20} {seen}", flush=True)
+        print(f"{'PASS' if passed else 'FAIL'}  {where:<18} {name:<17} {seen}", flush=True)
 
 
-class Child:
-    """A process that drives one repository's code: see real_training_child.py."""
-
-    def __init__(self, driver: str, folder: Path, mode: str, scratch: Path) -> None:
-        self.errors = tempfile.TemporaryFile("w+", dir=scratch)  # noqa: SIM115
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        self.process = subprocess.Popen(
-            [sys.executable, str(CHILD), driver, str(folder), mode],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            cwd=scratch,  # some programs write results where they run
-            env=environment,
-            text=True,
-        )
-
-    def ask(self, **request: Any) -> Any:
-        """The child's answer; RuntimeError with the end of its traceback where it died."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        timer = threading.Timer(PATIENCE, self.process.kill)
-        timer.start()
-        try:
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.write(json.dumps(request) + "\n")
-                self.process.stdin.flush()
-            line = self.process.stdout.readline()
-        finally:
-            timer.cancel()
-        if line:
-            return json.loads(line)
-        self.process.wait()
-        self.errors.seek(0)
-        tail = " | ".join(self.errors.read().strip().splitlines()[-4:])
-        raise RuntimeError(f"the training ended with exit code {self.process.returncode}: {tail}")
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        self.errors.close()
-
-
-@contextlib.contextmanager
-def child(driver: Driver, folder: Path, mode: str, scratch: Path) -> Iterator[Child]:
-    started = Child(driver.name, folder, mode, scratch)
-    try:
-        yield started
-    finally:
-        started.close()
-
-
-def per_audit(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from per_audit.cli import main; raise SystemExit(main())", *arguments]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-
-
-def content(root: Path, journal: bool = False) -> dict[str, bytes]:
-    """Every file and folder under `root`, by its path; the tool's own `journal` only where asked."""
-    aside = {".git", "__pycache__"} if journal else {".git", "__pycache__", ".per-audit"}
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes() if path.is_file() else b""
-        for path in sorted(root.rglob("*"))
-        if not aside & set(path.relative_to(root).parts)
-    }
-
-
-def changed(old: dict[str, bytes], new: dict[str, bytes]) -> list[str]:
-    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-
-
-def compare_forms(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, bool, str]]:
-    """What the original's and the fixed code's functions return, and which parameters they take."""
-    calls = old["calls"]
-    other = [
-        f"{name}: {new['calls'].get(name)} was {form}" for name, form in calls.items() if new["calls"].get(name) != form
-    ]
-    # The first item of a form is the kind of sequence.
-    first, more = new["sample"][: len(old["sample"])], new["sample"][len(old["sample"]) :]
-    lost = [
-        f"{name}{new['signatures'].get(name)} was {text}"
-        for name, text in old["signatures"].items()
-        if new["signatures"].get(name) != text
-    ]
-    added = sorted(set(new["signatures"]) - set(old["signatures"]))
-    return [
-        ("5a results of calls", not other, "; ".join(other) or ", ".join(f"{n}: {form}" for n, form in calls.items())),
-        (
-            "5b sample()",
-            first == old["sample"] and len(more) == 2,
-            f"{', '.join(old['sample'][1:])}, then {', '.join(map(str, more))}"
-            if first == old["sample"]
-            else f"{first} was {old['sample']}",
-        ),
-        ("5c signatures", not lost, "; ".join(lost) or f"{len(old['signatures'])} as before, new: {', '.join(added)}"),
-    ]
-
-
-def measure(original: Child, fixed: Child, rounds: int, updates: int) -> tuple[list[float], list[float]]:
-    """Seconds of a training step, original and fixed, in turns that begin with the one and the other."""
-    times: dict[Child, list[float]] = {original: [], fixed: []}
-    for number in range(rounds + 1):
-        for one in (original, fixed) if number % 2 else (fixed, original):
-            seconds = one.ask(do="run", updates=updates) / updates
-            if number:  # the first round warms up
-                times[one].append(seconds)
-    return times[original], times[fixed]
-
-
-def train(
-    report: Report, driver: Driver, folders: tuple[Path, Path], scratch: Path, options: argparse.Namespace
-) -> None:
-    """Drive the fixed code, and the original beside it."""
-    original, fixed = folders
-    name = driver.name
-    try:
-        with child(driver, fixed, "watched", scratch) as watched:
-            for check, passed, seen in watched.ask(do="watch", updates=options.steps):
-                report.check(name, check, passed, seen)
-        with child(driver, original, "plain", scratch) as old, child(driver, fixed, "plain", scratch) as new:
-            times = measure(old, new, options.rounds, 50)
-            forms = old.ask(do="forms"), new.ask(do="forms")
-        for check, passed, seen in compare_forms(*forms):
-            report.check(name, check, passed, seen)
-        if driver.program:
-            with child(driver, fixed, "entry", scratch) as program:
-                script, *arguments = driver.program
-                for check, passed, seen in program.ask(script=script, arguments=arguments, stop=100):
-                    report.check(name, check, passed, seen)
-    except RuntimeError as error:
-        report.check(name, "  training", False, str(error))
-        return
-    before, after = (1000 * statistics.median(seconds) for seconds in times)
-    ratios = [new / old for old, new in zip(*times, strict=True)]
-    ratio = statistics.median(ratios)
-    report.check(
-        name,
-        "6 time of a step",
-        ratio <= options.slowest,
-        f"{before:.2f} ms before, {after:.2f} ms after, x{ratio:.2f} (median of {len(ratios)} pairs,"
-        f" {min(ratios):.2f}..{max(ratios):.2f}; at most {options.slowest:g})",
+def fix(folder: Path) -> tuple[list[str], str]:
+    """Fix a folder: the files that were edited, and what went wrong ("" where nothing did)."""
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    command = [sys.executable, "-c", "from per_audit.cli import main; raise SystemExit(main())"]
+    done = subprocess.run(
+        [*command, "fix", "--unsafe-fixes", "."], cwd=folder, capture_output=True, text=True, check=False
     )
+    if done.returncode not in (0, 1) or not any(folder.rglob(PACKAGE)):
+        return [], f"exit code {done.returncode}: {done.stderr.strip()[-300:]}"
+    return [path.relative_to(folder).as_posix() for path, old in before.items() if path.read_bytes() != old], ""
 
 
-def examine(report: Report, repository: Repository, drivers: list[Driver], options: argparse.Namespace) -> None:
-    """Copy, fix, train, undo."""
-    checkout = options.checkouts / repository.name
-    short = repository.drivers[0].name.partition("/")[0]
+def examine(agents: list[Agent], checkout: Path, chosen: argparse.Namespace, report: Report) -> None:
+    """Copy, fix and train the agents of one checkout."""
     with tempfile.TemporaryDirectory() as temporary:
-        copy, scratch = Path(temporary, repository.name), Path(temporary, "scratch")
+        original = (checkout / agents[0].folder).resolve()
+        copy, scratch = Path(temporary, "project"), Path(temporary, "scratch")
         scratch.mkdir()
-        shutil.copytree(checkout, copy, symlinks=True, ignore=IGNORED)
-        before, folder = content(copy), copy / repository.folder
-        prefix = "" if repository.folder == "." else f"{repository.folder}/"
-        wanted = {f"{prefix}{file}" for driver in drivers for file in driver.files}
-
-        first = per_audit(copy, "fix", "--unsafe-fixes", repository.folder)
-        after = content(copy)
-        edited = [name for name in changed(before, after) if name in before]
-        seen = f"exit code {first.returncode}, edited {', '.join(edited)} {first.stderr.strip()[-200:]}".rstrip()
-        fixed = first.returncode in (0, 1) and wanted <= set(edited)
-        report.check(short, "0a fix", fixed, seen)
-        scan = per_audit(copy, "scan", "--format", "json", "--fail-on", "never", repository.folder)
-        findings = json.loads(scan.stdout)["findings"] if scan.returncode == 0 else []
-        grave = [finding for finding in findings if finding["severity"] != "info"]
-        left = [f"{f['rule']} {f['path']}:{f['line']}" for f in grave if f["path"] in edited]
-        other = [f"{f['rule']} {f['path']}:{f['line']}" for f in grave if f["path"] not in edited]
-        seen = f"exit code {scan.returncode}, {len(left)} findings in what was edited {' '.join(left)}".rstrip()
-        report.check(
-            short, "0b scan", scan.returncode == 0 and not left, f"{seen}; elsewhere: {' '.join(other) or 'none'}"
-        )
-        second = per_audit(copy, "fix", "--unsafe-fixes", repository.folder)
-        again = changed(after, content(copy))
-        seen = f"exit code {second.returncode}, {len(again)} files changed {' '.join(again)}".rstrip()
-        report.check(short, "0c second fix", second.returncode in (0, 1) and not again, seen)
-
-        for driver in drivers if fixed else []:
-            train(report, driver, (checkout / repository.folder, folder), scratch, options)
-
-        undone = per_audit(copy, "undo", repository.folder)
-        original = content(checkout, journal=True)
-        different = changed(original, content(copy, journal=True))
-        seen = f"exit code {undone.returncode}, {len(original)} files and folders compared, {len(different)} differ"
-        report.check(
-            short, "7 undo", undone.returncode == 0 and not different, f"{seen} {' '.join(different)}".rstrip()
-        )
+        shutil.copytree(original, copy, ignore=shutil.ignore_patterns(".git", "__pycache__", "*.gif", "*.png"))
+        edited, problem = fix(copy)
+        report.check(checkout.name, "fix", not problem, problem or f"edited {', '.join(sorted(edited))}")
+        for agent in [] if problem else agents:
+            seen = run(agent, copy, chosen.steps, scratch, "watched")
+            if "error" in seen:
+                report.check(agent.name, "training", False, seen["error"])
+                continue
+            for check in checks(seen):
+                report.check(agent.name, *check)
+            try:
+                pairs = timings(agent, (original, copy), chosen, scratch)
+            except RuntimeError as error:
+                report.check(agent.name, "training", False, str(error))
+                continue
+            before, after = (min(times) for times in zip(*pairs, strict=True))
+            report.ratios[agent.name] = after / before
+            text = ", ".join(f"{before:.2f} -> {after:.2f} ms" for before, after in pairs)
+            print(f"      {agent.name:<18} {'time of a step':<17} x{after / before:.2f} ({text})", flush=True)
 
 
 def main() -> int:
+    """Examine the chosen agents, one checkout after the other."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("checkouts", type=Path, help="folder with one checkout a repository, named owner+name")
+    parser.add_argument("checkouts", type=Path, nargs="+", help="folders with one checkout a repository, owner+name")
     parser.add_argument(
-        "--only", default="", metavar="NAME", help="only drivers whose repository or name contains NAME"
+        "--only", default="", metavar="NAME", help="only agents with NAME in their name, checkout or framework"
     )
-    parser.add_argument("--steps", type=int, default=2000, help="training steps while watched (default: 2000)")
-    parser.add_argument("--rounds", type=int, default=12, help="pairs of timings of 50 steps (default: 12)")
-    parser.add_argument("--slowest", type=float, default=2.0, help="largest ratio of the times (default: 2)")
-    options = parser.parse_args()
-    chosen = {
-        repository: drivers
-        for repository in REPOSITORIES
-        if (drivers := [d for d in repository.drivers if options.only in f"{repository.name} {d.name}"])
-    }
-    missing = [repository.name for repository in chosen if not (options.checkouts / repository.name).is_dir()]
-    if missing or not chosen:
-        parser.error(f"no checkout of {', '.join(missing)}" if missing else f"nothing is called {options.only}")
+    parser.add_argument("--steps", type=int, default=2000, help="steps of the optimisers (default: 2000)")
+    parser.add_argument("--rounds", type=int, default=5, help="pairs of timed runs (default: 5)")
+    parser.add_argument("--timed", type=int, default=200, help="steps of a timed run (default: 200)")
+    parser.add_argument("--slowest", type=float, default=1.25, help="largest median of the ratios (default: 1.25)")
+    chosen = parser.parse_args()
+    found = {path.name: path for folder in chosen.checkouts for path in folder.iterdir()}
+    groups: dict[tuple[str, str], list[Agent]] = {}
+    for agent in AGENTS:
+        if chosen.only in f"{agent.name} {agent.checkout} {agent.framework}" and agent.checkout in found:
+            groups.setdefault((agent.checkout, agent.folder), []).append(agent)
+    if not groups:
+        parser.error(f"no checkout of an agent called {chosen.only}")
     report = Report()
-    for repository, drivers in chosen.items():
-        examine(report, repository, drivers, options)
-    print(f"{report.passed} checks passed, {report.failed} failed: {len(chosen)} repositories")
-    return 1 if report.failed else 0
+    for (name, _), agents in groups.items():
+        examine(agents, found[name], chosen, report)
+    if report.ratios:
+        median = statistics.median(report.ratios.values())
+        above = ", ".join(f"{name} x{ratio:.2f}" for name, ratio in report.ratios.items() if ratio > chosen.slowest)
+        seen = f"x{median:.2f}, median of {len(report.ratios)}; above {chosen.slowest:g}: {above or 'none'}"
+        report.check("all agents", "time of a step", median <= chosen.slowest, seen)
+    agents_driven, repositories = sum(map(len, groups.values())), len({checkout for checkout, _ in groups})
+    print(f"{agents_driven} agents of {repositories} repositories, {report.failed} failures")
+    return int(report.failed > 0)
 
 
 if __name__ == "__main__":

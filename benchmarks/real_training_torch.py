@@ -1,7 +1,7 @@
 """Drives the agent of one repository that learns with PyTorch, and watches it from outside.
 
-`real_agents.py` starts it: `python real_agents_child.py DRIVER FOLDER STEPS MODE`, MODE being "watched" or "timed". The
-last line of its output is JSON. Watching takes time of its own, so what is timed is not watched.
+`real_training.py` starts it: `python real_training_torch.py DRIVER FOLDER STEPS MODE`, MODE being "watched" or "timed".
+The last line of its output is JSON. Watching takes time of its own, so what is timed is not watched.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 import numpy as np
 import torch
-from real_agents_watch import PACKAGE, Quiet, Watch, drive, follow, images, make, stub
+from real_training_watch import PACKAGE, Quiet, Watch, drive, follow, images, make, stub
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,7 +190,51 @@ def namuori(kind: str) -> None:
     follow(world, select, agent.store_transition, agent.update)
 
 
+def minimal(kind: str) -> None:
+    code = importlib.import_module(kind)
+    memory = code.ReplayBuffer()
+    if kind == "dqn":
+        q, q_target = code.Qnet(), code.Qnet()
+        optimizer = torch.optim.Adam(q.parameters(), lr=code.learning_rate)
+        follow(
+            "CartPole-v1",
+            lambda state: q.sample_action(torch.from_numpy(state).float(), 0.08),
+            lambda s, a, r, n, d: memory.put((s, a, r / 100.0, n, 0.0 if d else 1.0)),
+            lambda: code.train(q, q_target, memory, optimizer),
+        )
+    q, q_target, mu, mu_target = code.QNet(), code.QNet(), code.MuNet(), code.MuNet()
+    optimizers = [torch.optim.Adam(net.parameters(), lr=5e-4) for net in (q, mu)]
+    follow(
+        "Pendulum-v1",
+        lambda state: [mu(torch.from_numpy(state).float()).item() + np.random.normal(0, 0.1)],
+        lambda s, a, r, n, d: memory.put((s, a[0], r / 100.0, n, d)),
+        lambda: code.train(mu, mu_target, q, q_target, memory, *optimizers),
+    )
+
+
+def udacity() -> None:
+    agent = importlib.import_module("dqn_agent").Agent(state_size=4, action_size=2, seed=0)
+    follow("CartPole-v1", lambda state: int(agent.act(state, 0.1)), agent.step, lambda: None, shape=np.float32)
+
+
+def td3(module: str, name: str) -> None:
+    code, memories = importlib.import_module(module), importlib.import_module("utils")
+    policy, memory = getattr(code, name)(state_dim=3, action_dim=1, max_action=2.0), memories.ReplayBuffer(3, 1)
+    follow(
+        "Pendulum-v1",
+        lambda state: (policy.select_action(state) + np.random.normal(0, 0.2, size=1)).clip(-2.0, 2.0),
+        lambda s, a, r, n, d: memory.add(s, a, n, r, float(d)),
+        lambda: policy.train(memory, 64),
+    )
+
+
 DRIVERS: dict[str, Callable[[], None]] = {
+    "minimalRL/dqn": lambda: minimal("dqn"),
+    "minimalRL/ddpg": lambda: minimal("ddpg"),
+    "udacity/dqn": udacity,
+    "TD3/TD3": lambda: td3("TD3", "TD3"),
+    "TD3/DDPG": lambda: td3("DDPG", "DDPG"),
+    "TD3/OurDDPG": lambda: td3("OurDDPG", "DDPG"),
     "spinningup/ddpg": lambda: spinningup("ddpg"),
     "spinningup/td3": lambda: spinningup("td3"),
     "spinningup/sac": lambda: spinningup("sac"),

@@ -1,6 +1,6 @@
 """Drives the training code of one repository in a process of its own and watches it from outside.
 
-`real_training.py` starts it: `python real_training_child.py DRIVER FOLDER plain|watched|entry`. It reads one JSON
+`real_programs.py` starts it: `python real_programs_child.py DRIVER FOLDER plain|watched|entry`. It reads one JSON
 request a line and answers each with one line. Nothing of the repository is changed: functions of the vendored package
 and of torch are wrapped before the repository's modules are imported, and what passes through is compared with numpy's
 answer.

@@ -1,6 +1,6 @@
 """Drives the agent of one repository that learns with Keras, and watches it from outside.
 
-`real_agents.py` starts it as it does `real_agents_child.py`. The repositories are written for Keras 2, which is the
+`real_training.py` starts it as it does `real_training_torch.py`. The repositories are written for Keras 2, which is the
 package tf-keras today: it stands in the place of `keras`.
 """
 
@@ -16,7 +16,7 @@ os.environ.update(TF_USE_LEGACY_KERAS="1", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBL
 import numpy as np
 import tensorflow as tf
 import tf_keras
-from real_agents_watch import Quiet, Watch, drive, follow, make, stub
+from real_training_watch import Quiet, Watch, drive, follow, make, stub
 
 if TYPE_CHECKING:
     from collections.abc import Callable

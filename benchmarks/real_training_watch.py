@@ -1,4 +1,4 @@
-"""What the drivers of `real_agents.py` have in common: how a training is watched from outside, and small worlds.
+"""What the drivers of `real_training.py` have in common: how a training is watched from outside, and small worlds.
 
 Nothing of a repository is changed: functions of the vendored package and of torch or Keras are wrapped before the
 repository's modules are imported.
