@@ -1,6 +1,6 @@
 """Train the agents of public repositories before and after `fix`, and see from outside whether they learn by priority.
 
-    python benchmarks/real_training.py CHECKOUTS... [--only NAME] [--steps 2000]
+    python benchmarks/real_training.py CHECKOUTS... [--only NAME ...] [--steps 2000]
 
 CHECKOUTS are folders with one checkout a repository, named owner+name; agents that lie in none are left out. The folder
 of a checkout that matters is copied and fixed with `per-audit fix --unsafe-fixes`; its own classes are then driven by
@@ -183,7 +183,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("checkouts", type=Path, nargs="+", help="folders with one checkout a repository, owner+name")
     parser.add_argument(
-        "--only", default="", metavar="NAME", help="only agents with NAME in their name, checkout or framework"
+        "--only", nargs="+", default=[""], metavar="NAME", help="only agents with NAME in name, checkout or framework"
     )
     parser.add_argument("--steps", type=int, default=2000, help="steps of the optimisers (default: 2000)")
     parser.add_argument("--rounds", type=int, default=5, help="pairs of timed runs (default: 5)")
@@ -193,10 +193,11 @@ def main() -> int:
     found = {path.name: path for folder in chosen.checkouts for path in folder.iterdir()}
     groups: dict[tuple[str, str], list[Agent]] = {}
     for agent in AGENTS:
-        if chosen.only in f"{agent.name} {agent.checkout} {agent.framework}" and agent.checkout in found:
+        known = f"{agent.name} {agent.checkout} {agent.framework}"
+        if agent.checkout in found and any(name in known for name in chosen.only):
             groups.setdefault((agent.checkout, agent.folder), []).append(agent)
     if not groups:
-        parser.error(f"no checkout of an agent called {chosen.only}")
+        parser.error(f"no checkout of an agent called {' or '.join(chosen.only)}")
     report = Report()
     for (name, _), agents in groups.items():
         examine(agents, found[name], chosen, report)
