@@ -19,6 +19,7 @@ def weights_for_positions(anatomy: Anatomy) -> Iterator[tuple[Step, list[tuple[i
 
     Each with the places where the batch is taken apart into them.
     """
+    unknown = blurred(anatomy)
     for write in anatomy.writes:
         if write.inserts or len(write.steps) < 2:
             continue
@@ -28,8 +29,21 @@ def weights_for_positions(anatomy: Anatomy) -> Iterator[tuple[Step, list[tuple[i
             continue
         value = anatomy.events.value(given)
         plain = all(isinstance(atom, Alloc) for atom in value.atoms)  # an array or list, and no batch of several
-        if plain and value.tagged("isw") & anatomy.about.weights and not value.tagged("index"):
+        weights = value.tagged("isw") & anatomy.about.weights
+        if plain and weights and not weights & unknown and not value.tagged("index"):
             yield step, list(_unpacked(anatomy, write.functions[1], step.path, given))
+
+
+def blurred(anatomy: Anatomy) -> set[ir.Node]:
+    """Weights that lie in a batch of which it is not known what its parts are: each may be the weights."""
+    found: set[ir.Node] = set()
+    for unpack in anatomy.events.unpacks.values():
+        if not isinstance(anatomy.graph.statement(unpack.path, unpack.node), ir.Assign):
+            continue
+        parts = [anatomy.events.value(item) for item in unpack.node.items]
+        if len(parts) > 1 and not any(part.atoms for part in parts):
+            found |= frozenset.intersection(*(part.tagged("isw") for part in parts))
+    return found
 
 
 def _is_field(index: Term | None) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from per_audit.graph.prioritised.handed import weights_for_positions
+from per_audit.graph.prioritised.handed import blurred, weights_for_positions
 
 MEMORY = """
     import numpy as np
@@ -98,3 +98,13 @@ def test_a_position_inside_of_a_transition_is_one_beside_its_weight(project):
     """)
     (buffer,) = graph.buffers
     assert not list(weights_for_positions(graph.anatomy(buffer)))
+
+
+@pytest.mark.parametrize("taken", ["{}", "store.get(store.put({}))"])
+def test_parts_of_a_batch_that_come_from_a_library_are_not_told_apart(project, taken):
+    take = "rows, weights, at = " + taken.format("memory.sample(8)")
+    text = MEMORY.replace("rows, weights, at = [], [], []", "import store").replace("{take} = memory.sample(8)", take)
+    graph = project(text.format(give="at, errors"))
+    (buffer,) = graph.buffers
+    anatomy = graph.anatomy(buffer)
+    assert blurred(anatomy) == (anatomy.about.weights if "store" in taken else set())
