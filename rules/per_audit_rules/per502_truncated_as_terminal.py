@@ -334,6 +334,14 @@ def train(env, net, optimizer, episodes):
             {"train.py": _CAPPED.format(parameters="most", name="FlappyBird-v0", steps="most", mark="")},
         ),
         Example(
+            "a game whose own clock ends the life",
+            {
+                "train.py": _CAPPED.replace("import gymnasium as gym", "import gym_super_mario_bros as gym").format(
+                    parameters="most", name="SuperMarioBros-1-1-v0", steps="most", mark=""
+                )
+            },
+        ),
+        Example(
             "rows to try a memory out with, where its file is started by itself",
             {
                 "replay.py": bad[1].plain["replay.py"].replace("  # <- PER001", "")

@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.episodes import bootstrap, windows
 from per_audit.graph.interpret.values import Instance
-from per_audit.graph.memory.capacity import capacity_of
+from per_audit.graph.memory.capacity import capacity_of, number_of
 from per_audit.graph.symbolic import alternatives, strip
 from per_audit.rule import Example, Rule
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.episodes.bootstrap import BootstrapTarget
     from per_audit.graph.episodes.windows import ReturnSum
+    from per_audit.graph.interpret.events import CallSite
+    from per_audit.graph.interpret.values import Alloc
     from per_audit.graph.symbolic import Term
 
 _DEQUE = """import random
@@ -177,6 +179,42 @@ def main(env, net, optimizer, steps):
         learner.step(min(1.0, 0.4 + 0.6 * step / steps))
 """,
 }
+_SINGLE = """import torch
+from replay import Replay
+
+
+class Single:
+    def __init__(self, net, target_net, optimizer, gamma=0.99):
+        self.net, self.target_net, self.optimizer, self.gamma = net, target_net, optimizer, gamma
+        self.memory = Replay(10_000)
+
+    def learn(self):
+        states, actions, rewards, following, ends = map(torch.tensor, self.memory.sample(32))
+        ahead = self.target_net(following).max(1)[0]
+        goals = rewards + self.gamma * ahead * (1 - ends)
+        loss = torch.nn.functional.mse_loss(self.net(states).gather(1, actions).squeeze(1), goals.detach())
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+"""
+_SEVERAL = """import torch
+from replay import StepsReplay
+
+
+class Several:
+    def __init__(self, net, target_net, optimizer, n=3, gamma=0.99):
+        self.net, self.target_net, self.optimizer, self.gamma, self.n = net, target_net, optimizer, gamma, n
+        self.memory = StepsReplay(10_000, n, gamma)
+
+    def learn(self):
+        states, actions, rewards, following, ends = map(torch.tensor, self.memory.sample(32))
+        ahead = self.target_net(following).max(1)[0]
+        goals = rewards + self.gamma**self.n * ahead * (1 - ends)
+        loss = torch.nn.functional.mse_loss(self.net(states).gather(1, actions).squeeze(1), goals.detach())
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+"""
 
 
 class NStepDiscountWrong(Rule):
@@ -237,6 +275,7 @@ class NStepDiscountWrong(Rule):
                     continue
                 once = _value(graph, target)
                 near = [found for found in sums if _is_in_reach(graph, target, found)]
+                near = [found for found in near if not _asks_one_step(graph, target, found)]
                 same = next((found for found in near if once is not None and once == _base(graph, found)), None)
                 if same is not None:
                     seen.add(target.node)
@@ -361,42 +400,36 @@ class StepsReplay(Replay):
         if done:
             self.window.clear()
 """,
-                "single.py": """import torch
-from replay import Replay
+                "single.py": _SINGLE,
+                "several.py": _SEVERAL,
+            },
+        ),
+        Example(
+            "one class for windows of one step and of several",
+            {
+                "replay.py": """import random
+from collections import deque
 
 
-class Single:
-    def __init__(self, net, target_net, optimizer, gamma=0.99):
-        self.net, self.target_net, self.optimizer, self.gamma = net, target_net, optimizer, gamma
-        self.memory = Replay(10_000)
+class Replay:
+    def __init__(self, size, n=1, gamma=0.99):
+        self.rows, self.window, self.n, self.gamma = deque(maxlen=size), deque(maxlen=n), n, gamma
 
-    def learn(self):
-        states, actions, rewards, following, ends = map(torch.tensor, self.memory.sample(32))
-        ahead = self.target_net(following).max(1)[0]
-        goals = rewards + self.gamma * ahead * (1 - ends)
-        loss = torch.nn.functional.mse_loss(self.net(states).gather(1, actions).squeeze(1), goals.detach())
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
+    def store(self, state, action, reward, next_state, done):
+        self.window.append((state, action, reward, next_state, done))
+        if len(self.window) == self.n:
+            total = 0.0
+            for s, a, r, s2, d in reversed(self.window):
+                total = r + self.gamma * total * (1 - d)
+            self.rows.append((self.window[0][0], self.window[0][1], total, next_state, done))
+        if done:
+            self.window.clear()
+
+    def sample(self, k):
+        return zip(*random.sample(self.rows, k))
 """,
-                "several.py": """import torch
-from replay import StepsReplay
-
-
-class Several:
-    def __init__(self, net, target_net, optimizer, n=3, gamma=0.99):
-        self.net, self.target_net, self.optimizer, self.gamma, self.n = net, target_net, optimizer, gamma, n
-        self.memory = StepsReplay(10_000, n, gamma)
-
-    def learn(self):
-        states, actions, rewards, following, ends = map(torch.tensor, self.memory.sample(32))
-        ahead = self.target_net(following).max(1)[0]
-        goals = rewards + self.gamma**self.n * ahead * (1 - ends)
-        loss = torch.nn.functional.mse_loss(self.net(states).gather(1, actions).squeeze(1), goals.detach())
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-""",
+                "single.py": _SINGLE,
+                "several.py": _SEVERAL.replace("StepsReplay", "Replay"),
             },
         ),
         Example(
@@ -482,14 +515,55 @@ def _is_in_reach(graph: ReplayGraph, target: BootstrapTarget, found: ReturnSum) 
     }
     if cls is None or not isinstance(function, ir.Function) or not holding:
         return True
-    heirs = interpreter.subclasses.get(cls, ())
-    learners = [cls, *(heir for heir in heirs if interpreter.find_method(heir, function.name) is function)]
-    family = {base for learner in learners for base in interpreter.mro(learner)}
+    family = _family(graph, cls, function)
     kept = [value for (owner, _), value in interpreter.attributes.items() if owner in family]
     family |= {
         base for value in kept for a in value.atoms if isinstance(a, Instance) for base in interpreter.mro(a.node)
     }
     return not holding.isdisjoint(family)
+
+
+def _family(graph: ReplayGraph, cls: ir.Class, function: ir.Function) -> set[ir.Class]:
+    """The classes whose objects run a method: its own, heirs that do not write it anew, and their bases."""
+    interpreter = graph.interpreter
+    heirs = interpreter.subclasses.get(cls, ())
+    learners = [cls, *(heir for heir in heirs if interpreter.find_method(heir, function.name) is function)]
+    return {base for learner in learners for base in interpreter.mro(learner)}
+
+
+def _asks_one_step(graph: ReplayGraph, target: BootstrapTarget, found: ReturnSum) -> bool:
+    """Whether the learner itself makes the object with the window, and for one step: others ask it for more."""
+    function = target.function
+    cls = graph.project.class_of.get(function) if isinstance(function, ir.Function) else None
+    if cls is None or not isinstance(function, ir.Function):
+        return False
+    family = _family(graph, cls, function)
+    made = [site for site in graph.events.calls.values() if graph.project.class_of.get(site.function) in family]
+    lengths = [
+        _length(graph, site, window)
+        for window in found.windows
+        for site in made
+        if windows.owner_of(graph, window) in site.classes
+    ]
+    return bool(lengths) and all(length == 1 for length in lengths)
+
+
+def _length(graph: ReplayGraph, site: CallSite, window: Alloc) -> int | None:
+    """How many steps a window holds in the object that a call makes; None where that is not known."""
+    path = graph.path_of(window.node)
+    bound = window.node.argument(1, "maxlen") if isinstance(window.node, ir.Call) else None
+    builder = graph.symbols.function_of(path, window.node) if path is not None else None
+    if not isinstance(bound, ir.Name) or not isinstance(builder, ir.Function):
+        return None
+    names = [p.name for p in builder.parameters][1:]
+    if bound.id not in names or any(not isinstance(p.name, str) or p.kind for p in builder.parameters):
+        return None
+    given = site.node.argument(names.index(bound.id), bound.id)
+    default = next(p.default for p in builder.parameters if p.name == bound.id)
+    if given is not None:
+        return number_of(graph, site.path, given).largest
+    starred = any(argument.star for argument in site.node.args)
+    return default.value if not starred and isinstance(default, ir.Const) and isinstance(default.value, int) else None
 
 
 def _value(graph: ReplayGraph, target: BootstrapTarget) -> Term | None:

@@ -40,11 +40,13 @@ _STEPS: dict[str, float] = {
     "InvertedDoublePendulum-v": 1000,
     "ALE/": 27_000,
     "FlappyBird-v0": math.inf,  # it has none
+    "SuperMarioBros": math.inf,  # 9,999,999, before which the game's own clock ends the life
 }
 # What gives an environment another limit, or takes its wrappers away, that of the limit among them.
 _OTHERS = re.compile(
     rb"TimeLimit|max_episode_steps|max_num_frames|\)\.env\b|\.unwrapped[ \t]*(?:[#)]|\r?$)", re.MULTILINE
 )
+_MAKERS = ("gym", "gymnasium", "gym_super_mario_bros")
 _COUNTERS = ("range", "trange", "xrange")
 
 
@@ -141,4 +143,4 @@ def _limit(graph: ReplayGraph, site: ev.CallSite) -> float | None:
 
 
 def _makes(site: ev.CallSite) -> bool:
-    return any(name.split(".")[0] in ("gym", "gymnasium") and ext.last(name) == "make" for name in site.names)
+    return any(name.split(".")[0] in _MAKERS and ext.last(name) == "make" for name in site.names)
