@@ -22,6 +22,7 @@ _REDUCES = {"mean", "sum", "max", "min", "median"}
 _SETTINGS = {"const", "field", "global", "external", "alloc", "len"}
 _EACH = {"add", "sub", "mul", "maximum", "minimum", "div"}
 _FIRST = {"abs", "neg", "pow", "exp", "log", "clip"}
+_LISTS = ("reshape", "unsqueeze", "stack", "tuple")  # a list of the one number, where it is one
 _SPREAD = {"repeat", "tile", "expand", "broadcast_to"}  # the same value at many places
 _MEMORY = """import numpy as np
 
@@ -213,7 +214,12 @@ class AggregatedPriority(Rule):
                 if not parts or step.node in told:
                     continue
                 told.add(step.node)
-                name, weighted = graph.name_of(buffer), len(found) > len(parts)
+                name, weighted = graph.name_of(buffer), ", but for their weights" * (len(found) > len(parts))
+                told_of = (
+                    f"only the first transition of a batch gets a priority in {name}"
+                    if self._is_for_one(anatomy, write)
+                    else f"all transitions of a batch get one priority in {name}{weighted}"
+                )
                 links = [
                     graph.evidence(part.path, part.node, "aggregate", "one number for the whole batch")
                     for part in parts
@@ -226,8 +232,7 @@ class AggregatedPriority(Rule):
                     graph,
                     step.path,
                     step.node,
-                    f"all transitions of a batch get one priority in {name}{', but for their weights' * weighted}: the "
-                    "errors are reduced to one number before they are stored",
+                    f"{told_of}: the errors are reduced to one number before they are stored",
                     evidence=trail.unique([*links, *trail.evidence(anatomy, write)]),
                     confidence="medium",
                     fix=FixOffer(title="give each transition the absolute value of its own error"),
@@ -245,6 +250,11 @@ class AggregatedPriority(Rule):
                 return []
             found |= dict.fromkeys(part for part in parts if part is not None)
         return list(found)
+
+    def _is_for_one(self, anatomy: Anatomy, write: PriorityWrite) -> bool:
+        """Whether a loop over positions and priorities ends after the first: a list of the one number."""
+        lists = [made for option in alternatives(write.value) for made in _gone_through(option)]
+        return bool(lists) and all(self._reduces_batch(anatomy, _only(made)) for made in lists)
 
     def _parts(self, anatomy: Anatomy, value: Term) -> Iterator[Term | None]:
         """The reductions and weights inside a value, None for a part that may differ by transition."""
@@ -307,6 +317,19 @@ class AggregatedPriority(Rule):
                 ),
                 "agent.py": _TORCH.replace(
                     "(q - goal).abs().mean().item())", "[F.mse_loss(q, goal).item()] * len(slots))"
+                ),
+            },
+        ),
+        Example(
+            "the averaged loss as a list of one number, beside the positions of all",
+            {
+                "memory.py": _MEMORY.replace(
+                    "        self.mass[slots] = (np.abs(errors) + 1e-6) ** self.alpha\n",
+                    "        for slot, error in zip(slots, errors):\n"
+                    "            self.mass[slot] = (abs(error) + 1e-6) ** self.alpha\n",
+                ),
+                "agent.py": _TORCH.replace(
+                    "(q - goal).abs().mean().item())", "F.mse_loss(q, goal).detach().numpy().reshape(-1))"
                 ),
             },
         ),
@@ -423,6 +446,24 @@ class AggregatedPriority(Rule):
             },
         ),
     )
+
+
+def _gone_through(value: Term) -> Iterator[Term]:
+    """What a loop goes through of which the value is computed."""
+    if value.op == "element":
+        yield value.args[0]
+    else:
+        for part in value.args:
+            yield from _gone_through(part)
+
+
+def _only(made: Term) -> Term:
+    """The one item of a list that is made of a number; the term itself where it is no such list."""
+    forms, inner = {made.op}, made
+    while inner.op in ("detach", "squeeze", "reshape") or (inner.op in _LISTS and len(inner.args) == 1):
+        inner = inner.args[0]
+        forms.add(inner.op)
+    return made if forms.isdisjoint(_LISTS) else inner
 
 
 def _spreads(call: Term) -> bool:

@@ -295,6 +295,21 @@ async def serve(reader, writer, capacity, net, optimizer):
             },
         ),
         Example(
+            "slots that were stored into since the draw are left out",
+            {
+                "memory.py": _MEMORY.replace(
+                    "slots, weights / weights.max()", "(slots, self.count), weights / weights.max()"
+                ).replace(
+                    "        with self.lock:\n            self.priorities[slots] =",
+                    "        slots, count = slots\n        with self.lock:\n"
+                    "            kept = (slots - count) % self.capacity >= self.count - count\n"
+                    "            slots, errors = slots[kept], errors[kept]\n"
+                    "            self.priorities[slots] =",
+                ),
+                "main.py": _RUN.replace("  # <- PER308", ""),
+            },
+        ),
+        Example(
             "the lock is held from the draw to the update",
             {
                 "memory.py": _MEMORY.replace("Lock()", "RLock()"),
@@ -350,7 +365,11 @@ def _is_safe(anatomy: Anatomy, write: PriorityWrite) -> bool:
         if not isinstance(function, ir.Function):
             continue
         around = anatomy.graph.ancestors(step.path, step.node)
-        if _tells_apart(anatomy, function) or any(isinstance(a, ir.With) and _holds_a_draw(anatomy, a) for a in around):
+        if (
+            _tells_apart(anatomy, function)
+            or _leaves_out(anatomy, function)
+            or any(isinstance(a, ir.With) and _holds_a_draw(anatomy, a) for a in around)
+        ):
             return True
     return False
 
@@ -366,6 +385,35 @@ def _tells_apart(anatomy: Anatomy, function: ir.Function) -> bool:
             if own or any(side.tagged("draw") or side.tagged("index") for side in sides):
                 return True
     return False
+
+
+def _leaves_out(anatomy: Anatomy, function: ir.Function) -> bool:
+    """Whether a method of the buffer picks some of the positions by where new transitions have come to be stored."""
+    if anatomy.graph.project.class_of.get(function) not in anatomy.parts:
+        return False
+    moved = {write.attribute for write in anatomy.events.writes.values() if write.function in anatomy.adding}
+    masks = {
+        target.id
+        for node in ir.walk_scope(function.body)
+        if isinstance(node, ir.Assign) and _compares_with(node.value, moved)
+        for target in node.targets
+        if isinstance(target, ir.Name)
+    }
+    return any(
+        isinstance(node, ir.Sub)
+        and (_compares_with(node.index, moved) or (isinstance(node.index, ir.Name) and node.index.id in masks))
+        for node in ir.walk_scope(function.body)
+    )
+
+
+def _compares_with(expression: ir.Expr, attributes: set[str]) -> bool:
+    """Whether an expression compares, which way round it may be, with one of an object's attributes."""
+    return any(
+        isinstance(part, ir.Attr) and part.attr in attributes
+        for node in ir.walk(expression)
+        if isinstance(node, ir.Cmp)
+        for part in ir.walk(node)
+    )
 
 
 def _holds_a_draw(anatomy: Anatomy, block: ir.With) -> bool:

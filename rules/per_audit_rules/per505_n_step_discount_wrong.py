@@ -538,7 +538,8 @@ def _asks_one_step(graph: ReplayGraph, target: BootstrapTarget, found: ReturnSum
     if cls is None or not isinstance(function, ir.Function):
         return False
     family = _family(graph, cls, function)
-    made = [site for site in graph.events.calls.values() if graph.project.class_of.get(site.function) in family]
+    methods = {method for method, owner in graph.project.class_of.items() if owner in family}
+    made = [site for site in graph.events.calls.values() if site.function in methods]
     lengths = [
         _length(graph, site, window)
         for window in found.windows
@@ -555,15 +556,15 @@ def _length(graph: ReplayGraph, site: CallSite, window: Alloc) -> int | None:
     builder = graph.symbols.function_of(path, window.node) if path is not None else None
     if not isinstance(bound, ir.Name) or not isinstance(builder, ir.Function):
         return None
-    names = [p.name for p in builder.parameters][1:]
-    if bound.id not in names or any(not isinstance(p.name, str) or p.kind for p in builder.parameters):
+    own = builder.parameters[1:]
+    place = next((place for place, parameter in enumerate(own) if parameter.name == bound.id), None)
+    if place is None or any(parameter.kind for parameter in own) or any(arg.star for arg in site.node.args):
         return None
-    given = site.node.argument(names.index(bound.id), bound.id)
-    default = next(p.default for p in builder.parameters if p.name == bound.id)
+    given = site.node.argument(place, bound.id)
     if given is not None:
         return number_of(graph, site.path, given).largest
-    starred = any(argument.star for argument in site.node.args)
-    return default.value if not starred and isinstance(default, ir.Const) and isinstance(default.value, int) else None
+    default = own[place].default
+    return default.value if isinstance(default, ir.Const) and isinstance(default.value, int) else None
 
 
 def _value(graph: ReplayGraph, target: BootstrapTarget) -> Term | None:
