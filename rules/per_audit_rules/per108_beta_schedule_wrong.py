@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.prioritised.schedule import Beta, BetaWrite, unbounded
+from per_audit.graph.prioritised.whose import holder
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
 
@@ -160,6 +161,7 @@ class BetaScheduleWrong(Rule):
                         yield self._finding(graph, buffer, term.path, term.node, wrong)
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, path: str, node: ir.Node, wrong: str) -> Finding:
+        buffer = holder(graph, path, node, buffer)
         formulas = graph.anatomy(buffer).formulas
         return self.finding(
             graph,

@@ -406,11 +406,11 @@ def _leaves_out(anatomy: Anatomy, function: ir.Function) -> bool:
     )
 
 
-def _compares_with(expression: ir.Expr, attributes: set[str]) -> bool:
+def _compares_with(expression: ir.Expr | None, attributes: set[str]) -> bool:
     """Whether an expression compares, which way round it may be, with one of an object's attributes."""
     return any(
         isinstance(part, ir.Attr) and part.attr in attributes
-        for node in ir.walk(expression)
+        for node in (ir.walk(expression) if expression is not None else ())
         if isinstance(node, ir.Cmp)
         for part in ir.walk(node)
     )

@@ -610,6 +610,34 @@ class Agent:
             {"ring.py": _RING.replace("  # <- PER001", ""), "reach.py": _GOAL.replace("(1 - done) * ", "")},
         ),
         Example(
+            "an environment for each episode, of steps that are counted",
+            {
+                "ring.py": _RING.replace("  # <- PER001", ""),
+                "field.py": """class Field:
+    def __init__(self, size):
+        self.size, self.left = size, [9] * size
+
+    def first(self):
+        return [0.0] * 8
+
+    def step(self, action, i):
+        self.left[i] -= action
+        return [float(self.left[i])] * 8, -action, self.left[i] < 0, {}
+""",
+                "reach.py": "from field import Field\n"
+                + _GOAL.replace("(1 - done) * ", "")
+                .replace(
+                    "            s = self.env.reset()\n", "            env = Field(4)\n            s = env.first()\n"
+                )
+                .replace(
+                    "            for t in range(self.steps):\n",
+                    "            t = 0\n            while t < self.steps:\n",
+                )
+                .replace("self.env.step(self.model.act(s))", "env.step(self.model.act(s), t % 4)")
+                .replace("                s = s2\n", "                s = s2\n                t += 1\n"),
+            },
+        ),
+        Example(
             "not done is stored",
             {"dqn.py": _DQN.replace("next_state, done)\n            s", "next_state, not done)\n            s")},
         ),

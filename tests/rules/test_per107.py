@@ -53,3 +53,13 @@ def test_the_finding_is_about_the_class_that_raises_it(made):
     graph = link([extract("memory.py", (plain + rich).encode()), extract("agent.py", AGENT.format(made=made).encode())])
     (finding,) = rule.check(graph)
     assert finding.message.startswith("beta of Rich reaches 1 after 600 draws")
+
+
+@pytest.mark.parametrize("made", ["Rich(1000) if rich else Plain(1000)", "Plain(1000) if rich else Rich(1000)"])
+def test_the_finding_is_about_the_class_whose_schedule_is_wrong(made):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER108")
+    rich = MEMORY.format(name="Rich", step="self.beta = max(1.0, self.beta + 0.001)")
+    plain = MEMORY.format(name="Plain", step="pass")
+    graph = link([extract("memory.py", (plain + rich).encode()), extract("agent.py", AGENT.format(made=made).encode())])
+    (finding,) = rule.check(graph)
+    assert finding.message.startswith("beta of Rich is 1 or more")

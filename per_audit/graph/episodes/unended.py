@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -52,7 +53,8 @@ def _leaves(parts: list[ir.Expr]) -> Iterator[ir.Expr]:
 def has_fixed_length(graph: ReplayGraph, buffer: ReplayBuffer, target: BootstrapTarget) -> bool:
     """Whether the episodes that a target is of go on for a number of steps, whatever the environment says of their end.
 
-    So they do where each loop over the steps that are stored counts, begins after a reset, and no test asks for an end.
+    So they do where each loop over the steps that are stored counts, begins with a reset or an environment of its own,
+    and no test asks for an end.
     """
     steps = list(_stepping(graph, buffer))
     near = [(path, step) for path, step in steps if path == target.path] or steps
@@ -76,15 +78,30 @@ def _stepping(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[str, i
 def _is_counted(graph: ReplayGraph, path: str, step: ir.Seq) -> bool:
     around = list(graph.ancestors(path, step))
     loops = [node for node in around if isinstance(node, _LOOPS)]
-    if len(loops) < 2 or not isinstance(loops[0], ir.For) or not _is_range(loops[0].iter):
+    counting = list(takewhile(_counts, loops))
+    episodes = zip(counting, loops[1:], strict=False)
+    if not any(_begins(graph, path, step, outer) and not _resets(loop) for loop, outer in episodes):
         return False
     outermost = next((node for node in around if isinstance(node, ir.Function)), loops[-1])
     ends = {item.id for item in step.items if isinstance(item, ir.Name) and role_of(item) == DONE}
-    return bool(ends) and _resets(loops[1]) and not _resets(loops[0]) and not _tests(outermost, ends)
+    return bool(ends) and not _tests(outermost, ends)
 
 
-def _is_range(node: ir.Expr) -> bool:
-    return isinstance(node, ir.Call) and name_of(node.func) == "range"
+def _counts(loop: ir.For | ir.While) -> bool:
+    """Whether a loop goes on for a number of steps: of a range, or while what it adds to is below something."""
+    if isinstance(loop, ir.For):
+        return isinstance(loop.iter, ir.Call) and name_of(loop.iter.func) == "range"
+    counted = {_name(node.target) for node in ir.walk(*loop.body) if isinstance(node, ir.Aug) and node.op == "+"}
+    return isinstance(loop.test, ir.Cmp) and bool(_name(loop.test.left)) and _name(loop.test.left) in counted
+
+
+def _begins(graph: ReplayGraph, path: str, step: ir.Seq, loop: ir.Node) -> bool:
+    """Whether each round of a loop resets the environment, or makes another."""
+    taken = graph.statement(path, step)
+    site = graph.events.calls.get(taken.value) if isinstance(taken, ir.Assign) else None  # type: ignore[call-overload]
+    classes = {graph.project.class_of.get(func.node) for func in site.targets} if site is not None else set()
+    made = [graph.events.calls[node] for node in ir.walk(loop) if node in graph.events.calls]
+    return _resets(loop) or any(not classes.isdisjoint(call.classes) for call in made)
 
 
 def _resets(loop: ir.Node) -> bool:
