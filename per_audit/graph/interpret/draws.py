@@ -230,7 +230,9 @@ def takes_many(node: ir.Call, method: str) -> bool:
     plain = [arg.value for arg in node.args if arg.keyword is None]
     size = next(filter(None, (node.argument(None, name) for name in ("size", "shape"))), None)
     if size is None:
-        if method == "choice" or (len(plain) == 2 and isinstance(plain[1], ir.Seq)):
+        if method == "uniform":  # TensorFlow's, whose first argument is the shape
+            size = plain[0] if plain else None
+        elif method == "choice" or (len(plain) == 2 and isinstance(plain[1], ir.Seq)):
             size = plain[1] if len(plain) > 1 else None
         else:
             size = plain[2] if len(plain) > 2 else None
@@ -240,7 +242,7 @@ def takes_many(node: ir.Call, method: str) -> bool:
 def _is_one(count: ir.Expr | None) -> bool:
     """Whether a number or shape is written as that of one."""
     if isinstance(count, ir.Seq):
-        return len(count.items) == 1 and _is_one(count.items[0])
+        return not count.items or (len(count.items) == 1 and _is_one(count.items[0]))
     return isinstance(count, ir.Const) and count.value == 1
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from per_audit.graph.recognise.alternatives import Alternatives
     from per_audit.graph.recognise.evidence import Evidence
 
+_FEWEST = 4  # names that a transition is taken apart into
 _RANGED = {"randint", "integers", "randrange", "random_integers"}  # draws of positions from the first to the second
 
 
@@ -67,7 +68,14 @@ class Uniform:
 
     def _draws(self) -> Iterator[ev.Draw | ev.Mass]:
         """The draws in which no item has a better chance than others."""
-        none = (self._is_pass, self._is_stratified, self._is_ahead, self._is_split, self.evidence.is_for_environments)
+        none = (
+            self._is_pass,
+            self._is_stratified,
+            self._is_ahead,
+            self._is_of_goals,
+            self._is_split,
+            self.evidence.is_for_environments,
+        )
         told = {draw.function for draw in self.evidence.level if is_of_episodes(self.graph, draw)}
         for draw in self.events.draws.values():
             if draw.function not in told and not draw.weighted and not any(is_none(draw) for is_none in none):
@@ -186,7 +194,10 @@ class Uniform:
         """Whether the draw is of what follows a step that a loop counts: a goal reached later in the episode."""
         if not draw.node.args:
             return False
-        first: ir.Node = draw.node.args[0].value
+        written: ir.Node = draw.node.args[0].value
+        first = self._given(written, draw.function)
+        if isinstance(first, ir.Sub) and isinstance(first.index, ir.Slice) and isinstance(first.index.lower, ir.Un):
+            first = written  # the newest ones
         called = first.func if isinstance(first, ir.Call) else None
         if isinstance(first, ir.Call) and name_of(called) in ("range", "arange") and len(first.args) > 1:
             lower: ir.Node | None = first.args[0].value
@@ -194,9 +205,45 @@ class Uniform:
             lower = first.index.lower
         else:
             second = draw.node.argument(1, "high")
-            lower = first if second is not None and draw.method in _RANGED else None
-        counted = self._counted(draw.path, draw.node, draw.function) if lower is not None else set()
-        return lower is not None and any(isinstance(n, ir.Name) and n.id in counted for n in ir.walk(lower))
+            lower = written if second is not None and draw.method in _RANGED else None
+        if lower is None:
+            return False
+        counted = self._counted(draw.path, draw.node, draw.function)
+        names = [n for n in ir.walk(lower) if isinstance(n, ir.Name)]
+        if not isinstance(lower, ir.Un):
+            names += [n for name in names for n in ir.walk(self._given(name, draw.function)) if isinstance(n, ir.Name)]
+        return any(name.id in counted for name in names)
+
+    def _given(self, node: ir.Node, function: ev.Owner) -> ir.Node:
+        """What a name of a function stands for where one statement alone gives it a value; other nodes themselves."""
+        if not isinstance(node, ir.Name) or not isinstance(function, ir.Function):
+            return node
+        given = [
+            part.value
+            for part in ir.walk_scope(function.body)
+            if isinstance(part, ir.Assign) and any(_is(target, node.id) for target in ir.walk(*part.targets))
+        ]
+        return given[0] if len(given) == 1 and given[0] is not None else node
+
+    def _is_of_goals(self, draw: ev.Draw) -> bool:
+        """Whether a loop over what is drawn takes each transition apart and uses one part alone: a goal reached then."""
+        statement = self.graph.statement(draw.path, draw.node)
+        if not isinstance(draw.function, ir.Function) or not draw.items:
+            return False
+        nodes = list(ir.walk_scope(draw.function.body))
+        loops = [node for node in nodes if isinstance(node, ir.For)]
+        if (
+            isinstance(statement, ir.Assign)
+            and statement.value is draw.node
+            and isinstance(statement.targets[0], ir.Name)
+        ):
+            name = statement.targets[0].id
+            loops = [loop for loop in loops if _is(loop.iter, name)]
+            if sum(_is(node, name) for node in nodes) != len(loops) + 1:
+                return False
+        else:
+            loops = [loop for loop in loops if loop.iter is draw.node]
+        return bool(loops) and all(map(_takes_one_part, loops))
 
     def _counted(self, path: str, node: ir.Node, function: ev.Owner, depth: int = 2) -> set[str]:
         """The names that the loops around a node count with, and the parameters that callers give such a name to."""
@@ -239,3 +286,22 @@ def _counters(loop: ir.For | ir.Comp) -> set[str]:
     """The names that a loop gives to what it goes through."""
     targets = [loop.target] if isinstance(loop, ir.For) else [g.target for g in loop.generators]
     return {n.id for n in ir.walk(*targets) if isinstance(n, ir.Name)}
+
+
+def _is(node: ir.Node, name: str) -> bool:
+    return isinstance(node, ir.Name) and node.id == name
+
+
+def _takes_one_part(loop: ir.For) -> bool:
+    """Whether a loop gives names to the parts of what it goes through, and uses one of them."""
+    whole = loop.target.id if isinstance(loop.target, ir.Name) else None
+    inside = list(ir.walk(*loop.body))
+    apart = [n for n in inside if isinstance(n, ir.Assign) and n.value is not None and _is(n.value, whole or "")]
+    if whole is not None and sum(_is(n, whole) for n in inside) != 1:
+        return False
+    target = loop.target if whole is None else apart[0].targets[0] if apart else None
+    if not isinstance(target, ir.Seq) or len(target.items) < _FEWEST:
+        return False
+    told = set(ir.walk(target))
+    names = {n.id for n in told if isinstance(n, ir.Name)}
+    return len({n.id for n in inside if isinstance(n, ir.Name) and n.id in names and n not in told}) == 1

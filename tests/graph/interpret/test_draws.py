@@ -225,12 +225,23 @@ def test_how_often_each_comes_in_many_draws_is_no_draw_of_positions(project, dra
         ("random.randint(0, 9)", False),
         ("torch.randint(0, 4, [n, 1])", False),  # an action for each row
         ("np.random.randint(4, size=(n, 1))", False),
+        ("tf.random.uniform((n,), 0, size, tf.int32)", True),
+        ("tf.random.uniform((), 0, size, tf.int32)", False),
+        ("tf.random.uniform(shape=[], maxval=size, dtype=tf.int32)", False),
     ],
 )
 def test_what_takes_a_batch(project, call, many):
-    graph = project(f"import random\nimport numpy as np\nimport torch\n\ndef draw(rows, size, n):\n    return {call}\n")
+    graph = project(
+        f"import random\nimport numpy as np\nimport tensorflow as tf\nimport torch\n\ndef draw(rows, size, n):\n    return {call}\n"
+    )
     (draw,) = graph.events.draws.values()
     assert takes_many(draw.node, draw.method) is many
+
+
+def test_the_shape_of_what_is_drawn_holds_nothing(project):
+    graph = project("import tensorflow as tf\n\ndef draw(n):\n    return tf.random.uniform((), 0, n, tf.int32)\n")
+    (draw,) = graph.events.draws.values()
+    assert not draw.containers
 
 
 def test_how_many_there_are_of_random_numbers_draws_nothing(project):

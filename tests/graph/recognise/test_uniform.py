@@ -82,6 +82,51 @@ def test_a_goal_that_a_method_draws_from_after_a_step_that_its_callers_count(pro
     assert len(graph.buffers) == found
 
 
+GOALS = """
+    import random
+
+    class Learner:
+        def __init__(self, env, memory):
+            self.env, self.memory, self.episode = env, memory, []
+
+        def play(self):
+            state = self.env.reset()
+            for step in range(50):
+                next_state, reward, done, _ = self.env.step(0)
+                self.episode.append((state, 0, reward, next_state, done))
+                state = next_state
+            for t in range(50):
+                self.goals(t, 4)
+
+        def goals(self, t, n):
+            goals = []
+            {drawn}
+            {loop}
+                {apart}
+                goals.append({goal})
+            return goals
+"""
+PARTS = "state, action, reward, next_state, done"
+
+
+@pytest.mark.parametrize(
+    ("drawn", "loop", "apart", "goal", "found"),
+    [
+        ("at = t + 1; ahead = self.episode[at:]", "for step in random.sample(ahead, n):", f"{PARTS} = step", PARTS, 0),
+        ("at = t + 1; ahead = self.episode[-at:]", "for step in random.sample(ahead, n):", f"{PARTS} = step", PARTS, 1),
+        ("at = n; ahead = self.episode[at:]", "for step in random.sample(ahead, n):", f"{PARTS} = step", PARTS, 1),
+        ("drawn = random.sample(self.episode, n)", "for step in drawn:", f"{PARTS} = step", "next_state", 0),
+        ("drawn = random.sample(self.episode, n)", "for step in drawn:", f"{PARTS} = step", "step, next_state", 1),
+        ("drawn = random.sample(self.episode, n)", "for step in drawn:", f"{PARTS} = step", "reward + next_state", 1),
+        ("pass", f"for {PARTS} in random.sample(self.episode, n):", "pass", "next_state", 0),
+        ("pass", f"for {PARTS} in random.sample(self.episode, n):", "pass", PARTS, 1),
+    ],
+)
+def test_goals_that_are_drawn_of_an_episode_are_no_batch(project, drawn, loop, apart, goal, found):
+    graph = project(GOALS.format(drawn=drawn, loop=loop, apart=apart, goal=goal))
+    assert len(graph.buffers) == found
+
+
 def test_a_base_whose_heir_draws_by_priority_in_its_place_is_not_uniform(project):
     graph = project("""
     import numpy as np
