@@ -418,6 +418,45 @@ def run(env, steps):
 """,
             },
         ),
+        Example(
+            "actions are drawn by probabilities, and their tries are counted",
+            {
+                "agent.py": """import random
+from collections import deque
+
+import numpy as np
+
+
+class Agent:
+    def __init__(self, env, net, curious):
+        self.env, self.net, self.curious = env, net, curious
+        self.rows = deque(maxlen=10_000)
+        self.tries, self.gains = np.ones(4), np.zeros(4)
+
+    def act(self, state):
+        if not self.curious:
+            return int(np.random.choice(4, p=self.net.policy(state)))
+        action = int(np.argmax(self.gains / self.tries))
+        self.tries[action] += 1
+        return action
+
+    def episode(self):
+        state, over = self.env.reset()[0], False
+        while not over:
+            action = self.act(state)
+            next_state, reward, done, cut, _ = self.env.step(action)
+            self.gains[action] += reward
+            self.rows.append((state, action, reward, next_state, done))
+            state, over = next_state, done or cut
+            self.learn()
+
+    def learn(self):
+        s, a, r, s2, d = map(np.array, zip(*random.sample(self.rows, 32)))  # <- PER001
+        goals = r + 0.99 * (1 - d) * self.net.predict(s2).max(axis=1)
+        self.net.fit(s, a, goals)
+"""
+            },
+        ),
     )
     good = (
         Example(

@@ -35,10 +35,21 @@ class Prioritised:
     @cached_property
     def functions(self) -> set[ev.Owner]:
         """The functions that draw by priority."""
-        found = {draw.function for draw in self.evidence.by_priority() if self.evidence.gathered(draw)}
+        weighted = (draw for draw in self.evidence.by_priority() if draw.node not in self._acted)
+        found = {draw.function for draw in weighted if self.evidence.gathered(draw)}
         found |= {mass.function for mass in self.evidence.by_sums() if self._picks(mass)}
         found.discard(None)
         return found
+
+    @cached_property
+    def _acted(self) -> set[ir.Node]:
+        """The draws of actions, which environments are told: what is read at one is kept for each action."""
+        return {
+            node
+            for site in self.events.calls.values()
+            if isinstance(site.node.func, ir.Attr) and site.node.func.attr == "step" and len(site.node.args) == 1
+            for node in self.events.value(site.node.args[0].value).tagged("index")
+        }
 
     def find(self) -> list[ReplayBuffer]:
         """The buffers, in the order of their draws."""

@@ -226,7 +226,7 @@ class Uniform:
         return given[0] if len(given) == 1 and given[0] is not None else node
 
     def _is_of_goals(self, draw: ev.Draw) -> bool:
-        """Whether a loop over what is drawn takes each transition apart and uses one part alone: a goal reached then."""
+        """Whether a loop takes each drawn transition apart and uses one part alone: a goal that was reached then."""
         statement = self.graph.statement(draw.path, draw.node)
         if not isinstance(draw.function, ir.Function) or not draw.items:
             return False

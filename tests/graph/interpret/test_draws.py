@@ -231,9 +231,8 @@ def test_how_often_each_comes_in_many_draws_is_no_draw_of_positions(project, dra
     ],
 )
 def test_what_takes_a_batch(project, call, many):
-    graph = project(
-        f"import random\nimport numpy as np\nimport tensorflow as tf\nimport torch\n\ndef draw(rows, size, n):\n    return {call}\n"
-    )
+    imports = "import random\nimport numpy as np\nimport tensorflow as tf\nimport torch\n"
+    graph = project(f"{imports}\ndef draw(rows, size, n):\n    return {call}\n")
     (draw,) = graph.events.draws.values()
     assert takes_many(draw.node, draw.method) is many
 
