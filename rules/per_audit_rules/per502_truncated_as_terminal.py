@@ -64,6 +64,59 @@ def train(env, net, target_net, optimizer, max_steps):
             optimizer.step()
 """
 
+_CAR = """import random
+
+
+class Car:
+    def __init__(self, most):
+        self.max_steps, self.at, self.speed, self.taken = most, 0.0, 0.0, 0
+
+    def reset(self):
+        self.at, self.speed, self.taken = 0.0, 0.0, 0
+        return (self.at, self.speed)
+
+    def step(self, force):
+        self.taken += 1
+        self.speed += force
+        self.at += self.speed
+        crashed = self.at > 1_000
+        done = crashed or self.taken >= self.max_steps  # <- PER502
+        return (self.at, self.speed), -abs(self.speed - 5), done, {}
+"""
+_DRIVE = """import random
+from collections import deque
+from car import Car
+
+
+def train(net, optimizer, episodes):
+    env, memory = Car(500), deque(maxlen=10_000)
+    for episode in range(episodes):
+        state = env.reset()
+        done = False
+        while not done:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            memory.append((state, action, reward, next_state, float(done)))
+            state = next_state
+            loss = net.loss(random.sample(memory, 32))  # <- PER001
+            loss.backward()
+            optimizer.step()
+"""
+_CUT_SHORT = _CAR.replace("        done = crashed or self.taken >= self.max_steps  # <- PER502\n", "").replace(
+    "        return (self.at, self.speed), -abs(self.speed - 5), done, {}\n",
+    """        truncated = False
+        if not crashed and self.taken >= self.max_steps:
+            truncated = True
+        return (self.at, self.speed), -abs(self.speed - 5), crashed, truncated, {}
+""",
+)
+_BOTH = _DRIVE.replace(
+    "next_state, reward, done, _ = env.step(action)\n",
+    """next_state, reward, crashed, truncated, _ = env.step(action)
+            done = crashed or truncated  # <- PER502
+""",
+)
+
 
 class TruncatedAsTerminal(Rule):
     """A time limit is stored as if the task had ended.
@@ -72,7 +125,7 @@ class TruncatedAsTerminal(Rule):
 
     Reports a stored transition whose flag is `terminated or truncated` of Gymnasium's interface, in any spelling and
     through calls, wrappers and files. So is one that the program itself sets once it has counted as many steps as a
-    limit of its own allows.
+    limit of its own allows, be it around the environment or in one that it defines.
 
     ## Why is this bad
 
@@ -84,8 +137,10 @@ class TruncatedAsTerminal(Rule):
 
     A limit that is part of the task, and visible in the state, is an end of the task. The flag that ends the loop may
     well be `terminated or truncated`; only what is stored is looked at. What the one `done` of the older interface
-    says is not reported. A limit of the program's own is known by its name. A loop that leaves an episode before the
-    limit with which its environment is registered never meets that limit, and is not reported.
+    says is not reported for environments of libraries. A limit of the program's own is known by its name. Where an
+    environment that the program defines observes the steps that it counts, takes off a reward at the limit, or knows
+    no other end, the limit is held for a part of the task. A loop that leaves an episode before the limit with which
+    its environment is registered never meets that limit, and is not reported.
 
     ## Example
 
@@ -298,6 +353,8 @@ def train(env, net, optimizer, episodes):
             },
         ),
         Example("a limit of the program's own", {"train.py": _OWN}),
+        Example("a limit of the program's own environment", {"car.py": _CAR, "train.py": _DRIVE}),
+        Example("both flags of the program's own environment", {"car.py": _CUT_SHORT, "train.py": _BOTH}),
         Example(
             "a limit of the program's own in one line",
             {
@@ -472,6 +529,47 @@ def learn(net, target_net, optimizer, rows):
         Example(
             "a limit of the program's own that ends the loop alone",
             {"train.py": _OWN.replace("  # <- PER502", "").replace("done = True", "break")},
+        ),
+        Example(
+            "a limit of the program's own environment, which observes how many steps are left",
+            {
+                "car.py": _CAR.replace("  # <- PER502", "").replace(
+                    "return (self.at, self.speed)", "return (self.at, self.speed, self.taken)"
+                ),
+                "train.py": _DRIVE,
+            },
+        ),
+        Example(
+            "the only end that the program's own environment knows",
+            {
+                "car.py": _CAR.replace(
+                    "crashed or self.taken >= self.max_steps  # <- PER502", "self.taken >= self.max_steps"
+                ),
+                "train.py": _DRIVE,
+            },
+        ),
+        Example(
+            "a limit of the program's own environment that takes off a reward",
+            {
+                "car.py": _CAR.replace("crashed or self.taken >= self.max_steps  # <- PER502", "crashed")
+                .replace("-abs(self.speed - 5), done", "reward, done")
+                .replace(
+                    "        return (self.at, self.speed), r",
+                    """        reward = -abs(self.speed - 5)
+        if self.taken >= self.max_steps:
+            done = True
+            reward -= 100
+        return (self.at, self.speed), r""",
+                ),
+                "train.py": _DRIVE,
+            },
+        ),
+        Example(
+            "the program's own environment says by itself what it is cut short for",
+            {
+                "car.py": _CUT_SHORT,
+                "train.py": _BOTH.replace("  # <- PER502", "").replace("float(done)", "float(crashed)"),
+            },
         ),
         Example(
             "an end that is no limit",

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.roles import words
+from per_audit.graph.interpret.roles import REWARD, role_of, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,16 +22,39 @@ _EPISODE = {"ep", "episode", "episodes"}
 
 def own_limit(graph: ReplayGraph, field: Term) -> tuple[str, ir.Cmp] | None:
     """The file and the comparison by which a field, otherwise the environment's word, is set at a limit of steps."""
+    return next((told for told in _told(graph, field) if _is_limit(graph, *told)), None)
+
+
+def environments_limit(graph: ReplayGraph, field: Term) -> tuple[str, ir.Cmp] | None:
+    """As `own_limit`, where a step of the project's own environment sets the field, which may end otherwise as well."""
+    limits = [told for told in _told(graph, field) if _is_environments(graph, *told)]
+    ends = [option for option in field.args if option.op != "const" or option.data is not False]
+    return limits[0] if limits and len(ends) > len(limits) else None
+
+
+def counts_steps(graph: ReplayGraph, call: ir.Call) -> bool:
+    """Whether what a call leads to compares anything with what is called a limit of steps."""
+    site = graph.events.calls.get(call)
+    called = [func.node for func in site.targets] if site is not None else []
+    functions = [*called, *(callee for function in called for callee in graph.callees(function))]
+    return any(
+        isinstance(node, ir.Cmp) and len(node.rights) == 1 and (_is_named(node.rights[0]) or _is_named(node.left))
+        for function in functions
+        if function is not None
+        for node in ir.walk(function)
+    )
+
+
+def _told(graph: ReplayGraph, field: Term) -> Iterator[tuple[str, ir.Cmp]]:
+    """The comparisons that a field is, or by which it is set to True."""
     for option in field.args if field.op == "phi" else ():
         if option.path is None or option.node is None:
             continue
-        if option.op == "cmp" and isinstance(option.node, ir.Cmp) and _is_limit(graph, option.path, option.node):
-            return option.path, option.node
+        if option.op == "cmp" and isinstance(option.node, ir.Cmp):
+            yield option.path, option.node
         if option.op == "const" and option.data is True:
             for test in _tests(graph, option.path, option.node):
-                if _is_limit(graph, option.path, test):
-                    return option.path, test
-    return None
+                yield option.path, test
 
 
 def _tests(graph: ReplayGraph, path: str, node: ir.Node) -> Iterator[ir.Cmp]:
@@ -44,18 +67,64 @@ def _tests(graph: ReplayGraph, path: str, node: ir.Node) -> Iterator[ir.Cmp]:
 
 def _is_limit(graph: ReplayGraph, path: str, test: ir.Cmp) -> bool:
     """Whether a count of the steps of an episode is compared with what is called a limit."""
-    if len(test.ops) != 1 or test.ops[0] not in _REACHED or not isinstance(test.left, (ir.Name, ir.Bin)):
-        return False
-    named = {
-        word
-        for node in ir.walk(test.rights[0])
-        if isinstance(node, (ir.Name, ir.Attr))
-        for word in words(node.id if isinstance(node, ir.Name) else node.attr)
-    }
-    if named.isdisjoint(_LIMIT) and (named.isdisjoint(_STEPS) or named.isdisjoint(_EPISODE)):
+    if not _reaches(test) or not isinstance(test.left, (ir.Name, ir.Bin)):
         return False
     counts = [node.id for node in ir.walk(test.left) if isinstance(node, ir.Name)]
     return len(counts) == 1 and _counts_an_episode(graph, path, test, counts[0])
+
+
+def _reaches(test: ir.Cmp) -> bool:
+    return len(test.ops) == 1 and test.ops[0] in _REACHED and _is_named(test.rights[0])
+
+
+def _is_named(limit: ir.Expr) -> bool:
+    """Whether a name in an expression is one of a limit of steps."""
+    named = {
+        word
+        for node in ir.walk(limit)
+        if isinstance(node, (ir.Name, ir.Attr))
+        for word in words(node.id if isinstance(node, ir.Name) else node.attr)
+    }
+    return not named.isdisjoint(_LIMIT) or not (named.isdisjoint(_STEPS) or named.isdisjoint(_EPISODE))
+
+
+def _is_environments(graph: ReplayGraph, path: str, test: ir.Cmp) -> bool:
+    """Whether an environment counts its steps in an attribute that nobody observes, and pays nothing at the limit."""
+    count = test.left
+    function = graph.symbols.function_of(path, test)
+    cls = graph.project.class_of.get(function) if isinstance(function, ir.Function) else None
+    if not _reaches(test) or cls is None or not isinstance(count, ir.Attr):
+        return False
+    around = graph.parents(path).get(test)
+    if isinstance(around, ir.If) and any(isinstance(node, ir.Aug) or _pays(node) for node in ir.walk(*around.body)):
+        return False
+    methods = {method.name: method for method in cls.body if isinstance(method, ir.Function)}
+    if not {"reset", "step"} <= set(methods):
+        return False
+    nodes = list(ir.walk(*cls.body))
+    allowed: set[ir.Node] = set()
+    counted = begun = False
+    for node in nodes:
+        if isinstance(node, ir.Aug):
+            counted |= node.op == "+" and _reads(node.target, count.attr)
+            allowed.add(node.target)
+        elif isinstance(node, ir.Assign):
+            targets = list(ir.walk(*node.targets))
+            begun |= any(_reads(target, count.attr) for target in targets)
+            allowed.update(targets)
+        elif isinstance(node, ir.Cmp):
+            allowed.update(ir.walk(node))
+    return counted and begun and all(node in allowed for node in nodes if _reads(node, count.attr))
+
+
+def _reads(node: ir.Node, attribute: str) -> bool:
+    return isinstance(node, ir.Attr) and node.attr == attribute
+
+
+def _pays(node: ir.Node) -> bool:
+    """Whether a statement gives another reward."""
+    targets = node.targets if isinstance(node, ir.Assign) else []
+    return any(role_of(part) == REWARD for part in ir.walk(*targets) if isinstance(part, ir.Expr))
 
 
 def _counts_an_episode(graph: ReplayGraph, path: str, node: ir.Node, name: str) -> bool:
