@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.prioritised import keyed, trail
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.sign import not_negative
@@ -18,6 +19,52 @@ if TYPE_CHECKING:
     from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
 
 _AROUND = {"pow", "add", "mul", "div", "maximum", "minimum", "clip", "at", "slice", "item", "phi", "neg", "max", "mean"}
+
+_MEMORY = """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, alpha=0.6):
+        self.rows, self.mass, self.alpha, self.count = [None] * capacity, np.zeros(capacity), alpha, 0
+
+    def push(self, state, action, reward, next_state, done):
+        slot = self.count % len(self.rows)
+        self.rows[slot] = (state, action, reward, next_state, done)
+        self.mass[slot] = max(self.mass.max(), 1.0)
+        self.count += 1
+
+    def sample(self, size, beta):
+        n = min(self.count, len(self.rows))
+        p = self.mass[:n] / self.mass[:n].sum()
+        slots = np.random.choice(n, size, p=p)
+        weights = (n * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def correct(self, slots, errors):
+        self.mass[slots] = (np.abs(errors) + 1e-6) ** self.alpha
+"""
+_TD3 = """import torch
+from memory import Memory
+
+memory = Memory(100_000)
+
+
+def observe(state, action, reward, next_state, done):
+    memory.push(state, action, reward, next_state, done)
+
+
+def critics(first, second, target_net, actor, optimizer, beta):
+    rows, slots, weights = memory.sample(128, beta)
+    state, action, reward, next_state, done = (torch.tensor(column) for column in zip(*rows))
+    with torch.no_grad():
+        goal = reward + 0.99 * (1 - done) * target_net(next_state, actor(next_state)).squeeze(1)
+    error_1 = goal - first(state, action).squeeze(1)
+    error_2 = goal - second(state, action).squeeze(1)
+    (torch.tensor(weights) * (error_1**2 + error_2**2)).mean().backward()
+    optimizer.step()
+    memory.correct(slots, ((error_1 + error_2) / 2).detach().numpy())  # <- PER204
+"""
+_STACKED = "(torch.stack([first(state, action).squeeze(1), second(state, action).squeeze(1)]) - goal).mean(0)"
 
 
 class SignedTdError(Rule):
@@ -194,52 +241,7 @@ class Agent:
         ),
         Example(
             "two critics, averaged before the absolute value, two files",
-            {
-                "memory.py": """import numpy as np
-
-
-class Memory:
-    def __init__(self, capacity, alpha=0.6):
-        self.rows, self.mass, self.alpha, self.count = [None] * capacity, np.zeros(capacity), alpha, 0
-
-    def push(self, state, action, reward, next_state, done):
-        slot = self.count % len(self.rows)
-        self.rows[slot] = (state, action, reward, next_state, done)
-        self.mass[slot] = max(self.mass.max(), 1.0)
-        self.count += 1
-
-    def sample(self, size, beta):
-        n = min(self.count, len(self.rows))
-        p = self.mass[:n] / self.mass[:n].sum()
-        slots = np.random.choice(n, size, p=p)
-        weights = (n * p[slots]) ** -beta
-        return [self.rows[i] for i in slots], slots, weights / weights.max()
-
-    def correct(self, slots, errors):
-        self.mass[slots] = (np.abs(errors) + 1e-6) ** self.alpha
-""",
-                "td3.py": """import torch
-from memory import Memory
-
-memory = Memory(100_000)
-
-
-def observe(state, action, reward, next_state, done):
-    memory.push(state, action, reward, next_state, done)
-
-
-def critics(first, second, target_net, actor, optimizer, beta):
-    rows, slots, weights = memory.sample(128, beta)
-    state, action, reward, next_state, done = (torch.tensor(column) for column in zip(*rows))
-    with torch.no_grad():
-        goal = reward + 0.99 * (1 - done) * target_net(next_state, actor(next_state)).squeeze(1)
-    error_1 = goal - first(state, action).squeeze(1)
-    error_2 = goal - second(state, action).squeeze(1)
-    (torch.tensor(weights) * (error_1**2 + error_2**2)).mean().backward()
-    optimizer.step()
-    memory.correct(slots, ((error_1 + error_2) / 2).detach().numpy())  # <- PER204
-""",
-            },
+            {"memory.py": _MEMORY, "td3.py": _TD3},
         ),
         Example(
             "an update with the sign, item by item, Keras",
@@ -482,13 +484,24 @@ def play(env, model, steps):
 """,
             },
         ),
+        Example(
+            "two critics, each with a half of the error",
+            {
+                "memory.py": _MEMORY,
+                "td3.py": _TD3.replace("(error_1 + error_2) / 2", "0.5 * error_1 + 0.5 * error_2"),
+            },
+        ),
+        Example(
+            "critics in a stack, averaged over the stack",
+            {"memory.py": _MEMORY, "td3.py": _TD3.replace("((error_1 + error_2) / 2)", _STACKED)},
+        ),
     )
     good = (
         Example(
             "the absolute value as the key of a heap",
             {
-                "heap.py": bad[-1].plain["heap.py"],
-                "play.py": bad[-1].plain["play.py"].replace("memory.add(error,", "memory.add(abs(error),"),
+                "heap.py": bad[-3].plain["heap.py"],
+                "play.py": bad[-3].plain["play.py"].replace("memory.add(error,", "memory.add(abs(error),"),
             },
         ),
         Example(
@@ -516,6 +529,24 @@ def play(env, model, steps):
                 "td3.py": bad[2]
                 .plain["td3.py"]
                 .replace("((error_1 + error_2) / 2)", "((error_1.abs() + error_2.abs()) / 2)"),
+            },
+        ),
+        Example(
+            "critics in a stack, averaged after the absolute value",
+            {
+                "memory.py": _MEMORY,
+                "td3.py": _TD3.replace("((error_1 + error_2) / 2)", _STACKED.replace(".mean", ".abs().mean")).replace(
+                    "  # <- PER204", ""
+                ),
+            },
+        ),
+        Example(
+            "one error of the mean of the critics",
+            {
+                "memory.py": _MEMORY,
+                "td3.py": _TD3.replace(
+                    "((error_1 + error_2) / 2)", _STACKED.replace(" - goal).mean(0)", ".mean(0) - goal)")
+                ).replace("  # <- PER204", ""),
             },
         ),
         Example(
@@ -590,27 +621,56 @@ def _inner(anatomy: Anatomy, term: Term, depth: int) -> Iterator[Term]:
 
 
 def _average(term: Term) -> Term | None:
-    """The sum or mean of two differences that share a side, whatever it is scaled by and whatever constant is added."""
-    inner = strip(term)
-    while inner.op in ("div", "mul", "add") and any(arg.is_number for arg in inner.args):
-        inner = strip(next((arg for arg in inner.args if not arg.is_number), inner.args[0]))
-    if inner.op == "mean" and inner.args[0].op in ("stack", "tuple"):
-        parts = inner.args[0].args[0].args if inner.args[0].op == "stack" else inner.args[0].args
-    elif inner.op == "add":
-        parts = inner.args
+    """The sum or mean of differences that share a side, whatever it is scaled by and whatever constant is added."""
+    inner = _unscaled(term, "add")
+    if inner.op in ("mean", "sum"):
+        held = strip(inner.args[0]) if inner.args[0].op == "sub" else inner.args[0]
+        if held.op == "sub":  # of several critics at once, from the goal that they have in common
+            apart = [_critics(side) for side in held.args]
+            return inner if inner.data == 0 and sorted(apart)[0] < 2 <= sorted(apart)[1] else None
+        parts = held.args[0].args if held.op == "stack" else held.args if held.op == "tuple" else ()
     else:
-        return None
+        parts = tuple(_unscaled(part) for part in inner.args) if inner.op == "add" else ()
     given = [strip(part) for part in parts]
-    if len(given) != 2 or not all(_is_error(part) for part in given):
+    if len(given) < 2 or not all(_is_error(part) for part in given):
         return None
-    (a, b), (c, d) = (tuple(strip(arg) for arg in part.args) for part in given)
-    return inner if a == c or b == d or _have_a_side_in_common(given) else None
+    left, right = ({strip(part.args[side]) for part in given} for side in (0, 1))
+    return inner if min(len(left), len(right)) == 1 or _have_a_side_in_common(given) else None
+
+
+def _unscaled(term: Term, *beside: str) -> Term:
+    """What a term is a number times of."""
+    inner = strip(term)
+    while inner.op in ("div", "mul", *beside) and any(arg.is_number for arg in inner.args):
+        inner = strip(next((arg for arg in inner.args if not arg.is_number), inner.args[0]))
+    return inner
+
+
+def _critics(term: Term) -> int:
+    """How many values of different critics are stacked along the first axis; 1 where there is but one value."""
+    held = term if term.op in ("stack", "tuple") else strip(term)
+    if held.op == "stack" and not _stands_first(held.node):
+        return 1
+    parts = held.args[0].args if held.op == "stack" else held.args if held.op == "tuple" else ()
+    return len(set(parts)) if parts else 1
+
+
+def _stands_first(node: ir.Node | None) -> bool:
+    """Whether a call makes a new axis before all others."""
+    if not isinstance(node, ir.Call):
+        return False
+    axis = next(filter(None, (node.argument(1, name) for name in ("dim", "axis"))), None)
+    return name_of(node.func) in ("stack", "array") and (axis is None or getattr(axis, "value", None) == 0)
 
 
 def _have_a_side_in_common(differences: list[Term]) -> bool:
     """Whether both are written with the same name on the same side, whatever is known of what it holds."""
-    first, second = (term.node for term in differences)
-    if not (isinstance(first, ir.Bin) and isinstance(second, ir.Bin)) or differences[0].path != differences[1].path:
+    first, second = differences[0].node, differences[-1].node
+    if (
+        len(differences) != 2
+        or not (isinstance(first, ir.Bin) and isinstance(second, ir.Bin))
+        or differences[0].path != differences[1].path
+    ):
         return False
     sides = ((first.left, second.left), (first.right, second.right))
     return any(_name(a) is not None and _name(a) == _name(b) for a, b in sides)
