@@ -32,6 +32,33 @@ _WORDS = {"max": "largest", "min": "smallest", "sum": "sum", "sort": "order", "a
 
 _PLACES = {"param", "element", "floordiv", "mod", "loop"}
 
+_MEMORY = """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, alpha=0.6):
+        self.rows, self.capacity, self.alpha, self.at = [], capacity, alpha, 0
+        self.priorities = np.zeros(capacity)
+
+    def push(self, state, action, reward, next_state, done):
+        first = self.priorities.max() if self.rows else 1.0  # <- PER402
+        if len(self.rows) < self.capacity:
+            self.rows.append(None)
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.priorities[self.at] = first
+        self.at = (self.at + 1) % self.capacity
+
+    def sample(self, n, beta):
+        scaled = self.priorities[: len(self.rows)] ** self.alpha
+        p = scaled / scaled.sum()
+        chosen = np.random.choice(len(self.rows), n, p=p)  # <- PER401
+        weights = (len(self.rows) * p[chosen]) ** -beta
+        return [self.rows[i] for i in chosen], chosen, weights / weights.max()
+
+    def update(self, chosen, errors):
+        self.priorities[chosen] = np.abs(errors) + 1e-6
+"""
+
 
 class LinearTimeMaximum(Rule):
     """Each step goes through all priorities for their maximum, minimum, sum or order.
@@ -137,34 +164,7 @@ class LinearTimeMaximum(Rule):
     bad = (
         Example(
             "a maximum for each new transition",
-            {
-                "memory.py": """import numpy as np
-
-
-class Memory:
-    def __init__(self, capacity, alpha=0.6):
-        self.rows, self.capacity, self.alpha, self.at = [], capacity, alpha, 0
-        self.priorities = np.zeros(capacity)
-
-    def push(self, state, action, reward, next_state, done):
-        first = self.priorities.max() if self.rows else 1.0  # <- PER402
-        if len(self.rows) < self.capacity:
-            self.rows.append(None)
-        self.rows[self.at] = (state, action, reward, next_state, done)
-        self.priorities[self.at] = first
-        self.at = (self.at + 1) % self.capacity
-
-    def sample(self, n, beta):
-        scaled = self.priorities[: len(self.rows)] ** self.alpha
-        p = scaled / scaled.sum()
-        chosen = np.random.choice(len(self.rows), n, p=p)  # <- PER401
-        weights = (len(self.rows) * p[chosen]) ** -beta
-        return [self.rows[i] for i in chosen], chosen, weights / weights.max()
-
-    def update(self, chosen, errors):
-        self.priorities[chosen] = np.abs(errors) + 1e-6
-"""
-            },
+            {"memory.py": _MEMORY},
         ),
         Example(
             "the smallest of those that were written",
@@ -235,6 +235,14 @@ class Memory:
         for i, error in zip(at, errors):
             self.priorities.values[i] = abs(error) + 1e-5
 """
+            },
+        ),
+        Example(
+            "a maximum of all priorities and of the least one",
+            {
+                "memory.py": _MEMORY.replace(
+                    "self.priorities.max() if self.rows else 1.0", "max([*self.priorities, 1e-4])"
+                )
             },
         ),
         Example(
@@ -469,7 +477,11 @@ def _reduced(graph: ReplayGraph, anatomy: Anatomy, of: Term) -> Capacity:
 
 
 def _unmasked(term: Term) -> Term:
-    """The container of which `p[p > 0]` are those that were written."""
+    """The container of which `p[p > 0]` are those that were written, and `[*p, 1.0]` all, with a number beside them."""
+    if term.op == "collect":
+        held = [part for part in alternatives(term.args[0]) if not part.is_number]
+        if len(held) == 1 and held[0].op == "element":
+            return held[0].args[0]
     if term.op == "at" and term.args[1].op == "cmp" and term.args[1].args[0] == term.args[0]:
         return term.args[0]
     return term

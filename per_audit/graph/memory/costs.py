@@ -106,6 +106,12 @@ def of_reduction(graph: ReplayGraph, path: str, node: ir.Node, count: int) -> fl
 def kind_of(graph: ReplayGraph, path: str, node: ir.Expr) -> str:
     """What kind of container an expression is: list, deque, range, or else an array."""
     for _ in range(_DEEPEST):
+        star = (
+            next((item for item in node.items if isinstance(item, ir.Star)), None) if isinstance(node, ir.Seq) else None
+        )
+        if star is not None:
+            node = star.value  # its items stay what they were
+            continue
         if isinstance(node, (ir.Comp, ir.Seq)) or (isinstance(node, ir.Bin) and isinstance(node.left, ir.Seq)):
             return "list"
         if isinstance(node, ir.Call):
