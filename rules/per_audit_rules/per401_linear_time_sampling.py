@@ -90,7 +90,10 @@ class LinearTimeSampling(Rule):
             anatomy = graph.anatomy(buffer)
             if not buffer.stores and not anatomy.containers:
                 continue  # numbers made on the spot, to try something out
-            capacity = anatomy.capacity if anatomy.containers else capacity_of(graph, buffer.containers)
+            capacity = anatomy.capacity
+            if capacity.largest is None:  # there are as many priorities as transitions
+                priorities = {alloc for term in anatomy.containers for alloc in anatomy.allocs(term)}
+                capacity = capacity_of(graph, buffer.containers - priorities)
             if (capacity.usual or SMALL + 1) <= SMALL:
                 continue
             for draw in _linear_draws(graph, buffer, _most(capacity)):
@@ -281,6 +284,17 @@ class Memory:
                 "memory.py": bad[0]
                 .plain["memory.py"]
                 .replace("def __init__(self, capacity, alpha=0.6):", "def __init__(self, capacity=5_000, alpha=0.6):")
+            },
+        ),
+        Example(
+            "a small memory, priorities in a list that is kept as long",
+            {
+                "agent.py": bad[1]
+                .plain["agent.py"]
+                .replace("import random\n", "import random\nfrom collections import deque\n")
+                .replace("self.beta = model, [],", "self.beta = model, deque(maxlen=5_000),")
+                .replace("        if len(self.past) > 100_000:\n            self.past.pop(0)\n", "")
+                .replace("    self.priority.pop(0)", "self.priority = self.priority[-len(self.past) :]")
             },
         ),
         Example(
