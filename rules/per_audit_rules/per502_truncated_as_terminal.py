@@ -540,6 +540,22 @@ def learn(net, target_net, optimizer, rows):
             },
         ),
         Example(
+            "an environment of the program's own that only its tests make",
+            {
+                "car.py": _CAR.replace("  # <- PER502", ""),
+                "train.py": _DRIVE.replace("from car import Car\n", "")
+                .replace("(net,", "(env, net,")
+                .replace("env, memory = Car(500), deque", "memory = deque"),
+                "test_train.py": """from car import Car
+from train import train
+
+
+def test(net, optimizer):
+    train(Car(9), net, optimizer, 2)
+""",
+            },
+        ),
+        Example(
             "the only end that the program's own environment knows",
             {
                 "car.py": _CAR.replace(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import REWARD, role_of, words
+from per_audit.graph.libraries.buffers import is_test
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,8 @@ def counts_steps(graph: ReplayGraph, call: ir.Call) -> bool:
     site = graph.events.calls.get(call)
     called = [func.node for func in site.targets] if site is not None else []
     functions = [*called, *(callee for function in called for callee in graph.callees(function))]
-    return any(
+    classes = [graph.project.class_of.get(function) for function in called if isinstance(function, ir.Function)]
+    return any(cls is not None and _is_made(graph, cls) for cls in classes) and any(
         isinstance(node, ir.Cmp) and len(node.rights) == 1 and (_is_named(node.rights[0]) or _is_named(node.left))
         for function in functions
         if function is not None
@@ -99,7 +101,7 @@ def _is_environments(graph: ReplayGraph, path: str, test: ir.Cmp) -> bool:
     if isinstance(around, ir.If) and any(isinstance(node, ir.Aug) or _pays(node) for node in ir.walk(*around.body)):
         return False
     methods = {method.name: method for method in cls.body if isinstance(method, ir.Function)}
-    if not {"reset", "step"} <= set(methods):
+    if not {"reset", "step"} <= set(methods) or not _is_made(graph, cls):
         return False
     nodes = list(ir.walk(*cls.body))
     allowed: set[ir.Node] = set()
@@ -115,6 +117,12 @@ def _is_environments(graph: ReplayGraph, path: str, test: ir.Cmp) -> bool:
         elif isinstance(node, ir.Cmp):
             allowed.update(ir.walk(node))
     return counted and begun and all(node in allowed for node in nodes if _reads(node, count.attr))
+
+
+def _is_made(graph: ReplayGraph, cls: ir.Class) -> bool:
+    """Whether the program makes objects of a class, or of an heir: what only tests make meets no learner."""
+    sites = (site for site in graph.events.calls.values() if not is_test(site.path))
+    return any(cls in graph.interpreter.mro(made) for site in sites for made in site.classes)
 
 
 def _reads(node: ir.Node, attribute: str) -> bool:
