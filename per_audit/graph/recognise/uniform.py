@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.draws import replacement
 from per_audit.graph.interpret.externals import IN_PLACE
-from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.lifetimes import lives_for_one_call, lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
 from per_audit.graph.recognise.branches import is_ruled_out
+from per_audit.graph.recognise.hindsight import counters, is_ahead, is_of_goals, loops
 from per_audit.graph.recognise.imitated import is_imitated
 from per_audit.graph.recognise.level import is_of_episodes
 from per_audit.graph.recognise.merged import merged
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.recognise.alternatives import Alternatives
     from per_audit.graph.recognise.evidence import Evidence
-
-_FEWEST = 4  # names that a transition is taken apart into
-_RANGED = {"randint", "integers", "randrange", "random_integers"}  # draws of positions from the first to the second
 
 
 class Uniform:
@@ -71,10 +68,10 @@ class Uniform:
         none = (
             self._is_pass,
             self._is_stratified,
-            self._is_ahead,
-            self._is_of_goals,
             self._is_split,
             self.evidence.is_for_environments,
+            partial(is_ahead, self.graph),
+            partial(is_of_goals, self.graph),
         )
         told = {draw.function for draw in self.evidence.level if is_of_episodes(self.graph, draw)}
         for draw in self.events.draws.values():
@@ -147,7 +144,7 @@ class Uniform:
         shuffled = all(self.events.draws[node].method == IN_PLACE for node in buffer.draws)
         return bool(shuffled and buffer.stores) and all(
             isinstance(store.index, ir.Name)
-            and any(store.index.id in _counters(loop) for loop in self._loops(store.path, store.node))
+            and any(store.index.id in counters(loop) for loop in loops(self.graph, store.path, store.node))
             for store in buffer.stores
         )
 
@@ -168,10 +165,10 @@ class Uniform:
 
     def _is_stratified(self, draw: ev.Draw) -> bool:
         """Whether the draw is one of several, each from a memory of its own: equal shares for unequal memories."""
-        loop = next(self._loops(draw.path, draw.node), None)
+        loop = next(loops(self.graph, draw.path, draw.node), None)
         if loop is None or not draw.items or not draw.node.args:
             return False
-        names = _counters(loop)
+        names = counters(loop)
         population: list[ir.Node] = [draw.node.args[0].value]
         if isinstance(population[0], ir.Name):
             # A name for one of the memories, given inside the loop.
@@ -181,83 +178,6 @@ class Uniform:
                 n.value for n in assigned if any(getattr(t, "id", None) == name for t in n.targets) and n.value
             ]
         return any(isinstance(n, ir.Name) and n.id in names for n in ir.walk(*population))
-
-    def _loops(self, path: str, node: ir.Node) -> Iterator[ir.For | ir.Comp]:
-        """The loops of its function around a node, innermost first."""
-        for around in self.graph.ancestors(path, node):
-            if isinstance(around, (ir.Function, ir.Lambda)):
-                return
-            if isinstance(around, (ir.For, ir.Comp)):
-                yield around
-
-    def _is_ahead(self, draw: ev.Draw) -> bool:
-        """Whether the draw is of what follows a step that a loop counts: a goal reached later in the episode."""
-        if not draw.node.args:
-            return False
-        written: ir.Node = draw.node.args[0].value
-        first = self._given(written, draw.function)
-        if isinstance(first, ir.Sub) and isinstance(first.index, ir.Slice) and isinstance(first.index.lower, ir.Un):
-            first = written  # the newest ones
-        called = first.func if isinstance(first, ir.Call) else None
-        if isinstance(first, ir.Call) and name_of(called) in ("range", "arange") and len(first.args) > 1:
-            lower: ir.Node | None = first.args[0].value
-        elif isinstance(first, ir.Sub) and isinstance(first.index, ir.Slice):
-            lower = first.index.lower
-        else:
-            second = draw.node.argument(1, "high")
-            lower = written if second is not None and draw.method in _RANGED else None
-        if lower is None:
-            return False
-        counted = self._counted(draw.path, draw.node, draw.function)
-        names = [n for n in ir.walk(lower) if isinstance(n, ir.Name)]
-        if not isinstance(lower, ir.Un):
-            names += [n for name in names for n in ir.walk(self._given(name, draw.function)) if isinstance(n, ir.Name)]
-        return any(name.id in counted for name in names)
-
-    def _given(self, node: ir.Node, function: ev.Owner) -> ir.Node:
-        """What a name of a function stands for where one statement alone gives it a value; other nodes themselves."""
-        if not isinstance(node, ir.Name) or not isinstance(function, ir.Function):
-            return node
-        given = [
-            part.value
-            for part in ir.walk_scope(function.body)
-            if isinstance(part, ir.Assign) and any(_is(target, node.id) for target in ir.walk(*part.targets))
-        ]
-        return given[0] if len(given) == 1 and given[0] is not None else node
-
-    def _is_of_goals(self, draw: ev.Draw) -> bool:
-        """Whether a loop takes each drawn transition apart and uses one part alone: a goal that was reached then."""
-        statement = self.graph.statement(draw.path, draw.node)
-        if not isinstance(draw.function, ir.Function) or not draw.items:
-            return False
-        nodes = list(ir.walk_scope(draw.function.body))
-        loops = [node for node in nodes if isinstance(node, ir.For)]
-        if (
-            isinstance(statement, ir.Assign)
-            and statement.value is draw.node
-            and isinstance(statement.targets[0], ir.Name)
-        ):
-            name = statement.targets[0].id
-            loops = [loop for loop in loops if _is(loop.iter, name)]
-            if sum(_is(node, name) for node in nodes) != len(loops) + 1:
-                return False
-        else:
-            loops = [loop for loop in loops if loop.iter is draw.node]
-        return bool(loops) and all(map(_takes_one_part, loops))
-
-    def _counted(self, path: str, node: ir.Node, function: ev.Owner, depth: int = 2) -> set[str]:
-        """The names that the loops around a node count with, and the parameters that callers give such a name to."""
-        names = set().union(*(_counters(loop) for loop in self._loops(path, node)))
-        if not depth or not isinstance(function, ir.Function):
-            return names
-        taken = function.parameters[1:] if self.graph.symbols.takes_self(function) else function.parameters
-        for site in self.graph.callers.get(function, ()):
-            counted = self._counted(site.path, site.node, site.function, depth - 1)
-            for position, parameter in enumerate(taken):
-                given = site.node.argument(position, parameter.name)
-                if given is not None and any(isinstance(n, ir.Name) and n.id in counted for n in ir.walk(given)):
-                    names.add(parameter.name)
-        return names
 
     def is_overridden(self, buffer: ReplayBuffer, prioritised: list[ReplayBuffer]) -> bool:
         """Whether the project makes no object of the class itself, but of one that draws by priority in its place."""
@@ -280,28 +200,3 @@ def _leaves_out(node: ir.Call, method: str) -> bool:
     return method in ("permutation", "randperm", "shuffle", "sample") or (
         isinstance(again, ir.Const) and again.value is False
     )
-
-
-def _counters(loop: ir.For | ir.Comp) -> set[str]:
-    """The names that a loop gives to what it goes through."""
-    targets = [loop.target] if isinstance(loop, ir.For) else [g.target for g in loop.generators]
-    return {n.id for n in ir.walk(*targets) if isinstance(n, ir.Name)}
-
-
-def _is(node: ir.Node, name: str) -> bool:
-    return isinstance(node, ir.Name) and node.id == name
-
-
-def _takes_one_part(loop: ir.For) -> bool:
-    """Whether a loop gives names to the parts of what it goes through, and uses one of them."""
-    whole = loop.target.id if isinstance(loop.target, ir.Name) else None
-    inside = list(ir.walk(*loop.body))
-    apart = [n for n in inside if isinstance(n, ir.Assign) and n.value is not None and _is(n.value, whole or "")]
-    if whole is not None and sum(_is(n, whole) for n in inside) != 1:
-        return False
-    target = loop.target if whole is None else apart[0].targets[0] if apart else None
-    if not isinstance(target, ir.Seq) or len(target.items) < _FEWEST:
-        return False
-    told = set(ir.walk(target))
-    names = {n.id for n in told if isinstance(n, ir.Name)}
-    return len({n.id for n in inside if isinstance(n, ir.Name) and n.id in names and n not in told}) == 1

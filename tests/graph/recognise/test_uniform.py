@@ -82,6 +82,41 @@ def test_a_goal_that_a_method_draws_from_after_a_step_that_its_callers_count(pro
     assert len(graph.buffers) == found
 
 
+HINDSIGHT = """
+    import numpy as np
+
+    class Learner:
+        def __init__(self, env, memory):
+            self.env, self.memory = env, memory
+
+        def play(self):
+            episode = []
+            state = self.env.reset()
+            for step in range(50):
+                next_state, reward, done, _ = self.env.step(0)
+                episode.append((state, 0, reward, next_state, done))
+                state = next_state
+            for t, (state, action, reward, next_state, done) in enumerate(episode):
+                at = {drawn}
+                {read}
+                self.memory.put(state, action, reward, next_state, done, {goal})
+"""
+
+
+@pytest.mark.parametrize(
+    ("drawn", "read", "goal", "found"),
+    [
+        ("np.random.randint(0, len(episode))", "s, a, r, reached, d = episode[at]", "reached", 0),
+        ("np.random.randint(0, len(episode))", "reached = episode[at][3]", "reached", 0),
+        ("np.random.randint(0, len(episode))", "s, a, r, reached, d = episode[at]", "(s, a, r, reached, d)", 1),
+        ("int(np.random.uniform() * (len(episode) - t))", "s, a, r, s2, d = episode[t + at]", "(s, a, r, s2, d)", 0),
+        ("int(np.random.uniform() * len(episode))", "s, a, r, s2, d = episode[at]", "(s, a, r, s2, d)", 1),
+    ],
+)
+def test_a_goal_that_is_read_at_a_position_of_the_episode_is_no_batch(project, drawn, read, goal, found):
+    assert len(project(HINDSIGHT.format(drawn=drawn, read=read, goal=goal)).buffers) == found
+
+
 GOALS = """
     import random
 
