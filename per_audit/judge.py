@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from per_audit.errors import Failure, UserError
 from per_audit.findings import Finding, Notice, Place, Severity
 from per_audit.housekeeping import UNPARSABLE_FILE
+from per_audit.memory import collector_paused, deep_stack
 from per_audit.own_rules import check_own
 from per_audit.parts import unparsable
 from per_audit.source import project_root
@@ -59,6 +60,7 @@ class Judge:
         self._tree = tree
         self._modules = modules
 
+    @collector_paused()
     def __call__(self, part: Part, with_offers: bool) -> tuple[Outcome, ReplayGraph | None]:
         """What is found in the part, and its replay graph: None where no file of it could be read.
 
@@ -136,8 +138,6 @@ class Judge:
 
     def _as_run(self, told: list[Finding], idle: Idle, failures: list[Failure]) -> list[Finding]:
         """The findings; what is wrong in code that is never run is a hint for later, and hints about it are none."""
-        from per_audit.memory import deep_stack
-
         found = []
         for finding in told:
             try:
@@ -155,14 +155,10 @@ class Judge:
 
     def _linked(self, known: list[ModuleFacts], part: Part) -> ReplayGraph:
         from per_audit.graph import link
-        from per_audit.memory import collector_paused
 
-        with collector_paused():
-            return link(known) if part.is_text else link(known, self._tree)
+        return link(known) if part.is_text else link(known, self._tree)
 
     def _check(self, rule: Rule, graph: ReplayGraph, failures: list[Failure]) -> list[Finding]:
-        from per_audit.memory import deep_stack
-
         try:
             with deep_stack():
                 return check_own(rule, graph) if rule in self._own else list(rule.check(graph))
