@@ -105,8 +105,8 @@ def train(net, optimizer, episodes):
 _CUT_SHORT = _CAR.replace("        done = crashed or self.taken >= self.max_steps  # <- PER502\n", "").replace(
     "        return (self.at, self.speed), -abs(self.speed - 5), done, {}\n",
     """        truncated = False
-        if not crashed and self.taken >= self.max_steps:
-            truncated = True
+        if not crashed:
+            truncated = self.taken >= self.max_steps
         return (self.at, self.speed), -abs(self.speed - 5), crashed, truncated, {}
 """,
 )

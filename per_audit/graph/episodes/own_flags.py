@@ -24,9 +24,7 @@ def joined_flags(graph: ReplayGraph, field: Term) -> tuple[str, ir.Expr] | None:
     None where it is not cut short by a number of steps, or something is given the first of the flags by itself: it may
     well be stored, too.
     """
-    field = strip(field)
-    if field.op == "not" or (field.op == "sub" and field.args[0].number == 1):
-        field = strip(field.args[-1])
+    field = _upright(field)
     names = _both(field.node)
     if names is None or field.path is None or not isinstance(field.node, ir.Expr):
         return None
@@ -44,6 +42,18 @@ def joined_flags(graph: ReplayGraph, field: Term) -> tuple[str, ir.Expr] | None:
         if any(word.startswith(_TOLD) for word in words(told[1])) and not _is_handed_on(parts, step, told[0]):
             return field.path, field.node
     return None
+
+
+def joins_names(field: Term) -> bool:
+    """Whether a field is one of two names, whatever they are."""
+    return _both(_upright(field).node) is not None
+
+
+def _upright(field: Term) -> Term:
+    """What a field is the negation of, or itself."""
+    field = strip(field)
+    turned = field.op == "not" or (field.op == "sub" and field.args[0].number == 1)
+    return strip(field.args[-1]) if turned else field
 
 
 def _both(node: ir.Node | None) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.episodes.bootstrap import picked
 from per_audit.graph.episodes.environments import TERMINATED, TRUNCATED, never_says
-from per_audit.graph.episodes.own_flags import joined_flags
+from per_audit.graph.episodes.own_flags import joined_flags, joins_names
 from per_audit.graph.episodes.own_limits import environments_limit, own_limit
 from per_audit.graph.interpret.roles import words
 from per_audit.graph.symbolic import Term, strip
@@ -50,7 +50,8 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
                 if is_terminated(strip(field)):
                     return []
                 limit = own_limit(graph, field) if _has_one_flag(field) else None
-                limit = limit or environments_limit(graph, strip(field))
+                if limit is None and not joins_names(field):
+                    limit = environments_limit(graph, strip(field))
                 if limit is not None and _is_read(graph, buffer, name):
                     found[limit[1]] = MergedEnd(limit[1], limit[0], store, calls, own=True)
                 both = joined_flags(graph, field)
