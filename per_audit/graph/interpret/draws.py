@@ -103,9 +103,9 @@ class Draws:
         parts: list[ir.Sub] = []
         kept: set[ir.Node] = set()
         for part in ir.walk_scope(body):
-            if holds and isinstance(part, ir.Assign) and any(_same(target, shuffled) for target in part.targets):
+            if holds and isinstance(part, ir.Assign) and any(same(target, shuffled) for target in part.targets):
                 kept.update(ir.walk(part))
-            if isinstance(part, ir.Sub) and isinstance(part.index, ir.Slice) and _same(part.value, shuffled):
+            if isinstance(part, ir.Sub) and isinstance(part.index, ir.Slice) and same(part.value, shuffled):
                 parts.append(part)
         first = [part for part in parts if _is_first(part.index) and part.start > node.end and part not in kept]
         if first and len(first) == len(parts):
@@ -156,10 +156,10 @@ class Draws:
         return isinstance(test, bool) and isinstance(chosen, ir.Const) and chosen.value is None
 
 
-def _same(one: ir.Expr, other: ir.Expr) -> bool:
+def same(one: ir.Expr, other: ir.Expr) -> bool:
     """Whether two expressions are the same name, or the same attribute of it."""
     if isinstance(one, ir.Attr) and isinstance(other, ir.Attr):
-        return one.attr == other.attr and _same(one.value, other.value)
+        return one.attr == other.attr and same(one.value, other.value)
     return isinstance(one, ir.Name) and isinstance(other, ir.Name) and one.id == other.id
 
 

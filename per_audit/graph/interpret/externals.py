@@ -46,6 +46,9 @@ CONVERSIONS = {
     "expand",
 }  # fmt: skip
 
+# Functions that make one array of two.
+JOINS = {"append", "vstack", "row_stack", "concatenate", "concat", "cat"}
+
 # Of what these are given only the shape is read.
 SHAPED = {"ones_like", "zeros_like", "empty_like", "full_like"}
 

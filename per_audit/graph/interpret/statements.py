@@ -36,6 +36,8 @@ class Statements:
         if node.value is None:
             return
         value = self.interpreter.evaluator.eval(node.value, frame)
+        if (grown := self.interpreter.targets.grown(node, frame)) is not None:
+            value = value.join(of(grown))
         for target in node.targets:
             self.interpreter.targets.assign(target, value, frame, node, node.value)
 

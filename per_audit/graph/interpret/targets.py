@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
-from per_audit.graph.interpret.roles import POLICY, VALUE, role_of
+from per_audit.graph.interpret import externals as ext
+from per_audit.graph.interpret.draws import same
+from per_audit.graph.interpret.roles import POLICY, VALUE, name_of, role_of
 from per_audit.graph.interpret.values import (
     UNKNOWN,
     Alloc,
@@ -102,6 +104,8 @@ class Targets:
         if not isinstance(function, ir.Function) or function.name in BUILDERS:
             return
         fresh = {a for a in value.atoms if isinstance(a, Alloc)}
+        if any(self._is_grown(a) for a in fresh):
+            return  # it holds what it held, and more
         for atom in self.interpreter.attribute(owner, target.attr).atoms:
             if isinstance(atom, Alloc) and fresh and (atom not in fresh or node.start <= atom.node.start < node.end):
                 self._reset(atom, node, frame, target if atom in fresh else None)
@@ -172,6 +176,33 @@ class Targets:
             roles |= known.roles
         stores[key] = ev.Store(container, node, frame.function, frame.module.path, how, joined, source, index, roles)
         self.interpreter.add_content(container.node, value)
+
+    def grown(self, node: ir.Assign, frame: Frame) -> Alloc | None:
+        """The array that an attribute holds once more is joined to it: `self.rows = np.vstack((self.rows, row))`.
+
+        It may be cut to its end at once. What it began as, be it None or the first row, is another value.
+        """
+        target, joined = node.targets[0], node.value
+        if isinstance(joined, ir.Sub) and isinstance(joined.index, (ir.Slice, ir.Seq)):
+            joined = joined.value
+        if not isinstance(target, ir.Attr) or not isinstance(joined, ir.Call) or not joined.args:
+            return None
+        if name_of(joined.func) not in ext.JOINS or not isinstance(joined.func, ir.Attr):
+            return None
+        first = joined.args[0].value
+        parts = first.items if isinstance(first, ir.Seq) else [arg.value for arg in joined.args if not arg.keyword]
+        if len(parts) != 2 or not same(parts[0], target):
+            return None
+        array = Alloc(joined, "array")
+        self.store(
+            array, joined, frame, "append", self.interpreter.events.value(parts[1]), parts[1], None, role_of(target)
+        )
+        return array
+
+    def _is_grown(self, container: Alloc) -> bool:
+        """Whether the call that makes an array joins it to what there was."""
+        store = self.interpreter.events.stores.get((container.node, container))
+        return store is not None and store.how == "append"
 
     def set_at(self, node: ir.Call, part: ir.Expr, value: Value, frame: Frame) -> list[Value]:
         """`rows.at[index].set(row)` of JAX, an array with something put into it; nothing where `part` is no `at[]`."""

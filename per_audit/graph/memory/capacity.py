@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.externals import JOINS
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.memory.powers import power_of_two, rounded
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -121,7 +122,7 @@ def _declared(graph: ReplayGraph, container: Alloc, path: str) -> list[Term]:
     node = container.node
     if isinstance(node, ir.Bin):  # [None] * capacity
         return [graph.symbols.term(path, side) for side in (node.left, node.right) if not isinstance(side, ir.Seq)]
-    if not isinstance(node, ir.Call):
+    if not isinstance(node, ir.Call) or name_of(node.func) in JOINS:
         return []
     if container.kind == "deque":
         limit = node.argument(1, "maxlen") or node.argument(None, "maxsize")

@@ -117,6 +117,54 @@ def test_a_goal_that_is_read_at_a_position_of_the_episode_is_no_batch(project, d
     assert len(project(HINDSIGHT.format(drawn=drawn, read=read, goal=goal)).buffers) == found
 
 
+GROWN = """
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.size = {first}, size
+
+        def add(self, state, action, reward, next_state, done):
+            row = np.hstack((state, action, reward, next_state, done))
+            {add}
+
+        def clear(self):
+            self.rows = {first}
+
+        def sample(self, n):
+            return self.rows[np.random.choice(len(self.rows), n)]
+
+    def train(env, net, optimizer):
+        memory, state = Memory(10_000), env.reset()
+        for update in range(1000):
+            for step in range(100):
+                next_state, reward, done, _ = env.step(0)
+                memory.add(state, 0, reward, next_state, done)
+                state = next_state
+            net.loss(memory.sample(32)).backward()
+            {after}
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "add", "after", "found"),
+    [
+        ("np.empty((0, 11))", "self.rows = np.append(self.rows, [row], axis=0)", "pass", [UNIFORM]),
+        (
+            "None",
+            "self.rows = [row] if self.rows is None else self.rows; self.rows = np.vstack((self.rows, row))",
+            "pass",
+            [UNIFORM],
+        ),
+        ("np.empty((0, 11))", "self.rows = np.concatenate([self.rows, [row]])[-self.size :]", "pass", [UNIFORM]),
+        ("np.empty((0, 11))", "self.rows = np.vstack((self.rows, row))", "memory.clear()", []),
+        ("np.empty((0, 11))", "self.last = np.vstack((self.rows, row))", "pass", []),
+    ],
+)
+def test_an_array_that_each_row_is_joined_to_is_a_memory(project, kinds, first, add, after, found):
+    assert kinds(project(GROWN.format(first=first, add=add, after=after))) == found
+
+
 GOALS = """
     import random
 
