@@ -102,7 +102,7 @@ class NStepCrossesEpisode(Rule):
     ) -> Iterable[tuple[Finding, ir.Node]]:
         if capacity_of(graph, found.windows).is_at_most(1):
             return
-        is_one = capacity_of(graph, found.windows).usual == 1
+        is_one = capacity_of(graph, found.windows, by_name=True).usual == 1
         name = graph.name_of(buffer)
         kept = [
             graph.evidence(path, window.node, "window", "the window is made here")

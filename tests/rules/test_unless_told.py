@@ -69,11 +69,25 @@ class Replay:
 )
 
 
+HANDED_ON = (
+    RETURNS.replace("import random\n", "import random\nimport ray\n")
+    .replace("class Replay:", "@ray.remote\nclass Replay:")
+    .replace("capacity, n, gamma=0.99", "capacity, settings, gamma=0.99")
+    .replace("deque(maxlen=n)", "deque(maxlen=settings.n)")
+    .replace("self.n, self.gamma = n, gamma", "self.n, self.gamma = settings.n, gamma")
+    .replace("Replay(10_000, args.n)", "Replay.remote(10_000, settings=args)")
+    .replace("memory.add(", "memory.add.remote(")
+    .replace("memory.sample(32)", "ray.get(memory.sample.remote(32))")
+)
+
+
 @pytest.mark.parametrize(
     ("code", "text", "options", "severity", "said"),
     [
         ("PER503", RETURNS, {"n": 1, "steps": 50_000}, Severity.WARNING, "one step unless told otherwise"),
         ("PER503", RETURNS, {"n": 3, "steps": 50_000}, Severity.ERROR, "emptied"),
+        ("PER503", HANDED_ON, {"n": 1, "steps": 50_000}, Severity.WARNING, "one step unless told otherwise"),
+        ("PER503", HANDED_ON, {"n": 3, "steps": 50_000}, Severity.ERROR, "emptied"),
         ("PER406", INSERTED, {"n": 1, "steps": 10_000}, Severity.INFO, "stores 10,000 at most"),
         ("PER406", INSERTED, {"n": 1, "steps": 50_000}, Severity.ERROR, "drop an old element"),
     ],

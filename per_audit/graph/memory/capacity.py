@@ -229,7 +229,7 @@ def _numbers(
             found += [int(number)] if 0 < number < _UNLIMITED else []
         elif option.op in ("param", "field", "item") and depth and (options := _options(graph, option, owner)):
             found += [n for outer in options for n in _numbers(graph, outer, depth - 1, owner, by_name)]
-        elif option.op == "param" and depth and by_name and (given := _named(graph, option.data[1])):
+        elif depth and by_name and (given := _named(graph, _setting(option))):
             found += [n for outer in given for n in _numbers(graph, outer, depth - 1, owner, by_name)]
         elif defaults := graph.symbols.default_of(option):
             found += [n for default in defaults for n in _numbers(graph, default, 0)]
@@ -263,8 +263,18 @@ def _options(graph: ReplayGraph, term: Term, owner: ir.Class | None) -> list[Ter
     return [option for option in options if option in here or option not in elsewhere]
 
 
+def _setting(term: Term) -> str:
+    """The name of a parameter, or of a setting that is read from one: `config.steps`."""
+    if term.op == "param":
+        return str(term.data[1])
+    is_read = term.op == "item" and isinstance(term.data, str) and strip(term.args[0]).op == "param"
+    return term.data if is_read else ""
+
+
 def _named(graph: ReplayGraph, name: str) -> list[Term]:
     """What the project gives under a name: as an option's default, in a dict with written keys, as a keyword."""
+    if not name:
+        return []
     found = list(graph.symbols.option_defaults.get(name, ()))
     for path, module in graph.project.modules.items():
         for node in module.nodes_of(ir.Map, ir.Call):
