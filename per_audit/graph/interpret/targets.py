@@ -190,7 +190,9 @@ class Targets:
         if name_of(joined.func) not in ext.JOINS or not isinstance(joined.func, ir.Attr):
             return None
         first = joined.args[0].value
-        parts = first.items if isinstance(first, ir.Seq) else [arg.value for arg in joined.args if not arg.keyword]
+        parts = first.items if isinstance(first, ir.Seq) else []
+        if joined.func.attr == "append":
+            parts = [arg.value for arg in joined.args if not arg.keyword]
         if len(parts) != 2 or not same(parts[0], target):
             return None
         array = Alloc(joined, "array")

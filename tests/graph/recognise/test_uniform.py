@@ -159,6 +159,7 @@ GROWN = """
         ("np.empty((0, 11))", "self.rows = np.concatenate([self.rows, [row]])[-self.size :]", "pass", [UNIFORM]),
         ("np.empty((0, 11))", "self.rows = np.vstack((self.rows, row))", "memory.clear()", []),
         ("np.empty((0, 11))", "self.last = np.vstack((self.rows, row))", "pass", []),
+        ("None", "self.rows = np.concatenate(self.rows, row)", "pass", []),
     ],
 )
 def test_an_array_that_each_row_is_joined_to_is_a_memory(project, kinds, first, add, after, found):
