@@ -7,6 +7,7 @@ values and events, so that none of them has to follow names or files itself.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from per_audit.graph.project import Project
 
 _Key = TypeVar("_Key")
+_Defaults = tuple[tuple[ir.Expr, "Value | None"], ...]
 _FIRST = itemgetter(0)
 _ROUNDS = 3
 _MAX_CALL_DEPTH = 12
@@ -84,22 +86,18 @@ def _is_always_run(node: ir.Node, function: ev.Owner) -> bool:
 
 
 class _Entry:
-    """A function with what its parameters are; `defaults` are those of its parameters that were not given."""
+    """A function with what its parameters are; equal ones are one object, which is found without being compared.
 
-    __slots__ = ("carries", "defaults", "env", "key", "node", "owner")
+    `given` says for which state of what is known of the parameters (`_grown`) this entry adds nothing to it.
+    """
 
-    def __init__(
-        self,
-        node: ir.Function,
-        owner: Instance | None,
-        env: dict[str, Value],
-        defaults: tuple[tuple[ir.Expr, Value | None], ...] = (),
-    ) -> None:
+    __slots__ = ("carries", "env", "given", "node", "owner")
+
+    def __init__(self, node: ir.Function, owner: Instance | None, env: dict[str, Value]) -> None:
         self.node = node
         self.owner = owner
         self.env = env
-        self.defaults = defaults
-        self.key = (node, owner, tuple(sorted(env.items(), key=_FIRST)))
+        self.given = -1
         self.carries = any(map(_carries, env.values()))
 
 
@@ -130,7 +128,9 @@ class Interpreter:
         self._bound: dict[object, Value] = {}  # names of scopes that others lie in, by where they stand
         self._free: dict[ir.Lambda, frozenset[str]] = {}
         self._entries: dict[object, _Entry] = {}
-        self._active: set[object] = set()
+        self._calls: dict[object, tuple[_Entry, _Defaults]] = {}
+        self._grown: dict[ir.Node, int] = defaultdict(int)  # how often what its parameters may be has grown
+        self._active: set[_Entry] = set()
         self._runs: dict[ir.Node, int] = {}
         self._mro: dict[ir.Class, list[ir.Class]] = {}
         self._methods: dict[tuple[ir.Class, str], ir.Function | None] = {}
@@ -246,7 +246,7 @@ class Interpreter:
                 known = self._annotated(parameter.annotation, function)
             env[parameter.name] = known.with_role(role_of_name(parameter.name) if not parameter.kind else None)
         self._bind_self(function, owner, env)
-        self._execute(_Entry(function, owner, env), 0, root=True)
+        self._execute(self._entered(function, owner, env), 0, root=True)
 
     def _given(self, function: ir.Function, owner: Instance | None) -> dict[tuple[ir.Node, str], Value]:
         """What the parameters of a function are given; of a constructor by those that make just this class.
@@ -294,12 +294,13 @@ class Interpreter:
 
         Of a module that was not read no name is known.
         """
+        if path in self._fresh:
+            return self.module_envs[path]
         if path not in self.project.modules:
             return {}
+        self._fresh.add(path)
         env = self.module_envs.setdefault(path, {"__name__": of(Literal("__main__"))})
-        if path not in self._fresh:
-            self._fresh.add(path)
-            self._run_module(path, env)
+        self._run_module(path, env)
         return env
 
     def _run_module(self, path: str, env: dict[str, Value]) -> None:
@@ -396,12 +397,14 @@ class Interpreter:
         """Join a value into what a container holds."""
         self._grow(self.content, container, value)
 
-    def _grow(self, table: dict[_Key, Value], key: _Key, value: Value) -> None:
+    def _grow(self, table: dict[_Key, Value], key: _Key, value: Value) -> bool:
         before = table.get(key)
         after = shallow(value) if before is None else before.join(shallow(value))
-        if after is not before and after != before:
-            table[key] = after
-            self.reruns.touch(key)
+        if after is before or after == before:
+            return False
+        table[key] = after
+        self.reruns.touch(key)
+        return True
 
     # ---------------------------------------------------------------- functions
 
@@ -418,28 +421,45 @@ class Interpreter:
             inner = Frame(frame.module, frame.function, frame.owner, env, frame, depth + 1)
             return self.evaluator.eval(node.body, inner)
         entry = self._entry(node, func.owner, arguments)
-        for name, value in entry.env.items():
-            if name not in ("self", "cls"):
-                self._grow(self.parameters, (node, name), value)
-        if func.owner is not None and node.name == "__init__":
-            built = self._built_with.setdefault(func.owner.node, {})
-            for name, value in entry.env.items():
-                self._grow(built, (node, name), value)
+        if entry.given != self._grown[node]:
+            self._give(entry)
         return self._execute(entry, depth + 1)
+
+    def _give(self, entry: _Entry) -> None:
+        """Join what a function is called with into what is known of its parameters."""
+        node, owner = entry.node, entry.owner
+        given = entry.env.items()
+        grew = [self._grow(self.parameters, (node, name), v) for name, v in given if name not in ("self", "cls")]
+        if owner is not None and node.name == "__init__":
+            built = self._built_with.setdefault(owner.node, {})
+            grew += [self._grow(built, (node, name), v) for name, v in given]
+        if any(grew):
+            self._grown[node] += 1  # so that it is joined again: of too many atoms, some have been left out
+        else:
+            entry.given = self._grown[node]
 
     def _entry(
         self, node: ir.Function, owner: Instance | None, arguments: list[tuple[str | None, str, Value]]
     ) -> _Entry:
         """The function bound to the arguments; remembered, since most calls of a project repeat an earlier one."""
         if any(star for _, star, _ in arguments):  # what they give changes with what containers hold
-            return _Entry(node, owner, self._bind(node, owner, arguments))
+            return self._entered(node, owner, self._bind(node, owner, arguments))
         key = (node, owner, *arguments)
-        known = self._entries.get(key)
+        known = self._calls.get(key)
         values = self.events.values
-        if known is None or any(values.get(default) is not value for default, value in known.defaults):
-            env = self._bind(node, owner, arguments)
-            defaults = tuple((p.default, values.get(p.default)) for p in node.parameters if p.default is not None)
-            known = self._entries[key] = _Entry(node, owner, env, defaults)
+        if known is not None and all(values.get(default) is value for default, value in known[1]):
+            return known[0]
+        entry = self._entered(node, owner, self._bind(node, owner, arguments))
+        defaults = tuple((p.default, values.get(p.default)) for p in node.parameters if p.default is not None)
+        self._calls[key] = entry, defaults
+        return entry
+
+    def _entered(self, node: ir.Function, owner: Instance | None, env: dict[str, Value]) -> _Entry:
+        """The one entry for a function with these parameters."""
+        key = (node, owner, tuple(sorted(env.items(), key=_FIRST)))
+        known = self._entries.get(key)
+        if known is None:
+            known = self._entries[key] = _Entry(node, owner, env)
         return known
 
     def _bind_self(self, node: ir.Function | ir.Lambda, owner: Instance | None, env: dict[str, Value]) -> None:
@@ -506,19 +526,19 @@ class Interpreter:
         }
 
     def _execute(self, entry: _Entry, depth: int, root: bool = False) -> Value:
-        node, owner, key = entry.node, entry.owner, entry.key
-        known = self.reruns.known(key)
+        node, owner = entry.node, entry.owner
+        known = self.reruns.known(entry)
         if known is not None:
-            self.reruns.note_call(key, entry, depth, known)
+            self.reruns.note_call(entry, entry, depth, known)
             return known.result
         runs = self._runs.get(node, 0)
         summary = ("result", node, owner)
         most = self._most_runs if root or entry.carries else _PLAIN_RUNS
-        if key in self._active or depth > _MAX_CALL_DEPTH or (runs >= most and not root):
+        if entry in self._active or depth > _MAX_CALL_DEPTH or (runs >= most and not root):
             self.reruns.note_read(summary)
             return self.results.get(summary, UNKNOWN)
         self._runs[node] = runs + 1
-        self._active.add(key)
+        self._active.add(entry)
         self.reruns.begin()
         frame = Frame(self.project.module_of[node], node, owner, dict(entry.env), self.closures.get(node), depth)
         try:
@@ -527,8 +547,8 @@ class Interpreter:
             self.reruns.abandon()
             raise
         finally:
-            self._active.discard(key)
+            self._active.discard(entry)
         result = shallow(frame.returned or UNKNOWN)
-        self.reruns.note_call(key, entry, depth, self.reruns.end(key, result))
+        self.reruns.note_call(entry, entry, depth, self.reruns.end(entry, result))
         self._grow(self.results, summary, result)
         return result
