@@ -69,6 +69,8 @@ class Evidence:
         for write in self.events.writes.values():
             self.writes[write.owner.node].append(write)
         self._stored: dict[Alloc, frozenset[str]] = {}
+        self._with_transitions: dict[Alloc, bool] = {}
+        self._came_from: dict[Alloc, list[tuple[ev.Store, frozenset[ir.Node]]]] = {}
         self._returned: dict[ev.Owner, set[ir.Seq]] = {}
         self.unpacks: dict[ir.Node, list[ev.Unpack]] = defaultdict(list)
         for unpack in self.events.unpacks.values():
@@ -119,7 +121,12 @@ class Evidence:
         return all(node is None or _is_none(node) for node in passed)
 
     def _holds_transitions(self, container: Alloc) -> bool:
-        return any(looks_like_transition(roles_in(s.value) | s.roles) for s in self.stores.get(container, ()))
+        known = self._with_transitions.get(container)
+        if known is None:
+            stores = self.stores.get(container, ())
+            known = any(looks_like_transition(roles_in(s.value) | s.roles) for s in stores)
+            self._with_transitions[container] = known
+        return known
 
     def _are_transitions(self, containers: Iterable[Alloc]) -> bool:
         """Whether transitions are stored in the containers, whole or a field in each."""
@@ -131,6 +138,16 @@ class Evidence:
         if known is None:
             stores = self.stores.get(container, ())
             known = self._stored[container] = frozenset().union(*(roles_in(s.value) | s.roles for s in stores))
+        return known
+
+    def _stores_and_draws(self, container: Alloc) -> list[tuple[ev.Store, frozenset[ir.Node]]]:
+        """What is put into a container, each with the draws that it comes from: none where it is freshly observed."""
+        known = self._came_from.get(container)
+        if known is None:
+            known = self._came_from[container] = [
+                (store, frozenset() if is_observed(store.value) else store.value.tagged("draw"))
+                for store in self.stores.get(container, ())
+            ]
         return known
 
     def by_sums(self) -> list[ev.Mass]:
@@ -187,8 +204,8 @@ class Evidence:
         buffer.stores = [
             store
             for container in sorted(containers, key=lambda alloc: (alloc.node.start, alloc.kind))
-            for store in self.stores.get(container, ())
-            if store.function in keeping or not store.value.tagged("draw") & drawn or is_observed(store.value)
+            for store, draws_in in self._stores_and_draws(container)
+            if store.function in keeping or draws_in.isdisjoint(drawn)
         ]
         buffer.stores.sort(key=_place)
         buffer.evictions = [e for container in containers for e in self.evictions.get(container, ())]
