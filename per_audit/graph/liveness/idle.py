@@ -64,13 +64,12 @@ class Idle:
         reason = test if test is not None else self._reason_of(path, node)
         if isinstance(reason, Refusal):
             return f"never run here: {reason}"
-        if reason is None or not (self._beside or self._has_memory_in_use or self._learns):
-            return None
         if isinstance(reason, ir.Expr):
             where = self._graph.path_of(reason) or path
             text = self._graph.source(where, reason, 40)
             return f"never run here: `{text}` is the same wherever the program sets it"
-        if self._is_package:
+        in_program = self._beside or self._has_memory_in_use or self._learns
+        if reason is None or not in_program or self._is_package:
             return None
         if isinstance(reason, Trial):
             return f"never run here: only {reason} leads to it, and that learns nothing"
@@ -120,9 +119,13 @@ class Idle:
             return None
         seen |= {unit}
         reason: _Reason = unit
+        is_shared = False
         for path, node in self._mentions.get(unit.name, ()):
             around = self._units(path, node)
-            if unit in around or self._is_another(node, unit):
+            if unit in around or is_another(self._graph, node, unit):
+                continue
+            if self._is_of_others(node, unit):
+                is_shared = True
                 continue
             if (refused := refusal(self._graph, path, node, unit)) is not None:
                 reason = refused
@@ -141,7 +144,8 @@ class Idle:
         # A function that nobody calls is started by hand; whoever makes an object may call any method of objects, but
         # a program that makes a memory and never draws from it will not.
         by_hand = isinstance(unit, ir.Function) and not unit.decorators and unit not in self._never_drawn
-        return None if reason is unit and by_hand else reason
+        told = isinstance(reason, ir.Expr) if is_shared else reason is not unit
+        return None if by_hand and not told else reason
 
     @cached_property
     def _never_drawn(self) -> set[ev.Owner]:
@@ -208,14 +212,11 @@ class Idle:
             getattr(kind, "id", getattr(kind, "attr", "")) != "ABCMeta" for kind in given
         )
 
-    def _is_another(self, node: ir.Node, unit: _Unit) -> bool:
-        """Whether a name stands for other classes and functions for certain."""
-        if is_another(self._graph, node, unit):
-            return True
+    def _is_of_others(self, node: ir.Node, unit: _Unit) -> bool:
+        """Whether a name is that of a method of what a library has or made: `random.sample`, `action_space.sample`."""
         value = self._graph.events.value
-        if not isinstance(node, ir.Attr) or unit not in self._never_drawn or self._is_lent(unit):
+        if not isinstance(node, ir.Attr) or self._is_lent(unit):
             return False
-        # `random.sample`, `env.action_space.sample`: of a library, or of what it has made.
         held: ir.Expr = node
         while isinstance(held, ir.Attr) and not value(held).atoms:
             held = held.value

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import ClassRef, Func
+from per_audit.graph.liveness.options import is_option, parsed_as_truths
 from per_audit.graph.symbolic import alternatives
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Switches:
         left, right = (self._given(path, side) for side in sides)
         if not left or not right:
             return _EITHER
-        return frozenset(compare(one, other) for one, other in itertools.product(left, right))
+        return frozenset(itertools.starmap(compare, itertools.product(left, right)))
 
     def _given(self, path: str, side: ir.Expr) -> set[object] | None:
         """What an expression of a test may be; None where that is not known."""
@@ -106,17 +107,48 @@ class Switches:
     def _values(self, term: Term, depth: int = 4) -> set[object] | None:
         """What a setting is in the program; None where one is not known, or nothing in the project gives it."""
         found: set[object] = set()
-        for option in alternatives(term):
-            inner: set[object] | None = None
-            if option.op == "const" and (option.data is None or isinstance(option.data, (bool, str))):
-                inner = None if self._is_in_filled(option) else {option.data}
-            elif depth and self._is_followed(option):
-                given = [self._values(outer, depth - 1) for outer in self._options(option)]
-                inner = set().union(*(values for values in given if values)) if given and None not in given else None
+        for option in alternatives(self._taken(term, depth)):
+            inner = self._of_one(option, depth)
             if not inner:
                 return None
             found |= inner
         return found
+
+    def _of_one(self, term: Term, depth: int) -> set[object] | None:
+        if term.op == "const" and (term.data is None or isinstance(term.data, (bool, str))):
+            return None if self._is_in_filled(term) else {term.data}
+        if term.op == "external":
+            return self._parsed(str(term.data))
+        if not depth:
+            return None
+        if term.op == "cmp" and len(term.data) == 1 and (compare := _COMPARISONS.get(term.data[0])) is not None:
+            left, right = (self._values(side, depth - 1) for side in term.args)
+            return set(itertools.starmap(compare, itertools.product(left, right))) if left and right else None
+        if not self._is_followed(term):
+            return None
+        given = [self._values(outer, depth - 1) for outer in self._options(term)]
+        return set().union(*(values for values in given if values)) if given and None not in given else None
+
+    def _taken(self, term: Term, depth: int) -> Term:
+        """What a conditional expression comes out as, where its test comes out one way only."""
+        node = term.node
+        if term.op != "phi" or not isinstance(node, ir.IfExp) or not depth:
+            return term
+        truths = self._values(self._graph.symbols.term(term.path, node.test), depth - 1)
+        if truths not in ({True}, {False}):
+            return term
+        return self._graph.symbols.term(term.path, node.body if True in truths else node.orelse)
+
+    def _parsed(self, name: str) -> set[object] | None:
+        """What an option of the command line may be that is parsed as a truth, by the name that a library gives it."""
+        last = name.rpartition(".")[2]
+        if not is_option(name) or self._unseen is None or last in self._unseen:
+            return None
+        return set(self._truths_of_options.get(last, ()))
+
+    @cached_property
+    def _truths_of_options(self) -> dict[str, frozenset[object]]:
+        return parsed_as_truths(self._graph)
 
     def _options(self, term: Term) -> list[Term]:
         """What gives a setting; a parameter has its default as well where one of the calls leaves it out."""

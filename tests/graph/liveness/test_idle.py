@@ -200,19 +200,19 @@ def test_a_method_that_is_only_called_behind_a_setting(project, test, is_off):
 
 
 @pytest.mark.parametrize(
-    ("other", "is_off"),
+    ("training", "other", "is_off"),
     [
-        ("pass", False),
-        ("net.loss().backward()", True),
-        ("net.learn()", True),
-        ("step = net.optimizer.minimize(net.loss())", False),  # what a session will be told to do
+        ("False", "pass", True),
+        ("False", "net.loss().backward()", True),
+        ("read()", "pass", False),
+        ("True", "pass", False),
     ],
 )
-def test_where_nothing_learns_a_trained_agent_is_shown_for_now(project, other, is_off):
+def test_a_constant_of_a_file_keeps_all_that_learns_from_being_run(project, training, other, is_off):
     text = f"""
     import random
 
-    TRAINING = False
+    TRAINING = {training}
     rows = []
 
     def main(net):

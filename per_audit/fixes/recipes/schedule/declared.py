@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import ClassRef, External, Instance, Result
+from per_audit.graph.liveness.options import names_of_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ def of_parameter(path: str, function: ir.Function, name: str) -> Given | None:
     for decorator in function.decorators:
         if isinstance(decorator, ir.Call) and name_of(decorator.func) == "option":
             told = decorator.argument(None, "default")
-            if told is not None and name in _names(decorator):
+            if told is not None and name in names_of_option(decorator):
                 return Given(path, told)
     default = next((each.default for each in function.parameters if each.name == name), None)
     if isinstance(default, ir.Call) and name_of(default.func) in _TYPER:
@@ -85,7 +86,7 @@ def _declared(call: ir.Call, name: str) -> ir.Expr | None:
     func = call.func.attr if isinstance(call.func, ir.Attr) else ""
     if func == "add_argument":
         default = call.keyword("default")
-        return default.value if default is not None and name in _names(call) else None
+        return default.value if default is not None and name in names_of_option(call) else None
     if func in ("DEFINE_integer", "DEFINE_float"):
         first = call.argument(0, "name")
         return call.argument(1, "default") if isinstance(first, ir.Const) and first.value == name else None
@@ -93,18 +94,6 @@ def _declared(call: ir.Call, name: str) -> ir.Expr | None:
         given = call.keyword(name)
         return given.value if given is not None else None
     return None
-
-
-def _names(call: ir.Call) -> set[str]:
-    """The name under which an option is read: the one that is told, or that of its long flag."""
-    words = [arg.value.value for arg in call.args if arg.keyword is None and isinstance(arg.value, ir.Const)]
-    flags = [word for word in words if isinstance(word, str)]
-    told = call.keyword("dest")
-    if told is not None:
-        return {str(told.value.value)} if isinstance(told.value, ir.Const) else set()
-    plain = [flag for flag in flags if not flag.startswith("-")]  # click's own way to tell it
-    long = plain or [flag for flag in flags if flag.startswith("--")] or flags
-    return {long[0].lstrip("-").replace("-", "_")} if long else set()
 
 
 def _filled(graph: ReplayGraph, holder: Value) -> list[ir.Class]:
