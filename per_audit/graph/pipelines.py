@@ -109,7 +109,9 @@ def chain(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[Evidence, ...]:
             links.append(Evidence(place, role, note + more))
 
     name = graph.name_of(buffer)
-    made: list[tuple[str, ir.Node]] = [(site.path, site.node) for site in buffer.instances]
+    others = {other.owner for other in (*graph.buffers, *graph.twins) if other.owner is not buffer.owner}
+    own = [site for site in buffer.instances if not others.issuperset(site.classes)] or buffer.instances
+    made: list[tuple[str, ir.Node]] = [(site.path, site.node) for site in own]
     if not made:
         made = _allocations(graph, buffer)
     add("made", f"{name} is made here", made)

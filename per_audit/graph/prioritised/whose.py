@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
+from per_audit.graph.interpret.values import Instance
+
 if TYPE_CHECKING:
-    from per_audit.facts import ir
+    from collections.abc import Iterable
+
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 
@@ -21,3 +25,18 @@ def holder(graph: ReplayGraph, path: str, node: ir.Node, buffer: ReplayBuffer) -
     mro = graph.interpreter.mro
     known = (*graph.buffers, *graph.twins)
     return next((other for other in known if other.owner is not None and cls in mro(other.owner)), buffer)
+
+
+def called(graph: ReplayGraph, calls: Iterable[ir.Node], buffer: ReplayBuffer) -> ReplayBuffer:
+    """The buffer whose objects calls are made on that lead to code which several buffers inherit, else this buffer."""
+    sites = graph.events.calls
+    atoms = (
+        atom for call in calls if isinstance(call, ir.Call) and call in sites for atom in sites[call].receiver.atoms
+    )
+    classes = {atom.node for atom in atoms if isinstance(atom, Instance)}
+    if buffer.owner is None or buffer.owner in classes:
+        return buffer
+    mro = graph.interpreter.mro
+    kin = set(mro(buffer.owner))
+    known = (other for other in (*graph.buffers, *graph.twins) if other.owner in classes)
+    return next((other for other in known if other.owner is not None and kin.intersection(mro(other.owner))), buffer)

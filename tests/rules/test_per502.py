@@ -1,0 +1,78 @@
+"""Whose transitions hold one flag for two ends, where several memories inherit what stores them."""
+
+import pytest
+
+from per_audit.facts import extract
+from per_audit.graph import link
+from per_audit.rule import all_rules
+
+MEMORIES = """import numpy as np
+
+
+class Base:
+    def store(self, *row):
+        self.rows.append(row)
+
+
+class Plain(Base):
+    def __init__(self, size):
+        self.rows, self.priorities = [], np.ones(size)
+
+    def sample(self, n):
+        return [self.rows[i] for i in np.random.randint(len(self.rows), size=n)]
+
+
+class Rated({rated}):
+    def __init__(self, size):
+        self.rows, self.priorities = [], np.ones(size)
+
+    def sample(self, n):
+        p = self.priorities[: len(self.rows)] / self.priorities[: len(self.rows)].sum()
+        return [self.rows[i] for i in np.random.choice(len(self.rows), n, p=p)]
+"""
+AGENT = """from memories import {memory}
+
+
+class Agent:
+    def __init__(self, env, net, optimizer):
+        self.env, self.net, self.optimizer = env, net, optimizer
+        self.memory = {memory}(1000)
+
+    def step(self, state, action):
+        next_state, reward, terminated, truncated, _ = self.env.step(action)
+        done = terminated or truncated
+        self.memory.store(state, action, reward, next_state, done)
+
+    def learn(self):
+        self.net.loss(self.memory.sample(32)).backward()
+        self.optimizer.step()
+"""
+RUN = """import plain
+import rated
+
+for make in (plain.Agent, rated.Agent):
+    agent = make(read(), read(), read())
+    agent.step(read(), read())
+    agent.learn()
+"""
+
+
+@pytest.fixture(params=["Base", "Plain"])
+def graph(request):
+    files = {"memories.py": MEMORIES.format(rated=request.param), "run.py": RUN}
+    files |= {f"{name.lower()}.py": AGENT.format(memory=name) for name in ("Plain", "Rated")}
+    return link([extract(path, text.encode()) for path, text in files.items()])
+
+
+def test_the_memory_that_is_called_is_named(graph):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER502")
+    named = {finding.place.path: finding.message.partition(" stores")[0] for finding in rule.check(graph)}
+    assert named == {"plain.py": "Plain", "rated.py": "Rated"}
+
+
+def test_a_memory_is_made_where_an_object_of_its_own_is(graph):
+    made = {
+        graph.name_of(buffer): {link.place.path for link in graph.chain(buffer) if link.role == "made"}
+        for buffer in graph.buffers
+    }
+    assert made == {"Plain": {"plain.py"}, "Rated": {"rated.py"}}
