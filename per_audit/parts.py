@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Notice
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 class Part:
     """Files that may influence each other; `matters` is False where nothing can be found in any of them.
 
-    `is_package` says that some of them can be installed, for other programs to use.
+    `is_package` says that some of them can be installed, for other programs to use. `entered` are the folders that
+    imports of files which lie outside of them name.
 
     `key` names all that the outcome of an audit of them depends on but its settings: the files and what they import.
     """
@@ -34,6 +36,7 @@ class Part:
     matters: bool
     key: str
     is_package: bool = False
+    entered: frozenset[str] = frozenset()
 
     @property
     def is_text(self) -> bool:
@@ -83,9 +86,12 @@ class Sources:
             # Whether a suppression is unused can only be said of a file that parses: such files pass the gate.
             matters = any(MARK in file.data or may_matter(file.data) for file in files)
             is_package = any(self._is_packaged(file.path.parent) for file in files)
+            entered: set[str] = set()
             said = hashlib.blake2b(repr(is_package).encode(), digest_size=16)
             for file in files:
                 means = [meant(file.relative, name, self.tree) for name in imports[file.relative]]
+                for name, path in zip(imports[file.relative], means, strict=True):
+                    entered |= _entered(file.relative, name, path) if path is not None else set()
                 known = {name for name, found in zip(imports[file.relative], means, strict=True) if found}
                 for name in imports[file.relative]:
                     if (
@@ -95,7 +101,7 @@ class Sources:
                 about = (file.relative, len(file.data), file.layout, file.notices, means, matters)
                 said.update(repr(about).encode("utf-8", "surrogateescape"))
                 said.update(file.data)
-            yield Part(files, matters, said.hexdigest(), is_package)
+            yield Part(files, matters, said.hexdigest(), is_package, frozenset(entered))
 
     def _is_packaged(self, folder: Path) -> bool:
         """Whether a folder, or one above it in its project, can be installed."""
@@ -103,6 +109,15 @@ class Sources:
             is_top = folder.parent == folder or (folder / ".git").exists()
             self._packaged[folder] = is_packaged(folder) or (not is_top and self._is_packaged(folder.parent))
         return self._packaged[folder]
+
+
+def _entered(importer: str, name: str, imported: str) -> set[str]:
+    """The folders around a file that is imported which the name spells out, but those around the file that imports."""
+    package, _, last = imported.rpartition("/")
+    steps = package.split("/")
+    spelt = name.strip(f".{WHOLE}").count(".") + (last == "__init__.py")
+    around = {"/".join(steps[:end]) for end in range(len(steps) - spelt + 1, len(steps) + 1)}
+    return around - {above.as_posix() for above in PurePosixPath(importer).parents}
 
 
 def unparsable(file: SourceFile, line: int, reason: str) -> Notice:

@@ -64,7 +64,14 @@ def found(root: Path, files: dict[str, str]) -> set[str]:
          {"memory.py", "old_memory.py"}),
         ({"old_memory.py": MEMORY, "run.py": "from lib.far.old_memory import Memory\n"},
          {"memory.py", "old_memory.py"}),
-        ({"old_memory.py": MEMORY, "run.py": "import importlib\n"}, {"memory.py", "old_memory.py"}),
+        ({"old_memory.py": MEMORY, "run.py": "import importlib\nimportlib.import_module(read())\n"},
+         {"memory.py", "old_memory.py"}),
+        ({"old_memory.py": MEMORY, "run.py": "from importlib import import_module\nimport_module('old_memory')\n"},
+         {"memory.py", "old_memory.py"}),
+        ({"old_memory.py": MEMORY, "run.py": "from importlib import import_module as load\nload(read())\n"},
+         {"memory.py", "old_memory.py"}),
+        ({"old_memory.py": MEMORY, "run.py": "import importlib.util\nimportlib.import_module('torch')\n"},
+         {"memory.py"}),
         ({"program.py": MEMORY + "\nmemory = Memory()\nmemory.sample(3)\n"}, {"memory.py", "program.py"}),
     ],
 )  # fmt: skip
@@ -106,6 +113,56 @@ def test_what_a_file_of_python_2_makes_is_in_use(tmp_path):
 
 def test_a_folder_of_its_own_is_a_project_of_its_own(tmp_path):
     assert found(tmp_path, {**USED, "lesson_2/memory_2.py": MEMORY}) == {"memory.py", "lesson_2/memory_2.py"}
+
+
+PACKAGED = {
+    "code/learning/online/memory.py": MEMORY,
+    "code/learning/online/train.py": TRAIN.replace("from memory", "from learning.online.memory"),
+    "code/run.py": "from learning.online.train import train\n\ntrain(read(), read(), read())\n",
+    "code/learning/replay/extra.py": MEMORY,
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "is_meant"),
+    [
+        ({}, False),
+        ({"code/other.py": "from learning.replay.extra import Memory\n\nMemory().sample(8)\n"}, True),
+        ({"tests/test_extra.py": "from learning.replay.extra import Memory\n\nrows = Memory()\n"}, True),
+        ({"code/run.sh.py": "read('learning/replay/extra.py')\n"}, True),
+        ({"setup.py": "import setuptools\n\nsetuptools.setup(packages=['learning'])\n"}, True),
+        ({"pyproject.toml": "[build-system]\n"}, True),
+        ({"code/learning/replay/start.py": "if __name__ == '__main__':\n    print(read())\n"}, True),
+    ],
+)
+def test_a_module_of_the_package_that_a_program_imports_others_of(tmp_path, more, is_meant):
+    paths = found(tmp_path, {**PACKAGED, **more})
+    assert "code/learning/online/memory.py" in paths
+    assert ("code/learning/replay/extra.py" in paths) is is_meant
+
+
+@pytest.mark.parametrize(
+    ("more", "is_meant"),
+    [
+        ({"kit/__init__.py": "", "kit/deep/__init__.py": ""}, False),
+        ({"kit/__init__.py": "from .deep.memory_2 import Memory\n", "kit/deep/__init__.py": ""}, True),
+        ({"kit/__init__.py": ""}, True),  # a folder of its own
+        ({"lib/kit/__init__.py": ""}, True),
+    ],
+)
+def test_a_package_beside_a_program_that_imports_nothing_of_it(tmp_path, more, is_meant):
+    assert ("kit/deep/memory_2.py" in found(tmp_path, {**USED, "kit/deep/memory_2.py": MEMORY, **more})) is is_meant
+
+
+BY_LIBRARY = """from stable_baselines3 import DQN
+
+DQN("MlpPolicy", "CartPole-v1", buffer_size=50_000).learn(100_000)
+"""
+
+
+def test_a_program_that_learns_by_a_library_has_a_memory_in_use(tmp_path):
+    assert found(tmp_path, {"train.py": BY_LIBRARY, "extra.py": MEMORY}) == {"train.py"}
+    assert "extra.py" in found(tmp_path, {"train.py": BY_LIBRARY.replace(".learn(100_000)", "")})
 
 
 def test_a_library_stays_as_it_is(tmp_path):

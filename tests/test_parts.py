@@ -58,3 +58,16 @@ def test_a_part_below_what_can_be_installed_is_of_a_package(tmp_path):
         ("lib/a.py",): True,
     }
     assert before["lib/a.py",].key != after["lib/a.py",].key
+
+
+def test_a_part_enters_the_folders_that_its_imports_name(tmp_path):
+    more = {
+        "far/kit/deep/a.py": "",
+        "far/kit/deep/b.py": "import far.kit.deep.a\n",
+        "far/tool.py": "import kit.deep.a\n",
+    }
+    found, _ = parts(tmp_path, **more, **{"main.py": "import tool\n", "lib/__init__.py": "", "use.py": "import lib\n"})
+    entered = {path[0]: part.entered for path, part in found.items()}
+    assert entered["far/kit/deep/a.py"] == {"far/kit", "far/kit/deep"}
+    assert entered["lib/__init__.py"] == {"lib"}
+    assert entered["store.py"] == set()

@@ -57,6 +57,11 @@ class LibraryBuffer:
     algorithm: Algorithm | None = None
     training: list[ev.CallSite] = field(default_factory=list)
 
+    @property
+    def uses(self) -> list[ev.CallSite]:
+        """The calls that draw from it, or have its library do so."""
+        return [*self.samples, *self.training, *(site for site in self.given if method_of(site) in self.kind.needs)]
+
 
 def find_library_buffers(
     modules: dict[str, ModuleFacts], events: ev.Events, known: set[ir.Class]

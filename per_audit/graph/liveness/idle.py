@@ -42,9 +42,9 @@ _Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | Trial | Refusal
 class Idle:
     """Asked why code is never run.
 
-    What is never run is so only in a program, which has another memory in use or learns otherwise, or lies `beside`
-    such files: where all that learns is switched off, a trained agent is shown for now. A package (`is_package`) is
-    there for its users, who may make and switch on what they like.
+    What nothing makes is idle only in a program, which has another memory in use or learns otherwise, or lies `beside`
+    such files. Where a notebook switches off all that learns, a trained agent is shown for now: whoever goes through
+    its cells sets it anew. A package (`is_package`) is there for its users, who may make and switch on what they like.
     """
 
     def __init__(self, graph: ReplayGraph, is_package: bool = False, beside: bool = False) -> None:
@@ -66,10 +66,11 @@ class Idle:
             return f"never run here: {reason}"
         if isinstance(reason, ir.Expr):
             where = self._graph.path_of(reason) or path
+            if where.endswith(".ipynb") and not self._is_of_program:
+                return None
             text = self._graph.source(where, reason, 40)
             return f"never run here: `{text}` is the same wherever the program sets it"
-        in_program = self._beside or self._has_memory_in_use or self._learns
-        if reason is None or not in_program or self._is_package:
+        if reason is None or not self._is_of_program or self._is_package:
             return None
         if isinstance(reason, Trial):
             return f"never run here: only {reason} leads to it, and that learns nothing"
@@ -274,10 +275,15 @@ class Idle:
     # ---------------------------------------------------------------- programs
 
     @cached_property
+    def _is_of_program(self) -> bool:
+        """Whether the files learn as they stand, or lie beside some that do."""
+        return self._beside or self._has_memory_in_use or self._learns
+
+    @cached_property
     def _has_memory_in_use(self) -> bool:
         """Whether a part of the program that may run makes a memory and draws from it."""
         graph = self._graph
-        if graph.reference_buffers() or any(self._may_run(site) for each in graph.library for site in each.samples):
+        if graph.reference_buffers() or any(self._may_run(site) for each in graph.library for site in each.uses):
             return True
         return any(map(self._is_in_use, (*graph.buffers, *graph.twins)))
 

@@ -22,7 +22,7 @@ def has_one_in_use(graph: ReplayGraph) -> bool:
 
     What files name that cannot be read is made there.
     """
-    if graph.reference_buffers() or any(each.samples and not _is_wrapped(graph, each) for each in graph.library):
+    if graph.reference_buffers() or any(each.uses and not _is_wrapped(graph, each) for each in graph.library):
         return True
     return any(
         buffer.owner is None

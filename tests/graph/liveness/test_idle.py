@@ -200,15 +200,17 @@ def test_a_method_that_is_only_called_behind_a_setting(project, test, is_off):
 
 
 @pytest.mark.parametrize(
-    ("training", "other", "is_off"),
+    ("training", "other", "is_off", "in_notebook"),
     [
-        ("False", "pass", True),
-        ("False", "net.loss().backward()", True),
-        ("read()", "pass", False),
-        ("True", "pass", False),
+        ("False", "pass", True, False),
+        ("False", "net.loss().backward()", True, True),
+        ("False", "net.learn()", True, True),
+        ("False", "step = net.optimizer.minimize(net.loss())", True, False),  # what a session will be told to do
+        ("read()", "pass", False, False),
+        ("True", "pass", False, False),
     ],
 )
-def test_a_constant_of_a_file_keeps_all_that_learns_from_being_run(project, training, other, is_off):
+def test_a_constant_that_keeps_all_that_learns_from_being_run(project, training, other, is_off, in_notebook):
     text = f"""
     import random
 
@@ -226,6 +228,9 @@ def test_a_constant_of_a_file_keeps_all_that_learns_from_being_run(project, trai
     main(read())
     """
     assert (why(project(text), "batch") is not None) is is_off
+    # whoever goes through the cells of a notebook sets it anew
+    notebook = link([extract("show.ipynb", textwrap.dedent(text).encode())])
+    assert (why(notebook, "batch") is not None) is in_notebook
 
 
 DEEP = "def deep0():\n        load().backward()\n\n    " + "".join(
