@@ -158,6 +158,65 @@ class Reach:
 """
 _UNTIL_DONE = "                s = s2\n                if done:\n                    break\n"
 
+_TWO = """import random
+import torch.nn.functional as F
+
+
+class Rows:
+    def __init__(self, limit):
+        self.rows, self.limit = [], limit
+
+    def put(self, row):
+        self.rows.append(row)
+        if len(self.rows) > self.limit:
+            self.rows.pop(0)
+
+    def some(self, n):
+        return random.sample(self.rows, n)  # <- PER001
+
+
+class Learner:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.memory = net, optimizer, Rows(5_000)
+
+    def episode(self, env):
+        state, done = env.reset(), False
+        while not done:
+            action = self.net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            self.memory.put((state, action, reward, next_state, done))
+            state = next_state
+            self.learn(*zip(*self.memory.some(32)))
+
+    def learn(self, states, actions, rewards, next_states, dones):
+        goals = rewards + 0.99 * (1 - dones) * self.net(next_states).max(1).values
+        F.mse_loss(self.net(states)[actions], goals).backward()
+        self.optimizer.step()
+
+
+class Planner:
+    def __init__(self, net, optimizer, model):
+        self.net, self.optimizer, self.model, self.memory = net, optimizer, model, Rows(500)
+
+    def episode(self, env):
+        state = env.reset()
+        while True:
+            action = self.net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            self.memory.put((state, action, reward, next_state))
+            self.imagine()
+            state = next_state
+            if done:
+                break
+
+    def imagine(self):
+        states, actions, rewards, _ = zip(*self.memory.some(32))
+        next_states = self.model(states, actions)
+        goals = rewards + 0.99 * self.net(next_states).max(1).values  # <- PER501
+        F.mse_loss(self.net(states)[actions], goals).backward()
+        self.optimizer.step()
+"""
+
 
 class TerminalMaskMissing(Rule):
     """The bootstrap target takes the value of the next state at terminal states as well.
@@ -252,7 +311,8 @@ class TerminalMaskMissing(Rule):
         links = [
             graph.evidence(path, target.bootstrap, "bootstrap", "the value of the next state, at every transition")
         ]
-        if endings.stored(buffer):
+        without = unended.stored_without(graph, buffer, target)  # as others of the class may hold ends
+        if endings.stored(buffer) and not without:
             told = not unended.is_never_told(graph, buffer, target)
             endless = endings.is_endless(graph, path, target.function)
             if not told or endless or unended.has_fixed_length(graph, buffer, target):
@@ -263,14 +323,14 @@ class TerminalMaskMissing(Rule):
                 for store in buffer.stores[:3]
             ]
         else:
-            seen = endings.observed(graph, buffer)
+            seen = endings.observed(graph, buffer, without)
             if seen is None:
                 return
             how = "the end of an episode is known where transitions are stored, and is not stored"
             links.append(graph.evidence(*seen, "end", "the environment tells the end of an episode here"))
             links += [
                 graph.evidence(store.path, store.node, "stored", "transitions are stored here without it")
-                for store in buffer.stores[:3]
+                for store in without[:3] or buffer.stores[:3]
             ]
         yield self.finding(
             graph,
@@ -596,8 +656,18 @@ class Agent:
 """
             },
         ),
+        Example("the memory of another agent holds the ends, this one none", {"agents.py": _TWO}),
     )
     good = (
+        Example(
+            "a task of the Control Suite, which time alone cuts",
+            {
+                "dqn.py": _DQN.replace(" * dones.float()  # <- PER501", "")
+                .replace("import random", "import random\nfrom dm_control import suite")
+                .replace("def train(env, ", "def train(")
+                .replace("agent = Agent", "env = suite.load(domain_name='walker', task_name='walk')\n    agent = Agent")
+            },
+        ),
         Example(
             "imagined transitions are stored with no end",
             {

@@ -381,6 +381,65 @@ def train(env, net, optimizer, episodes):
                 )
             },
         ),
+        Example(
+            "an episode is kept until it is over, with goals that it reached later",
+            {
+                "hindsight.py": """import random
+from collections import deque
+
+
+class Hindsight:
+    def __init__(self, limit, strategy):
+        self.rows, self.episode, self.strategy = deque(maxlen=limit), [], strategy
+
+    def put(self, state, action, reward, next_state, goal, done):
+        row = (state, action, reward, next_state, goal, done)
+        self.episode.append(row)
+
+    def close(self):
+        for row in self.episode:
+            self.rows.append(row)
+        for row in self._relabelled():
+            self.rows.append(row)
+        self.episode.clear()
+
+    def _relabelled(self):
+        rows = []
+        for t, (state, action, _, next_state, _, done) in enumerate(self.episode):
+            if self.strategy == "future":
+                later = list(range(t + 1, len(self.episode)))
+                if not later:
+                    continue
+                goal = self.episode[random.choice(later)][3]
+            else:
+                goal = self.episode[random.randint(0, len(self.episode) - 1)][3]
+            rows.append((state, action, float(next_state == goal), next_state, goal, done))
+        return rows
+
+    def draw(self, n):
+        states, actions, rewards, next_states, goals, dones = zip(*random.sample(self.rows, n))  # <- PER001
+        return states, actions, rewards, next_states, goals, dones
+""",
+                "train.py": """from hindsight import Hindsight
+
+
+def train(env, net, optimizer, episodes):
+    memory = Hindsight(20_000, "future")
+    for _ in range(episodes):
+        state, goal = env.reset()
+        for _ in range(100):
+            action = net.act(state, goal)
+            next_state, reward, terminated, truncated, _ = env.step(action)
+            memory.put(state, action, reward, next_state, goal, terminated or truncated)  # <- PER502
+            state = next_state
+            net.loss(*memory.draw(32)).backward()
+            optimizer.step()
+            if terminated or truncated:
+                break
+        memory.close()
+""",
+            },
+        ),
     )
     good = (
         Example(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.episodes.environments import TERMINATED, made_for, made_in, never_says
-from per_audit.graph.interpret.roles import DONE, NEXT, REWARD, role_of, role_of_name, words
+from per_audit.graph.episodes.environments import SUITE, TERMINATED, made_for, made_in, never_says
+from per_audit.graph.interpret.roles import DONE, NEXT, REWARD, name_of, role_of, role_of_name, words
 from per_audit.graph.interpret.values import RecordType
 from per_audit.graph.symbolic.vocabulary import FLATTENS, RESHAPES, STACKS, TRANSPARENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
@@ -27,8 +27,11 @@ _CARRIES = (
 )
 _SETTINGS = {"discount", "discounts"}  # names of a constant of the run as well as of 1 - done
 _EXTRA = {"final", "nonfinal", "alive", "continues", "cont", "gameover"}
-# Tasks of Gymnasium and its robotics suite without a terminal state.
-_ENDLESS = ("Pendulum", "HalfCheetah", "Swimmer", "Reacher", "Pusher", "Fetch", "HumanoidStandup", "HandManipulate")
+# Tasks of Gymnasium, its robotics suite and DeepMind's Control Suite without a terminal state.
+_ENDLESS = (
+    *("Pendulum", "HalfCheetah", "Swimmer", "Reacher", "Pusher", "Fetch", "HumanoidStandup", "HandManipulate"),
+    SUITE,
+)
 _CALLERS = 3
 
 
@@ -205,7 +208,8 @@ def _steps(graph: ReplayGraph, function: ev.Owner, path: str) -> Iterator[ir.Seq
         made = graph.statement(path, unpack.node)
         if not isinstance(made, ir.Assign) or not isinstance(made.value, (ir.Call, ir.Other)):
             continue
-        if {REWARD, DONE} <= roles and not is_drawn(graph, unpack.node.items[1]) and not unpack.value.tagged("draw"):
+        drawn = is_drawn(graph, unpack.node.items[1]) or bool(unpack.value.tagged("draw"))
+        if {REWARD, DONE} <= roles and (not drawn or name_of(getattr(made.value, "func", None)) == "step"):
             yield unpack.node
 
 
@@ -214,12 +218,13 @@ def stored(buffer: ReplayBuffer) -> bool:
     return DONE in buffer.roles
 
 
-def observed(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[str, ir.Node] | None:
-    """Where an end of an episode is known as transitions are stored: the file and what tells it.
+def observed(graph: ReplayGraph, buffer: ReplayBuffer, calls: Sequence[ev.CallSite] = ()) -> tuple[str, ir.Node] | None:
+    """Where an end of an episode is known as transitions are stored, by `calls` alone if there are any.
 
-    None where the environment's word for it is never tested (a task without end), or the task is known to have none.
+    The file and what tells it. None where the environment's word for it is never tested (a task without end), or the
+    task is known to have none.
     """
-    edge = [store.function for store in buffer.stores]
+    edge = [site.function for site in calls] or [store.function for store in buffer.stores]
     seen: set[ev.Owner] = set()
     for _ in range(_CALLERS + 1):
         for function in dict.fromkeys(edge):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
 
+SUITE = "dm_control"
+_LOADS = {"dm_control.suite.load", "dmc2gym.make"}
 TERMINATED, TRUNCATED = 2, 3  # places in what a step of Gymnasium's interface returns; one `done` is at the first
 _FEWEST = 4
 _LIBRARIES = ("gym", "gymnasium", "gymnax", "dm_control", "pettingzoo", "brax", "envpool")
@@ -86,13 +88,27 @@ def is_dense(graph: ReplayGraph, path: str, learner: ev.Owner) -> bool:
 
 
 def made_in(graph: ReplayGraph, path: str) -> Iterator[str]:
-    """The names of the environments that a file asks for; an empty one where it is not written there."""
+    """The names of the environments that a file asks for; an empty one where it is not written there.
+
+    One of DeepMind's Control Suite is `SUITE`, as its tasks are cut by time alone, but for `lqr`.
+    """
     for site in graph.events.calls.values():
         func = site.node.func
         name = func.attr if isinstance(func, ir.Attr) else func.id if isinstance(func, ir.Name) else ""
-        if site.path == path and name == "make" and site.node.args:
+        if site.path != path:
+            continue
+        if not _LOADS.isdisjoint(site.names):
+            domain = site.node.argument(0, "domain_name")
+            ends = domain is not None and graph.events.value(domain).literal() == "lqr"
+            yield "" if ends else SUITE
+        elif name == "make" and site.node.args:
             made = graph.events.value(site.node.args[0].value).literal()
-            yield made.rpartition("/")[2] if isinstance(made, str) else ""
+            if not isinstance(made, str):
+                yield ""
+            elif made.startswith(f"{SUITE}/") and not made.startswith(f"{SUITE}/lqr"):
+                yield SUITE
+            else:
+                yield made.rpartition("/")[2]
 
 
 def _leading(graph: ReplayGraph, path: str, learner: ev.Owner) -> set[str]:

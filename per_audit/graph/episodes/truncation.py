@@ -11,6 +11,7 @@ from per_audit.graph.episodes.environments import TERMINATED, TRUNCATED, never_s
 from per_audit.graph.episodes.own_flags import joined_flags, joins_names
 from per_audit.graph.episodes.own_limits import environments_limit, own_limit
 from per_audit.graph.interpret.roles import words
+from per_audit.graph.interpret.values import Record, TupleOf
 from per_audit.graph.symbolic import Term, strip
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
     the project's own environments never raise cuts nothing.
     """
     found: dict[ir.Node, MergedEnd] = {}
-    for store in buffer.stores:
+    for store in (*buffer.stores, *_on_the_way(graph, buffer)):
         for term, calls in outwards(graph, stored_term(graph, store), store.function, ()):
             for name, field in fields(term):
                 field = graph.symbols.inside(strip(field)) or field  # a wrapper of the environment joins the flags
@@ -63,6 +64,20 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
                 if _is_read(graph, buffer, name) and not _is_without_limit(graph, joined):
                     found[joined.node] = MergedEnd(joined.node, joined.path, store, calls)
     return list(found.values())
+
+
+def _on_the_way(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[ev.Store]:
+    """The stores of the buffer's very rows into something else: what an episode keeps until it has ended."""
+    rows = {row for store in buffer.stores for row in _rows(store)}
+    return (
+        store
+        for store in graph.events.stores.values()
+        if store.container not in buffer.containers and not rows.isdisjoint(_rows(store))
+    )
+
+
+def _rows(store: ev.Store) -> Iterator[ir.Node]:
+    return (atom.node for atom in store.value.atoms if isinstance(atom, (Record, TupleOf)))
 
 
 def stored_term(graph: ReplayGraph, store: ev.Store) -> Term:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import DONE, REWARD, name_of, role_of
+from per_audit.graph.interpret.values import Instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,13 +25,42 @@ def is_never_told(graph: ReplayGraph, buffer: ReplayBuffer, target: BootstrapTar
 
     Another object of the class may hold transitions that end; they are told apart by the attributes that hold them.
     """
+    given = [site for site in _storing_like(graph, buffer, target) if site.path == target.path]
+    return bool(given) and all(_gives_false(graph, site) for site in given)
+
+
+def stored_without(graph: ReplayGraph, buffer: ReplayBuffer, target: BootstrapTarget) -> list[ev.CallSite]:
+    """The calls that store for the object that a target is of, where none of them is given an end.
+
+    Other objects of the class may hold transitions that end; they are told apart by the classes that have them.
+    """
+    cls = graph.project.class_of.get(target.function) if target.function is not None else None
+    if cls is None:
+        return []
+    related = {*graph.interpreter.mro(cls), *graph.interpreter.subclasses.get(cls, ())}
+    own = [site for site in _storing_like(graph, buffer, target) if not related.isdisjoint(_holders(graph, site))]
+    return [] if any(_tells(graph, site) or _has_flag(site) for site in own) else own
+
+
+def _storing_like(graph: ReplayGraph, buffer: ReplayBuffer, target: BootstrapTarget) -> list[ev.CallSite]:
+    """The calls that store into what is held by an attribute named as the one that a target's batch was drawn from."""
     drawn = {_held(site) for site in buffer.samples if site.function is target.function}
     if len(drawn) != 1 or drawn == {""}:
-        return False
+        return []
     storing = {store.function for store in buffer.stores}
     calls = [site for each in storing if each is not None for site in graph.callers.get(each, ())]
-    given = [site for site in calls if site.path == target.path and {_held(site)} == drawn]
-    return bool(given) and all(_gives_false(graph, site) for site in given)
+    return [site for site in calls if {_held(site)} == drawn]
+
+
+def _holders(graph: ReplayGraph, site: ev.CallSite) -> set[ir.Class]:
+    """The classes of what has the attribute that a method is called on: of `agent` in `agent.memory.add()`."""
+    func = site.node.func
+    held = func.value.value if isinstance(func, ir.Attr) and isinstance(func.value, ir.Attr) else None
+    around = graph.project.class_of.get(site.function) if site.function is not None else None
+    if isinstance(held, ir.Name) and held.id == "self" and around is not None:
+        return {around}
+    atoms = graph.events.value(held).atoms if held is not None else ()
+    return {atom.node for atom in atoms if isinstance(atom, Instance)}
 
 
 def _held(site: ev.CallSite) -> str:
@@ -40,9 +70,21 @@ def _held(site: ev.CallSite) -> str:
 
 
 def _gives_false(graph: ReplayGraph, site: ev.CallSite) -> bool:
-    parts = [part for arg in site.node.args for part in ir.walk(arg.value) if isinstance(part, ir.Expr)]
-    tells = any(role_of(part) == DONE or DONE in graph.events.value(part).roles for part in _leaves(parts))
-    return not tells and any(isinstance(part, ir.Const) and part.value is False for part in parts)
+    return _has_flag(site) and not _tells(graph, site)
+
+
+def _has_flag(site: ev.CallSite) -> bool:
+    """Whether a call is given the constant False, which may be an end that never comes."""
+    return any(isinstance(part, ir.Const) and part.value is False for part in _parts(site))
+
+
+def _tells(graph: ReplayGraph, site: ev.CallSite) -> bool:
+    """Whether a call is given the end of an episode, by its name or by where it comes from."""
+    return any(role_of(part) == DONE or DONE in graph.events.value(part).roles for part in _leaves(_parts(site)))
+
+
+def _parts(site: ev.CallSite) -> list[ir.Expr]:
+    return [part for arg in site.node.args for part in ir.walk(arg.value) if isinstance(part, ir.Expr)]
 
 
 def _leaves(parts: list[ir.Expr]) -> Iterator[ir.Expr]:
