@@ -355,9 +355,7 @@ class Interpreter:
         self.reruns.note_read("bases")
         key = (node, name)
         if key not in self._methods:
-            self._methods[key] = next(
-                (s for cls in self.mro(node) for s in cls.body if isinstance(s, ir.Function) and s.name == name), None
-            )
+            self._methods[key] = next((s for cls in self.mro(node) for s in _defined(cls, name)), None)
         return self._methods[key]
 
     def decorators(self, node: ir.Function) -> frozenset[str]:
@@ -552,3 +550,15 @@ class Interpreter:
         self.reruns.note_call(entry, entry, depth, self.reruns.end(entry, result))
         self._grow(self.results, summary, result)
         return result
+
+
+def _defined(cls: ir.Class, name: str) -> list[ir.Function]:
+    """What a class defines as a method, the last first, which hides the others; not stubs and setters beside it."""
+    beside = {"overload", "setter", "deleter"}
+    return [
+        s
+        for s in reversed(cls.body)
+        if isinstance(s, ir.Function)
+        and s.name == name
+        and not any(getattr(d, "attr", getattr(d, "id", "")) in beside for d in s.decorators)
+    ]

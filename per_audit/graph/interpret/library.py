@@ -110,6 +110,8 @@ class Library:
 
     def _random(self, name: str, node: ir.Call, values: list[Value], frame: Frame) -> Value | None:
         """The result of a random draw, or of a search for a random number; None for other functions."""
+        if ext.last(name) == "uniform" and _is_of_box(node):
+            return taint(*values)  # a place in it
         if ext.is_continuous(name):
             self.interpreter.draws.mass(node, frame)
             return Value(tags=taint(*values).tags | {("mass", node)})
@@ -139,6 +141,8 @@ class Library:
         """The result of a call that stores, packs or cuts off what it is given; None for others."""
         if name == "numpy.add.at" and len(node.args) == 3:
             return self._add_at(node, values, frame)
+        if name == "typing.cast" and len(values) > 1:
+            return values[1]
         if (ext.packs(name) or name in ext.COMPILERS) and values:
             return values[0]
         if name == "numpy.copyto" and len(node.args) == 2 and isinstance(node.args[0].value, ir.Sub):
@@ -394,6 +398,12 @@ def _sampled(shape: frameworks.Shape, name: str, node: ir.Call) -> Value:
         record = Record(RecordType(OPEN, tuple(key for _, key in shape.named)), node, items)
         return Value(frozenset((record, Result(name, node))))
     return of(TupleOf(node, tuple(_sampled(part, name, node) for part in shape)))
+
+
+def _is_of_box(node: ir.Call) -> bool:
+    """Whether a bound of a draw is written as several numbers: those of a box, as against a sum of priorities."""
+    bounds = (arg.value for arg in node.args if arg.keyword in (None, "low", "high"))
+    return any(isinstance(bound, ir.Seq) and len(bound.items) > 1 for bound in list(bounds)[:2])
 
 
 def _is_integral(node: ir.Call) -> bool:

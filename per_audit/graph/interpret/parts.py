@@ -12,6 +12,7 @@ from per_audit.graph.interpret.values import (
     OPEN,
     UNKNOWN,
     Alloc,
+    ClassRef,
     Columns,
     Drawn,
     Func,
@@ -73,7 +74,8 @@ class Parts:
         result = join_all(found)
         roles = result.roles or value.roles
         role = role_of(node) if isinstance(node.index, ir.Const) and isinstance(node.index.value, str) else None
-        tags = sharing.union(index.no_position().tags, frozenset(("draw", n) for n in drawn))
+        told = index.no_position().without("mass")  # what stands at a random place is no sum that was picked
+        tags = sharing.union(told.tags, frozenset(("draw", n) for n in drawn))
         if not is_display(value):
             tags = sharing.union(tags, value.tags)
         tags = sharing.union(tags, frozenset(("draw", a.draw) for a in value.atoms if isinstance(a, Item)))
@@ -121,6 +123,8 @@ class Parts:
         if isinstance(atom, Columns):
             row = self.element(atom.rows)
             return join_all(self._item(inner, index, node) for inner in row.atoms if not isinstance(inner, Columns))
+        if isinstance(atom, ClassRef):
+            return of(atom)  # of a generic class, with what it holds: `Ring[Row]`
         if isinstance(atom, Ints):
             return of(atom)  # one of them, or the first of the axes that `np.where` gives
         if isinstance(atom, Step) and isinstance(position, int):
