@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from per_audit.graph import pipelines
 from per_audit.graph.episodes import limits
 from per_audit.graph.gradients.backward import Gradients
 from per_audit.graph.interpret.reference import REFERENCE_KINDS
-from per_audit.graph.interpret.values import Alloc, External
+from per_audit.graph.interpret.values import Alloc, External, Instance
 from per_audit.graph.libraries.use import LibraryUse
 from per_audit.graph.liveness.demos import Demos
 from per_audit.graph.memory import growth
@@ -138,8 +138,17 @@ class ReplayGraph:
                 return f"{self.project.qualified(buffer.owner)}.{text}"
             if text:
                 helper = self.project.class_of.get(store.function) if store.function is not None else None
-                return self.project.qualified(helper) if helper is not None else text
+                return self.project.qualified(self._around_columns(helper)) if helper is not None else text
         return self.symbol(buffer.function, buffer.path)
+
+    def _around_columns(self, cls: ir.Class) -> ir.Class:
+        """The class that holds most objects of a class, a column in each attribute; failing that the class itself."""
+        columns = Counter(
+            holder
+            for (holder, _), value in self.interpreter.attributes.items()
+            if any(isinstance(atom, Instance) and atom.node is cls for atom in value.atoms)
+        )
+        return max((holder for holder, count in columns.items() if count > 1), key=columns.__getitem__, default=cls)
 
     def _container_text(self, store: ev.Store) -> str | None:
         node = store.node

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import Evidence, Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, UNIFORM, LibraryBuffer, ReplayBuffer, ReplayGraph
+from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.libraries.training import ends_before_learning
 from per_audit.rule import Example, Rule
 
@@ -122,11 +123,15 @@ class UniformOnlySampling(Rule):
 
     def _prioritised(self, graph: ReplayGraph) -> Iterable[tuple[str, ir.Expr, str]]:
         for other in graph.buffers:
-            if other.kind == PRIORITISED and graph.priorities(other).in_use:
+            if other.kind == PRIORITISED and graph.priorities(other).in_use and not self._is_only_tested(other):
                 yield other.path, other.draws[0], graph.name_of(other)
         for each in graph.library:
             if each.prioritised and each.samples:
                 yield each.path, each.node, each.name
+
+    def _is_only_tested(self, buffer: ReplayBuffer) -> bool:
+        """Whether no agent draws from a buffer: only the project's tests do."""
+        return bool(buffer.samples) and all(is_test(site.path) for site in buffer.samples)
 
     def _library(self, graph: ReplayGraph, buffer: LibraryBuffer) -> Finding:
         framework, algorithm = buffer.framework, buffer.algorithm

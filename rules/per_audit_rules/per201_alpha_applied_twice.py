@@ -117,7 +117,7 @@ class AlphaAppliedTwice(Rule):
                 continue
             anatomy = graph.anatomy(buffer)
             for write, chain, first in self._twice(anatomy):
-                path, node = self._place(write, chain)
+                path, node = self._place(anatomy, write, chain)
                 if (key := node if chain.start == STORED else chain.raised[-1].node) not in told:
                     told.add(key)
                     yield self._finding(graph, buffer, anatomy, (write, chain, first), (path, node))
@@ -152,11 +152,26 @@ class AlphaAppliedTwice(Rule):
             is_ruled_out(anatomy.graph, path, node, anatomy.symbols.function_of(path, node)) for path, node in read
         )
 
-    def _place(self, write: PriorityWrite, chain: Chain) -> tuple[str, ir.Node]:
+    def _place(self, anatomy: Anatomy, write: PriorityWrite, chain: Chain) -> tuple[str, ir.Node]:
+        """The power; the outermost call where a stored priority is handed to the one who raises it."""
         power = chain.raised[-1]
-        if chain.start == STORED or power.node is None or not power.path:
+        if power.node is None or not power.path:
+            return write.outermost.path, write.outermost.node
+        if chain.start == STORED and not self._reads_itself(anatomy, write, power):
             return write.outermost.path, write.outermost.node
         return power.path, power.node
+
+    def _reads_itself(self, anatomy: Anatomy, write: PriorityWrite, power: Term) -> bool:
+        """Whether the function that raises a stored priority has read it itself, or called who has."""
+        raising = anatomy.symbols.function_of(power.path, power.node) if power.node is not None else None
+        if raising is None:
+            return False
+        near = {raising, *anatomy.graph.reachable(raising)}
+        return any(
+            anatomy.symbols.function_of(term.path, term.node) in near
+            for term in write.value.walk()
+            if term.node is not None and term.path and term in anatomy.containers
+        )
 
     def _finding(
         self,
@@ -415,6 +430,68 @@ class Queue:
         for slot, error in zip(slots, errors):
             self.set(slot, abs(error) + 1e-4)
 """
+            },
+        ),
+        Example(
+            "the mean of what is stored, wherever a row is put from",
+            {
+                "memory.py": """import numpy as np
+import torch
+
+
+class Tree:
+    def __init__(self, leaves):
+        self.leaves, self.sums = leaves, np.zeros(2 * leaves)
+
+    def put(self, leaf, value):
+        at = leaf + self.leaves
+        self.sums[at] = value
+        at //= 2
+        while at:
+            self.sums[at] = self.sums[2 * at] + self.sums[2 * at + 1]
+            at //= 2
+
+    def find(self, mass):
+        at = 1
+        while at < self.leaves:
+            at *= 2
+            if mass >= self.sums[at] and self.sums[at + 1] > 0:
+                mass -= self.sums[at]
+                at += 1
+        return at - self.leaves
+
+
+class Memory:
+    ALPHA = 0.7
+
+    def __init__(self, size):
+        self.tree, self.size, self.rows, self.at = Tree(size), size, [None] * size, 0
+
+    def remember(self, state, action, reward, next_state, done):
+        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+        mean = self.tree.sums[1] / self.at if self.at else 1.0
+        self.tree.put(self.at % self.size, mean**self.ALPHA)  # <- PER201
+        self.at += 1
+
+    def remember_all(self, rows):
+        if len(rows) == 1:
+            self.remember(*rows[0])
+            return
+        for row in rows:
+            self.remember(*row)
+
+    def batch(self, count, beta):
+        masses = np.random.rand(count) * self.tree.sums[1]
+        leaves = np.array([self.tree.find(mass) for mass in masses])
+        p = self.tree.sums[leaves + self.size] / self.tree.sums[1]
+        weights = (min(self.at, self.size) * p) ** -beta
+        return [self.rows[i] for i in leaves], leaves, torch.tensor(weights / weights.max())
+
+    def refresh(self, leaves, errors):
+        for leaf, error in zip(leaves, errors):
+            priority = (abs(error) + 0.01) ** self.ALPHA
+            self.tree.put(leaf, priority)
+""",
             },
         ),
         Example(

@@ -130,7 +130,9 @@ class DequeRandomAccess(Rule):
         is_beside = first.draw.weighted and first.draw.function is first.function
         made = dict.fromkeys((graph.path_of(read.alloc.node), read.alloc.node) for read in reads)
         text = _deque(graph, first)
-        what = f"`{text}` of {name}" if text and text.rpartition(".")[2] != name.rpartition(".")[2] else name
+        around = graph.project.class_of.get(first.function) if text.startswith("self.") and first.function else None
+        whose = graph.project.qualified(around) if around is not None else name
+        what = f"`{text}` of {whose}" if text and text.rpartition(".")[2] != name.rpartition(".")[2] else name
         place = graph.place(path, first.alloc.node) if (path := graph.path_of(first.alloc.node)) else None
         where = f" (made at {place.path}:{place.line})" if place is not None else ""
         others = f", as are {len(made) - 1} more beside it" if len(made) > 1 else ""
@@ -324,6 +326,62 @@ def learn(memory: Columns, net, optimizer):
     net.loss(states, actions, rewards, next_states, dones).backward()
     optimizer.step()
 """
+            },
+        ),
+        Example(
+            "a draw that the one class in use has another in place of",
+            {
+                "memory.py": """import random
+from collections import deque
+import numpy as np
+
+
+class Memory:
+    def __init__(self, limit=1_000_000):
+        self.rows = deque(maxlen=limit)
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def sample(self, n):
+        return random.sample(self.rows, n)
+
+
+class Weighted(Memory):
+    def __init__(self, limit=1_000_000):
+        super().__init__(limit)
+        self.masses = deque(maxlen=limit)
+
+    def push(self, state, action, reward, next_state, done):
+        super().push(state, action, reward, next_state, done)
+        self.masses.append(max(self.masses, default=1.0))  # <- PER402
+
+    def sample(self, n, beta):
+        p = np.array(self.masses) / sum(self.masses)
+        at = np.random.choice(len(self.rows), n, p=p)  # <- PER401
+        weights = (len(self.rows) * p[at]) ** -beta
+        return [self.rows[i] for i in at], at, weights / weights.max()  # <- PER403
+
+    def update(self, at, errors):
+        for i, error in zip(at, errors):
+            self.masses[i] = abs(error) + 1e-5
+""",
+                "train.py": """from memory import Weighted
+
+
+def train(env, net, optimizer, betas):
+    memory, state = Weighted(), env.reset()
+    for beta in betas:
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.push(state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+        rows, at, weights = memory.sample(32, beta)
+        losses, errors = net.losses(rows)
+        (weights * losses).mean().backward()
+        optimizer.step()
+        memory.update(at, errors.detach())
+""",
             },
         ),
     )

@@ -412,7 +412,8 @@ class Hindsight:
                     continue
                 goal = self.episode[random.choice(later)][3]
             else:
-                goal = self.episode[random.randint(0, len(self.episode) - 1)][3]
+                at = random.randint(0, len(self.episode) - 1)
+                goal = self.episode[at][3]
             rows.append((state, action, float(next_state == goal), next_state, goal, done))
         return rows
 

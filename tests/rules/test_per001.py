@@ -118,3 +118,13 @@ def test_memories_that_share_a_batch_are_said_to():
     messages = [finding.message for finding in rule.check(graph)]
     assert len(messages) == 2
     assert all("one of 2 memories drawn from together, draws" in message for message in messages)
+
+
+def test_a_prioritised_buffer_that_tests_alone_draw_from_serves_no_agent():
+    modules = [extract("memories.py", MEMORIES), extract("tests/test_memories.py", AGENTS % b"Weighted")]
+    modules += [extract("agents.py", AGENTS.partition(b"def second")[0])]
+    graph = link(modules)
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
+    assert [finding.message.rpartition(", and ")[2] for finding in rule.check(graph)] == [
+        "nothing draws them by priority"
+    ]

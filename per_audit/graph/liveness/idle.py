@@ -362,8 +362,10 @@ def _named_by(node: ir.Node) -> Iterator[str]:
 
 
 def _inside(node: ir.Node) -> list[ir.Node]:
-    """What is inside a node, but annotations and what only asks for the class of something."""
+    """What is inside a node, but annotations, lists of what a file offers and what only asks for a class."""
     if isinstance(node, ir.Do) and isinstance(node.value, ir.Const):
+        return []
+    if isinstance(node, ir.Assign) and any(getattr(target, "id", "") == "__all__" for target in node.targets):
         return []
     if isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id in ("isinstance", "issubclass"):
         return list(node.args[:1])

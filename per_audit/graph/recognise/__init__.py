@@ -32,7 +32,8 @@ def find_buffers(graph: ReplayGraph) -> None:
         found = [b for b in found if b.kind == PRIORITISED or not is_uncalled(graph, b)]
     found = [b for b in found if b.kind == PRIORITISED or not _is_none(graph, b)]
     graph.buffers = sorted(found, key=_place)
-    twins = [b for b in _without_dead([*found, *finder.twins]) if b in finder.twins]
+    twins = [b for b in finder.twins if not finder.is_overridden(b, prioritised)]
+    twins = [b for b in _without_dead([*found, *twins]) if b in twins]
     graph.twins = sorted((b for b in twins if not is_unused(graph, b) and not _is_none(graph, b)), key=_place)
     heirs = graph.interpreter.subclasses
     known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *heirs.get(b.owner, ()))}

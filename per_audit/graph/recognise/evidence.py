@@ -471,9 +471,15 @@ class Evidence:
         return bool(sites) and all(self.is_of_called_environment(site.function) for site in sites)
 
     def is_of_called_environment(self, function: ev.Owner) -> bool:
-        """Whether the function is a method of what is called an environment."""
+        """Whether the function is a method of what is called an environment, or of what environments alone make."""
         owner = self.project.class_of.get(function) if function is not None else None
-        return owner is not None and self.is_called_environment(owner)
+        return owner is not None and (self.is_called_environment(owner) or self._is_part_of_environment(owner))
+
+    def _is_part_of_environment(self, cls: ir.Class) -> bool:
+        """Whether objects of the class are made by methods of environments only: a map, a simulation."""
+        makers = {site.function for site in self.events.calls.values() if cls in site.classes}
+        owners = {self.project.class_of.get(function) if function is not None else None for function in makers}
+        return bool(owners) and all(owner is not None and self.is_called_environment(owner) for owner in owners)
 
     def is_of_environment(self, function: ev.Owner) -> bool:
         """Whether an environment draws the number: a goal, a start, noise, that the observations then depend on."""

@@ -37,6 +37,8 @@ def is_ahead(graph: ReplayGraph, draw: ev.Draw) -> bool:
     first = _given(written, draw.function)
     if isinstance(first, ir.Sub) and isinstance(first.index, ir.Slice) and isinstance(first.index.lower, ir.Un):
         first = written  # the newest ones
+    if isinstance(first, ir.Call) and name_of(first.func) in ("list", "tuple") and len(first.args) == 1:
+        first = first.args[0].value
     called = first.func if isinstance(first, ir.Call) else None
     if isinstance(first, ir.Call) and name_of(called) in ("range", "arange") and len(first.args) > 1:
         lower: ir.Node | None = first.args[0].value

@@ -17,6 +17,7 @@ from per_audit.graph.recognise.hindsight import counters, is_ahead, is_of_goals,
 from per_audit.graph.recognise.imitated import is_imitated
 from per_audit.graph.recognise.level import is_of_episodes
 from per_audit.graph.recognise.merged import merged
+from per_audit.graph.recognise.returns import holds_returns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,7 @@ class Uniform:
                 continue
             if self.alternatives.is_pal(buffer) or lives_for_one_pass(self.graph, buffer):
                 continue
-            if lives_for_one_call(self.graph, buffer) or is_imitated(self.evidence, buffer):
+            if lives_for_one_call(self.graph, buffer) or is_imitated(self.evidence, buffer) or holds_returns(buffer):
                 continue
             if draw.node in self.events.draws and self._is_shuffled_rollout(buffer):
                 continue

@@ -399,3 +399,9 @@ def test_what_only_a_test_makes(project, text, is_tried):
     files = {"memories": MEMORIES, "agent": AGENT.format(made=PLAIN, after=""), "run": RUN}
     found = why(project(**files, trials=f"from memories import Weighted\n\n{text}\n"))
     assert (found is not None and "of trials.py leads to it, and that learns nothing" in found) == is_tried
+
+
+def test_a_list_of_what_a_file_offers_runs_nothing(project):
+    files = {"memories": MEMORIES, "agent": AGENT.format(made=PLAIN, after=""), "run": RUN}
+    graph = project(**files, offered='from memories import Memory, Weighted\n\n__all__ = ["Memory", "Weighted"]\n')
+    assert why(graph) == "never run here: nothing in the project makes Weighted"

@@ -674,3 +674,54 @@ def test_rewards_summed_under_another_name_are_replay_where_weights_are_made(pro
             optimizer.step()
     """)
     assert kinds(graph) == found
+
+
+def test_what_environments_alone_make_draws_places_not_transitions(project, kinds):
+    graph = project("""
+    import random
+    import gym
+    import numpy as np
+
+    class Map:
+        def __init__(self, size):
+            self.size = size
+            self.goals = self.place()
+
+        def place(self):
+            while True:
+                goals = np.random.rand(2, 2) * self.size
+                if min(abs(goals[0] - goals[1])) > 3:
+                    return goals
+
+        def distance(self, state):
+            return min(abs(state - goal).sum() for goal in self.goals)
+
+    class MapEnv(gym.Env):
+        def __init__(self):
+            self.map = Map(20.0)
+
+        def reset(self):
+            self.at = self.map.goals[0]
+            return self.at
+
+        def step(self, action):
+            self.at = self.at + action
+            left = self.map.distance(self.at)
+            return self.at, -left, left < 1, {}
+
+    def train(net, optimizer):
+        env, rows = MapEnv(), []
+        state = env.reset()
+        for _ in range(100):
+            action = net(state)
+            next_state, reward, done, _ = env.step(action)
+            rows.append((state, action, reward, next_state, done))
+            state = next_state
+            for s, a, r, s2, d in random.sample(rows, 8):
+                goal = r + 0.9 * net(s2).max() * (1 - d)
+                while goal > 1:
+                    goal -= 1
+                (net(s)[a] - goal).backward()
+            optimizer.step()
+    """)
+    assert kinds(graph) == ["uniform"]

@@ -761,3 +761,194 @@ def test_an_array_made_of_one_thing_again_and_again_holds_rows(project, kinds, r
     Memory(9).add(1, 2, 3, 4, 5)
     """)
     assert kinds(graph) == [UNIFORM]
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [("Row(states[i], earned[i])", []), ("(states[i], actions[i], rewards[i], states[i + 1])", [UNIFORM])],
+)
+def test_states_and_what_was_earned_from_there_are_data_for_a_regression(project, kinds, row, found):
+    graph = project(f"""
+    import random
+    import numpy as np
+    from collections import namedtuple
+
+    Row = namedtuple("Row", "observation discounted_return")
+
+    class Search:
+        def __init__(self, net):
+            self.net, self.rows = net, []
+
+        def play(self, env):
+            state, states, actions, rewards, done = env.reset(), [], [], [], False
+            while not done:
+                states.append(state)
+                state, reward, done, _ = env.step(self.net.act(state))
+                actions.append(self.net.last)
+                rewards.append(reward)
+            earned, total_reward = [], 0.0
+            for reward in reversed(rewards):
+                total_reward = reward + 0.99 * total_reward
+                earned.insert(0, np.array([total_reward]))
+            for i in range(len(rewards)):
+                self.rows.append({row})
+
+        def learn(self):
+            self.net.fit(random.sample(self.rows, 64))
+    """)
+    assert kinds(graph) == found
+
+
+@pytest.mark.parametrize("made", ["Ring(9_000)", "Ring[tuple](9_000)"])
+@pytest.mark.parametrize("rows", ["[None for _ in range(size)]", "cast(list[T], [None] * size)"])
+def test_a_ring_of_a_generic_class_with_types_for_two_ways_to_read_it(project, kinds, made, rows):
+    graph = project(f"""
+    from typing import Generic, TypeVar, cast, overload
+    import numpy as np
+
+    T = TypeVar("T")
+
+    class Ring(Generic[T]):
+        def __init__(self, size):
+            self._rows, self._size, self._at = {rows}, size, 0
+
+        def store(self, row: T) -> None:
+            self._rows[self._at % self._size] = row
+            self._at += 1
+
+        @overload
+        def __getitem__(self, at: int) -> T: ...
+
+        @overload
+        def __getitem__(self, at: slice) -> list[T]: ...
+
+        def __getitem__(self, at):
+            return self._rows[at]
+
+        def __len__(self):
+            return min(self._at, self._size)
+
+    class Memory:
+        def __init__(self):
+            self._ring = {made}
+
+        def push(self, state, action, reward, next_state, terminated):
+            self._ring.store((state, action, reward, next_state, terminated))
+
+        def sample(self, n):
+            return [self._ring[at] for at in np.random.choice(len(self._ring), n)]
+
+    def train(env, net):
+        memory, state = Memory(), env.reset()
+        for _ in range(1_000):
+            next_state, reward, terminated, _, _ = env.step(0)
+            memory.push(state, 0, reward, next_state, terminated)
+            net.loss(memory.sample(32)).backward()
+            state = next_state
+    """)
+    assert kinds(graph) == [UNIFORM]
+
+
+def test_goals_from_a_box_and_later_ones_make_no_sums(project, kinds):
+    graph = project("""
+    import numpy as np
+
+    class Relabel:
+        def __init__(self, share, reward):
+            self.share, self.reward = share, reward
+
+        def sample(self, episodes, n):
+            length = episodes["actions"].shape[1]
+            row, t = np.random.randint(0, episodes["actions"].shape[0], n), np.random.randint(length, size=n)
+            batch = {key: episodes[key][row, t].copy() for key in episodes.keys()}
+            chosen = np.where(np.random.uniform(size=n) < self.share)[0]
+            later = (t + 1 + (np.random.uniform(size=n) * (length - t)).astype(int))[chosen]
+            goals = episodes["reached"][row[chosen], later]
+            still = np.linalg.norm(goals - batch["reached"][chosen], axis=-1) < 0.01
+            other = np.random.uniform([-0.4, -0.2], [0.4, 0.2], size=(len(chosen), 2))
+            batch["goals"][chosen] = np.where(still[:, None], other, goals)
+            near = np.linalg.norm(batch["goals"] - batch["reached_next"], axis=-1)
+            batch["reward"] = np.where(near < 0.05, 0.0, -1.0)
+            return batch
+
+    class Memory:
+        def __init__(self, size, length, draw):
+            self.rows = {
+                "states": np.empty((size, length + 1, 4)),
+                "reached": np.empty((size, length + 1, 2)),
+                "goals": np.empty((size, length, 2)),
+                "actions": np.empty((size, length, 2)),
+            }
+            self.draw, self.at, self.size = draw, 0, size
+
+        def store(self, states, reached, goals, actions):
+            i = self.at % self.size
+            self.rows["states"][i], self.rows["reached"][i] = states, reached
+            self.rows["goals"][i], self.rows["actions"][i] = goals, actions
+            self.at += 1
+
+        def sample(self, n):
+            rows = {key: self.rows[key][: self.at] for key in self.rows.keys()}
+            rows["next_states"] = rows["states"][:, 1:, :]
+            rows["reached_next"] = rows["reached"][:, 1:, :]
+            return self.draw(rows, n)
+
+    class Agent:
+        def __init__(self, net, reward):
+            self.net, self.memory = net, Memory(500, 50, Relabel(0.8, reward).sample)
+
+        def learn(self, *episode):
+            self.memory.store(*episode)
+            batch = self.memory.sample(64)
+            goal = batch["reward"] + 0.98 * self.net(batch["next_states"], batch["goals"])
+            loss = (self.net(batch["states"], batch["actions"], batch["goals"]) - goal).pow(2).mean()
+            loss.backward()
+    """)
+    assert kinds(graph) == [UNIFORM]
+
+
+def test_columns_are_named_for_the_class_that_has_them_all(project):
+    graph = project("""
+    import random
+    from collections import deque
+
+    def places(count, n):
+        return random.sample(range(count - 1), n)
+
+    class Column:
+        def __init__(self, size):
+            self.items = deque(maxlen=size)
+
+        def append(self, item):
+            self.items.append(item)
+
+        def __len__(self):
+            return len(self.items)
+
+        def __getitem__(self, at):
+            return self.items[at]
+
+    class Memory:
+        def __init__(self, size):
+            self.states, self.actions = Column(size), Column(size)
+            self.rewards, self.ends = Column(size), Column(size)
+
+        def append(self, state, action, reward, done):
+            self.states.append(state)
+            self.actions.append(action)
+            self.rewards.append(reward)
+            self.ends.append(done)
+
+        def sample(self, n):
+            drawn = places(len(self.states), n)
+            return [(self.states[i], self.actions[i], self.rewards[i], self.states[i + 1], self.ends[i]) for i in drawn]
+
+    def train(env, net):
+        memory, state = Memory(5_000), env.reset()
+        for _ in range(1_000):
+            next_state, reward, done, _ = env.step(0)
+            memory.append(state, 0, reward, done)
+            state = next_state
+            net.loss(memory.sample(32)).backward()
+    """)
+    assert {graph.name_of(buffer) for buffer in graph.buffers} == {"Memory"}
