@@ -64,13 +64,13 @@ class Idle:
         reason = test if test is not None else self._reason_of(path, node)
         if isinstance(reason, Refusal):
             return f"never run here: {reason}"
+        if reason is None or not self._is_of_program:
+            return None
         if isinstance(reason, ir.Expr):
             where = self._graph.path_of(reason) or path
-            if where.endswith(".ipynb") and not self._is_of_program:
-                return None
             text = self._graph.source(where, reason, 40)
             return f"never run here: `{text}` is the same wherever the program sets it"
-        if reason is None or not self._is_of_program or self._is_package:
+        if self._is_package:
             return None
         if isinstance(reason, Trial):
             return f"never run here: only {reason} leads to it, and that learns nothing"
