@@ -246,6 +246,12 @@ class Calls:
                     results.append(of(atom))
             elif isinstance(atom, TupleOf) and name in _PUT and is_list(atom):
                 results.append(self._container_method(Alloc(atom.node, "list"), node, name, arguments, frame))
+            elif (
+                name == "options"
+                and self.interpreter.events.value(node.func) == UNKNOWN
+                and isinstance(atom, (ClassRef, Func))
+            ):
+                results.append(of(atom))  # told where it is to run: see `ext.REMOTE`
             elif isinstance(atom, Record) and name == "items":
                 results.append(self._pairs(node, join_all(atom.items)))
             elif isinstance(atom, (Drawn, Columns, TupleOf, Record)) and name in ("items", "values", "keys", "_asdict"):

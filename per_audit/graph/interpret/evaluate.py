@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
+from per_audit.graph.interpret import externals as ext
 from per_audit.graph.interpret import reference
 from per_audit.graph.interpret.events import Read
 from per_audit.graph.interpret.parts import is_display
@@ -119,10 +120,13 @@ class Evaluator:
             elif isinstance(atom, ClassRef):
                 method = self.interpreter.find_method(atom.node, name)
                 if method is None:
-                    found.append(self.interpreter.attribute(Instance(atom.node), name))
+                    own = self.interpreter.attribute(Instance(atom.node), name)
+                    found.append(of(atom) if own == UNKNOWN and name == ext.REMOTE else own)
                     continue
                 is_of_class = "classmethod" in self.interpreter.decorators(method)
                 found.append(of(Func(method, Instance(atom.node) if is_of_class else None)))
+            elif isinstance(atom, Func) and name == ext.REMOTE:
+                found.append(of(atom))
             elif isinstance(atom, Record) and name in atom.type.fields:
                 found.append(atom.items[atom.type.fields.index(name)])
             elif isinstance(atom, Record) and atom.type.name == OPEN:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.externals import REMOTE
 from per_audit.graph.interpret.values import UNKNOWN, Alloc, Func, Instance, Value
 
 Owner = ir.Function | ir.Lambda | None  # the function in which something happens; None at module level
@@ -80,6 +81,12 @@ class CallSite:
     arguments: list[Value] = field(default_factory=list)
     result: Value = UNKNOWN
     guessed: Func | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether what is called runs in another process: `memory.sample.remote(32)`."""
+        is_asked = any(isinstance(atom, Func) for atom in self.receiver.atoms)
+        return is_asked and isinstance(self.node.func, ir.Attr) and self.node.func.attr == REMOTE
 
     def settle(self, callee: Value) -> None:
         """Drop the guess where what is called is known to be something else."""

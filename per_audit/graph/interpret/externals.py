@@ -163,6 +163,10 @@ def packs(name: str) -> bool:
 
 # Functions that make a faster form of the module or function that they are given.
 COMPILERS = {"torch.compile", "torch.jit.script", "torch.jit.trace"}
+# What is called of a class whose objects live in other processes, and of their methods, in its or their stead.
+REMOTE = "remote"
+# Functions that hand over what they are given: to objects of other processes, from these, or made to live in one.
+HANDS = {"ray.get", "ray.put", "ray.remote"}
 # Functions that look a number up in sums: the array and the number are their arguments, or the array is asked.
 SEARCHES = {"searchsorted", "bisect", "bisect_left", "bisect_right", "digitize", "bucketize", "find_prefixsum_idx"}
 # Functions that compare numbers by size.

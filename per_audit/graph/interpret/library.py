@@ -143,7 +143,7 @@ class Library:
             return self._add_at(node, values, frame)
         if name == "typing.cast" and len(values) > 1:
             return values[1]
-        if (ext.packs(name) or name in ext.COMPILERS) and values:
+        if (ext.packs(name) or name in ext.COMPILERS or _hands_over(name, node)) and values:
             return values[0]
         if name == "numpy.copyto" and len(node.args) == 2 and isinstance(node.args[0].value, ir.Sub):
             self.interpreter.targets.assign(node.args[0].value, values[1], frame, node, node.args[1].value)
@@ -351,6 +351,8 @@ class Library:
             return taint(*values)
         if atom.name == _GETTER and isinstance(atom.call, ir.Call) and arguments:
             return self._got(atom.call, arguments[0][2], site.node, frame)
+        if atom.name in ext.HANDS and arguments:
+            return arguments[0][2]  # `ray.remote(num_cpus=1)(Buffer)`
         name = ext.last(atom.name)
         if name in ext.TORCH_LOSSES and name[0].isupper() and isinstance(atom.call, ir.Call):
             told = None if self.interpreter.project.changes_reductions else torch_reduction(atom.call)
@@ -371,6 +373,11 @@ class Library:
             if isinstance(atom, Alloc) and draws:
                 self.interpreter.parts.gather(atom, draws, node, frame)
         return Value(frozenset(map(Drawn, draws)), frozenset(("draw", d) for d in draws) | rows.tags, rows.roles)
+
+
+def _hands_over(name: str, node: ir.Call) -> bool:
+    """Whether a call gives back its first argument, or an object of another process that stands for it."""
+    return name in ext.HANDS and bool(node.args) and node.args[0].keyword is None
 
 
 def _is_repeated(node: ir.Call) -> bool:

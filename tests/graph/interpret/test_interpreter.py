@@ -414,3 +414,69 @@ def test_what_a_module_in_a_circle_of_imports_gets_later_is_seen(project, value_
         """,
     )
     assert [type(atom) for atom in value_of(graph, "make()").atoms] == [Alloc]
+
+
+ACTORS = """
+    import ray
+    from collections import deque
+    from memory import Memory
+
+
+    class Learner:
+        def __init__(self, memory):
+            self.memory = memory
+
+        def learn(self, use):
+            for s, a, r, s2, d in ray.get(self.memory.sample.remote(8)):
+                use(r)
+
+
+    {remote}
+    memory = {made}(100)
+    memory.add.options(num_returns=0).remote(1, 2, 3.0, 4, False)
+    actor = ray.remote(num_cpus=1)(Learner).remote(memory)
+    actor.learn.remote(print)
+"""
+
+
+@pytest.mark.parametrize(
+    ("head", "remote", "made"),
+    [
+        ("import ray\n\n\n    @ray.remote", "", "Memory.remote"),
+        ("import ray\n\n\n    @ray.remote(num_cpus=1)", "", "Memory.options(name='memory').remote"),
+        ("", "Actor = ray.remote(Memory)", "Actor.remote"),
+    ],
+)
+def test_objects_that_live_in_other_processes_are_those_of_their_class(project, value_of, head, remote, made):
+    memory = STORE.replace("class Memory:", f"{head}\n    class Memory:")
+    graph = project(memory=memory, main=ACTORS.format(remote=remote, made=made))
+    (draw,) = graph.events.draws.values()
+    assert ("draw", draw.node) in value_of(graph, "r").tags
+    (buffer,) = graph.buffers
+    assert [graph.source(site.path, site.node) for site in graph.callers[buffer.function]] == [
+        "self.memory.sample.remote(8)"
+    ]
+    made_at = [graph.source(site.path, site.node) for site in graph.events.calls.values() if site.classes]
+    assert f"{made}(100)" in made_at
+
+
+def test_a_class_with_a_method_of_that_name_is_asked_itself(project, value_of):
+    graph = project(
+        """
+        class Television:
+            def remote(self, number):
+                return number
+
+            @classmethod
+            def options(cls, number):
+                return number
+
+
+        one = Television.options(7)
+        two = Television().remote(8)
+        """
+    )
+    assert (
+        value_of(graph, "Television.options(7)").literal(),
+        value_of(graph, "Television().remote(8)").literal(),
+    ) == (7, 8)

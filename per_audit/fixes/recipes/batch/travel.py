@@ -141,7 +141,14 @@ class Travel:
                 f"no call of {self._name(function)} was found in the files that were read and import it, so what it"
                 " returns cannot be followed"
             )
+        for site in sites:
+            self._refuse_remote(site)
         return sites
+
+    def _refuse_remote(self, site: ev.CallSite) -> None:
+        """Refuse where the batch comes from another process: what is written here would have to be called there."""
+        if site.is_remote:
+            raise Refused(f"the batch comes from another process at {self.draft.where(site.path, site.node)}")
 
     # ---------------------------------------------------------------- a longer tuple
 
@@ -166,7 +173,10 @@ class Travel:
         sources: list[tuple[str, ir.Expr]] = []
         if isinstance(node, ir.Name):
             sources = self._bindings(path, node)
-        for func in self.graph.events.calls[node].targets if isinstance(node, ir.Call) else ():
+        site = self.graph.events.calls[node] if isinstance(node, ir.Call) else None
+        if site is not None:
+            self._refuse_remote(site)
+        for func in site.targets if site is not None else ():
             value = self.graph.interpreter.results.get(("result", func.node, func.owner), UNKNOWN)
             if not _origins(value) & displays:
                 where = self.draft.where(path, node)

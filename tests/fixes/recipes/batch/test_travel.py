@@ -408,6 +408,16 @@ ANOTHER = "    def sample(self):\n        return 1, 2, 3, 4, 5\n"
             ],
             "used as a whole",
         ),
+        (
+            [
+                ("import torch\n\nExp", "import ray\nimport torch\n\nExp"),
+                ("class Buffer:", "@ray.remote\nclass Buffer:"),
+                ("Buffer(10_000, 64)", "Buffer.remote(10_000, 64)"),
+                ("self.memory.add(", "self.memory.add.remote("),
+                ("experiences = self.memory.sample()", "experiences = self.memory.sample.remote()"),
+            ],
+            "the batch comes from another process at agent.py:",
+        ),
     ],
 )
 def test_refused(pairs, reason):
