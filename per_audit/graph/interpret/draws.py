@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 GREEDY = ("nsmallest", "nlargest")
 _SUMS = {"sum", "total", "cumsum", "cumulative", "mass", "priority", "priorities", "prob", "probs", "p"}
+_BOUNDS = (None, "high")
+_UNREACHED = 10**9  # positions that no memory has
 FRACTION = "fraction"  # a random number up to 1 times a size, cut off: a position
 _Seen = TypeVar("_Seen")
 OF_TENSOR = "Tensor.multinomial"  # the method of a tensor of masses, whose arguments stand one place further left
@@ -114,7 +116,7 @@ class Draws:
 
     def draw(self, node: ir.Call, method: str, items: bool, values: list[Value], frame: Frame) -> Value:
         """Record a draw from the first of the values; what it gives."""
-        if not items and _is_of_flags(node):
+        if not items and (_is_of_flags(node) or self._is_of_seeds(node)):
             return UNKNOWN
         probabilities = _probabilities(node, method)
         population = values[0]
@@ -146,6 +148,11 @@ class Draws:
         drawn = Value(frozenset((Drawn(node),)), frozenset((("draw", node),)) | population.tags)
         single = method == "choice" and len(node.args) == 1 and node.keyword("size") is None
         return self.interpreter.parts.element(drawn) if single else drawn
+
+    def _is_of_seeds(self, node: ir.Call) -> bool:
+        """Whether a whole number is drawn up to more than any memory holds: `integers(2**31)`, which seeds another."""
+        bounds = (self.interpreter.events.value(arg.value).literal() for arg in node.args if arg.keyword in _BOUNDS)
+        return any(isinstance(bound, (int, float)) and bound >= _UNREACHED for bound in bounds)
 
     def _is_off(self, probabilities: ir.Expr) -> bool:
         """Whether a constant says that there are none: `p if PRIORITISED else None`."""

@@ -406,12 +406,21 @@ class Evidence:
         """
         if not isinstance(made, ev.Draw) or made.weighted or takes_many(made.node, made.method):
             return False
-        if any(isinstance(around, ir.Comp) for around in self.graph.ancestors(made.path, made.node)):
+        if self._is_of_many(made):
             return False
         if getattr(made.function, "name", "") == "__init__" and reading is not made.function:
             return True
         callers = {site.function for site in self.graph.callers.get(made.function, ())}
         return reading not in callers | {made.function} | self.graph.reachable(made.function, 2)
+
+    def _is_of_many(self, made: ev.Draw) -> bool:
+        """Whether a comprehension draws many numbers one by one; beside others in a tuple each may be of any use."""
+        for around in self.graph.ancestors(made.path, made.node):
+            if isinstance(around, ir.Comp):
+                return True
+            if isinstance(around, ir.Seq) and len(around.items) > 1:
+                return False
+        return False
 
     def gathered(self, draw: ev.Draw | ev.Mass) -> set[Alloc]:
         """What is drawn from; nothing where that is the tables in which environments look up what an action does."""

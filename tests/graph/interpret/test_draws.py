@@ -414,3 +414,56 @@ def train(env, net, target):
     (buffer,) = graph.buffers
     (draw,) = buffer.draws
     assert graph.source(buffer.path, draw) == "np.random.randint(0, min(self.count, self.size), n)"
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "int(rng.integers(2**31))",
+        "rng.integers(0, high=2**32 - 1, dtype=np.int64)",
+        "(last, rng.integers(10_000))",
+    ],
+)
+def test_a_seed_for_a_worker_is_no_draw_of_what_the_worker_leads_to(project, task):
+    graph = project(f"""
+import multiprocessing
+import numpy as np
+
+
+class Log:
+    def __init__(self):
+        self.parts, self.count = [], 0
+
+    def append(self, previous, action, reward, done):
+        self.parts.append({{"previous": previous, "action": action, "reward": reward, "done": done}})
+        self.count += 1
+        return self.count - 1
+
+    def replay(self, last):
+        actions = []
+        while last >= 0:
+            part = self.parts[last]
+            actions.append(part["action"])
+            last = part["previous"]
+        return actions
+
+
+def explore(task):
+    raise NotImplementedError
+
+
+def main():
+    rng, log, last = np.random.default_rng(0), Log(), -1
+    with multiprocessing.Pool(4) as pool:
+        while log.count < 100_000:
+            tasks = [{task} for _ in range(8)]
+            for found in pool.map(explore, tasks):
+                last = found["previous"]
+                last = log.append(last, found["action"], found["reward"], found["done"])
+    return log, last
+
+
+log, last = main()
+log.replay(last)
+""")
+    assert not graph.buffers
