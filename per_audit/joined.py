@@ -7,16 +7,15 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from per_audit.source.imports import DYNAMIC
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from per_audit.judge import Outcome
     from per_audit.parts import Part, Sources
 
-# What can make an object of a class that no code names, but for modules whose names are written out.
-_DYNAMIC = re.compile(
-    rb"import_module|__import__|importlib\.machinery|spec_from_file|spec_from_loader|instantiate|runpy"
-)
+# Modules whose names are written out.
 _WRITTEN = re.compile(
     rb"(?:\bimportlib\.)?\b(?:import_module|__import__)\(\s*[\"']([\w.]+)[\"']\s*\)"
     rb"|from importlib import import_module\b(?! *as\b)"
@@ -34,7 +33,7 @@ def joined(parts: Sequence[Part], outcomes: Mapping[str, Outcome], sources: Sour
     found = [outcomes[part.key] for part in parts]
     if not any(outcome.in_use for outcome in found) or all(outcome.without_unmade is None for outcome in found):
         return found
-    if any(_DYNAMIC.search(_WRITTEN.sub(b"", file.data)) for file in sources.files if _DYNAMIC.search(file.data)):
+    if any(DYNAMIC.search(_WRITTEN.sub(b"", file.data)) for file in sources.files if DYNAMIC.search(file.data)):
         return found
     programs = [part for part, outcome in zip(parts, found, strict=True) if outcome.in_use]
     used = set().union(*map(_folders, programs))

@@ -7,6 +7,11 @@ import re
 WHOLE = "*"
 """Stands behind a name that is bound to a module: what is below it can be reached through its attributes."""
 
+# What imports modules, or makes objects of their classes, by names that need not be written.
+DYNAMIC = re.compile(
+    rb"import_module|__import__|importlib\.machinery|spec_from_file|spec_from_loader|instantiate|runpy"
+)
+
 _END = rb"(?![\w\x80-\xff])"
 _STATEMENT = re.compile(
     rb"from"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import ClassRef, External, Instance, Literal, Result
+from per_audit.graph.liveness.copied import Spare, spare
 from per_audit.graph.liveness.demos import Trial
 from per_audit.graph.liveness.signatures import Refusal, refusal
 from per_audit.graph.liveness.switched import Switches, is_another
@@ -36,7 +37,7 @@ _ATTRIBUTES = {"__subclasses__", "__getattribute__", "__dict__"}
 _LOOKS_UP = (b"getattr(", b"vars(", b"locals(", *(name.encode() for name in sorted(_ATTRIBUTES)))
 _OF_CLASSES = ("staticmethod", "classmethod")
 _Unit: TypeAlias = ir.Class | ir.Function
-_Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | Trial | Refusal
+_Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | Trial | Refusal | Spare
 
 
 class Idle:
@@ -70,6 +71,8 @@ class Idle:
             where = self._graph.path_of(reason) or path
             text = self._graph.source(where, reason, 40)
             return f"never run here: `{text}` is the same wherever the program sets it"
+        if isinstance(reason, Spare):
+            return f"never run here: {reason}"
         if self._is_package:
             return None
         if isinstance(reason, Trial):
@@ -103,8 +106,11 @@ class Idle:
     def _reason_of(self, path: str, node: ir.Node) -> _Reason | None:
         """The class or function around a node that nothing makes or calls, or the test that keeps it from that.
 
-        Also the trial that a node is in, or that alone makes or calls what it is in, and a call that is refused.
+        Also the trial that a node is in, or that alone makes or calls what it is in, and a call that is refused. All
+        that the program has no use for of a library's copy is idle.
         """
+        if path in self._spare:
+            return self._spare[path]
         if (trial := self._graph.demos.around(path, node)) is not None:
             return trial
         units = self._units(path, node)
@@ -147,6 +153,10 @@ class Idle:
         by_hand = isinstance(unit, ir.Function) and not unit.decorators and unit not in self._never_drawn
         told = isinstance(reason, ir.Expr) if is_shared else reason is not unit
         return None if by_hand and not told else reason
+
+    @cached_property
+    def _spare(self) -> dict[str, Spare]:
+        return {} if self._is_package else spare(self._graph)
 
     @cached_property
     def _never_drawn(self) -> set[ev.Owner]:
