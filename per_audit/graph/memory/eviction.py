@@ -9,6 +9,7 @@ from per_audit.graph.episodes.bootstrap import role_at
 from per_audit.graph.interpret.roles import REWARD
 from per_audit.graph.memory.growth import has_limit
 from per_audit.graph.memory.shifts import takes_first
+from per_audit.graph.memory.unlimited import is_unlimited
 from per_audit.graph.prioritised.updates import BUILDERS
 from per_audit.graph.symbolic import alternatives
 
@@ -52,7 +53,7 @@ def _is_queue(graph: ReplayGraph, container: Alloc) -> bool:
     if container.kind == "deque" and any(has_limit(graph, node) for node in made):
         return True
     at_start = any(s.container == container and _adds_first(s) for s in graph.events.stores.values())
-    evicted = [e for e in graph.events.evictions.values() if e.container == container]
+    evicted = [e for e in graph.events.evictions.values() if e.container == container and not is_unlimited(graph, e)]
     return any(_takes_last(evict) if at_start else takes_first(evict) for evict in evicted)
 
 

@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.values import Alloc, is_observed, roles_in
 from per_audit.graph.liveness.lifetimes import filled_by_one_call
 from per_audit.graph.memory.capacity import filled_by_count
+from per_audit.graph.memory.unlimited import is_unlimited
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
@@ -39,12 +40,13 @@ def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
 
 
 def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> bool:
-    if any(evict.container == container for evict in graph.events.evictions.values()):
+    evictions = [evict for evict in graph.events.evictions.values() if not is_unlimited(graph, evict)]
+    if any(evict.container == container for evict in evictions):
         return True
     # Of several lists in one object, what is taken from one may have come from another.
     holders = {cls for (cls, _), value in graph.interpreter.attributes.items() if container in value.atoms}
     methods = {s for cls in holders for s in cls.body if isinstance(s, ir.Function)}
-    if any(evict.function in methods for evict in graph.events.evictions.values()):
+    if any(evict.function in methods for evict in evictions):
         return True
     path = graph.path_of(container.node)
     if path is None or isinstance(container.node, ir.Class) or has_limit(graph, container.node):
