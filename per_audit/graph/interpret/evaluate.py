@@ -73,12 +73,13 @@ class Evaluator:
             if name in here.env and name not in here.globals:
                 if here.function is not frame.function:
                     self.interpreter.reruns.note_read(self.interpreter.key_of_name(here, name))
-                return here.env[name]
+                found = here.env[name]
+                return self.interpreter.redefined.met(name, found, frame) if here.is_of_module else found
             here = here.parent
         env = self.interpreter.module_env(frame.module.path)
         self.interpreter.note_global(frame.module.path, name)
         if name in env:
-            return env[name]
+            return self.interpreter.redefined.met(name, env[name], frame)
         return of(External(f"builtins.{name}")) if name in _BUILTINS else None
 
     def bind_name(self, name: str, value: Value, frame: Frame) -> None:
@@ -91,6 +92,7 @@ class Evaluator:
             if env[name] != before:
                 self.interpreter.touch_global(frame.module.path, name)
         else:
+            self.interpreter.redefined.bind(name, value, frame)
             frame.env[name] = value
             encloses = frame.parent is not None if frame.function is None else frame.function in self._enclosing
             if encloses:

@@ -27,3 +27,8 @@ class Frame:
     globals: set[str] = field(default_factory=set)
     returned: Value | None = None
     comprehension: bool = False
+
+    @property
+    def is_of_module(self) -> bool:
+        """Whether the statements of a module itself are executed."""
+        return self.function is None and self.parent is None

@@ -20,6 +20,7 @@ from per_audit.graph.interpret.frame import ALL, Frame
 from per_audit.graph.interpret.library import Library
 from per_audit.graph.interpret.operators import Operators
 from per_audit.graph.interpret.parts import Parts
+from per_audit.graph.interpret.redefined import Redefined
 from per_audit.graph.interpret.reruns import Reruns
 from per_audit.graph.interpret.roles import role_of_name
 from per_audit.graph.interpret.statements import Statements
@@ -138,6 +139,7 @@ class Interpreter:
         self._decorators: dict[ir.Function, frozenset[str]] = {}
         self._ordered: dict[frozenset[Atom], list[Atom]] = {}
         self.reruns: Reruns[_Entry] = Reruns(self._execute)
+        self.redefined = Redefined(self.reruns)
         self._is_first = True
         functions = max(len(project.functions), 1)
         self._most_runs = max(_FEWEST_RUNS, min(_RUNS_PER_FUNCTION, _RUNS // functions))
@@ -309,7 +311,8 @@ class Interpreter:
         before = dict(env)
         self.reruns.begin()
         module = self.project.modules[path]
-        self.statements.run_block(module.body, Frame(module, None, None, env))
+        with self.redefined.running(module):
+            self.statements.run_block(module.body, Frame(module, None, None, env))
         changed = {n for n in before.keys() | env.keys() if before.get(n) != env.get(n)}
         names = changed | {ALL} if before.keys() != env.keys() else changed
         keys = {self._key_of_global(path, name) for name in names}
