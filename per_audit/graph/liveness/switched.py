@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import ClassRef, Func
 from per_audit.graph.liveness.options import is_option, parsed_as_truths
+from per_audit.graph.liveness.usage import is_unnamed
 from per_audit.graph.symbolic import alternatives
 
 if TYPE_CHECKING:
@@ -157,13 +158,32 @@ class Switches:
         if term.op != "param":
             return options
         function, name = term.data
-        calls, passed = symbols.calls_of.get(function, []), {node for _, node, _ in symbols.passed(term)}
-        left = [node for node, _, _ in calls if node not in passed]
+        calls = symbols.calls_of.get(function, [])
+        given = symbols.passed(term)
+        passed = {node for _, node, _ in given}
+        written = {node for option, node, path in given if self._is_written(option, path, node)}
+        idle = {node for node, _, path in calls if node not in written and self._is_idle_spread(path, node)}
+        told = {option for option, node, _ in given if node not in idle}
+        untold = {option for option, node, _ in given if node in idle} - told
+        options = [option for option in options if option not in untold]
+        left = [node for node, _, _ in calls if node not in passed | idle]
         default = next((each.default for each in function.parameters if each.name == name), None)
         spread = (arg.star for node in left if isinstance(node, ir.Call) for arg in node.args)
         if len(calls) > _MOST_CALLS or (left and (default is None or any(spread))):
             return []
         return [*options, symbols.term(self._graph.project.module_of[function].path, default)] if left else options
+
+    def _is_idle_spread(self, path: str, call: ir.Expr) -> bool:
+        """Whether a call only hands on what its class is made with (`**options`), and nothing makes that class."""
+        if self._is_package or not isinstance(call, ir.Call) or not any(arg.star == "**" for arg in call.args):
+            return False
+        cls = next((node for node in self._graph.ancestors(path, call) if isinstance(node, ir.Class)), None)
+        return cls is not None and is_unnamed(self._graph, cls, trials_count=True)
+
+    def _is_written(self, option: Term, path: str, call: ir.Expr) -> bool:
+        """Whether an argument that stands in a call by itself gives an option."""
+        plain = [arg.value for arg in getattr(call, "args", ()) if not arg.star]
+        return any(self._graph.symbols.term(path, value) == option for value in plain)
 
     @cached_property
     def _committed(self) -> dict[str, set[object]]:

@@ -1,5 +1,7 @@
 """Branches under settings that the program never has."""
 
+from textwrap import dedent
+
 import pytest
 
 from per_audit.facts import ir
@@ -89,6 +91,32 @@ ATTRIBUTES = (
 )
 def test_settings_that_are_one_constant_everywhere(project, body, calls, off):
     text = AGENT.format(body=body.replace("\n", "\n            "), calls=calls)
+    graph = project(text, settings=SETTINGS)
+    assert (Switches(graph).off("main.py", marked(graph)) is not None) is off
+
+
+CURIOUS = """
+    class Curious(Agent):
+        def __init__(self, {}**more):
+            super().__init__({}**more)
+"""
+
+
+@pytest.mark.parametrize(
+    ("own", "told", "calls", "off"),
+    [
+        ("", "", "", True),
+        ("bonus=True, ", "", "", True),
+        ("", "", "class Other(Curious):\n    pass", True),
+        ("", "", "class Other(Curious):\n    pass\n\nOther(weighted=True)", False),
+        ("", "", "Curious(weighted=True)", False),
+        ("", "", "Curious(**read())", False),
+        ("", "weighted=True, ", "", False),  # it is there to be switched on
+    ],
+)
+def test_a_class_that_nothing_makes_hands_nothing_on(project, own, told, calls, off):
+    text = dedent(AGENT.format(body="if self.weighted:\n                mark()", calls="Agent().learn()"))
+    text += dedent(CURIOUS).format(own, told) + "\n" + calls + "\n"
     graph = project(text, settings=SETTINGS)
     assert (Switches(graph).off("main.py", marked(graph)) is not None) is off
 
