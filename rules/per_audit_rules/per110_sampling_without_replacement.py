@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph.interpret.draws import batch_argument, replacement
+from per_audit.graph.liveness.usage import is_named_unread
 from per_audit.graph.memory.capacity import capacity_of, number_of
 from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
@@ -40,7 +42,8 @@ class SamplingWithoutReplacement(Rule):
     ## Known problems
 
     Early in training the buffer holds less than its capacity, which is what the batch is compared with. Where neither
-    number is readable the draw is reported with medium confidence.
+    number is readable the draw is reported with medium confidence; as a hint where a file that names the buffer's class
+    cannot be parsed.
 
     ## Example
 
@@ -373,15 +376,18 @@ if __name__ == "__main__":
             for formula in graph.anatomy(buffer).formulas
         ]
         amount = "" if share is None else f" (a batch is {100 * min(share, 1):.0f} % of the buffer)"
-        return self.finding(
+        is_unseen = share is None and buffer.owner is not None and is_named_unread(graph, buffer.owner)
+        unseen = "; how large a batch is stands in a file that cannot be parsed" if is_unseen else ""
+        finding = self.finding(
             graph,
             path,
             node,
-            f"drawn without replacement{amount}, while the weights are those of a draw with replacement",
+            f"drawn without replacement{amount}, while the weights are those of a draw with replacement{unseen}",
             evidence=links,
             confidence="medium" if share is None else "high",
             fix=FixOffer(title="draw with replacement"),
         )
+        return replace(finding, severity=Severity.INFO) if is_unseen else finding
 
     def witness(self) -> str:
         """The share of the batch that a large priority gets: as it should with replacement, too little without."""
