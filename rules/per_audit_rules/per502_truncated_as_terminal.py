@@ -118,6 +118,48 @@ _BOTH = _DRIVE.replace(
 """,
 )
 
+_SHARED = """import random
+from collections import namedtuple
+
+Step = namedtuple("Step", ["state", "reward", "next_state", "over"])
+
+
+class Memory:
+    def __init__(self, capacity):
+        self.capacity, self.rows = capacity, []
+
+    def push(self, *row):
+        self.rows.append(Step(*row))
+        self.rows = self.rows[-self.capacity :]
+
+    def sample(self, n):
+        return random.sample(self.rows, n)  # <- PER001
+"""
+_AGENT = """from replay import Memory, Step
+
+
+class {name}:
+    def __init__(self, env, net, optimizer):
+        self.env, self.net, self.optimizer, self.memory = env, net, optimizer, Memory(10_000)
+
+    def episode(self):
+        state, over = self.env.reset()[0], False
+        while not over:
+            observation, reward, terminated, truncated, _ = self.env.step(self.net.act(state))
+            over = terminated or truncated{mark}
+            next_state = None if terminated else observation
+            self.memory.push(state, reward, next_state, over)
+            state = observation
+            self.learn()
+
+    def learn(self):
+        batch = Step(*zip(*self.memory.sample(32)))
+        values = [{values}]
+        goals = [reward + 0.99 * value for reward, value in zip(batch.reward, values)]
+        self.net.loss(batch.state, goals).backward()
+        self.optimizer.step()
+"""
+
 
 class TruncatedAsTerminal(Rule):
     """A time limit is stored as if the task had ended.
@@ -441,6 +483,22 @@ def train(env, net, optimizer, episodes):
 """,
             },
         ),
+        Example(
+            "a flag that one of two agents reads, each with a memory of its own of one class",
+            {
+                "replay.py": _SHARED,
+                "double.py": _AGENT.format(
+                    name="Double",
+                    mark="  # <- PER502",
+                    values="(1 - batch.over[i]) * self.net(later).max() for i, later in enumerate(batch.next_state)",
+                ),
+                "single.py": _AGENT.format(
+                    name="Single",
+                    mark="",
+                    values="0.0 if later is None else self.net(later).max() for later in batch.next_state",
+                ),
+            },
+        ),
     )
     good = (
         Example(
@@ -507,6 +565,31 @@ def train(env, net, target_net, optimizer, episodes):
             values = [0.0 if later is None else target_net(later).max() for later in batch.next_state]
             goals = [reward + 0.99 * value for reward, value in zip(batch.reward, values)]
             net.loss(batch.state, batch.action, goals).backward()
+            optimizer.step()
+"""
+            },
+        ),
+        Example(
+            "a place of the batch that gets no name: the target looks for a missing next state",
+            {
+                "train.py": """import random
+from collections import deque
+
+
+def train(env, net, target_net, optimizer, episodes):
+    memory = deque(maxlen=10_000)
+    for episode in range(episodes):
+        state, _ = env.reset()
+        over = False
+        while not over:
+            observation, reward, terminated, truncated, _ = env.step(net.act(state))
+            over = terminated or truncated
+            next_state = None if terminated else observation
+            memory.append((state, reward, next_state, over))
+            state = observation
+            states, rewards, later, _ = zip(*random.sample(memory, 32))
+            values = [0.0 if one is None else target_net(one).max() for one in later]
+            net.loss(states, [r + 0.99 * value for r, value in zip(rewards, values)]).backward()
             optimizer.step()
 """
             },

@@ -12,6 +12,8 @@ from per_audit.graph.episodes.own_flags import joined_flags, joins_names
 from per_audit.graph.episodes.own_limits import environments_limit, own_limit
 from per_audit.graph.interpret.roles import words
 from per_audit.graph.interpret.values import Record, TupleOf
+from per_audit.graph.liveness.usage import is_name_read
+from per_audit.graph.prioritised.whose import called
 from per_audit.graph.symbolic import Term, strip
 
 if TYPE_CHECKING:
@@ -46,22 +48,26 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
     found: dict[ir.Node, MergedEnd] = {}
     for store in (*buffer.stores, *_on_the_way(graph, buffer)):
         for term, calls in outwards(graph, stored_term(graph, store), store.function, ()):
-            for name, field in fields(term):
+            filled = called(graph, (call for call, _ in calls), buffer)
+            rows, near = [*fields(term)], _near(graph, filled, store, calls)
+            for place, (name, field) in enumerate(rows):
+                if not _is_read(graph, near, filled, name, (place, len(rows))):
+                    continue
                 field = graph.symbols.inside(strip(field)) or field  # a wrapper of the environment joins the flags
                 if is_terminated(strip(field)):
                     return []
                 limit = own_limit(graph, field) if _has_one_flag(field) else None
                 if limit is None and not joins_names(field):
                     limit = environments_limit(graph, strip(field))
-                if limit is not None and _is_read(graph, buffer, name):
+                if limit is not None:
                     found[limit[1]] = MergedEnd(limit[1], limit[0], store, calls, own=True)
                 both = joined_flags(graph, field)
-                if both is not None and _is_read(graph, buffer, name):
+                if both is not None:
                     found[both[1]] = MergedEnd(both[1], both[0], store, calls)
                 joined = _joined(field)
                 if joined is None or joined.node is None or joined.node in found:
                     continue
-                if _is_read(graph, buffer, name) and not _is_without_limit(graph, joined):
+                if not _is_without_limit(graph, joined):
                     found[joined.node] = MergedEnd(joined.node, joined.path, store, calls)
     return list(found.values())
 
@@ -119,15 +125,66 @@ def fields(term: Term, name: str = "") -> Iterator[tuple[str, Term]]:
         yield name, term
 
 
-def _is_read(graph: ReplayGraph, buffer: ReplayBuffer, name: str) -> bool:
-    """Whether a field of a record is read by its name somewhere, or what is drawn is taken apart by place."""
-    if not name:
+def _near(
+    graph: ReplayGraph, buffer: ReplayBuffer, store: ev.Store, calls: tuple[tuple[ir.Node, str], ...]
+) -> set[ev.Owner] | None:
+    """The functions that may read what is stored, where an agent draws from its memory by itself; else None, for all.
+
+    They are the methods of the agent's class, and of those that it inherits from or that inherit from it, and what
+    they call.
+    """
+    interpreter, class_of = graph.interpreter, graph.project.class_of
+    stored_by = {store.function, *(graph.symbols.function_of(path, call) for call, path in calls)}
+    agents = {class_of.get(function) for function in stored_by if isinstance(function, ir.Function)}
+    drawn_by = {class_of.get(site.function) for site in buffer.samples if isinstance(site.function, ir.Function)}
+    own = {cls for cls in agents & drawn_by if cls is not None and cls is not buffer.owner}
+    if not own:
+        return None
+    related = {each for cls in own for each in (*interpreter.mro(cls), *interpreter.subclasses.get(cls, ()))}
+    methods = {part for cls in related for part in cls.body if isinstance(part, ir.Function)}
+    return {function for method in methods for function in graph.reachable(method)} | methods
+
+
+def _is_read(
+    graph: ReplayGraph, near: set[ev.Owner] | None, buffer: ReplayBuffer, name: str, place: tuple[int, int]
+) -> bool:
+    """Whether a field is read: by its name in the functions, or where what is drawn is taken apart by place.
+
+    A place is skipped where its part gets a name that nothing reads.
+    """
+    unpacks = [
+        unpack
+        for unpack in graph.events.unpacks.values()
+        if len(unpack.node.items) >= _FEWEST
+        and (near is None or unpack.function in near)
+        and unpack.value.tagged("draw") & buffer.sources
+    ]
+    if not all(_skips(graph, unpack, place) for unpack in unpacks) or not (name or unpacks):
         return True
-    unpacks = (unpack for unpack in graph.events.unpacks.values() if len(unpack.node.items) >= _FEWEST)
-    if any(unpack.value.tagged("draw") & buffer.sources for unpack in unpacks):
-        return True
-    nodes = (node for module in graph.project.modules.values() for node in module.nodes_of(ir.Attr, ir.Sub))
-    return any(node.attr == name if isinstance(node, ir.Attr) else _key(node) == name for node in nodes)
+    keys = {name} if name else {place[0], place[0] - place[1]}
+    return any(
+        (node.attr if isinstance(node, ir.Attr) else _key(node)) in keys
+        and (name or graph.events.value(node.value).tagged("draw") & buffer.sources)
+        for node in _readers(graph, near)
+    )
+
+
+def _readers(graph: ReplayGraph, near: set[ev.Owner] | None) -> Iterator[ir.Attr | ir.Sub]:
+    if near is None:
+        for module in graph.project.modules.values():
+            yield from module.nodes_of(ir.Attr, ir.Sub)
+    else:
+        yield from (node for each in near if each for node in ir.walk(each) if isinstance(node, (ir.Attr, ir.Sub)))
+
+
+def _skips(graph: ReplayGraph, unpack: ev.Unpack, place: tuple[int, int]) -> bool:
+    """Whether a row of so many fields is taken apart, and the name for the one at a place is never read."""
+    number, many = place
+    items = unpack.node.items
+    item = items[number] if len(items) == many else None
+    if not isinstance(item, ir.Name) or any(isinstance(each, ir.Star) for each in items):
+        return False
+    return item.id == "_" or not is_name_read(graph, unpack.path, unpack.function, item.id)
 
 
 def _key(node: ir.Sub) -> object:

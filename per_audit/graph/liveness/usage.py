@@ -11,6 +11,7 @@ from per_audit.graph.liveness.demos import Trial
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.libraries.buffers import LibraryBuffer
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
@@ -101,3 +102,22 @@ def _naming(graph: ReplayGraph, unit: _Unit) -> Iterator[_Unit | Trial | None]:
 def _names(node: ir.Node, word: re.Pattern[str]) -> bool:
     text = getattr(node, "id", getattr(node, "attr", getattr(node, "value", None)))
     return isinstance(node, (ir.Name, ir.Attr, ir.Const)) and isinstance(text, str) and bool(word.search(text))
+
+
+def is_name_read(graph: ReplayGraph, path: str, function: ev.Owner, name: str) -> bool:
+    """Whether a function, or what stands in a file outside of any, has a name in another place than as a target."""
+    nodes = list(ir.walk(*([function] if function is not None else graph.module(path).body)))
+    given = {part for node in nodes for target in _targets(node) for part in _names_given(target)}
+    return any(isinstance(node, ir.Name) and node.id == name and node not in given for node in nodes)
+
+
+def _targets(node: ir.Node) -> list[ir.Expr]:
+    if isinstance(node, ir.Assign):
+        return node.targets
+    return [node.target] if isinstance(node, (ir.For, ir.Generator)) else []
+
+
+def _names_given(target: ir.Expr) -> Iterator[ir.Name]:
+    """The names that a target gives; `values[i]` gives none."""
+    parts = ir.walk(target) if isinstance(target, ir.Seq) else (target,)
+    return (part for part in parts if isinstance(part, ir.Name))

@@ -17,6 +17,7 @@ from per_audit.graph.interpret.reference import REFERENCE_KINDS
 from per_audit.graph.interpret.roles import looks_like_transition, name_of, words
 from per_audit.graph.interpret.values import Alloc, Instance, Result, Value, is_observed, roles_in
 from per_audit.graph.liveness.lifetimes import left_over
+from per_audit.graph.liveness.usage import is_name_read
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.prioritised.updates import BUILDERS, Updates, is_rated
 
@@ -342,7 +343,9 @@ class Priorities:
             if unpack.function in self.around and self._is_of_batch(unpack):
                 for item, value in zip(unpack.node.items, self._unpacked(unpack), strict=False):
                     is_weight = self.graph.interpreter.parts.spilled(value).tagged("isw") & self.weights
-                    if is_weight and isinstance(item, ir.Name) and not self._is_read(item.id, unpack):
+                    if not is_weight or not isinstance(item, ir.Name):
+                        continue
+                    if not is_name_read(self.graph, unpack.path, unpack.function, item.id):
                         found.append(unpack)
                         break
         return sorted(found, key=lambda unpack: (unpack.path, unpack.node.start))
@@ -368,13 +371,6 @@ class Priorities:
     def _unpacked(self, unpack: ev.Unpack) -> tuple[Value, ...]:
         items = self.graph.interpreter.parts.items_of(unpack.value, len(unpack.node.items))
         return items or ()
-
-    def _is_read(self, name: str, unpack: ev.Unpack) -> bool:
-        """Whether the function around an unpacking has the name in another place than as a target."""
-        body = [unpack.function] if unpack.function is not None else self.graph.module(unpack.path).body
-        nodes = list(ir.walk(*body))
-        targets = {t for n in nodes if isinstance(n, ir.Assign) for target in n.targets for t in _names_in(target)}
-        return any(isinstance(n, ir.Name) and n.id == name and n not in targets for n in nodes)
 
     def _is_weight(self, node: ir.Node | None) -> bool:
         return bool(self._value(node).tagged("isw") & self.weights)
@@ -408,13 +404,6 @@ class Priorities:
             return False
         called = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
         return called not in ext.CONVERSIONS and called not in ext.SHAPED and called not in _PLAIN
-
-
-def _names_in(target: ir.Expr) -> Iterator[ir.Expr]:
-    """The names that an assignment target gives."""
-    for part in ir.walk(target) if isinstance(target, ir.Seq) else (target,):
-        if isinstance(part, ir.Name):
-            yield part
 
 
 def _is_number(node: ir.Expr) -> bool:
