@@ -132,6 +132,9 @@ class Memory:
         self.rows.append(Step(*row))
         self.rows = self.rows[-self.capacity :]
 
+    def clear(self):
+        self.rows = []
+
     def sample(self, n):
         return random.sample(self.rows, n)  # <- PER001
 """
@@ -224,6 +227,8 @@ class TruncatedAsTerminal(Rule):
                     continue
                 if graph.demos.is_dry(end.path, end.node):
                     continue  # rows to try the memory out with
+                if _is_only_watched(graph, end):
+                    continue  # an episode of a trained agent, whose rows are cleared again
                 if not end.own and ends_before_limit(graph, end.path, end.node):
                     continue
                 seen.add(end.node)
@@ -499,6 +504,36 @@ def train(env, net, optimizer, episodes):
                 ),
             },
         ),
+        Example(
+            "an episode for training, and one to watch: whoever asks for that clears its rows",
+            {
+                "replay.py": _SHARED,
+                "agent.py": _AGENT.format(
+                    name="Agent",
+                    mark="  # <- PER502",
+                    values="(1 - batch.over[i]) * self.net(later).max() for i, later in enumerate(batch.next_state)",
+                )
+                + """
+    def watch(self):
+        state, over = self.env.reset()[0], False
+        while not over:
+            observation, reward, terminated, truncated, _ = self.env.step(self.net.act(state))
+            over = terminated or truncated
+            self.memory.push(state, reward, observation, over)
+            state = observation
+""",
+                "evaluate.py": """from agent import Agent
+
+
+def evaluate(env, net, episodes):
+    agent = Agent(env, net, None)
+    for _ in range(episodes):
+        agent.watch()
+        print(sum(row.reward for row in agent.memory.rows))
+        agent.memory.clear()
+""",
+            },
+        ),
     )
     good = (
         Example(
@@ -762,6 +797,14 @@ def _masks_nothing(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether all targets that are made of what is drawn bootstrap through the ends of episodes."""
     targets = {target.node for target in bootstrap.targets(graph, buffer)}
     return bool(targets) and targets == {target.node for target in bootstrap.unmasked(graph, buffer)}
+
+
+def _is_only_watched(graph: ReplayGraph, end: MergedEnd) -> bool:
+    """Whether only files that learn nothing run the episode, and clear the memory that the rows go to."""
+    function = graph.symbols.function_of(end.path, end.node)
+    holders = (call.func.value for call, _ in end.calls if isinstance(call, ir.Call) and isinstance(call.func, ir.Attr))
+    memories = {str(getattr(holder, "attr", getattr(holder, "id", ""))) for holder in holders}
+    return isinstance(function, ir.Function) and graph.demos.only_watches(function, memories)
 
 
 def _hands_on_terminated(graph: ReplayGraph, end: MergedEnd) -> bool:

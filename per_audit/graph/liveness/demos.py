@@ -93,10 +93,24 @@ class Demos:
             return False
         return not any(map(self._is_learning, self._calls(inside)))
 
+    def only_watches(self, function: ir.Function, memories: set[str]) -> bool:
+        """Whether all files that name a function learn nothing, and clear a memory of one of the names."""
+        paths = {each.path for each in self._graph.mentions.get(function.name, ()) if function not in each.inside}
+        return bool(paths) and all(self._is_watching(path, function, memories) for path in paths)
+
+    def _is_watching(self, path: str, function: ir.Function, memories: set[str]) -> bool:
+        calls = list(self._calls([*self._graph.module(path).nodes, *ir.walk(function)]))
+        return not any(map(self._is_learning, calls)) and any(
+            isinstance(call.func, ir.Attr) and call.func.attr == "clear" and _name(call.func.value) in memories
+            for call in calls
+        )
+
     def _is_learning(self, call: ir.Call) -> bool:
         site = self._graph.events.calls.get(call)
         if site is not None and learns_at(site, self._graph.events):
             return True
+        if site is not None and _is_making(site):
+            return False
         names = site.names if site is not None else set()
         steps = bool(names) and all(name.startswith(("gym.", "gymnasium.")) for name in names)
         return _is_named_learning(call) and not steps and not self._is_step_of_environment(call)
@@ -108,7 +122,7 @@ class Demos:
         path = self._graph.path_of(call)
         around = self._graph.parents(path).get(call) if path is not None else None
         targets = around.targets if isinstance(around, ir.Assign) else []
-        holder = getattr(call.func.value, "attr", getattr(call.func.value, "id", ""))
+        holder = _name(call.func.value)
         return "env" in words(holder) or any(isinstance(t, ir.Seq) and len(t.items) >= _TOLD for t in targets)
 
     def _only_tries(self, key: ir.If | ir.Function | str, inside: Iterable[ir.Node]) -> bool:
@@ -135,8 +149,8 @@ class Demos:
         site = self._graph.events.calls.get(call)
         if site is None or learns_at(site, self._graph.events):
             return True
-        if site.classes or (site.result.atoms and all(isinstance(atom, Record) for atom in site.result.atoms)):
-            return False  # the name of a class tells of no act
+        if _is_making(site):
+            return False
         if _is_named_learning(call):
             return True
         if site.targets:
@@ -155,7 +169,17 @@ class Demos:
 
 
 def _words_of(call: ir.Call) -> tuple[str, ...]:
-    return words(str(getattr(call.func, "attr", getattr(call.func, "id", ""))))
+    return words(_name(call.func))
+
+
+def _name(node: ir.Expr) -> str:
+    return str(getattr(node, "attr", getattr(node, "id", "")))
+
+
+def _is_making(site: ev.CallSite) -> bool:
+    """Whether a call makes an object or a row: the name of a class tells of no act."""
+    made = site.result.atoms
+    return bool(site.classes) or (bool(made) and all(isinstance(atom, Record) for atom in made))
 
 
 def _is_named_learning(call: ir.Call) -> bool:
