@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.episodes.limits import rounds
 from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.liveness.lives import Lives, names_in
 from per_audit.graph.memory.capacity import capacity_of, number_of
 
 if TYPE_CHECKING:
@@ -31,19 +32,32 @@ def never_full(graph: ReplayGraph, buffer: ReplayBuffer) -> int | None:
 
 
 def most_stored(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc) -> int | None:
-    """How many items a run puts into a container of the buffer at most; None where that cannot be told."""
-    total = 0
+    """How many items a run puts into a container of the buffer at most; None where that cannot be told.
+
+    Where a loop begins another buffer, one pass of it is all that fills that one.
+    """
+    total, lives = 0, Lives.of_buffer(graph, buffer)
     for store in buffer.stores:
         if store.container == container:
-            count = times(graph, store.path, store.node)
+            count = times(graph, store.path, store.node, lives)
             if count is None:
                 return None
             total += count
     return total or None
 
 
-def times(graph: ReplayGraph, path: str, node: ir.Node, seen: frozenset[ev.Owner] = frozenset()) -> int | None:
-    """How often a run comes by a node at most; None where that cannot be told."""
+def times(
+    graph: ReplayGraph,
+    path: str,
+    node: ir.Node,
+    lives: Lives | None = None,
+    seen: frozenset[ev.Owner] = frozenset(),
+    used: frozenset[str] = frozenset(),
+) -> int | None:
+    """How often a run comes by a node at most, in one of the lives of what the node works on; None where that is open.
+
+    `seen` and `used` are the functions below and the names that they read.
+    """
     loops: list[ir.For | ir.While] = []
     for around in graph.ancestors(path, node):
         if isinstance(around, (ir.Lambda, ir.Comp)):
@@ -51,10 +65,12 @@ def times(graph: ReplayGraph, path: str, node: ir.Node, seen: frozenset[ev.Owner
         if isinstance(around, ir.Function):
             break
         if isinstance(around, (ir.For, ir.While)):
+            if lives is not None and lives.begin_in(path, around, node, used):
+                return _passes(graph, path, loops)
             loops.append(around)
     passes = _passes(graph, path, loops)
     function = graph.symbols.function_of(path, node)
-    if function is None or passes is None:
+    if function is None or passes is None or (lives is not None and lives.begin_in(path, None, node, used)):
         return passes
     if not isinstance(function, ir.Function) or function in seen or len(seen) == _FAR:
         return None
@@ -62,13 +78,11 @@ def times(graph: ReplayGraph, path: str, node: ir.Node, seen: frozenset[ev.Owner
     sites = [site for site in callers if not is_test(site.path)]  # a test is no run of the program
     if not callers and _is_by_hand(graph, function):
         return passes
-    if not sites:
+    if not sites or len(sites) > _MOST:
         return None
-    if len(sites) > _MOST:
-        return None
-    total = 0
+    total, above = 0, used | names_in(function)
     for site in sites:
-        count = times(graph, site.path, site.node, seen | {function})
+        count = times(graph, site.path, site.node, lives, seen | {function}, above)
         if count is None:
             return None
         total += count

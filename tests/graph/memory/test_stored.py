@@ -65,6 +65,52 @@ def test_the_loops_of_a_program(loop, after, most):
     assert never_full(graph, buffer) == most
 
 
+FRESH = """import random
+from collections import deque
+
+class Past:
+    def __init__(self, limit):
+        self.rows = deque(maxlen=limit)
+
+    def keep(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def some(self, n):
+        return random.sample(self.rows, n)
+
+def train(model, env, past):
+    state = env.reset()
+    for step in range(6_000):
+        action = model.act(state)
+        next_state, reward, done, _ = env.step(action)
+        past.keep(state, action, reward, next_state, done)
+        state = next_state
+        model.fit(past.some(32))
+
+def main(model, env):
+    {before}
+    for task in range(5):
+        {inside}
+        train(model, env, past)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "inside", "most"),
+    [
+        ("pass", "past = Past(10_000)", 6_000),
+        ("past = Past(10_000)", "pass", None),
+        ("past = Past(30_000)", "pass", 30_000),
+        ("past = Past(10_000)", "if task == 3: past = Past(10_000)", None),
+        ("pass", "past = Past(5_000)", None),
+    ],
+)
+def test_a_loop_that_begins_another_buffer_fills_each_with_one_pass(before, inside, most):
+    graph = link([extract("train.py", FRESH.format(before=before, inside=inside).encode())])
+    (buffer,) = graph.buffers
+    assert never_full(graph, buffer) == most
+
+
 def test_a_method_that_somebody_else_calls():
     text = PROGRAM.split("def train")[0]
     graph = link([extract("train.py", text.encode())])

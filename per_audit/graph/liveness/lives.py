@@ -9,8 +9,8 @@ from per_audit.facts import ir
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 _MAX_DEPTH = 8
 
