@@ -12,6 +12,7 @@ from per_audit.graph import PRIORITISED
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.memory.capacity import capacity_of, compared_around
 from per_audit.graph.memory.shifts import takes_first
+from per_audit.graph.memory.stored import never_full
 from per_audit.graph.prioritised.whose import holder
 from per_audit.rule import Example, Rule
 
@@ -41,7 +42,8 @@ class ListEviction(Rule):
 
     ## Known problems
 
-    Only capacities that can be read from the code are judged. Next to a network's forward pass the cost is often small,
+    Only capacities that can be read from the code are judged, and no list that has room for all that the loops of the
+    program count out. Next to a network's forward pass the cost is often small,
     so this is a hint.
 
     ## Example
@@ -83,6 +85,8 @@ class ListEviction(Rule):
                 capacity = capacity_of(graph, [evict.container]).largest
                 if evict.container.kind != "list" or capacity is None or capacity < LARGE:
                     continue
+                if never_full(graph, buffer) is not None:
+                    continue  # nothing is ever taken out
                 name = graph.name_of(holder(graph, evict.path, evict.node, buffer))
                 made = graph.path_of(evict.container.node)
                 links = [graph.evidence(evict.path, evict.node, "evicted", "all others move a place forward here")]
@@ -263,6 +267,40 @@ def train(env, net, optimizer):
             },
         ),
         Example("short lists, one of them copied", {"dqn.py": bad[-1].plain["dqn.py"].replace("100_000", "2_000")}),
+        Example(
+            "room for more steps than the program makes",
+            {
+                "train.py": """import random
+
+import gymnasium as gym
+
+
+class Memory:
+    def __init__(self, limit):
+        self.items, self.limit = [], limit
+
+    def keep(self, state, action, reward, next_state, done):
+        self.items.append((state, action, reward, next_state, done))
+        if len(self.items) > self.limit:
+            del self.items[0]
+
+    def some(self, n):
+        return random.sample(self.items, n)  # <- PER001
+
+
+def train(model, episodes=100):
+    env, memory = gym.make("CartPole-v0"), Memory(limit=400_000)
+    for _ in range(episodes):
+        state, done = env.reset(), False
+        while not done:
+            action = model.act(state)
+            next_state, reward, done, _ = env.step(action)
+            memory.keep(state, action, reward, next_state, done)
+            state = next_state
+            model.fit(memory.some(32))
+"""
+            },
+        ),
         Example("a short list", {"dqn.py": bad[0].plain["dqn.py"].replace("100_000", "2_000")}),
         Example(
             "the newest taken out again",
