@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.draws import same
 from per_audit.graph.interpret.roles import DONE, name_of, role_of
 from per_audit.graph.memory.capacity import number_of
 
@@ -59,12 +60,14 @@ def _rhythm(
     """The rhythm of a place by callers up to a depth; `known` are those of what was met before."""
     times, steps, episode, below = 1, 1, False, node
     for around in graph.ancestors(path, node):
-        if isinstance(around, ir.Comp):
+        if isinstance(around, ir.Generator) and below is not around.iter:
+            return Rhythm()
+        if isinstance(around, ir.Comp) and below is not around.generators[0]:  # what the first goes over is made once
             return Rhythm()
         if isinstance(around, (ir.If, ir.For, ir.While, ir.Function)) and isinstance(below, ir.Stmt):
             steps *= _skipped(graph, path, around.body, below)
         if isinstance(around, ir.If) and any(below is part for part in around.body):
-            steps *= _period(graph, path, around.test, "==")
+            steps *= max(_period(graph, path, around.test, "=="), _counted_up(graph, path, around, around.test))
             episode = episode or _is_end(around.test)
         if isinstance(around, (ir.For, ir.While)):
             passes = _passes(graph, path, around)
@@ -105,7 +108,17 @@ def _passes(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> str | Non
         stepped = {around for call in _steps(function) if (around := _stepped_by(graph, where, call)) is not None}
         if stepped:
             return "steps" if function in stepped else "episodes"
-    return None
+    return "steps" if _fills(graph, path, loop) else None
+
+
+def _fills(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> bool:
+    """Whether each pass of a loop stores in a buffer, by itself or by a call: what it steps has another name."""
+    stores = [store for buffer in (*graph.buffers, *graph.twins) for store in buffer.stores]
+    places = [(store.path, store.node) for store in stores]
+    for store in stores:
+        if store.function is not None and _loop_around(graph, store.path, store.node) is store.function:
+            places += [(site.path, site.node) for site in graph.callers.get(store.function, ())]
+    return any(where == path and _loop_around(graph, where, node) is loop for where, node in places)
 
 
 def _steps(around: _Body) -> list[ir.Call]:
@@ -176,6 +189,59 @@ def _period(graph: ReplayGraph, path: str, test: ir.Expr, op: str) -> int:
     elif op == "!=":
         divided = _remainder(graph, path, test)
     return 1 if divided is None else number_of(graph, path, divided, by_name=True).usual or 1
+
+
+def _counted_up(graph: ReplayGraph, path: str, branch: ir.If, test: ir.Expr) -> int:
+    """How many passes a counter takes that a branch sets back: `if count == 64: ...; count = 0`; 1 where none is."""
+    if isinstance(test, ir.Logic) and test.op == "and":
+        return max(_counted_up(graph, path, branch, side) for side in (test.left, test.right))
+    if not isinstance(test, ir.Cmp) or test.ops not in (["=="], [">="], [">"]):
+        return 1
+    counter = test.left
+    if not isinstance(counter, (ir.Name, ir.Attr)) or not any(_is_set_to_0(each, counter) for each in branch.body):
+        return 1
+    function = graph.symbols.function_of(path, branch)
+    cls = graph.project.class_of.get(function) if function is not None and isinstance(counter, ir.Attr) else None
+    scope = [cls or function] if function is not None else graph.module(path).body
+    changes = [part for part in ir.walk(*scope) if _changes(part, counter) and not _is_set_to_0(part, counter)]
+    if len(changes) != 1 or not _is_raised_by_1(changes[0]):
+        return 1
+    if _loop_around(graph, path, changes[0]) is not _loop_around(graph, path, branch):
+        return 1
+    return number_of(graph, path, test.rights[0], by_name=True).usual or 1
+
+
+def _changes(part: ir.Node, counter: ir.Name | ir.Attr) -> bool:
+    """Whether a statement assigns to a counter, alone or among others."""
+    if isinstance(part, ir.Assign):
+        targets = part.targets
+    else:
+        targets = [part.target] if isinstance(part, (ir.For, ir.Aug)) else []
+    return any(same(node, counter) for node in ir.walk(*targets) if isinstance(node, ir.Expr))
+
+
+def _is_set_to_0(part: ir.Node, counter: ir.Name | ir.Attr) -> bool:
+    """Whether a statement sets a counter back: `count = 0`, `count, total = 0, 0`."""
+    if not isinstance(part, ir.Assign) or part.value is None:
+        return False
+    for target in part.targets:
+        pairs = [(target, part.value)]
+        if isinstance(target, ir.Seq) and isinstance(part.value, ir.Seq) and len(target.items) == len(part.value.items):
+            pairs = list(zip(target.items, part.value.items, strict=True))
+        if any(same(item, counter) and isinstance(value, ir.Const) and value.value == 0 for item, value in pairs):
+            return True
+    return False
+
+
+def _is_raised_by_1(part: ir.Node) -> bool:
+    """Whether a statement adds 1 to what it changes."""
+    return isinstance(part, ir.Aug) and part.op == "+" and isinstance(part.value, ir.Const) and part.value.value == 1
+
+
+def _loop_around(graph: ReplayGraph, path: str, node: ir.Node) -> ir.Node | None:
+    """The innermost loop or function around a node."""
+    around = (each for each in graph.ancestors(path, node) if isinstance(each, (ir.For, ir.While, ir.Function)))
+    return next(around, None)
 
 
 def _remainder(graph: ReplayGraph, path: str, node: ir.Expr) -> ir.Expr | None:

@@ -60,6 +60,33 @@ OBSERVED = STEPS + "agent.observe(row)"
             OBSERVED,
             "once in 8 steps",
         ),
+        (
+            "self.count += 1\nif self.count == self.every:\n    self.learn()\n    self.count = 0",
+            OBSERVED,
+            "once in 8 steps",
+        ),
+        (
+            "self.count += 1\nif self.memory and self.count >= self.every:\n    self.count = 0\n    self.learn()",
+            OBSERVED,
+            "once in 8 steps",
+        ),
+        ("self.count += 1\nif self.count >= self.every:\n    self.learn()", OBSERVED, ""),
+        ("self.count += row.n\nif self.count >= self.every:\n    self.learn()\n    self.count = 0", OBSERVED, ""),
+        (
+            "for _ in row:\n    self.count += 1\nif self.count >= self.every:\n    self.learn()\n    self.count = 0",
+            OBSERVED,
+            "",
+        ),
+        (
+            "pass",
+            "n = 0\n" + STEPS + "n += 1\n    if n == 60:\n        agent.learn()\n        n = 0",
+            "once in 60 steps",
+        ),
+        (
+            "pass",
+            "n = 0\n" + STEPS + "n += 1\n    if n == 60 or done:\n        agent.learn()\n        n = 0",
+            "",
+        ),
         ("self.count += 1\nif self.count % self.every:\n    return\nself.learn()", OBSERVED, "once in 8 steps"),
         ("self.count += 1\nif self.count % self.every != 0:\n    return 0\nself.learn()", OBSERVED, "once in 8 steps"),
         ("self.count += 1\nif self.count % self.every == 0:\n    return\nself.learn()", OBSERVED, ""),
@@ -113,3 +140,42 @@ def test_the_rhythm_of_a_draw(project, observe, train, expected):
 )
 def test_what_a_cost_is_for_each_step(rhythm, cost):
     assert rhythm.a_step(600.0) == pytest.approx(cost)
+
+
+@pytest.mark.parametrize(
+    ("test", "reset", "expected"),
+    [
+        ("count == 64", "count = 0", "once in 64 steps"),
+        ("count % 64 == 0", "pass", "once in 64 steps"),
+        ("env", "pass", ""),
+    ],
+)
+def test_a_loop_that_stores_what_its_own_simulation_gives(project, test, reset, expected):
+    graph = project(f"""
+    import random
+    from collections import deque
+
+    class Memory:
+        def __init__(self):
+            self.rows = deque(maxlen=100_000)
+
+        def push(self, *row):
+            self.rows.append(row)
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    def train(board, net):
+        memory, count, state = Memory(), 0, board.start()
+        while net.wants():
+            action = net.act(state)
+            next_state, reward, done = board.choose(action)
+            memory.push(state, action, reward, next_state, done)
+            state = next_state
+            count += 1
+            if {test}:
+                net.fit(memory.sample(32))
+                {reset}
+    """)
+    (buffer,) = graph.buffers
+    assert str(rhythm_of(graph, buffer.path, buffer.draws[0])) == expected
