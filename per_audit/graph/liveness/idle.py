@@ -13,6 +13,7 @@ from per_audit.graph.liveness.copied import Spare, spare
 from per_audit.graph.liveness.demos import Trial
 from per_audit.graph.liveness.signatures import Refusal, refusal
 from per_audit.graph.liveness.switched import Switches, is_another
+from per_audit.graph.liveness.unfilled import Unfilled, undrawn
 from per_audit.graph.liveness.usage import is_named_unread
 from per_audit.graph.pipelines import learns_at
 
@@ -37,7 +38,7 @@ _ATTRIBUTES = {"__subclasses__", "__getattribute__", "__dict__"}
 _LOOKS_UP = (b"getattr(", b"vars(", b"locals(", *(name.encode() for name in sorted(_ATTRIBUTES)))
 _OF_CLASSES = ("staticmethod", "classmethod")
 _Unit: TypeAlias = ir.Class | ir.Function
-_Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | Trial | Refusal | Spare
+_Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | Trial | Refusal | Spare | Unfilled
 
 
 class Idle:
@@ -61,9 +62,8 @@ class Idle:
         node = self._node_at(place)
         if node is None:
             return None
-        test = self._switches.off(path, node)
-        reason = test if test is not None else self._reason_of(path, node)
-        if isinstance(reason, Refusal):
+        reason: _Reason | None = self._switches.reason(path, node) or self._reason_of(path, node)
+        if isinstance(reason, (Refusal, Unfilled)):
             return f"never run here: {reason}"
         if reason is None or not self._is_of_program:
             return None
@@ -116,7 +116,9 @@ class Idle:
         units = self._units(path, node)
         reasons: list[_Reason] = [reason for unit in units if (reason := self._reason(unit)) is not None]
         reasons += [self._looked_at[unit] for unit in units if unit in self._looked_at]
-        return next((reason for reason in reasons if isinstance(reason, Refusal)), reasons[0] if reasons else None)
+        reasons += [self._undrawn[unit] for unit in units if isinstance(unit, ir.Class) and unit in self._undrawn]
+        certain = (reason for reason in reasons if isinstance(reason, (Refusal, Unfilled)))
+        return next(certain, reasons[0] if reasons else None)
 
     def _reason(self, unit: _Unit, seen: frozenset[ir.Node] = frozenset()) -> _Reason | None:
         """Why a class or function is idle; None where something that may run names it, other than those in `seen`."""
@@ -137,7 +139,7 @@ class Idle:
             if (refused := refusal(self._graph, path, node, unit)) is not None:
                 reason = refused
                 continue
-            outer: _Reason | None = self._switches.off(path, node)
+            outer: _Reason | None = self._switches.reason(path, node)
             if outer is None and seen.intersection(around):
                 continue
             if outer is None:
@@ -147,12 +149,16 @@ class Idle:
             if outer is None:
                 self._live.add(unit)
                 return None
-            reason = outer if reason is unit or isinstance(outer, ir.Expr) else reason
+            reason = outer if reason is unit or isinstance(outer, (ir.Expr, Unfilled)) else reason
         # A function that nobody calls is started by hand; whoever makes an object may call any method of objects, but
         # a program that makes a memory and never draws from it will not.
         by_hand = isinstance(unit, ir.Function) and not unit.decorators and unit not in self._never_drawn
-        told = isinstance(reason, ir.Expr) if is_shared else reason is not unit
+        told = isinstance(reason, (ir.Expr, Unfilled)) if is_shared else reason is not unit
         return None if by_hand and not told else reason
+
+    @cached_property
+    def _undrawn(self) -> dict[ir.Class, Unfilled]:
+        return undrawn(self._graph, self._switches)
 
     @cached_property
     def _spare(self) -> dict[str, Spare]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import ClassRef, Func
 from per_audit.graph.liveness.options import is_option, parsed_as_truths
+from per_audit.graph.liveness.unfilled import Lengths, Unfilled
 from per_audit.graph.liveness.usage import is_unnamed
 from per_audit.graph.symbolic import alternatives
 
@@ -48,6 +49,12 @@ class Switches:
     def __init__(self, graph: ReplayGraph, is_package: bool = False) -> None:
         self._graph = graph
         self._is_package = is_package
+        self._lengths = Lengths(graph)
+
+    def reason(self, path: str, node: ir.Node) -> ir.Expr | Unfilled | None:
+        """A test around a node that fails it, as `off`; where that waits for a container to fill, why it does."""
+        test = self.off(path, node)
+        return self._lengths.why(path, test) or test if test is not None and not self._is_package else test
 
     def off(self, path: str, node: ir.Node) -> ir.Expr | None:
         """A test around a node that fails it whatever the program gives, None where each of them may let it run."""
@@ -82,6 +89,9 @@ class Switches:
 
     def _compared(self, path: str, test: ir.Cmp) -> frozenset[bool]:
         """What a comparison of a setting with a text, a truth or None may come out as."""
+        came = self._lengths.compared(path, test) if not self._is_package else None
+        if came is not None:
+            return frozenset({came})
         compare = _COMPARISONS.get(test.ops[0]) if len(test.ops) == 1 else None
         sides = test.left, test.rights[0]
         if compare is None or all(isinstance(side, ir.Const) for side in sides):
