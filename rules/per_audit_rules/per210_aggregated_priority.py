@@ -104,6 +104,11 @@ class Linear:
 """
 
 
+_ONE_BY_ONE = _MEMORY.replace(
+    "        self.mass[slots] = (np.abs(errors) + 1e-6) ** self.alpha\n",
+    "        for slot, error in zip(slots, np.abs(np.asarray(errors)).flatten()):\n"
+    "            self.mass[slot] = (error + 1e-6) ** self.alpha\n",
+)
 _ROWS = """import numpy as np
 
 
@@ -278,7 +283,8 @@ class AggregatedPriority(Rule):
             return False
         if term.op in _REDUCES and term.data is None:
             inner = term.args[:1]
-            if not (trail.errors(inner[0]) or inner[0].has("loss")):
+            weighted = anatomy.graph.corrections.weighted_inside(inner[0]) is not None  # whatever kind of loss it is
+            if not (weighted or trail.errors(inner[0]) or inner[0].has("loss")):
                 return False
         elif term.op == "loss" and term.data[1] == "scalar":
             inner = term.args
@@ -331,6 +337,18 @@ class AggregatedPriority(Rule):
                 "agent.py": _TORCH.replace(
                     "(q - goal).abs().mean().item())", "F.mse_loss(q, goal).detach().numpy().reshape(-1))"
                 ),
+            },
+        ),
+        Example(
+            "an average over whatever the weights are multiplied with",
+            {
+                "memory.py": _ONE_BY_ONE,
+                "agent.py": _TORCH.replace(
+                    'F.smooth_l1_loss(q, goal, reduction="none")',
+                    "-(self.target(next_states).softmax(-1) * self.net(states).log_softmax(-1)).sum(-1)",
+                )
+                .replace("(q - goal).abs().mean().item())", "loss.detach().numpy())")
+                .replace("# <- PER210", "# <- PER205 PER210"),
             },
         ),
         Example(
@@ -391,6 +409,13 @@ class AggregatedPriority(Rule):
             "each its own error",
             {
                 "memory.py": _MEMORY,
+                "agent.py": _TORCH.replace(".abs().mean().item())  # <- PER210", ".detach().numpy())"),
+            },
+        ),
+        Example(
+            "each the size of its own error, one after the other",
+            {
+                "memory.py": _ONE_BY_ONE,
                 "agent.py": _TORCH.replace(".abs().mean().item())  # <- PER210", ".detach().numpy())"),
             },
         ),
@@ -460,7 +485,11 @@ def _gone_through(value: Term) -> Iterator[Term]:
 def _only(made: Term) -> Term:
     """The one item of a list that is made of a number; the term itself where it is no such list."""
     forms, inner = {made.op}, made
-    while inner.op in ("detach", "squeeze", "reshape") or (inner.op in _LISTS and len(inner.args) == 1):
+    while (
+        inner.op in _FIRST
+        or inner.op in ("detach", "squeeze", "reshape")
+        or (inner.op in _LISTS and len(inner.args) == 1)
+    ):
         inner = inner.args[0]
         forms.add(inner.op)
     return made if forms.isdisjoint(_LISTS) else inner

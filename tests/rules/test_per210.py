@@ -48,6 +48,7 @@ learn(None, Memory(1_000), None)
     [
         ("np.atleast_1d(loss.detach().numpy())", "only the first transition of a batch gets a priority in Memory"),
         ("loss.detach().numpy().reshape(-1)", "only the first transition of a batch gets a priority in Memory"),
+        ("np.abs(np.array([loss.item()])).flatten()", "only the first transition of a batch gets a priority in Memory"),
         ("[loss.item()]", "only the first transition of a batch gets a priority in Memory"),
         ("[loss.item()] * len(at)", "all transitions of a batch get one priority in Memory"),
         ("np.full(len(at), loss.item())", "all transitions of a batch get one priority in Memory"),
