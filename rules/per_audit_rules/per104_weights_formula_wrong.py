@@ -407,6 +407,50 @@ def train(env, apply, params, steps):
     bad = (
         *plain,
         Example(
+            "a sum tree of errors that the weights are multiplied with, its total for N",
+            {
+                "tree.py": plain[1]
+                .plain["tree.py"]
+                .replace(
+                    """    def find(self, mass):
+        node = 1
+        while node < self.size:
+            node *= 2
+            if mass > self.sums[node]:
+                mass -= self.sums[node]
+                node += 1
+        return node - self.size
+
+    def priority(self, slot):
+        return self.sums[slot + self.size]
+""",
+                    """    def find(self, mass, node=1):
+        if node >= self.size:
+            return node
+        if mass <= self.sums[2 * node]:
+            return self.find(mass, 2 * node)
+        return self.find(mass - self.sums[2 * node], 2 * node + 1)
+
+    def get(self, mass):
+        leaf = self.find(mass)
+        return leaf - self.size, self.sums[leaf]
+""",
+                )
+                .replace("slot = self.tree.find(", "slot, priority = self.tree.get(")
+                .replace("self.tree.priority(slot) /", "priority /")
+                .replace("** -self.beta)", "** -self.beta)  # <- PER104"),
+                "train.py": plain[1]
+                .plain["train.py"]
+                .replace('F.mse_loss(q, y, reduction="none")).mean()', "(q - y) ** 2).mean()")
+                .replace("loss = (torch", "errors = (torch")
+                .replace("** 2).mean()\n", "** 2)\n        loss = errors.mean()\n")
+                .replace(
+                    "(q - y).tolist()):\n            memory.update(slot, error)",
+                    "errors.tolist()):\n            memory.update(slot, error)  # <- PER205",
+                ),
+            },
+        ),
+        Example(
             "over the largest priority, PyTorch",
             {
                 "agent.py": plain[0]

@@ -169,6 +169,8 @@ class Weights:
             return isinstance(term.data, tuple) or str(term.data).startswith(".")  # not followed
         if term.op in ("sub", "loss", "abs", "draw", "matmul"):
             return False
+        if term.op == "at":  # the position, which may come from a tree that weighted errors are kept in, is no weight
+            return self._is_made_of(term.args[0], made, depth)
         return term.op == "unknown" or any(self._is_made_of(arg, made, depth) for arg in term.args)
 
     def is_carried(self, weight: Weight, path: str, node: ir.Expr) -> bool:
@@ -242,7 +244,12 @@ class Weights:
         made = weight.formula.made
         if any(probabilities.contains(made) for probabilities in self._probabilities()):
             return True
-        return any(write.value.contains(made) for write in self.anatomy.writes)
+        return any(write.value.contains(made) and not self._weighs(write.value, made) for write in self.anatomy.writes)
+
+    def _weighs(self, priority: Term, made: Term) -> bool:
+        """Whether the power is a weight that the errors were multiplied with before they became priorities."""
+        product = self.graph.corrections.weighted_inside(priority)
+        return product is not None and product.contains(made)
 
     def total_cancels(self, weight: Weight) -> bool:
         """Whether the formula multiplies by the sum of priorities and divides by it as well."""
