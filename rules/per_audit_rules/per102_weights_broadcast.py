@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.symbolic import alternatives, contexts
-from per_audit.graph.symbolic.shape import BATCH, is_column_conflict
+from per_audit.graph.prioritised.broadcast import conflicting
+from per_audit.graph.symbolic import contexts
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayGraph
     from per_audit.graph.prioritised.corrections import Product
     from per_audit.graph.symbolic import Context, Term
-    from per_audit.graph.symbolic.shape import Shape
 
 
 _LISTED = """import operator
@@ -226,23 +225,11 @@ class WeightsBroadcast(Rule):
             if product.node in seen:
                 continue
             for context in contexts(graph.symbols, product.weight, product.other):
-                weight = self._conflicting(graph, product, context)
+                weight = conflicting(graph, product, context)
                 if weight is not None:
                     seen.add(product.node)
                     yield self._finding(graph, product, context, weight)
                     break
-
-    def _conflicting(self, graph: ReplayGraph, product: Product, context: Context) -> Term | None:
-        shapes = graph.shapes.within(context)
-        others = {shapes.of(product.other)}
-        if None in others and shapes.of(product.weight) is not None:
-            here = context.head(product.other)
-            others |= {shapes.of(option) for option in _chosen(graph.symbols.inside(here) or here)}
-        for weight in graph.corrections.weights_in(product.weight, context):
-            shape = shapes.of(weight) or _listed(graph, weight)
-            if any(is_column_conflict(shape, other) for other in others):
-                return weight
-        return None
 
     def _finding(self, graph: ReplayGraph, product: Product, context: Context, weight: Term) -> Finding:
         column = graph.shapes.within(context).of(weight) not in (None, ("B",))
@@ -610,6 +597,58 @@ def learn(net, target_net, optimizer, replay: Replay, beta):
 """,
             },
         ),
+        Example(
+            "weights in a deque, the batch read by place, TensorFlow 2",
+            {
+                "learner.py": """from collections import deque
+import numpy as np
+import tensorflow as tf
+
+
+class Learner:
+    def __init__(self, critic, optimizer, size=5000):
+        self.critic, self.optimizer = critic, optimizer
+        self.rows, self.mass, self.size, self.at = [], np.zeros(size), size, 0
+
+    def keep(self, state, goal):
+        if len(self.rows) < self.size:
+            self.rows.append(None)
+        self.rows[self.at], self.mass[self.at] = (state, goal), max(self.mass.max(), 1.0)
+        self.at = (self.at + 1) % self.size
+
+    def draw(self, n, beta):
+        p = self.mass[: len(self.rows)] / self.mass.sum()
+        at = np.random.choice(len(self.rows), n, p=p)
+        weights = deque()
+        for i in at:
+            weights.append((len(self.rows) * p[i]) ** -beta)
+        states, goals = zip(*[self.rows[i] for i in at])
+        return tuple([np.array(states), np.array(goals)] + [np.array(weights) / max(weights), at])
+
+    @tf.function
+    def descend(self, states, goals, weights):
+        with tf.GradientTape() as tape:
+            values = tf.reduce_sum(self.critic(states), axis=1, keepdims=True)
+            errors = tf.expand_dims(goals, axis=1) - values
+            loss = tf.reduce_mean(tf.square(errors) * tf.cast(weights, tf.float32))  # <- PER102
+        variables = self.critic.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
+        return tf.abs(errors)
+
+    def step(self, beta):
+        batch = self.draw(64, beta)
+        errors = self.descend(batch[0], batch[1], batch[2])
+        self.mass[batch[3]] = errors.numpy()[:, 0] + 1e-6
+
+
+def train(env, critic, optimizer, steps):
+    learner = Learner(critic, optimizer)
+    for step in range(steps):
+        learner.keep(*env.transition())
+        learner.step(min(1.0, 0.4 + 0.6 * step / steps))
+"""
+            },
+        ),
         Example("one loss of two, chosen by a setting", {"learner.py": _BY_OPTION}),
         Example("a list of weights, one for each leaf that a recursive tree was asked for", {"learner.py": _LISTED}),
     )
@@ -711,21 +750,3 @@ def learn(net, optimizer, rows, targets, priorities, beta):
             },
         ),
     )
-
-
-def _chosen(errors: Term) -> tuple[Term, ...]:
-    """What errors are on each of several ways; none where one way goes on with what another made."""
-    options = alternatives(errors)
-    made_of = any(a is not b and a.contains(b) for a in options for b in options)
-    return () if made_of else options
-
-
-def _listed(graph: ReplayGraph, weight: Term) -> Shape | None:
-    """The shape of a list of weights of which each was made of the priority of one transition."""
-    while weight.op == "detach":
-        weight = weight.args[0]
-    if weight.op != "collect" or not graph.corrections.is_weight(weight.args[0]):
-        return None
-    containers = {term for buffer in graph.weighted for term in graph.anatomy(buffer).containers}
-    read = (part for part in weight.args[0].walk() if part.op == "at" and part.args[0] in containers)
-    return (BATCH,) if any(graph.shapes.of(part.args[1]) == () for part in read) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
+from per_audit.graph.prioritised.broadcast import conflicting
 from per_audit.graph.symbolic import contexts
 from per_audit.rule import Example, Rule
 
@@ -79,16 +80,22 @@ class WeightsInsideNonlinearity(Rule):
                     product = graph.corrections.weighted_alike(inner, context)
                     if product is not None and product.node not in seen:
                         seen.add(product.node)
-                        yield self._finding(graph, made, path, product)
+                        meets_all = conflicting(graph, product, context) is not None
+                        yield self._finding(graph, made, path, product, meets_all)
                         break
 
-    def _finding(self, graph: ReplayGraph, made: Term, path: str, product: Product) -> Finding:
+    def _finding(self, graph: ReplayGraph, made: Term, path: str, product: Product, meets_all: bool) -> Finding:
         assert made.node is not None
+        effect = "they count twice"
+        if meets_all:
+            effect = (
+                "each meets every error there, and corrects nothing; of the shape of the errors they would count twice"
+            )
         return self.finding(
             graph,
             product.path,
             product.node,
-            "the importance-sampling weights are multiplied into the error before it is squared: they count twice",
+            f"the importance-sampling weights are multiplied into the error before it is squared: {effect}",
             evidence=[
                 graph.evidence(product.path, product.node, "product", "the weights enter here"),
                 graph.evidence(path, made.node, "loss", "and are squared here with the error"),

@@ -167,6 +167,9 @@ def _collects(run: Expressions, node: ir.Call, receiver: Term, given: Given) -> 
 # -------------------------------------------------------------------- libraries
 
 
+_EMPTY = {"builtins.list", "collections.deque"}
+
+
 def _library(run: Expressions, node: ir.Call, site: ev.CallSite | None, receiver: Term | None, given: Given) -> Term:
     """A call of a numeric library, as a function or as a method; or a call that nobody knows."""
     names = sorted(site.names) if site is not None else []
@@ -180,6 +183,8 @@ def _library(run: Expressions, node: ir.Call, site: ev.CallSite | None, receiver
         return plain[0]
     if qualified == "builtins.dict" and given and all(keyword and not star for keyword, star, _ in given):
         return run.make("record", tuple(t for _, _, t in given), node, tuple(str(keyword) for keyword, _, _ in given))
+    if qualified in _EMPTY and not given:
+        return run.make("tuple", (), node)  # as `[]` is
     keywords = {keyword: term for keyword, _, term in given if keyword is not None}
     is_method = (
         receiver is not None
