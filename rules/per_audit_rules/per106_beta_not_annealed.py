@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.interpret.roles import is_beta
+from per_audit.graph.prioritised.dropping import is_dropped_by_all
 from per_audit.graph.prioritised.schedule import Beta
 from per_audit.graph.symbolic import alternatives, strip
 from per_audit.rule import Example, Rule
@@ -112,7 +113,7 @@ class BetaNotAnnealed(Rule):
         seen: set[Term] = set()
         for buffer in graph.weighted:
             about = graph.priorities(buffer)
-            if about.is_reference or not about.in_use:
+            if about.is_reference or not about.in_use or is_dropped_by_all(graph, buffer):
                 continue
             anatomy = graph.anatomy(buffer)
             beta = Beta(graph, anatomy)
@@ -266,6 +267,58 @@ class Agent:
             {
                 "memory.py": _MEMORY.replace("  # <- PER106", ""),
                 "train.py": _TRAIN.replace("w * ", ""),
+            },
+        ),
+        Example(
+            "weights that the one learner which is made drops, which PER005 tells of",
+            {
+                "memory.py": _MEMORY.replace("  # <- PER106", ""),
+                "agent.py": """from memory import Memory
+
+
+class Agent:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.memory = net, optimizer, Memory(100)
+
+    def draw(self):
+        rows, at, w = self.memory.sample(32)
+        return [row[0] for row in rows], [row[2] for row in rows], at, w
+
+    def learn(self):
+        states, rewards, at, weights = self.draw()  # <- PER005
+        error = self.net(states) - rewards
+        (error**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(at, error.detach().numpy())
+
+
+class Weighted(Agent):
+    def learn(self):
+        states, rewards, at, weights = self.draw()
+        error = self.net(states) - rewards
+        (weights * error**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(at, error.detach().numpy())
+
+
+class Older(Agent):
+    def learn(self):
+        states, rewards = self.draw()
+        (self.net(states) * rewards).mean().backward()
+        self.optimizer.step()
+""",
+                "train.py": """from agent import Agent
+
+
+def train(env, net, optimizer):
+    agent = Agent(net, optimizer)
+    state = env.reset()
+    for step in range(50_000):
+        next_state, reward, done, _ = env.step(net.act(state))
+        agent.memory.push(state, 0, reward, next_state, done)
+        state = next_state
+        agent.learn()
+""",
             },
         ),
         Example(

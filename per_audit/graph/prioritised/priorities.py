@@ -38,7 +38,7 @@ _PRIORITY_WORDS = {
     "alpha",
     "per",
 }
-_WEIGHT_WORDS = {"weight", "weights", "isweight", "isweights", "importance", "isw"}
+WEIGHT_WORDS = {"weight", "weights", "isweight", "isweights", "importance", "isw"}
 _PLAIN = {
     "zip",
     "enumerate",
@@ -266,7 +266,7 @@ class Priorities:
                 targets = node.targets if isinstance(node, ir.Assign) else ()
                 for target in targets:
                     for part in target.items if isinstance(target, ir.Seq) else [target]:
-                        if not _WEIGHT_WORDS.isdisjoint(words(name_of(part) or "")):
+                        if not WEIGHT_WORDS.isdisjoint(words(name_of(part) or "")):
                             return True
         return False
 
@@ -279,8 +279,10 @@ class Priorities:
             return True  # what is written into another array is not followed
         if any(self._hands_over(function) for function in self.functions):
             return True
-        return any(self._uses(function) for function in self.around - self.functions) or any(
-            self._uses(function) for function in self.functions if self.graph.learns(function, (self.buffer.path,))
+        return any(self.uses_weights(function) for function in self.around - self.functions) or any(
+            self.uses_weights(function)
+            for function in self.functions
+            if self.graph.learns(function, (self.buffer.path,))
         )
 
     def _hands_over(self, function: ev.Owner) -> bool:
@@ -288,7 +290,7 @@ class Priorities:
         for node in self.bodies({function}):
             if isinstance(node, ir.Call) and self._is_read_of_object(node):
                 return True
-            if isinstance(node, ir.Assign) and self._is_weight(node.value):
+            if isinstance(node, ir.Assign) and self.is_weight(node.value):
                 for target in node.targets:
                     holder = self.events.value(target.value) if isinstance(target, ir.Attr) else None
                     if holder is not None and not any(
@@ -304,7 +306,7 @@ class Priorities:
         own = {*interpreter.mro(owner), *interpreter.subclasses.get(owner, ())} if owner is not None else set()
         if site is None or not site.classes or not site.classes.isdisjoint(own):
             return False
-        if not any(self._is_weight(argument.value) for argument in made.args):
+        if not any(self.is_weight(argument.value) for argument in made.args):
             return False
         held = interpreter.attributes.items()
         names = {name for (cls, name), value in held if cls in site.classes and value.tagged("isw") & self.weights}
@@ -338,17 +340,24 @@ class Priorities:
     @cached_property
     def dropped(self) -> list[ev.Unpack]:
         """Where weights come back from a draw, beside the batch, under a name that is never read."""
-        found = []
-        for unpack in self.events.unpacks.values():
-            if unpack.function in self.around and self._is_of_batch(unpack):
-                for item, value in zip(unpack.node.items, self._unpacked(unpack), strict=False):
-                    is_weight = self.graph.interpreter.parts.spilled(value).tagged("isw") & self.weights
-                    if not is_weight or not isinstance(item, ir.Name):
-                        continue
-                    if not is_name_read(self.graph, unpack.path, unpack.function, item.id):
-                        found.append(unpack)
-                        break
+        found = [
+            unpack
+            for unpack in self.events.unpacks.values()
+            if unpack.function in self.around
+            and any(
+                isinstance(item, ir.Name) and not is_name_read(self.graph, unpack.path, unpack.function, item.id)
+                for item in self.weights_among(unpack)
+            )
+        ]
         return sorted(found, key=lambda unpack: (unpack.path, unpack.node.start))
+
+    def weights_among(self, unpack: ev.Unpack) -> list[ir.Expr]:
+        """The targets that may be given weights where the batch that a draw returned is taken apart."""
+        if not self._is_of_batch(unpack):
+            return []
+        spilled = self.graph.interpreter.parts.spilled
+        pairs = zip(unpack.node.items, self._unpacked(unpack), strict=False)
+        return [item for item, value in pairs if spilled(value).tagged("isw") & self.weights]
 
     def _is_of_batch(self, unpack: ev.Unpack) -> bool:
         """Whether what is taken apart may be what a draw returned, and is not what a network makes of a batch."""
@@ -372,25 +381,27 @@ class Priorities:
         items = self.graph.interpreter.parts.items_of(unpack.value, len(unpack.node.items))
         return items or ()
 
-    def _is_weight(self, node: ir.Node | None) -> bool:
+    def is_weight(self, node: ir.Node | None) -> bool:
+        """Whether an expression may be weights of the buffer, in another form or as a part of something."""
         return bool(self._value(node).tagged("isw") & self.weights)
 
     def _value(self, node: ir.Node | None) -> Value:
         return self.graph.interpreter.parts.spilled(self.events.value(node))
 
-    def _uses(self, function: ev.Owner) -> bool:
+    def uses_weights(self, function: ev.Owner) -> bool:
+        """Whether a function multiplies with what may be weights, keeps it or hands it on."""
         for node in self.bodies({function}):
             if isinstance(node, (ir.Bin, ir.Aug)) and node.op == "*":
                 first, second = (node.left, node.right) if isinstance(node, ir.Bin) else (node.target, node.value)
-                left, right = self._is_weight(first), self._is_weight(second)
+                left, right = self.is_weight(first), self.is_weight(second)
                 if left != right and not _is_number(second if left else first):
                     return True
             elif (
-                (isinstance(node, ir.Map) and any(self._is_weight(value) for value in node.values))
+                (isinstance(node, ir.Map) and any(self.is_weight(value) for value in node.values))
                 or (
                     isinstance(node, ir.Assign)
                     and isinstance(node.targets[0], (ir.Attr, ir.Sub))
-                    and self._is_weight(node.value)
+                    and self.is_weight(node.value)
                 )
                 or (isinstance(node, ir.Call) and self._passes(node))
             ):
@@ -398,7 +409,7 @@ class Priorities:
         return False
 
     def _passes(self, node: ir.Call) -> bool:
-        given = [arg for arg in node.args if self._is_weight(arg.value)]
+        given = [arg for arg in node.args if self.is_weight(arg.value)]
         site = self.events.calls.get(node)
         if not given or site is None or site.targets or site.classes:
             return False
