@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.prioritised import trail
@@ -14,10 +15,10 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from per_audit.facts import ir
     from per_audit.findings import Evidence
     from per_audit.graph import ReplayBuffer
-    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
+    from per_audit.graph.interpret.events import CallSite
+    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite, Step
     from per_audit.graph.symbolic import Term
 
 _REPLAY = """import numpy as np
@@ -131,7 +132,8 @@ class AlphaAppliedTwice(Rule):
             if not chain.exponents or trail.reads_another_tree(anatomy, write, chain):
                 continue
             if chain.start == STORED:
-                if self._is_never_read(anatomy, write):
+                others = [other for other, made in each if made.start != STORED]
+                if self._is_never_read(anatomy, write) or self._is_overwritten(anatomy, write, others):
                     continue
                 before = next((c for c in stored if chain.repeated(c.exponents)), None)
                 if before is not None:
@@ -151,6 +153,22 @@ class AlphaAppliedTwice(Rule):
         return bool(read) and all(
             is_ruled_out(anatomy.graph, path, node, anatomy.symbols.function_of(path, node)) for path, node in read
         )
+
+    def _is_overwritten(self, anatomy: Anatomy, write: PriorityWrite, others: list[PriorityWrite]) -> bool:
+        """Whether the draw itself makes the write, and whoever draws writes there anew before the next draw."""
+        graph, buffer = anatomy.graph, anatomy.buffer
+        about = graph.priorities(buffer)
+        made_in = anatomy.symbols.function_of(write.outermost.path, write.outermost.node)
+        if made_in is not buffer.function or not buffer.samples:
+            return False
+        updates = [
+            other.outermost
+            for other in others
+            if other.store is write.store
+            and isinstance(other.outermost.node, ir.Call)
+            and any(about.is_drawn(arg.value) for arg in other.outermost.node.args)
+        ]
+        return all(any(_follows(graph, update, site) for update in updates) for site in buffer.samples)
 
     def _place(self, anatomy: Anatomy, write: PriorityWrite, chain: Chain) -> tuple[str, ir.Node]:
         """The power; the outermost call where a stored priority is handed to the one who raises it."""
@@ -774,6 +792,27 @@ def train(env, net, target_net, optimizer, steps):
             },
         ),
         Example(
+            "priorities that were drawn are written back, and whoever draws writes new ones over them",
+            {
+                "per.py": bad[6].plain["per.py"].replace("  # <- PER201", ""),
+                "train.py": """from per import Queue
+
+
+def train(env, net, optimizer):
+    queue, state = Queue(1_000), env.reset()
+    for step in range(10_000):
+        next_state, reward, done, _ = env.step(net.act(state))
+        queue.push(state, 0, reward, next_state, done)
+        state = next_state
+        rows, slots, weights = queue.sample(32, min(1.0, 0.4 + step / 10_000))
+        errors = net.errors(rows)
+        (weights * errors**2).mean().backward()
+        optimizer.step()
+        queue.learnt(slots, errors.detach().numpy())
+""",
+            },
+        ),
+        Example(
             "the power is undone before it is applied again",
             {
                 "per.py": bad[6]
@@ -782,3 +821,17 @@ def train(env, net, target_net, optimizer, steps):
             },
         ),
     )
+
+
+def _follows(graph: ReplayGraph, update: Step, site: CallSite) -> bool:
+    """Whether an update comes after a draw in the same block of statements."""
+    if update.path != site.path or update.node.start < site.node.start:
+        return False
+    drawn, updated = (graph.statement(site.path, node) for node in (site.node, update.node))
+    around = graph.parents(site.path).get(drawn)
+    blocks = (
+        [graph.module(site.path).body]
+        if around is None
+        else [getattr(around, "body", []), getattr(around, "orelse", [])]
+    )
+    return any(drawn in block and updated in block for block in blocks)
