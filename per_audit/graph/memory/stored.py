@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.episodes.limits import rounds
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.lives import Lives, names_in
+from per_audit.graph.memory.breaks import passes_until_left
 from per_audit.graph.memory.capacity import capacity_of, number_of
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ def _passes(graph: ReplayGraph, path: str, loops: list[ir.For | ir.While]) -> in
             break
     for loop in outer:
         turns = rounds(graph, path, loop)
+        if turns is None and isinstance(loop, ir.While):
+            turns = passes_until_left(graph, path, loop)
         if turns is None:
             return None
         passes *= int(turns)

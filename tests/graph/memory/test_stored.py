@@ -38,6 +38,7 @@ def train(model, steps=5_000):
         {after}
 """
 EPISODES = "for episode in range({}):\n      done = False\n      {}:"
+GAMES = "if {}:\n            {}\n            games.append(0)\n        if len(games) > {}: break"
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,16 @@ EPISODES = "for episode in range({}):\n      done = False\n      {}:"
         ("while step < steps:\n      for _ in model.turns():", "", 5_000),
         ("while step < steps * model.more():", "", None),
         ("while True:", "", None),
+        ("while True:", "if step >= steps: break", 5_001),
+        ("while True:", "if model.ends() or step > 20_000: break", 20_001),
+        ("while True:", "if model.ends() and step > steps: break", None),
+        ("while True:", "if step > steps: break\n        if done: step = 0", None),
+        ("while True:", "if done: continue\n        if step >= steps: break", None),
+        ("while True:", GAMES.format("done or step >= 100", "step = 0", 50), 101 * 51),
+        ("while True:", GAMES.format("done or step >= 100", "step = 0", 400), None),
+        ("while True:", GAMES.format("done and step >= 100", "step = 0", 50), None),
+        ("while True:", GAMES.format("done or step >= 100", "pass", 50), None),
+        ("while True:", GAMES.format("done or step >= 100", "step = 0; games.clear()", 50), None),
         ("for state in model.states():", "", None),
     ],
 )

@@ -1,0 +1,99 @@
+"""How long a loop goes on that a test inside of it leaves: after so many steps, or after so many episodes of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.draws import same
+from per_audit.graph.memory.capacity import number_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph.model import ReplayGraph
+
+_SHORTENS = {"pop", "popleft", "clear", "remove"}
+
+
+def passes_until_left(graph: ReplayGraph, path: str, loop: ir.While) -> int | None:
+    """How many passes of a loop there are at most, by a count at whose limit it is left; None where none is known.
+
+    What is counted are the passes themselves, or episodes of which each is ended by a count of passes.
+    """
+    if any(isinstance(part, ir.Jump) and part.kind == "continue" for part in ir.walk(*loop.body)):
+        return None  # a pass may be left before it is counted
+    for branch in _branches(loop):
+        last = branch.body[-1]
+        if isinstance(last, ir.Jump) and last.kind == "break":
+            for count, limit in _reached(loop, branch.test):
+                most = number_of(graph, path, limit).usual
+                passes = _passes_of_each(graph, path, loop, count)
+                if most is not None and passes is not None:
+                    return (most + 1) * passes
+    return None
+
+
+def _passes_of_each(graph: ReplayGraph, path: str, loop: ir.While, count: ir.Name) -> int | None:
+    """How many passes there are at most until a count grows by one."""
+    if _changes(loop.body, count):
+        return None
+    if _grows_in(loop.body, count):
+        return 1
+    for branch in _branches(loop):
+        for step, limit in _reached(loop, branch.test) if _grows_in(branch.body, count) else ():
+            resets = _changes(branch.body, step)
+            is_begun = any(isinstance(each, ir.Assign) and isinstance(each.value, ir.Const) for each in resets)
+            most = number_of(graph, path, limit).usual
+            if most is not None and is_begun and _changes(loop.body, step) == resets and _grows_in(loop.body, step):
+                return most + 1
+    return None
+
+
+def _branches(loop: ir.While) -> list[ir.If]:
+    """The tests that each pass of a loop comes by."""
+    return [part for part in loop.body if isinstance(part, ir.If)]
+
+
+def _reached(loop: ir.While, test: ir.Expr) -> Iterator[tuple[ir.Name, ir.Expr]]:
+    """The counts and limits of which one is enough for a test: `step >= limit`, `done or len(returns) > limit`."""
+    if isinstance(test, ir.Logic) and test.op == "or":
+        yield from _reached(loop, test.left)
+        yield from _reached(loop, test.right)
+    elif isinstance(test, ir.Name):
+        told = [part for part in _changes(loop.body, test) if isinstance(part, ir.Assign)]
+        if len(told) == 1 and told[0] in loop.body and isinstance(told[0].value, ir.Cmp):
+            yield from _reached(loop, told[0].value)
+    elif isinstance(test, ir.Cmp) and test.ops in ([">"], [">="], ["=="]):
+        left = test.left
+        is_length = isinstance(left, ir.Call) and getattr(left.func, "id", "") == "len" and len(left.args) == 1
+        count = left.args[0].value if isinstance(left, ir.Call) and is_length else left
+        if isinstance(count, ir.Name):  # an attribute may be set elsewhere
+            yield count, test.rights[0]
+
+
+def _grows_in(body: list[ir.Stmt], count: ir.Name) -> bool:
+    """Whether statements add one to a count, or append to a list, in any case."""
+    return any(_is_one_more(part, count) for part in body)
+
+
+def _is_one_more(part: ir.Node, count: ir.Name) -> bool:
+    if isinstance(part, ir.Aug):
+        is_one = isinstance(part.value, ir.Const) and part.value.value == 1
+        return part.op == "+" and is_one and same(part.target, count)
+    call = part.value if isinstance(part, ir.Do) else None
+    func = call.func if isinstance(call, ir.Call) else None
+    return isinstance(func, ir.Attr) and func.attr == "append" and same(func.value, count)
+
+
+def _changes(body: list[ir.Stmt], count: ir.Name) -> list[ir.Node]:
+    """What else statements do to a count, or to a list, at any depth."""
+    return [part for part in ir.walk(*body) if not _is_one_more(part, count) and _is_change(part, count)]
+
+
+def _is_change(part: ir.Node, count: ir.Name) -> bool:
+    if isinstance(part, ir.Call):
+        return isinstance(part.func, ir.Attr) and part.func.attr in _SHORTENS and same(part.func.value, count)
+    if isinstance(part, (ir.Assign, ir.Delete)):
+        return any(same(node, count) for node in ir.walk(*part.targets) if isinstance(node, ir.Expr))
+    return isinstance(part, (ir.Aug, ir.For)) and same(part.target, count)
