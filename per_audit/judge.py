@@ -142,7 +142,7 @@ class Judge:
         for finding in told:
             try:
                 with deep_stack():
-                    why = idle.why(finding.place)
+                    why = idle.why(finding.place) or _why_unweighted(finding, idle)
             except Exception as error:
                 failures.append(Failure.of(f"what is run of {self._root}", error))
                 why = None
@@ -202,6 +202,12 @@ def with_ids(findings: Iterable[Finding]) -> list[Finding]:
         digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
         numbered.append(replace(finding, id=digest[:16]))
     return numbered
+
+
+def _why_unweighted(finding: Finding, idle: Idle) -> str | None:
+    """Why the weights that a finding rests on are never computed; None where some are, or it rests on none."""
+    reasons = [idle.why(link.place) for link in finding.evidence if link.role == "weights"]
+    return reasons[0] if reasons and None not in reasons else None
 
 
 def _followed_in_part(place: Place) -> Notice:

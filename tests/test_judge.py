@@ -114,3 +114,36 @@ def test_hints_about_what_is_never_run_are_none(tmp_path):
     ((outcome, _),) = judged(tmp_path, {"learn.py": LEARNER.format(corrected=True) + other, "main.py": MAIN})
     assert sorted(severities(outcome, "PER101")) == [("error", False), ("info", True)]
     assert len([finding for finding in outcome.findings if finding.rule == "PER006"]) == 1
+
+
+CHOSEN = """        if self.corrected:
+            weights = (filled * p[slots]) ** -beta
+            weights = weights / weights.max()
+        else:
+            weights = np.ones(n)
+        return [self.rows[i] for i in slots], slots, weights
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ('settings = {"size": 1000, "corrected": False}', ("info", True)),
+        ('settings = {"size": 1000, "corrected": True}', ("warning", False)),
+        ('settings = {"size": 1000, "corrected": env.is_fair}', ("warning", False)),
+        ('settings = {"size": 1000, "corrected": False}\n    settings["corrected"] = read()', ("warning", False)),
+    ],
+)
+def test_what_weights_do_that_a_setting_leaves_out_is_a_hint(tmp_path, given, expected):
+    text = next(rule for rule in all_rules() if rule.code == "PER205").bad[0].plain["per.py"]
+    begin, end = text.index("        weights = ("), text.index("    def update")
+    text = f"{text[:begin]}{CHOSEN}\n{text[end:]}"
+    for old, new in (
+        ("def __init__(self, size):\n", "def __init__(self, settings):\n        size = settings['size']\n"),
+        ("self.rows,", "self.corrected = settings['corrected']\n        self.rows,"),
+        ("memory = Memory(1000)", f"{given}\n    memory = Memory(settings)"),
+    ):
+        assert old in text
+        text = text.replace(old, new, 1)
+    ((outcome, _),) = judged(tmp_path, {"per.py": text})
+    assert severities(outcome, "PER205") == [expected]

@@ -105,6 +105,8 @@ class PriorityFromWeightedLoss(Rule):
         if value.node is not None and value.path:
             links.append(graph.evidence(value.path, value.node, "value", "made a priority here"))
         links += [graph.evidence(s.path, s.node, "passed", "written here") for s in write.steps]
+        formulas = graph.anatomy(buffer).formulas
+        links += [graph.evidence(f.path, f.node, "weights", "the weights are computed here") for f in formulas]
         return self.finding(
             graph,
             step.path,
