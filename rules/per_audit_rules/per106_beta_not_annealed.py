@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.interpret.roles import is_beta
 from per_audit.graph.prioritised.dropping import is_dropped_by_all
-from per_audit.graph.prioritised.schedule import Beta
+from per_audit.graph.prioritised.schedule import Beta, BetaWrite, builds, unbounded
 from per_audit.graph.symbolic import alternatives, strip
 from per_audit.rule import Example, Rule
 
@@ -135,7 +135,8 @@ class BetaNotAnnealed(Rule):
             tried = exponent.node is not None and graph.demos.is_dry(exponent.path, exponent.node)
             return exponent if 0 < (exponent.number or 0) < 1 and not tried else None
         if exponent.op == "field":
-            if any(write.field == exponent for write in beta.later_writes) or _set_elsewhere(graph, exponent.data[1]):
+            changes = [w for w in beta.later_writes if w.field == exponent and not _adds_nothing(graph, beta, w)]
+            if changes or _set_elsewhere(graph, exponent.data[1]):
                 return None
             first = (graph.symbols.expanded(value) for value, _, _ in beta.first_values(exponent))
             values = [option for value in first for option in alternatives(value)]
@@ -155,7 +156,7 @@ class BetaNotAnnealed(Rule):
             for _, statement, where in beta.first_values(term):
                 if statement is not None:
                     node, path = statement, where
-                    evidence.append(graph.evidence(where, statement, "beta", "it is set here, and nowhere else"))
+                    evidence.append(graph.evidence(where, statement, "beta", "it is set here, and nothing raises it"))
         if term.is_number and term.node is not None and term.path:
             node, path = term.node, term.path
             evidence.append(graph.evidence(path, node, "beta", "this number, at every draw"))
@@ -235,6 +236,15 @@ class Agent:
                 .replace("def sample(self, n):", "def sample(self, n, beta=0.4):  # <- PER106")
                 .replace("-self.beta", "-beta"),
                 "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "a step that the one who makes the memory sets to 0",
+            {
+                "memory.py": _MEMORY.replace("size, beta=0.4", "size, beta, step")
+                .replace("self.beta = beta  # <- PER106", "self.beta, self.step = beta, step  # <- PER106")
+                .replace("        return [", "        self.beta = min(self.beta + self.step, 1)\n        return ["),
+                "train.py": _TRAIN.replace("Memory(100)", "Memory(100, 0.4, 0)"),
             },
         ),
         Example(
@@ -345,6 +355,15 @@ def train(env, net, optimizer):
             },
         ),
         Example(
+            "a step that the one who makes the memory sets",
+            {
+                "memory.py": _MEMORY.replace("size, beta=0.4", "size, beta, step")
+                .replace("self.beta = beta  # <- PER106", "self.beta, self.step = beta, step")
+                .replace("        return [", "        self.beta = min(self.beta + self.step, 1)\n        return ["),
+                "train.py": _TRAIN.replace("Memory(100)", "Memory(100, 0.4, 0.6 / 50_000)"),
+            },
+        ),
+        Example(
             "full correction from the start",
             {"memory.py": _MEMORY.replace("  # <- PER106", "").replace("beta=0.4", "beta=1.0"), "train.py": _TRAIN},
         ),
@@ -427,6 +446,22 @@ def _is_one(graph: ReplayGraph, term: Term) -> bool:
     """Whether a term is 1 or more: written out, or in the settings that it is read from."""
     number = term.number if term.is_number else graph.events.value(term.node).literal()
     return isinstance(number, (int, float)) and number >= 1
+
+
+def _adds_nothing(graph: ReplayGraph, beta: Beta, changed: BetaWrite) -> bool:
+    """Whether an attribute becomes its own last value and a step that is 0 wherever the program sets it."""
+    for option in alternatives(unbounded(changed.value)):
+        parts = [strip(arg) for arg in strip(option).args]
+        steps = [part for part in parts if part != changed.field]
+        if strip(option).op != "add" or len(steps) != 1 or len(parts) != 2 or steps[0].op != "field":
+            return False
+        writes = [write for _, write, _ in beta.symbols.written(steps[0]) if write is not None]
+        given = [term for value, _, _ in beta.first_values(steps[0]) for term in beta.passed(value)]
+        if not all(builds(write.function) for write in writes) or not given:
+            return False
+        if any(term.number != 0 for term in given) or _set_elsewhere(graph, steps[0].data[1]):
+            return False
+    return True
 
 
 def _set_elsewhere(graph: ReplayGraph, name: str) -> bool:
