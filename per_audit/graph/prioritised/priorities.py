@@ -344,12 +344,18 @@ class Priorities:
             unpack
             for unpack in self.events.unpacks.values()
             if unpack.function in self.around
+            and self._is_assigned(unpack)
             and any(
                 isinstance(item, ir.Name) and not is_name_read(self.graph, unpack.path, unpack.function, item.id)
                 for item in self.weights_among(unpack)
             )
         ]
         return sorted(found, key=lambda unpack: (unpack.path, unpack.node.start))
+
+    def _is_assigned(self, unpack: ev.Unpack) -> bool:
+        """Whether names are given for good: a loop over weights and errors may leave one of each pair aside."""
+        statement = self.graph.statement(unpack.path, unpack.node)
+        return isinstance(statement, ir.Assign) and unpack.node in ir.walk(*statement.targets)
 
     def weights_among(self, unpack: ev.Unpack) -> list[ir.Expr]:
         """The targets that may be given weights where the batch that a draw returned is taken apart."""
