@@ -4,7 +4,7 @@ import pytest
 
 from per_audit.graph import PRIORITISED, UNIFORM
 from per_audit.graph.interpret.interpreter import Interpreter
-from per_audit.graph.interpret.values import Alloc, Drawn, Item, Literal, TupleOf
+from per_audit.graph.interpret.values import Alloc, Drawn, Instance, Item, Literal, TupleOf
 
 STORE = """
     import random
@@ -480,3 +480,21 @@ def test_a_class_with_a_method_of_that_name_is_asked_itself(project, value_of):
         value_of(graph, "Television.options(7)").literal(),
         value_of(graph, "Television().remote(8)").literal(),
     ) == (7, 8)
+
+
+def test_what_a_cast_keeps_apart(project, value_of):
+    """A container stays itself; a batch would bring its weights to all that is made of what a cast calls so."""
+    graph = project(
+        """
+        from typing import Any, cast
+
+        class Batch:
+            pass
+
+        rows = cast(list[int], [None] * 9)
+        batch = cast(Any, Batch())
+        use(rows, batch)
+        """
+    )
+    assert {type(atom) for atom in value_of(graph, "rows").atoms} == {Alloc}
+    assert not any(isinstance(atom, Instance) for atom in value_of(graph, "batch").atoms)
