@@ -658,6 +658,38 @@ def train(env, net, optimizer, steps):
     )
     good = (
         Example(
+            "a learner that takes a batch apart for a bonus, whose base weighs its losses",
+            {
+                **bad[-1].plain,
+                "learners.py": """import torch
+
+
+class Weighted:
+    def __init__(self, net, memory, optimizer):
+        self.net, self.memory, self.optimizer = net, memory, optimizer
+
+    def improve(self, batch):
+        rows, slots, weights = batch
+        errors = self.net.errors(rows)
+        (torch.as_tensor(weights) * errors**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(slots, errors.detach().numpy())
+
+    def learn(self):
+        self.improve(self.memory.sample(32, 1.0))
+
+
+class Plain(Weighted):
+    def improve(self, batch):
+        super().improve(batch)
+        rows, slots, weights = batch
+        loss = self.net.bonus(rows)
+        loss.mean().backward()
+        self.optimizer.step()
+""",
+            },
+        ),
+        Example(
             "a learner without weights whose memory may be a uniform one",
             {
                 **bad[-1].plain,

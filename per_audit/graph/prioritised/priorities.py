@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret.draws import GREEDY
+from per_audit.graph.interpret.draws import GREEDY, same
 from per_audit.graph.interpret.reference import REFERENCE_KINDS
 from per_audit.graph.interpret.roles import looks_like_transition, name_of, words
 from per_audit.graph.interpret.values import Alloc, Instance, Result, Value, is_observed, roles_in
@@ -345,6 +345,7 @@ class Priorities:
             for unpack in self.events.unpacks.values()
             if unpack.function in self.around
             and self._is_assigned(unpack)
+            and not self._is_handed_on(unpack)
             and any(
                 isinstance(item, ir.Name) and not is_name_read(self.graph, unpack.path, unpack.function, item.id)
                 for item in self.weights_among(unpack)
@@ -356,6 +357,18 @@ class Priorities:
         """Whether names are given for good: a loop over weights and errors may leave one of each pair aside."""
         statement = self.graph.statement(unpack.path, unpack.node)
         return isinstance(statement, ir.Assign) and unpack.node in ir.walk(*statement.targets)
+
+    def _is_handed_on(self, unpack: ev.Unpack) -> bool:
+        """Whether the batch that is taken apart goes whole to a function as well that uses its weights."""
+        statement = self.graph.statement(unpack.path, unpack.node)
+        batch = statement.value if isinstance(statement, ir.Assign) else None
+        calls = (node for node in self.bodies({unpack.function}) if isinstance(node, ir.Call))
+        sites = (
+            self.events.calls.get(call)
+            for call in calls
+            if batch is not None and any(same(argument.value, batch) for argument in call.args)
+        )
+        return any(self.uses_weights(target.node) for site in sites if site is not None for target in site.targets)
 
     def weights_among(self, unpack: ev.Unpack) -> list[ir.Expr]:
         """The targets that may be given weights where the batch that a draw returned is taken apart."""
