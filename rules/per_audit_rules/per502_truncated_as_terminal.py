@@ -421,6 +421,17 @@ def train(env, net, optimizer, episodes):
             },
         ),
         Example(
+            "a loop that is left before a row is stored at some ends alone",
+            {
+                "train.py": _CAPPED.format(
+                    parameters="", name="LunarLander-v3", steps="2_000", mark="  # <- PER502"
+                ).replace(
+                    "            memory.append(",
+                    "            if done and t < 10:\n                break\n            memory.append(",
+                )
+            },
+        ),
+        Example(
             "a loop of as many steps as the environment allows",
             {
                 "train.py": _CAPPED.format(
@@ -536,6 +547,15 @@ def evaluate(env, net, episodes):
         ),
     )
     good = (
+        Example(
+            "a loop that is left before the last transition is stored",
+            {
+                "train.py": _CAPPED.format(parameters="", name="LunarLander-v3", steps="2_000", mark="").replace(
+                    "            memory.append(",
+                    "            if done:\n                break\n            memory.append(",
+                )
+            },
+        ),
         Example(
             "a loop that leaves the episode before the environment's limit",
             {"train.py": _CAPPED.format(parameters="max_t=1_000", name="ALE/MsPacman-v5", steps="max_t", mark="")},

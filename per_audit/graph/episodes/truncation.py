@@ -10,6 +10,7 @@ from per_audit.graph.episodes.bootstrap import picked
 from per_audit.graph.episodes.environments import TERMINATED, TRUNCATED, never_says
 from per_audit.graph.episodes.own_flags import joined_flags, joins_names
 from per_audit.graph.episodes.own_limits import environments_limit, own_limit
+from per_audit.graph.episodes.spared import is_spared
 from per_audit.graph.interpret.roles import words
 from per_audit.graph.interpret.values import Record, TupleOf
 from per_audit.graph.liveness.usage import is_name_read
@@ -52,6 +53,8 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
             rows, near = [*fields(term)], _near(graph, filled, store, calls)
             for place, (name, field) in enumerate(rows):
                 if not _is_read(graph, near, filled, name, (place, len(rows))):
+                    continue
+                if is_spared(graph, ((store.path, store.node), *((path, call) for call, path in calls)), field):
                     continue
                 field = graph.symbols.inside(strip(field)) or field  # a wrapper of the environment joins the flags
                 if is_terminated(strip(field)):
