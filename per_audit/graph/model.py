@@ -280,6 +280,11 @@ class ReplayGraph:
         return limits.time_limits(self)
 
     @cached_property
+    def usual_time_limits(self) -> list[float]:
+        """The same, where an option of the command line is what it is where nobody gives it."""
+        return limits.usual_time_limits(self)
+
+    @cached_property
     def fed(self) -> Feeds:
         """What is fed to the placeholders of TensorFlow 1 graphs."""
         return Feeds(self)

@@ -14,6 +14,7 @@ from per_audit.graph.interpret.values import UNKNOWN, Alloc, TupleOf
 from per_audit.graph.liveness.rhythm import rhythm_of
 from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, capacity_of
+from per_audit.graph.memory.stored import spelled, stored_at_most
 from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
 
@@ -47,6 +48,8 @@ class LinearTimeSampling(Rule):
 
     Where the capacity can be read and is 10,000 or less, nothing is reported: the loop over a tree in Python is then
     no faster. An option of the command line counts as its default, a capacity that cannot be read counts as large.
+    Where the loops of the program count out fewer transitions than there is room for, the estimate is for these, and a
+    hint for 10,000 of them or less.
     A draw that costs less than 5 µs for each step of the environment, because it is made once in many of them, is a
     hint; an episode counts as 100 steps.
 
@@ -96,12 +99,12 @@ class LinearTimeSampling(Rule):
                 capacity = capacity_of(graph, buffer.containers - priorities)
             if (capacity.usual or SMALL + 1) <= SMALL:
                 continue
-            for draw in _linear_draws(graph, buffer, _most(capacity)):
+            for draw in _linear_draws(graph, buffer, capacity):
                 if draw.node not in seen:
                     seen.add(draw.node)
-                    yield self._finding(graph, buffer, draw, capacity)
+                    yield self._finding(graph, buffer, draw)
 
-    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, draw: _Linear, capacity: Capacity) -> Finding:
+    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, draw: _Linear) -> Finding:
         name = graph.name_of(buffer)
         rhythm = rhythm_of(graph, draw.path, draw.node)
         finding = self.finding(
@@ -109,13 +112,14 @@ class LinearTimeSampling(Rule):
             draw.path,
             draw.node,
             f"{name} draws with {draw.how}, which goes through the probabilities of all transitions each time"
-            f"{_cost(draw, capacity)}{f', {rhythm}' if str(rhythm) else ''}",
+            f"{_cost(draw)}{f', {rhythm}' if str(rhythm) else ''}",
             evidence=[graph.evidence(draw.path, draw.node, "drawn", "every probability is read at every call")],
             fix=FixOffer(title="draw from a sum tree"),
             pipeline=name,
         )
         is_little = draw.cost is not None and rhythm.a_step(draw.cost + draw.before) < costs.LITTLE
-        return replace(finding, severity=Severity.INFO) if is_little else finding
+        is_short = draw.is_counted and (draw.size or 0) <= SMALL
+        return replace(finding, severity=Severity.INFO) if is_little or is_short else finding
 
     def witness(self) -> str:
         """How many priorities a draw over a cumulative sum reads, against the steps down a sum tree."""
@@ -465,21 +469,26 @@ class Recommender:
 
 
 class _Linear(NamedTuple):
-    """A draw that reads all priorities: what people call it, and what it and making its probabilities costs."""
+    """A draw that reads all priorities: what people call it, and what it and making its probabilities costs.
+
+    `size` is how many there may be; `is_counted`, that the program stores no more, where there would be room for them.
+    """
 
     node: ir.Node
     path: str
     how: str
     cost: float | None
     before: float
+    size: int | None
+    is_counted: bool
 
 
-def _cost(draw: _Linear, capacity: Capacity) -> str:
-    """What the draw costs of a full memory, as far as that is known."""
-    most = _most(capacity)
-    if most is None or draw.cost is None:
-        return f", up to {most:,} of them" if most else "; how many there are cannot be read here"
-    text = f", {costs.spelled(draw.cost + draw.before)} at {most:,}"
+def _cost(draw: _Linear) -> str:
+    """What the draw costs of all that are held, as far as that is known."""
+    if draw.size is None or draw.cost is None:
+        return f", up to {draw.size:,} of them" if draw.size else "; how many there are cannot be read here"
+    count = spelled(draw.size) if draw.is_counted else f"{draw.size:,}"
+    text = f", {costs.spelled(draw.cost + draw.before)} at {count}"
     return f"{text}, most of it to make the probabilities" if draw.before > draw.cost else text
 
 
@@ -488,20 +497,30 @@ def _most(capacity: Capacity) -> int | None:
     return capacity.largest if capacity.largest is not None and capacity.largest > SMALL else None
 
 
-def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, count: int | None) -> Iterator[_Linear]:
-    """The draws of a buffer that read all priorities, of which there are `count`."""
+def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, capacity: Capacity) -> Iterator[_Linear]:
+    """The draws of a buffer that read all priorities, of which there is room for so many."""
+    room, stored = _most(capacity), stored_at_most(graph, buffer)
     for source in sorted(buffer.sources, key=lambda node: node.start):
         draw = graph.events.draws.get(source)
         if draw is not None and draw.weighted and draw.method not in GREEDY and not _is_of_groups(graph, draw):
-            cost = None if count is None else costs.of_draw(graph, draw, count)
             weights = draw.probabilities
+            grows = stored is not None and (weights is None or _is_of_held(graph, draw.path, weights))
+            is_counted = grows and room is not None and (stored or room) < room
+            count = stored if is_counted else room
+            cost = None if count is None else costs.of_draw(graph, draw, count)
             before = 0.0 if not count or weights is None else costs.of_preparation(graph, draw.path, weights, count)
-            yield _Linear(draw.node, draw.path, f"`{graph.source(draw.path, draw.node.func)}`", cost, before)
+            how = f"`{graph.source(draw.path, draw.node.func)}`"
+            yield _Linear(draw.node, draw.path, how, cost, before, count, is_counted)
         mass = graph.events.masses.get(source)
         if mass is not None and mass.searched:
             for node, path in _searches(graph, source):
-                cost = None if count is None else costs.of_search(count)
-                yield _Linear(node, path, "a cumulative sum made anew", cost, 0.0)
+                cost = None if room is None else costs.of_search(room)
+                yield _Linear(node, path, "a cumulative sum made anew", cost, 0.0, room, False)
+
+
+def _is_of_held(graph: ReplayGraph, path: str, weights: ir.Expr) -> bool:
+    """Whether probabilities are those of what is held so far: a part of an array, or a list that grows."""
+    return costs.kind_of(graph, path, weights) in ("list", "deque") or graph.symbols.term(path, weights).has("slice")
 
 
 def _is_of_groups(graph: ReplayGraph, draw: Draw) -> bool:

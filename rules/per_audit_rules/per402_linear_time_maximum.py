@@ -14,6 +14,7 @@ from per_audit.graph.liveness.rhythm import rhythm_of
 from per_audit.graph.liveness.seldom import is_seldom
 from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, read
+from per_audit.graph.memory.stored import spelled, stored_at_most
 from per_audit.graph.prioritised.anatomy import CHOSEN
 from per_audit.graph.recognise.branches import is_ruled_out
 from per_audit.graph.symbolic import alternatives, strip
@@ -79,7 +80,8 @@ class LinearTimeMaximum(Rule):
 
     Where the capacity can be read, a sum tree is reported from 10,000 leaves on and an array from more than 10,000
     slots; an option of the command line counts as its default, a capacity that cannot be read counts as large. The
-    message estimates the full memory by the numbers above. Where all that a memory looks for in this way costs less
+    message estimates the full memory by the numbers above, or what is held where the loops of the program count out
+    fewer transitions; below 10,000 of these it is a hint. Where all that a memory looks for in this way costs less
     than 5 µs for each step of the environment together, it is a hint; an episode counts as 100 steps.
 
     ## Example
@@ -137,7 +139,8 @@ class LinearTimeMaximum(Rule):
             fix=FixOffer(title="keep the value up to date as priorities change"),
             pipeline=name,
         )
-        return replace(finding, severity=Severity.INFO) if is_little else finding
+        is_short = found.is_counted and (found.size or 0) < SMALL
+        return replace(finding, severity=Severity.INFO) if is_little or is_short else finding
 
     def witness(self) -> str:
         """How many priorities are compared to store 1,000 transitions, against a running maximum."""
@@ -401,7 +404,10 @@ def play(env, agent):
 
 
 class _Reduction(NamedTuple):
-    """A call that goes through so many priorities for `what`, and what it costs, by itself and for each step."""
+    """A call that goes through so many priorities for `what`, and what it costs, by itself and for each step.
+
+    `is_counted` says that the program stores no more, where there would be room for them.
+    """
 
     node: ir.Node
     path: str
@@ -410,19 +416,21 @@ class _Reduction(NamedTuple):
     size: int | None
     cost: float | None
     a_step: float
+    is_counted: bool
 
 
 def _cost(found: _Reduction) -> str:
     """What the reduction costs in a full memory, as far as that is known."""
     if found.size is None:
         return "; how many there are cannot be read here"
-    return f" of up to {found.size:,}" if found.cost is None else f": {costs.spelled(found.cost)} for {found.size:,}"
+    size = spelled(found.size) if found.is_counted else f"{found.size:,}"
+    return f" of up to {found.size:,}" if found.cost is None else f": {costs.spelled(found.cost)} for {size}"
 
 
 def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> Iterator[_Reduction]:
     """The calls that reduce a whole container of priorities in functions that add or draw."""
     drawing = {draw.function for s in buffer.sources if (draw := graph.events.draws.get(s)) and draw.weighted}
-    stepping = _stepping(graph, buffer, anatomy)
+    stepping, stored = _stepping(graph, buffer, anatomy), stored_at_most(graph, buffer)
     drawing |= {f for f in stepping if f and _is_only_for(graph, f, drawing)}
     for function, occasions in stepping.items():
         path = buffer.path if function is None else graph.project.module_of[function].path
@@ -442,6 +450,8 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
                 if (size.usual or SMALL) < SMALL:
                     continue
                 count = size.largest if (size.largest or 0) >= SMALL else None
+                is_counted = count is not None and stored is not None and stored < count and _is_of_held(anatomy, of)
+                count = stored if is_counted else count
                 made_in = graph.symbols.function_of(term.path, term.node)
                 places = ((path, node, function), (term.path, term.node, made_in))
                 if not any(is_seldom(graph, p, n) or is_ruled_out(graph, p, n, f) for p, n, f in places):
@@ -449,7 +459,7 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
                     rhythm = rhythm_of(graph, path, node)
                     a_step = rhythm.a_step(math.inf if cost is None else cost)
                     when = str(rhythm) or (next(iter(occasions)) if len(occasions) == 1 else "at every step")
-                    yield _Reduction(term.node, term.path, _WORDS[term.op], when, count, cost, a_step)
+                    yield _Reduction(term.node, term.path, _WORDS[term.op], when, count, cost, a_step, is_counted)
 
 
 def _is_only_for(graph: ReplayGraph, function: ev.Owner, drawing: set[ev.Owner]) -> bool:
@@ -474,6 +484,14 @@ def _reduced(graph: ReplayGraph, anatomy: Anatomy, of: Term) -> Capacity:
     if before is not None and whole.usual is not None:
         return replace(whole, largest=whole.usual - before)
     return whole
+
+
+def _is_of_held(anatomy: Anatomy, of: Term) -> bool:
+    """Whether a reduction goes through what is held so far: the beginning of an array, or a list that grows."""
+    if of.op == "slice" and of.args[1].op == "const" and of.args[1].data is None:
+        return True
+    base = anatomy.base_of(of)
+    return base is not None and all(alloc.kind in ("list", "deque") for alloc in anatomy.allocs(base))
 
 
 def _unmasked(term: Term) -> Term:

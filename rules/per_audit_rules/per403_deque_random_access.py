@@ -11,7 +11,7 @@ from per_audit.findings import FixOffer, Severity
 from per_audit.graph.interpret.draws import batch_argument, takes_many
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.liveness.rhythm import rhythm_of
-from per_audit.graph.memory import costs
+from per_audit.graph.memory import costs, stored
 from per_audit.graph.memory.capacity import capacity_of, number_of
 from per_audit.rule import Example, Rule
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.findings import Finding
-    from per_audit.graph import ReplayGraph
+    from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.interpret.events import Draw, Owner
 
 LARGE = 50_000
@@ -56,8 +56,9 @@ class DequeRandomAccess(Rule):
     ## Known problems
 
     Only capacities that can be read from the code are judged: a number, a constant, a default, or what the callers
-    pass. A deque that never fills is cheaper than its limit says. A read that is reached only while the deque is short,
-    such as while it holds less than a batch, is none.
+    pass. Where the loops of the program count out fewer transitions, the estimate is for these, and a hint below 50,000
+    of them; any other deque that never fills is cheaper than its limit says. A read that is reached only while the
+    deque is short, such as while it holds less than a batch, is none.
 
     ## Example
 
@@ -117,15 +118,18 @@ class DequeRandomAccess(Rule):
                 found.sort(key=lambda read: (read.path, read.node.start))
                 if found[0].node not in told:
                     told.add(found[0].node)
-                    yield self._judged(graph, found, graph.name_of(buffer))
+                    yield self._judged(graph, found, buffer)
 
-    def _judged(self, graph: ReplayGraph, reads: list[_Read], name: str) -> Finding:
-        first = reads[0]
+    def _judged(self, graph: ReplayGraph, reads: list[_Read], buffer: ReplayBuffer) -> Finding:
+        first, name = reads[0], graph.name_of(buffer)
         capacity = capacity_of(graph, [first.alloc]).largest or LARGE
-        each, batch = costs.of_read(capacity), _batch(graph, first)
+        most = stored.most_stored(graph, buffer, first.alloc) or capacity
+        each, batch = costs.of_read(min(most, capacity)), _batch(graph, first)
         cost = f"{costs.spelled(each)} a read"
         if batch is not None:
             cost = f"{costs.spelled(each * batch)} for {batch:,}"
+        if most < capacity:
+            cost += f" with {stored.spelled(most)}"
         rhythm = rhythm_of(graph, first.path, first.draw.node if first.draw.function is first.function else first.node)
         is_beside = first.draw.weighted and first.draw.function is first.function
         made = dict.fromkeys((graph.path_of(read.alloc.node), read.alloc.node) for read in reads)
@@ -150,7 +154,7 @@ class DequeRandomAccess(Rule):
             pipeline=name,
         )
         is_little = rhythm.is_of_episodes if batch is None else rhythm.a_step(each * batch) < costs.LITTLE
-        return replace(finding, severity=Severity.INFO) if is_little or is_beside else finding
+        return replace(finding, severity=Severity.INFO) if is_little or is_beside or most < LARGE else finding
 
     def witness(self) -> str:
         """How many links are followed to read from blocks of 64 that are chained, as a deque's are, from either end."""

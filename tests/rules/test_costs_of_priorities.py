@@ -138,3 +138,26 @@ def test_all_that_a_memory_looks_for_is_weighed_together():
     found = findings(LinearTimeMaximum, size="20_000", first="self.priorities.max()", before=twice)
     assert [each.severity for each in found] == [Severity.WARNING] * 2
     assert "for their smallest, at each draw" in found[1].message
+
+
+@pytest.mark.parametrize(
+    ("made", "steps", "maximum", "draw"),
+    [
+        ("deque(maxlen=size)", "40_000", "WARNING about 440 µs for the 40,000 that", "WARNING about 1.9 ms at the 40"),
+        ("deque(maxlen=size)", "9_000", "INFO about 100 µs for the 9,000 that", "INFO about 420 µs at the 9,000 that"),
+        ("np.zeros(size)", "40_000", "WARNING about 2.8 ms for 100,000", "WARNING about 630 µs at 100,000"),
+    ],
+)
+def test_a_run_that_stores_less_than_there_is_room_for(made, steps, maximum, draw):
+    first = "max(self.priorities)"
+    text = AGENT.format(**USUAL | {"made": made, "first": first, "before": "self.priorities"})
+    text = text.replace("[None] * size", "deque(maxlen=size)").replace("500_000", steps)
+    text = text.replace(
+        "self.rows[self.at] = (state, action, reward, next_state, done)", "self.rows.append((state, 0))"
+    )
+    if made != USUAL["made"]:
+        text = text.replace(f"self.priorities[self.at] = {first}", f"self.priorities.append({first})")
+    graph = link([extract("agent.py", text.encode())])
+    for rule, told in ((LinearTimeMaximum, maximum), (LinearTimeSampling, draw)):
+        (finding,) = rule().check(graph)
+        assert f"{finding.severity.name} {finding.message[finding.message.index('about') :]}".startswith(told)

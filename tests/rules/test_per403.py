@@ -77,6 +77,21 @@ def test_what_a_draw_costs_is_said_and_little_is_a_hint(size, batch, after, seve
     assert finding.severity is severity
 
 
+@pytest.mark.parametrize(
+    ("steps", "end", "severity"),
+    [
+        ("60_000", "about 11 µs for 32 with the 60,000 that a run stores at most unless told otherwise", "WARNING"),
+        ("49_000", "about 8.6 µs for 32 with the 49,000 that a run stores at most unless told otherwise", "INFO"),
+        ("100_000", "about 18 µs for 32", "WARNING"),
+    ],
+)
+def test_a_run_that_stores_less_than_there_is_room_for(steps, end, severity):
+    text = AGENT.format(more="pass", start="train(make(), Net())").replace("while True", f"for _ in range({steps})")
+    (finding,) = DequeRandomAccess().check(link([extract("agent.py", text.encode())]))
+    assert finding.message.endswith(f"from an end, {end}")
+    assert finding.severity is Severity[severity]
+
+
 EPISODES = """
     for episode in range(900):
         state, done = env.reset(), False

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import externals as ext
-from per_audit.graph.memory.capacity import number_of
+from per_audit.graph.memory.ranges import turns
+from per_audit.graph.symbolic import alternatives, strip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
+    from per_audit.graph.symbolic import Term
 
 # The steps of an episode by the beginning of the name, as the libraries register them. Atari's count frames, of which a
 # step takes four by default.
@@ -46,8 +48,9 @@ _STEPS: dict[str, float] = {
 _OTHERS = re.compile(
     rb"TimeLimit|max_episode_steps|max_num_frames|\)\.env\b|\.unwrapped[ \t]*(?:[#)]|\r?$)", re.MULTILINE
 )
+_DONE, _TRUNCATED = 2, 3  # places in what a step returns
+_DEEPEST = 4
 _MAKERS = ("gym", "gymnasium", "gym_super_mario_bros")
-_COUNTERS = ("range", "trange", "xrange")
 
 
 def rounds(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> float | None:
@@ -55,7 +58,7 @@ def rounds(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> float | No
 
     An option of the command line is what it is where nobody gives it.
     """
-    return _counted(graph, path, loop) if isinstance(loop, ir.For) else _longest(graph, loop)
+    return turns(graph, path, loop) if isinstance(loop, ir.For) else _longest(graph, loop)
 
 
 def ends_before_limit(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
@@ -66,7 +69,7 @@ def ends_before_limit(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
     loops = (around for around in graph.ancestors(path, node) if isinstance(around, (ir.Function, ir.For, ir.While)))
     loop = next(loops, None)
     is_episode = isinstance(loop, ir.For) and (not _goes_on(loop) or _begins_anew(graph, path, loop))
-    steps = _counted(graph, path, loop) if isinstance(loop, ir.For) and is_episode else None
+    steps = turns(graph, path, loop) if isinstance(loop, ir.For) and is_episode else None
     return min(limits) == math.inf or (steps is not None and steps < min(limits))
 
 
@@ -93,50 +96,115 @@ def _breaks(node: ir.If) -> bool:
     return any(isinstance(part, ir.Jump) and part.kind == "break" for part in node.body)
 
 
-def _counted(graph: ReplayGraph, path: str, loop: ir.For) -> int | None:
-    call = loop.iter
-    if not isinstance(call, ir.Call) or not call.args:
-        return None
-    if getattr(call.func, "id", getattr(call.func, "attr", "")) not in _COUNTERS:
-        return None
-    last = call.args[0 if len(call.args) == 1 else 1].value
-    return number_of(graph, path, last).usual
-
-
 def _longest(graph: ReplayGraph, loop: ir.While) -> float | None:
     """The steps of the longest episode, for a loop that goes on until an environment says that it has ended."""
     if _goes_on(loop):
         return None
-    told = {
-        name.id
-        for node in ir.walk(*loop.body)
-        if isinstance(node, ir.Assign) and getattr(getattr(node.value, "func", None), "attr", "") == "step"
-        for name in ir.walk(*node.targets)
-        if isinstance(name, ir.Name)
-    }
-    limits = graph.time_limits
-    return max(limits) if limits and told & set(_asked(loop)) and max(limits) < math.inf else None
+    told = _told(loop)
+    is_left = any(isinstance(node, ir.If) and _breaks(node) and _holds(node.test, told) for node in ir.walk(*loop.body))
+    limits = graph.usual_time_limits
+    return max(limits) if limits and (is_left or _fails(loop.test, told)) and max(limits) < math.inf else None
 
 
-def _asked(loop: ir.While) -> Iterator[str]:
-    """The names that decide whether a loop goes on."""
-    tests = [loop.test]
-    tests += [node.test for node in ir.walk(*loop.body) if isinstance(node, ir.If) and _breaks(node)]
-    return (node.id for node in ir.walk(*tests) if isinstance(node, ir.Name))
+def _told(loop: ir.While) -> set[str]:
+    """The names that hold at a time limit: the flag of a step, and what is made of it by `or`."""
+    made = [node for node in ir.walk(*loop.body) if isinstance(node, ir.Assign)]
+    told = {name for node in made if _is_step(node.value) for target in node.targets for name in _flag(target)}
+    while more := {name for node in made if _holds(node.value, told) for name in _names(node.targets)} - told:
+        told |= more
+    return told
+
+
+def _is_step(node: ir.Expr | None) -> bool:
+    return isinstance(node, ir.Call) and getattr(node.func, "attr", "") == "step"
+
+
+def _flag(target: ir.Expr) -> Iterator[str]:
+    """The name of the flag that a time limit raises: the third of what a step returns, and the fourth of five."""
+    items = target.items if isinstance(target, ir.Seq) else []
+    place = _TRUNCATED if len(items) > _TRUNCATED + 1 else _DONE
+    yield from _names(items[place : place + 1])
+
+
+def _names(targets: list[ir.Expr]) -> Iterator[str]:
+    return (target.id for target in targets if isinstance(target, ir.Name))
+
+
+def _holds(test: ir.Expr | None, told: set[str]) -> bool:
+    """Whether a test holds as soon as one of some names does."""
+    if isinstance(test, ir.Logic):
+        sides = (_holds(test.left, told), _holds(test.right, told))
+        return any(sides) if test.op == "or" else all(sides)
+    if isinstance(test, ir.Un) and test.op == "not":
+        return _fails(test.operand, told)
+    if isinstance(test, ir.Cmp):
+        return _is_compared(test, told, true=True)
+    if isinstance(test, ir.Call):  # of all at once, or as another type
+        return any(_holds(arg.value, told) for arg in test.args) or _holds(getattr(test.func, "value", None), told)
+    return isinstance(test, ir.Name) and test.id in told
+
+
+def _fails(test: ir.Expr | None, told: set[str]) -> bool:
+    """Whether a test fails as soon as one of some names holds."""
+    if isinstance(test, ir.Logic):
+        sides = (_fails(test.left, told), _fails(test.right, told))
+        return any(sides) if test.op == "and" else all(sides)
+    if isinstance(test, ir.Un) and test.op == "not":
+        return _holds(test.operand, told)
+    return isinstance(test, ir.Cmp) and _is_compared(test, told, true=False)
+
+
+def _is_compared(test: ir.Cmp, told: set[str], true: bool) -> bool:
+    """Whether a test is `done == True`, or `done is False` where that is asked for."""
+    other = test.rights[0]
+    if len(test.ops) != 1 or not isinstance(other, ir.Const) or not _holds(test.left, told):
+        return False
+    return bool(other.value) is (true if test.ops[0] in ("==", "is") else not true)
 
 
 def time_limits(graph: ReplayGraph) -> list[float]:
     """The time limits of the environments that the files ask a library for; empty where one of them is not known."""
+    return _limits(graph, _named)
+
+
+def usual_time_limits(graph: ReplayGraph) -> list[float]:
+    """The same, where an option of the command line is what it is where nobody gives it."""
+    return _limits(graph, _named_by_default)
+
+
+def _limits(graph: ReplayGraph, named: Callable[[ReplayGraph, ev.CallSite], list[object]]) -> list[float]:
     if any(_OTHERS.search(module.text) for module in graph.project.modules.values()):
         return []
-    found = [_limit(graph, site) for site in graph.events.calls.values() if _makes(site)]
+    names = [named(graph, site) for site in graph.events.calls.values() if _makes(site)]
+    found = [_limit(name) for each in names for name in each]
     known = [limit for limit in found if limit is not None]
-    return known if len(known) == len(found) else []
+    return known if len(known) == len(found) and all(names) else []
 
 
-def _limit(graph: ReplayGraph, site: ev.CallSite) -> float | None:
+def _named(graph: ReplayGraph, site: ev.CallSite) -> list[object]:
+    """The name of the environment that a call makes."""
     first = site.node.argument(0, "id")
-    name = graph.events.value(first).literal() if first is not None else None
+    return [graph.events.value(first).literal() if first is not None else None]
+
+
+def _named_by_default(graph: ReplayGraph, site: ev.CallSite) -> list[object]:
+    first = site.node.argument(0, "id")
+    return [] if first is None else _texts(graph, graph.symbols.term(site.path, first), _DEEPEST)
+
+
+def _texts(graph: ReplayGraph, term: Term, depth: int) -> list[object]:
+    """The texts that a term may be, None for what is not known."""
+    found: list[object] = []
+    for option in alternatives(strip(term)):
+        inner = graph.symbols.default_of(option) or graph.symbols.options(option) if depth else []
+        if option.op == "const" or not inner:
+            found.append(option.data if option.op == "const" else None)
+        else:
+            found += [text for each in inner for text in _texts(graph, each, depth - 1)]
+    return found
+
+
+def _limit(name: object) -> float | None:
     if not isinstance(name, str):
         return None
     return next((steps for start, steps in _STEPS.items() if name.startswith(start)), None)

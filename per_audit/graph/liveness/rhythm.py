@@ -9,6 +9,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.draws import same
 from per_audit.graph.interpret.roles import DONE, name_of, role_of
 from per_audit.graph.memory.capacity import number_of
+from per_audit.graph.memory.ranges import range_of, turns
 
 if TYPE_CHECKING:
     from per_audit.graph.model import ReplayGraph
@@ -17,7 +18,6 @@ _CALLERS = 4
 _FEW = 4  # times an episode; more often is as often as the steps
 _EPISODE = 100  # steps that an episode counts for
 _ENDS = (ir.Return,)
-_COUNTS = {"range", "xrange", "trange", "tqdm", "count"}
 _Body: TypeAlias = ir.For | ir.While | ir.Function
 
 
@@ -73,7 +73,7 @@ def _rhythm(
             passes = _passes(graph, path, around)
             if passes is not None:
                 return Rhythm(times, 1, episode=True) if passes == "episodes" else Rhythm(times, steps, episode)
-            rounds = _rounds(graph, path, around)
+            rounds = turns(graph, path, around) if isinstance(around, ir.For) else None
             if rounds is None:
                 return Rhythm()
             times *= rounds
@@ -146,20 +146,26 @@ def _stepped_by(graph: ReplayGraph, path: str, call: ir.Call) -> _Body | None:
     for around in graph.ancestors(path, call):
         if isinstance(around, ir.Function):
             return around
-        if isinstance(around, (ir.For, ir.While)) and _is_of_time(around, call):
+        if isinstance(around, (ir.For, ir.While)) and _is_of_time(graph, path, around, call):
             new = {target.id for part in ir.walk(*around.body) for target in _targets(part)}
             if not isinstance(action, ir.Name) or action.id in new:
                 return around
     return None
 
 
-def _is_of_time(loop: ir.For | ir.While, call: ir.Call) -> bool:
+def _is_of_time(graph: ReplayGraph, path: str, loop: ir.For | ir.While, call: ir.Call) -> bool:
     """Whether a loop counts, rather than goes through what is stepped side by side."""
     if isinstance(loop, ir.While):
         return True
     counted = {part.id for part in ir.walk(loop.target) if isinstance(part, ir.Name)}
     stepped = {part.id for part in ir.walk(call.func) if isinstance(part, ir.Name)}
-    return isinstance(loop.iter, ir.Call) and name_of(loop.iter.func) in _COUNTS and counted.isdisjoint(stepped)
+    return _counts(graph, path, loop) and counted.isdisjoint(stepped)
+
+
+def _counts(graph: ReplayGraph, path: str, loop: ir.For) -> bool:
+    """Whether a loop goes through numbers, with or without an end, or through something behind a progress bar."""
+    name = name_of(loop.iter.func) if isinstance(loop.iter, ir.Call) else None
+    return name in ("count", "tqdm") or range_of(graph, path, loop) is not None
 
 
 def _targets(part: ir.Node) -> list[ir.Name]:
@@ -167,14 +173,6 @@ def _targets(part: ir.Node) -> list[ir.Name]:
     targets = part.targets if isinstance(part, ir.Assign) else []
     items = [item for target in targets for item in (target.items if isinstance(target, ir.Seq) else [target])]
     return [item for item in items if isinstance(item, ir.Name)]
-
-
-def _rounds(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> int | None:
-    """How often a loop over `range(n)` is gone through, None where that cannot be read."""
-    call = loop.iter if isinstance(loop, ir.For) else None
-    if not isinstance(call, ir.Call) or name_of(call.func) != "range" or len(call.args) != 1:
-        return None
-    return number_of(graph, path, call.args[0].value).usual
 
 
 def _period(graph: ReplayGraph, path: str, test: ir.Expr, op: str) -> int:

@@ -24,27 +24,43 @@ def never_full(graph: ReplayGraph, buffer: ReplayBuffer) -> int | None:
 
     None where it is not known, or too many. An option of the command line is what it is where nobody gives it.
     """
+    most = stored_at_most(graph, buffer)
+    room = [capacity_of(graph, (container,)).usual or 0 for container in buffer.containers]
+    return most if most is not None and min(room) >= most else None
+
+
+def stored_at_most(graph: ReplayGraph, buffer: ReplayBuffer) -> int | None:
+    """The number of transitions that a run stores at most, whatever there is room for; None where it is not known."""
     counts = [most_stored(graph, buffer, container) for container in buffer.containers]
     known = [count for count in counts if count is not None]
-    if not known or len(known) < len(counts):
-        return None
-    room = [capacity_of(graph, (container,)).usual or 0 for container in buffer.containers]
-    return max(known) if min(room) >= max(known) else None
+    return max(known) if known and len(known) == len(counts) else None
+
+
+def spelled(most: int) -> str:
+    """A number of transitions that a run comes to hold, for people."""
+    return f"the {most:,} that a run stores at most unless told otherwise"
 
 
 def most_stored(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc) -> int | None:
     """How many items a run puts into a container of the buffer at most; None where that cannot be told.
 
-    Where a loop begins another buffer, one pass of it is all that fills that one.
+    Where a loop begins another buffer, one pass of it is all that fills that one. What is put in place of another item
+    of a list makes it no longer.
     """
     total, lives = 0, Lives.of_buffer(graph, buffer)
-    for store in buffer.stores:
-        if store.container == container:
-            count = times(graph, store.path, store.node, lives)
-            if count is None:
-                return None
-            total += count
+    stores = [store for store in buffer.stores if store.container == container]
+    growing = [store for store in stores if store.how in ("append", "insert", "extend")]
+    for store in growing or stores:
+        count = None if _is_of_many(store) else times(graph, store.path, store.node, lives)
+        if count is None:
+            return None
+        total += count
     return total or None
+
+
+def _is_of_many(store: ev.Store) -> bool:
+    """Whether a store puts in more than one item, as many as cannot be told."""
+    return store.how in ("extend", "rebuild") or isinstance(store.index, ir.Slice)
 
 
 def times(

@@ -67,6 +67,17 @@ GAMES = "if {}:\n            {}\n            games.append(0)\n        if len(gam
         ("while True:", GAMES.format("done or step >= 100", "pass", 50), None),
         ("while True:", GAMES.format("done or step >= 100", "step = 0; games.clear()", 50), None),
         ("for state in model.states():", "", None),
+        ("turns = range(1, 30_001)\n    for step in turns:", "", 30_000),
+        ("bar = model.bar(range(20_000), unit=1)\n    for step in bar:", "", 20_000),
+        ("for step in range(10_000, 50_000, 2):", "", 20_000),
+        ("turns = range(9)\n    turns = model.turns()\n    for step in turns:", "", None),
+        (EPISODES.format(40, "while not (done or step > 9)"), "", 20_000),
+        (EPISODES.format(40, "while not done and model.wants()"), "", 20_000),
+        (EPISODES.format(40, "while not (done and model.ends())"), "", None),
+        (EPISODES.format(40, "while True"), "if done and model.ends(): break", None),
+        (EPISODES.format(40, "while True"), "if done or model.ends(): break", 20_000),
+        (EPISODES.format(40, "while True"), "if done is True: break", 20_000),
+        (EPISODES.format(40, "while True"), "over = done or model.ends()\n        if over: break", 20_000),
     ],
 )
 def test_the_loops_of_a_program(loop, after, most):
@@ -74,6 +85,38 @@ def test_the_loops_of_a_program(loop, after, most):
     graph = link([extract("train.py", text.encode())])
     (buffer,) = graph.buffers
     assert never_full(graph, buffer) == most
+
+
+def test_a_time_limit_is_told_by_the_second_flag_of_two():
+    mosts = []
+    for flag in ("cut", "done"):
+        text = PROGRAM.format(loop=EPISODES.format(40, f"while not {flag}"), after="")
+        text = text.replace("next_state, reward, done, _", "next_state, reward, done, cut, _")
+        (buffer,) = (graph := link([extract("train.py", text.encode())])).buffers
+        mosts.append(never_full(graph, buffer))
+    assert mosts == [20_000, None]
+
+
+def test_an_environment_that_is_an_option_of_the_command_line():
+    text = PROGRAM.format(loop=EPISODES.format(40, "while not done"), after="")
+    text = text.replace("args =", 'parser.add_argument("-env", default="CartPole-v0")\nargs =')
+    text = text.replace('"CartPole-v1"', "args.env")
+    graph = link([extract("train.py", text.encode())])
+    assert [never_full(graph, buffer) for buffer in graph.buffers] == [40 * 200]
+
+
+@pytest.mark.parametrize(
+    ("store", "most"),
+    [
+        ("self.rows.extend([(state, action, reward, next_state, done)] * 4)", None),
+        ("self.rows.append(None)\n        self.rows[-1] = (state, action, reward, next_state, done)", 5_000),
+    ],
+)
+def test_what_lengthens_a_container(store, most):
+    text = PROGRAM.format(loop="while step < steps:", after="")
+    text = text.replace("self.rows.append((state, action, reward, next_state, done))", store)
+    graph = link([extract("train.py", text.encode())])
+    assert [never_full(graph, buffer) for buffer in graph.buffers] == [most]
 
 
 FRESH = """import random
