@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import defaultdict
 from functools import cached_property
@@ -150,11 +151,29 @@ class Idle:
                 self._live.add(unit)
                 return None
             reason = outer if reason is unit or isinstance(outer, (ir.Expr, Unfilled)) else reason
-        # A function that nobody calls is started by hand; whoever makes an object may call any method of objects, but
-        # a program that makes a memory and never draws from it will not.
+        # A function that nobody calls is started by hand, unless a program imports it to call it, and does not; whoever
+        # makes an object may call any method of objects, but a program that never draws from a memory will not.
         by_hand = isinstance(unit, ir.Function) and not unit.decorators and unit not in self._never_drawn
+        by_hand = by_hand and not self._is_left_imported(unit)
         told = isinstance(reason, (ir.Expr, Unfilled)) if is_shared else reason is not unit
         return None if by_hand and not told else reason
+
+    def _is_left_imported(self, unit: _Unit) -> bool:
+        """Whether a file that is started imports a function."""
+        stem = posixpath.splitext(posixpath.basename(self._graph.project.module_of[unit].path))[0]
+        return (stem, unit.name) in self._imported
+
+    @cached_property
+    def _imported(self) -> set[tuple[str, str]]:
+        """The modules and names of what is imported by files that say what they do when they are started."""
+        return {
+            (node.module.rpartition(".")[2], name)
+            for module in self._graph.project.modules.values()
+            if b"__main__" in module.text and not module.path.endswith(".ipynb")
+            for node in module.nodes_of(ir.ImportFrom)
+            if isinstance(node, ir.ImportFrom)
+            for name, _ in node.names
+        }
 
     @cached_property
     def _undrawn(self) -> dict[ir.Class, Unfilled]:

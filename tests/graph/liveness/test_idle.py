@@ -176,6 +176,21 @@ def test_files_beside_a_program_are_none_of_its_own(project):
     assert (why(graph), why(graph, beside=True)) == (None, "never run here: nothing in the project makes Weighted")
 
 
+@pytest.mark.parametrize(
+    ("run", "is_off"),
+    [
+        ("from agent import Agent, weighted\nif __name__ == '__main__':\n    Agent(1, 2).learn()\n", True),
+        ("from agent import Agent, weighted\nAgent(1, 2).learn()\n", False),
+        ("from agent import Agent, weighted\nif __name__ == '__main__':\n    Agent(1, 2).learn()\n    weighted()", False),
+        ("from agent import Agent\nif __name__ == '__main__':\n    Agent(1, 2).learn()\n", False),
+    ],
+)
+def test_a_function_that_is_imported_where_a_program_starts_and_never_called(project, run, is_off):
+    after = "def weighted():\n        return Weighted()"
+    graph = project(memories=MEMORIES, agent=AGENT.format(made=PLAIN, after=after), run=run)
+    assert why(graph) == ("never run here: nothing in the project calls weighted" if is_off else None)
+
+
 def test_what_is_around_a_class_is_run(project):
     graph = project(memories=MEMORIES + "\n    later = 1\n", agent=AGENT.format(made=PLAIN, after=""), run=RUN)
     assert why(graph, "later") is None
