@@ -557,6 +557,17 @@ def evaluate(env, net, episodes):
             },
         ),
         Example(
+            "the call gives one argument too few: what they are called says which it is",
+            {
+                "replay.py": _SHARED.replace('"reward"', '"opponent", "reward"')
+                .replace("self, *row", "self, state, opponent, reward, next_state, over")
+                .replace("Step(*row)", "Step(state, opponent, reward, next_state, over)"),
+                "agent.py": _AGENT.format(
+                    name="Double", mark="", values="0 if s is None else self.net.value(s) for s in batch.next_state"
+                ),
+            },
+        ),
+        Example(
             "a loop that leaves the episode before the environment's limit",
             {"train.py": _CAPPED.format(parameters="max_t=1_000", name="ALE/MsPacman-v5", steps="max_t", mark="")},
         ),

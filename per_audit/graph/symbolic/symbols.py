@@ -153,7 +153,8 @@ class Symbols:
         """The terms that a call gives to the parameters of a function, by their names."""
         run = self.run(self.function_of(path, call), path)
         skip = self.takes_self(function) and not self._gives_self(call, function)
-        return run.bound(function, run.arguments_of(call), skip=skip)
+        given = run.arguments_of(call)
+        return _by_name(call, function, given, skip) or run.bound(function, given, skip=skip)
 
     def _settled(self, call: ir.Call, function: ir.Function, path: str) -> Settled:
         """The constants that a call gives to parameters, or leaves them at."""
@@ -396,3 +397,18 @@ def takes_names(term: Term) -> bool:
         return False
     function, name = term.data
     return any(p.name == name and p.kind == "**" for p in function.parameters)
+
+
+def _by_name(
+    call: ir.Expr, function: ir.Function, given: list[tuple[str | None, str, Term]], skip: bool
+) -> dict[str, Term]:
+    """The arguments of a call that gives too few, by what they are called in it; empty where it does not.
+
+    Such a call fails. Mended it has another argument in the middle, so that the places say nothing of the others.
+    """
+    parameters = function.parameters[1:] if skip else function.parameters
+    named = [arg.value.id for arg in getattr(call, "args", ()) if isinstance(arg.value, ir.Name) and not arg.star]
+    fits = len(given) >= sum(parameter.default is None and not parameter.kind for parameter in parameters)
+    if fits or len(set(named)) < len(given) or not set(named) <= {parameter.name for parameter in parameters}:
+        return {}
+    return {name: term for name, (_, _, term) in zip(named, given, strict=True)}
