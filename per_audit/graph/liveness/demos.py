@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
 
+_DEFINITIONS = (ir.Class, ir.Function)
 _LEARNS = {"step", "train", "learn", "optimize", "optimise", "fit"}  # in the name of what is called
 _TOLD = 4  # that a step of an environment tells at least
 _LEADS_ON = {"run", "main", "launch", "start", "simulate", "play", "execute", "call"}  # of what a library is told
@@ -74,9 +76,14 @@ class Demos:
         elif isinstance(statement, ir.Function) and statement.name.startswith("test_"):
             if self._only_tries(statement, ir.walk(*statement.body)):
                 return Trial(path, f"`{statement.name}`")
-        elif path.endswith(".ipynb") and self._only_tries(path, self._graph.module(path).nodes):
-            return Trial(path)
+        elif path.endswith(".ipynb") or self._is_of_test(path, statement):
+            return Trial(path) if self._only_tries(path, self._graph.module(path).nodes) else None
         return None
+
+    def _is_of_test(self, path: str, statement: ir.Node) -> bool:
+        """Whether a file that is called a test does something by itself, in this statement among others."""
+        is_named = posixpath.basename(path).startswith("test")
+        return is_named and statement in self._graph.module(path).body and not isinstance(statement, _DEFINITIONS)
 
     def is_dry(self, path: str, node: ir.Node) -> bool:
         """Whether a node is in a notebook, or in a block for starting its file, that calls nothing that learns.

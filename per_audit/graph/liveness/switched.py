@@ -132,6 +132,9 @@ class Switches:
             return self._parsed(str(term.data))
         if not depth:
             return None
+        if term.op == "not":
+            values = self._values(term.args[0], depth - 1)
+            return {not value for value in values} if values else None
         if term.op == "cmp" and len(term.data) == 1 and (compare := _COMPARISONS.get(term.data[0])) is not None:
             left, right = (self._values(side, depth - 1) for side in term.args)
             return set(itertools.starmap(compare, itertools.product(left, right))) if left and right else None

@@ -411,6 +411,20 @@ def test_what_only_a_test_makes(project, text, is_tried):
     assert (found is not None and "of trials.py leads to it, and that learns nothing" in found) == is_tried
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "is_tried"),
+    [
+        ("test2", "print(Weighted().sample(2))", True),
+        ("test2", "Agent(1, Weighted()).learn()", False),
+        ("more", "print(Weighted().sample(2))", False),
+    ],
+)
+def test_what_only_a_file_makes_that_is_called_a_test(project, path, text, is_tried):
+    files = {"memories": MEMORIES, "agent": AGENT.format(made=PLAIN, after=""), "run": RUN}
+    files[path] = f"from memories import Weighted\nfrom agent import Agent\n\n{text}\n"
+    assert (why(project(**files)) is not None) == is_tried
+
+
 def test_a_list_of_what_a_file_offers_runs_nothing(project):
     files = {"memories": MEMORIES, "agent": AGENT.format(made=PLAIN, after=""), "run": RUN}
     graph = project(**files, offered='from memories import Memory, Weighted\n\n__all__ = ["Memory", "Weighted"]\n')

@@ -60,6 +60,8 @@ ATTRIBUTES = (
         ("if not slow:\n    mark()", "Agent().learn()", True),
         ("mark() if FAST else None", "Agent()", False),
         ("None if FAST else mark()", "Agent()", True),
+        ("if SLOW:\n    mark()", "SLOW = not True\n    Agent()", True),
+        ("if SLOW:\n    mark()", "SLOW = not read()\n    Agent()", False),
         ("if FAST and slow:\n    mark()", "Agent()", False),
         ("if FAST and slow:\n    pass\nelse:\n    mark()", "Agent().learn()", True),
         ("if FAST or self.weighted:\n    pass\nelse:\n    mark()", "Agent(read())", True),
