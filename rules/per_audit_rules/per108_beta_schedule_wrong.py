@@ -478,6 +478,19 @@ def train(env, params, net, keys, steps):
             },
         ),
         Example(
+            "one less what decays with the draws, made by the draw itself",
+            {
+                "memory.py": _MEMORY.replace("alpha, beta\n", "alpha, beta\n        self.draws, self.rate = 0, 3e-3\n")
+                .replace("** -self.beta", "** -self.schedule()")
+                .replace(
+                    "    def update(",
+                    "    def schedule(self):\n        self.draws += 1\n"
+                    "        return 1 - (1 - self.beta) * np.exp(-self.rate * self.draws)\n\n    def update(",
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
             "one less an exploration that falls",
             {
                 "memory.py": _MEMORY.replace("def sample(self, n):", "def sample(self, n, beta):").replace(

@@ -168,7 +168,11 @@ class Beta:
             ways[1] = None if ways[1] is None else -ways[1]
         elif term.op not in ("add", "mul", "minimum", "maximum", "min", "max", "clip", "phi", "exp", "log", "call"):
             return None
-        return next(iter(known), 0) if len(known := set(ways) - {0}) < 2 else None
+        if len(known := set(ways) - {0}) > 1:
+            return None
+        way = next(iter(known), 0)
+        turned = sum(map(_is_negative, term.args)) % 2 if term.op in ("mul", "div") else 0
+        return -way if way is not None and turned else way
 
     def _recurrence(self, field: Term) -> int | None:
         """Where an attribute goes that is made from its own last value."""
@@ -207,6 +211,12 @@ class Beta:
                 return None
             found += inner
         return found or None
+
+
+def _is_negative(term: Term) -> bool:
+    """Whether a factor turns round what it is multiplied with: `-rate` in `exp(-rate * step)`."""
+    term = strip(term)
+    return (term.number or 0) < 0 or term.op == "neg"
 
 
 def _may_be_none(term: Term) -> bool:
