@@ -414,6 +414,29 @@ memory.of_another_cell()
 """,
             },
         ),
+        Example(
+            "settings, some of which are lists, begin what a method sets",
+            {
+                "settings.py": """class Settings:
+    def __init__(self, given):
+        self.given = given
+        self.layers = self.read("layers", [64])
+        self.beta = self.read("beta", 0.4)
+
+    def read(self, name, default):
+        value = default
+        if name in self.given:
+            value = self.given[name]
+        return value
+""",
+                "memory.py": _MEMORY.replace("  # <- PER106", "")
+                + "\n    def set_beta(self, beta):\n        self.beta = beta\n",
+                "train.py": "from settings import Settings\n"
+                + _TRAIN.replace("Memory(100)", "Memory(100, Settings({}).beta)").replace(
+                    "memory.sample(32)", "memory.sample(32)\n        memory.set_beta(0.4 + 0.6 * step / 50_000)"
+                ),
+            },
+        ),
         Example("a memory that nobody makes", {"memory.py": _MEMORY.replace("  # <- PER106", "")}),
         Example(
             "an older draw that nobody calls any more",

@@ -83,7 +83,7 @@ class Beta:
             for term in edge:
                 for part in alternatives(strip(term)):
                     for leaf in _carried(part):
-                        if leaf.op == "field" and not self.anatomy.is_container(leaf):
+                        if leaf.op == "field" and (leaf in self.exponents or not self.anatomy.is_container(leaf)):
                             found[leaf] = None
                         elif leaf.op == "param":
                             inner += self.symbols.options(leaf)
