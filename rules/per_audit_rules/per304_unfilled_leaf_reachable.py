@@ -325,6 +325,27 @@ def main(env, net, steps):
             ),
         ),
         Example(
+            "the method that asks for the positions keeps them below the number of slots in use",
+            _project(
+                _FLOATS.replace("  # <- PER304", ""),
+                _MEMORY.replace("def sample(self, n, beta):", "def positions(self, n):")
+                .replace("        nodes, p, rows = [], [], []", "        nodes = []")
+                .replace("node, priority, row = self", "node, _, _ = self")
+                .replace("            p.append(priority)\n            rows.append(row)\n", "")
+                .replace(
+                    "        weights =",
+                    """        return nodes
+
+    def sample(self, n, beta):
+        nodes = self.positions(n)
+        nodes = [min(node, self.tree.capacity + self.tree.count - 1) for node in nodes]
+        p = [self.tree.sums[node] for node in nodes]
+        rows = [self.tree.rows[node - self.tree.capacity] for node in nodes]
+        weights =""",
+                ),
+            ),
+        ),
+        Example(
             "a capacity that is a power of two, whose first leaf is the first slot",
             {
                 "tree.py": _TREE.replace("  # <- PER304", ""),
@@ -419,8 +440,33 @@ def _is_full(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
 
 
 def _is_checked(graph: ReplayGraph, find: ir.Function) -> bool:
-    """Whether someone who calls the search looks at what it answered before it is used."""
-    return any(_checks(caller, node) for node, caller, _ in graph.symbols.calls_of.get(find, ()) if caller is not None)
+    """Whether someone who calls the search looks at what it answered before it is used.
+
+    That may be a method of the same class, to which the caller only hands on what it found.
+    """
+    calls_of, class_of = graph.symbols.calls_of, graph.project.class_of
+    for node, caller, _ in calls_of.get(find, ()):
+        if caller is not None and _checks(caller, node):
+            return True
+        cls = class_of.get(caller) if isinstance(caller, ir.Function) else None
+        if cls is not None and any(
+            isinstance(outer, ir.Function) and class_of.get(outer) is cls and _checks_each(outer, call)
+            for call, outer, _ in calls_of.get(caller, ())
+        ):
+            return True
+    return False
+
+
+def _checks_each(caller: ir.Node, call: ir.Node) -> bool:
+    """Whether a function puts a limit to each of the positions that a call gave it."""
+    given = _derived(caller, call)
+    for node in ir.walk(caller):
+        if isinstance(node, ir.Comp) and isinstance(node.elt, ir.Call):
+            held = {n.id for part in node.generators for n in ir.walk(part.iter) if isinstance(n, ir.Name)}
+            name = getattr(node.elt.func, "attr", getattr(node.elt.func, "id", ""))
+            if name in _LIMITS and len(node.elt.args) > 1 and not held.isdisjoint(given):
+                return True
+    return False
 
 
 def _checks(caller: ir.Node, call: ir.Node) -> bool:

@@ -181,7 +181,10 @@ def test_files_beside_a_program_are_none_of_its_own(project):
     [
         ("from agent import Agent, weighted\nif __name__ == '__main__':\n    Agent(1, 2).learn()\n", True),
         ("from agent import Agent, weighted\nAgent(1, 2).learn()\n", False),
-        ("from agent import Agent, weighted\nif __name__ == '__main__':\n    Agent(1, 2).learn()\n    weighted()", False),
+        (
+            "from agent import Agent, weighted\nif __name__ == '__main__':\n    Agent(1, 2).learn()\n    weighted()",
+            False,
+        ),
         ("from agent import Agent\nif __name__ == '__main__':\n    Agent(1, 2).learn()\n", False),
     ],
 )
