@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from per_audit.graph.prioritised.anatomy import Anatomy
 
 _DEEPEST = 6
-_FAR = 3  # calls from a loop to what stores
+_FAR = 5  # calls from a loop to what stores
 _LOOPS = (ir.For, ir.While)
 _ZEROS = {"zeros", "zeros_like", "new_zeros"}
 _RESTORES = {"load", "loads", "loadtxt", "genfromtxt", "fromfile", "frombuffer"}

@@ -97,6 +97,17 @@ def test_a_loop_that_goes_on_until_the_buffer_is_full(minimum_of):
     assert fill.is_full_at(minimum.path, minimum.node, minimum.container)
 
 
+def test_a_loop_that_plays_episodes_until_the_buffer_is_full(project):
+    calls = ["memory.push(*net.step())", "keep(memory, net)", "turn(memory, net)", "play(memory, net)"]
+    names = ["keep", "turn", "play", "episode"]
+    functions = "".join(f"def {name}(memory, net):\n    {call}\n\n\n" for name, call in zip(names, calls, strict=True))
+    text = MEMORY.replace("START", "np.zeros(size)").replace("LEARN", "memory.sample(32, 0.4)")
+    graph = project(functions + text.replace("FIRST", "while memory.at < SIZE: episode(memory, net)"))
+    (buffer,) = graph.buffers
+    (minimum,) = graph.weights(buffer).minima()
+    assert Fill(graph.anatomy(buffer)).is_full_at(minimum.path, minimum.node, minimum.container)
+
+
 @pytest.mark.parametrize(("test", "full"), [("memory.count >= 32", False), ("memory.count >= memory.size", True)])
 def test_a_count_that_the_capacity_bounds_is_not_the_capacity(project, test, full):
     text = MEMORY.replace("START", "np.zeros(size)").replace("FIRST", "pass")
