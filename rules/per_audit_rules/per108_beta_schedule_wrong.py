@@ -149,6 +149,8 @@ class BetaScheduleWrong(Rule):
             anatomy = graph.anatomy(buffer)
             beta = Beta(graph, anatomy)
             for changed in beta.later_writes:
+                if beta.is_of_another(changed):
+                    continue
                 wrong = _wrong(graph, anatomy, beta, changed)
                 if wrong is not None and changed.write.node not in seen:
                     seen.update(ir.walk(changed.write.node))
@@ -428,6 +430,44 @@ class Agent:
                 "train.py": _TRAIN.replace("Memory(100)", "Memory(100, Linear(0.4, 1.0, steps))").replace(
                     "from memory", "from schedule import Linear\nfrom memory"
                 ),
+            },
+        ),
+        Example(
+            "another kind of schedule than that of beta, for the exploration",
+            {
+                "schedules.py": """class Schedule:
+    def __init__(self, first):
+        self.now = first
+
+    def step(self):
+        raise NotImplementedError
+
+
+class Linear(Schedule):
+    def __init__(self, first, last, steps):
+        super().__init__(first)
+        self.last, self.change = last, (last - first) / steps
+
+    def step(self):
+        self.now = min(self.last, self.now + self.change)
+
+
+class Exponential(Schedule):
+    def __init__(self, first, rate):
+        super().__init__(first)
+        self.rate = rate
+
+    def step(self):
+        self.now *= self.rate
+""",
+                "memory.py": _MEMORY.replace("size, alpha=0.6, beta=0.4", "size, schedule, alpha=0.6")
+                .replace("self.alpha, self.beta = alpha, beta", "self.alpha, self.schedule = alpha, schedule")
+                .replace("-self.beta\n", "-self.schedule.now\n        self.schedule.step()\n"),
+                "train.py": _TRAIN.replace("Memory(100)", "Memory(100, Linear(0.4, 1.0, steps))")
+                .replace("from memory", "from schedules import Exponential, Linear\nfrom memory")
+                .replace("    state = env.reset()\n", "    state, greed = env.reset(), Exponential(1.0, 0.99)\n")
+                .replace("net.act(state)", "net.act(state, greed.now)")
+                .replace("        optimizer.step()\n", "        optimizer.step()\n        greed.step()\n"),
             },
         ),
         Example(

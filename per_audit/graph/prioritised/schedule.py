@@ -112,6 +112,17 @@ class Beta:
                     found.append(BetaWrite(field, value, write))
         return sorted(found, key=lambda found: (found.write.path, found.write.node.start))
 
+    def is_of_another(self, changed: BetaWrite) -> bool:
+        """Whether an assignment is made in one of several kinds of schedules that beta is not known to be."""
+        interpreter, (base, name) = self.graph.interpreter, changed.field.data
+        owner = changed.write.owner.node
+        if owner is base or len(interpreter.subclasses.get(base, ())) == 1:
+            return False
+        read = ((f.path, part) for f in self.anatomy.formulas for part in ir.walk(f.node))
+        holders = (self.symbols.term(path, n.value) for path, n in read if isinstance(n, ir.Attr) and n.attr == name)
+        made = {term.data for holder in holders for term in self.passed(holder) if term.op == "object"}
+        return not any(owner in interpreter.mro(cls) for cls in made)
+
     def first_values(self, field: Term) -> list[tuple[Term, ir.Node | None, str]]:
         """What the attribute is built with: the term, the statement (None for the class body) and the file."""
         return [
