@@ -5,6 +5,7 @@ Everything is told as terms, so that rules ask what a value is made of and need 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -204,6 +205,25 @@ class Anatomy:
         seen = {write.inserts for write in every if id(write) not in idle}
         live = [write for write in every if id(write) not in idle or write.inserts not in seen]
         return live[: 4 * _MOST_CHAINS]
+
+    @cached_property
+    def keyed(self) -> dict[str, set[Term]]:
+        """The attributes of items that priorities are written into as well, by name: whose items. The key of a heap."""
+        found: dict[str, set[Term]] = defaultdict(set)
+        for write in self.writes:
+            store, function = write.store, write.functions[0]
+            if store.expression is None or not isinstance(function, ir.Function):
+                continue
+            kept = self.symbols.term(store.path, store.expression)
+            for node in ir.walk_scope(function.body):
+                if not isinstance(node, ir.Assign) or node.value is None:
+                    continue
+                for target in node.targets:
+                    if isinstance(target, ir.Attr) and self.symbols.term(store.path, node.value) == kept:
+                        held = self.symbols.term(store.path, target.value)
+                        if held.op in ("at", "item"):
+                            found[target.attr].add(self.base_of(held))
+        return dict(found)
 
     def _is_left_over(self, write: PriorityWrite) -> bool:
         """Whether a method of a buffer that is drawn from writes it which nothing names, by whatever object."""

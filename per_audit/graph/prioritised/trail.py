@@ -213,26 +213,7 @@ def reads_priorities(anatomy: Anatomy, term: Term) -> bool:
         return False  # `(priorities**alpha)[:n]` reads what alpha has made of them
     if term.op in ("at", "item", "slice") and anatomy.base_of(term) in anatomy.containers:
         return True
-    return term.op == "item" and isinstance(term.data, str) and _is_kept_beside(anatomy, term)
-
-
-def _is_kept_beside(anatomy: Anatomy, term: Term) -> bool:
-    """Whether a term reads an attribute of items that each priority is written into as well: the key of a heap."""
-    symbols = anatomy.symbols
-    for write in anatomy.writes:
-        store, function = write.store, write.functions[0]
-        if store.expression is None or not isinstance(function, ir.Function):
-            continue
-        kept = symbols.term(store.path, store.expression)
-        for node in ir.walk_scope(function.body):
-            if not isinstance(node, ir.Assign) or node.value is None or symbols.term(store.path, node.value) != kept:
-                continue
-            for target in node.targets:
-                if isinstance(target, ir.Attr) and target.attr == term.data:
-                    held = symbols.term(store.path, target.value)
-                    if held.op in ("at", "item") and anatomy.base_of(held) == anatomy.base_of(term.args[0]):
-                        return True
-    return False
+    return term.op == "item" and anatomy.base_of(term.args[0]) in anatomy.keyed.get(term.data, ())
 
 
 def _is_raised(term: Term) -> bool:

@@ -484,9 +484,18 @@ class Evidence:
         owner = self.project.class_of.get(function) if function is not None else None
         return owner is not None and (self.is_called_environment(owner) or self._is_part_of_environment(owner))
 
+    @cached_property
+    def makers(self) -> dict[ir.Class, set[ev.Owner]]:
+        """By class, the functions that make objects of it."""
+        makers: dict[ir.Class, set[ev.Owner]] = defaultdict(set)
+        for site in self.events.calls.values():
+            for cls in site.classes:
+                makers[cls].add(site.function)
+        return makers
+
     def _is_part_of_environment(self, cls: ir.Class) -> bool:
         """Whether objects of the class are made by methods of environments only: a map, a simulation."""
-        makers = {site.function for site in self.events.calls.values() if cls in site.classes}
+        makers = self.makers.get(cls, ())
         owners = {self.project.class_of.get(function) if function is not None else None for function in makers}
         return bool(owners) and all(owner is not None and self.is_called_environment(owner) for owner in owners)
 
