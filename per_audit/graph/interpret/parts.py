@@ -181,7 +181,7 @@ class Parts:
         """The value with the tags of what it holds: computing with a list or array is computing with its items."""
         tags: frozenset[Tag] = frozenset()
         for atom in value.atoms:
-            if isinstance(atom, Alloc) and atom.kind in ("list", "array"):
+            if isinstance(atom, Alloc) and atom.kind in ("list", "deque", "array"):
                 tags = sharing.union(tags, self.interpreter.content_of(atom.node).tags)
         return value.with_all(tags)
 

@@ -233,6 +233,23 @@ def test_importance_weights_are_known_by_their_form(project, value_of, weights, 
     assert bool(value_of(graph, weights).tagged("isw")) == is_weight
 
 
+@pytest.mark.parametrize("made", ["[]", "deque()"])
+def test_an_array_of_what_collects_weights_holds_weights(project, value_of, made):
+    graph = project(f"""
+    from collections import deque
+    import numpy as np
+
+
+    class Memory:
+        def weigh(self, p, n, beta):
+            weights = {made}
+            for each in p:
+                weights.append((n * each) ** -beta)
+            return np.array(weights)
+    """)
+    assert value_of(graph, "np.array(weights)").tagged("isw")
+
+
 def test_a_gate_or_an_order_of_files_changes_nothing(project):
     user = "from memory import Memory\n\nmemory = Memory(5)\nmemory.add(1, 2, 3.0, 4, False)\nprint(memory.sample(2))\n"
     one = project(memory=STORE, a_user=user)
