@@ -288,6 +288,38 @@ def train(env, model, steps):
 """,
             },
         ),
+        Example(
+            "emptied by a method that nothing calls",
+            {
+                "agent.py": """import random
+from collections import deque
+
+
+class Past:
+    def __init__(self):
+        self.rows = deque()  # <- PER004
+
+    def keep(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def restart(self):
+        self.rows = deque()
+
+    def some(self, n):
+        return random.sample(self.rows, n)  # <- PER001
+
+
+def train(env, net, optimizer):
+    past, state = Past(), env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        past.keep(state, 0, reward, next_state, done)
+        state = env.reset() if done else next_state
+        net.loss(past.some(32)).backward()
+        optimizer.step()
+"""
+            },
+        ),
     )
     good = (
         Example(
@@ -354,6 +386,10 @@ def run(env, net, optimizer):
         optimizer.step()
 """
             },
+        ),
+        Example(
+            "emptied by a method of a name that is called on something unknown",
+            {"agent.py": bad[-1].plain["agent.py"].replace("def restart", "def reset")},
         ),
         Example(
             "written to disk and emptied",

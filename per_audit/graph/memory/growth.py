@@ -40,7 +40,12 @@ def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
 
 
 def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> bool:
-    evictions = [evict for evict in graph.events.evictions.values() if not is_unlimited(graph, evict)]
+    is_driven = any(graph.callers.get(store.function) for store in grows if isinstance(store.function, ir.Function))
+    evictions = [
+        evict
+        for evict in graph.events.evictions.values()
+        if not is_unlimited(graph, evict) and not (is_driven and _is_of_nobody(graph, evict.function))
+    ]
     if any(evict.container == container for evict in evictions):
         return True
     # Of several lists in one object, what is taken from one may have come from another.
@@ -65,6 +70,22 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
     if any(container in store.value.atoms and store.how == "index" for store in graph.events.stores.values()):
         return True  # one list of several, each replaced when it has served
     return any(_is_guarded(graph, store) for store in grows) or container in graph.cut_containers
+
+
+def _is_of_nobody(graph: ReplayGraph, function: ev.Owner) -> bool:
+    """Whether a function is a method that nothing calls: each call of its name is of another class's."""
+    if not isinstance(function, ir.Function) or function not in graph.project.class_of or function.decorators:
+        return False
+    if function.name.startswith("__") or graph.callers.get(function):
+        return False
+    called = {site.node.func: site for site in graph.events.calls.values() if site.targets}
+    return all(
+        node in called
+        for module in graph.project.modules.values()
+        if function.name.encode() in module.text
+        for node in module.nodes_of(ir.Attr)
+        if isinstance(node, ir.Attr) and node.attr == function.name
+    )
 
 
 def _is_filled_once(graph: ReplayGraph, store: ev.Store, container: Alloc) -> bool:
