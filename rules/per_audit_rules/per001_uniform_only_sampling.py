@@ -8,6 +8,7 @@ from per_audit.findings import Evidence, Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, UNIFORM, LibraryBuffer, ReplayBuffer, ReplayGraph
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.libraries.training import ends_before_learning
+from per_audit.graph.recognise.chosen import drawn_beside, is_of_chosen
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ class UniformOnlySampling(Rule):
     Prioritised replay costs a sum tree and a second pass over the batch, and where rewards are dense and TD errors
     are dominated by noise it gains little. Silence a deliberate choice with a comment that says why. Buffers that
     are emptied after each update, rollouts of on-policy methods, data sets of supervised learning and image pools
-    are not replay memories and are not reported; neither is code that can switch to a prioritised buffer.
+    are not replay memories and are not reported; neither is code that can switch to a prioritised buffer. Where a
+    second memory of chosen transitions, such as those with a reward, has a share of its own in each batch, the finding
+    is a hint.
 
     ## Example
 
@@ -81,8 +84,10 @@ class UniformOnlySampling(Rule):
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer) -> Finding:
         name = graph.name_of(buffer)
         draw = graph.source(buffer.path, buffer.draws[0])
-        beside = self._beside(graph, buffer)
+        beside = drawn_beside(graph, buffer)
         which = f"{name}, one of {len(beside) + 1} memories drawn from together," if beside else name
+        if is_chosen := is_of_chosen(graph, buffer):
+            which += " one of them of chosen transitions,"
         others = list(self._prioritised(graph))
         evidence = (*graph.chain(buffer), *self._by_priority(graph))
         seen = {link.role for link in evidence}
@@ -94,7 +99,7 @@ class UniformOnlySampling(Rule):
         return Finding(
             self.code,
             self.name,
-            self.severity,
+            Severity.INFO if is_chosen else self.severity,
             "high" if {"stored", "learnt"} <= seen else "medium",
             f"{which} draws its transitions uniformly (`{draw}`), and {otherwise}",
             graph.place(buffer.path, buffer.draws[0]),
@@ -103,17 +108,6 @@ class UniformOnlySampling(Rule):
             FixOffer(title=_TITLE),
             pipeline=name,
         )
-
-    def _beside(self, graph: ReplayGraph, buffer: ReplayBuffer) -> list[ReplayBuffer]:
-        """The other memories that the same function draws from: each has a share of its own in what is learnt."""
-        return [
-            other
-            for other in graph.buffers
-            if other.kind == UNIFORM
-            and (other.path, other.function) == (buffer.path, buffer.function)
-            and buffer.function is not None
-            and not other.containers & buffer.containers
-        ]
 
     def _by_priority(self, graph: ReplayGraph) -> Iterable[Evidence]:
         """A prioritised buffer of another agent, which this one could use."""

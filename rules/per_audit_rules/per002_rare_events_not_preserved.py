@@ -8,6 +8,7 @@ from per_audit.findings import Evidence, Finding, FixOffer, Place, Severity
 from per_audit.graph import UNIFORM, ReplayGraph
 from per_audit.graph.memory.eviction import forgets_oldest
 from per_audit.graph.memory.stored import never_full
+from per_audit.graph.recognise.chosen import is_of_chosen
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class RareEventsNotPreserved(Rule):
 
     ## Known problems
 
-    A memory that has room for all that the loops of the program count out forgets nothing, and is not noted.
+    A memory that has room for all that the loops of the program count out forgets nothing, and is not noted; neither is
+    one beside which another keeps chosen transitions, such as those with a reward, of which each batch has a share.
     Where rewards are dense there are no rare events to protect, and a protected set adds staleness: leave it off.
     The finding stands beside `uniform-only-sampling`, since the same change repairs both.
 
@@ -62,7 +64,9 @@ class RareEventsNotPreserved(Rule):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One hint for each uniform buffer that evicts the oldest, and each reference buffer that protects nothing."""
         for buffer in graph.buffers:
-            if buffer.kind == UNIFORM and forgets_oldest(graph, buffer) and never_full(graph, buffer) is None:
+            if buffer.kind != UNIFORM or is_of_chosen(graph, buffer):
+                continue
+            if forgets_oldest(graph, buffer) and never_full(graph, buffer) is None:
                 message = f"{graph.name_of(buffer)} forgets its oldest transitions first, rare events included"
                 place = graph.place(buffer.path, buffer.draws[0])
                 yield self._finding(message, place, graph.symbol(buffer.function, buffer.path), graph.chain(buffer))
@@ -154,6 +158,39 @@ memory = PrioritizedReplayBuffer(10_000, rare_fraction=0)  # <- PER002
         ),
     )
     good = (
+        Example(
+            "a second memory of transitions with a reward, in each batch",
+            {
+                "agent.py": """import random
+from collections import deque
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.found = deque(maxlen=size), deque(maxlen=size // 4)
+
+    def push(self, state, action, reward, next_state, done):
+        row = (state, action, reward, next_state, done)
+        self.rows.append(row)
+        if reward > 0:
+            self.found.append(row)
+
+    def sample(self, n):
+        few = min(n // 4, len(self.found))
+        return random.sample(self.found, few) + random.sample(self.rows, n - few)  # <- PER001 PER001
+
+
+def train(env, net, optimizer):
+    memory, state = Memory(20_000), env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.push(state, 0, reward, next_state, done)
+        state = env.reset() if done else next_state
+        net.loss(memory.sample(32)).backward()
+        optimizer.step()
+"""
+            },
+        ),
         Example(
             "the reference buffer as it comes",
             {

@@ -1,5 +1,7 @@
 """What PER001 shows beside the way of the transitions."""
 
+import pytest
+
 from per_audit.facts import extract
 from per_audit.graph import link
 from per_audit.rule import all_rules
@@ -112,12 +114,26 @@ class Agent:
 """
 
 
-def test_memories_that_share_a_batch_are_said_to():
-    graph = link([extract("agent.py", TWO)])
+@pytest.mark.parametrize(
+    ("test", "what", "severity"),
+    [
+        (b"reward > 0", "one of 2 memories drawn from together, one of them of chosen transitions, draws", "INFO"),
+        (b"len(self.won) < len(self.lost)", "one of 2 memories drawn from together, draws", "ERROR"),
+    ],
+)
+def test_memories_that_share_a_batch_are_said_to(test, what, severity):
+    graph = link([extract("agent.py", TWO.replace(b"reward > 0", test))])
     (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
-    messages = [finding.message for finding in rule.check(graph)]
-    assert len(messages) == 2
-    assert all("one of 2 memories drawn from together, draws" in message for message in messages)
+    findings = list(rule.check(graph))
+    assert len(findings) == 2
+    assert all(what in finding.message for finding in findings)
+    assert {finding.severity.name for finding in findings} == {severity}
+
+
+def test_a_test_that_both_memories_are_filled_under_chooses_for_none():
+    text = TWO.replace(b"        else:\n            self.lost", b"            self.lost")
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
+    assert {finding.severity.name for finding in rule.check(link([extract("agent.py", text)]))} == {"ERROR"}
 
 
 def test_a_prioritised_buffer_that_tests_alone_draw_from_serves_no_agent():
