@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import Evidence, Finding, FixOffer, Place, Severity
 from per_audit.graph import UNIFORM, ReplayGraph
+from per_audit.graph.memory.capacity import capacity_of
 from per_audit.graph.memory.eviction import forgets_oldest
 from per_audit.graph.memory.stored import never_full
 from per_audit.graph.recognise.chosen import is_of_chosen
@@ -67,7 +68,9 @@ class RareEventsNotPreserved(Rule):
             if buffer.kind != UNIFORM or is_of_chosen(graph, buffer):
                 continue
             if forgets_oldest(graph, buffer) and never_full(graph, buffer) is None:
-                message = f"{graph.name_of(buffer)} forgets its oldest transitions first, rare events included"
+                room = capacity_of(graph, buffer.containers).usual
+                full = f", once it holds {room:,}" if room is not None else ""
+                message = f"{graph.name_of(buffer)} forgets its oldest transitions first, rare events included{full}"
                 place = graph.place(buffer.path, buffer.draws[0])
                 yield self._finding(message, place, graph.symbol(buffer.function, buffer.path), graph.chain(buffer))
         for made in graph.reference_buffers():
