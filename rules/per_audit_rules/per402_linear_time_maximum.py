@@ -342,6 +342,14 @@ class Memory:
             },
         ),
         Example(
+            "the largest of a few",
+            {
+                "memory.py": bad[0]
+                .plain["memory.py"]
+                .replace("self.priorities.max() if self.rows else 1.0", "self.priorities[:64].max() or 1.0")
+            },
+        ),
+        Example(
             "the leaves of a small tree",
             {
                 "tree.py": bad[-1].plain["tree.py"],
@@ -475,7 +483,9 @@ def _is_part(term: Term) -> bool:
 
 def _reduced(graph: ReplayGraph, anatomy: Anatomy, of: Term) -> Capacity:
     """How many priorities a reduction goes through: of a tree often the leaves alone."""
-    lower = strip(of.args[1]) if of.op == "slice" else None
+    lower, upper = (strip(of.args[1]), strip(of.args[2])) if of.op == "slice" else (None, None)
+    if upper is not None and (upper.number or 0) > 0:
+        return read(graph, [upper])  # however many there are, of a part alone
     if lower is None or (lower.data is None and lower.op == "const"):
         return anatomy.capacity
     if lower.op == "neg":
