@@ -25,11 +25,11 @@ _MOST_LINKS = 10
 
 def errors(value: Term) -> list[Term]:
     """The differences and losses that a priority is made of, outermost first."""
-    return list(dict.fromkeys(term for term in _along(value) if term.op in ("sub", "loss")))
+    return list(dict.fromkeys(term for term in along(value) if term.op in ("sub", "loss")))
 
 
-def _along(value: Term) -> Iterator[Term]:
-    """A priority and what it is made of, down to differences and losses, but exponents, bounds and positions."""
+def along(value: Term) -> Iterator[Term]:
+    """A priority and what it is made of, outermost first, down to errors: no exponents, bounds, positions."""
     stack = [value]
     while stack:
         term = strip(stack.pop())
@@ -43,6 +43,21 @@ def _is_share(term: Term) -> bool:
     """Whether a factor is what another number leaves of the whole: `1 - keep`, of a running mean."""
     term = strip(term)
     return term.op == "sub" and term.args[0].is_number
+
+
+def handed_out(anatomy: Anatomy, write: PriorityWrite, term: Term, start: int, end: int | None = None) -> Term:
+    """A term of the function that makes one step of a write, as the function knows it that makes a later one."""
+    callers = list(zip(write.functions, write.steps[1:], strict=False))
+    for function, step in callers[start:end]:
+        if not isinstance(function, ir.Function) or not isinstance(step.node, ir.Expr):
+            break
+        given = anatomy.symbols.arguments(step.node, function, step.path)
+
+        def substituted(part: Term, given: dict[str, Term] = given, function: ir.Function = function) -> Term | None:
+            return given.get(part.data[1]) if part.op == "param" and part.data[0] is function else None
+
+        term = term.mapped(substituted)
+    return term
 
 
 def handover(anatomy: Anatomy, write: PriorityWrite) -> Step:
@@ -123,7 +138,7 @@ def is_asserted(anatomy: Anatomy, write: PriorityWrite) -> bool:
             if not isinstance(side, ir.Attr)  # a setting
         }
         passed = [symbols.term(step.path, expr) for expr in _passed(anatomy.graph.statement(step.path, step.node))]
-        if any(strip(term) == part for term in asserted for value in passed for part in _along(value)):
+        if any(strip(term) == part for term in asserted for value in passed for part in along(value)):
             return True
     return False
 
