@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayBuffer, ReplayGraph
 from per_audit.graph.prioritised.compiled import compilations, weights_read
+from per_audit.graph.prioritised.dropping import is_dropped_where_drawn
 from per_audit.graph.prioritised.lap import clamps_like_lap
 from per_audit.rule import Example, Rule
 
@@ -15,6 +16,73 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.graph.interpret.events import Unpack
+
+
+_PROCESSES = {
+    "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.priorities, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+    def push(self, row):
+        self.rows[self.at % self.size] = row
+        self.priorities[self.at % self.size] = 1.0
+        self.at += 1
+
+    def _chosen(self, n):
+        p = self.priorities / self.priorities.sum()
+        slots = np.random.choice(self.size, n, p=p)  # <- PER005
+        return p, slots
+
+    def sample(self, n, beta):
+        p, slots = self._chosen(n)
+        weights = (self.size * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, priorities):
+        self.priorities[slots] = priorities
+""",
+    "workers.py": """import multiprocessing
+from memory import Memory
+
+
+def serve(rows, batches, answers):
+    memory = Memory(1000)
+    while True:
+        memory.push(rows.get())
+        drawn = memory.sample(32, 0.4)
+        (batch, slots, weights) = drawn
+        batches.put([batch, len(batch)])
+        memory.update(slots, answers.get())
+
+
+def learn(net, optimizer, batches, answers):
+    while True:
+        batch, count = batches.get()
+        errors = net.errors(batch)
+        (errors**2).mean().backward()
+        optimizer.step()
+        answers.put(errors.detach().abs().numpy() + 1e-6)
+
+
+def act(env, net, rows):
+    state = env.reset()
+    while True:
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        rows.put((state, action, reward, next_state, done))
+        state = env.reset() if done else next_state
+
+
+def main(env, net, optimizer):
+    rows, batches, answers = (multiprocessing.Queue() for _ in range(3))
+    multiprocessing.Process(target=serve, args=(rows, batches, answers)).start()
+    multiprocessing.Process(target=act, args=(env, net, rows)).start()
+    learn(net, optimizer, batches, answers)
+""",
+}
 
 
 class MissingImportanceWeights(Rule):
@@ -75,7 +143,7 @@ class MissingImportanceWeights(Rule):
             if not (about.in_use and about.is_about_priorities) or about.is_greedy or clamps_like_lap(about):
                 continue
             if about.weights or about.is_reference:
-                if not about.is_followed():
+                if not about.is_followed() and not (about.updated() and is_dropped_where_drawn(graph, buffer)):
                     continue
                 if about.weights_used():
                     yield from self._learners(graph, buffer)
@@ -569,6 +637,7 @@ class Agent:
 """
             },
         ),
+        Example("weights that do not go to the process that learns", _PROCESSES),
         Example(
             "one learner of two that drops the weights",
             {
@@ -922,6 +991,43 @@ def main(env, net):
                     "        else:\n            batch, slots, _ = memory.sample(32, 0.4)\n            weights = 1\n",
                 )
                 .replace("loss = (errors**2).mean()", "loss = (torch.as_tensor(weights) * errors**2).mean()")
+            },
+        ),
+        Example(
+            "weights that go to the process that learns",
+            {
+                "memory.py": _PROCESSES["memory.py"].replace("  # <- PER005", ""),
+                "workers.py": _PROCESSES["workers.py"]
+                .replace("[batch, len(batch)]", "[batch, weights]")
+                .replace("batch, count = ", "batch, weights = ")
+                .replace("(errors**2)", "(weights * errors**2)"),
+            },
+        ),
+        Example(
+            "a batch that goes whole to the process that learns",
+            {
+                "memory.py": _PROCESSES["memory.py"].replace("  # <- PER005", ""),
+                "workers.py": _PROCESSES["workers.py"]
+                .replace("[batch, len(batch)]", "drawn")
+                .replace("batch, count = ", "batch, _, weights = ")
+                .replace("(errors**2)", "(weights * errors**2)"),
+            },
+        ),
+        Example(
+            "draws of which only the time is taken",
+            {
+                "memory.py": _PROCESSES["memory.py"].replace("  # <- PER005", ""),
+                "timing.py": """import time
+import numpy as np
+from memory import Memory
+
+memory, start = Memory(1000), time.time()
+for step in range(1000):
+    memory.push((np.zeros(4), 0, 1.0, np.zeros(4), False))
+    batch, slots, weights = memory.sample(32, 0.4)
+    memory.update(slots, np.random.rand(32))
+print(time.time() - start)
+""",
             },
         ),
         Example("a class that nobody makes", {"tree.py": bad[0].plain["tree.py"]}),
