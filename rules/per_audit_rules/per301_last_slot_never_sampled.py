@@ -14,7 +14,7 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from per_audit.findings import Finding
+    from per_audit.findings import Evidence, Finding
 
 
 _TRAIN = """from memory import Memory
@@ -33,6 +33,11 @@ def train(env, net, optimizer, steps):
         optimizer.step()
         memory.update(slots, errors.detach().abs().numpy())
 """
+# Trees of libraries whose `sum(start, end)` was seen to leave its end out, against what they document.
+_TREES = {
+    "baselines.common.segment_tree.SumSegmentTree": "baselines.SumSegmentTree",
+    "stable_baselines.common.segment_tree.SumSegmentTree": "stable_baselines.SumSegmentTree",
+}
 _MEMORY = """import random
 import numpy as np
 from tree import Tree
@@ -299,6 +304,11 @@ _SEGMENTS = _MEMORY.replace(
             slots.append(self.tree.find(random.uniform(k * width, (k + 1) * width)))
 """,
 )
+_LIBRARY = (
+    _MEMORY.replace("from tree import Tree", "from stable_baselines.common.segment_tree import SumSegmentTree")
+    .replace("Tree(capacity)", "SumSegmentTree(capacity)")
+    .replace("tree.find(", "tree.find_prefixsum_idx(")
+)
 _WHOLE = _MEMORY.replace("rows) - 1)  # <- PER301", "rows))")
 _ALL = _MEMORY.replace("(0, len(self.rows) - 1)  # <- PER301", "()")
 _AGENT_WHOLE = _AGENT.replace(" - 1) / n  # <- PER301", ") / n")
@@ -312,7 +322,8 @@ class LastSlotNeverSampled(Rule):
 
     Reports a sum over the first n - 1 priorities, where the tree's sum excludes its end already and the result bounds
     what is drawn. That the end is excluded is not taken from the documentation: a tree of a few leaves is built and
-    summed by the class's own methods, followed on small numbers.
+    summed by the class's own methods, followed on small numbers. Of the trees of Baselines and Stable Baselines it is
+    known.
 
     ## Why is this bad
 
@@ -358,22 +369,27 @@ class LastSlotNeverSampled(Rule):
                 for call, function, path in _sums(graph, buffer, tree):
                     if call not in seen and _excludes_end(tree, function):
                         seen.add(call)
-                        yield self._finding(graph, buffer, function, call, path)
+                        callee = graph.project.module_of[function].path
+                        excluded = graph.evidence(callee, function, "excluded", "its end is not part of the sum")
+                        yield self._finding(graph, buffer, call, path, function.name, [excluded])
+            for call, path, method in _library_sums(graph, buffer):
+                if call not in seen:
+                    seen.add(call)
+                    yield self._finding(graph, buffer, call, path, method, [])
 
     def _finding(
-        self, graph: ReplayGraph, buffer: ReplayBuffer, function: ir.Function, call: ir.Call, path: str
+        self, graph: ReplayGraph, buffer: ReplayBuffer, call: ir.Call, path: str, method: str, excluded: list[Evidence]
     ) -> Finding:
         name = graph.name_of(buffer)
-        callee = graph.project.module_of[function].path
         return self.finding(
             graph,
             path,
             call,
             f"`{graph.source(path, call)}` leaves out the last slot of {name}, which is never drawn: the end of "
-            f"`{function.name}` is excluded already",
+            f"`{method}` is excluded already",
             evidence=[
                 graph.evidence(path, call, "summed", "the masses that are drawn go up to this sum"),
-                graph.evidence(callee, function, "excluded", "its end is not part of the sum"),
+                *excluded,
             ],
             fix=FixOffer(title="sum up to the number of slots in use"),
             pipeline=name,
@@ -397,6 +413,7 @@ class LastSlotNeverSampled(Rule):
         Example("the end excluded by a base class", {"tree.py": _REDUCED, "memory.py": _MEMORY, "train.py": _TRAIN}),
         Example("an agent that counts what it stored", {"tree.py": _SLICES, "agent.py": _AGENT}),
         Example("a last node in place of an end", {"tree.py": _CLOSED, "memory.py": _MEMORY, "train.py": _TRAIN}),
+        Example("a library's tree", {"memory.py": _LIBRARY, "train.py": _TRAIN}),
         Example("one file", {"train.py": _BOTTOM_UP + _MEMORY.replace("from tree import Tree\n", "") + _TRAIN[27:]}),
     )
     good = (
@@ -451,6 +468,17 @@ class LastSlotNeverSampled(Rule):
             },
         ),
         Example(
+            "a library's tree, up to the number of slots",
+            {"memory.py": _LIBRARY.replace("rows) - 1)  # <- PER301", "rows))"), "train.py": _TRAIN},
+        ),
+        Example(
+            "a tree of a library whose sum is not known",
+            {
+                "memory.py": _LIBRARY.replace("stable_baselines.common", "trees").replace("  # <- PER301", ""),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
             "an agent whose sum ends where the slots do",
             {"tree.py": _SLICES, "agent.py": _AGENT_WHOLE},
         ),
@@ -471,6 +499,24 @@ def _sums(graph: ReplayGraph, buffer: ReplayBuffer, tree: SumTree) -> Iterator[t
                 first, last = ends if len(ends) == 2 else (None, None)
                 if first is not None and last is not None and first.number == 0 and _is_length_less_one(last):
                     yield site.node, function, site.path
+
+
+def _library_sums(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[ir.Call, str, str]]:
+    """The calls, in the function that draws, of the sum of a library's tree whose end is a length less one."""
+    for mass in (graph.events.masses[source] for source in buffer.sources if source in graph.events.masses):
+        for node in ir.walk(mass.function) if mass.function is not None else ():
+            if not isinstance(node, ir.Call) or not isinstance(node.func, ir.Attr) or node.func.attr != "sum":
+                continue
+            made = {getattr(atom, "name", None) for atom in graph.events.value(node.func.value).atoms}
+            first, last = node.argument(0, "start"), node.argument(1, "end")
+            if (
+                made
+                and made <= set(_TREES)
+                and last is not None
+                and (first is None or graph.symbols.term(mass.path, first).number == 0)
+                and _is_length_less_one(graph.symbols.term(mass.path, last))
+            ):
+                yield node, mass.path, f"{_TREES[made.pop() or '']}.sum"
 
 
 def _is_length_less_one(term: Term) -> bool:
