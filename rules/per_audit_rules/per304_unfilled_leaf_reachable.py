@@ -153,10 +153,11 @@ class UnfilledLeafReachable(Rule):
 
     ## Known problems
 
-    With sums of 64 bits a mass of exactly 0 is rare: one in 2^53 draws of Python's `random`. Where nothing else reaches
-    an empty leaf, the finding is a hint. With 32 bits it is one in 2^24, and sums that round put masses beyond the last
-    filled leaf. A memory that is always filled before it is drawn from has no such leaf, and a mass of 0 alone no such
-    one where the first leaf of the lowest level is written before the first draw.
+    With sums of 64 bits, or masses drawn by Python or numpy, a mass of exactly 0 is rare: one in 2^53 draws. Where
+    nothing else reaches an empty leaf, the finding is a hint. Drawn in 32 bits it is one in 2^24, and sums of 32 bits
+    that round put masses beyond the last filled leaf. A memory that is always filled before it is drawn from has no
+    such leaf, and a mass of 0 alone no such one where the first leaf of the lowest level is written before the
+    first draw.
 
     ## Example
 
@@ -196,7 +197,8 @@ class UnfilledLeafReachable(Rule):
                 find = tree.find
                 if find is None or find in seen or _is_checked(graph, find):
                     continue
-                how = _reached(tree, only_powers=tree.capacity.complete and _is_power(tree.capacity.largest))
+                only_powers = tree.capacity.complete and _is_power(tree.capacity.largest)
+                how = _reached(tree, only_powers, _draws_doubles(graph, find))
                 if how is not None and (how[1] or not _is_written_first(graph, buffer, tree.capacity)):
                     seen.add(find)
                     finding = self._finding(graph, buffer, tree, find, how[0])
@@ -325,6 +327,19 @@ def main(env, net, steps):
             ),
         ),
         Example(
+            "the slot of the leaf is looked at before it is used",
+            _project(
+                _TREE.replace("  # <- PER304", ""),
+                _MEMORY.replace(
+                    "            nodes.append(node)",
+                    "            slot = node - self.tree.capacity + 1\n"
+                    "            if slot >= self.tree.count:\n"
+                    "                slot = 0\n"
+                    "            nodes.append(node)",
+                ),
+            ),
+        ),
+        Example(
             "the method that asks for the positions keeps them below the number of slots in use",
             _project(
                 _FLOATS.replace("  # <- PER304", ""),
@@ -370,8 +385,12 @@ def _is_written_first(graph: ReplayGraph, buffer: ReplayBuffer, capacity: Capaci
     return stored_before(graph, buffer) > leftmost
 
 
-def _reached(tree: SumTree, only_powers: bool) -> tuple[str, bool] | None:
-    """By which mass an empty leaf is reached, in words, and whether that will happen."""
+def _reached(tree: SumTree, only_powers: bool, in_doubles: bool) -> tuple[str, bool] | None:
+    """By which mass an empty leaf is reached, in words, and whether that will happen.
+
+    `in_doubles`: masses are drawn as numbers of 64 bits, whatever the sums are.
+    """
+    seldom: tuple[str, bool] | None = None
     for size in (4, 8) if only_powers else (5, 6, 7, 4, 8):
         for filled in range(1, size):
             thing = tree.filled(size, [1.0] * filled)
@@ -380,13 +399,25 @@ def _reached(tree: SumTree, only_powers: bool) -> tuple[str, bool] | None:
             known = [tree.leaf(thing, mass + 0.5) for mass in range(filled)]
             if None in known or len(set(known)) != filled:
                 break
-            if tree.leaf(thing, 0.0) not in (*known, None):
-                often = "" if tree.is_small(thing) else ", once in about 2^53 draws"
-                return f"a mass of 0 does, with {filled} of {size} leaves filled{often}", not often
+            if seldom is None and tree.leaf(thing, 0.0) not in (*known, None):
+                what = f"a mass of 0 does, with {filled} of {size} leaves filled"
+                if tree.is_small(thing) and not in_doubles:
+                    return what, True
+                seldom = f"{what}, once in about 2^53 draws", False
             if tree.is_small(thing) and _rounds_out(tree, size, filled, set(known)):
                 what = f"the sums are of 32 bits, and round to masses behind the last of {filled} filled leaves"
                 return what, True
-    return None
+    return seldom
+
+
+def _draws_doubles(graph: ReplayGraph, find: ir.Function) -> bool:
+    """Whether all masses that are seen to be looked for come from Python's or numpy's generators."""
+    calls = graph.symbols.calls_of.get(find, ())
+    given = (term for call, _, path in calls for term in graph.symbols.arguments(call, find, path).values())
+    masses = {part.node for term in given for part in term.walk() if part.op == "mass"}
+    sites = [graph.events.calls.get(node) for node in masses if node is not None]
+    names = [name for site in sites if site is not None for name in site.names]
+    return bool(names) and all(name.startswith(("random.", "numpy.random.")) for name in names)
 
 
 def _rounds_out(tree: SumTree, size: int, filled: int, known: set[tuple[object, ...] | None]) -> bool:
@@ -535,6 +566,9 @@ def _derived(caller: ir.Node, call: ir.Node) -> set[str]:
             put = [n for arg in node.args for n in ir.walk(arg)]
             holds = any(n is call or (isinstance(n, ir.Name) and n.id in found) for n in put)
             targets = [node.func.value] if holds else []
+        elif isinstance(node, ir.Assign) and isinstance(node.value, ir.Bin) and node.value.op in ("+", "-"):
+            positions = [n for n in ir.walk(node.value) if isinstance(n, ir.Name) and n.id in found]
+            targets = node.targets if positions else []  # the slot of a node
         for target in targets:
             found |= {n.id for n in ir.walk(target) if isinstance(n, ir.Name) and n.id != "self"}
     return found

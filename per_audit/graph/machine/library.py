@@ -140,6 +140,8 @@ def _array_function(root: str, package: str, last: str, given: list[Any], named:
         if last == "full":
             filler = named.get("fill_value", rest[0] if rest else None)
             return np.full(shape, filler, kind if "dtype" in named else None)
+        if last == "empty" and kind == np.dtype("object"):
+            return np.empty(shape, kind)  # of None
         return np.ones(shape, kind) if last == "ones" else np.zeros(shape, kind)
     if package.endswith(".add") and last == "at":
         np.add.at(*given)
