@@ -415,7 +415,7 @@ def _draws_doubles(graph: ReplayGraph, find: ir.Function) -> bool:
     calls = graph.symbols.calls_of.get(find, ())
     given = (term for call, _, path in calls for term in graph.symbols.arguments(call, find, path).values())
     masses = {part.node for term in given for part in term.walk() if part.op == "mass"}
-    sites = [graph.events.calls.get(node) for node in masses if node is not None]
+    sites = [graph.events.calls.get(node) for node in masses if isinstance(node, ir.Call)]
     names = [name for site in sites if site is not None for name in site.names]
     return bool(names) and all(name.startswith(("random.", "numpy.random.")) for name in names)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.gradients.autograd import Autograd
 from per_audit.rule import Example, Rule
@@ -12,7 +13,6 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from per_audit.facts import ir
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.gradients.autograd import Kept
@@ -51,6 +51,54 @@ class Agent:
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
+"""
+
+_AGENTS = """import random
+from collections import deque
+import torch
+from torch import nn
+
+
+class OnPolicy:
+    def __init__(self):
+        self.policy = nn.Linear(4, 2)
+        self.optimizer = torch.optim.Adam(self.policy.parameters())
+
+    def act(self, state):
+        return self.policy(state)
+
+
+class OffPolicy:
+    def __init__(self, size=10_000):
+        self.rows, self.net = deque(maxlen=size), nn.Linear(4, 2)
+        self.optimizer = torch.optim.Adam(self.net.parameters())
+
+    def act(self, state):
+        return torch.tensor(random.randrange(2))
+
+    def remember(self, *row):
+        self.rows.append(row)
+
+    def learn(self):
+        states, actions, rewards, following, ends = zip(*random.sample(self.rows, 32))
+        ahead = self.net(torch.stack(following)).amax(1)
+        goals = torch.tensor(rewards) + 0.99 * (1 - torch.tensor(ends).float()) * ahead
+        q = self.net(torch.stack(states)).gather(1, torch.stack(actions)[:, None])[:, 0]
+        self.optimizer.zero_grad()
+        (q - goals.detach()).pow(2).mean().backward()
+        self.optimizer.step()
+
+
+def train(env, kind):
+    agent = OnPolicy() if kind == "on" else OffPolicy()
+    state = torch.as_tensor(env.reset()[0])
+    while True:
+        action = agent.act(state)
+        following, reward, ended, _, _ = env.step(action.tolist())
+        following = torch.as_tensor(following)
+        agent.remember(state, action, reward, following, ended)
+        state = following
+        agent.learn()
 """
 
 _SPLIT = {
@@ -317,6 +365,8 @@ class StoresGraphTensors(Rule):
                 if store.expression is None or not _holds_tensors(graph, store):
                     continue
                 for kept in autograd.kept(store.path, store.function, store.expression):
+                    if _is_of_another(graph, kept):
+                        continue
                     place = store.node if kept.passed is None else kept.passed
                     if place not in seen:
                         seen.add(place)
@@ -375,6 +425,10 @@ class StoresGraphTensors(Rule):
             },
         ),
         Example(
+            "one of two agents acts with gradients, the other stores what it did",
+            {"agents.py": _AGENTS},
+        ),
+        Example(
             "detached where it is stored",
             {
                 "agent.py": bad[0]
@@ -423,6 +477,31 @@ class StoresGraphTensors(Rule):
             },
         ),
     )
+
+
+def _is_of_another(graph: ReplayGraph, kept: Kept) -> bool:
+    """Whether the object that is told to store cannot be the one of several whose network made the value.
+
+    `agent.store(agent.act(state))` asks both of one agent: one that cannot store makes nothing that is stored.
+    """
+    around = graph.parents(kept.path).get(kept.passed) if kept.passed is not None else None
+    call = graph.parents(kept.path).get(around) if isinstance(around, ir.Arg) else around
+    if not isinstance(call, ir.Call):
+        return False
+    holders = [node.func.value for node in (call, kept.made) if isinstance(node.func, ir.Attr)]
+    if len(holders) < 2 or len({graph.source(kept.path, holder) for holder in holders}) > 1:
+        return False
+    made, told = graph.events.calls.get(kept.made), graph.events.calls.get(call)
+    if made is None or told is None:
+        return False
+    interpreter, class_of = graph.interpreter, graph.project.class_of
+    began = graph.symbols.function_of(kept.layer_path, kept.layer)
+    makers = {class_of.get(each.node) for each in made.targets if began in {each.node, *graph.reachable(each.node)}}
+    stores = {class_of.get(target.node) for target in told.targets}
+    if not makers or not stores or None in makers | stores:
+        return False
+    heirs = {heir for cls in makers if cls is not None for heir in (cls, *interpreter.subclasses.get(cls, ()))}
+    return stores.isdisjoint(base for heir in heirs for base in interpreter.mro(heir))
 
 
 def _is_emptied(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
