@@ -10,7 +10,7 @@ from per_audit.graph.episodes import bootstrap
 from per_audit.graph.episodes.limits import ends_before_limit
 from per_audit.graph.episodes.truncation import MergedEnd, merged_ends
 from per_audit.graph.libraries.buffers import is_test
-from per_audit.graph.prioritised.whose import called
+from per_audit.graph.prioritised.whose import name_of_called
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ class TruncatedAsTerminal(Rule):
                 for call, path in passed or end.calls[-1:]:
                     links.append(graph.evidence(path, call, "passed", "and are handed on as the end of the task here"))
                 links.append(graph.evidence(end.store.path, end.store.node, "stored", "the transition is stored here"))
-                name = graph.name_of(called(graph, (call for call, _ in end.calls), buffer))
+                name = name_of_called(graph, (call for call, _ in end.calls), buffer)
                 what = f"`{graph.source(end.path, end.node)}`" if isinstance(end.node, ir.Expr) else "both flags in one"
                 yield self.finding(
                     graph,

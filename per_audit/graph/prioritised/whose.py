@@ -29,14 +29,32 @@ def holder(graph: ReplayGraph, path: str, node: ir.Node, buffer: ReplayBuffer) -
 
 def called(graph: ReplayGraph, calls: Iterable[ir.Node], buffer: ReplayBuffer) -> ReplayBuffer:
     """The buffer whose objects calls are made on that lead to code which several buffers inherit, else this buffer."""
-    sites = graph.events.calls
-    atoms = (
-        atom for call in calls if isinstance(call, ir.Call) and call in sites for atom in sites[call].receiver.atoms
-    )
-    classes = {atom.node for atom in atoms if isinstance(atom, Instance)}
+    classes = _called_on(graph, calls)
     if buffer.owner is None or buffer.owner in classes:
         return buffer
     mro = graph.interpreter.mro
     kin = set(mro(buffer.owner))
     known = (other for other in (*graph.buffers, *graph.twins) if other.owner in classes)
     return next((other for other in known if other.owner is not None and kin.intersection(mro(other.owner))), buffer)
+
+
+def name_of_called(graph: ReplayGraph, calls: Iterable[ir.Node], buffer: ReplayBuffer) -> str:
+    """The name for people of the buffer that `called` tells, or of the class of its family that is no buffer known."""
+    calls = tuple(calls)
+    found = called(graph, calls, buffer)
+    classes = _called_on(graph, calls)
+    if found is not buffer or buffer.owner is None or buffer.owner in classes:
+        return graph.name_of(found)
+    mro = graph.interpreter.mro
+    kin = set(mro(buffer.owner))
+    beside = [cls for cls in classes if cls not in kin and kin.intersection(mro(cls)) and buffer.owner not in mro(cls)]
+    return graph.project.qualified(beside[0]) if len(beside) == 1 else graph.name_of(buffer)
+
+
+def _called_on(graph: ReplayGraph, calls: Iterable[ir.Node]) -> set[ir.Class]:
+    """The classes of the objects that calls are made on."""
+    sites = graph.events.calls
+    atoms = (
+        atom for call in calls if isinstance(call, ir.Call) and call in sites for atom in sites[call].receiver.atoms
+    )
+    return {atom.node for atom in atoms if isinstance(atom, Instance)}

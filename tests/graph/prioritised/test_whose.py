@@ -1,7 +1,7 @@
 """The buffer that a line belongs to, among those that one name may stand for."""
 
 from per_audit.facts import ir
-from per_audit.graph.prioritised.whose import holder
+from per_audit.graph.prioritised.whose import holder, name_of_called
 
 TEXT = """
     import random
@@ -45,3 +45,34 @@ def test_a_line_belongs_to_the_buffer_whose_class_holds_it(project):
     assert holder(graph, "main.py", at("random.sample(self.rows, n)"), two) is two  # it inherits it
     assert holder(graph, "main.py", at("self.memory.sample(8)"), two) is two
     assert holder(graph, "main.py", at("Agent(net)"), one) is one
+
+
+def test_a_call_is_made_on_a_class_of_the_family_that_is_no_buffer_itself(project):
+    graph = project("""
+    import random
+
+    class Base:
+        def __init__(self):
+            self.rows = []
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+    class Drawn(Base):
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    class Kept(Base):
+        pass
+
+    drawn, kept = Drawn(), Kept()
+    drawn.add(0, 1, 2.0, 3, False)
+    kept.add(0, 1, 2.0, 3, False)
+    net.loss(drawn.sample(8)).backward()
+    """)
+    (buffer,) = graph.buffers
+    module = graph.module("main.py")
+    calls = {module.source(n).split("(")[0]: n for n in ir.walk(*module.body) if isinstance(n, ir.Call)}
+    assert name_of_called(graph, [calls["drawn.add"]], buffer) == "Drawn"
+    assert name_of_called(graph, [calls["kept.add"]], buffer) == "Kept"
+    assert name_of_called(graph, [], buffer) == "Drawn"
