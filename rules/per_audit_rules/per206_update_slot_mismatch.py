@@ -110,6 +110,13 @@ _SHIFTING_PRIORITIES = (
         "        for slot, error in zip(slots, errors):\n            self.mass[slot] = (error + 1e-6) ** self.alpha\n",
     )
 )
+_ROW = "        self.rows[self.at] = (state, action, reward, next_state, done)\n"
+_APPENDED_ROW = """        row = (state, action, reward, next_state, done)
+        if len(self.rows) < self.capacity:
+            self.rows.append(row)
+        else:
+            self.rows[self.at] = row
+"""
 _COUNTED = _ARRAYS.replace("self.rows[self.at]", "self.rows[self.at % self.capacity]").replace(
     """        self.at = (self.at + 1) % self.capacity
         self.size = min(self.size + 1, self.capacity)
@@ -559,6 +566,15 @@ class Plain:
             "priorities in a deque, transitions in a ring", {"memory.py": _SHIFTING_PRIORITIES, "train.py": _TRAIN}
         ),
         Example(
+            "priorities in a deque, transitions in a list that is overwritten once it is long enough",
+            {
+                "memory.py": _SHIFTING_PRIORITIES.replace("[None] * capacity, capacity", "[], capacity").replace(
+                    _ROW, _APPENDED_ROW
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
             "a list that loses its first item beside a sum tree",
             {"tree.py": _TREE, "memory.py": _LIST_AND_TREE, "train.py": _TRAIN},
         ),
@@ -693,12 +709,7 @@ class Replay:
             "a deque that nothing is evicted from is filled, then overwritten",
             {
                 "memory.py": _ARRAYS_RIGHT.replace("[None] * capacity, capacity", "[], capacity").replace(
-                    "        self.rows[self.at] = (state, action, reward, next_state, done)\n",
-                    "        row = (state, action, reward, next_state, done)\n"
-                    "        if len(self.rows) < self.capacity:\n"
-                    "            self.rows.append(row)\n"
-                    "        else:\n"
-                    "            self.rows[self.at] = row\n",
+                    _ROW, _APPENDED_ROW
                 ),
                 "train.py": _TRAIN,
             },

@@ -53,12 +53,13 @@ def shifting(graph: ReplayGraph, container: Alloc) -> ev.Store | ev.Evict | None
 
 
 def _stays(graph: ReplayGraph, container: Alloc) -> bool:
-    """Whether items keep their places: all stores name an index, and nothing is evicted or made anew."""
+    """Whether items keep their places: nothing is evicted, and what is added comes after the others."""
     stores = [store for store in graph.events.stores.values() if store.container == container]
     if any(evict.container == container for evict in graph.events.evictions.values()):
         return False
-    named = all(store.how == "index" or getattr(store.function, "name", "") in BUILDERS for store in stores)
-    return bool(stores) and named and container.kind in ("array", "list")
+    keeping = {"index", "append"} if container.kind == "list" else {"index"}
+    kept = all(store.how in keeping or getattr(store.function, "name", "") in BUILDERS for store in stores)
+    return bool(stores) and kept and container.kind in ("array", "list")
 
 
 def _drawn_rows(anatomy: Anatomy, priorities: set[Alloc]) -> set[Alloc] | None:
