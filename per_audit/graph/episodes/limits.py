@@ -58,7 +58,9 @@ def rounds(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> float | No
 
     An option of the command line is what it is where nobody gives it.
     """
-    return turns(graph, path, loop) if isinstance(loop, ir.For) else _longest(graph, loop)
+    counted = turns(graph, path, loop) if isinstance(loop, ir.For) else None
+    known = [most for most in (counted, _longest(graph, loop)) if most is not None]
+    return min(known, default=None)
 
 
 def ends_before_limit(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
@@ -96,17 +98,25 @@ def _breaks(node: ir.If) -> bool:
     return any(isinstance(part, ir.Jump) and part.kind == "break" for part in node.body)
 
 
-def _longest(graph: ReplayGraph, loop: ir.While) -> float | None:
+def _longest(graph: ReplayGraph, loop: ir.For | ir.While) -> float | None:
     """The steps of the longest episode, for a loop that goes on until an environment says that it has ended."""
-    if _goes_on(loop):
+    limits = graph.usual_time_limits
+    if not limits or max(limits) == math.inf or _goes_on(loop):
         return None
     told = _told(loop)
-    is_left = any(isinstance(node, ir.If) and _breaks(node) and _holds(node.test, told) for node in ir.walk(*loop.body))
-    limits = graph.usual_time_limits
-    return max(limits) if limits and (is_left or _fails(loop.test, told)) and max(limits) < math.inf else None
+    is_left = any(isinstance(node, ir.If) and _breaks(node) and _holds(node.test, told) for node in _own(loop.body))
+    return max(limits) if is_left or (isinstance(loop, ir.While) and _fails(loop.test, told)) else None
 
 
-def _told(loop: ir.While) -> set[str]:
+def _own(body: list[ir.Stmt]) -> Iterator[ir.Node]:
+    """The parts of a body that are in no loop or function inside of it: their breaks are its own."""
+    for part in body:
+        yield part
+        if not isinstance(part, (ir.For, ir.While, ir.Function, ir.Class)):
+            yield from _own([child for child in ir.children(part) if isinstance(child, ir.Stmt)])
+
+
+def _told(loop: ir.For | ir.While) -> set[str]:
     """The names that hold at a time limit: the flag of a step, and what is made of it by `or`."""
     made = [node for node in ir.walk(*loop.body) if isinstance(node, ir.Assign)]
     told = {name for node in made if _is_step(node.value) for target in node.targets for name in _flag(target)}

@@ -77,6 +77,10 @@ GAMES = "if {}:\n            {}\n            games.append(0)\n        if len(gam
         (EPISODES.format(40, "while True"), "if done and model.ends(): break", None),
         (EPISODES.format(40, "while True"), "if done or model.ends(): break", 20_000),
         (EPISODES.format(40, "while True"), "if done is True: break", 20_000),
+        (EPISODES.format(40, "for turn in range(3_000)"), "if done: break", 20_000),
+        (EPISODES.format(40, "for turn in range(100)"), "if done: break", 4_000),
+        (EPISODES.format(40, "for turn in range(3_000)"), "if done: env.reset()", None),
+        ("for game in range(3_000):\n      while True:", "if done: break", None),
         (EPISODES.format(40, "while True"), "over = done or model.ends()\n        if over: break", 20_000),
     ],
 )
