@@ -67,6 +67,15 @@ class Lives:
             any(made.path == path and self._is_begun(made, around, node, used) for made in part) for part in self._parts
         )
 
+    def holder(self, function: ev.Owner) -> ir.Class | None:
+        """The class around a method, where objects of it make one each for themselves and keep it."""
+        class_of = self.graph.project.class_of
+        cls = class_of.get(function) if function is not None else None
+        if cls is None or not self._parts:
+            return None
+        related = {part for part in ir.walk(*self.graph.interpreter.mro(cls)) if isinstance(part, ir.Function)}
+        return cls if all(any(made.function in related for made in part) for part in self._parts) else None
+
     def _outwards(self, part: Iterable[Made]) -> list[Made]:
         """The nodes that make it, and the calls that get there each time that they are made."""
         edge = list(part)

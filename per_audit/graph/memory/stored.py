@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -63,15 +64,23 @@ def _is_of_many(store: ev.Store) -> bool:
     return store.how in ("extend", "rebuild") or isinstance(store.index, ir.Slice)
 
 
-def times(
+def times(graph: ReplayGraph, path: str, node: ir.Node, lives: Lives | None = None) -> int | None:
+    """How often a run comes by a node at most, in one life of what the node works on; None where that is open."""
+    counts = _in_lives(graph, path, node, lives, frozenset(), frozenset())
+    if counts is None:
+        return None
+    return counts.pop(None, 0) + max(counts.values(), default=0)
+
+
+def _in_lives(
     graph: ReplayGraph,
     path: str,
     node: ir.Node,
-    lives: Lives | None = None,
-    seen: frozenset[ev.Owner] = frozenset(),
-    used: frozenset[str] = frozenset(),
-) -> int | None:
-    """How often a run comes by a node at most, in one of the lives of what the node works on; None where that is open.
+    lives: Lives | None,
+    seen: frozenset[ev.Owner],
+    used: frozenset[str],
+) -> dict[object, int] | None:
+    """The same by what begins a life: a loop, a function, a file, or an object of a class; None for what is open.
 
     `seen` and `used` are the functions below and the names that they read.
     """
@@ -83,27 +92,34 @@ def times(
             break
         if isinstance(around, (ir.For, ir.While)):
             if lives is not None and lives.begin_in(path, around, node, used):
-                return _passes(graph, path, loops)
+                passes = _passes(graph, path, loops)
+                return None if passes is None else {around: passes}
             loops.append(around)
     passes = _passes(graph, path, loops)
     function = graph.symbols.function_of(path, node)
-    if function is None or passes is None or (lives is not None and lives.begin_in(path, None, node, used)):
-        return passes
+    is_begun = lives is not None and lives.begin_in(path, None, node, used)
+    if passes is None:
+        return None
+    if function is None or is_begun:
+        return {(function or path) if is_begun else None: passes}
     if not isinstance(function, ir.Function) or function in seen or len(seen) == _FAR:
         return None
     callers = graph.callers.get(function, [])
     sites = [site for site in callers if not is_test(site.path)]  # a test is no run of the program
     if not callers and _is_by_hand(graph, function):
-        return passes
+        return {None: passes}
     if not sites or len(sites) > _MOST:
         return None
-    total, above = 0, used | names_in(function)
+    total: dict[object, int] = defaultdict(int)
     for site in sites:
-        count = times(graph, site.path, site.node, lives, seen | {function}, above)
-        if count is None:
+        counts = _in_lives(graph, site.path, site.node, lives, seen | {function}, used | names_in(function))
+        if counts is None:
             return None
-        total += count
-    return passes * total
+        holder = lives.holder(site.function) if lives is not None else None
+        is_other = holder is not None and holder is not graph.project.class_of.get(function)
+        for key, count in counts.items():
+            total[(holder, key) if is_other else key] += passes * count
+    return total
 
 
 def _is_by_hand(graph: ReplayGraph, function: ir.Function) -> bool:

@@ -169,6 +169,52 @@ def test_a_loop_that_begins_another_buffer_fills_each_with_one_pass(before, insi
     assert never_full(graph, buffer) == most
 
 
+PAST = PROGRAM.split("def train")[0]
+AGENT = """
+class {name}:
+    def __init__(self, {given}):
+        self.past = {made}
+
+    def run(self, model, env, steps):
+        for step in range(steps):
+            next_state, reward, done, _ = env.step(model.act())
+            self.past.keep(step, 0, reward, next_state, done)
+            model.fit(self.past.some(32))
+"""
+START = """
+def main(model, env):
+    shared = Past(30_000)
+    {name}({given}).run(model, env, {steps})
+"""
+
+
+@pytest.mark.parametrize(("given", "made", "most"), [("", "Past(30_000)", 20_000), ("past", "past", None)])
+def test_objects_of_several_classes_with_a_buffer_each(given, made, most):
+    text = PAST
+    for name, steps in (("First", 20_000), ("Second", 15_000)):
+        text += AGENT.format(name=name, given=given, made=made)
+        start = START.format(name=name, given="shared" if given else "", steps=steps)
+        text += start.replace("main", f"main_{name}") if not given else ""
+    if given:
+        text += START.format(name="First", given="shared", steps=20_000)
+        text += "    Second(shared).run(model, env, 15_000)\n"
+    graph = link([extract("train.py", text.encode())])
+    assert [never_full(graph, buffer) for buffer in graph.buffers] == [most]
+
+
+def test_programs_with_a_buffer_each():
+    steps = "from past import Past, play\npast = Past(30_000)\nfor step in range({}):\n    play(past, step)\n"
+    play = """
+def play(past, step):
+    next_state, reward, done, _ = env.step(model.act())
+    past.keep(step, 0, reward, next_state, done)
+    model.fit(past.some(32))
+"""
+    starts = [extract(f"start_{count}.py", steps.format(count).encode()) for count in (20_000, 15_000)]
+    graph = link([extract("past.py", (PAST + play).encode()), *starts])
+    assert [never_full(graph, buffer) for buffer in graph.buffers] == [20_000]
+
+
 def test_a_method_that_somebody_else_calls():
     text = PROGRAM.split("def train")[0]
     graph = link([extract("train.py", text.encode())])
