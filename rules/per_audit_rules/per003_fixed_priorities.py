@@ -392,6 +392,38 @@ def train(env, net, optimizer):
     )
     good = (
         Example(
+            "a list that a changed copy takes the place of",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.priorities, self.size = [], [], size
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+        self.priorities.append(1.0)
+        if len(self.rows) > self.size:
+            del self.rows[0], self.priorities[0]
+
+    def sample(self, n, beta):
+        p = np.asarray(self.priorities) / sum(self.priorities)
+        slots = np.random.choice(len(self.rows), n, p=p)
+        weights = (len(self.rows) * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        changed = np.array(self.priorities)
+        changed[slots] = np.abs(errors) + 1e-6
+        self.priorities = changed.tolist()
+""",
+                "train.py": bad[0]
+                .plain["train.py"]
+                .replace("optimizer.step()\n", "optimizer.step()\n        memory.update(slots, net.last_errors)\n"),
+            },
+        ),
+        Example(
             "a library's buffer with its update",
             {
                 "train.py": """import torch

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
+from per_audit.graph.memory.stored import times
 from per_audit.graph.prioritised.schedule import Beta, BetaWrite, unbounded
 from per_audit.graph.prioritised.whose import holder
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -80,6 +81,26 @@ def run(env, steps):
         rows, at, weights = memory.sample(16)
         memory.update(at, learn(rows, weights))
         memory.beta = max(0.0, memory.beta - 1e-4)  # <- PER108
+"""
+_COUNTED = """import gymnasium as gym
+from memory import Memory
+from nets import net, optimizer
+
+EPISODES, FIRST = 500, 0.4
+env, memory = gym.make("CartPole-v1"), Memory(100, beta=FIRST)
+for part in range(5):
+    for episode in range(int(EPISODES / 5)):
+        memory.beta += (1.0 - FIRST) / EPISODES
+        (state, _), over, cut = env.reset(), False, False
+        while not over and not cut:
+            next_state, reward, over, cut, _ = env.step(net.act(state))
+            memory.push(state, 0, reward, next_state, over)
+            state = next_state
+            rows, at, w = memory.sample(32)
+            error = net.errors(rows)
+            (w * error**2).mean().backward()
+            optimizer.step()
+            memory.update(at, error.detach().numpy())
 """
 _LOOP_END = "memory.update(at, error.detach().numpy())\n"
 
@@ -236,6 +257,15 @@ class BetaScheduleWrong(Rule):
             },
         ),
         Example(
+            "a share of the number that is left, in loops that go on for longer",
+            {
+                "memory.py": _MEMORY,
+                "train.py": _COUNTED.replace("range(5)", "range(8)").replace(
+                    "/ EPISODES\n", "/ EPISODES  # <- PER108\n"
+                ),
+            },
+        ),
+        Example(
             "falling, passed to the draw",
             {
                 "memory.py": _MEMORY.replace("def sample(self, n):", "def sample(self, n, beta):").replace(
@@ -364,6 +394,10 @@ class Agent:
                 "memory.py": _MEMORY,
                 "train.py": _TRAIN.replace(_LOOP_END, _LOOP_END + "        memory.beta += 0.6 / steps\n"),
             },
+        ),
+        Example(
+            "a share of the number that is left, as often as the loops count",
+            {"memory.py": _MEMORY, "train.py": _COUNTED},
         ),
         Example(
             "a bound in a test",
@@ -582,7 +616,8 @@ def _wrong(graph: ReplayGraph, anatomy: Anatomy, beta: Beta, changed: BetaWrite)
                 return "stays where it starts: the bound is its first value where 1 belongs"
             rise = option.args[1] if option.args[0] == changed.field else option.args[0]
             free = value == option and not rise.contains(changed.field)
-            if free and not _is_shared_out(beta, rise, changed.field) and not _is_bounded(graph, beta, changed):
+            ends = _is_shared_out(beta, rise, changed.field) or _is_counted_out(graph, beta, rise, changed)
+            if free and not ends and not _is_bounded(graph, beta, changed):
                 return "grows without a bound: beyond 1 the weights overcorrect"
         elif option.op == "add" and any(arg in _alphas(anatomy) for arg in option.args):
             return "is made from alpha, the exponent of the priorities"
@@ -645,10 +680,24 @@ def _is_positive(beta: Beta, step: Term) -> bool:
     return not any(part.op in ("sub", "neg", "unknown", "call") or (part.number or 0) < 0 for part in parts)
 
 
+def _is_counted_out(graph: ReplayGraph, beta: Beta, rise: Term, changed: BetaWrite) -> bool:
+    """Whether a step that is a number is made so few times, by loops that count, that beta ends at 1 or before it."""
+    steps = [strip(option).number for option in alternatives(beta.symbols.expanded(rise))]
+    first = _first_numbers(beta, changed.field)
+    if not first or None in (*steps, *first) or (made := times(graph, changed.write.path, changed.write.node)) is None:
+        return False
+    return max(number or 0 for number in first) + made * max(step or 0 for step in steps) < 1 + 1e-6
+
+
+def _first_numbers(beta: Beta, field: Term) -> list[float | None]:
+    """The numbers that beta may start from, None for each that cannot be read."""
+    given = (beta.symbols.expanded(value) for value, _, _ in beta.first_values(field))
+    return [strip(option).number for value in given for option in alternatives(value)]
+
+
 def _is_shared_out(beta: Beta, rise: Term, field: Term) -> bool:
     """Whether a step is a share of what is left up to 1, which ends there: `(1 - beta) / steps`, `0.6 / steps`."""
-    given = (beta.symbols.expanded(value) for value, _, _ in beta.first_values(field))
-    first = [strip(option).number for value in given for option in alternatives(value)]
+    first = _first_numbers(beta, field)
     for option in alternatives(beta.symbols.expanded(rise)):
         share = strip(option)
         if share.op != "div":

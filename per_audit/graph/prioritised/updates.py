@@ -150,6 +150,8 @@ class Updates:
         """Whether a method assigns to an item of what its object holds, in a form that is not followed."""
         if not isinstance(function, ir.Function) or function in self.graph.reachable(self.drawing, 3):
             return False
+        if self._puts_copy_back(function):
+            return True
         for node in ir.walk(function):
             for target in node.targets if isinstance(node, ir.Assign) else [getattr(node, "target", None)]:
                 base = target
@@ -160,6 +162,34 @@ class Updates:
                 if isinstance(target, ir.Sub) and on_self and not known:
                     return True
         return False
+
+    def _puts_copy_back(self, function: ir.Function) -> bool:
+        """Whether items of a local copy are assigned, and the copy takes the place of what the object holds."""
+        assigned = [node for node in ir.walk(function) if isinstance(node, ir.Assign)]
+        copies = {
+            target.value.id
+            for node in assigned
+            for target in node.targets
+            if isinstance(target, ir.Sub) and isinstance(target.value, ir.Name)
+        }
+        return any(
+            isinstance(target, ir.Attr)
+            and target.attr in self._held
+            and any(isinstance(part, ir.Name) and part.id in copies for part in ir.walk(node.value))
+            for node in assigned
+            if node.value is not None
+            for target in node.targets
+        )
+
+    @cached_property
+    def _held(self) -> set[str]:
+        """The attributes in which the family holds its containers."""
+        attributes = self.graph.interpreter.attributes.items()
+        return {
+            name
+            for (cls, name), value in attributes
+            if cls in self.about.family and not self.about.containers.isdisjoint(value.atoms)
+        }
 
     @cached_property
     def _writers(self) -> set[ev.Owner]:
