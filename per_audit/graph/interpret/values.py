@@ -153,9 +153,18 @@ class Ints(NamedTuple):
     sort: str = "ints"
 
 
+class Crowd(NamedTuple):
+    """One of so many containers that it tells nothing which: what a registry or a generic field of a large project is.
+
+    To follow all of them takes most of the time there, and leads from each to all the others.
+    """
+
+    sort: str = "crowd"
+
+
 Atom = Union[  # noqa: UP007 (evaluated on import, where Python 3.10 can join no quoted names)
     Literal, External, Result, ModuleRef, Func, ClassRef, Instance, Super, Alloc, Drawn, Item, TupleOf, RecordType,
-    Record, Step, Columns, Ints,
+    Record, Step, Columns, Ints, Crowd,
 ]  # fmt: skip
 
 # What a value was computed from: ("draw", node) items of a draw, ("index", node) its positions,
@@ -164,12 +173,14 @@ Tag = tuple[str, ir.Node]
 
 OPEN = "open"  # the name of a record type of which only some fields are known
 ELEMENTWISE, SCALAR, MIXED = "elementwise", "scalar", "mixed"
-_MOST_ATOMS = 12
+_MOST_ATOMS, _MOST_HELD = 12, 16
 _NO_NODES: frozenset[ir.Node] = frozenset()
 _MANY = 24  # atoms and tags whose join is worth remembering
 _DISPLAYS: set[type] = {TupleOf, Record, Columns}
 _OBSERVED, _ESTIMATED = frozenset({STATE, NEXT}), frozenset({POLICY, VALUE})
-_LASTING = (Alloc, Instance, Func, Drawn, Item)  # what a value with too many atoms keeps
+_HELD = (Alloc, Drawn, Item, Crowd)
+_LASTING = (Instance, Func, *_HELD)  # what a value with too many atoms keeps
+_CROWD = Crowd()
 
 
 class Value(NamedTuple):
@@ -266,10 +277,13 @@ def _joined(one: Value, other: Value) -> Value:
 
 
 def _bounded(atoms: frozenset[Atom]) -> frozenset[Atom]:
-    """The atoms, or of too many those that last."""
+    """The atoms, or of too many those that last; too many containers are a crowd, which takes others in."""
     if len(atoms) > _MOST_ATOMS:
-        return frozenset(atom for atom in atoms if isinstance(atom, _LASTING))
-    return atoms
+        atoms = frozenset(atom for atom in atoms if isinstance(atom, _LASTING))
+    elif _CROWD not in atoms:
+        return atoms
+    held = frozenset(atom for atom in atoms if isinstance(atom, _HELD))
+    return atoms if len(held) <= _MOST_HELD and _CROWD not in held else atoms - held | {_CROWD}
 
 
 def _merged(atoms: frozenset[Atom]) -> frozenset[Atom]:

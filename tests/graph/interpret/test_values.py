@@ -10,6 +10,8 @@ from per_audit.graph.interpret.values import (
     SCALAR,
     UNKNOWN,
     Alloc,
+    Crowd,
+    Func,
     Item,
     Literal,
     Record,
@@ -95,6 +97,15 @@ def test_many_atoms_are_forgotten_but_not_containers():
     joined = join_all([of(alloc), *(of(Literal(i)) for i in range(40))])
     assert alloc in joined.atoms
     assert len(joined.atoms) < 20
+
+
+def test_containers_too_many_to_tell_apart_are_a_crowd_that_takes_others_in():
+    allocs = [of(Alloc(ir.Name(i, i + 1, f"n{i}"), "list")) for i in range(40)]
+    called = of(Func(ir.Function(0, 9, "store", [], [], []), None))
+    few, many = join_all(allocs[:16]), join_all([*allocs[:17], called])
+    assert len(few.atoms) == 16
+    assert many.atoms == {Crowd(), *called.atoms}
+    assert many.join(allocs[20]) == join_all([allocs[20], many]) == many
 
 
 def test_nested_displays_are_cut_at_a_depth():
