@@ -358,6 +358,49 @@ class Agent:
                 ),
             },
         ),
+        Example(
+            "compounding, in one of several agents that give their own beta to the draw",
+            {
+                "memory.py": _MEMORY.replace("sample(self, n)", "sample(self, n, beta)").replace("-self.beta", "-beta"),
+                "agents.py": """from memory import Memory
+
+
+class Agent:
+    def __init__(self, net):
+        self.net, self.memory, self.beta = net, Memory(100), 0.4
+
+    def learn(self, optimizer):
+        rows, at, w = self.memory.sample(32, self.beta)
+        error = self.net.errors(rows)
+        (w * error**2).mean().backward()
+        optimizer.step()
+        self.memory.update(at, error.detach().numpy())
+
+
+class Compounding(Agent):
+    def anneal(self, fraction):
+        self.beta = self.beta + fraction * (1.0 - self.beta)  # <- PER108
+
+
+class Straight(Agent):
+    def anneal(self, fraction):
+        self.beta = 0.4 + 0.6 * fraction
+""",
+                "train.py": """from agents import Compounding, Straight
+
+
+def train(env, net, optimizer, steps, kind):
+    agent = Compounding(net) if kind == "compounding" else Straight(net)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        agent.memory.push(state, 0, reward, next_state, done)
+        state = next_state
+        agent.learn(optimizer)
+        agent.anneal(min(step / steps, 1.0))
+""",
+            },
+        ),
     )
     good = (
         Example(

@@ -119,7 +119,9 @@ class Beta:
         if owner is base or len(interpreter.subclasses.get(base, ())) == 1:
             return False
         read = ((f.path, part) for f in self.anatomy.formulas for part in ir.walk(f.node))
-        holders = (self.symbols.term(path, n.value) for path, n in read if isinstance(n, ir.Attr) and n.attr == name)
+        holders = [self.symbols.term(path, n.value) for path, n in read if isinstance(n, ir.Attr) and n.attr == name]
+        if not holders:  # given as a number, such as an agent's own
+            return False
         made = {term.data for holder in holders for term in self.passed(holder) if term.op == "object"}
         return not any(owner in interpreter.mro(cls) for cls in made)
 
