@@ -9,6 +9,7 @@ from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayBuffer, ReplayGraph
 from per_audit.graph.prioritised.compiled import compilations, weights_read
 from per_audit.graph.prioritised.dropping import is_dropped_where_drawn
+from per_audit.graph.prioritised.even import without_effect
 from per_audit.graph.prioritised.lap import clamps_like_lap
 from per_audit.rule import Example, Rule
 
@@ -157,7 +158,7 @@ class MissingImportanceWeights(Rule):
                 continue
             else:
                 what = "no importance-sampling weights are computed"
-            yield self._finding(graph, buffer, what)
+            yield without_effect([graph.anatomy(buffer)], self._finding(graph, buffer, what))
         for library in graph.library:
             if library.prioritised and (use := graph.library_use(library)).is_trained_on():
                 missing = use.missing_weights()

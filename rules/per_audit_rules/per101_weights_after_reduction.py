@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import SCALAR
 from per_audit.graph.prioritised.compiled import averaged
+from per_audit.graph.prioritised.even import making, without_effect
 from per_audit.graph.symbolic import contexts
 from per_audit.rule import Example, Rule
 
@@ -143,7 +144,7 @@ class WeightsAfterReduction(Rule):
             if where is not None:
                 links.append(graph.evidence(where, node, "weights", "the weights are computed here"))
         text = graph.source(path, other)
-        return self.finding(
+        found = self.finding(
             graph,
             path,
             product.node,
@@ -153,6 +154,7 @@ class WeightsAfterReduction(Rule):
             evidence=dict.fromkeys(links),
             fix=FixOffer(title="weight the loss of each transition before averaging"),
         )
+        return without_effect(making(graph, tagged), found)
 
     def witness(self) -> str:
         """Weights on a scalar loss leave the gradient of the unweighted draw; element-wise ones remove the bias."""

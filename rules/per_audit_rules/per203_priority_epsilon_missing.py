@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.prioritised import trail
+from per_audit.graph.prioritised.even import draws_evenly
 from per_audit.graph.symbolic.sign import above_zero
 from per_audit.rule import Example, Rule
 
@@ -70,7 +71,7 @@ class PriorityEpsilonMissing(Rule):
             if buffer.kind != PRIORITISED:
                 continue
             anatomy = graph.anatomy(buffer)
-            if anatomy.about.is_reference or trail.lifted(anatomy):
+            if anatomy.about.is_reference or trail.lifted(anatomy) or draws_evenly(anatomy):
                 continue
             for write in self._zeros(anatomy):
                 step = trail.handover(anatomy, write)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED
+from per_audit.graph.prioritised.even import without_effect
 from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
 
@@ -107,7 +108,7 @@ class PriorityFromWeightedLoss(Rule):
         links += [graph.evidence(s.path, s.node, "passed", "written here") for s in write.steps]
         formulas = graph.anatomy(buffer).formulas
         links += [graph.evidence(f.path, f.node, "weights", "the weights are computed here") for f in formulas]
-        return self.finding(
+        found = self.finding(
             graph,
             step.path,
             step.node,
@@ -116,6 +117,7 @@ class PriorityFromWeightedLoss(Rule):
             fix=FixOffer(title="give the unweighted errors back as priorities"),
             pipeline=name,
         )
+        return without_effect([graph.anatomy(buffer)], found)
 
     def witness(self) -> str:
         """Where the priorities of two errors settle when each update multiplies by the weight, beta = 1."""
