@@ -90,6 +90,8 @@ class ReplayGraph:
         self._anatomies: dict[int, Anatomy] = {}
         self._weights: dict[int, Weights] = {}
         self._paths: dict[ir.Node, str] | None = None
+        # What assignments read and what they bind, by function, or file: remembered by those who follow objects.
+        self.assigned: dict[str | ir.Function | ir.Lambda, list[tuple[frozenset[str], frozenset[str]]]] = {}
         self.unread: tuple[bytes, ...] = ()  # what files of the part hold that could not be parsed; set by the audit
         # Tells whether a current verification record covers all of the files, by their paths; set by the audit.
         self.verified: Callable[[frozenset[str]], bool] = _unverified

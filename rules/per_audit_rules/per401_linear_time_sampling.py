@@ -537,11 +537,11 @@ def _is_of_groups(graph: ReplayGraph, draw: Draw) -> bool:
 def _searches(graph: ReplayGraph, source: ir.Node) -> Iterator[tuple[ir.Call, str]]:
     """The calls that look a random number up in a cumulative sum of what a container holds."""
     for site in graph.events.calls.values():
-        if any(source in value.tagged("mass") for value in site.arguments):
+        if _is_search(site.node) and any(source in value.tagged("mass") for value in site.arguments):
             terms = [graph.symbols.term(site.path, arg.value) for arg in site.node.args]
             sums = [part for term in terms for part in term.walk() if part.op == "cumsum"]
             whole = [part for part in sums if part.has("field") and not _is_level(graph, part.args[0])]
-            if whole and _is_search(site.node):
+            if whole:
                 yield site.node, site.path
 
 

@@ -121,19 +121,21 @@ class Lives:
     def _holders(self, made: Made) -> set[str]:
         """The names and attributes that hold what is made, by itself or inside of another object."""
         graph, function = self.graph, made.function
-        body = function.body if isinstance(function, ir.Function) else graph.module(made.path).body
-        assigned = [
-            (names_in(node.value), set(_targets(node)))
-            for node in ir.walk_scope(body)
-            if isinstance(node, ir.Assign) and node.value is not None
-        ]
+        scope = made.path if function is None else function
+        if (assigned := graph.assigned.get(scope)) is None:
+            body = function.body if isinstance(function, ir.Function) else graph.module(made.path).body
+            assigned = graph.assigned[scope] = [
+                (names_in(node.value), frozenset(_targets(node)))
+                for node in ir.walk_scope(body)
+                if isinstance(node, ir.Assign) and node.value is not None
+            ]
         statement = graph.statement(made.path, made.node)
         holders = set(_targets(statement) if isinstance(statement, ir.Assign) else made.kept)
         before: set[str] = set()
         while holders != before:
             before = set(holders)
             for names, targets in assigned:
-                holders |= set() if names.isdisjoint(holders) else targets
+                holders |= frozenset() if names.isdisjoint(holders) else targets
         return holders
 
 
