@@ -15,6 +15,45 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.prioritised.weights import Minimum, Weights
 
+_AGENT = """import torch
+import torch.nn.functional as F
+from memory import Memory
+
+
+class Agent:
+    def __init__(self, net, target_net, optimizer, capacity):
+        self.net, self.target_net, self.optimizer = net, target_net, optimizer
+        self.memory = Memory(capacity)
+
+    def remember(self, state, action, reward, next_state, terminated):
+        self.memory.store(state, action, reward, next_state, terminated)
+
+    def learn(self):
+        nodes, batch, weights = self.memory.sample(32)
+        q, y = self.net.values(batch), self.target_net.targets(batch)
+        loss = (torch.tensor(weights) * F.smooth_l1_loss(q, y, reduction="none")).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.memory.update(nodes, (q - y).tolist())
+"""
+_WAITING = """from agent import Agent
+
+CAPACITY = 20_000
+
+
+def train(env, net, target_net, optimizer, steps):
+    agent = Agent(net, target_net, optimizer, CAPACITY)
+    state, _ = env.reset()
+    for step in range(steps):
+        next_state, reward, terminated, truncated, _ = env.step(net.act(state))
+        agent.remember(state, 0, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        if step > CAPACITY:
+            agent.learn()
+            agent.memory.beta = 0.4 + 0.6 * step / steps
+"""
+
 
 class MinOverUnfilled(Rule):
     """The smallest priority is taken over slots that were never written: it is 0, and so is every weight.
@@ -279,6 +318,16 @@ def train(env, apply, params, steps):
             },
         ),
         Example(
+            "a number beside the smallest share of all that is as small",
+            {
+                "memory.py": plain[0]
+                .plain["memory.py"]
+                .replace("least = np.min", "least = 1e-6 + np.min")
+                .replace("/ self.tree.total\n        for", "/ self.tree.total  # <- PER105\n        for"),
+                "train.py": plain[0].plain["train.py"],
+            },
+        ),
+        Example(
             "the leaves from the middle of the tree to its end",
             {
                 "memory.py": plain[0]
@@ -306,6 +355,25 @@ def train(env, apply, params, steps):
             {
                 "memory.py": plain[0].plain["memory.py"],
                 "train.py": plain[0].plain["train.py"].replace("step > 500", "step > CAPACITY"),
+            },
+        ),
+        Example(
+            "training that waits for a full buffer, beside an agent that nothing makes",
+            {
+                "memory.py": plain[0].plain["memory.py"],
+                "agent.py": _AGENT,
+                "train.py": _WAITING,
+                "other.py": _AGENT,
+            },
+        ),
+        Example(
+            "a number that outweighs the smallest share of all",
+            {
+                "memory.py": plain[0]
+                .plain["memory.py"]
+                .replace("least = np.min", "least = 0.01 + np.min")
+                .replace("  # <- PER105", ""),
+                "train.py": plain[0].plain["train.py"],
             },
         ),
         Example(

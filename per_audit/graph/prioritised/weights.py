@@ -19,6 +19,7 @@ _DIVIDES = {"divide", "div", "div_", "true_divide"}
 _BOUNDS = {"clip", "clamp", "clip_", "clamp_", "clip_by_value", "clamp_max", "minimum", "min"}
 _SCALES = ("norm", "softmax", "scale")
 _NONE = Term("const")
+_FAR_ABOVE = 10  # times what it is added to
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +283,10 @@ class Weights:
                     yield Minimum(part.node, part.path, container, formula, part in guarded)
 
     def _guarded(self, base: Term) -> tuple[set[Term], set[Term]]:
-        """The minima that a number takes the place of where they are zero, and those that 1 / N takes the place of."""
+        """The minima that a number takes the place of where they are zero, and those that need no such thing.
+
+        Because 1 / N takes the place, or what is added outweighs the share of the smallest in any buffer that is full.
+        """
         found: set[Term] = set()
         fair: set[Term] = set()
         for part in base.walk():
@@ -293,7 +297,19 @@ class Weights:
                 found |= inner
             if any(arg.op == "div" and arg.args[0].number == 1 and _is_setting(arg.args[1]) for arg in part.args):
                 fair |= inner
+            if part.op == "add" and self._outweighs(part):
+                fair |= inner
         return found, fair
+
+    def _outweighs(self, total: Term) -> bool:
+        """Whether a number is added to the smallest share of all that is far larger than 1 / N, as that never is."""
+        share = next((arg for arg in total.args if strip(arg).op == "div" and arg.has("min")), None)
+        room = self.anatomy.capacity.usual
+        if share is None or room is None or not self.anatomy.is_total(strip(share).args[1]):
+            return False
+        others = (arg for arg in total.args if arg is not share)
+        added = [strip(option) for arg in others for option in alternatives(self.symbols.expanded(arg))]
+        return all((number.number or 0) * room > _FAR_ABOVE for number in added)
 
     def _whole(self, term: Term) -> Term | None:
         """The container that is reduced wholly, or from the leaves of its tree to the end; None for a part of it."""
