@@ -127,10 +127,43 @@ def _declared(graph: ReplayGraph, container: Alloc, path: str) -> list[Term]:
     if container.kind == "deque":
         limit = node.argument(1, "maxlen") or node.argument(None, "maxsize")
         return [graph.symbols.term(path, limit)] if limit is not None else []
-    first = node.argument(0, "shape")
-    if isinstance(first, ir.Seq):
-        first = first.items[0] if first.items else None
-    return [graph.symbols.term(path, first)] if first is not None and container.kind == "array" else []
+    shape = node.argument(0, "shape")
+    return _rows(graph, path, shape) if shape is not None and container.kind == "array" else []
+
+
+def _rows(graph: ReplayGraph, path: str, shape: ir.Expr) -> list[Term]:
+    """The terms of the first number of a shape; of one that a function of the project puts together, what it is given.
+
+    Where anything else may come first there, the term of the shape, which is no number.
+    """
+    site = graph.events.calls.get(shape) if isinstance(shape, ir.Call) else None
+    function = next(iter(site.targets)).node if site is not None and len(site.targets) == 1 else None
+    if not isinstance(function, ir.Function):
+        return [graph.symbols.term(path, first) for first in _leading(shape)]
+    scope = list(ir.walk_scope(function.body))
+    returned = [part.value for part in scope if isinstance(part, ir.Return) and part.value is not None]
+    leading = [first for value in returned for first in _leading(value)]
+    given = graph.symbols.arguments(shape, function, path)
+    changed = {
+        name_of(part)
+        for node in scope
+        if isinstance(node, (ir.Assign, ir.Aug, ir.For))
+        for target in (node.targets if isinstance(node, ir.Assign) else [node.target])
+        for part in ir.walk(target)
+    }
+    names = {first.id if isinstance(first, ir.Name) else "" for first in leading}
+    if not names or names & changed or not names <= given.keys():
+        return [graph.symbols.term(path, shape)]
+    return [given[name] for name in sorted(names)]
+
+
+def _leading(shape: ir.Expr) -> list[ir.Expr]:
+    """What a shape that is written begins with: `(n, *rest)`, `(n,) + rest`, or the only number that it is."""
+    if isinstance(shape, ir.IfExp):
+        return [*_leading(shape.body), *_leading(shape.orelse)]
+    if isinstance(shape, ir.Bin) and shape.op == "+" and isinstance(shape.left, ir.Seq):
+        return _leading(shape.left)
+    return shape.items[:1] if isinstance(shape, ir.Seq) else [shape]
 
 
 def _compared(graph: ReplayGraph, container: Alloc) -> list[Term]:

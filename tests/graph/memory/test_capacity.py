@@ -153,3 +153,23 @@ def test_options_of_one_name_are_those_of_the_file_that_reads_them(project):
     store = "from collections import deque\nm = deque(maxlen=args.size)\nm.append(start)\n"
     graph = project(read.format(50) + store, shared="start = 0\n", two=read.format(9000))
     assert capacity(graph).usual == 50
+
+
+@pytest.mark.parametrize(
+    ("body", "largest"),
+    [
+        ("return (n,) if rest is None else (n, *rest)", 300),
+        ("if rest is None:\n        return n\n    return (n,) + tuple(rest)", 300),
+        ("return (*rest, n)", None),
+        ("n = 2 * n\n    return (n, *rest)", None),
+        ("return (n + 1, *rest)", None),
+    ],
+)
+def test_a_shape_that_a_function_puts_together(project, body, largest):
+    graph = project(
+        "import numpy as np\n"
+        f"def shape(n, rest=None):\n    {body}\n"
+        "others = np.zeros(shape(900))\n"
+        "m = np.zeros(shape(300, (4, 2)), dtype=np.float32)\nm[0] = 1\n"
+    )
+    assert capacity(graph).largest == largest
