@@ -231,6 +231,8 @@ class Idle:
         if (unit.decorators and not known) or unit.name.startswith(("__", "test_")) or self._is_dynamic:
             return False
         project = self._graph.project
+        if self._looked_in and isinstance(unit, ir.Function) and project.class_of.get(unit) is not None:
+            return False
         if isinstance(unit, ir.Class):
             return not unit.keywords and unit not in project.outer_of and not self._is_kept_by_base(unit)
         if unit in project.outer_of:
@@ -285,12 +287,27 @@ class Idle:
 
     @cached_property
     def _is_dynamic(self) -> bool:
-        """Whether names that are not written in the code may be looked up."""
+        """Whether names that are not written in the code may be looked up, of whatever it is."""
         sites = self._graph.events.calls.values()
         return any(name.startswith(_DYNAMIC) or name in _BUILTINS for site in sites for name in _called(site)) or any(
-            any(mark in module.text for mark in _LOOKS_UP) and any(map(_looks_up, module.nodes))
-            for module in self._graph.project.modules.values()
+            held is None or not self._is_object(held) for held in self._looked_in
         )
+
+    @cached_property
+    def _looked_in(self) -> list[ir.Expr | None]:
+        """What is searched for names that are not written in the code."""
+        return [
+            _searched(node)
+            for module in self._graph.project.modules.values()
+            if any(mark in module.text for mark in _LOOKS_UP)
+            for node in module.nodes
+            if _looks_up(node)
+        ]
+
+    def _is_object(self, held: ir.Expr) -> bool:
+        """Whether an expression stands for objects of the project's classes alone: of their names only methods run."""
+        atoms = self._graph.events.value(held).atoms
+        return bool(atoms) and all(isinstance(atom, Instance) for atom in atoms)
 
     @cached_property
     def _mentions(self) -> dict[str, list[tuple[str, ir.Node]]]:
@@ -378,6 +395,16 @@ def _looks_up(node: ir.Node) -> bool:
     if not isinstance(node, ir.Call) or not node.args or getattr(node.args[0].value, "id", "") == "self":
         return False
     return _is_call(node, "getattr") and len(node.args) > 1 and not isinstance(node.args[1].value, ir.Const)
+
+
+def _searched(node: ir.Node) -> ir.Expr | None:
+    """What `_looks_up` has seen a name looked for in; None for the names of a function."""
+    if isinstance(node, ir.Call):
+        return node.args[0].value
+    held = node.value if isinstance(node, (ir.Attr, ir.Sub)) else None
+    if isinstance(held, ir.Call) and isinstance(held.func, ir.Name) and held.func.id in ("locals", "vars"):
+        return held.args[0].value if held.args else None
+    return held
 
 
 def _is_call(node: ir.Expr, name: str) -> bool:

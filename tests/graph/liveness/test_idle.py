@@ -92,6 +92,15 @@ SWITCH = "self.memory = Weighted() if weighted else Memory()"
         (PLAIN, "import importlib\n    getattr(importlib.import_module(read()), read())", RUN, None),
         (PLAIN, "import memories\n    getattr(memories, read())", RUN, None),
         (PLAIN, "getattr(read(), 'rows')", RUN, "makes Weighted"),
+        # of an object only what its class has
+        (PLAIN, "getattr(Memory(), read())", RUN, "makes Weighted"),
+        (PLAIN, "print(vars(Memory())[read()])", RUN, "makes Weighted"),
+        (
+            PLAIN,
+            "class A:\n        @staticmethod\n        def f():\n            Weighted()\n    getattr(A(), read())()",
+            RUN,
+            None,
+        ),
         # whoever uses the classes may make any of them
         (PLAIN, "", "", None),
     ],
