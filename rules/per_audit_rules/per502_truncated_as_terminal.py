@@ -163,6 +163,24 @@ class {name}:
         self.optimizer.step()
 """
 
+_REGISTERED = """import gymnasium as gym
+from gymnasium.envs.registration import register
+
+
+class Maze(gym.Env):
+    def reset(self, seed=None, options=None):
+        self.at = 0
+        return self.at, {}
+
+    def step(self, action):
+        self.at = max(0, self.at + action)
+        found = self.at >= 9
+        return self.at, float(found), found, False, {}
+
+
+register(id="maze", entry_point="maze:Maze")
+"""
+
 
 class TruncatedAsTerminal(Rule):
     """A time limit is stored as if the task had ended.
@@ -683,6 +701,22 @@ def main(net, optimizer):
     from maze import Maze
 
     train(Maze(9), net, optimizer, 1000)
+""",
+            },
+        ),
+        Example(
+            "an environment of the program's own, made by the name that it is registered with, that is never cut short",
+            {
+                "maze.py": _REGISTERED,
+                "train.py": bad[0]
+                .plain["train.py"]
+                .replace("import random\n", "import gymnasium as gym\nimport random\n")
+                + """
+
+def main(net, optimizer):
+    import maze
+
+    train(gym.make("maze"), net, optimizer, 1000)
 """,
             },
         ),

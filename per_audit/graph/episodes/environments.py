@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.episodes.limits import asked_for
 from per_audit.graph.episodes.rewards import pays_otherwise
 from per_audit.graph.interpret import externals as ext
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -142,12 +143,25 @@ def _is_left_open(step: ir.Function) -> bool:
 
 
 def _makes_others(graph: ReplayGraph) -> bool:
-    """Whether the project asks a library for an environment."""
+    """Whether the project asks a library for an environment, other than those that it has registered itself."""
+    sites = graph.events.calls.values()
+    own = {
+        graph.events.value(name).literal()
+        for site in sites
+        if any(ext.last(called) == "register" and called.split(".")[0] in _LIBRARIES for called in site.names)
+        and (name := site.node.argument(0, "id")) is not None
+    }
     return any(
-        name.split(".")[0] in _LIBRARIES and ext.last(name).startswith(("make", "load"))
-        for site in graph.events.calls.values()
-        for name in site.names
+        called.split(".")[0] in _LIBRARIES and ext.last(called).startswith(("make", "load"))
+        for site in sites
+        if not _is_among(asked_for(graph, site), own)
+        for called in site.names
     )
+
+
+def _is_among(asked: list[object], own: set[object]) -> bool:
+    """Whether all names that are asked for are some; `module:name` imports a module first."""
+    return bool(asked) and all(isinstance(name, str) and name.rpartition(":")[2] in own for name in asked)
 
 
 def _says_false(graph: ReplayGraph, step: ir.Function, place: int) -> bool:

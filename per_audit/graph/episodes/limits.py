@@ -179,7 +179,7 @@ def time_limits(graph: ReplayGraph) -> list[float]:
 
 def usual_time_limits(graph: ReplayGraph) -> list[float]:
     """The same, where an option of the command line is what it is where nobody gives it."""
-    return _limits(graph, _named_by_default)
+    return _limits(graph, asked_for)
 
 
 def _limits(graph: ReplayGraph, named: Callable[[ReplayGraph, ev.CallSite], list[object]]) -> list[float]:
@@ -197,7 +197,8 @@ def _named(graph: ReplayGraph, site: ev.CallSite) -> list[object]:
     return [graph.events.value(first).literal() if first is not None else None]
 
 
-def _named_by_default(graph: ReplayGraph, site: ev.CallSite) -> list[object]:
+def asked_for(graph: ReplayGraph, site: ev.CallSite) -> list[object]:
+    """The names that a call may make an environment by, None for one that is not known; options are as usual."""
     first = site.node.argument(0, "id")
     return [] if first is None else _texts(graph, graph.symbols.term(site.path, first), _DEEPEST)
 
