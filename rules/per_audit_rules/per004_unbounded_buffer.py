@@ -392,6 +392,27 @@ def run(env, net, optimizer):
             {"agent.py": bad[-1].plain["agent.py"].replace("def restart", "def reset")},
         ),
         Example(
+            "filled once, by a loop of a few hundred steps",
+            {
+                "watch.py": """import random
+from collections import deque
+from game import env, model
+
+STEPS, BATCH = 500, 50
+seen = deque()
+state = env.reset()
+for step in range(STEPS):
+    next_state, reward, done, _ = env.step(model.act(state))
+    seen.append((state, reward, next_state, done))
+    state = env.reset() if done else next_state
+
+for state, reward, next_state, done in random.sample(seen, BATCH):  # <- PER001
+    goal = reward if done else reward + 0.9 * model.predict(next_state).max()
+    model.train_on_batch(state, goal)
+"""
+            },
+        ),
+        Example(
             "written to disk and emptied",
             {
                 "agent.py": bad[0].plain["agent.py"]

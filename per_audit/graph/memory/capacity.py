@@ -91,7 +91,10 @@ def _class_around(graph: ReplayGraph, path: str, node: ir.Node) -> ir.Class | No
 
 
 def filled_by_count(graph: ReplayGraph, container: Alloc) -> int | None:
-    """How many items a script puts into a list by loops that are counted out in numbers; None where it is not so."""
+    """How many items a script puts into a list by loops that are counted out in numbers; None where it is not so.
+
+    A number may have a name, but none that a caller or the command line gives.
+    """
     total = 0
     grows = [s for s in graph.events.stores.values() if s.container == container and s.how in ("append", "insert")]
     for store in grows:
@@ -100,7 +103,7 @@ def filled_by_count(graph: ReplayGraph, container: Alloc) -> int | None:
             if isinstance(around, (ir.Function, ir.Lambda, ir.While, ir.Comp)):
                 return None
             if isinstance(around, ir.For):
-                count = _rounds(around)
+                count = _rounds(graph, store.path, around)
                 if count is None:
                     return None
                 rounds *= count
@@ -108,13 +111,13 @@ def filled_by_count(graph: ReplayGraph, container: Alloc) -> int | None:
     return total if grows else None
 
 
-def _rounds(loop: ir.For) -> int | None:
-    """How often a loop over `range(100)` is gone through."""
+def _rounds(graph: ReplayGraph, path: str, loop: ir.For) -> int | None:
+    """How often a loop over `range(100)` is gone through at most, where the number is known."""
     call = loop.iter
-    if not isinstance(call, ir.Call) or getattr(call.func, "id", "") != "range" or len(call.args) != 1:
+    if not isinstance(call, ir.Call) or getattr(call.func, "id", "") != "range" or len(call.args) > 2:
         return None
-    last = call.args[0].value
-    return last.value if isinstance(last, ir.Const) and isinstance(last.value, int) else None
+    last = number_of(graph, path, call.args[-1].value)
+    return last.largest if last.complete else None
 
 
 def _declared(graph: ReplayGraph, container: Alloc, path: str) -> list[Term]:
