@@ -130,6 +130,22 @@ def test_memories_that_share_a_batch_are_said_to(test, what, severity):
     assert {finding.severity.name for finding in findings} == {severity}
 
 
+@pytest.mark.parametrize(
+    ("draw", "severity"),
+    [
+        (b"batch = random.sample(self.won, 16) + random.sample(self.lost, 16)", "INFO"),
+        (b"self.net.loss(random.sample(self.won, 16))\n        batch = random.sample(self.lost, 16)", "ERROR"),
+    ],
+)
+def test_what_else_a_test_asks_counts_where_the_draws_are_put_into_one_batch(draw, severity):
+    text = TWO.replace(b"reward > 0", b"action == 1").replace(
+        b"batch = random.sample(self.won, 16) + random.sample(self.lost, 16)", draw
+    )
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
+    findings = list(rule.check(link([extract("agent.py", text)])))
+    assert [finding.severity.name for finding in findings] == [severity] * 2
+
+
 def test_a_test_that_both_memories_are_filled_under_chooses_for_none():
     text = TWO.replace(b"        else:\n            self.lost", b"            self.lost")
     (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
