@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.targets import BUILDERS
 from per_audit.graph.memory.capacity import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
 
 _MANY = 50  # steps from one time to the next; a learner that draws at every fourth step draws often
@@ -19,7 +21,8 @@ def is_seldom(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
     """Whether a branch around the node, in its function, is taken once in many passes.
 
     It is where the test takes a remainder, or asks for an attribute that the branch sets anew: a counter that starts
-    again, a maximum that is looked for only where it was overwritten, there or in a method for that.
+    again, a maximum that is looked for only where it was overwritten, there or in a method for that. So is what waits
+    for a counter of the function to be 0, which it is the first time, or once in a round.
     """
     if _refills(graph, path, node):
         return True
@@ -27,10 +30,55 @@ def is_seldom(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
     for around in graph.ancestors(path, node):
         if isinstance(around, (ir.Function, ir.Lambda)):
             return False
-        if isinstance(around, (ir.If, ir.IfExp)) and below is not around.test and _is_rare(graph, path, around, below):
+        if (
+            isinstance(around, (ir.If, ir.IfExp))
+            and below is not around.test
+            and (_is_rare(graph, path, around, below) or _is_begun(graph, path, around, below))
+        ):
             return True
         below = around
     return False
+
+
+def _is_begun(graph: ReplayGraph, path: str, branch: ir.If | ir.IfExp, taken: ir.Node) -> bool:
+    """Whether a branch is taken while an attribute is 0 that its method raises, and nothing but the start sets to 0."""
+    body = branch.body if isinstance(branch.body, list) else [branch.body]
+    counter = _asked_for_zero(branch.test, any(taken is part for part in body))
+    method = graph.symbols.function_of(path, branch)
+    cls = graph.project.class_of.get(method) if isinstance(method, ir.Function) else None
+    if counter is None or cls is None or getattr(counter.value, "id", "") != "self":
+        return False
+    writes = graph.symbols.writes_of.get(graph.symbols.field(cls, counter.attr).data, ())
+    later = [write for write in writes if getattr(write.function, "name", "") not in BUILDERS]
+    return any(write.function is method for write in later) and all(_counts(graph, write) for write in later)
+
+
+def _asked_for_zero(test: ir.Expr, holds: bool) -> ir.Attr | None:
+    """The attribute that is 0, or may be no more than that, where a test comes out as told."""
+    if isinstance(test, ir.Un) and test.op == "not":
+        return _asked_for_zero(test.operand, not holds)
+    if isinstance(test, ir.Attr):
+        return None if holds else test
+    if not isinstance(test, ir.Cmp) or len(test.ops) != 1 or not isinstance(test.left, ir.Attr):
+        return None
+    is_zero = isinstance(test.rights[0], ir.Const) and test.rights[0].value == 0
+    return test.left if is_zero and test.ops[0] in (("==", "<=") if holds else ("!=", ">")) else None
+
+
+def _counts(graph: ReplayGraph, write: ev.AttributeWrite) -> bool:
+    """Whether an attribute is raised by a number: up to a limit, or round and round through many."""
+    value = write.expression
+    if write.augmented:
+        return getattr(write.node, "op", "") == "+" and isinstance(value, ir.Const)
+    if isinstance(value, ir.Call) and getattr(value.func, "id", "") == "min":
+        value = next((arg.value for arg in value.args if isinstance(arg.value, ir.Bin)), None)
+    elif isinstance(value, ir.Bin) and value.op == "%" and _is_many(graph, write.path, value.right):
+        value = value.left
+    if not isinstance(value, ir.Bin) or value.op != "+":
+        return False
+    sides = (value.left, value.right)
+    own = any(isinstance(side, ir.Attr) and side.attr == write.attribute for side in sides)
+    return own and any(isinstance(side, ir.Const) for side in sides)
 
 
 def _refills(graph: ReplayGraph, path: str, node: ir.Node) -> bool:

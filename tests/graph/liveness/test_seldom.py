@@ -32,6 +32,14 @@ MEMORY = """
         ("if p is None:\n    p = max(self.mass)", False),
         ("if self.best is None:\n    self.best = max(self.mass)", False),
         ("if self.mass:\n    self.best = max(self.mass)", False),
+        # a counter that the method raises is 0 at first
+        ("p = max(self.mass) if self.count == 0 else 1.0\nself.count = min(self.count + 1, self.every)", True),
+        ("p = 1.0 if self.count else max(self.mass)\nself.count += 1", True),
+        ("p = max(self.mass) if self.count else 1.0\nself.count += 1", False),
+        ("if not self.at:\n    p = max(self.mass)\nself.at = (self.at + 1) % self.every", True),
+        ("if not self.at:\n    p = max(self.mass)\nself.at = (self.at + 1) % 4", False),
+        ("if self.count == 0:\n    p = max(self.mass)\nself.count += 1\nif p:\n    self.count = 0", False),
+        ("if self.count == 0:\n    p = max(self.mass)", False),
     ],
 )
 def test_branches_that_are_taken_once_in_many_passes(project, body, seldom):
