@@ -182,6 +182,17 @@ register(id="maze", entry_point="maze:Maze")
 """
 
 
+def _paid(car: str, crash: str, otherwise: str) -> str:
+    """The environment with a reward of its own for a crash, and one for what remains."""
+    usual = "reward = -abs(self.speed - 5)\n"
+    begin = f"        {usual}" if not otherwise else f"        if not done:\n            {usual}"
+    paid = f"{begin}{crash}            reward = -100.0\n{otherwise}"
+    return car.replace(
+        "        return (self.at, self.speed), -abs(self.speed - 5)",
+        f"{paid}        return (self.at, self.speed), reward",
+    )
+
+
 class TruncatedAsTerminal(Rule):
     """A time limit is stored as if the task had ended.
 
@@ -199,12 +210,13 @@ class TruncatedAsTerminal(Rule):
 
     ## Known problems
 
-    A limit that is part of the task, and visible in the state, is an end of the task. The flag that ends the loop may
-    well be `terminated or truncated`; only what is stored is looked at. What the one `done` of the older interface
-    says is not reported for environments of libraries. A limit of the program's own is known by its name. Where an
-    environment that the program defines observes the steps that it counts, takes off a reward at the limit, or knows
-    no other end, the limit is held for a part of the task. A loop that leaves an episode before the limit with which
-    its environment is registered never meets that limit, and is not reported.
+    A limit that is part of the task, and visible in the state, is an end of the task. The flag that ends the loop
+    may well be `terminated or truncated`; only what is stored is looked at. What the one `done` of the older
+    interface says is not reported for environments of libraries. A limit of the program's own is known by its name.
+    Where an environment that the program defines observes the steps that it counts, takes off a reward at the
+    limit, pays for every end in place of the usual reward, or knows no other end, the limit is held for a part of
+    the task. A loop that leaves an episode before the limit with which its environment is registered never meets
+    that limit, and is not reported.
 
     ## Example
 
@@ -421,6 +433,10 @@ def train(env, net, optimizer, episodes):
         Example("a limit of the program's own", {"train.py": _OWN}),
         Example("a limit of the program's own environment", {"car.py": _CAR, "train.py": _DRIVE}),
         Example("both flags of the program's own environment", {"car.py": _CUT_SHORT, "train.py": _BOTH}),
+        Example(
+            "the program's own environment pays for a crash, and at its limit what it always does",
+            {"car.py": _paid(_CAR, "        if crashed:\n", ""), "train.py": _DRIVE},
+        ),
         Example(
             "a limit of the program's own in one line",
             {
@@ -820,6 +836,15 @@ def test(net, optimizer):
             done = True
             reward -= 100
         return (self.at, self.speed), r""",
+                ),
+                "train.py": _DRIVE,
+            },
+        ),
+        Example(
+            "the program's own environment pays for each end, also at its limit, in place of the usual reward",
+            {
+                "car.py": _paid(_CAR, "        elif crashed:\n", "        else:\n            reward = 50.0\n").replace(
+                    "  # <- PER502", ""
                 ),
                 "train.py": _DRIVE,
             },

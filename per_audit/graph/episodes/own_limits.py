@@ -103,6 +103,8 @@ def _is_environments(graph: ReplayGraph, path: str, test: ir.Cmp) -> bool:
     methods = {method.name: method for method in cls.body if isinstance(method, ir.Function)}
     if not {"reset", "step"} <= set(methods) or not _is_made(graph, cls):
         return False
+    if any(_pays_at_end(graph, path, method, count.attr) for method in methods.values()):
+        return False
     nodes = list(ir.walk(*cls.body))
     allowed: set[ir.Node] = set()
     counted = begun = False
@@ -133,6 +135,29 @@ def _pays(node: ir.Node) -> bool:
     """Whether a statement gives another reward."""
     targets = node.targets if isinstance(node, ir.Assign) else []
     return any(role_of(part) == REWARD for part in ir.walk(*targets) if isinstance(part, ir.Expr))
+
+
+def _pays_at_end(graph: ReplayGraph, path: str, method: ir.Function, count: str) -> bool:
+    """Whether a method gives a reward of its own for every end, that by the limit among them, in place of the usual."""
+    limits = [n for n in ir.walk(*method.body) if isinstance(n, ir.Cmp) and _reaches(n) and _reads(n.left, count)]
+    told = [graph.statement(path, limit) for limit in limits]
+    flags = {name.id for at in told if isinstance(at, ir.Assign) for name in at.targets if isinstance(name, ir.Name)}
+    for node in ir.walk(*method.body):
+        if isinstance(node, ir.If):
+            goes_on = isinstance(node.test, ir.Un) and node.test.op == "not"
+            flag = node.test.operand if isinstance(node.test, ir.Un) else node.test
+            ended, running = (node.orelse, node.body) if goes_on else (node.body, node.orelse)
+            if isinstance(flag, ir.Name) and flag.id in flags and _always_pays(ended) and _always_pays(running):
+                return True
+    return False
+
+
+def _always_pays(block: list[ir.Stmt]) -> bool:
+    """Whether each way through a block gives a reward."""
+    return any(
+        _always_pays(part.body) and _always_pays(part.orelse) if isinstance(part, ir.If) else _pays(part)
+        for part in block
+    )
 
 
 def _counts_an_episode(graph: ReplayGraph, path: str, node: ir.Node, name: str) -> bool:
