@@ -122,7 +122,8 @@ class DequeRandomAccess(Rule):
 
     def _judged(self, graph: ReplayGraph, reads: list[_Read], buffer: ReplayBuffer) -> Finding:
         first, name = reads[0], graph.name_of(buffer)
-        capacity = capacity_of(graph, [first.alloc]).largest or LARGE
+        size = capacity_of(graph, [first.alloc])
+        capacity = size.largest or LARGE
         most = stored.most_stored(graph, buffer, first.alloc) or capacity
         each, batch = costs.of_read(min(most, capacity)), _batch(graph, first)
         cost = f"{costs.spelled(each)} a read"
@@ -139,6 +140,7 @@ class DequeRandomAccess(Rule):
         what = f"`{text}` of {whose}" if text and text.rpartition(".")[2] != name.rpartition(".")[2] else name
         place = graph.place(path, first.alloc.node) if (path := graph.path_of(first.alloc.node)) else None
         where = f" (made at {place.path}:{place.line})" if place is not None else ""
+        where += ", as far as that can be read" if size.usual is None else ""
         others = f", as are {len(made) - 1} more beside it" if len(made) > 1 else ""
         finding = self.finding(
             graph,

@@ -60,6 +60,13 @@ def test_the_deque_is_named_with_the_place_that_makes_it():
     assert finding.severity is Severity.WARNING
 
 
+def test_another_size_that_cannot_be_read_is_told():
+    text = AGENT.format(more="pass", start="train(make(), Net())")
+    text = text.replace("Agent(net, **options)", "Agent(net, read() if net else 200_000)")
+    (finding,) = DequeRandomAccess().check(link([extract("agent.py", text.encode())]))
+    assert "up to 200,000 items (made at agent.py:7), as far as that can be read, read at random" in finding.message
+
+
 @pytest.mark.parametrize(
     ("size", "batch", "after", "severity"),
     [
