@@ -115,6 +115,50 @@ memory.sample(4, 0.5)
 """
             },
         ),
+        Example(
+            "what the draw goes by is written anew at what was drawn, whatever it is called",
+            {
+                "play.py": """import numpy as np
+import torch
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.p, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+        self.p[self.at % self.size] = 1.0
+        self.at += 1
+
+    def sample(self, n, beta):
+        p = self.p / self.p.sum()
+        slots = np.random.choice(self.size, n, p=p)  # <- PER006
+        weights = (self.size * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, torch.tensor(weights / weights.max())
+
+    def update(self, slots, errors):
+        self.p[slots] = errors + 1e-3
+
+
+def play(env, net, opt, act):
+    memory, state = Memory(100), env.reset()
+    for step in range(10_000):
+        action = act(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.push(state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+        if step > 100:
+            rows, slots, weights = memory.sample(32, min(1.0, 0.4 + step / 10_000))
+            s, _, r, s2, d = map(torch.tensor, zip(*rows))
+            errors = r + 0.99 * (1 - d) * net(s2).detach() - net(s)
+            opt.zero_grad()
+            (weights * errors**2).mean().backward()
+            opt.step()
+            memory.update(slots, errors.detach().abs().numpy())
+"""
+            },
+        ),
     )
     good = (
         Example(

@@ -170,7 +170,7 @@ class Priorities:
     @cached_property
     def is_about_priorities(self) -> bool:
         """Whether the code of the buffer speaks of priorities at all: not every weighted draw is one by priority."""
-        if self.is_reference or self._walks_a_tree:
+        if self.is_reference or self._walks_a_tree or self._rates_what_was_drawn:
             return True
         names = [cls.name for cls in self.family]
         for function in self.functions:
@@ -194,6 +194,15 @@ class Priorities:
             return bool(found) and looks_like_transition(self.buffer.roles)
         stores = [store for store in self.stores() if store.container in self.containers]
         return any(is_rated(self.events, stores, source) for source in found)
+
+    @property
+    def _rates_what_was_drawn(self) -> bool:
+        """Whether what transitions are drawn by is written anew where they lie, by what was learnt from them."""
+        if not looks_like_transition(self.buffer.roles):
+            return False
+        masses = self._masses()
+        stores = [store for store in self.stores() if store.container in masses]
+        return any(is_rated(self.events, stores, source) for source in self.draws)
 
     @cached_property
     def is_greedy(self) -> bool:
