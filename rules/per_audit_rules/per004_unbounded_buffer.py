@@ -392,6 +392,15 @@ def run(env, net, optimizer):
             {"agent.py": bad[-1].plain["agent.py"].replace("def restart", "def reset")},
         ),
         Example(
+            "emptied by a method that the library of its base may call",
+            {
+                "agent.py": bad[-1]
+                .plain["agent.py"]
+                .replace("import random\n", "import random\nfrom training import Callback\n")
+                .replace("class Past:", "class Past(Callback):")
+            },
+        ),
+        Example(
             "filled once, by a loop of a few hundred steps",
             {
                 "watch.py": """import random

@@ -73,10 +73,14 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
 
 
 def _is_of_nobody(graph: ReplayGraph, function: ev.Owner) -> bool:
-    """Whether a function is a method that nothing calls: each call of its name is of another class's."""
-    if not isinstance(function, ir.Function) or function not in graph.project.class_of or function.decorators:
+    """Whether a function is a method that nothing calls: each call of its name is of another class's.
+
+    What a class inherits from a library may call its methods.
+    """
+    cls = graph.project.class_of.get(function) if isinstance(function, ir.Function) else None
+    if not isinstance(function, ir.Function) or cls is None or function.decorators:
         return False
-    if function.name.startswith("__") or graph.callers.get(function):
+    if function.name.startswith("__") or graph.callers.get(function) or graph.interpreter.external_bases(cls):
         return False
     called = {site.node.func: site for site in graph.events.calls.values() if site.targets}
     return all(
