@@ -10,6 +10,7 @@ from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph.interpret.draws import batch_argument, replacement
 from per_audit.graph.liveness.usage import is_named_unread
 from per_audit.graph.memory.capacity import capacity_of, number_of
+from per_audit.graph.memory.ranges import turns
 from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
 
@@ -227,7 +228,7 @@ from tree import Memory
 
 
 def train(env, net, target_net, optimizer, steps):
-    memory = Memory(4096)
+    memory = Memory(512)
     state = env.reset()
     for step in range(steps):
         action = net.act(state)
@@ -317,6 +318,19 @@ if __name__ == "__main__":
             },
         ),
         Example(
+            "leaves that are emptied for a batch that is a small part of the buffer, both in a dict of settings",
+            {
+                "tree.py": plain[2]
+                .plain["tree.py"]
+                .replace("[None] * size, size", "[None for _ in range(size)], size"),
+                "train.py": plain[2]
+                .plain["train.py"]
+                .replace("Memory(512)", 'Memory(SETTINGS["size"])')
+                .replace("memory.sample(32,", 'memory.sample(SETTINGS["batch"],')
+                .replace("\n\ndef train", '\nSETTINGS = {"size": 100_000, "batch": 32}\n\n\ndef train'),
+            },
+        ),
+        Example(
             "leaves that stay as they are",
             {
                 "tree.py": plain[2].plain["tree.py"].replace("            self.tree.update(slot, 0.0)\n", ""),
@@ -337,9 +351,9 @@ if __name__ == "__main__":
                     seen.add(source)
                     yield found
             for node, path, source in _zeroed(graph, buffer):
-                if node not in seen:
+                if node not in seen and (found := self._emptied(graph, buffer, node, path, source)) is not None:
                     seen.add(node)
-                    yield self._emptied(graph, buffer, node, path, source)
+                    yield found
 
     def _drawn(self, graph: ReplayGraph, buffer: ReplayBuffer, draw: Draw) -> Finding | None:
         if not draw.weighted:
@@ -354,10 +368,17 @@ if __name__ == "__main__":
             return None
         return self._finding(graph, buffer, draw.node, draw.path, share, [])
 
-    def _emptied(self, graph: ReplayGraph, buffer: ReplayBuffer, node: ir.Node, path: str, source: ir.Node) -> Finding:
+    def _emptied(
+        self, graph: ReplayGraph, buffer: ReplayBuffer, node: ir.Node, path: str, source: ir.Node
+    ) -> Finding | None:
+        loops = (each for each in graph.ancestors(path, node) if isinstance(each, (ir.For, ir.While)))
+        loop = next(loops, None)
+        share = _share(graph, buffer, turns(graph, path, loop) if isinstance(loop, ir.For) else None)
+        if share is not None and share < HARMLESS:
+            return None
         where = graph.path_of(source) or path
         return self._finding(
-            graph, buffer, node, path, None, [(where, source, "transitions are drawn by priority here")]
+            graph, buffer, node, path, share, [(where, source, "transitions are drawn by priority here")]
         )
 
     def _finding(

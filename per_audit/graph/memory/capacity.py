@@ -125,6 +125,8 @@ def _declared(graph: ReplayGraph, container: Alloc, path: str) -> list[Term]:
     node = container.node
     if isinstance(node, ir.Bin):  # [None] * capacity
         return [graph.symbols.term(path, side) for side in (node.left, node.right) if not isinstance(side, ir.Seq)]
+    if isinstance(node, ir.Comp):  # [None for _ in range(capacity)]
+        return [graph.symbols.term(path, count) for count in _counted(node)]
     if not isinstance(node, ir.Call) or name_of(node.func) in JOINS:
         return []
     if container.kind == "deque":
@@ -132,6 +134,14 @@ def _declared(graph: ReplayGraph, container: Alloc, path: str) -> list[Term]:
         return [graph.symbols.term(path, limit)] if limit is not None else []
     shape = node.argument(0, "shape")
     return _rows(graph, path, shape) if shape is not None and container.kind == "array" else []
+
+
+def _counted(node: ir.Comp) -> list[ir.Expr]:
+    """How many items a comprehension makes that counts them, all of which it takes."""
+    counted = node.generators[0].iter
+    if len(node.generators) != 1 or node.generators[0].ifs or not isinstance(counted, ir.Call):
+        return []
+    return [arg.value for arg in counted.args] if name_of(counted.func) == "range" and len(counted.args) == 1 else []
 
 
 def _rows(graph: ReplayGraph, path: str, shape: ir.Expr) -> list[Term]:
