@@ -51,28 +51,41 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
         for term, calls in outwards(graph, stored_term(graph, store), store.function, ()):
             filled = called(graph, (call for call, _ in calls), buffer)
             rows, near = [*fields(term)], _near(graph, filled, store, calls)
-            for place, (name, field) in enumerate(rows):
+            for place, (name, row) in enumerate(rows):
+                field = graph.symbols.inside(strip(row)) or row  # a wrapper of the environment joins the flags
+                ended = is_terminated(strip(field))
+                ends = {} if ended else _ends(graph, field, store, calls)
+                new = {node: end for node, (end, is_certain) in ends.items() if is_certain or node not in found}
+                if not ended and not new:
+                    continue
                 if not _is_read(graph, near, filled, name, (place, len(rows))):
                     continue
-                if is_spared(graph, ((store.path, store.node), *((path, call) for call, path in calls)), field):
+                if is_spared(graph, ((store.path, store.node), *((path, call) for call, path in calls)), row):
                     continue
-                field = graph.symbols.inside(strip(field)) or field  # a wrapper of the environment joins the flags
-                if is_terminated(strip(field)):
+                if ended:
                     return []
-                limit = own_limit(graph, field) if _has_one_flag(field) else None
-                if limit is None and not joins_names(field):
-                    limit = environments_limit(graph, strip(field))
-                if limit is not None:
-                    found[limit[1]] = MergedEnd(limit[1], limit[0], store, calls, own=True)
-                both = joined_flags(graph, field)
-                if both is not None:
-                    found[both[1]] = MergedEnd(both[1], both[0], store, calls)
-                joined = _joined(field)
-                if joined is None or joined.node is None or joined.node in found:
-                    continue
-                if not _is_without_limit(graph, joined):
-                    found[joined.node] = MergedEnd(joined.node, joined.path, store, calls)
+                found |= new
     return list(found.values())
+
+
+def _ends(
+    graph: ReplayGraph, field: Term, store: ev.Store, calls: tuple[tuple[ir.Node, str], ...]
+) -> dict[ir.Node, tuple[MergedEnd, bool]]:
+    """What joins both flags in a field, by its node, and whether that replaces what was found there before."""
+    found: dict[ir.Node, tuple[MergedEnd, bool]] = {}
+    limit = own_limit(graph, field) if _has_one_flag(field) else None
+    if limit is None and not joins_names(field):
+        limit = environments_limit(graph, strip(field))
+    if limit is not None:
+        found[limit[1]] = MergedEnd(limit[1], limit[0], store, calls, own=True), True
+    both = joined_flags(graph, field)
+    if both is not None:
+        found[both[1]] = MergedEnd(both[1], both[0], store, calls), True
+    joined = _joined(field)
+    node = None if joined is None else joined.node
+    if joined is not None and node is not None and node not in found and not _is_without_limit(graph, joined):
+        found[node] = MergedEnd(node, joined.path, store, calls), False
+    return found
 
 
 def _on_the_way(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[ev.Store]:
