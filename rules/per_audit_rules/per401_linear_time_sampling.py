@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
-from per_audit.graph.interpret.draws import GREEDY
+from per_audit.graph.interpret.draws import GREEDY, batch_argument
 from per_audit.graph.interpret.externals import SEARCHES
+from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import UNKNOWN, Alloc, TupleOf
 from per_audit.graph.liveness.rhythm import rhythm_of
 from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, capacity_of
+from per_audit.graph.memory.ranges import turns
 from per_audit.graph.memory.stored import spelled, stored_at_most
 from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
@@ -472,6 +474,7 @@ class _Linear(NamedTuple):
     """A draw that reads all priorities: what people call it, and what it and making its probabilities costs.
 
     `size` is how many there may be; `is_counted`, that the program stores no more, where there would be room for them.
+    `calls` are those for a batch, 0 where they cannot be counted; `before` is for all of them.
     """
 
     node: ir.Node
@@ -481,6 +484,7 @@ class _Linear(NamedTuple):
     before: float
     size: int | None
     is_counted: bool
+    calls: int = 1
 
 
 def _cost(draw: _Linear) -> str:
@@ -488,8 +492,29 @@ def _cost(draw: _Linear) -> str:
     if draw.size is None or draw.cost is None:
         return f", up to {draw.size:,} of them" if draw.size else "; how many there are cannot be read here"
     count = spelled(draw.size) if draw.is_counted else f"{draw.size:,}"
-    text = f", {costs.spelled(draw.cost + draw.before)} at {count}"
-    return f"{text}, most of it to make the probabilities" if draw.before > draw.cost else text
+    cost = draw.cost * (draw.calls or 1)
+    text = f", {costs.spelled(cost + draw.before)} at {count}"
+    if draw.calls != 1:
+        return (
+            f"{text} for the {draw.calls:,} calls of a batch"
+            if draw.calls
+            else f"{text}, by a call for each transition"
+        )
+    return f"{text}, most of it to make the probabilities" if draw.before > cost else text
+
+
+def _loop_of_one(graph: ReplayGraph, draw: Draw) -> ir.For | ir.Generator | None:
+    """The loop or comprehension by which a batch is drawn one at a time; None where a call draws all of it."""
+    if not isinstance(draw.node, ir.Call) or batch_argument(draw.node, draw.method) is not None:
+        return None
+    for around in graph.ancestors(draw.path, draw.node):
+        if isinstance(around, (ir.Function, ir.Lambda, ir.While)):
+            break
+        if isinstance(around, (ir.For, ir.Comp)) and draw.function is not None:
+            steps = any(name_of(node.func) == "step" for node in ir.walk(around) if isinstance(node, ir.Call))
+            loop = around if isinstance(around, ir.For) else around.generators[0]
+            return None if steps or draw.node in ir.walk(loop.iter) else loop
+    return None
 
 
 def _most(capacity: Capacity) -> int | None:
@@ -510,7 +535,11 @@ def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, capacity: Capacity) 
             cost = None if count is None else costs.of_draw(graph, draw, count)
             before = 0.0 if not count or weights is None else costs.of_preparation(graph, draw.path, weights, count)
             how = f"`{graph.source(draw.path, draw.node.func)}`"
-            yield _Linear(draw.node, draw.path, how, cost, before, count, is_counted)
+            loop = _loop_of_one(graph, draw)
+            calls = 1 if loop is None else turns(graph, draw.path, loop) or 0
+            if weights is not None and not isinstance(weights, (ir.Name, ir.Attr)):
+                before *= calls or 1  # made anew for each call
+            yield _Linear(draw.node, draw.path, how, cost, before, count, is_counted, calls)
         mass = graph.events.masses.get(source)
         if mass is not None and mass.searched:
             for node, path in _searches(graph, source):

@@ -15,7 +15,7 @@ _RANGES = ("range", "trange", "xrange")
 _DEEPEST = 3
 
 
-def turns(graph: ReplayGraph, path: str, loop: ir.For) -> int | None:
+def turns(graph: ReplayGraph, path: str, loop: ir.For | ir.Generator) -> int | None:
     """How often a loop over a range is gone through at most; an option is what it is where nobody gives it."""
     call = range_of(graph, path, loop)
     given = [arg.value for arg in call.args if not arg.keyword] if call is not None else []
@@ -29,7 +29,7 @@ def turns(graph: ReplayGraph, path: str, loop: ir.For) -> int | None:
     return max(-(-(last - first) // max(apart, 1)), 1)
 
 
-def range_of(graph: ReplayGraph, path: str, loop: ir.For) -> ir.Call | None:
+def range_of(graph: ReplayGraph, path: str, loop: ir.For | ir.Generator) -> ir.Call | None:
     """The call of `range` whose numbers a loop goes through, None where it goes through something else."""
     node: ir.Expr | None = loop.iter
     for _ in range(_DEEPEST):
@@ -43,7 +43,7 @@ def range_of(graph: ReplayGraph, path: str, loop: ir.For) -> ir.Call | None:
     return None
 
 
-def _assigned(graph: ReplayGraph, path: str, loop: ir.For, name: str) -> ir.Expr | None:
+def _assigned(graph: ReplayGraph, path: str, loop: ir.For | ir.Generator, name: str) -> ir.Expr | None:
     """What a name is assigned in the function of a loop, where that is one thing."""
     function = graph.symbols.function_of(path, loop)
     body = graph.module(path).body if function is None else [function]
