@@ -301,8 +301,17 @@ class Idle:
             for module in self._graph.project.modules.values()
             if any(mark in module.text for mark in _LOOKS_UP)
             for node in module.nodes
-            if _looks_up(node)
+            if _looks_up(node) and not self._is_of_locals(module.path, node)
         ]
+
+    def _is_of_locals(self, path: str, node: ir.Node) -> bool:
+        """Whether a function looks through its own names, of which none is imported there."""
+        held = node.value if isinstance(node, (ir.Attr, ir.Sub)) else None
+        if held is None or not _is_call(held, "locals"):
+            return False
+        function = self._graph.symbols.function_of(path, node)
+        imports = (ir.Import, ir.ImportFrom)
+        return function is not None and not any(isinstance(part, imports) for part in ir.walk(function))
 
     def _is_object(self, held: ir.Expr) -> bool:
         """Whether an expression stands for objects of the project's classes alone: of their names only methods run."""

@@ -126,6 +126,8 @@ def test_what_the_program_never_makes(project, made, after, run, expected):
         ("print(vars(read()))", True),
         ("import memories\n    vars(memories).get(read())()", False),
         ("save(locals())", True),
+        ("def show(width):\n        print({name: each for name, each in locals().items()})", True),
+        ("def begin(name):\n        from memories import Weighted\n        locals().get(name)()", False),
     ],
 )
 def test_classes_that_are_found_without_being_named(project, after, is_off):
