@@ -350,6 +350,12 @@ class ReplayGraph:
         return dict(table)
 
     @cached_property
+    def made(self) -> frozenset[ir.Class]:
+        """The classes that something makes an object of, and their bases."""
+        sites = self.events.calls.values()
+        return frozenset(cls for site in sites for made in site.classes for cls in self.interpreter.mro(made))
+
+    @cached_property
     def _callees(self) -> dict[ev.Owner, set[ev.Owner]]:
         table: dict[ev.Owner, set[ev.Owner]] = defaultdict(set)
         for site in self.events.calls.values():

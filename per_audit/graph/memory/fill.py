@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import words
-from per_audit.graph.liveness.usage import is_unnamed
+from per_audit.graph.liveness.usage import without_unmade
 from per_audit.graph.prioritised.updates import BUILDERS
 from per_audit.graph.symbolic import Term, alternatives, strip
 
@@ -107,7 +107,7 @@ class Fill:
 
     def _waits(self, function: ev.Owner, capacities: set[Term], seen: frozenset[ev.Owner]) -> bool:
         callers = [site for site in self.graph.callers.get(function, ()) if not _is_test(site.path)]
-        sites = [site for site in callers if not self._is_of_unmade(site)] or callers
+        sites = without_unmade(self.graph, callers)
         if not sites or len(seen) > _DEEPEST:
             return False
         seen |= {function}
@@ -118,19 +118,6 @@ class Fill:
             )
             for site in sites
         )
-
-    def _is_of_unmade(self, site: ev.CallSite) -> bool:
-        """Whether a call stands in a class that nothing makes, though another of its name may be made."""
-        cls = self.graph.project.class_of.get(site.function) if site.function is not None else None
-        if cls is None or cls in self._made:
-            return False
-        return is_unnamed(self.graph, cls) or any(made.name == cls.name for made in self._made)
-
-    @cached_property
-    def _made(self) -> set[ir.Class]:
-        """The classes that something makes an object of, and their bases."""
-        sites = self.graph.events.calls.values()
-        return {cls for site in sites for made in site.classes for cls in self.graph.interpreter.mro(made)}
 
     def _is_gated(self, path: str, node: ir.Node, capacities: set[Term]) -> bool:
         """Whether the node runs only after a test of fullness: inside a branch, or past a branch that leaves."""

@@ -9,6 +9,7 @@ from per_audit.facts import ir
 from per_audit.graph.episodes.limits import rounds
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.lives import Lives, names_in
+from per_audit.graph.liveness.usage import without_unmade
 from per_audit.graph.memory.breaks import passes_until_left
 from per_audit.graph.memory.capacity import capacity_of, number_of
 
@@ -105,7 +106,8 @@ def _in_lives(
     if not isinstance(function, ir.Function) or function in seen or len(seen) == _FAR:
         return None
     callers = graph.callers.get(function, [])
-    sites = [site for site in callers if not is_test(site.path)]  # a test is no run of the program
+    # Neither a test nor what belongs to an agent that nothing makes is a run of the program.
+    sites = without_unmade(graph, [site for site in callers if not is_test(site.path)])
     if not callers and _is_by_hand(graph, function):
         return {None: passes}
     if not sites or len(sites) > _MOST:

@@ -264,3 +264,47 @@ def test_an_environment_with_a_limit_of_its_own_or_none(made):
     text = text.replace('gym.make("CartPole-v1")', made)
     graph = link([extract("train.py", text.encode())])
     assert [never_full(graph, buffer) for buffer in graph.buffers] == [None]
+
+
+LEARNER = """from past import Past
+
+
+class Agent:
+    def __init__(self, env):
+        self.env, self.past = env, Past()
+
+    def learn(self, steps):
+        state = self.env.reset()
+        for step in range(steps):
+            next_state, reward, done, _ = self.env.step(0)
+            self.past.keep(state, 0, reward, next_state, done)
+            state = next_state
+            if step > 64:
+                self.past.some(64)
+
+"""
+ROWS = """import random
+from collections import deque
+
+
+class Past:
+    def __init__(self):
+        self.rows = deque(maxlen=10_000)
+
+    def keep(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def some(self, n):
+        return random.sample(self.rows, n)
+"""
+
+
+@pytest.mark.parametrize(
+    ("other", "most"),
+    [("", 5_000), ("def play(env, steps):\n    Agent(env).learn(steps)\n", None)],
+)
+def test_another_copy_of_an_agent_that_nothing_makes(other, most):
+    run = f"{LEARNER}\nAgent(make()).learn(5_000)\n"
+    files = {"past.py": ROWS, "agent.py": LEARNER + other, "run.py": run}
+    graph = link([extract(path, text.encode()) for path, text in files.items()])
+    assert [never_full(graph, buffer) for buffer in graph.buffers] == [most]
