@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 _FAR, _MOST = 6, 8  # calls from the start of the program to the store, and calls of one function, that are followed
+_MOST_STORES = 200  # statements that store into one container, each of which is counted for itself
 
 
 def never_full(graph: ReplayGraph, buffer: ReplayBuffer) -> int | None:
@@ -49,9 +50,11 @@ def most_stored(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc) -> i
     Where a loop begins another buffer, one pass of it is all that fills that one. What is put in place of another item
     of a list makes it no longer.
     """
-    total, lives = 0, Lives.of_buffer(graph, buffer)
     stores = [store for store in buffer.stores if store.container == container]
     growing = [store for store in stores if store.how in ("append", "insert", "extend")]
+    if len(growing or stores) > _MOST_STORES:
+        return None
+    total, lives = 0, Lives.of_buffer(graph, buffer)
     for store in growing or stores:
         count = None if _is_of_many(store) else times(graph, store.path, store.node, lives)
         if count is None:
