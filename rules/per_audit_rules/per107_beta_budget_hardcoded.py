@@ -212,6 +212,15 @@ class BetaBudgetHardcoded(Rule):
                 "train.py": _TRAIN,
             },
         ),
+        Example(
+            "attributes of the class, the bound one of them",
+            {
+                "memory.py": _MEMORY.replace(
+                    "class Memory:\n", "class Memory:\n    step = 0.0005\n    last = 1.0\n\n"
+                ).replace("min(1.0, self.beta + 0.001)", "np.min([self.last, self.beta + self.step])"),
+                "train.py": _TRAIN,
+            },
+        ),
     )
     good = (
         Example(

@@ -253,10 +253,12 @@ def _unsigned(exponent: Term) -> Term:
 
 
 def unbounded(term: Term) -> Term:
-    """A step of beta without the bound around it: the sum inside `min(1, beta + step)`."""
+    """A step of beta without the bound around it: the sum inside `min(1, beta + step)` or `min(self.last, ...)`."""
     term = strip(term)
     if term.op in ("minimum", "maximum"):
         inner = [arg for arg in term.args if not strip(arg).is_number]
+        if len(inner) > 1:
+            inner = [arg for arg in inner if strip(arg).op not in ("field", "global")]
         return unbounded(inner[0]) if len(inner) == 1 else term
     if term.op in ("clip", "min", "max"):
         return unbounded(term.args[0])
