@@ -14,6 +14,7 @@ from per_audit.graph.liveness.copied import Spare, spare
 from per_audit.graph.liveness.demos import Trial
 from per_audit.graph.liveness.signatures import Refusal, refusal
 from per_audit.graph.liveness.switched import Switches, is_another
+from per_audit.graph.liveness.uncalled import is_left_uncalled
 from per_audit.graph.liveness.unfilled import Unfilled, undrawn
 from per_audit.graph.liveness.usage import is_named_unread
 from per_audit.graph.pipelines import learns_at
@@ -66,7 +67,8 @@ class Idle:
         reason: _Reason | None = self._switches.reason(path, node) or self._reason_of(path, node)
         if isinstance(reason, (Refusal, Unfilled)):
             return f"never run here: {reason}"
-        if reason is None or not self._is_of_program:
+        is_left = isinstance(reason, ir.Function) and self._is_left_uncalled(reason)
+        if reason is None or not (is_left or self._is_of_program):
             return None
         if isinstance(reason, ir.Expr):
             where = self._graph.path_of(reason) or path
@@ -127,6 +129,8 @@ class Idle:
             return None
         if is_named_unread(self._graph, unit):
             return None
+        if isinstance(unit, ir.Function) and self._is_left_uncalled(unit):
+            return unit
         seen |= {unit}
         reason: _Reason = unit
         is_shared = False
@@ -157,6 +161,13 @@ class Idle:
         by_hand = by_hand and not self._is_left_imported(unit)
         told = isinstance(reason, (ir.Expr, Unfilled)) if is_shared else reason is not unit
         return None if by_hand and not told else reason
+
+    def _is_left_uncalled(self, unit: ir.Function) -> bool:
+        """Whether a method is never called, whoever knows of its object."""
+        cls = self._graph.project.class_of.get(unit)
+        if cls is None or self._is_package:
+            return False
+        return is_left_uncalled(self._graph, unit, self._mentions.get(cls.name, ()))
 
     def _is_left_imported(self, unit: _Unit) -> bool:
         """Whether a file that is started imports a function."""

@@ -1,0 +1,56 @@
+"""Methods that a script makes an object for, and then never calls: it loads what was learnt, and shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayGraph
+
+
+def is_left_uncalled(graph: ReplayGraph, method: ir.Function, naming: Iterable[tuple[str, ir.Node]]) -> bool:
+    """Whether nothing calls a method, given all places that name its class: objects that nobody else may speak to.
+
+    They are only made by scripts, each of which gives its own a name and calls something of it; neither a script nor
+    the object itself hands it on.
+    """
+    cls = graph.project.class_of.get(method)
+    if cls is None or graph.callers.get(method) or graph.interpreter.subclasses.get(cls):
+        return False
+    sites = [site for site in graph.events.calls.values() if cls in site.classes]
+    makers = {site.node.func for site in sites}
+    if not sites or len(graph.interpreter.mro(cls)) > 1 or any(node not in makers for _, node in naming):
+        return False
+    return _keeps_to_itself(graph, cls, method.name) and all(_keeps_it(graph, site) for site in sites)
+
+
+def _keeps_to_itself(graph: ReplayGraph, cls: ir.Class, name: str) -> bool:
+    """Whether the methods of a class only ask their object for its attributes, and never for the one of a name."""
+    parents = graph.parents(graph.project.module_of[cls].path)
+    own = {s.parameters[0].name for s in cls.body if isinstance(s, ir.Function) and s.parameters}
+    used = (parents.get(node) for node in ir.walk(cls) if isinstance(node, ir.Name) and node.id in own)
+    return all(isinstance(each, ir.Attr) and each.attr != name for each in used)
+
+
+def _keeps_it(graph: ReplayGraph, site: ev.CallSite) -> bool:
+    """Whether an object is made for a name at the top level of a file that only calls its methods."""
+    statement = graph.statement(site.path, site.node)
+    if site.function is not None or site.path.endswith(".ipynb") or not isinstance(statement, ir.Assign):
+        return False
+    target = statement.targets[0]
+    if statement.value is not site.node or len(statement.targets) != 1 or not isinstance(target, ir.Name):
+        return False
+    parents = graph.parents(site.path)
+    used = [n for n in graph.module(site.path).nodes_of(ir.Name) if getattr(n, "id", "") == target.id]
+    held = [parents.get(node) for node in used if node is not target]
+    return bool(held) and all(isinstance(each, ir.Attr) and _is_called(parents, each) for each in held)
+
+
+def _is_called(parents: dict[ir.Node, ir.Node], method: ir.Attr) -> bool:
+    call = parents.get(method)
+    return isinstance(call, ir.Call) and call.func is method
