@@ -154,7 +154,7 @@ class MissingImportanceWeights(Rule):
                 if any(True for site in near for _ in weights_read(graph, site)):
                     continue  # they do, once: PER113 tells of it
                 what = "its importance-sampling weights never reach a loss"
-            elif about.names_weights() or about.is_opaque:
+            elif about.names_weights() or about.inverts_probabilities() or about.is_opaque:
                 continue
             else:
                 what = "no importance-sampling weights are computed"
@@ -1041,6 +1041,45 @@ print(time.time() - start)
                 .replace("actions, targets):", "actions, targets, weights):")
                 .replace("jnp.mean(errors**2)", "jnp.mean(weights * errors**2)")
                 .replace("(params, s, a, y)", "(params, s, a, y, weights)"),
+            },
+        ),
+        Example(
+            "weights that are one over N P, under a name that says nothing",
+            {
+                "agent.py": """import numpy as np
+import torch
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.priorities, self.at = [None] * size, np.zeros(size), 0
+
+    def store(self, *row):
+        self.rows[self.at % len(self.rows)] = row
+        self.priorities[self.at % len(self.rows)] = max(self.priorities.max(), 1.0)
+        self.at += 1
+
+    def sample(self, k):
+        n = min(self.at, len(self.rows))
+        p = self.priorities[:n] / self.priorities[:n].sum()
+        slots = np.random.choice(n, k, p=p)
+        w = 1 / (n * p[slots])
+        return [self.rows[slot] for slot in slots], slots, w / w.max()
+
+
+def train(env, net, optimizer, steps):
+    memory, state = Memory(5000), env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.store(state, 0, reward, next_state, done)
+        state = env.reset() if done else next_state
+        if step > 64:
+            rows, slots, w = memory.sample(32)
+            errors = net.errors(rows)
+            (torch.as_tensor(w) * errors**2).mean().backward()
+            optimizer.step()
+            memory.priorities[slots] = errors.detach().abs().numpy() + 1e-3
+"""
             },
         ),
     )

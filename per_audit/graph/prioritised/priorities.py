@@ -279,6 +279,10 @@ class Priorities:
                             return True
         return False
 
+    def inverts_probabilities(self) -> bool:
+        """Whether 1 / (N P) is computed of what is drawn, and never raised to beta: the weights in full."""
+        return any(isinstance(n, ir.Expr) and self._value(n).tagged("odds") for n in self.bodies(self.around))
+
     def weights_used(self) -> bool:
         """Whether the weights reach something that may be a loss."""
         for weighting in self.events.weightings.values():
