@@ -193,6 +193,50 @@ def _paid(car: str, crash: str, otherwise: str) -> str:
     )
 
 
+_TWO_COLUMNS = """import gymnasium as gym
+import numpy as np
+import torch
+
+
+class Ring:
+    def __init__(self, width, size):
+        self.states, self.next_states = np.zeros((size, width)), np.zeros((size, width))
+        self.actions, self.rewards = np.zeros(size, int), np.zeros(size)
+        self.live, self.boot = np.zeros(size), np.zeros(size)
+        self.size, self.count = size, 0
+
+    def add(self, state, action, reward, next_state, over, final):
+        slot = self.count % self.size
+        self.states[slot], self.actions[slot], self.rewards[slot] = state, action, reward
+        self.next_states[slot], self.live[slot], self.boot[slot] = next_state, 1.0 - over, 1.0 - final
+        self.count += 1
+
+    def sample(self, n):
+        slots = np.random.randint(0, min(self.count, self.size), n)
+        columns = (self.states, self.actions, self.rewards, self.next_states, self.live, self.boot)
+        return [torch.as_tensor(column[slots]) for column in columns]
+
+
+def train(net, target, optimizer, steps):
+    env = gym.make("CartPole-v1")
+    ring, state, step = Ring(4, 10_000), env.reset()[0], 0
+    for _ in range(steps):
+        action = net.act(state)
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        over = float(terminated or truncated)
+        final = FINAL
+        ring.add(state, action, reward, next_state, over, final)
+        state, step = (env.reset()[0], 0) if over else (next_state, step + 1)
+        states, actions, rewards, next_states, _, boot = ring.sample(64)
+        with torch.no_grad():
+            goal = rewards + 0.99 * boot * target(next_states).max(1).values
+        loss = (net(states).gather(1, actions[:, None])[:, 0] - goal).pow(2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+
 class TruncatedAsTerminal(Rule):
     """A time limit is stored as if the task had ended.
 
@@ -879,6 +923,14 @@ def test(net, optimizer):
                 "replay.py": bad[1].plain["replay.py"],
                 "main.py": bad[1].plain["main.py"].replace("np.logical_or(term, trunc)", "term"),
             },
+        ),
+        Example(
+            "both flags for the loop, and in a column of its own what the task ends alone",
+            {"train.py": _TWO_COLUMNS.replace("FINAL", "float(terminated)")},
+        ),
+        Example(
+            "both flags for the loop, and in a column of its own no end at the limit",
+            {"train.py": _TWO_COLUMNS.replace("FINAL", "0.0 if step + 1 == env.spec.max_episode_steps else over")},
         ),
     )
 

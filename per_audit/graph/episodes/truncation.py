@@ -53,7 +53,7 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
             rows, near = [*fields(term)], _near(graph, filled, store, calls)
             for place, (name, row) in enumerate(rows):
                 field = graph.symbols.inside(strip(row)) or row  # a wrapper of the environment joins the flags
-                ended = is_terminated(strip(field))
+                ended = _is_of_task_alone(field)
                 ends = {} if ended else _ends(graph, field, store, calls)
                 new = {node: end for node, (end, is_certain) in ends.items() if is_certain or node not in found}
                 if not ended and not new:
@@ -256,7 +256,7 @@ def _joined(field: Term) -> Term | None:
     named = [_says(flag, "trunc") or _says(flag, "time") or _says(flag, "limit") for flag in cut]
     if not any(named) and not any(_says(flag, "term") for flag in ended):
         return None
-    if field.has("where") or any(_takes_out(part) for part in field.walk()):
+    if field.has("where") or any(_takes_out(part) or _is_open_at_limit(part) for part in field.walk()):
         return None
     here = field
     while True:
@@ -270,6 +270,22 @@ def _is_without_limit(graph: ReplayGraph, joined: Term) -> bool:
     """Whether every step that the flags are of says False for the truncation."""
     calls = {strip(flag.args[0]).node for flag in flags(joined) if flag.data == TRUNCATED}
     return all(never_says(graph, TRUNCATED, call) for call in calls)
+
+
+def _is_of_task_alone(field: Term) -> bool:
+    """Whether a field tells what the task ends alone, or the contrary of that: `1 - terminated`."""
+    flag = strip(field)
+    if flag.op == "sub" and flag.args[0].number == 1:
+        flag = strip(flag.args[1])
+    return is_terminated(flag) or any(map(_is_open_at_limit, flag.walk()))
+
+
+def _is_open_at_limit(term: Term) -> bool:
+    """Whether a flag is 0 in the step of a time limit: `0 if step + 1 == env.spec.max_episode_steps else done`."""
+    test = term.node.test if isinstance(term.node, ir.IfExp) else None
+    if term.op != "phi" or not isinstance(test, ir.Cmp) or all(arg.number != 0 for arg in term.args):
+        return False
+    return any(isinstance(part, ir.Attr) and part.attr.endswith("max_episode_steps") for part in ir.walk(test))
 
 
 def _takes_out(term: Term) -> bool:
