@@ -72,7 +72,7 @@ class Modules:
                 return found
         if "/" not in wanted and len(candidates) > 1:
             return None
-        candidates = [path for path in candidates if self._packages_around(path, wanted) <= _DEEPEST_BARE]
+        candidates = [path for path in candidates if self._is_bare(path, wanted, here)]
         if candidates:
             # A character further than the directory, so that a sibling is nearer than a cousin.
             return max(candidates, key=lambda path: len(posixpath.commonprefix([path, f"{here}/" if here else ""])))
@@ -89,14 +89,25 @@ class Modules:
             if posixpath.basename(directory) == package and is_top and f"{directory}/__init__.py" in self.paths:
                 yield above
 
-    def _packages_around(self, path: str, wanted: str) -> int:
-        """How many packages there are around the directory in which a module has this name."""
-        count = 0
-        for directory in _outwards("/".join(_parts(path)[: -1 - wanted.count("/")])):
-            if posixpath.join(directory, "__init__.py") not in self.paths:
+    def _is_bare(self, path: str, wanted: str, here: str) -> bool:
+        """Whether a file in the directory may name the module so, though it is found under no directory around it.
+
+        What lies in a package is named so by scripts, which put its directory on the path, and by the packages beside
+        it; a package elsewhere means by the name what is installed.
+        """
+        around = self._packages("/".join(_parts(path)[: -1 - wanted.count("/")]))
+        own = self._packages(here)
+        is_beside = not own or not around or posixpath.dirname(own[-1]) == posixpath.dirname(around[-1])
+        return len(around) <= _DEEPEST_BARE and is_beside
+
+    def _packages(self, directory: str) -> list[str]:
+        """The directory and those around it that are packages, one in the other, the outermost last."""
+        found: list[str] = []
+        for each in _outwards(directory):
+            if posixpath.join(each, "__init__.py") not in self.paths:
                 break
-            count += 1
-        return count
+            found.append(each)
+        return found
 
     def _at(self, base: str) -> str | None:
         for path in (f"{base}.py", posixpath.join(base, "__init__.py")):

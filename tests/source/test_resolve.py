@@ -80,6 +80,23 @@ def test_bare_names(importer, dotted, found):
     assert SCRIPTS.find(importer, dotted) == found
 
 
+def test_a_package_of_another_project_means_what_is_installed():
+    several = Modules(
+        [
+            "ours/agents/__init__.py",
+            "ours/agents/dqn.py",
+            "ours/envs/__init__.py",
+            "ours/envs/maze/__init__.py",
+            "theirs/agents_b/__init__.py",
+            "theirs/agents_b/dqn.py",
+            "theirs/train.py",
+        ]
+    )
+    assert several.find("ours/agents/dqn.py", "maze") == "ours/envs/maze/__init__.py"
+    assert several.find("theirs/train.py", "maze") == "ours/envs/maze/__init__.py"
+    assert several.find("theirs/agents_b/dqn.py", "maze") is None
+
+
 def test_the_scanned_directory_may_be_a_package():
     whole = Modules(["__init__.py", "train.py", "common/__init__.py", "common/plots.py", "agents/dqn.py"])
     assert whole.find("agents/dqn.py", "plots") is None
