@@ -8,7 +8,7 @@ from per_audit.findings import Evidence, Finding, FixOffer, Place, Severity
 from per_audit.graph import UNIFORM, ReplayGraph
 from per_audit.graph.memory.capacity import capacity_of
 from per_audit.graph.memory.eviction import forgets_oldest
-from per_audit.graph.memory.stored import never_full
+from per_audit.graph.memory.stored import never_full, once_full
 from per_audit.graph.recognise.chosen import is_of_chosen
 from per_audit.rule import Example, Rule
 
@@ -34,6 +34,7 @@ class RareEventsNotPreserved(Rule):
 
     A memory that has room for all that the loops of the program count out forgets nothing, and is not noted; neither is
     one beside which another keeps chosen transitions, such as those with a reward, of which each batch has a share.
+    Where the loops cannot be counted out, the message says that it is not known whether a run stores as much.
     Where rewards are dense there are no rare events to protect, and a protected set adds staleness: leave it off.
     The finding stands beside `uniform-only-sampling`, since the same change repairs both.
 
@@ -68,9 +69,9 @@ class RareEventsNotPreserved(Rule):
             if buffer.kind != UNIFORM or is_of_chosen(graph, buffer):
                 continue
             if forgets_oldest(graph, buffer) and never_full(graph, buffer) is None:
-                room = capacity_of(graph, buffer.containers).usual
-                full = f", once it holds {room:,}" if room is not None else ""
-                message = f"{graph.name_of(buffer)} forgets its oldest transitions first, rare events included{full}"
+                name, room = graph.name_of(buffer), capacity_of(graph, buffer.containers).usual
+                when = once_full(graph, buffer, room)
+                message = f"{name} forgets its oldest transitions first, rare events included, {when}"
                 place = graph.place(buffer.path, buffer.draws[0])
                 yield self._finding(message, place, graph.symbol(buffer.function, buffer.path), graph.chain(buffer))
         for made in graph.reference_buffers():

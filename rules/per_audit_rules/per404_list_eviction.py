@@ -12,7 +12,7 @@ from per_audit.graph import PRIORITISED
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.memory.capacity import capacity_of, compared_around
 from per_audit.graph.memory.shifts import takes_first
-from per_audit.graph.memory.stored import never_full
+from per_audit.graph.memory.stored import never_full, once_full
 from per_audit.graph.prioritised.whose import holder
 from per_audit.rule import Example, Rule
 
@@ -96,8 +96,8 @@ class ListEviction(Rule):
                     graph,
                     evict.path,
                     evict.node,
-                    f"{name} takes the oldest transition out of a list of up to {capacity:,}: each time all the others "
-                    "are moved",
+                    f"{name} takes the oldest transition out of a list, which moves all the others each time, "
+                    f"{once_full(graph, buffer, capacity)}",
                     evidence=links,
                     fix=FixOffer(title="overwrite the oldest slot instead"),
                     pipeline=name,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.draws import same
+from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.memory.capacity import number_of
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from per_audit.graph.model import ReplayGraph
 
+_EXITS = {"exit", "_exit", "quit"}
 _SHORTENS = {"pop", "popleft", "clear", "remove"}
 
 
@@ -32,6 +34,21 @@ def passes_until_left(graph: ReplayGraph, path: str, loop: ir.While) -> int | No
                 if most is not None and passes is not None:
                     return (most + 1) * passes
     return None
+
+
+def is_never_left(loop: ir.While) -> bool:
+    """Whether a loop goes on until somebody stops the program: nothing in it leaves it."""
+    if not isinstance(loop.test, ir.Const) or not loop.test.value:
+        return False
+    inner = {
+        part for node in ir.walk(*loop.body) if isinstance(node, (ir.For, ir.While)) for part in ir.walk(*node.body)
+    }
+    return not any(
+        isinstance(part, (ir.Return, ir.Raise))
+        or (isinstance(part, ir.Jump) and part.kind == "break" and part not in inner)
+        or (isinstance(part, ir.Call) and name_of(part.func) in _EXITS)
+        for part in ir.walk(*loop.body)
+    )
 
 
 def _passes_of_each(graph: ReplayGraph, path: str, loop: ir.While, count: ir.Name) -> int | None:

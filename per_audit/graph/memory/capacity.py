@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayGraph
 
 _DEEPEST = 5
-_ARITHMETIC: dict[str, Callable[..., int]] = {"mul": operator.mul, "add": operator.add, "sub": operator.sub}
+_ARITHMETIC: dict[str, Callable[..., int]] = {
+    "mul": operator.mul,
+    "add": operator.add,
+    "sub": operator.sub,
+    "floordiv": operator.floordiv,
+}
+_FALLING = {"sub", "floordiv"}  # the larger what is on the right, the smaller the result
 _UNLIMITED = 1e12
 _OPEN = 0  # beside the numbers: whoever starts the program may give another
 
@@ -344,9 +350,12 @@ def _made(graph: ReplayGraph, path: str, call: ir.Expr) -> set[ir.Class]:
 
 
 def _computed(graph: ReplayGraph, term: Term, depth: int, owner: ir.Class | None, by_name: bool) -> list[int | None]:
-    """A size that is computed of others, such as the 2 n - 1 nodes of a tree; of several numbers the largest."""
+    """A size that is computed of others, such as the 2 n - 1 nodes of a tree: the largest that they may give."""
     sides = [_numbers(graph, side, depth - 1, owner, by_name) for side in term.args]
-    known = [max(side) for side in sides if side and None not in side]  # type: ignore[type-var]
-    if len(known) < len(term.args) or 0 in known:
+    known = [[n for n in side if n] for side in sides if None not in side]
+    if len(known) < len(term.args) or not all(known):
         return [None]
-    return [int(_ARITHMETIC[term.op](*known)), *(_OPEN for side in sides if _OPEN in side)]
+    left, *right = known
+    least = min if term.op in _FALLING else max
+    computed = int(_ARITHMETIC[term.op](max(left), *map(least, right)))
+    return [computed if computed > 0 else None, *(_OPEN for side in sides if _OPEN in side)]

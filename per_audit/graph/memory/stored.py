@@ -10,7 +10,7 @@ from per_audit.graph.episodes.limits import rounds
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.lives import Lives, names_in
 from per_audit.graph.liveness.usage import without_unmade
-from per_audit.graph.memory.breaks import passes_until_left
+from per_audit.graph.memory.breaks import is_never_left, passes_until_left
 from per_audit.graph.memory.capacity import capacity_of, number_of
 
 if TYPE_CHECKING:
@@ -42,6 +42,18 @@ def stored_at_most(graph: ReplayGraph, buffer: ReplayBuffer) -> int | None:
 def spelled(most: int) -> str:
     """A number of transitions that a run comes to hold, for people."""
     return f"the {most:,} that a run stores at most unless told otherwise"
+
+
+def once_full(graph: ReplayGraph, buffer: ReplayBuffer, room: int | None) -> str:
+    """When a buffer begins to forget, for people, and what is known of whether a run stores as much."""
+    most = stored_at_most(graph, buffer)
+    begun = f"once it holds {room:,}" if room is not None else "once it is full"
+    if most is not None and room is not None:
+        return f"{begun} of {spelled(most)}"
+    lives = Lives.of_buffer(graph, buffer)
+    if any(_goes_on(graph, store.path, store.node, lives, frozenset(), frozenset()) for store in buffer.stores):
+        return begun
+    return f"{begun}; whether a run stores {'more' if room is not None else 'as much'} is not known here"
 
 
 def most_stored(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc) -> int | None:
@@ -125,6 +137,32 @@ def _in_lives(
         for key, count in counts.items():
             total[(holder, key) if is_other else key] += passes * count
     return total
+
+
+def _goes_on(
+    graph: ReplayGraph,
+    path: str,
+    node: ir.Node,
+    lives: Lives,
+    seen: frozenset[ev.Owner],
+    used: frozenset[str],
+) -> bool:
+    """Whether a loop that nothing leaves comes by a node, always with the same object."""
+    for around in graph.ancestors(path, node):
+        if isinstance(around, ir.Function):
+            break
+        if isinstance(around, (ir.For, ir.While)) and lives.begin_in(path, around, node, used):
+            return False
+        if isinstance(around, ir.While) and is_never_left(around):
+            return True
+    function = graph.symbols.function_of(path, node)
+    if not isinstance(function, ir.Function) or function in seen or len(seen) == _FAR:
+        return False
+    if lives.begin_in(path, None, node, used):
+        return False
+    sites = without_unmade(graph, [site for site in graph.callers.get(function, []) if not is_test(site.path)])
+    seen, used = seen | {function}, used | names_in(function)
+    return any(_goes_on(graph, site.path, site.node, lives, seen, used) for site in sites[:_MOST])
 
 
 def _is_by_hand(graph: ReplayGraph, function: ir.Function) -> bool:

@@ -4,7 +4,7 @@ import pytest
 
 from per_audit.facts import extract
 from per_audit.graph import link
-from per_audit.graph.memory.stored import never_full
+from per_audit.graph.memory.stored import never_full, once_full
 
 PROGRAM = """import argparse, random
 from collections import deque
@@ -67,6 +67,9 @@ GAMES = "if {}:\n            {}\n            games.append(0)\n        if len(gam
         ("while True:", GAMES.format("done or step >= 100", "pass", 50), None),
         ("while True:", GAMES.format("done or step >= 100", "step = 0; games.clear()", 50), None),
         ("for state in model.states():", "", None),
+        ("for step in range(60_000 // 2):", "", 30_000),
+        ("for step in range(40_000 - steps):", "", None),
+        ("for step in range(40_000 - 2 * steps):", "", 30_000),
         ("turns = range(1, 30_001)\n    for step in turns:", "", 30_000),
         ("bar = model.bar(range(20_000), unit=1)\n    for step in bar:", "", 20_000),
         ("for step in range(10_000, 50_000, 2):", "", 20_000),
@@ -89,6 +92,26 @@ def test_the_loops_of_a_program(loop, after, most):
     graph = link([extract("train.py", text.encode())])
     (buffer,) = graph.buffers
     assert never_full(graph, buffer) == most
+
+
+@pytest.mark.parametrize(
+    ("loop", "after", "said"),
+    [
+        ("for step in range(40_000):", "", " of the 40,000 that a run stores at most unless told otherwise"),
+        ("while True:", "", ""),
+        ("while True:", "for _ in model.turns():\n          break", ""),
+        ("while True:", "if model.ends(): break", "; whether a run stores more is not known here"),
+        ("while True:", "for _ in model.turns():\n          return", "; whether a run stores more is not known here"),
+        ("while model.wants():", "", "; whether a run stores more is not known here"),
+        (EPISODES.format(40, "while model.wants()"), "", "; whether a run stores more is not known here"),
+    ],
+)
+def test_when_a_memory_begins_to_forget(loop, after, said):
+    text = PROGRAM.format(loop=loop, after=after) + "\n\ntrain(model)\n"
+    graph = link([extract("train.py", text.encode())])
+    (buffer,) = graph.buffers
+    assert once_full(graph, buffer, 30_000) == f"once it holds 30,000{said}"
+    assert once_full(graph, buffer, None).startswith("once it is full")
 
 
 def test_a_time_limit_is_told_by_the_second_flag_of_two():
