@@ -25,10 +25,11 @@ LITTLE = 5.0
 # A read of a deque at random against one of a list, for each item that the deque may hold: 64 reads cost 17 more at
 # 50,000 items and 370 more at a million.
 _DEQUE_READ = 5.5e-6
-# Reductions: of an array, beside the call itself; by the built-in functions, of a list or deque and of an array.
+# Reductions: of an array, beside the call itself; by the built-in functions, of a list or deque, be it of Python's
+# numbers or of numpy's, and of an array.
 _CALL = 1.7
 _OF_ARRAY = {"max": 9e-5, "min": 9e-5, "sum": 1.7e-4, "cumsum": 3.4e-3}
-_BUILT_IN = {"max": 0.011, "min": 0.011, "sum": 0.004}
+_BUILT_IN = {"max": 0.011, "min": 0.011, "sum": 0.011}
 _BUILT_IN_OF_ARRAY = {"max": 0.028, "min": 0.028, "sum": 0.045}
 # Orders, times the logarithm of how many: of an array, and by the built-in function.
 _ORDER, _BUILT_IN_ORDER = 6e-4, 9e-3
@@ -38,9 +39,9 @@ _PUT_BACK, _WEIGHTS_OF_ARRAY, _SUMS = 7.5e-4, 0.06, 3.4e-3
 # What is done with all items before: to make an array of them, to go through them in a comprehension, to raise them to
 # a power, to do other arithmetic, to take those that a test holds for.
 _MADE_ARRAY = {"list": 0.018, "deque": 0.04, "range": 0.045}
+_MADE_TENSOR = {"tensor": 0.09, "as_tensor": 0.09, "FloatTensor": 0.04, "Tensor": 0.04}  # of a list
 _PASSED, _RAISED, _COMPUTED, _PICKED = 0.04, 1.6e-3, 3e-4, 8e-4
 
-_CONVERSIONS = {"array", "asarray", "asanyarray", "fromiter", "tensor", "as_tensor", "FloatTensor", "Tensor"}
 _LISTS = {"list", "tolist", "sorted", "tuple"}
 _ORDERS = {"sort", "sorted", "argsort", "msort"}
 _DEEPEST = 12
@@ -68,6 +69,8 @@ def of_draw(graph: ReplayGraph, draw: Draw, count: int) -> float | None:
         if put_back is None:
             return None
         each = _PUT_BACK if put_back else each
+    elif draw.method == "choices" and kind == "tensor":
+        return None
     elif draw.method == "choices":
         each = each if kind in ("list", "deque") else _WEIGHTS_OF_ARRAY
     else:
@@ -96,6 +99,8 @@ def of_reduction(graph: ReplayGraph, path: str, node: ir.Node, count: int) -> fl
         return before + (_BUILT_IN_ORDER if built_in else _ORDER) * count * math.log2(max(count, 2))
     if name not in _OF_ARRAY:
         return None
+    if built_in and kind == "tensor":
+        return None  # an object is made of each number
     if built_in:
         each = (_BUILT_IN_OF_ARRAY if kind == "array" else _BUILT_IN).get(name, _PASSED)
     else:
@@ -104,7 +109,7 @@ def of_reduction(graph: ReplayGraph, path: str, node: ir.Node, count: int) -> fl
 
 
 def kind_of(graph: ReplayGraph, path: str, node: ir.Expr) -> str:
-    """What kind of container an expression is: list, deque, range, or else an array."""
+    """What kind of container an expression is: list, deque, range, tensor, or else an array."""
     for _ in range(_DEEPEST):
         star = (
             next((item for item in node.items if isinstance(item, ir.Star)), None) if isinstance(node, ir.Seq) else None
@@ -116,9 +121,11 @@ def kind_of(graph: ReplayGraph, path: str, node: ir.Expr) -> str:
             return "list"
         if isinstance(node, ir.Call):
             name = name_of(node.func) or ""
-            return name if name in ("range", "deque") else "list" if name in _LISTS else "array"
+            other = "tensor" if _is_of(graph, node, "torch") else "array"
+            return name if name in ("range", "deque") else "list" if name in _LISTS else other
         if isinstance(node, (ir.Bin, ir.Un)):
-            return "array"
+            sides = (node.left, node.right) if isinstance(node, ir.Bin) else (node.operand,)
+            return "tensor" if "tensor" in (kind_of(graph, path, side) for side in sides) else "array"
         if isinstance(node, ir.Sub) and isinstance(node.index, ir.Slice):
             node = node.value
             continue
@@ -126,8 +133,15 @@ def kind_of(graph: ReplayGraph, path: str, node: ir.Expr) -> str:
         if not made:
             break
         node = made[-1]
-    kinds = {atom.kind for atom in graph.events.value(node).atoms if isinstance(atom, Alloc)}
-    return next((kind for kind in ("deque", "list") if kinds == {kind}), "array")
+    made_by = [atom for atom in graph.events.value(node).atoms if isinstance(atom, Alloc)]
+    kinds = {"tensor" if _is_of(graph, atom.node, "torch") else atom.kind for atom in made_by}
+    return next((kind for kind in ("deque", "list", "tensor") if kinds == {kind}), "array")
+
+
+def _is_of(graph: ReplayGraph, node: ir.Node, package: str) -> bool:
+    """Whether a call is one of a function of a package."""
+    site = graph.events.calls.get(node) if isinstance(node, ir.Call) else None
+    return site is not None and any(name.partition(".")[0] == package for name in site.names)
 
 
 def spelled(microseconds: float) -> str:
@@ -205,11 +219,11 @@ def _of_call(graph: ReplayGraph, path: str, node: ir.Call) -> float:
     if first is None or (name in _BUILT_IN and len(node.args) > 1):
         return 0.0
     kind = kind_of(graph, path, first)
-    if name in _CONVERSIONS:
-        return _MADE_ARRAY.get(kind, 0.0)
     if name in _BUILT_IN and isinstance(node.func, ir.Name):
         return _BUILT_IN_OF_ARRAY[name] if kind == "array" else _BUILT_IN[name]
-    return 0.0
+    if name in _MADE_TENSOR:
+        return _MADE_TENSOR[name] if kind in _MADE_ARRAY else 0.0
+    return _MADE_ARRAY.get(kind, 0.0) if _is_of(graph, node, "numpy") else 0.0  # any function of numpy makes an array
 
 
 def _made(graph: ReplayGraph, path: str, node: ir.Node) -> Iterator[ir.Expr]:

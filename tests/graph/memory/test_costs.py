@@ -38,7 +38,6 @@ def found(project, text):
         ("np.ones(100_000)", "max(p)", 2_828, 2_828),
         ("np.ones(100_000)", "p[p > 0].min()", 60, 60),
         ("[1.0] * 100_000", "max(p)", 1_105, 1_105),
-        ("[1.0] * 100_000", "sum(p)", 372, 372),
         ("[1.0] * 100_000", "np.max(p)", 1_916, 4_904),
         ("[1.0] * 100_000", "sorted(p)", 15_434, 15_434),
         ("[1.0] * 100_000", "max(x**0.6 for x in p)", 3_900, 4_500),
@@ -47,6 +46,10 @@ def found(project, text):
         ("deque(maxlen=100_000)", "max(p)", 1_184, 1_184),
         ("deque(maxlen=100_000)", "np.array(p, dtype=float).max()", 3_100, 3_100),
         ("np.ones(100_000)", "p.argsort()", 1_331, 1_331),
+        ("np.ones(100_000, dtype=np.float32)", "p.max()", 5.1, 5.1),
+        ("deque(maxlen=100_000)", "np.sum(np.abs(p))", 1_900, 5_000),
+        ("[1.0] * 100_000", "torch.tensor(p).max()", 10_000, 10_000),
+        ("[1.0] * 100_000", "torch.FloatTensor(p).max()", 4_466, 4_466),
     ],
 )
 def test_a_reduction_costs_by_what_it_goes_through_and_who_does_it(project, operand, call, least, most):
@@ -55,7 +58,12 @@ def test_a_reduction_costs_by_what_it_goes_through_and_who_does_it(project, oper
     assert most / 3 < cost < 3 * least
 
 
-@pytest.mark.parametrize("call", ["len(p)", "p.mean()", "min(p, q, default=1)", "p[0]"])
+def test_the_sum_of_a_list_lies_between_those_of_pythons_numbers_and_of_numpys(project):
+    graph, node = found(project, "def f():\n    p = [1.0] * 100_000\n    p[0] = 2.0\n    x = sum(p)")
+    assert 372 < costs.of_reduction(graph, "main.py", node, 100_000) < 3_500
+
+
+@pytest.mark.parametrize("call", ["len(p)", "p.mean()", "min(p, q, default=1)", "p[0]", "max(torch.ones(9))"])
 def test_what_was_not_measured_has_no_estimate(project, call):
     graph, node = found(project, f"def f(p, q):\n    x = {call}")
     cost = costs.of_reduction(graph, "main.py", node, 100_000)
@@ -69,17 +77,17 @@ def test_what_was_not_measured_has_no_estimate(project, call):
         ("np.random.choice(range(len(rows)), 32, p=q)", 6_195),
         ("np.random.choice(len(rows), 32, p=p)", 3_222),
         ("random.choices(rows, weights=p, k=32)", 2_527),
-        ("random.choices(rows, weights=q, k=32)", 6_024),
+        ("random.choices(rows, weights=a, k=32)", 6_024),
         ("torch.multinomial(q, 32)", 1_945),
         ("torch.multinomial(q, 32, True)", 74),
         ("torch.multinomial(q, 32, replacement=True)", 74),
         ("q.multinomial(32)", 1_945),
+        ("np.random.choice(len(rows), 32, p=np.abs(d) / np.sum(np.abs(d)))", 4_400),
     ],
 )
 def test_a_draw_costs_by_its_library_and_by_what_it_is_given(project, draw, measured):
-    graph, _ = found(
-        project, f"rows = [None] * 100_000\ndef f():\n    p, q = [1.0] * 100_000, torch.ones(100_000)\n    x = {draw}"
-    )
+    made = "p, q, a, d = [1.0] * 100_000, torch.ones(100_000), np.ones(100_000), deque(maxlen=100_000)"
+    graph, _ = found(project, f"rows = [None] * 100_000\ndef f():\n    {made}\n    x = {draw}")
     (event,) = graph.events.draws.values()
     cost = costs.of_draw(graph, event, 100_000) + costs.of_preparation(graph, "main.py", event.probabilities, 100_000)
     assert measured / 3 < cost < 3 * measured
@@ -119,7 +127,8 @@ def test_a_draw_that_a_setting_makes_put_back(project, given, default, expected)
     assert costs.of_draw(graph, event, 100_000) == (expected and pytest.approx(expected, 0.01))
 
 
-def test_draws_that_were_not_measured(project):
-    graph, _ = found(project, "rows = [None] * 100_000\ndef f():\n    x = np.random.permutation(len(rows))")
+@pytest.mark.parametrize("draw", ["np.random.permutation(len(rows))", "random.choices(rows, weights=2 * q, k=32)"])
+def test_draws_that_were_not_measured(project, draw):
+    graph, _ = found(project, f"rows = [None] * 100_000\ndef f():\n    q = torch.ones(100_000)\n    x = {draw}")
     (event,) = graph.events.draws.values()
     assert costs.of_draw(graph, event, 1_000_000) is None
