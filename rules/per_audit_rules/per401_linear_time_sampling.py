@@ -489,8 +489,10 @@ class _Linear(NamedTuple):
 
 def _cost(draw: _Linear) -> str:
     """What the draw costs of all that are held, as far as that is known."""
-    if draw.size is None or draw.cost is None:
-        return f", up to {draw.size:,} of them" if draw.size else "; how many there are cannot be read here"
+    if draw.size is None:
+        return "; how many there are cannot be read here, up to 10,000 cost little"
+    if draw.cost is None:
+        return f", up to {draw.size:,} of them"
     count = spelled(draw.size) if draw.is_counted else f"{draw.size:,}"
     cost = draw.cost * (draw.calls or 1)
     text = f", {costs.spelled(cost + draw.before)} at {count}"

@@ -430,7 +430,7 @@ class _Reduction(NamedTuple):
 def _cost(found: _Reduction) -> str:
     """What the reduction costs in a full memory, as far as that is known."""
     if found.size is None:
-        return "; how many there are cannot be read here"
+        return "; how many there are cannot be read here, up to 10,000 cost little"
     size = spelled(found.size) if found.is_counted else f"{found.size:,}"
     return f" of up to {found.size:,}" if found.cost is None else f": {costs.spelled(found.cost)} for {size}"
 

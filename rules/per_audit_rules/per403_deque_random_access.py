@@ -129,8 +129,7 @@ class DequeRandomAccess(Rule):
         cost = f"{costs.spelled(each)} a read"
         if batch is not None:
             cost = f"{costs.spelled(each * batch)} for {batch:,}"
-        if most < capacity:
-            cost += f" with {stored.spelled(most)}"
+        cost += f" with {stored.spelled(most)}" if most < capacity else " once it is full"
         rhythm = rhythm_of(graph, first.path, first.draw.node if first.draw.function is first.function else first.node)
         is_beside = first.draw.weighted and first.draw.function is first.function
         made = dict.fromkeys((graph.path_of(read.alloc.node), read.alloc.node) for read in reads)

@@ -56,7 +56,7 @@ def test_the_deque_is_named_with_the_place_that_makes_it():
     graph = link([extract("agent.py", AGENT.format(more="pass", start="train(make(), Net())").encode())])
     (finding,) = DequeRandomAccess().check(graph)
     assert "is a deque of up to 100,000 items (made at agent.py:7), read at random" in finding.message
-    assert finding.message.endswith("an end, about 18 µs for 32")
+    assert finding.message.endswith("an end, about 18 µs for 32 once it is full")
     assert finding.severity is Severity.WARNING
 
 
@@ -89,7 +89,7 @@ def test_what_a_draw_costs_is_said_and_little_is_a_hint(size, batch, after, seve
     [
         ("60_000", "about 11 µs for 32 with the 60,000 that a run stores at most unless told otherwise", "WARNING"),
         ("49_000", "about 8.6 µs for 32 with the 49,000 that a run stores at most unless told otherwise", "INFO"),
-        ("100_000", "about 18 µs for 32", "WARNING"),
+        ("100_000", "about 18 µs for 32 once it is full", "WARNING"),
     ],
 )
 def test_a_run_that_stores_less_than_there_is_room_for(steps, end, severity):
