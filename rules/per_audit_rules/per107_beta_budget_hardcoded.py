@@ -357,6 +357,19 @@ class Agent:
                 ),
             },
         ),
+        Example(
+            "weights that the draw keeps to itself, in a memory of which a registry makes one",
+            {
+                "memory.py": _MEMORY.replace("  # <- PER107", "").replace(
+                    "        return [self.rows[i] for i in at], at, w / w.max()\n",
+                    "        w /= w.max()\n        return [self.rows[i] for i in at], at\n",
+                ),
+                "train.py": _TRAIN.replace("from memory import Memory", "from registry import find")
+                .replace("Memory(100)", 'find("memory", "Memory")(100)')
+                .replace("rows, at, w =", "rows, at =")
+                .replace("(w * error**2)", "(error**2)"),
+            },
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from per_audit.graph.interpret.values import Alloc, Instance, Result, Value, is_
 from per_audit.graph.liveness.lifetimes import left_over
 from per_audit.graph.liveness.usage import is_name_read
 from per_audit.graph.pipelines import modules_that_draw
+from per_audit.graph.prioritised.unused import are_left_behind
 from per_audit.graph.prioritised.updates import BUILDERS, Updates, is_rated
 
 if TYPE_CHECKING:
@@ -348,7 +349,8 @@ class Priorities:
     @cached_property
     def discards_weights(self) -> bool:
         """Whether weights are computed and seen to reach no loss: what they are made of makes no difference."""
-        return self.in_use and bool(self.weights) and self.is_followed() and not self.weights_used()
+        is_seen = self.in_use and bool(self.weights) and self.is_followed() and not self.weights_used()
+        return is_seen or are_left_behind(self)
 
     @cached_property
     def dropped(self) -> list[ev.Unpack]:
