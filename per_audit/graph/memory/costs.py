@@ -108,9 +108,9 @@ def of_reduction(graph: ReplayGraph, path: str, node: ir.Node, count: int) -> fl
     return before + _CALL + each * count
 
 
-def kind_of(graph: ReplayGraph, path: str, node: ir.Expr) -> str:
+def kind_of(graph: ReplayGraph, path: str, node: ir.Expr, depth: int = _DEEPEST) -> str:
     """What kind of container an expression is: list, deque, range, tensor, or else an array."""
-    for _ in range(_DEEPEST):
+    for left in range(depth, 0, -1):
         star = (
             next((item for item in node.items if isinstance(item, ir.Star)), None) if isinstance(node, ir.Seq) else None
         )
@@ -125,7 +125,7 @@ def kind_of(graph: ReplayGraph, path: str, node: ir.Expr) -> str:
             return name if name in ("range", "deque") else "list" if name in _LISTS else other
         if isinstance(node, (ir.Bin, ir.Un)):
             sides = (node.left, node.right) if isinstance(node, ir.Bin) else (node.operand,)
-            return "tensor" if "tensor" in (kind_of(graph, path, side) for side in sides) else "array"
+            return "tensor" if "tensor" in (kind_of(graph, path, side, left // 2) for side in sides) else "array"
         if isinstance(node, ir.Sub) and isinstance(node.index, ir.Slice):
             node = node.value
             continue

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.prioritised.priorities import Priorities
 
+_COMPUTES = ("numpy.", "torch.", "math.")
+
 
 def are_left_behind(about: Priorities) -> bool:
     """Whether the functions that compute a buffer's weights let none of them out."""
@@ -34,6 +36,6 @@ def _lets_out(about: Priorities, function: ev.Owner) -> bool:
             return True  # what is done there is not followed
         if isinstance(node, ir.Call) and any(about.is_weight(argument.value) for argument in node.args):
             site = about.graph.events.calls.get(node)
-            if site is None or site.targets or site.classes:
+            if site is None or not any(name.startswith(_COMPUTES) for name in site.names):
                 return True
     return False

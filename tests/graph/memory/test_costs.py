@@ -127,6 +127,11 @@ def test_a_draw_that_a_setting_makes_put_back(project, given, default, expected)
     assert costs.of_draw(graph, event, 100_000) == (expected and pytest.approx(expected, 0.01))
 
 
+def test_a_name_that_is_assigned_what_is_made_of_itself(project):
+    graph, node = found(project, "def f():\n    p = np.ones(9)\n    p = p / p.sum()\n    x = max(p)")
+    assert costs.of_reduction(graph, "main.py", node, 100_000) == pytest.approx(2_828, 0.1)
+
+
 @pytest.mark.parametrize("draw", ["np.random.permutation(len(rows))", "random.choices(rows, weights=2 * q, k=32)"])
 def test_draws_that_were_not_measured(project, draw):
     graph, _ = found(project, f"rows = [None] * 100_000\ndef f():\n    q = torch.ones(100_000)\n    x = {draw}")
