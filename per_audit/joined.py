@@ -7,7 +7,7 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from per_audit.source.imports import DYNAMIC
+from per_audit.source.imports import WRITTEN, packages_of_unwritten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,11 +15,8 @@ if TYPE_CHECKING:
     from per_audit.judge import Outcome
     from per_audit.parts import Part, Sources
 
-# Modules whose names are written out.
-_WRITTEN = re.compile(
-    rb"(?:\bimportlib\.)?\b(?:import_module|__import__)\(\s*[\"']([\w.]+)[\"']\s*\)"
-    rb"|from importlib import import_module\b(?! *as\b)"
-)
+
+_TEST = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*$|[^/]*_test\.py$)")
 
 
 def joined(parts: Sequence[Part], outcomes: Mapping[str, Outcome], sources: Sources) -> list[Outcome]:
@@ -31,22 +28,26 @@ def joined(parts: Sequence[Part], outcomes: Mapping[str, Outcome], sources: Sour
     library, whose users make its buffers, or a project of its own.
     """
     found = [outcomes[part.key] for part in parts]
-    if not any(outcome.in_use for outcome in found) or all(outcome.without_unmade is None for outcome in found):
-        return found
-    if any(DYNAMIC.search(_WRITTEN.sub(b"", file.data)) for file in sources.files if DYNAMIC.search(file.data)):
-        return found
     programs = [part for part, outcome in zip(parts, found, strict=True) if outcome.in_use]
     used = set().union(*map(_folders, programs))
     entered = set().union(*(part.entered for part in programs))
+    if not any(outcome.notes or outcome.without_unmade for outcome in found):
+        return found
+    loading = (file for file in sources.files if not _TEST.search(file.relative))
+    unwritten = [(file.relative, package) for file in loading for package in packages_of_unwritten(file.data)]
     return [
         outcome
-        if outcome.without_unmade is None
-        or outcome.in_use
-        or not (used & _folders(part) or _is_left_aside(part, used, entered, sources))
-        or _may_be_meant(part, sources)
-        else outcome.without_unmade
+        if not (outcome.notes or outcome.without_unmade) or _may_be_meant(part, sources, unwritten)
+        else _as_it_stands(outcome, bool(used & _folders(part)) or _is_left_aside(part, used, entered, sources))
         for part, outcome in zip(parts, found, strict=True)
     ]
+
+
+def _as_it_stands(outcome: Outcome, is_beside: bool) -> Outcome:
+    """The outcome of a part that no other one leads to, where it lies beside a program in use or does not."""
+    if is_beside and not outcome.in_use and outcome.without_unmade is not None:
+        return outcome.without_unmade
+    return outcome.with_notes()
 
 
 def _is_left_aside(part: Part, used: set[str], entered: set[str], sources: Sources) -> bool:
@@ -83,16 +84,27 @@ def _folders(part: Part) -> set[str]:
     return {posixpath.dirname(file.relative) for file in part.files}
 
 
-def _may_be_meant(part: Part, sources: Sources) -> bool:
-    """Whether a file of another part imports, or names as a file, what may be a file of this one."""
+def _may_be_meant(part: Part, sources: Sources, unwritten: list[tuple[str, str]]) -> bool:
+    """Whether a file of another part imports, or names as a file, what may be a file of this one.
+
+    `unwritten` are the files that import under names which are not written out, and the packages that they do so from.
+    """
     own = {file.relative for file in part.files}
+    if any(_is_below(path, package, file) for file, package in unwritten if file not in own for path in own):
+        return True
     names = {posixpath.basename(path).rpartition(".")[0] for path in own if not path.endswith("__init__.py")}
     if names & sources.unresolved:
         return True
-    others = [file.data for file in sources.files if file.relative not in own]
-    if any(
-        name in written.decode().split(".") for data in others for written in _WRITTEN.findall(data) for name in names
-    ):
+    others = [file for file in sources.files if file.relative not in own]
+    written = (dotted.decode() for file in others for dotted in WRITTEN.findall(file.data))
+    if any(name in dotted.split(".") for dotted in written for name in names):
         return True
     texts = [f"{name}.py".encode() for name in names]
-    return any(text in data for data in others for text in texts)
+    return any(text in file.data for file in others for text in texts)
+
+
+def _is_below(path: str, package: str, importer: str) -> bool:
+    """Whether a file is of a package, or of the folder around the file that imports it, by its relative name."""
+    if package == ".":
+        return posixpath.dirname(path) == posixpath.dirname(importer)
+    return not package or f"/{package.replace('.', '/')}/" in f"/{path}"

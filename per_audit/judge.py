@@ -37,7 +37,8 @@ class Outcome:
     `findings` are in order, each with its id. `unparsable` are the paths of files that were not read. `in_use` says
     that the files make a replay buffer and draw from it. `without_unmade` is the same without the buffers that nothing
     in them makes, and with those that they only try out as hints, None where there are none of either: such a class is
-    no memory of a project that has another in use.
+    no memory of a project that has another in use. `notes` say of findings, by their ids, why the files do not run what
+    they are about, though others may.
     `failures` are the steps in which per-audit itself failed; the others went on without them.
     """
 
@@ -48,6 +49,16 @@ class Outcome:
     failures: tuple[Failure, ...] = ()
     in_use: bool = False
     without_unmade: Outcome | None = None
+    notes: tuple[tuple[str, str], ...] = ()
+
+    def with_notes(self) -> Outcome:
+        """The same with the notes in the messages."""
+        notes = dict(self.notes)
+        told = (
+            replace(each, message=f"{each.message} ({notes[each.id]})") if each.id in notes else each
+            for each in self.findings
+        )
+        return replace(self, findings=tuple(told))
 
 
 class Judge:
@@ -100,14 +111,14 @@ class Judge:
             notices += [_followed_in_part(place) for place in getattr(graph, "followed_in_part", list)()]
         outcome = replace(outcome, notices=tuple(notices))
         found = self._asked(graph, part, with_offers, outcome)
-        if part.is_text or not (getattr(graph, "buffers", ()) or getattr(graph, "library", ())):
+        if part.is_text or not (found.notes or getattr(graph, "buffers", ()) or getattr(graph, "library", ())):
             return found, graph
         from per_audit.graph.liveness.usage import has_one_in_use, is_tried_out, unused
         from per_audit.graph.model import UNIFORM, ReplayBuffer
 
         found = replace(found, in_use=has_one_in_use(graph))
-        if not found.in_use and (idle := unused(graph)):
-            own = (each for each in idle if isinstance(each, ReplayBuffer))
+        if not found.in_use and (found.notes or unused(graph)):
+            own = (each for each in unused(graph) if isinstance(each, ReplayBuffer))
             gone = [each for each in own if each.kind == UNIFORM and not is_tried_out(graph, each)]
             every, graph.buffers = graph.buffers, [buffer for buffer in graph.buffers if buffer not in gone]
             found = replace(found, without_unmade=self._asked(graph, part, with_offers, outcome, beside=True))
@@ -121,11 +132,12 @@ class Judge:
         from per_audit.graph.liveness.idle import Idle
 
         failures = list(outcome.failures)
+        notes: dict[Place, str] = {}
         told = (finding for rule in self._rules for finding in self._check(rule, graph, failures))
         if part.is_text:
             findings = with_ids(finding for finding in told if _is_shown(finding))
         else:
-            findings = with_ids(self._as_run(list(told), Idle(graph, part.is_package, beside), failures))
+            findings = with_ids(self._as_run(list(told), Idle(graph, part.is_package, beside), notes, failures))
         if with_offers and findings:
             from per_audit.fixes.offers import offered
 
@@ -134,20 +146,33 @@ class Judge:
             except Exception as error:
                 failures.append(Failure.of(f"planning the fixes of {self._root}", error))
         pipelines: tuple[dict[str, Any], ...] = tuple(getattr(graph, "describe", list)())
-        return replace(outcome, findings=tuple(findings), pipelines=pipelines, failures=tuple(failures))
+        return replace(
+            outcome,
+            findings=tuple(findings),
+            pipelines=pipelines,
+            failures=tuple(failures),
+            notes=tuple((each.id, notes[each.place]) for each in findings if each.place in notes),
+        )
 
-    def _as_run(self, told: list[Finding], idle: Idle, failures: list[Failure]) -> list[Finding]:
-        """The findings; what is wrong in code that is never run is a hint for later, and hints about it are none."""
+    def _as_run(
+        self, told: list[Finding], idle: Idle, notes: dict[Place, str], failures: list[Failure]
+    ) -> list[Finding]:
+        """The findings; what is wrong in code that is never run is a hint for later, and hints about it are none.
+
+        What others may run is noted in `notes`, by its place.
+        """
         found = []
         for finding in told:
             try:
                 with deep_stack():
                     why = idle.why(finding.place) or _why_unweighted(finding, idle)
+                    note = idle.note(finding.place) if why is None else None
             except Exception as error:
                 failures.append(Failure.of(f"what is run of {self._root}", error))
-                why = None
+                why = note = None
             if why is None:
                 found.append(finding)
+                notes.update({finding.place: note} if note is not None else {})
             elif finding.severity is not Severity.INFO:
                 message = f"{finding.message} ({why})"
                 found.append(replace(finding, severity=Severity.INFO, message=message))

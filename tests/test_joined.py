@@ -72,6 +72,13 @@ def found(root: Path, files: dict[str, str]) -> set[str]:
          {"memory.py", "old_memory.py"}),
         ({"old_memory.py": MEMORY, "run.py": "import importlib.util\nimportlib.import_module('torch')\n"},
          {"memory.py"}),
+        ({"old_memory.py": MEMORY, "run.py": "import importlib\nimportlib.import_module('envs.' + read())\n"},
+         {"memory.py"}),
+        ({"old_memory.py": MEMORY, "run.py": "import gym  # instantiate it (or not)\n"}, {"memory.py"}),
+        ({"old_memory.py": MEMORY, "run.py": "from hydra.utils import instantiate\ninstantiate(read())\n"},
+         {"memory.py", "old_memory.py"}),
+        ({"envs/old_memory.py": MEMORY, "run.py": "import importlib\nimportlib.import_module(f'envs.{read()}')\n"},
+         {"memory.py", "envs/old_memory.py"}),
         ({"program.py": MEMORY + "\nmemory = Memory()\nmemory.sample(3)\n"}, {"memory.py", "program.py"}),
     ],
 )  # fmt: skip
@@ -181,3 +188,47 @@ def test_what_a_file_only_tries_out_is_told_as_a_hint(tmp_path):
     told = [finding for finding in report.findings if finding.place.path == "old.py"]
     assert all(finding.severity is Severity.INFO for finding in told)
     assert any("only the `__main__` block of old.py leads to it" in finding.message for finding in told)
+
+
+def notes(root: Path, files: dict[str, str]) -> dict[str, set[str]]:
+    """What the files of the findings are said not to run for."""
+    found(root, files)
+    report = audit(root, [root], Settings(root)).report
+    told: dict[str, set[str]] = {}
+    for finding in report.findings:
+        assert finding.severity is not Severity.INFO or finding.rule == "PER002"
+        told.setdefault(finding.place.path, set()).add(finding.message.partition("(not run as it stands: ")[2])
+    return told
+
+
+def test_what_nothing_makes_is_told_of_a_library(tmp_path):
+    said = {"nothing in the project makes Memory)"}
+    assert notes(tmp_path, {"memory.py": MEMORY, "other.py": MEMORY}) == {"memory.py": said, "other.py": said}
+
+
+@pytest.mark.parametrize(
+    ("more", "is_told"),
+    [
+        ({}, True),
+        ({"run.py": "import importlib\nimportlib.import_module(read()).Memory()\n"}, False),
+        ({"run.py": "import importlib\nimportlib.import_module(f'envs.{read()}').Memory()\n"}, True),
+        ({"tests/run.py": "import importlib\nimportlib.import_module(read()).Memory()\n"}, True),
+    ],
+)
+def test_what_another_file_may_make_is_not(tmp_path, more, is_told):
+    assert notes(tmp_path, {"memory.py": MEMORY, **more}) == {
+        "memory.py": {"nothing in the project makes Memory)" if is_told else ""}
+    }
+
+
+def test_what_a_package_has_for_its_users_is_told_to_be_made_by_none_of_its_own_code(tmp_path):
+    files = {"setup.py": "from setuptools import setup\nsetup()\n", "train.py": BY_LIBRARY}
+    files |= {"kit/__init__.py": "", "kit/memory.py": MEMORY}
+    assert notes(tmp_path, files)["kit/memory.py"] == {"nothing in the project makes Memory)"}
+
+
+def test_a_program_whose_learning_is_switched_off_is_told_to_be(tmp_path):
+    learns = "        net.loss(memory.sample(8)).backward()\n        optimizer.step()\n"
+    main = TRAIN.replace(learns, "        if not WATCH:\n" + learns.replace("        ", "            "))
+    told = notes(tmp_path, {"memory.py": MEMORY, "main.py": f"WATCH = True\n{main}"})
+    assert told == {"memory.py": {"`not WATCH` is the same wherever the program sets it)"}}

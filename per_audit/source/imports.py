@@ -7,9 +7,17 @@ import re
 WHOLE = "*"
 """Stands behind a name that is bound to a module: what is below it can be reached through its attributes."""
 
-# What imports modules, or makes objects of their classes, by names that need not be written.
-DYNAMIC = re.compile(
-    rb"import_module|__import__|importlib\.machinery|spec_from_file|spec_from_loader|instantiate|runpy"
+WRITTEN = re.compile(rb"\b(?:import_module|__import__)\(\s*[\"']([\w.]+)[\"']\s*[,)]")
+"""A call that imports a module whose name is written out."""
+
+# Calls that import modules by names that are put together: with the package in front of what is not written, if any.
+_UNWRITTEN = re.compile(
+    rb"\b(?:import_module|__import__)\(\s*(?:[fF]?[\"'](?:(\{__name__\}|\w[\w.]*)\.)?|(__name__)\s*\+\s*[\"']\.)?"
+)
+# What imports modules, or makes objects of their classes, by names that stand anywhere.
+_ANYWHERE = re.compile(
+    rb"\bimport_module +as\b|\bimportlib\.machinery\b|\bspec_from_(?:file_location|loader)\b|\brunpy\b"
+    rb"|\binstantiate\(|\bimport\b[^\n]*\binstantiate\b"
 )
 
 _END = rb"(?![\w\x80-\xff])"
@@ -49,6 +57,20 @@ def imports_of(data: bytes) -> tuple[str, ...]:
             end = max(match.end(), end)
         at = data.find(b"import", end)
     return tuple(sorted(name.decode("utf-8", "replace") for name in found))
+
+
+def packages_of_unwritten(data: bytes) -> frozenset[str]:
+    """The packages that a file may import from under names which it does not write out, or make objects from.
+
+    An empty name stands for all packages, a dot for the one that the file itself is in.
+    """
+    found: set[str] = set()
+    if _ANYWHERE.search(data) or _UNWRITTEN.search(data):
+        data = WRITTEN.sub(b"", _COMMENT.sub(b"", data))
+        found.update({""} if _ANYWHERE.search(data) else ())
+        for whole, own in _UNWRITTEN.findall(data):
+            found.add("." if own or whole == b"{__name__}" else whole.decode())
+    return frozenset(found)
 
 
 def _line(data: bytes, at: int) -> int:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from per_audit.source.imports import WHOLE, imports_of
+from per_audit.source.imports import WHOLE, imports_of, packages_of_unwritten
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,28 @@ def test_of_a_name_of_many_steps_only_the_first_are_modules():
     found = imports_of(b"import a" + b".b" * 20_000 + b"\n")
     assert {"a*", "a.b"} <= set(found)
     assert len(found) <= 100
+
+
+@pytest.mark.parametrize(
+    ("text", "packages"),
+    [
+        ("import_module(f'agents.{name}')", {"agents"}),
+        ("importlib.import_module('code.agents.' + name)", {"code.agents"}),
+        ("import_module(f'envs.env_{name}')", {"envs"}),
+        ("__import__(f'{__name__}.{name}')", {"."}),
+        ("import_module(__name__ + '.' + name)", {"."}),
+        ("import_module('.' + name, package=where)", {""}),
+        ("import_module(read())", {""}),
+        ("import_module('torch')", set()),
+        ("__import__('pkgutil').extend_path(__path__, __name__)", set()),
+        ("# import_module(read())", set()),
+        ("import proto__import__public", set()),
+        ("env = make()  # instantiate the environment", set()),
+        ("hydra.utils.instantiate(config)", {""}),
+        ("from hydra.utils import instantiate as made", {""}),
+        ("from importlib import import_module as load", {""}),
+        ("importlib.util.spec_from_file_location(name, path)", {""}),
+    ],
+)
+def test_packages_of_unwritten_names(text, packages):
+    assert packages_of_unwritten(text.encode()) == packages

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph import frameworks
-from per_audit.source.imports import DYNAMIC, WHOLE, imports_of
+from per_audit.source.imports import WHOLE, imports_of, packages_of_unwritten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,7 +42,7 @@ def spare(graph: ReplayGraph) -> dict[str, Spare]:
     every = set().union(*inside.values())
     said = b"\n".join([*(project.modules[path].text for path in own), *graph.unread])
     reached = _reached(project, own | {path for path in every if _is_named(path, copies, said)})
-    if any(DYNAMIC.search(project.modules[path].text) for path in reached):
+    if any(packages_of_unwritten(project.modules[path].text) for path in reached):
         return {}
     return {
         path: Spare(copies[folder])

@@ -60,28 +60,43 @@ class Idle:
 
     def why(self, place: Place) -> str | None:
         """Why what is at a place is never run, in words; None where it may be."""
-        path = place.path
-        node = self._node_at(place)
-        if node is None:
-            return None
-        reason: _Reason | None = self._switches.reason(path, node) or self._reason_of(path, node)
+        reason, path = self._found(place)
         if isinstance(reason, (Refusal, Unfilled)):
             return f"never run here: {reason}"
         is_left = isinstance(reason, ir.Function) and self._is_left_uncalled(reason)
         if reason is None or not (is_left or self._is_of_program):
             return None
-        if isinstance(reason, ir.Expr):
-            where = self._graph.path_of(reason) or path
-            text = self._graph.source(where, reason, 40)
-            return f"never run here: `{text}` is the same wherever the program sets it"
-        if isinstance(reason, Spare):
-            return f"never run here: {reason}"
-        if self._is_package:
+        if self._is_package and not isinstance(reason, (ir.Expr, Spare)):
             return None
+        return f"never run here: {self._told(reason, path)}"
+
+    def note(self, place: Place) -> str | None:
+        """What to say of a place that is not run as the project stands, though whoever uses it may have it run.
+
+        The classes of a package are for others to make, and a program in which nothing learns may be about to.
+        """
+        reason, path = self._found(place)
+        if reason is None or (self._is_package and not isinstance(reason, ir.Class)):
+            return None
+        return f"not run as it stands: {self._told(reason, path)}"
+
+    def _found(self, place: Place) -> tuple[_Reason | None, str]:
+        """Why a place is never run, if so, and its file."""
+        node = self._node_at(place)
+        if node is None:
+            return None, place.path
+        return self._switches.reason(place.path, node) or self._reason_of(place.path, node), place.path
+
+    def _told(self, reason: _Reason, path: str) -> str:
+        if isinstance(reason, ir.Expr):
+            text = self._graph.source(self._graph.path_of(reason) or path, reason, 40)
+            return f"`{text}` is the same wherever the program sets it"
         if isinstance(reason, Trial):
-            return f"never run here: only {reason} leads to it, and that learns nothing"
-        verb = "makes" if isinstance(reason, ir.Class) else "calls"
-        return f"never run here: nothing in the project {verb} {self._graph.project.qualified(reason)}"
+            return f"only {reason} leads to it, and that learns nothing"
+        if isinstance(reason, (ir.Class, ir.Function)):
+            verb = "makes" if isinstance(reason, ir.Class) else "calls"
+            return f"nothing in the project {verb} {self._graph.project.qualified(reason)}"
+        return str(reason)
 
     def _node_at(self, place: Place) -> ir.Node | None:
         """The innermost node that holds the place."""
