@@ -64,6 +64,61 @@ def critics(first, second, target_net, actor, optimizer, beta):
     optimizer.step()
     memory.correct(slots, ((error_1 + error_2) / 2).detach().numpy())  # <- PER204
 """
+_TREE = """import numpy as np
+
+
+class SumTree:
+    def __init__(self, capacity):
+        self.half, self.sums = capacity, np.zeros(2 * capacity)
+
+    def as_array(self, values):
+        if isinstance(values, list):
+            return np.array(values)
+        return values
+
+    def set(self, slots, priorities):
+        at, given = self.as_array(slots) + self.half, self.as_array(priorities).copy()
+        self.sums[at] = given
+        for slot in at // 2:
+            while slot >= 1:
+                self.sums[slot] = self.sums[2 * slot] + self.sums[2 * slot + 1]
+                slot //= 2
+
+    def get(self, slots):
+        return self.sums[self.as_array(slots) + self.half]
+
+    def find(self, mass):
+        at = 1
+        while at < self.half:
+            at *= 2
+            if self.sums[at] <= mass:
+                mass -= self.sums[at]
+                at += 1
+        return at - self.half
+
+
+class Memory:
+    def __init__(self, capacity, alpha=0.6):
+        self.tree, self.rows, self.count, self.alpha, self.top = SumTree(capacity), [None] * capacity, 0, alpha, 1.0
+
+    def push(self, state, action, reward, next_state, done):
+        slot = self.count % len(self.rows)
+        self.rows[slot] = (state, action, reward, next_state, done)
+        self.tree.set([slot], [self.top**self.alpha])
+        self.count += 1
+
+    def sample(self, size, beta):
+        masses, slots = np.random.random(size) * self.tree.sums[1], np.zeros(size)
+        for i in range(size):
+            slots[i] = self.tree.find(masses[i])
+        slots = slots.astype(int)
+        weights = (min(self.count, len(self.rows)) * self.tree.get(slots) / self.tree.sums[1]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, priorities):
+        self.tree.set(slots, (priorities + 1e-6) ** self.alpha)
+        self.top = max(self.top, priorities.max() + 1e-6)
+"""
 _STACKED = "(torch.stack([first(state, action).squeeze(1), second(state, action).squeeze(1)]) - goal).mean(0)"
 
 
@@ -143,11 +198,14 @@ class SignedTdError(Rule):
                 )
 
     def _signed(self, anatomy: Anatomy) -> Iterator[tuple[PriorityWrite, Term, bool]]:
+        drawn = trail.probabilities(anatomy)
+        unsigned = bool(drawn) and all(_is_unsigned(anatomy, term) for term in drawn)
         for write in (*(write for write in anatomy.writes if not write.inserts), *keyed.keys(anatomy)):
             for value in alternatives(strip(write.value)):
                 found = list(trail.errors(value))
                 if found and all(_is_error(e) for e in found) and not_negative(value) is False:
-                    yield write, found[0], False
+                    if not unsigned:
+                        yield write, found[0], False
                 else:
                     for average in _averages(anatomy, value):
                         yield write, average, True
@@ -577,6 +635,37 @@ def play(env, model, steps):
                 "train.py": bad[5].plain["train.py"],
             },
         ),
+        Example(
+            "stored with the sign, and every draw takes the absolute values, item by item",
+            {
+                "learn.py": bad[3]
+                .plain["learn.py"]
+                .replace(
+                    "self.chance[:n] / self.chance[:n].sum()",
+                    "np.abs(self.chance[:n]) / np.sum(np.abs(self.chance[:n]))",
+                )
+            },
+        ),
+        Example(
+            "stored with the sign, and the draw takes the squares, two files",
+            {
+                "memory.py": bad[0]
+                .plain["memory.py"]
+                .replace("self.priorities[:n] / self.priorities[:n].sum()", "mass / mass.sum()")
+                .replace("        p = mass", "        mass = self.priorities[:n] ** 2\n        p = mass"),
+                "train.py": bad[0].plain["train.py"],
+            },
+        ),
+        Example(
+            "one helper for the priorities and for the positions that were drawn",
+            {
+                "tree.py": _TREE,
+                "train.py": bad[0]
+                .plain["train.py"]
+                .replace("from memory", "from tree")
+                .replace("td.detach()", "td.abs().detach()"),
+            },
+        ),
     )
 
 
@@ -586,6 +675,16 @@ def _is_error(term: Term) -> bool:
         return False
     left, right = (strip(arg) for arg in term.args)
     return not (left.is_number or right.is_number or right.op in ("min", "minimum") or left.op in ("max", "maximum"))
+
+
+def _is_unsigned(anatomy: Anatomy, term: Term) -> bool:
+    """Whether a draw takes the absolute value or the square of all priorities that its probabilities are made of."""
+    term = strip(term)
+    if term.op == "abs" or (term.op == "pow" and term.args[1].number == 2):
+        return True
+    if anatomy.base_of(term) in anatomy.containers or term.op in ("field", "global", "param", "unknown", "call"):
+        return False
+    return all(_is_unsigned(anatomy, arg) for arg in term.args)
 
 
 def _averages(anatomy: Anatomy, value: Term, depth: int = 3) -> Iterator[Term]:
