@@ -78,6 +78,11 @@ class Project:
             for target in node.targets
         )
 
+    @cached_property
+    def feeds_graphs(self) -> bool:
+        """Whether something is fed to graphs of TensorFlow 1."""
+        return any(b"placeholder(" in module.text for module in self.modules.values())
+
     def qualified(self, node: ir.Function | ir.Lambda | ir.Class) -> str:
         """`Class.method`, `function` or `Class`, for people."""
         if isinstance(node, ir.Lambda):

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import SCALAR
 from per_audit.graph.prioritised.compiled import averaged
+from per_audit.graph.prioritised.corrections import Product
 from per_audit.graph.prioritised.even import making, without_effect
 from per_audit.graph.symbolic import contexts
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from per_audit.facts import ir
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
     from per_audit.graph.prioritised.compiled import Averaged
-    from per_audit.graph.prioritised.corrections import Product
 
 _MEMORY = """import numpy as np
 
@@ -51,7 +51,8 @@ class WeightsAfterReduction(Rule):
 
     Reports a product of importance-sampling weights with a loss that is one number for the whole batch: `F.mse_loss`
     and criterion objects without `reduction="none"`, and means and sums over everything. So does a Keras model that is
-    given `sample_weight` and was compiled with a loss of the project's own that averages over everything.
+    given `sample_weight` and was compiled with a loss of the project's own that averages over everything; and the mean
+    of the weights times an averaged loss.
 
     ## Why is this bad
 
@@ -100,6 +101,9 @@ class WeightsAfterReduction(Rule):
                 found[product.node] = product
         for product in sorted(found.values(), key=lambda product: (product.path, product.node.start)):
             yield self._finding(graph, product)
+        for product in self._of_means(graph):
+            if product.node not in found:
+                yield self._finding(graph, product)
         for training in averaged(graph):
             yield self._compiled(graph, training)
 
@@ -114,6 +118,21 @@ class WeightsAfterReduction(Rule):
                 if not graph.corrections.is_single(weight, shapes.of(weight)):
                     return True
         return False
+
+    def _of_means(self, graph: ReplayGraph) -> Iterator[Product]:
+        """The products of an averaged loss with the mean of the weights: where each loss had to meet its own."""
+        told: set[ir.Node] = set()
+        corrections = graph.corrections
+        for function, path in corrections.functions:
+            for made in corrections.made_in(function, path):
+                if made.op != "mul" or made.node is None or made.node in told:
+                    continue
+                for mean, other in (made.args, made.args[::-1]):
+                    if mean.op == "mean" and mean.data is None and corrections.is_weight(mean.args[0]):
+                        late = any(corrections.is_averaged_loss(other, c) for c in contexts(graph.symbols, other))
+                        if late and corrections.weighted_inside(other) is None:
+                            told.add(made.node)
+                            yield Product(made.node, path, function, mean, other)
 
     def _compiled(self, graph: ReplayGraph, training: Averaged) -> Finding:
         site, loss, compiled = training.site, training.loss, training.compiled
@@ -569,6 +588,88 @@ class Learner:
 """,
             },
         ),
+        Example(
+            "a loss of TensorFlow 1, which averages unless it is told not to",
+            {
+                "memory.py": _MEMORY,
+                "graph.py": """import numpy as np
+import tensorflow as tf
+
+from memory import Memory
+
+
+class Network:
+    def __init__(self, width, actions):
+        self.states = tf.placeholder(tf.float32, [None, width])
+        self.actions = tf.placeholder(tf.int32, [None])
+        self.goals = tf.placeholder(tf.float32, [None])
+        self.weights = tf.placeholder(tf.float32, [None, 1])
+        self.values = tf.layers.dense(self.states, actions)
+        self.taken = tf.reduce_sum(self.values * tf.one_hot(self.actions, actions), axis=1)
+        self.errors = tf.abs(self.goals - self.taken)
+        self.loss = tf.reduce_mean(self.weights * tf.losses.huber_loss(self.goals, self.taken))  # <- PER101
+        self.train = tf.train.AdamOptimizer(1e-3).minimize(self.loss)
+
+
+def run(env, steps):
+    network, memory, state = Network(4, 2), Memory(50_000), env.reset()
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for step in range(steps):
+            action = step % 2
+            following, reward, terminated, _ = env.step(action)
+            memory.add(state, action, reward, following, terminated)
+            state = env.reset() if terminated else following
+            if step < 64:
+                continue
+            at, rows, weights = memory.draw(32, 0.4 + 0.6 * step / steps)
+            states, actions, rewards, ahead, ends = map(np.array, zip(*rows))
+            best = session.run(network.values, {network.states: ahead}).max(axis=1)
+            feed = {
+                network.states: states,
+                network.actions: actions,
+                network.goals: rewards + 0.99 * (1 - ends) * best,
+                network.weights: weights[:, None],
+            }
+            _, errors = session.run([network.train, network.errors], feed)
+            memory.correct(at, errors)
+""",
+            },
+        ),
+        Example(
+            "the mean of the weights meets the mean of the squared errors",
+            {
+                "memory.py": _MEMORY,
+                "learn.py": """import torch
+
+
+def learn(memory, net, frozen, optimizer, beta):
+    at, rows, weights = memory.draw(32, beta)
+    state, action, reward, following, ended = (torch.tensor(column) for column in zip(*rows))
+    goal = reward + 0.99 * (1 - ended) * frozen(following).max(1).values.detach()
+    errors = goal - net(state).gather(1, action[:, None])[:, 0]
+    loss = errors.pow(2).mean() * torch.as_tensor(weights).mean()  # <- PER101
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    memory.correct(at, errors.detach().numpy())
+""",
+                "main.py": """from learn import learn
+from memory import Memory
+
+
+def main(env, net, frozen, optimizer, steps):
+    memory, state = Memory(20_000), env.reset()
+    for step in range(steps):
+        action = net(state).argmax()
+        following, reward, ended, _ = env.step(action)
+        memory.add(state, action, reward, following, ended)
+        state = env.reset() if ended else following
+        if step > 500:
+            learn(memory, net, frozen, optimizer, 0.4 + 0.6 * step / steps)
+""",
+            },
+        ),
     )
     good = (
         Example(
@@ -649,15 +750,15 @@ def total(net, batch, alpha):
         Example(
             "sample weights beside a loss that averages over the actions of each transition alone",
             {
-                "memory.py": bad[-3].plain["memory.py"],
-                "learner.py": bad[-3].plain["learner.py"].replace("size - 0.5))", "size - 0.5), axis=-1)"),
+                "memory.py": bad[-5].plain["memory.py"],
+                "learner.py": bad[-5].plain["learner.py"].replace("size - 0.5))", "size - 0.5), axis=-1)"),
             },
         ),
         Example(
             "a loss that averages over everything, of one transition at a time",
             {
-                "memory.py": bad[-3].plain["memory.py"],
-                "learner.py": bad[-3].plain["learner.py"].replace("weights, batch_size=64", "weights, batch_size=1"),
+                "memory.py": bad[-5].plain["memory.py"],
+                "learner.py": bad[-5].plain["learner.py"].replace("weights, batch_size=64", "weights, batch_size=1"),
             },
         ),
         Example(
@@ -682,6 +783,46 @@ def fit(model, rows, priorities, beta):
                 .replace(
                     "jnp.mean(jnp.square(apply(params, rows) - goals))", "jnp.square(apply(params, rows) - goals)"
                 ),
+            },
+        ),
+        Example(
+            "weighed before the mean, and divided by the mean of the weights",
+            {
+                "memory.py": _MEMORY,
+                "learn.py": bad[-1]
+                .plain["learn.py"]
+                .replace(
+                    "errors.pow(2).mean() * torch.as_tensor(weights).mean()",
+                    "(errors.pow(2) * torch.as_tensor(weights)).mean() / torch.as_tensor(weights).mean()",
+                ),
+                "main.py": bad[-1].plain["main.py"],
+            },
+        ),
+        Example(
+            "the loss of TensorFlow 1 weighs its terms itself",
+            {
+                "memory.py": _MEMORY,
+                "graph.py": bad[-2]
+                .plain["graph.py"]
+                .replace("tf.reduce_mean(self.weights * tf.losses.huber_loss(self.goals, self.taken))", "loss")
+                .replace("[None, 1])", "[None])")
+                .replace("weights[:, None]", "weights")
+                .replace(
+                    "        self.loss = loss",
+                    "        loss = tf.losses.mean_squared_error(self.goals, self.taken, self.weights)\n"
+                    "        self.loss = loss",
+                ),
+            },
+        ),
+        Example(
+            "the loss of TensorFlow 1 is told to keep its terms apart",
+            {
+                "memory.py": _MEMORY,
+                "graph.py": bad[-2]
+                .plain["graph.py"]
+                .replace("self.taken))", "self.taken, reduction=tf.losses.Reduction.NONE))")
+                .replace("[None, 1])", "[None])")
+                .replace("weights[:, None]", "weights"),
             },
         ),
     )

@@ -87,6 +87,12 @@ ROWWISE_LOSSES = {
     "sparse_categorical_crossentropy", "categorical_crossentropy", "squared_error",
 }  # fmt: skip
 
+# Losses of TensorFlow 1: one number for the batch, with weights of its own, unless it is told to keep them apart.
+GRAPH_LOSSES = {
+    "absolute_difference", "cosine_distance", "hinge_loss", "huber_loss", "log_loss", "mean_squared_error",
+    "sigmoid_cross_entropy", "softmax_cross_entropy", "sparse_softmax_cross_entropy",
+}  # fmt: skip
+
 _RANDOM_MODULES = (
     "random.",
     "numpy.random.",

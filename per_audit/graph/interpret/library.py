@@ -176,10 +176,8 @@ class Library:
                 self.interpreter.operators.weigh(node, left, values[0], right, values[1], frame)
             elif isinstance(node.func, ir.Attr):
                 self.interpreter.operators.weigh(node, node.func.value, receiver, left, values[0], frame)
-        if method in ext.TORCH_LOSSES and name.startswith("torch") and method[0].islower():
-            return result._replace(reduction=torch_reduction(node))
-        if method in ext.ROWWISE_LOSSES and name.startswith(("tensorflow", "keras", "tf", "optax", "rlax", "jax")):
-            return result._replace(reduction=ELEMENTWISE)
+        if (loss := self._loss(name, method, node, result)) is not None:
+            return loss
         if method in ext.REDUCTIONS:
             axis = any(node.keyword(a) for a in _AXIS) or len(values) > (
                 1 if receiver is UNKNOWN or not receiver.tags else 0
@@ -198,6 +196,22 @@ class Library:
         if method[:1].isupper() or not result.tags:
             return Value(frozenset((Result(name, node),)), result.tags)
         return result
+
+    def _loss(self, name: str, method: str, node: ir.Call, made: Value) -> Value | None:
+        """What a library's function made of losses, with their reduction; None for any other function."""
+        if method in ext.TORCH_LOSSES and name.startswith("torch") and method[0].islower():
+            return made._replace(reduction=torch_reduction(node))
+        if method in ext.GRAPH_LOSSES and self._is_of_graphs(name, method):
+            return made._replace(reduction=_keras_reduction(node))
+        if method in ext.ROWWISE_LOSSES and name.startswith(("tensorflow", "keras", "tf", "optax", "rlax", "jax")):
+            return made._replace(reduction=ELEMENTWISE)
+        return None
+
+    def _is_of_graphs(self, name: str, method: str) -> bool:
+        """Whether a loss is TensorFlow 1's, which has the same name in TensorFlow 2 where it is that of Keras."""
+        if name == f"tensorflow.losses.{method}":
+            return method not in ext.ROWWISE_LOSSES - {"huber_loss"} or self.interpreter.project.feeds_graphs
+        return name in (f"tensorflow.compat.v1.losses.{method}", f"tensorflow.contrib.losses.{method}")
 
     def _with_contents(self, result: Value, held: list[Value], given: list[Value]) -> Value:
         """What is computed from containers too: as much from a draw as the items of a list that was filled are."""
@@ -358,10 +372,7 @@ class Library:
             told = None if self.interpreter.project.changes_reductions else torch_reduction(atom.call)
             return taint(*values)._replace(reduction=told)
         if name in ("Huber", "MeanSquaredError", "MeanAbsoluteError") and isinstance(atom.call, ir.Call):
-            none = atom.call.argument(None, "reduction")
-            keeps = isinstance(none, ir.Const) and str(none.value).lower() == "none"
-            keeps = keeps or (isinstance(none, ir.Attr) and none.attr.lower() == "none")
-            return taint(*values)._replace(reduction=ELEMENTWISE if keeps else SCALAR)
+            return taint(*values)._replace(reduction=_keras_reduction(atom.call))
         return taint(*values)
 
     def _got(self, getter: ir.Call, rows: Value, node: ir.Call, frame: Frame) -> Value:
@@ -431,6 +442,13 @@ def torch_reduction(call: ir.Call) -> str | None:
     if isinstance(told, ir.Const):
         return ELEMENTWISE if told.value == "none" else SCALAR
     return None
+
+
+def _keras_reduction(call: ir.Call) -> str:
+    """The reduction that a loss of TensorFlow was told: an average where it was told none."""
+    told = call.argument(None, "reduction")
+    name = told.attr if isinstance(told, ir.Attr) else str(getattr(told, "value", ""))
+    return ELEMENTWISE if name.lower() == "none" else SCALAR
 
 
 def _is_to_integers(node: ir.Call, method: str) -> bool:
