@@ -560,6 +560,20 @@ def run(env, steps):
 """,
             },
         ),
+        Example(
+            "the raw smallest priority, where the division by the largest is switched off",
+            {
+                "replay.py": plain[4]
+                .plain["replay.py"]
+                .replace("alpha=0.6):", "alpha=0.6, normalise=False):\n        self.normalise = normalise")
+                .replace("-beta", "-beta  # <- PER104")
+                .replace(
+                    "        return map",
+                    "        weights = weights / weights.max() if self.normalise else weights\n        return map",
+                ),
+                "train.py": plain[4].plain["train.py"],
+            },
+        ),
     )
     good = (
         Example(
@@ -735,6 +749,24 @@ def train(env, net, optimizer, schedule, steps):
                 "train.py": bad[4].plain["train.py"],
             },
         ),
+        Example(
+            "a raw smallest priority that the division by the largest cancels unless it is switched off",
+            {
+                "replay.py": bad[-1].plain["replay.py"].replace("normalise=False", "normalise=True"),
+                "train.py": bad[-1].plain["train.py"],
+            },
+        ),
+        Example(
+            "a raw smallest priority that a constant of the file lets the division by the largest cancel",
+            {
+                "replay.py": bad[-1]
+                .plain["replay.py"]
+                .replace("class Replay", "NORMALISE = True\n\n\nclass Replay")
+                .replace(", normalise=False):\n        self.normalise = normalise", "):")
+                .replace("self.normalise", "NORMALISE"),
+                "train.py": bad[-1].plain["train.py"],
+            },
+        ),
     )
 
 
@@ -780,7 +812,7 @@ def _scale(
     """A factor that is missing, where no division by a maximum cancels it."""
     node, path = weight.formula.node, weight.formula.path
     text = graph.source(path, node)
-    if weights.is_scaled(weight) and not (divisions and all(division.optional for division in divisions)):
+    if weights.is_scaled(weight) and (not divisions or any(map(weights.is_usual, divisions))):
         return
     if any(product.of(MINIMUM) for product in weight.products):
         if all(_raw_minimum(weights, product) for product in weight.products):

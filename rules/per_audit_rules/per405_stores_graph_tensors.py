@@ -162,6 +162,43 @@ def run(env, critic, episodes):
 """,
 }
 
+_CHOSEN = """import argparse
+
+import gymnasium as gym
+from agent import Agent, Calm, Noisy, Replaying
+from main import run
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kind", default="replaying")
+    kind = parser.parse_args().kind
+    chosen = Noisy if kind == "noisy" else Calm if kind == "calm" else Agent if kind == "plain" else Replaying
+    agent = chosen(8, 2)
+    if kind == "replaying":
+        run(gym.make("LunarLanderContinuous-v2"), agent, episodes=500)
+
+
+main()
+"""
+_KINDS = """
+
+class Noisy(Agent):
+    def act(self, observation):
+        return super().act(observation) + 0.1 * torch.randn(2)
+
+
+class Calm(Agent):
+    def act(self, observation):
+        return 0.5 * self.policy(torch.as_tensor(observation).float())
+
+
+class Replaying(Agent):
+    def act(self, observation):
+        with torch.no_grad():
+            return self.policy(torch.as_tensor(observation).float())
+"""
+
 _PASSED = """import random
 from collections import deque
 import torch
@@ -474,6 +511,19 @@ class StoresGraphTensors(Rule):
                 .replace(
                     "        self.optimizer.step()\n", "        self.optimizer.step()\n        self.rows.clear()\n"
                 )
+            },
+        ),
+        Example(
+            "one of several agents, of which the last acts without gradients",
+            {
+                "networks.py": bad[1].plain["networks.py"],
+                "agent.py": bad[1].plain["agent.py"] + _KINDS,
+                "main.py": bad[1]
+                .plain["main.py"]
+                .replace("critic, episodes", "agent, episodes")
+                .replace("    agent = Agent(8, 2)\n", "")
+                .replace("(critic)", "(None)"),
+                "start.py": _CHOSEN,
             },
         ),
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Part = tuple["int | str", ...]
 
-_DEEPEST, _MOST_TARGETS, _MOST_CALLERS = 8, 3, 6
+_DEEPEST, _MOST_TARGETS, _MOST_CALLERS = 8, 12, 6
 _LONGEST, _MOST_PARTS = 60, 4  # steps of one way, places inside places
 
 
@@ -387,7 +387,9 @@ class Autograd:
 
     def _project(self, node: ir.Call, site: ev.CallSite, frame: _Frame, part: Part) -> _Answer:
         answers: list[_Answer] = []
-        for func in sorted(site.targets, key=lambda func: func.node.start)[:_MOST_TARGETS]:
+        if len(site.targets) > _MOST_TARGETS:
+            return _NOTHING  # which of them it is hangs on what cannot be read
+        for func in sorted(site.targets, key=lambda func: func.node.start):
             function = func.node
             path = self.graph.project.module_of[function].path
             inside = _Frame(function, path, node, frame)

@@ -40,14 +40,14 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """Weights divided by something: `divisor` is the term, `products` what it may be; `optional`: under a switch."""
+    """Weights divided by something: `divisor` is the term; `switch`: the test around it, of a setting."""
 
     node: ir.Node
     path: str
     divisor: ir.Expr
     term: Term
     by_weights: bool
-    optional: bool
+    switch: ir.Expr | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class Weights:
                 factor.kind in (COUNT, CONSTANT) for product in self.normal.products(term) for factor in product.factors
             ):
                 continue
-            found.append(Division(node, path, divisor, term, by_weights, self._is_optional(path, node)))
+            found.append(Division(node, path, divisor, term, by_weights, self._switch(path, node)))
         return found
 
     def _carries(self, weight: Weight, path: str, node: ir.Expr) -> bool:
@@ -196,13 +196,20 @@ class Weights:
             for side, other in ((product.left, product.right), (product.right, product.left))
         )
 
-    def _is_optional(self, path: str, node: ir.Node) -> bool:
+    def _switch(self, path: str, node: ir.Node) -> ir.Expr | None:
         for around in self.graph.ancestors(path, node):
             if isinstance(around, ir.Function):
-                return False
+                return None
             if isinstance(around, (ir.If, ir.IfExp)):
-                return True
-        return False
+                return around.test
+        return None
+
+    def is_usual(self, division: Division) -> bool:
+        """Whether weights are divided unless somebody switches that off: what the switch is by default lets them."""
+        if division.switch is None:
+            return True
+        test = self.symbols.term(division.path, division.switch)
+        return any(option.data is True for option in alternatives(self.symbols.expanded(test)))
 
     def divisor_products(self, division: Division) -> list[Product]:
         """What weights are divided by as products, of a power (N P)^-beta with the sign of its exponent."""

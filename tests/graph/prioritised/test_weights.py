@@ -128,10 +128,11 @@ def test_what_scales_weights(weights_of, result, scaled):
     assert weights.reach_a_loss(weight)
 
 
-def test_a_division_under_a_switch_is_optional(weights_of):
+def test_a_division_under_a_switch_is_not_usual(weights_of):
     weights = weights_of("(filled * p[slots]) ** -beta", "weights / weights.max() if self.alpha else weights")
     (division,) = weights.divisions(weights.all[0])
-    assert division.optional
+    assert division.switch is not None
+    assert not weights.is_usual(division)
     assert division.by_weights
 
 
