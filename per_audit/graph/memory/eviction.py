@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.episodes.bootstrap import role_at
-from per_audit.graph.interpret.roles import REWARD
+from per_audit.graph.interpret.roles import REWARD, name_of
 from per_audit.graph.memory.growth import has_limit
 from per_audit.graph.memory.shifts import takes_first
 from per_audit.graph.memory.unlimited import is_unlimited
@@ -14,12 +14,15 @@ from per_audit.graph.prioritised.updates import BUILDERS
 from per_audit.graph.symbolic import alternatives
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.interpret.values import Alloc
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
     from per_audit.graph.symbolic import Term
 
 _DEEPEST = 3
+_HEAPS = {"heappush", "heappushpop", "heapreplace"}
 
 
 def forgets_oldest(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
@@ -28,9 +31,11 @@ def forgets_oldest(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     Its container is a deque with a limit, has its first items taken out, is cut to its last ones, or is a ring. A
     container that a test of the reward fills, beside one for what fails it, holds one kind apart from the other.
     """
-    return not _is_kept_apart(graph, buffer) and any(
-        _is_queue(graph, c) or _is_cut(graph, c) or _is_ring(graph, c) for c in buffer.containers
-    )
+    if any(isinstance(store.node, ir.Call) and name_of(store.node.func) in _HEAPS for store in buffer.stores):
+        return False  # what is smallest goes first, at least from a part of it
+    if _is_kept_apart(graph, buffer) or _is_handed_on(graph, buffer):
+        return False
+    return any(_is_queue(graph, c) or _is_cut(graph, c) or _is_ring(graph, c) for c in buffer.containers)
 
 
 def _is_kept_apart(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
@@ -43,6 +48,43 @@ def _is_kept_apart(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
                 if not stored.isdisjoint(ir.walk(*other)):
                     return True
     return False
+
+
+def _is_handed_on(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether the buffer makes something else of what leaves a container, such as to put it into the next one."""
+    if buffer.owner is None:
+        return False
+    own = {*graph.interpreter.mro(buffer.owner)}
+    for store in buffer.stores:
+        function = store.function
+        if store.how != "index" or not isinstance(function, ir.Function) or not _returns_old(graph, store):
+            continue
+        for site in graph.callers.get(function, ()):
+            is_used = not isinstance(graph.statement(site.path, site.node), ir.Do)
+            caller = graph.project.class_of.get(site.function) if site.function is not None else None
+            if is_used and caller in own and caller is not graph.project.class_of.get(function):
+                return True
+    return False
+
+
+def _returns_old(graph: ReplayGraph, store: ev.Store) -> bool:
+    """Whether the function of a store returns what was in the container at a position."""
+    nodes = list(ir.walk(store.function)) if store.function is not None else []
+    old: set[str] = set()
+    for node in nodes:
+        for target, value in _pairs(node) if isinstance(node, ir.Assign) else ():
+            if isinstance(value, ir.Sub) and store.container in graph.events.value(value.value).atoms:
+                old.add(getattr(target, "id", ""))
+    return any(isinstance(node, ir.Return) and getattr(node.value, "id", None) in old for node in nodes)
+
+
+def _pairs(node: ir.Assign) -> Iterator[tuple[ir.Expr, ir.Expr]]:
+    """Each target of an assignment with what it is given, as far as that is written out."""
+    for target in node.targets:
+        if isinstance(target, ir.Seq) and isinstance(node.value, ir.Seq):
+            yield from zip(target.items, node.value.items, strict=False)
+        elif node.value is not None:
+            yield target, node.value
 
 
 def _is_queue(graph: ReplayGraph, container: Alloc) -> bool:

@@ -129,3 +129,60 @@ def test_rewarded_transitions_that_are_kept_apart_do_not_make_room_for_others(pr
     )
     assert graph.buffers
     assert {forgets_oldest(graph, buffer) for buffer in graph.buffers} == {forgets}
+
+
+CASCADE = """
+    import heapq
+    import random
+
+    class Ring:
+        def __init__(self, size):
+            self.rows, self.size, self.at = [None] * size, size, 0
+
+        def add(self, row):
+            {old}
+            self.at = (self.at + 1) % self.size
+            return {back}
+
+    class Memory:
+        def __init__(self, size):
+            self.new, self.old, self.kept = Ring(size), Ring(size), []
+
+        def add(self, state, action, reward, next_state, done):
+            row = (state, action, reward, next_state, done)
+            {put}
+
+        def sample(self, n):
+            return random.sample(self.new.rows, n) + random.sample(self.{second}, n)
+
+    memory = Memory(100)
+
+    def train(env, net):
+        state = env.reset()
+        while True:
+            next_state, reward, done, _ = env.step(0)
+            memory.add(state, 0, reward, next_state, done)
+            state = next_state
+            net.loss(memory.sample(32)).backward()
+"""
+PLAIN = {"old": "self.rows[self.at] = row", "back": "None", "put": "self.new.add(row)", "second": "old.rows"}
+OLD = {"old": "gone, self.rows[self.at] = self.rows[self.at], row", "back": "gone"}
+NEXT = {"put": "gone = self.new.add(row)\n            gone and random.random() < 0.5 and self.old.add(gone)"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "oldest"),
+    [
+        ({}, True),
+        (OLD, True),
+        (OLD | NEXT, False),
+        (OLD | NEXT | {"old": "gone = self.rows[self.at]\n            self.rows[self.at] = row"}, False),
+        (NEXT | {"back": "row"}, True),
+        ({"put": "self.new.add(row)\n            heapq.heappushpop(self.kept, row)", "second": "kept"}, False),
+    ],
+)
+def test_what_leaves_one_container_for_another_or_by_another_order(project, changed, oldest):
+    graph = project(CASCADE.format(**PLAIN | changed))
+    told = [forgets_oldest(graph, buffer) for buffer in graph.buffers if buffer.owner.name == "Memory"]
+    assert told
+    assert all(told) == oldest
