@@ -31,11 +31,20 @@ def forgets_oldest(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     Its container is a deque with a limit, has its first items taken out, is cut to its last ones, or is a ring. A
     container that a test of the reward fills, beside one for what fails it, holds one kind apart from the other.
     """
-    if any(isinstance(store.node, ir.Call) and name_of(store.node.func) in _HEAPS for store in buffer.stores):
-        return False  # what is smallest goes first, at least from a part of it
-    if _is_kept_apart(graph, buffer) or _is_handed_on(graph, buffer):
+    if _is_heap(graph, buffer) or _is_kept_apart(graph, buffer) or _is_handed_on(graph, buffer):
         return False
     return any(_is_queue(graph, c) or _is_cut(graph, c) or _is_ring(graph, c) for c in buffer.containers)
+
+
+def _is_heap(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether the smallest goes first, at least from a part of the buffer; heirs may do so for themselves."""
+    heirs = set(graph.interpreter.subclasses.get(buffer.owner, ()) if buffer.owner is not None else ())
+    return any(
+        isinstance(store.node, ir.Call)
+        and name_of(store.node.func) in _HEAPS
+        and (store.function is None or graph.project.class_of.get(store.function) not in heirs)
+        for store in buffer.stores
+    )
 
 
 def _is_kept_apart(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
