@@ -8,6 +8,7 @@ from per_audit.findings import Evidence, Finding, FixOffer, Place, Severity
 from per_audit.graph import UNIFORM, ReplayGraph
 from per_audit.graph.memory.capacity import capacity_of
 from per_audit.graph.memory.eviction import forgets_oldest
+from per_audit.graph.memory.idle import is_never_fed
 from per_audit.graph.memory.stored import never_full, once_full
 from per_audit.graph.recognise.chosen import is_of_chosen
 from per_audit.rule import Example, Rule
@@ -34,6 +35,7 @@ class RareEventsNotPreserved(Rule):
 
     A memory that has room for all that the loops of the program count out forgets nothing, and is not noted; neither is
     one beside which another keeps chosen transitions, such as those with a reward, of which each batch has a share.
+    Nor is one that is filled from a data set at once, and whose method to store a transition nothing calls.
     Where the loops cannot be counted out, the message says that it is not known whether a run stores as much.
     Where rewards are dense there are no rare events to protect, and a protected set adds staleness: leave it off.
     The finding stands beside `uniform-only-sampling`, since the same change repairs both.
@@ -66,7 +68,7 @@ class RareEventsNotPreserved(Rule):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One hint for each uniform buffer that evicts the oldest, and each reference buffer that protects nothing."""
         for buffer in graph.buffers:
-            if buffer.kind != UNIFORM or is_of_chosen(graph, buffer):
+            if buffer.kind != UNIFORM or is_of_chosen(graph, buffer) or is_never_fed(graph, buffer):
                 continue
             if forgets_oldest(graph, buffer) and never_full(graph, buffer) is None:
                 name, room = graph.name_of(buffer), capacity_of(graph, buffer.containers).usual
@@ -263,6 +265,50 @@ def train(env, model, episodes):
 
 train(make(), net(), options.episodes)
 """
+            },
+        ),
+        Example(
+            "a memory that is filled from a data set at once",
+            {
+                "buffer.py": """import numpy as np
+
+
+class Buffer:
+    def __init__(self, width, size=1_000_000):
+        self.states, self.rewards, self.following = np.zeros((size, width)), np.zeros(size), np.zeros((size, width))
+        self.at, self.count, self.size = 0, 0, size
+
+    def add(self, state, reward, next_state):
+        self.states[self.at], self.rewards[self.at], self.following[self.at] = state, reward, next_state
+        self.at, self.count = (self.at + 1) % self.size, min(self.count + 1, self.size)
+
+    def load(self, data):
+        self.states, self.rewards, self.following = data["states"], data["rewards"], data["following"]
+        self.count = len(self.rewards)
+
+    def sample(self, n):
+        chosen = np.random.randint(0, self.count, n)  # <- PER001
+        return self.states[chosen], self.rewards[chosen], self.following[chosen]
+""",
+                "train.py": """import sys
+
+import numpy as np
+
+from buffer import Buffer
+from model import Net
+
+
+def main(steps=100_000):
+    buffer, net = Buffer(4), Net()
+    buffer.load(np.load(sys.argv[1]))
+    for _ in range(steps):
+        states, rewards, following = buffer.sample(64)
+        net.loss(states, rewards, following).backward()
+        net.step()
+
+
+main()
+""",
             },
         ),
         Example(

@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.values import Alloc, is_observed, roles_in
 from per_audit.graph.liveness.lifetimes import filled_by_one_call
 from per_audit.graph.memory.capacity import filled_by_count
+from per_audit.graph.memory.idle import is_of_nobody
 from per_audit.graph.memory.unlimited import is_unlimited
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
     evictions = [
         evict
         for evict in graph.events.evictions.values()
-        if not is_unlimited(graph, evict) and not (is_driven and _is_of_nobody(graph, evict.function))
+        if not is_unlimited(graph, evict) and not (is_driven and is_of_nobody(graph, evict.function))
     ]
     if any(evict.container == container for evict in evictions):
         return True
@@ -70,26 +71,6 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
     if any(container in store.value.atoms and store.how == "index" for store in graph.events.stores.values()):
         return True  # one list of several, each replaced when it has served
     return any(_is_guarded(graph, store) for store in grows) or container in graph.cut_containers
-
-
-def _is_of_nobody(graph: ReplayGraph, function: ev.Owner) -> bool:
-    """Whether a function is a method that nothing calls: each call of its name is of another class's.
-
-    What a class inherits from a library may call its methods.
-    """
-    cls = graph.project.class_of.get(function) if isinstance(function, ir.Function) else None
-    if not isinstance(function, ir.Function) or cls is None or function.decorators:
-        return False
-    if function.name.startswith("__") or graph.callers.get(function) or graph.interpreter.external_bases(cls):
-        return False
-    called = {site.node.func: site for site in graph.events.calls.values() if site.targets}
-    return all(
-        node in called
-        for module in graph.project.modules.values()
-        if function.name.encode() in module.text
-        for node in module.nodes_of(ir.Attr)
-        if isinstance(node, ir.Attr) and node.attr == function.name
-    )
 
 
 def _is_filled_once(graph: ReplayGraph, store: ev.Store, container: Alloc) -> bool:
