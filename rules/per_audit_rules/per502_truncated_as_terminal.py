@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.episodes import bootstrap
+from per_audit.graph.episodes.cuts import Cuts, cuts_of, steps_behind
 from per_audit.graph.episodes.limits import ends_before_limit
 from per_audit.graph.episodes.truncation import MergedEnd, merged_ends
 from per_audit.graph.libraries.buffers import is_test
@@ -16,9 +18,10 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from per_audit.findings import Finding
+    from per_audit.findings import Evidence, Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
 
+_NAMED = 3  # environments in a message
 _CAPPED = """import random
 from collections import deque
 
@@ -237,6 +240,56 @@ def train(net, target, optimizer, steps):
 """
 
 
+_GAME = """import random
+from collections import deque
+
+import gymnasium as gym
+
+
+class Still(gym.Wrapper):
+    def __init__(self, env, most):
+        super().__init__(env)
+        self.most, self.still, self.at = most, 0, 0.0
+
+    def reset(self, **options):
+        seen, info = self.env.reset(**options)
+        self.still, self.at = 0, seen[0]
+        return seen, info
+
+    def step(self, action):
+        seen, reward, terminated, truncated, info = self.env.step(action)
+        self.still = 0 if seen[0] > self.at else self.still + 1
+        self.at = seen[0]
+        if not terminated and self.still >= self.most:
+            truncated = True
+        return seen, reward, terminated, truncated, info
+
+
+def make(name):
+    return Still(gym.make(name, max_episode_steps=9_999_999), 150)
+
+
+def train(net, optimizer):
+    env, memory = make("Runner-v0"), deque(maxlen=10_000)
+    for _ in range(500):
+        state, _ = env.reset()
+        done = False
+        while not done:
+            next_state, reward, terminated, truncated, _ = env.step(net.act(state))
+            done = terminated or truncated  # <- PER502
+            memory.append((state, 0, reward, next_state, done))
+            state = next_state
+            loss = net.loss(random.sample(memory, 32))  # <- PER001
+            loss.backward()
+            optimizer.step()
+"""
+
+
+def _in(make: str) -> str:
+    """A learner that makes its environment itself."""
+    return _GAME.replace('make("Runner-v0")', make).replace(_GAME[_GAME.index("class") : _GAME.index("def train")], "")
+
+
 class TruncatedAsTerminal(Rule):
     """A time limit is stored as if the task had ended.
 
@@ -259,7 +312,10 @@ class TruncatedAsTerminal(Rule):
     interface says is not reported for environments of libraries. A limit of the program's own is known by its name.
     Where an environment that the program defines observes the steps that it counts, takes off a reward at the
     limit, pays for every end in place of the usual reward, or knows no other end, the limit is held for a part of
-    the task. A loop that leaves an episode before the limit with which its environment is registered never meets
+    the task, and so is the flag of truncation that such an environment, or a wrapper around another one, raises
+    itself. Where the environments are known and none is ever cut short, nothing is reported. Where nothing is known
+    of them the finding is an info with the condition, and so it is for Atari games, whose limit few episodes reach.
+    A loop that leaves an episode before the limit with which its environment is registered never meets
     that limit, and is not reported.
 
     ## Example
@@ -303,7 +359,10 @@ class TruncatedAsTerminal(Rule):
                     continue  # rows to try the memory out with
                 if _is_only_watched(graph, end):
                     continue  # an episode of a trained agent, whose rows are cleared again
-                if not end.own and ends_before_limit(graph, end.path, end.node):
+                cuts = Cuts() if end.own else cuts_of(graph, steps_behind(graph, end))
+                known = [cut.steps for cut in cuts.found if cut.steps is not None]
+                limits = known if len(known) == len(cuts.found) else []
+                if not end.own and (cuts.are_none or ends_before_limit(graph, end.path, end.node, limits)):
                     continue
                 seen.add(end.node)
                 joined = "the limit is told as the end here" if end.own else "both flags become one here"
@@ -313,18 +372,20 @@ class TruncatedAsTerminal(Rule):
                 for call, path in passed or end.calls[-1:]:
                     links.append(graph.evidence(path, call, "passed", "and are handed on as the end of the task here"))
                 links.append(graph.evidence(end.store.path, end.store.node, "stored", "the transition is stored here"))
+                links += _own_limits(graph, cuts)
                 name = name_of_called(graph, (call for call, _ in end.calls), buffer)
                 what = f"`{graph.source(end.path, end.node)}`" if isinstance(end.node, ir.Expr) else "both flags in one"
-                yield self.finding(
+                finding = self.finding(
                     graph,
                     end.path,
                     end.node,
-                    f"{name} stores {what} as the end of the task: at a time limit the "
-                    "target loses the value of the next state",
+                    f"{name} stores {what} as the end of the task: {_lost(end, cuts)}",
                     evidence=links,
                     fix=FixOffer(title="store terminated alone"),
                     pipeline=name,
                 )
+                is_sure = end.own or any(not cut.is_arcade for cut in cuts.found)
+                yield finding if is_sure else replace(finding, severity=Severity.INFO)
 
     def witness(self) -> str:
         """A state worth 10 that a limit of 10 steps cuts: what its value becomes when the limit counts as an end."""
@@ -621,6 +682,34 @@ def evaluate(env, net, episodes):
         print(sum(row.reward for row in agent.memory.rows))
         agent.memory.clear()
 """,
+            },
+        ),
+        Example("a wrapper that cuts an episode short, around an environment without a limit", {"train.py": _GAME}),
+        Example(
+            "an environment that a factory makes, by an option of the command line",
+            {
+                "train.py": _in("build(parser.parse_args().env)")
+                .replace(
+                    "def train(",
+                    """def build(name):
+    env = gym.make(name)
+    return gym.wrappers.RecordEpisodeStatistics(env)
+
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--env", default="CartPole-v1")
+
+
+def train(""",
+                )
+                .replace("import random", "import argparse\nimport random")
+            },
+        ),
+        Example(
+            "an environment of the program's own, registered with a limit",
+            {
+                "maze.py": _REGISTERED.replace('"maze:Maze")', '"maze:Maze", max_episode_steps=300)'),
+                "train.py": _in('gym.make("maze:maze")'),
             },
         ),
     )
@@ -929,10 +1018,68 @@ def test(net, optimizer):
             {"train.py": _TWO_COLUMNS.replace("FINAL", "float(terminated)")},
         ),
         Example(
+            "a wrapper that cuts an episode short takes off a reward for it",
+            {
+                "train.py": _GAME.replace("  # <- PER502", "").replace(
+                    "            truncated = True\n", "            truncated = True\n            reward -= 10\n"
+                )
+            },
+        ),
+        Example(
+            "a library's environment without its wrappers, that of the limit among them",
+            {"train.py": _in('gym.make("CartPole-v1").unwrapped').replace("  # <- PER502", "")},
+        ),
+        Example(
+            "an environment that is never cut short for training, one with a limit for something else",
+            {
+                "maze.py": _REGISTERED,
+                "train.py": _in('gym.make("maze:maze")').replace("  # <- PER502", ""),
+                "show.py": """import gymnasium as gym
+
+
+def show(policy):
+    env = gym.make("CartPole-v1", render_mode="human")
+    state, over = env.reset()[0], False
+    while not over:
+        state, _, terminated, truncated, _ = env.step(policy(state))
+        over = terminated or truncated
+""",
+            },
+        ),
+        Example(
+            "a limit that the program's own environment observes",
+            {
+                "car.py": _CUT_SHORT.replace(
+                    "return (self.at, self.speed)", "return (self.at, self.speed, self.taken)"
+                ),
+                "train.py": _BOTH.replace("  # <- PER502", ""),
+            },
+        ),
+        Example(
             "both flags for the loop, and in a column of its own no end at the limit",
             {"train.py": _TWO_COLUMNS.replace("FINAL", "0.0 if step + 1 == env.spec.max_episode_steps else over")},
         ),
     )
+
+
+def _own_limits(graph: ReplayGraph, cuts: Cuts) -> list[Evidence]:
+    """Where environments of the project say that they are cut short."""
+    said = [(cut.name, cut.path, cut.node) for cut in cuts.found]
+    return [graph.evidence(path, node, "cut", f"{name} is cut short here") for name, path, node in said if node]
+
+
+def _lost(end: MergedEnd, cuts: Cuts) -> str:
+    """What is lost, and where."""
+    lost = "the target loses the value of the next state"
+    met = [cut for cut in cuts.found if not cut.is_arcade] or list(cuts.found)
+    if end.own:
+        return f"at a time limit {lost}"
+    if not met:
+        return f"where the environment, which is not known here, ends an episode by a time limit, {lost}"
+    limits = ", ".join(dict.fromkeys(map(str, met[:_NAMED])))
+    more = " or others" if len(met) > _NAMED else ""
+    seldom = ", which few episodes reach," if met[0].is_arcade else ""
+    return f"at the time limit of {limits}{more}{seldom} {lost}"
 
 
 def _masks_nothing(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:

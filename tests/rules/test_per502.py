@@ -3,6 +3,7 @@
 import pytest
 
 from per_audit.facts import extract
+from per_audit.findings import Severity
 from per_audit.graph import link
 from per_audit.rule import all_rules
 
@@ -76,3 +77,42 @@ def test_a_memory_is_made_where_an_object_of_its_own_is(graph):
         for buffer in graph.buffers
     }
     assert made == {"Plain": {"plain.py"}, "Rated": {"rated.py"}}
+
+
+LEARNER = """import random
+from collections import deque
+
+import gymnasium as gym
+
+
+def train(net, optimizer):
+    env, memory = {env}, deque(maxlen=10_000)
+    state, _ = env.reset()
+    for _ in range(100_000):
+        next_state, reward, terminated, truncated, _ = env.step(net.act(state))
+        done = terminated or truncated
+        memory.append((state, 0, reward, next_state, done))
+        state = env.reset()[0] if done else next_state
+        net.loss(random.sample(memory, 32)).backward()
+        optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("env", "severity", "said"),
+    [
+        ("gym.make('CartPole-v1')", Severity.WARNING, "the time limit of CartPole-v1 (500 steps) the target"),
+        (
+            "gym.make('Own-v0', max_episode_steps=80)",
+            Severity.WARNING,
+            "the time limit of Own-v0 (80 steps) the target",
+        ),
+        ("gym.wrappers.TimeLimit(gym.make('Own-v0'), 70)", Severity.WARNING, "the time limit of TimeLimit (70 steps)"),
+        ("gym.make('ALE/Pong-v5')", Severity.INFO, "ALE/Pong-v5 (108,000 frames), which few episodes reach,"),
+        ("gym.make('Own-v0')", Severity.INFO, "where the environment, which is not known here, ends an episode by"),
+    ],
+)
+def test_the_limit_is_named_or_that_it_is_not_known(env, severity, said):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER502")
+    (finding,) = rule.check(link([extract("train.py", LEARNER.format(env=env).encode())]))
+    assert (finding.severity, said in finding.message) == (severity, True), finding.message

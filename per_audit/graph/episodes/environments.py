@@ -45,7 +45,7 @@ def never_says(graph: ReplayGraph, place: int, call: ir.Node | None = None) -> b
         called = [step for step in _steps(graph) if not _is_left_open(step)]
         if _makes_others(graph):
             return False
-    return bool(called) and all(_says_false(graph, step, place) for step in called)
+    return bool(called) and all(says_false(graph, step, place) for step in called)
 
 
 def own_steps(graph: ReplayGraph, paths: Iterable[str]) -> list[ir.Function]:
@@ -164,7 +164,8 @@ def _is_among(asked: list[object], own: set[object]) -> bool:
     return bool(asked) and all(isinstance(name, str) and name.rpartition(":")[2] in own for name in asked)
 
 
-def _says_false(graph: ReplayGraph, step: ir.Function, place: int) -> bool:
+def says_false(graph: ReplayGraph, step: ir.Function, place: int) -> bool:
+    """Whether a step writes False at a place, wherever it returns."""
     path = graph.project.module_of[step].path
     returned = [node.value for node in ir.walk_scope(step.body) if isinstance(node, ir.Return)]
     return bool(returned) and all(

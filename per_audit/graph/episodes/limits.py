@@ -12,7 +12,7 @@ from per_audit.graph.memory.ranges import turns
 from per_audit.graph.symbolic import alternatives, strip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
@@ -40,6 +40,15 @@ _STEPS: dict[str, float] = {
     "Reacher-v": 50,
     "InvertedPendulum-v": 1000,
     "InvertedDoublePendulum-v": 1000,
+    "HumanoidStandup-v": 1000,
+    "Pusher-v": 100,
+    "Fetch": 50,
+    "HandReach": 50,
+    "FrozenLake-v": 100,
+    "FrozenLake8x8-v": 200,
+    "Taxi-v": 200,
+    "Blackjack-v": math.inf,
+    "CliffWalking": math.inf,
     "ALE/": 27_000,
     "FlappyBird-v0": math.inf,  # it has none
     "SuperMarioBros": math.inf,  # 9,999,999, before which the game's own clock ends the life
@@ -63,9 +72,12 @@ def rounds(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> float | No
     return min(known, default=None)
 
 
-def ends_before_limit(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
-    """Whether no time limit is met where a node is: the environments have none, or a loop of fewer steps is around."""
-    limits = graph.time_limits
+def ends_before_limit(graph: ReplayGraph, path: str, node: ir.Node, limits: Sequence[float] = ()) -> bool:
+    """Whether no time limit is met where a node is: the environments have none, or a loop of fewer steps is around.
+
+    `limits` are those of the environments that are met there, if that is known; else all of the project's count.
+    """
+    limits = limits or graph.time_limits
     if not limits:
         return False
     loops = (around for around in graph.ancestors(path, node) if isinstance(around, (ir.Function, ir.For, ir.While)))
@@ -186,7 +198,7 @@ def _limits(graph: ReplayGraph, named: Callable[[ReplayGraph, ev.CallSite], list
     if any(_OTHERS.search(module.text) for module in graph.project.modules.values()):
         return []
     names = [named(graph, site) for site in graph.events.calls.values() if _makes(site)]
-    found = [_limit(name) for each in names for name in each]
+    found = [limit_of(name) for each in names for name in each]
     known = [limit for limit in found if limit is not None]
     return known if len(known) == len(found) and all(names) else []
 
@@ -215,7 +227,8 @@ def _texts(graph: ReplayGraph, term: Term, depth: int) -> list[object]:
     return found
 
 
-def _limit(name: object) -> float | None:
+def limit_of(name: object) -> float | None:
+    """The steps of an episode of an environment of a library, None where they are not known."""
     if not isinstance(name, str):
         return None
     return next((steps for start, steps in _STEPS.items() if name.startswith(start)), None)
