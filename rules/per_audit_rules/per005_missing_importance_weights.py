@@ -1082,6 +1082,63 @@ def train(env, net, optimizer, steps):
 """
             },
         ),
+        Example(
+            "weights behind as many columns as a transition has, which are none as long as too few are stored",
+            {
+                "agent.py": """import numpy as np
+import torch
+
+
+class Memory:
+    def __init__(self, size):
+        self.columns, self.priorities, self.size, self.held, self.at = [], np.zeros(size), size, 0, 0
+
+    def add(self, *row):
+        for number, item in enumerate(row):
+            if number >= len(self.columns):
+                self.columns.append(np.array([None] * self.size))
+            self.columns[number][self.at] = item
+        self.priorities[self.at] = max(self.priorities.max(), 1.0)
+        self.at = (self.at + 1) % self.size
+        self.held = min(self.held + 1, self.size)
+
+    def sample(self, n, beta):
+        p = self.priorities[: self.held] / self.priorities[: self.held].sum()
+        slots = np.random.choice(self.held, n, p=p)
+        w = (self.held * p[slots]) ** -beta
+        w /= w.max()
+        return (*[column[slots].tolist() for column in self.columns], slots.tolist(), w.tolist())
+
+
+class Learner:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.memory, self.steps = net, optimizer, Memory(1000), 0
+
+    def draw(self):
+        if self.memory.held > 32:
+            return self.memory.sample(32, min(1.0, 0.4 + self.steps / 1e5))
+        return None, None, None, None, None, None, None
+
+    def learn(self):
+        self.steps += 1
+        states, actions, rewards, following, ends, slots, w = self.draw()
+        if states is not None:
+            errors = self.net.errors(states, actions, rewards, following, ends)
+            (torch.tensor(w) * errors**2).mean().backward()
+            self.optimizer.step()
+            self.memory.priorities[slots] = errors.detach().abs().numpy() + 1e-6
+
+
+def train(env, net, optimizer):
+    learner, state = Learner(net, optimizer), env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        learner.memory.add(state, 0, reward, next_state, done)
+        learner.learn()
+        state = env.reset() if done else next_state
+"""
+            },
+        ),
     )
 
 

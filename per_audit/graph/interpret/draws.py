@@ -59,10 +59,14 @@ class Draws:
         mass = self.interpreter.events.masses[number]
         self._note(mass, mass.compared_in, frame.function)
 
-    def note_reduced(self, number: ir.Node, frame: Frame) -> None:
-        """Record that something is taken from a continuous random number."""
+    def note_reduced(self, number: ir.Node, node: ir.Node, frame: Frame) -> None:
+        """Record that something is taken from a continuous random number, step by step.
+
+        What is taken once from each number, where it is drawn, makes no walk: `if r < a: ...; r -= a` chooses.
+        """
         mass = self.interpreter.events.masses[number]
-        self._note(mass, mass.reduced_in, frame.function)
+        if mass.function is not frame.function or not _is_once_for(number, node, frame):
+            self._note(mass, mass.reduced_in, frame.function)
 
     def _note(self, mass: ev.Mass, seen: set[_Seen], what: _Seen, searched: bool = False) -> None:
         before = mass.descends
@@ -266,3 +270,19 @@ def _probabilities(node: ir.Call, method: str) -> ir.Expr | None:
     elif method == OF_TENSOR and isinstance(node.func, ir.Attr):
         found = node.func.value
     return None if isinstance(found, ir.Const) and found.value is None else found
+
+
+def _is_once_for(number: ir.Node, node: ir.Node, frame: Frame) -> bool:
+    """Whether a node is run once for each number: no loop around it that is not around the number, no recursion."""
+    function = frame.function
+    body = function.body if isinstance(function, ir.Function) else frame.module.body
+    for part in ir.walk_scope(body):
+        if isinstance(part, (ir.For, ir.While, ir.Comp)) and _covers(part, node) and not _covers(part, number):
+            return False
+        if isinstance(part, ir.Call) and name_of(part.func) == getattr(function, "name", None):
+            return False
+    return True
+
+
+def _covers(part: ir.Node, node: ir.Node) -> bool:
+    return part.start <= node.start and node.end <= part.end

@@ -229,6 +229,8 @@ class Evaluator:
             return Value(frozenset((TupleOf(node, tuple(items)),)), taint(*items).tags)
         if not known:
             self.interpreter.add_content(node, join_all(items))
+            if len(items) == len(node.items):
+                self.interpreter.add_places(node, items)
         return Value(frozenset((Alloc(node, "set" if node.kind == "set" else "list"),)), taint(*items).tags)
 
     def dict_type(self, keys: tuple[str, ...]) -> RecordType:

@@ -119,6 +119,7 @@ class Interpreter:
         self.module_envs: dict[str, dict[str, Value]] = {}
         self.attributes: dict[tuple[ir.Class, str], Value] = {}
         self.content: dict[ir.Node, Value] = {}
+        self.places: dict[tuple[ir.Seq, int], Value] = {}
         self.parameters: dict[tuple[ir.Node, str], Value] = {}
         self._built_with: dict[ir.Class, dict[tuple[ir.Node, str], Value]] = {}  # parameters of constructors, by class
         self.closures: dict[ir.Node, Frame] = {}
@@ -397,6 +398,23 @@ class Interpreter:
     def add_content(self, container: ir.Node, value: Value) -> None:
         """Join a value into what a container holds."""
         self._grow(self.content, container, value)
+
+    def add_places(self, display: ir.Seq, values: list[Value]) -> None:
+        """Join what stands at the places of a display with one item that spreads to any number: `(*batch, weights)`."""
+        for number, value in enumerate(values):
+            self._grow(self.places, (display, number), value)
+
+    def places_of(self, display: ir.Seq, wanted: int) -> tuple[Value, ...] | None:
+        """What such a display holds where it is taken apart into a number of parts."""
+        starred = [number for number, item in enumerate(display.items) if isinstance(item, ir.Star)]
+        spread = wanted - len(display.items) + 1
+        if len(starred) != 1 or spread < 0:
+            return None
+        self.reruns.note_reads((display, number) for number in range(len(display.items)))
+        if (display, 0) not in self.places:
+            return None
+        held = [self.places.get((display, number), UNKNOWN) for number in range(len(display.items))]
+        return (*held[: starred[0]], *[held[starred[0]]] * spread, *held[starred[0] + 1 :])
 
     def _grow(self, table: dict[_Key, Value], key: _Key, value: Value) -> bool:
         before = table.get(key)

@@ -59,7 +59,7 @@ class Operators:
         result = taint(a, b)
         if op == "-" and not isinstance(right, ir.Const):
             for mass in a.tagged("mass"):
-                self.interpreter.draws.note_reduced(mass, frame)
+                self.interpreter.draws.note_reduced(mass, node, frame)
         constants = a.literal(), b.literal()
         if all(isinstance(c, (int, float)) for c in constants):
             return of(_folded(op, *constants))

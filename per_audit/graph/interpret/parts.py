@@ -204,6 +204,9 @@ class Parts:
         for atom in value.atoms:
             if isinstance(atom, (TupleOf, Record)):
                 options.append(atom.items)
+            elif isinstance(atom, Alloc) and isinstance(atom.node, ir.Seq) and wanted is not None:
+                places = self.interpreter.places_of(atom.node, wanted)
+                options += [places] if places is not None else []
             elif isinstance(atom, Columns):
                 row = self.element(atom.rows)
                 plain = row._replace(atoms=frozenset(a for a in row.atoms if not isinstance(a, Columns)))

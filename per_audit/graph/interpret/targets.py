@@ -233,7 +233,7 @@ class Targets:
         if isinstance(target, ir.Sub):
             if node.op == "-" and not isinstance(node.value, ir.Const):
                 for mass in before.tagged("mass"):
-                    self.interpreter.draws.note_reduced(mass, frame)
+                    self.interpreter.draws.note_reduced(mass, node, frame)
             self._assign_item(target, taint(before, value), frame, node, None)
         elif isinstance(target, ir.Attr):
             owner = self.interpreter.evaluator.eval(target.value, frame)

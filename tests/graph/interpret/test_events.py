@@ -42,10 +42,13 @@ def test_comparing_in_one_function_and_reducing_in_another_is_no_walk(project):
         def less(mass, total):
             return mass < total
 
+        def rest(mass, total):
+            return mass - total
+
         def find(total):
             mass = random.random()
             less(mass, total)
-            return mass - total
+            return rest(mass, total)
 
         find(3.5)
         """
@@ -54,6 +57,46 @@ def test_comparing_in_one_function_and_reducing_in_another_is_no_walk(project):
     assert mass.compared_in
     assert mass.reduced_in
     assert not mass.descends
+
+
+@pytest.mark.parametrize(
+    ("drawn", "walks"),
+    [("for _ in range(8):\n    mass = random.random()", False), ("mass = random.random()\nfor _ in range(8):", True)],
+)
+def test_what_is_taken_once_from_each_random_number_chooses_and_walks_no_tree(project, drawn, walks):
+    body = "\n            ".join(drawn.splitlines())
+    graph = project(
+        f"""
+        import random
+
+        def choose(first, second):
+            {body}
+                if mass >= first:
+                    mass -= first
+                    print(mass < second)
+
+        choose(0.2, 0.3)
+        """
+    )
+    assert [mass.descends for mass in graph.events.masses.values()] == [walks]
+
+
+def test_a_random_number_that_a_function_hands_to_itself_walks_a_tree(project):
+    graph = project(
+        """
+        import random
+
+        def find(sums, at=0, mass=None):
+            if mass is None:
+                mass = random.random() * sums[0]
+            if at >= 8:
+                return at
+            return find(sums, 2 * at, mass) if mass < sums[at] else find(sums, 2 * at + 1, mass - sums[at])
+
+        find([1.0] * 16)
+        """
+    )
+    assert [mass.descends for mass in graph.events.masses.values()] == [True]
 
 
 def test_what_was_not_reached_is_unknown(project):
