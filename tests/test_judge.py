@@ -147,3 +147,56 @@ def test_what_weights_do_that_a_setting_leaves_out_is_a_hint(tmp_path, given, ex
         text = text.replace(old, new, 1)
     ((outcome, _),) = judged(tmp_path, {"per.py": text})
     assert severities(outcome, "PER205") == [expected]
+
+
+TWO_DRAWS = """
+import numpy as np
+import torch
+
+AS_COLUMN = {column}
+
+
+class Learner:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.rows, self.priorities = net, optimizer, [], np.ones(100)
+
+    def store(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def draw(self, beta):
+        p = self.priorities / self.priorities.sum()
+        at = np.random.choice(100, 32, p=p)
+        weights = (100 * p[at]) ** -beta
+        return [self.rows[i] for i in at], at, weights / weights.max()
+
+    def draw_column(self, beta):
+        p = self.priorities / self.priorities.sum()
+        at, weights = np.random.choice(100, 32, p=p), np.empty((32, 1))
+        for place, slot in enumerate(at):
+            weights[place, 0] = (100 * p[slot]) ** -beta
+        return [self.rows[i] for i in at], at, weights / weights.max()
+
+    def learn(self, beta):
+        if AS_COLUMN:
+            rows, at, weights = self.draw_column(beta)
+        else:
+            rows, at, weights = self.draw(beta)
+        states, actions, rewards, following, ends = map(torch.tensor, zip(*rows))
+        values = self.net(states).gather(1, actions.unsqueeze(1))
+        following_values = self.net(following).detach().max(1, keepdim=True)[0]
+        errors = rewards.unsqueeze(1) + 0.99 * (1 - ends.unsqueeze(1)) * following_values - values
+        (torch.tensor(weights) * errors**2).mean().backward()
+        self.optimizer.step()
+        self.priorities[at] = errors.detach().abs().squeeze(1).numpy() + 1e-6
+
+
+learner = Learner(net, optimizer)
+learner.store(1, 2, 3.0, 4, False)
+learner.learn(0.4)
+"""
+
+
+@pytest.mark.parametrize(("column", "expected"), [("True", ("info", True)), ("False", ("error", False))])
+def test_a_form_that_weights_have_where_a_setting_never_draws_them_is_a_hint(tmp_path, column, expected):
+    ((outcome, _),) = judged(tmp_path, {"learn.py": TWO_DRAWS.format(column=column)})
+    assert severities(outcome, "PER102") == [expected]

@@ -224,24 +224,29 @@ class WeightsBroadcast(Rule):
         for product in graph.corrections.products:
             if product.node in seen:
                 continue
-            for context in contexts(graph.symbols, product.weight, product.other):
-                weight = conflicting(graph, product, context)
-                if weight is not None:
-                    seen.add(product.node)
-                    yield self._finding(graph, product, context, weight)
-                    break
+            wrong = [
+                (context, weight)
+                for context in contexts(graph.symbols, product.weight, product.other)
+                if (weight := conflicting(graph, product, context)) is not None
+            ]
+            if wrong:
+                seen.add(product.node)
+                yield self._finding(graph, product, wrong)
 
-    def _finding(self, graph: ReplayGraph, product: Product, context: Context, weight: Term) -> Finding:
-        column = graph.shapes.within(context).of(weight) not in (None, ("B",))
-        shapes = ("(B, 1)", "(B,)") if column else ("(B,)", "(B, 1)")
+    def _finding(self, graph: ReplayGraph, product: Product, wrong: list[tuple[Context, Term]]) -> Finding:
+        context = wrong[0][0]
+        weights = {weight: _shape(graph, context, weight) for context, weight in wrong}
+        shapes = next(iter(weights.values()))
         links: list[Evidence] = [
             graph.evidence(product.path, product.node, "product", "every weight meets every error")
         ]
         for node, path in context.steps:
             links.append(graph.evidence(path, node, "passed", "they come from here"))
-        for term, what in ((weight, f"the weights are {shapes[0]}"), (product.other, f"the errors are {shapes[1]}")):
+        for term, (shape, _) in weights.items():
             if term.node is not None and term.path:
-                links.append(graph.evidence(term.path, term.node, "shape", what))
+                links.append(graph.evidence(term.path, term.node, "weights", f"the weights are {shape}"))
+        if product.other.node is not None and product.other.path:
+            links.append(graph.evidence(product.other.path, product.other.node, "shape", f"the errors are {shapes[1]}"))
         return self.finding(
             graph,
             product.path,
@@ -750,3 +755,9 @@ def learn(net, optimizer, rows, targets, priorities, beta):
             },
         ),
     )
+
+
+def _shape(graph: ReplayGraph, context: Context, weight: Term) -> tuple[str, str]:
+    """The shape of the weights and that of the errors which they do not fit."""
+    column = graph.shapes.within(context).of(weight) not in (None, ("B",))
+    return ("(B, 1)", "(B,)") if column else ("(B,)", "(B, 1)")
