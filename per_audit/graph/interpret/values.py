@@ -261,19 +261,23 @@ def _of_kind(tags: frozenset[Tag], kind: str) -> frozenset[ir.Node]:
 def _joined(one: Value, other: Value) -> Value:
     ours, theirs = one.atoms, other.atoms
     same = one.reduction == other.reduction
+    tags = sharing.union(one.tags, other.tags)
     if ours is theirs or ours >= theirs:
         if same and one.tags >= other.tags and one.roles >= other.roles:
             return one
         atoms = ours
+    elif theirs > ours:
+        atoms = sharing.shared(_bounded(theirs))
     else:
-        atoms = sharing.shared(_bounded(theirs if theirs > ours else _merged(ours | theirs)))
+        merged, lost = _merged(ours | theirs)
+        atoms, tags = sharing.shared(_bounded(merged)), sharing.union(tags, lost)
     if not same:
         if other == UNKNOWN:
             return one
         if one == UNKNOWN:
             return other
     reduction = one.reduction if same else MIXED
-    return Value(atoms, sharing.union(one.tags, other.tags), one.roles | other.roles, reduction)
+    return Value(atoms, tags, one.roles | other.roles, reduction)
 
 
 def _bounded(atoms: frozenset[Atom]) -> frozenset[Atom]:
@@ -286,11 +290,15 @@ def _bounded(atoms: frozenset[Atom]) -> frozenset[Atom]:
     return atoms if len(held) <= _MOST_HELD and _CROWD not in held else atoms - held | {_CROWD}
 
 
-def _merged(atoms: frozenset[Atom]) -> frozenset[Atom]:
-    """The atoms with at most one tuple or record for each display, its items joined."""
+def _merged(atoms: frozenset[Atom]) -> tuple[frozenset[Atom], frozenset[Tag]]:
+    """The atoms with at most one tuple or record for each display, its items joined.
+
+    Of tuples of different lengths only the weights in them stay: slices of batches with and without weights.
+    """
     displays: dict[ir.Node, list[TupleOf | Record]] = {}
+    lost: frozenset[Tag] = frozenset()
     if len(atoms) < 2 or _DISPLAYS.isdisjoint(map(type, atoms)):
-        return atoms
+        return atoms, lost
     for atom in atoms:
         if isinstance(atom, (TupleOf, Record)):
             displays.setdefault(atom.node, []).append(atom)
@@ -303,7 +311,10 @@ def _merged(atoms: frozenset[Atom]) -> frozenset[Atom]:
                 atoms |= {min(group, key=_shape)._replace(items=items)}
             elif records := [atom for atom in group if isinstance(atom, Record)]:
                 atoms |= {_union(records)}
-    return atoms
+            else:
+                held = (tag for atom in group for item in atom.items for tag in item.tags)
+                lost = lost.union(tag for tag in held if tag[0] == "isw")
+    return atoms, lost
 
 
 def _shape(atom: TupleOf | Record) -> tuple[str, ...]:
@@ -361,9 +372,10 @@ def join_all(values: Iterable[Value]) -> Value:
 
 def _all_joined(*known: Value) -> Value:
     reductions = {value.reduction for value in known if value != UNKNOWN}
+    atoms, lost = _merged(frozenset().union(*{value.atoms for value in known}))
     return Value(
-        sharing.shared(_bounded(_merged(frozenset().union(*{value.atoms for value in known})))),
-        sharing.shared(frozenset().union(*{value.tags for value in known})),
+        sharing.shared(_bounded(atoms)),
+        sharing.shared(lost.union(*{value.tags for value in known})),
         frozenset().union(*{value.roles for value in known}),
         reductions.pop() if len(reductions) == 1 else MIXED,
     )

@@ -361,12 +361,16 @@ class Priorities:
             if unpack.function in self.around
             and self._is_assigned(unpack)
             and not self._is_handed_on(unpack)
-            and any(
-                isinstance(item, ir.Name) and not is_name_read(self.graph, unpack.path, unpack.function, item.id)
-                for item in self.weights_among(unpack)
-            )
+            and self._drops(unpack)
         ]
         return sorted(found, key=lambda unpack: (unpack.path, unpack.node.start))
+
+    def _drops(self, unpack: ev.Unpack) -> bool:
+        """Whether a name that is given weights is never read: of several that may be, all, or one that is called so."""
+        among = [item for item in self.weights_among(unpack) if isinstance(item, ir.Name)]
+        unread = [item for item in among if not is_name_read(self.graph, unpack.path, unpack.function, item.id)]
+        named = (item for item in unread if not (WEIGHT_WORDS | {"w"}).isdisjoint(words(item.id)))
+        return bool(unread) and (len(unread) == len(among) or any(True for _ in named))
 
     def _is_assigned(self, unpack: ev.Unpack) -> bool:
         """Whether names are given for good: a loop over weights and errors may leave one of each pair aside."""
