@@ -42,8 +42,8 @@ class SamplingWithoutReplacement(Rule):
 
     ## Known problems
 
-    Early in training the buffer holds less than its capacity, which is what the batch is compared with. Where neither
-    number is readable the draw is reported with medium confidence; as a hint where a file that names the buffer's class
+    Early in training the buffer holds less than its capacity, which is what the batch is compared with. Where one of
+    the two numbers cannot be read the message says so; the draw is a hint where a file that names the buffer's class
     cannot be parsed.
 
     ## Example
@@ -398,12 +398,17 @@ if __name__ == "__main__":
         ]
         amount = "" if share is None else f" (a batch is {100 * min(share, 1):.0f} % of the buffer)"
         is_unseen = share is None and buffer.owner is not None and is_named_unread(graph, buffer.owner)
-        unseen = "; how large a batch is stands in a file that cannot be parsed" if is_unseen else ""
+        where = "stands in a file that cannot be parsed" if is_unseen else "cannot be read"
+        unknown = (
+            f": below {100 * HARMLESS:.0f} % of the buffer that makes no difference, and how large a batch is {where}"
+            if share is None
+            else ""
+        )
         finding = self.finding(
             graph,
             path,
             node,
-            f"drawn without replacement{amount}, while the weights are those of a draw with replacement{unseen}",
+            f"drawn without replacement{amount}, while the weights are those of a draw with replacement{unknown}",
             evidence=links,
             confidence="medium" if share is None else "high",
             fix=FixOffer(title="draw with replacement"),

@@ -136,3 +136,11 @@ def test_roles_are_found_inside_displays():
 def test_constants_of_different_types_are_different():
     assert len({Literal(1), Literal(1.0), Literal(True), Literal(1)}) == 3
     assert of(Literal(0)).join(of(Literal(False))).literal() is None
+
+
+def test_of_tuples_of_different_lengths_the_weights_stay_known():
+    weights = Value(tags=frozenset((("isw", NODES[0]), ("draw", NODES[1]))))
+    long, short = of(TupleOf(NODES[2], (UNKNOWN, weights))), of(TupleOf(NODES[2], (UNKNOWN,)))
+    for joined in (long.join(short), short.join(long), join_all([long, short, of(Literal(1))])):
+        assert joined.tags == {("isw", NODES[0])}
+        assert not any(isinstance(atom, TupleOf) for atom in joined.atoms)
