@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.externals import JOINS
 from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.memory.lookups import looked_up
 from per_audit.graph.memory.powers import power_of_two, rounded
 from per_audit.graph.symbolic import Term, alternatives, strip
 
@@ -281,7 +282,7 @@ def _numbers(
             found += [int(number)] if 0 < number < _UNLIMITED else []
         elif option.op in ("param", "field", "item") and depth and (options := _options(graph, option, owner)):
             found += [n for outer in options for n in _numbers(graph, outer, depth - 1, owner, by_name)]
-        elif depth and by_name and (given := _named(graph, _setting(option))):
+        elif depth and (given := looked_up(graph, option) or (_named(graph, _setting(option)) if by_name else [])):
             found += [n for outer in given for n in _numbers(graph, outer, depth - 1, owner, by_name)]
         elif defaults := graph.symbols.default_of(option):
             found += [n for default in defaults for n in _numbers(graph, default, 0)]

@@ -173,3 +173,43 @@ def test_a_shape_that_a_function_puts_together(project, body, largest):
         "m = np.zeros(shape(300, (4, 2)), dtype=np.float32)\nm[0] = 1\n"
     )
     assert capacity(graph).largest == largest
+
+
+SETTINGS = """
+    import argparse
+    from collections import deque
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--room", type=int, default=5_000)
+    args = vars(parser.parse_args())
+    SOME = {{"room": 5_000}}
+
+    class Memory:
+        def __init__(self, config, **others):
+            self.rows = deque(maxlen={limit})
+
+        def add(self, row):
+            self.rows.append(row)
+
+    memory = Memory({given}, room=5_000)
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "given", "usual", "complete"),
+    [
+        ('config["room"]', "SOME", 5_000, True),
+        ('config.get("room", 70)', "SOME", 5_000, True),
+        ('config.get("rooms", 70)', "SOME", 70, True),
+        ('config.get("room")', "SOME", 5_000, True),
+        ('config.get("rooms")', "SOME", None, False),
+        ('config.get("room", 70)', "read()", None, False),
+        ('others.get("room", 70)', "SOME", 5_000, True),
+        ('config["room"]', "args", 5_000, False),
+        ('config["rooms"]', "args", None, False),
+        ('config["room"]', "vars(read())", None, False),
+    ],
+)
+def test_settings_that_are_looked_up_in_a_dict(project, limit, given, usual, complete):
+    found = capacity(project(SETTINGS.format(limit=limit, given=given)))
+    assert (found.usual, found.complete) == (usual, complete)
