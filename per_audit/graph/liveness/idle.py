@@ -12,6 +12,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.values import ClassRef, External, Instance, Literal, Result
 from per_audit.graph.liveness.copied import Spare, spare
 from per_audit.graph.liveness.demos import Trial
+from per_audit.graph.liveness.overwritten import Overwritten, overwritten
 from per_audit.graph.liveness.signatures import Refusal, refusal
 from per_audit.graph.liveness.switched import Switches, is_another
 from per_audit.graph.liveness.uncalled import is_left_uncalled
@@ -40,7 +41,7 @@ _ATTRIBUTES = {"__subclasses__", "__getattribute__", "__dict__"}
 _LOOKS_UP = (b"getattr(", b"vars(", b"locals(", *(name.encode() for name in sorted(_ATTRIBUTES)))
 _OF_CLASSES = ("staticmethod", "classmethod")
 _Unit: TypeAlias = ir.Class | ir.Function
-_Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | Trial | Refusal | Spare | Unfilled
+_Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | Trial | Refusal | Spare | Unfilled | Overwritten
 
 
 class Idle:
@@ -61,7 +62,7 @@ class Idle:
     def why(self, place: Place) -> str | None:
         """Why what is at a place is never run, in words; None where it may be."""
         reason, path = self._found(place)
-        if isinstance(reason, (Refusal, Unfilled)):
+        if isinstance(reason, (Refusal, Unfilled, Overwritten)):
             return f"never run here: {reason}"
         is_left = isinstance(reason, ir.Function) and self._is_left_uncalled(reason)
         if reason is None or not (is_left or self._is_of_program):
@@ -85,7 +86,8 @@ class Idle:
         node = self._node_at(place)
         if node is None:
             return None, place.path
-        return self._switches.reason(place.path, node) or self._reason_of(place.path, node), place.path
+        reason = overwritten(self._graph, place.path, node) or self._switches.reason(place.path, node)
+        return reason or self._reason_of(place.path, node), place.path
 
     def _told(self, reason: _Reason, path: str) -> str:
         if isinstance(reason, ir.Expr):
