@@ -400,6 +400,13 @@ class TerminalRewardDropped(Rule):
             {"linear_q.py": bad[5].plain["linear_q.py"].replace("0.0 if finished", "reward if finished")},
         ),
         Example(
+            "the end is worth -1, Keras, two files",
+            {
+                "memory.py": bad[1].plain["memory.py"],
+                "train.py": bad[1].plain["train.py"].replace("* (1 - terminated)", "* (1 - terminated) - terminated"),
+            },
+        ),
+        Example(
             "set to the reward by index",
             {"dqn.py": bad[0].plain["dqn.py"].replace("target[dones] = 0.0", "target[dones] = rewards[dones]")},
         ),
@@ -454,9 +461,14 @@ def _later(
 
 
 def _is_summand(graph: ReplayGraph, path: str, product: ir.Expr) -> bool:
-    """Whether something is added to the product, as in `target * (1 - done) + reward * done`: it stays at the end."""
+    """Whether something is added to the product, as in `target * (1 - done) + reward * done`: it stays at the end.
+
+    So does what the end takes off, as in `target * (1 - done) - done`, by which it is worth -1.
+    """
     around = next(iter(graph.ancestors(path, product)), None)
-    return isinstance(around, ir.Bin) and around.op == "+"
+    if not isinstance(around, ir.Bin):
+        return False
+    return around.op == "+" or (around.op == "-" and around.left is product and _tells_end(graph, around.right))
 
 
 def _is_value(definitions: Definitions, node: ir.Expr, path: str, value: ir.Expr) -> bool:

@@ -160,3 +160,23 @@ def test_a_prioritised_buffer_that_tests_alone_draw_from_serves_no_agent():
     assert [finding.message.rpartition(", and ")[2] for finding in rule.check(graph)] == [
         "nothing draws them by priority"
     ]
+
+
+TRIED = b"""
+
+if __name__ == "__main__":
+    import numpy as np
+
+    memory = Plain()
+    memory.add(np.zeros(4), np.zeros(2).clip(-1, 1), 1.0, np.zeros(4), False)
+    print(np.abs(memory.draw(1)[0][0]).max(), net.answer.parameters())
+%s"""
+
+
+@pytest.mark.parametrize(("more", "severity"), [(b"", "INFO"), (b"    net.loss(memory.draw(8)).backward()\n", "ERROR")])
+def test_what_a_demonstration_alone_makes_is_a_hint(more, severity):
+    graph = link([extract("memories.py", MEMORIES + TRIED % more)])
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
+    (finding,) = rule.check(graph)
+    assert finding.severity.name == severity
+    assert ("only tried out here" in finding.message) == (severity == "INFO")

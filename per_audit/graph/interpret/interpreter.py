@@ -64,6 +64,9 @@ _RUNS_PER_FUNCTION, _FEWEST_RUNS = 6, 2
 _RUNS = 36_000
 _HEIRS = 4
 _PLAIN_RUNS = 2
+_LAMBDA_RUNS = (
+    32  # a lambda; one that calls those it is given, as combinators do, would lead to all of them in any order
+)
 _CARRIERS = (Alloc, Drawn, Item, Columns, Step, Func, ClassRef)
 
 
@@ -94,7 +97,7 @@ class _Entry:
 
     __slots__ = ("carries", "env", "given", "node", "owner")
 
-    def __init__(self, node: ir.Function, owner: Instance | None, env: dict[str, Value]) -> None:
+    def __init__(self, node: ir.Function | ir.Lambda, owner: Instance | None, env: dict[str, Value]) -> None:
         self.node = node
         self.owner = owner
         self.env = env
@@ -431,22 +434,17 @@ class Interpreter:
         """The result of a call into the project. Each argument is (keyword, star, value)."""
         node = func.node
         if isinstance(node, ir.Lambda):
-            env = self._bind(node, func.owner, arguments)
-            frame = self.closures.get(node)
-            if frame is None or depth > _MAX_CALL_DEPTH:
+            if node not in self.closures:
                 return UNKNOWN
-            for name in self._free_names(node):
-                self.reruns.note_read(self.key_of_name(frame, name))
-            inner = Frame(frame.module, frame.function, frame.owner, env, frame, depth + 1)
-            return self.evaluator.eval(node.body, inner)
+            return self._execute(self._entered(node, func.owner, self._bind(node, func.owner, arguments)), depth + 1)
         entry = self._entry(node, func.owner, arguments)
         if entry.given != self._grown[node]:
-            self._give(entry)
+            self._give(node, entry)
         return self._execute(entry, depth + 1)
 
-    def _give(self, entry: _Entry) -> None:
+    def _give(self, node: ir.Function, entry: _Entry) -> None:
         """Join what a function is called with into what is known of its parameters."""
-        node, owner = entry.node, entry.owner
+        owner = entry.owner
         given = entry.env.items()
         grew = [self._grow(self.parameters, (node, name), v) for name, v in given if name not in ("self", "cls")]
         if owner is not None and node.name == "__init__":
@@ -473,7 +471,7 @@ class Interpreter:
         self._calls[key] = entry, defaults
         return entry
 
-    def _entered(self, node: ir.Function, owner: Instance | None, env: dict[str, Value]) -> _Entry:
+    def _entered(self, node: ir.Function | ir.Lambda, owner: Instance | None, env: dict[str, Value]) -> _Entry:
         """The one entry for a function with these parameters."""
         key = (node, owner, tuple(sorted(env.items(), key=_FIRST)))
         known = self._entries.get(key)
@@ -552,25 +550,40 @@ class Interpreter:
             return known.result
         runs = self._runs.get(node, 0)
         summary = ("result", node, owner)
-        most = self._most_runs if root or entry.carries else _PLAIN_RUNS
+        if isinstance(node, ir.Lambda):
+            most = _LAMBDA_RUNS
+        else:
+            most = self._most_runs if root or entry.carries else _PLAIN_RUNS
         if entry in self._active or depth > _MAX_CALL_DEPTH or (runs >= most and not root):
             self.reruns.note_read(summary)
             return self.results.get(summary, UNKNOWN)
         self._runs[node] = runs + 1
         self._active.add(entry)
         self.reruns.begin()
-        frame = Frame(self.project.module_of[node], node, owner, dict(entry.env), self.closures.get(node), depth)
         try:
-            self.statements.run_block(node.body, frame)
+            result = shallow(self._run(entry, depth))
         except BaseException:
             self.reruns.abandon()
             raise
         finally:
             self._active.discard(entry)
-        result = shallow(frame.returned or UNKNOWN)
         self.reruns.note_call(entry, entry, depth, self.reruns.end(entry, result))
         self._grow(self.results, summary, result)
         return result
+
+    def _run(self, entry: _Entry, depth: int) -> Value:
+        """What the body of a function or lambda returns."""
+        node, outer = entry.node, self.closures.get(entry.node)
+        if isinstance(node, ir.Function):
+            frame = Frame(self.project.module_of[node], node, entry.owner, dict(entry.env), outer, depth)
+            self.statements.run_block(node.body, frame)
+            return frame.returned or UNKNOWN
+        if outer is None:
+            return UNKNOWN
+        for name in self._free_names(node):
+            self.reruns.note_read(self.key_of_name(outer, name))
+        inner = Frame(outer.module, outer.function, outer.owner, dict(entry.env), outer, depth)
+        return self.evaluator.eval(node.body, inner)
 
 
 def _defined(cls: ir.Class, name: str) -> list[ir.Function]:

@@ -34,10 +34,12 @@ _STARTS = (
     "fire",
     "click",
 )
-# Of lists, dictionaries and the like, and of arrays: they do nothing but to what they belong to.
+# Of lists, dictionaries and the like, of arrays and of networks: they do nothing but to what they belong to.
 _OF_DATA = {name for kind in (list, dict, set, str, deque) for name in dir(kind)} | {
-    *("all", "any", "argmax", "argmin", "astype", "cpu", "detach", "dim", "flatten", "float", "item", "long", "max"),
-    *("mean", "min", "numel", "numpy", "reshape", "size", "squeeze", "std", "sum", "to", "tolist", "unsqueeze", "view"),
+    *("abs", "all", "any", "argmax", "argmin", "astype", "clip", "cpu", "detach", "dim", "flatten", "float", "item"),
+    *("long", "max", "mean", "min", "numel", "numpy", "reshape", "round", "size", "squeeze", "std", "sum", "to"),
+    *("tolist", "unsqueeze", "view"),
+    *("copy_", "eval", "get_weights", "load_state_dict", "named_parameters", "parameters", "set_weights", "state_dict"),
 }
 
 

@@ -34,9 +34,13 @@ def never_full(graph: ReplayGraph, buffer: ReplayBuffer) -> int | None:
 
 def stored_at_most(graph: ReplayGraph, buffer: ReplayBuffer) -> int | None:
     """The number of transitions that a run stores at most, whatever there is room for; None where it is not known."""
-    counts = [most_stored(graph, buffer, container) for container in buffer.containers]
-    known = [count for count in counts if count is not None]
-    return max(known) if known and len(known) == len(counts) else None
+    lives, most = Lives.of_buffer(graph, buffer), None
+    for container in buffer.containers:
+        count = most_stored(graph, buffer, container, lives)
+        if count is None:
+            return None
+        most = max(count, most or 0)
+    return most
 
 
 def spelled(most: int) -> str:
@@ -56,7 +60,7 @@ def once_full(graph: ReplayGraph, buffer: ReplayBuffer, room: int | None) -> str
     return f"{begun}; whether a run stores {'more' if room is not None else 'as much'} is not known here"
 
 
-def most_stored(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc) -> int | None:
+def most_stored(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc, lives: Lives | None = None) -> int | None:
     """How many items a run puts into a container of the buffer at most; None where that cannot be told.
 
     Where a loop begins another buffer, one pass of it is all that fills that one. What is put in place of another item
@@ -66,7 +70,7 @@ def most_stored(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc) -> i
     growing = [store for store in stores if store.how in ("append", "insert", "extend")]
     if len(growing or stores) > _MOST_STORES:
         return None
-    total, lives = 0, Lives.of_buffer(graph, buffer)
+    total, lives = 0, lives or Lives.of_buffer(graph, buffer)
     for store in growing or stores:
         count = None if _is_of_many(store) else times(graph, store.path, store.node, lives)
         if count is None:

@@ -515,3 +515,42 @@ def test_what_a_cast_keeps_apart(project, value_of):
     )
     assert {type(atom) for atom in value_of(graph, "rows").atoms} == {Alloc}
     assert not any(isinstance(atom, Instance) for atom in value_of(graph, "batch").atoms)
+
+
+COMBINATORS = """
+    def compose(outer, inner):
+        return lambda x: outer(inner(x))
+
+    def chain(h, g, f):
+        return lambda x: h(g(f(x)))
+
+    def fork(outer, a, b):
+        return lambda x: outer(a(x), b(x))
+
+    def fixed(function, value):
+        return lambda x: function(x, value)
+
+    def matching(function, target):
+        return lambda x: function(x) == target
+
+    def negated(function):
+        return lambda x: not function(x)
+
+    def shift(x, by=1):
+        return x + by
+
+    def program(x):
+        a = compose(shift, negated(shift))
+        b = chain(a, fixed(shift, 2), matching(a, 3))
+        c = fork(shift, compose(a, b), chain(b, a, a))
+        d = matching(negated(compose(c, fork(shift, a, c))), 4)
+        return compose(chain(d, c, b), fork(shift, d, c))(x)
+"""
+
+
+def test_lambdas_that_call_what_they_are_given_are_not_followed_in_every_order(project, monkeypatch):
+    calls = []
+    bind = Interpreter._bind
+    monkeypatch.setattr(Interpreter, "_bind", lambda *args: calls.append(1) or bind(*args))
+    project(COMBINATORS + "\n    program(1)\n")
+    assert len(calls) < 5_000
