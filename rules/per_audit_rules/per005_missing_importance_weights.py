@@ -141,9 +141,12 @@ class MissingImportanceWeights(Rule):
             if buffer.kind != PRIORITISED:
                 continue
             about = graph.priorities(buffer)
-            if not (about.in_use and about.is_about_priorities) or about.is_greedy or clamps_like_lap(about):
+            left = not about.in_use and about.discards_weights  # whoever makes the buffer
+            if not (about.in_use or left) or not about.is_about_priorities or about.is_greedy or clamps_like_lap(about):
                 continue
-            if about.weights or about.is_reference:
+            if left:
+                what = "it keeps the importance-sampling weights that it computes to itself"
+            elif about.weights or about.is_reference:
                 if not about.is_followed() and not (about.updated() and is_dropped_where_drawn(graph, buffer)):
                     continue
                 if about.weights_used():
@@ -725,12 +728,72 @@ def train(env, net, optimizer, steps):
 """,
             },
         ),
+        Example(
+            "a memory that is found by its name, and keeps its weights to itself",
+            {
+                "replays/__init__.py": "",
+                "replays/weighed.py": """import numpy as np
+
+
+class Weighed:
+    def __init__(self, capacity):
+        self.rows, self.priorities, self.count = [None] * capacity, np.zeros(capacity), 0
+
+    def store(self, row):
+        slot = self.count % len(self.rows)
+        self.rows[slot], self.priorities[slot] = row, self.priorities.max() or 1.0
+        self.count += 1
+
+    def sample(self, size, beta):
+        n = min(self.count, len(self.rows))
+        p = self.priorities[:n] / self.priorities[:n].sum()
+        slots = np.random.choice(n, size, p=p)  # <- PER005
+        weights = np.power(n * p[slots], -beta)
+        weights /= weights.max()
+        return slots, [self.rows[slot] for slot in slots]
+
+    def update(self, slots, errors):
+        self.priorities[slots] = np.abs(errors) + 1e-3
+""",
+                "main.py": """import argparse
+import importlib
+
+import numpy as np
+import torch
+
+
+def errors_of(net, rows):
+    state, action, reward, following, ended = (torch.as_tensor(np.array(column)).float() for column in zip(*rows))
+    goal = reward + 0.99 * (1 - ended) * net(following).max(1).values.detach()
+    return goal - net(state).gather(1, action.long()[:, None])[:, 0]
+
+
+def main(env, net, optimizer, steps):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--replay", default="weighed")
+    name = parser.parse_args().replay
+    memory = getattr(importlib.import_module(f"replays.{name}"), name.capitalize())(20_000)
+    state = env.reset()
+    for step in range(steps):
+        following, reward, ended, _ = env.step(0)
+        memory.store((state, 0, reward, following, float(ended)))
+        state = env.reset() if ended else following
+        if step > 64:
+            slots, rows = memory.sample(64, 0.4 + 0.6 * step / steps)
+            errors = errors_of(net, rows)
+            optimizer.zero_grad()
+            errors.pow(2).mean().backward()
+            optimizer.step()
+            memory.update(slots, errors.detach().numpy())
+""",
+            },
+        ),
     )
     good = (
         Example(
             "a learner that takes a batch apart for a bonus, whose base weighs its losses",
             {
-                **bad[-1].plain,
+                **bad[-2].plain,
                 "learners.py": """import torch
 
 
@@ -762,8 +825,8 @@ class Plain(Weighted):
         Example(
             "a learner without weights whose memory may be a uniform one",
             {
-                **bad[-1].plain,
-                "main.py": bad[-1]
+                **bad[-2].plain,
+                "main.py": bad[-2]
                 .plain["main.py"]
                 .replace(
                     "Plain(net, PrioritisedMemory(1000)",
