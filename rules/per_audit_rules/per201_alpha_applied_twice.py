@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
     from per_audit.graph.interpret.events import CallSite
     from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite, Step
+    from per_audit.graph.prioritised.priorities import Priorities
     from per_audit.graph.symbolic import Term
 
 _REPLAY = """import numpy as np
@@ -168,7 +169,7 @@ class AlphaAppliedTwice(Rule):
             and isinstance(other.outermost.node, ir.Call)
             and any(about.is_drawn(arg.value) for arg in other.outermost.node.args)
         ]
-        return all(any(_follows(graph, update, site) for update in updates) for site in buffer.samples)
+        return all(any(_follows(graph, update, site) for update in updates) for site in _asked(graph, about))
 
     def _place(self, anatomy: Anatomy, write: PriorityWrite, chain: Chain) -> tuple[str, ir.Node]:
         """The power; the outermost call where a stored priority is handed to the one who raises it."""
@@ -820,18 +821,59 @@ def train(env, net, optimizer):
                 .replace("self.set(slot, self.p[slot])", "self.set(slot, self.p[slot] ** (1 / self.alpha))")
             },
         ),
+        Example(
+            "priorities that were drawn are written back, for another method, and new ones under a setting",
+            {
+                "per.py": bad[6].plain["per.py"].replace("  # <- PER201", "")
+                + """
+    def batch(self, size, share):
+        rows, slots, weights = self.sample(size, min(1.0, 0.4 + share))
+        return rows, slots, weights
+""",
+                "train.py": """from per import Queue
+
+
+class Learner:
+    def __init__(self, net, optimizer, prioritised=True):
+        self.net, self.optimizer, self.queue, self.prioritised = net, optimizer, Queue(1_000), prioritised
+
+    def learn(self, share):
+        rows, slots, weights = self.queue.batch(32, share)
+        errors = self.net.errors(rows)
+        if self.prioritised:
+            for slot, error in zip(slots, errors.detach().numpy()):
+                self.queue.learnt([slot], [error])
+            errors = weights**0.5 * errors
+        (errors**2).mean().backward()
+        self.optimizer.step()
+
+
+def train(env, net, optimizer):
+    learner, state = Learner(net, optimizer), env.reset()
+    for step in range(10_000):
+        next_state, reward, done, _ = env.step(net.act(state))
+        learner.queue.push(state, 0, reward, next_state, done)
+        state = next_state
+        learner.learn(step / 10_000)
+""",
+            },
+        ),
     )
 
 
 def _follows(graph: ReplayGraph, update: Step, site: CallSite) -> bool:
-    """Whether an update comes after a draw in the same block of statements."""
+    """Whether an update comes after a draw in the same pass of the loop around it, be it under a setting."""
     if update.path != site.path or update.node.start < site.node.start:
         return False
-    drawn, updated = (graph.statement(site.path, node) for node in (site.node, update.node))
-    around = graph.parents(site.path).get(drawn)
-    blocks = (
-        [graph.module(site.path).body]
-        if around is None
-        else [getattr(around, "body", []), getattr(around, "orelse", [])]
-    )
-    return any(drawn in block and updated in block for block in blocks)
+    loops = (ir.For, ir.While, ir.Function)
+    inside = next((node for node in graph.ancestors(site.path, site.node) if isinstance(node, loops)), None)
+    return inside is None or inside in graph.ancestors(update.path, update.node)
+
+
+def _asked(graph: ReplayGraph, about: Priorities) -> list[CallSite]:
+    """The calls that draw, of a method of the memory that does so for others the calls of that method."""
+    found: list[CallSite] = []
+    for site in about.buffer.samples:
+        outer = graph.callers.get(site.function, ()) if site.function in about.functions else ()
+        found += outer or [site]
+    return found
