@@ -1026,6 +1026,16 @@ def test(net, optimizer):
             },
         ),
         Example(
+            "a model of the environment is learnt, which leaves the ends aside",
+            {
+                "replay.py": bad[1].plain["replay.py"],
+                "main.py": bad[1]
+                .plain["main.py"]
+                .replace("before, rewards, after, keep", "before, _, after, _")
+                .replace("rewards + 0.99 * keep * model.predict(after).max(axis=1)", "after"),
+            },
+        ),
+        Example(
             "a library's environment without its wrappers, that of the limit among them",
             {"train.py": _in('gym.make("CartPole-v1").unwrapped').replace("  # <- PER502", "")},
         ),

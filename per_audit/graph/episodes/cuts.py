@@ -30,6 +30,7 @@ _MAKES = ("make", "make_vec")
 _UNLIMITED = 1_000_000  # steps: nobody plays that long
 _ARCADE = re.compile(r"ALE/|\w+(NoFrameskip|Deterministic)-v\d+$")
 _SOME = ("MiniGrid-", "BabyAI-", "highway-", "dm_control/")  # have a limit that depends on the task
+_ENDLESS = ("gym_super_mario_bros",)  # libraries whose tasks all end by themselves
 _BARE = ("unwrapped", "env")
 _RESETS = re.compile(rb"_max_episode_steps[ \t]*=")
 
@@ -191,6 +192,8 @@ class _Search:
     def _asked(self, site: ev.CallSite) -> None:
         """An environment that a library makes by a name."""
         given = site.node.argument(None, "max_episode_steps")
+        if given is None and any(called.partition(".")[0] in _ENDLESS for called in site.names):
+            return
         for name in asked_for(self.graph, site) or [None]:
             known = self._registered(name) if isinstance(name, str) else []
             if given is not None:

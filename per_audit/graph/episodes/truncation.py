@@ -10,10 +10,10 @@ from per_audit.graph.episodes.bootstrap import picked
 from per_audit.graph.episodes.environments import TERMINATED, TRUNCATED, never_says
 from per_audit.graph.episodes.own_flags import joined_flags, joins_names
 from per_audit.graph.episodes.own_limits import environments_limit, own_limit
+from per_audit.graph.episodes.readers import is_dropped, is_read, near
 from per_audit.graph.episodes.spared import is_spared
 from per_audit.graph.interpret.roles import words
 from per_audit.graph.interpret.values import Record, TupleOf
-from per_audit.graph.liveness.usage import is_name_read
 from per_audit.graph.prioritised.whose import called
 from per_audit.graph.symbolic import Term, strip
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
-_DEEPEST, _MOST, _FEWEST = 5, 24, 3
+_DEEPEST, _MOST = 5, 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,9 +48,11 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
     """
     found: dict[ir.Node, MergedEnd] = {}
     for store in (*buffer.stores, *_on_the_way(graph, buffer)):
+        if is_dropped(graph, buffer, store):
+            continue
         for term, calls in outwards(graph, stored_term(graph, store), store.function, ()):
             filled = called(graph, (call for call, _ in calls), buffer)
-            rows, near = [*fields(term)], _near(graph, filled, store, calls)
+            rows, readers = [*fields(term)], near(graph, filled, store, calls)
             for place, (name, row) in enumerate(rows):
                 field = graph.symbols.inside(strip(row)) or row  # a wrapper of the environment joins the flags
                 ended = _is_of_task_alone(field)
@@ -58,7 +60,7 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
                 new = {node: end for node, (end, is_certain) in ends.items() if is_certain or node not in found}
                 if not ended and not new:
                     continue
-                if not _is_read(graph, near, filled, name, (place, len(rows))):
+                if not is_read(graph, readers, filled, name, (place, len(rows))):
                     continue
                 if is_spared(graph, ((store.path, store.node), *((path, call) for call, path in calls)), row):
                     continue
@@ -139,72 +141,6 @@ def fields(term: Term, name: str = "") -> Iterator[tuple[str, Term]]:
             yield from fields(arg, names[number] if len(names) == len(term.args) else "")
     else:
         yield name, term
-
-
-def _near(
-    graph: ReplayGraph, buffer: ReplayBuffer, store: ev.Store, calls: tuple[tuple[ir.Node, str], ...]
-) -> set[ev.Owner] | None:
-    """The functions that may read what is stored, where an agent draws from its memory by itself; else None, for all.
-
-    They are the methods of the agent's class, and of those that it inherits from or that inherit from it, and what
-    they call.
-    """
-    interpreter, class_of = graph.interpreter, graph.project.class_of
-    stored_by = {store.function, *(graph.symbols.function_of(path, call) for call, path in calls)}
-    agents = {class_of.get(function) for function in stored_by if isinstance(function, ir.Function)}
-    drawn_by = {class_of.get(site.function) for site in buffer.samples if isinstance(site.function, ir.Function)}
-    own = {cls for cls in agents & drawn_by if cls is not None and cls is not buffer.owner}
-    if not own:
-        return None
-    related = {each for cls in own for each in (*interpreter.mro(cls), *interpreter.subclasses.get(cls, ()))}
-    methods = {part for cls in related for part in cls.body if isinstance(part, ir.Function)}
-    return {function for method in methods for function in graph.reachable(method)} | methods
-
-
-def _is_read(
-    graph: ReplayGraph, near: set[ev.Owner] | None, buffer: ReplayBuffer, name: str, place: tuple[int, int]
-) -> bool:
-    """Whether a field is read: by its name in the functions, or where what is drawn is taken apart by place.
-
-    A place is skipped where its part gets a name that nothing reads.
-    """
-    unpacks = [
-        unpack
-        for unpack in graph.events.unpacks.values()
-        if len(unpack.node.items) >= _FEWEST
-        and (near is None or unpack.function in near)
-        and unpack.value.tagged("draw") & buffer.sources
-    ]
-    if not all(_skips(graph, unpack, place) for unpack in unpacks) or not (name or unpacks):
-        return True
-    keys = {name} if name else {place[0], place[0] - place[1]}
-    return any(
-        (node.attr if isinstance(node, ir.Attr) else _key(node)) in keys
-        and (name or graph.events.value(node.value).tagged("draw") & buffer.sources)
-        for node in _readers(graph, near)
-    )
-
-
-def _readers(graph: ReplayGraph, near: set[ev.Owner] | None) -> Iterator[ir.Attr | ir.Sub]:
-    if near is None:
-        for module in graph.project.modules.values():
-            yield from module.nodes_of(ir.Attr, ir.Sub)
-    else:
-        yield from (node for each in near if each for node in ir.walk(each) if isinstance(node, (ir.Attr, ir.Sub)))
-
-
-def _skips(graph: ReplayGraph, unpack: ev.Unpack, place: tuple[int, int]) -> bool:
-    """Whether a row of so many fields is taken apart, and the name for the one at a place is never read."""
-    number, many = place
-    items = unpack.node.items
-    item = items[number] if len(items) == many else None
-    if not isinstance(item, ir.Name) or any(isinstance(each, ir.Star) for each in items):
-        return False
-    return item.id == "_" or not is_name_read(graph, unpack.path, unpack.function, item.id)
-
-
-def _key(node: ir.Sub) -> object:
-    return node.index.value if isinstance(node.index, ir.Const) else None
 
 
 def flags(term: Term) -> Iterator[Term]:

@@ -6,6 +6,7 @@ from per_audit.facts import ir
 from per_audit.graph.episodes.cuts import cuts_of
 
 CAR = """
+    import gym_super_mario_bros
     import gymnasium as gym
 
     class Car(gym.Env):
@@ -69,6 +70,7 @@ def test_what_the_environment_of_a_project_says(project, old, new, found):
         ("gym.make('Own-v1', max_episode_steps=-1)", [], False),
         ("gym.make('car-v0')", ["car-v0 (70 steps)", "Car"], False),
         ("gym.make('Unheard-v0')", [], True),
+        ("gym_super_mario_bros.make(given())", [], False),
         ("given()", [], True),
     ],
 )
