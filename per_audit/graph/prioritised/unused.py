@@ -30,12 +30,19 @@ def _made(about: Priorities) -> list[tuple[str, ir.Node]]:
 def _lets_out(about: Priorities, function: ev.Owner) -> bool:
     """Whether weights get out of a function: returned, yielded, or handed to a call."""
     for node in about.bodies({function}):
-        if isinstance(node, ir.Return) and about.is_weight(node.value):
+        if isinstance(node, ir.Return) and _holds(about, node.value):
             return True
+        if isinstance(node, ir.Assign) and _holds(about, node.value) and not about.is_weight(node.value):
+            return True  # in something that is not followed
         if isinstance(node, (ir.Other, ir.Lambda, ir.Function)) and node is not function:
             return True  # what is done there is not followed
-        if isinstance(node, ir.Call) and any(about.is_weight(argument.value) for argument in node.args):
+        if isinstance(node, ir.Call) and any(_holds(about, argument.value) for argument in node.args):
             site = about.graph.events.calls.get(node)
             if site is None or not any(name.startswith(_COMPUTES) for name in site.names):
                 return True
     return False
+
+
+def _holds(about: Priorities, node: ir.Expr | None) -> bool:
+    """Whether an expression is made of weights, in whatever it puts them."""
+    return node is not None and any(about.is_weight(part) for part in ir.walk(node) if isinstance(part, ir.Expr))
