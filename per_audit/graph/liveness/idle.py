@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.values import ClassRef, External, Instance, Literal, Result
+from per_audit.graph.interpret.values import External, Literal, Result
 from per_audit.graph.liveness.copied import Spare, spare
 from per_audit.graph.liveness.demos import Trial
+from per_audit.graph.liveness.lookups import Lookups
 from per_audit.graph.liveness.overwritten import Overwritten, overwritten
 from per_audit.graph.liveness.signatures import Refusal, refusal
 from per_audit.graph.liveness.switched import Switches, is_another
@@ -30,15 +31,6 @@ if TYPE_CHECKING:
 _DOTTED = re.compile(r"[\w.:/-]+")  # a text that may name something, as against a sentence
 _WORD = re.compile(r"\w+")
 _DEEPEST = 12  # classes and functions that name one another
-# What can make an object of a class, or call a function, that no code names. A module that is imported by a name that
-# is not written runs itself; what is in it is still named where it is used.
-_DYNAMIC = (
-    *("runpy.", "fire.", "inspect.getmembers", "pydoc.", "operator.attrgetter"),
-    *(f"hydra.utils.{name}" for name in ("instantiate", "call", "get_class", "get_method", "get_object")),
-)
-_BUILTINS = {"eval", "exec", "globals"}
-_ATTRIBUTES = {"__subclasses__", "__getattribute__", "__dict__"}
-_LOOKS_UP = (b"getattr(", b"vars(", b"locals(", *(name.encode() for name in sorted(_ATTRIBUTES)))
 _OF_CLASSES = ("staticmethod", "classmethod")
 _Unit: TypeAlias = ir.Class | ir.Function
 _Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | Trial | Refusal | Spare | Unfilled | Overwritten
@@ -57,6 +49,7 @@ class Idle:
         self._is_package = is_package
         self._beside = beside
         self._switches = Switches(graph, is_package)
+        self._lookups = Lookups(graph)
         self._live: set[ir.Node] = set()
 
     def why(self, place: Place) -> str | None:
@@ -153,7 +146,7 @@ class Idle:
         is_shared = False
         for path, node in self._mentions.get(unit.name, ()):
             around = self._units(path, node)
-            if unit in around or is_another(self._graph, node, unit):
+            if unit in around or is_another(self._graph, node, unit) or self._is_out_of_sight(path, node, unit):
                 continue
             if self._is_of_others(node, unit):
                 is_shared = True
@@ -256,11 +249,9 @@ class Idle:
     def _can_be_idle(self, unit: _Unit) -> bool:
         """Whether code of the project has to name the class or function for it to run."""
         known = isinstance(unit, ir.Function) and all(getattr(d, "id", "") in _OF_CLASSES for d in unit.decorators)
-        if (unit.decorators and not known) or unit.name.startswith(("__", "test_")) or self._is_dynamic:
+        if (unit.decorators and not known) or unit.name.startswith(("__", "test_")) or self._lookups.reach(unit):
             return False
         project = self._graph.project
-        if self._looked_in and isinstance(unit, ir.Function) and project.class_of.get(unit) is not None:
-            return False
         if isinstance(unit, ir.Class):
             return not unit.keywords and unit not in project.outer_of and not self._is_kept_by_base(unit)
         if unit in project.outer_of:
@@ -278,73 +269,36 @@ class Idle:
             getattr(kind, "id", getattr(kind, "attr", "")) != "ABCMeta" for kind in given
         )
 
+    def _is_out_of_sight(self, path: str, node: ir.Node, unit: _Unit) -> bool:
+        """Whether a file that has a name brings in none of the project's: a variable of its own, or from a library."""
+        project = self._graph.project
+        if not isinstance(node, ir.Name) or path == project.module_of[unit].path or path.endswith(".ipynb"):
+            return False
+        imports = (each for each in project.modules[path].nodes_of(ir.ImportFrom) if isinstance(each, ir.ImportFrom))
+        brought = [each for each in imports for name, alias in each.names if (alias or name) in (node.id, "*")]
+        return not any(self._may_be_own(path, each) for each in brought)
+
+    def _may_be_own(self, path: str, imported: ir.ImportFrom) -> bool:
+        """Whether names may come from a module of the project, or one that has the name of one of its files."""
+        if imported.level or self._graph.project.find_module(path, imported.module) is not None:
+            return True
+        return imported.module.partition(".")[0] in self._words
+
+    @cached_property
+    def _words(self) -> set[str]:
+        """The names of the files and folders of the project."""
+        return {word for path in self._graph.project.modules for word in path.removesuffix(".py").split("/")}
+
     def _is_of_others(self, node: ir.Node, unit: _Unit) -> bool:
         """Whether a name is that of a method of what a library has or made: `random.sample`, `action_space.sample`."""
         value = self._graph.events.value
-        if not isinstance(node, ir.Attr) or self._is_lent(unit):
+        if not isinstance(node, ir.Attr) or self._lookups.is_lent(unit):
             return False
         held: ir.Expr = node
         while isinstance(held, ir.Attr) and not value(held).atoms:
             held = held.value
         known = value(held).atoms
         return bool(known) and all(isinstance(atom, (External, Result, Literal)) for atom in known)
-
-    def _is_lent(self, unit: _Unit) -> bool:
-        """Whether a library has objects of the class of a method, or of its heirs."""
-        cls = self._graph.project.class_of.get(unit) if isinstance(unit, ir.Function) else None
-        return cls is not None and not self._lent.isdisjoint({cls, *self._graph.interpreter.subclasses.get(cls, ())})
-
-    @cached_property
-    def _lent(self) -> set[ir.Class]:
-        """The classes of the objects that libraries are given or may make, or hold in attributes, and may give back."""
-        graph = self._graph
-        others = (site for site in graph.events.calls.values() if not site.targets and not site.classes)
-        values = [value for site in others if not _is_builtin(site) for value in site.arguments]
-        assigned = (node for module in graph.project.modules.values() for node in module.nodes_of(ir.Assign))
-        values += (
-            graph.events.value(node.value)
-            for node in assigned
-            if isinstance(node, ir.Assign) and any(map(self._is_of_library, node.targets))
-        )
-        return {atom.node for value in values for atom in value.atoms if isinstance(atom, (Instance, ClassRef))}
-
-    def _is_of_library(self, target: ir.Expr) -> bool:
-        """Whether a target is a part of what a library has made."""
-        held = self._graph.events.value(target.value).atoms if isinstance(target, (ir.Attr, ir.Sub)) else ()
-        return any(isinstance(atom, (External, Result)) for atom in held)
-
-    @cached_property
-    def _is_dynamic(self) -> bool:
-        """Whether names that are not written in the code may be looked up, of whatever it is."""
-        sites = self._graph.events.calls.values()
-        return any(name.startswith(_DYNAMIC) or name in _BUILTINS for site in sites for name in _called(site)) or any(
-            held is None or not self._is_object(held) for held in self._looked_in
-        )
-
-    @cached_property
-    def _looked_in(self) -> list[ir.Expr | None]:
-        """What is searched for names that are not written in the code."""
-        return [
-            _searched(node)
-            for module in self._graph.project.modules.values()
-            if any(mark in module.text for mark in _LOOKS_UP)
-            for node in module.nodes
-            if _looks_up(node) and not self._is_of_locals(module.path, node)
-        ]
-
-    def _is_of_locals(self, path: str, node: ir.Node) -> bool:
-        """Whether a function looks through its own names, of which none is imported there."""
-        held = node.value if isinstance(node, (ir.Attr, ir.Sub)) else None
-        if held is None or not _is_call(held, "locals"):
-            return False
-        function = self._graph.symbols.function_of(path, node)
-        imports = (ir.Import, ir.ImportFrom)
-        return function is not None and not any(isinstance(part, imports) for part in ir.walk(function))
-
-    def _is_object(self, held: ir.Expr) -> bool:
-        """Whether an expression stands for objects of the project's classes alone: of their names only methods run."""
-        atoms = self._graph.events.value(held).atoms
-        return bool(atoms) and all(isinstance(atom, Instance) for atom in atoms)
 
     @cached_property
     def _mentions(self) -> dict[str, list[tuple[str, ir.Node]]]:
@@ -407,45 +361,6 @@ class Idle:
 
     def _may_run_at(self, path: str, node: ir.Node) -> bool:
         return self._switches.off(path, node) is None and self._reason_of(path, node) is None
-
-
-def _is_builtin(site: ev.CallSite) -> bool:
-    """Whether a call is of what Python has itself, `len` or `print`, which keeps nothing."""
-    return bool(site.names) and all(name.startswith("builtins.") for name in site.names)
-
-
-def _called(site: ev.CallSite) -> set[str]:
-    """The names of what a call calls, as far as they are not of the project."""
-    own = {site.node.func.id} if isinstance(site.node.func, ir.Name) and not site.targets else set()
-    return site.names | own
-
-
-def _looks_up(node: ir.Node) -> bool:
-    """Whether something is looked for by a name that is not written there, other than in its own object."""
-    if isinstance(node, ir.Attr):
-        is_of_names = _is_call(node.value, "locals") or (
-            node.attr in ("get", "values") and _is_call(node.value, "vars")
-        )
-        return is_of_names or (node.attr in _ATTRIBUTES and getattr(node.value, "id", "") != "self")
-    if isinstance(node, ir.Sub):
-        return _is_call(node.value, "locals") or _is_call(node.value, "vars")
-    if not isinstance(node, ir.Call) or not node.args or getattr(node.args[0].value, "id", "") == "self":
-        return False
-    return _is_call(node, "getattr") and len(node.args) > 1 and not isinstance(node.args[1].value, ir.Const)
-
-
-def _searched(node: ir.Node) -> ir.Expr | None:
-    """What `_looks_up` has seen a name looked for in; None for the names of a function."""
-    if isinstance(node, ir.Call):
-        return node.args[0].value
-    held = node.value if isinstance(node, (ir.Attr, ir.Sub)) else None
-    if isinstance(held, ir.Call) and isinstance(held.func, ir.Name) and held.func.id in ("locals", "vars"):
-        return held.args[0].value if held.args else None
-    return held
-
-
-def _is_call(node: ir.Expr, name: str) -> bool:
-    return isinstance(node, ir.Call) and getattr(node.func, "id", "") == name
 
 
 def _named_by(node: ir.Node) -> Iterator[str]:
