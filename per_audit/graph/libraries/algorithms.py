@@ -64,6 +64,8 @@ class _Finder:
             framework, name, algorithm = found
             if framework.package in folders or algorithm.draws != UNIFORM:
                 continue
+            if algorithm.trains and self._is_for_no_steps(site):
+                continue
             if algorithm.changed_by and not self._is_default(site, algorithm.changed_by, names):
                 switched.add(site.function)
                 continue
@@ -93,7 +95,8 @@ class _Finder:
         Of several that all are algorithms it is the first that draws uniformly, if there is one.
         """
         dotted = dotted_name(site.node.func, names)
-        if not dotted and not site.classes:
+        called = self.events.value(site.node.func).atoms
+        if not dotted and not site.classes and all(isinstance(atom, External) for atom in called):
             options = [self._named(name) for name in sorted(site.names)]
             known = [found for found in options if found is not None]
             uniform = [found for found in known if found[2].draws == UNIFORM]
@@ -149,7 +152,15 @@ class _Finder:
     def _training(self, site: ev.CallSite, algorithm: Algorithm) -> list[ev.CallSite]:
         """The calls that train what the call makes; those of tests do not count."""
         users = self.users.get(site.node, ())
-        return [user for user in users if method_of(user) in algorithm.trained_by and not is_test(user.path)]
+        called = (user for user in users if method_of(user) in algorithm.trained_by and not is_test(user.path))
+        return [user for user in called if not self._is_for_no_steps(user)]
+
+    def _is_for_no_steps(self, site: ev.CallSite) -> bool:
+        """Whether a call is told to train for 0 steps: what was learnt before is loaded, to be looked at."""
+        given = (
+            self.events.value(a.value).atoms for a in site.node.args if a.keyword and a.keyword.endswith("timesteps")
+        )
+        return any(atoms and all(isinstance(a, Literal) and a.value == 0 for a in atoms) for atoms in given)
 
     def _is_exchanged(self, site: ev.CallSite) -> bool:
         """Whether the memory, or something of it, is set afterwards: `model.replay_buffer = Mine(...)`, `setattr`."""

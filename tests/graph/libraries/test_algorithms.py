@@ -63,6 +63,7 @@ def test_an_algorithm_is_found_where_it_is_made(project, imports, program, name)
         (SB3, "model = DQN('MlpPolicy', env)\n    model.predict(env.reset())"),
         (SB3, "model = DQN.load('here')\n    model.predict(env.reset())"),
         (SB3, "model = DQN.load('here', env=env)\n    model.learn(9)"),
+        (SB3, "DQN('MlpPolicy', env).learn(total_timesteps=0)"),
         (SB3, "DQN('MlpPolicy', env, replay_buffer_class=Mine).learn(9)"),
         (SB3, "options['replay_buffer_class'] = Mine\n    DQN('MlpPolicy', env, **options).learn(9)"),
         ("from stable_baselines import DQN", "DQN('MlpPolicy', env, **options).learn(9)"),
@@ -80,6 +81,10 @@ def test_an_algorithm_is_found_where_it_is_made(project, imports, program, name)
         ("from stable_baselines import DQN", "DQN('MlpPolicy', env, prioritized_replay=options).learn(9)"),
         ("from stable_baselines import HER, DDPG", "HER('MlpPolicy', env, DDPG).learn(9)"),
         ("from baselines import deepq", "deepq.learn(env, network='mlp', prioritized_replay=True)"),
+        (
+            "from baselines import deepq",
+            "act = deepq.learn(env, total_timesteps=0, load_path='here')\n    act(env.reset())",
+        ),
         ("from baselines import ppo2", "ppo2.learn(env=env, network='mlp')"),
         ("from machin.frame.algorithms import DQNPer", "dqn = DQNPer(1, 2)\n    dqn.update()"),
         ("from elsewhere import DQN", "DQN('MlpPolicy', env).learn(9)"),
@@ -91,6 +96,11 @@ def test_an_algorithm_is_found_where_it_is_made(project, imports, program, name)
 )
 def test_what_trains_nothing_or_may_draw_otherwise_is_left_out(project, imports, program):
     assert made(project, f"{imports}\nfrom mine import Mine\n\n\ndef main(env, options):\n    {program}\n") == []
+
+
+def test_what_comes_back_from_training_is_not_trained_again(project):
+    program = "act = deepq.learn(env, total_timesteps=9)\n    act(env.reset())"
+    assert made(project, f"from baselines import deepq\n\n\ndef main(env):\n    {program}\n") == ["learn"]
 
 
 def test_other_attributes_that_are_set_by_name_change_no_draw(project):
