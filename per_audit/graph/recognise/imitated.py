@@ -1,11 +1,11 @@
-"""Demonstrations: rows of which a learner takes the states and the actions, and leaves the rewards where they are."""
+"""Rows whose rewards a learner leaves where they are: demonstrations, and what a model of the environment is fit to."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.roles import ACTION, STATE, role_of
+from per_audit.graph.interpret.roles import ACTION, NEXT, STATE, role_of, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayBuffer
     from per_audit.graph.recognise.evidence import Evidence
 
+_DISCOUNTS = {"gamma", "discount"}  # words of a learner that makes its rewards itself
+_FEWEST = 4  # parts of a batch, of which one is left out
 _FAR = 4  # names and calls from the draw to where the batch is taken apart
 
 
@@ -29,10 +31,35 @@ def is_imitated(evidence: Evidence, buffer: ReplayBuffer) -> bool:
     return all(_is_only_in(evidence, apart, buffer.path, draw, buffer.function, _FAR) for draw in buffer.draws)
 
 
+def is_foretold(evidence: Evidence, buffer: ReplayBuffer) -> bool:
+    """Whether of all batches only states, actions and next states are read, where nothing is discounted.
+
+    A model of the environment learns from them what the next states are.
+    """
+    return bool(buffer.samples) and all(_foretells(evidence, site) for site in buffer.samples)
+
+
+def _foretells(evidence: Evidence, site: ev.CallSite) -> bool:
+    statement = evidence.graph.statement(site.path, site.node)
+    target = statement.targets[0] if isinstance(statement, ir.Assign) and statement.value is site.node else None
+    if not isinstance(target, ir.Seq) or len(target.items) < _FEWEST:
+        return False
+    read = {role_of(item) for item in _read_of(evidence, site.path, site.function, target)}
+    if not {ACTION, NEXT} <= read <= {STATE, ACTION, NEXT}:
+        return False
+    around = [site.function] if site.function is not None else evidence.graph.module(site.path).body
+    named = (getattr(node, "id", getattr(node, "attr", "")) for node in ir.walk(*around))
+    return all(_DISCOUNTS.isdisjoint(words(name)) for name in named)
+
+
 def _read(evidence: Evidence, unpack: ev.Unpack) -> Iterator[ir.Expr]:
     """The targets of an unpacking that are read, or may be."""
-    names = [node.id for node in _reads(evidence, unpack.path, unpack.function)]
-    for item in unpack.node.items:
+    return _read_of(evidence, unpack.path, unpack.function, unpack.node)
+
+
+def _read_of(evidence: Evidence, path: str, function: ev.Owner, row: ir.Seq) -> Iterator[ir.Expr]:
+    names = [node.id for node in _reads(evidence, path, function)]
+    for item in row.items:
         target = item.value if isinstance(item, ir.Star) else item
         if not isinstance(target, ir.Name) or target.id in names:
             yield target

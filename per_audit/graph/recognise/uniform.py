@@ -14,7 +14,7 @@ from per_audit.graph.liveness.lifetimes import lives_for_one_call, lives_for_one
 from per_audit.graph.model import UNIFORM, ReplayBuffer
 from per_audit.graph.recognise.branches import is_ruled_out
 from per_audit.graph.recognise.hindsight import counters, is_ahead, is_of_goals, loops
-from per_audit.graph.recognise.imitated import is_imitated
+from per_audit.graph.recognise.imitated import is_foretold, is_imitated
 from per_audit.graph.recognise.level import is_of_episodes
 from per_audit.graph.recognise.merged import merged
 from per_audit.graph.recognise.returns import holds_returns
@@ -50,6 +50,8 @@ class Uniform:
             if self.alternatives.is_pal(buffer) or lives_for_one_pass(self.graph, buffer):
                 continue
             if lives_for_one_call(self.graph, buffer) or is_imitated(self.evidence, buffer) or holds_returns(buffer):
+                continue
+            if is_foretold(self.evidence, buffer):
                 continue
             if draw.node in self.events.draws and self._is_shuffled_rollout(buffer):
                 continue

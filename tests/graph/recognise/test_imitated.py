@@ -46,3 +46,61 @@ ALL = "states, actions, rewards, next_states, dones = zip(*batch)"
 def test_what_only_gives_states_and_actions_is_imitated(project, kinds, draw, take, more, found):
     text = DEMONSTRATIONS.replace("{draw}", draw).replace("{take}", take).replace("{more}", more)
     assert kinds(project(text)) == found
+
+
+RING = """
+    import numpy as np
+
+    class Ring:
+        def __init__(self, size, width):
+            self.states, self.next_states = np.zeros((size, width)), np.zeros((size, width))
+            self.actions, self.rewards, self.dones = np.zeros(size), np.zeros(size), np.zeros(size)
+            self.size, self.at = size, 0
+
+        def add(self, state, action, reward, next_state, done):
+            i = self.at % self.size
+            self.states[i], self.actions[i], self.rewards[i] = state, action, reward
+            self.next_states[i], self.dones[i] = next_state, done
+            self.at += 1
+
+        def sample(self, n):
+            i = np.random.randint(0, min(self.at, self.size), size=n)
+            return self.states[i], self.actions[i], self.rewards[i], self.next_states[i], self.dones[i]
+"""
+
+
+@pytest.mark.parametrize(
+    ("take", "loss", "found"),
+    [
+        ("states, actions, _, next_states, _", "((net(states, actions) - next_states) ** 2).mean()", 0),
+        (
+            "states, actions, _, next_states, dones",
+            "((1 - dones) * (net(states, actions) - next_states) ** 2).mean()",
+            1,
+        ),
+        (
+            "states, actions, rewards, next_states, _",
+            "((net(states, actions) - rewards - net(next_states)) ** 2).mean()",
+            1,
+        ),
+        ("states, actions, _, next_states, _", "((net(states, actions) - gamma * net(next_states)) ** 2).mean()", 1),
+    ],
+)
+def test_what_a_model_of_the_environment_is_fit_to(project, take, loss, found):
+    train = f"""
+    from ring import Ring
+
+    def train(env, net, optimizer, gamma):
+        ring = Ring(100_000, 4)
+        state = env.reset()
+        while True:
+            action = env.action_space.sample()
+            next_state, reward, done, _ = env.step(action)
+            ring.add(state, action, reward, next_state, done)
+            {take} = ring.sample(64)
+            loss = {loss}
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+"""
+    assert len(project(ring=RING, train=train).buffers) == found
