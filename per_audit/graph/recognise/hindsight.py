@@ -87,7 +87,8 @@ def is_of_goals(graph: ReplayGraph, draw: ev.Draw) -> bool:
     over = [node for node in nodes if isinstance(node, ir.For)]
     if isinstance(statement, ir.Assign) and statement.value is draw.node and isinstance(statement.targets[0], ir.Name):
         name = statement.targets[0].id
-        uses = [node for node in nodes if _is(node, name) and node is not statement.targets[0]]
+        bound = {target for node in nodes if isinstance(node, ir.Assign) for target in node.targets}
+        uses = [node for node in nodes if _is(node, name) and node not in bound]
         if not draw.items:
             return bool(uses) and _reads_one_part(graph, draw.path, uses, nodes)
         over = [loop for loop in over if loop.iter in uses]

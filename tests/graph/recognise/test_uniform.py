@@ -109,6 +109,13 @@ HINDSIGHT = """
         ("np.random.randint(0, len(episode))", "s, a, r, reached, d = episode[at]", "reached", 0),
         ("np.random.randint(0, len(episode))", "reached = episode[at][3]", "reached", 0),
         ("np.random.randint(0, len(episode))", "s, a, r, reached, d = episode[at]", "(s, a, r, reached, d)", 1),
+        (
+            "np.random.randint(0, len(episode))",
+            "reached = episode[at][3]\n                at = np.random.randint(0, len(episode))\n"
+            "                reached = episode[at][3]",
+            "reached",
+            0,
+        ),
         ("int(np.random.uniform() * (len(episode) - t))", "s, a, r, s2, d = episode[t + at]", "(s, a, r, s2, d)", 0),
         ("int(np.random.uniform() * len(episode))", "s, a, r, s2, d = episode[at]", "(s, a, r, s2, d)", 1),
     ],
