@@ -160,7 +160,10 @@ class _Finder:
         given = (
             self.events.value(a.value).atoms for a in site.node.args if a.keyword and a.keyword.endswith("timesteps")
         )
-        return any(atoms and all(isinstance(a, Literal) and a.value == 0 for a in atoms) for atoms in given)
+        return any(
+            atoms and all(isinstance(a, Literal) and a.value == 0 and a.value is not False for a in atoms)
+            for atoms in given
+        )
 
     def _is_exchanged(self, site: ev.CallSite) -> bool:
         """Whether the memory, or something of it, is set afterwards: `model.replay_buffer = Mine(...)`, `setattr`."""

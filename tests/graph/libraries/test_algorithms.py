@@ -38,6 +38,7 @@ def made(project, text, **files):
             "SAC",
         ),
         ("from stable_baselines import SAC", "SAC('MlpPolicy', env, **options).learn(9)", "SAC"),
+        (SB3, "DQN('MlpPolicy', env).learn(9, reset_num_timesteps=False)", "DQN"),
         ("from baselines import deepq", "deepq.learn(env, network='mlp')", "learn"),
         ("from baselines.deepq import learn", "learn(env, network='mlp', prioritized_replay=False)", "learn"),
         (
