@@ -159,9 +159,11 @@ class Judge:
     ) -> list[Finding]:
         """The findings; what is wrong in code that is never run is a hint for later, and hints about it are none.
 
-        What others may run is noted in `notes`, by its place.
+        What others may run is noted in `notes`, by its place. What a rule itself says as a hint, since it is only tried
+        out, is told beside a program as well.
         """
         found = []
+        hints = {rule.code for rule in self._rules if rule.severity is Severity.INFO}
         for finding in told:
             try:
                 with deep_stack():
@@ -173,7 +175,7 @@ class Judge:
             if why is None:
                 found.append(finding)
                 notes.update({finding.place: note} if note is not None else {})
-            elif finding.severity is not Severity.INFO:
+            elif finding.severity is not Severity.INFO or (idle.is_beside and finding.rule not in hints):
                 message = f"{finding.message} ({why})"
                 found.append(replace(finding, severity=Severity.INFO, message=message))
         return found

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.facts import ir
-    from per_audit.graph.liveness.demos import Trial
 
 _TITLE = "draw by priority, weight the loss, give the TD errors back"
 
@@ -90,7 +89,6 @@ class UniformOnlySampling(Rule):
         if is_chosen := is_of_chosen(graph, buffer):
             which += " one of them of chosen transitions,"
         others = list(self._prioritised(graph))
-        trial = self._trial(graph, buffer)
         evidence = (*graph.chain(buffer), *self._by_priority(graph))
         seen = {link.role for link in evidence}
         otherwise = (
@@ -101,10 +99,9 @@ class UniformOnlySampling(Rule):
         return Finding(
             self.code,
             self.name,
-            Severity.INFO if is_chosen or trial else self.severity,
+            Severity.INFO if is_chosen or self._is_tried_out(graph, buffer) else self.severity,
             "high" if {"stored", "learnt"} <= seen else "medium",
-            f"{which} draws its transitions uniformly (`{draw}`), and {otherwise}"
-            + (f" (only tried out here: {trial} alone makes one, and nothing in these files learns)" if trial else ""),
+            f"{which} draws its transitions uniformly (`{draw}`), and {otherwise}",
             graph.place(buffer.path, buffer.draws[0]),
             graph.symbol(buffer.function, buffer.path),
             evidence,
@@ -112,12 +109,10 @@ class UniformOnlySampling(Rule):
             pipeline=name,
         )
 
-    def _trial(self, graph: ReplayGraph, buffer: ReplayBuffer) -> Trial | None:
-        """The demonstration in which alone objects of a buffer's class are made, where no file learns."""
+    def _is_tried_out(self, graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+        """Whether only a demonstration makes objects of a buffer's class, and no file learns."""
         trials = [graph.demos.around(site.path, site.node) for site in buffer.instances]
-        if not trials or None in trials or any(map(graph.learns, graph.project.functions)):
-            return None
-        return trials[0]
+        return bool(trials) and None not in trials and not any(map(graph.learns, graph.project.functions))
 
     def _by_priority(self, graph: ReplayGraph) -> Iterable[Evidence]:
         """A prioritised buffer of another agent, which this one could use."""

@@ -47,7 +47,7 @@ class Idle:
     def __init__(self, graph: ReplayGraph, is_package: bool = False, beside: bool = False) -> None:
         self._graph = graph
         self._is_package = is_package
-        self._beside = beside
+        self.is_beside = beside
         self._switches = Switches(graph, is_package)
         self._lookups = Lookups(graph)
         self._live: set[ir.Node] = set()
@@ -320,7 +320,7 @@ class Idle:
     @cached_property
     def _is_of_program(self) -> bool:
         """Whether the files learn as they stand, or lie beside some that do."""
-        return self._beside or self._has_memory_in_use or self._learns
+        return self.is_beside or self._has_memory_in_use or self._learns
 
     @cached_property
     def _has_memory_in_use(self) -> bool:
