@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from per_audit.findings import Evidence, Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
 
-_NAMED = 3  # environments in a message
 _CAPPED = """import random
 from collections import deque
 
@@ -1086,10 +1085,10 @@ def _lost(end: MergedEnd, cuts: Cuts) -> str:
         return f"at a time limit {lost}"
     if not met:
         return f"where the environment, which is not known here, ends an episode by a time limit, {lost}"
-    limits = ", ".join(dict.fromkeys(map(str, met[:_NAMED])))
-    more = " or others" if len(met) > _NAMED else ""
+    *before, last = dict.fromkeys(map(str, met))
+    limits = " or ".join([", ".join(before), last] if before else [last])
     seldom = ", which few episodes reach," if met[0].is_arcade else ""
-    return f"at the time limit of {limits}{more}{seldom} {lost}"
+    return f"at the time limit of {limits}{seldom} {lost}"
 
 
 def _masks_nothing(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:

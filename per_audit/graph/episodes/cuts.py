@@ -68,6 +68,11 @@ class Cuts:
         """Whether all environments are known, and none has a limit."""
         return not self.found and not self.is_open
 
+    def ordered(self) -> Cuts:
+        """The same, with the limits in the order of their names."""
+        found = sorted(self.found, key=lambda cut: (str(cut), cut.path, cut.node.start if cut.node is not None else 0))
+        return Cuts(dict.fromkeys(found), self.is_open, self.seen)
+
 
 def cuts_of(graph: ReplayGraph, steps: Iterable[tuple[str, ir.Call]]) -> Cuts:
     """The limits of the environments in which some steps are taken.
@@ -78,12 +83,12 @@ def cuts_of(graph: ReplayGraph, steps: Iterable[tuple[str, ir.Call]]) -> Cuts:
     for path, step in steps:
         search.step(path, step)
     if search.cuts.found or (search.cuts.seen and not search.cuts.is_open):
-        return search.cuts
+        return search.cuts.ordered()
     everywhere = _Search(graph)
     limited = [everywhere.made(site) for site in graph.events.calls.values() if not is_test(site.path)]
     known = {is_limited for is_limited in limited if is_limited is not None}
     if len(known) == 1 and not everywhere.cuts.is_open:
-        return everywhere.cuts
+        return everywhere.cuts.ordered()
     return Cuts(is_open=True)
 
 
@@ -93,7 +98,7 @@ def steps_behind(graph: ReplayGraph, end: MergedEnd) -> list[tuple[str, ir.Call]
     for path, node in places:
         within = graph.symbols.function_of(path, node)
         steps = [
-            (path, made.value)
+            (path, made.value, len(unpack.node.items))
             for unpack in graph.events.unpacks.values()
             if (unpack.path, unpack.function) == (path, within) and len(unpack.node.items) >= _FEWEST
             if isinstance(made := graph.statement(path, unpack.node), ir.Assign)
@@ -101,7 +106,8 @@ def steps_behind(graph: ReplayGraph, end: MergedEnd) -> list[tuple[str, ir.Call]
             and (name_of(made.value.func) or "").startswith("step")
         ]
         if steps:
-            return steps
+            longest = max(many for _, _, many in steps)  # the older interface has one flag
+            return [(path, step) for path, step, many in steps if many == longest]
     return []
 
 

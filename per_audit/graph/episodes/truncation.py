@@ -84,9 +84,9 @@ def _ends(
     if both is not None:
         found[both[1]] = MergedEnd(both[1], both[0], store, calls), True
     joined = _joined(field)
-    node = None if joined is None else joined.node
-    if joined is not None and node is not None and node not in found and not _is_without_limit(graph, joined):
-        found[node] = MergedEnd(node, joined.path, store, calls), False
+    place = None if joined is None else _place(graph, joined)
+    if joined is not None and place is not None and not _is_without_limit(graph, joined) and place[1] not in found:
+        found[place[1]] = MergedEnd(place[1], place[0], store, calls), False
     return found
 
 
@@ -200,6 +200,22 @@ def _joined(field: Term) -> Term | None:
         if not inner:
             return here
         here = inner[0]
+
+
+def _place(graph: ReplayGraph, joined: Term) -> tuple[str, ir.Node] | None:
+    """Where the flags of a term become one: for a choice that was put together from several places, what reads them."""
+    for flag in flags(joined) if joined.op == "phi" else ():
+        if flag.data == TRUNCATED and flag.node is not None and not _reads(joined.node, flag):
+            function = graph.symbols.function_of(flag.path, flag.node)
+            for part in ir.walk(*(graph.module(flag.path).body if function is None else [function])):
+                if isinstance(part, (ir.Logic, ir.Bin)) and _reads(part, flag):
+                    return flag.path, part
+    return None if joined.node is None else (joined.path, joined.node)
+
+
+def _reads(node: ir.Node | None, flag: Term) -> bool:
+    """Whether a flag is read by its name in an expression."""
+    return node is not None and any(isinstance(part, ir.Name) and part.id == _name(flag) for part in ir.walk(node))
 
 
 def _is_without_limit(graph: ReplayGraph, joined: Term) -> bool:

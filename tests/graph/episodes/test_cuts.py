@@ -68,7 +68,7 @@ def test_what_the_environment_of_a_project_says(project, old, new, found):
         ("gym.wrappers.TimeAwareObservation(gym.make('Hopper-v4'))", [], False),
         ("gym.make('Hopper-v4', max_episode_steps=60)", ["Hopper-v4 (60 steps)"], False),
         ("gym.make('Own-v1', max_episode_steps=-1)", [], False),
-        ("gym.make('car-v0')", ["car-v0 (70 steps)", "Car"], False),
+        ("gym.make('car-v0')", ["Car", "car-v0 (70 steps)"], False),
         ("gym.make('Unheard-v0')", [], True),
         ("gym_super_mario_bros.make(given())", [], False),
         ("given()", [], True),

@@ -34,6 +34,10 @@ def joined(project, code):
         "rows.append((s, r, s2, 1 - (terminated or truncated)))",
         "rows.append((s, r, s2, max(terminated, truncated)))",
         "both = terminated or truncated\nrows.append((s, r, s2, both))",
+        "both = False\nif t > 9:\n    s2, r, both, _ = env.step(0)\nelse:\n    both = terminated or truncated\n"
+        "rows.append((s, r, s2, both))",
+        "both = False\nfor _ in range(4):\n    s2, r, terminated, truncated, _ = env.step(0)\n"
+        "    both = terminated or truncated\nrows.append((s, r, s2, both))",
     ],
 )
 def test_joined_flags_are_found(project, code):
