@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -10,6 +9,7 @@ from per_audit.graph.episodes.limits import rounds
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.lives import Lives, names_in
 from per_audit.graph.liveness.usage import without_unmade
+from per_audit.graph.memory.branches import Way, together
 from per_audit.graph.memory.breaks import is_never_left, passes_until_left
 from per_audit.graph.memory.capacity import capacity_of, number_of
 
@@ -70,13 +70,13 @@ def most_stored(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc, live
     growing = [store for store in stores if store.how in ("append", "insert", "extend")]
     if len(growing or stores) > _MOST_STORES:
         return None
-    total, lives = 0, lives or Lives.of_buffer(graph, buffer)
+    lives, ways = lives or Lives.of_buffer(graph, buffer), list[Way]()
     for store in growing or stores:
-        count = None if _is_of_many(store) else times(graph, store.path, store.node, lives)
-        if count is None:
+        found = None if _is_of_many(store) else _ways(graph, store.path, store.node, lives, frozenset(), frozenset())
+        if found is None:
             return None
-        total += count
-    return total or None
+        ways += found
+    return _in_one_life(graph, ways) or None
 
 
 def _is_of_many(store: ev.Store) -> bool:
@@ -86,24 +86,29 @@ def _is_of_many(store: ev.Store) -> bool:
 
 def times(graph: ReplayGraph, path: str, node: ir.Node, lives: Lives | None = None) -> int | None:
     """How often a run comes by a node at most, in one life of what the node works on; None where that is open."""
-    counts = _in_lives(graph, path, node, lives, frozenset(), frozenset())
-    if counts is None:
-        return None
+    ways = _ways(graph, path, node, lives, frozenset(), frozenset())
+    return None if ways is None else _in_one_life(graph, ways)
+
+
+def _in_one_life(graph: ReplayGraph, ways: list[Way]) -> int:
+    counts = together(graph, ways)
     return counts.pop(None, 0) + max(counts.values(), default=0)
 
 
-def _in_lives(
+def _ways(
     graph: ReplayGraph,
     path: str,
     node: ir.Node,
     lives: Lives | None,
     seen: frozenset[ev.Owner],
     used: frozenset[str],
-) -> dict[object, int] | None:
-    """The same by what begins a life: a loop, a function, a file, or an object of a class; None for what is open.
+) -> list[Way] | None:
+    """The ways from the start of the program to a node, and how often each is gone at most; None for what is open.
 
-    `seen` and `used` are the functions below and the names that they read.
+    The counts are by what begins a life: a loop, a function, a file, or an object of a class. `seen` and `used` are the
+    functions below and the names that they read.
     """
+    place = (path, node)
     loops: list[ir.For | ir.While] = []
     for around in graph.ancestors(path, node):
         if isinstance(around, (ir.Lambda, ir.Comp)):
@@ -113,7 +118,7 @@ def _in_lives(
         if isinstance(around, (ir.For, ir.While)):
             if lives is not None and lives.begin_in(path, around, node, used):
                 passes = _passes(graph, path, loops)
-                return None if passes is None else {around: passes}
+                return None if passes is None else [Way((place,), {around: passes})]
             loops.append(around)
     passes = _passes(graph, path, loops)
     function = graph.symbols.function_of(path, node)
@@ -121,26 +126,27 @@ def _in_lives(
     if passes is None:
         return None
     if function is None or is_begun:
-        return {(function or path) if is_begun else None: passes}
+        return [Way((place,), {(function or path) if is_begun else None: passes})]
     if not isinstance(function, ir.Function) or function in seen or len(seen) == _FAR:
         return None
     callers = graph.callers.get(function, [])
     # Neither a test nor what belongs to an agent that nothing makes is a run of the program.
     sites = without_unmade(graph, [site for site in callers if not is_test(site.path)])
     if not callers and _is_by_hand(graph, function):
-        return {None: passes}
+        return [Way((place,), {None: passes})]
     if not sites or len(sites) > _MOST:
         return None
-    total: dict[object, int] = defaultdict(int)
+    ways: list[Way] = []
     for site in sites:
-        counts = _in_lives(graph, site.path, site.node, lives, seen | {function}, used | names_in(function))
-        if counts is None:
+        outer = _ways(graph, site.path, site.node, lives, seen | {function}, used | names_in(function))
+        if outer is None:
             return None
         holder = lives.holder(site.function) if lives is not None else None
         is_other = holder is not None and holder is not graph.project.class_of.get(function)
-        for key, count in counts.items():
-            total[(holder, key) if is_other else key] += passes * count
-    return total
+        for calls, counts in outer:
+            mine = {(holder, key) if is_other else key: passes * count for key, count in counts.items()}
+            ways.append(Way((*calls, place), mine))
+    return ways
 
 
 def _goes_on(

@@ -265,6 +265,42 @@ def learn(model):
     assert mosts == [1, None, None]
 
 
+FIRST = """
+def first(env, past):
+    for step in range(100):
+        past.keep(env.reset(), 0, 0.0, env.reset(), False)
+
+def second(env, past):
+    for step in range(40):
+        past.keep(env.reset(), 1, 0.0, env.reset(), False)
+
+def main(env, model, how):
+    past = Past(30_000)
+    {calls}
+    model.fit(past.some(32))
+
+main(make(), net(), ask())
+"""
+ONE, TWO = "\n        first(env, past)", "\n        first(env, past)\n        first(env, past)"
+
+
+@pytest.mark.parametrize(
+    ("calls", "most"),
+    [
+        (f"if True:{TWO}", 200),
+        (f"if how:{ONE}\n    else:{ONE}", 100),
+        (f"if how:{ONE}\n    else:\n        second(env, past)", 100),
+        (f"if how:{ONE}\n    second(env, past)", 140),
+        (f"if how:{ONE}\n    if not how:{ONE}", 200),
+        (f"if how == 1:{ONE}\n    elif how:{TWO}\n    else:{ONE}\n    first(env, past)", 300),
+    ],
+)
+def test_of_the_branches_of_a_test_one_is_taken(calls, most):
+    text = PROGRAM.split("def train")[0] + FIRST.format(calls=calls)
+    graph = link([extract("train.py", text.encode())])
+    assert [never_full(graph, buffer) for buffer in graph.buffers] == [most]
+
+
 def test_tests_are_no_runs_of_the_program():
     text = PROGRAM.split("def train")[0]
     tried = """from train import Past
