@@ -12,7 +12,7 @@ from per_audit.graph import PRIORITISED
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.memory.capacity import capacity_of, compared_around
 from per_audit.graph.memory.shifts import takes_first
-from per_audit.graph.memory.stored import never_full, once_full
+from per_audit.graph.memory.stored import never_full, once_full, stored_at_most
 from per_audit.graph.prioritised.whose import holder
 from per_audit.rule import Example, Rule
 
@@ -121,6 +121,7 @@ class ListEviction(Rule):
                 limit < max(LARGE, _SELDOM * _dropped(write.expression))
                 or held.isdisjoint(lists)
                 or any(alloc.kind != "list" for alloc in lists)
+                or (stored_at_most(graph, buffer) or limit + 1) <= limit
             ):
                 continue
             seen.add(write.node)
@@ -129,7 +130,8 @@ class ListEviction(Rule):
                 graph,
                 write.path,
                 write.node,
-                f"{name} drops the oldest of a list of up to {limit:,}: each time all the others are copied",
+                f"{name} drops the oldest of a list, which copies all the others each time, "
+                f"{once_full(graph, buffer, limit)}",
                 evidence=[graph.evidence(write.path, write.node, "copied", "all others are copied here")],
                 fix=FixOffer(title="overwrite the oldest slot instead"),
                 pipeline=name,
@@ -299,6 +301,15 @@ def train(model, episodes=100):
             state = next_state
             model.fit(memory.some(32))
 """
+            },
+        ),
+        Example(
+            "a slice that is never made, with room for more steps than the program makes",
+            {
+                "dqn.py": bad[-1]
+                .plain["dqn.py"]
+                .replace("while True:", "for _ in range(90_000):")
+                .replace("            self.items.pop(0)\n", "")
             },
         ),
         Example("a short list", {"dqn.py": bad[0].plain["dqn.py"].replace("100_000", "2_000")}),
