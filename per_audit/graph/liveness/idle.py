@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import External, Literal, Result
+from per_audit.graph.liveness.chosen import Choices
 from per_audit.graph.liveness.copied import Spare, spare
 from per_audit.graph.liveness.demos import Trial
 from per_audit.graph.liveness.lookups import Lookups
@@ -50,6 +51,7 @@ class Idle:
         self.is_beside = beside
         self._switches = Switches(graph, is_package)
         self._lookups = Lookups(graph)
+        self._choices = Choices(graph, lambda cls: self._mentions.get(cls.name, ()))
         self._live: set[ir.Node] = set()
 
     def why(self, place: Place) -> str | None:
@@ -70,9 +72,21 @@ class Idle:
         The classes of a package are for others to make, and a program in which nothing learns may be about to.
         """
         reason, path = self._found(place)
-        if reason is None or (self._is_package and not isinstance(reason, ir.Class)):
+        if reason is None:
+            return self._choice(place)
+        if self._is_package and not isinstance(reason, ir.Class):
             return None
         return f"not run as it stands: {self._told(reason, path)}"
+
+    def _choice(self, place: Place) -> str | None:
+        """On which option, off unless somebody sets it, a place hangs: that of the class around it."""
+        node = self._node_at(place)
+        units = self._units(place.path, node) if node is not None else []
+        cls = next((unit for unit in reversed(units) if isinstance(unit, ir.Class)), None)
+        if cls is None or not self._can_be_idle(cls):
+            return None
+        option = self._choices.of(cls)
+        return None if option is None else f"run only where `{option}` is set"
 
     def _found(self, place: Place) -> tuple[_Reason | None, str]:
         """Why a place is never run, if so, and its file."""
