@@ -29,6 +29,7 @@ _STATEMENT = re.compile(
     + rb"((?:[ \t\f]|\\\n)*\((?:[^)#]|#[^\n]*)*\)|(?:[^\n;\\#]|\\\n)*)"
     rb"|import" + _END + rb"((?:[^\n;\\#]|\\\n)*)"
 )
+_ENTRY = re.compile(rb"[\"']([A-Za-z_][\w.]*):[A-Za-z_][\w-]*[\"']")
 _START = re.compile(rb"(?:\A|[;:])(?:[ \t\f]|\\\n)*(?=(?:from|import)" + _END + rb")")
 _NAME = re.compile(rb"[\w.\x80-\xff]+")
 _COMMENT = re.compile(rb"#[^\n]*")
@@ -40,7 +41,7 @@ def imports_of(data: bytes) -> tuple[str, ...]:
     """The dotted names that may be modules, sorted, with a dot in front for each level of a relative import.
 
     It is an upper bound: text in a string counts where it reads like an import, and of `from a import b` both `a` and
-    `a.b` may be modules.
+    `a.b` may be modules. A string "a.b:name" names the module in which an entry point is, or an environment registered.
     """
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -56,6 +57,7 @@ def imports_of(data: bytes) -> tuple[str, ...]:
             _add(match, found)
             end = max(match.end(), end)
         at = data.find(b"import", end)
+    found.update(_ENTRY.findall(data))
     return tuple(sorted(name.decode("utf-8", "replace") for name in found))
 
 

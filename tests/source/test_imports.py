@@ -33,6 +33,8 @@ from per_audit.source.imports import WHOLE, imports_of, packages_of_unwritten
         ("if x: from a import b; import c", {"a", "a.b*", "c*"}),
         ("x = 1\r    import a\rimport b\r\nimport c", {"a*", "b*", "c*"}),
         ("from b\u00fcffer import r\u00eang", {"b\u00fcffer", "b\u00fcffer.r\u00eang*"}),
+        ('register(id="x", entry_point="a.b:C")\nmake(\'d:e-v0\')', {"a.b", "d"}),
+        ('x = {"a": "b"}; y = "cuda:0"; z = "a: b"', set()),
         ("important = reimport\nimport_a = 1\nfrom_x = 2", set()),
     ],
 )
