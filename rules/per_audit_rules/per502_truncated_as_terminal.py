@@ -685,6 +685,14 @@ def evaluate(env, net, episodes):
         ),
         Example("a wrapper that cuts an episode short, around an environment without a limit", {"train.py": _GAME}),
         Example(
+            "a loop that counts its steps goes on to the environment's limit",
+            {
+                "train.py": _in('gym.make("CartPole-v1")')
+                .replace("        done = False\n", "        done, step = False, 0\n")
+                .replace("while not done:\n", "while not done and step < 500:\n            step += 1\n")
+            },
+        ),
+        Example(
             "an environment that a factory makes, by an option of the command line",
             {
                 "train.py": _in("build(parser.parse_args().env)")
@@ -736,6 +744,15 @@ def train(""",
         Example(
             "a loop that leaves the episode before the environment's limit",
             {"train.py": _CAPPED.format(parameters="max_t=1_000", name="ALE/MsPacman-v5", steps="max_t", mark="")},
+        ),
+        Example(
+            "a loop that counts its steps leaves the episode before the environment's limit",
+            {
+                "train.py": _in('gym.make("CartPole-v1")')
+                .replace("  # <- PER502", "")
+                .replace("        done = False\n", "        done, step = False, 0\n")
+                .replace("while not done:\n", "while not done and step < 300:\n            step += 1\n")
+            },
         ),
         Example(
             "an environment without a limit",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import externals as ext
+from per_audit.graph.memory.capacity import number_of
 from per_audit.graph.memory.ranges import turns
 from per_audit.graph.symbolic import alternatives, strip
 
@@ -84,7 +85,42 @@ def ends_before_limit(graph: ReplayGraph, path: str, node: ir.Node, limits: Sequ
     loop = next(loops, None)
     is_episode = isinstance(loop, ir.For) and (not _goes_on(loop) or _begins_anew(graph, path, loop))
     steps = turns(graph, path, loop) if isinstance(loop, ir.For) and is_episode else None
+    if isinstance(loop, ir.While):
+        steps = _counted(graph, path, loop)
     return min(limits) == math.inf or (steps is not None and steps < min(limits))
+
+
+def _counted(graph: ReplayGraph, path: str, loop: ir.While) -> int | None:
+    """How often a loop is gone through at most, whose test asks for a count below a number that begins anew before it.
+
+    `while not done and step < 200`.
+    """
+    if _goes_on(loop):
+        return None
+    added = {
+        name for node in loop.body if isinstance(node, ir.Aug) and node.op == "+" for name in _names([node.target])
+    }
+    around = graph.parents(path).get(loop)
+    before = ir.walk(*getattr(around, "body", ()))
+    begun = {name for node in before if isinstance(node, ir.Assign) for name in _given(node.targets)}
+    for test in _conjuncts(loop.test):
+        if isinstance(test, ir.Cmp) and test.ops in (["<"], ["<="]) and set(_names([test.left])) & added & begun:
+            most = number_of(graph, path, test.rights[0]).usual
+            return None if most is None else most + (test.ops == ["<="])
+    return None
+
+
+def _conjuncts(test: ir.Expr) -> Iterator[ir.Expr]:
+    if isinstance(test, ir.Logic) and test.op == "and":
+        yield from _conjuncts(test.left)
+        yield from _conjuncts(test.right)
+    else:
+        yield test
+
+
+def _given(targets: list[ir.Expr]) -> Iterator[str]:
+    """The names that an assignment gives, those of several at once as well."""
+    return _names([part for target in targets for part in ir.walk(target) if isinstance(part, ir.Expr)])
 
 
 def _begins_anew(graph: ReplayGraph, path: str, loop: ir.For) -> bool:
