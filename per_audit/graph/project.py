@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from per_audit.facts import ModuleFacts, ir
 from per_audit.source.resolve import Modules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_WORD = re.compile(r"\w+")
 
 
 class Project:
@@ -22,6 +29,7 @@ class Project:
         self.outer_of: dict[ir.Node, ir.Function] = {}
         self.functions: list[ir.Function] = []
         self.classes: list[ir.Class] = []
+        self._words: dict[str, list[tuple[ir.Stmt, frozenset[str]]]] = {}
         self._resolve = Modules(self.modules) if tree is None else tree
         for module in self.modules.values():
             self._index(module)
@@ -61,6 +69,16 @@ class Project:
         """Whether the module is a package's `__init__`."""
         return posixpath.basename(path) == "__init__.py"
 
+    def words(self, path: str) -> list[tuple[ir.Stmt, frozenset[str]]]:
+        """The statements of a module but for its own text, each with the words of the names and texts in it."""
+        if path not in self._words:
+            self._words[path] = [
+                (statement, frozenset(word for node in ir.walk(statement) for word in _words(node)))
+                for statement in self.modules[path].body
+                if not (isinstance(statement, ir.Do) and isinstance(statement.value, ir.Const))
+            ]
+        return self._words[path]
+
     @cached_property
     def changes_reductions(self) -> bool:
         """Whether something is assigned to an attribute `reduction` of anything but `self`: of a criterion.
@@ -92,3 +110,11 @@ class Project:
             return f"{self.qualified(owner)}.{node.name}"
         outer = self.outer_of.get(node)
         return f"{self.qualified(outer)}.{node.name}" if outer is not None else node.name
+
+
+def _words(node: ir.Node) -> Iterable[str]:
+    if isinstance(node, ir.Name):
+        return (node.id,)
+    if isinstance(node, ir.Attr):
+        return (node.attr,)
+    return _WORD.findall(node.value) if isinstance(node, ir.Const) and isinstance(node.value, str) else ()

@@ -100,3 +100,11 @@ def f():
 )
 def test_whether_the_reduction_of_a_criterion_is_changed(text, changes):
     assert project(losses=text).changes_reductions is changes
+
+
+def test_the_words_of_statements_are_names_and_parts_of_texts_but_not_the_text_of_the_module():
+    found = project(ring="'''Of Others.'''\nclass Ring:\n    kinds = 'pkg.Row, Column'\nmade = Ring.whole(3)\n")
+    assert [words for _, words in found.words("ring.py")] == [
+        {"kinds", "pkg", "Row", "Column"},
+        {"made", "Ring", "whole"},
+    ]

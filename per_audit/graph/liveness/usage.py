@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
@@ -100,21 +99,13 @@ def _naming(graph: ReplayGraph, unit: _Unit) -> Iterator[_Unit | Trial | None]:
 
     None for a place in none of these.
     """
-    word = re.compile(rf"\b{re.escape(unit.name)}\b")
     for path, module in graph.project.modules.items():
         if unit.name.encode() not in module.text:
             continue
-        for statement in module.body:
-            if statement is unit or (isinstance(statement, ir.Do) and isinstance(statement.value, ir.Const)):
-                continue
-            if any(_names(node, word) for node in ir.walk(statement)):
+        for statement, words in graph.project.words(path):
+            if statement is not unit and unit.name in words:
                 around = statement if isinstance(statement, (ir.Class, ir.Function)) else None
                 yield graph.demos.of(path, statement) or around
-
-
-def _names(node: ir.Node, word: re.Pattern[str]) -> bool:
-    text = getattr(node, "id", getattr(node, "attr", getattr(node, "value", None)))
-    return isinstance(node, (ir.Name, ir.Attr, ir.Const)) and isinstance(text, str) and bool(word.search(text))
 
 
 def is_name_read(graph: ReplayGraph, path: str, function: ev.Owner, name: str) -> bool:
