@@ -886,4 +886,33 @@ class Agent:
 """
             },
         ),
+        Example(
+            "an environment of others that asks the project for its ends, of which there is none",
+            {
+                "dqn.py": bad[0].plain["dqn.py"],
+                "swarm.py": """from multiagent.environment import MultiAgentEnv
+from dqn import Agent
+
+
+class Formation:
+    def reward(self, agent, world):
+        return -abs(agent.at - world.goal)
+
+    def done(self, agent, world):
+        return False
+
+
+def main(world, net, target_net, optimizer, steps):
+    task, agent = Formation(), Agent(net, target_net, optimizer)
+    env = MultiAgentEnv(world, reward_callback=task.reward, done_callback=task.done)
+    state = env.reset()
+    for _ in range(steps):
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        agent.remember(state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+        agent.learn()
+""",
+            },
+        ),
     )

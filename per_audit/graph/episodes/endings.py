@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.episodes.environments import SUITE, TERMINATED, made_for, made_in, never_says
+from per_audit.graph.episodes.environments import SUITE, TERMINATED, callbacks_say_false, made_for, made_in, never_says
 from per_audit.graph.interpret.roles import DONE, NEXT, REWARD, name_of, role_of, role_of_name, words
 from per_audit.graph.interpret.values import RecordType
 from per_audit.graph.symbolic.vocabulary import FLATTENS, RESHAPES, STACKS, TRANSPARENT
@@ -283,4 +283,6 @@ def is_endless(graph: ReplayGraph, path: str, learner: ev.Owner) -> bool:
     Where no file that leads to the learner makes one, those of the whole project are asked.
     """
     made = made_for(graph, path, learner)
-    return all(name.startswith(_ENDLESS) for name in made) if made else never_says(graph, TERMINATED)
+    if made:
+        return all(name.startswith(_ENDLESS) for name in made)
+    return never_says(graph, TERMINATED) or callbacks_say_false(graph)

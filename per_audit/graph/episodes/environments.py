@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.episodes.limits import asked_for
 from per_audit.graph.episodes.rewards import pays_otherwise
 from per_audit.graph.interpret import externals as ext
+from per_audit.graph.interpret.roles import DONE, name_of, role_of_name, words
 from per_audit.graph.symbolic import Term, alternatives, strip
 
 if TYPE_CHECKING:
@@ -46,6 +47,27 @@ def never_says(graph: ReplayGraph, place: int, call: ir.Node | None = None) -> b
         if _makes_others(graph):
             return False
     return bool(called) and all(says_false(graph, step, place) for step in called)
+
+
+def callbacks_say_false(graph: ReplayGraph) -> bool:
+    """Whether environments of others ask the project for their ends, and all that may be asked says False.
+
+    `Environment(world, done_callback=scenario.done)`, of whichever class the scenario is.
+    """
+    given = [
+        arg.value
+        for site in graph.events.calls.values()
+        for arg in site.node.args
+        if arg.keyword is not None and "callback" in words(arg.keyword) and role_of_name(arg.keyword) == DONE
+    ]
+    asked = [[function for function in graph.project.functions if function.name == name_of(each)] for each in given]
+    return bool(asked) and all(found and all(map(_gives_false, found)) for found in asked)
+
+
+def _gives_false(function: ir.Function) -> bool:
+    """Whether a function returns the constant False, and nothing else."""
+    returned = [node.value for node in ir.walk_scope(function.body) if isinstance(node, ir.Return)]
+    return bool(returned) and all(isinstance(value, ir.Const) and value.value is False for value in returned)
 
 
 def own_steps(graph: ReplayGraph, paths: Iterable[str]) -> list[ir.Function]:
