@@ -685,6 +685,17 @@ def evaluate(env, net, episodes):
         ),
         Example("a wrapper that cuts an episode short, around an environment without a limit", {"train.py": _GAME}),
         Example(
+            "a loop that is left once the rewards are many",
+            {
+                "train.py": _in('gym.make("CartPole-v1")')
+                .replace("        done = False\n", "        done, total = False, 0\n")
+                .replace("while not done:\n", "while not done and total < 300:\n")
+                .replace(
+                    "            state = next_state\n", "            state = next_state\n            total += reward\n"
+                )
+            },
+        ),
+        Example(
             "a loop that counts its steps goes on to the environment's limit",
             {
                 "train.py": _in('gym.make("CartPole-v1")')

@@ -97,9 +97,8 @@ def _counted(graph: ReplayGraph, path: str, loop: ir.While) -> int | None:
     """
     if _goes_on(loop):
         return None
-    added = {
-        name for node in loop.body if isinstance(node, ir.Aug) and node.op == "+" for name in _names([node.target])
-    }
+    ones = [node for node in loop.body if isinstance(node, ir.Aug) and node.op == "+" and _is_one(node.value)]
+    added = {name for node in ones for name in _names([node.target])}
     around = graph.parents(path).get(loop)
     before = ir.walk(*getattr(around, "body", ()))
     begun = {name for node in before if isinstance(node, ir.Assign) for name in _given(node.targets)}
@@ -108,6 +107,10 @@ def _counted(graph: ReplayGraph, path: str, loop: ir.While) -> int | None:
             most = number_of(graph, path, test.rights[0]).usual
             return None if most is None else most + (test.ops == ["<="])
     return None
+
+
+def _is_one(value: ir.Expr) -> bool:
+    return isinstance(value, ir.Const) and value.value == 1
 
 
 def _conjuncts(test: ir.Expr) -> Iterator[ir.Expr]:
