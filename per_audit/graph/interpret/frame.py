@@ -32,3 +32,12 @@ class Frame:
     def is_of_module(self) -> bool:
         """Whether the statements of a module itself are executed."""
         return self.function is None and self.parent is None
+
+    def found(self, name: str) -> Value | None:
+        """What a name is bound to in this frame or around it."""
+        here: Frame | None = self
+        while here is not None:
+            if name in here.env and name not in here.globals:
+                return here.env[name]
+            here = here.parent
+        return None

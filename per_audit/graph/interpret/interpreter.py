@@ -434,9 +434,12 @@ class Interpreter:
         """The result of a call into the project. Each argument is (keyword, star, value)."""
         node = func.node
         if isinstance(node, ir.Lambda):
-            if node not in self.closures:
+            outer = self.closures.get(node)
+            if outer is None:
                 return UNKNOWN
-            return self._execute(self._entered(node, func.owner, self._bind(node, func.owner, arguments)), depth + 1)
+            around = tuple(map(outer.found, self._free_names(node)))
+            env = self._bind(node, func.owner, arguments)
+            return self._execute(self._entered(node, func.owner, env, around), depth + 1)
         entry = self._entry(node, func.owner, arguments)
         if entry.given != self._grown[node]:
             self._give(node, entry)
@@ -471,9 +474,15 @@ class Interpreter:
         self._calls[key] = entry, defaults
         return entry
 
-    def _entered(self, node: ir.Function | ir.Lambda, owner: Instance | None, env: dict[str, Value]) -> _Entry:
-        """The one entry for a function with these parameters."""
-        key = (node, owner, tuple(sorted(env.items(), key=_FIRST)))
+    def _entered(
+        self,
+        node: ir.Function | ir.Lambda,
+        owner: Instance | None,
+        env: dict[str, Value],
+        around: tuple[Value | None, ...] = (),
+    ) -> _Entry:
+        """The one entry for a function with these parameters; for a lambda where this is what it reads around it."""
+        key = (node, owner, tuple(sorted(env.items(), key=_FIRST)), around)
         known = self._entries.get(key)
         if known is None:
             known = self._entries[key] = _Entry(node, owner, env)

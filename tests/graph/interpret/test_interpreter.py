@@ -383,6 +383,47 @@ def test_a_repeated_call_sees_what_a_default_has_become(project, value_of):
     assert {atom.value for atom in value_of(graph, 'outer("x")').atoms} == {1, "x"}
 
 
+def test_a_lambda_is_known_by_what_stands_around_it(project, value_of):
+    graph = project("""
+        def scaled(n):
+            times = lambda x: x * n
+            return times(2)
+
+        scaled(3)
+        scaled(5)
+    """)
+    assert value_of(graph, "scaled(3)").literal() == 6
+    assert value_of(graph, "scaled(5)").literal() == 10
+
+
+def test_a_lambda_that_is_called_again_sees_what_has_changed_since(project, value_of):
+    graph = project("""
+        class Box:
+            held = 1
+
+        box = Box()
+        get = lambda: box.held
+        get()
+        box.held = 2
+        get()
+    """)
+    assert value_of(graph, "get()").atoms == {Literal(1), Literal(2)}
+
+
+def test_lambdas_that_call_each_other_twice_are_not_run_once_for_each_way(project, monkeypatch):
+    called = []
+    call = Interpreter.call_function
+
+    def counted(self, func, arguments, depth):
+        called.append(func)
+        return call(self, func, arguments, depth)
+
+    monkeypatch.setattr(Interpreter, "call_function", counted)
+    steps = "".join(f"f{n} = lambda: f{n - 1}() + f{n - 1}()\n" for n in range(1, 9))
+    project(f"f0 = lambda: 1\n{steps}f8()\n")
+    assert 16 < len(called) < 3 * 20  # not two to the eighth
+
+
 def test_an_object_holds_what_its_own_class_is_made_with(project):
     graph = project("""
     class Plain:
