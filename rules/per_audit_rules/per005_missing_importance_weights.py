@@ -1202,6 +1202,34 @@ def train(env, net, optimizer):
 """
             },
         ),
+        Example(
+            "a memory that is found by its name, and returns its weights behind the columns of the batch",
+            {
+                **bad[-1].plain,
+                "replays/weighed.py": bad[-1]
+                .plain["replays/weighed.py"]
+                .replace(
+                    "slots, [self.rows[slot] for slot in slots]", "tuple(list(self.columns(slots)) + [weights, slots])"
+                )
+                + """
+    def columns(self, slots):
+        states, actions, rewards, following, ends = [], [], [], [], []
+        for slot in slots:
+            state, action, reward, after, ended = self.rows[slot]
+            states.append(state)
+            actions.append(action)
+            rewards.append(reward)
+            following.append(after)
+            ends.append(ended)
+        return np.array(states), np.array(actions), np.array(rewards), np.array(following), np.array(ends)
+""",
+                "main.py": bad[-1]
+                .plain["main.py"]
+                .replace("slots, rows =", "*columns, weights, slots =")
+                .replace("= errors_of(net, rows)", "= errors_of(net, zip(*columns))")
+                .replace("errors.pow(2)", "(torch.as_tensor(weights) * errors.pow(2))"),
+            },
+        ),
     )
 
 
