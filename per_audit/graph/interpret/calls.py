@@ -140,7 +140,7 @@ class Calls:
                     func = Func(method, atom)
                     site.targets.add(func)
                     result = self.project_call(func, arguments, frame)
-                    return result.join(taint(*(v for _, _, v in arguments)))
+                    return result.join(taint(*(v for _, _, v in arguments)).without("mass"))
             return None
         if isinstance(atom, RecordType):
             return self._record(atom, node, arguments)

@@ -87,6 +87,9 @@ ROWWISE_LOSSES = {
     "sparse_categorical_crossentropy", "categorical_crossentropy", "squared_error",
 }  # fmt: skip
 
+# Libraries of which an object that is called is a layer, a network or a criterion.
+NETWORKS = ("torch.", "tensorflow.", "keras.", "flax.", "haiku.", "equinox.", "chainer.", "paddle.", "mxnet.")
+
 # Losses of TensorFlow 1: one number for the batch, with weights of its own, unless it is told to keep them apart.
 GRAPH_LOSSES = {
     "absolute_difference", "cosine_distance", "hinge_loss", "huber_loss", "log_loss", "mean_squared_error",

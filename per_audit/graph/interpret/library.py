@@ -373,7 +373,8 @@ class Library:
             return taint(*values)._replace(reduction=told)
         if name in ("Huber", "MeanSquaredError", "MeanAbsoluteError") and isinstance(atom.call, ir.Call):
             return taint(*values)._replace(reduction=_keras_reduction(atom.call))
-        return taint(*values)
+        made = taint(*values)  # what a network makes of random numbers is none of them
+        return made.without("mass") if atom.name.startswith(ext.NETWORKS) else made
 
     def _got(self, getter: ir.Call, rows: Value, node: ir.Call, frame: Frame) -> Value:
         """What `itemgetter(*positions)(rows)` reads."""

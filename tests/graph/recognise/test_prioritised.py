@@ -725,3 +725,131 @@ def test_what_environments_alone_make_draws_places_not_transitions(project, kind
             optimizer.step()
     """)
     assert kinds(graph) == ["uniform"]
+
+
+def test_states_that_a_network_is_probed_with_are_no_draw(project):
+    graph = project("""
+    import gym
+    import numpy as np
+    import random
+    import torch
+    from torch import nn
+
+
+    class Tree:
+        def __init__(self, size):
+            self.size, self.sums, self.rows, self.at = size, np.zeros(2 * size - 1), np.zeros(size, dtype=object), 0
+
+        def add(self, priority, row):
+            self.rows[self.at] = row
+            self.set(self.at + self.size - 1, priority)
+            self.at = (self.at + 1) % self.size
+
+        def set(self, node, priority):
+            change = priority - self.sums[node]
+            self.sums[node] = priority
+            while node:
+                node = (node - 1) // 2
+                self.sums[node] += change
+
+        def find(self, node, mass):
+            left = 2 * node + 1
+            if left >= len(self.sums):
+                return node
+            if mass <= self.sums[left]:
+                return self.find(left, mass)
+            return self.find(left + 1, mass - self.sums[left])
+
+
+    class Memory:
+        def __init__(self, size):
+            self.tree = Tree(size)
+
+        def push(self, error, row):
+            self.tree.add((abs(error) + 0.01) ** 0.6, row)
+
+        def sample(self, count, beta):
+            total = self.tree.sums[0]
+            nodes = [self.tree.find(0, random.uniform(0, total)) for _ in range(count)]
+            p = self.tree.sums[nodes] / total
+            weights = (self.tree.size * p) ** -beta
+            return [self.tree.rows[node - self.tree.size + 1] for node in nodes], nodes, weights / weights.max()
+
+        def update(self, nodes, errors):
+            for node, error in zip(nodes, errors):
+                self.tree.set(node, (abs(error) + 0.01) ** 0.6)
+
+
+    class Network(nn.Module):
+        def __init__(self, width, actions):
+            super().__init__()
+            self.first, self.second = nn.Linear(width, 64), nn.Linear(64, actions)
+
+        def forward(self, state):
+            return self.second(torch.relu(self.first(state)))
+
+
+    class Agent:
+        def __init__(self, width=4, actions=2):
+            self.network, self.memory = Network(width, actions), Memory(10_000)
+            self.optimizer = torch.optim.Adam(self.network.parameters())
+
+        def act(self, state):
+            return self.network(torch.as_tensor(state).float()).argmax().item()
+
+        def error(self, state, action, reward, following, done):
+            with torch.no_grad():
+                goal = reward + 0.99 * (1 - done) * self.network(torch.as_tensor(following).float()).max()
+                return (goal - self.network(torch.as_tensor(state).float())[action]).item()
+
+        def observe(self, state, action, reward, following, done):
+            row = state, action, reward, following, done
+            self.memory.push(self.error(*row), row)
+
+        def learn(self, beta):
+            rows, nodes, weights = self.memory.sample(32, beta)
+            states, actions, rewards, after, ends = (torch.tensor(np.array(c)).float() for c in zip(*rows))
+            goal = rewards + 0.99 * (1 - ends) * self.network(after).max(1).values.detach()
+            errors = goal - self.network(states).gather(1, actions.long()[:, None])[:, 0]
+            self.optimizer.zero_grad()
+            (torch.tensor(weights) * errors**2).mean().backward()
+            self.optimizer.step()
+            self.memory.update(nodes, errors.detach().numpy())
+
+
+    class Probe:
+        def __init__(self, agent):
+            self.agent = agent
+
+        def states(self, count):
+            states, actions = [], []
+            for _ in range(count):
+                state = np.random.uniform(0, 1, 4)
+                actions.append(torch.argmax(self.agent.network(torch.FloatTensor(state))).item())
+                states.append(state)
+            return np.array(states), np.array(actions)
+
+        def priorities(self, states, actions):
+            return [self.agent.error(s, a, 1.0, s, False) for s, a in zip(states, actions)]
+
+
+    def main():
+        agent, env = Agent(), gym.make("CartPole-v1")
+        state = env.reset()
+        for step in range(50_000):
+            action = agent.act(state)
+            following, reward, done, _ = env.step(action)
+            agent.observe(state, action, reward, following, done)
+            state = env.reset() if done else following
+            if step > 100:
+                agent.learn(min(1.0, 0.4 + 0.6 * step / 50_000))
+        probe = Probe(agent)
+        states, actions = probe.states(1_000)
+        for state, action in zip(states, actions):
+            agent.memory.update([agent.memory.tree.size], [agent.error(state, action, 1.0, state, False)])
+        print(probe.priorities(states, actions))
+
+
+    main()
+    """)
+    assert [buffer.owner.name for buffer in graph.buffers] == ["Memory"]
