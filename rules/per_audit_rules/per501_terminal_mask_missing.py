@@ -915,4 +915,48 @@ def main(world, net, target_net, optimizer, steps):
 """,
             },
         ),
+        Example(
+            "rows of a task without end, all stored with the constant False",
+            {
+                "rows.py": """import random
+
+
+class Rows:
+    def __init__(self, size):
+        self.rows, self.size, self.at = [], size, 0
+
+    def add(self, s, a, r, s2, done):
+        row = (s, a, r, s2, done)
+        if self.at >= len(self.rows):
+            self.rows.append(row)
+        else:
+            self.rows[self.at] = row
+        self.at = (self.at + 1) % self.size
+
+    def sample(self, n):
+        return zip(*random.sample(self.rows, n))
+""",
+                "train.py": """import torch
+import torch.nn.functional as F
+from rows import Rows
+
+
+def improve(net, optimizer, rows):
+    s, a, r, s2, done = map(torch.as_tensor, rows.sample(32))
+    loss = F.mse_loss(net(s), r + 0.9 * net(s2).detach())
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+def main(env, net, optimizer):
+    rows = Rows(50_000)
+    for _ in range(90_000):
+        s = env.state
+        r = env.step(0.0)
+        rows.add(s, 0.0, r, env.state, False)
+        improve(net, optimizer, rows)
+""",
+            },
+        ),
     )

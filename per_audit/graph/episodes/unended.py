@@ -6,8 +6,10 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.episodes import endings
 from per_audit.graph.interpret.roles import DONE, REWARD, name_of, role_of
 from per_audit.graph.interpret.values import Instance
+from per_audit.graph.liveness.usage import without_unmade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +26,21 @@ def is_never_told(graph: ReplayGraph, buffer: ReplayBuffer, target: BootstrapTar
     """Whether a target is of an object to which every call of its file that stores hands the constant False as the end.
 
     Another object of the class may hold transitions that end; they are told apart by the attributes that hold them.
+    Objects under other names need not be told apart where no call of the project hands any of them another end.
     """
     given = [site for site in _storing_like(graph, buffer, target) if site.path == target.path]
-    return bool(given) and all(_gives_false(graph, site) for site in given)
+    return (bool(given) and all(_gives_false(graph, site) for site in given)) or _has_no_ends(graph, buffer)
+
+
+def _has_no_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether every call that stores into the buffer hands it the constant False, and none is told of an end there."""
+    storing = [store.function for store in buffer.stores]
+    calls = [without_unmade(graph, graph.callers.get(each, [])) if each is not None else [] for each in storing]
+    return (
+        bool(calls)
+        and all(sites and all(_gives_false(graph, site) for site in sites) for sites in calls)
+        and endings.observed(graph, buffer) is None
+    )
 
 
 def stored_without(graph: ReplayGraph, buffer: ReplayBuffer, target: BootstrapTarget) -> list[ev.CallSite]:
