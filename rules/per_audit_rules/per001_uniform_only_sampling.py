@@ -461,6 +461,191 @@ class Agent:
 """
             },
         ),
+        Example(
+            "a coin that decides whether to explore is no draw by priority, whatever the environment looks up",
+            {
+                "ring.py": """import numpy as np
+
+
+class Ring:
+    def __init__(self, size, width):
+        self.rng = np.random.default_rng(0)
+        self.obs, self.next_obs = np.zeros((size, width)), np.zeros((size, width))
+        self.actions, self.rewards = np.zeros(size, int), np.zeros(size)
+        self.size, self.count = size, 0
+
+    def add(self, obs, action, reward, next_obs):
+        at = self.count % self.size
+        self.obs[at], self.actions[at], self.rewards[at], self.next_obs[at] = obs, action, reward, next_obs
+        self.count += 1
+
+    def sample(self, n):
+        at = self.rng.integers(0, min(self.count, self.size), size=n)  # <- PER001
+        return self.obs[at], self.actions[at], self.rewards[at], self.next_obs[at]
+""",
+                "track.py": """import numpy as np
+
+EDGES = np.linspace(-1.0, 1.0, 9)
+
+
+def cell(place):
+    return np.searchsorted(EDGES, place)
+
+
+class Track:
+    def reset(self):
+        self.place = np.zeros(1)
+        return self.place
+
+    def step(self, action):
+        self.place = self.place + np.where(action == 1, 0.1, -0.1)
+        return self.place, float(cell(self.place)[0] == 8), False, {}
+""",
+                "train.py": """import numpy as np
+import torch
+from ring import Ring
+from track import Track
+
+
+def train(net, optimizer, steps=100_000):
+    rng, track, ring = np.random.default_rng(1), Track(), Ring(10_000, 1)
+    obs = track.reset()
+    for step in range(steps):
+        explore = rng.random(1) < max(0.05, 1 - step / steps)
+        action = np.where(explore, rng.integers(2), net.act(obs))
+        next_obs, reward, done, info = track.step(action)
+        ring.add(obs, action, reward, next_obs)
+        obs = next_obs
+        s, a, r, s2 = map(torch.as_tensor, ring.sample(64))
+        loss = ((net(s).gather(1, a[:, None])[:, 0] - r - 0.99 * net(s2).detach().max(1).values) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+""",
+            },
+        ),
+        Example(
+            "arrays of several agents, written row by row",
+            {
+                "shared.py": """import numpy as np
+
+
+class Shared:
+    def __init__(self, size, agents, width):
+        self.size, self.agents, self.count = size, agents, 0
+        self.gains = np.zeros((size, len(agents)))
+        self.ends = np.zeros((size, len(agents)), bool)
+        self.seen = [np.zeros((size, width)) for _ in agents]
+        self.seen_next = [np.zeros((size, width)) for _ in agents]
+        self.moves = [np.zeros(size, int) for _ in agents]
+
+    def put(self, obs, action, next_obs, reward, done):
+        at = self.count % self.size
+        for number, agent in enumerate(self.agents):
+            self.gains[at][number] = reward[agent]
+            self.ends[at][number] = done[agent]
+            self.seen[number][at] = obs[agent]
+            self.seen_next[number][at] = next_obs[agent]
+            self.moves[number][at] = action[agent]
+        self.count += 1
+
+    def batch(self, n):
+        at = np.random.choice(min(self.count, self.size), n)  # <- PER001
+        numbers = range(len(self.agents))
+        return ([self.seen[i][at] for i in numbers], [self.moves[i][at] for i in numbers], self.gains[at],
+                [self.seen_next[i][at] for i in numbers], self.ends[at])
+"""
+            },
+        ),
+        Example(
+            "a row that is spelt as a transition, with a reward made of the state",
+            {
+                "balance.py": """import random
+from collections import deque
+
+
+class Balance:
+    def __init__(self, net):
+        self.net, self.rows = net, deque(maxlen=30_000)
+
+    def keep(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def learn(self):
+        rows = random.sample(self.rows, 32)  # <- PER001
+        for i in range(32):
+            self.net.fit(rows[i])
+
+
+def main(env, net):
+    agent = Balance(net)
+    for episode in range(1000):
+        state, done = env.reset(), False
+        while not done:
+            action = net.act(state)
+            next_state, _, done, _ = env.step(action)
+            agent.keep(state, action, -abs(state[0]), next_state, done)
+            agent.learn()
+            state = next_state
+"""
+            },
+        ),
+        Example(
+            "a row that is spelt as a transition, whose rewards are the returns of prices",
+            {
+                "trader.py": """import random
+from collections import deque
+
+
+class Rows:
+    def __init__(self):
+        self.rows = deque(maxlen=10_000)
+
+    def push(self, obs, action, reward, next_obs, done):
+        self.rows.append((obs, action, reward, next_obs, done))
+
+    def some(self, n):
+        return zip(*random.sample(self.rows, n))  # <- PER001
+
+
+def trade(prices, net, fit):
+    rows, returns = Rows(), prices[1:] / prices[:-1] - 1
+    for day in range(len(returns) - 1):
+        position = net.act(prices[day])
+        rows.push(prices[day], position, returns[day], prices[day + 1], False)
+        obs, actions, rewards, next_obs, dones = rows.some(32)
+        fit(net, obs, actions, rewards, next_obs, dones)
+"""
+            },
+        ),
+        Example(
+            "rewards of several steps, summed under a name of their own",
+            {
+                "steps.py": """import random
+from collections import deque
+
+import torch
+
+
+def train(env, net, optimizer):
+    kept, recent, state = deque(maxlen=50_000), deque(maxlen=3), env.reset()
+    for step in range(100_000):
+        action = net(state).argmax()
+        next_state, reward, done, _ = env.step(action)
+        recent.append((state, action, reward))
+        total = 0
+        for s, a, r in reversed(recent):
+            total = total * 0.99 + r.clone()[0]
+        kept.append((recent[0][0], recent[0][1], total.sum(), next_state, done))
+        state = env.reset() if done else next_state
+        batch = random.sample(kept, 32)  # <- PER001
+        loss = torch.stack([net.loss(row) for row in batch]).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+            },
+        ),
     )
     good = (
         Example(

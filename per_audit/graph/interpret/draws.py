@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.interpreter import Interpreter
 
 GREEDY = ("nsmallest", "nlargest")
-_SUMS = {"sum", "total", "cumsum", "cumulative", "mass", "priority", "priorities", "prob", "probs", "p"}
+SUMS = {"sum", "total", "cumsum", "cumulative", "mass", "priority", "priorities", "prob", "probs", "p"}
 _BOUNDS = (None, "high")
 _UNREACHED = 10**9  # positions that no memory has
 FRACTION = "fraction"  # a random number up to 1 times a size, cut off: a position
@@ -93,7 +93,7 @@ class Draws:
                 return None  # the root of a tree, or whatever a method says of it
             other = events.value(size)
             named = {word for node in ir.walk(size) if (name := name_of(node)) for word in words(name)}
-            if any(other.tagged(kind) for kind in ("mass", "draw", "index")) or not named.isdisjoint(_SUMS):
+            if any(other.tagged(kind) for kind in ("mass", "draw", "index")) or not named.isdisjoint(SUMS):
                 return None
             events.draws.setdefault(number, ev.Draw(number, frame.function, frame.module.path, FRACTION, False, False))
             return Value(frozenset(), frozenset((("index", number),)))

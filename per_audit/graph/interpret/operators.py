@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
+from per_audit.graph.interpret.draws import SUMS
 from per_audit.graph.interpret.roles import is_beta, name_of, words
 from per_audit.graph.interpret.values import ELEMENTWISE, SCALAR, Alloc, Ints, Item, Literal, TupleOf, Value, of, taint
 
@@ -139,14 +140,24 @@ class Operators:
 
     def cmp(self, node: ir.Cmp, frame: Frame) -> Value:
         """A comparison: what is compared is remembered of random numbers."""
-        values = [
-            self.interpreter.evaluator.eval(node.left, frame),
-            *(self.interpreter.evaluator.eval(r, frame) for r in node.rights),
-        ]
+        sides = (node.left, *node.rights)
+        values = [self.interpreter.evaluator.eval(side, frame) for side in sides]
+        if self._is_coin(sides):
+            return taint(*(value.without("mass") for value in values))
         for value in values:
             for mass in value.tagged("mass"):
                 self.interpreter.draws.note_compared(mass, frame)
         return taint(*values)
+
+    def _is_coin(self, sides: tuple[ir.Expr, ...]) -> bool:
+        """Whether a number is compared where it is drawn, and kept by nothing: `random() < epsilon` decides.
+
+        What it is compared with is no sum that it might be searched for among.
+        """
+        masses = self.interpreter.events.masses
+        others = [side for side in sides if not (isinstance(side, ir.Call) and side in masses)]
+        named = {word for node in ir.walk(*others) if (name := name_of(node)) for word in words(name)}
+        return len(others) < len(sides) and named.isdisjoint(SUMS)
 
 
 def _is_drawn(value: Value) -> bool:

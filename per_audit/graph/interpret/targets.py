@@ -130,6 +130,9 @@ class Targets:
         index = self.interpreter.evaluator.eval(target.index, frame)
         key = index.literal()
         role = (role_of(target) if isinstance(key, str) else None) or role_of(target.value)
+        if isinstance(target.value, ir.Sub):
+            for array in self._rows_of(target.value, container):
+                self.store(array, node, frame, "index", value, source, target.value.index, role)
         for atom in self.interpreter.ordered(container.atoms):
             if isinstance(atom, Alloc):
                 self.store(atom, node, frame, "index", value, source, target.index, role)
@@ -141,6 +144,13 @@ class Targets:
                     arguments: list[tuple[str | None, str, Value]] = [(None, "", index), (None, "", value)]
                     self.interpreter.parts.note_subscript(target, Func(method, atom), frame, stores=True)
                     self.interpreter.call_function(Func(method, atom), arguments, frame.depth)
+
+    def _rows_of(self, row: ir.Sub, known: Value) -> list[Alloc]:
+        """The arrays of numbers of which a part is written by way of a row: `self.rewards[at][agent] = reward`."""
+        if any(isinstance(atom, Alloc) for atom in known.atoms):
+            return []
+        held = self.interpreter.ordered(self.interpreter.events.value(row.value).atoms)
+        return [atom for atom in held if isinstance(atom, Alloc) and atom.kind == "array"]
 
     def _set_field(self, holder: ir.Expr, before: Value, atom: Record, key: str, value: Value, frame: Frame) -> None:
         """`holder[key] = value` of a name that holds a dict display: from now on it holds one with that key."""

@@ -12,9 +12,11 @@ from per_audit.graph.interpret import externals as ext
 from per_audit.graph.interpret.draws import takes_many
 from per_audit.graph.interpret.roles import (
     ACTION,
+    DONE,
     NEXT,
     POLICY,
     REWARD,
+    STATE,
     VALUE,
     looks_like_transition,
     role_of,
@@ -35,7 +37,7 @@ from per_audit.graph.interpret.values import (
     roles_in,
 )
 from per_audit.graph.libraries.buffers import is_test
-from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.level import is_level
 from per_audit.graph.recognise.ratios import compares_policies
 
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 # Modules that store in one memory. What seems to be stored from more are values that could not be told apart.
 _MOST_MODULES = 8
 _FEWEST_NAMED = 4  # fields that are named one by one
+_FIELDS = {STATE, ACTION, REWARD, NEXT, DONE}
 
 
 class Evidence:
@@ -214,6 +217,8 @@ class Evidence:
         roles: set[str] = set()
         for store in buffer.stores:
             found = _stored_roles(store)
+            if kind == UNIFORM and _has_unnamed_reward(store):
+                found |= {REWARD}
             roles |= found - {POLICY} if POLICY in found and self._is_optional(store, buffer) else found
             for atom in store.value.atoms:
                 if isinstance(atom, Instance):
@@ -514,7 +519,39 @@ def _counts(test: ir.Expr) -> bool:
 def _stored_roles(store: ev.Store) -> frozenset[str]:
     """The roles of what is stored: a column that is named for one field holds nothing that a policy said beside it."""
     found = roles_in(store.value)
+    for atom in store.value.atoms:
+        if spelt := _spelt_roles(atom):
+            found = found - {POLICY, VALUE} | spelt if _is_nothing_else(atom) else found | spelt
     return found - {POLICY, VALUE} | store.roles if store.roles and store.how == "index" else found | store.roles
+
+
+def _spelt_roles(atom: Atom) -> frozenset[str]:
+    """The roles of a row that is spelt as a whole transition, whatever its fields were computed from."""
+    if not isinstance(atom, TupleOf) or not isinstance(atom.node, ir.Seq) or len(atom.items) != len(atom.node.items):
+        return frozenset()
+    spelt = frozenset(role for item in atom.node.items if (role := role_of(item)) is not None)
+    return spelt if {STATE, ACTION, REWARD, NEXT} <= spelt else frozenset()
+
+
+def _has_unnamed_reward(store: ev.Store) -> bool:
+    """Whether one field of a row has no role beside the others of a transition: what was earned, under another name."""
+    rows = (atom.items for atom in store.value.atoms if isinstance(atom, TupleOf) and len(atom.items) > 4)
+    return any(
+        [bool(item.roles) for item in items].count(False) == 1
+        and {STATE, ACTION, NEXT, DONE} <= frozenset().union(*(item.roles for item in items))
+        for items in rows
+    )
+
+
+def _is_nothing_else(row: Atom) -> bool:
+    """Whether a row has the fields of a transition alone, of which the action is no more than that.
+
+    What the others were made of may be called anything: a reward is made of the returns of prices.
+    """
+    if not isinstance(row, TupleOf) or not isinstance(row.node, ir.Seq):
+        return False
+    fields = list(zip(map(role_of, row.node.items), row.items, strict=True))
+    return all(name in _FIELDS and (name != ACTION or POLICY not in item.roles) for name, item in fields)
 
 
 def _only_sets(method: ir.Function) -> bool:
