@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import externals as ext
+from per_audit.graph.interpret.values import Literal
 from per_audit.graph.memory.capacity import number_of
 from per_audit.graph.memory.ranges import turns
 from per_audit.graph.symbolic import alternatives, strip
@@ -251,7 +252,13 @@ def _named(graph: ReplayGraph, site: ev.CallSite) -> list[object]:
 def asked_for(graph: ReplayGraph, site: ev.CallSite) -> list[object]:
     """The names that a call may make an environment by, None for one that is not known; options are as usual."""
     first = site.node.argument(0, "id")
-    return [] if first is None else _texts(graph, graph.symbols.term(site.path, first), _DEEPEST)
+    if first is None:
+        return []
+    found = _texts(graph, graph.symbols.term(site.path, first), _DEEPEST)
+    handed = graph.events.value(first).atoms if None in found else frozenset()
+    texts = [atom.value for atom in handed if isinstance(atom, Literal) and isinstance(atom.value, str)]
+    # A term does not follow what is taken apart with `**`, as settings are; the interpreter does.
+    return sorted(texts) if texts and len(texts) == len(handed) else found
 
 
 def _texts(graph: ReplayGraph, term: Term, depth: int) -> list[object]:

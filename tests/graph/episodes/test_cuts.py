@@ -78,3 +78,31 @@ def test_what_a_library_makes(project, made, found, is_open):
     registered = "gym.register(id='car-v0', entry_point=Car, max_episode_steps=70)"
     graph = project(CAR + f"\n    {registered}\n    env = {made}\n    env.step(1.0)\n")
     assert limits(graph) == (found, is_open)
+
+
+def test_settings_that_are_handed_on_with_two_stars_name_environments(project):
+    graph = project(
+        """
+        import sys
+        import gymnasium as gym
+
+        def study(settings):
+            learn(net=None, **settings["learning"])
+
+        def learn(name, net, steps):
+            env = gym.make(name)
+            for _ in range(steps):
+                env.step(1.0)
+
+        if sys.argv[1] == "cart":
+            study({"learning": {"name": "CartPole-v1", "steps": 50}, "net": {"width": 64}})
+        else:
+            study({"learning": {"name": "Hopper-v4", "steps": 50}, "net": {"width": 256}})
+        """
+    )
+    steps = [
+        (site.path, site.node) for site in graph.events.calls.values() if getattr(site.node.func, "attr", "") == "step"
+    ]
+    cuts = cuts_of(graph, steps)
+    assert [str(cut) for cut in cuts.found] == ["CartPole-v1 (500 steps)", "Hopper-v4 (1,000 steps)"]
+    assert not cuts.is_open
