@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Evidence, Finding, FixOffer, Severity
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.events import AttributeWrite
     from per_audit.graph.prioritised.weights import Division, Weight, Weights
     from per_audit.graph.symbolic import Term
+
+
+_HIDDEN = "hides that until it is switched off"
 
 
 class WeightsFormulaWrong(Rule):
@@ -42,7 +46,8 @@ class WeightsFormulaWrong(Rule):
 
     A priority that reaches the formula through a structure that is not followed is not judged. The number of
     transitions and the sum of priorities may both be left out where the weights are divided by their maximum: that is
-    no finding.
+    no finding. A smallest priority on another scale cancels so as well; where a parameter may switch the division off,
+    the finding is a warning that says so.
 
     ## Example
 
@@ -81,7 +86,8 @@ class WeightsFormulaWrong(Rule):
                 for node, path, message, note in _defects(graph, weights, weight):
                     if node not in seen:
                         seen.add(node)
-                        yield self._finding(graph, weights, weight, node, path, message, note)
+                        found = self._finding(graph, weights, weight, node, path, message, note)
+                        yield replace(found, severity=Severity.WARNING) if _HIDDEN in message else found
 
     def _finding(
         self, graph: ReplayGraph, weights: Weights, weight: Weight, node: ir.Node, path: str, message: str, note: str
@@ -574,6 +580,20 @@ def run(env, steps):
                 "train.py": plain[4].plain["train.py"],
             },
         ),
+        Example(
+            "a raw smallest priority that the division by the largest cancels unless it is switched off",
+            {
+                "replay.py": plain[4]
+                .plain["replay.py"]
+                .replace("alpha=0.6):", "alpha=0.6, normalise=True):\n        self.normalise = normalise")
+                .replace("-beta", "-beta  # <- PER104")
+                .replace(
+                    "        return map",
+                    "        weights = weights / weights.max() if self.normalise else weights\n        return map",
+                ),
+                "train.py": plain[4].plain["train.py"],
+            },
+        ),
     )
     good = (
         Example(
@@ -750,21 +770,14 @@ def train(env, net, optimizer, schedule, steps):
             },
         ),
         Example(
-            "a raw smallest priority that the division by the largest cancels unless it is switched off",
-            {
-                "replay.py": bad[-1].plain["replay.py"].replace("normalise=False", "normalise=True"),
-                "train.py": bad[-1].plain["train.py"],
-            },
-        ),
-        Example(
             "a raw smallest priority that a constant of the file lets the division by the largest cancel",
             {
-                "replay.py": bad[-1]
+                "replay.py": bad[-2]
                 .plain["replay.py"]
                 .replace("class Replay", "NORMALISE = True\n\n\nclass Replay")
                 .replace(", normalise=False):\n        self.normalise = normalise", "):")
                 .replace("self.normalise", "NORMALISE"),
-                "train.py": bad[-1].plain["train.py"],
+                "train.py": bad[-2].plain["train.py"],
             },
         ),
     )
@@ -812,11 +825,17 @@ def _scale(
     """A factor that is missing, where no division by a maximum cancels it."""
     node, path = weight.formula.node, weight.formula.path
     text = graph.source(path, node)
-    if weights.is_scaled(weight) and (not divisions or any(map(weights.is_usual, divisions))):
+    if weights.is_scaled(weight) and not divisions:
         return
+    where = ""
+    if any(map(weights.is_usual, divisions)):
+        if not all(map(weights.is_optional, divisions)):
+            return
+        switches = {graph.source(each.path, each.switch) for each in divisions if each.switch is not None}
+        where = f"; `{'`, `'.join(sorted(switches))}` {_HIDDEN}"
     if any(product.of(MINIMUM) for product in weight.products):
         if all(_raw_minimum(weights, product) for product in weight.products):
-            message = f"the smallest priority in `{text}` is not raised to alpha as the stored priorities are"
+            message = f"the smallest priority in `{text}` is not raised to alpha as the stored priorities are{where}"
             yield node, path, message, "the two are on different scales"
         return
     if divisions:

@@ -256,9 +256,9 @@ def asked_for(graph: ReplayGraph, site: ev.CallSite) -> list[object]:
         return []
     found = _texts(graph, graph.symbols.term(site.path, first), _DEEPEST)
     handed = graph.events.value(first).atoms if None in found else frozenset()
-    texts = [atom.value for atom in handed if isinstance(atom, Literal) and isinstance(atom.value, str)]
+    texts: list[str] = [atom.value for atom in handed if isinstance(atom, Literal) and isinstance(atom.value, str)]
     # A term does not follow what is taken apart with `**`, as settings are; the interpreter does.
-    return sorted(texts) if texts and len(texts) == len(handed) else found
+    return [*sorted(texts)] if texts and len(texts) == len(handed) else found
 
 
 def _texts(graph: ReplayGraph, term: Term, depth: int) -> list[object]:

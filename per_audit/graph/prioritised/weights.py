@@ -211,6 +211,12 @@ class Weights:
         test = self.symbols.term(division.path, division.switch)
         return any(option.data is True for option in alternatives(self.symbols.expanded(test)))
 
+    def is_optional(self, division: Division) -> bool:
+        """Whether who makes the memory, or draws from it, may switch the division off by a parameter."""
+        test = self.symbols.term(division.path, division.switch)
+        given = [term for term, _, _ in self.symbols.written(test)] if test.op == "field" else [test]
+        return any(part.op == "param" for term in given for part in alternatives(strip(term)))
+
     def divisor_products(self, division: Division) -> list[Product]:
         """What weights are divided by as products, of a power (N P)^-beta with the sign of its exponent."""
         found: list[Product] = []
