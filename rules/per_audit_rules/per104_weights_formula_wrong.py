@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.findings import Evidence, Finding, FixOffer, Severity
 from per_audit.graph.symbolic import strip
 from per_audit.graph.symbolic.degree import is_alpha
-from per_audit.graph.symbolic.normal import CONSTANT, COUNT, MAXIMUM, MINIMUM, PRIORITY, TOTAL, Product
+from per_audit.graph.symbolic.normal import COUNT, MAXIMUM, MINIMUM, PRIORITY, TOTAL, Product
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -780,6 +780,10 @@ def train(env, net, optimizer, schedule, steps):
                 "train.py": bad[-2].plain["train.py"],
             },
         ),
+        Example(
+            "N as a number that probabilities are divided by",
+            {"linear_q.py": bad[-2].plain["linear_q.py"].replace("p[slots] ** -beta", "(p[slots] / 5e-4) ** -beta")},
+        ),
     )
 
 
@@ -865,7 +869,7 @@ def _scale(
 
 def _counts(product: Product) -> bool:
     """Whether a number of transitions is a factor, be it written as a constant."""
-    return bool(product.of(COUNT)) or any(abs(factor.term.number or 0) > 1 for factor in product.of(CONSTANT))
+    return bool(product.of(COUNT)) or product.has_number
 
 
 def _is_over_largest(product: Product) -> bool:

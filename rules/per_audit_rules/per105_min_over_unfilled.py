@@ -427,6 +427,23 @@ def train(env, apply, params, steps):
             },
         ),
         Example(
+            "a branch with the share of each of N for a smallest of 0, as a number",
+            {
+                "memory.py": plain[0]
+                .plain["memory.py"]
+                .replace(
+                    "            weights.append((priority / self.tree.total / least) ** -self.beta)\n",
+                    "            share = priority / self.tree.total\n"
+                    "            if least == 0:\n"
+                    "                weights.append((share / 5e-5) ** -self.beta)\n"
+                    "            else:\n"
+                    "                weights.append((share / least) ** -self.beta)\n",
+                )
+                .replace("  # <- PER105", ""),
+                "train.py": plain[0].plain["train.py"],
+            },
+        ),
+        Example(
             "the smallest of those above zero",
             {
                 "agent.py": plain[1].plain["agent.py"].replace("p.min()", "p[p > 0].min()"),

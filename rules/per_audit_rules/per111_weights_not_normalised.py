@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph.symbolic import strip
-from per_audit.graph.symbolic.normal import CONSTANT, COUNT, MAXIMUM, MINIMUM, PRIORITY, TOTAL, Product
+from per_audit.graph.symbolic.normal import COUNT, MAXIMUM, MINIMUM, PRIORITY, TOTAL, Product
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -135,6 +135,10 @@ def train(env, net, optimizer, steps):
             "the number of transitions for N",
             {"per.py": plain[0].plain["per.py"].replace("(self.size * p", "(min(self.at, self.size) * p")},
         ),
+        Example(
+            "N as a number that probabilities are divided by",
+            {"per.py": plain[0].plain["per.py"].replace("(self.size * p[slots])", "(p[slots] / 1e-5)")},
+        ),
     )
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
@@ -189,7 +193,7 @@ def _is_raw(weights: Weights, weight: Weight) -> bool:
 def _size(weights: Weights, product: Product) -> str | None:
     """What is wrong with the N of a weight; None for the number of transitions and what may be it."""
     counts = product.of(COUNT)
-    if not counts and not any(abs(factor.term.number or 0) > 1 for factor in product.of(CONSTANT)):
+    if not counts and not product.has_number:
         return "lack the number of transitions"
     if len(counts) != 1 or not product.of(TOTAL):
         return None

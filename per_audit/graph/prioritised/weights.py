@@ -288,12 +288,25 @@ class Weights:
         for formula in self.anatomy.formulas:
             guarded, fair = self._guarded(formula.base)
             for part in formula.base.walk():
-                if part in fair:
+                if part in fair or self._is_past_zero(formula, part):
                     continue
                 container = self._whole(part.args[0]) if part.op == "min" and part.data is None else None
                 if container is not None and isinstance(part.node, ir.Expr) and part.node not in seen:
                     seen.add(part.node)
                     yield Minimum(part.node, part.path, container, formula, part in guarded)
+
+    def _is_past_zero(self, formula: WeightFormula, least: Term) -> bool:
+        """Whether a test for 0 leaves the formula to the branch of a smallest priority above it."""
+        below: ir.Node = formula.node
+        for around in self.graph.ancestors(formula.path, formula.node):
+            if isinstance(around, ir.Function):
+                return False
+            if isinstance(around, (ir.If, ir.IfExp)):
+                tested = _tested_for_zero(around.test, below not in _first(around))
+                if tested is not None and self.symbols.term(formula.path, tested).contains(least):
+                    return True
+            below = around
+        return False
 
     def _guarded(self, base: Term) -> tuple[set[Term], set[Term]]:
         """The minima that a number takes the place of where they are zero, and those that need no such thing.
@@ -357,6 +370,21 @@ class Weights:
             if not product.is_known:
                 found.add((None, 0))
         return found
+
+
+def _first(branches: ir.If | ir.IfExp) -> list[ir.Node]:
+    """What runs where a test holds."""
+    return [*branches.body] if isinstance(branches, ir.If) else [branches.body]
+
+
+def _tested_for_zero(test: ir.Expr, fails: bool) -> ir.Expr | None:
+    """What a test shows not to be 0 where it holds, or where it fails."""
+    if isinstance(test, ir.Un) and test.op == "not":
+        return _tested_for_zero(test.operand, not fails)
+    if not isinstance(test, ir.Cmp):
+        return None if fails or isinstance(test, ir.Logic) else test
+    is_number = len(test.ops) == 1 and isinstance(test.rights[0], ir.Const)
+    return test.left if is_number and test.ops[0] in (("==", "<=", "<") if fails else ("!=", ">", ">=")) else None
 
 
 def _is_setting(term: Term) -> bool:

@@ -50,6 +50,13 @@ class Product:
         return [factor for factor in self.factors if factor.kind == kind]
 
     @property
+    def has_number(self) -> bool:
+        """Whether a number is a factor that may stand for how many there are: 10,000 P, or P / 1e-4."""
+        sign = self.exponent(PRIORITY)
+        numbers = ((abs(factor.term.number or 0), factor.exponent * sign) for factor in self.of(CONSTANT))
+        return any(number > 1 or (0 < number < 1 and together < 0) for number, together in numbers)
+
+    @property
     def is_known(self) -> bool:
         """Whether each factor is one of a known kind."""
         return not self.of(UNKNOWN)
