@@ -782,7 +782,7 @@ def train(env, net, optimizer, schedule, steps):
         ),
         Example(
             "N as a number that probabilities are divided by",
-            {"linear_q.py": bad[-2].plain["linear_q.py"].replace("p[slots] ** -beta", "(p[slots] / 5e-4) ** -beta")},
+            {"linear_q.py": bad[-3].plain["linear_q.py"].replace("p[slots] ** -beta", "(p[slots] / 5e-4) ** -beta")},
         ),
     )
 
