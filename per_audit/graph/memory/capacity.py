@@ -63,11 +63,18 @@ def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc], by_name: bool =
     for container in containers:
         path = graph.path_of(container.node)
         if path is not None:
-            sizes = [*_declared(graph, container, path), *_compared(graph, container), *_roomy(graph, container)]
-            sizes += _last(graph, container)
             owner = _class_around(graph, path, container.node)
-            found += [number for term in sizes for number in _numbers(graph, term, owner=owner, by_name=by_name)]
-            count = filled_by_count(graph, container) if not sizes else None
+            made, kept = (
+                [number for term in sizes for number in _numbers(graph, term, owner=owner, by_name=by_name)]
+                for sizes in (
+                    _declared(graph, container, path),
+                    [*_compared(graph, container), *_roomy(graph, container), *_last(graph, container)],
+                )
+            )
+            # A deque holds no more than it is made for: a larger limit that is kept by hand is never come to.
+            is_limited = container.kind == "deque" and any(made) and None not in made
+            found += made if is_limited else [*made, *kept]
+            count = filled_by_count(graph, container) if not (made or kept) else None
             found += [] if count is None else [count]
     return _capacity(found)
 

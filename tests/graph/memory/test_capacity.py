@@ -23,6 +23,8 @@ def capacity(graph):
         ("[None] * min(size, 70, 60)", "m[0] = 1", 60, True),
         ("[]", "m.append(1)", None, False),
         ("[]", "m.append(1)\n    if len(m) > 900:\n        m.pop(0)", 900, True),
+        ("deque(maxlen=500)", "m.append(1)\n    if len(m) > 900:\n        m.popleft()", 500, True),
+        ("deque(maxlen=size)", "m.append(1)\n    if len(m) > 900:\n        m.popleft()", 900, False),
         ("[]", "if len(m) < 800:\n        m.append(1)", 800, True),
         ("[]", "if len(m) == 800:\n        m[0] = 1\n    else:\n        m.append(1)", 800, True),
         ("[]", "if len(m) == 800:\n        m.append(1)", None, False),
