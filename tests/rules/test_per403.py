@@ -113,19 +113,20 @@ EPISODES = """
 
 
 @pytest.mark.parametrize(
-    ("learns", "severity"),
+    ("learns", "severity", "when"),
     [
-        ("        agent.learn()", Severity.INFO),
-        ("        for _ in range(10):\n            agent.learn()", Severity.WARNING),
-        ("            agent.learn()", Severity.WARNING),
-        ("            agent.learn()\n        agent.learn()", Severity.WARNING),
+        ("        agent.learn()", Severity.INFO, "once an episode"),
+        ("        for _ in range(10):\n            agent.learn()", Severity.INFO, "10 times an episode"),
+        ("        for _ in range(40):\n            agent.learn()", Severity.WARNING, "40 times an episode"),
+        ("            agent.learn()", Severity.WARNING, "once it is full"),
+        ("            agent.learn()\n        agent.learn()", Severity.WARNING, "once it is full"),
     ],
 )
-def test_one_draw_an_episode_is_a_hint(learns, severity):
+def test_few_draws_an_episode_are_a_hint(learns, severity, when):
     text = AGENT.partition("    state = env.reset()")[0].format(more="pass") + EPISODES.format(learns=learns)
     (finding,) = DequeRandomAccess().check(link([extract("agent.py", f"{text}train(make(), Net())\n".encode())]))
     assert finding.severity is severity
-    assert ("once an episode" in finding.message) is (severity is Severity.INFO)
+    assert finding.message.endswith(when)
 
 
 HELPER = """    def learn(self):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayGraph
 
 _CALLERS = 4
-_FEW = 4  # times an episode; more often is as often as the steps
+_FEW = 4  # times an episode
 _EPISODE = 100  # steps that an episode counts for
 _ENDS = (ir.Return,)
 _Body: TypeAlias = ir.For | ir.While | ir.Function
@@ -36,14 +36,14 @@ class Rhythm:
 
     def a_step(self, cost: float) -> float:
         """What a cost is for each step."""
-        return cost * self.times / (_EPISODE if self.is_of_episodes else 1 if self.episode else self.steps)
+        return cost * self.times / (_EPISODE if self.episode else self.steps)
 
     def __str__(self) -> str:
         """The rhythm for people, empty where it is that of the steps."""
         times = "once" if self.times == 1 else f"{self.times:,} times"
-        if self.is_of_episodes:
+        if self.episode:
             return f"{times} an episode"
-        return f"{times} in {self.steps:,} steps" if self.steps > self.times and not self.episode else ""
+        return f"{times} in {self.steps:,} steps" if self.steps > self.times else ""
 
 
 def rhythm_of(graph: ReplayGraph, path: str, node: ir.Node) -> Rhythm:

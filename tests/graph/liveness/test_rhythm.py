@@ -100,7 +100,7 @@ OBSERVED = STEPS + "agent.observe(row)"
         ("pass", STEPS + "if done:\n        agent.learn()", "once an episode"),
         ("pass", STEPS + "if done or row.truncated:\n        agent.learn()", "once an episode"),
         ("pass", STEPS + "if not done:\n        agent.learn()", ""),
-        ("pass", STEPS + "if done:\n        for _ in range(50):\n            agent.learn()", ""),
+        ("pass", STEPS + "if done:\n        for _ in range(50):\n            agent.learn()", "50 times an episode"),
         ("pass", "for episode in range(9):\n    play(env, policy)\n    agent.learn()", "once an episode"),
         (
             "pass",
@@ -135,7 +135,7 @@ def test_the_rhythm_of_a_draw(project, observe, train, expected):
         (Rhythm(1, 500), 1.2),
         (Rhythm(4, 40), 60.0),
         (Rhythm(2, 1, episode=True), 12.0),
-        (Rhythm(50, 1, episode=True), 30_000.0),
+        (Rhythm(50, 1, episode=True), 300.0),
     ],
 )
 def test_what_a_cost_is_for_each_step(rhythm, cost):
