@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.externals import JOINS
 from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.memory.lookups import looked_up
 from per_audit.graph.memory.powers import power_of_two, rounded
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -309,8 +310,11 @@ def _numbers(
 
 
 def _options(graph: ReplayGraph, term: Term, owner: ir.Class | None) -> list[Term]:
-    """What a parameter or an attribute may be in objects of `owner`: what other heirs of its base are given is not."""
-    options = graph.symbols.options(term)
+    """What a parameter or an attribute may be in objects of `owner`: what other heirs of its base are given is not.
+
+    Neither is what tests give alone, where the program itself calls.
+    """
+    options = _in_use(graph, term) if term.op == "param" else graph.symbols.options(term)
     interpreter = graph.interpreter
     base = graph.project.class_of.get(term.data[0]) if term.op == "param" else None
     if owner is None or base is None or base not in interpreter.mro(owner):
@@ -321,6 +325,22 @@ def _options(graph: ReplayGraph, term: Term, owner: ir.Class | None) -> list[Ter
     elsewhere = {given for given, made in passed if made and made <= others}
     here = {given for given, made in passed if not made or not made <= others}
     return [option for option in options if option in here or option not in elsewhere]
+
+
+def _in_use(graph: ReplayGraph, term: Term) -> list[Term]:
+    """What a parameter may be: what callers give, and its default where one leaves it out; tests count by themselves."""
+    options = graph.symbols.options(term)
+    function, name = term.data
+    calls = graph.symbols.calls_of.get(function, ())
+    called = [(call, path) for call, _, path in calls if not is_test(path)]
+    if not called or len(called) == len(calls):
+        return options
+    given = {option for option, _, path in graph.symbols.passed(term) if not is_test(path)}
+    if all(name in graph.symbols.arguments(call, function, path) for call, path in called):
+        return [option for option in options if option in given]
+    default = next((p.default for p in function.parameters if p.name == name), None)
+    left = [] if default is None else [graph.symbols.term(graph.project.module_of[function].path, default)]
+    return [*(option for option in options if option in given and option not in left), *left]
 
 
 def _setting(term: Term) -> str:

@@ -215,3 +215,22 @@ SETTINGS = """
 def test_settings_that_are_looked_up_in_a_dict(project, limit, given, usual, complete):
     found = capacity(project(SETTINGS.format(limit=limit, given=given)))
     assert (found.usual, found.complete) == (usual, complete)
+
+
+@pytest.mark.parametrize(
+    ("made", "largest"),
+    [("Memory()", 100_000), ("Memory(5_000)", 5_000), ("Memory(5_000), Memory()", 100_000)],
+)
+def test_what_tests_make_counts_only_by_itself(project, made, largest):
+    memory = """
+        from collections import deque
+        class Memory:
+            def __init__(self, limit=100_000):
+                self.rows = deque(maxlen=limit)
+            def add(self, row):
+                self.rows.append(row)
+    """
+    tried = "from memory import Memory\nMemory(1_000_000).add(1)\n"
+    assert capacity(project(memory=memory, tests__test_memory=tried)).largest == 1_000_000
+    trained = f"from memory import Memory\nm = {made}\n"
+    assert capacity(project(trained, memory=memory, tests__test_memory=tried)).largest == largest
