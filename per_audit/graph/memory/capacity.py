@@ -328,7 +328,7 @@ def _options(graph: ReplayGraph, term: Term, owner: ir.Class | None) -> list[Ter
 
 
 def _in_use(graph: ReplayGraph, term: Term) -> list[Term]:
-    """What a parameter may be: what callers give, and its default where one leaves it out; tests count by themselves."""
+    """What a parameter may be by the calls of the program: what each gives, the default where one leaves it out."""
     options = graph.symbols.options(term)
     function, name = term.data
     calls = graph.symbols.calls_of.get(function, ())
