@@ -432,4 +432,12 @@ for state, reward, next_state, done in random.sample(seen, BATCH):  # <- PER001
 """
             },
         ),
+        Example(
+            "a length test in an expression of its own",
+            {
+                "loop.py": bad[2]
+                .plain["loop.py"]
+                .replace("next_state, done))\n", "next_state, done)) if len(seen) < 5000 else None\n")
+            },
+        ),
     )

@@ -337,6 +337,20 @@ if __name__ == "__main__":
                 "train.py": plain[2].plain["train.py"],
             },
         ),
+        Example(
+            "leaves that are emptied once the whole batch is drawn",
+            {
+                "tree.py": plain[2]
+                .plain["tree.py"]
+                .replace("            self.tree.update(slot, 0.0)\n", "")
+                .replace(
+                    "        for slot, priority in zip(slots, priorities):\n"
+                    "            self.tree.update(slot, priority)\n",
+                    "        for slot in slots:\n            self.tree.update(slot, 0.0)\n",
+                ),
+                "train.py": plain[2].plain["train.py"],
+            },
+        ),
     )
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
@@ -457,6 +471,7 @@ def _zeroed(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[ir.Node,
             continue
         sources = {part.data for part in write.index.walk() if part.op in ("draw", "mass", "found")} & buffer.sources
         step = write.outermost
-        loops = (ir.For, ir.While)
-        if sources and any(isinstance(around, loops) for around in graph.ancestors(step.path, step.node)):
+        loops = (around for around in graph.ancestors(step.path, step.node) if isinstance(around, (ir.For, ir.While)))
+        # A loop over what was drawn before it gives the same transition as often as the draw did.
+        if (loop := next(loops, None)) is not None and not sources.isdisjoint(ir.walk(loop)):
             yield step.node, step.path, min(sources, key=lambda node: node.start)

@@ -124,7 +124,7 @@ def has_limit(graph: ReplayGraph, node: ir.Node) -> bool:
 def _is_guarded(graph: ReplayGraph, store: ev.Store) -> bool:
     """Whether the store happens only under a test that compares a length or count, or ends its function early."""
     for around in graph.ancestors(store.path, store.node):
-        if isinstance(around, ir.If) and _compares_size(around.test):
+        if isinstance(around, (ir.If, ir.IfExp)) and _compares_size(around.test):
             return True
         if isinstance(around, ir.Function):
             return any(
