@@ -10,6 +10,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.externals import JOINS
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.memory import axes
 from per_audit.graph.memory.lookups import looked_up
 from per_audit.graph.memory.powers import power_of_two, rounded
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -34,7 +35,7 @@ _OPEN = 0  # beside the numbers: whoever starts the program may give another
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How much the containers may hold: the largest number that is readable, and whether every way to it is one.
+    """How much the containers may hold: the largest and least number readable, and whether every way to it is one.
 
     `by_default`: every way is, as long as the options of the command line are left as they are.
     """
@@ -42,6 +43,7 @@ class Capacity:
     largest: int | None
     complete: bool
     by_default: bool = False
+    least: int | None = None
 
     def is_at_most(self, limit: int) -> bool:
         """Whether the code says that there is never room for more than `limit`."""
@@ -98,7 +100,8 @@ def number_of(graph: ReplayGraph, path: str, node: ir.Expr, by_name: bool = Fals
 def _capacity(found: list[int | None]) -> Capacity:
     known = [number for number in found if number]
     complete = bool(known) and None not in found
-    return Capacity(max(known, default=None), complete and _OPEN not in found, complete and _OPEN in found)
+    is_open = _OPEN in found
+    return Capacity(max(known, default=None), complete and not is_open, complete and is_open, min(known, default=None))
 
 
 def _class_around(graph: ReplayGraph, path: str, node: ir.Node) -> ir.Class | None:
@@ -148,6 +151,8 @@ def _declared(graph: ReplayGraph, container: Alloc, path: str) -> list[Term]:
         limit = node.argument(1, "maxlen") or node.argument(None, "maxsize")
         return [graph.symbols.term(path, limit)] if limit is not None else []
     shape = node.argument(0, "shape")
+    if isinstance(shape, ir.Seq) and (across := axes.beside(graph, container)):  # a row for each environment
+        return [axes.product(graph, path, shape.items[: len(across) + 1])]
     return _rows(graph, path, shape) if shape is not None and container.kind == "array" else []
 
 

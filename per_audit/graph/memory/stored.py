@@ -9,9 +9,10 @@ from per_audit.graph.episodes.limits import rounds
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.lives import Lives, names_in
 from per_audit.graph.liveness.usage import without_unmade
+from per_audit.graph.memory import axes
 from per_audit.graph.memory.branches import Way, together
 from per_audit.graph.memory.breaks import is_never_left, passes_until_left
-from per_audit.graph.memory.capacity import capacity_of, number_of
+from per_audit.graph.memory.capacity import capacity_of, number_of, read
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
@@ -73,15 +74,24 @@ def most_stored(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc, live
     lives, ways = lives or Lives.of_buffer(graph, buffer), list[Way]()
     for store in growing or stores:
         found = None if _is_of_many(store) else _ways(graph, store.path, store.node, lives, frozenset(), frozenset())
-        if found is None:
+        at_once = _at_once(graph, store) if found is not None else None
+        if found is None or at_once is None:
             return None
-        ways += found
+        ways += [Way(way.calls, {key: count * at_once for key, count in way.counts.items()}) for way in found]
     return _in_one_life(graph, ways) or None
 
 
 def _is_of_many(store: ev.Store) -> bool:
     """Whether a store puts in more than one item, as many as cannot be told."""
     return store.how in ("extend", "rebuild") or isinstance(store.index, ir.Slice)
+
+
+def _at_once(graph: ReplayGraph, store: ev.Store) -> int | None:
+    """How many items a store puts in: one for each environment that an axis before the positions stands for."""
+    if store.how != "index" or not axes.whole_axes(store.index):
+        return 1
+    path, sizes = graph.path_of(store.container.node), axes.beside(graph, store.container)
+    return read(graph, [axes.product(graph, path, sizes)]).usual if path is not None and sizes else None
 
 
 def times(graph: ReplayGraph, path: str, node: ir.Node, lives: Lives | None = None) -> int | None:
@@ -191,10 +201,11 @@ def _passes(graph: ReplayGraph, path: str, loops: list[ir.For | ir.While]) -> in
     """How often the innermost of some loops is gone through; a loop around it may count its passes."""
     passes, outer = 1, loops
     for number, loop in enumerate(loops):
-        limit = _counts(loop, loops[0]) if isinstance(loop, ir.While) else None
+        limit, apart = _counts(loop, loops[0]) if isinstance(loop, ir.While) else (None, None)
         count = number_of(graph, path, limit).usual if limit is not None else None
-        if count is not None:
-            passes, outer = count, loops[number + 1 :]
+        if count is not None and apart is not None:
+            step = number_of(graph, path, apart)
+            passes, outer = -(-count // (step.least if step.usual and step.least else 1)), loops[number + 1 :]
             break
     for loop in outer:
         turns = rounds(graph, path, loop)
@@ -206,13 +217,14 @@ def _passes(graph: ReplayGraph, path: str, loops: list[ir.For | ir.While]) -> in
     return passes
 
 
-def _counts(loop: ir.While, inner: ir.For | ir.While) -> ir.Expr | None:
-    """What a loop counts up to, `while step < limit`, one for each pass of a loop inside of it, or of itself."""
+def _counts(loop: ir.While, inner: ir.For | ir.While) -> tuple[ir.Expr | None, ir.Expr | None]:
+    """What a loop counts up to, `while step < limit`, and by how much in a pass of a loop inside of it or its own."""
     test = loop.test
     if not isinstance(test, ir.Cmp) or test.ops not in (["<"], ["<="]) or not isinstance(test.left, ir.Name):
-        return None
-    counted = any(
-        isinstance(node, ir.Aug) and node.op == "+" and getattr(node.target, "id", "") == test.left.id
+        return None, None
+    steps = [
+        node.value
         for node in inner.body
-    )
-    return test.rights[0] if counted else None
+        if isinstance(node, ir.Aug) and node.op == "+" and getattr(node.target, "id", "") == test.left.id
+    ]
+    return (test.rights[0], steps[0]) if steps else (None, None)

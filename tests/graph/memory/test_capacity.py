@@ -234,3 +234,21 @@ def test_what_tests_make_counts_only_by_itself(project, made, largest):
     assert capacity(project(memory=memory, tests__test_memory=tried)).largest == 1_000_000
     trained = f"from memory import Memory\nm = {made}\n"
     assert capacity(project(trained, memory=memory, tests__test_memory=tried)).largest == largest
+
+
+@pytest.mark.parametrize(
+    ("index", "largest"),
+    [("[:, at]", 999), ("[:, at, :]", 999), ("[at]", 3), ("[at, :]", 3), ("[1:, at]", 3)],
+)
+def test_a_ring_with_a_row_for_each_environment(project, index, largest):
+    graph = project(f"""
+        import numpy as np
+        class Ring:
+            def __init__(self, envs, size=1_000):
+                self.size = size // envs
+                self.rows = np.zeros((envs, self.size, 4))
+            def put(self, at, row):
+                self.rows{index} = row
+        Ring(3).put(0, 1)
+    """)
+    assert capacity(graph).largest == largest

@@ -4,7 +4,7 @@ import pytest
 
 from per_audit.facts import extract
 from per_audit.graph import link
-from per_audit.graph.memory.stored import never_full, once_full
+from per_audit.graph.memory.stored import never_full, once_full, stored_at_most
 
 PROGRAM = """import argparse, random
 from collections import deque
@@ -367,3 +367,52 @@ def test_another_copy_of_an_agent_that_nothing_makes(other, most):
     files = {"past.py": ROWS, "agent.py": LEARNER + other, "run.py": run}
     graph = link([extract(path, text.encode()) for path, text in files.items()])
     assert [never_full(graph, buffer) for buffer in graph.buffers] == [most]
+
+
+VECTOR = """import gymnasium as gym
+import numpy as np
+
+class Ring:
+    def __init__(self, envs, size):
+        self.envs, self.size, self.at, self.count = envs, size // envs, 0, 0
+        self.rows, self.rewards = np.zeros((envs, self.size, 4)), np.zeros((envs, self.size))
+
+    def keep(self, state, reward):
+        self.rows[:, self.at], self.rewards[:, self.at] = state, reward
+        self.at, self.count = (self.at + 1) % self.size, min(self.count + 1, self.size)
+
+    def some(self, n):
+        env, at = np.random.randint(0, self.envs, n), np.random.randint(0, self.count, n)
+        return self.rows[env, at], self.rewards[env, at]
+
+def train(model, envs=8):
+    env, ring, step = gym.make_vec("HalfCheetah-v5", envs), Ring(envs, 40_000), 0
+    state = env.reset()
+    {loop}
+        action = model.act(state)
+        next_state, reward, *_ = env.step(action)
+        ring.keep(state, reward)
+        state = next_state
+        step += {apart}
+        rows, rewards = ring.some(32)
+        loss = ((model(rows) - rewards) ** 2).mean()
+        loss.backward()
+
+train(make())
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "apart", "most"),
+    [
+        ("while step < 40_000:", "envs", 40_000),
+        ("while step < 40_000:", "1", 320_000),
+        ("while step < 40_000:", "model.steps()", 320_000),
+        ("for _ in range(1_000):", "envs", 8_000),
+    ],
+)
+def test_a_row_for_each_environment_at_once(loop, apart, most):
+    graph = link([extract("train.py", VECTOR.format(loop=loop, apart=apart).encode())])
+    (buffer,) = graph.buffers
+    assert stored_at_most(graph, buffer) == most
+    assert (never_full(graph, buffer) is None) is (most > 40_000)
