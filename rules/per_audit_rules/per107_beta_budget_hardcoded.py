@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.prioritised.schedule import Beta, unbounded
 from per_audit.graph.prioritised.whose import holder
-from per_audit.graph.symbolic import Term, alternatives
+from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ class BetaBudgetHardcoded(Rule):
     ## Known problems
 
     The number may have been chosen for the one training that the project runs. The finding says after how many draws
-    beta is 1, so that this can be told.
+    beta is 1, so that this can be told. A share of what is left, `beta + (1 - beta) / 1000`, only comes near to 1 and
+    is not reported.
 
     ## Example
 
@@ -370,6 +371,15 @@ class Agent:
                 .replace("(w * error**2)", "(error**2)"),
             },
         ),
+        Example(
+            "a share of what is left up to 1, which is less at each draw and never all of it",
+            {
+                "memory.py": _MEMORY.replace(
+                    "self.beta + 0.001)  # <- PER107", "self.beta + (1 - self.beta) / 1_000)\n        beta = self.beta"
+                ).replace("-self.beta", "-beta"),
+                "train.py": _TRAIN,
+            },
+        ),
     )
 
 
@@ -401,7 +411,7 @@ def _schedules(beta: Beta) -> Iterable[Found]:
     """The exponents that grow with a counter over a number of draws: expression, file, number, draws until 1."""
     for option, passed in _grown(beta):
         for part in option.walk():
-            if part.op != "div" or part.node is None or not beta.counts(part.args[0]):
+            if part.op != "div" or part.node is None or not _is_counter(beta, part.args[0]):
                 continue
             numbers = beta.literals(part.args[1])
             if numbers is None or len(numbers) != 1:
@@ -414,6 +424,14 @@ def _schedules(beta: Beta) -> Iterable[Found]:
             far = length is not None and not draws / _FAR <= length <= draws * _FAR
             if far or (not passed and length is None):
                 yield part.node, part.path, numbers, draws
+
+
+def _is_counter(beta: Beta, term: Term) -> bool:
+    """Whether a term grows with the draws, other than by beta: a share of what is left up to 1 never gets there."""
+    changed = {write.field for write in beta.later_writes}
+    factors = term.args if term.op == "mul" else (term,)
+    rest = {f for f in factors if f.op == "sub" and strip(f.args[1]) in changed}
+    return any(beta.counts(factor) for factor in factors if factor not in rest)
 
 
 def _grown(beta: Beta) -> Iterable[tuple[Term, bool]]:

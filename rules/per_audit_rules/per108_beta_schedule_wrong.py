@@ -639,6 +639,13 @@ class Agent:
 """,
             },
         ),
+        Example(
+            "of a beta that is 1 from the start nothing is left",
+            {
+                "memory.py": _MEMORY.replace("beta=0.4)", "beta=1.0)"),
+                "train.py": bad[0].plain["train.py"].replace("  # <- PER108", ""),
+            },
+        ),
     )
 
 
@@ -683,11 +690,17 @@ def _compounds(beta: Beta, step: Term, field: Term) -> bool:
     """`beta + fraction * (1 - beta)` with a fraction that is no number."""
     last, rise = step.args if step.args[0] == field else reversed(step.args)
     rise = strip(rise)
-    if last != field or rise.op not in ("mul", "div"):
+    if last != field or rise.op not in ("mul", "div") or _is_at_end(beta, field):
         return False
     factors = [strip(arg) for arg in rise.args]
     rest = [f for f in factors if not (f.op == "sub" and f.args[0].number == 1 and f.args[1] == field)]
     return len(rest) == len(factors) - 1 and beta.literals(rest[0]) is None and beta.counts(rest[0])
+
+
+def _is_at_end(beta: Beta, field: Term) -> bool:
+    """Whether beta starts from 1, to which nothing of what is left is added."""
+    first = _first_numbers(beta, field) if field.op == "field" else []
+    return bool(first) and all(number == 1 for number in first)
 
 
 def _is_held(beta: Beta, bounded: Term, field: Term) -> bool:
