@@ -153,10 +153,10 @@ def is_uncalled(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     if not isinstance(method, ir.Function) or buffer.owner is None or buffer.samples or method.name.startswith("__"):
         return False  # `__next__` and its like are called without their name
     named = [(m.path, m.node) for m in graph.mentions.get(method.name, ()) if isinstance(m.node, ir.Attr)]
-    return bool(named) and all(_is_another(graph, path, node, method) for path, node in named)
+    return bool(named) and all(is_another(graph, path, node, method) for path, node in named)
 
 
-def _is_another(graph: ReplayGraph, path: str, name: ir.Attr, method: ir.Function) -> bool:
+def is_another(graph: ReplayGraph, path: str, name: ir.Attr, method: ir.Function) -> bool:
     """Whether the name is called, and calls other functions, or gives arguments that the method does not take."""
     call = graph.parents(path).get(name)
     if not isinstance(call, ir.Call) or call.func is not name:
@@ -220,7 +220,7 @@ def is_only_timed(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
         return False
     sites = {site.node.func for site in buffer.samples}
     for mention in graph.mentions.get(method.name, ()):
-        other = isinstance(mention.node, ir.Attr) and _is_another(graph, mention.path, mention.node, method)
+        other = isinstance(mention.node, ir.Attr) and is_another(graph, mention.path, mention.node, method)
         if mention.node not in sites and not other:
             return False
     return all(_is_unread(graph, site) for site in buffer.samples)
