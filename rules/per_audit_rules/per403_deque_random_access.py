@@ -50,8 +50,8 @@ class DequeRandomAccess(Rule):
     A deque is a chain of blocks of 64 items. Its ends are next to each other in time, its middle is not: reading item
     i takes time proportional to the distance to the nearer end. Drawing 64 transitions costs about 17 µs more than from
     a list at 50,000 items, 40 µs at 100,000 and 0.4 ms at a million; the message estimates by these numbers. A draw
-    that costs less than 5 µs more for each step of the environment, an episode counting as 100 steps, or that goes
-    through the probabilities of all items before, is a hint.
+    that costs less than 5 µs more for each step of the environment, or that goes through the probabilities of all items
+    before, is a hint. An episode counts as 100 steps for up to four draws; it may be short, and more count in full.
 
     ## Known problems
 

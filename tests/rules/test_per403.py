@@ -116,8 +116,8 @@ EPISODES = """
     ("learns", "severity", "when"),
     [
         ("        agent.learn()", Severity.INFO, "once an episode"),
-        ("        for _ in range(10):\n            agent.learn()", Severity.INFO, "10 times an episode"),
-        ("        for _ in range(40):\n            agent.learn()", Severity.WARNING, "40 times an episode"),
+        ("        for _ in range(10):\n            agent.learn()", Severity.WARNING, "10 times an episode"),
+        ("        for _ in range(4):\n            agent.learn()", Severity.INFO, "4 times an episode"),
         ("            agent.learn()", Severity.WARNING, "once it is full"),
         ("            agent.learn()\n        agent.learn()", Severity.WARNING, "once it is full"),
     ],

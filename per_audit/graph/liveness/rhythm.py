@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayGraph
 
 _CALLERS = 4
-_FEW = 4  # times an episode
+_FEW = 4  # times an episode; more often costs as much as at the steps, of which an episode may have few
 _EPISODE = 100  # steps that an episode counts for
 _ENDS = (ir.Return,)
 _Body: TypeAlias = ir.For | ir.While | ir.Function
@@ -36,7 +36,7 @@ class Rhythm:
 
     def a_step(self, cost: float) -> float:
         """What a cost is for each step."""
-        return cost * self.times / (_EPISODE if self.episode else self.steps)
+        return cost * self.times / (_EPISODE if self.is_of_episodes else 1 if self.episode else self.steps)
 
     def __str__(self) -> str:
         """The rhythm for people, empty where it is that of the steps."""

@@ -135,7 +135,7 @@ def test_the_rhythm_of_a_draw(project, observe, train, expected):
         (Rhythm(1, 500), 1.2),
         (Rhythm(4, 40), 60.0),
         (Rhythm(2, 1, episode=True), 12.0),
-        (Rhythm(50, 1, episode=True), 300.0),
+        (Rhythm(50, 1, episode=True), 30_000.0),
     ],
 )
 def test_what_a_cost_is_for_each_step(rhythm, cost):
