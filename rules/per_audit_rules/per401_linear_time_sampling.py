@@ -510,7 +510,8 @@ def _loop_of_one(graph: ReplayGraph, draw: Draw) -> ir.For | ir.Generator | None
     if not isinstance(draw.node, ir.Call) or batch_argument(draw.node, draw.method) is not None:
         return None
     for around in graph.ancestors(draw.path, draw.node):
-        if isinstance(around, (ir.Function, ir.Lambda, ir.While)):
+        is_retry = isinstance(around, ir.While) and isinstance(around.test, ir.Const) and bool(around.test.value)
+        if isinstance(around, (ir.Function, ir.Lambda, ir.While)) and not is_retry:
             break
         if isinstance(around, (ir.For, ir.Comp)) and draw.function is not None:
             steps = any(name_of(node.func) == "step" for node in ir.walk(around) if isinstance(node, ir.Call))
