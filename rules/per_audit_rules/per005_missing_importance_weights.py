@@ -1230,6 +1230,21 @@ def train(env, net, optimizer):
                 .replace("errors.pow(2)", "(torch.as_tensor(weights) * errors.pow(2))"),
             },
         ),
+        Example(
+            "positions that are drawn one by one into a list, and a beta that is written out",
+            {
+                "agent.py": bad[3]
+                .plain["agent.py"]
+                .replace(
+                    "        at = np.random.choice(self.capacity, 64, p=p)\n",
+                    "        at = []\n"
+                    "        for _ in range(64):\n"
+                    "            at.append(np.random.choice(self.capacity, p=p))\n"
+                    "        w = torch.as_tensor((self.capacity * p[at]) ** -0.5)\n",
+                )
+                .replace("F.mse_loss(q, y)", "(w * F.mse_loss(q, y, reduction='none')).mean()"),
+            },
+        ),
     )
 
 

@@ -754,6 +754,29 @@ def learn(net, optimizer, rows, targets, priorities, beta):
 """
             },
         ),
+        Example(
+            "weights that get the shape of the errors under the same test, with another test between",
+            {
+                "learn.py": bad[0]
+                .plain["learn.py"]
+                .replace("priorities, beta)", "priorities, beta, weighs, logs)")
+                .replace(
+                    "    weights = torch.as_tensor((len(rows) * p[at]) ** -beta)\n",
+                    "    weights = torch.as_tensor((len(rows) * p[at]) ** -beta)\n"
+                    "    if weighs:\n"
+                    "        weights = weights.unsqueeze(1)\n"
+                    "    if logs:\n"
+                    "        print(len(rows))\n",
+                )
+                .replace(
+                    "    loss = (weights * (q - target) ** 2).mean()\n",
+                    "    if weighs:\n"
+                    "        loss = (weights * (q - target) ** 2).mean()\n"
+                    "    else:\n"
+                    "        loss = ((q - target) ** 2).mean()\n",
+                )
+            },
+        ),
     )
 
 

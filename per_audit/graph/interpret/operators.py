@@ -117,7 +117,8 @@ class Operators:
     def _is_of_drawn_priorities(self, base: ir.Expr) -> bool:
         """Whether the expression reads something at drawn positions: `size * p[drawn]`, no moment of a batch."""
         return any(
-            isinstance(part, ir.Sub) and bool(self.interpreter.events.value(part.index).tagged("index"))
+            isinstance(part, ir.Sub)
+            and bool(self.interpreter.parts.spilled(self.interpreter.events.value(part.index)).tagged("index"))
             for part in ir.walk(base)
         )
 

@@ -368,7 +368,10 @@ def _merged(environments: list[dict[Any, Term]]) -> dict[Any, Term]:
     for name in dict.fromkeys(key for environment in environments for key in environment):
         found = [environment[name] for environment in environments if name in environment]
         missing = len(found) < len(environments) and isinstance(name, Term)
-        result[name] = either([*found, name] if missing else found)
+        if not missing and all(value is found[0] for value in found):
+            result[name] = found[0]  # no other term: what tests said of it holds of it still
+        else:
+            result[name] = either([*found, name] if missing else found)
     return result
 
 
