@@ -270,6 +270,19 @@ class Agent:
                 ),
             },
         ),
+        Example(
+            "a number, for slots that a loop gathers in a list",
+            {
+                "memory.py": _MEMORY.replace("  # <- PER106", "")
+                .replace(
+                    "        at = np.random.choice(self.size, n, p=p)\n",
+                    "        at = []\n        for _ in range(n):\n"
+                    "            at.append(np.random.choice(self.size, p=p))\n",
+                )
+                .replace("** -self.beta", "** -0.5  # <- PER106"),
+                "train.py": _TRAIN,
+            },
+        ),
     )
     good = (
         Example(
