@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayGraph
+from per_audit.graph.prioritised.ratios import is_resampled
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class FixedPriorities(Rule):
             about = graph.priorities(buffer)
             if not (about.in_use and about.is_about_priorities) or about.updated():
                 continue
-            if not (about.is_reference or about.writes_priorities()):
+            if not (about.is_reference or about.writes_priorities()) or is_resampled(graph, buffer):
                 continue
             name = graph.name_of(buffer)
             yield Finding(
@@ -516,6 +517,22 @@ class Agent:
                     "            replay.reprioritise(slots, chosen - y)\n"
                     "            params = jax.tree_util",
                 ),
+            },
+        ),
+        Example(
+            "ratios of two policies, which training does not change",
+            {
+                "agent.py": bad[3]
+                .plain["agent.py"]
+                .replace("next_state, terminated):", "next_state, terminated, ratio):")
+                .replace("= abs(reward) + 0.01", "= ratio")
+                .replace("optimizer):\n    agent", "optimizer, goal, behaviour):\n    agent")
+                .replace(
+                    "        action = net.act(state)\n",
+                    "        wanted, used = goal.chances(state), behaviour.chances(state)\n"
+                    "        action = np.random.choice(len(used), p=used)\n",
+                )
+                .replace("next_state, terminated)\n", "next_state, terminated, wanted[action] / used[action])\n"),
             },
         ),
     )

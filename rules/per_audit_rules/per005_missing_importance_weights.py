@@ -11,6 +11,7 @@ from per_audit.graph.prioritised.compiled import compilations, weights_read
 from per_audit.graph.prioritised.dropping import is_dropped_where_drawn
 from per_audit.graph.prioritised.even import without_effect
 from per_audit.graph.prioritised.lap import clamps_like_lap
+from per_audit.graph.prioritised.ratios import is_resampled, resamples
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -142,6 +143,8 @@ class MissingImportanceWeights(Rule):
                 continue
             about = graph.priorities(buffer)
             left = not about.in_use and about.discards_weights  # whoever makes the buffer
+            if is_resampled(graph, buffer):
+                continue
             if not (about.in_use or left) or not about.is_about_priorities or about.is_greedy or clamps_like_lap(about):
                 continue
             if left:
@@ -176,7 +179,7 @@ class MissingImportanceWeights(Rule):
         about = graph.priorities(buffer)
         for unpack in about.dropped:
             draws = [site for site in buffer.samples if site.function is unpack.function] or buffer.samples
-            if _is_the_other_way(graph, buffer, unpack):
+            if _is_the_other_way(graph, buffer, unpack) or resamples(graph, buffer, unpack.function):
                 continue
             if graph.learns(unpack.function, (unpack.path,)) and all(map(about.is_of_buffer, draws)):
                 name, learner = graph.name_of(buffer), graph.symbol(unpack.function, unpack.path)
@@ -1243,6 +1246,23 @@ def train(env, net, optimizer):
                     "        w = torch.as_tensor((self.capacity * p[at]) ** -0.5)\n",
                 )
                 .replace("F.mse_loss(q, y)", "(w * F.mse_loss(q, y, reduction='none')).mean()"),
+            },
+        ),
+        Example(
+            "ratios of two policies, which the draw itself corrects by",
+            {
+                "agent.py": bad[3]
+                .plain["agent.py"]
+                .replace("next_state, terminated):", "next_state, terminated, ratio):")
+                .replace("= self.priorities.max() or 1.0", "= ratio")
+                .replace("        self.priorities[at] = ((q - y).abs().detach().numpy() + 1e-6) ** 0.6\n", "")
+                .replace("optimizer):\n    agent", "optimizer, goal, behaviour):\n    agent")
+                .replace(
+                    "        action = net.act(state)\n",
+                    "        wanted, used = goal.chances(state), behaviour.chances(state)\n"
+                    "        action = np.random.choice(len(used), p=used)\n",
+                )
+                .replace("next_state, terminated)\n", "next_state, terminated, wanted[action] / used[action])\n"),
             },
         ),
     )
