@@ -8,8 +8,8 @@ from per_audit.findings import Evidence, Finding, FixOffer, Place, Severity
 from per_audit.graph import UNIFORM, ReplayGraph
 from per_audit.graph.memory.capacity import capacity_of
 from per_audit.graph.memory.eviction import forgets_oldest
-from per_audit.graph.memory.idle import is_never_fed
 from per_audit.graph.memory.stored import never_full, once_full
+from per_audit.graph.memory.unfed import is_never_fed
 from per_audit.graph.recognise.chosen import is_of_chosen
 from per_audit.rule import Example, Rule
 

@@ -11,7 +11,7 @@ from per_audit.graph.interpret.externals import JOINS
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.memory import axes
-from per_audit.graph.memory.lookups import looked_up
+from per_audit.graph.memory.looked_up import looked_up
 from per_audit.graph.memory.powers import power_of_two, rounded
 from per_audit.graph.symbolic import Term, alternatives, strip
 
