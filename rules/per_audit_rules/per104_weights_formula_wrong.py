@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Evidence, Finding, FixOffer, Severity
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.events import AttributeWrite
     from per_audit.graph.prioritised.weights import Division, Weight, Weights
     from per_audit.graph.symbolic import Term
-
-
-_HIDDEN = "hides that until it is switched off"
 
 
 class WeightsFormulaWrong(Rule):
@@ -83,25 +80,23 @@ class WeightsFormulaWrong(Rule):
             for weight in weights.all:
                 if not weight.is_of_transitions or weights.is_drawn_by(weight):
                     continue
-                for node, path, message, note in _defects(graph, weights, weight):
-                    if node not in seen:
-                        seen.add(node)
-                        found = self._finding(graph, weights, weight, node, path, message, note)
-                        yield replace(found, severity=Severity.WARNING) if _HIDDEN in message else found
+                for defect in _defects(graph, weights, weight):
+                    if defect.node not in seen:
+                        seen.add(defect.node)
+                        yield self._finding(graph, weights, weight, defect)
 
-    def _finding(
-        self, graph: ReplayGraph, weights: Weights, weight: Weight, node: ir.Node, path: str, message: str, note: str
-    ) -> Finding:
+    def _finding(self, graph: ReplayGraph, weights: Weights, weight: Weight, defect: _Defect) -> Finding:
         formula = weight.formula
-        links: list[Evidence] = [graph.evidence(path, node, "weights", note)]
-        if node is not formula.node:
+        links: list[Evidence] = [graph.evidence(defect.path, defect.node, "weights", defect.note)]
+        if defect.node is not formula.node:
             links.append(graph.evidence(formula.path, formula.node, "weights", "the weights are computed here"))
         for source in sorted(weights.anatomy.buffer.sources, key=lambda source: source.start):
             where = graph.path_of(source)
             if where is not None:
                 links.append(graph.evidence(where, source, "draw", "transitions are drawn by priority here"))
         fix = FixOffer(title="compute the weights as (N P)^-beta and divide them by their maximum")
-        return self.finding(graph, path, node, message, evidence=links, fix=fix)
+        found = self.finding(graph, defect.path, defect.node, defect.message, evidence=links, fix=fix)
+        return replace(found, severity=defect.severity)
 
     def witness(self) -> str:
         """An inverted exponent squares the bias that (N P)^-1 removes."""
@@ -787,8 +782,19 @@ def train(env, net, optimizer, schedule, steps):
     )
 
 
-def _defects(graph: ReplayGraph, weights: Weights, weight: Weight) -> Iterator[tuple[ir.Node, str, str, str]]:
-    """What is wrong with one weight: the node, its file, the message and the evidence's note; the worst first."""
+@dataclass(frozen=True)
+class _Defect:
+    """What is wrong with a weight: the place that says it, the message, and what the evidence notes there."""
+
+    node: ir.Node
+    path: str
+    message: str
+    note: str
+    severity: Severity = Severity.ERROR
+
+
+def _defects(graph: ReplayGraph, weights: Weights, weight: Weight) -> Iterator[_Defect]:
+    """What is wrong with one weight, the worst first."""
     formula = weight.formula
     node, path = formula.node, formula.path
     text = graph.source(path, node)
@@ -797,7 +803,7 @@ def _defects(graph: ReplayGraph, weights: Weights, weight: Weight) -> Iterator[t
     if all(product.exponent(PRIORITY) > 0 and product.differs_by_priority for product in products):
         if weights.reach_a_loss(weight) or any(division.by_weights for division in divisions):
             message = f"the importance-sampling weights `{text}` grow with the priority: the exponent is inverted"
-            yield node, path, message, "larger for what is drawn more often"
+            yield _Defect(node, path, message, "larger for what is drawn more often")
         return
     if any(product.exponent(PRIORITY) >= 0 for product in products):
         return
@@ -805,42 +811,41 @@ def _defects(graph: ReplayGraph, weights: Weights, weight: Weight) -> Iterator[t
     if otherwise:
         what = "priorities without alpha" if otherwise < 0 else "alpha once more"
         message = f"the importance-sampling weights `{text}` use {what}, so that they are not those of the draw"
-        yield node, path, message, "another distribution than the draw's"
+        yield _Defect(node, path, message, "another distribution than the draw's")
         return
     if divisions and all(_is_smallest(weight, each) for each in divisions) and not weights.is_averaged(weight):
         divisor, where = divisions[0].divisor, divisions[0].path
         message = (
             f"the weights are divided by `{graph.source(where, divisor)}`, the smallest of them and not the largest"
         )
-        yield divisor, where, message, "the weights are divided by this"
+        yield _Defect(divisor, where, message, "the weights are divided by this")
         return
     for division in divisions:
         wrong = _normaliser(weights, weight, division)
         if wrong is not None:
-            yield division.divisor, division.path, wrong, "the weights are divided by this"
+            yield _Defect(division.divisor, division.path, wrong, "the weights are divided by this")
             return
     if all(product.is_known for product in products):
         yield from _scale(graph, weights, weight, divisions)
 
 
-def _scale(
-    graph: ReplayGraph, weights: Weights, weight: Weight, divisions: list[Division]
-) -> Iterator[tuple[ir.Node, str, str, str]]:
+def _scale(graph: ReplayGraph, weights: Weights, weight: Weight, divisions: list[Division]) -> Iterator[_Defect]:
     """A factor that is missing, where no division by a maximum cancels it."""
     node, path = weight.formula.node, weight.formula.path
     text = graph.source(path, node)
     if weights.is_scaled(weight) and not divisions:
         return
-    where = ""
+    where, severity = "", Severity.ERROR
     if any(map(weights.is_usual, divisions)):
         if not all(map(weights.is_optional, divisions)):
             return
         switches = {graph.source(each.path, each.switch) for each in divisions if each.switch is not None}
-        where = f"; `{'`, `'.join(sorted(switches))}` {_HIDDEN}"
+        where = f"; `{'`, `'.join(sorted(switches))}` hides that until it is switched off"
+        severity = Severity.WARNING
     if any(product.of(MINIMUM) for product in weight.products):
         if all(_raw_minimum(weights, product) for product in weight.products):
             message = f"the smallest priority in `{text}` is not raised to alpha as the stored priorities are{where}"
-            yield node, path, message, "the two are on different scales"
+            yield _Defect(node, path, message, "the two are on different scales", severity)
         return
     if divisions:
         return
@@ -849,7 +854,7 @@ def _scale(
             message = (
                 f"the importance-sampling weights `{text}` are measured against the largest priority: none is below 1"
             )
-            yield node, path, message, "divided by the smallest weight in place of the largest"
+            yield _Defect(node, path, message, "divided by the smallest weight in place of the largest")
         return
     if not weights.reach_a_loss(weight) and (weights.anatomy.buffer.samples or not weights.total_cancels(weight)):
         return
@@ -859,12 +864,12 @@ def _scale(
         message = (
             f"the importance-sampling weights `{text}` use a priority for a probability, and no maximum cancels that"
         )
-        yield node, path, message, "the priority is not divided by the sum of all priorities"
+        yield _Defect(node, path, message, "the priority is not divided by the sum of all priorities")
     elif all(not _counts(product) for product in weight.products):
         message = (
             f"the importance-sampling weights `{text}` lack the number of transitions, and no maximum cancels that"
         )
-        yield node, path, message, "P^-beta instead of (N P)^-beta"
+        yield _Defect(node, path, message, "P^-beta instead of (N P)^-beta")
 
 
 def _counts(product: Product) -> bool:
