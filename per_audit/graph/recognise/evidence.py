@@ -8,20 +8,15 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
-from per_audit.graph.interpret import externals as ext
 from per_audit.graph.interpret.draws import takes_many
 from per_audit.graph.interpret.roles import (
-    ACTION,
-    DONE,
     NEXT,
     POLICY,
     REWARD,
-    STATE,
     VALUE,
     looks_like_transition,
     role_of,
     role_of_name,
-    words,
 )
 from per_audit.graph.interpret.values import (
     Alloc,
@@ -38,7 +33,10 @@ from per_audit.graph.interpret.values import (
 )
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
+from per_audit.graph.recognise.environments import Environments
+from per_audit.graph.recognise.fields import has_unnamed_reward, stored_roles
 from per_audit.graph.recognise.level import is_level
+from per_audit.graph.recognise.positions import Positions
 from per_audit.graph.recognise.ratios import compares_policies
 
 if TYPE_CHECKING:
@@ -47,7 +45,6 @@ if TYPE_CHECKING:
 # Modules that store in one memory. What seems to be stored from more are values that could not be told apart.
 _MOST_MODULES = 8
 _FEWEST_NAMED = 4  # fields that are named one by one
-_FIELDS = {STATE, ACTION, REWARD, NEXT, DONE}
 
 
 class Evidence:
@@ -57,10 +54,11 @@ class Evidence:
         self.graph = graph
         self.events = graph.events
         self.project = graph.project
-        self._read_elsewhere: dict[tuple[ir.Node, ev.Owner], bool] = {}
+        self.environments = Environments(graph)
+        positions = Positions(graph)
         self.gathers: dict[ir.Node, set[Alloc]] = defaultdict(set)
         for gather in self.events.gathers.values():
-            for node in self._own_draws(gather):
+            for node in positions.draws_of(gather):
                 self.gathers[node].add(gather.container)
         self.stores: dict[Alloc, list[ev.Store]] = defaultdict(list)
         for store in self.events.stores.values():
@@ -216,8 +214,8 @@ class Evidence:
         by_mass = kind == PRIORITISED or not self._level.isdisjoint(draws)
         roles: set[str] = set()
         for store in buffer.stores:
-            found = _stored_roles(store)
-            if kind == UNIFORM and _has_unnamed_reward(store):
+            found = stored_roles(store)
+            if kind == UNIFORM and has_unnamed_reward(store):
                 found |= {REWARD}
             roles |= found - {POLICY} if POLICY in found and self._is_optional(store, buffer) else found
             for atom in store.value.atoms:
@@ -244,7 +242,7 @@ class Evidence:
             return False
         around = self.graph.ancestors(store.path, store.node)
         branches = [set(ir.walk(node)) for node in around if isinstance(node, ir.If) and not _counts(node.test)]
-        others = [(other.node, role) for other in buffer.stores for role in _stored_roles(other)]
+        others = [(other.node, role) for other in buffer.stores for role in stored_roles(other)]
         return any(
             {REWARD, NEXT} <= {role for node, role in others if node not in inside}
             and not any(role == REWARD for node, role in others if node in inside)
@@ -260,26 +258,6 @@ class Evidence:
         classes = self.graph.interpreter.mro(owner) if owner is not None else ()
         return {s for cls in classes for s in cls.body if isinstance(s, ir.Function)}
 
-    def is_called_environment(self, cls: ir.Class) -> bool:
-        """Whether the class, or one that it is built upon, is named an environment: agents have such methods, too."""
-        names = [c.name for c in self.graph.interpreter.mro(cls)]
-        names += map(ext.last, self.graph.interpreter.external_bases(cls))
-        return self.is_environment(cls) and any(not {"env", "environment"}.isdisjoint(words(name)) for name in names)
-
-    def is_environment(self, cls: ir.Class) -> bool:
-        """Whether objects of the class are acted in: `reset()`, and a `step(action)` that returns several things."""
-        if any(words(ext.last(base))[-1:] == ("env",) for base in self.graph.interpreter.external_bases(cls)):
-            return True
-        step = self.graph.interpreter.find_method(cls, "step")
-        if step is None or self.graph.interpreter.find_method(cls, "reset") is None:
-            return False
-        taken = [p for p in step.parameters[1:] if not p.kind]
-        needed = [p for p in taken if p.default is None] or taken[:1]  # the action may be left out
-        returned = [node.value for node in ir.walk(step) if isinstance(node, ir.Return)]
-        if any(not {"env", "environment"}.isdisjoint(words(c.name)) for c in self.graph.interpreter.mro(cls)):
-            return len(needed) == 1 and bool(returned)  # what it returns may be an object of its own
-        return len(needed) == 1 and any(isinstance(value, ir.Seq) and len(value.items) >= 3 for value in returned)
-
     def _fields(self, cls: ir.Class) -> set[str]:
         """The roles of the fields of a class that does nothing but hold them: a data class or the like."""
         if any(isinstance(s, ir.Function) and not s.name.startswith("__") and not _only_sets(s) for s in cls.body):
@@ -293,7 +271,7 @@ class Evidence:
     def is_replay(self, buffer: ReplayBuffer) -> bool:
         """Whether transitions are stored, or taken out of a batch: not rollouts, which hold what a policy said."""
         roles = set(buffer.roles)
-        if buffer.owner is not None and self.is_environment(buffer.owner):
+        if buffer.owner is not None and self.environments.is_environment(buffer.owner):
             return False
         if len({store.path for store in buffer.stores}) > _MOST_MODULES:
             return False
@@ -357,76 +335,6 @@ class Evidence:
             and (role := role_of(store.node.func.value)) is not None
         }
 
-    def _own_draws(self, gather: ev.Gather) -> set[ir.Node]:
-        """The draws of the positions read: those of the class that reads, where it draws any itself.
-
-        What it is given beside them, such as errors that depend on an action drawn elsewhere, is no position; nor is
-        one number that was drawn where nothing leads to the reading, such as that action.
-        """
-        reader = self.project.class_of.get(gather.function) if gather.function is not None else None
-        family = set(self.graph.interpreter.mro(reader)) if reader is not None else set()
-        makers = {node: self.events.draws.get(node) or self.events.masses.get(node) for node in gather.draws}
-        makers = {
-            node: made
-            for node, made in makers.items()
-            if not self._elsewhere(node, made, gather.function) and not self._is_column(node, made, gather)
-        }
-        own = {
-            n
-            for n, made in makers.items()
-            if made and made.function and self.project.class_of.get(made.function) in family
-        }
-        return self._rows(own or set(makers), gather)
-
-    def _rows(self, draws: set[ir.Node], gather: ev.Gather) -> set[ir.Node]:
-        """Without those that only choose among the columns of rows drawn before: one of several environments."""
-        index = gather.node.index if isinstance(gather.node, ir.Sub) else None
-        if not isinstance(index, ir.Seq):
-            return draws
-        return draws & self.events.value(index.items[0]).tagged("index") or draws
-
-    def _is_column(self, node: ir.Node, made: ev.Draw | ev.Mass | None, gather: ev.Gather) -> bool:
-        """Whether one number is the second of two and called an action: that in a table of states and actions.
-
-        What a memory of several agents is read at is as well the second of two.
-        """
-        index = gather.node.index if isinstance(gather.node, ir.Sub) else None
-        if not isinstance(index, ir.Seq) or not isinstance(made, ev.Draw) or takes_many(made.node, made.method):
-            return False
-        first = index.items[0]
-        drawn = [item for item in index.items if node in self.events.value(item).tagged("index")]
-        acts = any(role_of(item) == ACTION for item in drawn)
-        return acts and first not in drawn and isinstance(first, (ir.Name, ir.Attr, ir.Call))
-
-    def _elsewhere(self, node: ir.Node, made: ev.Draw | ev.Mass | None, reading: ev.Owner) -> bool:
-        known = self._read_elsewhere.get((node, reading))
-        if known is None:
-            known = self._read_elsewhere[node, reading] = self._is_elsewhere(made, reading)
-        return known
-
-    def _is_elsewhere(self, made: ev.Draw | ev.Mass | None, reading: ev.Owner) -> bool:
-        """Whether a single number is drawn in a function that neither reads, nor calls or is called by what reads.
-
-        One that a constructor draws is a seed or a start.
-        """
-        if not isinstance(made, ev.Draw) or made.weighted or takes_many(made.node, made.method):
-            return False
-        if self._is_of_many(made):
-            return False
-        if getattr(made.function, "name", "") == "__init__" and reading is not made.function:
-            return True
-        callers = {site.function for site in self.graph.callers.get(made.function, ())}
-        return reading not in callers | {made.function} | self.graph.reachable(made.function, 2)
-
-    def _is_of_many(self, made: ev.Draw) -> bool:
-        """Whether a comprehension draws many numbers one by one; beside others in a tuple each may be of any use."""
-        for around in self.graph.ancestors(made.path, made.node):
-            if isinstance(around, ir.Comp):
-                return True
-            if isinstance(around, ir.Seq) and len(around.items) > 1:
-                return False
-        return False
-
     def gathered(self, draw: ev.Draw | ev.Mass) -> set[Alloc]:
         """What is drawn from; nothing where that is the tables in which environments look up what an action does."""
         found = self.gathers.get(draw.node, set()) | (draw.containers if isinstance(draw, ev.Draw) else set())
@@ -434,7 +342,7 @@ class Evidence:
 
     def _is_model(self, container: Alloc) -> bool:
         stores = self.stores.get(container, ())
-        return bool(stores) and all(self.is_of_environment(store.function) for store in stores)
+        return bool(stores) and all(self.environments.is_of(store.function) for store in stores)
 
     @cached_property
     def _holders(self) -> dict[Alloc, set[ir.Class]]:
@@ -472,7 +380,7 @@ class Evidence:
 
     def _serves_environments(self, made: ev.Draw | ev.Mass) -> bool:
         """Whether an environment draws the number, or a helper that what is called one alone calls."""
-        return self.is_of_environment(made.function) or self.is_for_environments(made)
+        return self.environments.is_of(made.function) or self.is_for_environments(made)
 
     def is_for_environments(self, made: ev.Draw | ev.Mass) -> bool:
         """Whether only what is called an environment has a helper draw, which neither learns nor draws transitions.
@@ -482,76 +390,13 @@ class Evidence:
         if self.graph.learns(made.function) or self._are_transitions(self.gathered(made)):
             return False
         sites = [site for site in self.graph.callers.get(made.function, ()) if not is_test(site.path)]
-        return bool(sites) and all(self.is_of_called_environment(site.function) for site in sites)
-
-    def is_of_called_environment(self, function: ev.Owner) -> bool:
-        """Whether the function is a method of what is called an environment, or of what environments alone make."""
-        owner = self.project.class_of.get(function) if function is not None else None
-        return owner is not None and (self.is_called_environment(owner) or self._is_part_of_environment(owner))
-
-    @cached_property
-    def makers(self) -> dict[ir.Class, set[ev.Owner]]:
-        """By class, the functions that make objects of it."""
-        makers: dict[ir.Class, set[ev.Owner]] = defaultdict(set)
-        for site in self.events.calls.values():
-            for cls in site.classes:
-                makers[cls].add(site.function)
-        return makers
-
-    def _is_part_of_environment(self, cls: ir.Class) -> bool:
-        """Whether objects of the class are made by methods of environments only: a map, a simulation."""
-        makers = self.makers.get(cls, ())
-        owners = {self.project.class_of.get(function) if function is not None else None for function in makers}
-        return bool(owners) and all(owner is not None and self.is_called_environment(owner) for owner in owners)
-
-    def is_of_environment(self, function: ev.Owner) -> bool:
-        """Whether an environment draws the number: a goal, a start, noise, that the observations then depend on."""
-        owner = self.project.class_of.get(function) if function is not None else None
-        return owner is not None and self.is_environment(owner)
+        return bool(sites) and all(self.environments.is_of_called(site.function) for site in sites)
 
 
 def _counts(test: ir.Expr) -> bool:
     """Whether a test asks how many there are, or which comes first: whether there is room, for one."""
     ordered = {"<", "<=", ">", ">="}
     return any(not ordered.isdisjoint(part.ops) for part in ir.walk(test) if isinstance(part, ir.Cmp))
-
-
-def _stored_roles(store: ev.Store) -> frozenset[str]:
-    """The roles of what is stored: a column that is named for one field holds nothing that a policy said beside it."""
-    found = roles_in(store.value)
-    for atom in store.value.atoms:
-        if spelt := _spelt_roles(atom):
-            found = found - {POLICY, VALUE} | spelt if _is_nothing_else(atom) else found | spelt
-    return found - {POLICY, VALUE} | store.roles if store.roles and store.how == "index" else found | store.roles
-
-
-def _spelt_roles(atom: Atom) -> frozenset[str]:
-    """The roles of a row that is spelt as a whole transition, whatever its fields were computed from."""
-    if not isinstance(atom, TupleOf) or not isinstance(atom.node, ir.Seq) or len(atom.items) != len(atom.node.items):
-        return frozenset()
-    spelt = frozenset(role for item in atom.node.items if (role := role_of(item)) is not None)
-    return spelt if {STATE, ACTION, REWARD, NEXT} <= spelt else frozenset()
-
-
-def _has_unnamed_reward(store: ev.Store) -> bool:
-    """Whether one field of a row has no role beside the others of a transition: what was earned, under another name."""
-    rows = (atom.items for atom in store.value.atoms if isinstance(atom, TupleOf) and len(atom.items) > 4)
-    return any(
-        [bool(item.roles) for item in items].count(False) == 1
-        and {STATE, ACTION, NEXT, DONE} <= frozenset().union(*(item.roles for item in items))
-        for items in rows
-    )
-
-
-def _is_nothing_else(row: Atom) -> bool:
-    """Whether a row has the fields of a transition alone, of which the action is no more than that.
-
-    What the others were made of may be called anything: a reward is made of the returns of prices.
-    """
-    if not isinstance(row, TupleOf) or not isinstance(row.node, ir.Seq):
-        return False
-    fields = list(zip(map(role_of, row.node.items), row.items, strict=True))
-    return all(name in _FIELDS and (name != ACTION or POLICY not in item.roles) for name, item in fields)
 
 
 def _only_sets(method: ir.Function) -> bool:

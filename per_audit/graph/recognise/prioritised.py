@@ -96,7 +96,7 @@ class Prioritised:
         draws the number does so itself. So is what environments do that with: prices, distances.
         """
         going_down = mass.compared_in & mass.reduced_in
-        if any(map(self.evidence.is_of_called_environment, going_down)):
+        if any(map(self.evidence.environments.is_of_called, going_down)):
             return set()
         if len(mass.compared_in) > _MOST_COMPARING:
             going_down &= {mass.function}

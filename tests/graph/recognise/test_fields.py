@@ -1,0 +1,76 @@
+"""The roles of what is put into a container."""
+
+import pytest
+
+from per_audit.graph import UNIFORM
+
+TWO_KINDS = """
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size):
+            self.states, self.later, self.at = np.zeros((size, 4)), np.zeros((size, 4)), 0
+            self.actions, self.rewards, self.ends = np.zeros(size), np.zeros(size), np.zeros(size)
+
+        def add(self, state, action, reward, next_state, done):
+            self.states[self.at], self.actions[self.at], self.later[self.at] = state, action, next_state
+            self.rewards[self.at], self.ends[self.at] = reward, done
+            self.at += 1
+
+        def sample(self, n):
+            i = np.random.randint(0, self.at, size=n)
+            return self.states[i], self.actions[i], self.rewards[i], self.later[i], self.ends[i]
+
+    class Off:
+        def act(self, state):
+            return self.net(state)
+
+    class On:
+        def act(self, state):
+            action, log_prob, value = self.net(state)
+            return action, log_prob, value
+
+    def made(kind):
+        return On() if kind == "on" else Off()
+
+    def train(env, kind):
+        agent, memory, state = made(kind), Memory(1000), env.reset()
+        for _ in range(9000):
+            action = agent.act(state)
+            next_state, reward, done, _ = env.step(action)
+            memory.add(state, action, reward, next_state, done)
+            state = env.reset() if done else next_state
+            agent.update(memory.sample(32))
+"""
+
+
+def test_what_another_agent_says_with_its_actions_is_not_in_a_column_of_actions(project, kinds):
+    assert kinds(project(TWO_KINDS)) == [UNIFORM]
+
+
+@pytest.mark.parametrize(
+    ("fields", "written", "found"),
+    [
+        ("self.number = number", True, []),
+        ("self.state, self.action, self.reward, self.next_state = number", False, [UNIFORM]),
+    ],
+)
+def test_an_object_that_others_change_is_no_transition(project, kinds, fields, written, found):
+    change = "one.state, one.action, one.reward, one.next_state = world.turn(one)" if written else "world.turn(one)"
+    graph = project(f"""
+    import random
+
+    class Thing:
+        def __init__(self, number):
+            {fields}
+
+    def run(world, net):
+        things = []
+        for number in range(99):
+            things.append(Thing(number))
+            for one in random.sample(things, 4):
+                {change}
+                net.loss(one.state, one.action, one.reward, one.next_state).backward()
+                net.optimizer.step()
+    """)
+    assert kinds(graph) == found
