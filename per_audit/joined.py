@@ -7,7 +7,7 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from per_audit.source.imports import WRITTEN, packages_of_unwritten
+from per_audit.source.imports import loaded_by, packages_of_unwritten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,9 +35,10 @@ def joined(parts: Sequence[Part], outcomes: Mapping[str, Outcome], sources: Sour
         return found
     loading = (file for file in sources.files if not _TEST.search(file.relative))
     unwritten = [(file.relative, package) for file in loading for package in packages_of_unwritten(file.data)]
+    written = [(file.relative, dotted) for file in sources.files for dotted in loaded_by(file.data)]
     return [
         outcome
-        if not (outcome.notes or outcome.without_unmade) or _may_be_meant(part, sources, unwritten)
+        if not (outcome.notes or outcome.without_unmade) or _may_be_meant(part, sources, unwritten, written)
         else _as_it_stands(outcome, bool(used & _folders(part)) or _is_left_aside(part, used, entered, sources))
         for part, outcome in zip(parts, found, strict=True)
     ]
@@ -84,10 +85,13 @@ def _folders(part: Part) -> set[str]:
     return {posixpath.dirname(file.relative) for file in part.files}
 
 
-def _may_be_meant(part: Part, sources: Sources, unwritten: list[tuple[str, str]]) -> bool:
+def _may_be_meant(
+    part: Part, sources: Sources, unwritten: list[tuple[str, str]], written: list[tuple[str, str]]
+) -> bool:
     """Whether a file of another part imports, or names as a file, what may be a file of this one.
 
-    `unwritten` are the files that import under names which are not written out, and the packages that they do so from.
+    `unwritten` are the files that import under names which are not known, and the packages that they do so from;
+    `written` those whose calls import modules under names that are, and these.
     """
     own = {file.relative for file in part.files}
     if any(_is_below(path, package, file) for file, package in unwritten if file not in own for path in own):
@@ -95,10 +99,9 @@ def _may_be_meant(part: Part, sources: Sources, unwritten: list[tuple[str, str]]
     names = {posixpath.basename(path).rpartition(".")[0] for path in own if not path.endswith("__init__.py")}
     if names & sources.unresolved:
         return True
-    others = [file for file in sources.files if file.relative not in own]
-    written = (dotted.decode() for file in others for dotted in WRITTEN.findall(file.data))
-    if any(name in dotted.split(".") for dotted in written for name in names):
+    if any(name in dotted.split(".") for file, dotted in written if file not in own for name in names):
         return True
+    others = [file for file in sources.files if file.relative not in own]
     texts = [f"{name}.py".encode() for name in names]
     return any(text in file.data for file in others for text in texts)
 

@@ -54,6 +54,15 @@ def found(root: Path, files: dict[str, str]) -> set[str]:
     return {finding.place.path for finding in report.findings}
 
 
+BY_FILE = """import importlib
+import os
+
+agent_file = "{file}"
+name, extension = os.path.splitext(agent_file)
+agent = getattr(importlib.import_module(name.replace("/", ".")), os.path.basename(name))()
+"""
+
+
 @pytest.mark.parametrize(
     ("more", "paths"),
     [
@@ -74,6 +83,7 @@ def found(root: Path, files: dict[str, str]) -> set[str]:
          {"memory.py"}),
         ({"old_memory.py": MEMORY, "run.py": "import importlib\nimportlib.import_module('envs.' + read())\n"},
          {"memory.py"}),
+        ({"old_memory.py": MEMORY, "run.py": BY_FILE.format(file="agents/idle.py")}, {"memory.py"}),
         ({"old_memory.py": MEMORY, "run.py": "import gym  # instantiate it (or not)\n"}, {"memory.py"}),
         ({"old_memory.py": MEMORY, "run.py": "from hydra.utils import instantiate\ninstantiate(read())\n"},
          {"memory.py", "old_memory.py"}),
@@ -213,6 +223,8 @@ def test_what_nothing_makes_is_told_of_a_library(tmp_path):
         ({"run.py": "import importlib\nimportlib.import_module(read()).Memory()\n"}, False),
         ({"run.py": "import importlib\nimportlib.import_module(f'envs.{read()}').Memory()\n"}, True),
         ({"tests/run.py": "import importlib\nimportlib.import_module(read()).Memory()\n"}, True),
+        ({"run.py": BY_FILE.format(file="agents/idle.py")}, True),
+        ({"run.py": BY_FILE.format(file="agents/memory.py")}, False),
     ],
 )
 def test_what_another_file_may_make_is_not(tmp_path, more, is_told):

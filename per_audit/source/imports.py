@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
+from per_audit.source.loaded import known_and_rest
+
 WHOLE = "*"
 """Stands behind a name that is bound to a module: what is below it can be reached through its attributes."""
 
-WRITTEN = re.compile(rb"\b(?:import_module|__import__)\(\s*[\"']([\w.]+)[\"']\s*[,)]")
-"""A call that imports a module whose name is written out."""
-
+_WRITTEN = re.compile(rb"\b(?:import_module|__import__)\(\s*[\"']([\w.]+)[\"']\s*[,)]")
 # Calls that import modules by names that are put together: with the package in front of what is not written, if any.
 _UNWRITTEN = re.compile(
     rb"\b(?:import_module|__import__)\(\s*(?:[fF]?[\"'](?:(\{__name__\}|\w[\w.]*)\.)?|(__name__)\s*\+\s*[\"']\.)?"
@@ -61,14 +61,19 @@ def imports_of(data: bytes) -> tuple[str, ...]:
     return tuple(sorted(name.decode("utf-8", "replace") for name in found))
 
 
+def loaded_by(data: bytes) -> frozenset[str]:
+    """The modules that calls in a file import by names which it writes out, or puts together from its own texts."""
+    return known_and_rest(data)[0] | {name.decode() for name in _WRITTEN.findall(data)}
+
+
 def packages_of_unwritten(data: bytes) -> frozenset[str]:
-    """The packages that a file may import from under names which it does not write out, or make objects from.
+    """The packages that a file may import from under names which are not known from it, or make objects from.
 
     An empty name stands for all packages, a dot for the one that the file itself is in.
     """
     found: set[str] = set()
     if _ANYWHERE.search(data) or _UNWRITTEN.search(data):
-        data = WRITTEN.sub(b"", _COMMENT.sub(b"", data))
+        data = _WRITTEN.sub(b"", _COMMENT.sub(b"", known_and_rest(data)[1]))
         found.update({""} if _ANYWHERE.search(data) else ())
         for whole, own in _UNWRITTEN.findall(data):
             found.add("." if own or whole == b"{__name__}" else whole.decode())

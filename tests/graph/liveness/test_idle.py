@@ -100,6 +100,14 @@ SWITCH = "self.memory = Weighted() if weighted else Memory()"
             RUN,
             "makes Weighted",
         ),
+        (PLAIN, "import importlib\n    getattr(importlib.import_module('memories'), read())", RUN, None),
+        (PLAIN, "import importlib\n    getattr(importlib.import_module('os'), read())", RUN, "makes Weighted"),
+        (
+            PLAIN,
+            "",
+            RUN + "import importlib\nfor name in ['os', 're']:\n    getattr(importlib.import_module(name), read())\n",
+            "makes Weighted",
+        ),
         (PLAIN, "def show(thing):\n        getattr(thing, read())()", RUN, "makes Weighted"),
         (
             PLAIN,

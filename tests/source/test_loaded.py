@@ -1,0 +1,56 @@
+"""Modules that calls import are known by name where texts of the file make up the names."""
+
+from __future__ import annotations
+
+import pytest
+
+from per_audit.source.loaded import known_and_rest
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("import_module('a.b')", {"a.b"}),
+        ("__import__('a')", {"a"}),
+        ("name = 'a'\nimport_module(name)", {"a"}),
+        ("name = 'a' if fast else 'b'\nimport_module(name)", {"a", "b"}),
+        (
+            "import os\nname, end = os.path.splitext('agents/one.py')\nimport_module(name.replace('/', '.'))",
+            {"agents.one"},
+        ),
+        ("for name in ['a', 'b']:\n    import_module(f'envs.{name}')", {"envs.a", "envs.b"}),
+        ("for file in sorted(('b.py', 'a.py')):\n    import_module('envs.' + file[:-3])", {"envs.a", "envs.b"}),
+        ("made = {name: import_module(name) for name in ['a']}", {"a"}),
+        ("KNOWN = {'x': 'm.x', 'y': 'm.y'}\ndef load(key):\n    return import_module(KNOWN[key])", {"m.x", "m.y"}),
+        ("KNOWN = {'x': ('m.x', 1)}\nfor key in KNOWN:\n    name, _ = KNOWN[key]\n    import_module(name)", {"m.x"}),
+        ("for name, of in {'a': 1}.items():\n    import_module(name)", {"a"}),
+        ("import_module('m.x:Name'.split(':')[0])", {"m.x"}),
+        # what is not in the file
+        ("import_module(read())", set()),
+        ("import_module(f'envs.{read()}')", set()),
+        ("for name in os.listdir('envs'):\n    import_module(name)", set()),
+        ("def load(name):\n    return import_module(name)\nload('a')", set()),
+        ("name = 'a'\nname += read()\nimport_module(name)", set()),
+        ("name = 'a'\nname = name + 'b'\nimport_module(name)", set()),
+        ("name = 'a'\ndef set_it():\n    global name\n    name = read()\nimport_module(name)", set()),
+        ("from settings import name\nimport_module(name)", set()),
+        ("import_module('%s' % name)", set()),
+        ("import_module(3)", set()),
+        ("import_module()", set()),
+        ("import_module('a'", set()),
+        # a class has names of its own, which its methods do not see
+        ("name = 'a'\nclass C:\n    name = 'b'\n    def f(self):\n        import_module(name)", {"a"}),
+        ("name = 'a'\nclass C:\n    name = 'b'\n    import_module(name)", {"b"}),
+    ],
+)
+def test_names_that_a_file_makes_up(text, names):
+    found, rest = known_and_rest(text.encode())
+    assert found == names
+    assert (b"import" not in rest.replace(b"import os", b"")) == bool(names)
+
+
+def test_names_that_grow_without_end_are_not_known():
+    name = "'" + "ab" * 10 + "'" + ".replace('a', 'aaaaaaaaaa')" * 9
+    assert known_and_rest(f"import_module({name})".encode())[0] == set()
+    many = " + ".join(["('a' if x else 'b')"] * 30)
+    assert known_and_rest(f"import_module({many})".encode())[0] == set()
