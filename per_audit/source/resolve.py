@@ -118,10 +118,10 @@ class Modules:
 
 def _outwards(directory: str) -> Iterator[str]:
     """The directory, the one around it, and so on up to the root of the tree."""
-    while directory:
+    while directory.strip("/"):
         yield directory
         directory = posixpath.dirname(directory)
-    yield ""
+    yield directory
 
 
 def _distribution(path: str) -> str:

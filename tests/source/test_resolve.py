@@ -101,3 +101,11 @@ def test_the_scanned_directory_may_be_a_package():
     whole = Modules(["__init__.py", "train.py", "common/__init__.py", "common/plots.py", "agents/dqn.py"])
     assert whole.find("agents/dqn.py", "plots") is None
     assert whole.find("agents/dqn.py", "train") == "train.py"
+
+
+def test_paths_may_begin_at_the_top_of_the_file_system():
+    top = Modules(["/train.py", "/work/gym/__init__.py", "/work/gym/envs.py", "/work/agents/dqn.py"])
+    assert top.find("/work/gym/envs.py", "gym") == "/work/gym/__init__.py"
+    assert top.find("/work/agents/dqn.py", "gym") is None
+    assert top.find("/work/agents/dqn.py", "agents.sac") is None
+    assert top.find("/work/agents/dqn.py", "train") == "/train.py"
