@@ -59,7 +59,7 @@ def _is_left_aside(part: Part, used: set[str], entered: set[str], sources: Sourc
     """
     folders = _folders(part)
     started = (file.relative for file in sources.files if b"__main__" in file.data)
-    if part.is_package or any(posixpath.dirname(path) in folders for path in started):
+    if part.packaged or any(posixpath.dirname(path) in folders for path in started):
         return False
     if all(entered & _around(file.relative) for file in part.files):
         return True

@@ -137,7 +137,9 @@ class Judge:
         if part.is_text:
             findings = with_ids(finding for finding in told if _is_shown(finding))
         else:
-            findings = with_ids(self._as_run(list(told), Idle(graph, part.is_package, beside), notes, failures))
+            program, package = (Idle(graph, is_package, beside) for is_package in (False, True))
+            asked = [(each, package if each.place.path in part.packaged else program) for each in told]
+            findings = with_ids(self._as_run(asked, notes, failures))
         if with_offers and findings:
             from per_audit.fixes.offers import offered
 
@@ -155,7 +157,7 @@ class Judge:
         )
 
     def _as_run(
-        self, told: list[Finding], idle: Idle, notes: dict[Place, str], failures: list[Failure]
+        self, told: list[tuple[Finding, Idle]], notes: dict[Place, str], failures: list[Failure]
     ) -> list[Finding]:
         """The findings; what is wrong in code that is never run is a hint for later, and hints about it are none.
 
@@ -164,7 +166,7 @@ class Judge:
         """
         found = []
         hints = {rule.code for rule in self._rules if rule.severity is Severity.INFO}
-        for finding in told:
+        for finding, idle in told:
             try:
                 with deep_stack():
                     why = idle.why(finding.place) or _why_unweighted(finding, idle)

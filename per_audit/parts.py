@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Part:
     """Files that may influence each other; `matters` is False where nothing can be found in any of them.
 
-    `is_package` says that some of them can be installed, for other programs to use. `entered` are the folders that
+    `packaged` are the paths of those that can be installed, for other programs to use. `entered` are the folders that
     imports of files which lie outside of them name.
 
     `key` names all that the outcome of an audit of them depends on but its settings: the files and what they import.
@@ -35,7 +35,7 @@ class Part:
     files: tuple[SourceFile, ...]
     matters: bool
     key: str
-    is_package: bool = False
+    packaged: frozenset[str] = frozenset()
     entered: frozenset[str] = frozenset()
 
     @property
@@ -85,9 +85,9 @@ class Sources:
             files = tuple(self._files[path] for path in paths)
             # Whether a suppression is unused can only be said of a file that parses: such files pass the gate.
             matters = any(MARK in file.data or may_matter(file.data) for file in files)
-            is_package = any(self._is_packaged(file.path.parent) for file in files)
+            packaged = frozenset(file.relative for file in files if self._is_packaged(file.path.parent))
             entered: set[str] = set()
-            said = hashlib.blake2b(repr(is_package).encode(), digest_size=16)
+            said = hashlib.blake2b(repr(sorted(packaged)).encode(), digest_size=16)
             for file in files:
                 means = [meant(file.relative, name, self.tree) for name in imports[file.relative]]
                 for name, path in zip(imports[file.relative], means, strict=True):
@@ -101,7 +101,7 @@ class Sources:
                 about = (file.relative, len(file.data), file.layout, file.notices, means, matters)
                 said.update(repr(about).encode("utf-8", "surrogateescape"))
                 said.update(file.data)
-            yield Part(files, matters, said.hexdigest(), is_package, frozenset(entered))
+            yield Part(files, matters, said.hexdigest(), packaged, frozenset(entered))
 
     def _is_packaged(self, folder: Path) -> bool:
         """Whether a folder, or one above it in its project, can be installed."""

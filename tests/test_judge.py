@@ -109,6 +109,15 @@ def test_a_library_may_be_told_to_run_it(tmp_path):
     assert [each for outcome in outcomes for each in severities(outcome, "PER101")] == [("error", False)]
 
 
+def test_a_program_around_a_package_is_none(tmp_path):
+    (tmp_path / "world").mkdir()
+    (tmp_path / "world/setup.py").write_text("from setuptools import setup\n\nsetup()\n")
+    world = {"world/env.py": "class Env:\n    def step(self, action):\n        return 0, 0.0, True, {}\n"}
+    files = {"learn.py": LEARNER.format(corrected=False), "main.py": f"from world.env import Env\n{MAIN}", **world}
+    outcomes = [outcome for outcome, _ in judged(tmp_path, files)]
+    assert [each for outcome in outcomes for each in severities(outcome, "PER101")] == [("info", True)]
+
+
 def test_hints_about_what_is_never_run_are_none(tmp_path):
     other = LEARNER.format(corrected=True).replace("Learner", "Other")
     ((outcome, _),) = judged(tmp_path, {"learn.py": LEARNER.format(corrected=True) + other, "main.py": MAIN})

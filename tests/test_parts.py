@@ -52,10 +52,10 @@ def test_a_part_below_what_can_be_installed_is_of_a_package(tmp_path):
     before, _ = parts(tmp_path, **{"lib/a.py": "reward = 1\n"})
     (tmp_path / "lib/setup.py").write_text("")
     after, _ = parts(tmp_path)
-    assert {path: part.is_package for path, part in after.items() if path != ("lib/setup.py",)} == {
-        ("plot.py",): False,
-        ("store.py", "train.py"): False,
-        ("lib/a.py",): True,
+    assert {path: part.packaged for path, part in after.items() if path != ("lib/setup.py",)} == {
+        ("plot.py",): set(),
+        ("store.py", "train.py"): set(),
+        ("lib/a.py",): {"lib/a.py"},
     }
     assert before["lib/a.py",].key != after["lib/a.py",].key
 
