@@ -537,6 +537,11 @@ def _collect(values: list[object], found: list[Node]) -> None:
             _collect(value, found)
 
 
+def last_name(node: Node | None) -> str:
+    """`b` of the names `b` and `a.b`; empty for anything else."""
+    return node.id if isinstance(node, Name) else node.attr if isinstance(node, Attr) else ""
+
+
 def walk(*roots: Node) -> Iterator[Node]:
     """Every node below and including the roots, in source order of the fields, without recursion."""
     stack = list(roots[::-1])

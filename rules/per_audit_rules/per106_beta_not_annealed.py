@@ -514,7 +514,7 @@ def _set_elsewhere(graph: ReplayGraph, name: str) -> bool:
             if isinstance(node, ir.Call) and any(
                 isinstance(a.value, ir.Const) and a.value.value == name for a in node.args
             ):
-                called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                called = ir.last_name(node.func)
                 if called in ("setattr", "set_attr", "update"):
                     return True
     return False

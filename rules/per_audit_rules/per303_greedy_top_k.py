@@ -354,7 +354,7 @@ def _taken(graph: ReplayGraph, site: ev.CallSite, stored: dict[Alloc, ev.Store])
         held = [a for a in graph.events.value(rows).atoms if isinstance(a, Alloc) and a in stored]
         is_one = isinstance(counted, ir.Const) and counted.value == 1
         return held[0] if held and not is_one and _is_by_priority(call, stored[held[0]]) else None
-    name = call.func.attr if isinstance(call.func, ir.Attr) else getattr(call.func, "id", "")
+    name = ir.last_name(call.func)
     if name == "sorted":
         rows = call.argument(0)
         held = [a for a in graph.events.value(rows).atoms if isinstance(a, Alloc) and a in stored]

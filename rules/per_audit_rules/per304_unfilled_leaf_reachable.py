@@ -494,7 +494,7 @@ def _checks_each(caller: ir.Node, call: ir.Node) -> bool:
     for node in ir.walk(caller):
         if isinstance(node, ir.Comp) and isinstance(node.elt, ir.Call):
             held = {n.id for part in node.generators for n in ir.walk(part.iter) if isinstance(n, ir.Name)}
-            name = getattr(node.elt.func, "attr", getattr(node.elt.func, "id", ""))
+            name = ir.last_name(node.elt.func)
             if name in _LIMITS and len(node.elt.args) > 1 and not held.isdisjoint(given):
                 return True
     return False
@@ -517,7 +517,7 @@ def _checks(caller: ir.Node, call: ir.Node) -> bool:
         if isinstance(node, ir.Cmp) and mentions(node):
             return True
         if isinstance(node, ir.Call):
-            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            name = ir.last_name(node.func)
             limits = name in _LIMITS and (name not in ("min", "max") or len(node.args) > 1)
             if limits and mentions(*(arg.value for arg in node.args)):
                 return True

@@ -590,5 +590,5 @@ def _is_level(graph: ReplayGraph, summed: Term) -> bool:
 
 
 def _is_search(node: ir.Call) -> bool:
-    name = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+    name = ir.last_name(node.func)
     return name in SEARCHES

@@ -1129,7 +1129,7 @@ def _is_only_watched(graph: ReplayGraph, end: MergedEnd) -> bool:
     """Whether only files that learn nothing run the episode, and clear the memory that the rows go to."""
     function = graph.symbols.function_of(end.path, end.node)
     holders = (call.func.value for call, _ in end.calls if isinstance(call, ir.Call) and isinstance(call.func, ir.Attr))
-    memories = {str(getattr(holder, "attr", getattr(holder, "id", ""))) for holder in holders}
+    memories = {ir.last_name(holder) for holder in holders}
     return isinstance(function, ir.Function) and graph.demos.only_watches(function, memories)
 
 

@@ -521,7 +521,7 @@ def _masks(graph: ReplayGraph, around: ir.Expr, inner: ir.Expr) -> bool:
 
 def _is_zero(node: ir.Expr) -> bool:
     if isinstance(node, ir.Call):
-        name = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+        name = ir.last_name(node.func)
         is_number = len(node.args) == 1 and isinstance(node.args[0].value, ir.Const) and node.args[0].value.value == 0
         return name in ("zeros", "zeros_like") or is_number
     return isinstance(node, ir.Const) and not isinstance(node.value, bool) and node.value == 0

@@ -292,7 +292,7 @@ class Autograd:
         site = self.events.calls.get(node)
         names = sorted(filter(self.graph.symbols.is_imported, site.names)) if site is not None else []
         plain = [arg.value for arg in node.args]
-        method = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+        method = ir.last_name(node.func)
         if self._is_layer(node.func) or self._has_parameters(node.func, frame):
             frozen = self._is_guarded(node, frame) or not self._frozen.isdisjoint(self._ways(node, frame))
             return _CUT if frozen else _Answer((Kept(node, frame.path, node, frame.path),))

@@ -601,7 +601,5 @@ def _defined(cls: ir.Class, name: str) -> list[ir.Function]:
     return [
         s
         for s in reversed(cls.body)
-        if isinstance(s, ir.Function)
-        and s.name == name
-        and not any(getattr(d, "attr", getattr(d, "id", "")) in beside for d in s.decorators)
+        if isinstance(s, ir.Function) and s.name == name and not any(ir.last_name(d) in beside for d in s.decorators)
     ]

@@ -287,7 +287,7 @@ def method_of(site: ev.CallSite) -> str:
 def _learns(site: ev.CallSite) -> bool:
     """Whether the call may train something; broader than a backward pass, since libraries hide theirs."""
     func = site.node.func
-    name = func.attr if isinstance(func, ir.Attr) else getattr(func, "id", "")
+    name = ir.last_name(func)
     if name == "step" and isinstance(func, ir.Attr) and not _ENVIRONMENTS.isdisjoint(words(name_of(func.value) or "")):
         return False
     return not _TRAINS.isdisjoint(words(name)) or any(

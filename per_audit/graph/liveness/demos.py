@@ -110,7 +110,7 @@ class Demos:
     def _is_watching(self, path: str, function: ir.Function, memories: set[str]) -> bool:
         calls = list(self._calls([*self._graph.module(path).nodes, *ir.walk(function)]))
         return not any(map(self._is_learning, calls)) and any(
-            isinstance(call.func, ir.Attr) and call.func.attr == "clear" and _name(call.func.value) in memories
+            isinstance(call.func, ir.Attr) and call.func.attr == "clear" and ir.last_name(call.func.value) in memories
             for call in calls
         )
 
@@ -131,7 +131,7 @@ class Demos:
         path = self._graph.path_of(call)
         around = self._graph.parents(path).get(call) if path is not None else None
         targets = around.targets if isinstance(around, ir.Assign) else []
-        holder = _name(call.func.value)
+        holder = ir.last_name(call.func.value)
         return "env" in words(holder) or any(isinstance(t, ir.Seq) and len(t.items) >= _TOLD for t in targets)
 
     def _only_tries(self, key: ir.If | ir.Function | str, inside: Iterable[ir.Node]) -> bool:
@@ -178,11 +178,7 @@ class Demos:
 
 
 def _words_of(call: ir.Call) -> tuple[str, ...]:
-    return words(_name(call.func))
-
-
-def _name(node: ir.Expr) -> str:
-    return str(getattr(node, "attr", getattr(node, "id", "")))
+    return words(ir.last_name(call.func))
 
 
 def _is_making(site: ev.CallSite) -> bool:

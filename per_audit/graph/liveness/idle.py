@@ -280,7 +280,7 @@ class Idle:
             arg.value for base in interpreter.mro(cls) for arg in base.keywords if arg.keyword in ("metaclass", None)
         )
         return interpreter.find_method(cls, "__init_subclass__") is not None or any(
-            getattr(kind, "id", getattr(kind, "attr", "")) != "ABCMeta" for kind in given
+            ir.last_name(kind) != "ABCMeta" for kind in given
         )
 
     def _is_out_of_sight(self, path: str, node: ir.Node, unit: _Unit) -> bool:

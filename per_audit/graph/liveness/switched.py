@@ -439,7 +439,7 @@ def _last(node: ir.Node) -> str:
     """The name of a variable or attribute; of a part that of the whole."""
     while isinstance(node, ir.Sub):
         node = node.value
-    return str(getattr(node, "id", getattr(node, "attr", "")))
+    return ir.last_name(node)
 
 
 def _name_of(node: ir.Node) -> str:

@@ -123,7 +123,7 @@ def _is_text(node: ir.Stmt) -> bool:
 def _is_made_empty(node: ir.Node) -> bool:
     if isinstance(node, ir.Seq):
         return not node.items
-    name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ir.Call) else ""
+    name = ir.last_name(node.func) if isinstance(node, ir.Call) else ""
     if name not in ("list", "deque") or not isinstance(node, ir.Call) or any(arg.star for arg in node.args):
         return False
     given = node.argument(0, "iterable")

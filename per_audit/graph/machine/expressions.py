@@ -347,7 +347,7 @@ class Expressions(ABC):
 def name_of(decorator: ir.Expr) -> str:
     """The last part of a decorator's name."""
     node = decorator.func if isinstance(decorator, ir.Call) else decorator
-    return node.attr if isinstance(node, ir.Attr) else getattr(node, "id", "")
+    return ir.last_name(node)
 
 
 def _whole(value: Any) -> Any:

@@ -151,7 +151,7 @@ class Fill:
                 self._is_capacity(path, side, capacities) for side in (part.left, *part.rights)
             ):
                 return True
-            name = getattr(part, "attr", getattr(part, "id", ""))
+            name = ir.last_name(part)
             if isinstance(name, str) and "full" in words(name):
                 return True
         return False

@@ -110,7 +110,7 @@ def has_limit(graph: ReplayGraph, node: ir.Node) -> bool:
     if not isinstance(node, ir.Call):
         return False
     limit = node.argument(None, "maxlen") or node.argument(None, "maxsize")
-    name = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+    name = ir.last_name(node.func)
     if limit is None:
         limit = node.argument(0 if "ueue" in name and name != "deque" else 1)
     if limit is None:
@@ -139,7 +139,7 @@ def _compares_size(test: ir.Expr) -> bool:
     for node in ir.walk(test):
         if isinstance(node, ir.Cmp) and any(op in ("<", "<=", ">", ">=", "==", "!=") for op in node.ops):
             for part in ir.walk(node):
-                name = getattr(part, "id", getattr(part, "attr", ""))
+                name = ir.last_name(part)
                 if name in ("len", "__len__", "size", "qsize", "count", "full", "is_full", "counter", "num"):
                     return True
                 if isinstance(name, str) and any(

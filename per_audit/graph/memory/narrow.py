@@ -36,7 +36,7 @@ def _converted(node: ir.Node) -> ir.Expr | None:
     """What a call makes small numbers of."""
     if not isinstance(node, ir.Call):
         return None
-    name = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+    name = ir.last_name(node.func)
     if name not in _NAMED and not (name in _CASTS and any(_name(arg.value) in _SMALL for arg in node.args)):
         return None
     first = node.args[0].value if node.args and node.args[0].keyword is None else None

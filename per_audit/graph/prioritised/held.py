@@ -104,7 +104,7 @@ def _sides(node: ir.Node) -> list[ir.Expr]:
     if not isinstance(node, ir.Call):
         return []
     named = node.func
-    name = named.attr if isinstance(named, ir.Attr) else getattr(named, "id", "")
+    name = ir.last_name(named)
     if name not in ext.SEARCHES and name not in ext.ORDERS:
         return []
     return [*(arg.value for arg in node.args), *([named.value] if isinstance(named, ir.Attr) else [])]

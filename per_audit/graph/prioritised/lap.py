@@ -55,7 +55,7 @@ def _is_followed(term: Term) -> bool:
 
 def _clamps(node: ir.Call) -> bool:
     """`x.clamp(min=1)`, `np.maximum(x, 1)`: a bound from below that is more than a small epsilon."""
-    name = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+    name = ir.last_name(node.func)
     if name in ("clamp", "clamp_", "clamp_min", "clip"):
         low = node.argument(None, "min") or node.argument(None, "a_min")
         if low is None and node.args:

@@ -61,7 +61,7 @@ def _changed(node: ir.Node) -> Iterator[ir.Expr]:
     elif isinstance(node, ir.Bin) and node.op == "+":
         yield from (side for side, other in ((node.left, node.right), (node.right, node.left)) if _is_written(other))
     elif isinstance(node, ir.Call):
-        name = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+        name = ir.last_name(node.func)
         if name in ("append", "extend") and len(node.args) == 1 and isinstance(node.func, ir.Attr):
             yield node.func.value
         elif name in _JOINS:

@@ -177,11 +177,7 @@ class Priorities:
         for function in self.functions:
             if function is not None:
                 names += [getattr(function, "name", "")]
-                names += [
-                    getattr(n, "id", getattr(n, "attr", ""))
-                    for n in ir.walk(function)
-                    if isinstance(n, (ir.Name, ir.Attr))
-                ]
+                names += [ir.last_name(n) for n in ir.walk(function) if isinstance(n, (ir.Name, ir.Attr))]
         return any(not _PRIORITY_WORDS.isdisjoint(words(name)) for name in set(names))
 
     @property
@@ -451,7 +447,7 @@ class Priorities:
         site = self.events.calls.get(node)
         if not given or site is None or site.targets or site.classes:
             return False
-        called = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+        called = ir.last_name(node.func)
         return called not in ext.CONVERSIONS and called not in ext.SHAPED and called not in _PLAIN
 
 

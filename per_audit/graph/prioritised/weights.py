@@ -245,7 +245,7 @@ class Weights:
     def _scalings(self, weight: Weight) -> Iterator[ir.Call]:
         for site in self.graph.events.calls.values():
             node, path = site.node, site.path
-            name = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+            name = ir.last_name(node.func)
             if name in _BOUNDS or any(word in name.lower() for word in _SCALES):
                 given = [arg.value for arg in node.args] + ([node.func.value] if isinstance(node.func, ir.Attr) else [])
                 if name in ("min", "minimum") and len(given) < 2:
@@ -404,7 +404,7 @@ def _division(node: ir.Node) -> tuple[ir.Expr, ir.Expr] | None:
     if isinstance(node, ir.Aug) and node.op == "/":
         return node.target, node.value
     if isinstance(node, ir.Call):
-        name = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+        name = ir.last_name(node.func)
         plain = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
         if name in _DIVIDES and len(plain) == 2:
             return plain[0], plain[1]

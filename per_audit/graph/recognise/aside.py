@@ -115,7 +115,7 @@ def _counts_on(graph: ReplayGraph, draw: ev.Draw) -> bool:
     """Whether the function that draws a position goes on from there: `arange(at, at + length)`."""
     for site in graph.calls_of(draw.function):
         func = site.node.func
-        name = func.attr if isinstance(func, ir.Attr) else getattr(func, "id", "")
+        name = ir.last_name(func)
         if name in _RANGES and len(site.node.args) > 1:
             ends = [graph.events.value(argument.value).tagged("index") for argument in site.node.args[:2]]
             if all(draw.node in end for end in ends):

@@ -48,7 +48,7 @@ def _foretells(evidence: Evidence, site: ev.CallSite) -> bool:
     if not {ACTION, NEXT} <= read <= {STATE, ACTION, NEXT}:
         return False
     around = [site.function] if site.function is not None else evidence.graph.module(site.path).body
-    named = (getattr(node, "id", getattr(node, "attr", "")) for node in ir.walk(*around))
+    named = (ir.last_name(node) for node in ir.walk(*around))
     return all(_DISCOUNTS.isdisjoint(words(name)) for name in named)
 
 

@@ -117,7 +117,7 @@ def _handy(
 def _record_fields(cls: ir.Class) -> tuple[str, ...] | None:
     """The fields of a data class or typed named tuple."""
     names = {getattr(d.func if isinstance(d, ir.Call) else d, "attr", getattr(d, "id", "")) for d in cls.decorators}
-    bases = {getattr(base, "attr", getattr(base, "id", "")) for base in cls.bases}
+    bases = {ir.last_name(base) for base in cls.bases}
     if "NamedTuple" not in bases and not any("dataclass" in str(name) for name in names):
         return None
     if any(isinstance(s, ir.Function) and s.name == "__init__" for s in cls.body):
@@ -174,7 +174,7 @@ def _library(run: Expressions, node: ir.Call, site: ev.CallSite | None, receiver
     """A call of a numeric library, as a function or as a method; or a call that nobody knows."""
     names = sorted(site.names) if site is not None else []
     qualified = names[0] if names else None
-    method = node.func.attr if isinstance(node.func, ir.Attr) else getattr(node.func, "id", "")
+    method = ir.last_name(node.func)
     name = qualified.rpartition(".")[2] if qualified else method
     if name == "zip" and len(given) == 1 and given[0][1] == "*":
         return given[0][2]  # columns of rows: see `item_of`

@@ -43,7 +43,7 @@ _ACTIVATIONS = {"Tanh", "Sigmoid", "Identity", "ReLU", "Softplus", "ELU", "Leaky
 
 def _is_activation(layer: ir.Expr) -> bool:
     func = layer.func if isinstance(layer, ir.Call) else layer
-    return getattr(func, "attr", getattr(func, "id", "")) in _ACTIVATIONS
+    return ir.last_name(func) in _ACTIVATIONS
 
 
 def _fits(pattern: Term, term: Term) -> bool:
@@ -376,7 +376,7 @@ class Shapes:
         """The width of what a constructor of layers makes."""
         if not isinstance(made, ir.Call):
             return None
-        name = made.func.attr if isinstance(made.func, ir.Attr) else getattr(made.func, "id", "")
+        name = ir.last_name(made.func)
         if name in ("Linear", "Dense"):
             told = made.argument(1, "out_features") if name == "Linear" else made.argument(0, "units")
             value = self.symbols.events.value(told).literal()

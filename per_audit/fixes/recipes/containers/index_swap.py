@@ -173,7 +173,7 @@ def _add(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], sampler: st
     text = draft.text(last.path, slot)
     if isinstance(slot, ir.Slice):
         raise Refused(f"{draft.graph.name_of(buffer)} is filled with several transitions at once ({text})")
-    names = {part.attr if isinstance(part, ir.Attr) else getattr(part, "id", "") for part in ir.walk(index)}
+    names = {ir.last_name(part) for part in ir.walk(index)}
     first, final = block.index(statements[0]), block.index(statements[-1])
     for statement in block[first : final + 1]:
         if statement not in statements and _moves(statement, names):

@@ -255,7 +255,7 @@ class FittedRows:
     def _is_every_row(self, node: ir.Expr) -> bool:
         if isinstance(node, ir.Name) and len(values := self._assigned(node.id)) == 1:
             node = values[0]
-        name = getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ir.Call) else ""
+        name = ir.last_name(node.func) if isinstance(node, ir.Call) else ""
         return name in _ALL_ROWS
 
     def _errors_by_row(self, found: Overwriting, loop: ir.For) -> str:
@@ -328,4 +328,4 @@ def _loss_name(node: ir.Expr) -> str:
         return str(node.value)
     if isinstance(node, ir.Call):
         node = node.func
-    return node.attr if isinstance(node, ir.Attr) else getattr(node, "id", "")
+    return ir.last_name(node)

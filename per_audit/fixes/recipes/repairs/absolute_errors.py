@@ -78,7 +78,7 @@ def _core(node: ir.Expr) -> ir.Expr:
 
 def _is_setting(node: ir.Expr) -> bool:
     """Whether an operand is a constant, or a setting by its name: `1e-6`, `EPSILON`, `self.epsilon`."""
-    name = getattr(node, "attr", getattr(node, "id", ""))
+    name = ir.last_name(node)
     return isinstance(node, ir.Const) or any(word in name.lower() for word in ("eps", "const", "offset", "min"))
 
 

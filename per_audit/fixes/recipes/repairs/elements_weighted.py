@@ -91,7 +91,7 @@ def _targets(statement: ir.Stmt) -> list[ir.Expr]:
 
 def _elements(draft: Draft, path: str, loss: ir.Call) -> ir.Expr:
     """Keep the elements of a loss or of a mean; gives an expression of their shape."""
-    name = getattr(loss.func, "attr", getattr(loss.func, "id", ""))
+    name = ir.last_name(loss.func)
     site = draft.graph.events.calls.get(loss)
     names = site.names if site is not None else set()
     where = draft.where(path, loss)
@@ -174,7 +174,7 @@ def _is_averaged(draft: Draft, path: str, node: ir.Expr) -> bool:
     parent = table.get(node)
     call = table.get(parent) if isinstance(parent, (ir.Attr, ir.Arg)) else None
     if isinstance(call, ir.Call):
-        return getattr(call.func, "attr", getattr(call.func, "id", "")) in _OUTER and len(call.args) < 2
+        return ir.last_name(call.func) in _OUTER and len(call.args) < 2
     if isinstance(parent, ir.Assign) and isinstance(parent.targets[0], ir.Name):
         function = draft.graph.symbols.function_of(path, node)
         uses = splices.uses(draft, path, function, parent.targets[0].id)

@@ -48,7 +48,7 @@ def _refuse_whole_numbers(draft: Draft, path: str, node: ir.Expr) -> None:
                 bound = [item for t in part.targets for item in (t.items if isinstance(t, ir.Seq) else [t])]
                 names |= {item.id for item in bound if isinstance(item, ir.Name)}
     for part in ir.walk(*parts):
-        called = getattr(part.func, "attr", getattr(part.func, "id", "")) if isinstance(part, ir.Call) else ""
+        called = ir.last_name(part.func) if isinstance(part, ir.Call) else ""
         is_whole = isinstance(part, ir.Call) and called in _WHOLE and any(_mentions(a.value, names) for a in part.args)
         if is_whole or (isinstance(part, ir.Slice) and _mentions(part, names)):
             raise Refused(f"the width of the strata is used as a whole number at {draft.where(path, part)}")

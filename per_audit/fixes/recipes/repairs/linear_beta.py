@@ -66,7 +66,7 @@ def _turned(draft: Draft, defect: Defect) -> None:
     if len(calls) != 1:
         raise Refused(f"the bound of beta at {defect.where} is not written as one call")
     func = calls.pop().func
-    new = _LEAST[func.attr if isinstance(func, ir.Attr) else getattr(func, "id", "")]
+    new = _LEAST[ir.last_name(func)]
     if isinstance(func, ir.Name) and not splices.is_builtin(draft, defect.path, new):
         raise Refused(f"`{new}` is something else in {defect.path}")
     draft.replace(defect.path, func.end - (len(new)), func.end, new, "1 is the most that beta may be")
@@ -120,4 +120,4 @@ def _owner(draft: Draft, path: str, made: ir.Stmt, attribute: str) -> str:
 
 
 def _name_of(call: ir.Call) -> str:
-    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+    return ir.last_name(call.func)

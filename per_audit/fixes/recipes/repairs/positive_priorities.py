@@ -46,7 +46,7 @@ def _absolute(draft: Draft, defect: Defect) -> tuple[str, ir.Expr]:
     if len(found) != 1:
         raise Refused(f"where the absolute value of what is stored at {defect.where} is taken is not clear")
     ((node, path),) = found.items()
-    name = getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ir.Call) else ""
+    name = ir.last_name(node.func) if isinstance(node, ir.Call) else ""
     if name not in ("abs", "absolute", "fabs") or not isinstance(node, ir.Call):
         raise Refused(f"the absolute value at {draft.where(path, node)} is taken in another way")
     return path, node

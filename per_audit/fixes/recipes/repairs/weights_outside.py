@@ -55,7 +55,7 @@ def _weigh_loss(draft: Draft, path: str, product: ir.Expr, weights: ir.Expr) -> 
     where = draft.where(path, product)
     if not isinstance(call, ir.Call) or any(arg.star for arg in call.args):
         raise Refused(f"what happens to the product at {where} is not understood")
-    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    name = ir.last_name(call.func)
     factor = draft.text(path, weights)
     sides = [_without(draft, path, arg.value, factor) for arg in call.args]
     text = draft.text(path, call.func)

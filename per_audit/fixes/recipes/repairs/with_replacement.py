@@ -18,7 +18,7 @@ _NOTE = "as the weights assume; duplicates in a batch are what they are made for
 def repair(draft: Draft, defect: Defect) -> None:
     """Draw with replacement, or raise Refused."""
     path, call = defect.path, defect.node(ir.Call)
-    name = call.func.attr if isinstance(call.func, ir.Attr) else getattr(call.func, "id", "")
+    name = ir.last_name(call.func)
     keyword, position = ("replacement", 2) if name == "multinomial" else ("replace", 2)
     given = call.argument(position, keyword)
     if isinstance(given, ir.Const) and given.value is False:
