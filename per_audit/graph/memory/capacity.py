@@ -14,6 +14,7 @@ from per_audit.graph.memory import axes
 from per_audit.graph.memory.looked_up import looked_up
 from per_audit.graph.memory.powers import power_of_two, rounded
 from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.graph.symbolic.vocabulary import TRANSPARENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -141,6 +142,8 @@ def _rounds(graph: ReplayGraph, path: str, loop: ir.For) -> int | None:
 def _declared(graph: ReplayGraph, container: Alloc, path: str) -> list[Term]:
     """The terms of the size that the container is made with."""
     node = container.node
+    if isinstance(node, ir.Call) and container.kind == "array" and _is_repeated(node):
+        node = node.args[0].value
     if isinstance(node, ir.Bin):  # [None] * capacity
         return [graph.symbols.term(path, side) for side in (node.left, node.right) if not isinstance(side, ir.Seq)]
     if isinstance(node, ir.Comp):  # [None for _ in range(capacity)]
@@ -154,6 +157,13 @@ def _declared(graph: ReplayGraph, container: Alloc, path: str) -> list[Term]:
     if isinstance(shape, ir.Seq) and (across := axes.beside(graph, container)):  # a row for each environment
         return [axes.product(graph, path, shape.items[: len(across) + 1])]
     return _rows(graph, path, shape) if shape is not None and container.kind == "array" else []
+
+
+def _is_repeated(call: ir.Call) -> bool:
+    """Whether an array is made of an item that its call repeats: `np.array([0] * n)`."""
+    given = call.args[0].value if call.args else None
+    sides = (given.left, given.right) if isinstance(given, ir.Bin) else ()
+    return name_of(call.func) in TRANSPARENT and any(isinstance(side, ir.Seq) for side in sides)
 
 
 def _counted(node: ir.Comp) -> list[ir.Expr]:

@@ -19,6 +19,8 @@ def capacity(graph):
         ("deque(maxlen=size)", "m.append(1)", None, False),
         ("np.zeros((300, 4))", "m[0] = 1", 300, True),
         ("[None] * 70", "m[0] = 1", 70, True),
+        ("np.array([0] * 70, dtype=float)", "m[0] = 1", 70, True),
+        ("np.array([0] * size)", "m[0] = 1", None, False),
         ("[None] * min(70, size)", "m[0] = 1", 70, True),
         ("[None] * min(size, 70, 60)", "m[0] = 1", 60, True),
         ("[]", "m.append(1)", None, False),
