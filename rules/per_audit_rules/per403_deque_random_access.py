@@ -89,7 +89,7 @@ class DequeRandomAccess(Rule):
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each function that reads large deques of transitions at random, at its first read."""
-        seen: set[tuple[Alloc, Owner]] = set()
+        times: dict[tuple[Alloc, Owner], list[_Read]] = defaultdict(list)
         told: set[ir.Node] = set()  # an attribute that several deques are assigned to is read once
         for buffer in (*graph.buffers, *graph.twins):
             by_function: dict[Owner, list[_Read]] = defaultdict(list)
@@ -107,20 +107,21 @@ class DequeRandomAccess(Rule):
                     held = (atom for atom in draw.population.atoms if isinstance(atom, Alloc))
                     reads += [_Read(draw.node, draw.path, draw.function, alloc, draw) for alloc in held]
                 for read in reads:
-                    key = (read.alloc, read.function)
-                    if read.alloc.kind == "deque" and key not in seen and not _is_of_few(graph, read.path, read.node):
-                        seen.add(key)
-                        if (capacity_of(graph, [read.alloc]).largest or 0) >= LARGE:
-                            by_function[read.function].append(read)
+                    again = times[read.alloc, read.function]
+                    if read.alloc.kind != "deque" or _is_of_few(graph, read.path, read.node):
+                        continue
+                    again.append(read)
+                    if len(again) == 1 and (capacity_of(graph, [read.alloc]).largest or 0) >= LARGE:
+                        by_function[read.function].append(read)
             for function, found in by_function.items():
                 if any(_is_read_for(graph, function, other) for other in by_function):
                     continue  # with each row of the batch that the other draws
                 found.sort(key=lambda read: (read.path, read.node.start))
                 if found[0].node not in told:
                     told.add(found[0].node)
-                    yield self._judged(graph, found, buffer)
+                    yield self._judged(graph, found, buffer, _times(graph, times[found[0].alloc, function]))
 
-    def _judged(self, graph: ReplayGraph, reads: list[_Read], buffer: ReplayBuffer) -> Finding:
+    def _judged(self, graph: ReplayGraph, reads: list[_Read], buffer: ReplayBuffer, times: int) -> Finding:
         first, name = reads[0], graph.name_of(buffer)
         size = capacity_of(graph, [first.alloc])
         capacity = size.largest or LARGE
@@ -128,7 +129,8 @@ class DequeRandomAccess(Rule):
         each, batch = costs.of_read(min(most, capacity)), _batch(graph, first)
         cost = f"{costs.spelled(each)} a read"
         if batch is not None:
-            cost = f"{costs.spelled(each * batch)} for {batch:,}"
+            each *= times
+            cost = f"{costs.spelled(each * batch)} for {batch:,}{f' read {times} times' if times > 1 else ''}"
         cost += f" with {stored.spelled(most)}" if most < capacity else " once it is full"
         rhythm = rhythm_of(graph, first.path, first.draw.node if first.draw.function is first.function else first.node)
         is_beside = first.draw.weighted and first.draw.function is first.function
@@ -514,6 +516,29 @@ def _is_read_for(graph: ReplayGraph, function: Owner, other: Owner) -> bool:
     """Whether only another function calls one."""
     callers = {site.function for site in graph.callers.get(function, ())}
     return function is not other and callers == {other}
+
+
+def _times(graph: ReplayGraph, reads: list[_Read]) -> int:
+    """How often a deque is read at the positions of one draw: once for each field of the transitions, say."""
+    first = reads[0]
+    branches = _branches(graph, first)
+    again = {read.node for read in reads if read.draw is first.draw and _branches(graph, read) == branches}
+    return len(again)
+
+
+def _branches(graph: ReplayGraph, read: _Read) -> list[ir.Node]:
+    """The tests around a read in its function, each with what it leads to there."""
+    found: list[ir.Node] = []
+    below = read.node
+    for around in graph.ancestors(read.path, read.node):
+        if isinstance(around, (ir.Function, ir.Lambda)):
+            break
+        if isinstance(around, (ir.If, ir.IfExp)):
+            others = around.orelse if isinstance(around.orelse, list) else [around.orelse]
+            is_other = any(below is part for part in others)
+            found += [around, around.test] if is_other else [around]
+        below = around
+    return found
 
 
 def _batch(graph: ReplayGraph, read: _Read) -> int | None:

@@ -60,6 +60,22 @@ def test_the_deque_is_named_with_the_place_that_makes_it():
     assert finding.severity is Severity.WARNING
 
 
+@pytest.mark.parametrize(
+    ("read", "cost"),
+    [
+        ("[self.rows[i] for i in at]", "18 µs for 32 once it is full"),
+        ("[self.rows[i][0] for i in at], [self.rows[i][2] for i in at]", "35 µs for 32 read 2 times once it is full"),
+        ("[self.rows[i] for i in at] if self.net else [self.rows[i][0] for i in at]", "18 µs for 32 once it is full"),
+    ],
+)
+def test_each_field_that_is_read_at_the_drawn_positions_costs(read, cost):
+    text = AGENT.format(more="pass", start="train(make(), Net())").replace("import random", "import numpy as np")
+    drawn = f"at = np.random.randint(len(self.rows), size=32)\n        batch = {read}"
+    text = text.replace("batch = random.sample(self.rows, 32)", drawn)
+    (finding,) = DequeRandomAccess().check(link([extract("agent.py", text.encode())]))
+    assert finding.message.endswith(cost)
+
+
 def test_another_size_that_cannot_be_read_is_told():
     text = AGENT.format(more="pass", start="train(make(), Net())")
     text = text.replace("Agent(net, **options)", "Agent(net, read() if net else 200_000)")
