@@ -858,4 +858,43 @@ class Agent:
 """,
             },
         ),
+        Example(
+            "a table of values: what is drawn is the state that an environment starts from",
+            {
+                "table.py": """import random
+
+import numpy as np
+
+
+class Board:
+    def __init__(self, n):
+        self.n, self.cells = n, [None] * n
+        for i in range(n):
+            self.cells[i] = {"state": i, "reward": -1, "done": i == n - 1}
+
+    def moved(self, state, action):
+        return self.cells[max(0, min(self.n - 1, state + action))]["state"]
+
+
+class Table:
+    def __init__(self, environment):
+        self.environment = environment
+        self.values = np.zeros((environment.n, 2))
+
+    def fit(self):
+        for _ in range(1000):
+            state, done = random.randint(0, self.environment.n - 1), False
+            while not done:
+                action = int(np.argmax(self.values[state]))
+                ahead = self.environment.moved(state, 2 * action - 1)
+                cell = self.environment.cells[ahead]
+                goal = cell["reward"] + 0.9 * self.values[ahead].max()
+                self.values[state][action] += 0.1 * (goal - self.values[state][action])
+                state, done = ahead, cell["done"]
+
+
+Table(Board(20)).fit()
+""",
+            },
+        ),
     )

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret.roles import words
+from per_audit.graph.interpret.roles import name_of, words
+from per_audit.graph.interpret.values import Instance
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
 
 _NAMED = {"env", "environment"}
+_HELD = _NAMED | {"envs", "environments", "venv"}  # several at once, too
 
 
 class Environments:
@@ -67,3 +69,26 @@ class Environments:
         """Whether an environment draws the number: a goal, a start, noise, that the observations then depend on."""
         owner = self._graph.project.class_of.get(function) if function is not None else None
         return owner is not None and self.is_environment(owner)
+
+    @cached_property
+    def told(self) -> set[ir.Node]:
+        """The draws of what methods of environments are given: actions, and states to start from.
+
+        What is read at drawn positions is none of them.
+        """
+        return {
+            node
+            for site in self._graph.events.calls.values()
+            if any(value.tagged("index") for value in site.arguments) and self._is_asked(site)
+            for value in site.arguments
+            for node in value.tagged("index")
+        }
+
+    def _is_asked(self, site: ev.CallSite) -> bool:
+        """Whether a call is of a method of what is called an environment, or of an object of such a class."""
+        if not isinstance(site.node.func, ir.Attr):
+            return False
+        if not _HELD.isdisjoint(words(name_of(site.node.func.value) or "")):
+            return True
+        made = [atom.node for atom in site.receiver.atoms if isinstance(atom, Instance)]
+        return bool(made) and all(map(self.is_called, made))

@@ -78,7 +78,9 @@ class Uniform:
         )
         told = {draw.function for draw in self.evidence.level if is_of_episodes(self.graph, draw)}
         for draw in self.events.draws.values():
-            if draw.function not in told and not draw.weighted and not any(is_none(draw) for is_none in none):
+            if draw.weighted or draw.function in told or draw.node in self.evidence.environments.told:
+                continue
+            if not any(is_none(draw) for is_none in none):
                 yield draw
         yield from self.evidence.level
 
