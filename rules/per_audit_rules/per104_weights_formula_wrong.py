@@ -21,6 +21,31 @@ if TYPE_CHECKING:
     from per_audit.graph.symbolic import Term
 
 
+_FED = """import tensorflow as tf
+from memory import Replay
+
+
+class Agent:
+    def __init__(self, session, width, actions):
+        self.session, self.memory = session, Replay(20_000)
+        self.states, self.taken = tf.placeholder(tf.float32, [None, width]), tf.placeholder(tf.int32, [None])
+        self.goals, self.factors = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.float32, [None])
+        self.values = tf.layers.dense(self.states, actions)
+        self.error = self.goals - tf.reduce_sum(self.values * tf.one_hot(self.taken, actions), axis=1)
+        self.train = tf.train.AdamOptimizer(1e-3).minimize(tf.reduce_mean(self.factors * tf.square(self.error)))
+
+    def observe(self, state, action, reward, next_state, terminated):
+        self.memory.put(state, action, reward, next_state, terminated)
+
+    def learn(self, beta):
+        (s, a, r, s2, d), weights, slots = self.memory.take(32, beta)
+        ahead = self.session.run(self.values, feed_dict={self.states: s2}).max(axis=1)
+        given = {self.states: s, self.taken: a, self.goals: r + 0.99 * (1 - d) * ahead, self.factors: weights}
+        _, error = self.session.run([self.train, self.error], feed_dict=given)
+        self.memory.reprioritise(slots, error)
+"""
+
+
 class WeightsFormulaWrong(Rule):
     """The importance-sampling weights are not (N P)^-beta, so that they correct for another distribution.
 
@@ -480,29 +505,33 @@ def train(env, apply, params, steps):
                     "(self.mass[slots] / self.smallest) ** -beta",
                     "(self.mass[slots] / self.mass.max()) ** -beta  # <- PER104",
                 ),
-                "agent.py": """import tensorflow as tf
-from memory import Replay
-
-
-class Agent:
-    def __init__(self, session, width, actions):
-        self.session, self.memory = session, Replay(20_000)
-        self.states, self.taken = tf.placeholder(tf.float32, [None, width]), tf.placeholder(tf.int32, [None])
-        self.goals, self.factors = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.float32, [None])
-        self.values = tf.layers.dense(self.states, actions)
-        self.error = self.goals - tf.reduce_sum(self.values * tf.one_hot(self.taken, actions), axis=1)
-        self.train = tf.train.AdamOptimizer(1e-3).minimize(tf.reduce_mean(self.factors * tf.square(self.error)))
-
-    def observe(self, state, action, reward, next_state, terminated):
-        self.memory.put(state, action, reward, next_state, terminated)
-
-    def learn(self, beta):
-        (s, a, r, s2, d), weights, slots = self.memory.take(32, beta)
-        ahead = self.session.run(self.values, feed_dict={self.states: s2}).max(axis=1)
-        given = {self.states: s, self.taken: a, self.goals: r + 0.99 * (1 - d) * ahead, self.factors: weights}
-        _, error = self.session.run([self.train, self.error], feed_dict=given)
-        self.memory.reprioritise(slots, error)
-""",
+                "agent.py": _FED,
+            },
+        ),
+        Example(
+            "over the largest priority, fed to a placeholder that a TensorFlow 1 graph has if it is told so",
+            {
+                "memory.py": plain[4]
+                .plain["replay.py"]
+                .replace(
+                    "(self.mass[slots] / self.smallest) ** -beta",
+                    "(self.mass[slots] / self.mass.max()) ** -beta  # <- PER104",
+                ),
+                "agent.py": _FED.replace("session, width, actions)", "session, width, actions, prioritised=True)")
+                .replace(
+                    "        self.goals, self.factors = tf.placeholder(tf.float32, [None]), ",
+                    "        if prioritised:\n"
+                    "            self.factors = tf.placeholder(tf.float32, [None])\n"
+                    "        self.goals = ",
+                )
+                .replace(
+                    "        self.train =",
+                    "        self.loss = tf.square(self.error)\n"
+                    "        if prioritised:\n"
+                    "            self.loss = self.factors * self.loss\n"
+                    "        self.train =",
+                )
+                .replace("self.factors * tf.square(self.error)", "self.loss"),
             },
         ),
         Example(

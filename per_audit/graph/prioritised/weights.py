@@ -185,7 +185,8 @@ class Weights:
         if any(node in self._tagged(weighting.weights) for weighting in self.graph.events.weightings.values()):
             return True
         fed = self.graph.fed
-        placeholders = (p.weight for p in self.graph.corrections.products if fed.is_placeholder(p.weight))
+        options = (option for p in self.graph.corrections.products for option in alternatives(p.weight))
+        placeholders = filter(fed.is_placeholder, options)
         if any(node in self._tagged(given) for placeholder in placeholders for given, _ in fed.of(placeholder)):
             return True
         return any(
