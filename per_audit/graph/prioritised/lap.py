@@ -5,25 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret import externals as ext
 from per_audit.graph.interpret.reference import LAP_KINDS
 from per_audit.graph.interpret.roles import name_of, words
+from per_audit.graph.interpret.values import External, Result
 from per_audit.graph.symbolic import alternatives, strip
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from per_audit.graph.prioritised.priorities import Priorities
     from per_audit.graph.symbolic import Symbols, Term
 
 
 def clamps_like_lap(about: Priorities) -> bool:
     """Whether errors are clamped from below and the loss is Huber's, as in LAP and TD7, which need no weights."""
-    huber = False
-    for node in about.bodies(about.around):
-        name = getattr(node, "attr", getattr(node, "id", getattr(node, "name", "")))
-        if isinstance(name, str):
-            low = name.lower()
-            lap = "lap" in words(name) and "sampler" not in words(name)
-            huber = huber or "huber" in low or "smooth_l1" in low or "smoothl1" in low or lap
-    return huber and (any(alloc.kind in LAP_KINDS for alloc in about.made) or _clamps_updates(about))
+    if not any(_is_huber(name) for node in about.bodies(about.around) for name in _names(about, node)):
+        return False
+    return any(alloc.kind in LAP_KINDS for alloc in about.made) or _clamps_updates(about)
+
+
+def _names(about: Priorities, node: ir.Node) -> Iterator[str]:
+    """What a node is called, and what a call calls under whatever name: a loss object that a constructor made."""
+    yield node.name if isinstance(node, (ir.Function, ir.Class)) else ir.last_name(node)
+    if isinstance(node, ir.Call):
+        called = about.graph.events.value(node.func).atoms
+        yield from (ext.last(atom.name) for atom in called if isinstance(atom, (External, Result)))
+
+
+def _is_huber(name: str) -> bool:
+    low = name.lower()
+    lap = "lap" in words(name) and "sampler" not in words(name)
+    return "huber" in low or "smooth_l1" in low or "smoothl1" in low or lap
 
 
 def _clamps_updates(about: Priorities) -> bool:

@@ -82,3 +82,26 @@ def test_priorities_of_a_method_that_is_not_followed(project, memory_text, clamp
     graph = project(memory=memory_text(), train=learner)
     (buffer,) = graph.buffers
     assert clamps_like_lap(graph.priorities(buffer)) is known
+
+
+@pytest.mark.parametrize(("loss", "known"), [("SmoothL1Loss", True), ("MSELoss", False)])
+def test_a_loss_object_that_the_constructor_makes(project, memory_text, loss, known):
+    learner = f"""
+    import torch
+    from memory import Memory
+
+    class Learner:
+        def __init__(self, net):
+            self.net, self.memory = net, Memory(64)
+            self.criterion = torch.nn.{loss}()
+
+        def learn(self):
+            self.memory.push(1, 2, 3.0, 4, False)
+            rows, at, weights = self.memory.sample(8, 0.4)
+            errors = (self.net(rows) - 1).abs()
+            self.memory.update(at, errors.clamp(min=1.0))
+            self.criterion(self.net(rows), torch.ones(8)).backward()
+    """
+    graph = project(memory=memory_text(), train=learner)
+    (buffer,) = graph.buffers
+    assert clamps_like_lap(graph.priorities(buffer)) is known
