@@ -14,6 +14,7 @@ from per_audit.graph.liveness.chosen import Choices
 from per_audit.graph.liveness.copied import Spare, spare
 from per_audit.graph.liveness.demos import Trial
 from per_audit.graph.liveness.lookups import Lookups
+from per_audit.graph.liveness.missing import is_missing
 from per_audit.graph.liveness.overwritten import Overwritten, overwritten
 from per_audit.graph.liveness.signatures import Refusal, refusal
 from per_audit.graph.liveness.switched import Switches, is_another
@@ -284,9 +285,14 @@ class Idle:
         )
 
     def _is_out_of_sight(self, path: str, node: ir.Node, unit: _Unit) -> bool:
-        """Whether a file that has a name brings in none of the project's: a variable of its own, or from a library."""
+        """Whether a file that has a name brings in none of the project's: a variable of its own, or from a library.
+
+        A class that is made by a name which the file gets from nowhere is meant to be imported.
+        """
         project = self._graph.project
         if not isinstance(node, ir.Name) or path == project.module_of[unit].path or path.endswith(".ipynb"):
+            return False
+        if isinstance(unit, ir.Class) and is_missing(self._graph, path, node.id):
             return False
         imports = (each for each in project.modules[path].nodes_of(ir.ImportFrom) if isinstance(each, ir.ImportFrom))
         brought = [each for each in imports for name, alias in each.names if (alias or name) in (node.id, "*")]

@@ -123,6 +123,9 @@ SWITCH = "self.memory = Weighted() if weighted else Memory()"
         # other things that have the name
         (PLAIN, "", RUN + "from torch import *\nWeighted(3)\n", "makes Weighted"),
         (PLAIN, "", RUN + "from torch.utils import Weighted\nWeighted(3)\n", "makes Weighted"),
+        (PLAIN, "", RUN + "Weighted = read()\nWeighted(3)\n", "makes Weighted"),
+        (PLAIN, "", RUN + "def other(Weighted):\n    return Weighted(3)\n", "makes Weighted"),
+        (PLAIN, "", RUN + "Weighted(3)\n", None),  # its import is missing
         (PLAIN, "", RUN + "from memories import *\nWeighted(3)\n", None),
         (PLAIN, "", RUN + "from lib.memories import *\nWeighted(3)\n", None),
         (PLAIN, "", RUN + "from memories.lib import *\nWeighted(3)\n", None),
