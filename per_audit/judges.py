@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import os
 import pickle
 import signal
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -19,7 +16,7 @@ from per_audit.source.resolve import Modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
+    from concurrent.futures import Future, ProcessPoolExecutor
     from pathlib import Path
 
     from per_audit.facts.pool import Extracted
@@ -51,6 +48,8 @@ def judge_all(
     if jobs == 1 or settings.catalogue.own or beside_the_largest <= _WORTH_WORKERS:
         yield from (here(part, with_offers=True)[0] for part in parts)
         return
+    from concurrent.futures.process import BrokenProcessPool
+
     with _workers(jobs, root, settings, tree) as pool:
         asked: dict[str, Future[Outcome]] = {}
         with suppress(BrokenProcessPool):
@@ -69,6 +68,9 @@ def judge_all(
 @contextmanager
 def _workers(jobs: int, root: Path, settings: Settings, tree: Modules) -> Iterator[ProcessPoolExecutor]:
     """A pool whose processes end at once where this one is interrupted: a judgement may take a minute."""
+    import multiprocessing  # takes longer to import than a project takes that has not changed
+    from concurrent.futures import ProcessPoolExecutor
+
     before = set(multiprocessing.active_children())
     # Forking a process that has threads can hang, and the workers need nothing of this one.
     context = multiprocessing.get_context("spawn")

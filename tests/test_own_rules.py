@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from per_audit import own_rules
 from per_audit.cli import main
 from per_audit.errors import UserError
 from per_audit.rule import HEADINGS
@@ -250,6 +252,12 @@ def test_installed_rules(frob: Path, scan: Any, tmp_path: Path, monkeypatch: Any
     assert scan() == (1, [FOUND])
     assert scan("--no-config") == (0, [])
     assert load(frob).catalogue.digest
+
+
+def test_packages_in_archives(tmp_path: Path, monkeypatch: Any) -> None:
+    install(tmp_path / "site", "acme_house")
+    monkeypatch.syspath_prepend(shutil.make_archive(str(tmp_path / "packages"), "zip", tmp_path / "site"))
+    assert [entry.value for entry in own_rules._entry_points()] == ["acme_house"]
 
 
 def test_broken_packages(frob: Path, tmp_path: Path, monkeypatch: Any) -> None:

@@ -7,7 +7,6 @@ import importlib.util
 import os
 import shutil
 import sys
-import tempfile
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -72,6 +71,8 @@ class Store:
 
     def write(self, kind: str, name: str, payload: bytes) -> None:
         """Keep an entry, in place of an older one."""
+        import tempfile  # what is only read needs none
+
         target = self._file(kind, name)
         with suppress(OSError):
             if not target.parent.is_dir():

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
 from per_audit import facts
@@ -16,6 +13,7 @@ from per_audit.facts.limits import Unparsable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from concurrent.futures import ProcessPoolExecutor
 
 # Starting workers takes as long as reading about this many bytes.
 _WORTH_WORKERS = 600_000
@@ -34,6 +32,8 @@ def extract_all(files: Iterable[tuple[str, bytes]], jobs: int | None = None) -> 
     if jobs == 1 or sum(len(data) for _, data in files) < _WORTH_WORKERS:
         yield from map(_extract, files)
         return
+    from concurrent.futures.process import BrokenProcessPool  # takes longer to import than a few files to be read
+
     done = 0
     pool = _executor(jobs)
     try:
@@ -58,6 +58,8 @@ def _extract(file: tuple[str, bytes]) -> Extracted:
 
 def _alone(file: tuple[str, bytes]) -> Extracted:
     """The facts of one file from a process of its own, after some file has killed the shared ones."""
+    from concurrent.futures.process import BrokenProcessPool
+
     try:
         with _executor(1) as pool:
             return pool.submit(_extract, file).result()
@@ -66,6 +68,9 @@ def _alone(file: tuple[str, bytes]) -> Extracted:
 
 
 def _executor(jobs: int) -> ProcessPoolExecutor:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     # Forking a process that has threads can hang, and the workers need nothing of this one.
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(jobs, context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))

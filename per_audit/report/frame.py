@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
-from rich.text import Text
+from per_audit.report.styled import Styled, cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +24,9 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub("\ufffd", text)
 
 
-def code_frame(source: list[str], place: Place, style: str) -> Text:
+def code_frame(source: list[str], place: Place, style: str) -> Styled:
     """The lines of `place` marked by `>`, one line around them, and carets where the range is on one line."""
-    frame = Text()
+    frame = Styled()
     last = min(place.end_line, place.line + _MAX_LINES - 1, len(source))
     shown = list(range(max(1, place.line - _CONTEXT), min(last + _CONTEXT, len(source)) + 1))
     while shown and shown[-1] > last and not source[shown[-1] - 1].strip():
@@ -64,6 +63,6 @@ def _window(place: Place) -> Callable[[str], str]:
 
 def _measure(line: str, place: Place, crop: Callable[[str], str]) -> tuple[int, int]:
     """How many cells lie before the range and how many under it, in the cropped line."""
-    before = cell_len(printable(crop(line[: place.column - 1])))
-    through = cell_len(printable(crop(line[: max(place.end_column - 1, place.column)])))
+    before = cells(printable(crop(line[: place.column - 1])))
+    through = cells(printable(crop(line[: max(place.end_column - 1, place.column)])))
     return before, max(1, through - before)

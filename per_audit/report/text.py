@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from pathlib import Path
-
-from rich.console import Console
-from rich.text import Text
 
 from per_audit.findings import Applicability, Finding, FixOffer, Notice, Place, Report, Severity, spot
 from per_audit.report import PLAIN, Look
 from per_audit.report.frame import code_frame, printable
+from per_audit.report.styled import Styled, shown
 from per_audit.source import shown_lines
 
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold cyan"}
@@ -26,34 +23,25 @@ _MAX_NOTICES = 10
 
 def render(report: Report, look: Look = PLAIN) -> str:
     """The whole report; `look.quiet` leaves out the notices and the summary."""
-    out = io.StringIO()
-    # Only the colours are rich's: lines are as long as they are, and nothing in them is markup or a link.
-    console = Console(
-        file=out, force_terminal=look.colour, color_system="standard" if look.colour else None, highlight=False
-    )
-
-    def show(text: Text) -> None:
-        console.print(text, soft_wrap=True, overflow="ignore", crop=False)
-
+    texts: list[Styled] = []
     sources: dict[str, dict[int | None, list[str]]] = {}
     for finding in report.findings:
         path = finding.place.path
         if path not in sources:
             sources[path] = shown_lines(Path(report.root, path), report.unsaved.get(path))
-        show(_finding(finding, sources[path].get(finding.place.cell, [])))
+        texts.append(_finding(finding, sources[path].get(finding.place.cell, [])))
     if not look.quiet:
-        for notice in report.notices[:_MAX_NOTICES]:
-            show(_notice(notice))
+        texts += map(_notice, report.notices[:_MAX_NOTICES])
         hidden = len(report.notices) - _MAX_NOTICES
         if hidden > 0:
-            show(Text(f"notice: {_count(hidden, 'more notice')}; `--format json` lists all", "dim"))
-        show(_summary(report))
-    return out.getvalue()
+            texts.append(Styled(f"notice: {_count(hidden, 'more notice')}; `--format json` lists all", "dim"))
+        texts.append(_summary(report))
+    return shown(texts, look.colour)
 
 
-def _finding(finding: Finding, source: list[str]) -> Text:
+def _finding(finding: Finding, source: list[str]) -> Styled:
     colour = _COLOURS[finding.severity]
-    text = Text()
+    text = Styled()
     text.append(_position(finding.place), "bold")
     text.append(f": {finding.severity.value} ", colour)
     text.append(f"{finding.rule} ", colour)
@@ -80,13 +68,13 @@ def _position(place: Place) -> str:
     return spot(printable(place.path), place.cell, place.line, place.column)
 
 
-def _notice(notice: Notice) -> Text:
+def _notice(notice: Notice) -> Styled:
     where = spot(printable(notice.path), notice.cell, notice.line)
-    text = Text("notice: ", "cyan")
+    text = Styled("notice: ", "cyan")
     return text.append(f"{where}: {printable(notice.message)} ({notice.kind})", "not bold default")
 
 
-def _summary(report: Report) -> Text:
+def _summary(report: Report) -> Styled:
     scope = f"{_count(report.files, 'file')}, {_count(len(report.pipelines), 'replay pipeline')}"
     hidden = "".join(
         f", {count} {why}"
@@ -98,10 +86,10 @@ def _summary(report: Report) -> Text:
         if count
     )
     if not report.findings:
-        return Text(f"No findings in {scope}{hidden}.", "bold green")
+        return Styled(f"No findings in {scope}{hidden}.", "bold green")
     counts = Counter(finding.severity for finding in report.findings)
     severities = ", ".join(_count(counts[kind], kind.value) for kind in Severity if counts[kind])
-    text = Text(f"Found {severities}{hidden} in {scope}.", "bold")
+    text = Styled(f"Found {severities}{hidden} in {scope}.", "bold")
     fixes = Counter(finding.fix.applicability for finding in report.findings)
     offers = []
     if fixes[Applicability.SAFE]:

@@ -131,12 +131,13 @@ def test_a_closed_pipe_is_quiet() -> None:
 
 
 def test_a_scan_imports_only_what_it_needs(tmp_path: Path) -> None:
-    """numpy is for the witnesses of the rules, libcst for what the interpreter does not read."""
+    """numpy is for the witnesses of the rules, libcst for what the interpreter does not read, rich for colours."""
     (tmp_path / "buffer.py").write_text("import random\nrows = []\nrows.append(1)\nprint(random.sample(rows, 1))\n")
     arguments = ["scan", "--quiet", "--fail-on", "never", "--cache-dir", str(tmp_path / "kept"), str(tmp_path)]
     code = (
         f"import sys; from per_audit.cli import main; main({arguments});"
-        "print(*sorted({'libcst', 'numpy', 'torch'} & set(sys.modules)))"
+        "unwanted = {'libcst', 'numpy', 'torch', 'rich', 'multiprocessing', 'concurrent', 'importlib.metadata'};"
+        "print(*sorted(unwanted & set(sys.modules)))"
     )
     seen = [subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True) for _ in range(2)]
     assert [run.stdout.split() for run in seen] == [[], []]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,7 +40,6 @@ def test_the_whole_report(report: Report) -> None:
 
 
 def test_colours_add_nothing_but_colours(report: Report) -> None:
-    import re
 
     coloured = render(report, look=Look(colour=True))
     assert "\x1b[1;31m" in coloured
@@ -118,3 +118,12 @@ def test_audited_code_cannot_steer_the_terminal(report: Report, tmp_path: Path) 
     odd = Place("b\udcff\x1b.py", 1, 1, 1, 1)
     finding = replace(report.findings[0], message="a\x07", place=odd, evidence=(Evidence(odd, "draw", "\x1b"),))
     render(Report("/r", [finding])).encode()
+
+
+def test_wide_characters_and_tabs_take_as_much_as_a_terminal_gives_them(report: Report) -> None:
+    """With colours and without, which are laid out by different programs."""
+    finding = replace(report.findings[0], message="a\tb\tc", place=replace(report.findings[0].place, path="日本.py"))
+    told = replace(report, findings=[finding])
+    plain, coloured = render(told), render(told, look=Look(colour=True))
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain
+    assert "  a     b       c\n" in plain
