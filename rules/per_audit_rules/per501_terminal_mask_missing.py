@@ -959,4 +959,52 @@ def main(env, net, optimizer):
 """,
             },
         ),
+        Example(
+            "a step that always says False, of episodes that end by a count",
+            {
+                "puzzle.py": """import random
+from collections import deque
+
+import torch
+import torch.nn.functional as F
+
+
+class Agent:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.rows = net, optimizer, deque(maxlen=10_000)
+
+    def step(self, state, action):
+        if not state.allows(action):
+            return state, -10, False
+        following = state.after(action)
+        return following, following.score(), False
+
+    def learn(self):
+        states, actions, rewards, next_states = zip(*random.sample(self.rows, 32))
+        values = self.net(torch.stack(states)).gather(1, torch.tensor(actions)[:, None])[:, 0]
+        goals = torch.tensor(rewards) + 0.99 * self.net(torch.stack(next_states)).max(1).values.detach()
+        loss = F.mse_loss(values, goals)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+
+def play(agent, state):
+    for _ in range(500):
+        action = int(agent.net(state).argmax())
+        next_state, reward, done = agent.step(state, action)
+        agent.rows.append((state, action, reward, next_state))
+        if done:
+            break
+        state = next_state
+        agent.learn()
+
+
+def main(net, optimizer, start):
+    agent = Agent(net, optimizer)
+    for _ in range(1000):
+        play(agent, start)
+""",
+            },
+        ),
     )

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.episodes.environments import SUITE, TERMINATED, callbacks_say_false, made_for, made_in, never_says
+from per_audit.graph.episodes.environments import (
+    SUITE,
+    TERMINATED,
+    callbacks_say_false,
+    is_told_false,
+    made_for,
+    made_in,
+    never_says,
+)
 from per_audit.graph.interpret.roles import DONE, NEXT, REWARD, name_of, role_of, role_of_name, words
 from per_audit.graph.interpret.values import RecordType
 from per_audit.graph.symbolic.vocabulary import FLATTENS, RESHAPES, STACKS, TRANSPARENT
@@ -256,9 +264,15 @@ def _observed_in(graph: ReplayGraph, function: ev.Owner, buffer: ReplayBuffer) -
                 if isinstance(part, ir.Name)
             }
             for end in ends:
-                if end.id in tested and not _is_endless(graph, path):
+                if end.id in tested and not _is_endless(graph, path) and not _is_never(graph, path, step, end):
                     return path, end
     return None
+
+
+def _is_never(graph: ReplayGraph, path: str, step: ir.Seq, end: ir.Expr) -> bool:
+    """Whether what a step is taken apart into has an end that is written as False: episodes end by a count."""
+    around = graph.statement(path, step)
+    return isinstance(around, ir.Assign) and is_told_false(graph, around.value, step.items.index(end))
 
 
 def _scripts(graph: ReplayGraph, buffer: ReplayBuffer) -> list[str]:

@@ -40,13 +40,24 @@ def never_says(graph: ReplayGraph, place: int, call: ir.Node | None = None) -> b
     """
     if any(limit in module.text for limit in _LIMITS for module in graph.project.modules.values()):
         return False
-    site = graph.events.calls.get(call) if isinstance(call, ir.Call) else None
-    called = [func.node for func in site.targets if isinstance(func.node, ir.Function)] if site is not None else []
+    called = _called(graph, call)
     if not called:
         called = [step for step in _steps(graph) if not _is_left_open(step)]
         if _makes_others(graph):
             return False
     return bool(called) and all(says_false(graph, step, place) for step in called)
+
+
+def is_told_false(graph: ReplayGraph, call: ir.Node | None, place: int) -> bool:
+    """Whether all functions of the project that a call may mean write False at a place of what they return."""
+    called = _called(graph, call)
+    return bool(called) and all(says_false(graph, function, place, place + 1) for function in called)
+
+
+def _called(graph: ReplayGraph, call: ir.Node | None) -> list[ir.Function]:
+    """The functions of the project that a call may mean."""
+    site = graph.events.calls.get(call) if isinstance(call, ir.Call) else None
+    return [func.node for func in site.targets if isinstance(func.node, ir.Function)] if site is not None else []
 
 
 def callbacks_say_false(graph: ReplayGraph) -> bool:
@@ -186,13 +197,13 @@ def _is_among(asked: list[object], own: set[object]) -> bool:
     return bool(asked) and all(isinstance(name, str) and name.rpartition(":")[2] in own for name in asked)
 
 
-def says_false(graph: ReplayGraph, step: ir.Function, place: int) -> bool:
-    """Whether a step writes False at a place, wherever it returns."""
+def says_false(graph: ReplayGraph, step: ir.Function, place: int, fewest: int = _FEWEST) -> bool:
+    """Whether a step writes False at a place of the parts that it returns, wherever it does."""
     path = graph.project.module_of[step].path
     returned = [node.value for node in ir.walk_scope(step.body) if isinstance(node, ir.Return)]
     return bool(returned) and all(
         isinstance(value, ir.Seq)
-        and len(value.items) >= _FEWEST
+        and len(value.items) >= fewest
         and all(map(_is_false, alternatives(graph.symbols.term(path, value.items[place]))))
         for value in returned
     )
