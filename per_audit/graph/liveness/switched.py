@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import ClassRef, Func
+from per_audit.graph.liveness.filled import filled, last_of, parts_of
 from per_audit.graph.liveness.options import is_option, parsed_as_truths
 from per_audit.graph.liveness.unfilled import Lengths, Unfilled
 from per_audit.graph.liveness.usage import is_unnamed
@@ -108,7 +109,7 @@ class Switches:
             return None
         if name is not None and self._unseen is not None and name in self._unseen:
             return None
-        if isinstance(side, ir.Sub) and _last(side.value) in self._filled:
+        if isinstance(side, ir.Sub) and last_of(side.value) in self._filled:
             return None
         values = self._values(self._graph.symbols.term(path, side))
         if values is None and isinstance(side, ir.Attr) and not self._is_package and self._unseen is not None:
@@ -216,18 +217,18 @@ class Switches:
             filled_in = {node for cls in classes if self._is_filled_in(cls) for node in cls.body}
             for node in module.nodes:
                 if isinstance(node, ir.Assign):
-                    parts = [part for target in node.targets for part in _parts(target)]
+                    parts = [part for target in node.targets for part in parts_of(target)]
                     value = node.value
                     if node not in settings:
                         open_names.update(part.attr for part in parts if isinstance(part, ir.Attr))
-                        open_names.update(map(_last, parts) if node in filled_in else ())
+                        open_names.update(map(last_of, parts) if node in filled_in else ())
                     elif isinstance(value, ir.Const) and isinstance(value.value, (bool, str)):
                         for part in parts:
-                            given[_last(part)].add(value.value)
+                            given[last_of(part)].add(value.value)
                     else:
-                        open_names.update(map(_last, parts))
+                        open_names.update(map(last_of, parts))
                 elif isinstance(node, (ir.Aug, ir.For)):
-                    open_names.add(_last(node.target))
+                    open_names.add(last_of(node.target))
                 elif isinstance(node, ir.Arg) and node.keyword:
                     open_names.add(node.keyword)
                 elif isinstance(node, ir.Const) and isinstance(node.value, str):
@@ -294,40 +295,12 @@ class Switches:
         statement = around[len(inside)] if len(inside) < len(around) else None
         # A dict that has no name of its own may be any of those that are filled.
         return not isinstance(statement, ir.Assign) or any(
-            _last(target) in self._filled or not _last(target) for target in statement.targets
+            last_of(target) in self._filled or not last_of(target) for target in statement.targets
         )
 
     @cached_property
     def _filled(self) -> set[str]:
-        """The names of what may get entries under keys that are not written."""
-        found: set[str] = set()
-        same: list[tuple[str, str]] = []  # what the second name stands for, the first does too
-        for module in self._graph.project.modules.values():
-            for node in module.nodes:
-                if isinstance(node, ir.Call) and getattr(node.func, "attr", "") in (
-                    "update",
-                    "__setitem__",
-                    "setdefault",
-                ):
-                    found.add(_last(getattr(node.func, "value", node)))
-                elif isinstance(node, (ir.Assign, ir.Aug, ir.For)):
-                    targets = node.targets if isinstance(node, ir.Assign) else [node.target]
-                    parts = [part for target in targets for part in _parts(target)]
-                    stored = (
-                        part for part in parts if isinstance(part, ir.Sub) and not isinstance(part.index, ir.Const)
-                    )
-                    found.update(_last(part.value) for part in stored)
-                    if isinstance(node, ir.Aug):
-                        found.add(_last(node.target))
-                    elif isinstance(node, ir.Assign) and node.value is not None:
-                        same += [(_last(node.value), _last(part)) for part in parts]
-        for site in self._graph.events.calls.values():
-            for given in (_last(arg.value) for arg in site.node.args):
-                same += [(given, each.name) for func in site.targets for each in func.node.parameters]
-        found.discard("")
-        while more := {one for one, other in same if other in found and one} - found:
-            found |= more
-        return found
+        return filled(self._graph)
 
     def _is_declared(self, term: Term) -> bool:
         """Whether the constructor of the class takes the fields that its body names: a dataclass and its like."""
@@ -352,7 +325,7 @@ class Switches:
                 not isinstance(item, ir.Sub)
                 or loop is None
                 or listed is None
-                or _last(item.index) != _last(loop.target)
+                or last_of(item.index) != last_of(loop.target)
             ):
                 return None
             found |= listed
@@ -397,7 +370,7 @@ class Switches:
             for node in module.nodes:
                 targets = node.targets if isinstance(node, ir.Assign) else [getattr(node, "target", None)]
                 if node not in known:
-                    parts = (part for target in targets if target is not None for part in _parts(target))
+                    parts = (part for target in targets if target is not None for part in parts_of(target))
                     found |= {part.attr for part in parts if isinstance(part, ir.Attr)}
                 if isinstance(node, ir.Scope):
                     found.update(node.names)
@@ -409,7 +382,7 @@ def _listed(node: ir.Expr, function: ir.Function) -> set[str] | None:
     made = [node]
     if isinstance(node, ir.Name):
         assigned = (each for each in ir.walk(function) if isinstance(each, ir.Assign) and each.value is not None)
-        made = [each.value for each in assigned if each.value and node.id in map(_last, each.targets)]
+        made = [each.value for each in assigned if each.value and node.id in map(last_of, each.targets)]
     items = [item for each in made for item in (each.items if isinstance(each, ir.Seq) else [each])]
     texts = {item.value for item in items if isinstance(item, ir.Const) and isinstance(item.value, str)}
     return texts if items and len(texts) == len(items) else None
@@ -431,20 +404,9 @@ def _leaves(block: list[ir.Stmt]) -> bool:
     return isinstance(last, (ir.Return, ir.Raise)) or (isinstance(last, ir.Jump) and last.kind != "pass")
 
 
-def _parts(target: ir.Expr) -> list[ir.Expr]:
-    return [part for item in target.items for part in _parts(item)] if isinstance(target, ir.Seq) else [target]
-
-
-def _last(node: ir.Node) -> str:
-    """The name of a variable or attribute; of a part that of the whole."""
-    while isinstance(node, ir.Sub):
-        node = node.value
-    return ir.last_name(node)
-
-
 def _name_of(node: ir.Node) -> str:
     """The last name of a function that is named or called."""
-    return _last(node.func if isinstance(node, ir.Call) else node)
+    return last_of(node.func if isinstance(node, ir.Call) else node)
 
 
 def _named_by(node: ir.Node) -> list[str]:
@@ -454,7 +416,7 @@ def _named_by(node: ir.Node) -> list[str]:
         return [
             arg.value.value for arg in node.args if isinstance(arg.value, ir.Const) and isinstance(arg.value.value, str)
         ]
-    return [name] if isinstance(node, (ir.Name, ir.Attr)) and (name := _last(node)) else []
+    return [name] if isinstance(node, (ir.Name, ir.Attr)) and (name := last_of(node)) else []
 
 
 def _inside(node: ir.Node) -> list[ir.Node]:

@@ -229,6 +229,17 @@ def test_settings_that_more_than_calls_give(project, test, other, off):
     assert (Switches(graph).off("main.py", marked(graph)) is not None) is off
 
 
+TREE = """
+    class Tree:
+        def put(self, plain, filled):
+            filled[read()] = 3
+            self.update(3)
+
+        def update(self, slot):
+            pass
+"""
+
+
 @pytest.mark.parametrize(
     ("other", "off"),
     [
@@ -236,11 +247,13 @@ def test_settings_that_more_than_calls_give(project, test, other, off):
         ("config.update(json.load(read()))", False),
         ("override(config)", False),
         ("other.update(read())", True),
+        ("Tree().put(config, other)", True),  # an object that fills itself, and what is given beside the settings
+        ("Tree().put(other, config)", False),
     ],
 )
 def test_settings_of_dicts_that_are_filled(project, other, off):
     text = HANDED.format(test="config['per']", decorator="", other=other).replace(", config=Config()", "")
-    graph = project(text)
+    graph = project(TREE + text)
     assert (Switches(graph).off("main.py", marked(graph)) is not None) is off
 
 
