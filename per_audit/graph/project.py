@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ModuleFacts, ir
+from per_audit.source.imports import WHOLE, imports_of
 from per_audit.source.resolve import Modules
 
 if TYPE_CHECKING:
@@ -64,6 +65,25 @@ class Project:
         The module need not be among those that are analysed: then nothing is known of its names.
         """
         return self._resolve.find(importer, dotted, level)
+
+    def reached(self, begin: Iterable[str]) -> set[str]:
+        """The modules that some lead to by what they import, with these: a module is behind the packages around it."""
+        found: set[str] = set()
+        waiting = list(begin)
+        while waiting:
+            path = waiting.pop()
+            if path in found or path not in self.modules:
+                continue
+            found.add(path)
+            folder, name = posixpath.split(path)
+            waiting.append(
+                posixpath.join(posixpath.dirname(folder) if name == "__init__.py" else folder, "__init__.py")
+            )
+            for imported in imports_of(self.modules[path].text):
+                dotted = imported.lstrip(".")
+                meant = self.find_module(path, dotted.rstrip(WHOLE), len(imported) - len(dotted))
+                waiting += [meant] if meant is not None else []
+        return found
 
     def is_package(self, path: str) -> bool:
         """Whether the module is a package's `__init__`."""

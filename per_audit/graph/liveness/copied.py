@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph import frameworks
-from per_audit.source.imports import WHOLE, imports_of, packages_of_unwritten
+from per_audit.source.imports import packages_of_unwritten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.project import Project
 
@@ -41,7 +39,7 @@ def spare(graph: ReplayGraph) -> dict[str, Spare]:
         return {}
     every = set().union(*inside.values())
     said = b"\n".join([*(project.modules[path].text for path in own), *graph.unread])
-    reached = _reached(project, own | {path for path in every if _is_named(path, copies, said)})
+    reached = project.reached(own | {path for path in every if _is_named(path, copies, said)})
     if any(packages_of_unwritten(project.modules[path].text) for path in reached):
         return {}
     return {
@@ -71,21 +69,3 @@ def _is_named(path: str, copies: dict[str, str], said: bytes) -> bool:
     above = max(posixpath.dirname(folder) for folder in copies if path.startswith(f"{folder}/"))
     name = path.removeprefix(f"{above}/").removesuffix(".py")
     return any(each.encode() in said for each in (name, name.replace("/", ".")))
-
-
-def _reached(project: Project, begin: Iterable[str]) -> set[str]:
-    """The modules that some lead to by what they import, with these: a module is behind the packages around it."""
-    found: set[str] = set()
-    waiting = list(begin)
-    while waiting:
-        path = waiting.pop()
-        if path in found or path not in project.modules:
-            continue
-        found.add(path)
-        folder, name = posixpath.split(path)
-        waiting.append(posixpath.join(posixpath.dirname(folder) if name == "__init__.py" else folder, "__init__.py"))
-        for imported in imports_of(project.modules[path].text):
-            dotted = imported.lstrip(".")
-            meant = project.find_module(path, dotted.rstrip(WHOLE), len(imported) - len(dotted))
-            waiting += [meant] if meant is not None else []
-    return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import ClassRef, Instance
+from per_audit.graph.symbolic.options import Options
 from per_audit.graph.symbolic.run import Run
 from per_audit.graph.symbolic.settled import is_settled
 from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, alternatives, bounded, item_of, phi, strip
@@ -274,37 +275,17 @@ class Symbols:
         return [(argument, path) for call, _, path in calls if isinstance(call, ir.Call) for argument in call.args]
 
     def default_of(self, term: Term) -> list[Term]:
-        """The defaults of a command-line option that a term reads: `args.size` after `add_argument("--size", ...)`.
+        """The defaults of a command-line option that a term reads: `args.size` after `add_argument("--size", ...)`."""
+        return self._options.of(term)
 
-        Where the file that reads it declares it, another file's option of the same name is another one.
-        """
-        if term.op != "external" or "parse_" not in str(term.data):
-            return []
-        declared = self._options.get(str(term.data).rpartition(".")[2], [])
-        here = [default for path, default in declared if path == term.path]
-        return here or [default for _, default in declared]
-
-    @cached_property
+    @property
     def option_defaults(self) -> dict[str, list[Term]]:
         """The defaults of the command-line options of the project, by the names of their attributes."""
-        return {name: [default for _, default in declared] for name, declared in self._options.items()}
+        return self._options.defaults
 
     @cached_property
-    def _options(self) -> dict[str, list[tuple[str, Term]]]:
-        """The same, each with the file that declares it."""
-        found: dict[str, list[tuple[str, Term]]] = defaultdict(list)
-        for site in self.events.calls.values():
-            func = site.node.func
-            if not isinstance(func, ir.Attr) or func.attr != "add_argument":
-                continue
-            values = [arg.value.value for arg in site.node.args if isinstance(arg.value, ir.Const) and not arg.keyword]
-            names = [name for name in values if isinstance(name, str)]
-            long = [name for name in names if not (name[:1] == "-" and name[1:2] != "-")]
-            stated, default = site.node.argument(None, "dest"), site.node.argument(None, "default")
-            name = stated.value if isinstance(stated, ir.Const) else next(iter(long or names), None)
-            if isinstance(name, str) and default is not None:
-                found[name.lstrip("-").replace("-", "_")].append((site.path, self.term(site.path, default)))
-        return dict(found)
+    def _options(self) -> Options:
+        return Options(self)
 
     def is_imported(self, name: str) -> bool:
         """Whether a dotted name begins with something that the project imports, or that is built in."""

@@ -145,6 +145,30 @@ def test_the_default_of_a_command_line_option_can_be_read(project):
     assert not capacity(graph).complete
 
 
+PARSED = """
+    import argparse
+
+    def options():
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--size", type=int, default={size})
+        return parser.parse_args()
+"""
+
+
+@pytest.mark.parametrize("name", ["dqn__train", "td3__train", "dqn__other"])
+def test_options_of_one_name_are_told_apart_by_the_files_that_are_imported(project, name):
+    texts = {name: PARSED.format(size=70_000), "sac__train": PARSED.format(size=1_000_000)}
+    reader = f"""
+        from collections import deque
+        from {name.partition("__")[2]} import options
+        args = options()
+        rows = deque(maxlen=args.size)
+        rows.append(1)
+    """
+    graph = project(**texts, **{f"{name.partition('__')[0]}__run": reader})
+    assert capacity(graph).largest == 70_000
+
+
 def test_a_deque_holds_no_more_than_its_limit_however_much_a_script_puts_in(project):
     graph = project("from collections import deque\nm = deque(maxlen=40)\nfor i in range(900):\n    m.append(i)\n")
     found = capacity(graph)
