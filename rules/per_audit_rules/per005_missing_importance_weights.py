@@ -1265,6 +1265,76 @@ def train(env, net, optimizer):
                 .replace("next_state, terminated)\n", "next_state, terminated, wanted[action] / used[action])\n"),
             },
         ),
+        Example(
+            "weights that the learner computes in full of probabilities which come with the batch",
+            {
+                "replay.py": """import numpy as np
+import torch
+
+
+class Rows:
+    def __init__(self, size, width):
+        self.last, self.size = 0, size
+        self.p = np.zeros(size, dtype=np.float32)
+        self.state = np.zeros((size, width), dtype=np.float32)
+        self.action = np.zeros((size, 1), dtype=np.int64)
+        self.reward = np.zeros(size, dtype=np.float32)
+        self.next_state = np.zeros((size, width), dtype=np.float32)
+        self.done = np.zeros(size, dtype=np.float32)
+
+    def add(self, state, action, reward, next_state, done, p=1.0):
+        i = self.last % self.size
+        self.p[i] = p
+        self.state[i] = state
+        self.action[i] = action
+        self.reward[i] = reward
+        self.next_state[i] = next_state
+        self.done[i] = done
+        self.last += 1
+
+    def sample(self, n):
+        held = min(self.last, self.size)
+        p = self.p[:held] / self.p[:held].sum()
+        chosen = np.random.choice(np.arange(held), size=(n,), p=p)
+        p = torch.from_numpy(p[chosen, np.newaxis])
+        return chosen, (
+            torch.from_numpy(self.state[chosen]),
+            torch.from_numpy(self.action[chosen]),
+            torch.from_numpy(self.reward[chosen, np.newaxis]),
+            torch.from_numpy(self.next_state[chosen]),
+            torch.from_numpy(self.done[chosen, np.newaxis]),
+            p,
+        )
+
+    def update(self, slots, p):
+        self.p[slots] = p[:, 0]
+""",
+                "agent.py": """from replay import Rows
+
+
+class Agent:
+    def __init__(self, net, target, optimizer):
+        self.net, self.target, self.optimizer = net, target, optimizer
+        self.rows = Rows(20_000, 8)
+
+    def step(self, state, action, reward, next_state, done):
+        self.rows.add(state, action, reward, next_state, done)
+        self.learn()
+
+    def learn(self):
+        slots, (states, actions, rewards, next_states, dones, p) = self.rows.sample(64)
+        ahead = self.target(next_states).max(1, keepdim=True).values.detach()
+        errors = rewards + 0.99 * (1 - dones) * ahead - self.net(states).gather(1, actions)
+        weights = (self.rows.size * p) ** -1
+        weights /= weights.max()
+        self.optimizer.zero_grad()
+        loss = (weights * errors**2).sum() / 64
+        loss.backward()
+        self.optimizer.step()
+        self.rows.update(slots, errors.detach().abs() + 1e-3)
+""",
+            },
+        ),
     )
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.frame import Frame
     from per_audit.graph.interpret.interpreter import Interpreter
 
+_PROBABILITIES = {"p", "ps", "prob", "probs", "probability", "probabilities"}
+
 
 class Operators:
     """Gives operators their meaning, and records products of weights."""
@@ -70,7 +72,7 @@ class Operators:
         if op == "**" and (
             _weight_exponent(right)
             or (_may_be_beta(right, b) and (odds or self._is_inverse(left)))
-            or (_is_constant(right, left) and self._is_of_drawn_priorities(left))
+            or (_is_constant(right, left) and (self._is_of_drawn_priorities(left) or self._is_of_handed(left)))
         ):
             result = result.with_tags(("isw", node))
         inverse = op == "/" and isinstance(left, ir.Const) and left.value in (1, 1.0)
@@ -121,6 +123,16 @@ class Operators:
             and bool(self.interpreter.parts.spilled(self.interpreter.events.value(part.index)).tagged("index"))
             for part in ir.walk(base)
         )
+
+    def _is_of_handed(self, base: ir.Expr) -> bool:
+        """Whether the expression is `size * p` of probabilities that came with the batch."""
+        if not isinstance(base, ir.Bin) or base.op != "*":
+            return False
+        for size, drawn in ((base.left, base.right), (base.right, base.left)):
+            values = self.interpreter.events.value(size), self.interpreter.events.value(drawn)
+            if _names_probability(drawn) and _is_drawn(values[1]) and not _is_drawn(values[0]):
+                return True
+        return False
 
     def weigh(self, node: ir.Node, left: ir.Expr, a: Value, right: ir.Expr, b: Value, frame: Frame) -> None:
         """Record a product of weights with a value that was computed from drawn transitions."""
@@ -209,6 +221,13 @@ def _names_beta(expression: ir.Expr) -> list[str]:
         n.id if isinstance(n, ir.Name) else n.attr for n in ir.walk(expression) if isinstance(n, (ir.Name, ir.Attr))
     ]
     return [name for name in names if is_beta(name)]
+
+
+def _names_probability(expression: ir.Expr) -> bool:
+    """Whether the expression is called a probability, in whichever shape: `p.unsqueeze(1)`."""
+    while isinstance(expression, ir.Call) and isinstance(expression.func, ir.Attr):
+        expression = expression.func.value
+    return not _PROBABILITIES.isdisjoint(words(name_of(expression) or ""))
 
 
 def _is_constant(exponent: ir.Expr, base: ir.Expr) -> bool:
