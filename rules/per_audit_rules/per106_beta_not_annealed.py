@@ -144,7 +144,10 @@ class BetaNotAnnealed(Rule):
                 return None
             return exponent
         name = _setting(exponent)
-        return exponent if name is not None and not (_set_elsewhere(graph, name) or _is_one(graph, exponent)) else None
+        if name is None or _set_elsewhere(graph, name) or _is_one(graph, exponent):
+            return None
+        given = _given_by_keyword(graph, exponent)
+        return None if any(self._constant(graph, beta, option) is None for option in given) else exponent
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, beta: Beta, term: Term) -> Iterable[Finding]:
         formula = beta.anatomy.formulas[0]
@@ -411,6 +414,20 @@ def train(env, net, optimizer):
             },
         ),
         Example(
+            "an option of a function, which the loop raises",
+            {
+                "memory.py": _MEMORY.replace("self.beta = beta  # <- PER106", "self.unused = beta")
+                .replace("def sample(self, n):", "def sample(self, n, beta):")
+                .replace("-self.beta", "-beta"),
+                "train.py": _TRAIN.replace("memory.sample(32)", "drawn(memory, beta=0.4 + 0.6 * step / 50_000)")
+                + """
+
+def drawn(memory, **options):
+    return memory.sample(32, options["beta"])
+""",
+            },
+        ),
+        Example(
             "a notebook that only times the draws",
             {
                 "memory.py": _MEMORY.replace("self.beta = beta  # <- PER106", "self.unused = beta")
@@ -498,6 +515,19 @@ def _adds_nothing(graph: ReplayGraph, beta: Beta, changed: BetaWrite) -> bool:
         if any(term.number != 0 for term in given) or _set_elsewhere(graph, steps[0].data[1]):
             return False
     return True
+
+
+def _given_by_keyword(graph: ReplayGraph, setting: Term) -> list[Term]:
+    """What callers give by its name, where a setting is read from a function's `**options`."""
+    options = setting.args[0] if setting.op == "item" else None
+    if options is None or options.op != "param":
+        return []
+    function, name = options.data
+    if not any(each.name == name and each.kind == "**" for each in function.parameters):
+        return []
+    calls = ((site.path, arg) for site in graph.callers.get(function, ()) for arg in site.node.args)
+    given = (graph.symbols.term(path, arg.value) for path, arg in calls if arg.keyword == setting.data)
+    return [part for term in given for part in alternatives(strip(term))]
 
 
 def _set_elsewhere(graph: ReplayGraph, name: str) -> bool:
