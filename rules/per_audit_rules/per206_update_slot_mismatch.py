@@ -334,8 +334,8 @@ class UpdateSlotMismatch(Rule):
     transitions in a deque or list that moves all its items when the oldest is evicted, where the priorities keep their
     places in a ring or tree, and the reverse. Reports a priority that is written to the node of a sum tree that has the
     number of the transition's slot, where new transitions get the leaf that many nodes further on. Reports drawn
-    positions that are converted to 8 bits in a buffer of more than 256 slots, and weights that are handed over where
-    positions are meant.
+    positions that are converted to 8 bits in a buffer of more than 256 slots, and weights, or the numbers of the rows
+    of a batch, that are handed over where positions are meant.
 
     ## Why is this bad
 
@@ -415,6 +415,8 @@ class UpdateSlotMismatch(Rule):
             yield self._narrowed(graph, buffer, node, path), node
         for step, unpacked in handed.weights_for_positions(anatomy):
             yield self._handed(graph, buffer, step, unpacked), step.node
+        for step in handed.numbers_for_positions(anatomy):
+            yield self._counted(graph, buffer, step), step.node
 
     def _handed(self, graph: ReplayGraph, buffer: ReplayBuffer, step: Step, unpacked: list[_Place]) -> Finding:
         name = graph.name_of(buffer)
@@ -429,6 +431,23 @@ class UpdateSlotMismatch(Rule):
                 graph.evidence(step.path, step.node, "update", "handed over as positions here"),
             ],
             fix=FixOffer(title="take the batch apart in the order in which it is returned"),
+            pipeline=name,
+        )
+
+    def _counted(self, graph: ReplayGraph, buffer: ReplayBuffer, step: Step) -> Finding:
+        name = graph.name_of(buffer)
+        draws = ((graph.path_of(source), source) for source in sorted(buffer.sources, key=lambda source: source.start))
+        return self.finding(
+            graph,
+            step.path,
+            step.node,
+            f"`{graph.source(step.path, step.node)}` numbers the batch from 0 where {name} takes the positions that "
+            "were drawn: its first slots get the priorities of other transitions",
+            evidence=[
+                *(graph.evidence(where, source, "draw", "drawn here") for where, source in draws if where),
+                graph.evidence(step.path, step.node, "update", "handed over as positions here"),
+            ],
+            fix=FixOffer(title="hand over the positions that were drawn"),
             pipeline=name,
         )
 
@@ -607,6 +626,16 @@ class Plain:
         ),
         Example("positions in a byte", {"memory.py": _BYTES, "train.py": _TRAIN}),
         Example("a transition is looked up, its slot taken for a node", {"memory.py": _LOOKED_UP, "train.py": _TRAIN}),
+        Example(
+            "the numbers of the rows of the batch",
+            {
+                "memory.py": _ARRAYS_RIGHT,
+                "train.py": _TRAIN.replace(
+                    "memory.update(slots, errors.detach().abs().numpy())",
+                    "rows = range(len(batch))\n        memory.update(rows, errors.detach().abs().numpy())  # <- PER206",
+                ),
+            },
+        ),
     )
     good = (
         Example(

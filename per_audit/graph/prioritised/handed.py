@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import Alloc
+from per_audit.graph.symbolic import strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,30 @@ def weights_for_positions(anatomy: Anatomy) -> Iterator[tuple[Step, list[tuple[i
         weights = value.tagged("isw") & anatomy.about.weights
         if plain and weights and not weights & unknown and not value.tagged("index"):
             yield step, list(_unpacked(anatomy, write.functions[1], step.path, given))
+
+
+def numbers_for_positions(anatomy: Anatomy) -> Iterator[Step]:
+    """The calls that hand over the numbers of a batch's rows, from 0 on, where positions in the memory are meant.
+
+    What is written there is made of a batch that was drawn: who goes through the whole memory means its positions.
+    """
+    about = anatomy.about
+    for write in anatomy.writes:
+        if write.inserts or len(write.steps) < 2 or write.index is None or not _counts_rows(strip(write.index)):
+            continue
+        step = write.steps[1]
+        given = _positions(anatomy, write.functions[0], write.store.path, write.store.index, step.node)
+        if given is None or not isinstance(step.node, ir.Call):
+            continue
+        others = (anatomy.events.value(arg.value) for arg in step.node.args if arg.value is not given)
+        if any(other.tagged("draw") & about.draws for other in others):
+            yield step
+
+
+def _counts_rows(index: Term) -> bool:
+    """Whether a position is a number that counts from 0: of `range(n)`, or one of them."""
+    counted = index.args[0] if index.op == "element" else index
+    return counted.op == "range" and len(counted.args) < 2
 
 
 def blurred(anatomy: Anatomy) -> set[ir.Node]:

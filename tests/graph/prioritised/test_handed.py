@@ -2,7 +2,7 @@
 
 import pytest
 
-from per_audit.graph.prioritised.handed import blurred, weights_for_positions
+from per_audit.graph.prioritised.handed import blurred, numbers_for_positions, weights_for_positions
 
 MEMORY = """
     import numpy as np
@@ -54,6 +54,23 @@ def test_weights_are_no_positions(project, take, give, lines):
     (buffer,) = graph.buffers
     found = weights_for_positions(graph.anatomy(buffer))
     assert [[graph.place(path, node).line for node, path in unpacked] for _, unpacked in found] == lines
+
+
+@pytest.mark.parametrize(
+    ("give", "count"),
+    [
+        ("at, errors", 0),
+        ("np.arange(8), errors", 1),
+        ("at=list(range(len(at))), errors=errors", 1),
+        ("np.arange(8, 16), errors", 0),
+        ("np.arange(100), np.ones(100)", 0),
+        ("[at[i] for i in range(8)], errors", 0),
+    ],
+)
+def test_rows_of_a_batch_are_no_positions(project, give, count):
+    graph = project(MEMORY.format(take="rows, weights, at", give=give))
+    (buffer,) = graph.buffers
+    assert len(list(numbers_for_positions(graph.anatomy(buffer)))) == count
 
 
 def test_a_position_inside_of_a_transition_is_one_beside_its_weight(project):
