@@ -10,6 +10,7 @@ from per_audit.graph.memory.capacity import capacity_of
 from per_audit.graph.memory.eviction import forgets_oldest
 from per_audit.graph.memory.stored import never_full, once_full
 from per_audit.graph.memory.unfed import is_never_fed
+from per_audit.graph.prioritised.whose import name_of_filled
 from per_audit.graph.recognise.chosen import is_of_chosen
 from per_audit.rule import Example, Rule
 
@@ -71,7 +72,7 @@ class RareEventsNotPreserved(Rule):
             if buffer.kind != UNIFORM or is_of_chosen(graph, buffer) or is_never_fed(graph, buffer):
                 continue
             if forgets_oldest(graph, buffer) and never_full(graph, buffer) is None:
-                name, room = graph.name_of(buffer), capacity_of(graph, buffer.containers).usual
+                name, room = name_of_filled(graph, buffer), capacity_of(graph, buffer.containers).usual
                 when = once_full(graph, buffer, room)
                 message = f"{name} forgets its oldest transitions first, rare events included, {when}"
                 place = graph.place(buffer.path, buffer.draws[0])
@@ -164,6 +165,29 @@ memory = PrioritizedReplayBuffer(10_000, rare_fraction=0)  # <- PER002
         ),
     )
     good = (
+        Example(
+            "a list in the order of its rewards, of which the smallest goes first",
+            {
+                "agent.py": """import random
+
+LIMIT = 20_000
+
+
+class Agent:
+    def __init__(self, model):
+        self.model, self.past = model, []
+
+    def keep(self, state, action, reward, next_state, done):
+        self.past.append((state, action, reward, next_state, done))
+        self.past.sort(key=lambda row: row[2])
+        if len(self.past) > LIMIT:
+            self.past.pop(0)
+
+    def learn(self):
+        self.model.fit(random.sample(self.past, 32))  # <- PER001
+"""
+            },
+        ),
         Example(
             "a second memory of transitions with a reward, in each batch",
             {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import timeit
-from collections import deque
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -11,7 +11,7 @@ from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.memory.capacity import capacity_of, compared_around
-from per_audit.graph.memory.shifts import takes_first
+from per_audit.graph.memory.shifts import is_sorted, takes_first
 from per_audit.graph.memory.stored import never_full, once_full, stored_at_most
 from per_audit.graph.prioritised.whose import holder
 from per_audit.rule import Example, Rule
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
+    from per_audit.graph.interpret import events as ev
 
 LARGE = 50_000
 _SELDOM = 100  # where more than this part of a list goes at once, it is copied too seldom to be noticed
@@ -75,9 +76,10 @@ class ListEviction(Rule):
     severity = Severity.INFO
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
-        """One finding for each place that takes the oldest transitions out of a large list."""
+        """One finding for each place that takes the oldest transitions out of large lists, be it one or several."""
         seen: set[ir.Node] = set()
         for buffer in (*graph.buffers, *graph.twins):
+            together: dict[ir.Node, list[ev.Evict]] = defaultdict(list)
             for evict in graph.events.evictions.values():
                 if evict.container not in buffer.containers or evict.node in seen or not takes_first(evict):
                     continue
@@ -87,23 +89,45 @@ class ListEviction(Rule):
                     continue
                 if never_full(graph, buffer) is not None:
                     continue  # nothing is ever taken out
-                name = graph.name_of(holder(graph, evict.path, evict.node, buffer))
-                made = graph.path_of(evict.container.node)
-                links = [graph.evidence(evict.path, evict.node, "evicted", "all others move a place forward here")]
-                if made is not None:
-                    links.append(graph.evidence(made, evict.container.node, "made", "the list is made here"))
-                yield self.finding(
-                    graph,
-                    evict.path,
-                    evict.node,
-                    f"{name} takes the oldest transition out of a list, which moves all the others each time, "
-                    f"{once_full(graph, buffer, capacity)}",
-                    evidence=links,
-                    fix=FixOffer(title="overwrite the oldest slot instead"),
-                    pipeline=name,
-                )
-
+                statement = graph.statement(evict.path, evict.node)
+                together[graph.parents(evict.path).get(statement, evict.node)].append(evict)
+            for evictions in together.values():
+                yield self._moves(graph, buffer, evictions)
             yield from self._copies(graph, buffer, seen)
+
+    def _moves(self, graph: ReplayGraph, buffer: ReplayBuffer, evictions: list[ev.Evict]) -> Finding:
+        """The finding for what one block takes out of lists at once: of rows, or of a column each."""
+        evictions = sorted(evictions, key=lambda evict: evict.node.start)
+        first = evictions[0]
+        name = graph.name_of(holder(graph, first.path, first.node, buffer))
+        links = []
+        for evict in evictions:
+            made = graph.path_of(evict.container.node)
+            links.append(graph.evidence(evict.path, evict.node, "evicted", "all others move a place forward here"))
+            if made is not None:
+                links.append(graph.evidence(made, evict.container.node, "made", "the list is made here"))
+        lists = list(
+            dict.fromkeys(graph.source(each.path, part) for each in evictions if (part := _list_of(each.node)))
+        )
+        capacity = max(capacity_of(graph, [evict.container]).largest or 0 for evict in evictions)
+        when = once_full(graph, buffer, capacity)
+        if len(lists) > 1:
+            when = when.replace("once it ", "once each ", 1)
+            out = f"out of {len(lists)} lists ({', '.join(f'`{each}`' for each in lists)})"
+            taken = f"{name} takes the oldest items {out}" if buffer.owner else f"the oldest items are taken {out}"
+        elif is_sorted(graph, first.container):
+            taken = f"{name} takes the first transition out of a sorted list"
+        else:
+            taken = f"{name} takes the oldest transition out of a list"
+        return self.finding(
+            graph,
+            first.path,
+            first.node,
+            f"{taken}, which moves all the others each time, {when}",
+            evidence=links,
+            fix=FixOffer(title="overwrite the oldest slot instead"),
+            pipeline=name,
+        )
 
     def _copies(self, graph: ReplayGraph, buffer: ReplayBuffer, seen: set[ir.Node]) -> Iterable[Finding]:
         """One finding for each list that is replaced by all but its first items."""
@@ -378,6 +402,13 @@ def train(env, net, optimizer, kind):
             },
         ),
     )
+
+
+def _list_of(node: ir.Node) -> ir.Expr | None:
+    """The list that something is taken out of."""
+    if isinstance(node, ir.Call):
+        return node.func.value if isinstance(node.func, ir.Attr) else None
+    return next((part.value for part in ir.walk(node) if isinstance(part, ir.Sub)), None)
 
 
 def _copied(value: ir.Expr | None) -> ir.Expr | None:

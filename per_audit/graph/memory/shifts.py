@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.memory.growth import has_limit
 from per_audit.graph.prioritised.updates import BUILDERS
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.values import Alloc
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.prioritised.anatomy import Anatomy
+
+_INSORTS = {"insort", "insort_left", "insort_right"}
 
 
 def takes_first(evict: ev.Evict) -> bool:
@@ -32,6 +35,31 @@ def takes_first(evict: ev.Evict) -> bool:
                 return evict.how == "delete" and index.lower is None and index.upper is not None
             return evict.how == "delete" and isinstance(index, ir.Const) and index.value == 0
     return False
+
+
+def is_sorted(graph: ReplayGraph, container: Alloc) -> bool:
+    """Whether a list is kept in another order than that of what was added: `insort`, `sort`, `rows = sorted(rows)`."""
+    return any(
+        container in graph.events.value(held).atoms
+        for site in graph.events.calls.values()
+        if (held := _sorts(graph, site)) is not None
+    )
+
+
+def _sorts(graph: ReplayGraph, site: ev.CallSite) -> ir.Expr | None:
+    """The list that a call sorts, or that is replaced by a sorted one."""
+    node = site.node
+    name = name_of(node.func)
+    if name in _INSORTS and node.args:
+        return node.args[0].value
+    if name == "sort" and isinstance(node.func, ir.Attr) and not site.targets:
+        return node.func.value
+    assign = graph.parents(site.path).get(node)
+    if name != "sorted" or not node.args or not isinstance(assign, ir.Assign):
+        return None
+    held, place = node.args[0].value, site.path
+    kept = graph.source(place, assign.targets[0]) == graph.source(place, held)
+    return held if kept else None
 
 
 def shifting(graph: ReplayGraph, container: Alloc) -> ev.Store | ev.Evict | None:

@@ -27,6 +27,15 @@ def holder(graph: ReplayGraph, path: str, node: ir.Node, buffer: ReplayBuffer) -
     return next((other for other in known if other.owner is not None and cls in mro(other.owner)), buffer)
 
 
+def name_of_filled(graph: ReplayGraph, buffer: ReplayBuffer) -> str:
+    """The name for people of what holds a buffer's transitions: the heir of its class that alone fills it, if so."""
+    filling = {graph.project.class_of.get(store.function) for store in buffer.stores if store.function is not None}
+    heir = filling.pop() if len(filling) == 1 else None
+    if heir is None or buffer.owner is None or buffer.owner not in graph.interpreter.mro(heir)[1:]:
+        return graph.name_of(buffer)
+    return graph.project.qualified(heir)
+
+
 def called(graph: ReplayGraph, calls: Iterable[ir.Node], buffer: ReplayBuffer) -> ReplayBuffer:
     """The buffer whose objects calls are made on that lead to code which several buffers inherit, else this buffer."""
     classes = _called_on(graph, calls)

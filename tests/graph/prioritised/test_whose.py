@@ -1,7 +1,9 @@
 """The buffer that a line belongs to, among those that one name may stand for."""
 
+import pytest
+
 from per_audit.facts import ir
-from per_audit.graph.prioritised.whose import holder, name_of_called
+from per_audit.graph.prioritised.whose import holder, name_of_called, name_of_filled
 
 TEXT = """
     import random
@@ -76,3 +78,46 @@ def test_a_call_is_made_on_a_class_of_the_family_that_is_no_buffer_itself(projec
     assert name_of_called(graph, [calls["drawn.add"]], buffer) == "Drawn"
     assert name_of_called(graph, [calls["kept.add"]], buffer) == "Kept"
     assert name_of_called(graph, [], buffer) == "Drawn"
+
+
+FILLED = """import numpy as np
+
+class Rows:
+    def __init__(self, states, rewards, nexts, size):
+        self.states, self.rewards, self.nexts, self.size = states, rewards, nexts, size
+
+    def sample(self, n):
+        slots = np.random.randint(self.size, size=n)
+        return self.states[slots], self.rewards[slots], self.nexts[slots]
+
+    def put(self, slot, state, reward, next_state):
+        {put}
+
+class Ring(Rows):
+    def __init__(self, limit):
+        super().__init__(np.empty((limit, 4)), np.empty(limit), np.empty((limit, 4)), 0)
+        self.limit, self.at = limit, 0
+
+    def insert(self, state, reward, next_state):
+        self.states[self.at] = state
+        self.rewards[self.at] = reward
+        self.nexts[self.at] = next_state
+        self.at = (self.at + 1) % self.limit
+        self.size = min(self.size + 1, self.limit)
+
+def train(env, net):
+    ring, state = Ring(1000), env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        ring.insert(state, reward, next_state)
+        ring.put(0, state, reward, next_state)
+        state = next_state
+        net.loss(ring.sample(32)).backward()
+"""
+
+
+@pytest.mark.parametrize(("put", "name"), [("pass", "Ring"), ("self.states[slot] = state", "Rows")])
+def test_the_heir_that_alone_fills_a_memory_holds_its_transitions(project, put, name):
+    graph = project(FILLED.format(put=put))
+    (buffer,) = graph.buffers
+    assert (graph.name_of(buffer), name_of_filled(graph, buffer)) == ("Rows", name)
