@@ -81,13 +81,21 @@ class Lookups:
     @cached_property
     def _searched(self) -> set[str]:
         """The modules whose names are looked up."""
-        found = {site.path for site in self._sites if any(_is_of_file(name) for name in _called(site))}
+        of_file = [site for site in self._sites if any(_is_of_file(name) for name in _called(site))]
+        found = {site.path for site in of_file if not self._is_of_written(site)}
         for each in self._lookups:
             found |= {each.path} if each.held is None else self._modules_of(self._graph.events.value(each.held).atoms)
         for site in self._sites:
             if any(name.startswith(_OF_ARGUMENT) for name in site.names):
                 found |= self._modules_of(frozenset().union(*(value.atoms for value in site.arguments[:1])))
         return found
+
+    def _is_of_written(self, site: ev.CallSite) -> bool:
+        """Whether `globals()` is asked whether it has a name, or for one that is written out."""
+        around = self._graph.parents(site.path).get(site.node)
+        if site.node.args:
+            return False
+        return isinstance(around, ir.Cmp) or (isinstance(around, ir.Sub) and isinstance(around.index, ir.Const))
 
     def _modules_of(self, atoms: frozenset[Atom]) -> set[str]:
         """The modules that a value may be: where it is not known, any that is used as a value somewhere."""

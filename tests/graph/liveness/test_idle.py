@@ -119,6 +119,13 @@ SWITCH = "self.memory = Weighted() if weighted else Memory()"
         (PLAIN, "", RUN + "import sys\ngetattr(sys.modules[read()], read())()\n", None),
         (PLAIN, "", RUN + "eval(read())\n", "makes Weighted"),
         (PLAIN, "", RUN + "import agent\neval(read())\n", None),
+        (PLAIN, "", RUN + "import agent\nglobals()[read()]()\n", None),
+        (
+            PLAIN,
+            "",
+            RUN + "import agent\nif 'get_ipython' in globals():\n    show(globals()['agent'])\n",
+            "makes Weighted",
+        ),
         (PLAIN, "", RUN + "from agent import *\nimport fire\nfire.Fire()\n", None),
         # other things that have the name
         (PLAIN, "", RUN + "from torch import *\nWeighted(3)\n", "makes Weighted"),
