@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -254,8 +255,12 @@ class _Search:
     def _add(self, name: str, steps: float | None) -> None:
         if steps == math.inf:
             return
-        reset = any(_RESETS.search(module.text) for module in self.graph.project.modules.values())
-        self.cuts.found[Cut(name, None if reset else steps)] = None
+        self.cuts.found[Cut(name, None if self._resets else steps)] = None
+
+    @cached_property
+    def _resets(self) -> bool:
+        """Whether a program sets limits of its own in environments that are made already."""
+        return any(_RESETS.search(module.text) for module in self.graph.project.modules.values())
 
     def own(self, cls: ir.Class) -> None:
         """An environment of the project, or a wrapper around one."""
