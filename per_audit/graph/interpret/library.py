@@ -84,7 +84,7 @@ class Library:
             return of(Result(name, node))  # a seed that was drawn makes no draw of what the generator draws
         if (drawn := _positions(name, values) or self._random(name, node, values, frame)) is not None:
             return drawn
-        if name in ext.CONTAINERS or (name in _ARRAYS and _is_repeated(node)):
+        if name in ext.CONTAINERS or (name in _ARRAYS and values and self._is_filled(node, values[0])):
             return self.container(name, node, values, frame)
         if name in ("collections.namedtuple", "typing.NamedTuple"):
             return self._namedtuple(node)
@@ -99,6 +99,20 @@ class Library:
             left, right = node.args[0].value, node.args[1].value
             return self.interpreter.operators.arithmetic(node, "**", left, values[0], right, values[1], frame)
         return self.numeric(name, method, node, values, site, frame)
+
+    def _is_filled(self, node: ir.Call, given: Value) -> bool:
+        """Whether an array is made of a list of one thing, again and again: `[None] * size`, `[{} for _ in range(n)]`.
+
+        The list may have a name, where nothing else has been put into it.
+        """
+        written = node.args[0].value
+        if not isinstance(written, ir.Name):
+            return _repeats(written)
+        made = [atom.node for atom in given.atoms if isinstance(atom, Alloc) and _repeats(atom.node)]
+        sides = [side for part in made if isinstance(part, ir.Bin) for side in (part.left, part.right)]
+        firsts = [self.interpreter.events.value(side) for side in sides if isinstance(side, ir.Seq)]
+        held = self.interpreter.content_of(made[0]) if len(made) == 1 else UNKNOWN
+        return len(given.atoms) == 1 and [held] == list(map(self.interpreter.parts.element, firsts))
 
     def _add_at(self, node: ir.Call, values: list[Value], frame: Frame) -> Value:
         """`np.add.at(array, indices, change)` stores into the array."""
@@ -392,12 +406,24 @@ def _hands_over(name: str, node: ir.Call) -> bool:
     return name in ext.HANDS and bool(node.args) and node.args[0].keyword is None
 
 
-def _is_repeated(node: ir.Call) -> bool:
-    """Whether what is made an array is a list of one thing, again and again: `[None] * size`."""
-    given = node.args[0].value if node.args else None
-    if not isinstance(given, ir.Bin) or given.op != "*":
+def _repeats(node: ir.Node) -> bool:
+    """Whether an expression makes a list of one thing, as often as is counted."""
+    if isinstance(node, ir.Bin):
+        shown = any(isinstance(side, ir.Seq) and len(side.items) == 1 for side in (node.left, node.right))
+        return node.op == "*" and shown
+    if not isinstance(node, ir.Comp) or len(node.generators) != 1 or node.generators[0].ifs:
         return False
-    return any(isinstance(side, ir.Seq) and len(side.items) == 1 for side in (given.left, given.right))
+    counted = node.generators[0].iter
+    return isinstance(counted, ir.Call) and name_of(counted.func) == "range" and _is_blank(node.elt)
+
+
+def _is_blank(node: ir.Expr) -> bool:
+    """Whether an expression is written as what holds nothing yet: constants, a display of such, one repeated."""
+    if isinstance(node, ir.Bin):
+        return node.op == "*" and any(isinstance(side, ir.Seq) and _is_blank(side) for side in (node.left, node.right))
+    if isinstance(node, ir.Seq):
+        return all(map(_is_blank, node.items))
+    return isinstance(node, ir.Const) or (isinstance(node, ir.Map) and not node.values)
 
 
 def _positions(name: str, values: list[Value]) -> Value | None:

@@ -160,10 +160,11 @@ def _declared(graph: ReplayGraph, container: Alloc, path: str) -> list[Term]:
 
 
 def _is_repeated(call: ir.Call) -> bool:
-    """Whether an array is made of an item that its call repeats: `np.array([0] * n)`."""
+    """Whether an array is made of an item that its call repeats: `np.array([0] * n)`, `np.array([{} for _ in ...])`."""
     given = call.args[0].value if call.args else None
     sides = (given.left, given.right) if isinstance(given, ir.Bin) else ()
-    return name_of(call.func) in TRANSPARENT and any(isinstance(side, ir.Seq) for side in sides)
+    repeats = isinstance(given, ir.Comp) or any(isinstance(side, ir.Seq) for side in sides)
+    return name_of(call.func) in TRANSPARENT and repeats
 
 
 def _counted(node: ir.Comp) -> list[ir.Expr]:

@@ -21,6 +21,7 @@ def capacity(graph):
         ("[None] * 70", "m[0] = 1", 70, True),
         ("np.array([0] * 70, dtype=float)", "m[0] = 1", 70, True),
         ("np.array([0] * size)", "m[0] = 1", None, False),
+        ("np.array([{} for _ in range(60)])", "m[0] = 1", 60, True),
         ("[None] * min(70, size)", "m[0] = 1", 70, True),
         ("[None] * min(size, 70, 60)", "m[0] = 1", 60, True),
         ("[]", "m.append(1)", None, False),
