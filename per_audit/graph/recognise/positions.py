@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -76,7 +77,7 @@ class Positions:
         """
         if not isinstance(made, ev.Draw) or made.weighted or takes_many(made.node, made.method):
             return False
-        if self._is_of_many(made):
+        if self._is_of_many(made) or made.node in self._listed:
             return False
         if getattr(made.function, "name", "") == "__init__" and reading is not made.function:
             return True
@@ -91,3 +92,18 @@ class Positions:
             if isinstance(around, ir.Seq) and len(around.items) > 1:
                 return False
         return False
+
+    @cached_property
+    def _listed(self) -> set[ir.Node]:
+        """The draws of single numbers that their function puts into a list one by one, which it returns: no actions."""
+        events = self._graph.events
+        found: set[ir.Node] = set()
+        for store in events.stores.values():
+            if store.how != "append" or store.container.kind != "list" or not isinstance(store.node, ir.Call):
+                continue
+            acts = isinstance(store.node.func, ir.Attr) and role_of(store.node.func.value) == ACTION
+            returned = events.returns.get(store.function, {}).values()
+            if not acts and any(store.container in value.atoms for value in returned):
+                drawn = filter(None, map(events.draws.get, store.value.tagged("index")))
+                found |= {made.node for made in drawn if made.function is store.function}
+        return found

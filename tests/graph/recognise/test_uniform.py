@@ -745,7 +745,14 @@ def test_what_a_policy_said_may_be_kept_beside_transitions(project, kinds, store
 
 
 @pytest.mark.parametrize(
-    "rows", ["np.array([None] * size)", "np.asarray(size * [None], dtype=object)", "np.empty(size)"]
+    "rows",
+    [
+        "np.array([None] * size)",
+        "np.asarray(size * [None], dtype=object)",
+        "np.array([{} for _ in range(size)])",
+        "np.asarray(blank)",
+        "np.empty(size)",
+    ],
 )
 def test_an_array_made_of_one_thing_again_and_again_holds_rows(project, kinds, rows):
     graph = project(f"""
@@ -753,6 +760,7 @@ def test_an_array_made_of_one_thing_again_and_again_holds_rows(project, kinds, r
 
     class Memory:
         def __init__(self, size):
+            blank = [[None]] * size
             self.rows, self.at = {rows}, 0
 
         def add(self, state, action, reward, next_state, done):
@@ -959,3 +967,85 @@ def test_columns_are_named_for_the_class_that_has_them_all(project):
             net.loss(memory.sample(32)).backward()
     """)
     assert {graph.name_of(buffer) for buffer in graph.buffers} == {"Memory"}
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("picked.append(random.randrange(len(self.rows)))", [UNIFORM]),
+        ("action = random.randrange(len(self.rows)); actions.append(action)", []),
+    ],
+)
+def test_positions_that_are_drawn_one_by_one_into_a_list_are_a_batch(project, kinds, body, found):
+    graph = project(f"""
+    import random
+
+    class Episodes:
+        def __init__(self):
+            self.rows = []
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+            if len(self.rows) > 99:
+                self.rows.pop(0)
+
+        def pick(self, n):
+            picked, actions = [], []
+            for _ in range(n):
+                {body}
+            return picked or actions
+
+        def read(self, chosen):
+            return [self.rows[i] for i in chosen]
+
+        def sample(self, n):
+            return self.read(self.pick(n))
+
+    def train(net, memory: Episodes):
+        net.loss(*zip(*memory.sample(32))).backward()
+
+    Episodes().add(1, 2, 3, 4, 5)
+    """)
+    assert kinds(graph) == found
+
+
+@pytest.mark.parametrize("names", ["s, a, r, s2", "w, x, y, z"])
+def test_what_the_fields_of_rows_from_a_sum_tree_are_called_tells_what_they_are(project, kinds, names):
+    s, a, r, s2 = names.split(", ")
+    graph = project(f"""
+    import random
+
+    class Tree:
+        def __init__(self, size):
+            self.sums, self.rows, self.size = [0.0] * (2 * size), [None] * size, size
+
+        def find(self, mass):
+            node = 1
+            while node < self.size:
+                node *= 2
+                if mass > self.sums[node]:
+                    mass -= self.sums[node]
+                    node += 1
+            return self.rows[node - self.size]
+
+        def put(self, at, row):
+            self.rows[at] = row
+
+    class Agent:
+        def __init__(self):
+            self.tree = Tree(64)
+
+        def see(self, at, row):
+            self.tree.put(at, row)
+
+        def learn(self, net):
+            batch = [self.tree.find(random.uniform(0, self.tree.sums[1])) for _ in range(32)]
+            for i in range(32):
+                row = batch[i]
+                {s} = row[0]
+                {a} = row[1]
+                {r} = row[2]
+                {s2} = row[3]
+                net.fit({s}, {a}, {r} + net({s2}))
+    """)
+    assert kinds(graph) == ([PRIORITISED] if s == "s" else [])
