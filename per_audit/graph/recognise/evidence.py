@@ -299,12 +299,17 @@ class Evidence:
         draws = list(draws)
         unpacks = [unpack for draw in draws for unpack in self.unpacks.get(draw, ())]
         roles = {role for unpack in unpacks for item in unpack.node.items if (role := role_of(item))}
-        batches = [d for d in draws if (made := self.events.draws.get(d)) and takes_many(made.node, made.method)]
+        batches = [d for d in draws if self._takes_batch(d)]
         read = {role for draw in batches for name in self.fields.get(draw, ()) if (role := role_of_name(name))}
         for draw in batches:
             for named in self._named.get(draw, {}).values():
                 read |= named if len(named) >= _FEWEST_NAMED else set()
         return roles | read if NEXT in read or POLICY in read else roles
+
+    def _takes_batch(self, node: ir.Node) -> bool:
+        """Whether a draw takes a batch at once, or by its sums one transition of it after the other."""
+        made = self.events.draws.get(node)
+        return node in self.events.masses if made is None else takes_many(made.node, made.method)
 
     @cached_property
     def _named(self) -> dict[ir.Node, dict[ev.Owner, set[str]]]:
