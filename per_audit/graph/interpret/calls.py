@@ -89,6 +89,8 @@ class Calls:
                 results += self.interpreter.targets.set_at(node, node.func.value, arguments[0][2], frame)
             if node.func.attr == "__init__":
                 self._begin_anew(node, receiver, frame)
+            if len(arguments) == 1:
+                self.interpreter.foreign.append(node, receiver, arguments[0][2], frame)
             results += self._method(node, node.func.attr, receiver, arguments, site, frame)
             if results and receiver.tags and any(isinstance(a, Alloc) and a.kind == "array" for a in receiver.atoms):
                 # An array in one case, as the ones that stand for weights, computed from what was drawn in another.

@@ -16,6 +16,7 @@ from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret.calls import Calls
 from per_audit.graph.interpret.draws import Draws
 from per_audit.graph.interpret.evaluate import Evaluator
+from per_audit.graph.interpret.foreign import Foreign
 from per_audit.graph.interpret.frame import ALL, Frame
 from per_audit.graph.interpret.library import Library
 from per_audit.graph.interpret.operators import Operators
@@ -119,6 +120,7 @@ class Interpreter:
         self.calls = Calls(self)
         self.library = Library(self)
         self.draws = Draws(self)
+        self.foreign = Foreign(self)
         self.module_envs: dict[str, dict[str, Value]] = {}
         self.attributes: dict[tuple[ir.Class, str], Value] = {}
         self.content: dict[ir.Node, Value] = {}
@@ -154,9 +156,16 @@ class Interpreter:
 
     def run(self) -> ev.Events:
         """Interpret until a round changes nothing that another function could see."""
+        self._run_rounds()
+        if self.foreign.take():
+            self._run_rounds()
+        self._drop_first_builds()
+        return self.events
+
+    def _run_rounds(self) -> None:
         for turn in range(_ROUNDS):
             before = self.reruns.clock
-            self._is_first = turn == 0
+            self._is_first = turn == 0 and not self.results
             self._runs.clear()
             self._mro.clear()
             self._methods.clear()
@@ -168,8 +177,6 @@ class Interpreter:
                 self._run_root(function)
             if self.reruns.clock == before:
                 break
-        self._drop_first_builds()
-        return self.events
 
     def _drop_first_builds(self) -> None:
         """Forget the resets by methods that make the containers, and empty none.

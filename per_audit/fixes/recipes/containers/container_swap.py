@@ -12,6 +12,7 @@ from per_audit.fixes.recipes.containers import classwide, positions, unread
 from per_audit.fixes.recipes.containers.bounded import Bounded
 from per_audit.fixes.recipes.containers.branches import alternatives
 from per_audit.fixes.recipes.containers.saved import fill_from_files, save_as_list
+from per_audit.graph.interpret.foreign import FOREIGN
 from per_audit.graph.interpret.roles import REWARD, role_of_name
 from per_audit.graph.interpret.values import Alloc, Instance, Record, TupleOf, Value
 
@@ -45,6 +46,8 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     made = container.node
     if isinstance(made, ir.Class):
         raise Refused(f"{draft.graph.name_of(buffer)} is a {container.kind} itself, by inheritance")
+    if container.kind == FOREIGN:
+        raise Refused(f"what makes the container of {draft.graph.name_of(buffer)} cannot be seen")
     bounded = Bounded(draft, buffer, container)
     together = shared.sharers(draft.graph, buffer)
     draws = {each: shared.single_draw(draft, each) for each in together}
