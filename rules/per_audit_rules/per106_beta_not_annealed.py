@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.interpret.roles import is_beta
 from per_audit.graph.prioritised.dropping import is_dropped_by_all
+from per_audit.graph.prioritised.priorities import UNSEEN
 from per_audit.graph.prioritised.schedule import Beta, BetaWrite, builds, unbounded
 from per_audit.graph.symbolic import alternatives, strip
 from per_audit.rule import Example, Rule
@@ -77,7 +79,8 @@ class BetaNotAnnealed(Rule):
     ## Known problems
 
     A constant beta is a choice that some published agents make (Dopamine's Rainbow uses 0.5), which is why this is a
-    warning. A library that leaves beta to its callers is not reported: somebody in the project must draw.
+    warning. A library that leaves beta to its callers is not reported: somebody in the project must draw. Where no loss
+    is seen to take the weights the finding is a hint and says so.
 
     ## Example
 
@@ -164,16 +167,19 @@ class BetaNotAnnealed(Rule):
             node, path = term.node, term.path
             evidence.append(graph.evidence(path, node, "beta", "this number, at every draw"))
         name = term.data[1] if term.op == "field" else term.data if term.is_number else _setting(term)
-        yield self.finding(
+        is_seen = graph.priorities(buffer).weights_used()
+        finding = self.finding(
             graph,
             path,
             node,
-            f"the exponent `{name}` of the importance-sampling weights never rises to 1: part of the bias stays",
+            f"the exponent `{name}` of the importance-sampling weights never rises to 1: part of the bias stays"
+            f"{'' if is_seen else UNSEEN}",
             evidence=evidence,
             confidence="medium",
             fix=FixOffer(title="raise beta to 1 over the training"),
             pipeline=graph.name_of(buffer),
         )
+        yield finding if is_seen else replace(finding, severity=Severity.INFO)
 
     def witness(self) -> str:
         """The mean of a skewed quantity under prioritised draws, by beta."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
+from per_audit.graph.prioritised.priorities import UNSEEN
 from per_audit.graph.prioritised.schedule import Beta, unbounded
 from per_audit.graph.prioritised.whose import holder
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -79,7 +81,7 @@ class BetaBudgetHardcoded(Rule):
 
     The number may have been chosen for the one training that the project runs. The finding says after how many draws
     beta is 1, so that this can be told. A share of what is left, `beta + (1 - beta) / 1000`, only comes near to 1 and
-    is not reported.
+    is not reported. Where no loss is seen to take the weights the finding is a hint and says so.
 
     ## Example
 
@@ -142,16 +144,19 @@ class BetaBudgetHardcoded(Rule):
             for number in numbers
             if number.node is not None and number.path
         ]
-        return self.finding(
+        is_seen = graph.priorities(buffer).weights_used()
+        finding = self.finding(
             graph,
             path,
             node,
-            f"beta of {graph.name_of(buffer)} reaches 1 {after}, however long the training is",
+            f"beta of {graph.name_of(buffer)} reaches 1 {after}, however long the training is"
+            f"{'' if is_seen else UNSEEN}",
             evidence=links,
             confidence="medium",
             fix=FixOffer(title="raise beta to 1 over the training"),
             pipeline=graph.name_of(buffer),
         )
+        return finding if is_seen else replace(finding, severity=Severity.INFO)
 
     def witness(self) -> str:
         """How far the training is when beta gets to 1."""

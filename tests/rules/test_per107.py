@@ -3,6 +3,7 @@
 import pytest
 
 from per_audit.facts import extract
+from per_audit.findings import Severity
 from per_audit.graph import link
 from per_audit.rule import all_rules
 
@@ -63,3 +64,23 @@ def test_the_finding_is_about_the_class_whose_schedule_is_wrong(made):
     graph = link([extract("memory.py", (plain + rich).encode()), extract("agent.py", AGENT.format(made=made).encode())])
     (finding,) = rule.check(graph)
     assert finding.message.startswith("beta of Rich is 1 or more")
+
+
+@pytest.mark.parametrize(("code", "step"), [("PER106", "pass"), ("PER107", "self.beta = min(1.0, self.beta + 0.001)")])
+@pytest.mark.parametrize("is_handed_on", [False, True])
+def test_what_no_loss_is_seen_to_take_is_a_hint(code, step, is_handed_on):
+    (rule,) = (rule for rule in all_rules() if rule.code == code)
+    agent = AGENT.format(made="Plain(1000)").replace("import Plain, Rich", "import Plain")
+    if is_handed_on:
+        agent = (
+            agent[: agent.index("        at, rows")]
+            + """        return self.memory.sample(32)
+
+    def renew(self, at, errors):
+        self.memory.update(at, errors)
+"""
+        )
+    memory = MEMORY.format(name="Plain", step=step)
+    (finding,) = rule.check(link([extract("memory.py", memory.encode()), extract("agent.py", agent.encode())]))
+    assert (finding.severity is Severity.INFO) is is_handed_on
+    assert finding.message.endswith("that a loss takes its weights cannot be seen here") is is_handed_on

@@ -39,6 +39,8 @@ _PRIORITY_WORDS = {
     "alpha",
     "per",
 }
+UNSEEN = "; that a loss takes its weights cannot be seen here"
+"""What a finding about the exponent of weights says where none is seen to use them."""
 WEIGHT_WORDS = {"weight", "weights", "isweight", "isweights", "importance", "isw"}
 _PLAIN = {
     "zip",
