@@ -13,6 +13,7 @@ from per_audit.graph.interpret.values import External, Literal, Result
 from per_audit.graph.liveness.chosen import Choices
 from per_audit.graph.liveness.copied import Spare, spare
 from per_audit.graph.liveness.demos import Trial
+from per_audit.graph.liveness.discarded import Discarded, discarded
 from per_audit.graph.liveness.lookups import Lookups
 from per_audit.graph.liveness.missing import is_missing
 from per_audit.graph.liveness.overwritten import Overwritten, overwritten
@@ -35,7 +36,7 @@ _WORD = re.compile(r"\w+")
 _DEEPEST = 12  # classes and functions that name one another
 _OF_CLASSES = ("staticmethod", "classmethod")
 _Unit: TypeAlias = ir.Class | ir.Function
-_Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | Trial | Refusal | Spare | Unfilled | Overwritten
+_Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | Trial | Refusal | Spare | Unfilled | Overwritten | Discarded
 
 
 class Idle:
@@ -58,6 +59,8 @@ class Idle:
     def why(self, place: Place) -> str | None:
         """Why what is at a place is never run, in words; None where it may be."""
         reason, path = self._found(place)
+        if isinstance(reason, Discarded):
+            return f"never used here: {reason}"
         if isinstance(reason, (Refusal, Unfilled, Overwritten)):
             return f"never run here: {reason}"
         is_left = isinstance(reason, ir.Function) and self._is_left_uncalled(reason)
@@ -94,7 +97,11 @@ class Idle:
         node = self._node_at(place)
         if node is None:
             return None, place.path
-        reason = overwritten(self._graph, place.path, node) or self._switches.reason(place.path, node)
+        reason = (
+            overwritten(self._graph, place.path, node)
+            or self._switches.reason(place.path, node)
+            or discarded(self._graph, place.path, node, self._switches.outcome)
+        )
         return reason or self._reason_of(place.path, node), place.path
 
     def _told(self, reason: _Reason, path: str) -> str:

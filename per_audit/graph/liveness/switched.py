@@ -6,7 +6,8 @@ import itertools
 import operator
 from collections import defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING
+from types import NoneType
+from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import ClassRef, Func
@@ -24,12 +25,17 @@ if TYPE_CHECKING:
     from per_audit.graph.symbolic import Term
 
 _EITHER = frozenset({True, False})
-_COMPARISONS: dict[str, Callable[[object, object], bool]] = {
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "is": operator.is_,
     "is not": operator.is_not,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
 }
+_ORDERS = ("<", "<=", ">", ">=")
 _MOST_CALLS = 8  # that are followed
 _UNNAMED = (b"setattr(", b"__setattr__(")  # what may set an attribute without its name
 _READS = {"items", "keys", "values", "get", "copy"}  # of `vars(args)`, which is the attributes themselves
@@ -72,6 +78,11 @@ class Switches:
             below = around
         return None
 
+    def outcome(self, path: str, test: ir.Expr) -> bool | None:
+        """How a test comes out wherever the program sets what it asks for; None where it may come out either way."""
+        truths = self._truths(path, test)
+        return next(iter(truths)) if len(truths) == 1 and not self._is_package else None
+
     def _truths(self, path: str, test: ir.Expr) -> frozenset[bool]:
         """What a test may come out as. A written constant may be either: it was put there by hand, for now."""
         if isinstance(test, ir.Un) and test.op == "not":
@@ -89,18 +100,15 @@ class Switches:
         return _EITHER
 
     def _compared(self, path: str, test: ir.Cmp) -> frozenset[bool]:
-        """What a comparison of a setting with a text, a truth or None may come out as."""
+        """What a comparison of a setting with a text, a number, a truth or None may come out as."""
         came = self._lengths.compared(path, test) if not self._is_package else None
         if came is not None:
             return frozenset({came})
-        compare = _COMPARISONS.get(test.ops[0]) if len(test.ops) == 1 else None
         sides = test.left, test.rights[0]
-        if compare is None or all(isinstance(side, ir.Const) for side in sides):
+        if len(test.ops) > 1 or all(isinstance(side, ir.Const) for side in sides):
             return _EITHER
         left, right = (self._given(path, side) for side in sides)
-        if not left or not right:
-            return _EITHER
-        return frozenset(itertools.starmap(compare, itertools.product(left, right)))
+        return frozenset(_outcomes(test.ops[0], left, right)) or _EITHER
 
     def _given(self, path: str, side: ir.Expr) -> set[object] | None:
         """What an expression of a test may be; None where that is not known."""
@@ -127,7 +135,7 @@ class Switches:
         return found
 
     def _of_one(self, term: Term, depth: int) -> set[object] | None:
-        if term.op == "const" and (term.data is None or isinstance(term.data, (bool, str))):
+        if term.op == "const" and (term.data is None or isinstance(term.data, (bool, str, int, float))):
             return None if self._is_in_filled(term) else {term.data}
         if term.op == "external":
             return self._parsed(str(term.data))
@@ -136,9 +144,9 @@ class Switches:
         if term.op == "not":
             values = self._values(term.args[0], depth - 1)
             return {not value for value in values} if values else None
-        if term.op == "cmp" and len(term.data) == 1 and (compare := _COMPARISONS.get(term.data[0])) is not None:
+        if term.op == "cmp" and len(term.data) == 1:
             left, right = (self._values(side, depth - 1) for side in term.args)
-            return set(itertools.starmap(compare, itertools.product(left, right))) if left and right else None
+            return {*_outcomes(term.data[0], left, right)} or None
         if not self._is_followed(term):
             return None
         given = [self._values(outer, depth - 1) for outer in self._options(term)]
@@ -149,10 +157,24 @@ class Switches:
         node = term.node
         if term.op != "phi" or not isinstance(node, ir.IfExp) or not depth:
             return term
-        truths = self._values(self._graph.symbols.term(term.path, node.test), depth - 1)
-        if truths not in ({True}, {False}):
-            return term
-        return self._graph.symbols.term(term.path, node.body if True in truths else node.orelse)
+        symbols = self._graph.symbols
+        truth = self._is_held(term.path, node.test)
+        if truth is None:
+            truths = self._values(symbols.term(term.path, node.test), depth - 1) or set()
+            truth = True in truths if len(truths) == 1 and truths <= {True, False} else None
+        return term if truth is None else symbols.term(term.path, node.body if truth else node.orelse)
+
+    def _is_held(self, path: str, test: ir.Expr) -> bool | None:
+        """Whether all dicts of settings have the key that a test asks for, or none has; None where neither is known."""
+        if not isinstance(test, ir.Cmp) or test.ops not in (["in"], ["not in"]) or not isinstance(test.left, ir.Const):
+            return None
+        held = test.rights[0]
+        if isinstance(held, ir.Call) and isinstance(held.func, ir.Attr) and held.func.attr == "keys":
+            held = held.func.value
+        if last_of(held) in self._filled or not isinstance(test.left.value, str):
+            return None
+        holds = self._graph.symbols.holds(self._graph.symbols.term(path, held), test.left.value)
+        return None if holds is None else holds is (test.ops == ["in"])
 
     def _parsed(self, name: str) -> set[object] | None:
         """What an option of the command line may be that is parsed as a truth, by the name that a library gives it."""
@@ -375,6 +397,17 @@ class Switches:
                 if isinstance(node, ir.Scope):
                     found.update(node.names)
         return found
+
+
+def _outcomes(op: str, left: set[object] | None, right: set[object] | None) -> set[bool]:
+    """What a comparison of what settings may be comes out as; nothing where that is not known."""
+    compare = _COMPARISONS.get(op)
+    if compare is None or not left or not right:
+        return set()
+    pairs = list(itertools.product(left, right))
+    if op in _ORDERS and any(isinstance(side, (str, NoneType)) for pair in pairs for side in pair):
+        return set()
+    return set(itertools.starmap(compare, pairs))
 
 
 def _listed(node: ir.Expr, function: ir.Function) -> set[str] | None:

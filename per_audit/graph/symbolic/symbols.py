@@ -243,6 +243,11 @@ class Symbols:
         held = self._records(term)
         return [item_of(record, key, record.node, record.path) for record in held or () if key in record.data]
 
+    def holds(self, term: Term, key: str) -> bool | None:
+        """Whether the dicts that a term may be have a key; None where some have and some do not, or it may be more."""
+        held = {key in record.data for record in self._records(term) or ()}
+        return held.pop() if len(held) == 1 else None
+
     def _records(self, term: Term, depth: int = _DEEPEST) -> list[Term] | None:
         """The dicts with written keys that a term may be; None where it may be something else."""
         found: list[Term] = []

@@ -1,0 +1,77 @@
+"""Losses that get another value before anything reads them."""
+
+from textwrap import indent
+
+import pytest
+
+from per_audit.facts import ir
+from per_audit.graph.liveness.idle import Idle
+
+AGENT = """
+import random
+from collections import deque
+
+STEPS = {steps}
+
+class Agent:
+    def __init__(self, net, steps=STEPS):
+        self.net, self.rows, self.is_long = net, deque(maxlen=100_000), True if steps > 1 else False
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def learn(self):
+        batch = random.sample(self.rows, 32)
+        loss = self.net.weights(batch) * self.net.errors(batch)
+{then}
+        loss.backward()
+
+Agent(make()).learn()
+"""
+FAR = "loss = self.net.errors(batch)"
+LONG = f"if self.is_long:\n    {FAR}"
+BOTH = f"if read():\n    {FAR}\nelse:\n    {FAR}"
+
+
+def why(project, then, steps=3):
+    graph = project(AGENT.format(then=indent(then, " " * 8), steps=steps))
+    product = next(node for node in graph.module("main.py").nodes_of(ir.Bin))
+    return Idle(graph).why(graph.place("main.py", product))
+
+
+@pytest.mark.parametrize("then", [FAR, f"pass\n{FAR}", f"if read():\n    print(batch)\n{FAR}", BOTH])
+def test_a_loss_that_is_always_overwritten(project, then):
+    line = 17 + then.split(FAR)[0].count("\n")
+    assert why(project, then) == f"never used here: line {line} gives `loss` another value before anything reads it"
+
+
+def test_a_setting_has_a_loss_overwritten(project):
+    told = "line 18 gives `loss` another value before anything reads it"
+    is_set = "and `self.is_long` is the same wherever the program sets it"
+    assert why(project, LONG) == f"never used here: {told}, {is_set}"
+    assert why(project, LONG, steps=1) is None
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "pass",
+        "loss = loss + self.net.errors(batch)",
+        "loss += self.net.errors(batch)",
+        f"print(loss)\n{FAR}",
+        f"if read():\n    {FAR}",
+        f"if loss > 3:\n    {FAR}\nelse:\n    {FAR}",
+        f"for _ in range(3):\n    if read():\n        break\n    {FAR}",
+        f"try:\n    {FAR}\nexcept ValueError:\n    pass",
+    ],
+)
+def test_a_loss_that_may_be_read(project, then):
+    assert why(project, then) is None
+
+
+def test_a_draw_takes_its_time_all_the_same(project):
+    drawn = "batch = random.sample(self.rows, 32)\n"
+    graph = project(AGENT.replace(drawn, f"{drawn}        {drawn}").format(then="", steps=1))
+    first, second = (graph.place("main.py", draw) for buffer in graph.buffers for draw in buffer.draws)
+    assert first.line + 1 == second.line
+    assert Idle(graph).why(first) is None
