@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import ClassRef, Func
+from per_audit.graph.liveness.declared import declared
 from per_audit.graph.liveness.filled import filled, last_of, parts_of
 from per_audit.graph.liveness.options import is_option, parsed_as_truths
 from per_audit.graph.liveness.unfilled import Lengths, Unfilled
@@ -120,9 +121,17 @@ class Switches:
         if isinstance(side, ir.Sub) and last_of(side.value) in self._filled:
             return None
         values = self._values(self._graph.symbols.term(path, side))
-        if values is None and isinstance(side, ir.Attr) and not self._is_package and self._unseen is not None:
-            return self._committed.get(side.attr)
+        if values is None and isinstance(side, ir.Attr) and not self._is_package:
+            committed = self._committed if self._unseen is not None else {}
+            return committed.get(side.attr) or self._declared.get(side.attr)
         return values
+
+    @cached_property
+    def _declared(self) -> dict[str, set[object]]:
+        """What the program gives the fields of its dataclasses, where none is set without being named."""
+        if any(map(self._hands_out_attributes, self._graph.project.modules.values())):
+            return {}
+        return declared(self._graph, {name for name, nodes in self._handed.items() if nodes})
 
     def _values(self, term: Term, depth: int = 4) -> set[object] | None:
         """What a setting is in the program; None where one is not known, or nothing in the project gives it."""
