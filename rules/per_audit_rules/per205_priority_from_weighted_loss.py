@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
@@ -70,7 +71,8 @@ class PriorityFromWeightedLoss(Rule):
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each place that gives weighted errors to a buffer as priorities."""
-        seen: set[ir.Node] = set()
+        found: dict[ir.Node, tuple[ReplayBuffer, PriorityWrite, Step, Term]] = {}
+        names: dict[ir.Node, dict[str, None]] = defaultdict(dict)  # a function may be given one memory or another
         for buffer in graph.buffers:
             if buffer.kind != PRIORITISED:
                 continue
@@ -78,9 +80,10 @@ class PriorityFromWeightedLoss(Rule):
                 weighted = None if write.inserts else graph.corrections.weighted_inside(write.value)
                 if weighted is not None:
                     step = self._entry(graph, buffer, write, weighted)
-                    if step.node not in seen:
-                        seen.add(step.node)
-                        yield self._finding(graph, buffer, write, step, weighted)
+                    found.setdefault(step.node, (buffer, write, step, weighted))
+                    names[step.node][graph.name_of(buffer)] = None
+        for node, about in found.items():
+            yield self._finding(graph, *about, " or ".join(names[node]))
 
     def _entry(self, graph: ReplayGraph, buffer: ReplayBuffer, write: PriorityWrite, weighted: Term) -> Step:
         """The step that hands the weighted errors over: where they are made, else the first outside of the buffer."""
@@ -96,9 +99,8 @@ class PriorityFromWeightedLoss(Rule):
         return write.outermost
 
     def _finding(
-        self, graph: ReplayGraph, buffer: ReplayBuffer, write: PriorityWrite, step: Step, weighted: Term
+        self, graph: ReplayGraph, buffer: ReplayBuffer, write: PriorityWrite, step: Step, weighted: Term, names: str
     ) -> Finding:
-        name = graph.name_of(buffer)
         links: list[Evidence] = []
         assert weighted.node is not None
         links.append(graph.evidence(weighted.path, weighted.node, "product", "the error is weighted here"))
@@ -112,10 +114,10 @@ class PriorityFromWeightedLoss(Rule):
             graph,
             step.path,
             step.node,
-            f"the priorities of {name} are made of errors that the importance-sampling weights were multiplied into",
+            f"the priorities of {names} are made of errors that the importance-sampling weights were multiplied into",
             evidence=links,
             fix=FixOffer(title="give the unweighted errors back as priorities"),
-            pipeline=name,
+            pipeline=graph.name_of(buffer),
         )
         return without_effect([graph.anatomy(buffer)], found)
 
