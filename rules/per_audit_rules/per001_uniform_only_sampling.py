@@ -646,6 +646,42 @@ def train(env, net, optimizer):
 """
             },
         ),
+        Example(
+            "arrays that a dict holds by the names of the fields, filled by another process",
+            {
+                "episodes.py": """import numpy as np
+
+
+class Episodes:
+    def __init__(self, count, steps, width):
+        size = (count, steps)
+        self.shapes = dict(
+            state=(*size, width), action=(*size, 1), reward=(*size, 1), next_state=(*size, width), done=(*size, 1)
+        )
+        self.rows = {key: np.zeros(shape, dtype=np.float32) for key, shape in self.shapes.items()}
+        self.count, self.steps, self.held, self.at = count, steps, 0, 0
+
+    def push(self, episode):
+        for key in self.shapes:
+            self.rows[key][self.at] = episode[key]
+        self.at = (self.at + 1) % self.count
+        self.held = min(self.held + 1, self.count)
+
+    def sample(self, n):
+        chosen, at = np.random.randint(0, self.held, n), np.random.randint(self.steps, size=n)  # <- PER001
+        return {key: self.rows[key][chosen, at] for key in self.shapes}
+""",
+                "learner.py": """from episodes import Episodes
+
+
+def learn(algorithm, arrived):
+    episodes = Episodes(500, 100, 8)
+    while True:
+        episodes.push(arrived.get())
+        algorithm.update(episodes.sample(64))
+""",
+            },
+        ),
     )
     good = (
         Example(

@@ -35,6 +35,7 @@ from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.environments import Environments
 from per_audit.graph.recognise.fields import has_unnamed_reward, stored_roles
+from per_audit.graph.recognise.keyed import keyed_roles
 from per_audit.graph.recognise.level import is_level
 from per_audit.graph.recognise.positions import Positions
 from per_audit.graph.recognise.ratios import compares_policies
@@ -214,7 +215,7 @@ class Evidence:
         by_mass = kind == PRIORITISED or not self._level.isdisjoint(draws)
         roles: set[str] = set()
         for store in buffer.stores:
-            found = stored_roles(store)
+            found = stored_roles(store) or keyed_roles(self.graph, store)
             if kind == UNIFORM and has_unnamed_reward(store):
                 found |= {REWARD}
             roles |= found - {POLICY} if POLICY in found and self._is_optional(store, buffer) else found
