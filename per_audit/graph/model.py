@@ -17,7 +17,7 @@ from per_audit.graph.interpret.reference import REFERENCE_KINDS
 from per_audit.graph.interpret.values import Alloc, External, Instance
 from per_audit.graph.libraries.use import LibraryUse
 from per_audit.graph.liveness.demos import Demos
-from per_audit.graph.memory import growth
+from per_audit.graph.memory import growth, shifts
 from per_audit.graph.memory.fill import Fill
 from per_audit.graph.prioritised.anatomy import Anatomy
 from per_audit.graph.prioritised.corrections import Corrections
@@ -237,6 +237,11 @@ class ReplayGraph:
     def cut_containers(self) -> set[Alloc]:
         """The containers of which only a part is kept at times."""
         return growth.cut_containers(self)
+
+    @cached_property
+    def sorted_containers(self) -> set[Alloc]:
+        """The lists that are kept in another order than that of what was added to them."""
+        return shifts.sorted_containers(self)
 
     def files_of(self, buffer: ReplayBuffer) -> frozenset[str]:
         """The files that define a buffer: its classes, and what they call."""

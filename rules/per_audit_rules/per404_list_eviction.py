@@ -11,7 +11,7 @@ from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.memory.capacity import capacity_of, compared_around
-from per_audit.graph.memory.shifts import is_sorted, takes_first
+from per_audit.graph.memory.shifts import takes_first
 from per_audit.graph.memory.stored import never_full, once_full, stored_at_most
 from per_audit.graph.prioritised.whose import holder
 from per_audit.rule import Example, Rule
@@ -115,7 +115,7 @@ class ListEviction(Rule):
             when = when.replace("once it ", "once each ", 1)
             out = f"out of {len(lists)} lists ({', '.join(f'`{each}`' for each in lists)})"
             taken = f"{name} takes the oldest items {out}" if buffer.owner else f"the oldest items are taken {out}"
-        elif is_sorted(graph, first.container):
+        elif first.container in graph.sorted_containers:
             taken = f"{name} takes the first transition out of a sorted list"
         else:
             taken = f"{name} takes the oldest transition out of a list"

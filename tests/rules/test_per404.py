@@ -83,6 +83,10 @@ def test_columns_are_told_together():
             f"self.rows.append({ROW}); self.rows = sorted(self.rows)",
             "Memory takes the first transition out of a sorted list, ",
         ),
+        (
+            f"self.rows.append({ROW}); best = list(self.rows); best.sort()",
+            "Memory takes the oldest transition out of a list, ",
+        ),
         (f"self.rows.append({ROW}); print(sorted(self.rows))", "Memory takes the oldest transition out of a list, "),
     ],
 )

@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.episodes.bootstrap import role_at
 from per_audit.graph.interpret.roles import REWARD, name_of
 from per_audit.graph.memory.growth import has_limit
-from per_audit.graph.memory.shifts import is_sorted, takes_first
+from per_audit.graph.memory.shifts import takes_first
 from per_audit.graph.memory.unlimited import is_unlimited
 from per_audit.graph.prioritised.updates import BUILDERS
 from per_audit.graph.symbolic import alternatives
@@ -33,7 +33,7 @@ def forgets_oldest(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """
     if _is_heap(graph, buffer) or _is_kept_apart(graph, buffer) or _is_handed_on(graph, buffer):
         return False
-    if any(is_sorted(graph, container) for container in buffer.containers):
+    if not graph.sorted_containers.isdisjoint(buffer.containers):
         return False
     return any(_is_queue(graph, c) or _is_cut(graph, c) or _is_ring(graph, c) for c in buffer.containers)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.memory.growth import has_limit
 from per_audit.graph.prioritised.updates import BUILDERS
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.graph.interpret import events as ev
-    from per_audit.graph.interpret.values import Alloc
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.prioritised.anatomy import Anatomy
 
@@ -37,12 +37,24 @@ def takes_first(evict: ev.Evict) -> bool:
     return False
 
 
-def is_sorted(graph: ReplayGraph, container: Alloc) -> bool:
-    """Whether a list is kept in another order than that of what was added: `insort`, `sort`, `rows = sorted(rows)`."""
-    return any(
-        container in graph.events.value(held).atoms
-        for site in graph.events.calls.values()
-        if (held := _sorts(graph, site)) is not None
+def sorted_containers(graph: ReplayGraph) -> set[Alloc]:
+    """Lists in another order than that of what was added: `insort(rows, row)`, `rows.sort()`, `rows = sorted(rows)`."""
+    found: set[Alloc] = set()
+    for site in graph.events.calls.values():
+        held = _sorts(graph, site)
+        if held is not None and not _is_copy(held, site.function):
+            found |= {atom for atom in graph.events.value(held).atoms if isinstance(atom, Alloc)}
+    return found
+
+
+def _is_copy(held: ir.Expr, function: ev.Owner) -> bool:
+    """Whether a function has made a name anew of what else there is: `rows = list(self.rows)`, `self.rows[-9:]`."""
+    if isinstance(held, (ir.Call, ir.Sub)):
+        return True
+    assigned = (node for node in ir.walk(function) if isinstance(node, ir.Assign)) if function is not None else ()
+    return isinstance(held, ir.Name) and any(
+        isinstance(node.value, (ir.Call, ir.Sub)) and any(getattr(t, "id", "") == held.id for t in node.targets)
+        for node in assigned
     )
 
 

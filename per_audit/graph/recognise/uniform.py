@@ -17,6 +17,7 @@ from per_audit.graph.recognise.hindsight import counters, is_ahead, is_of_goals,
 from per_audit.graph.recognise.imitated import is_foretold, is_imitated
 from per_audit.graph.recognise.level import is_of_episodes
 from per_audit.graph.recognise.merged import merged
+from per_audit.graph.recognise.ranked import of_ranked
 from per_audit.graph.recognise.returns import holds_returns
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ class Uniform:
             partial(is_ahead, self.graph),
             partial(is_of_goals, self.graph),
         )
-        told = {draw.function for draw in self.evidence.level if is_of_episodes(self.graph, draw)}
+        told = {draw.function for draw in self.evidence.level if is_of_episodes(self.graph, draw)} | of_ranked(
+            self.graph
+        )
         for draw in self.events.draws.values():
             if draw.weighted or draw.function in told or draw.node in self.evidence.environments.told:
                 continue
