@@ -197,19 +197,27 @@ class Symbols:
 
     def expanded(self, term: Term, depth: int = 4) -> Term:
         """The term with parameters replaced by what the callers pass and fields by what is assigned to them."""
-        return self._expanded(term, depth, frozenset())
+        return self._expanded(term, depth, frozenset(), {})
 
-    def _expanded(self, term: Term, depth: int, seen: frozenset[Term]) -> Term:
+    def _expanded(
+        self, term: Term, depth: int, seen: frozenset[Term], known: dict[tuple[Term, int, frozenset[Term]], list[Term]]
+    ) -> Term:
+        """`known` are the alternatives that parts have been expanded to: one part stands at many places."""
         if depth == 0:
             return term
 
         def change(part: Term) -> Term | None:
+            if not part.has("param", "field", "global"):
+                return part  # as it is, and all below it
             if part.op not in ("param", "field", "global") or part in seen:
                 return None
-            options = self.options(part)
-            if not options:
-                return None
-            return phi((self._expanded(option, depth - 1, seen | {part}) for option in options), part.node, part.path)
+            key = (part, depth, seen)
+            options = known.get(key)
+            if options is None:
+                inner = seen | {part}
+                options = [self._expanded(option, depth - 1, inner, known) for option in self.options(part)]
+                known[key] = options
+            return phi(options, part.node, part.path) if options else None
 
         return bounded(term.mapped(change))
 
