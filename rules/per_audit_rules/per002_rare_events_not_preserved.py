@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import Evidence, Finding, FixOffer, Place, Severity
 from per_audit.graph import UNIFORM, ReplayGraph
-from per_audit.graph.memory.capacity import capacity_of
 from per_audit.graph.memory.eviction import forgets_oldest
-from per_audit.graph.memory.stored import never_full, once_full
+from per_audit.graph.memory.stored import never_full, once_full, room_of
 from per_audit.graph.memory.unfed import is_never_fed
 from per_audit.graph.prioritised.whose import name_of_filled
 from per_audit.graph.recognise.chosen import is_of_chosen
@@ -72,8 +71,8 @@ class RareEventsNotPreserved(Rule):
             if buffer.kind != UNIFORM or is_of_chosen(graph, buffer) or is_never_fed(graph, buffer):
                 continue
             if forgets_oldest(graph, buffer) and never_full(graph, buffer) is None:
-                name, room = name_of_filled(graph, buffer), capacity_of(graph, buffer.containers).usual
-                when = once_full(graph, buffer, room)
+                when = once_full(graph, buffer, room_of(graph, buffer))
+                name = name_of_filled(graph, buffer)
                 message = f"{name} forgets its oldest transitions first, rare events included, {when}"
                 place = graph.place(buffer.path, buffer.draws[0])
                 yield self._finding(message, place, graph.symbol(buffer.function, buffer.path), graph.chain(buffer))

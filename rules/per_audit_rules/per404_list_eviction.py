@@ -110,7 +110,7 @@ class ListEviction(Rule):
             dict.fromkeys(graph.source(each.path, part) for each in evictions if (part := _list_of(each.node)))
         )
         capacity = max(capacity_of(graph, [evict.container]).largest or 0 for evict in evictions)
-        when = once_full(graph, buffer, capacity)
+        when = once_full(graph, buffer, f"{capacity:,}")
         if len(lists) > 1:
             when = when.replace("once it ", "once each ", 1)
             out = f"out of {len(lists)} lists ({', '.join(f'`{each}`' for each in lists)})"
@@ -149,13 +149,13 @@ class ListEviction(Rule):
             ):
                 continue
             seen.add(write.node)
-            name = graph.name_of(holder(graph, write.path, write.node, buffer))
+            name, room = graph.name_of(holder(graph, write.path, write.node, buffer)), f"{limit:,}"
             yield self.finding(
                 graph,
                 write.path,
                 write.node,
                 f"{name} drops the oldest of a list, which copies all the others each time, "
-                f"{once_full(graph, buffer, limit)}",
+                f"{once_full(graph, buffer, room)}",
                 evidence=[graph.evidence(write.path, write.node, "copied", "all others are copied here")],
                 fix=FixOffer(title="overwrite the oldest slot instead"),
                 pipeline=name,

@@ -83,12 +83,12 @@ def is_unnamed(
 
 def without_unmade(graph: ReplayGraph, sites: list[ev.CallSite]) -> list[ev.CallSite]:
     """The calls but for those in classes that nothing makes, such as another copy of one; all where no other is."""
-    return [site for site in sites if not _is_of_unmade(graph, site)] or sites
+    return [site for site in sites if not is_of_unmade(graph, site.function)] or sites
 
 
-def _is_of_unmade(graph: ReplayGraph, site: ev.CallSite) -> bool:
-    """Whether a call stands in a class that nothing makes, though another of its name may be made."""
-    cls = graph.project.class_of.get(site.function) if site.function is not None else None
+def is_of_unmade(graph: ReplayGraph, function: ev.Owner) -> bool:
+    """Whether a function is one of a class that nothing makes, though another of its name may be made."""
+    cls = graph.project.class_of.get(function) if function is not None else None
     if cls is None or cls in graph.made:
         return False
     return is_unnamed(graph, cls) or any(made.name == cls.name for made in graph.made)

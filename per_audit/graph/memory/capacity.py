@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.externals import JOINS
 from per_audit.graph.interpret.roles import name_of
-from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.memory import axes
+from per_audit.graph.memory.given import class_around, given
 from per_audit.graph.memory.looked_up import looked_up
 from per_audit.graph.memory.powers import power_of_two, rounded
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -67,7 +67,7 @@ def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc], by_name: bool =
     for container in containers:
         path = graph.path_of(container.node)
         if path is not None:
-            owner = _class_around(graph, path, container.node)
+            owner = class_around(graph, path, container.node)
             made, kept = (
                 [number for term in sizes for number in _numbers(graph, term, owner=owner, by_name=by_name)]
                 for sizes in (
@@ -103,10 +103,6 @@ def _capacity(found: list[int | None]) -> Capacity:
     complete = bool(known) and None not in found
     is_open = _OPEN in found
     return Capacity(max(known, default=None), complete and not is_open, complete and is_open, min(known, default=None))
-
-
-def _class_around(graph: ReplayGraph, path: str, node: ir.Node) -> ir.Class | None:
-    return next((around for around in graph.ancestors(path, node) if isinstance(around, ir.Class)), None)
 
 
 def filled_by_count(graph: ReplayGraph, container: Alloc) -> int | None:
@@ -304,10 +300,10 @@ def _numbers(
         number = option.number
         if number is not None:
             found += [int(number)] if 0 < number < _UNLIMITED else []
-        elif option.op in ("param", "field", "item") and depth and (options := _options(graph, option, owner)):
+        elif option.op in ("param", "field", "item") and depth and (options := given(graph, option, owner)):
             found += [n for outer in options for n in _numbers(graph, outer, depth - 1, owner, by_name)]
-        elif depth and (given := looked_up(graph, option) or (_named(graph, _setting(option)) if by_name else [])):
-            found += [n for outer in given for n in _numbers(graph, outer, depth - 1, owner, by_name)]
+        elif depth and (named := looked_up(graph, option) or (_named(graph, _setting(option)) if by_name else [])):
+            found += [n for outer in named for n in _numbers(graph, outer, depth - 1, owner, by_name)]
         elif defaults := graph.symbols.default_of(option):
             found += [n for default in defaults for n in _numbers(graph, default, 0)]
             found.append(_OPEN)
@@ -323,40 +319,6 @@ def _numbers(
         else:
             found.append(None)
     return found
-
-
-def _options(graph: ReplayGraph, term: Term, owner: ir.Class | None) -> list[Term]:
-    """What a parameter or an attribute may be in objects of `owner`: what other heirs of its base are given is not.
-
-    Neither is what tests give alone, where the program itself calls.
-    """
-    options = _in_use(graph, term) if term.op == "param" else graph.symbols.options(term)
-    interpreter = graph.interpreter
-    base = graph.project.class_of.get(term.data[0]) if term.op == "param" else None
-    if owner is None or base is None or base not in interpreter.mro(owner):
-        return options
-    own = {*interpreter.mro(owner), *interpreter.subclasses.get(owner, ())}
-    others = set(interpreter.subclasses.get(base, ())) - own
-    passed = [(given, _made(graph, path, call)) for given, call, path in graph.symbols.passed(term)]
-    elsewhere = {given for given, made in passed if made and made <= others}
-    here = {given for given, made in passed if not made or not made <= others}
-    return [option for option in options if option in here or option not in elsewhere]
-
-
-def _in_use(graph: ReplayGraph, term: Term) -> list[Term]:
-    """What a parameter may be by the calls of the program: what each gives, the default where one leaves it out."""
-    options = graph.symbols.options(term)
-    function, name = term.data
-    calls = graph.symbols.calls_of.get(function, ())
-    called = [(call, path) for call, _, path in calls if not is_test(path)]
-    if not called or len(called) == len(calls):
-        return options
-    given = {option for option, _, path in graph.symbols.passed(term) if not is_test(path)}
-    if all(name in graph.symbols.arguments(call, function, path) for call, path in called):
-        return [option for option in options if option in given]
-    default = next((p.default for p in function.parameters if p.name == name), None)
-    left = [] if default is None else [graph.symbols.term(graph.project.module_of[function].path, default)]
-    return [*(option for option in options if option in given and option not in left), *left]
 
 
 def _setting(term: Term) -> str:
@@ -382,15 +344,6 @@ def _named(graph: ReplayGraph, name: str) -> list[Term]:
                 values = (arg.value for arg in node.args if arg.keyword == name)
             found += [graph.symbols.term(path, value) for value in values]
     return found
-
-
-def _made(graph: ReplayGraph, path: str, call: ir.Expr) -> set[ir.Class]:
-    """The classes of the objects that a call makes, or that of the heir which hands on what its base is given."""
-    site = graph.events.calls.get(call) if isinstance(call, ir.Call) else None
-    if site is not None and site.classes:
-        return set(site.classes)
-    around = _class_around(graph, path, call)
-    return set() if around is None else {around}
 
 
 def _computed(graph: ReplayGraph, term: Term, depth: int, owner: ir.Class | None, by_name: bool) -> list[int | None]:

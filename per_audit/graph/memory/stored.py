@@ -49,16 +49,26 @@ def spelled(most: int) -> str:
     return f"the {most:,} that a run stores at most unless told otherwise"
 
 
-def once_full(graph: ReplayGraph, buffer: ReplayBuffer, room: int | None) -> str:
+def once_full(graph: ReplayGraph, buffer: ReplayBuffer, room: str | None) -> str:
     """When a buffer begins to forget, for people, and what is known of whether a run stores as much."""
     most = stored_at_most(graph, buffer)
-    begun = f"once it holds {room:,}" if room is not None else "once it is full"
+    begun = f"once it holds {room}" if room is not None else "once it is full"
     if most is not None and room is not None:
         return f"{begun} of {spelled(most)}"
     lives = Lives.of_buffer(graph, buffer)
     if any(_goes_on(graph, store.path, store.node, lives, frozenset(), frozenset()) for store in buffer.stores):
         return begun
     return f"{begun}; whether a run stores {'more' if room is not None else 'as much'} is not known here"
+
+
+def room_of(graph: ReplayGraph, buffer: ReplayBuffer) -> str | None:
+    """How much a buffer has room for, for people: from the least that it is made with to the most; None if unknown."""
+    most = capacity_of(graph, buffer.containers).usual
+    if most is None:
+        return None
+    each = (capacity_of(graph, (container,)) for container in buffer.containers)
+    least = min((one.least for one in each if one.least is not None and one.least != one.largest), default=most)
+    return f"{most:,}" if least >= most else f"{least:,} to {most:,}"
 
 
 def most_stored(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc, lives: Lives | None = None) -> int | None:

@@ -4,7 +4,7 @@ import pytest
 
 from per_audit.facts import extract
 from per_audit.graph import link
-from per_audit.graph.memory.stored import never_full, once_full, stored_at_most
+from per_audit.graph.memory.stored import never_full, once_full, room_of, stored_at_most
 
 PROGRAM = """import argparse, random
 from collections import deque
@@ -110,7 +110,7 @@ def test_when_a_memory_begins_to_forget(loop, after, said):
     text = PROGRAM.format(loop=loop, after=after) + "\n\ntrain(model)\n"
     graph = link([extract("train.py", text.encode())])
     (buffer,) = graph.buffers
-    assert once_full(graph, buffer, 30_000) == f"once it holds 30,000{said}"
+    assert once_full(graph, buffer, "30,000") == f"once it holds 30,000{said}"
     assert once_full(graph, buffer, None).startswith("once it is full")
 
 
@@ -416,3 +416,55 @@ def test_a_row_for_each_environment_at_once(loop, apart, most):
     (buffer,) = graph.buffers
     assert stored_at_most(graph, buffer) == most
     assert (never_full(graph, buffer) is None) is (most > 40_000)
+
+
+TEST = "from agents import *\n\n"
+AGENTS = """from collections import deque
+import random
+
+class Memory:
+    def __init__(self, size):
+        self.rows = deque(maxlen=size)
+    def keep(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+    def some(self):
+        return random.sample(self.rows, 32)
+
+class Settings:
+    size = 900
+
+class Agent:
+    def __init__(self, model, size):
+        self.memory, self.model = Memory(size), model
+    def step(self, *row):
+        self.memory.keep(*row)
+        self.model.fit(self.memory.some())
+
+class Other(Agent):
+    def __init__(self, model):
+        self.memory, self.model = Memory(2000), model
+
+class Set(Agent):
+    def __init__(self, model, settings):
+        self.memory, self.model = Memory(settings.size), model
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "test", "room"),
+    [
+        ("Agent(net(), 500)", "", "500"),
+        ("Agent(net(), 500)\nOther(net())", "", "500 to 2,000"),
+        ("Agent(net(), given())", "Agent(net(), 16)", None),
+        ("", "Agent(net(), 16)", None),
+        ("settings = Settings()\nsettings.size = 70\nSet(net(), settings)", "", "70"),
+        ("settings = Settings()\nif wide():\n    settings.size = 70\nSet(net(), settings)", "", "70 to 900"),
+        ("settings, rest = Settings(), Settings()\nrest.size = 70\nSet(net(), settings)", "", "70 to 900"),
+    ],
+)
+def test_the_room_of_what_the_program_makes(program, test, room):
+    """What tests give and what nothing makes is not counted, nor a default that the program replaces."""
+    files = {"agents.py": AGENTS, "run.py": f"from agents import *\n{program}\n", "tests/test_agents.py": TEST + test}
+    graph = link([extract(path, text.encode()) for path, text in files.items()])
+    (buffer,) = graph.buffers
+    assert room_of(graph, buffer) == room

@@ -1,0 +1,105 @@
+"""What parameters and attributes are given by the program that runs, as against tests and what nothing makes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.liveness.usage import is_of_unmade
+
+if TYPE_CHECKING:
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayGraph
+    from per_audit.graph.symbolic import Term
+
+
+def given(graph: ReplayGraph, term: Term, owner: ir.Class | None) -> list[Term]:
+    """What a parameter or an attribute may be in objects of `owner`: what other heirs of its base are given is not.
+
+    Neither is what tests and classes that nothing makes give where the program itself calls, nor what an attribute was
+    before the program set it.
+    """
+    if term.op == "field":
+        return _assigned(graph, term)
+    if term.op != "param":
+        return graph.symbols.options(term)
+    options = _in_use(graph, term)
+    interpreter = graph.interpreter
+    base = graph.project.class_of.get(term.data[0])
+    if owner is None or base is None or base not in interpreter.mro(owner):
+        return options
+    own = {*interpreter.mro(owner), *interpreter.subclasses.get(owner, ())}
+    others = set(interpreter.subclasses.get(base, ())) - own
+    passed = [(value, _made(graph, path, call)) for value, call, path in graph.symbols.passed(term)]
+    elsewhere = {value for value, made in passed if made and made <= others}
+    here = {value for value, made in passed if not made or not made <= others}
+    return [option for option in options if option in here or option not in elsewhere]
+
+
+def class_around(graph: ReplayGraph, path: str, node: ir.Node) -> ir.Class | None:
+    """The innermost class around a node."""
+    return next((around for around in graph.ancestors(path, node) if isinstance(around, ir.Class)), None)
+
+
+def _in_use(graph: ReplayGraph, term: Term) -> list[Term]:
+    """What a parameter may be by the calls of the program: what each gives, the default where one leaves it out.
+
+    Where tests alone are seen to call, what the program gives is not known.
+    """
+    options = graph.symbols.options(term)
+    function, name = term.data
+    calls = graph.symbols.calls_of.get(function, ())
+    home = graph.project.module_of[function].path
+    of_program = [call for call in calls if not is_test(call[2])] if not is_test(home) else list(calls)
+    called = [call for call in of_program if _may_be_run(graph, call[1])] or of_program
+    if len(called) == len(calls):
+        return options
+    nodes = {call for call, _, _ in called}
+    passed = {value for value, call, _ in graph.symbols.passed(term) if call in nodes}
+    if called and all(name in graph.symbols.arguments(call, function, path) for call, _, path in called):
+        return [option for option in options if option in passed]
+    default = next((p.default for p in function.parameters if p.name == name), None)
+    left = [] if default is None else [graph.symbols.term(home, default)]
+    return [*(option for option in options if option in passed and option not in left), *left]
+
+
+def _may_be_run(graph: ReplayGraph, function: ev.Owner) -> bool:
+    """Whether a function is none of a class that nothing makes, and no constructor that each heir replaces."""
+    is_constructor = isinstance(function, ir.Function) and function.name == "__init__"
+    return not is_of_unmade(graph, function) and (not is_constructor or function in graph.callers)
+
+
+def _made(graph: ReplayGraph, path: str, call: ir.Expr) -> set[ir.Class]:
+    """The classes of the objects that a call makes, or that of the heir which hands on what its base is given."""
+    site = graph.events.calls.get(call) if isinstance(call, ir.Call) else None
+    if site is not None and site.classes:
+        return set(site.classes)
+    around = class_around(graph, path, call)
+    return set() if around is None else {around}
+
+
+def _assigned(graph: ReplayGraph, term: Term) -> list[Term]:
+    """What an attribute may be; what its class begins with is not where the program sets it in what it makes."""
+    written = graph.symbols.written(term)
+    is_set = any(write is not None and _is_set_at_once(graph, write) for _, write, _ in written)
+    return [value for value, write, _ in written if not (is_set and _is_of_class(write))]
+
+
+def _is_of_class(write: ev.AttributeWrite | None) -> bool:
+    """Whether an assignment is that of a class itself: in its body, or in its constructor."""
+    function = write.function if write is not None else None
+    return write is None or (isinstance(function, ir.Function) and function.name == "__init__")
+
+
+def _is_set_at_once(graph: ReplayGraph, write: ev.AttributeWrite) -> bool:
+    """Whether an attribute is set where the only object of its class is made: `config = Config(); config.size = 9`."""
+    made = [site for site in graph.events.calls.values() if write.owner.node in site.classes and not is_test(site.path)]
+    if len(made) != 1 or not isinstance(write.node, ir.Assign):
+        return False
+    begun = graph.statement(made[0].path, made[0].node)
+    held = next((target.value for target in write.node.targets if isinstance(target, ir.Attr)), None)
+    names = [target.id for target in getattr(begun, "targets", ()) if isinstance(target, ir.Name)]
+    parents = graph.parents(write.path)
+    is_beside = made[0].path == write.path and parents.get(begun) is parents.get(write.node)
+    return is_beside and isinstance(held, ir.Name) and held.id in names and begun.start < write.node.start
