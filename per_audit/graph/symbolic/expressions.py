@@ -102,7 +102,7 @@ class Expressions:
             else:
                 found.append(self.fields.get(place, place))
         if found:
-            return phi(found, node, self.path)
+            return found[0] if len(found) == 1 else phi(found, node, self.path)
         literal = known.literal()
         if isinstance(literal, (int, float, str)) and value.op in ("external", "global", "unknown"):
             return const(literal, node, self.path)

@@ -268,6 +268,44 @@ def test_settings_of_dicts_that_are_filled(project, other, off):
     assert (Switches(graph).off("main.py", marked(graph)) is not None) is off
 
 
+KEYED = """
+    class Memory:
+        def __init__(self, weighted):
+            self.weighted = weighted
+
+        def draw(self):
+            if self.weighted:
+                mark()
+
+    class Agent:
+        def __init__(self, config):
+            self.weighted = config["weighted"] if "weighted" {} else True
+            self.memory = Memory(self.weighted)
+
+    {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "calls", "off"),
+    [
+        ("in config.keys()", "Agent({'weighted': False})", True),
+        ("in config", "Agent({'weighted': False, 'lr': 3})", True),
+        ("in config", "config = {'weighted': True}\n    config = {'weighted': False}\n    Agent(config)", True),
+        ("in config", "Agent({'weighted': True})", False),
+        ("in config", "Agent({'lr': 3})", False),
+        ("in config", "Agent({'weighted': False})\n    Agent({'lr': 3})", False),
+        ("in config", "Agent(read())", False),
+        ("in config", "config = {'weighted': False}\n    config[read()] = True\n    Agent(config)", False),
+        ("not in config", "Agent({'lr': 3, 'weighted': False})", False),
+        ("in read()", "Agent({'weighted': False})", False),
+    ],
+)
+def test_a_setting_whose_key_is_asked_for(project, asked, calls, off):
+    graph = project(KEYED.format(asked, calls))
+    assert (Switches(graph).off("main.py", marked(graph)) is not None) is off
+
+
 @pytest.mark.parametrize(("calls", "off"), [("Agent().learn()", False), ("Agent(read())", False)])
 def test_users_of_a_package_give_its_settings_as_well(project, calls, off):
     graph = project(AGENT.format(body="if self.weighted:\n                mark()", calls=calls), settings=SETTINGS)
