@@ -74,15 +74,18 @@ class Environments:
     def told(self) -> set[ir.Node]:
         """The draws of what methods of environments are given: actions, and states to start from.
 
-        What is read at drawn positions is none of them.
+        What is read at drawn positions is none of them. A policy that is also asked while it learns hands on what is
+        drawn for that, which the environment is not given.
         """
-        return {
+        given = {
             node
             for site in self._graph.events.calls.values()
             if any(value.tagged("index") for value in site.arguments) and self._is_asked(site)
             for value in site.arguments
             for node in value.tagged("index")
         }
+        drawn = self._graph.events.draws
+        return {node for node in given if node not in drawn or not self._graph.learns(drawn[node].function)}
 
     def _is_asked(self, site: ev.CallSite) -> bool:
         """Whether a call is of a method of what is called an environment, or of an object of such a class."""
