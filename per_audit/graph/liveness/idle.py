@@ -25,7 +25,7 @@ from per_audit.graph.liveness.usage import is_named_unread
 from per_audit.graph.pipelines import learns_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from per_audit.findings import Place
     from per_audit.graph.interpret import events as ev
@@ -55,6 +55,7 @@ class Idle:
         self._lookups = Lookups(graph)
         self._choices = Choices(graph, lambda cls: self._mentions.get(cls.name, ()))
         self._live: set[ir.Node] = set()
+        self._asked: set[ir.Node] = set()
 
     def why(self, place: Place) -> str | None:
         """Why what is at a place is never run, in words; None where it may be."""
@@ -163,6 +164,8 @@ class Idle:
             return None
         if isinstance(unit, ir.Function) and self._is_left_uncalled(unit):
             return unit
+        if isinstance(unit, ir.Function) and (base := self._replaced(unit, seen)) is not None:
+            return base
         seen |= {unit}
         reason: _Reason = unit
         is_shared = False
@@ -193,6 +196,30 @@ class Idle:
         by_hand = by_hand and not self._is_left_imported(unit)
         told = isinstance(reason, (ir.Expr, Unfilled)) if is_shared else reason is not unit
         return None if by_hand and not told else reason
+
+    def _replaced(self, method: ir.Function, seen: frozenset[ir.Node]) -> ir.Class | None:
+        """The class of a method, where only its heirs are made, and each of them has that method of its own."""
+        cls = self._graph.project.class_of.get(method)
+        heirs = self._graph.interpreter.subclasses.get(cls, ()) if cls is not None else ()
+        if cls is None or not heirs or self._is_package or method in self._asked or not self._can_be_idle(cls):
+            return None
+        self._asked.add(method)  # what names the class may be in methods that are asked for by this one
+        try:
+            return cls if self._is_left_to_heirs(cls, heirs, method, seen) else None
+        finally:
+            self._asked.remove(method)
+
+    def _is_left_to_heirs(
+        self, cls: ir.Class, heirs: Collection[ir.Class], method: ir.Function, seen: frozenset[ir.Node]
+    ) -> bool:
+        bases = {part for heir in heirs for part in ir.walk(*heir.bases)}
+        named = [(path, node) for path, node in self._mentions.get(cls.name, ()) if node not in bases]
+        if any(not is_another(self._graph, node, cls) and self._may_run_at(path, node) for path, node in named):
+            return False
+        made = [heir for heir in heirs if self._reason(heir, seen | {method}) is None]
+        asked = any(_asks_base(heir, method.name) for heir in heirs)
+        own = (self._graph.interpreter.find_method(heir, method.name) is not method for heir in made)
+        return bool(made) and not asked and all(own)
 
     def _is_left_uncalled(self, unit: ir.Function) -> bool:
         """Whether a method is never called, whoever knows of its object."""
@@ -388,6 +415,17 @@ class Idle:
 
     def _may_run_at(self, path: str, node: ir.Node) -> bool:
         return self._switches.off(path, node) is None and self._reason_of(path, node) is None
+
+
+def _asks_base(cls: ir.Class, name: str) -> bool:
+    """Whether a class calls, or names, a method of the one that it inherits from: `super().sample`."""
+    return any(
+        isinstance(node, ir.Attr)
+        and node.attr == name
+        and isinstance(node.value, ir.Call)
+        and ir.last_name(node.value.func) == "super"
+        for node in ir.walk(cls)
+    )
 
 
 def _named_by(node: ir.Node) -> Iterator[str]:
