@@ -186,7 +186,7 @@ def _period(graph: ReplayGraph, path: str, test: ir.Expr, op: str) -> int:
         divided = _remainder(graph, path, test.operand)
     elif op == "!=":
         divided = _remainder(graph, path, test)
-    return 1 if divided is None else number_of(graph, path, divided, by_name=True).usual or 1
+    return 1 if divided is None else _least(graph, path, divided)
 
 
 def _counted_up(graph: ReplayGraph, path: str, branch: ir.If, test: ir.Expr) -> int:
@@ -206,7 +206,13 @@ def _counted_up(graph: ReplayGraph, path: str, branch: ir.If, test: ir.Expr) -> 
         return 1
     if _loop_around(graph, path, changes[0]) is not _loop_around(graph, path, branch):
         return 1
-    return number_of(graph, path, test.rights[0], by_name=True).usual or 1
+    return _least(graph, path, test.rights[0])
+
+
+def _least(graph: ReplayGraph, path: str, node: ir.Expr) -> int:
+    """The least number of passes that a setting may be, where all are known; else 1."""
+    known = number_of(graph, path, node, by_name=True)
+    return known.least or 1 if known.usual is not None else 1
 
 
 def _changes(part: ir.Node, counter: ir.Name | ir.Attr) -> bool:

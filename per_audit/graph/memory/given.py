@@ -51,8 +51,9 @@ def _in_use(graph: ReplayGraph, term: Term) -> list[Term]:
     function, name = term.data
     calls = graph.symbols.calls_of.get(function, ())
     home = graph.project.module_of[function].path
-    of_program = [call for call in calls if not is_test(call[2])] if not is_test(home) else list(calls)
-    called = [call for call in of_program if _may_be_run(graph, call[1])] or of_program
+    outside = [call for call in calls if not is_test(call[2])] if not is_test(home) else list(calls)
+    scripts = [call for call in calls if call[1] is None]  # a file that is named as a test, and trains when it is run
+    called = [call for call in outside if _may_be_run(graph, call[1])] or outside or scripts
     if len(called) == len(calls):
         return options
     nodes = {call for call, _, _ in called}
@@ -80,26 +81,29 @@ def _made(graph: ReplayGraph, path: str, call: ir.Expr) -> set[ir.Class]:
 
 
 def _assigned(graph: ReplayGraph, term: Term) -> list[Term]:
-    """What an attribute may be; what its class begins with is not where the program sets it in what it makes."""
+    """What an attribute may be; what its class begins with is not where the program sets it in all that it makes."""
     written = graph.symbols.written(term)
-    is_set = any(write is not None and _is_set_at_once(graph, write) for _, write, _ in written)
-    return [value for value, write, _ in written if not (is_set and _is_of_class(write))]
+    writes = [write for _, write, _ in written if write is not None and not _is_of_constructor(write)]
+    owners = {write.owner.node for write in writes}
+    made = [
+        site for site in graph.events.calls.values() if not owners.isdisjoint(site.classes) and not is_test(site.path)
+    ]
+    if not made or not all(any(_is_set_beside(graph, write, site) for write in writes) for site in made):
+        return [value for value, _, _ in written]
+    return [value for value, write, _ in written if write is not None and not _is_of_constructor(write)]
 
 
-def _is_of_class(write: ev.AttributeWrite | None) -> bool:
-    """Whether an assignment is that of a class itself: in its body, or in its constructor."""
-    function = write.function if write is not None else None
-    return write is None or (isinstance(function, ir.Function) and function.name == "__init__")
+def _is_of_constructor(write: ev.AttributeWrite) -> bool:
+    """Whether an assignment is that of the constructor."""
+    return isinstance(write.function, ir.Function) and write.function.name == "__init__"
 
 
-def _is_set_at_once(graph: ReplayGraph, write: ev.AttributeWrite) -> bool:
-    """Whether an attribute is set where the only object of its class is made: `config = Config(); config.size = 9`."""
-    made = [site for site in graph.events.calls.values() if write.owner.node in site.classes and not is_test(site.path)]
-    if len(made) != 1 or not isinstance(write.node, ir.Assign):
-        return False
-    begun = graph.statement(made[0].path, made[0].node)
-    held = next((target.value for target in write.node.targets if isinstance(target, ir.Attr)), None)
+def _is_set_beside(graph: ReplayGraph, write: ev.AttributeWrite, made: ev.CallSite) -> bool:
+    """Whether an attribute is set where an object is made: `config = Config(); config.size = 9`."""
+    begun = graph.statement(made.path, made.node)
     names = [target.id for target in getattr(begun, "targets", ()) if isinstance(target, ir.Name)]
+    targets = write.node.targets if isinstance(write.node, ir.Assign) else []
+    held = next((target.value for target in targets if isinstance(target, ir.Attr)), None)
     parents = graph.parents(write.path)
-    is_beside = made[0].path == write.path and parents.get(begun) is parents.get(write.node)
+    is_beside = made.path == write.path and parents.get(begun) is parents.get(write.node)
     return is_beside and isinstance(held, ir.Name) and held.id in names and begun.start < write.node.start

@@ -179,3 +179,14 @@ def test_a_loop_that_stores_what_its_own_simulation_gives(project, test, reset, 
     """)
     (buffer,) = graph.buffers
     assert str(rhythm_of(graph, buffer.path, buffer.draws[0])) == expected
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [("", "once in 8 steps"), ("Agent(Memory(), 2)", "once in 2 steps"), ("Agent(Memory(), 1)", "")],
+)
+def test_the_most_frequent_of_several_rhythms(project, others, expected):
+    observe = "self.count += 1\n            if self.count % self.every == 0:\n                self.learn()"
+    graph = project(AGENT.format(observe=observe, train=OBSERVED.replace("\n", "\n        ")) + f"    {others}\n")
+    (site,) = (site for site in graph.events.calls.values() if getattr(site.node.func, "attr", "") == "sample")
+    assert str(rhythm_of(graph, site.path, site.node)) == expected

@@ -248,7 +248,7 @@ def test_settings_that_are_looked_up_in_a_dict(project, limit, given, usual, com
     ("made", "largest"),
     [("Memory()", 100_000), ("Memory(5_000)", 5_000), ("Memory(5_000), Memory()", 100_000)],
 )
-def test_what_tests_make_does_not_count(project, made, largest):
+def test_what_tests_make_counts_only_by_itself(project, made, largest):
     memory = """
         from collections import deque
         class Memory:
@@ -258,7 +258,7 @@ def test_what_tests_make_does_not_count(project, made, largest):
                 self.rows.append(row)
     """
     tried = "from memory import Memory\nMemory(1_000_000).add(1)\n"
-    assert capacity(project(memory=memory, tests__test_memory=tried)).largest == 100_000
+    assert capacity(project(memory=memory, tests__test_memory=tried)).largest == 1_000_000
     trained = f"from memory import Memory\nm = {made}\n"
     assert capacity(project(trained, memory=memory, tests__test_memory=tried)).largest == largest
 

@@ -418,7 +418,7 @@ def test_a_row_for_each_environment_at_once(loop, apart, most):
     assert (never_full(graph, buffer) is None) is (most > 40_000)
 
 
-TEST = "from agents import *\n\n"
+TEST = "from agents import *\n\ndef test_agent():\n    "
 AGENTS = """from collections import deque
 import random
 
@@ -464,7 +464,11 @@ class Set(Agent):
 )
 def test_the_room_of_what_the_program_makes(program, test, room):
     """What tests give and what nothing makes is not counted, nor a default that the program replaces."""
-    files = {"agents.py": AGENTS, "run.py": f"from agents import *\n{program}\n", "tests/test_agents.py": TEST + test}
+    files = {
+        "agents.py": AGENTS,
+        "run.py": f"from agents import *\n{program}\n",
+        "tests/test_agents.py": TEST + (test or "pass"),
+    }
     graph = link([extract(path, text.encode()) for path, text in files.items()])
     (buffer,) = graph.buffers
     assert room_of(graph, buffer) == room
