@@ -19,7 +19,7 @@ from per_audit.graph.liveness.missing import is_missing
 from per_audit.graph.liveness.overwritten import Overwritten, overwritten
 from per_audit.graph.liveness.signatures import Refusal, refusal
 from per_audit.graph.liveness.switched import Switches, is_another
-from per_audit.graph.liveness.uncalled import is_left_uncalled
+from per_audit.graph.liveness.uncalled import Undrawn, is_left_uncalled
 from per_audit.graph.liveness.unfilled import Unfilled, undrawn
 from per_audit.graph.liveness.usage import is_named_unread
 from per_audit.graph.pipelines import learns_at
@@ -36,7 +36,12 @@ _WORD = re.compile(r"\w+")
 _DEEPEST = 12  # classes and functions that name one another
 _OF_CLASSES = ("staticmethod", "classmethod")
 _Unit: TypeAlias = ir.Class | ir.Function
-_Reason: TypeAlias = ir.Class | ir.Function | ir.Expr | Trial | Refusal | Spare | Unfilled | Overwritten | Discarded
+_Reason: TypeAlias = (
+    ir.Class | ir.Function | ir.Expr | Trial | Refusal | Spare | Unfilled | Overwritten | Discarded | Undrawn
+)
+
+
+_VERBS: dict[type, str] = {Discarded: "never used", Undrawn: "never drawn from"}
 
 
 class Idle:
@@ -60,16 +65,14 @@ class Idle:
     def why(self, place: Place) -> str | None:
         """Why what is at a place is never run, in words; None where it may be."""
         reason, path = self._found(place)
-        if isinstance(reason, Discarded):
-            return f"never used here: {reason}"
-        if isinstance(reason, (Refusal, Unfilled, Overwritten)):
-            return f"never run here: {reason}"
+        if isinstance(reason, (Refusal, Unfilled, Overwritten, Discarded)):
+            return f"{_VERBS.get(type(reason), 'never run')} here: {reason}"
         is_left = isinstance(reason, ir.Function) and self._is_left_uncalled(reason)
         if reason is None or not (is_left or self._is_of_program):
             return None
         if self._is_package and not isinstance(reason, (ir.Expr, Spare)):
             return None
-        return f"never run here: {self._told(reason, path)}"
+        return f"{_VERBS.get(type(reason), 'never run')} here: {self._told(reason, path)}"
 
     def note(self, place: Place) -> str | None:
         """What to say of a place that is not run as the project stands, though whoever uses it may have it run.
@@ -77,7 +80,7 @@ class Idle:
         The classes of a package are for others to make, and a program in which nothing learns may be about to.
         """
         reason, path = self._found(place)
-        if reason is None:
+        if reason is None or isinstance(reason, Undrawn):
             return self._choice(place)
         if self._is_package and not isinstance(reason, ir.Class):
             return None
@@ -111,6 +114,8 @@ class Idle:
             return f"`{text}` is the same wherever the program sets it"
         if isinstance(reason, Trial):
             return f"only {reason} leads to it, and that learns nothing"
+        if isinstance(reason, Undrawn):
+            return self._told(reason.draw, path)
         if isinstance(reason, (ir.Class, ir.Function)):
             verb = "makes" if isinstance(reason, ir.Class) else "calls"
             return f"nothing in the project {verb} {self._graph.project.qualified(reason)}"
@@ -153,6 +158,7 @@ class Idle:
         reasons: list[_Reason] = [reason for unit in units if (reason := self._reason(unit)) is not None]
         reasons += [self._looked_at[unit] for unit in units if unit in self._looked_at]
         reasons += [self._undrawn[unit] for unit in units if isinstance(unit, ir.Class) and unit in self._undrawn]
+        reasons += [Undrawn(draw) for unit in units if (draw := self._left_undrawn(unit)) is not None]
         certain = (reason for reason in reasons if isinstance(reason, (Refusal, Unfilled)))
         return next(certain, reasons[0] if reasons else None)
 
@@ -267,6 +273,13 @@ class Idle:
             if not any(map(self._may_be_called, around)):
                 found |= {buffer.function, *around}
         return found
+
+    def _left_undrawn(self, unit: _Unit) -> ir.Function | None:
+        """What draws from the memories of a class, where nothing calls it, nor anything else that does."""
+        memories = [b for b in (*self._graph.buffers, *self._graph.twins) if b.owner is unit]
+        draws = [b.function for b in memories if isinstance(b.function, ir.Function)]
+        are_idle = (draw in self._never_drawn and self._reason(draw) is draw for draw in draws)
+        return draws[0] if draws and len(draws) == len(memories) and all(are_idle) else None
 
     def _may_be_called(self, function: ev.Owner) -> bool:
         """Whether something calls what draws from a memory, or it learns, or is started by hand."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -11,6 +12,13 @@ if TYPE_CHECKING:
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
+
+
+@dataclass(frozen=True, slots=True)
+class Undrawn:
+    """That nothing calls what draws from the memories of a class: whatever else they do is for nothing."""
+
+    draw: ir.Function
 
 
 def is_left_uncalled(graph: ReplayGraph, method: ir.Function, naming: Iterable[tuple[str, ir.Node]]) -> bool:

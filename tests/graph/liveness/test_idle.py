@@ -250,6 +250,34 @@ def test_a_function_that_is_imported_where_a_program_starts_and_never_called(pro
     assert why(graph) == ("never run here: nothing in the project calls weighted" if is_off else None)
 
 
+RING = """
+    class Ring:
+        def __init__(self):
+            self.stored = []
+
+        def add(self, state, action, reward, next_state, done):
+            self.mark = len(self.stored)
+            self.stored.append((state, action, reward, next_state, done))
+
+        def drawn(self, n):
+            return random.sample(self.stored, n)
+"""
+
+
+@pytest.mark.parametrize(
+    ("after", "is_left"),
+    [
+        ("def make():\n        return Ring()", True),
+        ("def make():\n        return Ring()\n\n    def learn(net):\n        net.loss(make().drawn(8))", False),
+        ("def make():\n        return Ring()\n\n    def learn(net, ring):\n        net.loss(ring.drawn(8))", False),
+    ],
+)
+def test_a_memory_that_nothing_draws_from(project, after, is_left):
+    agent = AGENT.replace("import Memory", "import Memory, Ring").format(made=PLAIN, after=after)
+    graph = project(memories=MEMORIES.replace("self.mark", "self.kept") + RING, agent=agent, run=RUN)
+    assert why(graph) == ("never drawn from here: nothing in the project calls Ring.drawn" if is_left else None)
+
+
 def test_what_is_around_a_class_is_run(project):
     graph = project(memories=MEMORIES + "\n    later = 1\n", agent=AGENT.format(made=PLAIN, after=""), run=RUN)
     assert why(graph, "later") is None
