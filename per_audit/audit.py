@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from per_audit.errors import Failure
-from per_audit.findings import Notice, Report, Severity
+from per_audit.findings import Notice, Report
 from per_audit.joined import joined
 from per_audit.judge import Judge, Outcome, finding_order, with_ids
 from per_audit.judges import judge_all
@@ -162,13 +162,6 @@ def _read(
     if progress is not None:
         progress(len(wanted), len(wanted))
     return modules
-
-
-def fails(report: Report, fail_on: str) -> bool:
-    """Whether a finding is as severe as `fail_on`: "error", "warning", "info" or "never"."""
-    if fail_on == "never":
-        return False
-    return any(finding.severity.rank >= Severity(fail_on).rank for finding in report.findings)
 
 
 def _facts(files: Sequence[SourceFile], jobs: int | None, cache: FactsCache | None) -> Iterator[Extracted]:

@@ -129,3 +129,9 @@ class Report:
     unchanged: int = 0
     unsaved: Mapping[str, bytes] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+
+    def fails(self, fail_on: str) -> bool:
+        """Whether a finding is as severe as `fail_on`: "error", "warning", "info" or "never"."""
+        if fail_on == "never":
+            return False
+        return any(finding.severity.rank >= Severity(fail_on).rank for finding in self.findings)

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from per_audit.audit import audit_report, fails
-from per_audit.cache.outcomes import StoredOutcomes
 from per_audit.cache.reports import remembered
 from per_audit.errors import UserError
 from per_audit.findings import Notice
@@ -77,6 +75,9 @@ def scan(
         overlay[path.relative_to(root).as_posix()] = data
 
     def anew() -> Report:
+        from per_audit.audit import audit_report  # takes longer to import than a project takes that has not changed
+        from per_audit.cache.outcomes import StoredOutcomes
+
         outcomes = None if store is None else StoredOutcomes(store, root, settings)
         made = audit_report(root, paths, settings, progress, overlay, jobs, cache, outcomes)
         if outcomes is not None:
@@ -98,7 +99,7 @@ def scan(
         report = replace(report, findings=touched, unchanged=len(report.findings) - len(touched))
     if overlay:
         report = _of_files(report, overlay)
-    failed = fails(report, settings.fail_on) or (request.fail_on_stale and report.stale > 0)
+    failed = report.fails(settings.fail_on) or (request.fail_on_stale and report.stale > 0)
     return Result(report, int(failed), said)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from per_audit.audit import audit, fails
+from per_audit.audit import audit
 from per_audit.errors import InternalError
 from per_audit.findings import Report
 from per_audit.settings import Settings
@@ -214,4 +214,4 @@ def test_progress(project: Path) -> None:
 def test_what_fails(project: Path, word: str, failing: set[str]) -> None:
     (project / "a.py").write_text(f"{word}\n")
     report = run(project)
-    assert {level for level in ("error", "warning", "info", "never") if fails(report, level)} == failing
+    assert {level for level in ("error", "warning", "info", "never") if report.fails(level)} == failing

@@ -121,10 +121,12 @@ def _code() -> str:
     rules = importlib.util.find_spec("per_audit_rules")
     folders = [str(Path(__file__).parents[1]), *((rules and rules.submodule_search_locations) or ())]
     seen = [f"{__version__} {sys.version}"]
-    for folder in folders:
-        for here, _, names in os.walk(folder):
-            for name in names:
-                if name.endswith((".py", ".json", ".toml")):
-                    status = Path(here, name).stat()
-                    seen.append(f"{name} {status.st_size} {status.st_mtime_ns}")
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.name.endswith((".py", ".json", ".toml")):
+                    status = entry.stat()
+                    seen.append(f"{entry.name} {status.st_size} {status.st_mtime_ns}")
+                elif entry.is_dir() and entry.name != "__pycache__":
+                    folders.append(entry.path)
     return digest("\n".join(seen).encode())

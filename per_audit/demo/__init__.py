@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
-from per_audit.audit import audit_report, fails
+from per_audit.audit import audit_report
 from per_audit.errors import UserError
 from per_audit.fixes.plan import FixOptions
 from per_audit.fixes.run import fix
@@ -72,7 +72,7 @@ class _Story:
     def _scan(self) -> bool:
         report = audit_report(self._place, [self._place], self._settings)
         self._emit(render(report, "text", self._look))
-        return not fails(report, self._settings.fail_on)
+        return not report.fails(self._settings.fail_on)
 
     def _fix(self, diff: bool) -> None:
         is_in_repository = repository_top(self._place) is not None

@@ -6,7 +6,6 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from per_audit.audit import fails
 from per_audit.fixes.diff import unified_diff
 
 if TYPE_CHECKING:
@@ -67,4 +66,4 @@ class FixResult:
         if self.options.diff:
             return int(bool(self.changes or self.copied))
         has_failed = any(refusal.why is Why.FAILED for refusal in self.refused)
-        return int(has_failed or fails(self.report, self.fail_on))
+        return int(has_failed or self.report.fails(self.fail_on))

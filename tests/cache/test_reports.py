@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from per_audit import audit as audits_of
 from per_audit import scan as scans
 from per_audit.cache import Store
 from per_audit.cache.facts import StoredFacts
@@ -29,13 +30,13 @@ def root(tmp_path):
 def audits(monkeypatch):
     """The audits that were made."""
     made = []
-    audit = scans.audit_report
+    audit = audits_of.audit_report
 
     def counted(*arguments):
         made.append(arguments)
         return audit(*arguments)
 
-    monkeypatch.setattr(scans, "audit_report", counted)
+    monkeypatch.setattr(audits_of, "audit_report", counted)
     return made
 
 
@@ -82,7 +83,7 @@ def test_choices_that_change_findings_ask_for_another_audit(report, audits):
 
 
 def test_a_file_that_changes_during_the_audit_is_not_remembered(report, audits, root, monkeypatch):
-    made = scans.audit_report
+    made = audits_of.audit_report
 
     def slow(*arguments):
         found = made(*arguments)
@@ -90,9 +91,9 @@ def test_a_file_that_changes_during_the_audit_is_not_remembered(report, audits, 
         (root / next(iter(EXAMPLE.files))).write_text("")
         return found
 
-    monkeypatch.setattr(scans, "audit_report", slow)
+    monkeypatch.setattr(audits_of, "audit_report", slow)
     report()
-    monkeypatch.setattr(scans, "audit_report", made)
+    monkeypatch.setattr(audits_of, "audit_report", made)
     assert report().findings == []
 
 

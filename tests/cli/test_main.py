@@ -143,6 +143,17 @@ def test_a_scan_imports_only_what_it_needs(tmp_path: Path) -> None:
     assert [run.stdout.split() for run in seen] == [[], []]
 
 
+def test_a_scan_of_what_has_not_changed_imports_no_audit(tmp_path: Path) -> None:
+    (tmp_path / "buffer.py").write_text("import random\nrows = []\nrows.append(1)\nprint(random.sample(rows, 1))\n")
+    arguments = ["scan", "--quiet", "--fail-on", "never", "--cache-dir", str(tmp_path / "kept"), str(tmp_path)]
+    code = (
+        f"import sys; from per_audit.cli import main; main({arguments});"
+        "print(*sorted({'per_audit.audit', 'per_audit.graph', 'per_audit_rules'} & set(sys.modules)))"
+    )
+    seen = [subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True) for _ in range(2)]
+    assert [bool(run.stdout.split()) for run in seen] == [True, False]
+
+
 def test_nothing_heavy_is_imported_to_start() -> None:
     program = (
         "import sys, per_audit.cli\n"
