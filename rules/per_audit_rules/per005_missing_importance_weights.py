@@ -1249,6 +1249,20 @@ def train(env, net, optimizer):
             },
         ),
         Example(
+            "one over the probabilities that were drawn, by their largest, in a function of the module",
+            {
+                "agent.py": bad[3]
+                .plain["agent.py"]
+                .replace(
+                    "        at = np.random.choice(self.capacity, 64, p=p)\n",
+                    "        at = np.random.choice(self.capacity, 64, p=p)\n"
+                    "        share = torch.as_tensor(evened(p[at]))\n",
+                )
+                .replace("F.mse_loss(q, y)", "(share * F.mse_loss(q, y, reduction='none')).mean()")
+                + "\n\ndef evened(p):\n    over = 1 / len(p) * (1 / p)\n    return over / max(over)\n",
+            },
+        ),
+        Example(
             "ratios of two policies, which the draw itself corrects by",
             {
                 "agent.py": bad[3]

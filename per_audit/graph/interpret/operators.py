@@ -78,7 +78,8 @@ class Operators:
         inverse = op == "/" and isinstance(left, ir.Const) and left.value in (1, 1.0)
         if inverse and isinstance(right, ir.Bin) and right.op == "**" and _names_beta(right.right):
             result = result.with_tags(("isw", node))
-        if op == "/" and not _is_drawn(a) and self._is_probability_of_draw(right):
+        is_probability = self._is_probability_of_draw(right) or (_names_probability(right) and _is_drawn(b))
+        if op == "/" and not _is_drawn(a) and is_probability:
             result = result.with_tags(("odds", node))
         if op == "*" and 0 in constants:
             result = result.without("isw")  # none of them is left
