@@ -682,6 +682,86 @@ def learn(algorithm, arrived):
 """,
             },
         ),
+        Example(
+            "positions that the memory is asked for, while the states read there are acted in, too",
+            {
+                "networks.py": """import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+class Policy(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.hidden = nn.Linear(inputs, 128)
+        self.out = nn.Linear(128, outputs)
+
+    def forward(self, x):
+        x = F.relu(self.hidden(x))
+        return torch.tanh(self.out(x))
+""",
+                "rows.py": """class Rows:
+    def __init__(self):
+        self.rows, self.at = [None] * 50_000, 0
+
+    def __len__(self):
+        return min(self.at, 50_000)
+
+    def add(self, row):
+        self.rows[self.at % 50_000] = row
+        self.at += 1
+
+    def fetch(self, at):
+        return [self.rows[i] for i in at]
+""",
+                "agent.py": """import random
+import numpy as np
+from rows import Rows
+from collections import deque
+import torch
+from networks import Policy
+
+
+class Agent:
+    def __init__(self, inputs, outputs):
+        self.policy = Policy(inputs, outputs)
+        self.memory = Rows()
+        self.optimizer = torch.optim.Adam(self.policy.parameters())
+
+    def act(self, observation):
+        tensor = torch.as_tensor(observation).float().unsqueeze(0)
+        choice = self.policy(tensor)
+        return choice.squeeze(0)
+
+    def remember(self, *transition):
+        self.memory.add(transition)
+
+    def learn(self, critic):
+        at = np.random.randint(0, len(self.memory), 64)  # <- PER001
+        batch = self.memory.fetch(at)
+        errors = [critic(s, a) - r - 0.99 * (1 - d) * critic(n, self.act(n)) for s, a, r, n, d in batch]
+        loss = torch.stack(errors) ** 2
+        self.optimizer.zero_grad()
+        loss.mean().backward()
+        self.optimizer.step()
+""",
+                "main.py": """import torch
+from agent import Agent
+
+
+def run(env, critic, episodes):
+    agent = Agent(8, 2)
+    for _ in range(episodes):
+        obs, done = env.reset(), False
+        while not done:
+            act = agent.act(obs).detach()
+            new_obs, reward, done, _ = env.step(act.tolist())
+            agent.remember(obs, act, reward, new_obs, done)
+            obs = new_obs
+            agent.learn(critic)
+""",
+            },
+        ),
     )
     good = (
         Example(

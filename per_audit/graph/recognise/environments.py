@@ -74,15 +74,16 @@ class Environments:
     def told(self) -> set[ir.Node]:
         """The draws of what methods of environments are given: actions, and states to start from.
 
-        What is read at drawn positions is none of them. A policy that is also asked while it learns hands on what is
-        drawn for that, which the environment is not given.
+        What depends on what is read at drawn positions, such as an action in a state that was drawn, is none of them.
+        A policy that is also asked while it learns hands on what is drawn for that, which the environment is not given.
         """
         given = {
             node
             for site in self._graph.events.calls.values()
             if any(value.tagged("index") for value in site.arguments) and self._is_asked(site)
-            for value in site.arguments
-            for node in value.tagged("index")
+            for argument in site.node.args
+            for node in self._graph.events.value(argument.value).tagged("index")
+            if any(part.node is node for part in self._graph.symbols.term(site.path, argument.value).walk())
         }
         drawn = self._graph.events.draws
         return {node for node in given if node not in drawn or not self._graph.learns(drawn[node].function)}
