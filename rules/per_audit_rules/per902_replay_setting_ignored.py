@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
+from per_audit.graph.interpret.roles import name_of, words
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.interpret import events as ev
 
+# An agent explores by its epsilon, and learns at the rate alpha, where those who make it say so.
+_EXPLORES, _RATE = {"epsilon", "eps"}, {"learning", "rate", "lr"}
 _DYNAMIC = {"locals", "vars", "__dict__", "getattr", "signature", "asdict"}  # what may read a parameter unnamed
 
 _MEMORY = """import numpy as np
@@ -231,6 +234,26 @@ class ReplaySettingIgnored(Rule):
             },
         ),
         Example(
+            "the agent's alpha is a learning rate, as who makes it says",
+            {
+                "memory.py": _MEMORY,
+                "agent.py": _AGENT.replace("  # <- PER902", "")
+                .replace("agent = Agent(net, alpha=0.4)", "agent = Agent(net, alpha=LEARNING_RATE)")
+                .replace("import Memory\n", "import Memory\n\nLEARNING_RATE = 0.7\n"),
+            },
+        ),
+        Example(
+            "the agent explores by its epsilon",
+            {
+                "memory.py": _MEMORY.replace("alpha=0.6", "alpha=0.6, epsilon=1e-6")
+                .replace("= size, 0, alpha\n", "= size, 0, alpha\n        self.epsilon = epsilon\n")
+                .replace("+ 1e-6", "+ self.epsilon"),
+                "agent.py": _AGENT.replace("  # <- PER902", "")
+                .replace("alpha=0.7", "epsilon=0.1")
+                .replace("alpha=0.4", "epsilon=0.2"),
+            },
+        ),
+        Example(
             "another name: the agent's alpha is no setting of the memory",
             {
                 "memory.py": _MEMORY.replace("alpha", "sharpness"),
@@ -269,9 +292,20 @@ def _ignored(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[_Ignored]:
                 left_out
                 and wanted.default is not None
                 and parameter is not None
+                and not _means_otherwise(graph, function, parameter)
                 and _is_unread(graph, function, parameter)
             ):
                 yield _Ignored(parameter, function, site, wanted.default, graph.project.module_of[makes].path)
+
+
+def _means_otherwise(graph: ReplayGraph, function: ir.Function, parameter: ir.Parameter) -> bool:
+    """Whether a parameter is a setting of the agent that only has the name of one of the memory's."""
+    if parameter.name in _EXPLORES:
+        return True
+    taken = function.parameters[1:] if graph.symbols.takes_self(function) else function.parameters
+    place = next((at for at, each in enumerate(taken) if each is parameter), None)
+    given = (site.node.argument(place, parameter.name) for site in graph.callers.get(function, ()))
+    return any(not _RATE.isdisjoint(words(name_of(value) or "")) for value in given)
 
 
 def _is_open(call: ir.Call) -> bool:
