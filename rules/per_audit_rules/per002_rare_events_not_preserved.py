@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import Evidence, Finding, FixOffer, Place, Severity
 from per_audit.graph import UNIFORM, ReplayGraph
+from per_audit.graph.interpret.values import Alloc, roles_in
 from per_audit.graph.memory.eviction import forgets_oldest
 from per_audit.graph.memory.stored import never_full, once_full, room_of
 from per_audit.graph.memory.unfed import is_never_fed
@@ -15,6 +16,8 @@ from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from per_audit.graph import ReplayBuffer
 
 
 class RareEventsNotPreserved(Rule):
@@ -70,6 +73,8 @@ class RareEventsNotPreserved(Rule):
         for buffer in graph.buffers:
             if buffer.kind != UNIFORM or is_of_chosen(graph, buffer) or is_never_fed(graph, buffer):
                 continue
+            if _holds_episodes(buffer):
+                continue  # how many of them a run stores is not counted
             if forgets_oldest(graph, buffer) and never_full(graph, buffer) is None:
                 when = once_full(graph, buffer, room_of(graph, buffer))
                 name = name_of_filled(graph, buffer)
@@ -164,6 +169,44 @@ memory = PrioritizedReplayBuffer(10_000, rare_fraction=0)  # <- PER002
         ),
     )
     good = (
+        Example(
+            "windows of whole episodes",
+            {
+                "episodes.py": """import random
+from collections import deque
+
+
+class Episodes:
+    def __init__(self):
+        self.kept = deque(maxlen=100)
+
+    def keep(self, episode):
+        self.kept.append(episode)
+
+    def windows(self, n, length):
+        found = []
+        for episode in random.sample(self.kept, n):  # <- PER001
+            at = random.randint(0, len(episode) - length)
+            found.append(episode[at : at + length])
+        return found
+
+
+def train(env, net, learn):
+    memory = Episodes()
+    for _ in range(10_000):
+        steps, state, done = [], env.reset(), False
+        while not done:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            steps.append((state, action, reward, next_state, done))
+            state = next_state
+        memory.keep(steps)
+        loss = net.loss(memory.windows(4, 8))
+        loss.backward()
+        learn()
+"""
+            },
+        ),
         Example(
             "a list in the order of its rewards, of which the smallest goes first",
             {
@@ -338,4 +381,12 @@ main()
             "no replay memory",
             {"tail.py": "from collections import deque\n\nlast = deque(maxlen=100)\nlast.append(3)\n"},
         ),
+    )
+
+
+def _holds_episodes(buffer: ReplayBuffer) -> bool:
+    """Whether lists of steps, whole episodes, are what the buffer stores."""
+    return bool(buffer.stores) and all(
+        any(isinstance(atom, Alloc) for atom in store.value.atoms) and not (roles_in(store.value) | store.roles)
+        for store in buffer.stores
     )

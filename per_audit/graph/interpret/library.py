@@ -245,13 +245,7 @@ class Library:
             # How many there are says nothing of which.
             return Value(frozenset((Ints(),)), frozenset() if name == "len" else taint(*values).tags)
         if name == "zip":
-            if len(arguments) == 1 and arguments[0][1] == "*":
-                return Value(frozenset((Columns(first),)), first.tags)
-            rows = tuple(
-                self.interpreter.parts.element(value).with_role(min(value.roles, default=None) or role_of(given.value))
-                for given, value in zip(node.args, values, strict=False)
-            )
-            return self._iterable(node, of(TupleOf(node, rows)), taint(*values))
+            return self._zip(node, arguments)
         if name == "enumerate":
             return self._iterable(
                 node, of(TupleOf(node, (of(Ints()), self.interpreter.parts.element(first)))), taint(*values)
@@ -278,6 +272,20 @@ class Library:
         if f"builtins.{name}" in ext.CONTAINERS:
             return None
         return Value(tags=taint(*values).tags)
+
+    def _zip(self, node: ir.Call, arguments: Arguments) -> Value:
+        """The rows that `zip` makes of columns, or the columns that it makes of rows."""
+        values = [value for _, _, value in arguments]
+        first = values[0] if values else UNKNOWN
+        if len(arguments) == 1 and arguments[0][1] == "*":
+            return Value(frozenset((Columns(first),)), first.tags)
+        rows = tuple(
+            self.interpreter.parts.element(value).with_role(min(value.roles, default=None) or role_of(given.value))
+            for given, value in zip(node.args, values, strict=False)
+        )
+        if len(rows) == 1 and len(first.roles) > 1:
+            rows = (rows[0]._replace(roles=first.roles),)  # rows of an array, each in a tuple of its own
+        return self._iterable(node, of(TupleOf(node, rows)), taint(*values))
 
     def _by_string(self, name: str, node: ir.Call, values: list[Value], frame: Frame) -> Value:
         """`setattr` and `getattr` with a constant name."""

@@ -10,9 +10,11 @@ from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret.draws import takes_many
 from per_audit.graph.interpret.roles import (
+    ACTION,
     NEXT,
     POLICY,
     REWARD,
+    STATE,
     VALUE,
     looks_like_transition,
     role_of,
@@ -213,6 +215,7 @@ class Evidence:
         buffer.evictions = [e for container in containers for e in self.evictions.get(container, ())]
         buffer.evictions.sort(key=_place)
         by_mass = kind == PRIORITISED or not self._level.isdisjoint(draws)
+        of_episodes = not self._of_episodes.isdisjoint(draws)
         roles: set[str] = set()
         for store in buffer.stores:
             found = stored_roles(store) or keyed_roles(self.graph, store)
@@ -222,10 +225,12 @@ class Evidence:
             for atom in store.value.atoms:
                 if isinstance(atom, Instance):
                     roles |= self._fields(atom.node)
-                elif isinstance(atom, Alloc) and by_mass and store.path == path:
+                elif isinstance(atom, Alloc) and (by_mass or of_episodes) and store.path == path:
                     # Several steps in a row are stored as one item, where the memory is kept: not what agents hold
-                    # of several environments.
-                    roles = roles.union(*(roles_in(inner.value) | inner.roles for inner in self.stores.get(atom, ())))
+                    # of several environments. Models of an environment learn from episodes without next states.
+                    steps = roles_in(self.graph.interpreter.content_of(atom.node), 3)
+                    steps = steps.union(*(roles_in(inner.value) | inner.roles for inner in self.stores.get(atom, ())))
+                    roles |= steps if by_mass or self._is_of_transitions(store) else set()
         buffer.roles = frozenset(roles)
         if function is not None:
             buffer.samples = self.graph.callers.get(function, [])
@@ -233,6 +238,25 @@ class Evidence:
             heirs = {owner, *self.graph.interpreter.subclasses.get(owner, ())}
             buffer.instances = [site for cls in heirs for site in self.instances.get(cls, ())]
         return buffer
+
+    @cached_property
+    def _of_episodes(self) -> set[ir.Node]:
+        """The draws of many at once, of each of which a window is cut that begins at a place that is drawn as well."""
+        found: set[ir.Node] = set()
+        for module in self.project.modules.values():
+            for part in module.nodes_of(ir.Sub):
+                if isinstance(part.index, ir.Slice) and self.events.value(part.index.lower).tagged("index"):
+                    found |= self.events.value(part.value).tagged("draw")
+        return {node for node in found if node in self.events.draws and self._takes_batch(node)}
+
+    def _is_of_transitions(self, store: ev.Store) -> bool:
+        """Whether a file that has episodes stored spells the steps in them as whole transitions, with a next state."""
+        paths = {site.path for site in self.graph.callers.get(store.function, ())} | {store.path}
+        return any(
+            {STATE, ACTION, REWARD, NEXT} <= {role_of(item) for item in display.items}
+            for path in paths
+            for display in self.graph.module(path).nodes_of(ir.Seq)
+        )
 
     def _is_optional(self, store: ev.Store, buffer: ReplayBuffer) -> bool:
         """Whether a test decides that something is stored beside transitions, which are stored without it as well.

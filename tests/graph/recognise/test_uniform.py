@@ -1049,3 +1049,52 @@ def test_what_the_fields_of_rows_from_a_sum_tree_are_called_tells_what_they_are(
                 net.fit({s}, {a}, {r} + net({s2}))
     """)
     assert kinds(graph) == ([PRIORITISED] if s == "s" else [])
+
+
+@pytest.mark.parametrize(
+    ("drawn", "window", "later", "found"),
+    [
+        ("random.sample(self.episodes, n)", "episode[at : at + length]", "next_state", [UNIFORM]),
+        ("random.sample(self.episodes, n)", "episode[-length:]", "next_state", []),
+        ("[random.choice(self.episodes)]", "episode[at : at + length]", "next_state", []),
+        ("random.sample(self.episodes, n)", "episode[at : at + length]", "0", []),
+    ],
+)
+@pytest.mark.parametrize("whole", ["steps", "list(zip(np.array(steps)))"])
+def test_windows_of_episodes_that_are_drawn_many_at_once_are_a_batch(
+    project, kinds, drawn, window, later, whole, found
+):
+    graph = project(f"""
+    import random
+    from collections import deque
+    import numpy as np
+
+    class Episodes:
+        def __init__(self):
+            self.episodes = deque(maxlen=500)
+
+        def keep(self, episode):
+            self.episodes.append(episode)
+
+        def windows(self, n, length):
+            found = []
+            for episode in {drawn}:
+                at = np.random.randint(0, len(episode) + 1 - length)
+                found.append({window})
+            return np.reshape(np.array(found), [n * length, 5])
+
+    def train(env, net, memory: Episodes):
+        while True:
+            steps, state, done = [], env.reset(), False
+            while not done:
+                action = net.act(state)
+                next_state, reward, done, _ = env.step(action)
+                steps.append(np.reshape(np.array([state, action, reward, {later}, done]), [1, 5]))
+                state = next_state
+                got = memory.windows(4, 8)
+                net.fit(got[:, 0], got[:, 1], got[:, 2] + 0.99 * (1 - got[:, 4]) * net(got[:, 3])).backward()
+            memory.keep({whole})
+
+    train(make(), net(), Episodes())
+    """)
+    assert kinds(graph) == found
