@@ -237,7 +237,7 @@ def usual_time_limits(graph: ReplayGraph) -> list[float]:
 def _limits(graph: ReplayGraph, named: Callable[[ReplayGraph, ev.CallSite], list[object]]) -> list[float]:
     if any(_OTHERS.search(module.text) for module in graph.project.modules.values()):
         return []
-    names = [named(graph, site) for site in graph.events.calls.values() if _makes(site)]
+    names = [named(graph, site) for site in graph.events.calls.values() if makes_environment(site)]
     found = [limit_of(name) for each in names for name in each]
     known = [limit for limit in found if limit is not None]
     return known if len(known) == len(found) and all(names) else []
@@ -280,5 +280,6 @@ def limit_of(name: object) -> float | None:
     return next((steps for start, steps in _STEPS.items() if name.startswith(start)), None)
 
 
-def _makes(site: ev.CallSite) -> bool:
+def makes_environment(site: ev.CallSite) -> bool:
+    """Whether a call makes one of the environments of a library, by its name."""
     return any(name.split(".")[0] in _MAKERS and ext.last(name) == "make" for name in site.names)

@@ -19,7 +19,7 @@ from per_audit.graph.liveness.missing import is_missing
 from per_audit.graph.liveness.overwritten import Overwritten, overwritten
 from per_audit.graph.liveness.signatures import Refusal, refusal
 from per_audit.graph.liveness.switched import Switches, is_another
-from per_audit.graph.liveness.uncalled import Undrawn, is_left_uncalled
+from per_audit.graph.liveness.uncalled import Undrawn, is_left_experiment, is_left_uncalled
 from per_audit.graph.liveness.unfilled import Unfilled, undrawn
 from per_audit.graph.liveness.usage import is_named_unread
 from per_audit.graph.pipelines import learns_at
@@ -199,7 +199,7 @@ class Idle:
         # A function that nobody calls is started by hand, unless a program imports it to call it, and does not; whoever
         # makes an object may call any method of objects, but a program that never draws from a memory will not.
         by_hand = isinstance(unit, ir.Function) and not unit.decorators and unit not in self._never_drawn
-        by_hand = by_hand and not self._is_left_imported(unit)
+        by_hand = by_hand and not (self._is_left_imported(unit) or is_left_experiment(self._graph, unit))
         told = isinstance(reason, (ir.Expr, Unfilled)) if is_shared else reason is not unit
         return None if by_hand and not told else reason
 

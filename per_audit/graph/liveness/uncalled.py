@@ -1,4 +1,4 @@
-"""Methods that a script makes an object for, and then never calls: it loads what was learnt, and shows it."""
+"""What a script defines, and then never calls: a method of what it makes, an experiment that needs to be told more."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.episodes.limits import makes_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +36,17 @@ def is_left_uncalled(graph: ReplayGraph, method: ir.Function, naming: Iterable[t
     if not sites or len(graph.interpreter.mro(cls)) > 1 or any(node not in makers for _, node in naming):
         return False
     return _keeps_to_itself(graph, cls, method.name) and all(_keeps_it(graph, site) for site in sites)
+
+
+def is_left_experiment(graph: ReplayGraph, function: ir.Node) -> bool:
+    """Whether a function that nobody calls makes its own environment, and takes what nothing gives it by default."""
+    if not isinstance(function, ir.Function) or graph.project.class_of.get(function) is not None:
+        return False
+    if graph.project.module_of[function].path.endswith(".ipynb"):
+        return False
+    needs = any(parameter.default is None and not parameter.kind for parameter in function.parameters)
+    sites = (graph.events.calls.get(part) for part in ir.walk(*function.body) if isinstance(part, ir.Call))
+    return needs and any(site is not None and makes_environment(site) for site in sites)
 
 
 def _keeps_to_itself(graph: ReplayGraph, cls: ir.Class, name: str) -> bool:

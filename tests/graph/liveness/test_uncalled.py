@@ -57,3 +57,21 @@ def test_an_object_that_speaks_of_itself(project):
     graph = project(agent=text, run="from agent import Agent\n\nagent = Agent(make(), read())\nagent.show(9)\n")
     (buffer,) = graph.buffers
     assert Idle(graph).why(graph.place(buffer.path, buffer.draws[0])) is None
+
+
+@pytest.mark.parametrize(
+    ("defined", "after", "is_left"),
+    [
+        ("def experiment(width):\n    env = gym.make('CartPole-v1')", "", True),
+        ("def experiment(width):\n    env = gym.make('CartPole-v1')", "experiment(64)", False),
+        ("def experiment(width=64):\n    env = gym.make('CartPole-v1')", "", False),  # started by hand as it is
+        ("def experiment(env):\n    env = wrapped(env)", "", False),  # whoever has an environment calls it
+    ],
+)
+def test_an_experiment_that_nothing_tells_what_it_needs(project, defined, after, is_left):
+    graph = project(
+        agent=AGENT, run=f"import gym\nfrom agent import Agent\n{defined}\n    Agent(env, net()).train()\n{after}\n"
+    )
+    (buffer,) = graph.buffers
+    noted = Idle(graph).note(graph.place(buffer.path, buffer.draws[0]))
+    assert noted == ("not run as it stands: nothing in the project calls experiment" if is_left else None)
