@@ -248,4 +248,4 @@ def _takes_out(term: Term) -> bool:
         held = strip(term.args[1])
     else:
         return False
-    return held.op == "item" and held.data == TRUNCATED and _is_step(held.args[0])
+    return {flag.data for flag in flags(held)} == {TRUNCATED}

@@ -103,3 +103,32 @@ def test_a_wrapper_of_the_environment_joins_the_flags(project, end, found):
     graph = project(WRAPPED.replace("{end}", end))
     (buffer,) = graph.buffers
     assert len(merged_ends(graph, buffer)) == found
+
+
+@pytest.mark.parametrize(("end", "found"), [("terminated or truncated", 1), ("terminated and not truncated", 0)])
+def test_a_limit_that_a_wrapper_sets_is_taken_out(project, end, found):
+    graph = project(
+        """
+        import random
+        import gymnasium
+
+        class Limit(gymnasium.Wrapper):
+            def step(self, action):
+                frame, reward, terminated, truncated, info = self.env.step(action)
+                self.steps += 1
+                if self.steps >= self.max_steps:
+                    truncated = True
+                return frame, reward, terminated, truncated, info
+
+        def run(model):
+            env, rows, s = Limit(gymnasium.make("CartPole-v1")), [], 0
+            for t in range(1000):
+                s2, r, terminated, truncated, _ = env.step(model.act(s))
+                rows.append((s, r, s2, ENDED))
+                s = s2
+                for before, reward, after, ended in random.sample(rows, 32):
+                    model.fit(before, reward + 0.9 * (1 - ended) * model.predict(after))
+    """.replace("ENDED", end)
+    )
+    (buffer,) = graph.buffers
+    assert len(merged_ends(graph, buffer)) == found
