@@ -30,6 +30,39 @@ if TYPE_CHECKING:
 SMALL = 10_000
 
 
+_OF_CANDIDATES = """import random
+from collections import deque
+
+import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity=1_000_000):
+        self.rows, self.slots, self.capacity = deque(maxlen=capacity), [], capacity
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+        if len(self.rows) < self.capacity:
+            self.slots.append(len(self.rows) - 1)
+
+    def sample(self, n):
+        some = np.array(random.sample(self.slots, k=10 * n))
+        late = np.tanh(100 * (some / len(self.rows)) ** 2)
+        chosen = np.random.default_rng().choice(some, p=late / np.sum(late), size=n)
+        return [self.rows[slot] for slot in chosen]  # <- PER403
+
+
+def train(env, net, optimizer):
+    memory, state = Memory(), env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.push(state, 0, reward, next_state, done)
+        state = env.reset() if done else next_state
+        net.loss(memory.sample(64)).backward()
+        optimizer.step()
+"""
+
+
 class LinearTimeSampling(Rule):
     """Each batch is drawn by going through the priorities of all transitions.
 
@@ -252,6 +285,10 @@ class Ring:
         ),
     )
     good = (
+        Example(
+            "probabilities of some that were drawn before",
+            {"memory.py": _OF_CANDIDATES},
+        ),
         Example(
             "groups of slots, and then one of the slots in the group",
             {
@@ -530,7 +567,7 @@ def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, capacity: Capacity) 
     room, stored = _most(capacity), stored_at_most(graph, buffer)
     for source in sorted(buffer.sources, key=lambda node: node.start):
         draw = graph.events.draws.get(source)
-        if draw is not None and draw.weighted and draw.method not in GREEDY and not _is_of_groups(graph, draw):
+        if draw is not None and draw.weighted and draw.method not in GREEDY and not _is_of_some(graph, draw):
             weights = draw.probabilities
             grows = stored is not None and (weights is None or _is_of_held(graph, draw.path, weights))
             is_counted = grows and room is not None and (stored or room) < room
@@ -553,6 +590,11 @@ def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, capacity: Capacity) 
 def _is_of_held(graph: ReplayGraph, path: str, weights: ir.Expr) -> bool:
     """Whether probabilities are those of what is held so far: a part of an array, or a list that grows."""
     return costs.kind_of(graph, path, weights) in ("list", "deque") or graph.symbols.term(path, weights).has("slice")
+
+
+def _is_of_some(graph: ReplayGraph, draw: Draw) -> bool:
+    """Whether only some of all priorities are gone through: those of a group of slots, or of slots drawn before."""
+    return costs.is_of_drawn(graph, draw) or _is_of_groups(graph, draw)
 
 
 def _is_of_groups(graph: ReplayGraph, draw: Draw) -> bool:

@@ -134,6 +134,7 @@ class DequeRandomAccess(Rule):
         cost += f" with {stored.spelled(most)}" if most < capacity else " once it is full"
         rhythm = rhythm_of(graph, first.path, first.draw.node if first.draw.function is first.function else first.node)
         is_beside = first.draw.weighted and first.draw.function is first.function
+        is_beside = is_beside and not costs.is_of_drawn(graph, first.draw)
         made = dict.fromkeys((graph.path_of(read.alloc.node), read.alloc.node) for read in reads)
         text = _deque(graph, first)
         around = graph.project.class_of.get(first.function) if text.startswith("self.") and first.function else None

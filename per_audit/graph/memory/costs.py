@@ -80,6 +80,13 @@ def of_draw(graph: ReplayGraph, draw: Draw, count: int) -> float | None:
     return _CALL + each * count
 
 
+def is_of_drawn(graph: ReplayGraph, draw: Draw) -> bool:
+    """Whether the probabilities of a draw are made of what was drawn before: of a few candidates."""
+    weights = draw.probabilities
+    parts = () if weights is None else graph.symbols.term(draw.path, weights).walk()
+    return any(part.op == "draw" and part.data is not draw.node for part in parts)
+
+
 def of_preparation(graph: ReplayGraph, path: str, node: ir.Expr, count: int) -> float:
     """What it costs to make an expression over so many items: conversions, comprehensions, arithmetic."""
     return count * _each(graph, path, node, set(), _DEEPEST)
