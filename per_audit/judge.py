@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from per_audit.errors import Failure, UserError
 from per_audit.findings import Finding, Notice, Place, Severity
 from per_audit.housekeeping import UNPARSABLE_FILE
-from per_audit.memory import collector_paused, deep_stack
+from per_audit.memory import collector_paused, deep_stack, room_for_calls
 from per_audit.own_rules import check_own
 from per_audit.parts import unparsable
 from per_audit.source import project_root
@@ -71,6 +71,7 @@ class Judge:
         self._tree = tree
         self._modules = modules
 
+    @room_for_calls
     @collector_paused()
     def __call__(self, part: Part, with_offers: bool) -> tuple[Outcome, ReplayGraph | None]:
         """What is found in the part, and its replay graph: None where no file of it could be read.

@@ -27,7 +27,9 @@ def learn(net, optimiser):
 def act(state, action, reward, next_state, done):
     rows.append((state, action, reward, next_state, done))
 """
-EXAMPLES = [text for rule in catalogue() for example in (*rule.bad, *rule.good) for text in example.plain.values()]
+EXAMPLES = [
+    text for rule in catalogue() for example in (*rule.bad, *rule.good) for text in example.plain.values() if text
+]
 
 
 def scanned(root: Path, *texts: bytes):
