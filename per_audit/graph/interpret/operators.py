@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.frame import Frame
     from per_audit.graph.interpret.interpreter import Interpreter
 
+_MOST_TUPLES = 4  # that a branch or two make of one
 _PROBABILITIES = {"p", "ps", "prob", "probs", "probability", "probabilities"}
 
 
@@ -43,16 +45,23 @@ class Operators:
         return result
 
     def _concatenate(self, node: ir.Bin, left: Value, right: Value, frame: Frame) -> Value:
-        ours, theirs = self.interpreter.parts.items_of(left), self.interpreter.parts.items_of(right)
-        if ours is not None and theirs is not None:
-            return of(TupleOf(node, ours + theirs))
+        joined = self.joined(node, left, right)
+        if joined is not None:
+            return joined
         for atom in left.atoms:
             if isinstance(atom, Alloc) and atom.kind in ("list", "deque"):
                 self.interpreter.targets.store(
                     atom, node, frame, "extend", self.interpreter.parts.element(right), node.right
                 )
-        joined = left.join(right)
-        return joined._replace(atoms=frozenset(a for a in joined.atoms if not isinstance(a, Item)))
+        either = left.join(right)
+        return either._replace(atoms=frozenset(a for a in either.atoms if not isinstance(a, Item)))
+
+    def joined(self, node: ir.Node, left: Value, right: Value) -> Value | None:
+        """Tuples one after the other, each that is known to stand on a side; None where one is not."""
+        sides = [self.interpreter.parts.items_by_length(side) for side in (left, right)]
+        tuples = [TupleOf(node, ours + theirs) for ours, theirs in itertools.product(*sides)]
+        items = itertools.chain.from_iterable(each.items for each in tuples)
+        return Value(frozenset(tuples), taint(*items).tags) if 0 < len(tuples) <= _MOST_TUPLES else None
 
     def arithmetic(
         self, node: ir.Node, op: str, left: ir.Expr, a: Value, right: ir.Expr, b: Value, frame: Frame

@@ -198,6 +198,14 @@ class Parts:
                     fields[name] = fields.get(name, UNKNOWN).join(item)
         return fields
 
+    def items_by_length(self, value: Value) -> list[tuple[Value, ...]]:
+        """The items of what is taken apart, joined where it has as many; none where it may be something else."""
+        lengths = {len(a.items) for a in value.atoms if isinstance(a, (TupleOf, Record))}
+        if not all(isinstance(a, (TupleOf, Record)) for a in value.atoms):
+            lengths = set()
+        known = [self.items_of(value, length) for length in sorted(lengths)] or [self.items_of(value)]
+        return [items for items in known if items is not None]
+
     def items_of(self, value: Value, wanted: int | None = None) -> tuple[Value, ...] | None:
         """The items of a value that is taken apart, None where they are not known one by one."""
         options: list[tuple[Value, ...]] = []

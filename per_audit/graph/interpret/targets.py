@@ -258,8 +258,9 @@ class Targets:
                     )
                     self.interpreter.write_attribute(atom, target.attr, joined)
         elif isinstance(target, ir.Name) and not any(isinstance(a, Alloc) for a in before.atoms):
-            self.interpreter.evaluator.bind_name(
-                target.id,
-                self.interpreter.operators.arithmetic(node, node.op, target, before, node.value, value, frame),
-                frame,
-            )
+            operators = self.interpreter.operators
+            is_tuple = node.op == "+" and isinstance(node.value, ir.Seq) and node.value.kind == "tuple"
+            longer = operators.joined(node, before, value) if is_tuple else None
+            if longer is None:
+                longer = operators.arithmetic(node, node.op, target, before, node.value, value, frame)
+            self.interpreter.evaluator.bind_name(target.id, longer, frame)

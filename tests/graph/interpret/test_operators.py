@@ -121,3 +121,33 @@ def test_a_product_of_weights_with_what_was_drawn_is_recorded_once(project):
 def test_odds_become_weights_where_they_are_raised_to_beta(project, value_of, odds, power, known):
     text = MEMORY.replace("{weights}", odds).replace("return weights, at", f"return (weights / 3) ** ({power}), at")
     assert bool(value_of(project(text), f"(weights / 3) ** ({power})").tagged("isw")) is known
+
+
+LENGTHENED = """
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size, by_mass):
+            self.rows, self.mass, self.by_mass = np.zeros(size), np.ones(size), by_mass
+
+        def draw(self, n, beta):
+            p = self.mass / self.mass.sum()
+            slots = np.random.choice(len(p), n, p=p)
+            batch = (self.rows[slots], n)
+            if self.by_mass:
+                batch {} (slots, (len(p) * p[slots]) ** -beta)
+            return {}
+
+    rows, size, slots, weights = Memory(9, read()).draw(3, 0.4)
+    learn(weights, slots, size)
+"""
+
+
+@pytest.mark.parametrize("added", ["+=", "= batch +"])
+@pytest.mark.parametrize("returned", ["batch", "batch if self.by_mass else batch + (None, None)"])
+def test_a_tuple_that_a_branch_lengthens(project, value_of, added, returned):
+    graph = project(LENGTHENED.format(added, returned))
+    assert value_of(graph, "weights").tagged("isw")
+    assert value_of(graph, "slots").tagged("index")
+    assert not value_of(graph, "slots").tagged("isw")
+    assert not value_of(graph, "size").tagged("isw")
