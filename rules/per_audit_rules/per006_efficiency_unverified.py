@@ -169,4 +169,47 @@ def play(env, net, opt, act):
             "a weighted choice that is no replay",
             {"pick.py": "import numpy as np\n\n\ndef act(policy):\n    return np.random.choice(4, p=policy)\n"},
         ),
+        Example(
+            "ants that choose their ways by a wheel",
+            {
+                "ants.py": """import numpy as np
+
+
+class Colony:
+    def __init__(self, distances):
+        self.ants, self.alpha, self.beta, self.distances = 50, 1, 5, distances
+        self.scent, self.near = np.ones(distances.shape), 10.0 / distances
+        self.ways = [[0] * len(distances) for _ in range(self.ants)]
+
+    def spin(self, shares):
+        rest = np.random.rand()
+        for place, share in enumerate(shares):
+            rest -= share
+            if rest <= 0:
+                break
+        return place
+
+    def walk(self):
+        for ant in range(self.ants):
+            open_ones, here, step = list(range(1, len(self.distances))), 0, 1
+            while open_ones:
+                pull = [self.scent[here][to] ** self.alpha * self.near[here][to] ** self.beta for to in open_ones]
+                here = open_ones[self.spin([each / sum(pull) for each in pull])]
+                self.ways[ant][step] = here
+                open_ones.remove(here)
+                step += 1
+
+    def leave_scent(self):
+        for way in self.ways:
+            for here, there in zip(way, way[1:]):
+                self.scent[here][there] += 1 / self.distances[here][there]
+
+
+colony = Colony(np.random.rand(20, 20) + 0.1)
+for _ in range(100):
+    colony.walk()
+    colony.leave_scent()
+"""
+            },
+        ),
     )

@@ -79,7 +79,7 @@ class Operators:
         if odds and op == "**":
             result = result._replace(tags=result.tags - odds)
         if op == "**" and (
-            _weight_exponent(right)
+            _weight_exponent(right, b)
             or (_may_be_beta(right, b) and (odds or self._is_inverse(left)))
             or (_is_constant(right, left) and (self._is_of_drawn_priorities(left) or self._is_of_handed(left)))
         ):
@@ -249,8 +249,12 @@ def _is_constant(exponent: ir.Expr, base: ir.Expr) -> bool:
     return isinstance(number, (int, float)) and (0 < number < 1 or (number == 1 and is_product))
 
 
-def _weight_exponent(expression: ir.Expr) -> bool:
-    """Whether `x ** expression` is the form of an importance-sampling weight: `-b`, or an exponent called beta."""
+def _weight_exponent(expression: ir.Expr, exponent: Value) -> bool:
+    """Whether `x ** expression` is the form of an importance-sampling weight: `-b`, or an exponent called beta.
+
+    A number above 1 is called that where ways are chosen, as by ants.
+    """
     if isinstance(expression, ir.Un) and expression.op == "-" and not isinstance(expression.operand, ir.Const):
         return True
-    return bool(_names_beta(expression))
+    number = exponent.literal()
+    return bool(_names_beta(expression)) and not (isinstance(number, (int, float)) and number > 1)
