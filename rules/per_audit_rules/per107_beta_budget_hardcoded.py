@@ -230,6 +230,16 @@ class BetaBudgetHardcoded(Rule):
     )
     good = (
         Example(
+            "a share of the steps that the loop goes through, by a default that nobody changes",
+            {
+                "memory.py": _MEMORY.replace("        self.beta = min(1.0, self.beta + 0.001)  # <- PER107\n", ""),
+                "train.py": _TRAIN.replace("range(steps):\n", "range(1, steps + 1):\n").replace(
+                    "        rows, at, w =",
+                    "        memory.beta = min(1.0, memory.beta + (1 - 0.4) / (steps - 100))\n        rows, at, w =",
+                ),
+            },
+        ),
+        Example(
             "a quotient by a number below 1 is no share of a length",
             {
                 "memory.py": _MEMORY.replace(
@@ -399,7 +409,7 @@ def _steps(beta: Beta) -> Iterable[Found]:
                 continue
             step_term = option.args[1] if option.args[0] == changed.field else option.args[0]
             numbers = beta.literals(step_term)
-            if numbers is None:
+            if numbers is None or _is_shared_out(beta.graph, changed.write.path, changed.write.node, step_term):
                 continue
             step = numbers[0].number if len(numbers) == 1 else None
             built = (beta.symbols.expanded(value) for value, _, _ in beta.first_values(changed.field))
@@ -410,6 +420,20 @@ def _steps(beta: Beta) -> Iterable[Found]:
             rounds = _rounds(beta.graph, changed.write.path, changed.write.node) if count is not None else None
             if count is None or rounds is None or not count / _FAR <= rounds <= count * _FAR:
                 yield changed.write.node, changed.write.path, numbers, count
+
+
+def _is_shared_out(graph: ReplayGraph, path: str, node: ir.Node, step: Term) -> bool:
+    """Whether a step is a share of a setting that also says how long the loop around it is."""
+    shared = {setting for part in step.walk() if part.op == "div" for setting in _settings(part.args[1])}
+    loops = (around for around in graph.ancestors(path, node) if isinstance(around, ir.For))
+    return any(not shared.isdisjoint(_settings(graph.symbols.term(path, loop.iter))) for loop in loops)
+
+
+def _settings(term: Term) -> set[Term]:
+    """What a term is made of that is given: `config["steps"]` rather than the whole configuration."""
+    if term.op in ("param", "field", "global", "external", "item"):
+        return {term}
+    return {setting for part in term.args for setting in _settings(part)}
 
 
 def _schedules(beta: Beta) -> Iterable[Found]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _KEEPS = {"element", "item", "at", "slice", "max", "min", "mean", "sum", "stack", "gather", "loop", "sort"}
 _KEEPS_ZERO = {"pow", "max", "min", "abs", "at", "slice", "neg", "sort", "gather", "loop"}
+_LOGARITHMS = ("log_softmax", "log_prob", "logsigmoid")
 # Losses of one transition that are zero where prediction and target agree; a cross entropy is not.
 _ZERO_LOSSES = ("mse", "l1", "smooth_l1", "smoothl1", "huber", "squared", "absolute")
 
@@ -28,6 +29,8 @@ def not_negative(term: Term) -> bool | None:
         return not_negative(term.args[0])
     if term.is_number:
         return bool((term.number or 0) >= 0)
+    if op == "neg" and _may_be_logarithm(term.args[0]):
+        return None  # minus the logarithm of a probability: a cross entropy, of a network that may also return values
     if op in ("sub", "neg"):
         return False
     if op == "loss":
@@ -53,6 +56,16 @@ def not_negative(term: Term) -> bool | None:
         signs = [not_negative(arg) for arg in term.args]
         return True if all(signs) else False if False in signs else None
     return not_negative(term.args[0]) if op in _KEEPS else None
+
+
+def _may_be_logarithm(term: Term) -> bool:
+    """Whether a term may be logarithms of probabilities, or a sum over them."""
+    term = strip(term)
+    if term.op in ("mul", "phi"):
+        return any(map(_may_be_logarithm, term.args))
+    if term.op in _KEEPS:
+        return _may_be_logarithm(term.args[0])
+    return term.op == "log" or (term.op == "call" and str(term.data).endswith(_LOGARITHMS))
 
 
 def above_zero(term: Term, symbols: Symbols, depth: int = 4) -> bool | None:
