@@ -29,10 +29,8 @@ def not_negative(term: Term) -> bool | None:
         return not_negative(term.args[0])
     if term.is_number:
         return bool((term.number or 0) >= 0)
-    if op == "neg" and _may_be_logarithm(term.args[0]):
-        return None  # minus the logarithm of a probability: a cross entropy, of a network that may also return values
-    if op in ("sub", "neg"):
-        return False
+    if op in ("sub", "neg"):  # minus the logarithm of a probability is none, of a network that may also return values
+        return None if op == "neg" and _may_be_logarithm(term.args[0]) else False
     if op == "loss":
         return True
     if op == "mul" and strip(term.args[0]) == strip(term.args[1]):
