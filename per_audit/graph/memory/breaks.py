@@ -18,7 +18,7 @@ _EXITS = {"exit", "_exit", "quit"}
 _SHORTENS = {"pop", "popleft", "clear", "remove"}
 
 
-def passes_until_left(graph: ReplayGraph, path: str, loop: ir.While) -> int | None:
+def passes_until_left(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> int | None:
     """How many passes of a loop there are at most, by a count at whose limit it is left; None where none is known.
 
     What is counted are the passes themselves, or episodes of which each is ended by a count of passes.
@@ -36,6 +36,14 @@ def passes_until_left(graph: ReplayGraph, path: str, loop: ir.While) -> int | No
     return None
 
 
+def is_left_after(around: ir.Node, part: ir.Node) -> bool:
+    """Whether a loop is left with the block of a branch that holds a part: `if done: store(episode); break`."""
+    for block in (around.body, around.orelse) if isinstance(around, ir.If) else ():
+        if part in block and isinstance(block[-1], ir.Jump) and block[-1].kind == "break":
+            return not any(isinstance(each, ir.Jump) and each.kind == "continue" for each in ir.walk(*block))
+    return False
+
+
 def is_never_left(loop: ir.While) -> bool:
     """Whether a loop goes on until somebody stops the program: nothing in it leaves it."""
     if not isinstance(loop.test, ir.Const) or not loop.test.value:
@@ -51,11 +59,11 @@ def is_never_left(loop: ir.While) -> bool:
     )
 
 
-def _passes_of_each(graph: ReplayGraph, path: str, loop: ir.While, count: ir.Name) -> int | None:
+def _passes_of_each(graph: ReplayGraph, path: str, loop: ir.For | ir.While, count: ir.Name) -> int | None:
     """How many passes there are at most until a count grows by one."""
     if _changes(loop.body, count):
         return None
-    if _grows_in(loop.body, count):
+    if _grows_in(loop.body, count) or _is_counted_by(loop, count):
         return 1
     for branch in _branches(loop):
         for step, limit in _reached(loop, branch.test) if _grows_in(branch.body, count) else ():
@@ -67,12 +75,19 @@ def _passes_of_each(graph: ReplayGraph, path: str, loop: ir.While, count: ir.Nam
     return None
 
 
-def _branches(loop: ir.While) -> list[ir.If]:
+def _branches(loop: ir.For | ir.While) -> list[ir.If]:
     """The tests that each pass of a loop comes by."""
     return [part for part in loop.body if isinstance(part, ir.If)]
 
 
-def _reached(loop: ir.While, test: ir.Expr) -> Iterator[tuple[ir.Name, ir.Expr]]:
+def _is_counted_by(loop: ir.For | ir.While, count: ir.Name) -> bool:
+    """Whether a loop goes through all numbers from 0 by a name: `for step in itertools.count():`."""
+    if not isinstance(loop, ir.For) or not isinstance(loop.iter, ir.Call):
+        return False
+    return same(loop.target, count) and name_of(loop.iter.func) == "count" and not loop.iter.args
+
+
+def _reached(loop: ir.For | ir.While, test: ir.Expr) -> Iterator[tuple[ir.Name, ir.Expr]]:
     """The counts and limits of which one is enough for a test: `step >= limit`, `done or len(returns) > limit`."""
     if isinstance(test, ir.Logic) and test.op == "or":
         yield from _reached(loop, test.left)
@@ -81,12 +96,22 @@ def _reached(loop: ir.While, test: ir.Expr) -> Iterator[tuple[ir.Name, ir.Expr]]
         told = [part for part in _changes(loop.body, test) if isinstance(part, ir.Assign)]
         if len(told) == 1 and told[0] in loop.body and isinstance(told[0].value, ir.Cmp):
             yield from _reached(loop, told[0].value)
+        for branch in _branches(loop):
+            if branch.start < test.start and _raises(branch, test) and all(each.start < branch.end for each in told):
+                yield from _reached(loop, branch.test)
     elif isinstance(test, ir.Cmp) and test.ops in ([">"], [">="], ["=="]):
         left = test.left
         is_length = isinstance(left, ir.Call) and getattr(left.func, "id", "") == "len" and len(left.args) == 1
         count = left.args[0].value if isinstance(left, ir.Call) and is_length else left
         if isinstance(count, ir.Name):  # an attribute may be set elsewhere
             yield count, test.rights[0]
+
+
+def _raises(branch: ir.If, flag: ir.Name) -> bool:
+    """Whether all that a branch does to a flag is to raise it: `if step >= limit: done = True`."""
+    told = [part for part in ir.walk(*branch.body, *branch.orelse) if _is_change(part, flag)]
+    raised = told[0] if len(told) == 1 and told[0] in branch.body else None
+    return isinstance(raised, ir.Assign) and isinstance(raised.value, ir.Const) and raised.value.value is True
 
 
 def _grows_in(body: list[ir.Stmt], count: ir.Name) -> bool:

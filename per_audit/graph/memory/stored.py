@@ -11,7 +11,7 @@ from per_audit.graph.liveness.lives import Lives, names_in
 from per_audit.graph.liveness.usage import without_unmade
 from per_audit.graph.memory import axes
 from per_audit.graph.memory.branches import Way, together
-from per_audit.graph.memory.breaks import is_never_left, passes_until_left
+from per_audit.graph.memory.breaks import is_left_after, is_never_left, passes_until_left
 from per_audit.graph.memory.capacity import capacity_of, number_of, read
 
 if TYPE_CHECKING:
@@ -130,7 +130,10 @@ def _ways(
     """
     place = (path, node)
     loops: list[ir.For | ir.While] = []
+    below, once = node, False
     for around in graph.ancestors(path, node):
+        once = once or is_left_after(around, below)
+        below = around
         if isinstance(around, (ir.Lambda, ir.Comp)):
             return None
         if isinstance(around, ir.Function):
@@ -139,7 +142,8 @@ def _ways(
             if lives is not None and lives.begin_in(path, around, node, used):
                 passes = _passes(graph, path, loops)
                 return None if passes is None else [Way((place,), {around: passes})]
-            loops.append(around)
+            loops += [] if once else [around]
+            once = False
     passes = _passes(graph, path, loops)
     function = graph.symbols.function_of(path, node)
     is_begun = lives is not None and lives.begin_in(path, None, node, used)
@@ -218,9 +222,8 @@ def _passes(graph: ReplayGraph, path: str, loops: list[ir.For | ir.While]) -> in
             passes, outer = -(-count // (step.least if step.usual and step.least else 1)), loops[number + 1 :]
             break
     for loop in outer:
-        turns = rounds(graph, path, loop)
-        if turns is None and isinstance(loop, ir.While):
-            turns = passes_until_left(graph, path, loop)
+        known = (rounds(graph, path, loop), passes_until_left(graph, path, loop))
+        turns = min((most for most in known if most is not None), default=None)
         if turns is None:
             return None
         passes *= int(turns)

@@ -84,6 +84,10 @@ GAMES = "if {}:\n            {}\n            games.append(0)\n        if len(gam
         (EPISODES.format(40, "for turn in range(100)"), "if done: break", 4_000),
         (EPISODES.format(40, "for turn in range(3_000)"), "if done: env.reset()", None),
         ("for game in range(3_000):\n      while True:", "if done: break", None),
+        (EPISODES.format(90, "for turn in count()"), "if turn >= 200: done = True\n        if done: break", 90 * 201),
+        (EPISODES.format(90, "for turn in count()"), "if done: break\n        if turn >= 200: done = True", None),
+        (EPISODES.format(90, "for turn in count()"), "if turn >= 200: done = False\n        if done: break", None),
+        (EPISODES.format(90, "for turn in count(9)"), "if turn >= 200: done = True\n        if done: break", None),
         (EPISODES.format(40, "while True"), "over = done or model.ends()\n        if over: break", 20_000),
     ],
 )
@@ -472,3 +476,35 @@ def test_the_room_of_what_the_program_makes(program, test, room):
     graph = link([extract(path, text.encode()) for path, text in files.items()])
     (buffer,) = graph.buffers
     assert room_of(graph, buffer) == room
+
+
+OF_EPISODES = """import random
+
+def train(env, model):
+    rows = []
+    for game in range(300):
+        while model.wants():
+            state, reward, done, _ = env.step(model.act())
+            if done:
+                rows.append((state, 1, reward, state, done))
+                if len(rows) > 5_000: rows.pop(0)
+                model.fit(random.sample(rows, 32))
+                {last}
+
+train(env, model)
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "most"),
+    [
+        ("break", 300),
+        ("if model.ends(): break", None),
+        ("if model.ends(): continue\n                break", None),
+        ("pass", None),
+    ],
+)
+def test_what_is_stored_before_a_loop_is_left(last, most):
+    graph = link([extract("train.py", OF_EPISODES.format(last=last).encode())])
+    (buffer,) = graph.buffers
+    assert stored_at_most(graph, buffer) == most
