@@ -7,8 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.externals import last
 from per_audit.graph.interpret.roles import name_of, words
 from per_audit.graph.symbolic import Term, alternatives
+from per_audit.graph.symbolic import vocabulary as voc
 from per_audit.graph.symbolic.term import item_of
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ _ALL_ARGUMENTS = {"add", "sub", "mul", "maximum", "minimum", "phi", "loss", "tup
 _FOLLOWED = {"abs", "neg", "pow", "div", "clip", "mean", "sum", "max", "min", "detach", "reshape", "unsqueeze", "exp",
              "squeeze", "stack", "collect", "element", "at", "slice", "loop", *_ALL_ARGUMENTS}  # fmt: skip
 _FORMS = ("reshape", "unsqueeze", "squeeze", "loop")
+_MADE = ("mul", "pow", "loss")
 
 
 def _asked(term: Term) -> Term | None:
@@ -298,11 +301,37 @@ class Corrections:
         return sorted(found, key=_place)
 
     def made_in(self, function: ev.Owner, path: str) -> Iterator[Term]:
-        """The terms that the expressions and augmented assignments of a function make themselves."""
+        """The products, powers and losses that the expressions and augmented assignments of a function make themselves.
+
+        Most functions make none: what they compute is not asked for then.
+        """
+        if not self._makes_some(function, path):
+            return
         for node, term in [*self.symbols.run(function, path).terms.items()]:
             for option in alternatives(term):
-                if option.node is node or isinstance(option.node, ir.Aug):
+                if option.op in _MADE and (option.node is node or isinstance(option.node, ir.Aug)):
                     yield option
+
+    def _makes_some(self, function: ev.Owner, path: str) -> bool:
+        """Whether an operator or a call of a function may make a product, a power or a loss."""
+        if isinstance(function, ir.Lambda):
+            nodes = ir.walk(function.body)
+        else:
+            nodes = ir.walk_scope(self.graph.module(path).body if function is None else function.body)
+        return any(
+            node.op in ("*", "**") if isinstance(node, (ir.Bin, ir.Aug)) else self._multiplies(node)
+            for node in nodes
+            if isinstance(node, (ir.Bin, ir.Aug, ir.Call))
+        )
+
+    def _multiplies(self, call: ir.Call) -> bool:
+        """Whether a call multiplies, raises to a power, or is that of a loss."""
+        site = self.events.calls.get(call)
+        if site is not None and (
+            site.result.reduction is not None or not voc.MULTIPLIES.isdisjoint(map(last, site.names))
+        ):
+            return True
+        return getattr(call.func, "attr", getattr(call.func, "id", "")) in voc.MULTIPLIES
 
     def weighted_inside(self, term: Term, depth: int = 24) -> Term | None:
         """The product with weights that a value was computed from, however it was bent or scaled afterwards."""

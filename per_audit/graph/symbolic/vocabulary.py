@@ -15,6 +15,9 @@ POINTWISE = {
 # name -> exponent
 POWERS = {"square": 2, "sqrt": 0.5, "reciprocal": -1, "rsqrt": -0.5}
 
+# What makes a product or a power.
+MULTIPLIES = {*(name for name, op in POINTWISE.items() if op in ("mul", "pow")), *POWERS, "squared_difference"}
+
 # name -> reduction; the axis is found among the arguments
 REDUCTIONS = {
     "sum": "sum", "reduce_sum": "sum", "nansum": "sum", "fsum": "sum", "mean": "mean", "reduce_mean": "mean",

@@ -119,3 +119,30 @@ def test_an_error_weighted_on_the_way_is_found_inside(project):
     weighted, plain = graph.symbols.term("learn.py", node.value).args
     assert graph.source("learn.py", graph.corrections.weighted_inside(weighted).node) == "w * td"
     assert graph.corrections.weighted_inside(plain) is None
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        "scaled(w, net(batch))",
+        "net(batch).mul(w)",
+        "weigh(net(batch), w)",
+    ],
+)
+def test_a_product_is_seen_however_it_is_written(project, product):
+    graph = project(
+        WEIGHTS,
+        learn=f"""
+        from main import draw
+        from torch import multiply as scaled
+
+        def weigh(errors, by):
+            errors *= by
+            return errors
+
+        def learn(net, rows, p):
+            batch, w = draw(rows, p, 0.5)
+            return {product}
+        """,
+    )
+    assert products(graph) == ["errors *= by" if product.startswith("weigh") else product]
