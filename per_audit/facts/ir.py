@@ -504,14 +504,20 @@ class ModuleFacts:
         return self.text[node.start : node.end].decode("utf-8", "replace")
 
 
-_HOLDERS: dict[type[Node], tuple[str, ...]] = {}  # of each kind of node, the fields that hold nodes
+# Of each kind of node the fields that hold nodes, and whether they hold a list of nothing but nodes.
+_HOLDERS: dict[type[Node], tuple[tuple[str, bool], ...]] = {}
 _NAMES = re.compile(r"\w+")
+_PLAIN = re.compile(r"list\[\w+\]")
 _SCOPES = (Function, Class, Lambda)
 
 
-def _holders(kind: type[Node]) -> tuple[str, ...]:
+def _holders(kind: type[Node]) -> tuple[tuple[str, bool], ...]:
     nodes = {name for name, value in globals().items() if isinstance(value, type) and issubclass(value, Node)}
-    _HOLDERS[kind] = tuple(f.name for f in fields(kind) if nodes.intersection(_NAMES.findall(str(f.type))))
+    _HOLDERS[kind] = tuple(
+        (f.name, _PLAIN.fullmatch(str(f.type)) is not None)
+        for f in fields(kind)
+        if nodes.intersection(_NAMES.findall(str(f.type)))
+    )
     return _HOLDERS[kind]
 
 
@@ -519,13 +525,14 @@ def children(node: Node) -> list[Node]:
     """The nodes directly inside a node, in order of the fields."""
     found: list[Node] = []
     kind = type(node)
-    for name in _HOLDERS[kind] if kind in _HOLDERS else _holders(kind):
+    for name, is_plain in _HOLDERS[kind] if kind in _HOLDERS else _holders(kind):
         value = getattr(node, name)
-        if type(value) is list:
-            if value:
-                _collect(value, found)
-        elif value is not None and isinstance(value, Node):
+        if is_plain:
+            found += value
+        elif isinstance(value, Node):
             found.append(value)
+        elif type(value) is list:
+            _collect(value, found)
     return found
 
 

@@ -179,8 +179,9 @@ class Operators:
         """
         masses = self.interpreter.events.masses
         others = [side for side in sides if not (isinstance(side, ir.Call) and side in masses)]
-        named = {word for node in ir.walk(*others) if (name := name_of(node)) for word in words(name)}
-        return len(others) < len(sides) and named.isdisjoint(SUMS)
+        if len(others) == len(sides):
+            return False
+        return all(SUMS.isdisjoint(words(name)) for node in ir.walk(*others) if (name := name_of(node)))
 
 
 def _is_drawn(value: Value) -> bool:

@@ -261,10 +261,11 @@ def _of_kind(tags: frozenset[Tag], kind: str) -> frozenset[ir.Node]:
 def _joined(one: Value, other: Value) -> Value:
     ours, theirs = one.atoms, other.atoms
     same = one.reduction == other.reduction
+    holds = ours is theirs or ours >= theirs
+    if holds and same and one.tags >= other.tags and one.roles >= other.roles:
+        return one
     tags = sharing.union(one.tags, other.tags)
-    if ours is theirs or ours >= theirs:
-        if same and one.tags >= other.tags and one.roles >= other.roles:
-            return one
+    if holds:
         atoms = ours
     elif theirs > ours:
         atoms = sharing.shared(_bounded(theirs))
