@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import Instance
 from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.liveness.lookups import is_builtin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,8 @@ def declared(graph: ReplayGraph, handed: set[str]) -> dict[str, set[object]]:
         calls.update(site.node for site in graph.events.calls.values() if cls in site.classes)
         fields = [s for s in cls.body if isinstance(s, ir.Assign) and s.annotation is not None]
         names = [ir.last_name(field.targets[0]) for field in fields]
-        unknown |= {name for name in names if name in found or not sites or cls.name in given}
+        is_open = not sites or cls.name in given or _is_lent(graph, cls)
+        unknown |= {name for name in names if is_open or name in found}
         for site in sites:
             for at, (name, field) in enumerate(zip(names, fields, strict=True)):
                 arg = site.node.argument(at, name)
@@ -50,6 +52,16 @@ def _is_settings(graph: ReplayGraph, cls: ir.Class) -> bool:
     """Whether a class is a plain dataclass, whose fields only its constructor gives."""
     made = [ir.last_name(each.func if isinstance(each, ir.Call) else each) for each in cls.decorators]
     return made == ["dataclass"] and not cls.bases and not graph.interpreter.subclasses.get(cls)
+
+
+def _is_lent(graph: ReplayGraph, cls: ir.Class) -> bool:
+    """Whether a library is given an object, and gives something back that may have other values in the same fields."""
+    return any(
+        any(isinstance(atom, Instance) and atom.node is cls for value in site.arguments for atom in value.atoms)
+        and not isinstance(graph.parents(site.path).get(site.node), ir.Do)
+        for site in graph.events.calls.values()
+        if not site.targets and not site.classes and not is_builtin(site)
+    )
 
 
 def _is_switch(value: ir.Expr | None) -> bool:

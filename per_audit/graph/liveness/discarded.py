@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,8 @@ def discarded(
     """What takes the place of the value that a node is computed for; None where something may read that before.
 
     `outcome` tells how a test comes out that is the same wherever the program sets it. What is drawn counts all the
-    same: a draw takes its time, and may change what is drawn next.
+    same: a draw takes its time, and may change what is drawn next. So does what the project's functions are given: they
+    may keep it.
     """
     parents = graph.parents(path)
     statement = graph.statement(path, node)
@@ -41,7 +43,9 @@ def discarded(
         return None
     target = statement.targets[0]
     scope = next((each for each in graph.ancestors(path, node) if isinstance(each, (ir.Function, ir.Class))), None)
-    if not isinstance(target, ir.Name) or not isinstance(scope, ir.Function) or _draws(graph, node):
+    if not isinstance(target, ir.Name) or not isinstance(scope, ir.Function) or _is_shared(target.id, scope):
+        return None
+    if _draws(graph, node) or _is_given(graph, path, node):
         return None
     blocks = (value for name in ("body", "orelse") if isinstance(value := getattr(around, name, None), list))
     block = next((each for each in blocks if any(part is statement for part in each)), None)
@@ -81,6 +85,20 @@ def _jumps(*nodes: ir.Node) -> bool:
     """Whether code may go on at another place than its end, where the name may be read."""
     inside = list(ir.walk(*nodes))
     return any(isinstance(node, ir.Try) or (isinstance(node, ir.Jump) and node.kind != "pass") for node in inside)
+
+
+def _is_shared(name: str, function: ir.Function) -> bool:
+    """Whether code that may run in between has a name: a function inside, or others by `global`."""
+    inner = (node for node in ir.walk(*function.body) if isinstance(node, (ir.Function, ir.Lambda)))
+    scopes = (node for node in ir.walk(*function.body) if isinstance(node, ir.Scope))
+    return _is_named(name, *inner) or any(name in scope.names for scope in scopes)
+
+
+def _is_given(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
+    """Whether a value is what a function of the project makes, or is given."""
+    around = itertools.takewhile(lambda each: not isinstance(each, ir.Stmt), (node, *graph.ancestors(path, node)))
+    sites = (graph.events.calls.get(each) for each in around if isinstance(each, ir.Call))
+    return any(site is not None and (site.targets or site.classes) for site in sites)
 
 
 def _draws(graph: ReplayGraph, node: ir.Node) -> bool:

@@ -181,7 +181,7 @@ class Lookups:
         """The classes of the objects that libraries are given or may make, or hold in attributes, and may give back."""
         graph = self._graph
         others = (site for site in self._sites if not site.targets and not site.classes)
-        values = [value for site in others if not _is_builtin(site) for value in site.arguments]
+        values = [value for site in others if not is_builtin(site) for value in site.arguments]
         assigned = (node for module in graph.project.modules.values() for node in module.nodes_of(ir.Assign))
         values += (
             graph.events.value(node.value)
@@ -230,8 +230,8 @@ def _is_of_file(name: str) -> bool:
     return name in _OF_FILE or name.startswith("fire.")
 
 
-def _is_builtin(site: ev.CallSite) -> bool:
-    """Whether a call is of what Python has itself, `len` or `print`, which keeps nothing."""
+def is_builtin(site: ev.CallSite) -> bool:
+    """Whether a call is of what Python has itself, `len` or `print`, which keeps nothing of what it is given."""
     return bool(site.names) and all(name.startswith("builtins.") for name in site.names)
 
 

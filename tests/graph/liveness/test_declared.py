@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.liveness.switched import Switches
 
 PROGRAM = """from dataclasses import dataclass
+import lib
 import torch
 
 @dataclass
@@ -49,6 +50,9 @@ SHOW = "\nAgent(torch.load('agent.pt')['config']).learn()"
         (TRAIN + SHOW + "\nsetattr(read(), read(), True)", False),
         (TRAIN + SHOW + "\nchange(Config(by_priority=False), 'by_priority')", False),
         (TRAIN + SHOW + "\nmake = Config\nmake(read())", False),
+        (TRAIN + SHOW + "\nAgent(lib.merged(Config(by_priority=False), read())).learn()", False),
+        (TRAIN + SHOW + "\nlib.log(Config(by_priority=False))", True),
+        (TRAIN + SHOW + "\nsize = len(Config(by_priority=False))", True),
         (TRAIN + SHOW + "\n@lib.wrap()\ndef main(config: Config):\n    Agent(config).learn()", False),
     ],
 )

@@ -63,10 +63,22 @@ def test_a_setting_has_a_loss_overwritten(project):
         f"if loss > 3:\n    {FAR}\nelse:\n    {FAR}",
         f"for _ in range(3):\n    if read():\n        break\n    {FAR}",
         f"try:\n    {FAR}\nexcept ValueError:\n    pass",
+        f"self.net.step(lambda: loss)\n{FAR}",
+        f"def now():\n    return loss\nself.net.step(now)\n{FAR}",
+        f"global loss\n{FAR}",
     ],
 )
 def test_a_loss_that_may_be_read(project, then):
     assert why(project, then) is None
+
+
+def test_what_a_function_of_the_project_is_given_it_may_keep(project):
+    kept = "\n    def note(self, numbers):\n        self.numbers = numbers\n\n    def learn"
+    text = AGENT.replace("\n    def learn", kept)
+    product = "self.net.weights(batch) * self.net.errors(batch)"
+    graph = project(text.replace(product, f"self.note({product})").format(then=f"        {FAR}", steps=1))
+    node = next(node for node in graph.module("main.py").nodes_of(ir.Bin))
+    assert Idle(graph).why(graph.place("main.py", node)) is None
 
 
 def test_a_draw_takes_its_time_all_the_same(project):
