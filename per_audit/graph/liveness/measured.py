@@ -1,12 +1,14 @@
-"""Memories whose batches are only measured: a number is computed of each, by nothing that is learnt."""
+"""Memories whose batches teach nothing: a number is computed of each by nothing that is learnt, or nothing at all."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import External, Literal
 from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.symbolic.vocabulary import RESHAPES, STACKS, TRANSPARENT
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 _NUMBERS = ("float", "int")
 _REDUCTIONS = ("item", "max", "mean", "min", "sum")
+_CONVERTS = {*TRANSPARENT, *RESHAPES, *STACKS, "unsqueeze", "squeeze", "zip"} - {"get", "remote"}
 _ALONG = ("axis", "dim", "keepdims", "keepdim")
 
 
@@ -24,6 +27,49 @@ def is_only_measured(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """
     sites = [site for site in buffer.samples if not is_test(site.path)]
     return bool(sites) and all(_is_measured(graph, site) for site in sites)
+
+
+def is_only_converted(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether every batch is only made into arrays or tensors that have names, which nothing reads."""
+    sites = [site for site in buffer.samples if not is_test(site.path)]
+    return bool(sites) and all(_is_left(graph, site) for site in sites)
+
+
+def _is_left(graph: ReplayGraph, site: ev.CallSite) -> bool:
+    given = graph.parents(site.path).get(site.node)
+    if site.function is None or not isinstance(given, ir.Assign):
+        return False
+    inside = [node for node in ir.walk(site.function) if isinstance(node, ir.Name)]
+    pending, known, converted = [given], set[ir.Node](), 0
+    while pending:
+        made = pending.pop()
+        targets = [part for target in made.targets for part in _parts(target)]
+        if not all(isinstance(part, (ir.Name, ir.Seq)) for part in targets):
+            return False
+        known |= {made}
+        names = {part.id for part in targets if isinstance(part, ir.Name)}
+        for name in (name for name in inside if name.id in names and name not in targets):
+            statement = graph.statement(site.path, name)
+            if not isinstance(statement, ir.Assign) or statement.value is None or not _converts(graph, statement.value):
+                if statement not in known:
+                    return False
+            elif statement not in known:
+                pending.append(statement)
+                converted += 1
+    return converted > 0
+
+
+def _converts(graph: ReplayGraph, value: ir.Expr) -> bool:
+    """Whether an expression is what calls make of arrays that only give them another type or shape."""
+    calls = [part for part in ir.walk(value) if isinstance(part, ir.Call)]
+    return bool(calls) and all(_is_conversion(graph, call) for call in calls)
+
+
+def _is_conversion(graph: ReplayGraph, call: ir.Call) -> bool:
+    site, name = graph.events.calls.get(call), name_of(call.func)
+    if name == "map":  # `map(np.stack, zip(*batch))`
+        return bool(call.args) and name_of(call.args[0].value) in _CONVERTS
+    return name in _CONVERTS and not (site is not None and site.targets)
 
 
 def _is_measured(graph: ReplayGraph, site: ev.CallSite) -> bool:

@@ -6,14 +6,14 @@ from per_audit.graph.libraries.algorithms import find_algorithms
 from per_audit.graph.libraries.buffers import find_library_buffers
 from per_audit.graph.liveness.late import is_made_late
 from per_audit.graph.liveness.lifetimes import has_idle_learners, is_only_timed, is_replaced, is_uncalled, is_unused
-from per_audit.graph.liveness.measured import is_only_measured
+from per_audit.graph.liveness.measured import is_only_converted, is_only_measured
 from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.alternatives import Alternatives
 from per_audit.graph.recognise.evidence import Evidence
 from per_audit.graph.recognise.prioritised import Prioritised
 from per_audit.graph.recognise.uniform import Uniform
 
-_NO_MEMORIES = (has_idle_learners, is_only_timed, is_only_measured, is_replaced, is_made_late)
+_NO_MEMORIES = (has_idle_learners, is_only_timed, is_only_measured, is_only_converted, is_replaced, is_made_late)
 
 
 def find_buffers(graph: ReplayGraph) -> None:

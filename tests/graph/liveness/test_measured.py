@@ -59,3 +59,24 @@ USE = "losses.append(pretend(batch))"
 def test_a_memory_of_whose_batches_only_numbers_are_made(project, step, use, found):
     graph = project("net = make()\n" + TOY.format(step=step, use=use))
     assert [buffer.owner.name for buffer in graph.buffers] == found
+
+
+TENSORS = (
+    "states, actions, rewards, after, ends = map(np.stack, zip(*batch))\n        states = torch.FloatTensor(states)"
+)
+
+
+@pytest.mark.parametrize(
+    ("use", "found"),
+    [
+        (TENSORS, []),
+        (f"{TENSORS}\n        policy.fit(states)", ["Memory"]),
+        (f"{TENSORS}\n        value = policy(states)", ["Memory"]),
+        (f"{TENSORS}\n        policy.states = states", ["Memory"]),
+        ("states = list(map(policy.fit, batch))", ["Memory"]),
+        ("pass", ["Memory"]),  # perhaps the rest is still to be written
+    ],
+)
+def test_a_memory_of_whose_batches_nothing_is_made(project, use, found):
+    graph = project("import torch\n" + TOY.format(step="", use=use))
+    assert [buffer.owner.name for buffer in graph.buffers] == found
