@@ -170,7 +170,7 @@ class Judge:
         for finding, idle in told:
             try:
                 with deep_stack():
-                    why = idle.why(finding.place) or _why_unweighted(finding, idle)
+                    why = idle.why(finding.place) or _why_unweighted(finding, idle) or _why_apart(finding, idle)
                     note = idle.note(finding.place) if why is None else None
             except Exception as error:
                 failures.append(Failure.of(f"what is run of {self._root}", error))
@@ -238,6 +238,11 @@ def _why_unweighted(finding: Finding, idle: Idle) -> str | None:
     """Why the weights that a finding rests on are never computed; None where some are, or it rests on none."""
     reasons = [idle.why(link.place) for link in finding.evidence if link.role == "weights"]
     return reasons[0] if reasons and None not in reasons else None
+
+
+def _why_apart(finding: Finding, idle: Idle) -> str | None:
+    """Why a notebook has nothing to do with the memory of a finding; None where it may have."""
+    return idle.apart(finding.place, {link.place.path for link in finding.evidence if link.role == "drawn"})
 
 
 def _followed_in_part(place: Place) -> Notice:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import External, Literal, Result
+from per_audit.graph.liveness.apart import is_apart
 from per_audit.graph.liveness.chosen import Choices
 from per_audit.graph.liveness.copied import Spare, spare
 from per_audit.graph.liveness.demos import Trial
@@ -85,6 +86,12 @@ class Idle:
         if self._is_package and not isinstance(reason, ir.Class):
             return None
         return f"not run as it stands: {self._told(reason, path)}"
+
+    def apart(self, place: Place, drawn: Collection[str]) -> str | None:
+        """Why the memories that files draw from are none of the notebook that a place is in, in words."""
+        if self._is_package or not is_apart(self._graph, place.path, drawn):
+            return None
+        return f"never drawn from here: no import of the notebook leads to {', '.join(sorted(drawn))}"
 
     def _choice(self, place: Place) -> str | None:
         """On which option, off unless somebody sets it, a place hangs: that of the class around it."""
