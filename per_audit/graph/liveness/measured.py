@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _NUMBERS = ("float", "int")
 _REDUCTIONS = ("item", "max", "mean", "min", "sum")
 _CONVERTS = {*TRANSPARENT, *RESHAPES, *STACKS, "unsqueeze", "squeeze", "zip"} - {"get", "remote"}
+_COMPUTE = ("builtins", "itertools", "jax", "math", "numpy", "operator", "statistics", "torch")
 _ALONG = ("axis", "dim", "keepdims", "keepdim")
 
 
@@ -94,7 +95,10 @@ def _is_handed_to_measure(graph: ReplayGraph, parents: dict[ir.Node, ir.Node], n
 
 
 def _measures(graph: ReplayGraph, function: ir.Function) -> bool:
-    """Whether a function has only a batch, and makes a number of it by what libraries and Python compute."""
+    """Whether a function has only a batch, and makes a number of it by what Python and libraries of numbers compute.
+
+    What comes from elsewhere may learn: a step of a trainer, a model.
+    """
     if len(function.parameters) != 1 or function.decorators or graph.project.class_of.get(function) is not None:
         return False
     nodes = list(ir.walk(*function.body))
@@ -107,7 +111,7 @@ def _measures(graph: ReplayGraph, function: ir.Function) -> bool:
     }
     refusals = set(ir.walk(*(node for node in nodes if isinstance(node, ir.Raise))))
     others = (node for node in nodes if isinstance(node, ir.Name) and node.id not in own and node not in refusals)
-    if not all(_is_of_libraries(graph, name) for name in others):
+    if not all(_is_computed(graph, name) for name in others):
         return False
     returned = [node.value for node in nodes if isinstance(node, ir.Return)]
     return bool(returned) and all(value is not None and _is_number(value, nodes) for value in returned)
@@ -124,9 +128,13 @@ def _parts(target: ir.Expr) -> list[ir.Node]:
     return list(ir.walk(target)) if isinstance(target, ir.Seq) else [target]
 
 
-def _is_of_libraries(graph: ReplayGraph, name: ir.Name) -> bool:
+def _is_computed(graph: ReplayGraph, name: ir.Name) -> bool:
+    """Whether a name stands for a constant, or for what only computes."""
     atoms = graph.events.value(name).atoms
-    return bool(atoms) and all(isinstance(atom, (External, Literal)) for atom in atoms)
+    return bool(atoms) and all(
+        isinstance(atom, Literal) or (isinstance(atom, External) and atom.name.partition(".")[0] in _COMPUTE)
+        for atom in atoms
+    )
 
 
 def _is_number(value: ir.Expr, nodes: list[ir.Node]) -> bool:

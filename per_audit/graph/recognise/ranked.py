@@ -25,4 +25,9 @@ def _is_of_ranked(graph: ReplayGraph, draw: ev.Draw) -> bool:
         name = population[0].id
         assigned = (n for n in ir.walk(draw.function) if isinstance(n, ir.Assign) and n.value is not None)
         population = [n.value for n in assigned if n.value and any(getattr(t, "id", "") == name for t in n.targets)]
-    return bool(population) and all(isinstance(n, ir.Sub) and isinstance(n.index, ir.Slice) for n in population)
+    return bool(population) and all(isinstance(n, ir.Sub) and _is_part(n.index) for n in population)
+
+
+def _is_part(index: ir.Expr) -> bool:
+    """Whether a slice leaves something out: `[:]` is all there is."""
+    return isinstance(index, ir.Slice) and not (index.lower is None and index.upper is None)

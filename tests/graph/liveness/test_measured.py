@@ -52,6 +52,8 @@ USE = "losses.append(pretend(batch))"
         (STEP.replace("np.mean((", "np.mean(net((").replace("** 2)", "** 2))"), USE, ["Memory"]),
         (STEP.replace("(batch)", "(batch, net)", 1), "pretend(batch, policy)", ["Memory"]),
         (STEP.replace("    return", "    table.value = loss\n    return"), USE, ["Memory"]),
+        # what another library has may learn
+        ("from trainer import fit\n\ndef pretend(batch):\n    return float(fit(batch))", USE, ["Memory"]),
         # the batch goes elsewhere too
         (STEP, "pretend(batch)\n        policy.fit(batch)", ["Memory"]),
     ],

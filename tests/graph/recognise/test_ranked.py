@@ -35,6 +35,7 @@ HALVES = "best = self.rows[-100:]\n        return random.sample(best, n // 2) + 
         (SORTED, HALVES, 0),
         ("self.rows.sort(key=lambda row: row[2])", "return random.sample(self.rows[:100], n)", 0),
         (SORTED, "return random.sample(self.rows, n)", 1),
+        (SORTED, "return random.sample(self.rows[:], n)", 1),
         ("pass", "return random.sample(self.rows[-100:], n)", 1),
     ],
 )
