@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
+    from per_audit.graph.interpret.events import Owner
     from per_audit.graph.prioritised.anatomy import Anatomy
 
 _MEMORY = """import numpy as np
@@ -170,7 +171,7 @@ class BetaScheduleWrong(Rule):
             anatomy = graph.anatomy(buffer)
             beta = Beta(graph, anatomy)
             for changed in beta.later_writes:
-                if beta.is_of_another(changed):
+                if beta.is_of_another(changed) or _is_left(graph, buffer, changed.write.function):
                     continue
                 wrong = _wrong(graph, anatomy, beta, changed)
                 if wrong is not None and changed.write.node not in seen:
@@ -403,6 +404,30 @@ def train(env, net, optimizer, steps, kind):
         ),
     )
     good = (
+        Example(
+            "a method that the program never asks for",
+            {
+                "memory.py": _MEMORY + "\n    def rise(self, step):\n        self.beta += step\n",
+                "train.py": """from memory import Memory
+
+
+def train(env, net, optimizer, target):
+    memory, state = Memory(1000), env.reset()
+    while True:
+        next_state, reward, end, _ = env.step(net.act(state))
+        memory.push(state, 0, reward, next_state, end)
+        state = env.reset() if end else next_state
+        rows, at, w = memory.sample(32)
+        error = net.errors(rows, target)
+        (w * error**2).mean().backward()
+        optimizer.step()
+        memory.update(at, error.detach().numpy())
+
+
+train(make(), net(), optimizer(), net())
+""",
+            },
+        ),
         Example(
             "linear, from the first value",
             {
@@ -647,6 +672,16 @@ class Agent:
             },
         ),
     )
+
+
+def _is_left(graph: ReplayGraph, buffer: ReplayBuffer, function: Owner) -> bool:
+    """Whether a program draws from a buffer and never asks for a method: its beta stays as it was made."""
+    if not isinstance(function, ir.Function) or function.decorators or function.name.startswith("__"):
+        return False
+    if graph.project.class_of.get(function) is None or not (buffer.instances and buffer.samples):
+        return False
+    named = (part for module in graph.project.modules.values() for part in module.nodes_of(ir.Attr, ir.Const))
+    return not any(function.name in (getattr(part, "attr", ""), getattr(part, "value", "")) for part in named)
 
 
 def _wrong(graph: ReplayGraph, anatomy: Anatomy, beta: Beta, changed: BetaWrite) -> str | None:

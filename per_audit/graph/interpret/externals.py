@@ -170,8 +170,8 @@ def packs(name: str) -> bool:
     return last(name) in _PACKS and name.partition(".")[0] in _PACKERS
 
 
-# Functions that make a faster form of the module or function that they are given.
-COMPILERS = {"torch.compile", "torch.jit.script", "torch.jit.trace"}
+# Functions that make another form of the module or function that they are given: a faster one, one for whole arrays.
+COMPILERS = {"torch.compile", "torch.jit.script", "torch.jit.trace", "numpy.vectorize", "numpy.frompyfunc"}
 # What is called of a class whose objects live in other processes, and of their methods, in its or their stead.
 REMOTE = "remote"
 # Functions that hand over what they are given: to objects of other processes, from these, or made to live in one.

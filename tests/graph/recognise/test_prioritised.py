@@ -853,3 +853,51 @@ def test_states_that_a_network_is_probed_with_are_no_draw(project):
     main()
     """)
     assert [buffer.owner.name for buffer in graph.buffers] == ["Memory"]
+
+
+def test_a_tree_may_be_searched_for_a_whole_array_of_numbers(project):
+    graph = project("""
+    import numpy as np
+
+
+    class Tree:
+        def __init__(self, size):
+            self.size, self.sums = size, [0.0] * (2 * size)
+
+        def put(self, slot, mass):
+            slot += self.size
+            self.sums[slot] = mass
+            while slot > 1:
+                slot //= 2
+                self.sums[slot] = self.sums[2 * slot] + self.sums[2 * slot + 1]
+
+        def find(self, mass):
+            slot = 1
+            while slot < self.size:
+                slot *= 2
+                if self.sums[slot] <= mass:
+                    mass -= self.sums[slot]
+                    slot += 1
+            return slot - self.size
+
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.tree, self.size, self.at = [None] * size, Tree(size), size, 0
+            self.find = np.vectorize(self.tree.find)
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[self.at] = (state, action, reward, next_state, done)
+            self.tree.put(self.at, 1.0)
+            self.at = (self.at + 1) % self.size
+
+        def sample(self, n):
+            slots = self.find(np.random.random(n) * self.tree.sums[1]).tolist()
+            return [self.rows[slot] for slot in slots], slots
+
+        def update(self, slots, errors):
+            for slot, error in zip(slots, errors):
+                self.tree.put(slot, error)
+    """)
+    (buffer,) = graph.buffers
+    assert (buffer.kind, buffer.owner.name) == (PRIORITISED, "Memory")
