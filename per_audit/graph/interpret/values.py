@@ -196,7 +196,7 @@ class Value(NamedTuple):
 
     def join(self, other: Value) -> Value:
         """The least value above both."""
-        if self is other or other is UNKNOWN:
+        if self is other or other is UNKNOWN or self == other:
             return self
         if self is UNKNOWN:
             return other
