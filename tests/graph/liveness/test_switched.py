@@ -318,3 +318,9 @@ def marked(graph):
     calls_in = (n for n in ir.walk(*graph.module("main.py").body) if isinstance(n, ir.Call))
     (node,) = (n for n in calls_in if isinstance(n.func, ir.Name) and n.func.id == "mark")
     return node
+
+
+def test_a_number_that_counts_as_it_is_asked(project):
+    graph = project("count = 0\nwhile read():\n    if (count := count + 1) > 4:\n        mark()\n")
+    (node,) = (each for each in graph.module("main.py").nodes_of(ir.Call) if getattr(each.func, "id", "") == "mark")
+    assert Switches(graph).off("main.py", node) is None
