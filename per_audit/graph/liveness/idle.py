@@ -438,14 +438,11 @@ class Idle:
 
 
 def _asks_base(cls: ir.Class, name: str) -> bool:
-    """Whether a class calls, or names, a method of the one that it inherits from: `super().sample`."""
-    return any(
-        isinstance(node, ir.Attr)
-        and node.attr == name
-        and isinstance(node.value, ir.Call)
-        and ir.last_name(node.value.func) == "super"
-        for node in ir.walk(cls)
-    )
+    """Whether a class names a method of what it inherits from, `super().sample`, or keeps `super()` for that."""
+    nodes = list(ir.walk(cls))
+    asked = {node.value: node.attr for node in nodes if isinstance(node, ir.Attr)}
+    supers = (node for node in nodes if isinstance(node, ir.Call) and ir.last_name(node.func) == "super")
+    return any(asked.get(node, name) == name for node in supers)
 
 
 def _named_by(node: ir.Node) -> Iterator[str]:

@@ -49,6 +49,7 @@ ASKS = "def sample(self, n):\n        return super().sample(n)"
         (OWN, "'plain'", "", False),
         (OWN, "read()", "", False),
         (ASKS, "'newest'", "", False),
+        ("def sample(self, n):\n        base = super()\n        return base.sample(n)", "'newest'", "", False),
         ("pass", "'newest'", "", False),
         (OWN, "'newest'", "class Other(Memory):\n    pass\n\nOther().push(1)", False),
         (OWN, "'newest'", "print(Memory().sample(3))", False),
