@@ -67,7 +67,8 @@ def _in_use(graph: ReplayGraph, term: Term) -> list[Term]:
 
 def _may_be_run(graph: ReplayGraph, function: ev.Owner) -> bool:
     """Whether a function is none of a class that nothing makes, and no constructor that each heir replaces."""
-    is_constructor = isinstance(function, ir.Function) and function.name == "__init__"
+    is_made = function is not None and graph.project.class_of.get(function) in graph.made
+    is_constructor = is_made and isinstance(function, ir.Function) and function.name == "__init__"
     return not is_of_unmade(graph, function) and (not is_constructor or function in graph.callers)
 
 
