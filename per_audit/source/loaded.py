@@ -21,6 +21,7 @@ _METHODS: dict[type, tuple[str, ...]] = {
           "split", "strip"),
     dict: ("items", "keys", "values"),
 }  # fmt: skip
+_CHANGES = ("add", "append", "extend", "insert", "pop", "setdefault", "update")
 _OF_PATHS = {name: getattr(posixpath, name) for name in ("basename", "dirname", "join", "split", "splitext")}
 _COPIES: dict[str, Callable[..., object]] = {made.__name__: made for made in (list, set, sorted, str, tuple)}
 _MOST = 64  # values of an expression, or items of a collection
@@ -70,7 +71,7 @@ class _Texts:
         self._given: dict[tuple[ast.AST, str], list[ast.Name | None]] = defaultdict(list)
         self._sources: dict[ast.AST, tuple[ast.expr, bool, int | None]] = {}
         self._open: set[ast.AST] = set()  # the names that are being read
-        self._shared: set[str] = set()
+        self._changed: set[str] = set()  # the names of what other places give something, too
         stack: list[tuple[ast.AST, ast.AST]] = [(tree, tree)]
         while stack:
             node, scope = stack.pop()
@@ -107,7 +108,19 @@ class _Texts:
         elif isinstance(node, ast.alias):
             self._given[scope, (node.asname or node.name).partition(".")[0]].append(None)
         elif isinstance(node, (ast.Global, ast.Nonlocal)):
-            self._shared.update(node.names)
+            self._changed.update(node.names)
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name is not None:
+            self._changed.add(node.name)
+        elif isinstance(node, ast.MatchMapping) and node.rest is not None:
+            self._changed.add(node.rest)
+        elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            self._note_changed(node.value)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGES:
+            self._note_changed(node.func.value)
+
+    def _note_changed(self, held: ast.expr) -> None:
+        if isinstance(held, ast.Name):
+            self._changed.add(held.id)
 
     def _note_target(self, target: ast.expr, value: ast.expr, is_loop: bool) -> None:
         if isinstance(target, ast.Name):
@@ -120,7 +133,7 @@ class _Texts:
         scope: ast.AST | None = self._outer[name]
         while scope is not None and not self._gives(scope, name):
             scope = self._outer[scope] if self._outer[scope] is not scope else None
-        if scope is None or name.id in self._shared:
+        if scope is None or name.id in self._changed:
             raise _UnknownError
         return [value for target in self._given[scope, name.id] for value in self._of_target(target)]
 

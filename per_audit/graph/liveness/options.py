@@ -1,4 +1,4 @@
-"""Options of the command line: the names under which they are read, and those that are parsed as truths."""
+"""Options of the command line that are parsed as truths, and the names of what libraries have parsed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.symbolic.options import names_of_option
 
 if TYPE_CHECKING:
     from per_audit.graph.model import ReplayGraph
@@ -14,18 +15,6 @@ _TRUTHS: frozenset[object] = frozenset({True, False})
 _OR_NONE = _TRUTHS | {None}
 _STORES = ("store_true", "store_false")
 _PARSED_BY = ("parse_", ".flags.")  # in the name of what a library gives: argparse's, TensorFlow's and absl's
-
-
-def names_of_option(call: ir.Call) -> set[str]:
-    """The name under which an option is read: the one that is told, or that of its long flag."""
-    words = [arg.value.value for arg in call.args if arg.keyword is None and isinstance(arg.value, ir.Const)]
-    flags = [word for word in words if isinstance(word, str)]
-    told = call.keyword("dest")
-    if told is not None:
-        return {str(told.value.value)} if isinstance(told.value, ir.Const) else set()
-    plain = [flag for flag in flags if not flag.startswith("-")]  # click's own way to tell it
-    long = plain or [flag for flag in flags if flag.startswith("--")] or flags
-    return {long[0].lstrip("-").replace("-", "_")} if long else set()
 
 
 def is_option(name: str) -> bool:

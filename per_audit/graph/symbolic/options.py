@@ -57,12 +57,19 @@ class Options:
             func = site.node.func
             if not isinstance(func, ir.Attr) or func.attr != "add_argument":
                 continue
-            values = [arg.value.value for arg in site.node.args if isinstance(arg.value, ir.Const) and not arg.keyword]
-            names = [name for name in values if isinstance(name, str)]
-            long = [name for name in names if not (name[:1] == "-" and name[1:2] != "-")]
-            stated, default = site.node.argument(None, "dest"), site.node.argument(None, "default")
-            name = stated.value if isinstance(stated, ir.Const) else next(iter(long or names), None)
-            if isinstance(name, str) and default is not None:
-                term = self._symbols.term(site.path, default)
-                found[name.lstrip("-").replace("-", "_")].append((site.path, term))
+            default = site.node.argument(None, "default")
+            for name in names_of_option(site.node) if default is not None else ():
+                found[name].append((site.path, self._symbols.term(site.path, default)))
         return dict(found)
+
+
+def names_of_option(call: ir.Call) -> set[str]:
+    """The name under which an option is read: the one that is told, or that of its long flag."""
+    words = [arg.value.value for arg in call.args if arg.keyword is None and isinstance(arg.value, ir.Const)]
+    flags = [word for word in words if isinstance(word, str)]
+    told = call.keyword("dest")
+    if told is not None:
+        return {str(told.value.value)} if isinstance(told.value, ir.Const) else set()
+    plain = [flag for flag in flags if not flag.startswith("-")]  # click's own way to tell it
+    long = plain or [flag for flag in flags if flag.startswith("--")] or flags
+    return {long[0].lstrip("-").replace("-", "_")} if long else set()
