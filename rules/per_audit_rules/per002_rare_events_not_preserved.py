@@ -8,7 +8,7 @@ from per_audit.findings import Evidence, Finding, FixOffer, Place, Severity
 from per_audit.graph import UNIFORM, ReplayGraph
 from per_audit.graph.interpret.values import Alloc, roles_in
 from per_audit.graph.memory.eviction import forgets_oldest
-from per_audit.graph.memory.stored import never_full, once_full, room_of
+from per_audit.graph.memory.stored import is_seldom_full, never_full, once_full, room_of
 from per_audit.graph.memory.unfed import is_never_fed
 from per_audit.graph.prioritised.whose import name_of_filled
 from per_audit.graph.recognise.chosen import is_of_chosen
@@ -39,7 +39,8 @@ class RareEventsNotPreserved(Rule):
     A memory that has room for all that the loops of the program count out forgets nothing, and is not noted; neither is
     one beside which another keeps chosen transitions, such as those with a reward, of which each batch has a share.
     Nor is one that is filled from a data set at once, and whose method to store a transition nothing calls.
-    Where the loops cannot be counted out, the message says that it is not known whether a run stores as much.
+    Where the loops cannot be counted out, the message says that it is not known whether a run stores as much; memories
+    with room for half a million transitions or more, which few such runs fill, are left out.
     Where rewards are dense there are no rare events to protect, and a protected set adds staleness: leave it off.
     The finding stands beside `uniform-only-sampling`, since the same change repairs both.
 
@@ -73,8 +74,8 @@ class RareEventsNotPreserved(Rule):
         for buffer in graph.buffers:
             if buffer.kind != UNIFORM or is_of_chosen(graph, buffer) or is_never_fed(graph, buffer):
                 continue
-            if _holds_episodes(buffer):
-                continue  # how many of them a run stores is not counted
+            if _holds_episodes(buffer) or is_seldom_full(graph, buffer):
+                continue  # how much a run stores is not counted
             if forgets_oldest(graph, buffer) and never_full(graph, buffer) is None:
                 when = once_full(graph, buffer, room_of(graph, buffer))
                 name = name_of_filled(graph, buffer)
@@ -290,6 +291,15 @@ class Agent:
     def learn(self):
         self.model.fit(random.sample(self.past, 32))  # <- PER001
 """
+            },
+        ),
+        Example(
+            "room for half a million transitions, of a run whose length is not told",
+            {
+                "agent.py": bad[0]
+                .plain["agent.py"]
+                .replace("maxlen=5000", "maxlen=500_000")
+                .replace("PER001 PER002", "PER001")
             },
         ),
         Example(

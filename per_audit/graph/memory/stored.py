@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 _FAR, _MOST = 6, 8  # calls from the start of the program to the store, and calls of one function, that are followed
+_SELDOM_FULL = 500_000  # room for more than most runs store whose loops do not say how much that is
 _MOST_STORES = 200  # statements that store into one container, each of which is counted for itself
 
 
@@ -55,10 +56,23 @@ def once_full(graph: ReplayGraph, buffer: ReplayBuffer, room: str | None) -> str
     begun = f"once it holds {room}" if room is not None else "once it is full"
     if most is not None and room is not None:
         return f"{begun} of {spelled(most)}"
-    lives = Lives.of_buffer(graph, buffer)
-    if any(_goes_on(graph, store.path, store.node, lives, frozenset(), frozenset()) for store in buffer.stores):
+    if _goes_on_for_ever(graph, buffer):
         return begun
     return f"{begun}; whether a run stores {'more' if room is not None else 'as much'} is not known here"
+
+
+def is_seldom_full(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether a buffer has room for half a million transitions, and nothing says that a run stores as many."""
+    least = capacity_of(graph, buffer.containers).least
+    if least is None or least < _SELDOM_FULL or stored_at_most(graph, buffer) is not None:
+        return False
+    return not _goes_on_for_ever(graph, buffer)
+
+
+def _goes_on_for_ever(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether a loop that is never left stores into a buffer."""
+    lives = Lives.of_buffer(graph, buffer)
+    return any(_goes_on(graph, store.path, store.node, lives, frozenset(), frozenset()) for store in buffer.stores)
 
 
 def room_of(graph: ReplayGraph, buffer: ReplayBuffer) -> str | None:
