@@ -93,14 +93,21 @@ class Prioritised:
         """The functions that go down a tree with the number: they compare it, and take sums off it.
 
         What very many functions do that with is data, such as observations that were made up, unless the function that
-        draws the number does so itself. So is what environments do that with: prices, distances.
+        draws the number does so itself. So is what environments do that with: prices, distances, and the actions
+        that they are told.
         """
         going_down = mass.compared_in & mass.reduced_in
-        if any(map(self.evidence.environments.is_of_called, going_down)):
+        environments, drawn_by = self.evidence.environments, self._class_of(mass.function)
+        if any(map(environments.is_of_called, going_down)):
+            return set()
+        if any(environments.is_of(function) and self._class_of(function) is not drawn_by for function in going_down):
             return set()
         if len(mass.compared_in) > _MOST_COMPARING:
             going_down &= {mass.function}
         return {function for function in going_down if self._repeats(function)}
+
+    def _class_of(self, function: ev.Owner) -> ir.Class | None:
+        return self.project.class_of.get(function) if function is not None else None
 
     def _repeats(self, function: ev.Owner) -> bool:
         """Whether the function has a loop or calls itself."""

@@ -549,8 +549,9 @@ MARKET = """
 
 
 @pytest.mark.parametrize("fee", ["0.1 * random.uniform(0.9, 1.1)", "random.random()"])
-def test_a_number_that_an_environment_compares_and_takes_from_picks_no_transition(project, kinds, fee):
-    assert kinds(project(MARKET.replace("{fee}", fee))) == []
+@pytest.mark.parametrize("name", ["MarketEnv", "Market"])
+def test_a_number_that_an_environment_compares_and_takes_from_picks_no_transition(project, kinds, fee, name):
+    assert kinds(project(MARKET.replace("{fee}", fee).replace("MarketEnv", name))) == []
 
 
 def test_an_action_that_a_table_of_states_is_read_at_is_no_position(project, kinds):
