@@ -47,7 +47,7 @@ def joined(parts: Sequence[Part], outcomes: Mapping[str, Outcome], sources: Sour
 def _as_it_stands(outcome: Outcome, is_beside: bool) -> Outcome:
     """The outcome of a part that no other one leads to, where it lies beside a program in use or does not."""
     if is_beside and not outcome.in_use and outcome.without_unmade is not None:
-        return outcome.without_unmade
+        return outcome.without_unmade.with_notes()
     return outcome.with_notes()
 
 

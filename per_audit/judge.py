@@ -38,7 +38,7 @@ class Outcome:
     that the files make a replay buffer and draw from it. `without_unmade` is the same without the buffers that nothing
     in them makes, and with those that they only try out as hints, None where there are none of either: such a class is
     no memory of a project that has another in use. `notes` say of findings, by their ids, why the files do not run what
-    they are about, though others may.
+    they are about, though others may; `costs` are those of them, by their ids, about what it costs others.
     `failures` are the steps in which per-audit itself failed; the others went on without them.
     """
 
@@ -50,12 +50,19 @@ class Outcome:
     in_use: bool = False
     without_unmade: Outcome | None = None
     notes: tuple[tuple[str, str], ...] = ()
+    costs: frozenset[str] = frozenset()
 
     def with_notes(self) -> Outcome:
-        """The same with the notes in the messages."""
+        """The same with the notes in the messages, and as hints what runs cost that nobody knows."""
         notes = dict(self.notes)
         told = (
-            replace(each, message=f"{each.message} ({notes[each.id]})") if each.id in notes else each
+            replace(
+                each,
+                message=f"{each.message} ({notes[each.id]})",
+                severity=Severity.INFO if each.id in self.costs else each.severity,
+            )
+            if each.id in notes
+            else each
             for each in self.findings
         )
         return replace(self, findings=tuple(told))
@@ -133,7 +140,7 @@ class Judge:
         from per_audit.graph.liveness.idle import Idle
 
         failures = list(outcome.failures)
-        notes: dict[Place, str] = {}
+        notes: dict[Place, tuple[str, bool]] = {}
         told = (finding for rule in self._rules for finding in self._check(rule, graph, failures))
         if part.is_text:
             findings = with_ids(finding for finding in told if _is_shown(finding))
@@ -148,22 +155,26 @@ class Judge:
                 findings = offered(findings, graph)
             except Exception as error:
                 failures.append(Failure.of(f"planning the fixes of {self._root}", error))
+        of_runs = {rule.code for rule in self._rules if rule.of_runs}
         pipelines: tuple[dict[str, Any], ...] = tuple(getattr(graph, "describe", list)())
         return replace(
             outcome,
             findings=tuple(findings),
             pipelines=pipelines,
             failures=tuple(failures),
-            notes=tuple((each.id, notes[each.place]) for each in findings if each.place in notes),
+            notes=tuple((each.id, notes[each.place][0]) for each in findings if each.place in notes),
+            costs=frozenset(
+                each.id for each in findings if each.rule in of_runs and notes.get(each.place, ("", False))[1]
+            ),
         )
 
     def _as_run(
-        self, told: list[tuple[Finding, Idle]], notes: dict[Place, str], failures: list[Failure]
+        self, told: list[tuple[Finding, Idle]], notes: dict[Place, tuple[str, bool]], failures: list[Failure]
     ) -> list[Finding]:
         """The findings; what is wrong in code that is never run is a hint for later, and hints about it are none.
 
-        What others may run is noted in `notes`, by its place. What a rule itself says as a hint, since it is only tried
-        out, is told beside a program as well.
+        What others may run is noted in `notes`, by its place, and whether it is there for others alone. What a rule
+        itself says as a hint, since it is only tried out, is told beside a program as well.
         """
         found = []
         hints = {rule.code for rule in self._rules if rule.severity is Severity.INFO}
@@ -172,12 +183,14 @@ class Judge:
                 with deep_stack():
                     why = idle.why(finding.place) or _why_unweighted(finding, idle) or _why_apart(finding, idle)
                     note = idle.note(finding.place) if why is None else None
+                    is_for_others = note is not None and idle.is_for_others(finding.place)
             except Exception as error:
                 failures.append(Failure.of(f"what is run of {self._root}", error))
-                why = note = None
+                why, note, is_for_others = None, None, False
             if why is None:
                 found.append(finding)
-                notes.update({finding.place: note} if note is not None else {})
+                if note is not None:
+                    notes[finding.place] = note, is_for_others
             elif finding.severity is not Severity.INFO or (idle.is_beside and finding.rule not in hints):
                 message = f"{finding.message} ({why})"
                 found.append(replace(finding, severity=Severity.INFO, message=message))

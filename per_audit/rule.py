@@ -72,13 +72,15 @@ class Rule(ABC):
     """One defect that the audit knows.
 
     The docstring of a subclass is its documentation: the first line says what is wrong, and the HEADINGS follow as
-    `## What it does` and so on. A `pedantic` rule is off unless its code or name is selected.
+    `## What it does` and so on. A `pedantic` rule is off unless its code or name is selected. What a rule reports that
+    is `of_runs` matters by how long programs run and how much they store, so that it is a hint where none is known.
     """
 
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity]
     pedantic: ClassVar[bool] = False
+    of_runs: ClassVar[bool] = False
     bad: ClassVar[tuple[Example, ...]] = ()
     good: ClassVar[tuple[Example, ...]] = ()
 

@@ -239,6 +239,46 @@ def test_what_a_package_has_for_its_users_is_told_to_be_made_by_none_of_its_own_
     assert notes(tmp_path, files)["kit/memory.py"] == {"nothing in the project makes Memory)"}
 
 
+SLOW = """import numpy as np
+
+class Slow:
+    def __init__(self, size):
+        self.size = size
+        self.p, self.rows, self.at = np.zeros(size), [None] * size, 0
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows[self.at], self.p[self.at] = (state, action, reward, next_state, done), 1.0
+        self.at = (self.at + 1) % self.size
+
+    def sample(self, n):
+        share = self.p / self.p.sum()
+        slots = np.random.choice(self.size, n, p=share)
+        return slots, [self.rows[i] for i in slots], (share[slots] / share.min()) ** -0.4
+
+    def update(self, slots, errors):
+        self.p[slots] = np.abs(errors)
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "severity"),
+    [
+        ({"kit/slow.py": SLOW}, Severity.INFO),
+        ({"kit/memory.py": MEMORY + SLOW}, Severity.INFO),
+        ({"kit/slow.py": SLOW, "kit/__init__.py": "from kit.slow import Slow\n"}, Severity.WARNING),
+        ({"kit/slow.py": SLOW, "kit/__init__.py": "from kit.slow import *\n"}, Severity.WARNING),
+    ],
+)
+def test_what_the_memories_that_a_package_has_only_for_its_users_cost_is_a_hint(tmp_path, files, severity):
+    train = TRAIN.replace("from memory", "from kit.memory")
+    project = {"setup.py": "from setuptools import setup\nsetup()\n", "kit/__init__.py": "", "kit/memory.py": MEMORY}
+    found(tmp_path, {**project, "train.py": train, **files})
+    told = [each for each in audit(tmp_path, [tmp_path], Settings(tmp_path)).report.findings if "Slow" in each.message]
+    assert {each.severity for each in told if each.rule == "PER401"} == {severity}
+    assert {each.severity for each in told if each.rule == "PER105"} == {Severity.ERROR}
+    assert all("(not run as it stands: nothing in the project makes Slow)" in each.message for each in told)
+
+
 def test_a_program_whose_learning_is_switched_off_is_told_to_be(tmp_path):
     learns = "        net.loss(memory.sample(8)).backward()\n        optimizer.step()\n"
     main = TRAIN.replace(learns, "        if not WATCH:\n" + learns.replace("        ", "            "))

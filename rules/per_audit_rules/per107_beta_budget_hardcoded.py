@@ -110,6 +110,7 @@ class BetaBudgetHardcoded(Rule):
     code = "PER107"
     name = "beta-budget-hardcoded"
     severity = Severity.WARNING
+    of_runs = True
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each statement or schedule that raises beta by a number of its own."""

@@ -114,6 +114,7 @@ class LinearTimeSampling(Rule):
     code = "PER401"
     name = "linear-time-sampling"
     severity = Severity.WARNING
+    of_runs = True
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each draw by priority that goes through all priorities."""

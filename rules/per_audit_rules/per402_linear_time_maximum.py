@@ -109,6 +109,7 @@ class LinearTimeMaximum(Rule):
     code = "PER402"
     name = "linear-time-maximum"
     severity = Severity.WARNING
+    of_runs = True
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each reduction over all priorities on the way of a step."""

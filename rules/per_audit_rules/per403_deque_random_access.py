@@ -86,6 +86,7 @@ class DequeRandomAccess(Rule):
     code = "PER403"
     name = "deque-random-access"
     severity = Severity.WARNING
+    of_runs = True
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each function that reads large deques of transitions at random, at its first read."""

@@ -74,6 +74,7 @@ class ListEviction(Rule):
     code = "PER404"
     name = "list-eviction"
     severity = Severity.INFO
+    of_runs = True
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each place that takes the oldest transitions out of large lists, be it one or several."""

@@ -87,6 +87,15 @@ class Idle:
             return None
         return f"not run as it stands: {self._told(reason, path)}"
 
+    def is_for_others(self, place: Place) -> bool:
+        """Whether a place is of a class of a package that nothing imports nor makes, in files that learn without it."""
+        reason, _ = self._found(place)
+        if not self._is_package or not isinstance(reason, ir.Class) or not self._is_of_program:
+            return False
+        modules = self._graph.project.modules.values()
+        imports = (each for m in modules for each in m.nodes_of(ir.ImportFrom) if isinstance(each, ir.ImportFrom))
+        return not any(name in (reason.name, "*") for each in imports for name, _ in each.names)
+
     def apart(self, place: Place, drawn: Collection[str]) -> str | None:
         """Why the memories that files draw from are none of the notebook that a place is in, in words."""
         if self._is_package or not is_apart(self._graph, place.path, drawn):
