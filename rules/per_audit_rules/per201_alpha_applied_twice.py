@@ -858,6 +858,26 @@ def train(env, net, optimizer):
 """,
             },
         ),
+        Example(
+            "a copy whose maximum is that of the errors as they are, be it compared with what is stored",
+            {
+                "replay.py": bad[0]
+                .plain["replay.py"]
+                .replace("self.mass[slot] = self.top", "self.mass[slot] = self.top**self.alpha")
+                .replace("self.mass[:n] ** self.alpha", "self.mass[:n]")
+                + """        self.top = max(self.top, np.abs(errors).max() + 1e-5)
+
+    def copy(self):
+        new = Replay(len(self.items), self.alpha)
+        new.items, new.count = self.items, self.count
+        for i in range(self.count):
+            new.mass[i] = self.mass[i]
+            new.top = max(self.top, new.mass[i])
+        return new
+""",
+                "learn.py": bad[0].plain["learn.py"],
+            },
+        ),
     )
 
 

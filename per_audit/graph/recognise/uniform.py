@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.draws import replacement
 from per_audit.graph.interpret.externals import IN_PLACE
+from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.lifetimes import lives_for_one_call, lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
@@ -71,6 +72,7 @@ class Uniform:
         """The draws in which no item has a better chance than others."""
         none = (
             self._is_pass,
+            self._is_shuffle_of_drawn,
             self._is_stratified,
             self._is_split,
             self.evidence.is_for_environments,
@@ -101,6 +103,17 @@ class Uniform:
         parent = self.graph.parents(draw.path).get(draw.node)
         cut = isinstance(parent, ir.Sub) and isinstance(parent.index, ir.Slice) and parent.index.lower is None
         return not cut
+
+    def _is_shuffle_of_drawn(self, draw: ev.Draw) -> bool:
+        """Whether all of a list is drawn, `random.sample(rows, len(rows))`, that holds what was drawn before."""
+        rows, size = draw.node.argument(0), draw.node.argument(1, "k")
+        if draw.method != "sample" or rows is None or not isinstance(size, ir.Call) or len(size.args) != 1:
+            return False
+        text = partial(self.graph.source, draw.path, limit=200)
+        if name_of(size.func) != "len" or text(size.args[0].value) != text(rows):
+            return False
+        stores = [store for store in self.events.stores.values() if store.container in draw.containers]
+        return bool(stores) and all(store.value.tagged("draw") - {draw.node} for store in stores)
 
     def _is_split(self, draw: ev.Draw) -> bool:
         """Whether the draw divides what there is into parts that an object keeps, or is one from such a part.

@@ -95,8 +95,23 @@ class Exponents:
         if op in ("field", "param") and depth:
             options = self.symbols.options(term)
             if options:
-                return {chain for option in options for chain in self.of(option, depth - 1, seen | {term})}
+                found = {chain for option in options for chain in self.of(option, depth - 1, seen | {term})}
+                return found - {Chain(STORED)} if self._is_raw_maximum(term, options, depth, seen) else found
         return {Chain(OPEN)}
+
+    def _is_raw_maximum(self, field: Term, options: list[Term], depth: int, seen: frozenset[Term]) -> bool:
+        """Whether a field is the largest of all values as they are, from one upwards: none of their powers is above it.
+
+        What alpha has made of a value is stored, and may be compared with the field all the same.
+        """
+        running = [
+            option for option in map(strip, options) if option.op in ("max", "maximum") and field in option.walk()
+        ]
+        others = [option for option in map(strip, options) if option not in running]
+        if not others or not all(option.is_number and (option.number or 0) >= 1 for option in others):
+            return False
+        each = [self.of(option, depth - 1, seen | {field}) for option in running]
+        return any(chains and all(c.start != STORED and not c.exponents for c in chains) for chains in each)
 
     def _each(self, term: Term, depth: int, seen: frozenset[Term]) -> set[Chain]:
         """What is added or multiplied: a setting beside the value, as an epsilon is, has no scale of its own."""

@@ -1098,3 +1098,37 @@ def test_windows_of_episodes_that_are_drawn_many_at_once_are_a_batch(
     train(make(), net(), Episodes())
     """)
     assert kinds(graph) == found
+
+
+@pytest.mark.parametrize(("size", "found"), [("len(rows)", 1), ("len(rows) // 2", 2)])
+def test_a_shuffle_of_what_was_drawn_is_no_second_memory(project, size, found):
+    graph = project(f"""
+    import random
+
+    import numpy as np
+
+
+    class Memory:
+        def __init__(self, size):
+            self.size, self.rows, self.count = size, {{}}, 0
+
+        def add(self, state, action, reward, next_state, done):
+            if len(self.rows) == self.size:
+                del self.rows[self.count - self.size]
+            self.rows[self.count] = (state, action, reward, next_state, done)
+            self.count += 1
+
+        def draw(self, n):
+            rows = []
+            for k in np.random.choice(list(self.rows.keys()), n):
+                rows.append(self.rows[k])
+            return random.sample(rows, {size})
+
+
+    def train(env, net):
+        memory = Memory(5000)
+        for _ in range(100_000):
+            memory.add(*env.transition())
+            net.loss(memory.draw(32)).backward()
+    """)
+    assert len(graph.buffers) == found
