@@ -361,6 +361,8 @@ class TruncatedAsTerminal(Rule):
                 cuts = Cuts() if end.own else cuts_of(graph, steps_behind(graph, end))
                 known = [cut.steps for cut in cuts.found if cut.steps is not None]
                 limits = known if len(known) == len(cuts.found) else []
+                if end.opened and not cuts.found:
+                    continue  # the program's own limit is meant to be the environment's
                 if not end.own and (cuts.are_none or ends_before_limit(graph, end.path, end.node, limits)):
                     continue
                 seen.add(end.node)
@@ -941,6 +943,24 @@ def learn(net, target_net, optimizer, rows):
         Example(
             "both flags are stored",
             {"train.py": bad[0].plain["train.py"].replace("float(done)", "float(done), terminated")},
+        ),
+        Example(
+            "the flag is lowered in the last step that the program counts, of whatever environment",
+            {
+                "train.py": bad[0]
+                .plain["train.py"]
+                .replace("episodes):\n", "episodes, most):\n", 1)
+                .replace("        done = False\n", "        done, steps = False, 0\n")
+                .replace(
+                    "            memory",
+                    "            steps += 1\n            ended = False if steps == most else done\n            memory",
+                )
+                .replace("float(done)", "float(ended)")
+                .replace(
+                    "            optimizer.step()\n",
+                    "            optimizer.step()\n            done = done or steps == most\n",
+                )
+            },
         ),
         Example(
             "the truncation is taken out again",

@@ -30,7 +30,8 @@ _DEEPEST, _MOST = 5, 24
 class MergedEnd:
     """A stored field made of both flags: where they are joined, the store, and the calls that lead to it.
 
-    `own` says that the limit is none of the environment, but a number of steps that the program counts.
+    `own` says that the limit is none of the environment, but a number of steps that the program counts;
+    `opened` that the flag is lowered in the step that such a number ends.
     """
 
     node: ir.Node
@@ -38,6 +39,7 @@ class MergedEnd:
     store: ev.Store
     calls: tuple[tuple[ir.Node, str], ...]
     own: bool = False
+    opened: bool = False
 
 
 def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
@@ -80,13 +82,14 @@ def _ends(
         limit = environments_limit(graph, strip(field))
     if limit is not None:
         found[limit[1]] = MergedEnd(limit[1], limit[0], store, calls, own=True), True
+    opened = any(map(_is_open_at_count, field.walk()))
     both = joined_flags(graph, field)
     if both is not None:
-        found[both[1]] = MergedEnd(both[1], both[0], store, calls), True
+        found[both[1]] = MergedEnd(both[1], both[0], store, calls, opened=opened), True
     joined = _joined(field)
     place = None if joined is None else _place(graph, joined)
     if joined is not None and place is not None and not _is_without_limit(graph, joined) and place[1] not in found:
-        found[place[1]] = MergedEnd(place[1], place[0], store, calls), False
+        found[place[1]] = MergedEnd(place[1], place[0], store, calls, opened=opened), False
     return found
 
 
@@ -234,10 +237,23 @@ def _is_of_task_alone(field: Term) -> bool:
 
 def _is_open_at_limit(term: Term) -> bool:
     """Whether a flag is 0 in the step of a time limit: `0 if step + 1 == env.spec.max_episode_steps else done`."""
-    test = term.node.test if isinstance(term.node, ir.IfExp) else None
-    if term.op != "phi" or not isinstance(test, ir.Cmp) or all(arg.number != 0 for arg in term.args):
-        return False
-    return any(isinstance(part, ir.Attr) and part.attr.endswith("max_episode_steps") for part in ir.walk(test))
+    test = _lowered_by(term)
+    return test is not None and any(
+        isinstance(part, ir.Attr) and part.attr.endswith("max_episode_steps") for part in ir.walk(test)
+    )
+
+
+def _is_open_at_count(term: Term) -> bool:
+    """Whether a flag is 0 in the step that a program's own count of steps ends: `False if length == most else done`."""
+    test = _lowered_by(term)
+    return test is not None and test.ops == ["=="] and isinstance(test.left, (ir.Name, ir.Attr, ir.Bin))
+
+
+def _lowered_by(term: Term) -> ir.Cmp | None:
+    """The comparison on which a flag is 0 or False whatever it was."""
+    test = term.node.test if term.op == "phi" and isinstance(term.node, ir.IfExp) else None
+    is_lowered = any(arg.number == 0 or (arg.op == "const" and arg.data is False) for arg in term.args)
+    return test if isinstance(test, ir.Cmp) and is_lowered else None
 
 
 def _takes_out(term: Term) -> bool:
