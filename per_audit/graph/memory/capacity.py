@@ -221,11 +221,21 @@ def _lengths(graph: ReplayGraph, path: str, node: ir.Node) -> list[Term]:
     for around in graph.ancestors(path, node):
         if isinstance(around, (ir.Function, ir.Lambda)):
             break
-        if isinstance(around, (ir.If, ir.While)) and isinstance(around.test, ir.Cmp):
-            sides = (around.test.left, *around.test.rights)
-            if any(_is_length(side) for side in sides):
-                found += [graph.symbols.term(path, side) for side in sides if not _is_length(side)]
+        if isinstance(around, (ir.If, ir.While)):
+            found += _limits(graph, path, around.test)
     return found
+
+
+def _limits(graph: ReplayGraph, path: str, test: ir.Expr) -> list[Term]:
+    """What a test compares a length with, be it only where that is a limit: `n != -1 and len(rows) > n`."""
+    if isinstance(test, ir.Logic) and test.op == "and":
+        first = test.left.left if isinstance(test.left, ir.Cmp) else test.left
+        tested, limits = graph.symbols.term(path, first), _limits(graph, path, test.right)
+        return limits if limits == [tested] else []
+    sides = (test.left, *test.rights) if isinstance(test, ir.Cmp) else ()
+    if not any(map(_is_length, sides)):
+        return []
+    return [graph.symbols.term(path, side) for side in sides if not _is_length(side)]
 
 
 def _roomy(graph: ReplayGraph, container: Alloc) -> list[Term]:

@@ -279,3 +279,26 @@ def test_a_ring_with_a_row_for_each_environment(project, index, largest):
         Ring(3).put(0, 1)
     """)
     assert capacity(graph).largest == largest
+
+
+@pytest.mark.parametrize(
+    ("test", "largest"),
+    [
+        ("self.limit != -1 and len(self.rows) > self.limit", 500),
+        ("self.limit and len(self.rows) > self.limit", 500),
+        ("self.more != -1 and len(self.rows) > self.limit", None),
+    ],
+)
+def test_a_limit_beside_the_test_whether_there_is_one(project, test, largest):
+    graph = project(f"""
+        from collections import deque
+        class Memory:
+            def __init__(self, limit=-1, more=1):
+                self.rows, self.limit, self.more = deque(), limit, more
+            def add(self, row):
+                self.rows.append(row)
+                if {test}:
+                    self.rows.popleft()
+        Memory(500).add(1)
+    """)
+    assert capacity(graph).largest == largest
