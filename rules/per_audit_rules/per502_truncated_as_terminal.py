@@ -314,6 +314,8 @@ class TruncatedAsTerminal(Rule):
     the task, and so is the flag of truncation that such an environment, or a wrapper around another one, raises
     itself. Where the environments are known and none is ever cut short, nothing is reported. Where nothing is known
     of them the finding is an info with the condition, and so it is for Atari games, whose limit few episodes reach.
+    A flag that is lowered in the last step which the program counts (`False if length == most else done`) is reported
+    only where the limit of the environment is known.
     A loop that leaves an episode before the limit with which its environment is registered never meets
     that limit, and is not reported.
 

@@ -104,8 +104,8 @@ def test_the_scanned_directory_may_be_a_package():
 
 
 def test_paths_may_begin_at_the_top_of_the_file_system():
-    top = Modules(["/train.py", "/work/gym/__init__.py", "/work/gym/envs.py", "/work/agents/dqn.py"])
-    assert top.find("/work/gym/envs.py", "gym") == "/work/gym/__init__.py"
-    assert top.find("/work/agents/dqn.py", "gym") is None
-    assert top.find("/work/agents/dqn.py", "agents.sac") is None
-    assert top.find("/work/agents/dqn.py", "train") == "/train.py"
+    top = Modules(["/train.py", "/code/gym/__init__.py", "/code/gym/envs.py", "/code/agents/dqn.py"])
+    assert top.find("/code/gym/envs.py", "gym") == "/code/gym/__init__.py"
+    assert top.find("/code/agents/dqn.py", "gym") is None
+    assert top.find("/code/agents/dqn.py", "agents.sac") is None
+    assert top.find("/code/agents/dqn.py", "train") == "/train.py"
