@@ -121,7 +121,7 @@ class Judge:
         found = self._asked(graph, part, with_offers, outcome)
         if part.is_text or not (found.notes or getattr(graph, "buffers", ()) or getattr(graph, "library", ())):
             return found, graph
-        from per_audit.graph.liveness.usage import has_one_in_use, is_tried_out, unused
+        from per_audit.graph.liveness.memories.usage import has_one_in_use, is_tried_out, unused
         from per_audit.graph.model import UNIFORM, ReplayBuffer
 
         found = replace(found, in_use=has_one_in_use(graph))

@@ -16,7 +16,7 @@ from per_audit.graph.gradients.backward import Gradients
 from per_audit.graph.interpret.reference import REFERENCE_KINDS
 from per_audit.graph.interpret.values import Alloc, External, Instance
 from per_audit.graph.libraries.use import LibraryUse
-from per_audit.graph.liveness.demos import Demos
+from per_audit.graph.liveness.beside.demos import Demos
 from per_audit.graph.memory import growth, shifts
 from per_audit.graph.memory.fill import Fill
 from per_audit.graph.prioritised.anatomy import Anatomy

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED
-from per_audit.graph.liveness import threads
+from per_audit.graph.liveness.frequency import threads
 from per_audit.graph.prioritised import trail
 from per_audit.rule import Example, Rule
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.liveness.threads import Thread
+    from per_audit.graph.liveness.frequency.threads import Thread
     from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
 
 _LARGE = 100_000  # slots, of which few are stored into again while a batch is learnt from

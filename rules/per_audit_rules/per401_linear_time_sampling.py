@@ -12,7 +12,7 @@ from per_audit.graph.interpret.draws import GREEDY, batch_argument
 from per_audit.graph.interpret.externals import SEARCHES
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import UNKNOWN, Alloc, TupleOf
-from per_audit.graph.liveness.rhythm import rhythm_of
+from per_audit.graph.liveness.frequency.rhythm import rhythm_of
 from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, capacity_of
 from per_audit.graph.memory.ranges import turns

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
-from per_audit.graph.liveness.rhythm import rhythm_of
-from per_audit.graph.liveness.seldom import is_seldom
+from per_audit.graph.liveness.frequency.rhythm import rhythm_of
+from per_audit.graph.liveness.frequency.seldom import is_seldom
 from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, read
 from per_audit.graph.memory.stored import spelled, stored_at_most

@@ -10,7 +10,7 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.interpret.draws import batch_argument, takes_many
 from per_audit.graph.interpret.values import Alloc
-from per_audit.graph.liveness.rhythm import rhythm_of
+from per_audit.graph.liveness.frequency.rhythm import rhythm_of
 from per_audit.graph.memory import costs, stored
 from per_audit.graph.memory.capacity import capacity_of, number_of
 from per_audit.rule import Example, Rule

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import DONE
-from per_audit.graph.liveness.usage import is_name_read
+from per_audit.graph.liveness.memories.usage import is_name_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

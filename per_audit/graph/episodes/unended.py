@@ -9,7 +9,7 @@ from per_audit.facts import ir
 from per_audit.graph.episodes import endings
 from per_audit.graph.interpret.roles import DONE, REWARD, name_of, role_of
 from per_audit.graph.interpret.values import Instance
-from per_audit.graph.liveness.usage import without_unmade
+from per_audit.graph.liveness.memories.usage import without_unmade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

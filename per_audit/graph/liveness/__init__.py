@@ -2,11 +2,9 @@
 
 Three questions are asked here:
 
-- Why is a place never run? `idle`, for what is said of a finding. Its reasons are settings (`switched`, with `options`,
-  `declared`, `filled` and `unfilled`; `chosen` for those that are off unless somebody sets them), names that nothing
-  needs (`uncalled`, `overwritten`, `missing`, `signatures`; `lookups` knows what is found without being named), values
-  that nothing reads (`discarded`), and files beside the program (`demos`, `apart`, `copied`).
-- What is no memory for what becomes of it? `lifetimes`, `late` and `measured`, as memories are recognised; `usage`
-  tells which of several are in use.
-- How often is a place run, and for which object? `rhythm`, `seldom`, `lives`, `threads`.
+- Why is a place never run? `idle`, for what is said of a finding. Its reasons are `settings`, `names` that nothing
+  needs, values that nothing reads (`names/discarded`), and files `beside` the program.
+- What is no memory for what becomes of it? `memories`, as memories are recognised; `memories/usage` tells which of
+  several are in use.
+- How often is a place run, and for which object? `frequency`.
 """

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import External, Literal, Result
-from per_audit.graph.liveness.apart import is_apart
-from per_audit.graph.liveness.chosen import Choices
-from per_audit.graph.liveness.copied import Spare, spare
-from per_audit.graph.liveness.demos import Trial
-from per_audit.graph.liveness.discarded import Discarded, discarded
-from per_audit.graph.liveness.lookups import Lookups
-from per_audit.graph.liveness.missing import is_missing
-from per_audit.graph.liveness.overwritten import Overwritten, overwritten
-from per_audit.graph.liveness.signatures import Refusal, refusal
-from per_audit.graph.liveness.switched import Switches, is_another
-from per_audit.graph.liveness.uncalled import Undrawn, is_left_experiment, is_left_uncalled
-from per_audit.graph.liveness.unfilled import Unfilled, undrawn
-from per_audit.graph.liveness.usage import is_named_unread
+from per_audit.graph.liveness.beside.apart import is_apart
+from per_audit.graph.liveness.beside.copied import Spare, spare
+from per_audit.graph.liveness.beside.demos import Trial
+from per_audit.graph.liveness.memories.usage import is_named_unread
+from per_audit.graph.liveness.names.discarded import Discarded, discarded
+from per_audit.graph.liveness.names.lookups import Lookups
+from per_audit.graph.liveness.names.missing import is_missing
+from per_audit.graph.liveness.names.overwritten import Overwritten, overwritten
+from per_audit.graph.liveness.names.signatures import Refusal, refusal
+from per_audit.graph.liveness.names.uncalled import Undrawn, is_left_experiment, is_left_uncalled
+from per_audit.graph.liveness.settings.chosen import Choices
+from per_audit.graph.liveness.settings.switched import Switches, is_another
+from per_audit.graph.liveness.settings.unfilled import Unfilled, undrawn
 from per_audit.graph.pipelines import learns_at
 
 if TYPE_CHECKING:

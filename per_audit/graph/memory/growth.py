@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import Alloc, is_observed, roles_in
-from per_audit.graph.liveness.lifetimes import filled_by_one_call
+from per_audit.graph.liveness.memories.lifetimes import filled_by_one_call
 from per_audit.graph.memory.capacity import filled_by_count
 from per_audit.graph.memory.unfed import is_of_nobody
 from per_audit.graph.memory.unlimited import is_unlimited

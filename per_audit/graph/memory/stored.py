@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.episodes.limits import rounds
 from per_audit.graph.libraries.buffers import is_test
-from per_audit.graph.liveness.lives import Lives, names_in
-from per_audit.graph.liveness.usage import without_unmade
+from per_audit.graph.liveness.frequency.lives import Lives, names_in
+from per_audit.graph.liveness.memories.usage import without_unmade
 from per_audit.graph.memory import axes
 from per_audit.graph.memory.branches import Way, together
 from per_audit.graph.memory.breaks import is_left_after, is_never_left, passes_until_left

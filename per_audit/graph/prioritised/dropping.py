@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of, words
 from per_audit.graph.libraries.buffers import is_test
-from per_audit.graph.liveness.usage import is_name_read, is_unnamed
+from per_audit.graph.liveness.memories.usage import is_name_read, is_unnamed
 from per_audit.graph.prioritised.priorities import WEIGHT_WORDS
 
 _SENDS = {"put", "put_nowait", "put_async", "send", "send_pyobj", "push"}  # of queues and pipes

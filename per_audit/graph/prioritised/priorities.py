@@ -16,8 +16,8 @@ from per_audit.graph.interpret.draws import GREEDY, same
 from per_audit.graph.interpret.reference import REFERENCE_KINDS
 from per_audit.graph.interpret.roles import looks_like_transition, name_of, words
 from per_audit.graph.interpret.values import Alloc, Instance, Result, Value, is_observed, roles_in
-from per_audit.graph.liveness.lifetimes import left_over
-from per_audit.graph.liveness.usage import is_name_read
+from per_audit.graph.liveness.memories.lifetimes import left_over
+from per_audit.graph.liveness.memories.usage import is_name_read
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.prioritised.unused import are_left_behind
 from per_audit.graph.prioritised.updates import BUILDERS, Updates, is_rated

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from per_audit.graph.libraries.algorithms import find_algorithms
 from per_audit.graph.libraries.buffers import find_library_buffers
-from per_audit.graph.liveness.late import is_made_late
-from per_audit.graph.liveness.lifetimes import has_idle_learners, is_only_timed, is_replaced, is_uncalled, is_unused
-from per_audit.graph.liveness.measured import is_only_converted, is_only_measured
+from per_audit.graph.liveness.memories.late import is_made_late
+from per_audit.graph.liveness.memories.lifetimes import (
+    has_idle_learners,
+    is_only_timed,
+    is_replaced,
+    is_uncalled,
+    is_unused,
+)
+from per_audit.graph.liveness.memories.measured import is_only_converted, is_only_measured
 from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.alternatives import Alternatives
 from per_audit.graph.recognise.evidence import Evidence

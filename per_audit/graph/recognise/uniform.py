@@ -11,7 +11,7 @@ from per_audit.graph.interpret.draws import replacement
 from per_audit.graph.interpret.externals import IN_PLACE
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.libraries.buffers import is_test
-from per_audit.graph.liveness.lifetimes import lives_for_one_call, lives_for_one_pass
+from per_audit.graph.liveness.memories.lifetimes import lives_for_one_call, lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
 from per_audit.graph.recognise.branches import is_ruled_out
 from per_audit.graph.recognise.hindsight import counters, is_ahead, is_of_goals, loops

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Refused
 from per_audit.fixes.recipes.schedule.budget import times
-from per_audit.graph.liveness.lives import Lives
+from per_audit.graph.liveness.frequency.lives import Lives
 
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft

@@ -13,7 +13,7 @@ from per_audit.fixes.recipes.containers.branches import drawn_at
 from per_audit.fixes.recipes.schedule.counters import Loop, counted, counts, is_endless, is_range, loop_around
 from per_audit.fixes.recipes.schedule.frequency import Frequency
 from per_audit.fixes.recipes.schedule.numbers import number
-from per_audit.graph.liveness.lives import Lives, names_in
+from per_audit.graph.liveness.frequency.lives import Lives, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.libraries.buffers import is_test
-from per_audit.graph.liveness.lifetimes import is_another
+from per_audit.graph.liveness.memories.lifetimes import is_another
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev

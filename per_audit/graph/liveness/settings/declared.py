@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import Instance
 from per_audit.graph.libraries.buffers import is_test
-from per_audit.graph.liveness.lookups import is_builtin
+from per_audit.graph.liveness.names.lookups import is_builtin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.memory.capacity import number_of
 
 if TYPE_CHECKING:
-    from per_audit.graph.liveness.switched import Switches
+    from per_audit.graph.liveness.settings.switched import Switches
     from per_audit.graph.model import ReplayGraph
 
 _TURNED = {">": "<", ">=": "<=", "<": ">", "<=": ">="}

@@ -3,8 +3,8 @@
 import pytest
 
 from per_audit.facts import ir
-from per_audit.graph.liveness.options import parsed_as_truths
-from per_audit.graph.liveness.switched import Switches
+from per_audit.graph.liveness.settings.options import parsed_as_truths
+from per_audit.graph.liveness.settings.switched import Switches
 
 PARSED = """
     import argparse

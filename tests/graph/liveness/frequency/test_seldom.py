@@ -3,7 +3,7 @@
 import pytest
 
 from per_audit.facts import ir
-from per_audit.graph.liveness.seldom import is_seldom
+from per_audit.graph.liveness.frequency.seldom import is_seldom
 
 MEMORY = """
     class Memory:

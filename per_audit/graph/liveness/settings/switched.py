@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import ClassRef, Func
-from per_audit.graph.liveness.declared import declared
-from per_audit.graph.liveness.filled import filled, last_of, parts_of
-from per_audit.graph.liveness.options import is_option, parsed_as_truths
-from per_audit.graph.liveness.unfilled import Lengths, Unfilled
-from per_audit.graph.liveness.usage import is_unnamed
+from per_audit.graph.liveness.memories.usage import is_unnamed
+from per_audit.graph.liveness.settings.declared import declared
+from per_audit.graph.liveness.settings.filled import filled, last_of, parts_of
+from per_audit.graph.liveness.settings.options import is_option, parsed_as_truths
+from per_audit.graph.liveness.settings.unfilled import Lengths, Unfilled
 from per_audit.graph.symbolic import alternatives
 
 if TYPE_CHECKING:

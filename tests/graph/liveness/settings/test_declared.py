@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from per_audit.facts import ir
-from per_audit.graph.liveness.switched import Switches
+from per_audit.graph.liveness.settings.switched import Switches
 
 PROGRAM = """from dataclasses import dataclass
 import lib

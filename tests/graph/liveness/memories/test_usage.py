@@ -2,8 +2,8 @@
 
 import pytest
 
-from per_audit.graph.liveness.demos import Demos
-from per_audit.graph.liveness.usage import has_one_in_use, is_tried_out, unused
+from per_audit.graph.liveness.beside.demos import Demos
+from per_audit.graph.liveness.memories.usage import has_one_in_use, is_tried_out, unused
 
 MEMORY = """
     import random

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of
-from per_audit.graph.liveness.options import is_option
+from per_audit.graph.liveness.settings.options import is_option
 from per_audit.graph.symbolic.options import names_of_option
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from per_audit.graph.liveness import threads
+from per_audit.graph.liveness.frequency import threads
 
 LEARNER = """
     import asyncio

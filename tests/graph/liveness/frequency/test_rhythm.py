@@ -3,7 +3,7 @@
 import pytest
 
 from per_audit.facts import ir
-from per_audit.graph.liveness.rhythm import Rhythm, rhythm_of
+from per_audit.graph.liveness.frequency.rhythm import Rhythm, rhythm_of
 
 AGENT = """
     import argparse

@@ -4,7 +4,7 @@ import pytest
 
 from per_audit.facts import extract
 from per_audit.graph import link
-from per_audit.graph.liveness.apart import is_apart
+from per_audit.graph.liveness.beside.apart import is_apart
 from per_audit.graph.liveness.idle import Idle
 
 FILES = {"memory.py": "class Ring:\n    pass\n", "agents.py": "from memory import Ring\nagent = Ring\n"}

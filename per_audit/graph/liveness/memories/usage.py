@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
-from per_audit.graph.liveness.demos import Trial
+from per_audit.graph.liveness.beside.demos import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from textwrap import dedent
 import pytest
 
 from per_audit.facts import ir
-from per_audit.graph.liveness.switched import Switches
+from per_audit.graph.liveness.settings.switched import Switches
 
 SETTINGS = """
     FAST = True

@@ -1,0 +1,1 @@
+"""Files beside the program: demonstrations, notebooks apart, copies of libraries."""

@@ -1,0 +1,1 @@
+"""How often a place is run, for which object, and in which thread."""
