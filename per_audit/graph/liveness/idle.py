@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import posixpath
-import re
-from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.values import External, Literal, Result
 from per_audit.graph.liveness.beside.apart import is_apart
 from per_audit.graph.liveness.beside.copied import Spare, spare
 from per_audit.graph.liveness.beside.demos import Trial
 from per_audit.graph.liveness.memories.usage import is_named_unread
 from per_audit.graph.liveness.names.discarded import Discarded, discarded
 from per_audit.graph.liveness.names.lookups import Lookups
-from per_audit.graph.liveness.names.missing import is_missing
+from per_audit.graph.liveness.names.mentions import Mentions, is_another
 from per_audit.graph.liveness.names.overwritten import Overwritten, overwritten
 from per_audit.graph.liveness.names.signatures import Refusal, refusal
 from per_audit.graph.liveness.names.uncalled import Undrawn, is_left_experiment, is_left_uncalled
 from per_audit.graph.liveness.settings.chosen import Choices
-from per_audit.graph.liveness.settings.switched import Switches, is_another
+from per_audit.graph.liveness.settings.switched import Switches
 from per_audit.graph.liveness.settings.unfilled import Unfilled, undrawn
 from per_audit.graph.pipelines import learns_at
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
     from per_audit.findings import Place
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
-_DOTTED = re.compile(r"[\w.:/-]+")  # a text that may name something, as against a sentence
-_WORD = re.compile(r"\w+")
 _DEEPEST = 12  # classes and functions that name one another
 _OF_CLASSES = ("staticmethod", "classmethod")
 _Unit: TypeAlias = ir.Class | ir.Function
@@ -59,7 +54,8 @@ class Idle:
         self.is_beside = beside
         self._switches = Switches(graph, is_package)
         self._lookups = Lookups(graph)
-        self._choices = Choices(graph, lambda cls: self._mentions.get(cls.name, ()))
+        self._mentions = Mentions(graph, self._lookups)
+        self._choices = Choices(graph, self._mentions.of)
         self._live: set[ir.Node] = set()
         self._asked: set[ir.Node] = set()
 
@@ -191,11 +187,13 @@ class Idle:
         seen |= {unit}
         reason: _Reason = unit
         is_shared = False
-        for path, node in self._mentions.get(unit.name, ()):
+        for path, node in self._mentions.of(unit):
             around = self._units(path, node)
-            if unit in around or is_another(self._graph, node, unit) or self._is_out_of_sight(path, node, unit):
+            if unit in around or is_another(self._graph, node, unit):
                 continue
-            if self._is_of_others(node, unit):
+            if self._mentions.is_out_of_sight(path, node, unit):
+                continue
+            if self._mentions.is_of_others(node, unit):
                 is_shared = True
                 continue
             if (refused := refusal(self._graph, path, node, unit)) is not None:
@@ -235,7 +233,7 @@ class Idle:
         self, cls: ir.Class, heirs: Collection[ir.Class], method: ir.Function, seen: frozenset[ir.Node]
     ) -> bool:
         bases = {part for heir in heirs for part in ir.walk(*heir.bases)}
-        named = [(path, node) for path, node in self._mentions.get(cls.name, ()) if node not in bases]
+        named = [(path, node) for path, node in self._mentions.of(cls) if node not in bases]
         if any(not is_another(self._graph, node, cls) and self._may_run_at(path, node) for path, node in named):
             return False
         made = [heir for heir in heirs if self._reason(heir, seen | {method}) is None]
@@ -248,7 +246,7 @@ class Idle:
         cls = self._graph.project.class_of.get(unit)
         if cls is None or self._is_package:
             return False
-        return is_left_uncalled(self._graph, unit, self._mentions.get(cls.name, ()))
+        return is_left_uncalled(self._graph, unit, self._mentions.of(cls))
 
     def _is_left_imported(self, unit: _Unit) -> bool:
         """Whether a file that is started imports a function."""
@@ -347,57 +345,6 @@ class Idle:
             ir.last_name(kind) != "ABCMeta" for kind in given
         )
 
-    def _is_out_of_sight(self, path: str, node: ir.Node, unit: _Unit) -> bool:
-        """Whether a file that has a name brings in none of the project's: a variable of its own, or from a library.
-
-        A class that is made by a name which the file gets from nowhere is meant to be imported.
-        """
-        project = self._graph.project
-        if not isinstance(node, ir.Name) or path == project.module_of[unit].path or path.endswith(".ipynb"):
-            return False
-        if isinstance(unit, ir.Class) and is_missing(self._graph, path, node.id):
-            return False
-        imports = (each for each in project.modules[path].nodes_of(ir.ImportFrom) if isinstance(each, ir.ImportFrom))
-        brought = [each for each in imports for name, alias in each.names if (alias or name) in (node.id, "*")]
-        return not any(self._may_be_own(path, each) for each in brought)
-
-    def _may_be_own(self, path: str, imported: ir.ImportFrom) -> bool:
-        """Whether names may come from a module of the project, or one that has the name of one of its files."""
-        if imported.level or self._graph.project.find_module(path, imported.module) is not None:
-            return True
-        return imported.module.partition(".")[0] in self._words
-
-    @cached_property
-    def _words(self) -> set[str]:
-        """The names of the files and folders of the project."""
-        return {word for path in self._graph.project.modules for word in path.removesuffix(".py").split("/")}
-
-    def _is_of_others(self, node: ir.Node, unit: _Unit) -> bool:
-        """Whether a name is that of a method of what a library has or made: `random.sample`, `action_space.sample`."""
-        value = self._graph.events.value
-        if not isinstance(node, ir.Attr) or self._lookups.is_lent(unit):
-            return False
-        held: ir.Expr = node
-        while isinstance(held, ir.Attr) and not value(held).atoms:
-            held = held.value
-        known = value(held).atoms
-        return bool(known) and all(isinstance(atom, (External, Result, Literal)) for atom in known)
-
-    @cached_property
-    def _mentions(self) -> dict[str, list[tuple[str, ir.Node]]]:
-        """Where something with the name of a class or function is named, other than to import it or as a type."""
-        project = self._graph.project
-        names = {cls.name for cls in project.classes} | {function.name for function in project.functions}
-        found: dict[str, list[tuple[str, ir.Node]]] = defaultdict(list)
-        for path, module in project.modules.items():
-            stack: list[ir.Node] = list(module.body)
-            while stack:
-                node = stack.pop()
-                for name in names.intersection(_named_by(node)):
-                    found[name].append((path, node))
-                stack += _inside(node)
-        return dict(found)
-
     # ---------------------------------------------------------------- programs
 
     @cached_property
@@ -452,27 +399,3 @@ def _asks_base(cls: ir.Class, name: str) -> bool:
     asked = {node.value: node.attr for node in nodes if isinstance(node, ir.Attr)}
     supers = (node for node in nodes if isinstance(node, ir.Call) and ir.last_name(node.func) == "super")
     return any(asked.get(node, name) == name for node in supers)
-
-
-def _named_by(node: ir.Node) -> Iterator[str]:
-    """The names that a node names by itself."""
-    if isinstance(node, ir.Name):
-        yield node.id
-    elif isinstance(node, ir.Attr):
-        yield node.attr
-    elif isinstance(node, ir.Const) and isinstance(node.value, str) and _DOTTED.fullmatch(node.value):
-        yield from _WORD.findall(node.value)
-    elif isinstance(node, ir.ImportFrom):
-        yield from (name for name, alias in node.names if alias not in (None, name))
-
-
-def _inside(node: ir.Node) -> list[ir.Node]:
-    """What is inside a node, but annotations, lists of what a file offers and what only asks for a class."""
-    if isinstance(node, ir.Do) and isinstance(node.value, ir.Const):
-        return []
-    if isinstance(node, ir.Assign) and any(getattr(target, "id", "") == "__all__" for target in node.targets):
-        return []
-    if isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id in ("isinstance", "issubclass"):
-        return list(node.args[:1])
-    types = {id(getattr(node, name, None)) for name in ("annotation", "returns")}
-    return [child for child in ir.children(node) if id(child) not in types]

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections import defaultdict
-from functools import cached_property
+from functools import cached_property, partial
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.values import ClassRef, Func
 from per_audit.graph.liveness.memories.usage import is_unnamed
+from per_audit.graph.liveness.names.handed_on import handed_on
+from per_audit.graph.liveness.names.mentions import is_another
+from per_audit.graph.liveness.settings.committed import committed
 from per_audit.graph.liveness.settings.declared import declared
-from per_audit.graph.liveness.settings.filled import filled, last_of, parts_of
+from per_audit.graph.liveness.settings.filled import filled, last_of
 from per_audit.graph.liveness.settings.options import is_option, parsed_as_truths
 from per_audit.graph.liveness.settings.unfilled import Lengths, Unfilled
+from per_audit.graph.liveness.settings.unseen import hands_out_attributes, unseen
 from per_audit.graph.symbolic import alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from per_audit.facts import ModuleFacts
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.symbolic import Term
 
@@ -38,13 +39,6 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 _ORDERS = ("<", "<=", ">", ">=")
 _MOST_CALLS = 8  # that are followed
-_UNNAMED = (b"setattr(", b"__setattr__(")  # what may set an attribute without its name
-_READS = {"items", "keys", "values", "get", "copy"}  # of `vars(args)`, which is the attributes themselves
-# What fills objects of settings from files or the command line, under names that are not in the code.
-_READS_SETTINGS = (
-    *(b"yaml", b"hydra", b"OmegaConf", b"json.load", b"tomllib", b"toml.load", b"ConfigParser", b"import gin"),
-    *(b"fire.Fire", b"draccus", b"tyro", b"simple_parsing", b"jsonargparse", b"HfArgumentParser"),
-)
 
 # What leaves the parameters of a function, or the constructor of a class, as they are.
 _PLAIN = {"staticmethod", "classmethod", "property", "abstractmethod", "wraps", "override", "final"}
@@ -129,11 +123,15 @@ class Switches:
         return values
 
     @cached_property
+    def _committed(self) -> dict[str, set[object]]:
+        return committed(self._graph, self._handed)
+
+    @cached_property
     def _declared(self) -> dict[str, set[object]]:
         """What the program gives the fields of its dataclasses, where none is set without being named."""
-        if any(map(self._hands_out_attributes, self._graph.project.modules.values())):
+        if any(map(partial(hands_out_attributes, self._graph), self._graph.project.modules.values())):
             return {}
-        return declared(self._graph, {name for name, nodes in self._handed.items() if nodes})
+        return declared(self._graph, set(self._handed))
 
     def _values(self, term: Term, depth: int = 4) -> set[object] | None:
         """What a setting is in the program; None where one is not known, or nothing in the project gives it."""
@@ -232,55 +230,6 @@ class Switches:
         plain = [arg.value for arg in getattr(call, "args", ()) if not arg.star]
         return any(self._graph.symbols.term(path, value) == option for value in plain)
 
-    @cached_property
-    def _committed(self) -> dict[str, set[object]]:
-        """What files and classes of settings give each name of theirs, where nothing else in the project may give it.
-
-        So a setting is known of an object that is not: a module that is imported by a name given to the program, an
-        object of settings that is handed on.
-        """
-        given: dict[str, set[object]] = defaultdict(set)
-        open_names: set[str] = set()
-        for module in self._graph.project.modules.values():
-            if any(mark in module.text for mark in _READS_SETTINGS):
-                return {}
-            classes = [node for node in module.nodes_of(ir.Class) if isinstance(node, ir.Class)]
-            bodies = [module.body, *(cls.body for cls in classes if not self._is_filled_in(cls))]
-            settings = {node for body in bodies for node in ir.walk_scope(body)}
-            filled_in = {node for cls in classes if self._is_filled_in(cls) for node in cls.body}
-            for node in module.nodes:
-                if isinstance(node, ir.Assign):
-                    parts = [part for target in node.targets for part in parts_of(target)]
-                    value = node.value
-                    if node not in settings:
-                        open_names.update(part.attr for part in parts if isinstance(part, ir.Attr))
-                        open_names.update(map(last_of, parts) if node in filled_in else ())
-                    elif isinstance(value, ir.Const) and isinstance(value.value, (bool, str)):
-                        for part in parts:
-                            given[last_of(part)].add(value.value)
-                    else:
-                        open_names.update(map(last_of, parts))
-                elif isinstance(node, (ir.Aug, ir.For)):
-                    open_names.add(last_of(node.target))
-                elif isinstance(node, ir.Arg) and node.keyword:
-                    open_names.add(node.keyword)
-                elif isinstance(node, ir.Const) and isinstance(node.value, str):
-                    open_names.add(node.value.lstrip("-").replace("-", "_"))
-                elif isinstance(node, ir.Scope):
-                    open_names.update(node.names)
-        return {name: values for name, values in given.items() if name not in open_names}
-
-    def _is_filled_in(self, cls: ir.Class) -> bool:
-        """Whether the fields that a class declares are given when an object is made, other than by their names."""
-        bases = self._graph.interpreter.external_bases(cls)
-        if not cls.decorators and not bases:
-            return False
-        if not bases <= {"typing.NamedTuple"} or self._handed.get(cls.name):
-            return True  # what makes an object of it is not seen
-        sites = self._graph.events.calls.values()
-        made = (site.node for site in sites if cls in site.classes or _name_of(site.node) == cls.name)
-        return any(arg.star or arg.keyword is None for call in made for arg in call.args)
-
     def _is_followed(self, term: Term) -> bool:
         """Whether all that gives the setting can be seen."""
         if term.op == "param":
@@ -301,21 +250,6 @@ class Switches:
             not is_another(self._graph, node, unit) for unit in units for node in self._handed.get(unit.name, ())
         )
 
-    @cached_property
-    def _handed(self) -> dict[str, list[ir.Node]]:
-        """Where something with the name of a function or class is named, other than to call, inherit or ask for it."""
-        project = self._graph.project
-        names = {unit.name for units in (project.classes, project.functions) for unit in units}
-        found: dict[str, list[ir.Node]] = defaultdict(list)
-        for module in project.modules.values():
-            stack: list[ir.Node] = list(module.body)
-            while stack:
-                node = stack.pop()
-                for name in names.intersection(_named_by(node)):
-                    found[name].append(node)
-                stack += _inside(node)
-        return dict(found)
-
     def _is_in_filled(self, term: Term) -> bool:
         """Whether a constant is of a dict that may get entries under keys that are not written."""
         path = self._graph.path_of(term.node) if term.node is not None and self._filled else None
@@ -332,6 +266,14 @@ class Switches:
         )
 
     @cached_property
+    def _handed(self) -> dict[str, list[ir.Node]]:
+        return handed_on(self._graph)
+
+    @cached_property
+    def _unseen(self) -> set[str] | None:
+        return unseen(self._graph)
+
+    @cached_property
     def _filled(self) -> set[str]:
         return filled(self._graph)
 
@@ -344,71 +286,6 @@ class Switches:
     def _is_set_elsewhere(self, name: str) -> bool:
         return self._unseen is None or name in self._unseen
 
-    def _listed_attributes(self, module: ModuleFacts) -> set[str] | None:
-        """The attributes that `self.__dict__[name]` may be, for names of a written list; None where one is another."""
-        found: set[str] = set()
-        nodes = module.nodes if b"__dict__" in module.text else []
-        for node in (node for node in nodes if isinstance(node, ir.Attr) and node.attr == "__dict__"):
-            item = self._graph.parents(module.path).get(node)
-            around = list(self._graph.ancestors(module.path, node))
-            loop = next((each for each in around if isinstance(each, ir.For)), None)
-            function = next((each for each in around if isinstance(each, ir.Function)), None)
-            listed = _listed(loop.iter, function) if loop is not None and function is not None else None
-            if (
-                not isinstance(item, ir.Sub)
-                or loop is None
-                or listed is None
-                or last_of(item.index) != last_of(loop.target)
-            ):
-                return None
-            found |= listed
-        return found
-
-    def _hands_out_attributes(self, module: ModuleFacts) -> bool:
-        """Whether what `vars` gives of an object may be written to."""
-        if b"vars(" not in module.text:
-            return False
-        calls = (node for node in module.nodes if isinstance(node, ir.Call) and getattr(node.func, "id", "") == "vars")
-        return any(self._hands_out(module.path, node) for node in calls)
-
-    def _hands_out(self, path: str, node: ir.Node) -> bool:
-        """Whether what a call returns is kept under a name, handed to code of the project or written to."""
-        parents = self._graph.parents(path)
-        around = parents.get(node)
-        if isinstance(around, ir.Attr):
-            return around.attr not in _READS
-        if isinstance(around, ir.Sub):
-            return isinstance(parents.get(around), (ir.Assign, ir.Aug, ir.Delete))
-        if isinstance(around, ir.Arg):
-            taker = parents.get(around)
-            site = self._graph.events.calls.get(taker) if isinstance(taker, ir.Call) else None
-            return not around.star and (site is None or bool(site.targets))
-        return not isinstance(around, (ir.Generator, ir.For, ir.Map, ir.Cmp, ir.Return, ir.Do))
-
-    @cached_property
-    def _unseen(self) -> set[str] | None:
-        """The attributes that are set on objects which cannot be told, and the names that functions set in modules.
-
-        None where some are set without being named.
-        """
-        known = {write.node for write in self._graph.events.writes.values()}
-        found: set[str] = set()
-        for module in self._graph.project.modules.values():
-            if any(mark in module.text for mark in _UNNAMED) or self._hands_out_attributes(module):
-                return None
-            listed = self._listed_attributes(module)
-            if listed is None:
-                return None
-            found |= listed
-            for node in module.nodes:
-                targets = node.targets if isinstance(node, ir.Assign) else [getattr(node, "target", None)]
-                if node not in known:
-                    parts = (part for target in targets if target is not None for part in parts_of(target))
-                    found |= {part.attr for part in parts if isinstance(part, ir.Attr)}
-                if isinstance(node, ir.Scope):
-                    found.update(node.names)
-        return found
-
 
 def _outcomes(op: str, left: set[object] | None, right: set[object] | None) -> set[bool]:
     """What a comparison of what settings may be comes out as; nothing where that is not known."""
@@ -419,17 +296,6 @@ def _outcomes(op: str, left: set[object] | None, right: set[object] | None) -> s
     if op in _ORDERS and any(isinstance(side, (str, NoneType)) for pair in pairs for side in pair):
         return set()
     return set(itertools.starmap(compare, pairs))
-
-
-def _listed(node: ir.Expr, function: ir.Function) -> set[str] | None:
-    """The texts of a list that is written, there or under a name that a function gives it."""
-    made = [node]
-    if isinstance(node, ir.Name):
-        assigned = (each for each in ir.walk(function) if isinstance(each, ir.Assign) and each.value is not None)
-        made = [each.value for each in assigned if each.value and node.id in map(last_of, each.targets)]
-    items = [item for each in made for item in (each.items if isinstance(each, ir.Seq) else [each])]
-    texts = {item.value for item in items if isinstance(item, ir.Const) and isinstance(item.value, str)}
-    return texts if items and len(texts) == len(items) else None
 
 
 def _before(around: ir.Node, below: ir.Node) -> Iterator[ir.If]:
@@ -451,37 +317,3 @@ def _leaves(block: list[ir.Stmt]) -> bool:
 def _name_of(node: ir.Node) -> str:
     """The last name of a function that is named or called."""
     return last_of(node.func if isinstance(node, ir.Call) else node)
-
-
-def _named_by(node: ir.Node) -> list[str]:
-    if isinstance(node, ir.ImportFrom):
-        return [name for name, alias in node.names if alias not in (None, name)]
-    if isinstance(node, ir.Call) and getattr(node.func, "id", "") == "getattr":
-        return [
-            arg.value.value for arg in node.args if isinstance(arg.value, ir.Const) and isinstance(arg.value.value, str)
-        ]
-    return [name] if isinstance(node, (ir.Name, ir.Attr)) and (name := last_of(node)) else []
-
-
-def _inside(node: ir.Node) -> list[ir.Node]:
-    """What is inside a node, but annotations, bases and what is only called, read from or asked for."""
-    if isinstance(node, ir.Call) and getattr(node.func, "id", "") in ("isinstance", "issubclass", "super"):
-        return list(node.args[:1]) if getattr(node.func, "id", "") != "super" else []
-    without = [getattr(node, name, None) for name in ("annotation", "returns")]
-    without += node.bases if isinstance(node, ir.Class) else []
-    within: list[ir.Node] = []
-    if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr):
-        without.append(node.func)
-        within = [node.func.value] if not isinstance(node.func.value, ir.Name) else []
-    elif isinstance(node, ir.Call) and isinstance(node.func, ir.Name):
-        without.append(node.func)
-    elif isinstance(node, ir.Attr) and isinstance(node.value, ir.Name):
-        without.append(node.value)
-    return [*within, *(child for child in ir.children(node) if all(child is not each for each in without))]
-
-
-def is_another(graph: ReplayGraph, node: ir.Node, unit: ir.Function | ir.Class) -> bool:
-    """Whether a name stands for other classes and functions for certain."""
-    atoms = graph.events.value(node).atoms if isinstance(node, (ir.Name, ir.Attr)) else frozenset()
-    meant = {atom.node for atom in atoms if isinstance(atom, (ClassRef, Func))}
-    return bool(meant) and len(meant) == len(atoms) and unit not in meant

@@ -1,0 +1,115 @@
+"""Where the classes and functions of a project are named, and which names are those of something else."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.values import ClassRef, External, Func, Literal, Result
+from per_audit.graph.liveness.names.missing import is_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from per_audit.graph.liveness.names.lookups import Lookups
+    from per_audit.graph.model import ReplayGraph
+
+_DOTTED = re.compile(r"[\w.:/-]+")  # a text that may name something, as against a sentence
+_WORD = re.compile(r"\w+")
+_Unit: TypeAlias = ir.Class | ir.Function
+
+
+class Mentions:
+    """Asked where the classes and functions of a project are named."""
+
+    def __init__(self, graph: ReplayGraph, lookups: Lookups) -> None:
+        self._graph = graph
+        self._lookups = lookups
+
+    def of(self, unit: _Unit) -> Sequence[tuple[str, ir.Node]]:
+        """Where something with the name of a class or function is named, other than to import it or as a type."""
+        return self._of_names.get(unit.name, ())
+
+    @cached_property
+    def _of_names(self) -> dict[str, list[tuple[str, ir.Node]]]:
+        project = self._graph.project
+        names = {cls.name for cls in project.classes} | {function.name for function in project.functions}
+        found: dict[str, list[tuple[str, ir.Node]]] = defaultdict(list)
+        for path, module in project.modules.items():
+            stack: list[ir.Node] = list(module.body)
+            while stack:
+                node = stack.pop()
+                for name in names.intersection(_named_by(node)):
+                    found[name].append((path, node))
+                stack += _inside(node)
+        return dict(found)
+
+    def is_out_of_sight(self, path: str, node: ir.Node, unit: _Unit) -> bool:
+        """Whether a file that has a name brings in none of the project's: a variable of its own, or from a library.
+
+        A class that is made by a name which the file gets from nowhere is meant to be imported.
+        """
+        project = self._graph.project
+        if not isinstance(node, ir.Name) or path == project.module_of[unit].path or path.endswith(".ipynb"):
+            return False
+        if isinstance(unit, ir.Class) and is_missing(self._graph, path, node.id):
+            return False
+        imports = (each for each in project.modules[path].nodes_of(ir.ImportFrom) if isinstance(each, ir.ImportFrom))
+        brought = [each for each in imports for name, alias in each.names if (alias or name) in (node.id, "*")]
+        return not any(self._may_be_own(path, each) for each in brought)
+
+    def _may_be_own(self, path: str, imported: ir.ImportFrom) -> bool:
+        """Whether names may come from a module of the project, or one that has the name of one of its files."""
+        if imported.level or self._graph.project.find_module(path, imported.module) is not None:
+            return True
+        return imported.module.partition(".")[0] in self._words
+
+    @cached_property
+    def _words(self) -> set[str]:
+        """The names of the files and folders of the project."""
+        return {word for path in self._graph.project.modules for word in path.removesuffix(".py").split("/")}
+
+    def is_of_others(self, node: ir.Node, unit: _Unit) -> bool:
+        """Whether a name is that of a method of what a library has or made: `random.sample`, `action_space.sample`."""
+        value = self._graph.events.value
+        if not isinstance(node, ir.Attr) or self._lookups.is_lent(unit):
+            return False
+        held: ir.Expr = node
+        while isinstance(held, ir.Attr) and not value(held).atoms:
+            held = held.value
+        known = value(held).atoms
+        return bool(known) and all(isinstance(atom, (External, Result, Literal)) for atom in known)
+
+
+def is_another(graph: ReplayGraph, node: ir.Node, unit: ir.Function | ir.Class) -> bool:
+    """Whether a name stands for other classes and functions for certain."""
+    atoms = graph.events.value(node).atoms if isinstance(node, (ir.Name, ir.Attr)) else frozenset()
+    meant = {atom.node for atom in atoms if isinstance(atom, (ClassRef, Func))}
+    return bool(meant) and len(meant) == len(atoms) and unit not in meant
+
+
+def _named_by(node: ir.Node) -> Iterator[str]:
+    """The names that a node names by itself."""
+    if isinstance(node, ir.Name):
+        yield node.id
+    elif isinstance(node, ir.Attr):
+        yield node.attr
+    elif isinstance(node, ir.Const) and isinstance(node.value, str) and _DOTTED.fullmatch(node.value):
+        yield from _WORD.findall(node.value)
+    elif isinstance(node, ir.ImportFrom):
+        yield from (name for name, alias in node.names if alias not in (None, name))
+
+
+def _inside(node: ir.Node) -> list[ir.Node]:
+    """What is inside a node, but annotations, lists of what a file offers and what only asks for a class."""
+    if isinstance(node, ir.Do) and isinstance(node.value, ir.Const):
+        return []
+    if isinstance(node, ir.Assign) and any(getattr(target, "id", "") == "__all__" for target in node.targets):
+        return []
+    if isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id in ("isinstance", "issubclass"):
+        return list(node.args[:1])
+    types = {id(getattr(node, name, None)) for name in ("annotation", "returns")}
+    return [child for child in ir.children(node) if id(child) not in types]
