@@ -39,8 +39,9 @@ class RareEventsNotPreserved(Rule):
     A memory that has room for all that the loops of the program count out forgets nothing, and is not noted; neither is
     one beside which another keeps chosen transitions, such as those with a reward, of which each batch has a share.
     Nor is one that is filled from a data set at once, and whose method to store a transition nothing calls.
-    Where the loops cannot be counted out, the message says that it is not known whether a run stores as much; memories
-    with room for half a million transitions or more, which few such runs fill, are left out.
+    Where the loops cannot be counted out, the message says that it is not known whether a run stores as much. Left out
+    are memories that few such runs fill: those with room for half a million transitions or more, and, where at least
+    the episodes are counted, for 1,000 steps of each.
     Where rewards are dense there are no rare events to protect, and a protected set adds staleness: leave it off.
     The finding stands beside `uniform-only-sampling`, since the same change repairs both.
 

@@ -64,13 +64,14 @@ _DEEPEST = 4
 _MAKERS = ("gym", "gymnasium", "gym_super_mario_bros")
 
 
-def rounds(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> float | None:
+def rounds(graph: ReplayGraph, path: str, loop: ir.For | ir.While, unlimited: float | None = None) -> float | None:
     """How often a loop is gone through at most: as often as it counts, or as an episode has steps.
 
-    An option of the command line is what it is where nobody gives it.
+    An option of the command line is what it is where nobody gives it. `unlimited` are the steps that an episode of an
+    environment counts for whose limit is not known.
     """
     counted = turns(graph, path, loop) if isinstance(loop, ir.For) else None
-    known = [most for most in (counted, _longest(graph, loop)) if most is not None]
+    known = [most for most in (counted, _longest(graph, loop, unlimited)) if most is not None]
     return min(known, default=None)
 
 
@@ -150,14 +151,15 @@ def _breaks(node: ir.If) -> bool:
     return any(isinstance(part, ir.Jump) and part.kind == "break" for part in node.body)
 
 
-def _longest(graph: ReplayGraph, loop: ir.For | ir.While) -> float | None:
+def _longest(graph: ReplayGraph, loop: ir.For | ir.While, unlimited: float | None) -> float | None:
     """The steps of the longest episode, for a loop that goes on until an environment says that it has ended."""
     limits = graph.usual_time_limits
-    if not limits or max(limits) == math.inf or _goes_on(loop):
+    most = unlimited if not limits or max(limits) == math.inf else max(limits)
+    if most is None or _goes_on(loop):
         return None
     told = _told(loop)
     is_left = any(isinstance(node, ir.If) and _breaks(node) and _holds(node.test, told) for node in _own(loop.body))
-    return max(limits) if is_left or (isinstance(loop, ir.While) and _fails(loop.test, told)) else None
+    return most if is_left or (isinstance(loop, ir.While) and _fails(loop.test, told)) else None
 
 
 def _own(body: list[ir.Stmt]) -> Iterator[ir.Node]:

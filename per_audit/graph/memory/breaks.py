@@ -88,7 +88,10 @@ def _is_counted_by(loop: ir.For | ir.While, count: ir.Name) -> bool:
 
 
 def _reached(loop: ir.For | ir.While, test: ir.Expr) -> Iterator[tuple[ir.Name, ir.Expr]]:
-    """The counts and limits of which one is enough for a test: `step >= limit`, `done or len(returns) > limit`."""
+    """The counts and limits of which one is enough for a test: `step >= limit`, `done or len(returns) > limit`.
+
+    A count that is a multiple of the limit has been another of its multiples as many passes before.
+    """
     if isinstance(test, ir.Logic) and test.op == "or":
         yield from _reached(loop, test.left)
         yield from _reached(loop, test.right)
@@ -100,11 +103,13 @@ def _reached(loop: ir.For | ir.While, test: ir.Expr) -> Iterator[tuple[ir.Name, 
             if branch.start < test.start and _raises(branch, test) and all(each.start < branch.end for each in told):
                 yield from _reached(loop, branch.test)
     elif isinstance(test, ir.Cmp) and test.ops in ([">"], [">="], ["=="]):
-        left = test.left
+        left, limit = test.left, test.rights[0]
+        if isinstance(left, ir.Bin) and left.op == "%" and isinstance(limit, ir.Const) and limit.value == 0:
+            left, limit = left.left, left.right
         is_length = isinstance(left, ir.Call) and getattr(left.func, "id", "") == "len" and len(left.args) == 1
         count = left.args[0].value if isinstance(left, ir.Call) and is_length else left
         if isinstance(count, ir.Name):  # an attribute may be set elsewhere
-            yield count, test.rights[0]
+            yield count, limit
 
 
 def _raises(branch: ir.If, flag: ir.Name) -> bool:

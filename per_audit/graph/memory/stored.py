@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _FAR, _MOST = 6, 8  # calls from the start of the program to the store, and calls of one function, that are followed
 _SELDOM_FULL = 500_000  # room for more than most runs store whose loops do not say how much that is
+_LONG = 1_000  # steps of an episode whose limit is not known: most are shorter
 _MOST_STORES = 200  # statements that store into one container, each of which is counted for itself
 
 
@@ -34,11 +35,14 @@ def never_full(graph: ReplayGraph, buffer: ReplayBuffer) -> int | None:
     return most if most is not None and min(room) >= most else None
 
 
-def stored_at_most(graph: ReplayGraph, buffer: ReplayBuffer) -> int | None:
-    """The number of transitions that a run stores at most, whatever there is room for; None where it is not known."""
+def stored_at_most(graph: ReplayGraph, buffer: ReplayBuffer, episode: int | None = None) -> int | None:
+    """The number of transitions that a run stores at most, whatever there is room for; None where it is not known.
+
+    `episode` are the steps that an episode counts for whose limit is not known.
+    """
     lives, most = Lives.of_buffer(graph, buffer), None
     for container in buffer.containers:
-        count = most_stored(graph, buffer, container, lives)
+        count = most_stored(graph, buffer, container, lives, episode)
         if count is None:
             return None
         most = max(count, most or 0)
@@ -62,11 +66,15 @@ def once_full(graph: ReplayGraph, buffer: ReplayBuffer, room: str | None) -> str
 
 
 def is_seldom_full(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
-    """Whether a buffer has room for half a million transitions, and nothing says that a run stores as many."""
+    """Whether nothing says that a run fills a buffer, and few would: their episodes are counted, or it is very large.
+
+    What is counted has to store as much with long episodes; else there is room for half a million transitions.
+    """
     least = capacity_of(graph, buffer.containers).least
-    if least is None or least < _SELDOM_FULL or stored_at_most(graph, buffer) is not None:
+    if least is None or stored_at_most(graph, buffer) is not None or _goes_on_for_ever(graph, buffer):
         return False
-    return not _goes_on_for_ever(graph, buffer)
+    usual = stored_at_most(graph, buffer, _LONG)
+    return least >= (_SELDOM_FULL if usual is None else usual)
 
 
 def _goes_on_for_ever(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
@@ -85,7 +93,9 @@ def room_of(graph: ReplayGraph, buffer: ReplayBuffer) -> str | None:
     return f"{most:,}" if least >= most else f"{least:,} to {most:,}"
 
 
-def most_stored(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc, lives: Lives | None = None) -> int | None:
+def most_stored(
+    graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc, lives: Lives | None = None, episode: int | None = None
+) -> int | None:
     """How many items a run puts into a container of the buffer at most; None where that cannot be told.
 
     Where a loop begins another buffer, one pass of it is all that fills that one. What is put in place of another item
@@ -97,7 +107,8 @@ def most_stored(graph: ReplayGraph, buffer: ReplayBuffer, container: Alloc, live
         return None
     lives, ways = lives or Lives.of_buffer(graph, buffer), list[Way]()
     for store in growing or stores:
-        found = None if _is_of_many(store) else _ways(graph, store.path, store.node, lives, frozenset(), frozenset())
+        place, none = (store.path, store.node), frozenset[str]()
+        found = None if _is_of_many(store) else _ways(graph, *place, lives, frozenset(), none, episode)
         at_once = _at_once(graph, store) if found is not None else None
         if found is None or at_once is None:
             return None
@@ -136,6 +147,7 @@ def _ways(
     lives: Lives | None,
     seen: frozenset[ev.Owner],
     used: frozenset[str],
+    episode: int | None = None,
 ) -> list[Way] | None:
     """The ways from the start of the program to a node, and how often each is gone at most; None for what is open.
 
@@ -154,11 +166,11 @@ def _ways(
             break
         if isinstance(around, (ir.For, ir.While)):
             if lives is not None and lives.begin_in(path, around, node, used):
-                passes = _passes(graph, path, loops)
+                passes = _passes(graph, path, loops, episode)
                 return None if passes is None else [Way((place,), {around: passes})]
             loops += [] if once else [around]
             once = False
-    passes = _passes(graph, path, loops)
+    passes = _passes(graph, path, loops, episode)
     function = graph.symbols.function_of(path, node)
     is_begun = lives is not None and lives.begin_in(path, None, node, used)
     if passes is None:
@@ -176,7 +188,7 @@ def _ways(
         return None
     ways: list[Way] = []
     for site in sites:
-        outer = _ways(graph, site.path, site.node, lives, seen | {function}, used | names_in(function))
+        outer = _ways(graph, site.path, site.node, lives, seen | {function}, used | names_in(function), episode)
         if outer is None:
             return None
         holder = lives.holder(site.function) if lives is not None else None
@@ -225,7 +237,7 @@ def _is_by_hand(graph: ReplayGraph, function: ir.Function) -> bool:
     )
 
 
-def _passes(graph: ReplayGraph, path: str, loops: list[ir.For | ir.While]) -> int | None:
+def _passes(graph: ReplayGraph, path: str, loops: list[ir.For | ir.While], episode: int | None) -> int | None:
     """How often the innermost of some loops is gone through; a loop around it may count its passes."""
     passes, outer = 1, loops
     for number, loop in enumerate(loops):
@@ -236,7 +248,7 @@ def _passes(graph: ReplayGraph, path: str, loops: list[ir.For | ir.While]) -> in
             passes, outer = -(-count // (step.least if step.usual and step.least else 1)), loops[number + 1 :]
             break
     for loop in outer:
-        known = (rounds(graph, path, loop), passes_until_left(graph, path, loop))
+        known = (rounds(graph, path, loop, episode), passes_until_left(graph, path, loop))
         turns = min((most for most in known if most is not None), default=None)
         if turns is None:
             return None

@@ -4,7 +4,7 @@ import pytest
 
 from per_audit.facts import extract
 from per_audit.graph import link
-from per_audit.graph.memory.stored import never_full, once_full, room_of, stored_at_most
+from per_audit.graph.memory.stored import is_seldom_full, never_full, once_full, room_of, stored_at_most
 
 PROGRAM = """import argparse, random
 from collections import deque
@@ -59,6 +59,8 @@ GAMES = "if {}:\n            {}\n            games.append(0)\n        if len(gam
         ("while True:", "if step >= steps: break", 5_001),
         ("while True:", "if model.ends() or step > 20_000: break", 20_001),
         ("while True:", "if model.ends() and step > steps: break", None),
+        ("while True:", "if step % steps == 0: break", 5_001),
+        ("while True:", "if step % steps == 1: break", None),
         ("while True:", "if step > steps: break\n        if done: step = 0", None),
         ("while True:", "if done: continue\n        if step >= steps: break", None),
         ("while True:", GAMES.format("done or step >= 100", "step = 0", 50), 101 * 51),
@@ -96,6 +98,24 @@ def test_the_loops_of_a_program(loop, after, most):
     graph = link([extract("train.py", text.encode())])
     (buffer,) = graph.buffers
     assert never_full(graph, buffer) == most
+
+
+@pytest.mark.parametrize(
+    ("loop", "after", "seldom"),
+    [
+        (EPISODES.format(30, "while not done"), "", True),
+        (EPISODES.format(31, "while not done"), "", False),
+        (EPISODES.format(30, "for turn in count()"), "if done: break", True),
+        (EPISODES.format(30, "while model.wants()"), "", False),
+        ("while True:", "if model.ends(): break", False),
+        ("for step in range(40_000):", "", False),
+    ],
+)
+def test_episodes_that_are_too_few_for_a_memory(loop, after, seldom):
+    text = PROGRAM.format(loop=loop, after=after).replace("CartPole-v1", "Own-v0")
+    graph = link([extract("train.py", text.encode())])
+    (buffer,) = graph.buffers
+    assert is_seldom_full(graph, buffer) is seldom
 
 
 @pytest.mark.parametrize(
