@@ -41,8 +41,8 @@ class UniformOnlySampling(Rule):
     are dominated by noise it gains little. Silence a deliberate choice with a comment that says why. Buffers that
     are emptied after each update, rollouts of on-policy methods, data sets of supervised learning and image pools
     are not replay memories and are not reported; neither is code that can switch to a prioritised buffer. Where a
-    second memory of chosen transitions, such as those with a reward, has a share of its own in each batch, the finding
-    is a hint.
+    second memory of chosen transitions, such as those with a reward, or a part of the memory has a share of its own in
+    each batch, the finding is a hint.
 
     ## Example
 
@@ -85,9 +85,12 @@ class UniformOnlySampling(Rule):
         name = graph.name_of(buffer)
         draw = graph.source(buffer.path, buffer.draws[0])
         beside = drawn_beside(graph, buffer)
-        which = f"{name}, one of {len(beside) + 1} memories drawn from together," if beside else name
+        which, what = name, "its transitions"
+        if beside:
+            which += f", one of {len(beside) + 1} memories drawn from together,"
         if is_chosen := is_of_chosen(graph, buffer):
-            which += " one of them of chosen transitions,"
+            which += " one of them of chosen transitions," if beside else ", a part of which is for chosen transitions,"
+            what = what if beside else "those of each part"
         others = list(self._prioritised(graph))
         evidence = (*graph.chain(buffer), *self._by_priority(graph))
         seen = {link.role for link in evidence}
@@ -101,7 +104,7 @@ class UniformOnlySampling(Rule):
             self.name,
             Severity.INFO if is_chosen or self._is_tried_out(graph, buffer) else self.severity,
             "high" if {"stored", "learnt"} <= seen else "medium",
-            f"{which} draws its transitions uniformly (`{draw}`), and {otherwise}",
+            f"{which} draws {what} uniformly (`{draw}`), and {otherwise}",
             graph.place(buffer.path, buffer.draws[0]),
             graph.symbol(buffer.function, buffer.path),
             evidence,

@@ -146,6 +146,53 @@ def test_what_else_a_test_asks_counts_where_the_draws_are_put_into_one_batch(dra
     assert [finding.severity.name for finding in findings] == [severity] * 2
 
 
+PARTS = b"""import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.won, self.rest, self.i, self.j, self.n, self.m = size // 4, size - size // 4, 0, 0, 0, 0
+        self.states, self.following, self.rewards = np.zeros((size, 4)), np.zeros((size, 4)), np.zeros(size)
+
+    def keep(self, state, reward, next_state):
+        if reward > 0:
+            at = self.i
+            self.i, self.n = (self.i + 1) % self.won, min(self.n + 1, self.won)
+        else:
+            at = self.won + self.j
+            self.j, self.m = (self.j + 1) % self.rest, min(self.m + 1, self.rest)
+        self.states[at], self.rewards[at], self.following[at] = state, reward, next_state
+
+    def some(self, n):
+        first = np.random.randint(0, self.n, n // 4)
+        at = np.concatenate([first, self.won + np.random.randint(0, self.m, n - n // 4)])
+        return self.states[at], self.rewards[at], self.following[at]
+
+
+def train(net, env):
+    memory = Memory(1000)
+    state = env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.keep(state, reward, next_state)
+        state = env.reset() if done else next_state
+        net.loss(*memory.some(32)).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        (b"reward > 0", ("INFO", "Memory, a part of which is for chosen transitions, draws those of each part unif")),
+        (b"self.n < self.size", ("ERROR", "Memory draws its transitions uniformly")),
+    ],
+)
+def test_chosen_transitions_may_have_a_part_of_the_memory(test, said):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
+    (finding,) = rule.check(link([extract("agent.py", PARTS.replace(b"reward > 0", test))]))
+    assert (finding.severity.name, finding.message[: len(said[1])]) == said
+
+
 def test_a_test_that_both_memories_are_filled_under_chooses_for_none():
     text = TWO.replace(b"        else:\n            self.lost", b"            self.lost")
     (rule,) = (rule for rule in all_rules() if rule.code == "PER001")

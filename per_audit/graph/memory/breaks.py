@@ -105,7 +105,7 @@ def _reached(loop: ir.For | ir.While, test: ir.Expr) -> Iterator[tuple[ir.Name, 
     elif isinstance(test, ir.Cmp) and test.ops in ([">"], [">="], ["=="]):
         left, limit = test.left, test.rights[0]
         if isinstance(left, ir.Bin) and left.op == "%" and isinstance(limit, ir.Const) and limit.value == 0:
-            left, limit = left.left, left.right
+            limit, left = left.right, left.left
         is_length = isinstance(left, ir.Call) and getattr(left.func, "id", "") == "len" and len(left.args) == 1
         count = left.args[0].value if isinstance(left, ir.Call) and is_length else left
         if isinstance(count, ir.Name):  # an attribute may be set elsewhere

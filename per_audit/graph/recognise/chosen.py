@@ -1,4 +1,7 @@
-"""Memories that are drawn from together, where one of them keeps chosen transitions: those with a reward, say."""
+"""Memories that are drawn from together, where one of them keeps chosen transitions: those with a reward, say.
+
+The chosen ones may as well have a part of the same memory to themselves.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +33,34 @@ def drawn_beside(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ReplayBuffer]
 
 
 def is_of_chosen(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
-    """Whether a memory is drawn from together with one that keeps chosen transitions, or is that one itself."""
+    """Whether chosen transitions have a memory of their own beside this one, or are what it or a part of it keeps."""
     together = [buffer, *drawn_beside(graph, buffer)]
     if len(together) == 1:
-        return False
+        return _has_chosen_part(buffer)
     asks = _asks_for_more if _are_joined(graph, together) else _asks
     return any(_keeps_chosen(graph, each, together, asks) for each in together)
+
+
+def _has_chosen_part(buffer: ReplayBuffer) -> bool:
+    """Whether a test of what is stored decides in which part of a memory it goes, and each part is drawn from."""
+    if len(buffer.draws) < 2 or not buffer.stores:
+        return False
+    return all(isinstance(store.index, ir.Name) and _is_put_apart(store, store.index.id) for store in buffer.stores)
+
+
+def _is_put_apart(store: ev.Store, at: str) -> bool:
+    """Whether both branches of a test of what is stored, before it is, give the position that it gets."""
+    body = store.function.body if isinstance(store.function, ir.Function) else []
+    branches = (part for part in body if isinstance(part, ir.If) and part.start < store.node.start)
+    return any(
+        _asks_for_more(branch.test) and all(_gives(block, at) for block in (branch.body, branch.orelse))
+        for branch in branches
+    )
+
+
+def _gives(block: list[ir.Stmt], name: str) -> bool:
+    targets = [target for part in block if isinstance(part, ir.Assign) for target in part.targets]
+    return any(isinstance(target, ir.Name) and target.id == name for target in targets)
 
 
 def _keeps_chosen(
