@@ -177,7 +177,7 @@ class MissingImportanceWeights(Rule):
         Of a learner that may be given a buffer without weights as well, nobody can tell.
         """
         about = graph.priorities(buffer)
-        for unpack in about.dropped:
+        for unpack in about.uses.dropped:
             draws = [site for site in buffer.samples if site.function is unpack.function] or buffer.samples
             if _is_the_other_way(graph, buffer, unpack) or resamples(graph, buffer, unpack.function):
                 continue
@@ -202,7 +202,7 @@ class MissingImportanceWeights(Rule):
         name = graph.name_of(buffer)
         dropped = [
             graph.evidence(unpack.path, unpack.node, "dropped", "the weights are not read after this")
-            for unpack in graph.priorities(buffer).dropped
+            for unpack in graph.priorities(buffer).uses.dropped
         ]
         returns = [
             graph.evidence(buffer.path, node, "returned", "the batch is returned here")
@@ -1354,7 +1354,7 @@ class Agent:
 
 def _is_the_other_way(graph: ReplayGraph, buffer: ReplayBuffer, unpack: Unpack) -> bool:
     """Whether the learner drops the weights in one branch of a test and keeps those of a draw in the other."""
-    dropped = {each.node for each in graph.priorities(buffer).dropped}
+    dropped = {each.node for each in graph.priorities(buffer).uses.dropped}
     below: ir.Node = unpack.node
     for around in graph.ancestors(unpack.path, unpack.node):
         if isinstance(around, ir.If) and below is not around.test:

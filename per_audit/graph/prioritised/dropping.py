@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of, words
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.usage import is_name_read, is_unnamed
-from per_audit.graph.prioritised.priorities import WEIGHT_WORDS
+from per_audit.graph.prioritised.uses import WEIGHT_WORDS
 
 _SENDS = {"put", "put_nowait", "put_async", "send", "send_pyobj", "push"}  # of queues and pipes
 
@@ -26,7 +26,7 @@ def is_dropped_by_all(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     about = graph.priorities(buffer)
     if is_dropped_where_drawn(graph, buffer):
         return True
-    dropping = {unpack.function for unpack in about.dropped if graph.learns(unpack.function, (unpack.path,))}
+    dropping = {unpack.function for unpack in about.uses.dropped if graph.learns(unpack.function, (unpack.path,))}
     if not dropping:
         return False
     others = {function for function in about.around - dropping if not _is_of_unnamed(graph, function)}
@@ -39,7 +39,7 @@ def is_dropped_by_all(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
 def is_dropped_where_drawn(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether each draw is taken apart on the spot and sent to another process without its weights."""
     draws = [site for site in _draws_outside(graph, buffer) if not is_test(site.path)]
-    dropped = graph.priorities(buffer).dropped
+    dropped = graph.priorities(buffer).uses.dropped
     return bool(draws) and all(any(_sends_rest(graph, unpack, site) for unpack in dropped) for site in draws)
 
 
@@ -103,9 +103,9 @@ def _may_use(graph: ReplayGraph, buffer: ReplayBuffer, function: ev.Owner) -> bo
         if unpack.function is function and spilled(unpack.value).tagged("isw") & about.weights
     ]
     if not taken:
-        return about.uses_weights(function)
+        return about.uses.are_in(function)
     return any(
         not isinstance(item, ir.Name) or is_name_read(graph, unpack.path, function, item.id)
         for unpack in taken
-        for item in about.weights_among(unpack)
+        for item in about.uses.weights_among(unpack)
     )

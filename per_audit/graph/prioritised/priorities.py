@@ -10,21 +10,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret import events as ev
-from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret.draws import GREEDY, same
+from per_audit.graph.interpret.draws import GREEDY
 from per_audit.graph.interpret.reference import REFERENCE_KINDS
 from per_audit.graph.interpret.roles import looks_like_transition, name_of, words
 from per_audit.graph.interpret.values import Alloc, Instance, Result, Value, is_observed, roles_in
 from per_audit.graph.liveness.memories.lifetimes import left_over
-from per_audit.graph.liveness.memories.usage import is_name_read
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.prioritised.unused import are_left_behind
-from per_audit.graph.prioritised.updates import BUILDERS, Updates, is_rated
+from per_audit.graph.prioritised.updates import Updates, is_rated
+from per_audit.graph.prioritised.uses import WEIGHT_WORDS, Uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 _PRIORITY_WORDS = {
@@ -41,28 +40,6 @@ _PRIORITY_WORDS = {
 }
 UNSEEN = "; that a loss takes its weights cannot be seen here"
 """What a finding about the exponent of weights says where none is seen to use them."""
-WEIGHT_WORDS = {"weight", "weights", "isweight", "isweights", "importance", "isw"}
-_PLAIN = {
-    "zip",
-    "enumerate",
-    "max",
-    "min",
-    "mean",
-    "sum",
-    "amax",
-    "amin",
-    "print",
-    "len",
-    "isnan",
-    "any",
-    "all",
-    "append",
-    "extend",
-    "power",
-    "pow",
-    "shape",
-    "size",
-}
 _NUMERIC = ("numpy.", "torch.", "builtins.", "random.", "collections.", "math.", "jax.", "tensorflow.", "threading.")
 
 
@@ -282,54 +259,14 @@ class Priorities:
         """Whether 1 / (N P) is computed of what is drawn, and never raised to beta: the weights in full."""
         return any(isinstance(n, ir.Expr) and self._value(n).tagged("odds") for n in self.bodies(self.around))
 
+    @cached_property
+    def uses(self) -> Uses:
+        """Where the weights go."""
+        return Uses(self)
+
     def weights_used(self) -> bool:
         """Whether the weights reach something that may be a loss."""
-        for weighting in self.events.weightings.values():
-            if self.events.value(weighting.weights).tagged("isw") & self.weights:
-                return True
-        if any(isinstance(made, ir.Call) and made.argument(None, "out") is not None for made in self.weights):
-            return True  # what is written into another array is not followed
-        if any(self._hands_over(function) for function in self.functions):
-            return True
-        return any(self.uses_weights(function) for function in self.around - self.functions) or any(
-            self.uses_weights(function)
-            for function in self.functions
-            if self.graph.learns(function, (self.buffer.path,))
-        )
-
-    def _hands_over(self, function: ev.Owner) -> bool:
-        """Whether the function puts the weights into an attribute of something else than the buffer: of the batch."""
-        for node in self.bodies({function}):
-            if isinstance(node, ir.Call) and self._is_read_of_object(node):
-                return True
-            if isinstance(node, ir.Assign) and self.is_weight(node.value):
-                for target in node.targets:
-                    holder = self.events.value(target.value) if isinstance(target, ir.Attr) else None
-                    if holder is not None and not any(
-                        isinstance(atom, Instance) and atom.node in self.family for atom in holder.atoms
-                    ):
-                        return True
-        return False
-
-    def _is_read_of_object(self, made: ir.Call) -> bool:
-        """Whether the weights go into an object that the call makes, and are read from it or cannot be found in it."""
-        site = self.events.calls.get(made)
-        owner, interpreter = self.buffer.owner, self.graph.interpreter
-        own = {*interpreter.mro(owner), *interpreter.subclasses.get(owner, ())} if owner is not None else set()
-        if site is None or not site.classes or not site.classes.isdisjoint(own):
-            return False
-        if not any(self.is_weight(argument.value) for argument in made.args):
-            return False
-        held = interpreter.attributes.items()
-        names = {name for (cls, name), value in held if cls in site.classes and value.tagged("isw") & self.weights}
-        methods = {s for cls in own for s in cls.body} | {self.buffer.function}
-        methods |= {s for cls in site.classes for s in cls.body if getattr(s, "name", "") in BUILDERS}
-        return not names or any(
-            isinstance(node, ir.Attr) and node.attr in names
-            for function in self.graph.project.functions
-            if function not in methods
-            for node in ir.walk(function)
-        )
+        return self.uses.found()
 
     def is_followed(self) -> bool:
         """Whether the learning from the batches can be seen: a training step, or errors written where it was drawn."""
@@ -350,59 +287,6 @@ class Priorities:
         is_seen = self.in_use and bool(self.weights) and self.is_followed() and not self.weights_used()
         return is_seen or are_left_behind(self)
 
-    @cached_property
-    def dropped(self) -> list[ev.Unpack]:
-        """Where weights come back from a draw, beside the batch, under a name that is never read."""
-        found = [
-            unpack
-            for unpack in self.events.unpacks.values()
-            if unpack.function in self.around
-            and self._is_assigned(unpack)
-            and not self._is_handed_on(unpack)
-            and self._drops(unpack)
-        ]
-        return sorted(found, key=lambda unpack: (unpack.path, unpack.node.start))
-
-    def _drops(self, unpack: ev.Unpack) -> bool:
-        """Whether a name that is given weights is never read: of several that may be, all, or one that is called so."""
-        among = [item for item in self.weights_among(unpack) if isinstance(item, ir.Name)]
-        unread = [item for item in among if not is_name_read(self.graph, unpack.path, unpack.function, item.id)]
-        named = (item for item in unread if not (WEIGHT_WORDS | {"w"}).isdisjoint(words(item.id)))
-        return bool(unread) and (len(unread) == len(among) or any(True for _ in named))
-
-    def _is_assigned(self, unpack: ev.Unpack) -> bool:
-        """Whether names are given for good: a loop over weights and errors may leave one of each pair aside."""
-        statement = self.graph.statement(unpack.path, unpack.node)
-        return isinstance(statement, ir.Assign) and unpack.node in ir.walk(*statement.targets)
-
-    def _is_handed_on(self, unpack: ev.Unpack) -> bool:
-        """Whether the batch that is taken apart goes whole to a function as well that uses its weights."""
-        statement = self.graph.statement(unpack.path, unpack.node)
-        batch = statement.value if isinstance(statement, ir.Assign) else None
-        calls = (node for node in self.bodies({unpack.function}) if isinstance(node, ir.Call))
-        sites = (
-            self.events.calls.get(call)
-            for call in calls
-            if batch is not None and any(same(argument.value, batch) for argument in call.args)
-        )
-        return any(self.uses_weights(target.node) for site in sites if site is not None for target in site.targets)
-
-    def weights_among(self, unpack: ev.Unpack) -> list[ir.Expr]:
-        """The targets that may be given weights where the batch that a draw returned is taken apart."""
-        if not self._is_of_batch(unpack):
-            return []
-        spilled = self.graph.interpreter.parts.spilled
-        pairs = zip(unpack.node.items, self._unpacked(unpack), strict=False)
-        return [item for item, value in pairs if spilled(value).tagged("isw") & self.weights]
-
-    def _is_of_batch(self, unpack: ev.Unpack) -> bool:
-        """Whether what is taken apart may be what a draw returned, and is not what a network makes of a batch."""
-        around = self.graph.parents(unpack.path).get(unpack.node)
-        call = around.value if isinstance(around, ir.Assign) else None
-        site = self.events.calls.get(call) if isinstance(call, ir.Call) else None
-        drawing = {self.buffer.function, *(drawn.function for drawn in self.buffer.samples)}
-        return site is None or not site.targets or any(func.node in drawing for func in site.targets)
-
     def is_of_buffer(self, site: ev.CallSite) -> bool:
         """Whether a call that draws is one of this buffer: whichever way the program takes, or as its class made it."""
         held = {atom.node for atom in site.receiver.atoms if isinstance(atom, Instance)}
@@ -413,47 +297,9 @@ class Priorities:
         made_in = {self.graph.project.class_of.get(made.function) for made in self.buffer.instances if made.function}
         return drawing is not None and not made_in.isdisjoint(self.graph.interpreter.mro(drawing))
 
-    def _unpacked(self, unpack: ev.Unpack) -> tuple[Value, ...]:
-        items = self.graph.interpreter.parts.items_of(unpack.value, len(unpack.node.items))
-        return items or ()
-
     def is_weight(self, node: ir.Node | None) -> bool:
         """Whether an expression may be weights of the buffer, in another form or as a part of something."""
         return bool(self._value(node).tagged("isw") & self.weights)
 
     def _value(self, node: ir.Node | None) -> Value:
         return self.graph.interpreter.parts.spilled(self.events.value(node))
-
-    def uses_weights(self, function: ev.Owner) -> bool:
-        """Whether a function multiplies with what may be weights, keeps it or hands it on."""
-        for node in self.bodies({function}):
-            if isinstance(node, (ir.Bin, ir.Aug)) and node.op == "*":
-                first, second = (node.left, node.right) if isinstance(node, ir.Bin) else (node.target, node.value)
-                left, right = self.is_weight(first), self.is_weight(second)
-                if left != right and not _is_number(second if left else first):
-                    return True
-            elif (
-                (isinstance(node, ir.Map) and any(self.is_weight(value) for value in node.values))
-                or (
-                    isinstance(node, ir.Assign)
-                    and isinstance(node.targets[0], (ir.Attr, ir.Sub))
-                    and self.is_weight(node.value)
-                )
-                or (isinstance(node, ir.Call) and self._passes(node))
-            ):
-                return True
-        return False
-
-    def _passes(self, node: ir.Call) -> bool:
-        given = [arg for arg in node.args if self.is_weight(arg.value)]
-        site = self.events.calls.get(node)
-        if not given or site is None or site.targets or site.classes:
-            return False
-        called = ir.last_name(node.func)
-        return called not in ext.CONVERSIONS and called not in ext.SHAPED and called not in _PLAIN
-
-
-def _is_number(node: ir.Expr) -> bool:
-    """A constant, or the N of (N P)^-beta: to multiply weights by it is not to use them."""
-    is_length = isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id == "len"
-    return is_length or isinstance(node, ir.Const)

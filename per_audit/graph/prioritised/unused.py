@@ -17,7 +17,7 @@ def are_left_behind(about: Priorities) -> bool:
     """Whether the functions that compute a buffer's weights let none of them out."""
     makers = {about.graph.symbols.function_of(path, node) for path, node in _made(about)}
     return bool(makers) and not any(
-        function is None or about.uses_weights(function) or _lets_out(about, function) for function in makers
+        function is None or about.uses.are_in(function) or _lets_out(about, function) for function in makers
     )
 
 

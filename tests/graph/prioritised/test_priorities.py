@@ -74,7 +74,7 @@ def test_weights_inside_an_object(project, memory_text, init, read, used):
     [("pass", 1), ("print(weights)", 0), ("weights = 1", 1), ("def f(): return weights", 0)],
 )
 def test_weights_under_a_name_that_is_never_read(priorities_of, code, dropped):
-    assert len(priorities_of(code).dropped) == dropped
+    assert len(priorities_of(code).uses.dropped) == dropped
 
 
 def test_what_a_network_makes_of_a_batch_is_no_batch(project, memory_text):
@@ -94,7 +94,7 @@ def test_what_a_network_makes_of_a_batch_is_no_batch(project, memory_text):
     """
     graph = project(memory=memory_text(), train=train)
     (buffer,) = graph.buffers
-    assert graph.priorities(buffer).dropped == []
+    assert graph.priorities(buffer).uses.dropped == []
 
 
 def test_weights_are_told_by_their_form_or_by_their_name(priorities_of):
@@ -203,7 +203,7 @@ ROWS = """
 def test_positions_that_are_not_read_are_no_weights(project, learnt, dropped):
     graph = project(ROWS.replace("{learnt}", learnt))
     (buffer,) = graph.buffers
-    assert len(graph.priorities(buffer).dropped) == dropped
+    assert len(graph.priorities(buffer).uses.dropped) == dropped
 
 
 DICTS = """

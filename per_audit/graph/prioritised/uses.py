@@ -1,0 +1,193 @@
+"""What becomes of the weights of a prioritised buffer: they reach what may be a loss, or a name that is never read."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret import externals as ext
+from per_audit.graph.interpret.draws import same
+from per_audit.graph.interpret.roles import words
+from per_audit.graph.interpret.values import Instance
+from per_audit.graph.liveness.memories.usage import is_name_read
+from per_audit.graph.prioritised.updates import BUILDERS
+
+if TYPE_CHECKING:
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.interpret.values import Value
+    from per_audit.graph.prioritised.priorities import Priorities
+
+WEIGHT_WORDS = {"weight", "weights", "isweight", "isweights", "importance", "isw"}
+_PLAIN = {
+    "zip",
+    "enumerate",
+    "max",
+    "min",
+    "mean",
+    "sum",
+    "amax",
+    "amin",
+    "print",
+    "len",
+    "isnan",
+    "any",
+    "all",
+    "append",
+    "extend",
+    "power",
+    "pow",
+    "shape",
+    "size",
+}
+
+
+class Uses:
+    """The uses of one buffer's weights, looked for in the project."""
+
+    def __init__(self, about: Priorities) -> None:
+        self.about = about
+        self.graph = about.graph
+        self.events = about.events
+
+    def found(self) -> bool:
+        """Whether the weights reach something that may be a loss."""
+        for weighting in self.events.weightings.values():
+            if self.events.value(weighting.weights).tagged("isw") & self.about.weights:
+                return True
+        if any(isinstance(made, ir.Call) and made.argument(None, "out") is not None for made in self.about.weights):
+            return True  # what is written into another array is not followed
+        if any(self._hands_over(function) for function in self.about.functions):
+            return True
+        return any(self.are_in(function) for function in self.about.around - self.about.functions) or any(
+            self.are_in(function)
+            for function in self.about.functions
+            if self.graph.learns(function, (self.about.buffer.path,))
+        )
+
+    def _hands_over(self, function: ev.Owner) -> bool:
+        """Whether the function puts the weights into an attribute of something else than the buffer: of the batch."""
+        for node in self.about.bodies({function}):
+            if isinstance(node, ir.Call) and self._is_read_of_object(node):
+                return True
+            if isinstance(node, ir.Assign) and self.about.is_weight(node.value):
+                for target in node.targets:
+                    holder = self.events.value(target.value) if isinstance(target, ir.Attr) else None
+                    if holder is not None and not any(
+                        isinstance(atom, Instance) and atom.node in self.about.family for atom in holder.atoms
+                    ):
+                        return True
+        return False
+
+    def _is_read_of_object(self, made: ir.Call) -> bool:
+        """Whether the weights go into an object that the call makes, and are read from it or cannot be found in it."""
+        site = self.events.calls.get(made)
+        owner, interpreter = self.about.buffer.owner, self.graph.interpreter
+        own = {*interpreter.mro(owner), *interpreter.subclasses.get(owner, ())} if owner is not None else set()
+        if site is None or not site.classes or not site.classes.isdisjoint(own):
+            return False
+        if not any(self.about.is_weight(argument.value) for argument in made.args):
+            return False
+        held = interpreter.attributes.items()
+        names = {
+            name for (cls, name), value in held if cls in site.classes and value.tagged("isw") & self.about.weights
+        }
+        methods = {s for cls in own for s in cls.body} | {self.about.buffer.function}
+        methods |= {s for cls in site.classes for s in cls.body if getattr(s, "name", "") in BUILDERS}
+        return not names or any(
+            isinstance(node, ir.Attr) and node.attr in names
+            for function in self.graph.project.functions
+            if function not in methods
+            for node in ir.walk(function)
+        )
+
+    @cached_property
+    def dropped(self) -> list[ev.Unpack]:
+        """Where weights come back from a draw, beside the batch, under a name that is never read."""
+        found = [
+            unpack
+            for unpack in self.events.unpacks.values()
+            if unpack.function in self.about.around
+            and self._is_assigned(unpack)
+            and not self._is_handed_on(unpack)
+            and self._drops(unpack)
+        ]
+        return sorted(found, key=lambda unpack: (unpack.path, unpack.node.start))
+
+    def _drops(self, unpack: ev.Unpack) -> bool:
+        """Whether a name that is given weights is never read: of several that may be, all, or one that is called so."""
+        among = [item for item in self.weights_among(unpack) if isinstance(item, ir.Name)]
+        unread = [item for item in among if not is_name_read(self.graph, unpack.path, unpack.function, item.id)]
+        named = (item for item in unread if not (WEIGHT_WORDS | {"w"}).isdisjoint(words(item.id)))
+        return bool(unread) and (len(unread) == len(among) or any(True for _ in named))
+
+    def _is_assigned(self, unpack: ev.Unpack) -> bool:
+        """Whether names are given for good: a loop over weights and errors may leave one of each pair aside."""
+        statement = self.graph.statement(unpack.path, unpack.node)
+        return isinstance(statement, ir.Assign) and unpack.node in ir.walk(*statement.targets)
+
+    def _is_handed_on(self, unpack: ev.Unpack) -> bool:
+        """Whether the batch that is taken apart goes whole to a function as well that uses its weights."""
+        statement = self.graph.statement(unpack.path, unpack.node)
+        batch = statement.value if isinstance(statement, ir.Assign) else None
+        calls = (node for node in self.about.bodies({unpack.function}) if isinstance(node, ir.Call))
+        sites = (
+            self.events.calls.get(call)
+            for call in calls
+            if batch is not None and any(same(argument.value, batch) for argument in call.args)
+        )
+        return any(self.are_in(target.node) for site in sites if site is not None for target in site.targets)
+
+    def weights_among(self, unpack: ev.Unpack) -> list[ir.Expr]:
+        """The targets that may be given weights where the batch that a draw returned is taken apart."""
+        if not self._is_of_batch(unpack):
+            return []
+        spilled = self.graph.interpreter.parts.spilled
+        pairs = zip(unpack.node.items, self._unpacked(unpack), strict=False)
+        return [item for item, value in pairs if spilled(value).tagged("isw") & self.about.weights]
+
+    def _is_of_batch(self, unpack: ev.Unpack) -> bool:
+        """Whether what is taken apart may be what a draw returned, and is not what a network makes of a batch."""
+        around = self.graph.parents(unpack.path).get(unpack.node)
+        call = around.value if isinstance(around, ir.Assign) else None
+        site = self.events.calls.get(call) if isinstance(call, ir.Call) else None
+        drawing = {self.about.buffer.function, *(drawn.function for drawn in self.about.buffer.samples)}
+        return site is None or not site.targets or any(func.node in drawing for func in site.targets)
+
+    def _unpacked(self, unpack: ev.Unpack) -> tuple[Value, ...]:
+        items = self.graph.interpreter.parts.items_of(unpack.value, len(unpack.node.items))
+        return items or ()
+
+    def are_in(self, function: ev.Owner) -> bool:
+        """Whether a function multiplies with what may be weights, keeps it or hands it on."""
+        for node in self.about.bodies({function}):
+            if isinstance(node, (ir.Bin, ir.Aug)) and node.op == "*":
+                first, second = (node.left, node.right) if isinstance(node, ir.Bin) else (node.target, node.value)
+                left, right = self.about.is_weight(first), self.about.is_weight(second)
+                if left != right and not _is_number(second if left else first):
+                    return True
+            elif (
+                (isinstance(node, ir.Map) and any(self.about.is_weight(value) for value in node.values))
+                or (
+                    isinstance(node, ir.Assign)
+                    and isinstance(node.targets[0], (ir.Attr, ir.Sub))
+                    and self.about.is_weight(node.value)
+                )
+                or (isinstance(node, ir.Call) and self._passes(node))
+            ):
+                return True
+        return False
+
+    def _passes(self, node: ir.Call) -> bool:
+        given = [arg for arg in node.args if self.about.is_weight(arg.value)]
+        site = self.events.calls.get(node)
+        if not given or site is None or site.targets or site.classes:
+            return False
+        called = ir.last_name(node.func)
+        return called not in ext.CONVERSIONS and called not in ext.SHAPED and called not in _PLAIN
+
+
+def _is_number(node: ir.Expr) -> bool:
+    """A constant, or the N of (N P)^-beta: to multiply weights by it is not to use them."""
+    is_length = isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id == "len"
+    return is_length or isinstance(node, ir.Const)
