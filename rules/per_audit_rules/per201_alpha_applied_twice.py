@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from per_audit.findings import Evidence
     from per_audit.graph import ReplayBuffer
     from per_audit.graph.interpret.events import CallSite
-    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite, Step
+    from per_audit.graph.prioritised.anatomy import Anatomy
     from per_audit.graph.prioritised.priorities import Priorities
+    from per_audit.graph.prioritised.writes import PriorityWrite, Step
     from per_audit.graph.symbolic import Term
 
 _REPLAY = """import numpy as np

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from per_audit.graph import ReplayBuffer
     from per_audit.graph.interpret import events as ev
-    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite, Step
+    from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.writes import PriorityWrite, Step
 
 _MEMORY = """import numpy as np
 

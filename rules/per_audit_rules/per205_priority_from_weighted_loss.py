@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from per_audit.facts import ir
     from per_audit.findings import Evidence, Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.prioritised.anatomy import PriorityWrite, Step
+    from per_audit.graph.prioritised.writes import PriorityWrite, Step
     from per_audit.graph.symbolic import Term
 
 

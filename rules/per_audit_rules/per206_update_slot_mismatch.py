@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph.interpret.events import Evict, Store
-    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite, Step
+    from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.writes import PriorityWrite, Step
 
 _TRAIN = """from memory import Memory
 

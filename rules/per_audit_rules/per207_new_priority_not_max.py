@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
+    from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.writes import PriorityWrite
 
 _HIGHEST_START = 1.0
 _BOUNDS = ("clip", "minimum", "min", "where", "div", "unknown")

@@ -13,7 +13,8 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
+    from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.writes import PriorityWrite
 
 
 class MaxFromInternalNodes(Rule):

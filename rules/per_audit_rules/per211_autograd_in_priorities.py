@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer
     from per_audit.graph.interpret import events as ev
-    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite, Step
+    from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.writes import PriorityWrite, Step
     from per_audit.graph.symbolic import Term
 
 _TENSOR_METHODS = {"abs", "squeeze", "view", "reshape", "flatten", "pow", "clamp", "cpu", "mean", "sum"}

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
-    from per_audit.graph.prioritised.anatomy import Anatomy, Step
+    from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.writes import Step
     from per_audit.graph.symbolic import Term
 
 _TRAIN = """from memory import Memory

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
-    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite, Step
+    from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.writes import PriorityWrite, Step
     from per_audit.graph.symbolic import Term
 
 _KIND_AT = {"zeros": 1, "ones": 1, "empty": 1, "full": 2}  # where arrays are told their type

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.liveness.frequency.threads import Thread
-    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
+    from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.writes import PriorityWrite
 
 _LARGE = 100_000  # slots, of which few are stored into again while a batch is learnt from
 _TELL_APART = {"==", "!=", "in", "not in"}

@@ -5,57 +5,27 @@ Everything is told as terms, so that rules ask what a value is made of and need 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import Alloc, Instance, roles_in
-from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.memory.capacity import Capacity, capacity_of
 from per_audit.graph.prioritised.held import allocs_of, drawn_by, held_in, is_container
+from per_audit.graph.prioritised.writes import Writes
 from per_audit.graph.symbolic import Term, alternatives, strip
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
     from per_audit.graph.prioritised.priorities import Priorities
+    from per_audit.graph.prioritised.writes import PriorityWrite
 
 _BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup", "load", "load_state_dict", "__setstate__"}
-_MOST_CHAINS, _DEEPEST = 24, 5
 # What holds its first argument; `add` does where a list is made longer by another.
 _INSIDE = {"at", "slice", "item", "element", "detach", "reshape", "loop", "found", "pow", "add"}
 CHOSEN = ("draw", "mass", "found")
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A link of the way that a value takes: a call or a store, and its file."""
-
-    node: ir.Node
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class PriorityWrite:
-    """A value that is written as a priority, followed outwards through its callers.
-
-    `value` and `index` are the terms as the outermost function knows them; `steps` leads from the store outwards.
-    `inserts`: the write belongs to storing a new transition; otherwise it updates one that was drawn.
-    """
-
-    store: ev.Store
-    value: Term
-    index: Term | None
-    steps: tuple[Step, ...]
-    functions: tuple[ev.Owner, ...]
-    inserts: bool
-
-    @property
-    def outermost(self) -> Step:
-        """Where the value is made or passed on first."""
-        return self.steps[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +139,7 @@ class Anatomy:
         for store in self.events.stores.values():
             name = getattr(store.function, "name", "")
             if store.container in allocs and store.how != "rebuild" and name not in _BUILDERS:
-                if store.container in shared and self._class_of(store.function) not in self.parts:
+                if store.container in shared and self.class_of(store.function) not in self.parts:
                     continue
                 found.setdefault(store.node, store)
         return sorted(found.values(), key=lambda store: (store.path, store.node.start))
@@ -180,167 +150,42 @@ class Anatomy:
         if path is None or isinstance(alloc.node, ir.Class):
             return path is not None
         function = self.symbols.function_of(path, alloc.node)
-        return function is not None and self._class_of(function) not in self.parts
-
-    @cached_property
-    def writes(self) -> list[PriorityWrite]:
-        """Every way that a value takes into the priorities, from each function where it starts."""
-        found: dict[tuple[ir.Node, Term], PriorityWrite] = {}
-        for store in self.stores:
-            value = self._leaf_value(store)
-            if value is None:
-                continue
-            index = self.symbols.term(store.path, store.index) if store.index is not None else None
-            step = Step(store.node, store.path)
-            by_difference = _adds(store)
-            if by_difference and value.op == "sub" and self.priority_base(value.args[1]):
-                value, by_difference = value.args[0], False
-            for write in self.outwards(store, value, index, (step,), (store.function,)):
-                leaf = self._without_difference(write, by_difference)
-                if leaf is not None:
-                    found.setdefault((leaf.outermost.node, leaf.value), leaf)
-        every = list(found.values())
-        idle = {id(write) for write in every if self._is_left_over(write)}
-        # Where nothing names any method that inserts, or none that updates, the project does that unseen.
-        seen = {write.inserts for write in every if id(write) not in idle}
-        live = [write for write in every if id(write) not in idle or write.inserts not in seen]
-        return live[: 4 * _MOST_CHAINS]
-
-    @cached_property
-    def keyed(self) -> dict[str, set[Term]]:
-        """The attributes of items that priorities are written into as well, by name: whose items. The key of a heap."""
-        found: dict[str, set[Term]] = defaultdict(set)
-        for write in self.writes:
-            store, function = write.store, write.functions[0]
-            if store.expression is None or not isinstance(function, ir.Function):
-                continue
-            kept = self.symbols.term(store.path, store.expression)
-            for node in ir.walk_scope(function.body):
-                if not isinstance(node, ir.Assign) or node.value is None:
-                    continue
-                for target in node.targets:
-                    if isinstance(target, ir.Attr) and self.symbols.term(store.path, node.value) == kept:
-                        held = self.symbols.term(store.path, target.value)
-                        if held.op in ("at", "item"):
-                            found[target.attr].add(self.base_of(held))
-        return dict(found)
-
-    def _is_left_over(self, write: PriorityWrite) -> bool:
-        """Whether a method of a buffer that is drawn from writes it which nothing names, by whatever object."""
-        method = write.functions[-1]
-        if not isinstance(method, ir.Function) or not self.buffer.samples or method.decorators:
-            return False
-        named = self.graph.callers.get(method) or self.graph.mentions.get(method.name)
-        return self._class_of(method) in self.parts and not named and not method.name.startswith("__")
-
-    def _without_difference(self, write: PriorityWrite, by_difference: bool) -> PriorityWrite | None:
-        """The write of p where p - old is added to what was there; None where only a change is passed on."""
-        if not by_difference:
-            return write
-        value = strip(write.value)
-        if value.op == "sub" and self.priority_base(value.args[1]):
-            return replace(write, value=value.args[0])
-        return None
-
-    def _leaf_value(self, store: ev.Store) -> Term | None:
-        """The term that becomes a leaf; None for a store that only carries a change or a sum towards the root."""
-        run = self.symbols.run(store.function, store.path)
-        node = store.node
-        if isinstance(node, ir.Aug):
-            return run.terms.get(node.value) if node.op == "+" else None
-        if isinstance(node, ir.Call) and store.how == "index":  # np.add.at(tree, i, change)
-            return run.terms.get(store.expression) if store.expression is not None else None
-        target = node.targets[0] if isinstance(node, ir.Assign) else None
-        value = run.terms.get(store.expression) if store.expression is not None else None
-        if value is None and target is not None:
-            value = run.terms.get(target)
-        if value is None:
-            return None
-        return None if self._carries(strip(value)) else value
-
-    def _carries(self, value: Term) -> bool:
-        """Whether a value is made of other entries, as the sums and extremes of a tree are."""
-        parts = value.args if value.op in ("add", "sub", "minimum", "maximum", "call") else (value,)
-        return any(self.priority_base(option) for part in parts for option in alternatives(strip(part)))
+        return function is not None and self.class_of(function) not in self.parts
 
     def priority_base(self, term: Term) -> bool:
         """Whether the term reads a container of priorities, at whatever position."""
         term = strip(term)
         return term.op in ("at", "item", "slice") and self.base_of(term) in self.containers
 
-    def outwards(
-        self,
-        store: ev.Store,
-        value: Term,
-        index: Term | None,
-        steps: tuple[Step, ...],
-        functions: tuple[ev.Owner, ...],
-    ) -> list[PriorityWrite]:
-        """The write as each of the callers makes it, as long as the value still depends on a parameter."""
-        function = functions[-1]
-        open_parameters = [p for p in value.walk() if p.op == "param" and p.data[0] is function]
-        callers = self.symbols.calls_of.get(function, ()) if open_parameters and function is not None else ()
-        found: list[PriorityWrite] = []
-        others = {node for node, f, _ in callers if self._class_of(f) in self.others or self._is_on_own_tree(node, f)}
-        if callers and len(others) == len(callers):
-            return []  # what other buffers put into a tree of the same class
-        for node, caller, path in callers:
-            if node in others or is_test(path) or self._is_of_another(node, caller, function):
-                continue
-            if caller in functions or len(steps) > _DEEPEST or not isinstance(function, ir.Function):
-                continue
-            given = self.symbols.arguments(node, function, path)
-
-            def substituted(part: Term, given: dict[str, Term] = given) -> Term | None:
-                return given.get(part.data[1]) if part.op == "param" and part.data[0] is function else None
-
-            found += self.outwards(
-                store,
-                value.mapped(substituted),
-                None if index is None else index.mapped(substituted),
-                (*steps, Step(node, path)),
-                (*functions, caller),
-            )
-            if len(found) >= _MOST_CHAINS:
-                break
-        if found:
-            return found
-        return [PriorityWrite(store, value, index, steps, functions, self._inserts(functions))]
-
-    def _is_of_another(self, call: ir.Expr, caller: ev.Owner, method: ev.Owner) -> bool:
-        """Whether code outside calls something else than the tree, likely the buffer, by a name that methods share."""
-        site = self.events.calls.get(call) if isinstance(call, ir.Call) else None
-        cls, owner = self._class_of(method), self.buffer.owner
-        interpreter = self.graph.interpreter
-        if site is None or cls is None or owner is None or cls in interpreter.mro(owner):
-            return False
-        objects = [atom.node for atom in site.receiver.atoms if isinstance(atom, Instance)]
-        if self._class_of(caller) in self.parts or objects:
-            return bool(objects) and all(cls not in interpreter.mro(made) for made in objects)
-        return True
-
-    def _inserts(self, functions: tuple[ev.Owner, ...]) -> bool:
-        inner = [f for f in functions if (f is not None and self._class_of(f) in self.parts) or f in self.adding]
-        return any(self.graph.reachable(function, 1) & self.adding for function in inner)
-
-    def _class_of(self, function: ev.Owner) -> ir.Class | None:
+    def class_of(self, function: ev.Owner) -> ir.Class | None:
+        """The class of a method."""
         return self.graph.project.class_of.get(function) if function is not None else None
 
     @cached_property
     def adding(self) -> set[ev.Owner]:
         """The functions that store transitions."""
         allocs = {atom for term in self.containers for atom in self.allocs(term)}
-        own: set[ir.Class | None] = {None, *self._holders}
+        own: set[ir.Class | None] = {None, *self.holders}
         if self.buffer.owner is not None:
             own.update(self.graph.interpreter.mro(self.buffer.owner))
         rows = [
             s
             for s in self.buffer.stores
-            if s.function is not None and s.container not in allocs and self._class_of(s.function) in own
+            if s.function is not None and s.container not in allocs and self.class_of(s.function) in own
         ]
         start = {s.function for s in rows if s.roles or roles_in(s.value, 3)} or {s.function for s in rows}
         start = start or {s.function for s in self.stores if _calls_base(s.function)} or self.about.adding
         return {function for function in start if getattr(function, "name", "") not in (*_BUILDERS, "__setitem__")}
+
+    @cached_property
+    def written(self) -> Writes:
+        """How values get into the priorities."""
+        return Writes(self)
+
+    @property
+    def writes(self) -> list[PriorityWrite]:
+        """Every way that a value takes into the priorities, from each function where it starts."""
+        return self.written.found
 
     # ---------------------------------------------------------------- weights
 
@@ -368,10 +213,10 @@ class Anatomy:
     def parts(self) -> set[ir.Class]:
         """The family, and the classes of the objects in its attributes that hold priorities: trees."""
         found = set(self.family)
-        found |= self._holders
+        found |= self.holders
         for (cls, _), value in self.graph.interpreter.attributes.items():
             if cls in self.family:
-                found |= {a.node for a in value.atoms if isinstance(a, Instance) and a.node in self._holders}
+                found |= {a.node for a in value.atoms if isinstance(a, Instance) and a.node in self.holders}
         return found
 
     @cached_property
@@ -382,33 +227,11 @@ class Anatomy:
             *map(self.graph.interpreter.mro, self.parts), *map(self.graph.interpreter.mro, owners & self.family)
         )
         heirs = set().union(*(self.graph.interpreter.subclasses.get(cls, ()) for cls in self.family))
-        return owners - own - heirs - self._holders
-
-    def _is_on_own_tree(self, call: ir.Expr, caller: ev.Owner) -> bool:
-        """Whether a class outside of the buffer asks a tree of the same class that it has made for itself."""
-        cls = self._class_of(caller)
-        receiver = call.func.value if isinstance(call, ir.Call) and isinstance(call.func, ir.Attr) else None
-        own = isinstance(receiver, ir.Attr) and isinstance(receiver.value, ir.Name)
-        return own and cls in self._makers and cls not in self.parts | self._holders
+        return owners - own - heirs - self.holders
 
     @cached_property
-    def _makers(self) -> set[ir.Class]:
-        """The classes that make themselves a tree such as the buffer makes for itself, other than its own and heirs."""
-        made = {
-            (maker, tree)
-            for site in self.events.calls.values()
-            for tree in self._holders.intersection(site.classes)
-            if (maker := self._class_of(site.function)) is not None and maker is not tree
-        }
-        trees = {tree for maker, tree in made if maker in self.family}
-        related = set().union(
-            *map(self.graph.interpreter.mro, self.parts),
-            *(self.graph.interpreter.subclasses.get(cls, ()) for cls in self.family),
-        )
-        return {maker for maker, tree in made if tree in trees} - related
-
-    @cached_property
-    def _holders(self) -> set[ir.Class]:
+    def holders(self) -> set[ir.Class]:
+        """The classes that hold the priorities in attributes."""
         return {term.data[0] for term in self.containers if term.op == "field"}
 
 
@@ -439,8 +262,3 @@ def _calls_base(function: ev.Owner) -> bool:
 def _is_list(term: Term) -> bool:
     """Whether a term is a list that is written out: items, a comprehension, `[0.0] * n`."""
     return term.op in ("collect", "tuple") or (term.op == "alloc" and term.data == "list")
-
-
-def _adds(store: ev.Store) -> bool:
-    """Whether the store adds to what was there: `tree[i] += change`, `np.add.at(tree, i, change)`."""
-    return isinstance(store.node, ir.Aug) or (isinstance(store.node, ir.Call) and store.how == "index")

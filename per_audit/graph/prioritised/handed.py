@@ -11,7 +11,8 @@ from per_audit.graph.symbolic import strip
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from per_audit.graph.prioritised.anatomy import Anatomy, Step
+    from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.writes import Step
     from per_audit.graph.symbolic import Term
 
 

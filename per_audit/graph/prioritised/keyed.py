@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from per_audit.graph.prioritised.anatomy import Step
+from per_audit.graph.prioritised.writes import Step
 from per_audit.graph.symbolic import strip
 
 if TYPE_CHECKING:
-    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
+    from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.writes import PriorityWrite
 
 
 def is_drawn_by_row(anatomy: Anatomy) -> bool:
@@ -26,5 +27,5 @@ def keys(anatomy: Anatomy) -> list[PriorityWrite]:
         if row.op == "tuple" and len(row.args) > 1:
             first = strip(row.args[0])
             value = first.args[0] if first.op == "neg" else first
-            found += anatomy.outwards(store, value, None, (Step(store.node, store.path),), (store.function,))
+            found += anatomy.written.outwards(store, value, None, (Step(store.node, store.path),), (store.function,))
     return found

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from per_audit.graph.interpret import events as ev
-    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite
+    from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.writes import PriorityWrite
 
 _BUILDERS = {"__init__", "__post_init__", "build", "setup"}
 _LOOKUPS = {"where", "argwhere", "nonzero", "flatnonzero", "ndenumerate", "index"}

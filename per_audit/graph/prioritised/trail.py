@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Evidence
     from per_audit.graph.model import ReplayGraph
-    from per_audit.graph.prioritised.anatomy import Anatomy, PriorityWrite, Step
+    from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.writes import PriorityWrite, Step
 
 _SPINE = {
     "pow", "abs", "add", "mul", "div", "neg", "maximum", "minimum", "clip", "max", "min", "mean", "sum", "at", "item",
@@ -228,7 +229,7 @@ def reads_priorities(anatomy: Anatomy, term: Term) -> bool:
         return False  # `(priorities**alpha)[:n]` reads what alpha has made of them
     if term.op in ("at", "item", "slice") and anatomy.base_of(term) in anatomy.containers:
         return True
-    return term.op == "item" and anatomy.base_of(term.args[0]) in anatomy.keyed.get(term.data, ())
+    return term.op == "item" and anatomy.base_of(term.args[0]) in anatomy.written.keyed.get(term.data, ())
 
 
 def _is_raised(term: Term) -> bool:
