@@ -1,4 +1,4 @@
-"""What the events of a project say of a buffer: what is stored in its containers, and what becomes of a batch."""
+"""What the events of a project say of a buffer: what is stored in its containers, and which draws there are of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
-from per_audit.graph.interpret.draws import takes_many
 from per_audit.graph.interpret.roles import (
     ACTION,
     NEXT,
@@ -24,17 +23,13 @@ from per_audit.graph.interpret.values import (
     Alloc,
     Atom,
     ClassRef,
-    Columns,
-    Drawn,
     Instance,
-    Item,
-    TupleOf,
-    Value,
     is_observed,
     roles_in,
 )
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
+from per_audit.graph.recognise.consumed import Consumed
 from per_audit.graph.recognise.environments import Environments
 from per_audit.graph.recognise.fields import has_unnamed_reward, stored_roles
 from per_audit.graph.recognise.keyed import keyed_roles
@@ -47,7 +42,6 @@ if TYPE_CHECKING:
 
 # Modules that store in one memory. What seems to be stored from more are values that could not be told apart.
 _MOST_MODULES = 8
-_FEWEST_NAMED = 4  # fields that are named one by one
 
 
 class Evidence:
@@ -75,16 +69,7 @@ class Evidence:
         self._stored: dict[Alloc, frozenset[str]] = {}
         self._with_transitions: dict[Alloc, bool] = {}
         self._came_from: dict[Alloc, list[tuple[ev.Store, frozenset[ir.Node]]]] = {}
-        self._returned: dict[ev.Owner, set[ir.Seq]] = {}
-        self.unpacks: dict[ir.Node, list[ev.Unpack]] = defaultdict(list)
-        for unpack in self.events.unpacks.values():
-            if len(unpack.node.items) >= 3:
-                for node in self._taken_apart(unpack.value):
-                    self.unpacks[node].append(unpack)
-        self.fields: dict[ir.Node, set[str]] = defaultdict(set)
-        for read in self.events.reads.values():
-            for node in read.draws:
-                self.fields[node].add(read.name)
+        self.consumed = Consumed(graph)
         self.instances: dict[ir.Class, list[ev.CallSite]] = defaultdict(list)
         for site in self.events.calls.values():
             for cls in site.classes:
@@ -159,30 +144,6 @@ class Evidence:
         descending = (mass for mass in self.events.masses.values() if mass.descends and mass.node not in self._level)
         return [mass for mass in descending if not self._serves_environments(mass)]
 
-    def _taken_apart(self, value: Value, depth: int = 2) -> set[ir.Node]:
-        """The draws of which the value is an element, the batch, its columns, or what the drawing function returned."""
-        found: set[ir.Node] = set()
-        for atom in value.atoms:
-            if isinstance(atom, (Item, Drawn)):
-                found.add(atom.draw)
-            elif isinstance(atom, Columns) and depth:
-                rows = self.graph.interpreter.parts.element(atom.rows)
-                found |= self._taken_apart(rows, depth - 1)
-            elif isinstance(atom, TupleOf) and len(atom.items) >= 4:
-                tagged = (item.tagged("draw") | item.tagged("index") for item in atom.items)
-                found |= {node for node in frozenset.intersection(*tagged) if self._is_returned(atom.node, node)}
-        return found
-
-    def _is_returned(self, display: ir.Node, draw: ir.Node) -> bool:
-        """Whether the display stands in a return statement of the function that draws."""
-        site = self.events.draws.get(draw) or self.events.masses.get(draw)
-        if site is None or site.function is None:
-            return False
-        if site.function not in self._returned:
-            returns = self.events.returns.get(site.function, {})
-            self._returned[site.function] = {n for r in returns for n in ir.walk(r) if isinstance(n, ir.Seq)}
-        return display in self._returned[site.function]
-
     def buffer(
         self,
         kind: str,
@@ -247,7 +208,7 @@ class Evidence:
             for part in module.nodes_of(ir.Sub):
                 if isinstance(part.index, ir.Slice) and self.events.value(part.index.lower).tagged("index"):
                     found |= self.events.value(part.value).tagged("draw")
-        return {node for node in found if node in self.events.draws and self._takes_batch(node)}
+        return {node for node in found if node in self.events.draws and self.consumed.takes_batch(node)}
 
     def _is_of_transitions(self, store: ev.Store) -> bool:
         """Whether a file that has episodes stored spells the steps in them as whole transitions, with a next state."""
@@ -304,7 +265,7 @@ class Evidence:
             return False
         if looks_like_transition(roles):
             return True
-        consumed = self._consumed_roles(buffer.sources)
+        consumed = self.consumed.roles(buffer.sources)
         if POLICY in consumed or (VALUE in consumed and NEXT not in consumed):
             return False
         if not buffer.containers and not self._drawn_from_something(buffer.draws):
@@ -314,56 +275,6 @@ class Evidence:
 
     def _drawn_from_something(self, draws: Iterable[ir.Call]) -> bool:
         return any(node in self.events.draws and self.events.draws[node].items for node in draws)
-
-    def _consumed_roles(self, draws: Iterable[ir.Node]) -> set[str]:
-        """The roles of the names that drawn transitions are taken apart into, or that their fields are read by.
-
-        Fields say so of batches of which one is of the next step: many a data set has rewards, and what an
-        environment does depends on the one action that was drawn.
-        """
-        draws = list(draws)
-        unpacks = [unpack for draw in draws for unpack in self.unpacks.get(draw, ())]
-        roles = {role for unpack in unpacks for item in unpack.node.items if (role := role_of(item))}
-        batches = [d for d in draws if self._takes_batch(d)]
-        read = {role for draw in batches for name in self.fields.get(draw, ()) if (role := role_of_name(name))}
-        for draw in batches:
-            for named in self._named.get(draw, {}).values():
-                read |= named if len(named) >= _FEWEST_NAMED else set()
-        return roles | read if NEXT in read or POLICY in read else roles
-
-    def _takes_batch(self, node: ir.Node) -> bool:
-        """Whether a draw takes a batch at once, or by its sums one transition of it after the other."""
-        made = self.events.draws.get(node)
-        return node in self.events.masses if made is None else takes_many(made.node, made.method)
-
-    @cached_property
-    def _named(self) -> dict[ir.Node, dict[ev.Owner, set[str]]]:
-        """The roles of the names that a function gives to numbered parts of a batch: `rewards = batch[:, 2]`."""
-        found: dict[ir.Node, dict[ev.Owner, set[str]]] = defaultdict(lambda: defaultdict(set))
-        scopes: list[tuple[ev.Owner, list[ir.Stmt]]] = [(f, f.body) for f in self.project.functions]
-        scopes += [(None, module.body) for module in self.project.modules.values()]
-        for function, body in scopes:
-            for node in ir.walk_scope(body):
-                if not isinstance(node, ir.Assign) or node.value is None or len(node.targets) != 1:
-                    continue
-                target = node.targets[0]
-                role = role_of_name(target.id) if isinstance(target, ir.Name) else None
-                for part in ir.walk(node.value) if role is not None else ():
-                    if role is not None and isinstance(part, ir.Sub) and _is_numbered(part):
-                        for draw in self.events.value(part).tagged("draw"):
-                            found[draw][function].add(role)
-        return found
-
-    def columns(self, draw: ir.Node) -> set[str]:
-        """The roles of the lists that parts of what was drawn are put into, one by one."""
-        return {
-            role
-            for store in self.events.stores.values()
-            if isinstance(store.node, ir.Call)
-            and isinstance(store.node.func, ir.Attr)
-            and draw in store.value.tagged("draw")
-            and (role := role_of(store.node.func.value)) is not None
-        }
 
     def gathered(self, draw: ev.Draw | ev.Mass) -> set[Alloc]:
         """What is drawn from; nothing where that is the tables in which environments look up what an action does."""
@@ -442,12 +353,6 @@ def _only_sets(method: ir.Function) -> bool:
 def _is_none(node: ir.Expr | None) -> bool:
     """Whether an expression is written `None`."""
     return isinstance(node, ir.Const) and node.value is None
-
-
-def _is_numbered(node: ir.Sub) -> bool:
-    """Whether a subscript has a number, alone or for the columns."""
-    index = node.index.items[-1] if isinstance(node.index, ir.Seq) and node.index.items else node.index
-    return isinstance(index, ir.Const) and isinstance(index.value, int) and not isinstance(index.value, bool)
 
 
 def _place(event: ev.Store | ev.Evict) -> tuple[str, int]:

@@ -21,8 +21,8 @@ _FAR = 4  # names and calls from the draw to where the batch is taken apart
 
 def is_imitated(evidence: Evidence, buffer: ReplayBuffer) -> bool:
     """Whether the batches are only taken apart, and of their parts only states and actions are ever read."""
-    unpacks = [unpack for draw in buffer.draws for unpack in evidence.unpacks.get(draw, ())]
-    if not unpacks or any(evidence.fields.get(draw) for draw in buffer.draws):
+    unpacks = [unpack for draw in buffer.draws for unpack in evidence.consumed.unpacks.get(draw, ())]
+    if not unpacks or any(evidence.consumed.fields.get(draw) for draw in buffer.draws):
         return False
     read = {role_of(item) for unpack in unpacks for item in _read(evidence, unpack)}
     if ACTION not in read or not read <= {STATE, ACTION}:

@@ -168,7 +168,7 @@ class Prioritised:
         rated = {c for c in buffer.containers if is_rated(self.events, self.evidence.stores.get(c, ()), mass.node)}
         if not rated or not self.evidence.gathered(mass) - rated:  # nothing is read beside the ratings
             return False
-        columns = self.evidence.columns(mass.node)
+        columns = self.evidence.consumed.columns(mass.node)
         if not {REWARD, STATE, ACTION} <= columns or POLICY in columns:
             return False
         buffer.roles |= columns
