@@ -8,13 +8,13 @@ values and events, so that none of them has to follow names or files itself.
 from __future__ import annotations
 
 from collections import defaultdict
-from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret.calls import Calls
 from per_audit.graph.interpret.draws import Draws
+from per_audit.graph.interpret.entries import Entries, Entry
 from per_audit.graph.interpret.evaluate import Evaluator
 from per_audit.graph.interpret.foreign import Foreign
 from per_audit.graph.interpret.frame import ALL, Frame
@@ -30,17 +30,11 @@ from per_audit.graph.interpret.values import (
     UNKNOWN,
     Alloc,
     ClassRef,
-    Columns,
-    Drawn,
     External,
     Func,
     Instance,
-    Item,
     Literal,
-    Record,
-    Step,
     Super,
-    TupleOf,
     Value,
     join_all,
     of,
@@ -54,8 +48,6 @@ if TYPE_CHECKING:
     from per_audit.graph.project import Project
 
 _Key = TypeVar("_Key")
-_Defaults = tuple[tuple[ir.Expr, "Value | None"], ...]
-_FIRST = itemgetter(0)
 _ROUNDS = 3
 _MAX_CALL_DEPTH = 12
 # How often a function is interpreted in one round with different arguments, and for how many heirs of its class; fewer
@@ -68,17 +60,6 @@ _PLAIN_RUNS = 2
 _LAMBDA_RUNS = (
     32  # a lambda; one that calls those it is given, as combinators do, would lead to all of them in any order
 )
-_CARRIERS = (Alloc, Drawn, Item, Columns, Step, Func, ClassRef)
-
-
-def _carries(value: Value) -> bool:
-    """Whether a value holds a container, something drawn or computed from that, or what is called."""
-    if value.tags or value.roles:
-        return True
-    return any(
-        isinstance(atom, _CARRIERS) or (isinstance(atom, (TupleOf, Record)) and any(map(_carries, atom.items)))
-        for atom in value.atoms
-    )
 
 
 def _is_always_run(node: ir.Node, function: ev.Owner) -> bool:
@@ -88,22 +69,6 @@ def _is_always_run(node: ir.Node, function: ev.Owner) -> bool:
         return False
     before = body[: body.index(node)]
     return not any(isinstance(part, ir.Return) for part in ir.walk_scope(before))
-
-
-class _Entry:
-    """A function with what its parameters are; equal ones are one object, which is found without being compared.
-
-    `given` says for which state of what is known of the parameters (`_grown`) this entry adds nothing to it.
-    """
-
-    __slots__ = ("carries", "env", "given", "node", "owner")
-
-    def __init__(self, node: ir.Function | ir.Lambda, owner: Instance | None, env: dict[str, Value]) -> None:
-        self.node = node
-        self.owner = owner
-        self.env = env
-        self.given = -1
-        self.carries = any(map(_carries, env.values()))
 
 
 class Interpreter:
@@ -134,17 +99,16 @@ class Interpreter:
         self.holders: dict[ir.Class, set[Alloc]] = {}  # classes with a container in an attribute, and those
         self._bound: dict[object, Value] = {}  # names of scopes that others lie in, by where they stand
         self._free: dict[ir.Lambda, frozenset[str]] = {}
-        self._entries: dict[object, _Entry] = {}
-        self._calls: dict[object, tuple[_Entry, _Defaults]] = {}
+        self.entries = Entries(self)
         self._grown: dict[ir.Node, int] = defaultdict(int)  # how often what its parameters may be has grown
-        self._active: set[_Entry] = set()
+        self._active: set[Entry] = set()
         self._runs: dict[ir.Node, int] = {}
         self._mro: dict[ir.Class, list[ir.Class]] = {}
         self._methods: dict[tuple[ir.Class, str], ir.Function | None] = {}
         self._bases: dict[ir.Class, list[Value]] = {}
         self._decorators: dict[ir.Function, frozenset[str]] = {}
         self._ordered: dict[frozenset[Atom], list[Atom]] = {}
-        self.reruns: Reruns[_Entry] = Reruns(self._execute)
+        self.reruns: Reruns[Entry] = Reruns(self._execute)
         self.redefined = Redefined(self.reruns)
         self._is_first = True
         functions = max(len(project.functions), 1)
@@ -258,8 +222,8 @@ class Interpreter:
             if known is UNKNOWN and parameter.annotation is not None:
                 known = self._annotated(parameter.annotation, function)
             env[parameter.name] = known.with_role(role_of_name(parameter.name) if not parameter.kind else None)
-        self._bind_self(function, owner, env)
-        self._execute(self._entered(function, owner, env), 0, root=True)
+        self.entries.bind_self(function, owner, env)
+        self._execute(self.entries.entered(function, owner, env), 0, root=True)
 
     def _given(self, function: ir.Function, owner: Instance | None) -> dict[tuple[ir.Node, str], Value]:
         """What the parameters of a function are given; of a constructor by those that make just this class.
@@ -445,14 +409,14 @@ class Interpreter:
             if outer is None:
                 return UNKNOWN
             around = tuple(map(outer.found, self._free_names(node)))
-            env = self._bind(node, func.owner, arguments)
-            return self._execute(self._entered(node, func.owner, env, around), depth + 1)
-        entry = self._entry(node, func.owner, arguments)
+            env = self.entries.bind(node, func.owner, arguments)
+            return self._execute(self.entries.entered(node, func.owner, env, around), depth + 1)
+        entry = self.entries.called(node, func.owner, arguments)
         if entry.given != self._grown[node]:
             self._give(node, entry)
         return self._execute(entry, depth + 1)
 
-    def _give(self, node: ir.Function, entry: _Entry) -> None:
+    def _give(self, node: ir.Function, entry: Entry) -> None:
         """Join what a function is called with into what is known of its parameters."""
         owner = entry.owner
         given = entry.env.items()
@@ -465,100 +429,7 @@ class Interpreter:
         else:
             entry.given = self._grown[node]
 
-    def _entry(
-        self, node: ir.Function, owner: Instance | None, arguments: list[tuple[str | None, str, Value]]
-    ) -> _Entry:
-        """The function bound to the arguments; remembered, since most calls of a project repeat an earlier one."""
-        if any(star for _, star, _ in arguments):  # what they give changes with what containers hold
-            return self._entered(node, owner, self._bind(node, owner, arguments))
-        key = (node, owner, *arguments)
-        known = self._calls.get(key)
-        values = self.events.values
-        if known is not None and all(values.get(default) is value for default, value in known[1]):
-            return known[0]
-        entry = self._entered(node, owner, self._bind(node, owner, arguments))
-        defaults = tuple((p.default, values.get(p.default)) for p in node.parameters if p.default is not None)
-        self._calls[key] = entry, defaults
-        return entry
-
-    def _entered(
-        self,
-        node: ir.Function | ir.Lambda,
-        owner: Instance | None,
-        env: dict[str, Value],
-        around: tuple[Value | None, ...] = (),
-    ) -> _Entry:
-        """The one entry for a function with these parameters; for a lambda where this is what it reads around it."""
-        key = (node, owner, tuple(sorted(env.items(), key=_FIRST)), around)
-        known = self._entries.get(key)
-        if known is None:
-            known = self._entries[key] = _Entry(node, owner, env)
-        return known
-
-    def _bind_self(self, node: ir.Function | ir.Lambda, owner: Instance | None, env: dict[str, Value]) -> None:
-        if owner is None or isinstance(node, ir.Lambda) or not node.parameters:
-            return
-        names = self.decorators(node)
-        if "staticmethod" in names:
-            return
-        env[node.parameters[0].name] = of(ClassRef(owner.node)) if "classmethod" in names else of(owner)
-
-    def _bind(
-        self, node: ir.Function | ir.Lambda, owner: Instance | None, arguments: list[tuple[str | None, str, Value]]
-    ) -> dict[str, Value]:
-        env: dict[str, Value] = {}
-        parameters = node.parameters
-        skip = 0
-        if owner is not None and isinstance(node, ir.Function):
-            self._bind_self(node, owner, env)
-            skip = 1 if env else 0
-        positional = [p for p in parameters[skip:] if not p.kind and not p.keyword_only]
-        rest: list[Value] = []
-        unknown_star = UNKNOWN
-        place = 0
-        for keyword, star, value in arguments:
-            if star == "*":
-                items = self.parts.items_of(value)
-                if items is None:
-                    unknown_star = unknown_star.join(self.parts.element(value))
-                    place = len(positional)
-                    continue
-                plain = list(items)
-            elif keyword is None and not star:
-                plain = [value]
-            else:
-                if keyword is not None:
-                    env[keyword] = value
-                else:
-                    env.update(self.parts.fields_of(value))
-                continue
-            for item in plain:
-                if place < len(positional):
-                    env[positional[place].name] = item
-                    place += 1
-                else:
-                    rest.append(item)
-        for parameter in parameters[skip:]:
-            if parameter.kind == "*":
-                star_value = of(TupleOf(parameter, tuple(rest))) if unknown_star is UNKNOWN else unknown_star
-                env[parameter.name] = star_value
-            elif parameter.kind == "**":
-                known = {p.name for p in parameters}
-                extra = {k: v for k, v in env.items() if k not in known}
-                env[parameter.name] = of(
-                    Record(self.evaluator.dict_type(tuple(extra)), parameter, tuple(extra.values()))
-                )
-            elif parameter.name not in env:
-                default = parameter.default
-                env[parameter.name] = self.events.value(default) if default is not None else UNKNOWN
-        names = {p.name: p for p in parameters}
-        return {
-            name: shallow(value).with_role(role_of_name(name) if not names[name].kind else None)
-            for name, value in env.items()
-            if name in names
-        }
-
-    def _execute(self, entry: _Entry, depth: int, root: bool = False) -> Value:
+    def _execute(self, entry: Entry, depth: int, root: bool = False) -> Value:
         node, owner = entry.node, entry.owner
         known = self.reruns.known(entry)
         if known is not None:
@@ -587,7 +458,7 @@ class Interpreter:
         self._grow(self.results, summary, result)
         return result
 
-    def _run(self, entry: _Entry, depth: int) -> Value:
+    def _run(self, entry: Entry, depth: int) -> Value:
         """What the body of a function or lambda returns."""
         node, outer = entry.node, self.closures.get(entry.node)
         if isinstance(node, ir.Function):

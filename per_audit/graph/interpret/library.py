@@ -1,4 +1,4 @@
-"""Functions and objects of libraries: builtins, containers, losses, reductions, conversions."""
+"""Functions and objects of libraries: containers, random draws, reductions, conversions."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from per_audit.graph import frameworks
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import externals as ext
 from per_audit.graph.interpret import reference
-from per_audit.graph.interpret.roles import name_of, role_of, role_of_name
+from per_audit.graph.interpret.built_in import BuiltIn
+from per_audit.graph.interpret.losses import keras_reduction, loss_of, torch_reduction
+from per_audit.graph.interpret.roles import name_of, role_of_name
 from per_audit.graph.interpret.values import (
-    ELEMENTWISE,
     OPEN,
     SCALAR,
     UNKNOWN,
     Alloc,
     Arguments,
-    ClassRef,
     Columns,
     Drawn,
     Func,
     Ints,
-    Literal,
     Record,
     RecordType,
     Result,
-    Super,
     TupleOf,
     Value,
     join_all,
@@ -67,6 +65,7 @@ class Library:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
+        self._built_in = BuiltIn(interpreter)
 
     def external(self, name: str, node: ir.Call, arguments: Arguments, site: ev.CallSite, frame: Frame) -> Value:
         """The result of a call of a library's function, class or method by its qualified name."""
@@ -74,7 +73,7 @@ class Library:
         method = ext.last(name)
         if name in _CUTS and node.args and (cut := self.interpreter.draws.fraction(node.args[0].value, frame)):
             return cut
-        if name.startswith("builtins.") and (found := self._builtin(method, node, arguments, frame)) is not None:
+        if name.startswith("builtins.") and (found := self._built_in.call(method, node, arguments, frame)) is not None:
             return found
         if (known := reference.call(name, node, values, frame, self.interpreter)) is not None:
             return known
@@ -190,7 +189,7 @@ class Library:
                 self.interpreter.operators.weigh(node, left, values[0], right, values[1], frame)
             elif isinstance(node.func, ir.Attr):
                 self.interpreter.operators.weigh(node, node.func.value, receiver, left, values[0], frame)
-        if (loss := self._loss(name, method, node, result)) is not None:
+        if (loss := loss_of(self.interpreter.project, name, method, node, result)) is not None:
             return loss
         if method in ext.REDUCTIONS:
             axis = any(node.keyword(a) for a in _AXIS) or len(values) > (
@@ -211,22 +210,6 @@ class Library:
             return Value(frozenset((Result(name, node),)), result.tags)
         return result
 
-    def _loss(self, name: str, method: str, node: ir.Call, made: Value) -> Value | None:
-        """What a library's function made of losses, with their reduction; None for any other function."""
-        if method in ext.TORCH_LOSSES and name.startswith("torch") and method[0].islower():
-            return made._replace(reduction=torch_reduction(node))
-        if method in ext.GRAPH_LOSSES and self._is_of_graphs(name, method):
-            return made._replace(reduction=_keras_reduction(node))
-        if method in ext.ROWWISE_LOSSES and name.startswith(("tensorflow", "keras", "tf", "optax", "rlax", "jax")):
-            return made._replace(reduction=ELEMENTWISE)
-        return None
-
-    def _is_of_graphs(self, name: str, method: str) -> bool:
-        """Whether a loss is TensorFlow 1's, which has the same name in TensorFlow 2 where it is that of Keras."""
-        if name == f"tensorflow.losses.{method}":
-            return method not in ext.ROWWISE_LOSSES - {"huber_loss"} or self.interpreter.project.feeds_graphs
-        return name in (f"tensorflow.compat.v1.losses.{method}", f"tensorflow.contrib.losses.{method}")
-
     def _with_contents(self, result: Value, held: list[Value], given: list[Value]) -> Value:
         """What is computed from containers too: as much from a draw as the items of a list that was filled are."""
         parts = self.interpreter.parts
@@ -235,100 +218,6 @@ class Library:
         # An array that weights were put into one by one is one of weights.
         arrays = parts.spilled(join_all(held))
         return result.with_tags(*(tag for tag in arrays.tags if tag[0] == "isw"))
-
-    def _builtin(self, name: str, node: ir.Call, arguments: Arguments, frame: Frame) -> Value | None:
-        values = [value for _, _, value in arguments]
-        first = values[0] if values else UNKNOWN
-        if name == "super":
-            return self._super(values, frame)
-        if name in ("len", "range", "xrange"):
-            # How many there are says nothing of which.
-            return Value(frozenset((Ints(),)), frozenset() if name == "len" else taint(*values).tags)
-        if name == "zip":
-            return self._zip(node, arguments)
-        if name == "enumerate":
-            return self._iterable(
-                node, of(TupleOf(node, (of(Ints()), self.interpreter.parts.element(first)))), taint(*values)
-            )
-        if name == "map" and len(values) == 2:
-            return self._map(node, values[0], values[1], frame)
-        if name in ("list", "tuple", "sorted", "reversed", "iter") and values:
-            return first
-        if name == "next" and values:
-            return self.interpreter.parts.element(first).join(first.only_taint())
-        if name in ("int", "float", "bool", "abs", "round"):
-            constant = first.literal()
-            if name == "int" and isinstance(constant, (int, float)) and abs(constant) < 1e18:
-                return of(Literal(int(constant)))
-            return Value(tags=first.tags, roles=first.roles, reduction=first.reduction)
-        if name in ("min", "max"):
-            return (
-                join_all(values)
-                if len(values) > 1
-                else self.interpreter.parts.element(first).only_taint().join(first.only_taint())
-            )
-        if name in ("setattr", "getattr"):
-            return self._by_string(name, node, values, frame)
-        if f"builtins.{name}" in ext.CONTAINERS:
-            return None
-        return Value(tags=taint(*values).tags)
-
-    def _zip(self, node: ir.Call, arguments: Arguments) -> Value:
-        """The rows that `zip` makes of columns, or the columns that it makes of rows."""
-        values = [value for _, _, value in arguments]
-        first = values[0] if values else UNKNOWN
-        if len(arguments) == 1 and arguments[0][1] == "*":
-            return Value(frozenset((Columns(first),)), first.tags)
-        rows = tuple(
-            self.interpreter.parts.element(value).with_role(min(value.roles, default=None) or role_of(given.value))
-            for given, value in zip(node.args, values, strict=False)
-        )
-        if len(rows) == 1 and len(first.roles) > 1:
-            rows = (rows[0]._replace(roles=first.roles),)  # rows of an array, each in a tuple of its own
-        return self._iterable(node, of(TupleOf(node, rows)), taint(*values))
-
-    def _by_string(self, name: str, node: ir.Call, values: list[Value], frame: Frame) -> Value:
-        """`setattr` and `getattr` with a constant name."""
-        first = values[0] if values else UNKNOWN
-        if name == "setattr" and len(node.args) == 3:
-            for key in node.args[1:2]:
-                if isinstance(key.value, ir.Const) and isinstance(key.value.value, str):
-                    target = ir.Attr(node.start, node.end, node.args[0].value, key.value.value)
-                    self.interpreter.targets.assign_attribute(target, values[2], frame, node, node.args[2].value)
-            return UNKNOWN
-        if name == "getattr" and len(node.args) >= 2:
-            key_value = values[1].literal()
-            if isinstance(key_value, str):
-                found = self.interpreter.evaluator.attribute(first, key_value, frame)
-                return found.join(values[2]) if len(values) > 2 else found
-            return UNKNOWN
-        return UNKNOWN
-
-    def _iterable(self, node: ir.Node, element: Value, source: Value) -> Value:
-        self.interpreter.add_content(node, element)
-        return Value(frozenset((Alloc(node, "list"),)), source.tags)
-
-    def _map(self, node: ir.Call, function: Value, iterable: Value, frame: Frame) -> Value:
-        results: list[Value] = []
-        for atom in self.interpreter.ordered(function.atoms):
-            if isinstance(atom, Func):
-                results += [of(row) for row in iterable.atoms if isinstance(row, Columns)]
-                result = self.interpreter.calls.project_call(
-                    atom, [(None, "", self.interpreter.parts.element(iterable))], frame
-                )
-                self.interpreter.add_content(node, result)
-                results.append(Value(frozenset((Alloc(node, "list"),)), iterable.tags))
-        return join_all(results) if results else iterable
-
-    def _super(self, values: list[Value], frame: Frame) -> Value:
-        function = frame.function
-        if frame.owner is None or not isinstance(function, ir.Function):
-            return UNKNOWN
-        for atom in values[0].atoms if values else ():
-            if isinstance(atom, ClassRef):
-                return of(Super(atom.node, frame.owner))
-        owner = self.interpreter.project.class_of.get(function)
-        return of(Super(owner, frame.owner)) if owner is not None else UNKNOWN
 
     def container(self, name: str, node: ir.Call, values: list[Value], frame: Frame) -> Value:
         """A container that a library function or class makes."""
@@ -394,7 +283,7 @@ class Library:
             told = None if self.interpreter.project.changes_reductions else torch_reduction(atom.call)
             return taint(*values)._replace(reduction=told)
         if name in ("Huber", "MeanSquaredError", "MeanAbsoluteError") and isinstance(atom.call, ir.Call):
-            return taint(*values)._replace(reduction=_keras_reduction(atom.call))
+            return taint(*values)._replace(reduction=keras_reduction(atom.call))
         made = taint(*values)  # what a network makes of random numbers is none of them
         return made.without("mass") if atom.name.startswith(ext.NETWORKS) else made
 
@@ -464,26 +353,6 @@ def _is_integral(node: ir.Call) -> bool:
     kind = node.argument(3, "dtype")
     name = getattr(kind, "attr", getattr(kind, "id", getattr(kind, "value", "")))
     return isinstance(name, str) and name.startswith(("int", "uint"))
-
-
-def torch_reduction(call: ir.Call) -> str | None:
-    """The reduction that a torch loss or its constructor was told."""
-    told = call.argument(None, "reduction")
-    if told is None:
-        reduce_flag = call.argument(None, "reduce")
-        if isinstance(reduce_flag, ir.Const) and reduce_flag.value is False:
-            return ELEMENTWISE
-        return SCALAR if reduce_flag is None else None
-    if isinstance(told, ir.Const):
-        return ELEMENTWISE if told.value == "none" else SCALAR
-    return None
-
-
-def _keras_reduction(call: ir.Call) -> str:
-    """The reduction that a loss of TensorFlow was told: an average where it was told none."""
-    told = call.argument(None, "reduction")
-    name = told.attr if isinstance(told, ir.Attr) else str(getattr(told, "value", ""))
-    return ELEMENTWISE if name.lower() == "none" else SCALAR
 
 
 def _is_to_integers(node: ir.Call, method: str) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.externals import packs
-from per_audit.graph.interpret.library import torch_reduction
+from per_audit.graph.interpret.losses import torch_reduction
 from per_audit.graph.interpret.values import MIXED, RecordType, Result
 from per_audit.graph.symbolic import vocabulary as voc
 from per_audit.graph.symbolic.term import Term, chosen_by, const, phi, shrunk

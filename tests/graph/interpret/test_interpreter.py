@@ -351,51 +351,6 @@ def test_equal_tags_are_one_set_in_a_linked_project(project):
     assert len({id(tags) for tags in large}) == len(set(large))
 
 
-def test_a_call_that_repeats_an_earlier_one_is_bound_once(project, monkeypatch):
-    bound = []
-    bind = Interpreter._bind
-
-    def counted(self, node, owner, arguments):
-        bound.append(getattr(node, "name", ""))
-        return bind(self, node, owner, arguments)
-
-    monkeypatch.setattr(Interpreter, "_bind", counted)
-    calls = "\n".join("held = keep(rows, 3)" for _ in range(30))
-    graph = project(
-        f"rows = []\ndef keep(rows, size, step=2):\n    rows.append(size)\n    return rows, step\n{calls}\n"
-    )
-    assert 0 < bound.count("keep") < 5
-    assert len([site for site in graph.events.calls.values() if site.targets]) == 30
-
-
-def test_a_repeated_call_sees_what_a_default_has_become(project, value_of):
-    graph = project(
-        """
-        def outer(start):
-            def inner(first=start):
-                return first
-            return inner()
-
-        low = outer(1)
-        high = outer("x")
-        """
-    )
-    assert {atom.value for atom in value_of(graph, 'outer("x")').atoms} == {1, "x"}
-
-
-def test_a_lambda_is_known_by_what_stands_around_it(project, value_of):
-    graph = project("""
-        def scaled(n):
-            times = lambda x: x * n
-            return times(2)
-
-        scaled(3)
-        scaled(5)
-    """)
-    assert value_of(graph, "scaled(3)").literal() == 6
-    assert value_of(graph, "scaled(5)").literal() == 10
-
-
 def test_a_lambda_that_is_called_again_sees_what_has_changed_since(project, value_of):
     graph = project("""
         class Box:
