@@ -3,6 +3,7 @@
 import pytest
 
 from per_audit.graph import PRIORITISED, UNIFORM
+from per_audit.graph.interpret.entries import Entries
 from per_audit.graph.interpret.interpreter import Interpreter
 from per_audit.graph.interpret.values import Alloc, Drawn, Instance, Item, Literal, TupleOf
 
@@ -546,7 +547,7 @@ COMBINATORS = """
 
 def test_lambdas_that_call_what_they_are_given_are_not_followed_in_every_order(project, monkeypatch):
     calls = []
-    bind = Interpreter._bind
-    monkeypatch.setattr(Interpreter, "_bind", lambda *args: calls.append(1) or bind(*args))
+    bind = Entries.bind
+    monkeypatch.setattr(Entries, "bind", lambda *args: calls.append(1) or bind(*args))
     project(COMBINATORS + "\n    program(1)\n")
     assert len(calls) < 5_000
