@@ -1,8 +1,8 @@
 """One file -> its facts."""
 
 from per_audit.facts.gate import may_matter
-from per_audit.facts.ir import ModuleFacts
 from per_audit.facts.limits import Unparsable
+from per_audit.facts.module import ModuleFacts
 
 __all__ = ["ModuleFacts", "Unparsable", "extract", "may_matter"]
 

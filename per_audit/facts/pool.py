@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from per_audit import facts
 from per_audit.errors import Failure
-from per_audit.facts.ir import ModuleFacts
 from per_audit.facts.limits import Unparsable
+from per_audit.facts.module import ModuleFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -17,6 +17,7 @@ from per_audit.fixes.plan import Edit
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from per_audit.facts import ModuleFacts
     from per_audit.graph import ReplayGraph
 
 # Comments that tell tools about the code on their line mean something else on a line of their own.
@@ -56,7 +57,7 @@ def with_comments(graph: ReplayGraph, edits: list[Edit]) -> list[Edit]:
     return sorted(result, key=lambda edit: (edit.path, edit.start, edit.end))
 
 
-def comments_of(module: ir.ModuleFacts) -> list[tuple[int, str]]:
+def comments_of(module: ModuleFacts) -> list[tuple[int, str]]:
     """The byte offset and the text of each comment."""
     starts = [*module.line_starts, len(module.text)]
     lines = [module.text[start:end].decode() for start, end in pairwise(starts)]

@@ -11,6 +11,7 @@ import per_audit
 from per_audit.catalogue import catalogue
 from per_audit.facts import ir
 from per_audit.facts.limits import interpreted
+from per_audit.facts.module import line_starts
 from per_audit.facts.parse import lowered
 from per_audit.facts.read import NotRead, Reader
 
@@ -66,7 +67,7 @@ def difference(left, right):
 
 def read(text):
     data = text.encode()
-    return Reader(data, ir.line_starts(data)).block(interpreted(text).body)
+    return Reader(data, line_starts(data)).block(interpreted(text).body)
 
 
 def assert_same(text):
@@ -109,4 +110,4 @@ def test_a_string_that_holds_names_where_they_are_not_is_left_to_libcst():
     tree.body[0].value.values[0].value.col_offset += 1
     data = text.encode()
     with pytest.raises(NotRead):
-        Reader(data, ir.line_starts(data)).block(tree.body)
+        Reader(data, line_starts(data)).block(tree.body)
