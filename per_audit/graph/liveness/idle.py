@@ -53,7 +53,8 @@ class Idle:
         self._is_package = is_package
         self.is_beside = beside
         self._switches = Switches(graph, is_package)
-        self._lookups = Lookups(graph)
+        self._spare: dict[str, Spare] = {} if is_package else spare(graph)
+        self._lookups = Lookups(graph, self._spare)
         self._mentions = Mentions(graph, self._lookups)
         self._choices = Choices(graph, self._mentions.of)
         self._live: set[ir.Node] = set()
@@ -268,10 +269,6 @@ class Idle:
     @cached_property
     def _undrawn(self) -> dict[ir.Class, Unfilled]:
         return undrawn(self._graph, self._switches)
-
-    @cached_property
-    def _spare(self) -> dict[str, Spare]:
-        return {} if self._is_package else spare(self._graph)
 
     @cached_property
     def _never_drawn(self) -> set[ev.Owner]:

@@ -12,7 +12,7 @@ from per_audit.graph.interpret.values import ClassRef, External, Instance, Liter
 from per_audit.source.imports import loaded_by, packages_of_unwritten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.interpret.values import Atom
@@ -43,10 +43,14 @@ class _Lookup(NamedTuple):
 
 
 class Lookups:
-    """Asked whether something may be found that no code names."""
+    """Asked whether something may be found that no code names.
 
-    def __init__(self, graph: ReplayGraph) -> None:
+    `aside` are files that the program does not come to: what they look up is never found.
+    """
+
+    def __init__(self, graph: ReplayGraph, aside: Collection[str] = ()) -> None:
         self._graph = graph
+        self._modules = {path: module for path, module in graph.project.modules.items() if path not in aside}
         self._known: dict[_Unit, bool] = {}
 
     def reach(self, unit: _Unit) -> bool:
@@ -110,7 +114,7 @@ class Lookups:
     def _handed(self) -> set[str]:
         """The modules that are named other than to read something of them."""
         found: set[str] = set()
-        for path, module in self._graph.project.modules.items():
+        for path, module in self._modules.items():
             parents = self._graph.parents(path)
             for node in module.nodes_of(ir.Name, ir.Attr):
                 if not isinstance(parents.get(node), ir.Attr):
@@ -123,7 +127,7 @@ class Lookups:
         """The modules that calls may import by names, or that may be taken from what is imported."""
         modules = self._graph.project.modules
         found: set[str] = set()
-        for path, module in modules.items():
+        for path, module in self._modules.items():
             for package in packages_of_unwritten(module.text):
                 below = f"{posixpath.dirname(path)}/" if package == "." else f"/{package.replace('.', '/')}/"
                 found |= {each for each in modules if not package or f"/{below}".replace("//", "/") in f"/{each}"}
@@ -199,7 +203,7 @@ class Lookups:
 
     @cached_property
     def _sites(self) -> list[ev.CallSite]:
-        return list(self._graph.events.calls.values())
+        return [site for site in self._graph.events.calls.values() if site.path in self._modules]
 
     @cached_property
     def _is_told_by_text(self) -> bool:
@@ -209,7 +213,7 @@ class Lookups:
     def _lookups(self) -> list[_Lookup]:
         return [
             _Lookup(module.path, node, _searched(node))
-            for module in self._graph.project.modules.values()
+            for module in self._modules.values()
             if any(mark in module.text for mark in _LOOKS_UP)
             for node in module.nodes
             if _looks_up(node) and not self._is_of_locals(module.path, node)

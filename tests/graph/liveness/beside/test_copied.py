@@ -105,3 +105,23 @@ def test_modules_of_a_package_are_for_its_users():
 def test_a_package_of_the_program_is_no_copy_by_its_name():
     files = {path.replace("deepq/", "agents/"): text.replace("deepq", "agents") for path, text in LIBRARY.items()}
     assert why({**files, "main.py": PROGRAM}) is None
+
+
+LOOKS_UP = "import main\n\ndef made(name):\n    return globals()[name]()\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "imports", "is_found"),
+    [
+        (LOOKS_UP, "import baselines.deepq.deepq\n", True),
+        (LOOKS_UP, "", False),
+        ("", "import baselines.deepq.deepq\n", False),
+    ],
+)
+def test_what_they_look_up_by_name_is_none_of_the_program(text, imports, is_found):
+    program = textwrap.dedent(PROGRAM) + "\nclass Own:\n    pass\n"
+    files = {**LIBRARY, "baselines/deepq/deepq.py": text, "main.py": program, "start.py": imports}
+    graph = link([extract(path, textwrap.dedent(text).encode()) for path, text in files.items()])
+    (own,) = (cls for cls in graph.project.classes if cls.name == "Own")
+    why = Idle(graph).why(graph.place("main.py", own))
+    assert why == (None if is_found else "never run here: nothing in the project makes Own")
