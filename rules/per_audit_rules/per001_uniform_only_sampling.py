@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.findings import Evidence, Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, UNIFORM, LibraryBuffer, ReplayBuffer, ReplayGraph
 from per_audit.graph.libraries.buffers import is_test
@@ -13,8 +14,6 @@ from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from per_audit.facts import ir
 
 _TITLE = "draw by priority, weight the loss, give the TD errors back"
 
@@ -138,7 +137,10 @@ class UniformOnlySampling(Rule):
     def _library(self, graph: ReplayGraph, buffer: LibraryBuffer) -> Finding:
         framework, algorithm = buffer.framework, buffer.algorithm
         is_replaceable = framework.replaceable if algorithm is None else bool(algorithm.changed_by)
-        message = f"{buffer.name} of {framework.title} draws its transitions uniformly"
+        site = graph.events.calls.get(buffer.node) if isinstance(buffer.node, ir.Call) else None
+        is_here = algorithm is None and site is not None and bool(site.classes)
+        whose = f"this project's own `{framework.package}`" if is_here else framework.title
+        message = f"{buffer.name} of {whose} draws its transitions uniformly"
         if algorithm is not None:
             otherwise = f"no {algorithm.changed_by} is given" if is_replaceable else "it accepts no other"
             message += f" from a buffer of its own; {otherwise}"

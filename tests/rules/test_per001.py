@@ -94,6 +94,29 @@ def test_one_of_a_library_is_shown_as_well():
     assert library_roles(b"ReplayBuffer") == [[], []]
 
 
+OWN = b"""import random
+
+class ReplayBuffer:
+    def __init__(self, size):
+        self.rows = []
+
+    def add(self, *row):
+        self.rows.append(row)
+
+    def sample(self, n):
+        return picked(self.rows, n)
+"""
+
+
+@pytest.mark.parametrize(("files", "whose"), [({}, "cpprb"), ({"cpprb.py": OWN}, "this project's own `cpprb`")])
+def test_a_package_of_the_project_is_no_library_whatever_its_name(files, whose):
+    texts = {**files, "agents.py": LIBRARY % b"ReplayBuffer"}
+    graph = link([extract(path, text) for path, text in texts.items()])
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
+    (finding,) = rule.check(graph)
+    assert finding.message.startswith(f"ReplayBuffer of {whose} draws its transitions uniformly")
+
+
 TWO = b"""import random
 from collections import deque
 
