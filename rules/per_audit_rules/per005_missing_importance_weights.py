@@ -11,7 +11,7 @@ from per_audit.graph.prioritised.compiled import compilations, weights_read
 from per_audit.graph.prioritised.dropping import is_dropped_where_drawn
 from per_audit.graph.prioritised.even import without_effect
 from per_audit.graph.prioritised.lap import clamps_like_lap
-from per_audit.graph.prioritised.ratios import is_resampled, resamples
+from per_audit.graph.prioritised.policy_ratios import is_resampled, resamples
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.interpret.roles import name_of
-from per_audit.graph.prioritised import keyed, trail
+from per_audit.graph.prioritised import heaps, trail
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.sign import not_negative
 from per_audit.rule import Example, Rule
@@ -201,7 +201,7 @@ class SignedTdError(Rule):
     def _signed(self, anatomy: Anatomy) -> Iterator[tuple[PriorityWrite, Term, bool]]:
         drawn = trail.probabilities(anatomy)
         unsigned = bool(drawn) and all(_is_unsigned(anatomy, term) for term in drawn)
-        for write in (*(write for write in anatomy.writes if not write.inserts), *keyed.keys(anatomy)):
+        for write in (*(write for write in anatomy.writes if not write.inserts), *heaps.keys(anatomy)):
             for value in alternatives(strip(write.value)):
                 found = list(trail.errors(value))
                 if found and all(_is_error(e) for e in found) and not_negative(value) is False:

@@ -17,7 +17,7 @@ from per_audit.graph.liveness.names.mentions import Mentions, is_another
 from per_audit.graph.liveness.names.overwritten import Overwritten, overwritten
 from per_audit.graph.liveness.names.signatures import Refusal, refusal
 from per_audit.graph.liveness.names.uncalled import Undrawn, is_left_experiment, is_left_uncalled
-from per_audit.graph.liveness.settings.chosen import Choices
+from per_audit.graph.liveness.settings.opt_in import Choices
 from per_audit.graph.liveness.settings.switched import Switches
 from per_audit.graph.liveness.settings.unfilled import Unfilled, undrawn
 from per_audit.graph.pipelines import learns_at

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import Alloc, Func, Instance, Item, Record, Result, TupleOf, Value, is_observed
-from per_audit.graph.prioritised.keyed import is_drawn_by_row
+from per_audit.graph.prioritised.heaps import is_drawn_by_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -34,8 +34,8 @@ from per_audit.graph.recognise.environments import Environments
 from per_audit.graph.recognise.fields import has_unnamed_reward, stored_roles
 from per_audit.graph.recognise.keyed import keyed_roles
 from per_audit.graph.recognise.level import is_level
+from per_audit.graph.recognise.on_policy import compares_policies
 from per_audit.graph.recognise.positions import Positions
-from per_audit.graph.recognise.ratios import compares_policies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ from per_audit.graph.interpret.draws import batch_argument
 from per_audit.graph.interpret.roles import ACTION, DONE, NEXT, POLICY, REWARD, STATE, looks_like_transition
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.model import PRIORITISED, ReplayBuffer
-from per_audit.graph.prioritised.resampling import replaces_its_population
+from per_audit.graph.prioritised.populations import replaces_its_population
 from per_audit.graph.prioritised.updates import is_rated
 from per_audit.graph.recognise.merged import merged
 

@@ -3,7 +3,7 @@
 import pytest
 
 from per_audit.graph.model import ReplayBuffer
-from per_audit.graph.prioritised.resampling import replaces_its_population
+from per_audit.graph.prioritised.populations import replaces_its_population
 
 FILTER = """
     import numpy as np

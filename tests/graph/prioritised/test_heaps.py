@@ -2,7 +2,7 @@
 
 import pytest
 
-from per_audit.graph.prioritised.keyed import is_drawn_by_row, keys
+from per_audit.graph.prioritised.heaps import is_drawn_by_row, keys
 
 HEAP = """
     import heapq
