@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from per_audit.audit import Audit
-from per_audit.findings import Applicability, FixOffer, Report
+from per_audit.findings import Applicability, FixOffer
 from per_audit.fixes.plan import FixOptions
-from per_audit.fixes.planner import plan_fixes
+from per_audit.fixes.planner import plans_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +21,7 @@ def offered(findings: Sequence[Finding], graph: ReplayGraph) -> list[Finding]:
 
     Of several plans for one finding, the first that `fix` can carry out speaks.
     """
-    plans = plan_fixes(Audit(Report("", list(findings)), [graph]), FixOptions())
+    plans = plans_for(findings, [graph], FixOptions())
     offers: dict[str, FixOffer] = {}
     for plan in sorted(plans, key=lambda plan: plan.applicability is Applicability.MANUAL):
         for finding in plan.findings:

@@ -18,6 +18,8 @@ from per_audit.fixes.shapes import ANY, Shape, library_shape, shape_of
 from per_audit.graph import UNIFORM
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from per_audit.audit import Audit
     from per_audit.findings import Finding
     from per_audit.fixes.plan import FixOptions
@@ -29,23 +31,28 @@ _RESOLVED = {"PER001"}
 
 
 def plan_fixes(audit: Audit, options: FixOptions) -> list[Plan]:
+    """The plans for what an audit found."""
+    return plans_for(audit.report.findings, (*audit.graphs, *audit.documents), options)
+
+
+def plans_for(findings: Sequence[Finding], graphs: Iterable[ReplayGraph], options: FixOptions) -> list[Plan]:
     """A plan for every buffer that is only drawn from uniformly, and for every defect that a repair knows.
 
     Each is safe, unsafe, or manual with the reason.
     """
     plans = []
-    for graph in (*audit.graphs, *audit.documents):
+    for graph in graphs:
         for buffer in graph.buffers:
             if buffer.kind == UNIFORM:
                 together = sharers(graph, buffer)
                 if buffer is not together[0]:
                     continue
                 places = {graph.place(each.path, draw) for each in together for draw in each.draws}
-                findings = tuple(f.id for f in audit.report.findings if f.rule in _RESOLVED and f.place in places)
-                if findings:
-                    plans += _uniform_plans(graph, buffer, options, findings)
-        plans += plan_repairs(graph, audit.report.findings, options)
-        plans += _library_plans(graph, audit.report.findings, options)
+                resolved = tuple(f.id for f in findings if f.rule in _RESOLVED and f.place in places)
+                if resolved:
+                    plans += _uniform_plans(graph, buffer, options, resolved)
+        plans += plan_repairs(graph, findings, options)
+        plans += _library_plans(graph, findings, options)
     return plans
 
 
@@ -115,7 +122,7 @@ def _manual(
     )
 
 
-def _library_plans(graph: ReplayGraph, findings: list[Finding], options: FixOptions) -> list[Plan]:
+def _library_plans(graph: ReplayGraph, findings: Sequence[Finding], options: FixOptions) -> list[Plan]:
     """A plan for each buffer of a library that is reported."""
     plans = []
     for buffer in graph.library:

@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from per_audit.report.documents import as_text
+from per_audit.report.styled import laid_out
 
 if TYPE_CHECKING:
     from per_audit.verify.check import Check
@@ -34,15 +35,7 @@ def check_markdown(check: Check) -> str:
 def check_page(check: Check, formatted: bool) -> str:
     """The page of one check as Markdown, laid out for the terminal where `formatted`."""
     text = check_markdown(check)
-    if not formatted:
-        return text
-    from rich.console import Console
-    from rich.markdown import Markdown
-
-    console = Console(force_terminal=True)
-    with console.capture() as capture:
-        console.print(Markdown(text, hyperlinks=False))
-    return capture.get()
+    return laid_out(text) if formatted else text
 
 
 def check_json(check: Check) -> str:

@@ -7,11 +7,11 @@ import shlex
 import statistics
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from per_audit.report.frame import printable
+from per_audit.report.styled import console_on
 from per_audit.report.verification_text import verdict_text
 
 if TYPE_CHECKING:
@@ -24,14 +24,7 @@ POINTS = 6
 def render(comparison: Comparison, colour: bool = False, width: int = 120) -> str:
     """The whole comparison as text, `width` columns wide."""
     out = io.StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        highlight=False,
-        legacy_windows=False,
-    )
+    console = console_on(out, colour, width)
     console.print(Text(printable(shlex.join(comparison.command)), "bold"))
     for arm in (comparison.before, comparison.after):
         console.print(Text(f"  {arm.name}: {printable(arm.tree)} ({printable(arm.words)})", "dim"))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from per_audit import __version__
+
+if TYPE_CHECKING:
+    from per_audit.findings import Place
 
 TOOL = {"name": "per-audit", "version": __version__}
 
@@ -14,6 +17,18 @@ TOOL = {"name": "per-audit", "version": __version__}
 def as_text(document: object) -> str:
     """A document as text: ASCII, indented, ending in a newline."""
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def located(place: Place) -> dict[str, Any]:
+    """Where something stands, as keys of it."""
+    return {
+        "path": place.path,
+        "cell": place.cell,
+        "line": place.line,
+        "column": place.column,
+        "end_line": place.end_line,
+        "end_column": place.end_column,
+    }
 
 
 def schema_of(name: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.text import Text
 
 from per_audit.findings import Applicability, Severity
@@ -16,6 +15,7 @@ from per_audit.fixes.module import PACKAGE
 from per_audit.fixes.result import Why
 from per_audit.report import PLAIN, Look
 from per_audit.report.frame import printable
+from per_audit.report.styled import console_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -149,9 +149,7 @@ def _summary(result: FixResult) -> Text:
 
 def _printed(parts: Iterable[Text], look: Look) -> str:
     out = io.StringIO()
-    console = Console(
-        file=out, force_terminal=look.colour, color_system="standard" if look.colour else None, highlight=False
-    )
+    console = console_on(out, look.colour)
     for part in parts:
         console.print(part, soft_wrap=True, overflow="ignore", crop=False, end="")
     return out.getvalue()

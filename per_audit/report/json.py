@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.catalogue import docs_page
 from per_audit.findings import Applicability, Evidence, Finding, Notice, Report, Severity
-from per_audit.report.documents import TOOL, as_text, schema_of
+from per_audit.report.documents import TOOL, as_text, located, schema_of
 
 if TYPE_CHECKING:
     from per_audit.report import Look
@@ -60,7 +60,6 @@ def summary(report: Report) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    place = finding.place
     return {
         "id": finding.id,
         "rule": finding.rule,
@@ -68,12 +67,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "severity": finding.severity.value,
         "confidence": finding.confidence,
         "message": finding.message,
-        "path": place.path,
-        "cell": place.cell,
-        "line": place.line,
-        "column": place.column,
-        "end_line": place.end_line,
-        "end_column": place.end_column,
+        **located(finding.place),
         "symbol": finding.symbol,
         "pipeline": finding.pipeline,
         "evidence": [_evidence(evidence) for evidence in finding.evidence],
@@ -89,14 +83,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _evidence(evidence: Evidence) -> dict[str, Any]:
-    place = evidence.place
     return {
-        "path": place.path,
-        "cell": place.cell,
-        "line": place.line,
-        "column": place.column,
-        "end_line": place.end_line,
-        "end_column": place.end_column,
+        **located(evidence.place),
         "role": evidence.role,
         "note": evidence.note,
     }

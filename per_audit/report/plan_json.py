@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from per_audit.findings import Applicability
-from per_audit.report.documents import TOOL, as_text, schema_of
+from per_audit.report.documents import TOOL, as_text, located, schema_of
 
 if TYPE_CHECKING:
     from per_audit.findings import Finding
@@ -81,14 +81,8 @@ def _step(step: Step) -> dict[str, Any]:
 
 
 def _anchor(anchor: Anchor) -> dict[str, Any]:
-    place = anchor.place
     return {
-        "path": place.path,
-        "cell": place.cell,
-        "line": place.line,
-        "column": place.column,
-        "end_line": place.end_line,
-        "end_column": place.end_column,
+        **located(anchor.place),
         "source": anchor.source,
         "note": anchor.note,
     }

@@ -6,12 +6,12 @@ import io
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.text import Text
 
 from per_audit.findings import Applicability, spot
 from per_audit.report import PLAIN, Look
 from per_audit.report.frame import printable
+from per_audit.report.styled import console_on
 
 if TYPE_CHECKING:
     from per_audit.fixes.agenda import Agenda, Anchor, Step, Task
@@ -31,9 +31,7 @@ _MOST_UNREAD = 10
 def render(agenda: Agenda, look: Look = PLAIN) -> str:
     """The tasks by pipeline, ending in a newline."""
     out = io.StringIO()
-    console = Console(
-        file=out, force_terminal=look.colour, color_system="standard" if look.colour else None, highlight=False
-    )
+    console = console_on(out, look.colour)
     for name, tasks in agenda.pipelines.items():
         text = Text(f"{printable(name)}\n", "bold underline")
         for task in tasks:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.catalogue import docs_page, group_of
 from per_audit.report.documents import as_text
+from per_audit.report.styled import laid_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,15 +55,7 @@ def rule_markdown(rule: Rule, examples: bool = False, witness: bool = False) -> 
 def rule_page(rule: Rule, formatted: bool, examples: bool = False, witness: bool = False) -> str:
     """The page of one rule as Markdown, laid out for the terminal where `formatted`."""
     text = rule_markdown(rule, examples, witness)
-    if not formatted:
-        return text
-    from rich.console import Console
-    from rich.markdown import Markdown
-
-    console = Console(force_terminal=True)
-    with console.capture() as capture:
-        console.print(Markdown(text, hyperlinks=False))
-    return capture.get()
+    return laid_out(text) if formatted else text
 
 
 def rule_json(rule: Rule, witness: bool = False) -> str:

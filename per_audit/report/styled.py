@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from rich.console import Console
 
 _TAB = 8
 
@@ -28,19 +30,43 @@ class Styled:
         return "".join(text for text, _ in self.pieces).expandtabs(_TAB)
 
 
+def console_on(out: IO[str], colour: bool, width: int | None = None) -> Console:
+    """A console that writes what it is told, in colours of any terminal or in none."""
+    from rich.console import Console
+
+    return Console(
+        file=out,
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+        legacy_windows=False,
+    )
+
+
 def shown(texts: Iterable[Styled], colour: bool) -> str:
     """The texts, each with a line break behind it."""
     if not colour:
         return "".join(f"{text}\n" for text in texts)
-    from rich.console import Console
     from rich.text import Text
 
     # Only the colours are rich's: lines are as long as they are, and nothing in them is markup or a link.
     out = io.StringIO()
-    console = Console(file=out, force_terminal=True, color_system="standard", highlight=False)
+    console = console_on(out, colour)
     for text in texts:
         console.print(Text.assemble(*text.pieces, style=text.style), soft_wrap=True, overflow="ignore", crop=False)
     return out.getvalue()
+
+
+def laid_out(markdown: str) -> str:
+    """A page of Markdown as a terminal shows it."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console(force_terminal=True)
+    with console.capture() as capture:
+        console.print(Markdown(markdown, hyperlinks=False))
+    return capture.get()
 
 
 def cells(text: str) -> int:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from per_audit.report.frame import printable
+from per_audit.report.styled import console_on
 from per_audit.verify.results import CheckResult, TargetResult, Verdict, Verification
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _COLOURS = {
     Verdict.PASS: "green",
@@ -25,14 +29,7 @@ _LINES_OF_OUTPUT = 5
 def render(verification: Verification, colour: bool = False, width: int = 120) -> str:
     """The whole verification as text, `width` columns wide."""
     out = io.StringIO()
-    console = Console(
-        file=out,
-        width=width,
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        highlight=False,
-        legacy_windows=False,
-    )
+    console = console_on(out, colour, width)
     for target in verification.targets:
         _target(console, target)
     _summary(console, verification)

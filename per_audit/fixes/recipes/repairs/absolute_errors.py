@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Refused
 from per_audit.fixes.recipes.repairs import splices
+from per_audit.fixes.recipes.repairs.defect import handed_errors
 from per_audit.fixes.recipes.repairs.splices import CARRIERS
-from per_audit.graph import PRIORITISED
-from per_audit.graph.prioritised import trail
 
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft
@@ -31,7 +30,7 @@ def repair(draft: Draft, defect: Defect) -> None:
     node = next((node for node in defect.nodes if isinstance(node, (ir.Call, ir.Assign))), None)
     given = [arg.value for arg in node.args if not arg.star] if isinstance(node, ir.Call) else []
     given += [node.value] if isinstance(node, ir.Assign) and node.value is not None else []
-    errors = _errors(draft, defect)
+    errors = handed_errors(draft.graph, defect, inserted=False)
     signed = [value for value in given if _holds(draft, path, value, errors)]
     if len(signed) != 1:
         raise Refused(f"which value at {defect.where} is the TD error is not clear")
@@ -44,20 +43,6 @@ def repair(draft: Draft, defect: Defect) -> None:
     if isinstance(error, ir.Call) and not _carries(error):
         raise Refused(f"what `{draft.text(path, error.func)}` does to the TD error at {defect.where} is not known")
     splices.call(draft, path, error, "abs", _NOTE)
-
-
-def _errors(draft: Draft, defect: Defect) -> set[ir.Node]:
-    """Where the signed errors are made that are handed over at the place of the finding."""
-    graph = draft.graph
-    return {
-        error.node
-        for buffer in graph.buffers
-        if buffer.kind == PRIORITISED
-        for write in graph.anatomy(buffer).writes
-        if not write.inserts and trail.handover(graph.anatomy(buffer), write).node in defect.nodes
-        for error in trail.errors(write.value)
-        if error.node is not None
-    }
 
 
 def _holds(draft: Draft, path: str, value: ir.Expr, errors: set[ir.Node]) -> bool:

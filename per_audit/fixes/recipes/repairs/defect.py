@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Refused
+from per_audit.graph import PRIORITISED
+from per_audit.graph.prioritised import trail
 
 if TYPE_CHECKING:
     from per_audit.findings import Finding, Place
@@ -34,6 +36,20 @@ class Defect:
     def where(self) -> str:
         """`path:line` of the finding, for messages."""
         return f"{self.path}:{self.finding.place.line}"
+
+
+def handed_errors(graph: ReplayGraph, defect: Defect, inserted: bool = True) -> set[ir.Node]:
+    """Where the errors are made that become priorities at the place of the finding; of new rows where `inserted`."""
+    return {
+        error.node
+        for buffer in graph.buffers
+        if buffer.kind == PRIORITISED
+        for write in graph.anatomy(buffer).writes
+        if inserted or not write.inserts
+        if trail.handover(graph.anatomy(buffer), write).node in defect.nodes
+        for error in trail.errors(write.value)
+        if error.node is not None
+    }
 
 
 def nodes_at(graph: ReplayGraph, place: Place) -> tuple[ir.Node, ...]:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Refused
 from per_audit.fixes.recipes.repairs import splices
-from per_audit.graph import PRIORITISED
-from per_audit.graph.prioritised import trail
+from per_audit.fixes.recipes.repairs.defect import handed_errors
 
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft
@@ -33,7 +32,7 @@ def repair(draft: Draft, defect: Defect) -> None:
             raise Refused(f"what is converted at {defect.where} was not understood")
         splices.detach(draft, path, value, _NOTE)
         return
-    errors = _errors(draft, defect)
+    errors = handed_errors(draft.graph, defect)
     symbols = draft.graph.symbols
     given = [
         argument.value
@@ -43,17 +42,3 @@ def repair(draft: Draft, defect: Defect) -> None:
     if len(given) != 1:
         raise Refused(f"which value at {defect.where} is the TD error is not clear")
     splices.detach(draft, path, given[0], _NOTE)
-
-
-def _errors(draft: Draft, defect: Defect) -> set[ir.Node]:
-    """Where the errors are made that are handed over at the place of the finding."""
-    graph = draft.graph
-    return {
-        error.node
-        for buffer in graph.buffers
-        if buffer.kind == PRIORITISED
-        for write in graph.anatomy(buffer).writes
-        if trail.handover(graph.anatomy(buffer), write).node in defect.nodes
-        for error in trail.errors(write.value)
-        if error.node is not None
-    }
