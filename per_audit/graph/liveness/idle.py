@@ -78,11 +78,12 @@ class Idle:
         The classes of a package are for others to make, and a program in which nothing learns may be about to.
         """
         reason, path = self._found(place)
-        if reason is None or isinstance(reason, Undrawn):
+        if reason is None:
             return self._choice(place)
         if self._is_package and not isinstance(reason, ir.Class):
-            return None
-        return f"not run as it stands: {self._told(reason, path)}"
+            return self._choice(place) if isinstance(reason, Undrawn) else None
+        verb = "drawn from" if isinstance(reason, Undrawn) else "run"
+        return f"not {verb} as it stands: {self._told(reason, path)}"
 
     def is_for_others(self, place: Place) -> bool:
         """Whether a place is of a class of a package that nothing imports nor makes, in files that learn without it."""

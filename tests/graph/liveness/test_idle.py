@@ -278,6 +278,15 @@ def test_a_memory_that_nothing_draws_from(project, after, is_left):
     assert why(graph) == ("never drawn from here: nothing in the project calls Ring.drawn" if is_left else None)
 
 
+@pytest.mark.parametrize(("is_package", "said"), [(False, "nothing in the project calls Ring.drawn"), (True, None)])
+def test_what_stores_into_a_memory_that_nothing_draws_from_is_noted_where_nothing_learns(project, is_package, said):
+    graph = project(memories=MEMORIES.replace("self.mark", "self.kept") + RING + "\n    ring = Ring()\n")
+    (store,) = (s for s in graph.events.writes.values() if s.attribute == "mark")
+    idle = Idle(graph, is_package)
+    assert idle.why(graph.place(store.path, store.node)) is None
+    assert idle.note(graph.place(store.path, store.node)) == (said and f"not drawn from as it stands: {said}")
+
+
 def test_what_is_around_a_class_is_run(project):
     graph = project(memories=MEMORIES + "\n    later = 1\n", agent=AGENT.format(made=PLAIN, after=""), run=RUN)
     assert why(graph, "later") is None

@@ -37,6 +37,9 @@ RUN = """
             self.net, self.other = net, other
             {made}
 
+        def learn(self):
+            return self.memory.sample(2)
+
     Agent(1, {given})
     {more}
 """
