@@ -1,7 +1,6 @@
 """Code that a program never runs: of classes that nothing makes, and behind settings that are off."""
 
 import textwrap
-from dataclasses import replace
 
 import pytest
 
@@ -525,22 +524,3 @@ def test_a_list_of_what_a_file_offers_runs_nothing(project):
     files = {"memories": MEMORIES, "agent": AGENT.format(made=PLAIN, after=""), "run": RUN}
     graph = project(**files, offered='from memories import Memory, Weighted\n\n__all__ = ["Memory", "Weighted"]\n')
     assert why(graph) == "never run here: nothing in the project makes Weighted"
-
-
-@pytest.mark.parametrize(
-    ("between", "path", "said"),
-    [
-        ("import math", "memory.py", "never run here: line 6 defines Ring again"),
-        ("ring = Ring()", "memory.py", None),
-        ("class Other(Ring): pass", "memory.py", None),
-        ("import math", "memory.ipynb", None),
-    ],
-)
-def test_a_class_that_its_file_defines_again_is_never_run(between, path, said):
-    text = f"class Ring:\n    def add(self, row):\n        self.row = row\n\n{between}\nclass Ring:\n    pass\n"
-    text = f"{text}\n\nring = Ring()\n"
-    graph = link([extract("memory.py", text.encode())])
-    graph.project.modules[path] = graph.project.modules["memory.py"]
-    first = graph.module("memory.py").body[0].body[0].body[0]
-    place = graph.place("memory.py", first)
-    assert Idle(graph).why(replace(place, path=path)) == said

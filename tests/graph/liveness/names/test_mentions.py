@@ -1,0 +1,74 @@
+"""Where classes and functions are named, and what has their names by chance."""
+
+import pytest
+
+from per_audit.facts import ir
+from per_audit.graph.liveness.names.lookups import Lookups
+from per_audit.graph.liveness.names.mentions import Mentions, is_another
+
+DEFINED = "class Memory:\n    def sample(self, n: int):\n        pass\n"
+
+
+def mentions_of(graph):
+    return Mentions(graph, Lookups(graph))
+
+
+@pytest.mark.parametrize(
+    ("code", "count"),
+    [
+        ("memory = Memory()", 1),
+        ("class Ring(Memory):\n    kept: Memory = Memory", 2),  # the base and the value, not the type
+        ("from memories import Memory", 0),
+        ("from memories import Memory as Kept", 1),
+        ("isinstance(thing, Memory)", 0),
+        ("__all__ = ['Memory']", 0),
+        ("make('memories.Memory')", 1),
+        ("print('a Memory of rows')", 0),  # a sentence
+        ("'Memory'", 0),
+    ],
+)
+def test_where_a_class_is_named(project, code, count):
+    graph = project(f"{DEFINED}{code}\n")
+    cls = next(each for each in graph.project.classes if each.name == "Memory")
+    assert len(mentions_of(graph).of(cls)) == count
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("import random\nrandom.sample([1], 1)", True),
+        ("import gymnasium\nenv = gymnasium.make('a')\nenv.action_space.sample()", True),
+        ("from memories import Memory\nMemory().sample(3)", False),
+        ("thing.sample(3)", False),
+    ],
+)
+def test_methods_of_libraries_with_the_same_name(project, code, expected):
+    graph = project(code, memories=DEFINED)
+    (method,) = graph.project.functions
+    named = [node for path, node in mentions_of(graph).of(method) if path == "main.py"]
+    assert [mentions_of(graph).is_of_others(node, method) for node in named] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("from memories import Memory\nMemory()", False),
+        ("from .memories import *\nMemory()", False),
+        ("from keep import Memory\nMemory()", True),
+        ("Memory = make()\nMemory()", True),
+        ("Memory()", False),  # its import is missing
+    ],
+)
+def test_a_file_that_brings_in_none_of_the_name(project, code, expected):
+    graph = project(code, memories=DEFINED)
+    (cls,) = graph.project.classes
+    named = [node for path, node in mentions_of(graph).of(cls) if path == "main.py"]
+    assert mentions_of(graph).is_out_of_sight("main.py", named[-1], cls) is expected
+
+
+def test_a_name_that_stands_for_another_class(project):
+    graph = project("class Memory:\n    pass\n\nMemory()\n", other="class Memory:\n    pass\n")
+    here, there = (next(c for c in graph.module(p).nodes_of(ir.Class)) for p in ("main.py", "other.py"))
+    (name,) = graph.module("main.py").nodes_of(ir.Name)
+    assert is_another(graph, name, there)
+    assert not is_another(graph, name, here)

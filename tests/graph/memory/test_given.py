@@ -1,0 +1,86 @@
+"""What parameters and attributes are given by the program that runs."""
+
+import pytest
+
+from per_audit.graph.memory.given import class_around, given
+from per_audit.graph.symbolic import Term
+
+MEMORY = """
+    class Memory:
+        def __init__(self, size=16):
+            self.rows = [None] * size
+
+        def add(self, row):
+            self.rows.append(row)
+
+    class Small(Memory):
+        def __init__(self):
+            super().__init__(4)
+
+    class Large(Memory):
+        def __init__(self):
+            super().__init__(1024)
+"""
+
+
+def numbers(graph, owner):
+    """What the parameter `size` of `Memory.__init__` is given in objects of a class."""
+    classes = {cls.name: cls for cls in graph.project.classes}
+    method, cls = classes["Memory"].body[0], classes.get(owner)
+    term = graph.symbols.term("memory.py", method.body[0].value.right)
+    assert term.op == "param"
+    return {option.number for option in given(graph, term, cls)}
+
+
+@pytest.mark.parametrize(
+    ("run", "owner", "expected"),
+    [
+        ("Memory(64)", "Memory", {64}),
+        ("Memory(64)\nMemory()", "Memory", {64, 16}),
+        ("Small()\nLarge()", "Small", {4}),
+        ("Small()\nLarge()", "Large", {1024}),
+        ("Small()\nLarge()", None, {4, 1024}),
+        ("Memory(64)\nSmall()", "Small", {4, 64}),  # the base itself is made as well
+    ],
+)
+def test_what_other_heirs_give_their_base_is_not(project, run, owner, expected):
+    graph = project(memory=MEMORY, run=f"from memory import Large, Memory, Small\n\n{run}\n")
+    found = numbers(graph, owner)
+    assert expected <= found
+    assert not {4, 1024} & (found - expected)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("test_memory", {64}), ("tests__try", {64}), ("more", {64, 2})],
+)
+def test_what_tests_give_is_not_the_program_s(project, path, expected):
+    memory = MEMORY[: MEMORY.index("    class Small")]
+    made = "from memory import Memory\n\nMemory({})\n"
+    graph = project(memory=memory, run=made.format(64), **{path: made.format(2)})
+    assert numbers(graph, "Memory") == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("config = Config()\nconfig.size = 64", {64}),
+        ("config = Config()", {16}),
+        ("config = Config()\nconfig.size = 64\nother = Config()", {16, 64}),
+        ("config = Config()\nif config:\n    config.size = 64", {16, 64}),
+        ("config = Config()\nconfig = read(config)\nother.size = 64", {16}),
+    ],
+)
+def test_what_an_attribute_was_before_the_program_set_it_is_not(project, body, expected):
+    text = f"class Config:\n    def __init__(self):\n        self.size = 16\n\n{body}\nprint(config.size)\n"
+    graph = project(text)
+    (cls,) = graph.project.classes
+    assert {option.number for option in given(graph, Term("field", (), (cls, "size")), cls)} == expected
+
+
+def test_the_innermost_class_around_a_node(project):
+    graph = project("class A:\n    class B:\n        x = 1\n    y = 2\nz = 3\n")
+    outer = graph.module("main.py").body[0]
+    inner = outer.body[0]
+    nodes = [inner.body[0], outer.body[1], graph.module("main.py").body[1]]
+    assert [class_around(graph, "main.py", node) for node in nodes] == [inner, outer, None]

@@ -1,0 +1,190 @@
+"""What becomes of the weights of a prioritised buffer."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("code", "known"),
+    [
+        ("errors = errors * torch.tensor(weights)", True),
+        ("errors = weights * errors", True),
+        ("fitted = net.unknown(weights)", True),
+        ("import tensorflow as tf\nw = tf.Variable(weights)\nerrors = w * errors", True),
+        ("import tensorflow as tf\nw = tf.Variable(weights)", False),
+        ("feed = {'w': weights}", True),
+        ("net.weights = weights", True),
+        ("errors = errors * (weights * 0.5 + 1)", True),
+        ("errors = errors * (weights * 0 + 1)", False),  # each is 1
+        ("errors = errors * torch.ones_like(weights)", False),
+        ("errors = errors * (torch.ones_like(weights) if net.plain else weights)", True),
+        ("pass", False),
+        ("print(weights)", False),
+        ("w = torch.as_tensor(weights).float()", False),
+        ("w = weights * 3", False),
+        ("w = max(weights)", False),
+    ],
+)
+def test_whether_the_weights_reach_a_loss(priorities_of, code, known):
+    assert priorities_of(code).weights_used() is known
+
+
+def test_weights_that_are_written_into_another_array_are_not_followed(priorities_of):
+    written = "w = np.empty(n)\n            np.power(len(self.rows) * p[at], -beta, out=w)"
+    assert priorities_of(weights=written).weights_used()
+
+
+@pytest.mark.parametrize(
+    ("init", "read", "used"),
+    [
+        ("self.w = w", "batch.w", True),
+        ("self.w = w", "batch.rows", False),
+        ("self.w = w\n\n        def scaled(self):\n            return self.w / 2", "unknown(batch).scaled()", True),
+        ("keep(self, w)", "batch.rows", True),  # nobody can tell what has become of them
+    ],
+)
+def test_weights_inside_an_object(project, memory_text, init, read, used):
+    memory = memory_text()
+    batch = f"""
+    class Batch:
+        def __init__(self, rows, w):
+            self.rows = rows
+            {init}
+
+    def loss(net, batch):
+        return (net(batch.rows) * {read}).mean()
+    """
+    train = """
+    from batch import Batch, loss
+    from memory import Memory
+
+    def train(net):
+        memory = Memory(64)
+        memory.push(1, 2, 3.0, 4, False)
+        loss(net, memory.sample(8, 0.4)).backward()
+    """
+    memory = "    from batch import Batch\n" + memory.replace(
+        "return [self.rows[i] for i in at], at, w", "return Batch([self.rows[i] for i in at], w)"
+    )
+    (buffer,) = (graph := project(memory=memory, batch=batch, train=train)).buffers
+    assert graph.priorities(buffer).weights_used() is used
+
+
+@pytest.mark.parametrize(
+    ("code", "dropped"),
+    [("pass", 1), ("print(weights)", 0), ("weights = 1", 1), ("def f(): return weights", 0)],
+)
+def test_weights_under_a_name_that_is_never_read(priorities_of, code, dropped):
+    assert len(priorities_of(code).uses.dropped) == dropped
+
+
+def test_what_a_network_makes_of_a_batch_is_no_batch(project, memory_text):
+    train = """
+    from memory import Memory
+
+    class Net:
+        def forward(self, rows):
+            return rows * 2, rows * 3
+
+    def train(optimizer):
+        net, memory = Net(), Memory(64)
+        memory.push(1, 2, 3.0, 4, False)
+        rows, at, weights = memory.sample(8, 0.4)
+        first, second = net.forward(weights)
+        second.mean().backward()
+    """
+    graph = project(memory=memory_text(), train=train)
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).uses.dropped == []
+
+
+ROWS = """
+    import random
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.priorities = [None] * size, np.zeros(size)
+
+        def push(self, at, state, action, reward, next_state, done):
+            self.rows[at] = (state, action, reward, next_state, done)
+            self.priorities[at] = 1.0
+
+        def sample(self, n, beta):
+            p = self.priorities / self.priorities.sum()
+            found = []
+            for at in np.random.choice(len(self.rows), n, p=p):
+                found.append((at, (len(self.rows) * p[at]) ** -beta, self.rows[at]))
+            return [(at, weight / 2.0, row) for at, weight, row in found]
+
+    memory = Memory(100)
+
+    def train(net):
+        memory.push(0, 1, 2, 3.0, 4, False)
+        at, weights, rows = zip(*memory.sample(8, 0.4))
+        loss = ({learnt} * net.errors(rows) ** 2).mean()
+        loss.backward()
+
+    train(read())
+"""
+
+
+@pytest.mark.parametrize(("learnt", "dropped"), [("np.array(weights)", 0), ("1.0", 1)])
+def test_positions_that_are_not_read_are_no_weights(project, learnt, dropped):
+    graph = project(ROWS.replace("{learnt}", learnt))
+    (buffer,) = graph.buffers
+    assert len(graph.priorities(buffer).uses.dropped) == dropped
+
+
+DICTS = """
+    import random
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.priorities = [], np.zeros(size)
+
+        def push(self, row):
+            self.rows.append(row)
+            self.priorities[len(self.rows) - 1] = 1.0
+
+        def draw(self, n):
+            p = self.priorities / self.priorities.sum()
+            at = np.random.choice(len(self.priorities), n, p=p)
+            return at, p[at]
+
+        def sample(self, n, beta):
+            at, p = self.draw(n)
+            weights = np.power(p * len(self.rows), -beta)
+            found = []
+            for i, weight in zip(at, weights):
+                row = self.rows[i].copy()
+                row["weight"] = weight
+                row["id"] = i
+                found.append(row)
+            return found
+
+    memory = Memory(100)
+
+    def train(net, optimizer):
+        memory.push({"state": 1, "action": 2, "reward": 3.0, "next": 4, "done": False})
+        rows = memory.sample(8, 0.4)
+        weights = np.array([row["weight"] for row in rows])
+        loss = (weights * net.errors([row["state"] for row in rows]) ** 2).mean()
+        loss.backward()
+
+    train(read(), read())
+"""
+
+
+def test_weights_that_rows_carry_reach_the_loss(project):
+    graph = project(DICTS)
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).weights_used()
+
+
+def test_weights_put_into_an_array_one_by_one_and_joined_with_others(priorities_of):
+    each = "for k, j in enumerate(at):\n                w[k] = (len(self.rows) * p[j]) ** -beta"
+    one_by_one = f"w = np.empty(n)\n            {each}"
+    joined = "both = np.concatenate([weights, np.ones(8)])\nerrors = errors * torch.tensor(both)"
+    assert priorities_of(joined, weights=one_by_one).weights_used()
+    assert not priorities_of(joined.replace("errors = errors * ", "print"), weights=one_by_one).weights_used()
