@@ -41,7 +41,7 @@ class RareEventsNotPreserved(Rule):
     Nor is one that is filled from a data set at once, and whose method to store a transition nothing calls.
     Where the loops cannot be counted out, the message says that it is not known whether a run stores as much. Left out
     are memories that few such runs fill: those with room for half a million transitions or more, and, where at least
-    the episodes are counted, for 1,000 steps of each.
+    the episodes are counted, for 200 steps of each.
     Where rewards are dense there are no rare events to protect, and a protected set adds staleness: leave it off.
     The finding stands beside `uniform-only-sampling`, since the same change repairs both.
 

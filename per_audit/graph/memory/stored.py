@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _FAR, _MOST = 6, 8  # calls from the start of the program to the store, and calls of one function, that are followed
 _SELDOM_FULL = 500_000  # room for more than most runs store whose loops do not say how much that is
-_LONG = 1_000  # steps of an episode whose limit is not known: most are shorter
+_USUAL = 200  # steps of an episode whose limit is not known
 _MOST_STORES = 200  # statements that store into one container, each of which is counted for itself
 
 
@@ -68,12 +68,12 @@ def once_full(graph: ReplayGraph, buffer: ReplayBuffer, room: str | None) -> str
 def is_seldom_full(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether nothing says that a run fills a buffer, and few would: their episodes are counted, or it is very large.
 
-    What is counted has to store as much with long episodes; else there is room for half a million transitions.
+    What is counted has to store as much with episodes of usual length; else half a million transitions are many.
     """
     least = capacity_of(graph, buffer.containers).least
     if least is None or stored_at_most(graph, buffer) is not None or _goes_on_for_ever(graph, buffer):
         return False
-    usual = stored_at_most(graph, buffer, _LONG)
+    usual = stored_at_most(graph, buffer, _USUAL)
     return least >= (_SELDOM_FULL if usual is None else usual)
 
 

@@ -103,10 +103,10 @@ def test_the_loops_of_a_program(loop, after, most):
 @pytest.mark.parametrize(
     ("loop", "after", "seldom"),
     [
-        (EPISODES.format(30, "while not done"), "", True),
-        (EPISODES.format(31, "while not done"), "", False),
-        (EPISODES.format(30, "for turn in count()"), "if done: break", True),
-        (EPISODES.format(30, "while model.wants()"), "", False),
+        (EPISODES.format(150, "while not done"), "", True),
+        (EPISODES.format(151, "while not done"), "", False),
+        (EPISODES.format(150, "for turn in count()"), "if done: break", True),
+        (EPISODES.format(150, "while model.wants()"), "", False),
         ("while True:", "if model.ends(): break", False),
         ("for step in range(40_000):", "", False),
     ],
