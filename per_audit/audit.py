@@ -100,7 +100,7 @@ def _audit(
 ) -> Audit:
     root = root.resolve()
     files = discover(root, paths, settings.filters, overlay)
-    found_in = Sources(files)
+    found_in = Sources(files, judges_all=bool(settings.catalogue.own))
     suppressor = Suppressor(settings.catalogue)
     parts = [part for part in found_in.parts() if part.matters or not settings.gates]
     known = {} if outcomes is None else {part.key: outcomes[part.key] for part in parts if part.key in outcomes}

@@ -81,7 +81,7 @@ class Judge:
     @room_for_calls
     @collector_paused()
     def __call__(self, part: Part, with_offers: bool) -> tuple[Outcome, ReplayGraph | None]:
-        """What is found in the part, and its replay graph: None where no file of it could be read.
+        """What is found in the part, and its replay graph: None where no file of it could be read, or it is not judged.
 
         `with_offers` has each finding say what a fix would do about it. Raises UserError for rules of the user's own.
         """
@@ -106,7 +106,7 @@ class Judge:
         if not part.matters:
             notices.clear()
         outcome = Outcome(notices=tuple(notices), unparsable=frozenset(not_read), failures=tuple(failures))
-        if not known:
+        if not known or not part.is_judged:
             return outcome, None
         try:
             graph = self._linked(known, part)

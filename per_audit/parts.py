@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
     from per_audit.source import Discovery
 
+# A program of fewer bytes may have a memory and no word for it: `s, a, r, t = row`.
+_TERSE = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """Files that may influence each other; `matters` is False where nothing can be found in any of them.
 
+    `is_judged` is False where nothing in them can be a memory; a comment about the audit may still matter.
     `packaged` are the paths of those that can be installed, for other programs to use. `entered` are the folders that
     imports of files which lie outside of them name.
 
@@ -35,6 +39,7 @@ class Part:
     files: tuple[SourceFile, ...]
     matters: bool
     key: str
+    is_judged: bool = True
     packaged: frozenset[str] = frozenset()
     entered: frozenset[str] = frozenset()
 
@@ -48,9 +53,11 @@ class Sources:
     """The Python of the files that were found. `tree` are those that imports may mean.
 
     `unresolved` are the words of dotted names in imports that mean none of them, as far as `parts` was gone through.
+    `judges_all` is for rules that may ask about other things than memories.
     """
 
-    def __init__(self, files: Discovery) -> None:
+    def __init__(self, files: Discovery, judges_all: bool = False) -> None:
+        self._judges_all = judges_all
         self.notices: list[Notice] = []
         self.without_python = 0
         self.unresolved: set[str] = set()
@@ -78,13 +85,15 @@ class Sources:
 
     def parts(self) -> Iterator[Part]:
         """The files by what may influence each other; each text is on its own."""
-        from per_audit.facts import may_matter
+        from per_audit.facts import may_matter, speaks_of_replay
 
         imports = {path: () if is_document(path) else imports_of(module.data) for path, module in self._files.items()}
         for paths in components(imports, self.tree):
             files = tuple(self._files[path] for path in paths)
+            is_judged = self._judges_all or sum(len(file.data) for file in files) < _TERSE
+            is_judged = is_judged or any(speaks_of_replay(file.data, imports[file.relative]) for file in files)
             # Whether a suppression is unused can only be said of a file that parses: such files pass the gate.
-            matters = any(MARK in file.data or may_matter(file.data) for file in files)
+            matters = any(MARK in file.data or (is_judged and may_matter(file.data)) for file in files)
             packaged = frozenset(file.relative for file in files if self._is_packaged(file.path.parent))
             entered: set[str] = set()
             said = hashlib.blake2b(repr(sorted(packaged)).encode(), digest_size=16)
@@ -98,10 +107,10 @@ class Sources:
                         name not in known and name.rpartition(".")[0] not in known
                     ):  # `from a import b`: of a.b, a is one
                         self.unresolved.update(name.strip(f".{WHOLE}").split("."))
-                about = (file.relative, len(file.data), file.layout, file.notices, means, matters)
+                about = (file.relative, len(file.data), file.layout, file.notices, means, matters, is_judged)
                 said.update(repr(about).encode("utf-8", "surrogateescape"))
                 said.update(file.data)
-            yield Part(files, matters, said.hexdigest(), packaged, frozenset(entered))
+            yield Part(files, matters, said.hexdigest(), is_judged, packaged, frozenset(entered))
 
     def _is_packaged(self, folder: Path) -> bool:
         """Whether a folder, or one above it in its project, can be installed."""

@@ -71,3 +71,21 @@ def test_a_part_enters_the_folders_that_its_imports_name(tmp_path):
     assert entered["far/kit/deep/a.py"] == {"far/kit", "far/kit/deep"}
     assert entered["lib/__init__.py"] == {"lib"}
     assert entered["store.py"] == set()
+
+
+LARGE = f"import random\n\n\ndef draw(rows):\n    return random.choice(rows)\n\n\nTEXT = '{'-' * 100_000}'\n"
+
+
+def test_many_files_without_a_word_of_replay_are_not_judged(tmp_path):
+    found, _ = parts(tmp_path, **{"large.py": LARGE, "spoken.py": f"reward = 1\n{LARGE}"})
+    assert {path: (part.matters, part.is_judged) for (path, *_), part in found.items() if len(part.files) == 1} == {
+        "large.py": (False, False),
+        "plot.py": (True, True),
+        "spoken.py": (True, True),
+    }
+
+
+def test_all_is_judged_by_rules_that_may_ask_about_more(tmp_path):
+    (tmp_path / "large.py").write_text(LARGE)
+    (part,) = Sources(discover(tmp_path, [tmp_path], Settings(tmp_path).filters), judges_all=True).parts()
+    assert (part.matters, part.is_judged) == (True, True)

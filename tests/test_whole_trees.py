@@ -98,6 +98,41 @@ def test_gates_ask_for_no_words_of_a_language(tmp_path: Path) -> None:
     assert document(tmp_path, gates=False) == found
 
 
+WEIGHTED = """import numpy as np
+
+class Forest:
+    def __init__(self, n):
+        self.rng = np.random.default_rng(0)
+        self.p = np.ones(n) / n
+
+    def draw(self, n, beta):
+        drawn = self.rng.choice(len(self.p), n, p=self.p)
+        return drawn, (len(self.p) * self.p[drawn]) ** -beta
+
+    def fit(self, drawn, errors):
+        self.p[drawn] = np.abs(errors)
+"""
+
+
+@pytest.mark.parametrize(
+    ("added", "memories", "rules"),
+    [
+        ("", 1, []),
+        (f"TEXT = '{'-' * 100_000}'\n", 0, []),
+        (f"# a reward\nTEXT = '{'-' * 100_000}'\n", 0, []),
+        (f"# per-audit: ignore[PER203]\nTEXT = '{'-' * 100_000}'\n", 0, ["PER910", "PER911"]),
+        (f"reward = 0\nTEXT = '{'-' * 100_000}'\n", 1, []),
+    ],
+)
+def test_much_code_that_names_no_reward_has_no_memory(
+    tmp_path: Path, added: str, memories: int, rules: list[str]
+) -> None:
+    write(tmp_path, {"forest.py": WEIGHTED + added})
+    found = document(tmp_path)
+    assert (len(found["pipelines"]), [finding["rule"] for finding in found["findings"]]) == (memories, rules)
+    assert document(tmp_path, gates=False) == found
+
+
 def test_neither_processes_nor_a_cache_change_anything(
     joined: Path, plain: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

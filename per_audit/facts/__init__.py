@@ -1,10 +1,10 @@
 """One file -> its facts."""
 
-from per_audit.facts.gate import may_matter
+from per_audit.facts.gate import may_matter, speaks_of_replay
 from per_audit.facts.limits import Unparsable
 from per_audit.facts.module import ModuleFacts
 
-__all__ = ["ModuleFacts", "Unparsable", "extract", "may_matter"]
+__all__ = ["ModuleFacts", "Unparsable", "extract", "may_matter", "speaks_of_replay"]
 
 
 def extract(path: str, data: bytes) -> ModuleFacts:

@@ -2,9 +2,11 @@
 
 import pytest
 
-from per_audit.facts import extract, may_matter
-from per_audit.graph import link
+from per_audit.facts import extract, may_matter, speaks_of_replay
+from per_audit.facts.gate import LIBRARIES
+from per_audit.graph import frameworks, link
 from per_audit.rule import all_rules
+from per_audit.source.imports import imports_of
 
 EXAMPLES = [
     pytest.param(rule, example, id=f"{rule.code}-{example.title}")
@@ -52,3 +54,29 @@ def test_shapes_of_replay_pass(text):
 @pytest.mark.parametrize("text", ["", "import os\n\nprint(os.getcwd())\n", "def add(a, b):\n    return a + b\n"])
 def test_what_has_no_such_shape_is_refused(text):
     assert not may_matter(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("rewards = batch[2]\n", True),
+        ("buffer = PrioritizedReplay(1000)\n", True),
+        ("row = {'reward': 1}\n", True),
+        ("folge, lohn, fertig, _ = welt.step(zug)\n", True),
+        ("(folge, lohn), fertig = welt.step(zug)\n", True),
+        ("from stable_baselines3 import DQN\n", True),
+        ("import rl.memory\n", True),
+        ("from .rl import rules\n", False),
+        ("loss, value = solver.step(x)\n", False),
+        ("# the reward of it\n", False),
+        ('def f():\n    """In my experience, \\""" it says."""\n', False),
+        ("text = '# not a comment'; reward = 1\n", True),
+        ("weights = (n * p[drawn]) ** -beta\n", False),
+    ],
+)
+def test_words_of_replay_are_those_of_code(text, expected):
+    assert speaks_of_replay(text.encode(), imports_of(text.encode())) is expected
+
+
+def test_libraries_that_replay_are_those_whose_memories_are_known():
+    assert frameworks.packages() == LIBRARIES
