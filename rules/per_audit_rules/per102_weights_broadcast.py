@@ -169,6 +169,52 @@ class Learner:
 """
 
 
+_CATEGORICAL = """import numpy as np
+import torch
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.mass, self.size, self.at = [], np.zeros(size), size, 0
+
+    def store(self, state, action, reward, next_state, terminated):
+        if len(self.rows) < self.size:
+            self.rows.append(None)
+        self.rows[self.at] = (state, action, reward, next_state, terminated)
+        self.mass[self.at] = self.mass.max() or 1.0
+        self.at = (self.at + 1) % self.size
+
+    def sample(self, n, beta):
+        p = self.mass[: len(self.rows)] / self.mass.sum()
+        slots = np.random.choice(len(self.rows), n, p=p)
+        weights = (len(self.rows) * p[slots]) ** -beta
+        return zip(*[self.rows[i] for i in slots]), slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.mass[slots] = np.abs(errors) ** 0.6 + 1e-5
+
+
+def learn(net, memory, project_target, optimizer, n, beta):
+    (states, actions, rewards, following, ends), slots, weights = memory.sample(n, beta)
+    weights = torch.as_tensor(weights).reshape(-1, 1)
+    target = project_target(rewards, following, ends)
+    chosen = net.distribution(torch.as_tensor(states))[range(n), actions]
+    losses = -(target * torch.log(chosen)).sum(1)
+    loss = torch.mean(losses * weights)  # <- PER102
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    memory.update(slots, losses.detach().numpy())
+
+
+def train(net, env, project_target, optimizer, steps):
+    memory = Memory(5000)
+    for step in range(steps):
+        memory.store(*env.transition())
+        learn(net, memory, project_target, optimizer, 32, 0.4 + 0.6 * step / steps)
+"""
+
+
 class WeightsBroadcast(Rule):
     """The importance-sampling weights are a column and the errors a row, so that every weight meets every error.
 
@@ -424,55 +470,7 @@ class Learner:
 """,
             },
         ),
-        Example(
-            "a distribution for each action",
-            {
-                "categorical.py": """import numpy as np
-import torch
-
-
-class Memory:
-    def __init__(self, size):
-        self.rows, self.mass, self.size, self.at = [], np.zeros(size), size, 0
-
-    def store(self, state, action, reward, next_state, terminated):
-        if len(self.rows) < self.size:
-            self.rows.append(None)
-        self.rows[self.at] = (state, action, reward, next_state, terminated)
-        self.mass[self.at] = self.mass.max() or 1.0
-        self.at = (self.at + 1) % self.size
-
-    def sample(self, n, beta):
-        p = self.mass[: len(self.rows)] / self.mass.sum()
-        slots = np.random.choice(len(self.rows), n, p=p)
-        weights = (len(self.rows) * p[slots]) ** -beta
-        return zip(*[self.rows[i] for i in slots]), slots, weights / weights.max()
-
-    def update(self, slots, errors):
-        self.mass[slots] = np.abs(errors) ** 0.6 + 1e-5
-
-
-def learn(net, memory, project_target, optimizer, n, beta):
-    (states, actions, rewards, following, ends), slots, weights = memory.sample(n, beta)
-    weights = torch.as_tensor(weights).reshape(-1, 1)
-    target = project_target(rewards, following, ends)
-    chosen = net.distribution(torch.as_tensor(states))[range(n), actions]
-    losses = -(target * torch.log(chosen)).sum(1)
-    loss = torch.mean(losses * weights)  # <- PER102
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    memory.update(slots, losses.detach().numpy())
-
-
-def train(net, env, project_target, optimizer, steps):
-    memory = Memory(5000)
-    for step in range(steps):
-        memory.store(*env.transition())
-        learn(net, memory, project_target, optimizer, 32, 0.4 + 0.6 * step / steps)
-"""
-            },
-        ),
+        Example("a distribution for each action", {"categorical.py": _CATEGORICAL}),
         Example(
             "a kept axis, TensorFlow 2",
             {
@@ -776,6 +774,10 @@ def learn(net, optimizer, rows, targets, priorities, beta):
                     "        loss = ((q - target) ** 2).mean()\n",
                 )
             },
+        ),
+        Example(
+            "a column of actions picks the distributions of every row for each row",
+            {"categorical.py": _CATEGORICAL.replace("(n), actions]", "(n), torch.as_tensor(actions).reshape(-1, 1)]")},
         ),
     )
 

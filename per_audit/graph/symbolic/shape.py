@@ -1,6 +1,7 @@
 """The shape lattice: what is known of the axes of a term.
 
-A shape is a tuple of axes: `BATCH` for as many as were drawn, 1, `SOME` for any other length; None is no knowledge.
+A shape is a tuple of axes: `BATCH` for as many as were drawn, 1, `SOME` for any other length; None is no knowledge, and
+`OPEN` what has more axes than a row of values for each transition has, which keeps it from being taken for one.
 Two shapes conflict where broadcasting them makes a matrix of pairs: (B,) with (B, 1) is (B, B).
 """
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 BATCH, SOME = "B", "?"
 Axis = Union[str, int]  # noqa: UP007 (evaluated on import)
 Shape = tuple[Axis, ...]
+
+OPEN: Shape = ("...",)
 
 _POINTWISE = {"neg", "abs", "exp", "log", "clip", "detach", "not", "cumsum", "argsort", "loop", "sort", "flip", "found"}
 _BROADCASTS = {"add", "sub", "mul", "div", "floordiv", "mod", "pow", "minimum", "maximum", "cmp", "where"}
@@ -66,6 +69,8 @@ def is_column_conflict(a: Shape | None, b: Shape | None) -> bool:
 
 def broadcast(a: Shape, b: Shape) -> Shape:
     """The shape of an element-wise operation."""
+    if OPEN in (a, b):
+        return OPEN
     length = max(len(a), len(b))
     long_a: Shape = (1,) * (length - len(a)) + a
     long_b: Shape = (1,) * (length - len(b)) + b
@@ -162,7 +167,7 @@ class Shapes:
                 complete = complete and self._is_hyper_parameter(self.context.head(term))
         if pending and result == () and complete:
             return _PENDING  # a change of scale
-        return result if complete or result == (BATCH,) or (alike and result == (BATCH, 1)) else None
+        return result if complete or result in ((BATCH,), OPEN) or (alike and result == (BATCH, 1)) else None
 
     def _is_hyper_parameter(self, term: Term) -> bool:
         """Whether the term is a plain setting: a field or parameter that nothing but numbers and settings reach."""
@@ -181,6 +186,8 @@ class Shapes:
         if name.lower() in _LABELLED:
             return (BATCH,)
         shape = self._broadcast(term.args, depth, alike=True)
+        if shape == OPEN:
+            return OPEN
         return shape[:-1] if shape and name.lower() in _ROWWISE else shape
 
     def _reduced(self, term: Term, depth: int) -> Shape | None:
@@ -192,6 +199,8 @@ class Shapes:
         shape = self.of(term.args[0], depth)
         if not isinstance(number, int):
             return None
+        if shape == OPEN:
+            return OPEN
         if shape is None or (shape == (BATCH,) and number == 1):
             # The values of a network for each action, reduced over the actions; what has such an axis is no row, be it
             # picked for each pair from what was taken for a matrix: a distribution for each action has three axes.
@@ -234,15 +243,15 @@ class Shapes:
             plain = all(self.of(item, depth) == () for item in term.args)
             return (SOME if len(term.args) > 1 else 1,) if plain else None
         assert first is not None
+        shape = self.of(first, depth)
+        if shape == OPEN:
+            return OPEN
         if op == "filled":
-            shape = self.of(first, depth)
             return shape if shape is None or first.op != "alloc" else (BATCH, *shape[1:])
         if op == "collect":
-            inner = self.of(first, depth)
-            return None if inner is None else (BATCH, *inner)
+            return None if shape is None else (BATCH, *shape)
         if op == "stack":
             return self._stacked(term, depth)
-        shape = self.of(first, depth)
         if op == "element":
             return shape[1:] if shape else None
         if op == "slice":
@@ -262,10 +271,13 @@ class Shapes:
         """What is picked from an array of which nothing is known.
 
         `values[rows, actions]` of a network is one value for each pair, and `p[drawn]` one for each position that was
-        drawn by the probabilities p.
+        drawn by the probabilities p. Rows that meet a column of actions give each action of each row, and the axes that
+        the values have besides.
         """
         if index.op == "tuple":
             shape = self._paired(index, depth)
+            if shape is not None and len(shape) > 1:
+                return OPEN
             return shape if shape is not None and len(index.args) == 2 and BATCH in shape else None
         draw = self.symbols.events.draws.get(index.data) if index.op == "draw" else None
         if draw is None or draw.probabilities is None:
@@ -315,6 +327,8 @@ class Shapes:
                 return (BATCH,) if sizes[0].number == -1 or not sizes[0].is_number else None
             rest: list[Axis] = [1 if size.number == 1 else SOME for size in sizes[1:]]
             return (1 if sizes[0].number == 1 else BATCH, *rest)
+        if shape == OPEN and term.op in ("unsqueeze", "squeeze"):
+            return OPEN
         if term.op == "unsqueeze":
             axis = term.data
             if shape is None or not isinstance(axis, int) or not -len(shape) - 1 <= axis <= len(shape):
