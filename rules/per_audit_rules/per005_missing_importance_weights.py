@@ -1349,6 +1349,32 @@ class Agent:
 """,
             },
         ),
+        Example(
+            "weights in one of two lists of lists that a comprehension makes at once",
+            {
+                "per.py": bad[1]
+                .plain["per.py"]
+                .replace(
+                    "        weights = (self.size * p[slots]) ** -beta\n"
+                    "        return [self.rows[i] for i in slots], slots, weights / weights.max()\n",
+                    "        rows, weights = [[[] for _ in range(2)] for _ in range(2)]\n"
+                    "        for step in range(2):\n"
+                    "            for slot in slots:\n"
+                    "                rows[step].append(self.rows[(slot + step) % self.size])\n"
+                    "                weights[step].append((self.size * p[slot]) ** -beta)\n"
+                    "        return rows, slots, weights\n",
+                )
+                .replace(
+                    "        errors = net.errors(batch)\n        loss = (errors**2).mean()\n",
+                    "        loss = 0\n"
+                    "        for rows, w in zip(batch, weights):\n"
+                    "            errors = net.errors(rows)\n"
+                    "            losses = errors**2\n"
+                    "            losses *= torch.tensor(w)\n"
+                    "            loss = loss + losses.mean()\n",
+                )
+            },
+        ),
     )
 
 

@@ -40,6 +40,7 @@ _PLAIN = {
     "shape",
     "size",
 }
+_PUTS = ("append", "extend", "insert", "add", "put")
 
 
 class Uses:
@@ -57,6 +58,8 @@ class Uses:
                 return True
         if any(isinstance(made, ir.Call) and made.argument(None, "out") is not None for made in self.about.weights):
             return True  # what is written into another array is not followed
+        if any(map(self._loses_sight, self.about.bodies(self.about.functions))):
+            return True
         if any(self._hands_over(function) for function in self.about.functions):
             return True
         return any(self.are_in(function) for function in self.about.around - self.about.functions) or any(
@@ -78,6 +81,17 @@ class Uses:
                     ):
                         return True
         return False
+
+    def _loses_sight(self, node: ir.Node) -> bool:
+        """Whether weights are put into a container that is not known: one of several that are made in a loop."""
+        put: list[ir.Expr | None]
+        if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in _PUTS:
+            holder, put = node.func.value, [argument.value for argument in node.args]
+        elif isinstance(node, ir.Assign) and isinstance(node.targets[0], ir.Sub):
+            holder, put = node.targets[0].value, [node.value]
+        else:
+            return False
+        return not self.events.value(holder).atoms and any(map(self.about.is_weight, put))
 
     def _is_read_of_object(self, made: ir.Call) -> bool:
         """Whether the weights go into an object that the call makes, and are read from it or cannot be found in it."""
