@@ -14,7 +14,7 @@ from per_audit.graph.liveness.memories.usage import is_named_unread
 from per_audit.graph.liveness.names.discarded import Discarded, discarded
 from per_audit.graph.liveness.names.lookups import Lookups
 from per_audit.graph.liveness.names.mentions import Mentions, is_another
-from per_audit.graph.liveness.names.overwritten import Overwritten, overwritten
+from per_audit.graph.liveness.names.overwritten import Overwritten, Patched, overwritten, patched
 from per_audit.graph.liveness.names.signatures import Refusal, refusal
 from per_audit.graph.liveness.names.uncalled import Undrawn, is_left_experiment, is_left_uncalled
 from per_audit.graph.liveness.settings.opt_in import Choices
@@ -33,7 +33,7 @@ _DEEPEST = 12  # classes and functions that name one another
 _OF_CLASSES = ("staticmethod", "classmethod")
 _Unit: TypeAlias = ir.Class | ir.Function
 _Reason: TypeAlias = (
-    ir.Class | ir.Function | ir.Expr | Trial | Refusal | Spare | Unfilled | Overwritten | Discarded | Undrawn
+    ir.Class | ir.Function | ir.Expr | Trial | Refusal | Spare | Unfilled | Overwritten | Patched | Discarded | Undrawn
 )
 
 
@@ -63,6 +63,8 @@ class Idle:
     def why(self, place: Place) -> str | None:
         """Why what is at a place is never run, in words; None where it may be."""
         reason, path = self._found(place)
+        if isinstance(reason, Patched):
+            return str(reason)
         if isinstance(reason, (Refusal, Unfilled, Overwritten, Discarded)):
             return f"{_VERBS.get(type(reason), 'never run')} here: {reason}"
         is_left = isinstance(reason, ir.Function) and self._is_left_uncalled(reason)
@@ -117,6 +119,7 @@ class Idle:
             return None, place.path
         reason = (
             overwritten(self._graph, place.path, node)
+            or patched(self._graph, place.path, node)
             or self._switches.reason(place.path, node)
             or discarded(self._graph, place.path, node, self._switches.outcome)
         )

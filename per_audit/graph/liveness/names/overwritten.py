@@ -1,4 +1,8 @@
-"""Classes that their file defines again under the same name before anything could make an object of them."""
+"""What something else takes the place of before it is run.
+
+A class that its file defines again under the same name before anything could make an object of it, and a method that is
+assigned to its class anew, `Memory.sample = drawn_otherwise`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.values import ClassRef, Func
 
 if TYPE_CHECKING:
     from per_audit.graph.model import ReplayGraph
@@ -43,3 +48,38 @@ def overwritten(graph: ReplayGraph, path: str, node: ir.Node) -> Overwritten | N
     if any(part.id == name for part in mentions):
         return None
     return Overwritten(name, module.locate(later.start).line)
+
+
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """That another function is assigned to a method, in words: in its own file, or in one that may be imported."""
+
+    name: str
+    line: int
+    path: str
+    is_own: bool
+
+    def __str__(self) -> str:
+        if self.is_own:
+            return f"never run here: line {self.line} puts `{self.name}` in its place"
+        return f"not run where {self.path} is imported, which puts `{self.name}` in its place in line {self.line}"
+
+
+def patched(graph: ReplayGraph, path: str, node: ir.Node) -> Patched | None:
+    """What is assigned to the method around a node at the top level of a file; None where nothing is."""
+    around = (each for each in (node, *graph.ancestors(path, node)) if isinstance(each, ir.Function))
+    method = next((each for each in around if each in graph.project.class_of), None)
+    if method is None:
+        return None
+    cls, word = graph.project.class_of[method], f".{method.name}".encode()
+    for other, module in graph.project.modules.items():
+        for statement in module.body if word in module.text else ():
+            if not isinstance(statement, ir.Assign) or not isinstance(statement.targets[0], ir.Attr):
+                continue
+            target, value = statement.targets[0], statement.value
+            if value is None or not any(isinstance(atom, Func) for atom in graph.events.value(value).atoms):
+                continue
+            if target.attr == method.name and ClassRef(cls) in graph.events.value(target.value).atoms:
+                name = graph.source(other, value, 40)
+                return Patched(name, module.locate(statement.start).line, other, other == path)
+    return None

@@ -26,3 +26,39 @@ def test_a_class_that_its_file_defines_again_is_never_run(between, path, said):
     first = graph.module("memory.py").body[0].body[0].body[0]
     place = graph.place("memory.py", first)
     assert Idle(graph).why(replace(place, path=path)) == said
+
+
+@pytest.mark.parametrize(
+    ("patch", "said"),
+    [
+        ("Ring.add = keep", "never run here: line 9 puts `keep` in its place"),
+        ("Ring.size = keep", None),
+        ("Ring.add = 3", None),
+        ("Other.add = keep", None),
+    ],
+)
+def test_a_method_that_is_assigned_anew_is_never_run(project, patch, said):
+    text = f"""
+class Ring:
+    def add(self, row):
+        self.row = row
+class Other:
+    pass
+def keep(ring, row):
+    ring.last = row
+{patch}
+Ring().add(1)
+"""
+    graph = project(text)
+    place = graph.place("main.py", graph.module("main.py").body[0].body[0].body[0])
+    assert Idle(graph).why(place) == said
+
+
+def test_a_method_that_another_file_assigns_anew_is_not_run_where_that_is_imported(project):
+    ring = "class Ring:\n    def add(self, row):\n        self.row = row\n"
+    patch = "from ring import Ring\n\nRing.add = lambda ring, row: None\n"
+    graph = project("import patch\nfrom ring import Ring\n\nRing().add(1)\n", ring=ring, patch=patch)
+    place = graph.place("ring.py", graph.module("ring.py").body[0].body[0].body[0])
+    assert Idle(graph).why(place) == (
+        "not run where patch.py is imported, which puts `lambda ring, row: None` in its place in line 3"
+    )
