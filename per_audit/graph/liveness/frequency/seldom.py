@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
 
+_TELLS = ("print", "debug", "info", "warn", "warning", "error", "exception", "critical")
 _MANY = 50  # steps from one time to the next; a learner that draws at every fourth step draws often
 
 
@@ -22,22 +23,30 @@ def is_seldom(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
 
     It is where the test takes a remainder, or asks for an attribute that the branch sets anew: a counter that starts
     again, a maximum that is looked for only where it was overwritten, there or in a method for that. So is what waits
-    for a counter of the function to be 0, which it is the first time, or once in a round.
+    for a counter of the function to be 0, which it is the first time, or once in a round, and what a test has told to
+    people: that something went wrong.
     """
     if _refills(graph, path, node):
         return True
-    below = node
+    below, is_told = node, _is_told(graph.statement(path, node))
     for around in graph.ancestors(path, node):
         if isinstance(around, (ir.Function, ir.Lambda)):
             return False
         if (
             isinstance(around, (ir.If, ir.IfExp))
             and below is not around.test
-            and (_is_rare(graph, path, around, below) or _is_begun(graph, path, around, below))
+            and (is_told or _is_rare(graph, path, around, below) or _is_begun(graph, path, around, below))
         ):
             return True
         below = around
     return False
+
+
+def _is_told(statement: ir.Stmt) -> bool:
+    """Whether a statement raises, prints or logs, and does nothing else with what it computes."""
+    if isinstance(statement, ir.Do):
+        return isinstance(statement.value, ir.Call) and ir.last_name(statement.value.func) in _TELLS
+    return isinstance(statement, ir.Raise)
 
 
 def _is_begun(graph: ReplayGraph, path: str, branch: ir.If | ir.IfExp, taken: ir.Node) -> bool:

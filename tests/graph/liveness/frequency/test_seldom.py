@@ -84,3 +84,28 @@ def test_what_is_looked_for_where_it_was_overwritten(project, body, seldom):
     calls = (n for n in ir.walk(*graph.module("main.py").body) if isinstance(n, ir.Call))
     (node,) = (n for n in calls if isinstance(n.func, ir.Name) and n.func.id == "max")
     assert is_seldom(graph, "main.py", node) is seldom
+
+
+TOLD = """
+class Memory:
+    def find(self, mass):
+        {body}
+
+Memory().find(1.0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "seldom"),
+    [
+        ("if mass > self.total:\n    print(mass, sum(self.leaves))", True),
+        ("if mass > self.total:\n    raise ValueError(sum(self.leaves))", True),
+        ("if mass > self.total:\n    mass = sum(self.leaves)", False),
+        ("print(mass, sum(self.leaves))", False),
+    ],
+)
+def test_what_a_test_has_told(project, body, seldom):
+    graph = project(TOLD.format(body=body.replace("\n", "\n        ")))
+    calls = (n for n in ir.walk(*graph.module("main.py").body) if isinstance(n, ir.Call))
+    (node,) = (n for n in calls if isinstance(n.func, ir.Name) and n.func.id == "sum")
+    assert is_seldom(graph, "main.py", node) is seldom
