@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from per_audit.findings import Finding
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.writes import PriorityWrite
     from per_audit.graph.symbolic import Term
 
 SMALL = 10_000
 _WORDS = {"max": "largest", "min": "smallest", "sum": "sum", "sort": "order", "argsort": "order"}
 
+_STORED, _STORED_AT_ONCE = "whenever a transition is stored", "whenever a batch of transitions is stored"
 _PLACES = {"param", "element", "floordiv", "mod", "loop"}
 
 _MEMORY = """import numpy as np
@@ -82,7 +84,8 @@ class LinearTimeMaximum(Rule):
     slots; an option of the command line counts as its default, a capacity that cannot be read counts as large. The
     message estimates the full memory by the numbers above, or what is held where the loops of the program count out
     fewer transitions; below 10,000 of these it is a hint. Where all that a memory looks for in this way costs less
-    than 5 µs for each step of the environment together, it is a hint; an episode counts as 100 steps.
+    than 5 µs for each step of the environment together, it is a hint; an episode counts as 100 steps. So is what is
+    looked for once for all transitions that are stored at once: how many these are is not read.
 
     ## Example
 
@@ -126,7 +129,8 @@ class LinearTimeMaximum(Rule):
             for each in found.values():
                 if each.node not in seen:
                     seen.add(each.node)
-                    yield self._finding(graph, buffer, each, is_little=together < costs.LITTLE)
+                    is_little = together < costs.LITTLE or not each.a_step
+                    yield self._finding(graph, buffer, each, is_little)
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, found: _Reduction, is_little: bool) -> Finding:
         name = graph.name_of(buffer)
@@ -415,7 +419,8 @@ def play(env, agent):
 class _Reduction(NamedTuple):
     """A call that goes through so many priorities for `what`, and what it costs, by itself and for each step.
 
-    `is_counted` says that the program stores no more, where there would be room for them.
+    `is_counted` says that the program stores no more, where there would be room for them. `a_step` is 0 where nobody
+    knows how many steps it is for.
     """
 
     node: ir.Node
@@ -467,7 +472,10 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
                     cost = None if count is None else costs.of_reduction(graph, term.path, term.node, count)
                     rhythm = rhythm_of(graph, path, node)
                     a_step = rhythm.a_step(math.inf if cost is None else cost)
-                    when = str(rhythm) or (next(iter(occasions)) if len(occasions) == 1 else "at every step")
+                    a_step = 0.0 if occasions == {_STORED_AT_ONCE} else a_step
+                    occasions = occasions - {_STORED_AT_ONCE} or occasions
+                    when = "" if not a_step else str(rhythm)
+                    when = when or (next(iter(occasions)) if len(occasions) == 1 else "at every step")
                     yield _Reduction(term.node, term.path, _WORDS[term.op], when, count, cost, a_step, is_counted)
 
 
@@ -516,12 +524,22 @@ def _unmasked(term: Term) -> Term:
     return term
 
 
+def _is_of_many(anatomy: Anatomy, write: PriorityWrite) -> bool:
+    """Whether the priorities of several transitions are written at once: in a slice, or at a range of positions."""
+    if isinstance(write.store.index, ir.Slice):
+        return True
+    index = anatomy.symbols.term(write.store.path, write.store.index)
+    return index.has("range") and not index.has("element", "at", "item")
+
+
 def _stepping(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> dict[ev.Owner, set[str]]:
     """The functions that run whenever a transition is added or a batch is drawn, and which of the two it is."""
     inserting = {function for write in anatomy.writes if write.inserts for function in write.functions}
     own = {f for f in inserting if f is not None and graph.project.class_of.get(f) in anatomy.parts}
+    many = {f for write in anatomy.writes if write.inserts and _is_of_many(anatomy, write) for f in write.functions}
     found: dict[ev.Owner, set[str]] = defaultdict(set)
-    for starts, occasion in ((own, "whenever a transition is stored"), ({buffer.function}, "at each draw")):
+    occasions = ((own - many, _STORED), (own & many, _STORED_AT_ONCE), ({buffer.function}, "at each draw"))
+    for starts, occasion in occasions:
         for function in starts:
             inside = {f for f in graph.reachable(function, 2) if f is not None}
             for each in {function, *(f for f in inside if graph.project.class_of.get(f) in anatomy.parts)}:

@@ -188,3 +188,14 @@ def test_a_run_that_stores_less_than_there_is_room_for(made, steps, maximum, dra
     for rule, told in ((LinearTimeMaximum, maximum), (LinearTimeSampling, draw)):
         (finding,) = rule().check(graph)
         assert f"{finding.severity.name} {finding.message[finding.message.index('about') :]}".startswith(told)
+
+
+def test_what_is_looked_for_once_for_many_transitions_is_a_hint():
+    usual = {"first": "max(self.priorities)", "size": "100_000"}
+    (single,) = findings(LinearTimeMaximum, **usual)
+    text = AGENT.replace("self.priorities[self.at] =", "self.priorities[self.at : self.at + len(state)] =")
+    graph = link([extract("agent.py", text.format(**USUAL | usual).encode())])
+    (many,) = LinearTimeMaximum().check(graph)
+    assert (single.severity, many.severity) == (Severity.WARNING, Severity.INFO)
+    assert "whenever a transition is stored: " in single.message
+    assert "whenever a batch of transitions is stored: " in many.message
