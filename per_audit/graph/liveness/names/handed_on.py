@@ -26,6 +26,28 @@ def handed_on(graph: ReplayGraph) -> dict[str, list[ir.Node]]:
     return dict(found)
 
 
+def is_only_made(graph: ReplayGraph, node: ir.Node, cls: ir.Function | ir.Class) -> bool:
+    """Whether a name of a class is an argument that the function which is called makes objects of, and nothing else.
+
+    What these are made with is written there: `def run(Agent): agent = Agent(100)`.
+    """
+    path = graph.path_of(node)
+    argument = graph.parents(path).get(node) if path is not None else None
+    call = graph.parents(path).get(argument) if path is not None and isinstance(argument, ir.Arg) else None
+    site = graph.events.calls.get(call) if isinstance(call, ir.Call) else None
+    if site is None or not isinstance(argument, ir.Arg) or site.classes or len(site.targets) != 1:
+        return False
+    function = next(iter(site.targets)).node
+    if not isinstance(function, ir.Function) or graph.symbols.takes_self(function):
+        return False
+    name = _given_to(site.node, argument, function)
+    if name is None:
+        return False
+    home = graph.project.module_of[function].path
+    read = [part for part in ir.walk(*function.body) if isinstance(part, ir.Name) and part.id == name]
+    return bool(read) and all(_makes(graph, home, part, cls) for part in read)
+
+
 def _named_by(node: ir.Node) -> list[str]:
     if isinstance(node, ir.ImportFrom):
         return [name for name, alias in node.names if alias not in (None, name)]
@@ -51,3 +73,21 @@ def _inside(node: ir.Node) -> list[ir.Node]:
     elif isinstance(node, ir.Attr) and isinstance(node.value, ir.Name):
         without.append(node.value)
     return [*within, *(child for child in ir.children(node) if all(child is not each for each in without))]
+
+
+def _given_to(call: ir.Call, argument: ir.Arg, function: ir.Function) -> str | None:
+    """The name of the parameter that an argument is given to, None where that is not written."""
+    if argument.keyword:
+        return argument.keyword
+    place = next(number for number, each in enumerate(call.args) if each is argument)
+    if any(each.star for each in call.args[: place + 1]) or place >= len(function.parameters):
+        return None
+    parameter = function.parameters[place]
+    return None if parameter.kind or parameter.keyword_only else parameter.name
+
+
+def _makes(graph: ReplayGraph, path: str, name: ir.Name, cls: ir.Function | ir.Class) -> bool:
+    """Whether a name is called there, which makes objects of a class, among others."""
+    call = graph.parents(path).get(name)
+    site = graph.events.calls.get(call) if isinstance(call, ir.Call) and call.func is name else None
+    return site is not None and cls in site.classes

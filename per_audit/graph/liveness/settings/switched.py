@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.graph.liveness.memories.usage import is_unnamed
-from per_audit.graph.liveness.names.handed_on import handed_on
+from per_audit.graph.liveness.names.handed_on import handed_on, is_only_made
 from per_audit.graph.liveness.names.mentions import is_another
 from per_audit.graph.liveness.settings.committed import committed
 from per_audit.graph.liveness.settings.declared import declared
@@ -247,7 +247,9 @@ class Switches:
         classes = [] if cls is None else [cls, *self._graph.interpreter.subclasses.get(cls, ())]
         units: list[ir.Function | ir.Class] = [function, *classes]
         return any(_name_of(decorator) not in _PLAIN for unit in units for decorator in unit.decorators) or any(
-            not is_another(self._graph, node, unit) for unit in units for node in self._handed.get(unit.name, ())
+            not is_another(self._graph, node, unit) and not is_only_made(self._graph, node, unit)
+            for unit in units
+            for node in self._handed.get(unit.name, ())
         )
 
     def _is_in_filled(self, term: Term) -> bool:

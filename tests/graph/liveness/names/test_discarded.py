@@ -87,3 +87,20 @@ def test_a_draw_takes_its_time_all_the_same(project):
     first, second = (graph.place("main.py", draw) for buffer in graph.buffers for draw in buffer.draws)
     assert first.line + 1 == second.line
     assert Idle(graph).why(first) is None
+
+
+@pytest.mark.parametrize(
+    ("call", "body", "is_known"),
+    [
+        ("run(Agent, make())", "Kind(net).learn()", True),
+        ("run(Kind=Agent, net=make())", "Kind(net).learn()", True),
+        ("run(Agent, make())", "Kind(net, 1).learn()", False),
+        ("run(Agent, make())", "Kind(net).learn()\n    keep(Kind)", False),
+        ("run(*(Agent, make()))", "Kind(net).learn()", False),
+    ],
+)
+def test_a_setting_of_a_class_that_a_function_is_given_to_make_objects_of(project, call, body, is_known):
+    text = AGENT.format(then=indent(LONG, " " * 8), steps=3).replace("Agent(make()).learn()\n", "")
+    graph = project(f"{text}\ndef run(Kind, net):\n    {body}\n\n{call}\n")
+    product = next(node for node in graph.module("main.py").nodes_of(ir.Bin))
+    assert (Idle(graph).why(graph.place("main.py", product)) is not None) == is_known
