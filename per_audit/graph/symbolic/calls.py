@@ -269,7 +269,8 @@ def _numeric(run: Expressions, node: ir.Call, name: str, args: list[Term], keywo
         high = high or (rest[1] if len(rest) > 1 else const(None))
         return run.make("clip", (first, low, high), node)
     if name in voc.ALLOCATIONS:
-        sizes = first.args if first.op == "tuple" else tuple(args) if name not in ("full",) else (first,)
+        sizes = (first,) if name == "full" else (first, *(size for size in rest if not _is_type(size)))
+        sizes = first.args if first.op == "tuple" else sizes
         if name.endswith("_like"):
             return run.make("alloc", (Term("call", (first,), "shape", node, run.path),), node, name)
         made = run.make("alloc", sizes, node, name)
@@ -278,6 +279,13 @@ def _numeric(run: Expressions, node: ir.Call, name: str, args: list[Term], keywo
     if name in voc.DETACHES:
         return run.make("detach", (first,), node)
     return _shaped(run, node, name, args, keywords)
+
+
+def _is_type(term: Term) -> bool:
+    """Whether a term is the type of what an array holds: `np.zeros(size, int)`, `np.zeros(size, "f")`."""
+    if term.op == "external":
+        return str(term.data).partition(".")[0] in ("builtins", "numpy", "torch", "tensorflow", "jax")
+    return term.op == "const" and isinstance(term.data, str)
 
 
 def _pointwise(run: Expressions, node: ir.Call, op: str, args: list[Term], keywords: dict[str, Term]) -> Term | None:

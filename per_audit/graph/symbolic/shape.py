@@ -24,7 +24,7 @@ BATCH, SOME = "B", "?"
 Axis = Union[str, int]  # noqa: UP007 (evaluated on import)
 Shape = tuple[Axis, ...]
 
-OPEN: Shape = ("...",)
+OPEN: Shape = (BATCH, "...")
 
 _POINTWISE = {"neg", "abs", "exp", "log", "clip", "detach", "not", "cumsum", "argsort", "loop", "sort", "flip", "found"}
 _BROADCASTS = {"add", "sub", "mul", "div", "floordiv", "mod", "pow", "minimum", "maximum", "cmp", "where"}

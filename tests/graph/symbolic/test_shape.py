@@ -3,7 +3,7 @@
 import pytest
 
 from per_audit.facts import ir
-from per_audit.graph.symbolic.shape import BATCH, SOME, broadcast, is_column_conflict
+from per_audit.graph.symbolic.shape import BATCH, OPEN, SOME, broadcast, is_column_conflict
 
 PROGRAM = """
 import numpy as np
@@ -43,8 +43,12 @@ def learn(net, p, rows, states, goals, gamma):
     filled[0] = picked[0]
     bent = picked ** goals
     crossed = -(pairs * pairs.log()).sum(1)
+    table = net(states)[np.arange(32), column]
+    summed = -(unknown * table.log()).sum(1)
+    typed = np.zeros(32, int)
+    typed[0] = picked[0]
     return picked, unknown, column, alike, viewed, chosen, best, kept, pairs, width, widths, moved, beside, error, \\
-        losses, averaged, rowwise, placed, filled, bent, crossed
+        losses, averaged, rowwise, placed, filled, bent, crossed, table, summed, typed
 """
 
 
@@ -72,6 +76,9 @@ def learn(net, p, rows, states, goals, gamma):
         ("filled", (BATCH, 1)),
         ("bent", (BATCH,)),
         ("crossed", (BATCH,)),
+        ("table", OPEN),
+        ("summed", OPEN),
+        ("typed", (BATCH,)),
     ],
 )
 def test_shapes(project, name, shape):
