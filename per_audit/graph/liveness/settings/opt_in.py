@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.liveness.settings.options import is_option
+from per_audit.graph.memory.looked_up import looked_up
 from per_audit.graph.symbolic.options import names_of_option
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class Choices:
         if term.op == "external":
             name = str(term.data)
             return is_option(name) and self._defaults.get(name.rpartition(".")[2]) == {False}
+        if depth and term.op == "call" and str(term.data).rpartition(".")[2] in ("get", "getattr"):
+            return self._is_false_where_left_out(term, depth)
         if not depth or term.op not in ("param", "field"):
             return False
         options = list(self._graph.symbols.options(term))
@@ -75,6 +78,13 @@ class Choices:
             path = self._graph.project.module_of[function].path
             options += [self._graph.symbols.term(path, default) for default in defaults]
         return bool(options) and all(self._is_false(option, depth - 1) for option in options)
+
+    def _is_false_where_left_out(self, term: Term, depth: int) -> bool:
+        """Whether settings, of a file say, are asked for one that is none where they leave it out."""
+        if len(term.args) < 2 or not isinstance(term.args[1].data, str):
+            return False
+        known = looked_up(self._graph, term) or list(term.args[2:])
+        return all(self._is_false(option, depth - 1) for option in known)
 
     @cached_property
     def _defaults(self) -> dict[str, set[bool]]:

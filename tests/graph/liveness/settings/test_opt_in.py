@@ -45,6 +45,8 @@ RUN = """
 """
 PER = "parser.add_argument('--per', action='store_true')"
 BRANCH = "if args.per:\n                self.memory = Memory()"
+READ = "import json; settings = json.load(open('run.json'))"
+LEFT_OUT = "per = settings.get('per', False)\n            if per:\n                self.memory = Memory()"
 EITHER = "self.memory = Memory() if other else Plain()"
 
 
@@ -63,6 +65,17 @@ EITHER = "self.memory = Memory() if other else Plain()"
         (PER, BRANCH, "", "KINDS = [Memory]", None),
         (PER, BRANCH, "", "parser.set_defaults(**read())", None),
         ("", "self.memory = Memory()", "", "", None),
+        (READ, LEFT_OUT, "", "", "run only where `per` is set"),
+        (READ, LEFT_OUT.replace(", False", ""), "", "", "run only where `per` is set"),
+        (READ, LEFT_OUT.replace("False", "True"), "", "", None),
+        (
+            READ,
+            LEFT_OUT.replace("settings.get('per', False)", "getattr(settings, 'per', None)"),
+            "",
+            "",
+            "`per` is set",
+        ),
+        (READ.replace("json.load(open('run.json'))", "{'per': True}"), LEFT_OUT, "", "", None),
     ],
 )
 @pytest.mark.parametrize("text", ["self.rows.append", "self.rows = [row]"])
