@@ -472,9 +472,10 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
                     cost = None if count is None else costs.of_reduction(graph, term.path, term.node, count)
                     rhythm = rhythm_of(graph, path, node)
                     a_step = rhythm.a_step(math.inf if cost is None else cost)
-                    a_step = 0.0 if occasions == {_STORED_AT_ONCE} else a_step
+                    at_once = occasions == {_STORED_AT_ONCE}
+                    a_step = 0.0 if at_once else a_step
                     occasions = occasions - {_STORED_AT_ONCE} or occasions
-                    when = "" if not a_step else str(rhythm)
+                    when = "" if at_once else str(rhythm)
                     when = when or (next(iter(occasions)) if len(occasions) == 1 else "at every step")
                     yield _Reduction(term.node, term.path, _WORDS[term.op], when, count, cost, a_step, is_counted)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.draws import same
@@ -23,24 +23,29 @@ _Body: TypeAlias = ir.For | ir.While | ir.Function
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """`times` in `steps` steps, or in an episode."""
+    """`times` in `steps` steps, in an episode, or in as many steps as a setting says that is not known: `counted`."""
 
     times: int = 1
     steps: int = 1
     episode: bool = False
+    counted: str = ""
 
     @property
     def is_of_episodes(self) -> bool:
-        """Whether it is only a few times in an episode."""
-        return self.episode and self.times <= _FEW
+        """Whether it is only a few times in an episode, or in steps that are counted out."""
+        return (self.episode or bool(self.counted)) and self.times <= _FEW
 
     def a_step(self, cost: float) -> float:
-        """What a cost is for each step."""
+        """What a cost is for each step; 0 for a few times in as many as nobody knows."""
+        if self.counted:
+            return 0.0 if self.is_of_episodes else cost * self.times
         return cost * self.times / (_EPISODE if self.is_of_episodes else 1 if self.episode else self.steps)
 
     def __str__(self) -> str:
         """The rhythm for people, empty where it is that of the steps."""
         times = "once" if self.times == 1 else f"{self.times:,} times"
+        if self.counted:
+            return f"{times} in `{self.counted}` steps"
         if self.episode:
             return f"{times} an episode"
         return f"{times} in {self.steps:,} steps" if self.steps > self.times else ""
@@ -71,6 +76,11 @@ def _rhythm(
             episode = episode or _is_end(around.test)
         if isinstance(around, (ir.For, ir.While)):
             passes = _passes(graph, path, around)
+            if isinstance(passes, _Round):
+                count = turns(graph, passes.path, passes.loop)
+                if count is None:
+                    return Rhythm(times, counted=_count_of(graph, passes))
+                return Rhythm(times, steps * count, episode)
             if passes is not None:
                 return Rhythm(times, 1, episode=True) if passes == "episodes" else Rhythm(times, steps, episode)
             rounds = turns(graph, path, around) if isinstance(around, ir.For) else None
@@ -83,7 +93,8 @@ def _rhythm(
                 outer = [_rhythm(graph, site.path, site.node, depth - 1, known) for site in sites]
                 known[around, depth] = max(outer, key=lambda rhythm: rhythm.a_step(1.0), default=Rhythm())
             most = known[around, depth]
-            return Rhythm(times * most.times, steps * most.steps, episode or most.episode)
+            counted = most.counted
+            return Rhythm(times * most.times, steps * most.steps, episode or most.episode, counted)
         below = around
     return Rhythm(times, steps, episode)
 
@@ -95,19 +106,41 @@ def _is_end(test: ir.Expr) -> bool:
     return isinstance(test, (ir.Name, ir.Attr)) and role_of(test) == DONE
 
 
-def _passes(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> str | None:
-    """What a loop goes through: the steps of an environment, or episodes; None where it steps none."""
+class _Round(NamedTuple):
+    """A loop inside of another that counts steps out, whatever ends in between, and its file."""
+
+    path: str
+    loop: ir.For
+
+
+def _count_of(graph: ReplayGraph, inner: _Round) -> str:
+    """How many steps a round has, as the code says it."""
+    call = range_of(graph, inner.path, inner.loop)
+    return graph.source(inner.path, call.args[-1].value, 40) if call is not None and call.args else ""
+
+
+def _of_loops(graph: ReplayGraph, path: str, inner: set[_Body]) -> str | _Round:
+    """What a loop goes through whose loops inside step an environment: episodes, or rounds that one counts out."""
+    loop = next(iter(inner))
+    if len(inner) > 1 or not isinstance(loop, ir.For) or range_of(graph, path, loop) is None:
+        return "episodes"
+    ends = (part for part in ir.walk(*loop.body) if isinstance(part, ir.Return) or getattr(part, "kind", "") == "break")
+    return "episodes" if any(True for _ in ends) else _Round(path, loop)
+
+
+def _passes(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> str | _Round | None:
+    """What a loop goes through: the steps of an environment, episodes or rounds; None where it steps none."""
     inside = set(ir.walk(*loop.body))
     stepped = {around for call in _steps(loop) if (around := _stepped_by(graph, path, call)) is not None}
     if loop in stepped:
         return "steps"
-    if stepped & inside:
-        return "episodes"
+    if within := stepped & inside:
+        return _of_loops(graph, path, within)
     for function in _called(graph, inside):
         where = graph.project.module_of[function].path
         stepped = {around for call in _steps(function) if (around := _stepped_by(graph, where, call)) is not None}
         if stepped:
-            return "steps" if function in stepped else "episodes"
+            return "steps" if function in stepped else _of_loops(graph, where, stepped)
     return "steps" if _fills(graph, path, loop) else None
 
 

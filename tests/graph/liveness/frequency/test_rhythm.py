@@ -37,12 +37,20 @@ AGENT = """
         while not done:
             row, done = env.step(policy(env))
 
+    def collect(env, policy):
+        for _ in range(32):
+            row, done = env.step(policy(env))
+
     def train(env, policy, agent, steps=1_000):
         {train}
 
     train(Env(), Policy(), Agent(Memory(), 8))
 """
 STEPS = "for step in range(steps):\n    row, done = env.step(policy(row))\n    "
+ROUNDS = (
+    "while steps:\n    for _ in range({count}):\n        row, done = env.step(policy(row))\n"
+    "        if done:\n            {ends}\n    agent.learn()"
+)
 OBSERVED = STEPS + "agent.observe(row)"
 
 
@@ -117,6 +125,10 @@ OBSERVED = STEPS + "agent.observe(row)"
             "for episode in range(9):\n    while steps:\n        env.step(policy(row))\n    agent.learn()",
             "once an episode",
         ),
+        ("pass", ROUNDS.format(ends="pass", count=64), "once in 64 steps"),
+        ("pass", ROUNDS.format(ends="pass", count="policy.n"), "once in `policy.n` steps"),
+        ("pass", ROUNDS.format(ends="break", count=64), "once an episode"),
+        ("pass", "while steps:\n    collect(env, policy)\n    agent.learn()", "once in 32 steps"),
     ],
 )
 def test_the_rhythm_of_a_draw(project, observe, train, expected):
@@ -136,6 +148,8 @@ def test_the_rhythm_of_a_draw(project, observe, train, expected):
         (Rhythm(4, 40), 60.0),
         (Rhythm(2, 1, episode=True), 12.0),
         (Rhythm(50, 1, episode=True), 30_000.0),
+        (Rhythm(2, counted="n"), 0.0),
+        (Rhythm(50, counted="n"), 30_000.0),
     ],
 )
 def test_what_a_cost_is_for_each_step(rhythm, cost):
