@@ -544,9 +544,9 @@ def _branches(graph: ReplayGraph, read: _Read) -> list[ir.Node]:
 
 
 def _batch(graph: ReplayGraph, read: _Read) -> int | None:
-    """How many items the draw takes, where the code says so in numbers."""
+    """How many items the draw takes at the least, where the code says so in numbers: a program for each may run."""
     size = batch_argument(read.draw.node, read.draw.method)
-    return None if size is None else number_of(graph, read.draw.path, size, by_name=True).largest
+    return None if size is None else number_of(graph, read.draw.path, size, by_name=True).least
 
 
 def _deque(graph: ReplayGraph, read: _Read) -> str:
