@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
+from per_audit.graph.liveness.names.mentions import is_another
 from per_audit.graph.memory.stored import times
 from per_audit.graph.prioritised.schedule import Beta, BetaWrite, unbounded
 from per_audit.graph.prioritised.whose import holder
@@ -104,6 +105,26 @@ for part in range(5):
             memory.update(at, error.detach().numpy())
 """
 _LOOP_END = "memory.update(at, error.detach().numpy())\n"
+
+
+_LEFT = """from memory import Memory
+
+
+def train(env, net, optimizer, target):
+    memory, state = Memory(1000), env.reset()
+    while True:
+        next_state, reward, end, _ = env.step(net.act(state))
+        memory.push(state, 0, reward, next_state, end)
+        state = env.reset() if end else next_state
+        rows, at, w = memory.sample(32)
+        error = net.errors(rows, target)
+        (w * error**2).mean().backward()
+        optimizer.step()
+        memory.update(at, error.detach().numpy())
+
+
+train(make(), net(), optimizer(), net())
+"""
 
 
 class BetaScheduleWrong(Rule):
@@ -408,23 +429,23 @@ def train(env, net, optimizer, steps, kind):
             "a method that the program never asks for",
             {
                 "memory.py": _MEMORY + "\n    def rise(self, step):\n        self.beta += step\n",
-                "train.py": """from memory import Memory
+                "train.py": _LEFT,
+            },
+        ),
+        Example(
+            "a method that the program never asks for, though another object has one of its name",
+            {
+                "memory.py": _MEMORY + "\n    def rise(self, step):\n        self.beta += step\n",
+                "train.py": _LEFT,
+                "lift.py": """from train import train
 
 
-def train(env, net, optimizer, target):
-    memory, state = Memory(1000), env.reset()
-    while True:
-        next_state, reward, end, _ = env.step(net.act(state))
-        memory.push(state, 0, reward, next_state, end)
-        state = env.reset() if end else next_state
-        rows, at, w = memory.sample(32)
-        error = net.errors(rows, target)
-        (w * error**2).mean().backward()
-        optimizer.step()
-        memory.update(at, error.detach().numpy())
+class Lift:
+    def rise(self, step):
+        self.floor = step
 
-
-train(make(), net(), optimizer(), net())
+    def press(self):
+        self.rise(1)
 """,
             },
         ),
@@ -680,8 +701,9 @@ def _is_left(graph: ReplayGraph, buffer: ReplayBuffer, function: Owner) -> bool:
         return False
     if graph.project.class_of.get(function) is None or not (buffer.instances and buffer.samples):
         return False
-    named = (part for module in graph.project.modules.values() for part in module.nodes_of(ir.Attr, ir.Const))
-    return not any(function.name in (getattr(part, "attr", ""), getattr(part, "value", "")) for part in named)
+    nodes = (part for module in graph.project.modules.values() for part in module.nodes_of(ir.Attr, ir.Const))
+    named = (part for part in nodes if function.name in (getattr(part, "attr", ""), getattr(part, "value", "")))
+    return all(is_another(graph, part, function) for part in named)
 
 
 def _wrong(graph: ReplayGraph, anatomy: Anatomy, beta: Beta, changed: BetaWrite) -> str | None:
