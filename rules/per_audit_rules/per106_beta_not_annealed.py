@@ -10,7 +10,7 @@ from per_audit.findings import FixOffer, Severity
 from per_audit.graph.interpret.roles import is_beta
 from per_audit.graph.prioritised.dropping import is_dropped_by_all
 from per_audit.graph.prioritised.priorities import UNSEEN
-from per_audit.graph.prioritised.schedule import Beta, BetaWrite, builds, unbounded
+from per_audit.graph.prioritised.schedule import Beta, BetaWrite, builds, is_never_asked_for, unbounded
 from per_audit.graph.symbolic import alternatives, strip
 from per_audit.rule import Example, Rule
 
@@ -120,7 +120,7 @@ class BetaNotAnnealed(Rule):
                 continue
             anatomy = graph.anatomy(buffer)
             beta = Beta(graph, anatomy)
-            constants = [self._constant(graph, beta, exponent) for exponent in beta.exponents]
+            constants = [self._constant(graph, buffer, beta, exponent) for exponent in beta.exponents]
             if not constants or None in constants:
                 continue
             for term in dict.fromkeys(t for t in constants if t is not None):
@@ -128,18 +128,19 @@ class BetaNotAnnealed(Rule):
                     seen.add(term)
                     yield from self._finding(graph, buffer, beta, term)
 
-    def _constant(self, graph: ReplayGraph, beta: Beta, exponent: Term) -> Term | None:
+    def _constant(self, graph: ReplayGraph, buffer: ReplayBuffer, beta: Beta, exponent: Term) -> Term | None:
         """The attribute or setting that an exponent always is; None where it may change or is 1."""
         if exponent.op == "param":
             given = [part for option in graph.symbols.options(exponent) for part in alternatives(strip(option))]
-            options = {self._constant(graph, beta, option) for option in given}
+            options = {self._constant(graph, buffer, beta, option) for option in given}
             return options.pop() if len(options) == 1 else None
         if exponent.is_number:
             tried = exponent.node is not None and graph.demos.is_dry(exponent.path, exponent.node)
             return exponent if 0 < (exponent.number or 0) < 1 and not tried else None
         if exponent.op == "field":
-            changes = [w for w in beta.later_writes if w.field == exponent and not _adds_nothing(graph, beta, w)]
-            if changes or _set_elsewhere(graph, exponent.data[1]):
+            changes = (w for w in beta.later_writes if w.field == exponent and not _adds_nothing(graph, beta, w))
+            asked = any(not is_never_asked_for(graph, buffer, change.write.function) for change in changes)
+            if asked or _set_elsewhere(graph, exponent.data[1]):
                 return None
             first = (graph.symbols.expanded(value) for value, _, _ in beta.first_values(exponent))
             values = [option for value in first for option in alternatives(value)]
@@ -150,7 +151,7 @@ class BetaNotAnnealed(Rule):
         if name is None or _set_elsewhere(graph, name) or _is_one(graph, exponent):
             return None
         given = _given_by_keyword(graph, exponent)
-        return None if any(self._constant(graph, beta, option) is None for option in given) else exponent
+        return None if any(self._constant(graph, buffer, beta, option) is None for option in given) else exponent
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, beta: Beta, term: Term) -> Iterable[Finding]:
         formula = beta.anatomy.formulas[0]
@@ -167,13 +168,15 @@ class BetaNotAnnealed(Rule):
             node, path = term.node, term.path
             evidence.append(graph.evidence(path, node, "beta", "this number, at every draw"))
         name = term.data[1] if term.op == "field" else term.data if term.is_number else _setting(term)
+        left = [w for w in beta.later_writes if w.field == term and not _adds_nothing(graph, beta, w)]
+        uncalled = f" (nothing calls {graph.symbol(left[0].write.function, left[0].write.path)})" if left else ""
         is_seen = graph.priorities(buffer).weights_used()
         finding = self.finding(
             graph,
             path,
             node,
-            f"the exponent `{name}` of the importance-sampling weights never rises to 1: part of the bias stays"
-            f"{'' if is_seen else UNSEEN}",
+            f"the exponent `{name}` of the importance-sampling weights never rises to 1{uncalled}: part of the bias "
+            f"stays{'' if is_seen else UNSEEN}",
             evidence=evidence,
             confidence="medium",
             fix=FixOffer(title="raise beta to 1 over the training"),
@@ -289,6 +292,14 @@ class Agent:
                     "            at.append(np.random.choice(self.size, p=p))\n",
                 )
                 .replace("** -self.beta", "** -0.5  # <- PER106"),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "a method that would raise it, and that nothing calls",
+            {
+                "memory.py": _MEMORY
+                + "\n    def anneal(self, step):\n        self.beta = min(1.0, self.beta + step)\n",
                 "train.py": _TRAIN,
             },
         ),

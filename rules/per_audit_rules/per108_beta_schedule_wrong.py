@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.liveness.names.mentions import is_another
 from per_audit.graph.memory.stored import times
-from per_audit.graph.prioritised.schedule import Beta, BetaWrite, unbounded
+from per_audit.graph.prioritised.schedule import Beta, BetaWrite, is_never_asked_for, unbounded
 from per_audit.graph.prioritised.whose import holder
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.interpret.events import Owner
     from per_audit.graph.prioritised.anatomy import Anatomy
 
 _MEMORY = """import numpy as np
@@ -192,7 +190,7 @@ class BetaScheduleWrong(Rule):
             anatomy = graph.anatomy(buffer)
             beta = Beta(graph, anatomy)
             for changed in beta.later_writes:
-                if beta.is_of_another(changed) or _is_left(graph, buffer, changed.write.function):
+                if beta.is_of_another(changed) or is_never_asked_for(graph, buffer, changed.write.function):
                     continue
                 wrong = _wrong(graph, anatomy, beta, changed)
                 if wrong is not None and changed.write.node not in seen:
@@ -693,17 +691,6 @@ class Agent:
             },
         ),
     )
-
-
-def _is_left(graph: ReplayGraph, buffer: ReplayBuffer, function: Owner) -> bool:
-    """Whether a program draws from a buffer and never asks for a method: its beta stays as it was made."""
-    if not isinstance(function, ir.Function) or function.decorators or function.name.startswith("__"):
-        return False
-    if graph.project.class_of.get(function) is None or not (buffer.instances and buffer.samples):
-        return False
-    nodes = (part for module in graph.project.modules.values() for part in module.nodes_of(ir.Attr, ir.Const))
-    named = (part for part in nodes if function.name in (getattr(part, "attr", ""), getattr(part, "value", "")))
-    return all(is_another(graph, part, function) for part in named)
 
 
 def _wrong(graph: ReplayGraph, anatomy: Anatomy, beta: Beta, changed: BetaWrite) -> str | None:

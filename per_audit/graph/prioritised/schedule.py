@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.liveness.names.mentions import is_another
 from per_audit.graph.prioritised.anatomy import CHOSEN
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.term import const
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
-    from per_audit.graph.model import ReplayGraph
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
     from per_audit.graph.prioritised.anatomy import Anatomy
 
 _BUILDERS = {
@@ -239,6 +240,20 @@ def _may_be_none(term: Term) -> bool:
 def _is_of_constructor(term: Term) -> bool:
     """Whether a term is a parameter of a constructor, which hands it on to that of its base."""
     return term.op == "param" and getattr(term.data[0], "name", "") == "__init__"
+
+
+def is_never_asked_for(graph: ReplayGraph, buffer: ReplayBuffer, function: ev.Owner) -> bool:
+    """Whether a program draws from a buffer and never asks for a method: the beta that it sets stays as it was made."""
+    if not isinstance(function, ir.Function) or function.decorators or function.name.startswith("__"):
+        return False
+    cls = graph.project.class_of.get(function)
+    if cls is None or graph.interpreter.external_bases(cls) or not (buffer.instances and buffer.samples):
+        return False
+    if function.name.encode() in graph.unread_words:
+        return False
+    nodes = (part for module in graph.project.modules.values() for part in module.nodes_of(ir.Attr, ir.Const))
+    named = (part for part in nodes if function.name in (getattr(part, "attr", ""), getattr(part, "value", "")))
+    return all(is_another(graph, part, function) for part in named)
 
 
 def builds(function: ev.Owner) -> bool:
