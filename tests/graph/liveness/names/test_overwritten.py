@@ -1,4 +1,4 @@
-"""Classes that their file defines again."""
+"""Classes that their file defines again, and methods that are assigned anew."""
 
 from dataclasses import replace
 
