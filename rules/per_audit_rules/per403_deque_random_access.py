@@ -126,7 +126,9 @@ class DequeRandomAccess(Rule):
         first, name = reads[0], graph.name_of(buffer)
         size = capacity_of(graph, [first.alloc])
         capacity = size.largest or LARGE
-        most = stored.most_stored(graph, buffer, first.alloc) or capacity
+        counted = stored.most_stored(graph, buffer, first.alloc)
+        is_filled = counted is not None or stored.goes_on_for_ever(graph, buffer)
+        most = counted or capacity
         each, batch = costs.of_read(min(most, capacity)), _batch(graph, first)
         cost = f"{costs.spelled(each)} a read"
         if batch is not None:
@@ -150,7 +152,8 @@ class DequeRandomAccess(Rule):
             first.path,
             first.node,
             f"{what} is a deque of up to {capacity:,} items{where}{others}, read at random: each read walks there from "
-            f"an end, {cost}{f', {rhythm}' if str(rhythm) else ''}{_BESIDE if is_beside else ''}",
+            f"an end, {cost}{f', {rhythm}' if str(rhythm) else ''}{_BESIDE if is_beside else ''}"
+            f"{'' if is_filled else '; whether a run fills it is not known here'}",
             evidence=[
                 *(graph.evidence(path, node, "made", "the deque is made here") for path, node in made if path),
                 *(graph.evidence(read.path, read.node, "drawn", "it is read at random here") for read in reads),

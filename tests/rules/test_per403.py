@@ -106,10 +106,13 @@ def test_what_a_draw_costs_is_said_and_little_is_a_hint(size, batch, after, seve
         ("60_000", "about 11 µs for 32 with the 60,000 that a run stores at most unless told otherwise", "WARNING"),
         ("49_000", "about 8.6 µs for 32 with the 49,000 that a run stores at most unless told otherwise", "INFO"),
         ("100_000", "about 18 µs for 32 once it is full", "WARNING"),
+        ("env.steps()", "about 18 µs for 32 once it is full; whether a run fills it is not known here", "WARNING"),
+        (None, "about 18 µs for 32 once it is full", "WARNING"),
     ],
 )
 def test_a_run_that_stores_less_than_there_is_room_for(steps, end, severity):
-    text = AGENT.format(more="pass", start="train(make(), Net())").replace("while True", f"for _ in range({steps})")
+    loop = "while True" if steps is None else f"for _ in range({steps})"
+    text = AGENT.format(more="pass", start="train(make(), Net())").replace("while True", loop)
     (finding,) = DequeRandomAccess().check(link([extract("agent.py", text.encode())]))
     assert finding.message.endswith(f"from an end, {end}")
     assert finding.severity is Severity[severity]
@@ -142,7 +145,7 @@ def test_few_draws_an_episode_are_a_hint(learns, severity, when):
     text = AGENT.partition("    state = env.reset()")[0].format(more="pass") + EPISODES.format(learns=learns)
     (finding,) = DequeRandomAccess().check(link([extract("agent.py", f"{text}train(make(), Net())\n".encode())]))
     assert finding.severity is severity
-    assert finding.message.endswith(when)
+    assert finding.message.endswith(f"{when}; whether a run fills it is not known here")
 
 
 HELPER = """    def learn(self):

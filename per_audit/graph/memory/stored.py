@@ -60,7 +60,7 @@ def once_full(graph: ReplayGraph, buffer: ReplayBuffer, room: str | None) -> str
     begun = f"once it holds {room}" if room is not None else "once it is full"
     if most is not None and room is not None:
         return f"{begun} of {spelled(most)}"
-    if _goes_on_for_ever(graph, buffer):
+    if goes_on_for_ever(graph, buffer):
         return begun
     return f"{begun}; whether a run stores {'more' if room is not None else 'as much'} is not known here"
 
@@ -71,13 +71,13 @@ def is_seldom_full(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     What is counted has to store as much with episodes of usual length; else half a million transitions are many.
     """
     least = capacity_of(graph, buffer.containers).least
-    if least is None or stored_at_most(graph, buffer) is not None or _goes_on_for_ever(graph, buffer):
+    if least is None or stored_at_most(graph, buffer) is not None or goes_on_for_ever(graph, buffer):
         return False
     usual = stored_at_most(graph, buffer, _USUAL)
     return least >= (_SELDOM_FULL if usual is None else usual)
 
 
-def _goes_on_for_ever(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+def goes_on_for_ever(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether a loop that is never left stores into a buffer."""
     lives = Lives.of_buffer(graph, buffer)
     return any(_goes_on(graph, store.path, store.node, lives, frozenset(), frozenset()) for store in buffer.stores)
