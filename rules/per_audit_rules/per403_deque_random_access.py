@@ -57,7 +57,8 @@ class DequeRandomAccess(Rule):
 
     Only capacities that can be read from the code are judged: a number, a constant, a default, or what the callers
     pass. Where the loops of the program count out fewer transitions, the estimate is for these, and a hint below 50,000
-    of them; any other deque that never fills is cheaper than its limit says. A read that is reached only while the
+    of them; any other deque that never fills is cheaper than its limit says, and a hint where 200 steps of each episode
+    that is counted are fewer than 50,000. A read that is reached only while the
     deque is short, such as while it holds less than a batch, is none.
 
     ## Example
@@ -162,6 +163,7 @@ class DequeRandomAccess(Rule):
             pipeline=name,
         )
         is_little = rhythm.is_of_episodes if batch is None else rhythm.a_step(each * batch) < costs.LITTLE
+        is_little = is_little or (not is_filled and (stored.usually_stored(graph, buffer) or LARGE) < LARGE)
         return replace(finding, severity=Severity.INFO) if is_little or is_beside or most < LARGE else finding
 
     def witness(self) -> str:

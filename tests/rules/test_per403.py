@@ -148,6 +148,14 @@ def test_few_draws_an_episode_are_a_hint(learns, severity, when):
     assert finding.message.endswith(f"{when}; whether a run fills it is not known here")
 
 
+@pytest.mark.parametrize(("episodes", "severity"), [("249", Severity.INFO), ("250", Severity.WARNING)])
+def test_episodes_that_are_too_few_make_a_hint(episodes, severity):
+    text = AGENT.partition("    state = env.reset()")[0].format(more="pass")
+    text += EPISODES.format(learns="            agent.learn()").replace("900", episodes) + "train(make(), Net())\n"
+    (finding,) = DequeRandomAccess().check(link([extract("agent.py", text.encode())]))
+    assert finding.severity is severity
+
+
 HELPER = """    def learn(self):
         self.net.loss([self.row(i) for i in random.sample(range(len(self.rows)), 32)]).backward()
 

@@ -49,6 +49,11 @@ def stored_at_most(graph: ReplayGraph, buffer: ReplayBuffer, episode: int | None
     return most
 
 
+def usually_stored(graph: ReplayGraph, buffer: ReplayBuffer) -> int | None:
+    """The same, where an episode whose limit is not known has as many steps as usual."""
+    return stored_at_most(graph, buffer, _USUAL)
+
+
 def spelled(most: int) -> str:
     """A number of transitions that a run comes to hold, for people."""
     return f"the {most:,} that a run stores at most unless told otherwise"
@@ -73,7 +78,7 @@ def is_seldom_full(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     least = capacity_of(graph, buffer.containers).least
     if least is None or stored_at_most(graph, buffer) is not None or goes_on_for_ever(graph, buffer):
         return False
-    usual = stored_at_most(graph, buffer, _USUAL)
+    usual = usually_stored(graph, buffer)
     return least >= (_SELDOM_FULL if usual is None else usual)
 
 
