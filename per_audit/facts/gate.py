@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # buffers; `.step(` and `.backward(` cover loops and learners, `learn(` those of libraries; `class`/`def` with a
 # tree-like name cover generic trees.
 _SHAPES = re.compile(
-    rb"sampl|[Rr]eplay|[Pp]riorit|deque|shuffle|randint|randrange|multinomial|random_int|random_uniform|randperm|permutation|\.choice|choices|integers\("
+    rb"[Ss]ampl|[Rr]eplay|[Pp]riorit|deque|shuffle|randint|randrange|multinomial|random_int|random_uniform|randperm|permutation|\.choice|choices|integers\("
     rb"|[Mm]emory|[Bb]uffer|backward|GradientTape|minimize\(|value_and_grad|\.grad\(|train_on_batch|\.fit\("
     rb"|\.step\(|\blearn\(|loss|namedtuple|[Tt]ree\b|transition|experience|reward"
 )

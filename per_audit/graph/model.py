@@ -243,6 +243,11 @@ class ReplayGraph:
         """The lists that are kept in another order than that of what was added to them."""
         return shifts.sorted_containers(self)
 
+    @cached_property
+    def shuffled_containers(self) -> set[Alloc]:
+        """The lists whose items are put in any order, so that the first is not the oldest."""
+        return shifts.shuffled_containers(self)
+
     def files_of(self, buffer: ReplayBuffer) -> frozenset[str]:
         """The files that define a buffer: its classes, and what they call."""
         classes = self.priorities(buffer).family

@@ -278,6 +278,15 @@ def train(env, net, target_net, optimizer, steps):
                 ),
             },
         ),
+        Example(
+            "a sampler of torch that is told not to put back",
+            {
+                name: text.replace(
+                    "import torch\n", "import torch\nfrom torch.utils.data import WeightedRandomSampler\n"
+                ).replace("torch.multinomial(p, n)", "list(WeightedRandomSampler(p, n, replacement=False))")
+                for name, text in plain[1].plain.items()
+            },
+        ),
     )
     good = (
         Example(

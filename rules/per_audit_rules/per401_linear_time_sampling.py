@@ -68,8 +68,8 @@ class LinearTimeSampling(Rule):
 
     ## What it does
 
-    Reports draws by priority with `numpy.random.choice(p=...)`, `random.choices(weights=...)`, `torch.multinomial` and
-    searches in a cumulative sum that is made anew, where the memory may be large.
+    Reports draws by priority with `numpy.random.choice(p=...)`, `random.choices(weights=...)`, `torch.multinomial`,
+    `WeightedRandomSampler` and searches in a cumulative sum that is made anew, where the memory may be large.
 
     ## Why is this bad
 

@@ -118,6 +118,8 @@ class ListEviction(Rule):
             taken = f"{name} takes the oldest items {out}" if buffer.owner else f"the oldest items are taken {out}"
         elif first.container in graph.sorted_containers:
             taken = f"{name} takes the first transition out of a sorted list"
+        elif first.container in graph.shuffled_containers:
+            taken = f"{name} takes the first transition out of a shuffled list, not the oldest"
         else:
             taken = f"{name} takes the oldest transition out of a list"
         return self.finding(

@@ -18,6 +18,7 @@ GREEDY = ("nsmallest", "nlargest")
 SUMS = {"sum", "total", "cumsum", "cumulative", "mass", "priority", "priorities", "prob", "probs", "p"}
 _BOUNDS = (None, "high")
 _UNREACHED = 10**9  # positions that no memory has
+FIRST, LAST = "first", "last"  # so many of what was shuffled
 FRACTION = "fraction"  # a random number up to 1 times a size, cut off: a position
 _Seen = TypeVar("_Seen")
 OF_TENSOR = "Tensor.multinomial"  # the method of a tensor of masses, whose arguments stand one place further left
@@ -29,7 +30,7 @@ class Draws:
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
         self._masses_in: dict[ev.Owner, list[ir.Node]] = {}
-        self.cut: dict[ir.Sub, Value] = {}  # what the first items are of what has been shuffled
+        self.cut: dict[ir.Node, Value] = {}  # what the first or last items are of what has been shuffled
 
     def mass(self, node: ir.Call, frame: Frame) -> None:
         """Record a continuous random number."""
@@ -100,23 +101,22 @@ class Draws:
         return None
 
     def shuffle(self, node: ir.Call, values: list[Value], frame: Frame) -> None:
-        """Record a draw where the first items are taken of what a call shuffles, and only those.
+        """Record a draw where the first items are taken of what a call shuffles, or the last, and only those.
 
         What is walked through in parts is no draw; what takes the place of the whole is forgetting.
         """
         body = frame.function.body if isinstance(frame.function, ir.Function) else frame.module.body
         shuffled, holds = node.args[0].value, any(isinstance(atom, (Alloc, Instance)) for atom in values[0].atoms)
-        parts: list[ir.Sub] = []
+        parts: dict[ir.Node, str | None] = {}
         kept: set[ir.Node] = set()
         for part in ir.walk_scope(body):
             if holds and isinstance(part, ir.Assign) and any(same(target, shuffled) for target in part.targets):
                 kept.update(ir.walk(part))
-            if isinstance(part, ir.Sub) and isinstance(part.index, ir.Slice) and same(part.value, shuffled):
-                parts.append(part)
-        first = [part for part in parts if _is_first(part.index) and part.start > node.end and part not in kept]
-        if first and len(first) == len(parts):
+            if (found := part_of(part)) is not None and same(found[0], shuffled):
+                parts[part] = found[1] if part.start > node.end and part not in kept else None
+        if len(ends := set(parts.values())) == 1 and None not in ends:
             drawn = self.draw(node, ext.IN_PLACE, True, values, frame)
-            self.cut.update(dict.fromkeys(first, drawn))
+            self.cut.update(dict.fromkeys(parts, drawn))
 
     def draw(self, node: ir.Call, method: str, items: bool, values: list[Value], frame: Frame) -> Value:
         """Record a draw from the first of the values; what it gives."""
@@ -174,8 +174,22 @@ def same(one: ir.Expr, other: ir.Expr) -> bool:
     return isinstance(one, ir.Name) and isinstance(other, ir.Name) and one.id == other.id
 
 
-def _is_first(index: ir.Expr) -> bool:
-    return isinstance(index, ir.Slice) and index.lower is None and index.upper is not None and index.step is None
+def part_of(node: ir.Node) -> tuple[ir.Expr, str | None] | None:
+    """What a slice or an `islice` is a part of, and which: the "first" so many, the "last", or None for others."""
+    lower: ir.Expr | None = None
+    upper: ir.Expr | None = None
+    if isinstance(node, ir.Sub) and isinstance(node.index, ir.Slice):
+        whole, lower, upper, step = node.value, node.index.lower, node.index.upper, node.index.step
+    elif isinstance(node, ir.Call) and ir.last_name(node.func) == "islice" and 2 <= len(node.args) <= 3:
+        whole, *bounds = (argument.value for argument in node.args)
+        *before, upper = bounds
+        lower, step = before[0] if before else None, None
+    else:
+        return None
+    if step is None and upper is not None and (lower is None or (isinstance(lower, ir.Const) and lower.value == 0)):
+        return whole, FIRST
+    is_last = step is None and upper is None and isinstance(lower, ir.Un) and lower.op == "-"
+    return whole, LAST if is_last else None
 
 
 def _is_from_0_to_1(number: ir.Call) -> bool:
@@ -211,6 +225,8 @@ def replacement(node: ir.Call, method: str) -> ir.Expr | bool | None:
         return node.argument(2, "replacement") or False
     if method == OF_TENSOR:
         return node.argument(1, "replacement") or False
+    if method == ext.SAMPLER:
+        return node.argument(2, "replacement") or True
     return None
 
 
@@ -265,8 +281,8 @@ def _probabilities(node: ir.Call, method: str) -> ir.Expr | None:
         if isinstance(found, ir.Const) and isinstance(found.value, bool):
             found = node.argument(4, "p")  # jax.random.choice takes a key before all else
         found = found or node.argument(None, "p") or node.argument(None, "cum_weights")
-    elif method == "multinomial":
-        found = node.argument(0, "input")
+    elif method in ("multinomial", ext.SAMPLER):
+        found = node.argument(0, "input" if method == "multinomial" else "weights")
     elif method == OF_TENSOR and isinstance(node.func, ir.Attr):
         found = node.func.value
     return None if isinstance(found, ir.Const) and found.value is None else found

@@ -107,6 +107,8 @@ _RANDOM_MODULES = (
 )
 _ITEM_DRAWS = {"sample", "choice", "choices"}
 IN_PLACE = "shuffle"  # of a list or array, so that any part of it is drawn
+SAMPLER = "WeightedRandomSampler"  # of torch, which is iterated over for positions
+_SAMPLERS = {f"torch.utils.data.{SAMPLER}", f"torch.utils.data.sampler.{SAMPLER}"}
 _INDEX_DRAWS = {"randint", "random_integers", "integers", "randrange", "randperm", "permutation"}
 # What draws integers as well as reals, by a type that it is given.
 _TENSORFLOW_RANDOM = {
@@ -142,6 +144,8 @@ def draw_call(name: str) -> DrawCall | None:
         return DrawCall("uniform", False)
     if name in ("tensorflow.random.shuffle", "tensorflow.random_shuffle"):
         return DrawCall("permutation", True)
+    if name in _SAMPLERS:
+        return DrawCall(SAMPLER, False)
     if not (name.startswith(_RANDOM_MODULES) or owner in RANDOM_OBJECTS):
         return None
     if name.startswith("torch.") and method not in ("randint", "randperm", "multinomial"):

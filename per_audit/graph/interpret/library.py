@@ -81,7 +81,8 @@ class Library:
             return _sampled(shape, name, node)
         if name in ext.RANDOM_OBJECTS or name == _GETTER:
             return of(Result(name, node))  # a seed that was drawn makes no draw of what the generator draws
-        if (drawn := _positions(name, values) or self._random(name, node, values, frame)) is not None:
+        drawn = self.interpreter.draws.cut.get(node) or _positions(name, values)
+        if (drawn := drawn or self._random(name, node, values, frame)) is not None:
             return drawn
         if name in ext.CONTAINERS or (name in _ARRAYS and values and self._is_filled(node, values[0])):
             return self.container(name, node, values, frame)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.draws import OF_TENSOR, replacement
+from per_audit.graph.interpret.externals import SAMPLER
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.symbolic import alternatives, strip
@@ -34,8 +35,8 @@ _BUILT_IN_OF_ARRAY = {"max": 0.028, "min": 0.028, "sum": 0.045}
 # Orders, times the logarithm of how many: of an array, and by the built-in function.
 _ORDER, _BUILT_IN_ORDER = 6e-4, 9e-3
 # Draws by probabilities in an array; torch.multinomial that puts back what it draws.
-_DRAWS = {"choice": 6.3e-3, "choices": 0.025, "multinomial": 0.019, OF_TENSOR: 0.019}
-_PUT_BACK, _WEIGHTS_OF_ARRAY, _SUMS = 7.5e-4, 0.06, 3.4e-3
+_DRAWS = {"choice": 6.3e-3, "choices": 0.025, "multinomial": 0.019, OF_TENSOR: 0.019, SAMPLER: 0.019}
+_PUT_BACK, _COPIED, _WEIGHTS_OF_ARRAY, _SUMS = 7.5e-4, 3.5e-3, 0.06, 3.4e-3
 # What is done with all items before: to make an array of them, to go through them in a comprehension, to raise them to
 # a power, to do other arithmetic, to take those that a test holds for.
 _MADE_ARRAY = {"list": 0.018, "deque": 0.04, "range": 0.045}
@@ -64,11 +65,13 @@ def of_draw(graph: ReplayGraph, draw: Draw, count: int) -> float | None:
         return None
     weights = draw.probabilities
     kind = "array" if weights is None else kind_of(graph, draw.path, weights)
-    if draw.method in ("multinomial", OF_TENSOR):
+    if draw.method in ("multinomial", OF_TENSOR, SAMPLER):
         put_back = _is_put_back(graph, draw)
         if put_back is None:
             return None
         each = _PUT_BACK if put_back else each
+        if draw.method == SAMPLER and kind != "tensor":
+            each += _MADE_TENSOR["as_tensor"] if kind in _MADE_ARRAY else _COPIED
     elif draw.method == "choices" and kind == "tensor":
         return None
     elif draw.method == "choices":

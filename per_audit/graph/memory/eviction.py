@@ -33,7 +33,7 @@ def forgets_oldest(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """
     if _is_heap(graph, buffer) or _is_kept_apart(graph, buffer) or _is_handed_on(graph, buffer):
         return False
-    if not graph.sorted_containers.isdisjoint(buffer.containers):
+    if not (graph.sorted_containers | graph.shuffled_containers).isdisjoint(buffer.containers):
         return False
     return any(_is_queue(graph, c) or _is_cut(graph, c) or _is_ring(graph, c) for c in buffer.containers)
 

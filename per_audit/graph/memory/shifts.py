@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.externals import IN_PLACE, draw_call
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.memory.growth import has_limit
@@ -44,6 +45,17 @@ def sorted_containers(graph: ReplayGraph) -> set[Alloc]:
         held = _sorts(graph, site)
         if held is not None and not _is_copy(held, site.function):
             found |= {atom for atom in graph.events.value(held).atoms if isinstance(atom, Alloc)}
+    return found
+
+
+def shuffled_containers(graph: ReplayGraph) -> set[Alloc]:
+    """Lists that are shuffled where they are: what is taken out of them is any of what was added."""
+    found: set[Alloc] = set()
+    for site in graph.events.calls.values():
+        if any(known is not None and known.method == IN_PLACE for known in map(draw_call, site.names)):
+            held = site.node.argument(0, "x")
+            if held is not None and not _is_copy(held, site.function):
+                found |= {atom for atom in graph.events.value(held).atoms if isinstance(atom, Alloc)}
     return found
 
 

@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.draws import replacement
+from per_audit.graph.interpret.draws import part_of, replacement
 from per_audit.graph.interpret.externals import IN_PLACE
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.libraries.buffers import is_test
@@ -101,8 +101,20 @@ class Uniform:
         if draw.method not in ("permutation", "randperm"):
             return False
         parent = self.graph.parents(draw.path).get(draw.node)
-        cut = isinstance(parent, ir.Sub) and isinstance(parent.index, ir.Slice) and parent.index.lower is None
-        return not cut
+        if isinstance(parent, ir.Assign) and len(parent.targets) == 1 and isinstance(parent.targets[0], ir.Name):
+            return not self._is_cut(draw, parent.targets[0].id)
+        part = None if parent is None else part_of(parent)
+        return part is None or part[1] is None
+
+    def _is_cut(self, draw: ev.Draw, name: str) -> bool:
+        """Whether a function reads the first of the positions that it gave a name, or the last, and no others."""
+        if not isinstance(draw.function, ir.Function):
+            return False
+        read = [n for n in ir.walk_scope(draw.function.body) if isinstance(n, ir.Name) and n.id == name]
+        around = [self.graph.parents(draw.path).get(node) for node in read]
+        parts = [part_of(node) for node in around if node is not None and not isinstance(node, ir.Assign)]
+        ends = {None if part is None else part[1] for part in parts}
+        return len(ends) == 1 and None not in ends
 
     def _is_shuffle_of_drawn(self, draw: ev.Draw) -> bool:
         """Whether all of a list is drawn, `random.sample(rows, len(rows))`, that holds what was drawn before."""

@@ -29,6 +29,7 @@ RING = """
             return self.states[at], self.actions[at], self.rewards[at], self.later[at], self.ends[at]
 """
 ROWS = """
+    import itertools
     import random
     import numpy as np
 
@@ -58,6 +59,10 @@ ROWS = """
         "at = np.array([math.floor(random.random() * m) for _ in range(n)])",
         "at = np.arange(m); np.random.shuffle(at); at = at[:n]",
         "at = list(range(m)); random.shuffle(at); at = at[:n]",
+        "at = np.arange(m); np.random.shuffle(at); at = at[0:n]",
+        "at = np.arange(m); np.random.shuffle(at); at = at[-n:]",
+        "at = np.random.permutation(m)[0:n]",
+        "order = np.random.permutation(m); at = order[:n]",
     ],
 )
 def test_positions_of_a_ring(project, draw):
@@ -72,6 +77,8 @@ def test_positions_of_a_ring(project, draw):
         "at = (np.random.rand(n) * m + 1)",
         "at = np.arange(m); np.random.shuffle(at); at = at[n : 2 * n]",
         "at = np.arange(m); np.random.shuffle(at); self.test = at[:n]; at = at[n:]",
+        "at = np.arange(m); np.random.shuffle(at); self.test = at[-n:]; at = at[:n]",
+        "order = np.random.permutation(m); self.test = order[n:]; at = order[:n]",
     ],
 )
 def test_what_is_no_uniform_draw_of_positions(project, draw):
@@ -83,6 +90,13 @@ def test_what_is_no_uniform_draw_of_positions(project, draw):
     [
         ("random.shuffle(self.rows); return self.rows[:n]", 1),
         ("rows = list(self.rows); random.shuffle(rows); return rows[:n]", 1),
+        ("random.shuffle(self.rows); return self.rows[0:n]", 1),
+        ("random.shuffle(self.rows); return self.rows[-n:]", 1),
+        ("random.shuffle(self.rows); return list(itertools.islice(self.rows, n))", 1),
+        ("random.shuffle(self.rows); return list(itertools.islice(self.rows, 0, n))", 1),
+        ("random.shuffle(self.rows); return list(itertools.islice(self.rows, n, 2 * n))", 0),
+        ("random.shuffle(self.rows); return self.rows[:n], self.rows[-n:]", 0),
+        ("random.shuffle(self.rows); return self.rows[1:n]", 0),
         ("random.shuffle(self.rows); return [self.rows[i : i + n] for i in range(0, len(self.rows), n)]", 0),
         ("random.shuffle(self.rows); self.rows = self.rows[:n]", 0),
         ("first = self.rows[:n]; random.shuffle(self.rows); return first", 0),
@@ -92,6 +106,34 @@ def test_what_is_no_uniform_draw_of_positions(project, draw):
 def test_rows_that_are_shuffled(project, draw, found):
     graph = project(ROWS.format(draw=draw.replace("; ", "\n            ")))
     assert [buffer.kind for buffer in graph.buffers] == [UNIFORM] * found
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        "list(WeightedRandomSampler(self.priorities, n))",
+        "torch.utils.data.sampler.WeightedRandomSampler(self.priorities, n, replacement=True)",
+        "next(iter(BatchSampler(WeightedRandomSampler(self.priorities, n), n, False)))",
+    ],
+)
+def test_a_sampler_that_is_given_weights_draws_by_priority(project, draw):
+    graph = project(f"""
+    import torch
+    from torch.utils.data import BatchSampler, WeightedRandomSampler
+
+
+    class Replay:
+        def __init__(self):
+            self.rows, self.priorities = [], []
+
+        def add(self, state, action, reward, next_state, done, error):
+            self.rows.append((state, action, reward, next_state, done))
+            self.priorities.append(abs(error))
+
+        def sample(self, n):
+            return [self.rows[i] for i in {draw}]
+    """)
+    assert [(buffer.kind, buffer.owner.name) for buffer in graph.buffers] == [(PRIORITISED, "Replay")]
 
 
 def test_a_fraction_of_the_total_is_a_draw_by_priority(project):

@@ -19,7 +19,7 @@ def repair(draft: Draft, defect: Defect) -> None:
     """Draw with replacement, or raise Refused."""
     path, call = defect.path, defect.node(ir.Call)
     name = ir.last_name(call.func)
-    keyword, position = ("replacement", 2) if name == "multinomial" else ("replace", 2)
+    keyword, position = ("replace", 2) if name == "choice" else ("replacement", 2)
     given = call.argument(position, keyword)
     if isinstance(given, ir.Const) and given.value is False:
         draft.replace(path, given.start, given.end, "True", _NOTE)

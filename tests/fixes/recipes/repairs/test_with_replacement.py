@@ -14,6 +14,7 @@ CODE = "PER110"
             "torch.multinomial(p, n)",
             "torch.multinomial(p, n, replacement=True)",
         ),
+        ("a sampler of torch that is told not to put back", "replacement=False", "replacement=True"),
     ],
 )
 def test_transitions_are_put_back(title, old, new):
