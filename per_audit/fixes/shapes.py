@@ -141,6 +141,9 @@ def library_shape(buffer: LibraryBuffer) -> tuple[str, Shape]:
             " weigh its loss, give its TD errors back",
             _CHECK,
         )
+    elif buffer.heir_of:
+        reason = f"{buffer.name} is derived from {buffer.heir_of} of the library {title}, and adds to it"
+        steps = (*ANY.steps[:3], _CHECK)
     elif instead:
         reason = f"{buffer.name} belongs to the library {title}, whose own {instead} takes its place"
         steps = (

@@ -131,9 +131,7 @@ def _allocations(graph: ReplayGraph, buffer: ReplayBuffer) -> list[tuple[str, ir
 
 def library_chain(graph: ReplayGraph, buffer: LibraryBuffer) -> tuple[Evidence, ...]:
     """The evidence for a library's buffer."""
-    links = [
-        graph.evidence(buffer.path, buffer.node, "made", f"{buffer.name} of {buffer.framework.title} is made here")
-    ]
+    links = [graph.evidence(buffer.path, buffer.node, "made", f"{buffer.title} is made here")]
     for sites, role, note in (
         (buffer.stores, "stored", "transitions are stored here"),
         (buffer.samples, "sampled", "a batch is requested here"),

@@ -139,8 +139,9 @@ class UniformOnlySampling(Rule):
         is_replaceable = framework.replaceable if algorithm is None else bool(algorithm.changed_by)
         site = graph.events.calls.get(buffer.node) if isinstance(buffer.node, ir.Call) else None
         is_here = algorithm is None and site is not None and bool(site.classes)
-        whose = f"this project's own `{framework.package}`" if is_here else framework.title
-        message = f"{buffer.name} of {whose} draws its transitions uniformly"
+        is_own = is_here and not buffer.heir_of
+        named = f"{buffer.name} of this project's own `{framework.package}`" if is_own else buffer.title
+        message = f"{named} draws its transitions uniformly"
         if algorithm is not None:
             otherwise = f"no {algorithm.changed_by} is given" if is_replaceable else "it accepts no other"
             message += f" from a buffer of its own; {otherwise}"

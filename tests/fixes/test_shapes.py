@@ -132,6 +132,24 @@ def main(q, target, optimizer):
     memory.add(np.zeros(4), 0, 1.0, np.zeros(4), 0)
     learn(memory, q, target, optimizer)
 """
+HEIR = """
+from stable_baselines3.common.buffers import ReplayBuffer
+
+
+class Counted(ReplayBuffer):
+    def add(self, *args):
+        self.added = getattr(self, "added", 0) + 1
+        super().add(*args)
+
+
+def main(env, network, optimizer):
+    memory = Counted(10_000, env.observation_space, env.action_space)
+    for step in range(20_000):
+        memory.add(*env.step(0))
+        loss = network.loss(memory.sample(32))
+        loss.backward()
+        optimizer.step()
+"""
 SB3 = STABLE_BASELINES.format(package="stable_baselines3", name="DQN")
 SB2 = STABLE_BASELINES.format(package="stable_baselines", name="DQN")
 
@@ -143,6 +161,7 @@ SB2 = STABLE_BASELINES.format(package="stable_baselines", name="DQN")
         (KERAS_RL, "replay of a library (Keras-RL): the agents of Keras-RL", "subclass that of Keras-RL"),
         (TIANSHOU, "(tianshou)", "make PrioritizedVectorReplayBuffer of tianshou"),
         (TORCHRL, "(TorchRL)", "buffer.update_tensordict_priority(batch)"),
+        (HEIR, "Counted is derived from ReplayBuffer of the library Stable-Baselines3", "PrioritizedReplayBuffer"),
         (CPPRB, "(cpprb)", 'buffer.update_priorities(batch["indexes"], td_errors)'),
         (SB3, "DQN of Stable-Baselines3 makes its buffer itself", "make PrioritizedDQN"),
         (SB2, "DQN of Stable-Baselines makes its buffer itself", "prioritized_replay=True"),

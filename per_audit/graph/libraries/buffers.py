@@ -40,7 +40,7 @@ class LibraryBuffer:
 
     Where a library's `algorithm` makes its own, the call makes that, and `training` are the calls that train it.
     `samples` are the calls that draw from it, `stores` those that fill it, `updates` those that give it priorities,
-    `given` those that hand it on.
+    `given` those that hand it on. A class of the project is named with what it is an `heir_of`.
     """
 
     framework: Framework
@@ -56,6 +56,13 @@ class LibraryBuffer:
     given: list[ev.CallSite] = field(default_factory=list)
     algorithm: Algorithm | None = None
     training: list[ev.CallSite] = field(default_factory=list)
+    heir_of: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it is, for people."""
+        library = self.framework.title
+        return f"{self.name}, a {self.heir_of} of {library}," if self.heir_of else f"{self.name} of {library}"
 
     @property
     def uses(self) -> list[ev.CallSite]:
@@ -117,13 +124,13 @@ class _Finder:
             if found is not None and (draws := self._draws(site, found[1], names)) in (UNIFORM, PRIORITISED):
                 made.append(_buffer(framework, found, draws, path, site.node, site.function))
         switched |= {buffer.function for buffer in made if buffer.prioritised}
-        learns_otherwise = _learns_otherwise(names)
+        is_other = learns_otherwise(names)
         for buffer in made:
             self._look_at_use(buffer)
-            silent = buffer.function in switched or (learns_otherwise and not buffer.kind.needs)
+            silent = buffer.function in switched or (is_other and not buffer.kind.needs)
             if buffer.prioritised or not (silent or self._is_idle(buffer)):
                 yield buffer
-        if not (learns_otherwise or is_test(path)):
+        if not (is_other or is_test(path)):
             for package in sorted(used):
                 framework = frameworks.framework(package)
                 if framework is not None and any(map(framework.holds, names.values())):
@@ -186,10 +193,10 @@ class _Finder:
             # The library is part of the project, and all objects of the class are one: only this file can be told.
             here = self.sites[buffer.path]
             atoms = (atom for site in here for value in site.arguments for atom in value.atoms)
-            return not any(isinstance(a, Instance) and a.node in classes for a in atoms) and not any(map(_learns, here))
+            return not any(isinstance(a, Instance) and a.node in classes for a in atoms) and not any(map(learns, here))
         # Where it is made, and where it is drawn from; a test draws as well.
         paths = {buffer.path, *(site.path for site in users if not is_test(site.path))}
-        return not buffer.given and not any(_learns(site) for path in paths for site in self.sites.get(path, ()))
+        return not buffer.given and not any(learns(site) for path in paths for site in self.sites.get(path, ()))
 
     @staticmethod
     def _is_only_filled(buffer: LibraryBuffer, users: Sequence[ev.CallSite]) -> bool:
@@ -284,7 +291,7 @@ def method_of(site: ev.CallSite) -> str:
     return site.node.func.attr if isinstance(site.node.func, ir.Attr) else ""
 
 
-def _learns(site: ev.CallSite) -> bool:
+def learns(site: ev.CallSite) -> bool:
     """Whether the call may train something; broader than a backward pass, since libraries hide theirs."""
     func = site.node.func
     name = ir.last_name(func)
@@ -328,7 +335,7 @@ def dotted_name(expression: ir.Expr, names: dict[str, str]) -> str:
     return ".".join([names[expression.id], *reversed(parts)])
 
 
-def _learns_otherwise(names: dict[str, str]) -> bool:
+def learns_otherwise(names: dict[str, str]) -> bool:
     """Whether the module imports what on-policy or offline learning is made of from the same libraries."""
     for dotted in names.values():
         framework = frameworks.framework(dotted.partition(".")[0])

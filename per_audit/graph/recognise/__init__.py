@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from per_audit.graph.libraries.algorithms import find_algorithms
 from per_audit.graph.libraries.buffers import find_library_buffers
+from per_audit.graph.libraries.heirs import find_heirs
 from per_audit.graph.liveness.memories.late import is_made_late
 from per_audit.graph.liveness.memories.lifetimes import (
     has_idle_learners,
@@ -46,6 +47,7 @@ def find_buffers(graph: ReplayGraph) -> None:
     heirs = graph.interpreter.subclasses
     known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *heirs.get(b.owner, ()))}
     made = find_library_buffers(graph.project.modules, graph.events, known)
+    made += find_heirs(graph, known)
     made += find_algorithms(graph.project.modules, graph.events)
     graph.library = sorted(made, key=lambda buffer: (buffer.path, buffer.node.start))
     replaced = {site.path for buffer in graph.library if buffer.prioritised for site in buffer.samples}

@@ -22,7 +22,9 @@ _NOTE = "drawn from by priority"
 
 def applies(buffer: LibraryBuffer) -> bool:
     """Whether the library has a prioritised buffer of the same interface that its own algorithms train from."""
-    return buffer.framework.package in _PACKAGES and bool(buffer.kind.instead) and not buffer.samples
+    return (
+        buffer.framework.package in _PACKAGES and bool(buffer.kind.instead) and not (buffer.samples or buffer.heir_of)
+    )
 
 
 def convert(draft: Draft, buffer: LibraryBuffer) -> None:

@@ -36,7 +36,12 @@ _FIELDS = {"observations", "actions", "next_observations", "dones", "rewards"}
 
 def applies(buffer: LibraryBuffer) -> bool:
     """Whether the reference has a buffer with the interface of this one."""
-    return buffer.framework.package in _PACKAGES and buffer.name == "ReplayBuffer" and bool(buffer.samples)
+    return (
+        buffer.framework.package in _PACKAGES
+        and buffer.name == "ReplayBuffer"
+        and not buffer.heir_of
+        and bool(buffer.samples)
+    )
 
 
 def convert(draft: Draft, buffer: LibraryBuffer) -> None:
