@@ -182,6 +182,8 @@ REMOTE = "remote"
 HANDS = {"ray.get", "ray.put", "ray.remote"}
 # Functions that look a number up in sums: the array and the number are their arguments, or the array is asked.
 SEARCHES = {"searchsorted", "bisect", "bisect_left", "bisect_right", "digitize", "bucketize", "find_prefixsum_idx"}
+# Functions that put a row into a sorted list, where it belongs.
+INSORTS = {"bisect.insort", "bisect.insort_left", "bisect.insort_right"}
 # Functions that compare numbers by size.
 ORDERS = {"greater", "less", "greater_equal", "less_equal", "gt", "lt", "ge", "le"}
 

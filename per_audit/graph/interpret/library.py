@@ -155,6 +155,11 @@ class Library:
         """The result of a call that stores, packs or cuts off what it is given; None for others."""
         if name == "numpy.add.at" and len(node.args) == 3:
             return self._add_at(node, values, frame)
+        if name in ext.INSORTS and len(node.args) > 1:
+            for atom in values[0].atoms:
+                if isinstance(atom, Alloc):
+                    self.interpreter.targets.store(atom, node, frame, "insert", values[1], node.args[1].value)
+            return UNKNOWN
         if name == "typing.cast" and len(values) > 1 and any(isinstance(atom, Alloc) for atom in values[1].atoms):
             return values[1]  # a container; a whole batch would bring its weights to all that is made of it
         if (ext.packs(name) or name in ext.COMPILERS or _hands_over(name, node)) and values:

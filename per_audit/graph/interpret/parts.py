@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.frame import Frame
     from per_audit.graph.interpret.interpreter import Interpreter
 
+# What makes one array of the rows of a list.
+_ARRAYS = {"array", "asarray", "stack", "vstack", "tensor", "as_tensor", "FloatTensor"}
 _STEP_ROLES = {4: ("next", "reward", "done", "info"), 5: ("next", "reward", "done", "done", "info")}
 
 
@@ -93,7 +95,7 @@ class Parts:
         """The lists and deques that the expression makes an array of: `np.array(self.rows)[drawn]` reads them."""
         if not isinstance(expression, ir.Call) or not isinstance(expression.func, ir.Attr) or not expression.args:
             return frozenset()
-        if expression.func.attr not in ("array", "asarray"):
+        if expression.func.attr not in _ARRAYS:
             return frozenset()
         copied = self.interpreter.events.value(expression.args[0].value)
         return frozenset(a for a in copied.atoms if isinstance(a, Alloc) and a.kind in ("list", "deque"))

@@ -10,6 +10,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.draws import takes_many
 from per_audit.graph.interpret.roles import NEXT, POLICY, role_of, role_of_name
 from per_audit.graph.interpret.values import Columns, Drawn, Item, TupleOf
+from per_audit.graph.recognise.bootstrapped import bootstrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,6 +79,14 @@ class Consumed:
             for named in self._named.get(draw, {}).values():
                 read |= named if len(named) >= _FEWEST_NAMED else set()
         return roles | read if NEXT in read or POLICY in read else roles
+
+    def is_bootstrapped(self, draws: Iterable[ir.Node]) -> bool:
+        """Whether a discounted part of a batch that a draw takes at once is added to its reward."""
+        return any(draw in self._bootstrapped for draw in draws if self.takes_batch(draw))
+
+    @cached_property
+    def _bootstrapped(self) -> set[ir.Node]:
+        return bootstrapped(self.graph)
 
     def takes_batch(self, node: ir.Node) -> bool:
         """Whether a draw takes a batch at once, or by its sums one transition of it after the other."""

@@ -261,15 +261,17 @@ class Evidence:
             return False
         if len({store.path for store in buffer.stores}) > _MOST_MODULES:
             return False
-        if POLICY in roles or (VALUE in roles and NEXT not in roles):
+        consumed = self.consumed.roles(buffer.sources)
+        if POLICY in roles or (VALUE in roles and NEXT not in roles | consumed):
             return False
         if looks_like_transition(roles):
             return True
-        consumed = self.consumed.roles(buffer.sources)
         if POLICY in consumed or (VALUE in consumed and NEXT not in consumed):
             return False
         if not buffer.containers and not self._drawn_from_something(buffer.draws):
             return False
+        if roles & {ACTION, REWARD} and self.consumed.is_bootstrapped(buffer.draws):
+            consumed |= {REWARD, NEXT}
         buffer.roles = frozenset(roles | consumed)
         return looks_like_transition(consumed) or (looks_like_transition(roles | consumed) and len(consumed) >= 2)
 
