@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph import frameworks
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret import reference
+from per_audit.graph.interpret import loaders, reference
 from per_audit.graph.interpret.built_in import BuiltIn
 from per_audit.graph.interpret.losses import keras_reduction, loss_of, torch_reduction
 from per_audit.graph.interpret.roles import name_of, role_of_name
@@ -155,6 +155,8 @@ class Library:
         """The result of a call that stores, packs or cuts off what it is given; None for others."""
         if name == "numpy.add.at" and len(node.args) == 3:
             return self._add_at(node, values, frame)
+        if name in ext.LOADERS:
+            return loaders.batches(node, frame, self.interpreter)
         if name in ext.INSORTS and len(node.args) > 1:
             for atom in values[0].atoms:
                 if isinstance(atom, Alloc):

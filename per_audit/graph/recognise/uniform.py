@@ -7,9 +7,11 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.draws import part_of, replacement
-from per_audit.graph.interpret.externals import IN_PLACE
+from per_audit.graph.interpret import events as ev
+from per_audit.graph.interpret.draws import replacement
+from per_audit.graph.interpret.externals import IN_PLACE, LOADER
 from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.interpret.targets import BUILDERS
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.lifetimes import lives_for_one_call, lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
@@ -18,13 +20,13 @@ from per_audit.graph.recognise.hindsight import counters, is_ahead, is_of_goals,
 from per_audit.graph.recognise.imitated import is_foretold, is_imitated
 from per_audit.graph.recognise.level import is_of_episodes
 from per_audit.graph.recognise.merged import merged
+from per_audit.graph.recognise.passes import is_pass
 from per_audit.graph.recognise.ranked import of_ranked
 from per_audit.graph.recognise.returns import holds_returns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from per_audit.graph.interpret import events as ev
     from per_audit.graph.recognise.alternatives import Alternatives
     from per_audit.graph.recognise.evidence import Evidence
 
@@ -55,6 +57,8 @@ class Uniform:
                 continue
             if is_foretold(self.evidence, buffer):
                 continue
+            if isinstance(draw, ev.Draw) and draw.method == LOADER and not any(map(self._is_called, buffer.stores)):
+                continue  # a data set
             if draw.node in self.events.draws and self._is_shuffled_rollout(buffer):
                 continue
             if buffer.stores and not any(map(self._stays, buffer.stores)):
@@ -71,7 +75,7 @@ class Uniform:
     def _draws(self) -> Iterator[ev.Draw | ev.Mass]:
         """The draws in which no item has a better chance than others."""
         none = (
-            self._is_pass,
+            partial(is_pass, self.graph),
             self._is_shuffle_of_drawn,
             self._is_stratified,
             self._is_split,
@@ -88,33 +92,6 @@ class Uniform:
             if not any(is_none(draw) for is_none in none):
                 yield draw
         yield from self.evidence.level
-
-    def _is_pass(self, draw: ev.Draw) -> bool:
-        """Whether the draw only shuffles: a permutation that is walked through rather than cut to a batch.
-
-        So does a draw of as many as there are, for each model of an ensemble: a bootstrap of all data.
-        """
-        size = draw.node.argument(1, "size")
-        if isinstance(size, ir.Seq) and draw.method == "choice" and draw.node.args:
-            everything = self.graph.source(draw.path, draw.node.args[0].value, 200)
-            return any(self.graph.source(draw.path, item, 200) == everything for item in size.items)
-        if draw.method not in ("permutation", "randperm"):
-            return False
-        parent = self.graph.parents(draw.path).get(draw.node)
-        if isinstance(parent, ir.Assign) and len(parent.targets) == 1 and isinstance(parent.targets[0], ir.Name):
-            return not self._is_cut(draw, parent.targets[0].id)
-        part = None if parent is None else part_of(parent)
-        return part is None or part[1] is None
-
-    def _is_cut(self, draw: ev.Draw, name: str) -> bool:
-        """Whether a function reads the first of the positions that it gave a name, or the last, and no others."""
-        if not isinstance(draw.function, ir.Function):
-            return False
-        read = [n for n in ir.walk_scope(draw.function.body) if isinstance(n, ir.Name) and n.id == name]
-        around = [self.graph.parents(draw.path).get(node) for node in read]
-        parts = [part_of(node) for node in around if node is not None and not isinstance(node, ir.Assign)]
-        ends = {None if part is None else part[1] for part in parts}
-        return len(ends) == 1 and None not in ends
 
     def _is_shuffle_of_drawn(self, draw: ev.Draw) -> bool:
         """Whether all of a list is drawn, `random.sample(rows, len(rows))`, that holds what was drawn before."""
@@ -158,6 +135,12 @@ class Uniform:
             and _leaves_out(draw.node, draw.method)
             and not any(isinstance(n, ir.Return) and n.value is not None for n in ir.walk_scope(function.body))
         }
+
+    def _is_called(self, store: ev.Store) -> bool:
+        """Whether something besides the making of an object stores."""
+        if store.function not in self.graph.project.class_of:
+            return True
+        return getattr(store.function, "name", "") not in BUILDERS and bool(self.graph.callers.get(store.function))
 
     def _stays(self, store: ev.Store) -> bool:
         """Whether what is stored stays; a sum `rows + more` that replaces neither rows nor their object does not."""

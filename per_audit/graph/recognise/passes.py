@@ -1,0 +1,67 @@
+"""Draws that only shuffle: a permutation, or a loader, that is gone through rather than cut to a batch."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.draws import part_of
+from per_audit.graph.interpret.externals import LOADER
+
+if TYPE_CHECKING:
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayGraph
+
+
+def is_pass(graph: ReplayGraph, draw: ev.Draw) -> bool:
+    """Whether all that there is comes out of a draw, in another order.
+
+    So it does of one of as many as there are, for each model of an ensemble: a bootstrap of all data.
+    """
+    size = draw.node.argument(1, "size")
+    if isinstance(size, ir.Seq) and draw.method == "choice" and draw.node.args:
+        everything = graph.source(draw.path, draw.node.args[0].value, 200)
+        return any(graph.source(draw.path, item, 200) == everything for item in size.items)
+    if draw.method == LOADER:
+        return not _is_begun(graph, draw)
+    if draw.method not in ("permutation", "randperm"):
+        return False
+    parent = graph.parents(draw.path).get(draw.node)
+    if isinstance(parent, ir.Assign) and len(parent.targets) == 1 and isinstance(parent.targets[0], ir.Name):
+        return not _is_cut(graph, draw, parent.targets[0].id)
+    part = None if parent is None else part_of(parent)
+    return part is None or part[1] is None
+
+
+def _is_cut(graph: ReplayGraph, draw: ev.Draw, name: str) -> bool:
+    """Whether a function reads the first of the positions that it gave a name, or the last, and no others."""
+    if not isinstance(draw.function, ir.Function):
+        return False
+    read = [n for n in ir.walk_scope(draw.function.body) if isinstance(n, ir.Name) and n.id == name]
+    around = [graph.parents(draw.path).get(node) for node in read]
+    parts = [part_of(node) for node in around if node is not None and not isinstance(node, ir.Assign)]
+    ends = {None if part is None else part[1] for part in parts}
+    return len(ends) == 1 and None not in ends
+
+
+def _is_begun(graph: ReplayGraph, draw: ev.Draw) -> bool:
+    """Whether no more than the first batches of a loader are taken: `next(iter(loader))`, a loop that breaks."""
+    text = partial(graph.source, draw.path, limit=200)
+    parent = graph.parents(draw.path).get(draw.node)
+    written = {text(draw.node)}
+    if isinstance(parent, ir.Assign):
+        written |= set(map(text, parent.targets))
+    module = graph.module(draw.path)
+    if any(
+        ir.last_name(site.func) == "iter" and len(site.args) == 1 and text(site.args[0].value) in written
+        for site in module.nodes_of(ir.Call)
+        if isinstance(site, ir.Call)
+    ):
+        return True
+    return any(
+        isinstance(loop, ir.For)
+        and text(loop.iter) in written
+        and any(isinstance(part, ir.Jump) and part.kind == "break" for part in loop.body)
+        for loop in module.nodes_of(ir.For)
+    )

@@ -1,0 +1,64 @@
+"""Memories that torch's loaders draw from: a batch at a time, or all of them in a pass."""
+
+import pytest
+
+from per_audit.graph import PRIORITISED, UNIFORM
+
+PROGRAM = """
+    from collections import deque
+    import torch
+    from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
+
+    class Past(Dataset):
+        def __init__(self, size):
+            self.rows, self.errors = deque(maxlen=size), deque(maxlen=size)
+
+        def __len__(self):
+            return len(self.rows)
+
+        def __getitem__(self, at):
+            return self.rows[at]
+
+        def keep(self, *row):
+            self.rows.append(row)
+            self.errors.append(1.0)
+
+    def learn(past, net):
+        {draw}
+        net.loss(state, action, reward, next_state, done).backward()
+
+    def main(env, net):
+        past, state = Past(10_000), env.reset()
+        while True:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            {store}
+            state = env.reset() if done else next_state
+            learn(past, net)
+"""
+STORED = "past.keep(state, action, reward, next_state, done)"
+TAKEN = "state, action, reward, next_state, done"
+
+
+@pytest.mark.parametrize(
+    ("draw", "found"),
+    [
+        (f"{TAKEN} = next(iter(DataLoader(past, batch_size=32, shuffle=True)))", [UNIFORM]),
+        (f"loader = DataLoader(past, 32, True)\n        {TAKEN} = next(iter(loader))", [UNIFORM]),
+        (f"for {TAKEN} in DataLoader(past, 32, shuffle=True):\n            break", [UNIFORM]),
+        (f"{TAKEN} = next(iter(DataLoader(list(past.rows), 32, shuffle=True)))", [UNIFORM]),
+        (f"{TAKEN} = next(iter(DataLoader(past, 32, shuffle=False)))", []),
+        (f"for {TAKEN} in DataLoader(past, 32, shuffle=True):\n            print(state)", []),
+        (
+            f"{TAKEN} = next(iter(DataLoader(past, 32, sampler=WeightedRandomSampler(past.errors, 32))))",
+            [PRIORITISED],
+        ),
+    ],
+)
+def test_loaders(project, kinds, draw, found):
+    assert kinds(project(PROGRAM.replace("{draw}", draw).replace("{store}", STORED))) == found
+
+
+def test_a_data_set_that_nothing_fills_is_no_memory(project, kinds):
+    draw = f"{TAKEN} = next(iter(DataLoader(past, batch_size=32, shuffle=True)))"
+    assert kinds(project(PROGRAM.replace("{draw}", draw).replace("{store}", "pass"))) == []
