@@ -93,8 +93,9 @@ class MissingImportanceWeights(Rule):
     ## What it does
 
     Reports a prioritised buffer that the project makes and draws from where the weights (N P)^-beta are never computed,
-    or are computed and never reach a loss; or one of several learners that drops them, at its unpacking. The same of a
-    library's prioritised buffer, where the project draws the batches itself and takes them apart.
+    or are computed and never reach a loss, such as those that only the priorities are multiplied by; or one of several
+    learners that drops them, at its unpacking. The same of a library's prioritised buffer, where the project draws the
+    batches itself and takes them apart.
 
     ## Why is this bad
 

@@ -11,6 +11,7 @@ from per_audit.graph.interpret.draws import same
 from per_audit.graph.interpret.roles import words
 from per_audit.graph.interpret.values import Instance
 from per_audit.graph.liveness.memories.usage import is_name_read
+from per_audit.graph.prioritised.rated import only_rates
 from per_audit.graph.prioritised.updates import BUILDERS
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ class Uses:
     def found(self) -> bool:
         """Whether the weights reach something that may be a loss."""
         for weighting in self.events.weightings.values():
-            if self.events.value(weighting.weights).tagged("isw") & self.about.weights:
+            if self.events.value(weighting.weights).tagged("isw") & self.about.weights and not self._only_rates(
+                weighting.path, weighting.node
+            ):
                 return True
         if any(isinstance(made, ir.Call) and made.argument(None, "out") is not None for made in self.about.weights):
             return True  # what is written into another array is not followed
@@ -178,7 +181,9 @@ class Uses:
             if isinstance(node, (ir.Bin, ir.Aug)) and node.op == "*":
                 first, second = (node.left, node.right) if isinstance(node, ir.Bin) else (node.target, node.value)
                 left, right = self.about.is_weight(first), self.about.is_weight(second)
-                if left != right and not _is_number(second if left else first):
+                path = self.graph.path_of(node)
+                is_use = left != right and not _is_number(second if left else first)
+                if is_use and (path is None or not self._only_rates(path, node)):
                     return True
             elif (
                 (isinstance(node, ir.Map) and any(self.about.is_weight(value) for value in node.values))
@@ -191,6 +196,21 @@ class Uses:
             ):
                 return True
         return False
+
+    def _only_rates(self, path: str, product: ir.Node) -> bool:
+        """Whether a product of weights is all given to what writes priorities, so that it is no loss."""
+        return only_rates(self.graph, path, product, self._rating)
+
+    @cached_property
+    def _rating(self) -> set[ev.Owner]:
+        """The functions of the buffer that write priorities, and neither draw nor store nor learn."""
+        about = self.about
+        writers = {store.function for store in about.stores() if store.container in about.containers}
+        return {
+            function
+            for function in about.functions - about.adding - {about.buffer.function, None}
+            if not self.graph.learns(function) and not writers.isdisjoint({function, *self.graph.reachable(function)})
+        }
 
     def _passes(self, node: ir.Call) -> bool:
         given = [arg for arg in node.args if self.about.is_weight(arg.value)]

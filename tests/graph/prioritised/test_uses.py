@@ -22,6 +22,11 @@ import pytest
         ("w = torch.as_tensor(weights).float()", False),
         ("w = weights * 3", False),
         ("w = max(weights)", False),
+        ("memory.update(at, weights * errors.detach().numpy())", False),
+        ("rated = errors.abs()\nrated *= weights\nmemory.update(at, rated.detach().numpy())", False),
+        ("rated = errors * weights\nagain = rated.abs()\nmemory.update(at, again.numpy())", False),
+        ("rated = errors * weights\nmemory.update(at, rated.detach())\nrated.mean().backward()", True),
+        ("rated = errors * weights\nmemory.push(1, 2, rated, 4, False)", True),
     ],
 )
 def test_whether_the_weights_reach_a_loss(priorities_of, code, known):
