@@ -283,7 +283,9 @@ def train(env, net, target_net, optimizer, steps):
             {
                 name: text.replace(
                     "import torch\n", "import torch\nfrom torch.utils.data import WeightedRandomSampler\n"
-                ).replace("torch.multinomial(p, n)", "list(WeightedRandomSampler(p, n, replacement=False))")
+                ).replace(
+                    "torch.multinomial(p, n)", "list(WeightedRandomSampler(p, n, replacement=False))  # <- PER110"
+                )
                 for name, text in plain[1].plain.items()
             },
         ),
