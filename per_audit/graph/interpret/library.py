@@ -147,8 +147,8 @@ class Library:
         if draw.method == "uniform" and not _is_integral(node):
             self.interpreter.draws.mass(node, frame)
             return Value(tags=taint(*values).tags | {("mass", node)})
-        if draw.method == "uniform":
-            values = [UNKNOWN]  # a shape is nothing to draw from
+        if draw.method in ("uniform", ext.SAMPLER):
+            values = [UNKNOWN]  # a shape is nothing to draw from, nor are the weights
         return self.interpreter.draws.draw(node, draw.method, draw.items, values, frame)
 
     def _known(self, name: str, method: str, node: ir.Call, values: list[Value], frame: Frame) -> Value | None:

@@ -136,6 +136,24 @@ def test_a_sampler_that_is_given_weights_draws_by_priority(project, draw):
     assert [(buffer.kind, buffer.owner.name) for buffer in graph.buffers] == [(PRIORITISED, "Replay")]
 
 
+def test_weights_of_a_data_set_are_no_memory(project):
+    graph = project("""
+    import torch
+    from torch.utils.data import WeightedRandomSampler
+
+
+    class Hard:
+        def __init__(self, rows):
+            self.rows, self.weights = rows, torch.zeros(len(rows))
+
+        def __iter__(self):
+            for at, (a, r, d) in enumerate(self.rows):
+                self.weights[at] = (a, r, d)
+            return iter(WeightedRandomSampler(self.weights, len(self.rows)))
+    """)
+    assert graph.buffers == []
+
+
 def test_a_fraction_of_the_total_is_a_draw_by_priority(project):
     graph = project("""
     import random
