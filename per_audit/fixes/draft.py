@@ -321,8 +321,17 @@ class Draft:
             self.once(path, start, start + len(margin), moved(margin), "indented with its first line")
 
     def append_name(self, path: str, target: ir.Name, names: list[str]) -> None:
-        """Turn the target `a` into `a, b, c`."""
+        """Turn the target `a` into `a, b, c`; the type of `a: T` moves in front of the statement."""
+        self.untyped(path, target)
         self.once(path, target.end, target.end, "".join(f", {name}" for name in names), "weights and indices arrive")
+
+    def untyped(self, path: str, target: ir.Name) -> None:
+        """Declare the type of a target in front of its statement: several targets can have none."""
+        statement = self.graph.statement(path, target)
+        if isinstance(statement, ir.Assign) and statement.annotation is not None:
+            declared = f"{target.id}: {self.text(path, statement.annotation)}"
+            self.insert_before(path, statement, [declared], "its type, which several names cannot be given")
+            self.once(path, target.end, statement.annotation.end, "", "declared in front")
 
     def enclose(self, path: str, target: ir.Seq, names: list[str]) -> None:
         """Turn the targets `a, b` into `(a, b), c, d`."""

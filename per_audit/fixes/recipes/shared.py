@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes.containers.branches import alternatives
+from per_audit.fixes.recipes.containers.remade import first_made
 from per_audit.fixes.recipes.containers.seeded import seed_of
 from per_audit.fixes.recipes.learning import lap, no_loss
 from per_audit.fixes.recipes.learning.delegated import Delegated
@@ -190,11 +191,14 @@ def sharers(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ReplayBuffer]:
 def drawn_from(graph: ReplayGraph, buffer: ReplayBuffer) -> set[Alloc]:
     """The containers of a buffer; where its draws are of whole items, only those that they draw from.
 
-    What a drawn action is looked up in later, as the names of actions, is not one of them.
+    What a drawn action is looked up in later, as the names of actions, is not one of them. What a method makes anew to
+    empty the memory is the container that the constructor made.
     """
     draws = [graph.events.draws.get(draw) for draw in buffer.draws]
     found = {container for draw in draws if draw is not None and draw.items for container in draw.containers}
-    return found & buffer.containers or buffer.containers
+    ours = set(found & buffer.containers or buffer.containers)
+    begun = first_made(graph, ours) if len(ours) > 1 else None
+    return {begun[0]} if begun is not None else ours
 
 
 def single_draw(draft: Draft, buffer: ReplayBuffer) -> ir.Call:

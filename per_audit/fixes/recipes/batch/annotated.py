@@ -18,6 +18,7 @@ def lengthened(draft: Draft, path: str, annotation: ir.Expr | None, length: int,
     """The annotation of a tuple of `length` values, behind which `arrays` of NumPy stand now."""
     if annotation is None:
         return
+    annotation = _without_none(annotation)
     array, items = _array(draft, path), _items(annotation)
     if items is not None and len(items) == 2 and _is_open(items[1]) and draft.text(path, items[0]) == array:
         return  # any number of arrays
@@ -45,6 +46,7 @@ def vague(draft: Draft, path: str, annotation: ir.Expr | None) -> None:
     """Let an annotation say that there are several values, and no more."""
     if annotation is None:
         return
+    annotation = _without_none(annotation)
     head = annotation.value if isinstance(annotation, ir.Sub) else annotation
     text = draft.text(path, head) if name_of(head) in _TUPLES else _TUPLES[0]
     draft.once(path, annotation.start, annotation.end, text, "what comes behind the batch is something else")
@@ -58,6 +60,20 @@ def remove(draft: Draft, path: str, function: ir.Function) -> None:
         start = len(draft.graph.module(path).text[:arrow].rstrip())
         draft.replace(path, start, function.returns.end, "", "it returns TD errors now")
         draft.unneeded[path] |= {node.id for node in ir.walk(function.returns) if isinstance(node, ir.Name)}
+
+
+def _without_none(annotation: ir.Expr) -> ir.Expr:
+    """`T` of `Optional[T]` and `T | None`."""
+    if isinstance(annotation, ir.Sub) and name_of(annotation.value) == "Optional":
+        return annotation.index
+    if isinstance(annotation, ir.Bin) and annotation.op == "|":
+        sides = [side for side in (annotation.left, annotation.right) if not _is_none(side)]
+        return sides[0] if len(sides) == 1 else annotation
+    return annotation
+
+
+def _is_none(node: ir.Expr) -> bool:
+    return isinstance(node, ir.Const) and node.value is None
 
 
 def _items(annotation: ir.Expr) -> list[ir.Expr] | None:

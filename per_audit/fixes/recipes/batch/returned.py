@@ -9,12 +9,14 @@ from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes.batch import annotated
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from per_audit.fixes.recipes.batch.travel import Consumer
     from per_audit.graph import ReplayBuffer
     from per_audit.graph.interpret import events as ev
 
 
-def complete(draft: Draft, path: str, function: ev.Owner, drawn: set[ir.Call], count: int = 3) -> None:
+def complete(draft: Draft, path: str, function: ev.Owner, drawn: Collection[ir.Expr], count: int = 3) -> None:
     """Let a function that returns what was `drawn` return `count` values where it returns nothing instead, too.
 
     Nothing is None, an empty list or the end of the function, which callers test for: each of them is that.

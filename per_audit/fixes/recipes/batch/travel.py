@@ -94,8 +94,8 @@ class Travel:
                     self.draft.replace(path, statement.end, statement.end, f"){tail}", _NOTE)
                 else:
                     self.draft.replace(path, statement.end, statement.end, tail, _NOTE)
-            if isinstance(function, ir.Function):
-                annotated.accompanied(self.draft, path, function.returns, len(self._behind(weights, indices)))
+            values = {statement.value for statement in returns if statement.value is not None}
+            returned.complete(self.draft, path, function, values, 1 + len(self._behind(weights, indices)))
             self._follow_triples(function, ())
         return self.consumers
 
@@ -121,15 +121,10 @@ class Travel:
     # ---------------------------------------------------------------- returns
 
     def _returns(self, function: ev.Owner) -> list[ir.Return]:
-        if not isinstance(function, ir.Function):
-            return []
-        found = [n for n in ir.walk_scope(function.body) if isinstance(n, ir.Return)]
-        with_value = [r for r in found if r.value is not None and not _is_none(r.value)]
-        if with_value and len(with_value) < len(found):
-            bare = next(r for r in found if r not in with_value)
-            where = self.draft.where(self.graph.project.module_of[function].path, bare)
-            raise Refused(f"{self._name(function)} sometimes returns nothing ({where})")
-        return with_value
+        """What a function returns; that it sometimes returns nothing is for its callers to ask for, as before."""
+        body = function.body if isinstance(function, ir.Function) else []
+        found = [node for node in ir.walk_scope(body) if isinstance(node, ir.Return)]
+        return [node for node in found if node.value is not None and not _is_none(node.value)]
 
     def _name(self, function: ev.Owner) -> str:
         return self.graph.symbol(function, self.buffer.path)
@@ -214,7 +209,7 @@ class Travel:
             if site is None or not site.targets or parent.star:
                 raise Refused(f"the batch is given to code outside the project at {where}")
             return 0
-        if isinstance(parent, ir.Return):
+        if isinstance(parent, ir.Return) or _is_asked_for(parent):
             return 0
         if not isinstance(parent, ir.Assign) or len(parent.targets) != 1:
             is_read = isinstance(parent, ir.Sub) and parent.value is node and isinstance(parent.index, ir.Const)
@@ -386,6 +381,13 @@ class Travel:
 def _origins(value: Value) -> set[ir.Node]:
     """The displays that a value may be."""
     return {atom.node for atom in value.atoms if isinstance(atom, TupleOf)}
+
+
+def _is_asked_for(parent: ir.Node | None) -> bool:
+    """Whether what is around a name only asks whether there is anything: `batch is None`, `if not batch`."""
+    if isinstance(parent, ir.Cmp):
+        return len(parent.ops) == 1 and (_is_none(parent.left) or _is_none(parent.rights[0]))
+    return isinstance(parent, (ir.If, ir.While)) or (isinstance(parent, ir.Un) and parent.op == "not")
 
 
 def _is_none(node: ir.Expr) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes.containers import classwide
+from per_audit.fixes.recipes.containers.remade import is_empty
 from per_audit.fixes.recipes.learning.settled import changed, is_parameter, is_settled, root_of, targets
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.interpret.values import Alloc
 
+_EMPTIED = {"clear", "reset"}
 _REVERSED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
 
 
@@ -28,6 +30,7 @@ class Bounded:
         self.stores = [store for store in buffer.stores if store.container == container]
         self.statements: list[ir.Stmt] = []
         self.home: classwide.Home | None = None  # where the buffer is made, if not where the container is
+        self.more = ""  # behind the limit: the oldest is taken out late, when one more than that is kept
         self.capacity = self._declared() or self._kept()
 
     def covers(self, node: ir.Node) -> bool:
@@ -48,7 +51,7 @@ class Bounded:
     def _kept(self) -> str:
         """The capacity that code beside the stores keeps to; that code is edited away."""
         made = self.container.node
-        if self.container.kind not in ("list", "deque") or not self._is_empty(made):
+        if self.container.kind not in ("list", "deque") or not is_empty(made):
             raise Refused(f"{self.name} keeps its transitions in a {self.container.kind} that is not empty at first")
         appends = [store for store in self.stores if store.how == "append"]
         if len({store.function for store in self.stores}) != 1 or len(appends) not in (1, 2):
@@ -65,20 +68,18 @@ class Bounded:
             limit = self._evicted(statement, append)
         else:
             raise self._no_bound()
-        return self._whole(limit, self._where_made(limit, append))
+        return self._whole(limit, self._where_made(limit, append)) + self.more
 
     def _no_bound(self) -> Refused:
         where = self.draft.where(self.path, self.container.node)
+        evictions = self.draft.graph.events.evictions.items()
+        taken = {each.how for (_, container), each in evictions if container == self.container}
+        if taken <= _EMPTIED and all(store.how == "append" for store in self.stores):
+            kind = self.container.kind
+            return Refused(f"nothing bounds the {kind} made at {where}: how many it keeps is for you to say")
         if self.container.kind == "deque":
             return Refused(f"the deque made at {where} has no maxlen, and no code that bounds it was understood")
         return Refused(f"how the list made at {where} is bounded was not understood")
-
-    @staticmethod
-    def _is_empty(made: ir.Node) -> bool:
-        if isinstance(made, ir.Call):
-            first = made.argument(0, "iterable")
-            return first is None or (isinstance(first, ir.Seq) and not first.items)
-        return isinstance(made, ir.Seq) and not made.items
 
     def _overwritten(self, test: ir.If, append: ev.Store, written: ev.Store) -> ir.Expr:
         """A ring: appended to below the capacity, written at a moving position from then on."""
@@ -195,7 +196,7 @@ class Bounded:
         found = [
             e
             for (_, container), e in self.draft.graph.events.evictions.items()
-            if container == self.container and e.how != "clear"
+            if container == self.container and e.how not in _EMPTIED
         ]
         if len(found) != 1 or found[0].function is not append.function:
             raise self._no_bound()
@@ -209,17 +210,14 @@ class Bounded:
         if not isinstance(test, (ir.If, ir.While)) or test.orelse or test.body != [taken] or test not in block:
             raise self._no_bound()
         handle = self._first_of(taken)
+        if handle is None:
+            raise self._no_bound()
         is_behind = block.index(test) > block.index(statement)
-        limit = (
-            None
-            if handle is None
-            else self._limit(
-                append.path,
-                test.test,
-                f"len({self.draft.text(append.path, handle)})",
-                (">",) if is_behind else (">=", "=="),
-            )
-        )
+        length = f"len({self.draft.text(append.path, handle)})"
+        limit = self._limit(append.path, test.test, length, (">",) if is_behind else (">=", "=="))
+        if limit is None:
+            limit = self._limit(append.path, test.test, length, (">=", "==") if is_behind else (">",))
+            self.more = " - 1" if is_behind else " + 1"
         if limit is None:
             raise self._no_bound()
         self.draft.remove(append.path, test, "the buffer is bounded by itself")

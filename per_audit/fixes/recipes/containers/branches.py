@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def alternatives(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[ir.Assign, ir.Assign] | None:
-    """The two assignments of draws to one name that are the two branches of an `if`."""
+    """The two assignments of draws to one name in the two branches of an `if`, which else only name constants."""
     if len(buffer.draws) != 2:
         return None
     table = graph.parents(buffer.path)
@@ -21,11 +21,17 @@ def alternatives(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[ir.Assign, i
     choice = table.get(first)
     names = [each.targets[0] for each in (first, second) if len(each.targets) == 1]
     is_one_name = len({name.id for name in names if isinstance(name, ir.Name)}) == 1 and len(names) == 2
-    is_choice = isinstance(choice, ir.If) and [choice.body, choice.orelse] in (
-        [[first], [second]],
-        [[second], [first]],
-    )
-    return (first, second) if is_one_name and is_choice else None
+    if not isinstance(choice, ir.If) or not is_one_name:
+        return None
+    sides = (choice.body, choice.orelse)
+    is_choice = any(first in here and second in there for here, there in (sides, sides[::-1]))
+    others = [node for side in sides for node in side if node not in (first, second)]
+    return (first, second) if is_choice and all(map(_names_constant, others)) else None
+
+
+def _names_constant(node: ir.Stmt) -> bool:
+    """Whether a statement does nothing but give a name a constant: `positions = None`."""
+    return isinstance(node, ir.Assign) and isinstance(node.value, ir.Const)
 
 
 def drawn_at(graph: ReplayGraph, buffer: ReplayBuffer) -> ir.Node:

@@ -11,13 +11,15 @@ from per_audit.fixes.recipes.batch.travel import INDICES, Consumer, Travel, weig
 from per_audit.fixes.recipes.containers import classwide, positions, unread
 from per_audit.fixes.recipes.containers.bounded import Bounded
 from per_audit.fixes.recipes.containers.branches import alternatives
+from per_audit.fixes.recipes.containers.remade import first_made
+from per_audit.fixes.recipes.containers.rewards import place_of_reward
 from per_audit.fixes.recipes.containers.saved import fill_from_files, save_as_list
+from per_audit.fixes.recipes.containers.slots import slots_of
 from per_audit.graph.interpret.foreign import FOREIGN
-from per_audit.graph.interpret.roles import REWARD, role_of_name
-from per_audit.graph.interpret.values import Alloc, Instance, Record, TupleOf, Value
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
+    from per_audit.graph.interpret.values import Alloc
 
 _CLASSES = {"per": "PrioritizedReplayBuffer", "combined": "CombinedReplayBuffer", "lap": "LapReplayBuffer"}
 _METHODS = {"append", "extend", "clear"}
@@ -34,7 +36,8 @@ def applies(draft: Draft, buffer: ReplayBuffer) -> bool:
         return False
     if draw.items:
         return bool(draw.containers)
-    return bool(buffer.containers) and all(c.kind in ("deque", "list") for c in buffer.containers)
+    is_listed = bool(buffer.containers) and all(c.kind in ("deque", "list") for c in buffer.containers)
+    return is_listed and all(slots_of(draft.graph, c) is None for c in buffer.containers)
 
 
 def convert(draft: Draft, buffer: ReplayBuffer) -> None:
@@ -51,7 +54,9 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     bounded = Bounded(draft, buffer, container)
     together = shared.sharers(draft.graph, buffer)
     draws = {each: shared.single_draw(draft, each) for each in together}
-    fill_from_files(draft, container)
+    begun = first_made(draft.graph, set(buffer.containers))
+    emptied = begun[1] if begun is not None else []
+    fill_from_files(draft, container, emptied)
     whole = [found for each, draw in draws.items() if (found := _taken_whole(draft, each, draw, container))]
     _check_uses(draft, [draw for each in together for draw in each.draws], container, bounded, whole)
     is_actor_critic = False
@@ -62,7 +67,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
             shared.add_update_method(draft, each, f"{_of_object(draft, each, handle, container)}.update_priorities")
         draft.unneeded[each.path].add(shared.root_name(draft, each.path, draw))
     path = draft.path_of(made)
-    arguments = [bounded.capacity, *shared.options(draft, buffer, made, is_actor_critic, _reward(buffer))]
+    arguments = [bounded.capacity, *shared.options(draft, buffer, made, is_actor_critic, place_of_reward(buffer))]
     name = _CLASSES[draft.options.buffer]
     if bounded.home is not None:
         classwide.move(draft, path, container, bounded.home)
@@ -82,6 +87,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
         draft.imports[buffer.path].discard("LinearSchedule")
     if isinstance(made, ir.Call):
         draft.unneeded[path].add(shared.root_name(draft, path, made))
+    _empty_in_place(draft, emptied)
     for each in together:
         unread.drop(draft, each)
 
@@ -105,6 +111,14 @@ def _of_object(draft: Draft, buffer: ReplayBuffer, handle: str, container: Alloc
     if is_own and isinstance(target, ir.Attr) and draft.text(path, target.value) == shared.owner_instance(maker):
         return f"{instance}.{target.attr}"
     raise Refused(f"{handle} at {draft.where(buffer.path, buffer.draws[0])} is known in the drawing function alone")
+
+
+def _empty_in_place(draft: Draft, emptied: list[ir.Assign]) -> None:
+    """Empty the buffer where another container took the place of the first one."""
+    for statement in emptied:
+        path = draft.path_of(statement)
+        text = f"{draft.text(path, statement.targets[0])}.clear()"
+        draft.replace(path, statement.start, statement.end, text, "emptied, with its priorities")
 
 
 def _annotate(draft: Draft, path: str, made: ir.Node, name: str) -> None:
@@ -240,6 +254,7 @@ def _draw_positions(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[
     batch = draft.fresh(path, buffer.function, "batch", "transitions", "drawn")
     weights = weights_of(draft, buffer)
     positions.read_from_batch(draft, buffer, target, handle, batch)
+    draft.untyped(path, target)
     draft.replace(path, target.start, target.start, f"{batch}, {weights}, ", "the transitions come with the positions")
     draft.replace(path, draw.start, draw.end, f"{handle}.sample({size})", "the same objects, weights, indices")
     travel = Travel(draft, buffer)
@@ -313,42 +328,3 @@ def _misuse(draft: Draft, path: str, node: ir.Expr, draws: list[ir.Node]) -> str
     if isinstance(parent, ir.Cmp):
         return "is compared"
     return None if isinstance(parent, ir.Do) else "is used in an expression"
-
-
-def _reward(buffer: ReplayBuffer) -> str | None:
-    """Where the reward is in what is stored: a position or, quoted, a field."""
-    stores = [s for s in buffer.stores if s.how in ("append", "insert", "index")]
-    found = {_reward_in(s.value) for s in stores if not isinstance(s.expression, ir.Const)}
-    return found.pop() if len(found) == 1 else None
-
-
-def _reward_in(value: Value) -> str | None:
-    for atom in value.atoms:
-        if isinstance(atom, Instance):
-            declared = [name for name in _declared(atom.node) if role_of_name(name) == REWARD]
-            if len(declared) == 1:
-                return f'"{declared[0]}"'
-        if isinstance(atom, Record):
-            named = [field for field in atom.type.fields if role_of_name(field) == REWARD]
-            if len(named) == 1:
-                return f'"{named[0]}"'
-        if isinstance(atom, (TupleOf, Record)):
-            # What was computed from a done flag may have that role too, so the only place with this one is enough.
-            places = [i for i, item in enumerate(atom.items) if REWARD in item.roles]
-            if len(places) == 1 and isinstance(atom, Record):
-                name = atom.type.fields[places[0]]  # a record may be a dict, which has no positions
-                return None if name.isdigit() else f'"{name}"'
-            if len(places) == 1:
-                return str(places[0])
-    return None
-
-
-def _declared(owner: ir.Class) -> list[str]:
-    """The fields that a class declares, as data classes do."""
-    return [
-        target.id
-        for node in owner.body
-        if isinstance(node, ir.Assign) and node.annotation is not None
-        for target in node.targets
-        if isinstance(target, ir.Name)
-    ]

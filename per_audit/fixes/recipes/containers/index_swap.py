@@ -10,6 +10,9 @@ from per_audit.fixes.recipes import shared
 from per_audit.fixes.recipes.batch.travel import INDICES, Consumer, Travel, weights_of
 from per_audit.fixes.recipes.containers import loaded, protected, unread
 from per_audit.fixes.recipes.containers.branches import alternatives
+from per_audit.fixes.recipes.containers.remade import constructed
+from per_audit.fixes.recipes.containers.rewards import place_of_reward
+from per_audit.fixes.recipes.containers.slots import slots_of
 from per_audit.fixes.recipes.learning import lap
 from per_audit.fixes.recipes.learning.settled import targets
 from per_audit.graph.interpret.roles import REWARD
@@ -22,9 +25,11 @@ _CLASSES = {"per": "PrioritizedSampler", "combined": "CombinedSampler", "lap": "
 
 
 def applies(draft: Draft, buffer: ReplayBuffer) -> bool:
-    """Whether the buffer is a class with arrays that are read at drawn positions."""
+    """Whether the buffer is a class with arrays, or lists of as many slots, that are read at drawn positions."""
     draw = draft.graph.events.draws.get(buffer.draws[0])
-    return draw is not None and not draw.items and all(c.kind == "array" for c in buffer.containers)
+    if draw is None or draw.items:
+        return False
+    return all(c.kind == "array" or slots_of(draft.graph, c) is not None for c in buffer.containers)
 
 
 def convert(draft: Draft, buffer: ReplayBuffer) -> None:
@@ -59,36 +64,48 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
 
 def _arrays(draft: Draft, buffer: ReplayBuffer) -> tuple[ir.Stmt, str]:
     """The last statement that makes one of the arrays, and the text of their common length."""
-    lengths: set[str] = set()
+    lengths: dict[str, str] = {}  # as they are written, by what they are
     statements: list[ir.Stmt] = []
     computed: list[ir.Expr | None] = []
-    for container in sorted(buffer.containers, key=lambda container: container.node.start):
+    for container in sorted(constructed(draft.graph, buffer.containers), key=lambda container: container.node.start):
         call = container.node
-        if not isinstance(call, ir.Call) or draft.path_of(call) != buffer.path:
+        length = slots_of(draft.graph, container)
+        if draft.path_of(call) != buffer.path or not (length is not None or isinstance(call, ir.Call)):
             raise Refused(f"an array of {draft.graph.name_of(buffer)} is made in an unknown way")
-        length = _length_in(_display(draft, buffer.path, call, call.argument(0, "shape")))
+        if isinstance(call, ir.Call):
+            length = _length_in(_display(draft, buffer.path, call, call.argument(0, "shape")))
         if isinstance(length, (ir.Name, ir.Attr, ir.Const)):
-            lengths.add(draft.text(buffer.path, length))
+            lengths.setdefault(_given(draft, buffer.path, length), draft.text(buffer.path, length))
         else:
             computed.append(length)
         statements.append(draft.graph.statement(buffer.path, call))
     for length in computed:
         # A function that makes the shape gets the length first.
         first = length.argument(0) if isinstance(length, ir.Call) else None
-        if first is None or draft.text(buffer.path, first) not in lengths:
+        if first is None or draft.text(buffer.path, first) not in lengths.values():
             where = draft.where(buffer.path, length) if length is not None else buffer.path
             raise Refused(f"the length of the array made at {where} is not a plain name")
     if len(lengths) != 1:
-        raise Refused(
-            f"the arrays of {draft.graph.name_of(buffer)} have different lengths: {', '.join(sorted(lengths))}"
-        )
+        written = ", ".join(sorted(lengths.values()))
+        raise Refused(f"the arrays of {draft.graph.name_of(buffer)} have different lengths: {written}")
     last = max(statements, key=lambda statement: statement.start)
     block = draft.block(buffer.path, last)
     if any(statement not in block for statement in statements):
         raise Refused(f"the arrays of {draft.graph.name_of(buffer)} are made in different places")
     while isinstance(loop := draft.graph.parents(buffer.path).get(last), ir.For):
         last = loop  # several arrays, one after the other
-    return last, lengths.pop()
+    return last, next(iter(lengths.values()))
+
+
+def _given(draft: Draft, path: str, length: ir.Expr) -> str:
+    """What a length is: the plain name, field or number that it is set to in the same function, if it is set to one."""
+    text = draft.text(path, length)
+    function = next((node for node in draft.graph.ancestors(path, length) if isinstance(node, ir.Function)), None)
+    body = function.body if function is not None else draft.graph.module(path).body
+    given = [node for node in ir.walk_scope(body) if any(draft.text(path, target) == text for target in targets(node))]
+    value = given[0].value if len(given) == 1 and isinstance(given[0], ir.Assign) else None
+    is_plain = isinstance(value, (ir.Name, ir.Attr, ir.Const)) and value.end < length.start
+    return draft.text(path, value) if is_plain and value is not None else text
 
 
 def _display(draft: Draft, path: str, call: ir.Call, shape: ir.Expr | None) -> ir.Expr | None:
@@ -136,13 +153,17 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, sampler: str) -> li
     weights = weights_of(draft, buffer)
     drawn = {statement: _size(draft, path, statement) for statement in alternatives(draft.graph, buffer) or (parent,)}
     choice = draft.graph.parents(path).get(parent)
-    if len(drawn) > 1 and len(set(drawn.values())) == 1 and isinstance(choice, ir.If) and _only_looks(choice.test):
+    is_alone = isinstance(choice, ir.If) and len(choice.body) == len(choice.orelse) == 1
+    is_one_draw = len(drawn) > 1 and len(set(drawn.values())) == 1
+    if is_one_draw and is_alone and isinstance(choice, ir.If) and _only_looks(choice.test):
         line = f"{target.id}, {weights} = {sampler}.sample({size})"
         draft.replace(path, choice.start, choice.end, line, "positions by priority, of those that are filled")
     else:
         for statement, text in drawn.items():
             value, name = statement.value, statement.targets[0]
             assert value is not None
+            assert isinstance(name, ir.Name)
+            draft.untyped(path, name)
             draft.replace(path, name.end, name.end, f", {weights}", "weights come with the positions")
             draft.replace(path, value.start, value.end, f"{sampler}.sample({text})", "positions by priority")
     draft.fresh(path, buffer.function, *INDICES)
@@ -180,9 +201,11 @@ def _add(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], sampler: st
             raise Refused(f"the pointer moves between the writes at {draft.where(last.path, statement)}")
     rewards = [s for s in stores if REWARD in s.roles and isinstance(s.expression, (ir.Name, ir.Attr))]
     reward = rewards[0] if len(rewards) == 1 else None
-    argument = ""
+    argument, place = "", place_of_reward(buffer)
     if with_reward and reward is not None and reward.expression is not None:
         argument = f", reward={draft.text(reward.path, reward.expression)}"
+    elif with_reward and place is not None and place.isdigit() and isinstance(last.expression, (ir.Name, ir.Attr)):
+        argument = f", reward={draft.text(last.path, last.expression)}[{place}]"
     line = f"{sampler}.add({text}{argument})"
     behind = _out_of_loops(draft, last.path, statements[-1], index)
     if behind is not statements[-1]:

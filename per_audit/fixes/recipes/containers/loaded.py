@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes.containers.remade import constructed
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
@@ -64,7 +65,7 @@ def forget_emptied(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, made: ir.S
 def add_replaced(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, made: ir.Stmt, attribute: str) -> None:
     """Tell the sampler of the slots of arrays that other ones take the place of, as where a saved memory is resumed."""
     name, graph = draft.graph.name_of(buffer), draft.graph
-    first = [graph.statement(buffer.path, container.node) for container in buffer.containers]
+    first = [graph.statement(buffer.path, container.node) for container in constructed(graph, buffer.containers)]
     fields = {t.attr for node in first if isinstance(node, ir.Assign) for t in node.targets if isinstance(t, ir.Attr)}
     writes = list(graph.events.writes.values())
     owners = {write.owner for write in writes if write.node in first}

@@ -23,8 +23,11 @@ def save_as_list(draft: Draft, path: str, call: ir.Call, node: ir.Expr) -> bool:
     return True
 
 
-def fill_from_files(draft: Draft, container: Alloc) -> None:
-    """Fill the buffer where its attribute is set to what a file holds. Refuses where it is set to anything else."""
+def fill_from_files(draft: Draft, container: Alloc, emptied: list[ir.Assign]) -> None:
+    """Fill the buffer where its attribute is set to what a file holds. Refuses where it is set to anything else.
+
+    What is `emptied` is not looked at: statements that put an empty container there.
+    """
     path = draft.path_of(container.node)
     made = draft.graph.statement(path, container.node)
     target = made.targets[0] if isinstance(made, ir.Assign) else None
@@ -32,7 +35,7 @@ def fill_from_files(draft: Draft, container: Alloc) -> None:
         return
     owners = {w.owner for w in draft.graph.events.writes.values() if w.attribute == target.attr and w.node is made}
     for write in list(draft.graph.events.writes.values()):
-        if write.attribute != target.attr or write.owner not in owners or write.node is made:
+        if write.attribute != target.attr or write.owner not in owners or write.node in [made, *emptied]:
             continue
         call, statement = write.expression, write.node
         site = draft.graph.events.calls.get(call) if isinstance(call, ir.Call) else None

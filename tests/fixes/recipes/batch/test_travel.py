@@ -314,25 +314,52 @@ def test_columns_taken_apart_at_once():
     )
 
 
+def _sometimes_nothing(files: Files, nothing: str, *pairs: tuple[str, str]) -> Files:
+    empty = f"        if not self.memory:\n            return{nothing}\n"
+    docs = '        """A batch."""\n'
+    return changed(files, (docs, docs + empty), *pairs)
+
+
+@pytest.mark.parametrize("nothing", [" None", ""])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "",
+        "        if experiences is None:\n            return\n",
+        "        if not experiences:\n            return\n",
+        "        if experiences == None:\n            raise ValueError\n",
+    ],
+)
+def test_nothing_instead_of_a_batch_stays_nothing(nothing, asked):
+    draw = "        experiences = self.memory.sample()\n"
+    check_fixed(
+        _sometimes_nothing(FILES, nothing, (draw, draw + asked)),
+        _sometimes_nothing(FIXED, nothing, (draw, draw + asked)),
+    )
+
+
+def test_nothing_instead_of_a_list_is_nothing_three_times():
+    draw = "        return random.sample(self.items, batch_size)\n"
+    before = (
+        "        if not self.items:\n            return None\n        drawn = random.sample(self.items, batch_size)\n"
+    )
+    after = "        if not self.items:\n            return None, None, None\n"
+    after += "        drawn, weights, indices = self.items.sample(batch_size)\n"
+    check_fixed(
+        changed(SPLIT, (draw, before + "        return drawn\n")),
+        changed(
+            FIXED_SPLIT,
+            ("        return self.items.sample(batch_size)\n", after + "        return drawn, weights, indices\n"),
+        ),
+    )
+
+
 ANOTHER = "    def sample(self):\n        return 1, 2, 3, 4, 5\n"
 
 
 @pytest.mark.parametrize(
     ("pairs", "reason"),
     [
-        (
-            [
-                (
-                    "        states = torch",
-                    "        if not experiences:\n            return None\n        states = torch",
-                )
-            ],
-            "sometimes returns nothing",
-        ),
-        (
-            [("        states = torch", "        if not experiences:\n            return\n        states = torch")],
-            "sometimes returns nothing",
-        ),
         (
             [
                 (

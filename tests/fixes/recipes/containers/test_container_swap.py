@@ -302,9 +302,9 @@ def test_uses_that_are_refused(use, reason):
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("deque(maxlen=1000)", "[]", "how the list made at agent.py:15 is bounded was not understood"),
-        ("deque(maxlen=1000)", "deque()", "has no maxlen"),
-        ("deque(maxlen=1000)", "deque(maxlen=None)", "has no maxlen"),
+        ("deque(maxlen=1000)", "[]", "nothing bounds the list made at agent.py:15"),
+        ("deque(maxlen=1000)", "deque()", "nothing bounds the deque made at agent.py:15: how many it keeps"),
+        ("deque(maxlen=1000)", "deque(maxlen=None)", "nothing bounds the deque"),
         (
             "random.sample(self.memory, 32)",
             "[random.choice(self.memory) for _ in range(32)]",

@@ -379,6 +379,26 @@ def test_returns(before, after):
     check_fixed(changed(FILES, (method, f"        {before}\n")), changed(FIXED, (tail, new)))
 
 
+def test_the_length_under_two_names():
+    pair = ("self.action = np.zeros((max_size", "self.action = np.zeros((self.max_size")
+    check_fixed(changed(FILES, pair), changed(FIXED, pair))
+
+
+def test_two_lengths_of_which_one_is_set_later():
+    later = (
+        "self.not_done = np.zeros((max_size",
+        "self.bound = max_size\n        self.not_done = np.zeros((self.bound",
+    )
+    set_again = ("        self.ptr = 0\n", "        self.bound = 0\n        self.ptr = 0\n")
+    check_refused(changed(FILES, later, set_again), "have different lengths")
+
+
+@pytest.mark.parametrize("typed", ["ind: np.ndarray = ", "ind: 'np.ndarray' = "])
+def test_positions_with_a_type_of_their_own(typed):
+    declared = "        " + typed.removesuffix(" = ") + "\n        ind, weights = "
+    check_fixed(changed(FILES, ("ind = ", typed)), changed(FIXED, ("        ind, weights = ", declared)))
+
+
 LINES = RING.split("\n")
 
 
@@ -389,7 +409,7 @@ LINES = RING.split("\n")
         ([(DRAW, "np.random.randint(1, self.size, size=batch_size)")], "does not begin at the first slot"),
         ([(DRAW, "np.random.randint(0, self.size, size=(batch_size, 2))")], "is not a number"),
         ([("np.zeros((max_size, 1))\n\n", "np.zeros((max_size + 1, 1))\n\n")], "is not a plain name"),
-        ([("np.zeros((max_size, 1))\n\n", "np.zeros((self.max_size, 1))\n\n")], "have different lengths"),
+        ([("np.zeros((max_size, 1))\n\n", "np.zeros((action_dim, 1))\n\n")], "have different lengths"),
         (
             [
                 (
