@@ -36,6 +36,7 @@ DIFFERENCES = {
 _VIEWS = {
     "unsqueeze", "squeeze", "view", "reshape", "flatten", "detach", "float", "double", "view_as", "expand_as", "t",
 }  # fmt: skip
+_READ_BY = {"item", "detach", "numpy", "tolist"}
 
 
 @dataclass(slots=True, eq=False)
@@ -192,7 +193,10 @@ class Losses:
         return any(self.draws & value.tagged("draw") for value in values)
 
     def _is_learnt(self, loss: Loss) -> bool:
-        """Whether gradients of the loss are recorded."""
+        """Whether gradients of the loss are recorded, and it is not only read, as for a log: `error.mean().item()`."""
+        around = self.graph.parents(self.path).get(loss.node)
+        if loss.mean_of is not None and isinstance(around, ir.Attr) and around.attr in _READ_BY:
+            return False
         withs = (a for a in self.graph.ancestors(self.path, loss.node) if isinstance(a, ir.With))
         return not any(
             isinstance(item.value, ir.Call) and self.draft.text(self.path, item.value.func).endswith("no_grad")

@@ -422,3 +422,13 @@ def test_a_choice_with_a_loop_of_its_own_that_ends():
 )
 def test_losses_in_different_blocks_are_refused(branches):
     check_refused(agent(branches + STEP), "different blocks")
+
+
+@pytest.mark.parametrize("read", ["(target - q).abs().mean().item()", "(q - target).pow(2).mean().detach()"])
+def test_an_error_that_is_only_read_stays_as_it_is(read):
+    loss, weighted = FORMS["functional"]
+    logged = f"\nlogged = {read}"
+    check_fixed(
+        agent(loss + logged + STEP + "return logged\n"),
+        fixed_agent(weighted + logged + STEP + UPDATE.format("q", "target") + "return logged\n"),
+    )
