@@ -208,6 +208,7 @@ def train(net, env):
     [
         (b"reward > 0", ("INFO", "Memory, a part of which is for chosen transitions, draws those of each part unif")),
         (b"self.n < self.size", ("ERROR", "Memory draws its transitions uniformly")),
+        (b"self.i < self.won", ("ERROR", "Memory draws its transitions uniformly")),
     ],
 )
 def test_chosen_transitions_may_have_a_part_of_the_memory(test, said):

@@ -36,24 +36,29 @@ def is_of_chosen(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether chosen transitions have a memory of their own beside this one, or are what it or a part of it keeps."""
     together = [buffer, *drawn_beside(graph, buffer)]
     if len(together) == 1:
-        return _has_chosen_part(buffer)
+        return _has_chosen_part(graph, buffer)
     asks = _asks_for_more if _are_joined(graph, together) else _asks
     return any(_keeps_chosen(graph, each, together, asks) for each in together)
 
 
-def _has_chosen_part(buffer: ReplayBuffer) -> bool:
+def _has_chosen_part(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether a test of what is stored decides in which part of a memory it goes, and each part is drawn from."""
-    if len(buffer.draws) < 2 or not buffer.stores:
+    drawing = [graph.events.draws[draw].function for draw in buffer.draws if draw in graph.events.draws]
+    if drawing.count(buffer.function) < 2 or not buffer.stores:
         return False
     return all(isinstance(store.index, ir.Name) and _is_put_apart(store, store.index.id) for store in buffer.stores)
 
 
 def _is_put_apart(store: ev.Store, at: str) -> bool:
     """Whether both branches of a test of what is stored, before it is, give the position that it gets."""
-    body = store.function.body if isinstance(store.function, ir.Function) else []
-    branches = (part for part in body if isinstance(part, ir.If) and part.start < store.node.start)
+    if not isinstance(store.function, ir.Function):
+        return False
+    given = {parameter.name for parameter in store.function.parameters[1:]}
+    branches = (part for part in store.function.body if isinstance(part, ir.If) and part.start < store.node.start)
     return any(
-        _asks_for_more(branch.test) and all(_gives(block, at) for block in (branch.body, branch.orelse))
+        _asks_for_more(branch.test)
+        and any(isinstance(part, ir.Name) and part.id in given for part in ir.walk(branch.test))
+        and all(_gives(block, at) for block in (branch.body, branch.orelse))
         for branch in branches
     )
 
