@@ -1118,6 +1118,37 @@ def show(policy):
             "both flags for the loop, and in a column of its own no end at the limit",
             {"train.py": _TWO_COLUMNS.replace("FINAL", "0.0 if step + 1 == env.spec.max_episode_steps else over")},
         ),
+        Example(
+            "rows that hold both flags wait in a list, and are stored with a column for each",
+            {
+                "replay.py": bad[1]
+                .plain["replay.py"]
+                .replace("next_obs, done):", "next_obs, done, cut):")
+                .replace("        self.count += 1\n", "        self.cut[i] = cut\n        self.count += 1\n")
+                .replace(
+                    "        self.capacity, self.count",
+                    "        self.cut = np.zeros(capacity)\n        self.capacity, self.count",
+                )
+                .replace(
+                    "    def get",
+                    "    def put_all(self, rows):\n        for row in rows:\n            self.put(*row)\n\n    def get",
+                ),
+                "main.py": bad[1]
+                .plain["main.py"]
+                .replace("    obs, _ =", "    rows = []\n    obs, _ =")
+                .replace(
+                    "        replay.put(obs, reward, next_obs, np.logical_or(term, trunc))\n",
+                    "        rows.append((obs, reward, next_obs, term, trunc))\n        store(replay, rows)\n",
+                )
+                + """
+
+def store(replay, rows):
+    if len(rows) >= 16:
+        replay.put_all(list(rows))
+        rows.clear()
+""",
+            },
+        ),
     )
 
 

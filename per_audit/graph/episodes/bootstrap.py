@@ -208,12 +208,14 @@ def _with_arguments(graph: ReplayGraph, term: Term, depth: int = _DEEPEST) -> Te
 
 
 def picked(term: Term) -> Term:
-    """The term with items of displays that have become known replaced by what stands there."""
+    """The term with items of displays and of lists that have become known replaced by what stands there."""
 
     def change(part: Term) -> Term | None:
-        if part.op != "item":
+        if part.op not in ("item", "element"):
             return None
         held = picked(part.args[0])
+        if part.op == "element":
+            return held.args[0] if held.op == "collect" else part.replaced((held,))
         if held.op == "tuple" and isinstance(part.data, int) and -len(held.args) <= part.data < len(held.args):
             return held.args[part.data]
         if held.op == "record" and isinstance(held.data, tuple) and part.data in held.data:

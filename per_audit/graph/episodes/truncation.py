@@ -197,11 +197,12 @@ def _joined(field: Term) -> Term | None:
         return None
     if field.has("where") or any(_takes_out(part) or _is_open_at_limit(part) for part in field.walk()):
         return None
-    here = field
+    here, is_part = field, False
     while True:
         inner = [arg for arg in here.args if {flag.data for flag in flags(arg)} >= {TERMINATED, TRUNCATED}]
-        if not inner:
-            return here
+        if not inner:  # one item of a row that holds both is not known to be both
+            return None if is_part and here.op in ("tuple", "record") else here
+        is_part = is_part or here.op in ("item", "element", "at")
         here = inner[0]
 
 
