@@ -12,6 +12,8 @@ from per_audit.graph.memory.capacity import number_of
 from per_audit.graph.memory.ranges import range_of, turns
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from per_audit.graph.model import ReplayGraph
 
 _CALLERS = 4
@@ -130,7 +132,7 @@ def _of_loops(graph: ReplayGraph, path: str, inner: set[_Body]) -> str | _Round:
 
 def _passes(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> str | _Round | None:
     """What a loop goes through: the steps of an environment, episodes or rounds; None where it steps none."""
-    inside = set(ir.walk(*loop.body))
+    inside = set(_at_each_pass(loop.body))
     stepped = {around for call in _steps(loop) if (around := _stepped_by(graph, path, call)) is not None}
     if loop in stepped:
         return "steps"
@@ -142,6 +144,16 @@ def _passes(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> str | _Ro
         if stepped:
             return "steps" if function in stepped else _of_loops(graph, where, stepped)
     return "steps" if _fills(graph, path, loop) else None
+
+
+def _at_each_pass(body: Iterable[ir.Node]) -> Iterator[ir.Node]:
+    """The nodes of a loop's body, but for what a test of a remainder lets happen now and then: a validation."""
+    for node in body:
+        yield node
+        if isinstance(node, ir.If) and any(isinstance(part, ir.Bin) and part.op == "%" for part in ir.walk(node.test)):
+            yield from _at_each_pass([node.test, *node.orelse])
+        else:
+            yield from _at_each_pass(ir.children(node))
 
 
 def _fills(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> bool:

@@ -120,6 +120,12 @@ OBSERVED = STEPS + "agent.observe(row)"
         ("pass", "while steps:\n    for i in range(4):\n        envs[i].step(policy(i))\n    agent.learn()", ""),
         ("pass", "while steps:\n    for player in players:\n        env.step(player.act())\n    agent.learn()", ""),
         ("pass", OBSERVED + "\n    agent.learn()\n    while steps % 9 == 0:\n        env.step(policy(row))", ""),
+        ("pass", "while steps:\n    wait(env)\n    agent.learn()\n    if steps % 9 == 0:\n        play(env, policy)", ""),
+        (
+            "pass",
+            "while steps:\n    agent.learn()\n    if steps % 9 == 0:\n        while row:\n            env.step(policy(row))",
+            "",
+        ),
         (
             "pass",
             "for episode in range(9):\n    while steps:\n        env.step(policy(row))\n    agent.learn()",
