@@ -137,6 +137,7 @@ class Judge:
         self, graph: ReplayGraph, part: Part, with_offers: bool, outcome: Outcome, beside: bool = False
     ) -> Outcome:
         """The outcome with what the rules find in the graph; `beside` the files lies a program that is in use."""
+        from per_audit.graph.liveness.beside.exported import exported
         from per_audit.graph.liveness.idle import Idle
 
         failures = list(outcome.failures)
@@ -146,7 +147,8 @@ class Judge:
             findings = with_ids(finding for finding in told if _is_shown(finding))
         else:
             program, package = (Idle(graph, is_package, beside) for is_package in (False, True))
-            asked = [(each, package if each.place.path in part.packaged else program) for each in told]
+            for_others = part.packaged | exported(graph)
+            asked = [(each, package if each.place.path in for_others else program) for each in told]
             findings = with_ids(self._as_run(asked, notes, failures))
         if with_offers and findings:
             from per_audit.fixes.offers import offered

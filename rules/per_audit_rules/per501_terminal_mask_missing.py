@@ -660,6 +660,84 @@ class Agent:
     )
     good = (
         Example(
+            "a table that is learnt from the steps themselves, whose actions are random",
+            {
+                "trainer.py": """import random
+from collections import deque
+
+import pandas as pd
+
+
+class Table:
+    def __init__(self):
+        self.values = pd.DataFrame(0, index=range(100), columns=range(4))
+
+    def act(self, state):
+        return random.randint(0, 3)
+
+    def learn(self, state, action, reward, next_state):
+        error = reward + 0.9 * self.values.loc[next_state, :].max() - self.values.loc[state, action]
+        self.values.loc[state, action] += 0.1 * error
+
+
+class Deep:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer = net, optimizer
+
+    def act(self, state):
+        return self.net(state).argmax()
+
+    def learn(self, batch):
+        goals = [r + 0.9 * (1 - done) * self.net(s2).max() for s, a, r, s2, done in batch]
+        self.net.loss(batch, goals).backward()
+        self.optimizer.step()
+
+
+class Maze:
+    def reset(self):
+        self.at, self.paid = 0, [-1, 0, 1, 0]
+        return self.at
+
+    def step(self, action):
+        self.at += action
+        return self.at, self.paid[action], self.at > 9
+
+
+class Trainer:
+    def __init__(self, kind, net, optimizer):
+        self.kind, self.env = kind, Maze()
+        if kind == "table":
+            self.agent = Table()
+        else:
+            self.agent = Deep(net, optimizer)
+
+    def train(self):
+        return walk(self.agent, self.env) if self.kind == "table" else replay(self.agent, self.env)
+
+
+def walk(agent, env):
+    state, done = env.reset(), False
+    while not done:
+        action = agent.act(state)
+        next_state, reward, done = env.step(action)
+        agent.learn(state, action, reward, next_state)
+        state = next_state
+
+
+def replay(agent, env):
+    memory = deque(maxlen=10_000)
+    for _ in range(100):
+        state, done = env.reset(), False
+        while not done:
+            action = agent.act(state)
+            next_state, reward, done = env.step(action)
+            memory.append((state, action, reward, next_state, done))
+            state = next_state
+            agent.learn(random.sample(memory, 32))  # <- PER001
+"""
+            },
+        ),
+        Example(
             "a task of the Control Suite, which time alone cuts",
             {
                 "dqn.py": _DQN.replace(" * dones.float()  # <- PER501", "")

@@ -49,7 +49,7 @@ def targets(graph: ReplayGraph, buffer: ReplayBuffer) -> list[BootstrapTarget]:
     for function, path, body in endings.bodies(graph, buffer):
         for node in ir.walk_scope(body):
             for reward, bootstrap in _addends(node):
-                if _is_reward(graph, reward) and _is_drawn(graph, path, reward):
+                if _is_reward(graph, reward) and _is_drawn(graph, buffer, path, reward):
                     factors = tuple(_factors(_with_arguments(graph, graph.symbols.term(path, bootstrap))))
                     if _is_discounted(graph, bootstrap, factors):
                         assert isinstance(node, ir.Expr)
@@ -140,10 +140,11 @@ def _is_reward(graph: ReplayGraph, node: ir.Expr) -> bool:
     return REWARD in roles and not roles & {NEXT, DONE}
 
 
-def _is_drawn(graph: ReplayGraph, path: str, node: ir.Expr) -> bool:
-    if any(graph.events.value(part).tagged("draw") for part in ir.walk(node)):
+def _is_drawn(graph: ReplayGraph, buffer: ReplayBuffer, path: str, node: ir.Expr) -> bool:
+    """Whether a value hangs on what was drawn from the buffer, rather than on another random call: an action, say."""
+    if any(graph.events.value(part).tagged("draw") & buffer.sources for part in ir.walk(node)):
         return True
-    return graph.symbols.term(path, node).has("draw")
+    return any(part.op == "draw" and part.data in buffer.sources for part in graph.symbols.term(path, node).walk())
 
 
 def is_later(graph: ReplayGraph, node: ir.Node | None) -> bool:

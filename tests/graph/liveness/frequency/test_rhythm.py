@@ -120,10 +120,14 @@ OBSERVED = STEPS + "agent.observe(row)"
         ("pass", "while steps:\n    for i in range(4):\n        envs[i].step(policy(i))\n    agent.learn()", ""),
         ("pass", "while steps:\n    for player in players:\n        env.step(player.act())\n    agent.learn()", ""),
         ("pass", OBSERVED + "\n    agent.learn()\n    while steps % 9 == 0:\n        env.step(policy(row))", ""),
-        ("pass", "while steps:\n    wait(env)\n    agent.learn()\n    if steps % 9 == 0:\n        play(env, policy)", ""),
         (
             "pass",
-            "while steps:\n    agent.learn()\n    if steps % 9 == 0:\n        while row:\n            env.step(policy(row))",
+            "while steps:\n    wait(env)\n    agent.learn()\n    if steps % 9 == 0:\n        play(env, policy)",
+            "",
+        ),
+        (
+            "pass",
+            "while steps:\n    agent.learn()\n    if steps % 9 == 0:\n        while 1:\n            env.step(row)",
             "",
         ),
         (
