@@ -7,7 +7,8 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from per_audit.source.imports import loaded_by, packages_of_unwritten
+from per_audit.source.components import meant
+from per_audit.source.imports import imports_of, loaded_by, packages_of_unwritten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from per_audit.parts import Part, Sources
 
 
+_FILE = re.compile(rb"([\w\x80-\xff.-]+)\.py")
 _TEST = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*$|[^/]*_test\.py$)")
 
 
@@ -36,12 +38,36 @@ def joined(parts: Sequence[Part], outcomes: Mapping[str, Outcome], sources: Sour
     loading = (file for file in sources.files if not _TEST.search(file.relative))
     unwritten = [(file.relative, package) for file in loading for package in packages_of_unwritten(file.data)]
     written = [(file.relative, dotted) for file in sources.files for dotted in loaded_by(file.data)]
-    return [
-        outcome
-        if not (outcome.notes or outcome.without_unmade) or _may_be_meant(part, sources, unwritten, written)
-        else _as_it_stands(outcome, bool(used & _folders(part)) or _is_left_aside(part, used, entered, sources))
-        for part, outcome in zip(parts, found, strict=True)
-    ]
+    named: dict[bytes, set[str]] = {}
+    for file in sources.files:
+        for name in set(_FILE.findall(file.data)):
+            named.setdefault(name, set()).add(file.relative)
+    told = []
+    for part, outcome in zip(parts, found, strict=True):
+        if outcome.notes or outcome.without_unmade:
+            begin = _may_be_meant(part, sources, unwritten, written, named)
+            if begin:
+                outcome = outcome.with_notes(but=_reached(part, begin, sources))
+            else:
+                is_beside = bool(used & _folders(part)) or _is_left_aside(part, used, entered, sources)
+                outcome = _as_it_stands(outcome, is_beside)
+        told.append(outcome)
+    return told
+
+
+def _reached(part: Part, begin: set[str], sources: Sources) -> set[str]:
+    """The files of a part that some lead to by what they import, with these and the packages around them."""
+    texts = {file.relative: file.data for file in part.files}
+    found: set[str] = set()
+    waiting = list(begin)
+    while waiting:
+        path = waiting.pop()
+        if path in texts and path not in found:
+            found.add(path)
+            waiting += [f"{folder}/__init__.py" for folder in _around(path)]
+            means = (meant(path, name, sources.tree) for name in imports_of(texts[path]))
+            waiting += [each for each in means if each is not None]
+    return found
 
 
 def _as_it_stands(outcome: Outcome, is_beside: bool) -> Outcome:
@@ -86,24 +112,23 @@ def _folders(part: Part) -> set[str]:
 
 
 def _may_be_meant(
-    part: Part, sources: Sources, unwritten: list[tuple[str, str]], written: list[tuple[str, str]]
-) -> bool:
-    """Whether a file of another part imports, or names as a file, what may be a file of this one.
+    part: Part,
+    sources: Sources,
+    unwritten: list[tuple[str, str]],
+    written: list[tuple[str, str]],
+    named: Mapping[bytes, set[str]],
+) -> set[str]:
+    """The files of a part that a file of another part imports, or names as a file, as far as that may be.
 
     `unwritten` are the files that import under names which are not known, and the packages that they do so from;
-    `written` those whose calls import modules under names that are, and these.
+    `written` those whose calls import modules under names that are, and these; `named` the files that name others.
     """
     own = {file.relative for file in part.files}
-    if any(_is_below(path, package, file) for file, package in unwritten if file not in own for path in own):
-        return True
-    names = {posixpath.basename(path).rpartition(".")[0] for path in own if not path.endswith("__init__.py")}
-    if names & sources.unresolved:
-        return True
-    if any(name in dotted.split(".") for file, dotted in written if file not in own for name in names):
-        return True
-    others = [file for file in sources.files if file.relative not in own]
-    texts = [f"{name}.py".encode() for name in names]
-    return any(text in file.data for file in others for text in texts)
+    names = {path: posixpath.basename(path).rpartition(".")[0] for path in own if not path.endswith("__init__.py")}
+    said = sources.unresolved.union(*(dotted.split(".") for file, dotted in written if file not in own))
+    found = {path for path in own for file, package in unwritten if file not in own and _is_below(path, package, file)}
+    found |= {path for path, name in names.items() if name in said}
+    return found | {path for path, name in names.items() if named.get(name.encode(), set()) - own}
 
 
 def _is_below(path: str, package: str, importer: str) -> bool:

@@ -17,7 +17,7 @@ from per_audit.parts import unparsable
 from per_audit.source import project_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from per_audit.facts import ModuleFacts
@@ -52,9 +52,13 @@ class Outcome:
     notes: tuple[tuple[str, str], ...] = ()
     costs: frozenset[str] = frozenset()
 
-    def with_notes(self) -> Outcome:
-        """The same with the notes in the messages, and as hints what runs cost that nobody knows."""
-        notes = dict(self.notes)
+    def with_notes(self, but: Collection[str] = ()) -> Outcome:
+        """The same with the notes in the messages, and as hints what runs cost that nobody knows.
+
+        Of the files `but` others may run what these do not.
+        """
+        left = {each.id for each in self.findings if each.place.path in but}
+        notes = {name: note for name, note in self.notes if name not in left}
         told = (
             replace(
                 each,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +16,7 @@ from per_audit.graph.interpret.reference import REFERENCE_KINDS
 from per_audit.graph.interpret.values import Alloc, External, Instance
 from per_audit.graph.libraries.use import LibraryUse
 from per_audit.graph.liveness.beside.demos import Demos
+from per_audit.graph.liveness.names.unread import words_unread
 from per_audit.graph.memory import growth, shifts
 from per_audit.graph.memory.fill import Fill
 from per_audit.graph.prioritised.anatomy import Anatomy
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from per_audit.graph.symbolic import Term
 
 UNIFORM, PRIORITISED = "uniform", "prioritised"
-
-
-_WORD = re.compile(rb"[\w\x80-\xff]+")  # names of other scripts included
 
 
 @dataclass(slots=True, eq=False)
@@ -282,9 +279,9 @@ class ReplayGraph:
         return Shapes(self.symbols)
 
     @cached_property
-    def unread_words(self) -> frozenset[bytes]:
-        """The words in files that could not be parsed."""
-        return frozenset(word for text in self.unread for word in _WORD.findall(text))
+    def unread_words(self) -> dict[bytes, set[str]]:
+        """The words in files that could not be parsed, each with the modules that these may mean by it."""
+        return words_unread(self.project, self.unread)
 
     @cached_property
     def time_limits(self) -> list[float]:

@@ -26,7 +26,7 @@ def test_a_batch_of_unknown_size_is_said_to_be_so(example, unread, severity, sai
     (rule,) = (rule for rule in all_rules() if rule.code == "PER110")
     files = rule.bad[example].plain
     graph = link([extract(path, text.replace("Memory(512)", "Memory(size)").encode()) for path, text in files.items()])
-    graph.unread = (unread,)
+    graph.unread = (b"import per, train\n" + unread,)
     (finding,) = rule.check(graph)
     assert finding.severity is severity
     assert said in finding.message

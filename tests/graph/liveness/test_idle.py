@@ -215,10 +215,22 @@ def test_a_memory_in_a_program_that_learns_without_one(project):
     assert why(project(memories=MEMORIES)) is None
 
 
-def test_a_memory_that_a_file_names_which_cannot_be_parsed(project):
+@pytest.mark.parametrize(
+    ("imports", "is_off"),
+    [
+        (b"from memories import Weighted", False),
+        (b"import agent, memories", False),
+        (b"from agent import Weighted", False),
+        (b"import importlib\nimportlib.import_module(name)", False),
+        (b"# memories.py", False),
+        (b"from elsewhere import Weighted", True),
+        (b"from run import start", False),
+    ],
+)
+def test_a_memory_that_a_file_names_which_cannot_be_parsed(project, imports, is_off):
     graph = project(memories=MEMORIES, agent=AGENT.format(made=PLAIN, after=""), run=RUN)
-    graph.unread = (b"print 'start'\nWeighted().sample(3)\n",)
-    assert why(graph) is None
+    graph.unread = (imports + b"\nprint 'start'\nWeighted().sample(3)\n",)
+    assert (why(graph) is not None) is is_off
 
 
 def test_the_users_of_a_package_make_its_classes(project):

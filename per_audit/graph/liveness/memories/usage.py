@@ -49,8 +49,8 @@ def _is_wrapped(graph: ReplayGraph, buffer: LibraryBuffer) -> bool:
 
 
 def is_named_unread(graph: ReplayGraph, unit: _Unit) -> bool:
-    """Whether the name of a class or function stands in a file that cannot be read: code of Python 2, say."""
-    return unit.name.encode() in graph.unread_words
+    """Whether a file that cannot be read names a class or function, and imports lead from it there: Python 2, say."""
+    return graph.project.module_of[unit].path in graph.unread_words.get(unit.name.encode(), ())
 
 
 def is_tried_out(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
