@@ -119,7 +119,7 @@ class BetaBudgetHardcoded(Rule):
             if graph.priorities(buffer).is_reference:
                 continue
             beta = Beta(graph, graph.anatomy(buffer))
-            for node, path, numbers, count in [*_steps(beta), *_schedules(beta)]:
+            for node, path, numbers, count in [*_steps(beta, buffer), *_schedules(beta, buffer)]:
                 if node not in seen:
                     seen.add(node)
                     own = holder(graph, path, node, buffer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -387,23 +388,25 @@ if __name__ == "__main__":
         if not (put_back is False or (isinstance(put_back, ir.Expr) and _may_be_false(graph, draw.path, put_back))):
             return None
         size = batch_argument(draw.node, draw.method)
-        batch = None if size is None else number_of(graph, draw.path, size, by_name=True).largest
+        # Of several sizes the least: what a batch is cut to while fewer are held is one of them.
+        batch = None if size is None else number_of(graph, draw.path, size, by_name=True).least
         share = _share(graph, buffer, batch)
         if share is not None and share < HARMLESS:
             return None
-        return self._finding(graph, buffer, draw.node, draw.path, share, [])
+        return self._finding(graph, buffer, draw.node, draw.path, batch, share, [])
 
     def _emptied(
         self, graph: ReplayGraph, buffer: ReplayBuffer, node: ir.Node, path: str, source: ir.Node
     ) -> Finding | None:
         loops = (each for each in graph.ancestors(path, node) if isinstance(each, (ir.For, ir.While)))
         loop = next(loops, None)
-        share = _share(graph, buffer, turns(graph, path, loop) if isinstance(loop, ir.For) else None)
+        batch = turns(graph, path, loop) if isinstance(loop, ir.For) else None
+        share = _share(graph, buffer, batch)
         if share is not None and share < HARMLESS:
             return None
         where = graph.path_of(source) or path
         return self._finding(
-            graph, buffer, node, path, share, [(where, source, "transitions are drawn by priority here")]
+            graph, buffer, node, path, batch, share, [(where, source, "transitions are drawn by priority here")]
         )
 
     def _finding(
@@ -412,6 +415,7 @@ if __name__ == "__main__":
         buffer: ReplayBuffer,
         node: ir.Node,
         path: str,
+        batch: int | None,
         share: float | None,
         more: list[tuple[str, ir.Node, str]],
     ) -> Finding:
@@ -421,19 +425,23 @@ if __name__ == "__main__":
             graph.evidence(formula.path, formula.node, "weights", "weights of a draw with replacement")
             for formula in graph.anatomy(buffer).formulas
         ]
-        amount = "" if share is None else f" (a batch is {100 * min(share, 1):.0f} % of the buffer)"
+        told, said = "", ""
         is_unseen = share is None and buffer.owner is not None and is_named_unread(graph, buffer.owner)
-        where = "stands in a file that cannot be parsed" if is_unseen else "cannot be read"
-        unknown = (
-            f": below {100 * HARMLESS:.0f} % of the buffer that makes no difference, and how large a batch is {where}"
-            if share is None
-            else ""
-        )
+        if share is not None:
+            told = f" (a batch is {100 * min(share, 1):.0f} % of the buffer)"
+        elif batch is not None and not is_unseen:
+            fewest = math.ceil(batch / HARMLESS)
+            said = f": a batch of {batch:,} makes a difference among fewer than {fewest:,}, and how many are held"
+            said += " cannot be read"
+        else:
+            where = "stands in a file that cannot be parsed" if is_unseen else "cannot be read"
+            said = f": below {100 * HARMLESS:.0f} % of the buffer that makes no difference, and how large a batch is"
+            said += f" {where}"
         finding = self.finding(
             graph,
             path,
             node,
-            f"drawn without replacement{amount}, while the weights are those of a draw with replacement{unknown}",
+            f"drawn without replacement{told}, while the weights are those of a draw with replacement{said}",
             evidence=links,
             confidence="medium" if share is None else "high",
             fix=FixOffer(title="draw with replacement"),

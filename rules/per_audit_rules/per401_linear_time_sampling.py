@@ -15,8 +15,8 @@ from per_audit.graph.interpret.values import UNKNOWN, Alloc, TupleOf
 from per_audit.graph.liveness.frequency.rhythm import rhythm_of
 from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, capacity_of
+from per_audit.graph.memory.held import Held, grows, held
 from per_audit.graph.memory.ranges import turns
-from per_audit.graph.memory.stored import spelled, stored_at_most
 from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
 
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph.interpret.events import Draw
+    from per_audit.graph.prioritised.anatomy import Anatomy
     from per_audit.graph.symbolic import Term
-
-SMALL = 10_000
-
 
 _OF_CANDIDATES = """import random
 from collections import deque
@@ -133,9 +131,7 @@ class LinearTimeSampling(Rule):
             if capacity.largest is None:  # there are as many priorities as transitions
                 priorities = {alloc for term in anatomy.containers for alloc in anatomy.allocs(term)}
                 capacity = capacity_of(graph, buffer.containers - priorities)
-            if (capacity.usual or SMALL + 1) <= SMALL:
-                continue
-            for draw in _linear_draws(graph, buffer, capacity):
+            for draw in _linear_draws(graph, buffer, anatomy, capacity):
                 if draw.node not in seen:
                     seen.add(draw.node)
                     yield self._finding(graph, buffer, draw)
@@ -154,8 +150,7 @@ class LinearTimeSampling(Rule):
             pipeline=name,
         )
         is_little = draw.cost is not None and rhythm.a_step(draw.cost + draw.before) < costs.LITTLE
-        is_short = draw.is_counted and (draw.size or 0) <= SMALL
-        return replace(finding, severity=Severity.INFO) if is_little or is_short else finding
+        return replace(finding, severity=Severity.INFO) if is_little or draw.held.is_small else finding
 
     def witness(self) -> str:
         """How many priorities a draw over a cumulative sum reads, against the steps down a sum tree."""
@@ -511,7 +506,6 @@ class Recommender:
 class _Linear(NamedTuple):
     """A draw that reads all priorities: what people call it, and what it and making its probabilities costs.
 
-    `size` is how many there may be; `is_counted`, that the program stores no more, where there would be room for them.
     `calls` are those for a batch, 0 where they cannot be counted; `before` is for all of them.
     """
 
@@ -520,20 +514,18 @@ class _Linear(NamedTuple):
     how: str
     cost: float | None
     before: float
-    size: int | None
-    is_counted: bool
+    held: Held
     calls: int = 1
 
 
 def _cost(draw: _Linear) -> str:
     """What the draw costs of all that are held, as far as that is known."""
-    if draw.size is None:
+    if draw.held.most is None:
         return "; how many there are cannot be read here, up to 10,000 cost little"
     if draw.cost is None:
-        return f", up to {draw.size:,} of them"
-    count = spelled(draw.size) if draw.is_counted else f"{draw.size:,}"
+        return f", up to {draw.held.most:,} of them"
     cost = draw.cost * (draw.calls or 1)
-    text = f", {costs.spelled(cost + draw.before)} at {count}"
+    text = f", {costs.spelled(cost + draw.before)} at {draw.held}"
     if draw.calls != 1:
         return (
             f"{text} for the {draw.calls:,} calls of a batch"
@@ -558,21 +550,18 @@ def _loop_of_one(graph: ReplayGraph, draw: Draw) -> ir.For | ir.Generator | None
     return None
 
 
-def _most(capacity: Capacity) -> int | None:
-    """How many there may be, where the code says so: also if that holds for some ways of the program only."""
-    return capacity.largest if capacity.largest is not None and capacity.largest > SMALL else None
-
-
-def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, capacity: Capacity) -> Iterator[_Linear]:
+def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy, capacity: Capacity) -> Iterator[_Linear]:
     """The draws of a buffer that read all priorities, of which there is room for so many."""
-    room, stored = _most(capacity), stored_at_most(graph, buffer)
+    room, so_far = held(graph, buffer, capacity, grows=False), held(graph, buffer, capacity)
+    if room is None or so_far is None:
+        return
     for source in sorted(buffer.sources, key=lambda node: node.start):
         draw = graph.events.draws.get(source)
         if draw is not None and draw.weighted and draw.method not in GREEDY and not _is_of_some(graph, draw):
             weights = draw.probabilities
-            grows = stored is not None and (weights is None or _is_of_held(graph, draw.path, weights))
-            is_counted = grows and room is not None and (stored or room) < room
-            count = stored if is_counted else room
+            is_of_held = weights is None or _is_of_held(graph, anatomy, draw.path, weights)
+            read = so_far if is_of_held else room
+            count = read.most
             cost = None if count is None else costs.of_draw(graph, draw, count)
             before = 0.0 if not count or weights is None else costs.of_preparation(graph, draw.path, weights, count)
             how = f"`{graph.source(draw.path, draw.node.func)}`"
@@ -580,17 +569,17 @@ def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, capacity: Capacity) 
             calls = 1 if loop is None else turns(graph, draw.path, loop) or 0
             if weights is not None and not isinstance(weights, (ir.Name, ir.Attr)):
                 before *= calls or 1  # made anew for each call
-            yield _Linear(draw.node, draw.path, how, cost, before, count, is_counted, calls)
+            yield _Linear(draw.node, draw.path, how, cost, before, read, calls)
         mass = graph.events.masses.get(source)
         if mass is not None and mass.searched:
             for node, path in _searches(graph, source):
-                cost = None if room is None else costs.of_search(room)
-                yield _Linear(node, path, "a cumulative sum made anew", cost, 0.0, room, False)
+                cost = None if room.most is None else costs.of_search(room.most)
+                yield _Linear(node, path, "a cumulative sum made anew", cost, 0.0, room)
 
 
-def _is_of_held(graph: ReplayGraph, path: str, weights: ir.Expr) -> bool:
+def _is_of_held(graph: ReplayGraph, anatomy: Anatomy, path: str, weights: ir.Expr) -> bool:
     """Whether probabilities are those of what is held so far: a part of an array, or a list that grows."""
-    return costs.kind_of(graph, path, weights) in ("list", "deque") or graph.symbols.term(path, weights).has("slice")
+    return costs.kind_of(graph, path, weights) in ("list", "deque") or grows(anatomy, graph.symbols.term(path, weights))
 
 
 def _is_of_some(graph: ReplayGraph, draw: Draw) -> bool:

@@ -14,7 +14,7 @@ from per_audit.graph.liveness.frequency.rhythm import rhythm_of
 from per_audit.graph.liveness.frequency.seldom import is_seldom
 from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, read
-from per_audit.graph.memory.stored import spelled, stored_at_most
+from per_audit.graph.memory.held import SMALL, Held, grows, held
 from per_audit.graph.prioritised.anatomy import CHOSEN
 from per_audit.graph.recognise.branches import is_ruled_out
 from per_audit.graph.symbolic import alternatives, strip
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from per_audit.graph.prioritised.writes import PriorityWrite
     from per_audit.graph.symbolic import Term
 
-SMALL = 10_000
+_FEW = SMALL - 1  # several extremes of 10,000, each step, are worth a word
 _WORDS = {"max": "largest", "min": "smallest", "sum": "sum", "sort": "order", "argsort": "order"}
 
 _STORED, _STORED_AT_ONCE = "whenever a transition is stored", "whenever a batch of transitions is stored"
@@ -122,7 +122,7 @@ class LinearTimeMaximum(Rule):
             if buffer.kind != PRIORITISED or about.is_reference or (buffer.samples and not about.is_followed()):
                 continue
             anatomy = graph.anatomy(buffer)
-            if (anatomy.capacity.usual or SMALL + 1) <= SMALL or not anatomy.containers:
+            if not anatomy.containers or held(graph, buffer, anatomy.capacity, few=_FEW) is None:
                 continue
             found = {each.node: each for each in _reductions(graph, buffer, anatomy)}
             together = sum(each.a_step for each in found.values())
@@ -144,8 +144,7 @@ class LinearTimeMaximum(Rule):
             fix=FixOffer(title="keep the value up to date as priorities change"),
             pipeline=name,
         )
-        is_short = found.is_counted and (found.size or 0) < SMALL
-        return replace(finding, severity=Severity.INFO) if is_little or is_short else finding
+        return replace(finding, severity=Severity.INFO) if is_little or found.held.is_small else finding
 
     def witness(self) -> str:
         """How many priorities are compared to store 1,000 transitions, against a running maximum."""
@@ -419,32 +418,29 @@ def play(env, agent):
 class _Reduction(NamedTuple):
     """A call that goes through so many priorities for `what`, and what it costs, by itself and for each step.
 
-    `is_counted` says that the program stores no more, where there would be room for them. `a_step` is 0 where nobody
-    knows how many steps it is for.
+    `a_step` is 0 where nobody knows how many steps it is for.
     """
 
     node: ir.Node
     path: str
     what: str
     when: str
-    size: int | None
+    held: Held
     cost: float | None
     a_step: float
-    is_counted: bool
 
 
 def _cost(found: _Reduction) -> str:
     """What the reduction costs in a full memory, as far as that is known."""
-    if found.size is None:
+    if found.held.most is None:
         return "; how many there are cannot be read here, up to 10,000 cost little"
-    size = spelled(found.size) if found.is_counted else f"{found.size:,}"
-    return f" of up to {found.size:,}" if found.cost is None else f": {costs.spelled(found.cost)} for {size}"
+    return f" of up to {found.held.most:,}" if found.cost is None else f": {costs.spelled(found.cost)} for {found.held}"
 
 
 def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> Iterator[_Reduction]:
     """The calls that reduce a whole container of priorities in functions that add or draw."""
     drawing = {draw.function for s in buffer.sources if (draw := graph.events.draws.get(s)) and draw.weighted}
-    stepping, stored = _stepping(graph, buffer, anatomy), stored_at_most(graph, buffer)
+    stepping = _stepping(graph, buffer, anatomy)
     drawing |= {f for f in stepping if f and _is_only_for(graph, f, drawing)}
     for function, occasions in stepping.items():
         path = buffer.path if function is None else graph.project.module_of[function].path
@@ -460,16 +456,13 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
                 counted = function in drawing and term.op in ("sum", "sort", "argsort")
                 if not whole or anatomy.base_of(of) not in anatomy.containers or counted or _is_part(of):
                     continue
-                size = _reduced(graph, anatomy, of)
-                if (size.usual or SMALL) < SMALL:
+                size = held(graph, buffer, _reduced(graph, anatomy, of), grows(anatomy, of), _FEW)
+                if size is None:
                     continue
-                count = size.largest if (size.largest or 0) >= SMALL else None
-                is_counted = count is not None and stored is not None and stored < count and _is_of_held(anatomy, of)
-                count = stored if is_counted else count
                 made_in = graph.symbols.function_of(term.path, term.node)
                 places = ((path, node, function), (term.path, term.node, made_in))
                 if not any(is_seldom(graph, p, n) or is_ruled_out(graph, p, n, f) for p, n, f in places):
-                    cost = None if count is None else costs.of_reduction(graph, term.path, term.node, count)
+                    cost = None if size.most is None else costs.of_reduction(graph, term.path, term.node, size.most)
                     rhythm = rhythm_of(graph, path, node)
                     a_step = rhythm.a_step(math.inf if cost is None else cost)
                     at_once = occasions == {_STORED_AT_ONCE}
@@ -477,7 +470,7 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
                     occasions = occasions - {_STORED_AT_ONCE} or occasions
                     when = "" if at_once else str(rhythm)
                     when = when or (next(iter(occasions)) if len(occasions) == 1 else "at every step")
-                    yield _Reduction(term.node, term.path, _WORDS[term.op], when, count, cost, a_step, is_counted)
+                    yield _Reduction(term.node, term.path, _WORDS[term.op], when, size, cost, a_step)
 
 
 def _is_only_for(graph: ReplayGraph, function: ev.Owner, drawing: set[ev.Owner]) -> bool:
@@ -504,14 +497,6 @@ def _reduced(graph: ReplayGraph, anatomy: Anatomy, of: Term) -> Capacity:
     if before is not None and whole.usual is not None:
         return replace(whole, largest=whole.usual - before)
     return whole
-
-
-def _is_of_held(anatomy: Anatomy, of: Term) -> bool:
-    """Whether a reduction goes through what is held so far: the beginning of an array, or a list that grows."""
-    if of.op == "slice" and of.args[1].op == "const" and of.args[1].data is None:
-        return True
-    base = anatomy.base_of(of)
-    return base is not None and all(alloc.kind in ("list", "deque") for alloc in anatomy.allocs(base))
 
 
 def _unmasked(term: Term) -> Term:

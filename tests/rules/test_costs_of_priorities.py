@@ -135,10 +135,19 @@ def test_a_draw_is_weighed_by_the_numbers_of_the_program(changed, severity, end)
     assert finding.severity is severity
 
 
-@pytest.mark.parametrize(("room", "count"), [("args.room", 0), ("10 * args.room", 1), ("read(args.room)", 1)])
+@pytest.mark.parametrize(
+    ("room", "count"),
+    [
+        ("args.room", 0),
+        ("10 * args.room", 1),
+        ("read(args.room)", 1),
+        ("read().get('size', 9_000)", 0),
+        ("read().get('size', 20_000)", 1),
+    ],
+)
 def test_an_option_of_the_command_line_counts_as_its_default(room, count):
     assert len(findings(LinearTimeSampling, size=room)) == count
-    assert len(findings(LinearTimeMaximum, size=room, first="self.priorities.max()")) == count
+    assert len(findings(LinearTimeMaximum, size=room, first="max(self.priorities)")) == count
 
 
 @pytest.mark.parametrize(
@@ -173,11 +182,12 @@ def test_all_that_a_memory_looks_for_is_weighed_together():
         ("deque(maxlen=size)", "40_000", "WARNING about 440 µs for the 40,000 that", "WARNING about 1.9 ms at the 40"),
         ("deque(maxlen=size)", "9_000", "INFO about 100 µs for the 9,000 that", "INFO about 420 µs at the 9,000 that"),
         ("np.zeros(size)", "40_000", "WARNING about 2.8 ms for 100,000", "WARNING about 630 µs at 100,000"),
+        ("[]", "9_000", "INFO about 100 µs for the 9,000 that", "INFO about 230 µs at the 9,000 that"),
     ],
 )
 def test_a_run_that_stores_less_than_there_is_room_for(made, steps, maximum, draw):
-    first = "max(self.priorities)"
-    text = AGENT.format(**USUAL | {"made": made, "first": first, "before": "self.priorities"})
+    first, before = "max(self.priorities)", "self.priorities" if made != "[]" else "np.array(self.priorities) ** 0.6"
+    text = AGENT.format(**USUAL | {"made": made, "first": first, "before": before})
     text = text.replace("[None] * size", "deque(maxlen=size)").replace("500_000", steps)
     text = text.replace(
         "self.rows[self.at] = (state, action, reward, next_state, done)", "self.rows.append((state, 0))"

@@ -172,11 +172,20 @@ def _own(body: list[ir.Stmt]) -> Iterator[ir.Node]:
 
 def _told(loop: ir.For | ir.While) -> set[str]:
     """The names that hold at a time limit: the flag of a step, and what is made of it by `or`."""
-    made = [node for node in ir.walk(*loop.body) if isinstance(node, ir.Assign)]
-    told = {name for node in made if _is_step(node.value) for target in node.targets for name in _flag(target)}
-    while more := {name for node in made if _holds(node.value, told) for name in _names(node.targets)} - told:
+    made = [pair for node in ir.walk(*loop.body) if isinstance(node, ir.Assign) for pair in _pairs(node)]
+    told = {name for target, value in made if _is_step(value) for name in _flag(target)}
+    while more := {name for target, value in made if _holds(value, told) for name in _names([target])} - told:
         told |= more
     return told
+
+
+def _pairs(node: ir.Assign) -> Iterator[tuple[ir.Expr, ir.Expr | None]]:
+    """What an assignment gives to each of its targets, to several beside each other as well: `a, b = 1, 2`."""
+    for target in node.targets:
+        items = target.items if isinstance(target, ir.Seq) else []
+        values = node.value.items if isinstance(node.value, ir.Seq) else []
+        is_apart = len(items) == len(values) and not any(isinstance(one, ir.Star) for one in (*items, *values))
+        yield from zip(items, values, strict=True) if items and is_apart else [(target, node.value)]
 
 
 def _is_step(node: ir.Expr | None) -> bool:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.externals import JOINS
 from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.memory import axes
 from per_audit.graph.memory.given import class_around, given
-from per_audit.graph.memory.looked_up import looked_up
+from per_audit.graph.memory.looked_up import default_beside, looked_up
 from per_audit.graph.memory.powers import power_of_two, rounded
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.vocabulary import TRANSPARENT
@@ -317,6 +318,10 @@ def _numbers(
         elif defaults := graph.symbols.default_of(option):
             found += [n for default in defaults for n in _numbers(graph, default, 0)]
             found.append(_OPEN)
+        elif (beside := default_beside(option)) is not None:
+            key, default = beside
+            given_elsewhere = (n for other in _named(graph, key) for n in _numbers(graph, other, 0))
+            found += [*_numbers(graph, default, 0), *filter(None, given_elsewhere), _OPEN]
         elif option.op == "minimum" and depth:
             sides = (_numbers(graph, side, depth - 1, owner, by_name) for side in option.args)
             bounds = [max(n for n in side if n is not None) for side in sides if side and None not in side]
@@ -340,12 +345,15 @@ def _setting(term: Term) -> str:
 
 
 def _named(graph: ReplayGraph, name: str) -> list[Term]:
-    """What the project gives under a name: as an option's default, in a dict with written keys, as a keyword."""
+    """What the project gives under a name: as an option's default, in a dict with written keys, as a keyword.
+
+    What its tests give is none of what it runs with.
+    """
     if not name:
         return []
     found = list(graph.symbols.option_defaults.get(name, ()))
     for path, module in graph.project.modules.items():
-        for node in module.nodes_of(ir.Map, ir.Call):
+        for node in module.nodes_of(ir.Map, ir.Call) if not is_test(path) else ():
             values: Iterable[ir.Expr] = ()
             if isinstance(node, ir.Map):
                 pairs = zip(node.keys, node.values, strict=True)

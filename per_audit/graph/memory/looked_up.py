@@ -26,3 +26,10 @@ def looked_up(graph: ReplayGraph, term: Term) -> list[Term]:
         if held.op == "call" and held.data == "builtins.vars" and held.args and "parse_" in str(held.args[0].data):
             return [Term("external", (), f"{held.args[0].data}.{term.data}", held.node, held.args[0].path)]
     return []
+
+
+def default_beside(term: Term) -> tuple[str, Term] | None:
+    """The key and what is written beside it in a look-up: `config.get("size", 9)`; None where it is none."""
+    if term.op != "call" or term.data != ".get" or len(term.args) < 3 or not isinstance(term.args[1].data, str):
+        return None
+    return term.args[1].data, term.args[2]

@@ -232,7 +232,9 @@ SETTINGS = """
         ('config.get("rooms", 70)', "SOME", 70, True),
         ('config.get("room")', "SOME", 5_000, True),
         ('config.get("rooms")', "SOME", None, False),
-        ('config.get("room", 70)', "read()", None, False),
+        ('config.get("room", 70)', "read()", 5_000, False),  # what else is given under that name
+        ('config.get("rooms", 70)', "read()", 70, False),
+        ('config["rooms"]', "read()", None, False),
         ('others.get("room", 70)', "SOME", 5_000, True),
         ('config["room"]', "args", 5_000, False),
         ('config["rooms"]', "args", None, False),

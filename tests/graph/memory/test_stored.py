@@ -91,6 +91,8 @@ GAMES = "if {}:\n            {}\n            games.append(0)\n        if len(gam
         (EPISODES.format(90, "for turn in count()"), "if turn >= 200: done = False\n        if done: break", None),
         (EPISODES.format(90, "for turn in count(9)"), "if turn >= 200: done = True\n        if done: break", None),
         (EPISODES.format(40, "while True"), "over = done or model.ends()\n        if over: break", 20_000),
+        (EPISODES.format(40, "while True"), "over, last = done or model.ends(), step\n        if over: break", 20_000),
+        (EPISODES.format(40, "while True"), "last, over = done or model.ends(), step\n        if over: break", None),
     ],
 )
 def test_the_loops_of_a_program(loop, after, most):
