@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.prioritised.priorities import UNSEEN
-from per_audit.graph.prioritised.schedule import Beta, unbounded
+from per_audit.graph.prioritised.schedule import Beta, is_never_asked_for, unbounded
 from per_audit.graph.prioritised.whose import holder
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
@@ -119,12 +119,13 @@ class BetaBudgetHardcoded(Rule):
             if graph.priorities(buffer).is_reference:
                 continue
             beta = Beta(graph, graph.anatomy(buffer))
-            for node, path, numbers, count in [*_steps(beta, buffer), *_schedules(beta, buffer)]:
-                if node not in seen:
+            for node, path, numbers, count in [*_steps(beta), *_schedules(beta)]:
+                function = graph.symbols.function_of(path, node)
+                if node not in seen and not is_never_asked_for(graph, buffer, function):
                     seen.add(node)
                     own = holder(graph, path, node, buffer)
                     drawing = graph.reachable(own.function, 2)
-                    what = "draws" if graph.symbols.function_of(path, node) in drawing else "of its steps"
+                    what = "draws" if function in drawing else "of its steps"
                     yield self._finding(graph, own, node, path, numbers, count, what)
 
     def _finding(

@@ -84,3 +84,13 @@ def test_what_no_loss_is_seen_to_take_is_a_hint(code, step, is_handed_on):
     (finding,) = rule.check(link([extract("memory.py", memory.encode()), extract("agent.py", agent.encode())]))
     assert (finding.severity is Severity.INFO) is is_handed_on
     assert finding.message.endswith("that a loss takes its weights cannot be seen here") is is_handed_on
+
+
+@pytest.mark.parametrize(("after", "code"), [("", "PER106"), ("self.memory.rise()", "PER107")])
+def test_a_step_that_nothing_asks_for_raises_nothing(after, code):
+    memory = MEMORY.format(name="Rich", step="pass")
+    memory += "\n    def rise(self):\n        self.beta = min(1.0, self.beta + 0.001)\n"
+    agent = AGENT.format(made="Rich(1000)") + f"        {after}\n\nAgent(None, None, False).learn(None)\n"
+    graph = link([extract("memory.py", memory.encode()), extract("agent.py", agent.encode())])
+    rules = [rule for rule in all_rules() if rule.code in ("PER106", "PER107")]
+    assert [finding.rule for rule in rules for finding in rule.check(graph)] == [code]
