@@ -38,6 +38,7 @@ _PRIORITY_WORDS = {
     "alpha",
     "per",
 }
+_ERROR_WORDS = {"error", "errors", "delta", "deltas"}
 UNSEEN = "; that a loss takes its weights cannot be seen here"
 """What a finding about the exponent of weights says where none is seen to use them."""
 _NUMERIC = ("numpy.", "torch.", "builtins.", "random.", "collections.", "math.", "jax.", "tensorflow.", "threading.")
@@ -150,7 +151,7 @@ class Priorities:
     @cached_property
     def is_about_priorities(self) -> bool:
         """Whether the code of the buffer speaks of priorities at all: not every weighted draw is one by priority."""
-        if self.is_reference or self._walks_a_tree or self._rates_what_was_drawn:
+        if self.is_reference or self._walks_a_tree or self._rates_what_was_drawn or self._draws_by_errors:
             return True
         names = [cls.name for cls in self.family]
         for function in self.functions:
@@ -179,6 +180,15 @@ class Priorities:
         masses = self._masses()
         stores = [store for store in self.stores() if store.container in masses]
         return any(is_rated(self.events, stores, source) for source in self.draws)
+
+    @property
+    def _draws_by_errors(self) -> bool:
+        """Whether the probabilities of transitions are made of what is called their errors."""
+        if not looks_like_transition(self.buffer.roles):
+            return False
+        given = (self.events.draws[node].probabilities for node in self.buffer.draws if node in self.events.draws)
+        behind = self._behind([expression for expression in given if expression is not None])
+        return any(not _ERROR_WORDS.isdisjoint(words(ir.last_name(node))) for node in behind)
 
     @cached_property
     def is_greedy(self) -> bool:

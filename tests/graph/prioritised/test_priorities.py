@@ -72,3 +72,27 @@ def test_weights_of_a_draw_that_nobody_calls_any_more(project, memory_text, call
     graph = project(memory=memory_text(mass="mass") + OLDER, train=train)
     weights = {node for buffer in graph.buffers for node in graph.priorities(buffer).weights}
     assert len(weights) == known
+
+
+BY_A_FIELD = """
+    import random
+    from collections import deque
+
+    class Past:
+        def __init__(self, size):
+            self.rows = deque(maxlen=size)
+
+        def keep(self, state, action, reward, next_state, done, {field}):
+            self.rows.append((state, action, reward, next_state, done, {field}))
+
+        def some(self, n):
+            sum_{field} = sum(row[5] for row in self.rows)
+            return random.choices(self.rows, [row[5] / sum_{field} for row in self.rows], k=n)
+"""
+
+
+@pytest.mark.parametrize(("field", "known"), [("delta", True), ("errors", True), ("length", False)])
+def test_probabilities_made_of_errors_are_priorities(project, field, known):
+    graph = project(BY_A_FIELD.format(field=field))
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).is_about_priorities is known
