@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Evidence, Finding, FixOffer, Severity
+from per_audit.graph.prioritised.whole import rounded
 from per_audit.graph.symbolic import strip
 from per_audit.graph.symbolic.degree import is_alpha
 from per_audit.graph.symbolic.normal import COUNT, MAXIMUM, MINIMUM, PRIORITY, TOTAL, Product
@@ -21,6 +22,45 @@ if TYPE_CHECKING:
     from per_audit.graph.symbolic import Term
 
 
+_ROUNDED = """import numpy as np
+import torch
+
+
+class Agent:
+    def __init__(self, net, optimizer, size):
+        self.net, self.optimizer = net, optimizer
+        self.rows, self.mass, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+    def store(self, state, action, reward, next_state, done):
+        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+        self.mass[self.at % self.size] = max(self.mass.max(), 1.0)
+        self.at += 1
+
+    def sample(self, n, beta):
+        p = self.mass / self.mass.sum()
+        slots = np.random.choice(self.size, n, p=p)
+        weights = (self.size * p[slots]) ** -beta
+        weights /= weights.max()
+        return [self.rows[i] for i in slots], slots, torch.from_numpy(weights).long()  # <- PER104
+
+    def learn(self, beta):
+        rows, slots, weights = self.sample(32, beta)
+        errors = self.net.errors(rows)
+        loss = (weights * errors**2).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.mass[slots] = errors.detach().abs().numpy() + 1e-6
+
+
+def train(env, net, optimizer, steps):
+    agent, state = Agent(net, optimizer, 4096), env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        agent.store(state, net.last, reward, next_state, done)
+        state = env.reset() if done else next_state
+        agent.learn(0.4 + 0.6 * step / steps)
+"""
 _FED = """import tensorflow as tf
 from memory import Replay
 
@@ -56,7 +96,7 @@ class WeightsFormulaWrong(Rule):
     a fraction turned over); a priority in place of a probability, or a missing N, where no division by a maximum
     cancels the missing factor; priorities without alpha where the draw uses priority^alpha, and the reverse; a
     smallest priority or a maximum that is on another scale than what it normalises; weights over the smallest of them,
-    so that none is below 1, be it written as a division by the largest priority.
+    so that none is below 1, be it written as a division by the largest priority; weights that are made whole numbers.
 
     ## Why is this bad
 
@@ -432,6 +472,7 @@ def train(env, apply, params, steps):
     )
     bad = (
         *plain,
+        Example("weights that become whole numbers on their way", {"agent.py": _ROUNDED}),
         Example(
             "a sum tree of errors that the weights are multiplied with, its total for N",
             {
@@ -620,6 +661,7 @@ def run(env, steps):
         ),
     )
     good = (
+        Example("weights that stay fractions", {"agent.py": _ROUNDED.replace(".long()  # <- PER104", ".float()")}),
         Example(
             "weights that no loss is multiplied by, which PER005 tells of",
             {"agent.py": bad[0].plain["agent.py"].replace("(weights * (q - y) ** 2)", "((q - y) ** 2)")},
@@ -835,6 +877,12 @@ def _defects(graph: ReplayGraph, weights: Weights, weight: Weight) -> Iterator[_
             yield _Defect(node, path, message, "larger for what is drawn more often")
         return
     if any(product.exponent(PRIORITY) >= 0 for product in products):
+        return
+    if (whole := rounded(graph, weights, weight)) is not None:
+        call, where = whole
+        what = graph.source(where, call)
+        message = f"`{what}` rounds the importance-sampling weights down to whole numbers: those below 1 become 0"
+        yield _Defect(call, where, message, "the weights are rounded here")
         return
     otherwise = weights.is_raised_otherwise(weight)
     if otherwise:

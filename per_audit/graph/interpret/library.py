@@ -169,7 +169,7 @@ class Library:
         if name == "numpy.copyto" and len(node.args) == 2 and isinstance(node.args[0].value, ir.Sub):
             self.interpreter.targets.assign(node.args[0].value, values[1], frame, node, node.args[1].value)
             return UNKNOWN
-        if isinstance(node.func, ir.Attr) and _is_to_integers(node, method):
+        if isinstance(node.func, ir.Attr) and is_to_integers(node, method):
             return self.interpreter.draws.fraction(node.func.value, frame)
         return None
 
@@ -363,7 +363,7 @@ def _is_integral(node: ir.Call) -> bool:
     return isinstance(name, str) and name.startswith(("int", "uint"))
 
 
-def _is_to_integers(node: ir.Call, method: str) -> bool:
+def is_to_integers(node: ir.Call, method: str) -> bool:
     """Whether a method makes whole numbers of what an array or tensor holds: `x.long()`, `x.astype(int)`."""
     if method in ("long", "int"):
         return not node.args

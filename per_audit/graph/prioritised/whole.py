@@ -1,0 +1,34 @@
+"""Weights that are made whole numbers on their way to the loss: of those below 1 nothing is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.library import is_to_integers
+
+if TYPE_CHECKING:
+    from per_audit.graph.model import ReplayGraph
+    from per_audit.graph.prioritised.weights import Weight, Weights
+
+_HOLDERS = ("tuple", "record")  # of weights beside what else comes with them
+_TENSORS = ("LongTensor", "IntTensor", "ShortTensor", "ByteTensor")
+
+
+def rounded(graph: ReplayGraph, weights: Weights, weight: Weight) -> tuple[ir.Call, str] | None:
+    """The call that rounds the weights down, and its file; None where none is seen to."""
+    for site in sorted(graph.events.calls.values(), key=lambda site: (site.path, site.node.start)):
+        made_of = _rounds(site.node)
+        if made_of is not None and weights.is_carried(weight, site.path, made_of):
+            term = graph.symbols.term(site.path, made_of)
+            if term.op not in _HOLDERS and any(part.node is weight.formula.node for part in term.walk()):
+                return site.node, site.path
+    return None
+
+
+def _rounds(call: ir.Call) -> ir.Expr | None:
+    """What a call makes whole numbers of: `w.long()`, `w.astype(int)`, `torch.LongTensor(w)`."""
+    name = ir.last_name(call.func)
+    if name in _TENSORS:
+        return call.argument(0)
+    return call.func.value if isinstance(call.func, ir.Attr) and is_to_integers(call, name) else None
