@@ -130,10 +130,11 @@ class DequeRandomAccess(Rule):
         counted = stored.most_stored(graph, buffer, first.alloc)
         is_filled = counted is not None or stored.goes_on_for_ever(graph, buffer)
         most = counted or capacity
-        each, batch = costs.of_read(min(most, capacity)), _batch(graph, first)
+        each, (batch, is_same) = costs.of_read(min(most, capacity)), _batch(graph, first)
         cost = f"{costs.spelled(each)} a read"
         if batch is not None:
             each *= times
+        if batch is not None and is_same:
             cost = f"{costs.spelled(each * batch)} for {batch:,}{f' read {times} times' if times > 1 else ''}"
         cost += f" with {stored.spelled(most)}" if most < capacity else " once it is full"
         rhythm = rhythm_of(graph, first.path, first.draw.node if first.draw.function is first.function else first.node)
@@ -548,10 +549,16 @@ def _branches(graph: ReplayGraph, read: _Read) -> list[ir.Node]:
     return found
 
 
-def _batch(graph: ReplayGraph, read: _Read) -> int | None:
-    """How many items the draw takes at the least, where the code says so in numbers: a program for each may run."""
+def _batch(graph: ReplayGraph, read: _Read) -> tuple[int | None, bool]:
+    """How many items the draw takes at the least, where the code says so in numbers, and whether it is always that.
+
+    Of several numbers, each is that of another program, which may have a memory of another size.
+    """
     size = batch_argument(read.draw.node, read.draw.method)
-    return None if size is None else number_of(graph, read.draw.path, size, by_name=True).least
+    if size is None:
+        return None, False
+    known = number_of(graph, read.draw.path, size, by_name=True)
+    return known.least, known.least == known.largest
 
 
 def _deque(graph: ReplayGraph, read: _Read) -> str:
