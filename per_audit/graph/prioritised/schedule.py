@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.liveness.names.mentions import is_another
 from per_audit.graph.prioritised.anatomy import CHOSEN
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.term import const
@@ -251,9 +250,21 @@ def is_never_asked_for(graph: ReplayGraph, buffer: ReplayBuffer, function: ev.Ow
         return False
     if function.name.encode() in graph.unread_words:
         return False
-    nodes = (part for module in graph.project.modules.values() for part in module.nodes_of(ir.Attr, ir.Const))
-    named = (part for part in nodes if function.name in (getattr(part, "attr", ""), getattr(part, "value", "")))
-    return all(is_another(graph, part, function) for part in named)
+    nodes = ((path, part) for path, m in graph.project.modules.items() for part in m.nodes_of(ir.Attr, ir.Const))
+    named = ((path, n) for path, n in nodes if function.name in (getattr(n, "attr", ""), getattr(n, "value", "")))
+    return all(_is_own_of_another(graph, path, node, cls) for path, node in named)
+
+
+def _is_own_of_another(graph: ReplayGraph, path: str, node: ir.Node, cls: ir.Class) -> bool:
+    """Whether an object asks itself for a method, `self.train()`, and is none of a class for certain."""
+    held = node.value if isinstance(node, ir.Attr) else None
+    method = next((each for each in graph.ancestors(path, node) if isinstance(each, ir.Function)), None)
+    own = graph.project.class_of.get(method) if method is not None else None
+    if not isinstance(held, ir.Name) or own is None or method is None or not method.parameters:
+        return False
+    interpreter = graph.interpreter
+    families = ({*interpreter.mro(each)} for each in (own, *interpreter.subclasses.get(own, ())))
+    return held.id == method.parameters[0].name and not any(cls in family for family in families)
 
 
 def builds(function: ev.Owner) -> bool:
