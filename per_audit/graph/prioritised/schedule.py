@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.liveness.memories.usage import is_named_unread
 from per_audit.graph.prioritised.anatomy import CHOSEN
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.term import const
@@ -248,7 +249,7 @@ def is_never_asked_for(graph: ReplayGraph, buffer: ReplayBuffer, function: ev.Ow
     cls = graph.project.class_of.get(function)
     if cls is None or graph.interpreter.external_bases(cls) or not (buffer.instances and buffer.samples):
         return False
-    if function.name.encode() in graph.unread_words:
+    if is_named_unread(graph, function):
         return False
     nodes = ((path, part) for path, m in graph.project.modules.items() for part in m.nodes_of(ir.Attr, ir.Const))
     named = ((path, n) for path, n in nodes if function.name in (getattr(n, "attr", ""), getattr(n, "value", "")))
