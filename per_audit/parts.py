@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Notice
@@ -126,7 +125,7 @@ def _entered(importer: str, name: str, imported: str) -> set[str]:
     steps = package.split("/")
     spelt = name.strip(f".{WHOLE}").count(".") + (last == "__init__.py")
     around = {"/".join(steps[:end]) for end in range(len(steps) - spelt + 1, len(steps) + 1)}
-    return around - {above.as_posix() for above in PurePosixPath(importer).parents}
+    return {folder for folder in around if not importer.startswith(f"{folder}/")}
 
 
 def unparsable(file: SourceFile, line: int, reason: str) -> Notice:

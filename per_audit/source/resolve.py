@@ -37,6 +37,7 @@ class Modules:
             distribution = _distribution(path)
             for start in range(len(parts)):
                 self._tails[distribution, "/".join(parts[start:])].append(path)
+        self._importers: dict[str, tuple[str, str]] = {}
         self._known: dict[tuple[str, str, str, int], str | None] = {}
 
     def find(self, importer: str, dotted: str, level: int = 0) -> str | None:
@@ -47,7 +48,9 @@ class Modules:
         libraries are themselves, but for their own files; so is the standard library, but for scripts that have a file
         of the name beside them. Installed packages do not see each other.
         """
-        key = (posixpath.dirname(importer), _distribution(importer), dotted, level)
+        if importer not in self._importers:
+            self._importers[importer] = posixpath.dirname(importer), _distribution(importer)
+        key = (*self._importers[importer], dotted, level)
         if key not in self._known:
             self._known[key] = self._find(*key)
         return self._known[key]
