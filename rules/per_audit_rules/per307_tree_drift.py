@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
 
+_ROUNDED = (
+    "in 32 bits: what is rounded off adds up, and is more than all that is left where priorities fall a millionfold"
+)
 _TRAIN = """from memory import Memory
 
 
@@ -233,7 +236,7 @@ def _trees(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[ir.Node, 
                 reach = graph.reachable(entry.function, 3)
                 for store in graph.anatomy(buffer).stores:
                     if isinstance(store.node, ir.Aug) and store.function in reach:
-                        yield store.node, store.path, "in 32 bits: it is off by more than what is left"
+                        yield store.node, store.path, _ROUNDED
 
 
 def _drifts(tree: SumTree, function: ir.Function) -> bool:

@@ -116,3 +116,26 @@ def test_the_limit_is_named_or_that_it_is_not_known(env, severity, said):
     (rule,) = (rule for rule in all_rules() if rule.code == "PER502")
     (finding,) = rule.check(link([extract("train.py", LEARNER.format(env=env).encode())]))
     assert (finding.severity, said in finding.message) == (severity, True), finding.message
+
+
+OWN = """class Game:
+    def reset(self):
+        self.turn, self.secret = 0, 3
+        return 0, {{}}
+
+    def step(self, guess):
+        self.turn += 1
+        hit = guess == self.secret
+        late = self.turn >= 20
+        over = hit or late
+        return guess, float(hit), {flags}, {{}}
+
+
+"""
+
+
+@pytest.mark.parametrize(("flags", "count"), [("hit, late", 1), ("over, over", 0)])
+def test_an_end_that_is_told_by_both_flags_is_the_games_own(flags, count):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER502")
+    text = OWN.format(flags=flags) + LEARNER.format(env="Game()")
+    assert len(list(rule.check(link([extract("train.py", text.encode())])))) == count

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.episodes.environments import TERMINATED, TRUNCATED, says_false
+from per_audit.graph.interpret.draws import same
 from per_audit.graph.interpret.roles import REWARD, name_of, role_of, words
 from per_audit.graph.symbolic import strip
 
@@ -33,6 +34,8 @@ def own_cuts(graph: ReplayGraph, cls: ir.Class, step: ir.Function) -> list[ir.No
     found: dict[ir.Node, None] = {}
     for returned in _returned(nodes):
         flag = returned.items[TRUNCATED]
+        if same(flag, returned.items[TERMINATED]):
+            continue  # both flags are told at every end, which is the task's
         names = {flag.id} if isinstance(flag, ir.Name) else set()
         places = [node for node in nodes if _says(node, names)] if names else [flag]
         if any(_pays_for(node, names) for node in nodes):

@@ -57,6 +57,8 @@ class Choices:
 
     def _is_off(self, path: str, test: ir.Expr) -> bool:
         """Whether a test asks for a truth that is none unless it is set."""
+        if isinstance(test, ir.Logic):
+            return test.op == "and" and (self._is_off(path, test.left) or self._is_off(path, test.right))
         if not isinstance(test, (ir.Name, ir.Attr, ir.Sub, ir.Call)):
             return False
         return self._is_false(self._graph.symbols.term(path, test), _FARTHEST)
@@ -67,6 +69,8 @@ class Choices:
         if term.op == "external":
             name = str(term.data)
             return is_option(name) and self._defaults.get(name.rpartition(".")[2]) == {False}
+        if term.op == "logic" and term.data == "and":
+            return any(self._is_false(side, depth) for side in term.args)
         if depth and term.op == "call" and str(term.data).rpartition(".")[2] in ("get", "getattr"):
             return self._is_false_where_left_out(term, depth)
         if not depth or term.op not in ("param", "field"):

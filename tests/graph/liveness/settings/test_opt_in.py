@@ -68,6 +68,9 @@ EITHER = "self.memory = Memory() if other else Plain()"
         (READ, LEFT_OUT, "", "", "run only where `per` is set"),
         (READ, LEFT_OUT.replace(", False", ""), "", "", "run only where `per` is set"),
         (READ, LEFT_OUT.replace("False", "True"), "", "", None),
+        (READ, LEFT_OUT.replace("settings.get", "net and settings.get"), "", "", "run only where `per` is set"),
+        (READ, LEFT_OUT.replace("if per:", "if net and per:"), "", "", "run only where `net and per` is set"),
+        (READ, LEFT_OUT.replace("if per:", "if net or per:"), "", "", None),
         (
             READ,
             LEFT_OUT.replace("settings.get('per', False)", "getattr(settings, 'per', None)"),
