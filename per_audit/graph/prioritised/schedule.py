@@ -251,7 +251,8 @@ def is_never_asked_for(graph: ReplayGraph, buffer: ReplayBuffer, function: ev.Ow
         return False
     if is_named_unread(graph, function):
         return False
-    nodes = ((path, part) for path, m in graph.project.modules.items() for part in m.nodes_of(ir.Attr, ir.Const))
+    modules = (module for module in graph.project.modules.values() if function.name.encode() in module.text)
+    nodes = ((module.path, part) for module in modules for part in module.nodes_of(ir.Attr, ir.Const))
     named = ((path, n) for path, n in nodes if function.name in (getattr(n, "attr", ""), getattr(n, "value", "")))
     return all(_is_own_of_another(graph, path, node, cls) for path, node in named)
 
