@@ -279,6 +279,17 @@ def test_what_the_memories_that_a_package_has_only_for_its_users_cost_is_a_hint(
     assert all("(not run as it stands: nothing in the project makes Slow)" in each.message for each in told)
 
 
+USES_SLOW = TRAIN.replace("from memory import Memory", "").replace("Memory()", "Slow(200_000)")
+
+
+@pytest.mark.parametrize(("used", "severity"), [("", Severity.INFO), (USES_SLOW, Severity.WARNING)])
+def test_what_a_memory_costs_that_nothing_makes_is_a_hint(tmp_path, used, severity):
+    found(tmp_path, {"slow.py": SLOW, "main.py": f"from slow import Slow\n{used}"})
+    told = audit(tmp_path, [tmp_path], Settings(tmp_path)).report.findings
+    assert {each.severity for each in told if each.rule == "PER401"} == {severity}
+    assert {each.severity for each in told if each.rule == "PER105"} == {Severity.ERROR}
+
+
 def test_a_program_whose_learning_is_switched_off_is_told_to_be(tmp_path):
     learns = "        net.loss(memory.sample(8)).backward()\n        optimizer.step()\n"
     main = TRAIN.replace(learns, "        if not WATCH:\n" + learns.replace("        ", "            "))

@@ -88,9 +88,14 @@ class Idle:
         return f"not {verb} as it stands: {self._told(reason, path)}"
 
     def is_for_others(self, place: Place) -> bool:
-        """Whether a place is of a class of a package that nothing imports nor makes, in files that learn without it."""
+        """Whether only others may ever run a place: one of a program, of which the files run nothing as they stand.
+
+        Of a package it is a class that nothing imports nor makes, in files that learn without it.
+        """
         reason, _ = self._found(place)
-        if not self._is_package or not isinstance(reason, ir.Class) or not self._is_of_program:
+        if not self._is_package:
+            return reason is not None
+        if not isinstance(reason, ir.Class) or not self._is_of_program:
             return False
         modules = self._graph.project.modules.values()
         imports = (each for m in modules for each in m.nodes_of(ir.ImportFrom) if isinstance(each, ir.ImportFrom))

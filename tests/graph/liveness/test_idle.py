@@ -451,6 +451,7 @@ def test_a_call_with_a_keyword_that_is_not_taken(project, call, takes, expected)
         (TRIED + "import os\n        os.system('python worker.py')", False),
         (TRIED + "import numpy\n        print(numpy.array(memory.sample(2)).mean())", True),
         (TRIED + "print(memory.sample(2)[0].mean())", True),
+        (TRIED + "if not memory.sample(2):\n            raise ValueError('nothing')", True),
         (TRIED + "net.answer(memory.sample(2))", False),
         (TRIED + "import joblib\n        joblib.Parallel(4)(joblib.delayed(go)(seed) for seed in range(8))", False),
         (TRIED + "import tyro\n        tyro.cli(go)", False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import posixpath
 from collections import deque
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ _STARTS = (
     "fire",
     "click",
 )
+_ERRORS = {name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
 # Of lists, dictionaries and the like, of arrays and of networks: they do nothing but to what they belong to.
 _OF_DATA = {name for kind in (list, dict, set, str, deque) for name in dir(kind)} | {
     *("abs", "all", "any", "argmax", "argmin", "astype", "clip", "cpu", "detach", "dim", "flatten", "float", "item"),
@@ -163,6 +165,8 @@ class Demos:
         if _is_named_learning(call):
             return True
         if site.targets:
+            return False
+        if isinstance(call.func, ir.Name) and call.func.id in _ERRORS:
             return False
         if not site.names:
             return not (isinstance(call.func, ir.Attr) and call.func.attr in _OF_DATA)
