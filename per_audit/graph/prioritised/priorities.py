@@ -39,6 +39,7 @@ _PRIORITY_WORDS = {
     "per",
 }
 _ERROR_WORDS = {"error", "errors", "delta", "deltas"}
+_TIME_WORDS = {"time", "times", "t", "age", "step", "steps"}
 UNSEEN = "; that a loss takes its weights cannot be seen here"
 """What a finding about the exponent of weights says where none is seen to use them."""
 _NUMERIC = ("numpy.", "torch.", "builtins.", "random.", "collections.", "math.", "jax.", "tensorflow.", "threading.")
@@ -188,7 +189,8 @@ class Priorities:
             return False
         given = (self.events.draws[node].probabilities for node in self.buffer.draws if node in self.events.draws)
         behind = self._behind([expression for expression in given if expression is not None])
-        return any(not _ERROR_WORDS.isdisjoint(words(ir.last_name(node))) for node in behind)
+        named = (set(words(ir.last_name(node))) for node in behind)
+        return any(name & _ERROR_WORDS and not name & _TIME_WORDS for name in named)
 
     @cached_property
     def is_greedy(self) -> bool:

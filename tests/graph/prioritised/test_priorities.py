@@ -91,7 +91,7 @@ BY_A_FIELD = """
 """
 
 
-@pytest.mark.parametrize(("field", "known"), [("delta", True), ("errors", True), ("length", False)])
+@pytest.mark.parametrize(("field", "known"), [("delta", True), ("errors", True), ("length", False), ("delta_t", False)])
 def test_probabilities_made_of_errors_are_priorities(project, field, known):
     graph = project(BY_A_FIELD.format(field=field))
     (buffer,) = graph.buffers
