@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.prioritised import trail
+from per_audit.graph.prioritised.schedule import is_never_asked_for
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.degree import STORED
 from per_audit.rule import Example, Rule
@@ -75,7 +76,8 @@ class MaxPriorityScaleMix(Rule):
             if trail.drawn_powers(anatomy).exponents:
                 continue
             for insertion, start, start_path, power in self._mixed(anatomy):
-                if start.node in told:
+                raised_in = graph.symbols.function_of(power.path, power.node) if power.node is not None else None
+                if start.node in told or is_never_asked_for(graph, buffer, raised_in):
                     continue
                 told.add(start.node)
                 name = graph.name_of(buffer)
@@ -276,6 +278,28 @@ def play(env, net, optimizer, steps):
         ),
     )
     good = (
+        Example(
+            "nothing calls what would raise it",
+            {
+                "replay.py": bad[0].plain["replay.py"],
+                "train.py": """from replay import Replay
+
+
+def train(env, net, optimizer):
+    replay, state = Replay(4096), env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        replay.append(state, net.last, reward, next_state, done)
+        state = env.reset() if done else next_state
+        rows, slots, weights = replay.draw(32, 0.4)
+        (weights * net.errors(rows) ** 2).mean().backward()
+        optimizer.step()
+
+
+train(make(), net(), optimizer())
+""",
+            },
+        ),
         Example(
             "starts at 1, and reads what was stored",
             {"play.py": bad[-1].plain["play.py"].replace("top = epsilon", "top = 1.0")},
