@@ -1165,7 +1165,7 @@ def _lost(end: MergedEnd, cuts: Cuts) -> str:
     if end.own:
         return f"at a time limit {lost}"
     if not met:
-        return f"should the environment, which is not known here, ever tell a time limit by its second flag, {lost} there"
+        return f"should the environment, which is not known here, tell a time limit by its second flag, {lost} there"
     *before, last = dict.fromkeys(map(str, met))
     limits = " or ".join([", ".join(before), last] if before else [last])
     seldom = ", which few episodes reach," if met[0].is_arcade else ""

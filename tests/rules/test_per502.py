@@ -109,7 +109,7 @@ def train(net, optimizer):
         ),
         ("gym.wrappers.TimeLimit(gym.make('Own-v0'), 70)", Severity.WARNING, "the time limit of TimeLimit (70 steps)"),
         ("gym.make('ALE/Pong-v5')", Severity.INFO, "ALE/Pong-v5 (108,000 frames), which few episodes reach,"),
-        ("gym.make('Own-v0')", Severity.INFO, "should the environment, which is not known here, ever tell a time limit"),
+        ("gym.make('Own-v0')", Severity.INFO, "should the environment, which is not known here, tell a time limit"),
     ],
 )
 def test_the_limit_is_named_or_that_it_is_not_known(env, severity, said):
