@@ -46,7 +46,10 @@ def _is_cut(graph: ReplayGraph, draw: ev.Draw, name: str) -> bool:
 
 
 def _is_begun(graph: ReplayGraph, draw: ev.Draw) -> bool:
-    """Whether no more than the first batches of a loader are taken: `next(iter(loader))`, a loop that breaks."""
+    """Whether no more than the first batches of a loader are taken: `next(iter(loader))`, a loop that breaks.
+
+    What is only printed is shown rather than taken.
+    """
     text = partial(graph.source, draw.path, limit=200)
     parent = graph.parents(draw.path).get(draw.node)
     written = {text(draw.node)}
@@ -54,7 +57,10 @@ def _is_begun(graph: ReplayGraph, draw: ev.Draw) -> bool:
         written |= set(map(text, parent.targets))
     module = graph.module(draw.path)
     if any(
-        ir.last_name(site.func) == "iter" and len(site.args) == 1 and text(site.args[0].value) in written
+        ir.last_name(site.func) == "iter"
+        and len(site.args) == 1
+        and text(site.args[0].value) in written
+        and not any(map(_prints, graph.ancestors(draw.path, site)))
         for site in module.nodes_of(ir.Call)
         if isinstance(site, ir.Call)
     ):
@@ -63,5 +69,13 @@ def _is_begun(graph: ReplayGraph, draw: ev.Draw) -> bool:
         isinstance(loop, ir.For)
         and text(loop.iter) in written
         and any(isinstance(part, ir.Jump) and part.kind == "break" for part in loop.body)
+        and not all(
+            isinstance(part, ir.Jump) or (isinstance(part, ir.Do) and _prints(part.value)) for part in loop.body
+        )
         for loop in module.nodes_of(ir.For)
     )
+
+
+def _prints(node: ir.Node) -> bool:
+    """Whether a node is a call of `print`."""
+    return isinstance(node, ir.Call) and ir.last_name(node.func) == "print"

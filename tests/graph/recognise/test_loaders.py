@@ -49,6 +49,8 @@ TAKEN = "state, action, reward, next_state, done"
         (f"{TAKEN} = next(iter(DataLoader(list(past.rows), 32, shuffle=True)))", [UNIFORM]),
         (f"{TAKEN} = next(iter(DataLoader(past, 32, shuffle=False)))", []),
         (f"for {TAKEN} in DataLoader(past, 32, shuffle=True):\n            print(state)", []),
+        (f"for {TAKEN} in DataLoader(past, 32, shuffle=True):\n            print(state)\n            break", []),
+        ("loader = DataLoader(past, 32, shuffle=True)\n        print(next(iter(loader))[0].shape)", []),
         (
             f"{TAKEN} = next(iter(DataLoader(past, 32, sampler=WeightedRandomSampler(past.errors, 32))))",
             [PRIORITISED],
