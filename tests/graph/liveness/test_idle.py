@@ -456,6 +456,12 @@ def test_a_call_with_a_keyword_that_is_not_taken(project, call, takes, expected)
         (TRIED + "import joblib\n        joblib.Parallel(4)(joblib.delayed(go)(seed) for seed in range(8))", False),
         (TRIED + "import tyro\n        tyro.cli(go)", False),
         (TRIED + "import sweeps\n        sweeps.agent('a', function=go)", False),
+        (TRIED + "class Args:\n            size = 3\n        import tyro\n        tyro.cli(Args)", True),
+        (
+            TRIED
+            + "class Args:\n            def run(self):\n                0\n        import tyro\n        tyro.cli(Args)",
+            False,
+        ),
         (TRIED + "import typer\n        typer.Typer().command()(go)", False),
         (TRIED + "import functools\n        functools.partial(go)()", False),
         (TRIED + "list(map(go, range(8)))", False),

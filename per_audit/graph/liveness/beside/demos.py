@@ -174,11 +174,16 @@ class Demos:
         return starts or not _LEADS_ON.isdisjoint(_words_of(call)) or self._hands_code(call)
 
     def _hands_code(self, call: ir.Call) -> bool:
-        """Whether a library is given a function or class of the project, to call it when it likes."""
+        """Whether a library is given a function of the project, to call it when it likes, or a class that has some."""
         given = {node for arg in call.args for node in ir.walk(arg.value)}
         given -= {node.func for node in given if isinstance(node, ir.Call)}
         atoms = (atom for node in given for atom in self._graph.events.value(node).atoms)
-        return any(isinstance(atom, (Func, ClassRef)) for atom in atoms)
+        return any(isinstance(atom, Func) or (isinstance(atom, ClassRef) and _may_act(atom.node)) for atom in atoms)
+
+
+def _may_act(cls: ir.Class) -> bool:
+    """Whether a class has functions, by itself or from its bases: settings alone have none."""
+    return bool(cls.bases) or any(isinstance(part, ir.Function) for part in cls.body)
 
 
 def _words_of(call: ir.Call) -> tuple[str, ...]:
