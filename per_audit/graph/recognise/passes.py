@@ -69,11 +69,15 @@ def _is_begun(graph: ReplayGraph, draw: ev.Draw) -> bool:
         isinstance(loop, ir.For)
         and text(loop.iter) in written
         and any(isinstance(part, ir.Jump) and part.kind == "break" for part in loop.body)
-        and not all(
-            isinstance(part, ir.Jump) or (isinstance(part, ir.Do) and _prints(part.value)) for part in loop.body
-        )
+        and not _only_prints(loop)
         for loop in module.nodes_of(ir.For)
     )
+
+
+def _only_prints(loop: ir.For) -> bool:
+    """Whether a loop prints something, and does nothing else."""
+    done = [part for part in loop.body if not isinstance(part, ir.Jump)]
+    return bool(done) and all(isinstance(part, ir.Do) and _prints(part.value) for part in done)
 
 
 def _prints(node: ir.Node) -> bool:
