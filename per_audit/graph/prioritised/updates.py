@@ -58,7 +58,7 @@ class Updates:
         if self.about.is_reference:
             # Assigned one by one: `memory.priorities[indices] = ...`.
             return any(s.container in self.about.made and self.about.is_drawn(s.index) for s in self.about.stores())
-        ways = (self._writes_drawn, self._tells_drawn, self._adds_again, self._reaches_writer)
+        ways = (self._writes_drawn, self._tells_drawn, self._adds_again, self._puts_back, self._reaches_writer)
         return self.about.is_opaque or any(way() for way in ways)
 
     # ---------------------------------------------------------------- written where it was drawn
@@ -126,6 +126,13 @@ class Updates:
             if any(func.node in self._adders for func in site.targets)
             for value in site.arguments
         )
+
+    def _puts_back(self) -> bool:
+        """Whether draws take out the rows that several methods put in, one of them those that were taken out."""
+        buffer = self.about.buffer
+        storing = {store.function for store in buffer.stores if getattr(store.function, "name", "") not in BUILDERS}
+        taken = any(each.function is self.drawing and each.how == "pop" for each in buffer.evictions)
+        return taken and len(storing) > 1
 
     def _is_drawn_row(self, value: Value) -> bool:
         for atom in value.atoms:

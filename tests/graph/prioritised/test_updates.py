@@ -232,3 +232,57 @@ def test_a_row_that_is_put_back_with_another_error(project, call):
     graph = project(REPLACED.replace("memory.update(at, errors)", call))
     (buffer,) = graph.buffers
     assert graph.priorities(buffer).updated() is bool(call)
+
+
+RANKED = """
+import bisect
+
+import numpy as np
+
+
+
+class Entry:
+    def __init__(self, row, priority):
+        self.row, self.priority = row, priority
+
+    def __lt__(self, other):
+        return self.priority < other.priority
+
+
+class Ranked:
+    def __init__(self):
+        self.rows = []
+
+    def add(self, row, priority=1.0):
+        bisect.insort(self.rows, Entry(row, priority))
+
+    def put_back(self, row, priority):
+        bisect.insort(self.rows, Entry(row, priority))
+
+    def sample(self, n, beta):
+        ranks = np.arange(len(self.rows), 0, -1)
+        p = (1 / ranks) / (1 / ranks).sum()
+        slots = sorted(np.random.choice(len(self.rows), n, p=p))
+        weights = (len(self.rows) * p[slots]) ** -beta
+        batch = [self.rows.pop(slot).row for slot in reversed(slots)]
+        return slots, batch, weights / weights.max()
+
+
+def train(env, net, steps):
+    memory = Ranked()
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(0)
+        memory.add((state, 0, reward, next_state, done))
+        slots, batch, weights = memory.sample(8, 0.4)
+        loss, errors = net.loss(batch, weights)
+        loss.backward()
+        for i in range(8):
+            memory.put_back(batch[i], abs(errors[i]))
+"""
+
+
+def test_rows_that_draws_take_out_are_put_back_with_new_priorities(project):
+    graph = project(RANKED)
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).updated()
