@@ -35,7 +35,8 @@ TESTED_WITH = {
         "graph/episodes/cut_windows graph/episodes/limits graph/episodes/own_cuts graph/episodes/own_flags"
         " graph/episodes/own_limits graph/episodes/polarity graph/episodes/readers graph/episodes/rewards"
         " graph/episodes/spared graph/episodes/unended graph/libraries/training graph/memory/unfed"
-        " graph/prioritised/broadcast graph/prioritised/compiled graph/prioritised/dropping graph/recognise/chosen"
+        " graph/prioritised/broadcast graph/prioritised/one_sided"
+        " graph/prioritised/compiled graph/prioritised/dropping graph/recognise/chosen"
         " rule testing"
     ),
     "graph/interpret/test_interpreter": (

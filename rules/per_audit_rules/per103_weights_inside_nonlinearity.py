@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.prioritised.broadcast import conflicting
+from per_audit.graph.prioritised.one_sided import bent, one_sided
 from per_audit.graph.symbolic import contexts
 from per_audit.rule import Example, Rule
 
@@ -18,7 +19,24 @@ if TYPE_CHECKING:
     from per_audit.graph.prioritised.corrections import Product
     from per_audit.graph.symbolic import Term
 
-_CURVED = ("mse", "huber", "smoothl1", "squarederror", "meansquared", "l2loss")
+_TARGET = """import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def learn(net, target_net, optimizer, rows, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    weights = torch.as_tensor((len(rows) * p[at]) ** -beta)
+    states, actions, rewards, next_states, ends = (torch.as_tensor(x) for x in zip(*[rows[i] for i in at]))
+    q = net(states).gather(1, actions.unsqueeze(1)).squeeze(1)
+    with torch.no_grad():
+        target = rewards + 0.99 * (1 - ends) * target_net(next_states).max(1).values
+    loss = F.smooth_l1_loss(q, target)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
 
 
 class WeightsInsideNonlinearity(Rule):
@@ -27,14 +45,16 @@ class WeightsInsideNonlinearity(Rule):
     ## What it does
 
     Reports a product of importance-sampling weights with an error whose square, mean squared error or Huber loss is
-    then taken: in the same expression, in another method, or in a function that the product is passed to.
+    then taken: in the same expression, in another method, or in a function that the product is passed to. Also weights
+    that one side of the error alone is multiplied by, such as the target.
 
     ## Why is this bad
 
     The gradient of `(w * error)**2` is `2 * w**2 * error`, that of `w * error**2` is `2 * w * error`. With w =
     (N P)^-beta the exponent is twice the one that was chosen: at beta = 0.4 the correction is that of 0.8, at beta = 1
     rare transitions count 1 / (N P) too little, and large errors are suppressed below what a uniform draw would give
-    them. In a Huber loss the weights move the bend as well.
+    them. In a Huber loss the weights move the bend as well. A weighted target is another target: what is learnt for a
+    transition is w times its value, and the draws stay uncorrected.
 
     ## Known problems
 
@@ -69,11 +89,11 @@ class WeightsInsideNonlinearity(Rule):
     severity = Severity.ERROR
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
-        """One finding for each product of weights that a square or a loss is then taken of."""
+        """One finding for each product of weights that a square or a loss is then taken of, or of one side of it."""
         seen: set[ir.Node] = set()
         for function, path in graph.corrections.losses_in:
             for made in graph.corrections.made_in(function, path):
-                inner = _bent(made)
+                inner = bent(made)
                 if not inner or made.node in seen or not graph.corrections.is_averaged(made, function, path):
                     continue
                 for context in contexts(graph.symbols, *inner):
@@ -83,6 +103,10 @@ class WeightsInsideNonlinearity(Rule):
                         meets_all = conflicting(graph, product, context) is not None
                         yield self._finding(graph, made, path, product, meets_all)
                         break
+        for made, path, product in one_sided(graph):
+            if product.node not in seen:
+                seen.add(product.node)
+                yield self._aside(graph, made, path, product)
 
     def _finding(self, graph: ReplayGraph, made: Term, path: str, product: Product, meets_all: bool) -> Finding:
         assert made.node is not None
@@ -101,6 +125,21 @@ class WeightsInsideNonlinearity(Rule):
                 graph.evidence(path, made.node, "loss", "and are squared here with the error"),
             ],
             fix=FixOffer(title="weight the loss of each transition instead of its error"),
+        )
+
+    def _aside(self, graph: ReplayGraph, made: Term, path: str, product: Product) -> Finding:
+        assert made.node is not None
+        return self.finding(
+            graph,
+            product.path,
+            product.node,
+            "the importance-sampling weights are multiplied into one side of the error, and not into the loss: what is "
+            "learnt is off by them, and nothing is corrected",
+            evidence=[
+                graph.evidence(product.path, product.node, "product", "the weights enter here"),
+                graph.evidence(path, made.node, "loss", "and no weights are in the loss itself"),
+            ],
+            fix=FixOffer(title="weight the loss of each transition instead of a side of its error"),
         )
 
     def witness(self) -> str:
@@ -332,6 +371,10 @@ def train(net, frozen, env, optimizer, steps):
 """,
             },
         ),
+        Example(
+            "the target alone",
+            {"learn.py": _TARGET.replace("    loss = ", "    target = target * weights  # <- PER103\n    loss = ")},
+        ),
     )
     good = (
         Example(
@@ -407,15 +450,12 @@ def fit(model, rows, goals, priorities, beta):
                 )
             },
         ),
+        Example(
+            "a target that a weighted error moves",
+            {
+                "learn.py": _TARGET.replace(
+                    "    loss = ", "    target = q.detach() + weights * (target - q).detach()\n    loss = "
+                )
+            },
+        ),
     )
-
-
-def _bent(made: Term) -> tuple[Term, ...]:
-    """What is squared, or compared by a loss that is a square near zero; nothing for other terms."""
-    if made.op == "pow" and made.args[1].number is not None and made.args[1].number > 1:
-        return made.args[:1]
-    if made.op == "mul" and made.args[0] == made.args[1]:
-        return made.args[:1]
-    if made.op == "loss" and any(word in made.data[0].lower().replace("_", "") for word in _CURVED):
-        return tuple(arg for arg in made.args if arg.number != 0 and not (arg.op == "alloc" and "zeros" in arg.data))
-    return ()

@@ -9,6 +9,7 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.interpret.roles import is_beta
 from per_audit.graph.prioritised.dropping import is_dropped_by_all
+from per_audit.graph.prioritised.one_sided import are_weights_aside
 from per_audit.graph.prioritised.priorities import UNSEEN
 from per_audit.graph.prioritised.schedule import Beta, BetaWrite, builds, is_never_asked_for, unbounded
 from per_audit.graph.symbolic import alternatives, strip
@@ -118,6 +119,8 @@ class BetaNotAnnealed(Rule):
             about = graph.priorities(buffer)
             if about.is_reference or not about.in_use or is_dropped_by_all(graph, buffer):
                 continue
+            if are_weights_aside(graph):
+                continue  # a larger beta would only distort the targets more
             anatomy = graph.anatomy(buffer)
             beta = Beta(graph, anatomy)
             constants = [self._constant(graph, buffer, beta, exponent) for exponent in beta.exponents]

@@ -25,3 +25,19 @@ def test_weights_that_meet_every_error_do_not_count_twice(weights, effect):
     graph = link([extract(path, text.encode()) for path, text in files.items()])
     (finding,) = _RULES["PER103"].check(graph)
     assert f"before it is squared: {effect}" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("loss", "codes"),
+    [
+        ("(q - weights * target).pow(2).mean()", ["PER103"]),
+        ("F.smooth_l1_loss(q * weights, target)", ["PER103"]),
+        ("(weights * (q - weights * target) ** 2).mean()", []),
+        ("(weights * F.smooth_l1_loss(q, target, reduction='none')).mean()", []),
+    ],
+)
+def test_weights_on_one_side_of_the_error(loss, codes):
+    rules = [rule for rule in all_rules() if rule.code == "PER103"]
+    text = rules[0].good[-1].plain["learn.py"].replace("F.smooth_l1_loss(q, target)", loss)
+    graph = link([extract("learn.py", "\n".join(x for x in text.splitlines() if "detach" not in x).encode())])
+    assert [finding.rule for rule in rules for finding in rule.check(graph)] == codes

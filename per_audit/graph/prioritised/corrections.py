@@ -241,6 +241,17 @@ class Corrections:
         with_gradient = [product for product in found if _has_gradient(product.other, context)]
         return next(iter(with_gradient), None)
 
+    def weighted_side(self, terms: tuple[Term, ...], context: Context) -> Product | None:
+        """The product with weights that one side of an error is, where the other has a gradient and no weights."""
+        here = context.head(terms[0])
+        sides = here.args if len(terms) == 1 and here.op == "sub" else terms
+        if len(sides) != 2:
+            return None
+        products = [self.weighted(side, context, cut=True) for side in sides]
+        other = sides[0 if products[0] is None else 1]
+        is_one = (products[0] is None) is not (products[1] is None)
+        return next(filter(None, products)) if is_one and _has_gradient(other, context) else None
+
     @cached_property
     def functions(self) -> list[tuple[ev.Owner, str]]:
         """The functions that draw from, or learn from, prioritised buffers, in order of their places."""
