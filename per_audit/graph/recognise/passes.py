@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 def is_pass(graph: ReplayGraph, draw: ev.Draw) -> bool:
     """Whether all that there is comes out of a draw, in another order.
 
-    So it does of one of as many as there are, for each model of an ensemble: a bootstrap of all data.
+    So it does of one of as many as there are, without replacement or for each model of an ensemble: a bootstrap of all.
     """
     size = draw.node.argument(1, "size")
-    if isinstance(size, ir.Seq) and draw.method == "choice" and draw.node.args:
+    if size is not None and draw.method == "choice" and draw.node.args:
         everything = graph.source(draw.path, draw.node.args[0].value, 200)
-        return any(graph.source(draw.path, item, 200) == everything for item in size.items)
+        again = draw.node.argument(2, "replace")
+        is_whole = isinstance(again, ir.Const) and again.value is False
+        sizes = size.items if isinstance(size, ir.Seq) else [size] if is_whole else []
+        return any(graph.source(draw.path, item, 200) == everything for item in sizes)
     if draw.method == LOADER:
         return not _is_begun(graph, draw)
     if draw.method not in ("permutation", "randperm"):

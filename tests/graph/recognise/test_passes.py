@@ -1,0 +1,43 @@
+"""What gives all that there is, in another order, is no draw of a batch."""
+
+import pytest
+
+MEMORY = """
+    import numpy as np
+
+    class Replay:
+        def __init__(self, size, width):
+            self.s, self.s2, self.r = np.zeros((size, width)), np.zeros((size, width)), np.zeros(size)
+            self.d, self.size, self.count = np.zeros(size), size, 0
+
+        def put(self, state, reward, next_state, done):
+            i = self.count % self.size
+            self.s[i], self.r[i], self.s2[i], self.d[i] = state, reward, next_state, done
+            self.count += 1
+
+        def get(self):
+            at = np.random.choice({drawn})
+            return self.s[at], self.r[at], self.s2[at], self.d[at]
+
+    def train(env, net, steps):
+        replay, state = Replay(1000, 4), env.reset()
+        for _ in range(steps):
+            next_state, reward, done = env.step(net.act(state))
+            replay.put(state, reward, next_state, done)
+            state = next_state
+            before, rewards, after, done = replay.get()
+            net.fit(before, rewards + 0.99 * (1 - done) * net.predict(after).max(axis=1))
+"""
+
+
+@pytest.mark.parametrize(
+    ("drawn", "found"),
+    [
+        ("self.size, 32, replace=False", 1),
+        ("self.size, self.size", 1),
+        ("self.size, self.size, replace=False", 0),
+        ("self.size, size=self.size, replace=False", 0),
+    ],
+)
+def test_all_of_them_in_another_order(project, drawn, found):
+    assert len(project(MEMORY.format(drawn=drawn)).buffers) == found
