@@ -90,11 +90,12 @@ class Idle:
     def is_for_others(self, place: Place) -> bool:
         """Whether only others may ever run a place: one of a program, of which the files run nothing as they stand.
 
-        Of a package it is a class that nothing imports nor makes, in files that learn without it.
+        Of a package it is a class that nothing imports nor makes, in files that learn without it. A file that nothing is
+        joined to may be one of a program that was not read.
         """
         reason, _ = self._found(place)
         if not self._is_package:
-            return reason is not None
+            return reason is not None and len(self._graph.project.modules) > 1
         if not isinstance(reason, ir.Class) or not self._is_of_program:
             return False
         modules = self._graph.project.modules.values()

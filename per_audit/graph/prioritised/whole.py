@@ -10,8 +10,9 @@ from per_audit.graph.interpret.library import is_to_integers
 if TYPE_CHECKING:
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.prioritised.weights import Weight, Weights
+    from per_audit.graph.symbolic import Term
 
-_HOLDERS = ("tuple", "record")  # of weights beside what else comes with them
+_PARTS = ("tuple", "record", "item", "element", "at", "gather", "collect", "slice")  # with other things beside weights
 _TENSORS = ("LongTensor", "IntTensor", "ShortTensor", "ByteTensor")
 
 
@@ -20,10 +21,16 @@ def rounded(graph: ReplayGraph, weights: Weights, weight: Weight) -> tuple[ir.Ca
     for site in sorted(graph.events.calls.values(), key=lambda site: (site.path, site.node.start)):
         made_of = _rounds(site.node)
         if made_of is not None and weights.is_carried(weight, site.path, made_of):
-            term = graph.symbols.term(site.path, made_of)
-            if term.op not in _HOLDERS and any(part.node is weight.formula.node for part in term.walk()):
+            if _is_of(graph.symbols.term(site.path, made_of), weight.formula.node):
                 return site.node, site.path
     return None
+
+
+def _is_of(term: Term, formula: ir.Node) -> bool:
+    """Whether a term is computed from a formula, and from no part of something that may hold other things as well."""
+    if term.node is formula or term.op in _PARTS:
+        return term.node is formula
+    return (all if term.op == "phi" else any)(_is_of(arg, formula) for arg in term.args)
 
 
 def _rounds(call: ir.Call) -> ir.Expr | None:

@@ -43,3 +43,41 @@ def test_weights_that_are_rounded(project, made, is_rounded):
     weights = graph.weights(buffer)
     found = [rounded(graph, weights, weight) for weight in weights.all]
     assert [each and graph.source(each[1], each[0]) for each in found] == [made if is_rounded else None]
+
+
+LEARNER = """
+    import random
+
+    class Uniform:
+        def __init__(self):
+            self.rows = []
+
+        def push(self, *row):
+            self.rows.append(row)
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    class Agent:
+        def __init__(self, config):
+            self.by_priority = config.by_priority
+            self.memory = Memory(100) if self.by_priority else Uniform()
+
+        def learn(self, net):
+            if self.by_priority:
+                batch, at, w = self.memory.sample(32, 0.4)
+            else:
+                batch, w = self.memory.sample(32), np.ones(32)
+            states, actions, rewards, next_states, dones = (torch.tensor(np.array(each)) for each in zip(*batch))
+            q = net(states).gather(1, actions.long()[:, None])[:, 0]
+            errors = rewards + 0.9 * (1 - dones) * net(next_states).max(1).values.detach() - q
+            (torch.tensor(w) * errors ** 2).mean().backward()
+"""
+
+
+def test_a_column_that_may_come_with_weights_is_none(project):
+    graph = project(MEMORY.format(made="w / w.max()") + LEARNER)
+    for buffer in graph.buffers:
+        weights = graph.weights(buffer)
+        assert [rounded(graph, weights, weight) for weight in weights.all] in ([], [None])
+    assert any(graph.weights(buffer).all for buffer in graph.buffers)
