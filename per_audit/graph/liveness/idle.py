@@ -90,8 +90,8 @@ class Idle:
     def is_for_others(self, place: Place) -> bool:
         """Whether only others may ever run a place: one of a program, of which the files run nothing as they stand.
 
-        Of a package it is a class that nothing imports nor makes, in files that learn without it. A file that nothing is
-        joined to may be one of a program that was not read.
+        Of a package it is a class that nothing imports nor makes, in files that learn without it. A file by itself may
+        be one of a program that was not read.
         """
         reason, _ = self._found(place)
         if not self._is_package:

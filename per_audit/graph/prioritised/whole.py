@@ -20,9 +20,10 @@ def rounded(graph: ReplayGraph, weights: Weights, weight: Weight) -> tuple[ir.Ca
     """The call that rounds the weights down, and its file; None where none is seen to."""
     for site in sorted(graph.events.calls.values(), key=lambda site: (site.path, site.node.start)):
         made_of = _rounds(site.node)
-        if made_of is not None and weights.is_carried(weight, site.path, made_of):
-            if _is_of(graph.symbols.term(site.path, made_of), weight.formula.node):
-                return site.node, site.path
+        if made_of is None or not weights.is_carried(weight, site.path, made_of):
+            continue
+        if _is_of(graph.symbols.term(site.path, made_of), weight.formula.node):
+            return site.node, site.path
     return None
 
 
