@@ -320,7 +320,8 @@ def _numbers(
             found.append(_OPEN)
         elif (beside := default_beside(option)) is not None:
             key, default = beside
-            given_elsewhere = (n for other in _named(graph, key) for n in _numbers(graph, other, 0))
+            elsewhere = _named(graph, key) if depth else []  # where the same may be looked up again
+            given_elsewhere = (n for other in elsewhere for n in _numbers(graph, other, 0))
             found += [*_numbers(graph, default, 0), *filter(None, given_elsewhere), _OPEN]
         elif option.op == "minimum" and depth:
             sides = (_numbers(graph, side, depth - 1, owner, by_name) for side in option.args)

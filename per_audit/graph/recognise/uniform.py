@@ -16,6 +16,7 @@ from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.lifetimes import lives_for_one_call, lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
 from per_audit.graph.recognise.branches import is_ruled_out
+from per_audit.graph.recognise.held_out import is_held_out
 from per_audit.graph.recognise.hindsight import counters, is_ahead, is_of_goals, loops
 from per_audit.graph.recognise.imitated import is_foretold, is_imitated
 from per_audit.graph.recognise.level import is_of_episodes
@@ -76,6 +77,7 @@ class Uniform:
         """The draws in which no item has a better chance than others."""
         none = (
             partial(is_pass, self.graph),
+            partial(is_held_out, self.graph),
             self._is_shuffle_of_drawn,
             self._is_stratified,
             self._is_split,

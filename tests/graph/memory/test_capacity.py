@@ -246,6 +246,27 @@ def test_settings_that_are_looked_up_in_a_dict(project, limit, given, usual, com
     assert (found.usual, found.complete) == (usual, complete)
 
 
+def test_a_setting_that_is_handed_on_under_its_own_name(project):
+    graph = project("""
+        from collections import deque
+
+        class Memory:
+            def __init__(self, data):
+                self.rows = deque(maxlen=data.get("room", 70))
+
+            def add(self, row):
+                self.rows.append(row)
+
+        def begin(data):
+            return start(data, room=data.get("room", 90))
+
+        def start(data, room):
+            return Memory(data)
+    """)
+    found = capacity(graph)
+    assert (found.usual, found.largest, found.complete) == (90, 90, False)
+
+
 @pytest.mark.parametrize(
     ("made", "largest"),
     [("Memory()", 100_000), ("Memory(5_000)", 5_000), ("Memory(5_000), Memory()", 100_000)],
