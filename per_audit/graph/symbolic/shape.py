@@ -263,6 +263,8 @@ class Shapes:
         if op == "item":
             return shape[1:] if isinstance(term.data, int) else None
         index = self.of(term.args[1], depth) if term.args[1].op != "tuple" else self._paired(term.args[1], depth)
+        if index == OPEN:
+            return OPEN
         return (
             None if index is None else (*index, *shape[1 if term.args[1].op != "tuple" else len(term.args[1].args) :])
         )
@@ -287,10 +289,20 @@ class Shapes:
         return self.of(index, depth) if is_same else None
 
     def _paired(self, index: Term, depth: int) -> Shape | None:
-        """`x[rows, columns]`: one position for each pair."""
+        """`x[rows, columns]`: one position for each pair; more where one of them has more axes than a row."""
+        if any(self._has_more_axes(part, depth) for part in index.args):
+            return OPEN
         if any(self.of(part, depth) is None for part in index.args):
             return None
         return self._broadcast(index.args, depth)
+
+    def _has_more_axes(self, index: Term, depth: int) -> bool:
+        """Whether an index is what was picked from a table, at places of which nothing is known: rows of columns."""
+        return any(
+            option.op == "at" and option.args[1].op != "tuple" and len(self.of(option.args[0], depth) or ()) > 1
+            for option in alternatives(self.context.head(index))
+            if self.of(option, depth) is None
+        )
 
     def _allocated(self, term: Term) -> Shape | None:
         sizes = term.args

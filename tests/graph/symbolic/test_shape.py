@@ -45,10 +45,16 @@ def learn(net, p, rows, states, goals, gamma):
     crossed = -(pairs * pairs.log()).sum(1)
     table = net(states)[np.arange(32), column]
     summed = -(unknown * table.log()).sum(1)
+    kept_actions = np.zeros((100, 1), int)
+    some = kept_actions[net.places(states)]
+    tabled = net(states)[np.arange(32), some]
+    flattened = net(states)[np.arange(32), some.squeeze(1)]
+    spread = -(unknown * tabled.log()).sum(1)
     typed = np.zeros(32, int)
     typed[0] = picked[0]
     return picked, unknown, column, alike, viewed, chosen, best, kept, pairs, width, widths, moved, beside, error, \\
-        losses, averaged, rowwise, placed, filled, bent, crossed, table, summed, typed
+        losses, averaged, rowwise, placed, filled, bent, crossed, table, summed, typed, \\
+        some, tabled, flattened, spread
 """
 
 
@@ -79,6 +85,10 @@ def learn(net, p, rows, states, goals, gamma):
         ("table", OPEN),
         ("summed", OPEN),
         ("typed", (BATCH,)),
+        ("some", None),
+        ("tabled", OPEN),
+        ("flattened", None),
+        ("spread", OPEN),
     ],
 )
 def test_shapes(project, name, shape):
