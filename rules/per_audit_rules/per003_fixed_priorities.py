@@ -535,4 +535,73 @@ class Agent:
                 .replace("next_state, terminated)\n", "next_state, terminated, wanted[action] / used[action])\n"),
             },
         ),
+        Example(
+            "the priority is the last field of a row that the agent makes, and is put anew behind the others",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, size, alpha=0.6):
+        self.rows, self.size, self.alpha, self.at = [], size, alpha, 0
+
+    def put(self, row):
+        if len(self.rows) < self.size:
+            self.rows.append(row)
+        else:
+            self.rows[self.at] = row
+        self.at = (self.at + 1) % self.size
+
+    def sample(self, n, beta):
+        p = np.array([row[-1] for row in self.rows]) ** self.alpha
+        p /= p.sum()
+        slots = np.random.choice(len(self.rows), n, p=p)
+        weights = (len(self.rows) * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def rate(self, slots, priorities):
+        for slot, priority in zip(slots, priorities):
+            row = self.rows[slot]
+            self.rows[slot] = row[:-1] + (priority,)
+""",
+                "agent.py": """import numpy as np
+import torch
+from memory import Memory
+
+
+class Agent:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.memory, self.learnt = net, optimizer, Memory(10_000), 0
+
+    def store(self, state, action, reward, next_state, terminated):
+        self.memory.put((state, action, reward, next_state, terminated, 1.0))
+
+    def learn(self):
+        self.learnt += 1
+        rows, slots, weights = self.memory.sample(32, min(1.0, 0.4 + self.learnt / 100_000))
+        states, actions, rewards, following, ends, _ = (torch.as_tensor(np.stack(part)).float() for part in zip(*rows))
+        q = self.net(states).gather(1, actions.long()[:, None])[:, 0]
+        with torch.no_grad():
+            y = rewards + 0.99 * (1 - ends) * self.net(following).max(1).values
+        errors = y - q
+        loss = (torch.as_tensor(weights).float() * errors**2).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.memory.rate(slots, errors.detach().abs().numpy() + 1e-6)
+
+
+def main(env, net, optimizer):
+    agent = Agent(net, optimizer)
+    state, _ = env.reset()
+    for step in range(100_000):
+        action = net.act(state)
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        agent.store(state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        if step > 1000:
+            agent.learn()
+""",
+            },
+        ),
     )

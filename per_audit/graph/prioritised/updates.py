@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import Alloc, Func, Instance, Item, Record, Result, TupleOf, Value, is_observed
 from per_audit.graph.prioritised.heaps import is_drawn_by_row
 
@@ -29,6 +30,10 @@ def is_rated(events: ev.Events, stores: Iterable[ev.Store], source: ir.Node) -> 
         for store in stores
         if store.index is not None
     )
+
+
+def _rows(value: Value) -> list[TupleOf | Record]:
+    return [atom for atom in value.atoms if isinstance(atom, (TupleOf, Record))]
 
 
 def _assigned(method: ir.Function) -> set[str]:
@@ -88,10 +93,24 @@ class Updates:
         )
 
     def _was_there(self, store: ev.Store) -> bool:
-        """Whether a row that is stored is one of those that something else has stored, with other fields."""
-        rows = {atom.node for atom in store.value.atoms if isinstance(atom, Record)}
+        """Whether a row that is stored is one of those that something else has stored, with other fields.
+
+        One that is put together of what lay there, `row[:-1] + (priority,)`, is so as well.
+        """
         others = (o for o in self.about.stores() if o.container == store.container and o.function != store.function)
-        return bool(rows) and rows <= {a.node for other in others for a in other.value.atoms if isinstance(a, Record)}
+        known = {row.node for other in others for row in _rows(other.value)}
+        return any(row.node in known or self._is_made_of(row.node, known, store.function) for row in _rows(store.value))
+
+    def _is_made_of(self, node: ir.Node, rows: set[ir.Node], function: ev.Owner) -> bool:
+        """Whether one of some rows is read where another is made, or what the function has unpacked from one."""
+        read = [part for part in ir.walk(node) if isinstance(part, (ir.Name, ir.Sub))]
+        names = {part.id for part in read if isinstance(part, ir.Name)}
+        unpacked = (
+            each.value
+            for each in (ir.walk(function) if function is not None else ())
+            if isinstance(each, ir.Assign) and names & {name_of(part) for part in ir.walk(*each.targets)}
+        )
+        return any(row.node in rows for part in (*read, *unpacked) for row in _rows(self.events.value(part)))
 
     def _tells_drawn(self) -> bool:
         """Whether a drawn item is told what draws go by, by a method of its own: `row.set_priority(error)`."""

@@ -234,6 +234,31 @@ def test_a_row_that_is_put_back_with_another_error(project, call):
     assert graph.priorities(buffer).updated() is bool(call)
 
 
+PLAIN = (
+    REPLACED.replace("row.error", "row[-1]")
+    .replace("def add(self, state, reward, next_state, end)", "def add(self, row)")
+    .replace("Row(state, reward, next_state, end, 1.0)", "row")
+    .replace("memory.add(state, reward, next_state, end)", "memory.add((state, reward, next_state, end, 1.0))")
+)
+
+
+@pytest.mark.parametrize("call", ["memory.update(at, errors)", ""])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "self.rows[i] = self.rows[i][:-1] + (abs(error),)",
+        "row = self.rows[i]; self.rows[i] = (*row[:-1], abs(error))",
+        "row = list(self.rows[i]); row[-1] = abs(error); self.rows[i] = tuple(row)",
+        "s, r, n, e, _ = self.rows[i]; self.rows[i] = (s, r, n, e, abs(error))",
+    ],
+)
+def test_a_row_that_is_put_together_of_the_one_that_was_there(project, lines, call):
+    put = "self.rows[i] = self.rows[i]._replace(error=abs(error))"
+    graph = project(PLAIN.replace(put, lines).replace("memory.update(at, errors)", call))
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).updated() is bool(call)
+
+
 RANKED = """
 import bisect
 
