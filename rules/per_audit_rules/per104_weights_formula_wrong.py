@@ -850,6 +850,14 @@ def train(env, net, optimizer, schedule, steps):
             "N as a number that probabilities are divided by",
             {"linear_q.py": bad[-3].plain["linear_q.py"].replace("p[slots] ** -beta", "(p[slots] / 5e-4) ** -beta")},
         ),
+        Example(
+            "alpha in both, the sum apart from the positions",
+            {
+                "agent.py": bad[2]
+                .plain["agent.py"]
+                .replace("self.priorities[slots], -beta", "p[slots] / p.sum(), -beta"),
+            },
+        ),
     )
 
 

@@ -201,7 +201,7 @@ class Normal:
         held = self.anatomy.base_of(term)
         if held in self._running:
             return [_single(UNKNOWN, term)]
-        if held in self.sources and held.op != "pow":
+        if held in self.sources and held.op != "pow" and not _is_of_power(term, held):
             return [_single(PRIORITY, term)]
         if term.op == "item" and not isinstance(term.data, int):
             return [_single(COUNT if self._is_setting(term) else UNKNOWN, term)]
@@ -292,6 +292,13 @@ def _counts(term: Term) -> bool:
 
 def _is_small(term: Term) -> bool:
     return term.number is not None and abs(term.number) <= 0.01
+
+
+def _is_of_power(term: Term, held: Term) -> bool:
+    """Whether what is read of a container was raised to a power first: `(p**alpha)[slots]`."""
+    while term != held and term.op != "pow" and term.args:
+        term = term.args[0]
+    return term != held
 
 
 def _options(term: Term) -> tuple[Term, ...]:
