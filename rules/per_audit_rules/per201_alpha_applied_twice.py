@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -9,7 +10,9 @@ from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.prioritised import trail
 from per_audit.graph.recognise.branches import is_ruled_out
+from per_audit.graph.symbolic import strip
 from per_audit.graph.symbolic.degree import STORED, Chain
+from per_audit.graph.symbolic.term import const
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -82,7 +85,8 @@ class AlphaAppliedTwice(Rule):
     ## Known problems
 
     Exponents are compared as settings: two that are equal, or that both are called alpha. Two different exponents are
-    not reported.
+    not reported. The largest stored priority is mostly 1 where it is clipped at 1, and each power of 1 is 1: that it is
+    raised again is an info.
 
     ## Example
 
@@ -209,14 +213,21 @@ class AlphaAppliedTwice(Rule):
             if term.node is not None and term.path
         ]
         how = "a stored priority is raised and stored again" if chain.start == STORED else "a priority is raised"
-        return self.finding(
+        of_one = chain.start == STORED and _is_largest_up_to_one(anatomy, chain.raised[-1])
+        effect = (
+            "clipped at 1, the largest one stays as it is where it is 1, and counts with alpha squared below that"
+            if of_one
+            else "it counts with alpha squared"
+        )
+        finding = self.finding(
             graph,
             *where,
-            f"{how} to alpha although {name} applies alpha elsewhere: it counts with alpha squared",
+            f"{how} to alpha although {name} applies alpha elsewhere: {effect}",
             evidence=trail.unique([*links, *trail.evidence(anatomy, write)]),
             fix=FixOffer(title="apply alpha once, at the store or at the draw"),
             pipeline=name,
         )
+        return replace(finding, severity=Severity.INFO) if of_one else finding
 
     def witness(self) -> str:
         """Alpha applied at the store and at the draw makes the draw that of alpha squared."""
@@ -880,6 +891,28 @@ def train(env, net, optimizer):
             },
         ),
     )
+
+
+def _is_largest_up_to_one(anatomy: Anatomy, power: Term) -> bool:
+    """Whether a power is of the largest stored priority, none above 1, and of no other that is stored."""
+    base = strip(power.args[0])
+    bounds = base.args[2:] if base.op == "clip" else base.args if base.op == "minimum" else ()
+
+    def reads(term: Term) -> bool:
+        return any(part in anatomy.containers for part in term.walk())
+
+    def without_largest(term: Term) -> Term | None:
+        return const(1.0) if term.op == "max" and term.data is None and reads(term) else None
+
+    rest = base.mapped(without_largest)
+    return any(_is_one(anatomy, bound) for bound in bounds) and rest != base and not reads(rest)
+
+
+def _is_one(anatomy: Anatomy, bound: Term) -> bool:
+    """Whether a bound is 1, be it told by a setting."""
+    bound = strip(bound)
+    options = anatomy.symbols.options(bound) if bound.op in ("field", "param") else [bound]
+    return bool(options) and all(strip(option).number == 1 for option in options)
 
 
 def _follows(graph: ReplayGraph, update: Step, site: CallSite) -> bool:
