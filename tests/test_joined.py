@@ -290,6 +290,50 @@ def test_what_a_memory_costs_that_nothing_makes_is_a_hint(tmp_path, used, severi
     assert {each.severity for each in told if each.rule == "PER105"} == {Severity.ERROR}
 
 
+AGENT = """import random
+from slow import Slow
+
+class Agent:
+    def __init__(self, net):
+        self.net, self.rows, self.rated = net, [], Slow(200_000)
+
+    def learn(self):
+        self.net.loss(random.sample(self.rows, 8)).backward()
+
+    def learn_by_rank(self):
+        slots, rows, weights = self.rated.sample(8)
+        errors = self.net.errors(rows)
+        (weights * errors).mean().backward()
+        self.rated.update(slots, errors)
+"""
+RUN = """import lightning
+from agent import Agent
+
+def main(env, net):
+    agent = Agent(net)
+    while True:
+        agent.rows.append(env.transition())
+        agent.learn()
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "severity"),
+    [
+        ("", Severity.INFO),
+        ("        agent.learn_by_rank()\n", Severity.WARNING),
+        ("        getattr(agent, read())()\n", Severity.WARNING),
+        ("        lightning.fit(agent)\n", Severity.WARNING),  # it may call any method of it
+    ],
+)
+def test_what_the_memory_costs_whose_methods_nothing_comes_to_is_a_hint(tmp_path, more, severity):
+    found(tmp_path, {"slow.py": SLOW, "agent.py": AGENT, "run.py": RUN + more})
+    told = [each for each in audit(tmp_path, [tmp_path], Settings(tmp_path)).report.findings if each.rule == "PER401"]
+    assert [each.severity for each in told] == [severity]
+    note = "(not run as it stands: nothing in the project calls Agent.learn_by_rank)"
+    assert [note in each.message for each in told] == [severity is Severity.INFO]
+
+
 def test_a_program_whose_learning_is_switched_off_is_told_to_be(tmp_path):
     learns = "        net.loss(memory.sample(8)).backward()\n        optimizer.step()\n"
     main = TRAIN.replace(learns, "        if not WATCH:\n" + learns.replace("        ", "            "))

@@ -23,7 +23,7 @@ from per_audit.graph.liveness.settings.unfilled import Unfilled, undrawn
 from per_audit.graph.pipelines import learns_at
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from per_audit.findings import Place
     from per_audit.graph.interpret import events as ev
@@ -81,7 +81,9 @@ class Idle:
         """
         reason, path = self._found(place)
         if reason is None:
-            return self._choice(place)
+            if (choice := self._choice(place)) is not None or (reason := self._unnamed_at(place)) is None:
+                return choice
+            return f"not run as it stands: {self._told(reason, path)}"
         if self._is_package and not isinstance(reason, ir.Class):
             return self._choice(place) if isinstance(reason, Undrawn) else None
         verb = "drawn from" if isinstance(reason, Undrawn) else "run"
@@ -95,7 +97,7 @@ class Idle:
         """
         reason, _ = self._found(place)
         if not self._is_package:
-            return reason is not None and len(self._graph.project.modules) > 1
+            return len(self._graph.project.modules) > 1 and bool(reason or self._unnamed_at(place))
         if not isinstance(reason, ir.Class) or not self._is_of_program:
             return False
         modules = self._graph.project.modules.values()
@@ -117,6 +119,38 @@ class Idle:
             return None
         option = self._choices.of(cls)
         return None if option is None else f"run only where `{option}` is set"
+
+    def _unnamed_at(self, place: Place) -> ir.Function | None:
+        """The method that nothing names, where what a place is in is only for it to come to."""
+        node = self._node_at(place)
+        if node is None or self._is_package or not self._is_of_program:
+            return None
+        method = self._method_of(self._units(place.path, node))
+        return None if method is None else self._unnamed(method)
+
+    def _unnamed(self, method: ir.Function) -> ir.Function | None:
+        """The method itself that nothing names, or such a one that alone names it: it may still be called by hand."""
+        graph = self._graph
+        found = [method]
+        for each in found:
+            inherits = len(graph.interpreter.mro(graph.project.class_of[each])) > 1
+            if inherits or not self._can_be_idle(each) or self._lookups.is_lent(each):
+                return None
+            if graph.project.module_of[each].path.endswith(".ipynb"):
+                return None
+            for path, node in self._mentions.of(each):
+                around = self._units(path, node)
+                apart = is_another(graph, node, each) or self._mentions.is_of_others(node, each)
+                if apart or any(unit in found for unit in around):
+                    continue
+                if (outer := self._method_of(around)) is None:
+                    return None
+                found.append(outer)
+        return found[-1]
+
+    def _method_of(self, units: Iterable[_Unit]) -> ir.Function | None:
+        methods = self._graph.project.class_of
+        return next((unit for unit in units if isinstance(unit, ir.Function) and unit in methods), None)
 
     def _found(self, place: Place) -> tuple[_Reason | None, str]:
         """Why a place is never run, if so, and its file."""
