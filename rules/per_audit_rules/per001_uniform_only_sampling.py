@@ -1019,4 +1019,36 @@ Table(Board(20)).fit()
 """,
             },
         ),
+        Example(
+            "logged transitions, which only a loop over a file's lines adds",
+            {
+                "offline.py": """import json
+import random
+
+import numpy as np
+
+
+class Logs:
+    def __init__(self, path):
+        self.rows = []
+        with open(path) as file:
+            for line in file:
+                row = json.loads(line)
+                self.rows.append((row["state"], row["action"], row["reward"], row["next_state"], row["terminated"]))
+
+    def sample(self, n):
+        return map(np.array, zip(*random.sample(self.rows, n)))
+
+
+def train(model, target, steps):
+    logs = Logs("drives.jsonl")
+    for step in range(steps):
+        states, actions, rewards, next_states, terminated = logs.sample(64)
+        values = model.predict(states)
+        ahead = target.predict(next_states).max(axis=1)
+        values[np.arange(64), actions] = rewards + 0.99 * (1 - terminated) * ahead
+        model.fit(states, values, verbose=0)
+""",
+            },
+        ),
     )

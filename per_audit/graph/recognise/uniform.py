@@ -20,6 +20,7 @@ from per_audit.graph.recognise.held_out import is_held_out
 from per_audit.graph.recognise.hindsight import counters, is_ahead, is_of_goals, loops
 from per_audit.graph.recognise.imitated import is_foretold, is_imitated
 from per_audit.graph.recognise.level import is_of_episodes
+from per_audit.graph.recognise.logged import is_logged
 from per_audit.graph.recognise.merged import merged
 from per_audit.graph.recognise.passes import is_pass
 from per_audit.graph.recognise.ranked import of_ranked
@@ -56,7 +57,7 @@ class Uniform:
                 continue
             if lives_for_one_call(self.graph, buffer) or is_imitated(self.evidence, buffer) or holds_returns(buffer):
                 continue
-            if is_foretold(self.evidence, buffer):
+            if is_foretold(self.evidence, buffer) or is_logged(self.graph, buffer):
                 continue
             if isinstance(draw, ev.Draw) and draw.method == LOADER and not any(map(self._is_called, buffer.stores)):
                 continue  # a data set
