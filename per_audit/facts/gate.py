@@ -28,7 +28,8 @@ _SHAPES = re.compile(
 
 _WORDS = (b"reward", b"replay", b"experience")
 # What `step` returns is an environment's where it is taken apart, whatever the parts are called.
-_STEPS = re.compile(rb"[\w\])][ \t]*,[^=\n,]+,[^=\n]*=[^=\n]*\.step\(")
+_THREE = re.compile(rb"[\w\])][ \t]*,[^=\n,]+,[^=\n]*=[^=\n]*\Z")
+_LONGEST = 400  # bytes of a line that takes apart what `step` returns: lines of data are as long as they like
 # The libraries whose memories are known (`per_audit.graph.frameworks`).
 LIBRARIES = frozenset({
     "agilerl", "baselines", "chainerrl", "cleanrl_utils", "cpprb", "d3rlpy", "ding", "dopamine", "elegantrl",
@@ -59,4 +60,9 @@ def speaks_of_replay(data: bytes, imported: Iterable[str]) -> bool:
 
 def _says(data: bytes) -> bool:
     lower = data.lower()
-    return any(word in lower for word in _WORDS) or (b".step(" in data and _STEPS.search(data) is not None)
+    return any(word in lower for word in _WORDS) or any(map(_takes_apart, data.split(b".step(")[:-1]))
+
+
+def _takes_apart(before: bytes) -> bool:
+    """Whether what stands in front of a call of `step` gives names to three or more parts of what it returns."""
+    return _THREE.search(before[-_LONGEST:].rpartition(b"\n")[2]) is not None
