@@ -29,8 +29,8 @@ _MARKS = (b"(", b")", b"[", b"{", b"'''", b"\\", b"\r", b"\f", b"\t", b":", b"\n
 _DEEP = (30, 95, 250, 2_000)
 _REPLAY = (
     "import random, torch\nfrom collections import deque\nrows = deque(maxlen=9)\n"
-    "def learn(net, opt):\n    batch = random.sample(rows, 4)\n    for s, a, r, s2, d in batch:\n"
-    "        loss = ((net(s) - r) ** 2).mean(); loss.backward(); opt.step()\n"
+    "def learn(net, opt):\n    batch = random.sample(rows, 4)\n    for s, a, reward, s2, d in batch:\n"
+    "        loss = ((net(s) - reward) ** 2).mean(); loss.backward(); opt.step()\n"
 )
 
 
