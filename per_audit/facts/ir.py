@@ -460,6 +460,11 @@ def last_name(node: Node | None) -> str:
     return node.id if isinstance(node, Name) else node.attr if isinstance(node, Attr) else ""
 
 
+def is_none(node: Node | None) -> bool:
+    """Whether an expression is the constant None."""
+    return isinstance(node, Const) and node.value is None
+
+
 def walk(*roots: Node) -> Iterator[Node]:
     """Every node below and including the roots, in source order of the fields, without recursion."""
     stack = list(roots[::-1])

@@ -97,7 +97,7 @@ class Evidence:
         if not isinstance(function, ir.Function) or not isinstance(given, ir.Name):
             return False
         taken = function.parameters[1:] if self.graph.symbols.takes_self(function) else function.parameters
-        place = next((i for i, p in enumerate(taken) if p.name == given.id and _is_none(p.default)), None)
+        place = next((i for i, p in enumerate(taken) if p.name == given.id and ir.is_none(p.default)), None)
         rows = {container for container in self.gathered(draw) if self._holds_transitions(container)}
         sites = [
             site
@@ -107,7 +107,7 @@ class Evidence:
         if place is None or not sites or any(argument.star for site in sites for argument in site.node.args):
             return False
         passed = [site.node.argument(place, given.id) for site in sites]
-        return all(node is None or _is_none(node) for node in passed)
+        return all(node is None or ir.is_none(node) for node in passed)
 
     def _holds_transitions(self, container: Alloc) -> bool:
         known = self._with_transitions.get(container)
@@ -350,11 +350,6 @@ def _only_sets(method: ir.Function) -> bool:
         and all(isinstance(target, ir.Attr) for target in statement.targets)
         for statement in method.body
     )
-
-
-def _is_none(node: ir.Expr | None) -> bool:
-    """Whether an expression is written `None`."""
-    return isinstance(node, ir.Const) and node.value is None
 
 
 def _place(event: ev.Store | ev.Evict) -> tuple[str, int]:

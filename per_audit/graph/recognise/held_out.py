@@ -35,10 +35,8 @@ def _missing(test: ir.Expr) -> Iterator[ir.Name | ir.Attr]:
     if isinstance(test, ir.Logic) and test.op == "and":
         yield from _missing(test.left)
         yield from _missing(test.right)
-    elif isinstance(test, ir.Cmp) and test.ops == ["is"] and isinstance(test.left, (ir.Name, ir.Attr)):
-        right = test.rights[0]
-        if isinstance(right, ir.Const) and right.value is None:
-            yield test.left
+    elif isinstance(test, ir.Cmp) and test.ops == ["is"] and ir.is_none(test.rights[0]):
+        yield from (name for name in (test.left,) if isinstance(name, (ir.Name, ir.Attr)))
 
 
 def _stays(graph: ReplayGraph, draw: ev.Draw, kept: ir.Name | ir.Attr, here: ir.Node) -> bool:
@@ -52,8 +50,7 @@ def _stays(graph: ReplayGraph, draw: ev.Draw, kept: ir.Name | ir.Attr, here: ir.
         for node in module.nodes_of(ir.Assign):
             if not isinstance(node, ir.Assign) or node is here or name not in map(ir.last_name, node.targets):
                 continue
-            is_none = isinstance(node.value, ir.Const) and node.value.value is None
-            if not is_none or any(map(_is_again, graph.ancestors(path, node))):
+            if not ir.is_none(node.value) or any(map(_is_again, graph.ancestors(path, node))):
                 return False
     return True
 

@@ -67,13 +67,9 @@ def _without_none(annotation: ir.Expr) -> ir.Expr:
     if isinstance(annotation, ir.Sub) and name_of(annotation.value) == "Optional":
         return annotation.index
     if isinstance(annotation, ir.Bin) and annotation.op == "|":
-        sides = [side for side in (annotation.left, annotation.right) if not _is_none(side)]
+        sides = [side for side in (annotation.left, annotation.right) if not ir.is_none(side)]
         return sides[0] if len(sides) == 1 else annotation
     return annotation
-
-
-def _is_none(node: ir.Expr) -> bool:
-    return isinstance(node, ir.Const) and node.value is None
 
 
 def _items(annotation: ir.Expr) -> list[ir.Expr] | None:

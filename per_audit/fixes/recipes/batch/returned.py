@@ -29,7 +29,7 @@ def complete(draft: Draft, path: str, function: ev.Owner, drawn: Collection[ir.E
     note = "neither weights nor indices"
     for node in others:
         value = node.value
-        if not (value is None or _is_none(value) or (isinstance(value, ir.Seq) and not value.items)):
+        if not (value is None or ir.is_none(value) or (isinstance(value, ir.Seq) and not value.items)):
             raise Refused(f"something else than the draw is returned at {draft.where(path, node)}")
         text = "None" if value is None else draft.text(path, value)
         draft.once(path, node.start, node.end, f"return {', '.join([text] * count)}", note)
@@ -49,10 +49,6 @@ def _always_returns(body: list[ir.Stmt]) -> bool:
     if isinstance(last, ir.With):
         return _always_returns(last.body)
     return isinstance(last, (ir.Return, ir.Raise))
-
-
-def _is_none(node: ir.Expr) -> bool:
-    return isinstance(node, ir.Const) and node.value is None
 
 
 def return_errors(

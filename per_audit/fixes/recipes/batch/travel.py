@@ -124,7 +124,7 @@ class Travel:
         """What a function returns; that it sometimes returns nothing is for its callers to ask for, as before."""
         body = function.body if isinstance(function, ir.Function) else []
         found = [node for node in ir.walk_scope(body) if isinstance(node, ir.Return)]
-        return [node for node in found if node.value is not None and not _is_none(node.value)]
+        return [node for node in found if node.value is not None and not ir.is_none(node.value)]
 
     def _name(self, function: ev.Owner) -> str:
         return self.graph.symbol(function, self.buffer.path)
@@ -386,9 +386,5 @@ def _origins(value: Value) -> set[ir.Node]:
 def _is_asked_for(parent: ir.Node | None) -> bool:
     """Whether what is around a name only asks whether there is anything: `batch is None`, `if not batch`."""
     if isinstance(parent, ir.Cmp):
-        return len(parent.ops) == 1 and (_is_none(parent.left) or _is_none(parent.rights[0]))
+        return len(parent.ops) == 1 and (ir.is_none(parent.left) or ir.is_none(parent.rights[0]))
     return isinstance(parent, (ir.If, ir.While)) or (isinstance(parent, ir.Un) and parent.op == "not")
-
-
-def _is_none(node: ir.Expr) -> bool:
-    return isinstance(node, ir.Const) and node.value is None
