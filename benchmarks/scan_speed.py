@@ -7,8 +7,8 @@
 The tree is made of pinned packages of the index, unpacked and never installed or imported; `rl` is the part of it that
 is reinforcement learning, `project` a hundred files of that. Programs are timed by the wall clock, one after the other
 in turn, and compared by medians: a program's time means little on another machine, a ratio more. A run that exceeds
---limit is cut off and counts as that long. A peer that cannot be installed is not measured. Exit code 1 when a target
-is missed.
+--limit is cut off and counts as that long. A peer that cannot be installed, or does not start, is not measured. Exit
+code 1 when a target is missed.
 """
 
 from __future__ import annotations
@@ -56,6 +56,10 @@ class Bench:
             if made.returncode or subprocess.run(pip, check=False).returncode:
                 print(f"not measured  {name}: cannot be installed", flush=True)
                 return None
+        # One that breaks as soon as it starts would count as the fastest of all.
+        if subprocess.run([program, "--version"], stdout=subprocess.DEVNULL, check=False).returncode:
+            print(f"not measured  {name}: does not start", flush=True)
+            return None
         return str(program)
 
     def medians(self, commands: dict[str, list[str]], prepare: dict[str, object] | None = None) -> dict[str, float]:
@@ -101,6 +105,8 @@ def main() -> int:
     parts = options.only.split(",")
     if unknown := set(parts) - set(PARTS):
         parser.error(f"--only: no part is called {', '.join(sorted(unknown))}; the parts are {', '.join(PARTS)}")
+    # What pip installs has its bytecode beside it: a program that compiles itself anew each time is not what users run.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     bench = Bench(options.environments.expanduser().resolve(), options.runs, options.limit)
     with tempfile.TemporaryDirectory() as folder:
         tree, work = Path(folder, "tree"), Path(folder, "work")
