@@ -1376,6 +1376,22 @@ class Agent:
                 )
             },
         ),
+        Example(
+            "weights by logarithms, from which their largest is taken away before the power",
+            {
+                "per.py": bad[1]
+                .plain["per.py"]
+                .replace(
+                    "weights = (self.size * p[slots]) ** -beta\n",
+                    "by_log = -beta * (np.log(self.size) + np.log(p[slots]))\n"
+                    "        corrections = np.exp(by_log - by_log.max())\n",
+                )
+                .replace("weights / weights.max()", "corrections")
+                .replace("batch, slots, weights =", "batch, slots, corrections =")
+                .replace("(errors**2).mean()", "(torch.as_tensor(corrections) * errors**2).mean()")
+                .replace("  # <- PER005", "")
+            },
+        ),
     )
 
 

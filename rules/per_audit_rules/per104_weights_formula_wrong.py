@@ -659,6 +659,17 @@ def run(env, steps):
                 "train.py": plain[4].plain["train.py"],
             },
         ),
+        Example(
+            "weights that grow with the priority, computed by logarithms",
+            {
+                "agent.py": plain[0]
+                .plain["agent.py"]
+                .replace(
+                    "(1 / (filled * p[at])) ** -beta",
+                    "np.exp(beta * (np.log(filled) + np.log(p[at])))  # <- PER104",
+                )
+            },
+        ),
     )
     good = (
         Example("weights that stay fractions", {"agent.py": _ROUNDED.replace(".long()  # <- PER104", ".float()")}),
@@ -838,17 +849,17 @@ def train(env, net, optimizer, schedule, steps):
         Example(
             "a raw smallest priority that a constant of the file lets the division by the largest cancel",
             {
-                "replay.py": bad[-2]
+                "replay.py": bad[-3]
                 .plain["replay.py"]
                 .replace("class Replay", "NORMALISE = True\n\n\nclass Replay")
                 .replace(", normalise=False):\n        self.normalise = normalise", "):")
                 .replace("self.normalise", "NORMALISE"),
-                "train.py": bad[-2].plain["train.py"],
+                "train.py": bad[-3].plain["train.py"],
             },
         ),
         Example(
             "N as a number that probabilities are divided by",
-            {"linear_q.py": bad[-3].plain["linear_q.py"].replace("p[slots] ** -beta", "(p[slots] / 5e-4) ** -beta")},
+            {"linear_q.py": bad[-4].plain["linear_q.py"].replace("p[slots] ** -beta", "(p[slots] / 5e-4) ** -beta")},
         ),
         Example(
             "alpha in both, the sum apart from the positions",
@@ -856,6 +867,15 @@ def train(env, net, optimizer, schedule, steps):
                 "agent.py": bad[2]
                 .plain["agent.py"]
                 .replace("self.priorities[slots], -beta", "p[slots] / p.sum(), -beta"),
+            },
+        ),
+        Example(
+            "weights that are computed by logarithms",
+            {
+                "agent.py": bad[-1]
+                .plain["agent.py"]
+                .replace("np.exp(beta * (np", "np.exp(-beta * (np")
+                .replace("  # <- PER104", "")
             },
         ),
     )

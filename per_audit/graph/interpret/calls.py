@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret import reference
+from per_audit.graph.interpret import logarithms, reference
 from per_audit.graph.interpret.draws import OF_TENSOR, takes_many
 from per_audit.graph.interpret.parts import is_list
 from per_audit.graph.interpret.roles import name_of, role_of_name, words
@@ -350,7 +350,7 @@ class Calls:
     def _unknown(self, node: ir.Call, arguments: Arguments, site: ev.CallSite, frame: Frame) -> Value:
         values = [value for _, _, value in arguments]
         if not isinstance(node.func, ir.Attr):
-            return taint(*values)
+            return logarithms.without(taint(*values))
         method = node.func.attr
         source = name_of(node.func.value) or ""
         hint = set(words(source))

@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph import frameworks
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret import loaders, reference
+from per_audit.graph.interpret import loaders, logarithms, reference
 from per_audit.graph.interpret.built_in import BuiltIn
 from per_audit.graph.interpret.losses import keras_reduction, loss_of, torch_reduction
 from per_audit.graph.interpret.roles import name_of, role_of_name
@@ -186,7 +186,7 @@ class Library:
                 node, "**", node.func.value, receiver, exponent, values[0], frame
             )
         first = receiver if receiver.tags or receiver.roles else (values[0] if values else UNKNOWN)
-        result = taint(receiver, *values)
+        result = logarithms.of_call(method, node, first, taint(receiver, *values))
         shown = [item for v in values for atom in v.atoms if isinstance(atom, TupleOf) for item in atom.items]
         if held := [v for v in (receiver, *values, *shown) if any(isinstance(a, Alloc) for a in v.atoms)]:
             result = self._with_contents(result, held, values)
@@ -292,7 +292,7 @@ class Library:
             return taint(*values)._replace(reduction=told)
         if name in ("Huber", "MeanSquaredError", "MeanAbsoluteError") and isinstance(atom.call, ir.Call):
             return taint(*values)._replace(reduction=keras_reduction(atom.call))
-        made = taint(*values)  # what a network makes of random numbers is none of them
+        made = logarithms.without(taint(*values))  # what a network makes of random numbers is none of them
         return made.without("mass") if atom.name.startswith(ext.NETWORKS) else made
 
     def _got(self, getter: ir.Call, rows: Value, node: ir.Call, frame: Frame) -> Value:

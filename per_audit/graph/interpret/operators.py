@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
+from per_audit.graph.interpret import logarithms
 from per_audit.graph.interpret.draws import SUMS
 from per_audit.graph.interpret.roles import is_beta, name_of, words
 from per_audit.graph.interpret.values import ELEMENTWISE, SCALAR, Alloc, Ints, Item, Literal, TupleOf, Value, of, taint
@@ -84,6 +85,10 @@ class Operators:
             or (_is_constant(right, left) and (self._is_of_drawn_priorities(left) or self._is_of_handed(left)))
         ):
             result = result.with_tags(("isw", node))
+        if op in ("*", "-"):
+            result = self._logarithm(op, left, a, right, b, result)
+        elif op == "**":
+            result = logarithms.without(result)
         inverse = op == "/" and isinstance(left, ir.Const) and left.value in (1, 1.0)
         if inverse and isinstance(right, ir.Bin) and right.op == "**" and _names_beta(right.right):
             result = result.with_tags(("isw", node))
@@ -102,6 +107,22 @@ class Operators:
             result = result.no_position()
         roles = a.roles if isinstance(right, ir.Const) else b.roles if isinstance(left, ir.Const) else frozenset()
         return result._replace(reduction=reduction, roles=roles)
+
+    def _logarithm(self, op: str, left: ir.Expr, a: Value, right: ir.Expr, b: Value, result: Value) -> Value:
+        """A product or difference of logarithms of what was drawn: one that a weight may be the exponential of."""
+        if op == "-":
+            is_over = logarithms.is_one(b) and not _is_drawn(a)  # log(1 / (n * p)) as a difference
+            return logarithms.weighed(result) if is_over and self._is_logarithm_of_drawn(b) else result
+        for logarithm, value, raised, exponent in ((left, a, right, b), (right, b, left, a)):
+            if not logarithms.is_one(value) or logarithms.is_one(exponent):
+                continue
+            is_constant = _is_constant(raised, logarithm) and self._is_logarithm_of_drawn(value)
+            if _weight_exponent(raised, exponent) or _is_negated(logarithm) or is_constant:
+                return logarithms.weighed(result)
+        return result
+
+    def _is_logarithm_of_drawn(self, value: Value) -> bool:
+        return logarithms.of_drawn(value, self._is_of_drawn_priorities)
 
     def _is_inverse(self, base: ir.Expr) -> bool:
         """Whether the expression is one over something that was drawn: `1 / (n * p)`, `1 / n * 1 / p`."""
@@ -159,7 +180,10 @@ class Operators:
         constant = value.literal()
         if node.op == "-" and isinstance(constant, (int, float)):
             return of(Literal(-constant))
-        return Value(tags=value.tags, roles=value.roles, reduction=value.reduction)
+        result = Value(tags=value.tags, roles=value.roles, reduction=value.reduction)
+        if node.op == "-" and logarithms.is_one(value) and self._is_logarithm_of_drawn(value):
+            return logarithms.weighed(result)
+        return result
 
     def cmp(self, node: ir.Cmp, frame: Frame) -> Value:
         """A comparison: what is compared is remembered of random numbers."""
@@ -250,12 +274,16 @@ def _is_constant(exponent: ir.Expr, base: ir.Expr) -> bool:
     return isinstance(number, (int, float)) and (0 < number < 1 or (number == 1 and is_product))
 
 
+def _is_negated(expression: ir.Expr) -> bool:
+    return isinstance(expression, ir.Un) and expression.op == "-" and not isinstance(expression.operand, ir.Const)
+
+
 def _weight_exponent(expression: ir.Expr, exponent: Value) -> bool:
     """Whether `x ** expression` is the form of an importance-sampling weight: `-b`, or an exponent called beta.
 
     A number above 1 is called that where ways are chosen, as by ants.
     """
-    if isinstance(expression, ir.Un) and expression.op == "-" and not isinstance(expression.operand, ir.Const):
+    if _is_negated(expression):
         return True
     number = exponent.literal()
     return bool(_names_beta(expression)) and not (isinstance(number, (int, float)) and number > 1)

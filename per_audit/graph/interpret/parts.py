@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
-from per_audit.graph.interpret import sharing
+from per_audit.graph.interpret import logarithms, sharing
 from per_audit.graph.interpret.roles import role_of
 from per_audit.graph.interpret.values import (
     OPEN,
@@ -52,6 +52,7 @@ class Parts:
         drawn = frozenset(index.tagged("index") | self.element(index).tagged("index"))
         reads_items = False
         copied = self._copied(node.value) if drawn else frozenset()
+        value = logarithms.read(value, node) if drawn else value
         for atom in self.interpreter.ordered(value.atoms | copied):
             if isinstance(atom, Alloc) and atom in copied:
                 found.append(self._rows(atom, drawn, node, frame))

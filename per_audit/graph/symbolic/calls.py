@@ -9,6 +9,7 @@ from per_audit.graph.interpret.externals import packs
 from per_audit.graph.interpret.losses import torch_reduction
 from per_audit.graph.interpret.values import MIXED, RecordType, Result
 from per_audit.graph.symbolic import vocabulary as voc
+from per_audit.graph.symbolic.logs import exponential
 from per_audit.graph.symbolic.term import Term, chosen_by, const, phi, shrunk
 
 if TYPE_CHECKING:
@@ -292,7 +293,9 @@ def _pointwise(run: Expressions, node: ir.Call, op: str, args: list[Term], keywo
     terms = [*args, *(keywords[k] for k in ("x", "y", "other", "exponent", "value") if k in keywords)]
     if op == "where":
         return run.make("where", tuple(terms[:3]), node) if len(terms) >= 3 else None
-    if op in ("abs", "exp", "log", "neg"):
+    if op == "exp":
+        return exponential(terms[0], node, run.path)
+    if op in ("abs", "log", "neg"):
         return run.make(op, (terms[0],), node)
     if len(terms) < 2:
         return None

@@ -193,3 +193,11 @@ def test_weights_put_into_an_array_one_by_one_and_joined_with_others(priorities_
     joined = "both = np.concatenate([weights, np.ones(8)])\nerrors = errors * torch.tensor(both)"
     assert priorities_of(joined, weights=one_by_one).weights_used()
     assert not priorities_of(joined.replace("errors = errors * ", "print"), weights=one_by_one).weights_used()
+
+
+@pytest.mark.parametrize(("code", "known"), [("errors = torch.tensor(weights) * errors", True), ("pass", False)])
+def test_weights_that_are_computed_by_logarithms(priorities_of, code, known):
+    by_logarithms = "v = -beta * (np.log(len(self.rows)) + np.log(p[at]))\n            w = np.exp(v - v.max())"
+    about = priorities_of(code, weights=by_logarithms)
+    assert about.weights
+    assert about.weights_used() is known
