@@ -1051,4 +1051,51 @@ def train(model, target, steps):
 """,
             },
         ),
+        Example(
+            "transitions that are drawn to be looked at",
+            {
+                "look.py": """import random
+from collections import deque
+
+import gymnasium
+import matplotlib.pyplot as plt
+import numpy as np
+
+
+class Transitions:
+    def __init__(self, size):
+        self.rows = deque(maxlen=size)
+
+    def add(self, state, action, reward, next_state, terminated):
+        self.rows.append((state, action, reward, next_state, terminated))
+
+    def some(self, n):
+        return random.sample(self.rows, n)
+
+
+def look(transitions, n):
+    rows = transitions.some(n)
+    print("mean reward", np.mean([reward for _, _, reward, _, _ in rows]))
+    for state, action, reward, next_state, terminated in rows:
+        plt.imshow(np.hstack([state, next_state]))
+        plt.title(f"{action}: {reward:.2f}" + (" (end)" if terminated else ""))
+        plt.show()
+
+
+def main():
+    env = gymnasium.make("CarRacing-v3")
+    transitions = Transitions(10_000)
+    state, _ = env.reset()
+    for _ in range(2_000):
+        action = env.action_space.sample()
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        transitions.add(state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+    look(transitions, 20)
+
+
+main()
+"""
+            },
+        ),
     )

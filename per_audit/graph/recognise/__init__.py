@@ -14,13 +14,16 @@ from per_audit.graph.liveness.memories.lifetimes import (
     is_unused,
 )
 from per_audit.graph.liveness.memories.measured import is_only_converted, is_only_measured
+from per_audit.graph.liveness.memories.shown import is_only_shown
 from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.alternatives import Alternatives
 from per_audit.graph.recognise.evidence import Evidence
 from per_audit.graph.recognise.prioritised import Prioritised
 from per_audit.graph.recognise.uniform import Uniform
 
-_NO_MEMORIES = (has_idle_learners, is_only_timed, is_only_measured, is_only_converted, is_replaced, is_made_late)
+_NO_MEMORIES = (
+    has_idle_learners, is_only_timed, is_only_measured, is_only_converted, is_only_shown, is_replaced, is_made_late,
+)  # fmt: skip
 
 
 def find_buffers(graph: ReplayGraph) -> None:

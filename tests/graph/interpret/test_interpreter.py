@@ -252,7 +252,7 @@ def test_an_array_of_what_collects_weights_holds_weights(project, value_of, made
 
 
 def test_a_gate_or_an_order_of_files_changes_nothing(project):
-    user = "from memory import Memory\n\nmemory = Memory(5)\nmemory.add(1, 2, 3.0, 4, False)\nprint(memory.sample(2))\n"
+    user = "from memory import Memory\n\nmemory = Memory(5)\nmemory.add(1, 2, 3.0, 4, False)\nlearn(memory.sample(2))\n"
     one = project(memory=STORE, a_user=user)
     two = project(z_user=user, memory=STORE)
     assert [(b.kind, b.path, b.roles) for b in one.buffers] == [(b.kind, b.path, b.roles) for b in two.buffers]

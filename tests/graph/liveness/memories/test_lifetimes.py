@@ -263,7 +263,7 @@ TIMES = """
     [
         ("state, action, reward, next_state, done = memory.sample(8)", []),
         ("state, *rest, done = memory.sample(8)", []),
-        ("state, action, reward, next_state, done = memory.sample(8); print(done)", ["Memory"]),
+        ("state, action, reward, next_state, done = memory.sample(8); net(done)", ["Memory"]),
         ("net.state, action, reward = memory.sample(8)", ["Memory"]),
         ("loss = memory.sample(8)", ["Memory"]),
         ("memory.sample(8)", ["Memory"]),

@@ -50,7 +50,11 @@ USE = "losses.append(pretend(batch))"
         # what is made of the batch is not one number, or more is asked for it
         (STEP.replace("return loss", "return states, target"), "policy.fit(*pretend(batch))", ["Memory"]),
         (STEP.replace("np.mean((", "np.mean(net((").replace("** 2)", "** 2))"), USE, ["Memory"]),
-        (STEP.replace("(batch)", "(batch, net)", 1), "pretend(batch, policy)", ["Memory"]),
+        (
+            STEP.replace("(batch)", "(batch, net)", 1).replace("rewards +", "net +"),
+            "pretend(batch, policy)",
+            ["Memory"],
+        ),
         (STEP.replace("    return", "    table.value = loss\n    return"), USE, ["Memory"]),
         # what another library has may learn
         ("from trainer import fit\n\ndef pretend(batch):\n    return float(fit(batch))", USE, ["Memory"]),

@@ -1,0 +1,111 @@
+"""A memory of which batches are only looked at teaches nothing; one whose rows reach what is learnt does."""
+
+from __future__ import annotations
+
+import pytest
+
+PROGRAM = """import random
+from collections import Counter, deque
+import cv2
+import matplotlib.pyplot as plt
+import numpy as np
+import pickle
+import torch
+{before}
+
+class Memory:
+    def __init__(self, size):
+        self.rows = deque(maxlen=size)
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def sample(self, n):
+        return random.sample(self.rows, n)
+
+def play(env, policy, table, viewer, memory):
+    state, counts, seen, total, w = env.reset(), Counter(), [], 0.0, np.zeros(4)
+    while True:
+        action = policy(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.add(state, action, reward, next_state, done)
+        state = next_state
+        {use}
+
+play(make(), make(), make(), make(), Memory(1000))
+"""
+ROWS = "for s, a, r, s2, d in memory.sample(8): "
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "print(memory.sample(3))",
+        ROWS + "print(s, a, r, s2, d)",
+        ROWS + "print(f'{a} gave {r:.2f}')",
+        ROWS + "counts[a] += 1",
+        ROWS + "counts.update([a]); print(counts)",
+        ROWS + "cv2.imshow('replay', cv2.resize(np.hstack([s, s2]), (84, 84)))",
+        ROWS + "total += r; print(total)",
+        "batch = memory.sample(64); print(sum(row[2] for row in batch) / len(batch))",
+        "s, a, r, s2, d = zip(*memory.sample(64)); plt.scatter(np.stack(s)[:, 0], r); plt.show()",
+        "s, a, r, s2, d = zip(*memory.sample(64)); seen.append(np.mean(r))",
+        "s, a, r, s2, d = zip(*memory.sample(64)); table.mean = float(np.mean(r)); table.std = np.std(r)",
+        "batch = memory.sample(64); best = max(batch, key=lambda row: row[2]); print('best', best)",
+        "kept = [row for row in memory.sample(64) if row[4]]; seen.extend(kept); print(seen[-1])",
+        "batch = torch.tensor(np.stack([row[0] for row in memory.sample(64)])); print(batch.mean(dim=0))",
+    ],
+)
+def test_a_memory_whose_batches_are_only_looked_at(project, use):
+    assert project(PROGRAM.format(before="", use=use)).buffers == []
+
+
+@pytest.mark.parametrize(
+    ("before", "use"),
+    [
+        ("def show(rows):\n    for s, a, r, s2, d in rows:\n        print(s, r)\n", "show(memory.sample(4))"),
+        ("def mean(rows):\n    return np.mean([row[2] for row in rows])\n", "print(mean(rows=memory.sample(4)))"),
+        ("def drawn(memory):\n    return memory.sample(4)\n", "print(drawn(memory))"),
+    ],
+)
+def test_functions_that_show_what_they_are_given(project, before, use):
+    assert project(PROGRAM.format(before=before, use=use)).buffers == []
+
+
+@pytest.mark.parametrize(
+    ("before", "use"),
+    [
+        # what is drawn reaches a network, a table, another library or a file
+        ("", "batch = memory.sample(8); print(batch); policy.fit(batch)"),
+        ("", ROWS + "print(r); policy(s).backward()"),
+        ("", ROWS + "table[s, a] += 0.1 * (r + 0.9 * table[s2].max() - table[s, a]); print(table)"),
+        ("", ROWS + "table[s][a] = table[s][a] + 0.1 * (r + max(table[s2])); print(r)"),
+        ("", "counts = np.zeros((9, 2))\n        " + ROWS + "counts[s, a] += 0.1 * (r - counts[s, a]); print(r)"),
+        ("", ROWS + "w = w + 0.1 * (r - np.dot(w, s)) * s; print(w)"),
+        ("", ROWS + "w += 0.1 * (r - s @ w) * s; print(w)"),
+        ("", ROWS + "policy.update(s, a, r); print(r)"),
+        ("", "pickle.dump(memory.sample(8), open('rows', 'wb')); print('written')"),
+        ("", "seen.append(memory.sample(8)); print(seen); policy.later(seen)"),
+        ("", "table.batch = memory.sample(8); print(table)"),
+        ("", "print(memory.sample(1)); policy.learn(memory.sample(8))"),
+        ("", "print(memory.sample(1)); later(memory.sample)"),
+        ("", "print(len(memory.rows)); loss = memory.sample(8)"),
+        ("def fit(rows):\n    for row in rows:\n        NET.fit(row)\n    print(rows)\n", "fit(memory.sample(4))"),
+        ("def drawn(memory):\n    return memory.sample(4)\n", "print(drawn(memory)); policy.fit(drawn(memory))"),
+    ],
+)
+def test_a_memory_that_is_learnt_from_as_well(project, before, use):
+    assert len(project(PROGRAM.format(before=before, use=use)).buffers) == 1
+
+
+def test_who_reads_a_batch_of_the_top_level(project):
+    main = PROGRAM.format(before="", use="pass").replace("Memory(1000))", "memory := Memory(1000))")
+    shown = main + "batch = memory.sample(8)\nprint(batch)\n"
+    assert project(shown).buffers == []
+    assert len(project(shown + "\ndef learn(net):\n    net.fit(batch)\n").buffers) == 1
+
+
+def test_what_a_module_tries_out_is_meant_for_others(project, kinds):
+    tried = PROGRAM.partition("def play")[0].format(before="")
+    tried += "\nif __name__ == '__main__':\n    memory = Memory(9)\n    memory.add(1, 2, 3.0, 4, False)\n"
+    assert kinds(project(tried + "    print(memory.sample(1))\n")) == ["uniform"]
