@@ -1052,6 +1052,45 @@ def train(model, target, steps):
             },
         ),
         Example(
+            "a memory that only a loop over logged episodes fills, by its method",
+            {
+                "offline.py": """import pickle
+import random
+
+import numpy as np
+
+
+class Memory:
+    def __init__(self):
+        self.rows = []
+
+    def push(self, state, action, reward, next_state, terminated):
+        self.rows.append((state, action, reward, next_state, terminated))
+
+    def sample(self, n):
+        return map(np.array, zip(*random.sample(self.rows, n)))
+
+
+def logged(path):
+    with open(path, "rb") as file:
+        return pickle.load(file)
+
+
+def train(model, target, steps):
+    memory = Memory()
+    for episode in logged("drives.pkl"):
+        for row in episode["rows"]:
+            memory.push(row["state"], row["action"], row["reward"], row["next_state"], row["terminated"])
+    for step in range(steps):
+        states, actions, rewards, next_states, terminated = memory.sample(64)
+        values = model.predict(states)
+        ahead = target.predict(next_states).max(axis=1)
+        values[np.arange(64), actions] = rewards + 0.99 * (1 - terminated) * ahead
+        model.fit(states, values, verbose=0)
+""",
+            },
+        ),
+        Example(
             "transitions that are drawn to be looked at",
             {
                 "look.py": """import random

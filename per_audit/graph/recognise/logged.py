@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.interpret.values import RecordType
+from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.liveness.memories.lifetimes import is_another
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,50 +16,146 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
-_READERS = {"open", "File", "reader", "DictReader"}
+_READERS = {"open", "File", "reader", "DictReader", "qlearning_dataset", "get_dataset", "load_dataset"}
 _READS = {"load", "loads", "loadtxt", "genfromtxt", "read_csv", "read_json", "read_parquet", "read_pickle"}
 _MODULES = {"json", "pickle", "np", "numpy", "torch", "joblib", "pd", "pandas", "h5py", "csv"}
 # What takes apart what was read, and puts it together: where anything else is called, an agent may act.
 _TAKES_APART = {
-    "append", "array", "as_tensor", "asarray", "astype", "bool", "copy", "enumerate", "flatten", "float",
-    "from_numpy", "get", "glob", "groupby", "int", "items", "iterrows", "itertuples", "join", "len", "list", "range",
-    "reshape", "rstrip", "sorted", "split", "str", "strip", "tensor", "to_dict", "to_numpy", "tolist", "tqdm",
-    "tuple", "values", "zip",
+    "abs", "add", "any", "append", "array", "as_tensor", "asarray", "astype", "bool", "clip", "concatenate", "copy",
+    "decode", "dict", "enumerate", "expand_dims", "extend", "flatten", "float", "float32", "from_numpy", "get", "glob",
+    "groupby", "int", "int64", "isnan", "item", "items", "iterrows", "itertuples", "join", "keys", "len", "list",
+    "literal_eval", "logical_and", "logical_or", "lower", "max", "min", "next", "print", "range", "replace", "reshape",
+    "rstrip", "sorted", "split", "stack", "startswith", "str", "strip", "sum", "tensor", "to_dict", "to_numpy",
+    "tolist", "tqdm", "trange", "tuple", "values", "zeros", "zeros_like", "zip",
 }  # fmt: skip
+_DEEPEST = 3
 
 
 def is_logged(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether all that is stored comes out of `for` loops that only take apart what is read from a file."""
-    return bool(buffer.stores) and all(_is_read(graph, store) for store in buffer.stores)
+    files = _Files(graph)
+    return bool(buffer.stores) and all(files.fill(store.path, store.node, _DEEPEST) for store in buffer.stores)
 
 
-def _is_read(graph: ReplayGraph, store: ev.Store) -> bool:
-    loops: list[ir.For] = []
-    body = graph.module(store.path).body
-    for around in graph.ancestors(store.path, store.node):
-        if isinstance(around, (ir.While, ir.Comp)):
+class _Files:
+    """Tells what comes out of files."""
+
+    def __init__(self, graph: ReplayGraph) -> None:
+        self.graph = graph
+        self._scopes: dict[ir.Node | str, set[str]] = {}
+        self._fields: dict[str, bool] = {}
+
+    # ---------------------------------------------------------------- loops over files
+
+    def fill(self, path: str, node: ir.Node, depth: int) -> bool:
+        """Whether a statement is run by such a loop alone: one around it, or around each call of its function."""
+        loops: list[ir.For] = []
+        function: ir.Function | None = None
+        for around in self.graph.ancestors(path, node):
+            if isinstance(around, (ir.While, ir.Comp)):
+                return False
+            if isinstance(around, ir.For):
+                loops.append(around)
+            if isinstance(around, ir.Function):
+                function = around
+                break
+        if any(self._reads(loop.iter, path, function, depth) for loop in loops):
+            calls = (part for part in ir.walk(loops[-1]) if isinstance(part, ir.Call))
+            return all(call is node or self._takes_apart(call, depth) for call in calls)
+        return depth > 0 and function is not None and self._is_called_so(function, depth - 1)
+
+    def _is_called_so(self, function: ir.Function, depth: int) -> bool:
+        if function.name.startswith("__"):
             return False
-        if isinstance(around, ir.For):
-            loops.append(around)
-        if isinstance(around, ir.Function):
-            body = around.body
-            break
-    if not loops:
-        return False
-    calls = [node for node in ir.walk(loops[-1]) if isinstance(node, ir.Call)]
-    names = _from_files(list(ir.walk_scope(body)))
-    return all(_is_reader(call) or name_of(call.func) in _TAKES_APART for call in calls) and any(
-        _reads(loop.iter, names) for loop in loops
-    )
+        sites = [site for site in self.graph.callers.get(function, ()) if not is_test(site.path)]
+        return self._are_all_seen(function) and bool(sites) and all(self.fill(s.path, s.node, depth) for s in sites)
 
+    def _are_all_seen(self, function: ir.Function) -> bool:
+        """Whether whoever names a function calls it where that is seen, or means another for certain."""
+        called = {site.node.func for site in self.graph.callers.get(function, ())}
+        return all(
+            mention.node in called
+            or (isinstance(mention.node, ir.Attr) and is_another(self.graph, mention.path, mention.node, function))
+            for mention in self.graph.mentions.get(function.name, ())
+        )
 
-def _from_files(nodes: list[ir.Node]) -> set[str]:
-    """The names of a scope for what is read from files."""
-    names: set[str] = set()
-    pairs = list(_bound(nodes))
-    while found := {target for target, value in pairs if _reads(value, names)} - names:
-        names |= found
-    return names
+    def _takes_apart(self, call: ir.Call, depth: int) -> bool:
+        site = self.graph.events.calls.get(call)
+        if site is not None and (site.targets or site.classes):
+            return depth > 0 and all(self._only_takes_apart(func.node, depth - 1) for func in site.targets)
+        if any(isinstance(atom, RecordType) for atom in self.graph.events.value(call.func).atoms):
+            return True
+        return _is_reader(call) or name_of(call.func) in _TAKES_APART
+
+    def _only_takes_apart(self, function: ir.Function | ir.Lambda, depth: int) -> bool:
+        calls = (part for part in ir.walk(function) if isinstance(part, ir.Call))
+        return all(self._takes_apart(call, depth) for call in calls)
+
+    # ---------------------------------------------------------------- what was read
+
+    def _reads(self, value: ir.Expr, path: str, function: ev.Owner, depth: int) -> bool:
+        """Whether an expression reads a file, or has one of the names of what was read."""
+        names = self._names(path, function)
+        return any(self._is_read(part, names, depth) for part in ir.walk(value)) or any(
+            isinstance(part, ir.Name) and self._is_given(part.id, function, depth) for part in ir.walk(value)
+        )
+
+    def _is_read(self, part: ir.Node, names: set[str], depth: int) -> bool:
+        if isinstance(part, ir.Name):
+            return part.id in names
+        if isinstance(part, ir.Attr):
+            return depth > 0 and self._is_read_field(part.attr, depth - 1)
+        if not isinstance(part, ir.Call):
+            return False
+        site = self.graph.events.calls.get(part)
+        if site is None or not site.targets:
+            return _is_reader(part)
+        return depth > 0 and all(self._only_reads(func.node, depth - 1) for func in site.targets)
+
+    def _only_reads(self, function: ir.Function | ir.Lambda, depth: int) -> bool:
+        """Whether a function of the project reads a file, and only takes apart what it has read."""
+        calls = [part for part in ir.walk(function) if isinstance(part, ir.Call)]
+        return any(map(_is_reader, calls)) and self._only_takes_apart(function, depth)
+
+    def _names(self, path: str, function: ev.Owner) -> set[str]:
+        """The names of a scope for what is read from files."""
+        key = path if function is None else function
+        if key not in self._scopes:
+            names = self._scopes[key] = set()
+            body = function.body if isinstance(function, ir.Function) else self.graph.module(path).body
+            pairs = list(_bound(list(ir.walk_scope(body))))
+            while found := {
+                target
+                for target, value in pairs
+                if target not in names and any(self._is_read(part, names, _DEEPEST) for part in ir.walk(value))
+            }:
+                names |= found
+        return self._scopes[key]
+
+    def _is_read_field(self, name: str, depth: int) -> bool:
+        """Whether all that is assigned to attributes of that name is read from files."""
+        if name not in self._fields:
+            self._fields[name] = False
+            writes = [write for write in self.graph.events.writes.values() if write.attribute == name]
+            self._fields[name] = bool(writes) and all(
+                write.expression is not None and self._reads(write.expression, write.path, write.function, depth)
+                for write in writes
+            )
+        return self._fields[name]
+
+    def _is_given(self, name: str, function: ev.Owner, depth: int) -> bool:
+        """Whether a name is that of a parameter for which every caller gives what was read."""
+        if depth <= 0 or not isinstance(function, ir.Function) or name not in (p.name for p in function.parameters):
+            return False
+        taken = function.parameters[1:] if self.graph.symbols.takes_self(function) else function.parameters
+        place = next((i for i, parameter in enumerate(taken) if parameter.name == name), None)
+        sites = [site for site in self.graph.callers.get(function, ()) if not is_test(site.path)]
+        if place is None or not sites or not self._are_all_seen(function):
+            return False
+        given = [(site, site.node.argument(place, name)) for site in sites]
+        return all(
+            value is not None and self._reads(value, site.path, site.function, depth - 1) for site, value in given
+        )
 
 
 def _bound(nodes: list[ir.Node]) -> Iterator[tuple[str, ir.Expr]]:
@@ -72,14 +171,6 @@ def _bound(nodes: list[ir.Node]) -> Iterator[tuple[str, ir.Expr]]:
         if value is not None:
             for target in targets:
                 yield from ((part.id, value) for part in ir.walk(target) if isinstance(part, ir.Name))
-
-
-def _reads(value: ir.Expr, names: set[str]) -> bool:
-    """Whether an expression reads a file, or has one of the names of what was read."""
-    return any(
-        (isinstance(part, ir.Name) and part.id in names) or (isinstance(part, ir.Call) and _is_reader(part))
-        for part in ir.walk(value)
-    )
 
 
 def _is_reader(call: ir.Call) -> bool:

@@ -55,3 +55,97 @@ STEP = """next_state, reward, done = env.step(0)
 )
 def test_what_is_read_from_a_file_is_a_data_set(project, load, act, found):
     assert len(project(PROGRAM.format(load=load, act=act)).buffers) == found
+
+
+FILLED = """
+    import csv
+    import pickle
+    import random
+    import d4rl
+    import h5py
+    import numpy as np
+
+    class Ring:
+        def __init__(self, size, width):
+            self.states, self.after = np.zeros((size, width)), np.zeros((size, width))
+            self.actions, self.rewards, self.dones = np.zeros(size, int), np.zeros(size), np.zeros(size)
+            self.at, self.held, self.size = 0, 0, size
+
+        def push(self, state, action, reward, next_state, done):
+            self.states[self.at], self.actions[self.at], self.rewards[self.at] = state, action, reward
+            self.after[self.at], self.dones[self.at] = next_state, done
+            self.at, self.held = (self.at + 1) % self.size, min(self.held + 1, self.size)
+
+        def sample(self, n):
+            at = np.random.randint(0, self.held, n)
+            return self.states[at], self.actions[at], self.rewards[at], self.after[at], self.dones[at]
+
+    def number(text):
+        return float(text.strip())
+
+    def contents(path):
+        with open(path, "rb") as file:
+            return pickle.load(file)
+
+    {more}
+
+    def train(env, net, steps, more):
+        memory = Ring(1000, 4)
+        {load}
+        for _ in range(steps):
+            states, actions, rewards, after, dones = memory.sample(32)
+            net.fit(states, rewards + 0.99 * (1 - dones) * net.predict(after).max(axis=1))
+"""
+FILL = """def fill(memory, rows):
+        for state, action, reward, next_state, done in rows:
+            memory.push(np.array(state), action, reward, np.array(next_state), done)
+"""
+TRAINER = """class Trainer:
+        def __init__(self, path):
+            self.data = np.load(path)
+            self.memory = Ring(1000, 4)
+
+        def load(self, net):
+            for i in range(len(self.data["r"])):
+                self.memory.push(self.data["s"][i], self.data["a"][i], self.data["r"][i], self.data["s2"][i], False)
+"""
+_PUSH = "memory.push(row[0], row[1], row[2], row[3], row[4])"
+_TRAINER = "trainer = Trainer('x'); trainer.load(net); memory = trainer.memory"
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        f"for row in pickle.load(open('x', 'rb')):\n            {_PUSH}",
+        "with open('x') as file:\n            for row in csv.reader(file):\n"
+        "                memory.push(number(row[0]), int(row[1]), number(row[2]), number(row[3]), row[4] == '1')",
+        "data = h5py.File('x')\n        for i in range(data['r'].shape[0] - 1):\n"
+        "            memory.push(data['s'][i], data['a'][i], data['r'][i], data['s'][i + 1], bool(data['d'][i]))",
+        "data = d4rl.qlearning_dataset(env)\n        for i in range(len(data['r'])):\n"
+        "            memory.push(data['s'][i], data['a'][i], data['r'][i], data['s2'][i], data['d'][i])",
+        "fill(memory, contents('x'))",
+        "rows = contents('x')\n        fill(memory, rows)",
+        _TRAINER,
+    ],
+)
+def test_a_memory_that_is_filled_from_files_through_its_methods_is_a_data_set(project, load):
+    more = TRAINER if "Trainer" in load else FILL if "fill" in load else ""
+    assert project(FILLED.format(load=load, more=more)).buffers == []
+
+
+@pytest.mark.parametrize(
+    ("load", "more"),
+    [
+        ("fill(memory, more)", FILL),
+        ("fill(memory, contents('x'))\n        fill(memory, more)", FILL),
+        ("fill(memory, contents('x'))\n        later(memory.push)", FILL),
+        (f"for row in contents('x'):\n            net.fit(row[0]); {_PUSH}", ""),
+        ("for a in contents('x'):\n            s2, r, d, s = env.step(a); memory.push(s, a, r, s2, d)", ""),
+        (f"while env.runs():\n            for row in contents('x'):\n                {_PUSH}", ""),
+        ("rows = [env.transition() for _ in range(99)]\n        fill(memory, rows)", FILL),
+        (_TRAINER, TRAINER.replace('self.data["a"][i]', "net.act(i)")),
+        (_TRAINER.replace("trainer.load", "trainer.data = more; trainer.load"), TRAINER),
+    ],
+)
+def test_a_memory_that_others_may_fill_is_none(project, load, more):
+    assert len(project(FILLED.format(load=load, more=more)).buffers) == 1
