@@ -278,6 +278,10 @@ class Evidence:
     def _drawn_from_something(self, draws: Iterable[ir.Call]) -> bool:
         return any(node in self.events.draws and self.events.draws[node].items for node in draws)
 
+    def reads_transitions(self, draw: ev.Draw | ev.Mass) -> bool:
+        """Whether transitions are read where a draw says."""
+        return self._are_transitions(self.gathered(draw))
+
     def gathered(self, draw: ev.Draw | ev.Mass) -> set[Alloc]:
         """What is drawn from; nothing where that is the tables in which environments look up what an action does."""
         found = self.gathers.get(draw.node, set()) | (draw.containers if isinstance(draw, ev.Draw) else set())
@@ -330,7 +334,7 @@ class Evidence:
 
         An environment may also lead: it runs the episodes, and has the agent learn.
         """
-        if self.graph.learns(made.function) or self._are_transitions(self.gathered(made)):
+        if self.graph.learns(made.function) or self.reads_transitions(made):
             return False
         sites = [site for site in self.graph.callers.get(made.function, ()) if not is_test(site.path)]
         return bool(sites) and all(self.environments.is_of_called(site.function) for site in sites)

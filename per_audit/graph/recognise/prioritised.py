@@ -13,6 +13,7 @@ from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.model import PRIORITISED, ReplayBuffer
 from per_audit.graph.prioritised.populations import replaces_its_population
 from per_audit.graph.prioritised.updates import is_rated
+from per_audit.graph.recognise.acting import Acting
 from per_audit.graph.recognise.merged import merged
 
 if TYPE_CHECKING:
@@ -31,25 +32,37 @@ class Prioritised:
         self.graph = evidence.graph
         self.events = evidence.events
         self.project = evidence.project
+        self._acting = Acting(self.graph)
 
     @cached_property
     def functions(self) -> set[ev.Owner]:
         """The functions that draw by priority."""
         weighted = (draw for draw in self.evidence.by_priority() if draw.node not in self._acted)
         found = {draw.function for draw in weighted if self.evidence.gathered(draw)}
-        found |= {mass.function for mass in self.evidence.by_sums() if self._picks(mass)}
+        found |= {mass.function for mass in self._by_sums if self._picks(mass)}
         found.discard(None)
         return found
 
     @cached_property
     def _acted(self) -> set[ir.Node]:
         """The draws of actions, which environments are told: what is read at one is kept for each action."""
-        return {
-            node
-            for site in self.events.calls.values()
-            if isinstance(site.node.func, ir.Attr) and site.node.func.attr == "step" and len(site.node.args) == 1
-            for node in self.events.value(site.node.args[0].value).tagged("index")
-        }
+        return self._acting.told("index")
+
+    @cached_property
+    def _by_sums(self) -> list[ev.Mass]:
+        """The numbers that may pick transitions by their sums: those that actions are chosen by are none of them.
+
+        Nor is noise, which is a part of the action. What transitions are read at is a position, whoever asks for it.
+        """
+        masses = self.evidence.by_sums()
+        if not masses:
+            return []
+        noise, choosing = self._acting.told("mass"), self._acting.functions()
+        return [
+            mass
+            for mass in masses
+            if (mass.node not in noise and mass.function not in choosing) or self.evidence.reads_transitions(mass)
+        ]
 
     def find(self) -> list[ReplayBuffer]:
         """The buffers, in the order of their draws."""
@@ -61,7 +74,7 @@ class Prioritised:
                 if (containers and self._is_replay(draw, buffer)) or self._is_weighted(buffer):
                     found.append(buffer)
         walked: set[ev.Owner] = set()  # of classes that draw; what a script puts into their trees is no draw of its own
-        for mass in sorted(self.evidence.by_sums(), key=lambda m: m.function not in self.project.class_of):
+        for mass in sorted(self._by_sums, key=lambda m: m.function not in self.project.class_of):
             if self._picks(mass):
                 containers, walkers = self.evidence.family(mass.function), self._walkers(mass)
                 if mass.function in self.project.class_of:

@@ -24,6 +24,7 @@ from per_audit.graph.recognise.logged import is_logged
 from per_audit.graph.recognise.merged import merged
 from per_audit.graph.recognise.passes import is_pass
 from per_audit.graph.recognise.ranked import of_ranked
+from per_audit.graph.recognise.rebatched import is_of_batch
 from per_audit.graph.recognise.returns import holds_returns
 
 if TYPE_CHECKING:
@@ -57,7 +58,11 @@ class Uniform:
                 continue
             if lives_for_one_call(self.graph, buffer) or is_imitated(self.evidence, buffer) or holds_returns(buffer):
                 continue
-            if is_foretold(self.evidence, buffer) or is_logged(self.graph, buffer):
+            if (
+                is_foretold(self.evidence, buffer)
+                or is_logged(self.graph, buffer)
+                or is_of_batch(self.evidence, buffer)
+            ):
                 continue
             if isinstance(draw, ev.Draw) and draw.method == LOADER and not any(map(self._is_called, buffer.stores)):
                 continue  # a data set

@@ -1,0 +1,78 @@
+"""Random numbers that actions are made of pick no transitions."""
+
+import pytest
+
+PROGRAM = """
+    import random
+    from collections import deque
+    import numpy as np
+
+    class Agent:
+        def __init__(self, net):
+            self.net, self.rows, self.chances = net, deque(maxlen=1000), np.zeros(4)
+
+        def act(self, state):
+            {act}
+
+        {pick}
+
+        def learn(self):
+            for state, action, reward, next_state, done in random.sample(self.rows, 32):
+                self.net.fit(state, reward + (1 - done) * self.net(next_state))
+
+    def train(env, net):
+        agent, state = Agent(net), env.reset()
+        while True:
+            {step}
+            agent.rows.append((state, action, reward, next_state, done))
+            state = next_state
+            agent.learn()
+"""
+STEP = "action = agent.act(state); next_state, reward, done, _ = env.step(action)"
+WALK = """p, u = self.net(state), np.random.rand()
+            for i in range(4):
+                if u < p[i]:
+                    return i
+                u -= p[i]"""
+PICK = """def pick(self, p):
+            u = np.random.rand() * p.sum()
+            for i, share in enumerate(p):
+                if u < share:
+                    return i
+                u -= share
+"""
+NOISE = """noise = np.random.rand(4) * 2 - 1
+            while (noise > 0.5).any():
+                noise = noise - noise.mean()
+            return self.net(state) + noise"""
+
+
+@pytest.mark.parametrize(
+    ("act", "step"),
+    [
+        (WALK, STEP),
+        (WALK, "next_state, reward, done, _ = env.step(agent.act(state)); action = 0"),
+        (WALK.replace("return i", "return i, p[i]"), STEP.replace("action =", "action, p =")),
+        ("return self.pick(self.net(state))", STEP),
+        ("action = self.pick(self.net(state))\n            return action", STEP),
+        ("p = np.cumsum(self.net(state))\n            return np.searchsorted(p, np.random.rand() * p[-1])", STEP),
+        (NOISE, STEP),
+        (NOISE, "action = np.clip(agent.act(state), -1, 1); next_state, reward, done, _ = env.step(action)"),
+    ],
+)
+def test_what_an_action_is_chosen_by_is_no_draw_of_transitions(project, kinds, act, step):
+    pick = PICK if "pick" in act else ""
+    assert kinds(project(PROGRAM.format(act=act, pick=pick, step=step))) == ["uniform"]
+
+
+def test_transitions_that_are_picked_are_drawn_whoever_asks(project, kinds):
+    """An agent that acts as the transition did that it finds by its priorities."""
+    walk = """u = np.random.rand() * self.chances.sum()
+            for i in range(4):
+                if u < self.chances[i]:
+                    break
+                u -= self.chances[i]
+            at = np.searchsorted(np.cumsum(self.chances), np.random.rand() * self.chances.sum())
+            state, action, reward, next_state, done = self.rows[at]
+            return action"""
+    assert "prioritised" in kinds(project(PROGRAM.format(act=walk, pick="", step=STEP)))
