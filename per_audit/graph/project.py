@@ -37,6 +37,8 @@ class Project:
 
     def _index(self, module: ModuleFacts) -> None:
         stack: list[tuple[ir.Node, ir.Class | None, ir.Function | None]] = [(s, None, None) for s in module.body]
+        push = stack.append
+        has_lambdas = b"lambda" in module.text  # else no expression holds what is looked for
         while stack:
             node, owner, outer = stack.pop()
             inside_class, inside_function = owner, outer
@@ -55,9 +57,10 @@ class Project:
                 inside_class = node
                 if outer is not None:
                     self.outer_of[node] = outer
+            inside_class = inside_class if isinstance(node, (ir.Class, ir.If, ir.Try, ir.With)) else None
             for child in ir.children(node):
-                keeps_class = isinstance(node, (ir.Class, ir.If, ir.Try, ir.With))
-                stack.append((child, inside_class if keeps_class else None, inside_function))
+                if has_lambdas or not isinstance(child, ir.Expr):
+                    push((child, inside_class, inside_function))
 
     def find_module(self, importer: str, dotted: str, level: int = 0) -> str | None:
         """The path of the module that `importer` means by a dotted name, None where the tree has none.

@@ -78,8 +78,10 @@ def _sorts(graph: ReplayGraph, site: ev.CallSite) -> ir.Expr | None:
         return node.args[0].value
     if name == "sort" and isinstance(node.func, ir.Attr) and not site.targets:
         return node.func.value
+    if name != "sorted" or not node.args:
+        return None
     assign = graph.parents(site.path).get(node)
-    if name != "sorted" or not node.args or not isinstance(assign, ir.Assign):
+    if not isinstance(assign, ir.Assign):
         return None
     held, place = node.args[0].value, site.path
     kept = graph.source(place, assign.targets[0]) == graph.source(place, held)

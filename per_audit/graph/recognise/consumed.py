@@ -97,19 +97,28 @@ class Consumed:
     def _named(self) -> dict[ir.Node, dict[ev.Owner, set[str]]]:
         """The roles of the names that a function gives to numbered parts of a batch: `rewards = batch[:, 2]`."""
         found: dict[ir.Node, dict[ev.Owner, set[str]]] = defaultdict(lambda: defaultdict(set))
-        scopes: list[tuple[ev.Owner, list[ir.Stmt]]] = [(f, f.body) for f in self.project.functions]
-        scopes += [(None, module.body) for module in self.project.modules.values()]
-        for function, body in scopes:
-            for node in ir.walk_scope(body):
-                if not isinstance(node, ir.Assign) or node.value is None or len(node.targets) != 1:
-                    continue
-                target = node.targets[0]
-                role = role_of_name(target.id) if isinstance(target, ir.Name) else None
-                for part in ir.walk(node.value) if role is not None else ():
-                    if role is not None and isinstance(part, ir.Sub) and _is_numbered(part):
-                        for draw in self.events.value(part).tagged("draw"):
-                            found[draw][function].add(role)
+        for module in self.project.modules.values():
+            naming: dict[ir.Node, list[tuple[ir.Node, str]]] = {
+                node: named for node in module.nodes_of(ir.Assign) if (named := self._naming(node))
+            }
+            if not naming:
+                continue
+            scopes: list[tuple[ev.Owner, list[ir.Stmt]]] = [(None, module.body)]
+            scopes += [(f, f.body) for f in self.project.functions if self.project.module_of[f] is module]
+            for function, body in scopes:
+                for node in ir.walk_scope(body):
+                    for draw, role in naming.get(node, ()):
+                        found[draw][function].add(role)
         return found
+
+    def _naming(self, node: ir.Assign) -> list[tuple[ir.Node, str]]:
+        """The draws of which an assignment names a numbered part, and the role of that name."""
+        target = node.targets[0]
+        role = role_of_name(target.id) if isinstance(target, ir.Name) and len(node.targets) == 1 else None
+        if role is None or node.value is None:
+            return []
+        parts = (part for part in ir.walk(node.value) if isinstance(part, ir.Sub) and _is_numbered(part))
+        return [(draw, role) for part in parts for draw in self.events.value(part).tagged("draw")]
 
     def columns(self, draw: ir.Node) -> set[str]:
         """The roles of the lists that parts of what was drawn are put into, one by one."""

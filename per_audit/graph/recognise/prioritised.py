@@ -161,12 +161,7 @@ class Prioritised:
     @cached_property
     def _raising(self) -> set[ev.Owner]:
         """The functions that raise something to the power -beta, be it what was drawn or what will be."""
-        return {
-            function
-            for function in self.project.functions
-            for node in ir.walk_scope(function.body)
-            if isinstance(node, ir.Bin) and ("isw", node) in self.events.value(node).tags
-        }
+        return {function for function, node in self._weights if isinstance(node, ir.Bin)}
 
     def _is_weighted(self, buffer: ReplayBuffer) -> bool:
         """Whether the class of the buffer computes importance-sampling weights of what it draws."""
@@ -191,14 +186,27 @@ class Prioritised:
     def _weights_of(self) -> dict[ir.Node, set[ev.Owner]]:
         """The functions that raise something computed from a draw to the power -beta, by the draw."""
         found: dict[ir.Node, set[ev.Owner]] = defaultdict(set)
-        for function in self.project.functions:
-            for node in ir.walk_scope(function.body):
-                if isinstance(node, (ir.Bin, ir.Call)):
-                    value = self.events.value(node)
-                    if ("isw", node) in value.tags:
-                        for source in value.tagged("draw") | value.tagged("index"):
-                            found[source].add(function)
+        for function, node in self._weights:
+            value = self.events.value(node)
+            for source in value.tagged("draw") | value.tagged("index"):
+                found[source].add(function)
         return found
+
+    @cached_property
+    def _weights(self) -> list[tuple[ir.Function, ir.Node]]:
+        """What raises something to the power -beta, with the function that holds it."""
+        made = {
+            node
+            for node, value in self.events.values.items()
+            if ("isw", node) in value.tags and isinstance(node, (ir.Bin, ir.Call))
+        }
+        return [
+            (function, node)
+            for function in self.project.functions
+            if any(function.start < node.start < function.end for node in made)  # of whichever file
+            for node in ir.walk_scope(function.body)
+            if node in made
+        ]
 
 
 def _is_of_one_each(draw: ev.Draw) -> bool:
