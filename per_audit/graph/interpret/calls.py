@@ -69,14 +69,7 @@ class Calls:
         else:
             callee = evaluator.eval(node.func, frame)
         arguments: Arguments = [(a.keyword, a.star, evaluator.eval(a.value, frame)) for a in node.args]
-        site = self.interpreter.events.calls.get(node)
-        if site is None:
-            site = ev.CallSite(node, frame.function, frame.module.path)
-            self.interpreter.events.calls[node] = site
-            site.arguments = [value for _, _, value in arguments]
-        else:
-            site.arguments = [old.join(new) for old, (_, _, new) in zip(site.arguments, arguments, strict=True)]
-        site.receiver = site.receiver.join(receiver)
+        site = self._site(node, receiver, arguments, frame)
         arguments = self._spread(arguments)
         if isinstance(node.func, ir.Attr) and _draws_by_mass(node.func, receiver, arguments):
             values = [receiver, *(value for _, _, value in arguments)]
@@ -104,8 +97,25 @@ class Calls:
         elif site.guessed is not None:
             site.settle(callee)
         result = join_all(results)
-        site.result = site.result.join(result)
+        if site.result is not result:
+            site.result = site.result.join(result)
         return result
+
+    def _site(self, node: ir.Call, receiver: Value, arguments: Arguments, frame: Frame) -> ev.CallSite:
+        """What is known of a call, with what it is given now."""
+        sites = self.interpreter.events.calls
+        site = sites.get(node)
+        if site is None:
+            site = sites[node] = ev.CallSite(node, frame.function, frame.module.path)
+            site.arguments = [value for _, _, value in arguments]
+        else:
+            known = site.arguments
+            for place, (_, _, value) in enumerate(arguments):
+                if known[place] is not value:
+                    known[place] = known[place].join(value)
+        if site.receiver is not receiver:
+            site.receiver = site.receiver.join(receiver)
+        return site
 
     def _begin_anew(self, node: ir.Call, receiver: Value, frame: Frame) -> None:
         """`memory.__init__()` of an object that there is: it loses what it held."""
@@ -116,7 +126,10 @@ class Calls:
 
     def _spread(self, arguments: Arguments) -> Arguments:
         """The arguments, those that a function hands on as its own `*args` one by one."""
-        if not any(star == "*" for _, star, _ in arguments):
+        for _, star, _ in arguments:
+            if star == "*":
+                break
+        else:
             return arguments
         found: Arguments = []
         for argument in arguments:

@@ -51,13 +51,34 @@ class Evaluator:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
+        operators = interpreter.operators
+        self._meanings: dict[type[ir.Expr], Callable[[Any, Frame], Value]] = {
+            ir.Name: self._name,
+            ir.Attr: self._attr,
+            ir.Const: self._const,
+            ir.Call: interpreter.calls.call,
+            ir.Sub: self._sub,
+            ir.Slice: self._slice_value,
+            ir.Seq: self._seq,
+            ir.Map: self._map,
+            ir.Bin: operators.bin,
+            ir.Un: operators.un,
+            ir.Cmp: operators.cmp,
+            ir.Logic: self._logic,
+            ir.IfExp: self._ifexp,
+            ir.Comp: self._comp,
+            ir.Lambda: self._lambda,
+            ir.Star: self._star,
+            ir.Walrus: self._walrus,
+            ir.Other: self._other,
+        }
         self._values = interpreter.events.values
         self._externals: dict[tuple[str, str], Value] = {}
         self._enclosing = frozenset(interpreter.project.outer_of.values())
 
     def eval(self, node: ir.Expr, frame: Frame) -> Value:
         """The value of an expression; also joined into `events.values`."""
-        value = _EXPRESSIONS[type(node)](self, node, frame)
+        value = self._meanings[type(node)](node, frame)
         values = self._values
         known = values.get(node)
         if known is not value:
@@ -99,7 +120,10 @@ class Evaluator:
                 self.interpreter.note_bound(self.interpreter.key_of_name(frame, name), value)
 
     def _name(self, node: ir.Name, frame: Frame) -> Value:
-        return self.lookup(node.id, frame) or UNKNOWN
+        name = node.id
+        if frame.function is not None and name in frame.env and name not in frame.globals:
+            return frame.env[name]  # asked most often: its own
+        return self.lookup(name, frame) or UNKNOWN
 
     # ---------------------------------------------------------------- attributes and subscripts
 
@@ -301,9 +325,6 @@ class Evaluator:
             frame.returned = made if frame.returned is None else frame.returned.join(made)
         return taint(*parts) if parts else UNKNOWN
 
-    def _call(self, node: ir.Call, frame: Frame) -> Value:
-        return self.interpreter.calls.call(node, frame)
-
 
 def replace_env(frame: Frame) -> Frame:
     """The frame of a comprehension: its own names over those around it."""
@@ -320,25 +341,3 @@ def _says_nothing(method: ir.Function) -> bool:
 
 def _hashable(value: object) -> bool:
     return isinstance(value, (int, float, complex, str, bytes, bool, type(None), type(...)))
-
-
-_EXPRESSIONS: dict[type[ir.Expr], Callable[[Evaluator, Any, Frame], Value]] = {
-    ir.Name: Evaluator._name,
-    ir.Attr: Evaluator._attr,
-    ir.Const: Evaluator._const,
-    ir.Call: Evaluator._call,
-    ir.Sub: Evaluator._sub,
-    ir.Slice: Evaluator._slice_value,
-    ir.Seq: Evaluator._seq,
-    ir.Map: Evaluator._map,
-    ir.Bin: lambda e, node, frame: e.interpreter.operators.bin(node, frame),
-    ir.Un: lambda e, node, frame: e.interpreter.operators.un(node, frame),
-    ir.Cmp: lambda e, node, frame: e.interpreter.operators.cmp(node, frame),
-    ir.Logic: Evaluator._logic,
-    ir.IfExp: Evaluator._ifexp,
-    ir.Comp: Evaluator._comp,
-    ir.Lambda: Evaluator._lambda,
-    ir.Star: Evaluator._star,
-    ir.Walrus: Evaluator._walrus,
-    ir.Other: Evaluator._other,
-}

@@ -77,7 +77,6 @@ class Interpreter:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.events = ev.Events()
-        self.evaluator: Evaluator = Evaluator(self)
         self.parts = Parts(self)
         self.operators: Operators = Operators(self)
         self.targets = Targets(self)
@@ -86,6 +85,7 @@ class Interpreter:
         self.library = Library(self)
         self.draws = Draws(self)
         self.foreign = Foreign(self)
+        self.evaluator = Evaluator(self)
         self.module_envs: dict[str, dict[str, Value]] = {}
         self.attributes: dict[tuple[ir.Class, str], Value] = {}
         self.content: dict[ir.Node, Value] = {}
@@ -104,7 +104,8 @@ class Interpreter:
         self._active: set[Entry] = set()
         self._runs: dict[ir.Node, int] = {}
         self._mro: dict[ir.Class, list[ir.Class]] = {}
-        self._methods: dict[tuple[ir.Class, str], ir.Function | None] = {}
+        self._methods: dict[ir.Class, dict[str, ir.Function]] = {}
+        self._defined: dict[ir.Class, dict[str, ir.Function]] = {}
         self._bases: dict[ir.Class, list[Value]] = {}
         self._decorators: dict[ir.Function, frozenset[str]] = {}
         self._ordered: dict[frozenset[Atom], list[Atom]] = {}
@@ -331,10 +332,14 @@ class Interpreter:
     def find_method(self, node: ir.Class, name: str) -> ir.Function | None:
         """The method that an object of the class answers with, by the order of its bases."""
         self.reruns.note_read("bases")
-        key = (node, name)
-        if key not in self._methods:
-            self._methods[key] = next((s for cls in self.mro(node) for s in _defined(cls, name)), None)
-        return self._methods[key]
+        known = self._methods.get(node)
+        if known is None:
+            known = self._methods[node] = {}
+            for cls in reversed(self.mro(node)):
+                if cls not in self._defined:
+                    self._defined[cls] = _defined(cls)
+                known.update(self._defined[cls])
+        return known.get(name)
 
     def decorators(self, node: ir.Function) -> frozenset[str]:
         """The plain names that decorate a function."""
@@ -473,11 +478,11 @@ class Interpreter:
         return self.evaluator.eval(node.body, inner)
 
 
-def _defined(cls: ir.Class, name: str) -> list[ir.Function]:
-    """What a class defines as a method, the last first, which hides the others; not stubs and setters beside it."""
+def _defined(cls: ir.Class) -> dict[str, ir.Function]:
+    """What a class defines as methods, by name: the last, which hides the others; not stubs and setters beside it."""
     beside = {"overload", "setter", "deleter"}
-    return [
-        s
-        for s in reversed(cls.body)
-        if isinstance(s, ir.Function) and s.name == name and not any(ir.last_name(d) in beside for d in s.decorators)
-    ]
+    return {
+        s.name: s
+        for s in cls.body
+        if isinstance(s, ir.Function) and not any(ir.last_name(d) in beside for d in s.decorators)
+    }

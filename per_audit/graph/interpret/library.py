@@ -82,7 +82,7 @@ class Library:
         if name in ext.RANDOM_OBJECTS or name == _GETTER:
             return of(Result(name, node))  # a seed that was drawn makes no draw of what the generator draws
         drawn = self.interpreter.draws.cut.get(node) or _positions(name, values)
-        if (drawn := drawn or self._random(name, node, values, frame)) is not None:
+        if (drawn := drawn or self._random(name, method, node, values, frame)) is not None:
             return drawn
         if name in ext.CONTAINERS or (name in _ARRAYS and values and self._is_filled(node, values[0])):
             return self.container(name, node, values, frame)
@@ -122,22 +122,22 @@ class Library:
                 self.interpreter.targets.store(atom, node, frame, "index", values[2], source, index)
         return UNKNOWN
 
-    def _random(self, name: str, node: ir.Call, values: list[Value], frame: Frame) -> Value | None:
+    def _random(self, name: str, method: str, node: ir.Call, values: list[Value], frame: Frame) -> Value | None:
         """The result of a random draw, or of a search for a random number; None for other functions."""
-        if ext.last(name) == "uniform" and _is_of_box(node):
+        if method == "uniform" and _is_of_box(node):
             return taint(*values)  # a place in it
         if ext.is_continuous(name):
             self.interpreter.draws.mass(node, frame)
             return Value(tags=taint(*values).tags | {("mass", node)})
-        if ext.last(name) in ext.SEARCHES and (chosen := taint(*values).tagged("mass")):
+        if method in ext.SEARCHES and (chosen := taint(*values).tagged("mass")):
             for mass in chosen:
                 self.interpreter.draws.note_searched(mass, node.args[0].value)
             return Value(tags=frozenset((kind, m) for m in chosen for kind in ("index", "draw")))
-        if ext.last(name) in ext.ORDERS:
+        if method in ext.ORDERS:
             for mass in taint(*values).tagged("mass"):
                 self.interpreter.draws.note_compared(mass, frame)
         if name in ("heapq.nsmallest", "heapq.nlargest") and len(values) > 1:
-            return self.interpreter.draws.draw(node, ext.last(name), True, values[1:], frame)
+            return self.interpreter.draws.draw(node, method, True, values[1:], frame)
         draw = ext.draw_call(name)
         if draw is None or not values:
             return None
@@ -188,7 +188,7 @@ class Library:
         first = receiver if receiver.tags or receiver.roles else (values[0] if values else UNKNOWN)
         result = logarithms.of_call(method, node, first, taint(receiver, *values))
         shown = [item for v in values for atom in v.atoms if isinstance(atom, TupleOf) for item in atom.items]
-        if held := [v for v in (receiver, *values, *shown) if any(isinstance(a, Alloc) for a in v.atoms)]:
+        if held := [v for v in (receiver, *values, *shown) if Alloc in map(type, v.atoms)]:
             result = self._with_contents(result, held, values)
         if method in ("mul", "multiply") and values:
             left = node.args[0].value

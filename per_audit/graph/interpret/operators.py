@@ -74,27 +74,14 @@ class Operators:
             for mass in a.tagged("mass"):
                 self.interpreter.draws.note_reduced(mass, node, frame)
         constants = a.literal(), b.literal()
-        if all(isinstance(c, (int, float)) for c in constants):
+        if isinstance(constants[0], (int, float)) and isinstance(constants[1], (int, float)):
             return of(_folded(op, *constants))
-        odds = {tag for tag in a.tags if tag[0] == "odds"}
-        if odds and op == "**":
-            result = result._replace(tags=result.tags - odds)
-        if op == "**" and (
-            _weight_exponent(right, b)
-            or (_may_be_beta(right, b) and (odds or self._is_inverse(left)))
-            or (_is_constant(right, left) and (self._is_of_drawn_priorities(left) or self._is_of_handed(left)))
-        ):
-            result = result.with_tags(("isw", node))
-        if op in ("*", "-"):
+        if op == "**":
+            result = self._power(node, left, a, right, b, result)
+        elif op == "/":
+            result = self._quotient(node, left, a, right, b, result)
+        elif op in ("*", "-"):
             result = self._logarithm(op, left, a, right, b, result)
-        elif op == "**":
-            result = logarithms.without(result)
-        inverse = op == "/" and isinstance(left, ir.Const) and left.value in (1, 1.0)
-        if inverse and isinstance(right, ir.Bin) and right.op == "**" and _names_beta(right.right):
-            result = result.with_tags(("isw", node))
-        is_probability = self._is_probability_of_draw(right) or (_names_probability(right) and _is_drawn(b))
-        if op == "/" and not _is_drawn(a) and is_probability:
-            result = result.with_tags(("odds", node))
         if op == "*" and 0 in constants:
             result = result.without("isw")  # none of them is left
         elif op == "*" and isinstance(node, (ir.Bin, ir.Aug)):
@@ -106,7 +93,28 @@ class Operators:
         if op in ("/", "**", "@") or (op == "*" and not (_is_number(a) or _is_number(b))):
             result = result.no_position()
         roles = a.roles if isinstance(right, ir.Const) else b.roles if isinstance(left, ir.Const) else frozenset()
-        return result._replace(reduction=reduction, roles=roles)
+        return Value(result.atoms, result.tags, roles, reduction)
+
+    def _power(self, node: ir.Node, left: ir.Expr, a: Value, right: ir.Expr, b: Value, result: Value) -> Value:
+        """What is raised to something: weights, where it has the form of them."""
+        odds = {tag for tag in a.tags if tag[0] == "odds"}
+        if odds:
+            result = result._replace(tags=result.tags - odds)
+        if (
+            _weight_exponent(right, b)
+            or (_may_be_beta(right, b) and (odds or self._is_inverse(left)))
+            or (_is_constant(right, left) and (self._is_of_drawn_priorities(left) or self._is_of_handed(left)))
+        ):
+            result = result.with_tags(("isw", node))
+        return logarithms.without(result)
+
+    def _quotient(self, node: ir.Node, left: ir.Expr, a: Value, right: ir.Expr, b: Value, result: Value) -> Value:
+        """What is divided: weights, as one over such a power, or what they are made of, as one over a probability."""
+        inverse = isinstance(left, ir.Const) and left.value in (1, 1.0)
+        if inverse and isinstance(right, ir.Bin) and right.op == "**" and _names_beta(right.right):
+            result = result.with_tags(("isw", node))
+        is_probability = self._is_probability_of_draw(right) or (_names_probability(right) and _is_drawn(b))
+        return result.with_tags(("odds", node)) if is_probability and not _is_drawn(a) else result
 
     def _logarithm(self, op: str, left: ir.Expr, a: Value, right: ir.Expr, b: Value, result: Value) -> Value:
         """A product or difference of logarithms of what was drawn: one that a weight may be the exponential of."""

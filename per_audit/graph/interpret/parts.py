@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # What makes one array of the rows of a list.
 _ARRAYS = {"array", "asarray", "stack", "vstack", "tensor", "as_tensor", "FloatTensor"}
+_ITERATED: set[type] = {Alloc, Drawn, TupleOf, Record, Columns}  # what gives something where it is iterated over
 _STEP_ROLES = {4: ("next", "reward", "done", "info"), 5: ("next", "reward", "done", "done", "info")}
 
 
@@ -82,7 +83,8 @@ class Parts:
         if not is_display(value):
             tags = sharing.union(tags, value.tags)
         tags = sharing.union(tags, frozenset(("draw", a.draw) for a in value.atoms if isinstance(a, Item)))
-        return result.with_all(tags)._replace(roles=roles).with_role(role or role_of(node.value))
+        made = Value(result.atoms, sharing.union(result.tags, tags), roles, result.reduction)
+        return made.with_role(role or role_of(node.value))
 
     def _rows(self, atom: Alloc, draws: frozenset[ir.Node], node: ir.Node, frame: Frame) -> Value:
         """The rows of a list at drawn positions, all at once."""
@@ -160,6 +162,8 @@ class Parts:
 
     def element(self, value: Value) -> Value:
         """What iterating over the value yields."""
+        if _ITERATED.isdisjoint(map(type, value.atoms)):
+            return value.only_taint()
         found: list[Value] = []
         tags: set[Tag] = set(value.tags)
         for atom in value.atoms:

@@ -94,6 +94,8 @@ _PARTS = {"buffer", "prioritized_buffer", "sampler", "priorities"}
 
 def call(name: str, node: ir.Call, values: list[Value], frame: Frame, interpreter: Interpreter) -> Value | None:
     """The result of a function or class of the reference package, None for another package's."""
+    if REFERENCE not in name:
+        return None
     parts = name.split(".")
     if REFERENCE not in parts:
         return None

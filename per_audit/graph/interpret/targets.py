@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import externals as ext
 from per_audit.graph.interpret.draws import same
-from per_audit.graph.interpret.roles import POLICY, VALUE, name_of, role_of
+from per_audit.graph.interpret.roles import POLICY, VALUE, name_of, role_of, role_of_name
 from per_audit.graph.interpret.values import (
     UNKNOWN,
     Alloc,
@@ -41,8 +41,11 @@ class Targets:
     def assign(self, target: ir.Expr, value: Value, frame: Frame, node: ir.Node, source: ir.Expr | None) -> None:
         """Bind a value to a target of an assignment, a loop or a with statement."""
         if isinstance(target, ir.Name):
-            self.interpreter.evaluator.bind_name(target.id, value.with_role(role_of(target)), frame)
-            self.interpreter.events.values[target] = self.interpreter.events.value(target).join(value)
+            self.interpreter.evaluator.bind_name(target.id, value.with_role(role_of_name(target.id)), frame)
+            values = self.interpreter.events.values
+            known = values.get(target)
+            if known is not value:
+                values[target] = value if known is None else known.join(value)
         elif isinstance(target, ir.Seq):
             self._unpack(target, value, frame, node)
         elif isinstance(target, ir.Star):
@@ -193,9 +196,11 @@ class Targets:
         It may be cut to its end at once. What it began as, be it None or the first row, is another value.
         """
         target, joined = node.targets[0], node.value
+        if not isinstance(target, ir.Attr):
+            return None
         if isinstance(joined, ir.Sub) and isinstance(joined.index, (ir.Slice, ir.Seq)):
             joined = joined.value
-        if not isinstance(target, ir.Attr) or not isinstance(joined, ir.Call) or not joined.args:
+        if not isinstance(joined, ir.Call) or not joined.args:
             return None
         if name_of(joined.func) not in ext.JOINS or not isinstance(joined.func, ir.Attr):
             return None

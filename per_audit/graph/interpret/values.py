@@ -234,9 +234,11 @@ class Value(NamedTuple):
 
         What is called a state is one, also where it was made of something called returns: prices have such.
         """
+        if role is None:
+            return self
         if role in _OBSERVED and self.roles <= _OBSERVED | _ESTIMATED:
             roles = self.roles - _ESTIMATED or frozenset((role,))
-        elif role is None or self.roles:
+        elif self.roles:
             return self
         else:
             roles = frozenset((role,))
@@ -265,7 +267,7 @@ def _joined(one: Value, other: Value) -> Value:
     holds = ours is theirs or ours >= theirs
     if holds and same and one.tags >= other.tags and one.roles >= other.roles:
         return one
-    tags = sharing.union(one.tags, other.tags)
+    tags = sharing.union(one.tags, other.tags) if other.tags else one.tags
     if holds:
         atoms = ours
     elif theirs > ours:
@@ -363,7 +365,10 @@ def of(atom: Atom) -> Value:
 
 def join_all(values: Iterable[Value]) -> Value:
     """The join of all values, unknown for none; the same in whatever order they come."""
-    known = [value for value in values if value is not UNKNOWN]
+    known: list[Value] = []
+    for value in values:
+        if value is not UNKNOWN:
+            known.append(value)  # noqa: PERF401 - most have one, for which a comprehension takes longer
     if len(known) < 3:
         return UNKNOWN if not known else known[0] if len(known) == 1 else known[0].join(known[1])
     known = list(dict.fromkeys(known))
@@ -387,7 +392,8 @@ def taint(*values: Value) -> Value:
     """A value computed from all of these in an unknown way."""
     tags: frozenset[Tag] = frozenset()
     for value in values:
-        tags = sharing.union(tags, value.tags)
+        if value.tags:
+            tags = sharing.union(tags, value.tags)
     return Value(tags=tags) if tags else UNKNOWN
 
 
