@@ -354,6 +354,14 @@ class Memory:
             },
         ),
         Example(
+            "the largest of those that came last",
+            {
+                "memory.py": bad[0]
+                .plain["memory.py"]
+                .replace("self.priorities.max() if self.rows else 1.0", "max(self.priorities[-1_000:], default=1.0)")
+            },
+        ),
+        Example(
             "the leaves of a small tree",
             {
                 "tree.py": bad[-1].plain["tree.py"],
@@ -491,6 +499,8 @@ def _reduced(graph: ReplayGraph, anatomy: Anatomy, of: Term) -> Capacity:
         return read(graph, [upper])  # however many there are, of a part alone
     if lower is None or (lower.data is None and lower.op == "const"):
         return anatomy.capacity
+    if (last := -int(lower.number or 0)) > 0:
+        return Capacity(last, complete=True, least=last)
     if lower.op == "neg":
         return read(graph, [lower.args[0]])
     before, whole = read(graph, [lower]).usual, anatomy.capacity

@@ -161,12 +161,17 @@ def test_an_option_of_the_command_line_counts_as_its_default(room, count):
             Severity.WARNING,
             "whenever a transition is stored; how many there are cannot be read here, up to 10,000 cost little",
         ),
+        ({"first": "max(self.priorities[-50_000:])"}, Severity.WARNING, "about 1.4 ms for 50,000"),
     ],
 )
 def test_a_maximum_is_weighed_by_the_numbers_of_the_program(changed, severity, end):
     (finding,) = findings(LinearTimeMaximum, **{"first": "self.priorities.max()"} | changed)
     assert finding.message.endswith(end)
     assert finding.severity is severity
+
+
+def test_the_largest_of_the_few_that_came_last_costs_little():
+    assert findings(LinearTimeMaximum, first="max(self.priorities[-1_000:])") == []
 
 
 def test_all_that_a_memory_looks_for_is_weighed_together():

@@ -232,31 +232,49 @@ def _largest(draft: Draft, store: ev.Store, statement: ir.Stmt, value: ir.Expr, 
     """The largest of what was written: of one priority, or of an array of them."""
     path = store.path
     target = statement.targets[0] if isinstance(statement, ir.Assign) else None
-    written = draft.text(path, value if target is None or isinstance(value, ir.Name) else target)
-    if target is None:
+    written = draft.text(path, value if target is None or isinstance(value, (ir.Name, ir.Const)) else target)
+    if target is None or isinstance(value, ir.Const):
         return written
     index = target.index if isinstance(target, ir.Sub) else target
-    names = {part.id for part in ir.walk(index) if isinstance(part, ir.Name)}
-    loops = [around for around in draft.graph.ancestors(path, statement) if isinstance(around, ir.For)]
-    if any(splices.is_bound(loop.target, name) for loop in loops for name in names):
+    if _is_one(draft, store, statement, index):
         return written
-    body = list(ir.walk(*splices.body_of(draft, path, store.function)))
-    if any(isinstance(node, (ir.Bin, ir.Aug)) and node.op == "//" and _has(node, names) for node in body):
-        return written  # the way up a tree starts at one node
-    if any(_moves(draft, path, node, draft.text(path, index)) for node in body):
-        return written  # the pointer of a ring
     numpy = _numpy(draft, path)
     if numpy is None or not draft.text(made.path, made.value).startswith(f"{numpy}."):
         raise Refused(f"whether one priority is written at {draft.where(path, statement)}, or many, is not clear")
-    return f"{numpy}.max({draft.text(path, target)})"
+    return f"{numpy}.max({draft.text(path, target)})"  # which is right of one as well
 
 
-def _has(node: ir.Node, names: set[str]) -> bool:
-    return any(isinstance(part, ir.Name) and part.id in names for part in ir.walk(node))
+def _is_one(draft: Draft, store: ev.Store, statement: ir.Stmt, index: ir.Expr) -> bool:
+    """Whether a place is surely that of one priority, and no array of places or slice."""
+    path = store.path
+    if store.container.kind in ("list", "deque"):
+        return not isinstance(index, ir.Slice)
+    names = {part.id for part in ir.walk(index) if isinstance(part, ir.Name)}
+    loops = [around for around in draft.graph.ancestors(path, statement) if isinstance(around, ir.For)]
+    if any(splices.is_bound(loop.target, name) for loop in loops for name in names):
+        return True
+    body = list(ir.walk(*splices.body_of(draft, path, store.function)))
+    if any(isinstance(node, ir.While) and _is_compared(node.test, names) for node in body):
+        return True  # the way up a tree starts at one node
+    return isinstance(index, ir.Attr) and any(_moves(draft, path, node, draft.text(path, index)) for node in body)
+
+
+def _is_compared(test: ir.Expr, names: set[str]) -> bool:
+    """Whether a test asks for the truth of a number, or compares it, which no array of several answers."""
+    is_order = isinstance(test, ir.Cmp) and not {"is", "is not", "in", "not in"} & set(test.ops)
+    sides = [test.left, *test.rights] if isinstance(test, ir.Cmp) and is_order else [test]
+    return any(isinstance(side, (ir.Name, ir.Bin)) and _is_of(side, names) for side in sides)
+
+
+def _is_of(number: ir.Expr, names: set[str]) -> bool:
+    """Whether a number is computed from one of the names by arithmetic alone."""
+    if isinstance(number, ir.Bin):
+        return _is_of(number.left, names) or _is_of(number.right, names)
+    return isinstance(number, ir.Name) and number.id in names
 
 
 def _moves(draft: Draft, path: str, node: ir.Node, index: str) -> bool:
-    """Whether a statement moves a pointer on by one: `at += 1`, `at = (at + 1) % size`."""
+    """Whether a statement moves the pointer of a ring on: `at += 1`, `at = (at + 1) % size`."""
     if isinstance(node, ir.Aug):
         return node.op == "+" and draft.text(path, node.target) == index
     is_own = isinstance(node, ir.Assign) and any(draft.text(path, each) == index for each in node.targets)

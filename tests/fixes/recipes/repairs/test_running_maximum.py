@@ -66,6 +66,72 @@ def test_one_priority_after_the_other():
     )
 
 
+@pytest.mark.parametrize(
+    "places",
+    [
+        "        places = chosen % self.capacity\n",
+        "        places = chosen + 1\n",
+        "        places = chosen // 2\n",
+        "        places = chosen\n        while places.max() >= self.capacity:\n            places = places - 1\n",
+    ],
+)
+def test_places_that_are_computed_from_many_are_many(places):
+    update = places + "        self.priorities[places] = errors\n"
+    files = changed(example(CODE, ARRAY), (UPDATE, update))
+    check_repaired(
+        CODE,
+        files,
+        (PRIORITIES, PRIORITIES + "        self.max_priority = 1.0\n"),
+        ("self.priorities.max() if self.rows else 1.0", "self.max_priority"),
+        (update, update + RAISED.replace("chosen", "places")),
+        unsafe=SO_FAR,
+    )
+
+
+def test_a_number_is_one_priority_wherever_it_is_written():
+    load = "\n    def begin_with(self, rows):\n        for s, a, r, t, d in rows:\n"
+    load += "            self.priorities[len(self.rows)] = 1.0\n"
+    load += "            self.rows.append((s, a, r, t, d))\n"
+    files = changed(example(CODE, ARRAY), (UPDATE, UPDATE + load))
+    files["play.py"] = "from memory import Memory\n\nmemory = Memory(100_000)\nmemory.begin_with(read())\n"
+    check_repaired(
+        CODE,
+        files,
+        (PRIORITIES, PRIORITIES + "        self.max_priority = 1.0\n"),
+        ("self.priorities.max() if self.rows else 1.0", "self.max_priority"),
+        (UPDATE, UPDATE + RAISED),
+        ("] = 1.0\n", "] = 1.0\n            self.max_priority = max(self.max_priority, 1.0)\n"),
+        unsafe=SO_FAR,
+    )
+
+
+def test_a_list_takes_one_priority_at_a_place():
+    loop = "        for k in range(len(chosen)):\n            self.put(chosen[k], errors[k])\n"
+    put = "\n    def put(self, slot, priority):\n        self.priorities[slot] = priority\n"
+    listed = "        self.priorities = [0.0] * capacity\n"
+    files = changed(
+        example(CODE, ARRAY),
+        (UPDATE, loop + put),
+        (PRIORITIES, listed),
+        ("self.priorities.max()", "max(self.priorities)"),
+    )
+    check_repaired(
+        CODE,
+        files,
+        (listed, listed + "        self.max_priority = 1.0\n"),
+        ("max(self.priorities) if self.rows else 1.0", "self.max_priority"),
+        (put, put + "        self.max_priority = max(self.max_priority, priority)\n"),
+        unsafe=SO_FAR,
+    )
+
+
+def test_many_that_are_written_at_once_to_what_may_be_no_array_are_left():
+    ring = "        ring = (chosen - 1) % self.capacity\n        self.priorities[ring] = errors\n"
+    files = changed(example(CODE, ARRAY), (UPDATE, ring), ("np.zeros(capacity)", "zeros(capacity)"))
+    files = changed(files, ("import numpy as np\n", "import numpy as np\nfrom numpy import zeros\n"))
+    check_left(CODE, files, "whether one priority is written")
+
+
 def test_a_name_that_is_taken_is_left_alone():
     files = changed(example(CODE, ARRAY), ("alpha, 0\n", "alpha, 0\n        self.max_priority = 9.0\n"))
     check_repaired(
