@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -11,7 +11,7 @@ from per_audit.graph.interpret.roles import DONE, REWARD
 from per_audit.graph.interpret.values import Alloc, roles_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
@@ -166,12 +166,62 @@ def ends_known(graph: ReplayGraph, found: ReturnSum) -> bool:
 
 
 def emptied(graph: ReplayGraph, found: ReturnSum) -> list[ev.Evict]:
-    """Where the window is emptied at once: cleared, made anew, or popped in a loop."""
-    return [
-        evict
-        for evict in graph.events.evictions.values()
-        if evict.container in found.windows and (evict.how != "pop" or _in_loop(graph, evict.path, evict.node))
-    ]
+    """Where the window is emptied at once: cleared, made anew, or popped in a loop, by itself or by what it calls."""
+    places: list[ev.Evict] = []
+    for evict in graph.events.evictions.values():
+        if evict.container in found.windows:
+            is_whole = evict.how != "pop" or _in_loop(graph, evict.path, evict.node)
+            places += [evict] if is_whole else _drained(graph, found, evict)
+    return places
+
+
+def _drained(graph: ReplayGraph, found: ReturnSum, evict: ev.Evict) -> list[ev.Evict]:
+    """The calls of what pops one step that a loop repeats until the window is as short as it asks for."""
+    places: list[ev.Evict] = []
+    seen: set[ev.Owner] = set()
+    edge = {evict.function}
+    for _ in range(_DEEPEST):
+        edge = {f for f in edge - seen if isinstance(f, ir.Function)}
+        seen |= edge
+        sites = [site for function in edge for site in graph.callers.get(function, ())]
+        places += [
+            replace(evict, node=site.node, function=site.function, path=site.path)
+            for site in sites
+            if any(_drains(graph, found, loop) for loop in _loops(graph, site.path, site.node))
+        ]
+        edge = {site.function for site in sites}
+    return places
+
+
+def _drains(graph: ReplayGraph, found: ReturnSum, loop: ir.For | ir.While) -> bool:
+    """Whether a loop asks what the window holds and puts nothing in; one over steps fills it again."""
+    if isinstance(loop, ir.While) and _is_trim(loop.test):
+        return False
+    tests = [loop.iter if isinstance(loop, ir.For) else loop.test]
+    tests += [node.test for node in ir.walk(*loop.body) if isinstance(node, ir.If)]
+    called = _targets(graph, ir.walk(*loop.body))
+    filled = {store.function for store in graph.events.stores.values() if store.container in found.windows}
+    if any(filled & graph.reachable(function) for function in called):
+        return False
+    inside = set(ir.walk(loop))
+    if any(s.node in inside for s in graph.events.stores.values() if s.container in found.windows):
+        return False
+    answers = [f.body for f in _targets(graph, ir.walk(*tests)) if isinstance(f, ir.Function)]
+    return any(
+        not found.windows.isdisjoint(graph.events.value(node).atoms)
+        for node in (*ir.walk(*tests), *(node for body in answers for node in ir.walk_scope(body)))
+        if isinstance(node, (ir.Name, ir.Attr, ir.Sub))
+    )
+
+
+def _is_trim(test: ir.Expr) -> bool:
+    """Whether a loop goes on while the window is full, `while len(self.window) >= self.n`, and leaves the rest in."""
+    return isinstance(test, ir.Cmp) and test.ops[0] in ("==", ">=", ">") and isinstance(test.rights[0], ir.Attr)
+
+
+def _targets(graph: ReplayGraph, nodes: Iterable[ir.Node]) -> set[ev.Owner]:
+    sites = (graph.events.calls.get(node) for node in nodes if isinstance(node, ir.Call))
+    return {func.node for site in sites if site is not None for func in site.targets}
 
 
 def is_renewed(graph: ReplayGraph, found: ReturnSum) -> bool:
@@ -235,9 +285,13 @@ def _at_end(graph: ReplayGraph, evict: ev.Evict) -> bool:
 
 
 def _in_loop(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
+    return any(True for _ in _loops(graph, path, node))
+
+
+def _loops(graph: ReplayGraph, path: str, node: ir.Node) -> Iterator[ir.For | ir.While]:
+    """The loops of its function that a node stands in, innermost first."""
     for around in graph.ancestors(path, node):
         if isinstance(around, _LOOPS):
-            return True
+            yield around
         if isinstance(around, ir.Function):
-            return False
-    return False
+            return

@@ -132,3 +132,78 @@ def test_functions_on_the_way_into_the_buffer(project):
     names = {function.name for function in windows.functions_near(graph, graph.buffers[0])}
     assert {"add", "episode", "sample"} <= names
     assert "train" not in names
+
+
+HELPED = """
+    import random
+    from collections import deque
+
+    class Replay:
+        def __init__(self, n, gamma):
+            self.rows, self.window = deque(maxlen=1000), deque()
+            self.n, self.gamma = n, gamma
+
+        def add(self, state, action, reward, next_state, done):
+            self.window.append((state, action, reward, next_state, done))
+            {code}
+
+        def is_empty(self):
+            return not self.window
+
+        def shift(self):
+            reward_sum = 0
+            for i, step in enumerate(self.window):
+                reward_sum += self.gamma**i * step[2]
+            self.rows.append((self.window[0][0], self.window[0][1], reward_sum, *self.window[-1][3:]))
+            self.forget()
+
+        def forget(self):
+            self.window.popleft()
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    def train(env, model):
+        replay = Replay(3, 0.99)
+        while True:
+            next_state, reward, done, _ = env.step(0)
+            replay.add(0, 0, reward, next_state, done)
+            model.loss(replay.sample(32)).backward()
+"""
+FULL = "if len(self.window) == self.n:\n    self.shift()\n"
+
+
+def helped(project, code):
+    graph = project(HELPED.replace("{code}", "\n            ".join(code.splitlines())))
+    (buffer,) = graph.buffers
+    (found,) = windows.return_sums(graph, buffer)
+    return graph, buffer, found
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "while self.window:\n        self.shift()",
+        "while len(self.window) > 0:\n        self.shift()",
+        "for _ in range(len(self.window)):\n        self.shift()",
+        "while not self.is_empty():\n        self.shift()",
+        "while True:\n        self.shift()\n        if not self.window:\n            break",
+    ],
+)
+def test_a_window_that_a_loop_drains_by_what_it_calls(project, code):
+    graph, buffer, found = helped(project, f"{FULL}if done:\n    {code}")
+    places = windows.emptied(graph, found)
+    assert places
+    assert all("shift" in graph.source(place.path, place.node) for place in places)
+
+    graph, buffer, found = helped(project, f"{FULL}if done:\n    {code}\n    self.window.clear()")
+    assert windows.dropping(graph, buffer, found) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [FULL, "while len(self.window) >= self.n:\n    self.shift()"],
+)
+def test_a_window_that_gives_up_a_step_for_each_that_comes_in(project, code):
+    graph, _, found = helped(project, code)
+    assert windows.emptied(graph, found) == []
