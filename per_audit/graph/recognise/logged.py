@@ -1,4 +1,4 @@
-"""Memories that only loops over what a file holds fill: data sets of transitions, which do not grow with training."""
+"""Memories that only code which takes files apart fills: data sets of transitions, which do not grow with training."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of
-from per_audit.graph.interpret.values import RecordType
+from per_audit.graph.interpret.values import External, RecordType
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.lifetimes import is_another
 
@@ -22,19 +22,22 @@ _MODULES = {"json", "pickle", "np", "numpy", "torch", "joblib", "pd", "pandas", 
 # What takes apart what was read, and puts it together: where anything else is called, an agent may act.
 _TAKES_APART = {
     "abs", "add", "any", "append", "array", "as_tensor", "asarray", "astype", "bool", "clip", "concatenate", "copy",
-    "decode", "dict", "enumerate", "expand_dims", "extend", "flatten", "float", "float32", "from_numpy", "get", "glob",
-    "groupby", "int", "int64", "isnan", "item", "items", "iterrows", "itertuples", "join", "keys", "len", "list",
-    "literal_eval", "logical_and", "logical_or", "lower", "max", "min", "next", "print", "range", "replace", "reshape",
-    "rstrip", "sorted", "split", "stack", "startswith", "str", "strip", "sum", "tensor", "to_dict", "to_numpy",
-    "tolist", "tqdm", "trange", "tuple", "values", "zeros", "zeros_like", "zip",
+    "decode", "dict", "drop", "dropna", "enumerate", "expand_dims", "extend", "fillna", "flatten", "float",
+    "float32", "from_numpy", "get", "glob", "groupby", "int", "int64", "isnan", "item", "items", "iterrows",
+    "itertuples", "join", "keys", "len", "list", "literal_eval", "logical_and", "logical_or", "lower", "max", "min",
+    "next", "print", "range", "replace", "reset_index", "reshape", "rstrip", "set_index", "shift", "sort_values",
+    "sorted", "split", "stack", "startswith", "str", "strip", "sum", "tensor", "to_dict", "to_numpy", "tolist",
+    "tqdm", "trange", "transform", "tuple", "unique", "values", "zeros", "zeros_like", "zip",
 }  # fmt: skip
+# Libraries whose functions only compute with what they are given, but for random numbers.
+_COMPUTES = ("builtins", "math", "numpy", "pandas")
 _DEEPEST = 3
 
 
 def is_logged(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
-    """Whether all that is stored comes out of `for` loops that only take apart what is read from a file."""
+    """Whether all that is stored is put there by code that only takes apart what is read from a file."""
     files = _Files(graph)
-    return bool(buffer.stores) and all(files.fill(store.path, store.node, _DEEPEST) for store in buffer.stores)
+    return bool(buffer.stores) and all(map(files.hold, buffer.stores))
 
 
 class _Files:
@@ -46,6 +49,35 @@ class _Files:
         self._fields: dict[str, bool] = {}
 
     # ---------------------------------------------------------------- loops over files
+
+    def hold(self, store: ev.Store) -> bool:
+        """Whether what is stored is a part of what was read, at its place."""
+        function = store.function if isinstance(store.function, ir.Function) else None
+        value = store.expression if store.how == "index" else None
+        if value is None or isinstance(value, ir.Const) or not self._made_here(store):
+            is_of_files = True
+        else:  # how many rows there are may be a setting of a file, and the rows those of a memory
+            is_of_files = self._reads(value, store.path, function, _DEEPEST)
+        return is_of_files and (self.fill(store.path, store.node, _DEEPEST) or self._is_prepared(store))
+
+    def _is_prepared(self, store: ev.Store) -> bool:
+        """Whether a function puts something into an array that it makes, with as many rows as were read."""
+        made, function = self._made_here(store), store.function
+        if made is None or not isinstance(function, ir.Function) or store.how != "index":
+            return False
+        for around in self.graph.ancestors(store.path, store.node):
+            if isinstance(around, (ir.For, ir.While, ir.Comp)):
+                return False
+            if around is function:
+                break
+        calls = (part for part in ir.walk_scope(function.body) if isinstance(part, ir.Call))
+        return self._reads(made, store.path, function, _DEEPEST) and all(self._takes_apart(c, _DEEPEST) for c in calls)
+
+    def _made_here(self, store: ev.Store) -> ir.Expr | None:
+        """The expression by which the function that stores makes the container."""
+        made = store.container.node
+        within = self.graph.symbols.function_of(store.path, made) if isinstance(made, ir.Expr) else None
+        return made if isinstance(made, ir.Expr) and within is not None and within is store.function else None
 
     def fill(self, path: str, node: ir.Node, depth: int) -> bool:
         """Whether a statement is run by such a loop alone: one around it, or around each call of its function."""
@@ -85,7 +117,14 @@ class _Files:
             return depth > 0 and all(self._only_takes_apart(func.node, depth - 1) for func in site.targets)
         if any(isinstance(atom, RecordType) for atom in self.graph.events.value(call.func).atoms):
             return True
-        return _is_reader(call) or name_of(call.func) in _TAKES_APART
+        return _is_reader(call) or name_of(call.func) in _TAKES_APART or self._only_computes(call)
+
+    def _only_computes(self, call: ir.Call) -> bool:
+        atoms = self.graph.events.value(call.func).atoms
+        return bool(atoms) and all(
+            isinstance(atom, External) and atom.name.startswith(_COMPUTES) and ".random." not in atom.name
+            for atom in atoms
+        )
 
     def _only_takes_apart(self, function: ir.Function | ir.Lambda, depth: int) -> bool:
         calls = (part for part in ir.walk(function) if isinstance(part, ir.Call))
@@ -96,8 +135,10 @@ class _Files:
     def _reads(self, value: ir.Expr, path: str, function: ev.Owner, depth: int) -> bool:
         """Whether an expression reads a file, or has one of the names of what was read."""
         names = self._names(path, function)
-        return any(self._is_read(part, names, depth) for part in ir.walk(value)) or any(
-            isinstance(part, ir.Name) and self._is_given(part.id, function, depth) for part in ir.walk(value)
+        return any(
+            self._is_read(part, names, depth)
+            or (isinstance(part, ir.Name) and self._is_given(part.id, function, depth))
+            for part in _sources(value)
         )
 
     def _is_read(self, part: ir.Node, names: set[str], depth: int) -> bool:
@@ -122,12 +163,14 @@ class _Files:
         key = path if function is None else function
         if key not in self._scopes:
             names = self._scopes[key] = set()
+            taken = function.parameters if isinstance(function, ir.Function) else ()
+            names |= {parameter.name for parameter in taken if self._is_given(parameter.name, function, _DEEPEST)}
             body = function.body if isinstance(function, ir.Function) else self.graph.module(path).body
             pairs = list(_bound(list(ir.walk_scope(body))))
             while found := {
                 target
                 for target, value in pairs
-                if target not in names and any(self._is_read(part, names, _DEEPEST) for part in ir.walk(value))
+                if target not in names and any(self._is_read(part, names, _DEEPEST) for part in _sources(value))
             }:
                 names |= found
         return self._scopes[key]
@@ -156,6 +199,15 @@ class _Files:
         return all(
             value is not None and self._reads(value, site.path, site.function, depth - 1) for site, value in given
         )
+
+
+def _sources(value: ir.Expr) -> Iterator[ir.Node]:
+    """The parts of an expression that its value is of, which the position of something in it is not."""
+    pending: list[ir.Node] = [value]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending += [node.value] if isinstance(node, ir.Sub) else ir.children(node)
 
 
 def _bound(nodes: list[ir.Node]) -> Iterator[tuple[str, ir.Expr]]:

@@ -149,3 +149,61 @@ def test_a_memory_that_is_filled_from_files_through_its_methods_is_a_data_set(pr
 )
 def test_a_memory_that_others_may_fill_is_none(project, load, more):
     assert len(project(FILLED.format(load=load, more=more)).buffers) == 1
+
+
+TABLES = """
+    import json
+    import numpy as np
+    import pandas as pd
+
+    def read(path):
+        frame = pd.read_csv(path).sort_values("time")
+        return frame.reset_index(drop=True), len(frame)
+
+    def prepare(frame, memory):
+        n = len(frame)
+        prices, days = frame["price"].to_numpy(), frame["day"].to_numpy()
+        states, ends = np.zeros((n, 4), dtype=np.float32), np.zeros(n)
+        for i in range(n):
+            {fill}
+        ends[:-1] = days[1:] != days[:-1]
+        ends[-1] = 1.0
+        table = {"state": states, "action": frame["action"].to_numpy(), "reward": frame["gain"].to_numpy()}
+        table["next_state"], table["done"] = np.roll(states, -1, axis=0), ends
+        return table
+
+    class Table:
+        def __init__(self, columns):
+            self.columns, self.n = columns, len(columns["reward"])
+
+        def batch(self, k):
+            at = np.random.choice(self.n, k)
+            return {name: column[at] for name, column in self.columns.items()}
+
+    def train(net, path, env, memory, steps):
+        frame, n = {read}
+        table = Table(prepare(frame[frame.day < 100], memory))
+        for step in range(steps):
+            {act}
+            b = table.batch(32)
+            goal = b["reward"] + 0.99 * (1 - b["done"]) * net.predict(b["next_state"]).max(axis=1)
+            net.fit(b["state"], b["action"], goal)
+"""
+CUT = "row = prices[max(0, i - 4):i]\n            states[i, :len(row)] = row"
+
+
+@pytest.mark.parametrize(
+    ("read", "fill", "act", "found"),
+    [
+        ("read(path)", CUT, "pass", 0),
+        ("pd.read_csv(path), 0", CUT, "pass", 0),
+        ("read(path)", "states[i] = memory[i]", "pass", 1),
+        ("read(path)", "states[i] = net.encode(prices[i])", "pass", 1),
+        ("read(path)", CUT, 'table.columns["state"][step % 10] = env.step(0)[0]', 1),
+        ("env.records(), 0", CUT, "pass", 1),
+    ],
+    ids=["read by a function", "read by the caller", "of a memory", "acted on", "written again", "of an environment"],
+)
+def test_arrays_filled_by_position_of_what_a_file_holds(project, read, fill, act, found):
+    text = TABLES.replace("{read}", read).replace("{fill}", fill).replace("{act}", act)
+    assert len(project(text).buffers) == found
