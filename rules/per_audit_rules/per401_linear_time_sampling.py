@@ -17,6 +17,7 @@ from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, capacity_of
 from per_audit.graph.memory.held import Held, grows, held
 from per_audit.graph.memory.ranges import turns
+from per_audit.graph.memory.remade import is_kept
 from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
 
@@ -83,6 +84,8 @@ class LinearTimeSampling(Rule):
     no faster. An option of the command line counts as its default, a capacity that cannot be read counts as large.
     Where the loops of the program count out fewer transitions than there is room for, the estimate is for these, and a
     hint for 10,000 of them or less.
+    A cumulative sum that is kept and made anew only now and then, such as when the memory has grown by a share, is not
+    reported; one that each update marks as stale is.
     A draw that costs less than 5 µs for each step of the environment, because it is made once in many of them, is a
     hint; an episode counts as 100 steps.
 
@@ -603,7 +606,7 @@ def _searches(graph: ReplayGraph, source: ir.Node) -> Iterator[tuple[ir.Call, st
     for site in graph.events.calls.values():
         if _is_search(site.node) and any(source in value.tagged("mass") for value in site.arguments):
             terms = [graph.symbols.term(site.path, arg.value) for arg in site.node.args]
-            sums = [part for term in terms for part in term.walk() if part.op == "cumsum"]
+            sums = [p for t in terms for p in t.walk() if p.op == "cumsum" and not is_kept(graph, t, p)]
             whole = [part for part in sums if part.has("field") and not _is_level(graph, part.args[0])]
             if whole:
                 yield site.node, site.path
