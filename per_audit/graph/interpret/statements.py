@@ -150,13 +150,21 @@ class Statements:
         # A generic base, as in `class A(Base[T])`, is the base itself.
         plain = [base.value if isinstance(base, ir.Sub) else base for base in node.bases]
         self.interpreter.set_bases(node, [self.interpreter.evaluator.eval(base, frame) for base in plain])
-        for part in (*node.decorators, *(keyword.value for keyword in node.keywords)):
-            self.interpreter.evaluator.eval(part, frame)
+        for keyword in node.keywords:
+            self.interpreter.evaluator.eval(keyword.value, frame)
+        for decorator in node.decorators:
+            self._decorate(node, self.interpreter.evaluator.eval(decorator, frame), frame)
         inner = Frame(frame.module, frame.function, None, {}, frame, frame.depth)
         self.run_block(node.body, inner)
         for name, value in inner.env.items():
             self.interpreter.write_attribute(Instance(node), name, value)
         self.interpreter.evaluator.bind_name(node.name, of(ClassRef(node)), frame)
+
+    def _decorate(self, node: ir.Class, decorator: Value, frame: Frame) -> None:
+        """Give a class to the project's functions that decorate it: one of a registry keeps it, to be made by name."""
+        for atom in self.interpreter.ordered(decorator.atoms):
+            if isinstance(atom, Func):
+                self.interpreter.calls.project_call(atom, [(None, "", of(ClassRef(node)))], frame)
 
     def _import(self, node: ir.Import, frame: Frame) -> None:
         for dotted, alias in node.names:

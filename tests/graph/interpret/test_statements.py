@@ -83,3 +83,50 @@ def test_calls_in_rare_places_are_seen(project, text):
     assert any(
         isinstance(site.node.func, ir.Name) and site.node.func.id == "call" for site in graph.events.calls.values()
     )
+
+
+REGISTRY = """
+    KNOWN = {}
+
+    def register(kind, name):
+        def keep(cls):
+            KNOWN[kind, name] = cls
+            return cls
+        return keep
+
+    def plainly(cls):
+        KNOWN["plain", cls.__name__] = cls
+        return cls
+
+    def build(kind, name, *args, **options):
+        return KNOWN[kind, name](*args, **options)
+
+    class Base:
+        pass
+
+    @register("memory", "uniform")
+    class Uniform(Base):
+        def sample(self, n):
+            return n
+
+    @plainly
+    class Ranked(Base):
+        def sample(self, n):
+            return n
+
+    class Other(Base):
+        def sample(self, n):
+            return n
+
+    def train(settings):
+        memory = build("memory", settings.pop("name"), **settings)
+        return memory.sample(32)
+"""
+
+
+def test_a_class_that_a_decorator_registers_is_made_by_name(project):
+    graph = project(REGISTRY)
+    site = next(s for s in graph.events.calls.values() if graph.source(s.path, s.node).startswith("KNOWN[kind, name]("))
+    assert {cls.name for cls in site.classes} == {"Uniform", "Ranked"}
+    drawn = next(s for s in graph.events.calls.values() if graph.source(s.path, s.node) == "memory.sample(32)")
+    assert {func.owner.node.name for func in drawn.targets} == {"Uniform", "Ranked"}
