@@ -81,7 +81,8 @@ class BetaBudgetHardcoded(Rule):
 
     The number may have been chosen for the one training that the project runs. The finding says after how many draws
     beta is 1, so that this can be told. A share of what is left, `beta + (1 - beta) / 1000`, only comes near to 1 and
-    is not reported. Where no loss is seen to take the weights the finding is a hint and says so.
+    is not reported. Where no loss is seen to take the weights the finding is a hint and says so; so it is where the
+    number is a default of what nothing is seen to call, since settings may tell another one.
 
     ## Example
 
@@ -147,18 +148,19 @@ class BetaBudgetHardcoded(Rule):
             if number.node is not None and number.path
         ]
         is_seen = graph.priorities(buffer).weights_used()
+        is_open = any(_is_left_open(graph, number) for number in numbers)
         finding = self.finding(
             graph,
             path,
             node,
-            f"beta of {graph.name_of(buffer)} reaches 1 {after}, however long the training is"
-            f"{'' if is_seen else UNSEEN}",
+            f"beta of {graph.name_of(buffer)} reaches 1 {after}{', unless told otherwise' if is_open else ''}, however "
+            f"long the training is{'' if is_seen else UNSEEN}",
             evidence=links,
             confidence="medium",
             fix=FixOffer(title="raise beta to 1 over the training"),
             pipeline=graph.name_of(buffer),
         )
-        return finding if is_seen else replace(finding, severity=Severity.INFO)
+        return finding if is_seen and not is_open else replace(finding, severity=Severity.INFO)
 
     def witness(self) -> str:
         """How far the training is when beta gets to 1."""
@@ -401,6 +403,14 @@ class Agent:
 
 
 Found = tuple["ir.Node", str, list[Term], "float | None"]
+
+
+def _is_left_open(graph: ReplayGraph, number: Term) -> bool:
+    """Whether a number is the default of a parameter of a function that is called out of sight, if at all."""
+    around = iter(graph.ancestors(number.path, number.node)) if number.node is not None and number.path else iter(())
+    if not any(isinstance(node, ir.Parameter) for node in around):
+        return False
+    return not graph.callers.get(next((node for node in around if isinstance(node, ir.Function)), None))
 
 
 def _steps(beta: Beta) -> Iterable[Found]:

@@ -94,3 +94,30 @@ def test_a_step_that_nothing_asks_for_raises_nothing(after, code):
     graph = link([extract("memory.py", memory.encode()), extract("agent.py", agent.encode())])
     rules = [rule for rule in all_rules() if rule.code in ("PER106", "PER107")]
     assert [finding.rule for rule in rules for finding in rule.check(graph)] == [code]
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ("Told(1000)", ("beta of Told reaches 1 after 20,000 draws, however long the training is", Severity.WARNING)),
+        (
+            "getattr(net, rich)(1000)",
+            (
+                "beta of Told reaches 1 after 20,000 draws, unless told otherwise, however long the training is",
+                Severity.INFO,
+            ),
+        ),
+        ("{'told': Told}[rich](1000, **net.settings)", None),
+        ("Told(1000, **net.settings)", None),
+        ("Told(1000, over=net.steps)", None),
+    ],
+    ids=["left at its default", "made out of sight", "by name with settings", "with settings", "given"],
+)
+def test_a_default_that_settings_may_replace(made, told):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER107")
+    memory = MEMORY.format(name="Told", step="self.beta = 0.4 + 0.6 * min(1.0, self.draws / self.over)")
+    memory = memory.replace("size):\n", "size, over=20_000):\n        self.over, self.draws = over, 0\n")
+    memory = memory.replace("p = self", "self.draws += 1\n        p = self", 1)
+    agent = AGENT.format(made=made).replace("Plain, Rich", "Told")
+    graph = link([extract("memory.py", memory.encode()), extract("agent.py", agent.encode())])
+    assert [(finding.message, finding.severity) for finding in rule.check(graph)] == ([told] if told else [])
