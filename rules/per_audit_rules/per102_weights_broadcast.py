@@ -215,6 +215,96 @@ def train(net, env, project_target, optimizer, steps):
 """
 
 
+_REGISTERED = """import numpy as np
+import torch
+from torch import nn
+
+MEMORIES = {}
+
+
+def memory(name):
+    def keep(cls):
+        MEMORIES[name] = cls
+        return cls
+
+    return keep
+
+
+class Rows:
+    def __init__(self, size, width):
+        self.states, self.following, self.size, self.count = np.zeros((size, width)), np.zeros((size, width)), size, 0
+        self.rewards, self.ends = np.zeros((size, 1)), np.zeros((size, 1))
+
+    def write(self, state, reward, next_state, done):
+        at = self.count % self.size
+        self.states[at], self.rewards[at], self.following[at], self.ends[at] = state, reward, next_state, done
+        self.count += 1
+        return at
+
+    def read(self, at):
+        return self.states[at], self.rewards[at], self.following[at], self.ends[at]
+
+
+@memory("uniform")
+class Uniform(Rows):
+    def push(self, *row):
+        self.write(*row)
+
+    def sample(self, n):
+        at = np.random.randint(0, min(self.count, self.size), n)
+        return self.read(at), at, np.ones(n)
+
+    def learnt(self, at, errors):
+        pass
+
+
+@memory("prioritised")
+class Prioritised(Rows):
+    def __init__(self, size, width, alpha=0.6, beta=0.4):
+        super().__init__(size, width)
+        self.mass, self.alpha, self.beta = np.zeros(size), alpha, beta
+
+    def push(self, *row):
+        self.mass[self.write(*row)] = self.mass.max() or 1.0
+
+    def sample(self, n):
+        held = min(self.count, self.size)
+        p = self.mass[:held] / self.mass[:held].sum()
+        at = np.random.choice(held, n, p=p)
+        weights = (held * p[at]) ** -self.beta
+        return self.read(at), at, weights / weights.max()
+
+    def learnt(self, at, errors):
+        self.mass[at] = (errors + 1e-6) ** self.alpha
+
+
+def stack(inside, outside, last=None):
+    layers = [nn.Linear(inside, 32), nn.ReLU(), nn.Linear(32, outside)]
+    if last is not None:
+        layers.append(last)
+    return nn.Sequential(*layers)
+
+
+class Agent:
+    def __init__(self, width, actions, settings):
+        self.actor, self.critic = stack(width, actions, nn.Tanh()), stack(width, 1)
+        self.memory = MEMORIES[settings["memory"]](settings["size"], width, **settings["more"])
+
+    def learn(self, optimizer):
+        (states, rewards, following, ends), at, weights = self.memory.sample(64)
+        states, weights = torch.as_tensor(states), torch.as_tensor(weights)
+        with torch.no_grad():
+            ahead = self.critic(torch.as_tensor(following))
+            goal = torch.as_tensor(rewards) + 0.99 * (1 - torch.as_tensor(ends)) * ahead
+        error = self.critic(states) - goal
+        loss = (weights * error**2).mean()  # <- PER102
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        self.memory.learnt(at, error.detach().abs().squeeze(1).numpy())
+"""
+
+
 class WeightsBroadcast(Rule):
     """The importance-sampling weights are a column and the errors a row, so that every weight meets every error.
 
@@ -654,6 +744,7 @@ def train(env, critic, optimizer, steps):
         ),
         Example("one loss of two, chosen by a setting", {"learner.py": _BY_OPTION}),
         Example("a list of weights, one for each leaf that a recursive tree was asked for", {"learner.py": _LISTED}),
+        Example("one memory of two in a registry, layers in a list", {"agent.py": _REGISTERED}),
     )
     good = (
         Example(
@@ -778,6 +869,14 @@ def learn(net, optimizer, rows, targets, priorities, beta):
         Example(
             "a column of actions picks the distributions of every row for each row",
             {"categorical.py": _CATEGORICAL.replace("(n), actions]", "(n), torch.as_tensor(actions).reshape(-1, 1)]")},
+        ),
+        Example(
+            "a column of weights for a critic that is a list of layers",
+            {"agent.py": _REGISTERED.replace("torch.as_tensor(weights)", "torch.as_tensor(weights).unsqueeze(1)")},
+        ),
+        Example(
+            "a list of layers that ends with as many values as there are actions",
+            {"agent.py": _REGISTERED.replace("stack(width, 1)", "stack(width, actions)")},
         ),
     )
 

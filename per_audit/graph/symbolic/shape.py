@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Union
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import words
-from per_audit.graph.interpret.values import Result
 from per_audit.graph.symbolic.context import Context
 from per_audit.graph.symbolic.term import Term, alternatives
+from per_audit.graph.symbolic.width import width_of_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,14 +39,6 @@ _ROWWISE = {"mse", "mean_squared_error", "huber", "mae", "mean_absolute_error", 
             "meanabsoluteerror"}  # fmt: skip
 _LABELLED = {"cross_entropy", "nll_loss", "crossentropyloss", "nllloss", "sparse_categorical_crossentropy",
              "categorical_crossentropy"}  # fmt: skip
-
-
-_ACTIVATIONS = {"Tanh", "Sigmoid", "Identity", "ReLU", "Softplus", "ELU", "LeakyReLU", "Mish", "GELU", "SiLU"}
-
-
-def _is_activation(layer: ir.Expr) -> bool:
-    func = layer.func if isinstance(layer, ir.Call) else layer
-    return ir.last_name(func) in _ACTIVATIONS
 
 
 def _fits(pattern: Term, term: Term) -> bool:
@@ -382,41 +374,13 @@ class Shapes:
         inside = self.symbols.inside(term)
         if inside is not None:
             return self._shape(inside, depth)
-        width = self._width(term.node)
+        width = width_of_call(self.symbols, term.node)
         return None if width is None else (BATCH, 1 if width == 1 else SOME)
 
     def _is_recursion(self, term: Term) -> bool:
         """Whether a function of the project calls itself there."""
         site = self.symbols.events.calls.get(term.node) if isinstance(term.node, ir.Call) else None
         return site is not None and site.function in {target.node for target in site.targets}
-
-    def _width(self, node: ir.Node | None) -> int | None:
-        """How many values a layer or a stack of layers gives for each row, 0 for more than one that are not counted."""
-        if not isinstance(node, ir.Call):
-            return None
-        made = [atom for atom in self.symbols.events.value(node.func).atoms if isinstance(atom, Result)]
-        widths = {self._width_of(atom.call) for atom in made}
-        return widths.pop() if len(widths) == 1 else None
-
-    def _width_of(self, made: ir.Node) -> int | None:
-        """The width of what a constructor of layers makes."""
-        if not isinstance(made, ir.Call):
-            return None
-        name = ir.last_name(made.func)
-        if name in ("Linear", "Dense"):
-            told = made.argument(1, "out_features") if name == "Linear" else made.argument(0, "units")
-            value = self.symbols.events.value(told).literal()
-            return value if isinstance(value, int) else None if told is None else 0
-        if name == "Sequential" and made.args:
-            layers = [arg.value for arg in made.args]
-            if len(layers) == 1 and isinstance(layers[0], ir.Seq):
-                layers = layers[0].items
-            for layer in reversed(layers):
-                if self._width_of(layer) is not None:
-                    return self._width_of(layer)
-                if not _is_activation(layer):
-                    return None
-        return None
 
     def _placeholder(self, term: Term) -> Shape | None:
         """`tf.placeholder(tf.float32, [None, 1])`."""
