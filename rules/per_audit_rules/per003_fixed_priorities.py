@@ -390,6 +390,64 @@ def train(env, net, optimizer):
 """
             },
         ),
+        Example(
+            "a hook that does nothing in the agent that is made, and something in an heir that is not",
+            {
+                "agents.py": """import numpy as np
+import torch
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.priorities, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+    def push(self, row):
+        self.rows[self.at % self.size] = row
+        self.priorities[self.at % self.size] = self.priorities.max() or 1.0
+        self.at += 1
+
+    def sample(self, n, beta):
+        p = self.priorities / self.priorities.sum()
+        slots = np.random.choice(self.size, n, p=p)  # <- PER003
+        weights = (self.size * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.priorities[slots] = np.abs(errors) + 1e-6
+
+
+class Agent:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.memory = net, optimizer, Memory(1000)
+
+    def rate(self, slots, errors):
+        pass
+
+    def train(self, env, steps):
+        state = env.reset()
+        for step in range(steps):
+            next_state, reward, done, _ = env.step(self.net.act(state))
+            self.memory.push((state, 0, reward, next_state, done))
+            state = env.reset() if done else next_state
+            rows, slots, weights = self.memory.sample(32, min(1.0, 0.4 + 0.6 * step / steps))
+            errors = self.net.errors(rows)
+            (torch.as_tensor(weights) * errors**2).mean().backward()
+            self.optimizer.step()
+            self.rate(slots, errors.detach().numpy())
+
+
+class RatingAgent(Agent):
+    def rate(self, slots, errors):
+        self.memory.update(slots, errors)
+""",
+                "main.py": """from agents import Agent
+
+
+def main(env, net, optimizer):
+    Agent(net, optimizer).train(env, 100_000)
+""",
+            },
+        ),
     )
     good = (
         Example(
@@ -602,6 +660,13 @@ def main(env, net, optimizer):
         if step > 1000:
             agent.learn()
 """,
+            },
+        ),
+        Example(
+            "a hook that does something in the heir that is made",
+            {
+                "agents.py": bad[-1].plain["agents.py"],
+                "main.py": bad[-1].plain["main.py"].replace("Agent", "RatingAgent"),
             },
         ),
     )

@@ -10,6 +10,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import Alloc, Func, Instance, Item, Record, Result, TupleOf, Value, is_observed
 from per_audit.graph.prioritised.heaps import is_drawn_by_row
+from per_audit.graph.prioritised.inherited import Inherited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,6 +56,7 @@ class Updates:
         self.graph = about.graph
         self.events = about.graph.events
         self.drawing = about.buffer.function
+        self.inherited = Inherited(self.graph)
 
     def found(self) -> bool:
         """Whether there is an update: at drawn positions, or by a call outside of what stores transitions."""
@@ -71,7 +73,7 @@ class Updates:
     def _writes_drawn(self) -> bool:
         """A store at drawn positions, a drawn item put back, an attribute of a drawn item assigned."""
         for store in self.about.stores():
-            if store.container not in self.about.containers:
+            if store.container not in self.about.containers or self._is_left(store.function):
                 continue
             if is_observed(store.value) and not self._was_there(store):
                 continue
@@ -91,6 +93,13 @@ class Updates:
             for node in module.nodes_of(ir.Assign, ir.Aug)
             for target in (node.targets if isinstance(node, ir.Assign) else [node.target])
         )
+
+    def _is_left(self, function: ev.Owner) -> bool:
+        """Whether a method is never run, or called by methods alone that never are."""
+        if self.inherited.is_never_run(function):
+            return True
+        inside = [mention.inside for mention in self._mentions(function)] if self.graph.callers.get(function) else []
+        return bool(inside) and all(any(map(self.inherited.is_never_run, around)) for around in inside)
 
     def _was_there(self, store: ev.Store) -> bool:
         """Whether a row that is stored is one of those that something else has stored, with other fields.
@@ -167,7 +176,8 @@ class Updates:
 
     def _reaches_writer(self) -> bool:
         """Whether something that may run, outside of what stores transitions, writes into the containers."""
-        return bool(self._writers - self.about.functions - self.about.adding) or any(
+        outside = self._writers - self.about.functions - self.about.adding
+        return not all(map(self.inherited.is_never_run, outside)) or any(
             function is not self.drawing and (self._reached(function) & self._writers or self._fills(function))
             for function in self._live
         )
@@ -249,6 +259,7 @@ class Updates:
         for _ in range(3):
             called = {callee for f in edge for callee in self.graph.callees(f)}
             edge = called.union(*(self._subscripted.get(f, ()) for f in edge)) - seen - self._adders
+            edge = {f for f in edge if not self.inherited.is_never_run(f)}
             seen |= edge
         return seen
 
@@ -265,6 +276,7 @@ class Updates:
         """The functions of the family that something names that may run, other than to store transitions."""
         live: set[ev.Owner] = {self.drawing} if self.drawing not in self._adders else set()
         named = {f for f in self.about.functions if f is not None and f not in self._adders}
+        named = {f for f in named if f is self.drawing or not self.inherited.is_never_run(f)}
         while True:
             more = {
                 function
@@ -282,7 +294,7 @@ class Updates:
 
     def _runs(self, inside: Iterable[ev.Owner], live: set[ev.Owner]) -> bool:
         """Whether the code in some functions may run: it is no part of the family, or a part that is named itself."""
-        return not any(f in self.about.functions and f not in live for f in inside)
+        return not any((f in self.about.functions and f not in live) or self.inherited.is_never_run(f) for f in inside)
 
     def _means(self, node: ir.Expr, function: ev.Owner) -> bool:
         """Whether an expression with the name of the function may be it."""

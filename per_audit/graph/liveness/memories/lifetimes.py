@@ -178,7 +178,7 @@ def has_idle_learners(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     well as learns is a training that is started by hand: the line that starts it is taken out once it is done.
     """
     drawing = {site.function for site in buffer.samples} or ({buffer.function} if graph.is_agent(buffer) else set())
-    idle = bool(drawing) and all(_is_idle(graph, function, frozenset()) for function in drawing)
+    idle = bool(drawing) and all(is_idle(graph, function, frozenset()) for function in drawing)
     return idle and not _can_be_started(graph, buffer, drawing)
 
 
@@ -192,7 +192,7 @@ def _can_be_started(graph: ReplayGraph, buffer: ReplayBuffer, drawing: set[ev.Ow
     return any(storing & {function, *graph.reachable(function, _FAR)} for function in known)
 
 
-def _is_idle(graph: ReplayGraph, function: ev.Owner, seen: frozenset[ev.Owner]) -> bool:
+def is_idle(graph: ReplayGraph, function: ev.Owner, seen: frozenset[ev.Owner]) -> bool:
     """Whether a method is named nowhere but in methods that are idle themselves."""
     if function in seen:
         return True
@@ -208,7 +208,7 @@ def _is_idle(graph: ReplayGraph, function: ev.Owner, seen: frozenset[ev.Owner]) 
         return False
     seen |= {function}
     return all(
-        any(_is_idle(graph, around, seen) for around in mention.inside)
+        any(is_idle(graph, around, seen) for around in mention.inside)
         for mention in graph.mentions.get(function.name, ())
     )
 
