@@ -368,6 +368,42 @@ def main(env, net, steps):
                 "train.py": _TRAIN.replace("1000", "1024"),
             },
         ),
+        Example(
+            "the first steps are taken by the training loop, which is told not to learn from them",
+            {
+                "tree.py": _TREE.replace("  # <- PER304", ""),
+                "memory.py": _MEMORY,
+                "train.py": """from memory import Memory
+
+
+class Trainer:
+    def __init__(self, env, net, optimizer):
+        self.env, self.net, self.optimizer, self.memory = env, net, optimizer, Memory(1000)
+
+    def learn(self, beta):
+        rows, nodes, weights = self.memory.sample(32, beta)
+        errors = self.net.errors(rows)
+        (weights * errors**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(nodes, errors.detach().abs().numpy())
+
+    def run(self, steps, learns=True):
+        state = self.env.reset()
+        for step in range(steps):
+            next_state, reward, done, _ = self.env.step(self.net.act(state))
+            self.memory.add((state, self.net.last, reward, next_state, done))
+            state = self.env.reset() if done else next_state
+            if learns:
+                self.learn(min(1.0, 0.4 + 0.6 * step / steps))
+
+
+def train(env, net, optimizer):
+    trainer = Trainer(env, net, optimizer)
+    trainer.run(500, learns=False)
+    trainer.run(100_000)
+""",
+            },
+        ),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.memory.burn_in import BurnIn
 from per_audit.graph.memory.capacity import number_of
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ _TURNED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
 def stored_before(graph: ReplayGraph, buffer: ReplayBuffer) -> int:
     """The least number of transitions, or steps, before any draw: by tests on the way to it, or a loop that stores."""
     gated = min((_least(graph, buffer.path, node, frozenset()) for node in buffer.draws), default=0)
-    return max(gated, _stored_first(graph, buffer))
+    return max(gated, _stored_first(graph, buffer), _burnt_in(graph, buffer))
 
 
 def _least(graph: ReplayGraph, path: str, node: ir.Node, seen: frozenset[ev.Owner]) -> int:
@@ -95,6 +97,24 @@ def _stored_first(graph: ReplayGraph, buffer: ReplayBuffer) -> int:
             for loop in graph.ancestors(site.path, site.node):
                 if isinstance(loop, (ir.For, ir.While)) and not _calls(graph, loop, drawing):
                     most = max(most, _rounds(graph, site.path, loop))
+    return most
+
+
+def _burnt_in(graph: ReplayGraph, buffer: ReplayBuffer) -> int:
+    """The largest number of rounds of a loop that draws, in a call that keeps it from that."""
+    most = 0
+    for site, function, loop in BurnIn(graph, buffer, _tests).loops():
+        path = graph.project.module_of[function].path
+        counted = loop.iter.args if isinstance(loop, ir.For) and isinstance(loop.iter, ir.Call) else []
+        names = {arg.value.id for arg in counted if isinstance(arg.value, ir.Name)}
+        taken = function.parameters[1:] if graph.symbols.takes_self(function) else function.parameters
+        place = next((i for i, parameter in enumerate(taken) if parameter.name in names), None)
+        if place is None:
+            most = max(most, _rounds(graph, path, loop))
+        elif isinstance(loop, ir.For) and name_of(getattr(loop.iter, "func", None)) in _COUNTERS and len(counted) == 1:
+            passed = site.node.argument(place, taken[place].name)
+            given = taken[place].default if passed is None else passed
+            most = max(most, 0 if given is None else _number(graph, path if passed is None else site.path, given))
     return most
 
 
