@@ -65,7 +65,8 @@ class Calls:
         if isinstance(node.func, ir.Attr):
             receiver = evaluator.eval(node.func.value, frame)
             callee = evaluator.attribute(receiver, node.func.attr, frame)
-            self.interpreter.events.values[node.func] = callee
+            known = self.interpreter.events.value(node.func)
+            self.interpreter.events.values[node.func] = callee if known is UNKNOWN else known.join(callee)
         else:
             callee = evaluator.eval(node.func, frame)
         arguments: Arguments = [(a.keyword, a.star, evaluator.eval(a.value, frame)) for a in node.args]

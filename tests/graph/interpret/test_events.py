@@ -103,3 +103,27 @@ def test_what_was_not_reached_is_unknown(project):
     graph = project("x = 1\n")
     assert graph.events.value(None) is UNKNOWN
     assert graph.events.value(graph.module("main.py").body[0]) is UNKNOWN
+
+
+def test_a_method_that_an_heir_overrides_is_named_for_all_objects(project, value_of):
+    graph = project(
+        """
+        class Memory:
+            def sample(self):
+                return self.pick()
+
+            def pick(self):
+                return 1
+
+        class Balanced(Memory):
+            def pick(self):
+                return 2
+
+        Memory().sample()
+        Balanced().sample()
+        """
+    )
+    assert {graph.project.class_of[atom.node].name for atom in value_of(graph, "self.pick").atoms} == {
+        "Memory",
+        "Balanced",
+    }
