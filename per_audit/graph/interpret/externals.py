@@ -182,6 +182,8 @@ COMPILERS = {"torch.compile", "torch.jit.script", "torch.jit.trace", "numpy.vect
 REMOTE = "remote"
 # Functions that hand over what they are given: to objects of other processes, from these, or made to live in one.
 HANDS = {"ray.get", "ray.put", "ray.remote"}
+# What calls the function `main` of the file that was started where it is given none.
+STARTS_MAIN = {"tensorflow.app.run", "tensorflow.compat.v1.app.run", "tensorflow.python.platform.app.run"}
 # Functions that look a number up in sums: the array and the number are their arguments, or the array is asked.
 SEARCHES = {"searchsorted", "bisect", "bisect_left", "bisect_right", "digitize", "bucketize", "find_prefixsum_idx"}
 # Functions that put a row into a sorted list, where it belongs.

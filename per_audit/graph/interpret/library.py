@@ -177,6 +177,8 @@ class Library:
         self, name: str, method: str, node: ir.Call, values: list[Value], site: ev.CallSite, frame: Frame
     ) -> Value:
         """The result of a call that computes: its reduction, and what it was computed from."""
+        if name in ext.STARTS_MAIN and node.argument(0, "main") is None:
+            return self._main(site, frame)
         if (known := self._known(name, method, node, values, frame)) is not None:
             return known
         receiver = site.receiver
@@ -217,6 +219,14 @@ class Library:
         if method[:1].isupper() or not result.tags:
             return Value(frozenset((Result(name, node),)), result.tags)
         return result
+
+    def _main(self, site: ev.CallSite, frame: Frame) -> Value:
+        """The function `main` of the file that is started, which is called with the words of the command line."""
+        for atom in self.interpreter.ordered(self.interpreter.module_env(frame.module.path).get("main", UNKNOWN).atoms):
+            if isinstance(atom, Func):
+                site.targets.add(atom)
+                self.interpreter.calls.project_call(atom, [(None, "", UNKNOWN)], frame)
+        return UNKNOWN
 
     def _with_contents(self, result: Value, held: list[Value], given: list[Value]) -> Value:
         """What is computed from containers too: as much from a draw as the items of a list that was filled are."""

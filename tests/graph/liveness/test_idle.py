@@ -154,6 +154,44 @@ def test_what_the_program_never_makes(project, made, after, run, expected):
     assert found is None if expected is None else found is not None and expected in found
 
 
+BY_DEFAULT = """
+from agent import Agent
+{imported}
+
+class Started:
+    def run(self):
+        self.mark = len(self.rows)
+
+def main(_):
+    env = gym.make(read())
+    Started().run()
+
+if __name__ == "__main__":
+    {started}
+"""
+
+
+@pytest.mark.parametrize(
+    ("imported", "started", "is_run"),
+    [
+        ("import gym, tensorflow as tf", "tf.app.run()", True),
+        ("import gym, tensorflow as tf", "tf.app.run(argv=words)", True),
+        ("import gym, tensorflow.compat.v1 as tf", "tf.app.run()", True),
+        ("import gym\nfrom tensorflow.python.platform import app", "app.run()", True),
+        ("import gym, tensorflow as tf", "tf.app.run(main)", True),
+        ("import gym, tensorflow as tf", "tf.app.run(Agent)", False),
+        ("import gym, flask\napp = flask.Flask('memory')", "app.run()", False),
+        ("import gym", "Agent(1, 2).learn()", False),
+    ],
+)
+def test_a_library_that_is_given_no_function_starts_main(project, imported, started, is_run):
+    text = BY_DEFAULT.format(imported=imported, started=started)
+    graph = project(memories=MEMORIES, agent=AGENT.format(made=PLAIN, after=""), run=RUN, start=text)
+    idle = Idle(graph)
+    (node,) = (n for n in graph.module("start.py").nodes if graph.module("start.py").source(n) == "Started()")
+    assert (idle.why(graph.place("start.py", node)) is None) is is_run
+
+
 @pytest.mark.parametrize(
     ("after", "is_off"),
     [

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.externals import STARTS_MAIN
 from per_audit.graph.interpret.values import ClassRef, External, Func, Literal, Result
 from per_audit.graph.liveness.names.missing import is_missing
 
@@ -30,8 +31,13 @@ class Mentions:
         self._lookups = lookups
 
     def of(self, unit: _Unit) -> Sequence[tuple[str, ir.Node]]:
-        """Where something with the name of a class or function is named, other than to import it or as a type."""
-        return self._of_names.get(unit.name, ())
+        """Where something with the name of a class or function is named, other than to import it or as a type.
+
+        Also where a library calls a function by itself: `tf.app.run()` has no need of the name of `main`.
+        """
+        named = self._of_names.get(unit.name, ())
+        callers = self._graph.callers.get(unit, ()) if isinstance(unit, ir.Function) else ()
+        return [*named, *((site.path, site.node) for site in callers if not STARTS_MAIN.isdisjoint(site.names))]
 
     @cached_property
     def _of_names(self) -> dict[str, list[tuple[str, ir.Node]]]:
