@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import logarithms
-from per_audit.graph.interpret.draws import SUMS
+from per_audit.graph.interpret.draws import SUMS, same
+from per_audit.graph.interpret.externals import REDUCTIONS
 from per_audit.graph.interpret.roles import is_beta, name_of, words
 from per_audit.graph.interpret.values import ELEMENTWISE, SCALAR, Alloc, Ints, Item, Literal, TupleOf, Value, of, taint
 
@@ -70,7 +71,7 @@ class Operators:
         """The result of an operator applied to two values."""
         a, b = self.interpreter.parts.spilled(a), self.interpreter.parts.spilled(b)
         result = taint(a, b)
-        if op == "-" and not isinstance(right, ir.Const):
+        if op == "-" and not isinstance(right, ir.Const) and not _is_own_average(left, right):
             for mass in a.tagged("mass"):
                 self.interpreter.draws.note_reduced(mass, node, frame)
         constants = a.literal(), b.literal()
@@ -214,6 +215,14 @@ class Operators:
         if len(others) == len(sides):
             return False
         return all(SUMS.isdisjoint(words(name)) for node in ir.walk(*others) if (name := name_of(node)))
+
+
+def _is_own_average(numbers: ir.Expr, taken: ir.Expr) -> bool:
+    """Whether what is taken off random numbers is their own average: `noise - noise.mean()` is noise about 0."""
+    if not isinstance(taken, ir.Call) or ir.last_name(taken.func) not in REDUCTIONS:
+        return False
+    holders = [taken.func.value] if isinstance(taken.func, ir.Attr) else []
+    return any(same(numbers, each) for each in (*holders, *(argument.value for argument in taken.args)))
 
 
 def _is_drawn(value: Value) -> bool:

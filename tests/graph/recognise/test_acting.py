@@ -76,3 +76,13 @@ def test_transitions_that_are_picked_are_drawn_whoever_asks(project, kinds):
             state, action, reward, next_state, done = self.rows[at]
             return action"""
     assert "prioritised" in kinds(project(PROGRAM.format(act=walk, pick="", step=STEP)))
+
+
+def test_noise_about_0_that_a_learner_makes_is_no_draw(project, kinds):
+    act = "return int(self.net(state).argmax())"
+    noise = """noise = np.random.rand(32)
+            while (noise > noise.mean()).all():
+                noise = noise - noise.mean()
+            for state"""
+    program = PROGRAM.replace("for state", noise, 1).format(act=act, pick="", step=STEP)
+    assert kinds(project(program)) == ["uniform"]

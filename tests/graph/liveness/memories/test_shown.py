@@ -98,6 +98,14 @@ def test_a_memory_that_is_learnt_from_as_well(project, before, use):
     assert len(project(PROGRAM.format(before=before, use=use)).buffers) == 1
 
 
+def test_a_list_that_is_shuffled_is_in_the_hands_of_all_who_have_it(project):
+    shuffled = PROGRAM.replace("deque(maxlen=size)", "[]").replace(
+        "return random.sample(self.rows, n)", "random.shuffle(self.rows)\n        return self.rows[:n]"
+    )
+    use = "print(memory.sample(4)); policy.fit(memory.rows[0])"
+    assert len(project(shuffled.format(before="", use=use)).buffers) == 1
+
+
 def test_who_reads_a_batch_of_the_top_level(project):
     main = PROGRAM.format(before="", use="pass").replace("Memory(1000))", "memory := Memory(1000))")
     shown = main + "batch = memory.sample(8)\nprint(batch)\n"
