@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.externals import IN_PLACE, last
+from per_audit.graph.interpret.externals import last
 from per_audit.graph.interpret.values import Alloc, External, Literal, Result, TupleOf
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.lifetimes import is_another
@@ -47,8 +47,6 @@ def is_only_shown(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether something shows what is drawn from the buffer, and nothing else has it."""
     shown = _Shown(graph)
     draws = [graph.events.draws.get(node) for node in buffer.draws]
-    if any(draw is not None and draw.method == IN_PLACE for draw in draws):
-        return False  # who has the list has what was drawn
     follows = (draw is not None and shown.follows(draw.path, draw.function, [draw.node]) for draw in draws)
     if not buffer.samples or not all(follows) or not shown.is_seen:
         return False
