@@ -157,7 +157,7 @@ class UnfilledLeafReachable(Rule):
     nothing else reaches an empty leaf, the finding is a hint. Drawn in 32 bits it is one in 2^24, and sums of 32 bits
     that round put masses beyond the last filled leaf. A memory that is always filled before it is drawn from has no
     such leaf, and a mass of 0 alone no such one where the first leaf of the lowest level is written before the
-    first draw.
+    first draw; an option of the command line counts as its default there.
 
     ## Example
 
@@ -197,7 +197,7 @@ class UnfilledLeafReachable(Rule):
                 find = tree.find
                 if find is None or find in seen or _is_checked(graph, find):
                     continue
-                only_powers = tree.capacity.complete and _is_power(tree.capacity.largest)
+                only_powers = _is_power(tree.capacity.usual)
                 how = _reached(tree, only_powers, _draws_doubles(graph, find))
                 if how is not None and (how[1] or not _is_written_first(graph, buffer, tree.capacity)):
                     seen.add(find)
@@ -404,6 +404,15 @@ def train(env, net, optimizer):
 """,
             },
         ),
+        Example(
+            "such a capacity, where nobody gives the program another",
+            {
+                "tree.py": _TREE.replace("  # <- PER304", ""),
+                "memory.py": _MEMORY,
+                "settings.py": "from absl import flags\nflags.DEFINE_integer('rows', 1024, '')\nFLAGS = flags.FLAGS\n",
+                "train.py": f"from settings import FLAGS\n{_TRAIN.replace('1000', 'FLAGS.rows')}",
+            },
+        ),
     )
 
 
@@ -414,9 +423,9 @@ def _is_power(capacity: int | None) -> bool:
 
 def _is_written_first(graph: ReplayGraph, buffer: ReplayBuffer, capacity: Capacity) -> bool:
     """Whether the leaf that a mass of 0 leads to, the first of the lowest level, is written before any draw."""
-    if not capacity.complete or capacity.largest is None:
+    slots = capacity.usual
+    if slots is None:
         return False
-    slots = capacity.largest
     leftmost = (1 << max(slots - 1, 0).bit_length()) - slots
     return stored_before(graph, buffer) > leftmost
 

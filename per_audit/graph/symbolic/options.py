@@ -7,14 +7,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.values import Result
 
 if TYPE_CHECKING:
     from per_audit.graph.symbolic.symbols import Symbols
     from per_audit.graph.symbolic.term import Term
 
 
+_PARSED_BY = ("parse_", ".flags.")  # in the name of what a library gives: argparse's, TensorFlow's and absl's
+# What declares flags of one value, as against lists of several that are written as one text.
+_FLAGS = {f"DEFINE_{kind}" for kind in ("integer", "float", "string", "bool", "boolean", "enum")}
+
+
 class Options:
-    """Asked for the defaults of options that `add_argument("--size", default=...)` declares."""
+    """Asked for the defaults of options that `add_argument("--size", default=...)` declares, or `DEFINE_integer`."""
 
     def __init__(self, symbols: Symbols) -> None:
         self._symbols = symbols
@@ -22,13 +28,15 @@ class Options:
         self._reached: dict[str, set[str]] = {}
 
     def of(self, term: Term) -> list[Term]:
-        """The defaults of the option that a term reads: `args.size`.
+        """The defaults of the option that a term reads: `args.size`, `FLAGS.size`.
 
         Options of one name in several files are different ones: meant is that of the file that reads it, else of a file
         that it imports, else of one that imports it.
         """
-        if term.op != "external" or "parse_" not in str(term.data):
+        if term.op != "external" or not is_option(str(term.data)):
             return []
+        if held := self._of_holder(term.node):
+            return held
         declared = self._declared.get(str(term.data).rpartition(".")[2], [])
         for is_meant in (
             lambda path: path == term.path,
@@ -38,6 +46,15 @@ class Options:
             if found := [default for path, default in declared if is_meant(path)]:
                 return found
         return [default for _, default in declared]
+
+    def _of_holder(self, node: ir.Node | None) -> list[Term]:
+        """The default of a flag that is read from what declared it: `SIZE = DEFINE_integer(...)`, then `SIZE.value`."""
+        if not isinstance(node, ir.Attr) or node.attr != "value":
+            return []
+        held = self._symbols.events.value(node.value).atoms
+        calls = [atom.call for atom in held if isinstance(atom, Result) and isinstance(atom.call, ir.Call)]
+        found = [(self._symbols.events.calls[call].path, _default(call)) for call in calls]
+        return [self._symbols.term(path, default) for path, default in found if default is not None]
 
     def _reached_by(self, path: str) -> set[str]:
         if path not in self._reached:
@@ -54,20 +71,30 @@ class Options:
         """The same, each with the file that declares it."""
         found: dict[str, list[tuple[str, Term]]] = defaultdict(list)
         for site in self._symbols.events.calls.values():
-            func = site.node.func
-            if not isinstance(func, ir.Attr) or func.attr != "add_argument":
-                continue
-            default = site.node.argument(None, "default")
+            default = _default(site.node)
             for name in names_of_option(site.node) if default is not None else ():
                 found[name].append((site.path, self._symbols.term(site.path, default)))
         return dict(found)
+
+
+def is_option(name: str) -> bool:
+    """Whether a library's name is that of an option which it has parsed."""
+    return any(mark in name for mark in _PARSED_BY)
+
+
+def _default(call: ir.Call) -> ir.Expr | None:
+    """The default of the option that a call declares, if it is one: of a flag it is the second argument."""
+    declares = ir.last_name(call.func)
+    if declares == "add_argument":
+        return call.argument(None, "default")
+    return call.argument(1, "default") if declares in _FLAGS else None
 
 
 def names_of_option(call: ir.Call) -> set[str]:
     """The name under which an option is read: the one that is told, or that of its long flag."""
     words = [arg.value.value for arg in call.args if arg.keyword is None and isinstance(arg.value, ir.Const)]
     flags = [word for word in words if isinstance(word, str)]
-    told = call.keyword("dest")
+    told = call.keyword("dest") or call.keyword("name")
     if told is not None:
         return {str(told.value.value)} if isinstance(told.value, ir.Const) else set()
     plain = [flag for flag in flags if not flag.startswith("-")]  # click's own way to tell it

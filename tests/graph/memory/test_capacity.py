@@ -146,6 +146,26 @@ def test_the_default_of_a_command_line_option_can_be_read(project):
     assert not capacity(graph).complete
 
 
+@pytest.mark.parametrize(
+    ("declared", "read", "usual"),
+    [
+        ('flags.DEFINE_integer("size", 70_000, "rows")', "FLAGS.size", 70_000),
+        ('flags.DEFINE_integer(name="size", default=70_000, help="rows")', "FLAGS.size", 70_000),
+        ('SIZE = flags.DEFINE_integer("size", 70_000, "rows")', "SIZE.value", 70_000),
+        ('SIZE = flags.DEFINE_integer("size", None, "rows")', "SIZE.value", None),
+        ('flags.DEFINE_multi_integer("size", 70_000, "rows")', "FLAGS.size[0]", None),
+        ('flags.DEFINE_integer("other", 70_000, "rows")', "FLAGS.size", None),
+    ],
+)
+@pytest.mark.parametrize("library", ["from absl import flags", "import tensorflow as tf\nflags = tf.app.flags"])
+def test_the_default_of_a_flag_can_be_read(project, library, declared, read, usual):
+    settings = f"{library}\nFLAGS = flags.FLAGS\n{declared}\n"
+    graph = project(f"from settings import *\nfrom collections import deque\nrows = deque(maxlen={read})\n"
+                    "rows.append(1)\n", settings=settings)  # fmt: skip
+    assert capacity(graph).usual == usual
+    assert not capacity(graph).complete
+
+
 PARSED = """
     import argparse
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of
-from per_audit.graph.liveness.settings.options import is_option
 from per_audit.graph.memory.looked_up import looked_up
-from per_audit.graph.symbolic.options import names_of_option
+from per_audit.graph.symbolic.options import is_option, names_of_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

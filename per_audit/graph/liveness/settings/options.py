@@ -14,12 +14,6 @@ if TYPE_CHECKING:
 _TRUTHS: frozenset[object] = frozenset({True, False})
 _OR_NONE = _TRUTHS | {None}
 _STORES = ("store_true", "store_false")
-_PARSED_BY = ("parse_", ".flags.")  # in the name of what a library gives: argparse's, TensorFlow's and absl's
-
-
-def is_option(name: str) -> bool:
-    """Whether a library's name is that of an option which it has parsed."""
-    return any(mark in name for mark in _PARSED_BY)
 
 
 def parsed_as_truths(graph: ReplayGraph) -> dict[str, frozenset[object]]:

@@ -15,10 +15,11 @@ from per_audit.graph.liveness.names.mentions import is_another
 from per_audit.graph.liveness.settings.committed import committed
 from per_audit.graph.liveness.settings.declared import declared
 from per_audit.graph.liveness.settings.filled import filled, last_of
-from per_audit.graph.liveness.settings.options import is_option, parsed_as_truths
+from per_audit.graph.liveness.settings.options import parsed_as_truths
 from per_audit.graph.liveness.settings.unfilled import Lengths, Unfilled
 from per_audit.graph.liveness.settings.unseen import hands_out_attributes, unseen
 from per_audit.graph.symbolic import alternatives
+from per_audit.graph.symbolic.options import is_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
