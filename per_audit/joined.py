@@ -119,15 +119,16 @@ def _may_be_meant(
     written: list[tuple[str, str]],
     named: Mapping[bytes, set[str]],
 ) -> set[str]:
-    """The files of a part that a file of another part imports, or names as a file, as far as that may be.
+    """The files of a part that one of another part imports, or names as a file, or that any imports by a text.
 
     `unwritten` are the files that import under names which are not known, and the packages that they do so from;
     `written` those whose calls import modules under names that are, and these; `named` the files that name others.
     """
     own = {file.relative for file in part.files}
     names = {path: posixpath.basename(path).rpartition(".")[0] for path in own if not path.endswith("__init__.py")}
-    said = sources.unresolved.union(*(dotted.split(".") for file, dotted in written if file not in own))
-    found = {path for path in own for file, package in unwritten if file not in own and _is_below(path, package, file)}
+    said = sources.unresolved.union(*(dotted.split(".") for _, dotted in written))
+    loading = [(file, package) for file, package in unwritten if package or file not in own]
+    found = {path for path in own for file, package in loading if _is_below(path, package, file)}
     found |= {path for path, name in names.items() if name in said}
     return found | {path for path, name in names.items() if named.get(name.encode(), set()) - own}
 

@@ -11,6 +11,7 @@ from per_audit.housekeeping import UNPARSABLE_FILE
 from per_audit.source import COPY_MARK, SourceFile, as_module, is_document, is_packaged
 from per_audit.source.components import components, meant
 from per_audit.source.imports import WHOLE, imports_of
+from per_audit.source.named import names_loaded
 from per_audit.source.resolve import Modules
 from per_audit.source.suppressions import MARK
 
@@ -86,7 +87,10 @@ class Sources:
         """The files by what may influence each other; each text is on its own."""
         from per_audit.facts import may_matter, speaks_of_replay
 
-        imports = {path: () if is_document(path) else imports_of(module.data) for path, module in self._files.items()}
+        imports = {
+            path: () if is_document(path) else (*imports_of(module.data), *names_loaded(path, module.data, self.tree))
+            for path, module in self._files.items()
+        }
         for paths in components(imports, self.tree):
             files = tuple(self._files[path] for path in paths)
             is_judged = self._judges_all or sum(len(file.data) for file in files) < _TERSE

@@ -339,3 +339,38 @@ def test_a_program_whose_learning_is_switched_off_is_told_to_be(tmp_path):
     main = TRAIN.replace(learns, "        if not WATCH:\n" + learns.replace("        ", "            "))
     told = notes(tmp_path, {"memory.py": MEMORY, "main.py": f"WATCH = True\n{main}"})
     assert told == {"memory.py": {"`not WATCH` is the same wherever the program sets it)"}}
+
+
+LIBRARY_RUN = """import gym
+from stable_baselines3 import DQN
+from .shared import show
+
+def main(name, steps):
+    model = DQN("MlpPolicy", gym.make(name), buffer_size=50_000)
+    model.learn(steps)
+    show(model)
+"""
+STARTED = """import importlib
+import sys
+
+if __name__ == "__main__":
+    for kind in sys.argv[1:]:
+        {begin}
+"""
+BY_TEXT = 'importlib.import_module(f"runs.run_{kind}").main("CartPole-v1", 100_000)'
+
+
+@pytest.mark.parametrize(
+    ("begin", "is_run"),
+    [
+        (BY_TEXT, True),
+        (BY_TEXT.replace('f"runs.run_{kind}"', '"runs.run_" + kind'), True),
+        (BY_TEXT.replace("run_{kind}", "run_two"), False),
+    ],
+)
+def test_functions_of_modules_that_a_program_names_by_a_text_are_run(tmp_path, begin, is_run):
+    runs = {f"runs/run_{name}.py": LIBRARY_RUN for name in ("one", "two")}
+    found(tmp_path, {"start.py": STARTED.format(begin=begin), "runs/shared.py": "def show(x):\n    print(x)\n", **runs})
+    told = audit(tmp_path, [tmp_path], Settings(tmp_path)).report.findings
+    assert {f.severity is Severity.ERROR for f in told if "run_one" in f.place.path} == {is_run}
+    assert {f.severity is Severity.ERROR for f in told if "run_two" in f.place.path} == {True}

@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ModuleFacts, ir
-from per_audit.source.imports import WHOLE, imports_of
+from per_audit.source.components import meant
+from per_audit.source.imports import imports_of
+from per_audit.source.named import files_named, names_loaded
 from per_audit.source.resolve import Modules
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class Project:
         self.outer_of: dict[ir.Node, ir.Function] = {}
         self.functions: list[ir.Function] = []
         self.classes: list[ir.Class] = []
+        self._loaded: dict[str, list[str]] = {}
         self._words: dict[str, list[tuple[ir.Stmt, frozenset[str]]]] = {}
         self._resolve = Modules(self.modules) if tree is None else tree
         for module in self.modules.values():
@@ -69,6 +72,14 @@ class Project:
         """
         return self._resolve.find(importer, dotted, level)
 
+    def loaded_by(self, path: str, expression: str = "") -> list[str]:
+        """The modules that calls in a file may import by a text: by the one that an expression is, where that tells."""
+        named = files_named(path, expression, self._resolve) if expression else []
+        if not named and path not in self._loaded:
+            names = names_loaded(path, self.modules[path].text, self._resolve)
+            self._loaded[path] = [found for name in names if (found := meant(path, name, self._resolve)) is not None]
+        return named or self._loaded[path]
+
     def reached(self, begin: Iterable[str]) -> set[str]:
         """The modules that some lead to by what they import, with these: a module is behind the packages around it."""
         found: set[str] = set()
@@ -83,9 +94,8 @@ class Project:
                 posixpath.join(posixpath.dirname(folder) if name == "__init__.py" else folder, "__init__.py")
             )
             for imported in imports_of(self.modules[path].text):
-                dotted = imported.lstrip(".")
-                meant = self.find_module(path, dotted.rstrip(WHOLE), len(imported) - len(dotted))
-                waiting += [meant] if meant is not None else []
+                found_there = meant(path, imported, self._resolve)
+                waiting += [found_there] if found_there is not None else []
         return found
 
     def is_package(self, path: str) -> bool:

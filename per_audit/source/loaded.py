@@ -26,6 +26,8 @@ _OF_PATHS = {name: getattr(posixpath, name) for name in ("basename", "dirname", 
 _COPIES: dict[str, Callable[..., object]] = {made.__name__: made for made in (list, set, sorted, str, tuple)}
 _MOST = 64  # values of an expression, or items of a collection
 _LONGEST = 1000  # characters of a text
+_ANY, _HERE = "*", "<here>"  # in the place of what is not known, and of the package around the file
+_BEGUN = re.compile(r"[\w.][\w.*]*")
 
 
 class _UnknownError(Exception):
@@ -38,19 +40,49 @@ def known_and_rest(data: bytes) -> tuple[frozenset[str], bytes]:
     A name that a loop takes from a list is one of those where the list is written out, and so is one that is cut from
     the path of a file.
     """
-    if not _CALL.search(data):
-        return frozenset(), data
     try:
-        with warnings.catch_warnings():  # of escapes in the audited code's strings
-            warnings.simplefilter("ignore")
-            texts = _Texts(ast.parse(data))
-        known = {call: texts.names_of(call) for call in texts.calls}
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        texts = _texts_of(data)
+        known = {call: texts.names_of(call) for call in texts.calls} if texts is not None else {}
+    except RecursionError:
+        known = {}
+    if not known:
         return frozenset(), data
     lines = data.splitlines(keepends=True)
     for call in (call for call, names in known.items() if names):
         _blank(lines, call)
     return frozenset().union(*known.values()), b"".join(lines)
+
+
+def patterns_of(data: bytes) -> frozenset[str]:
+    """The names of modules that calls of a file import, each with a star for every part that the file does not tell.
+
+    They begin with what is written: with a dot where that is the package around the file.
+    """
+    try:
+        texts = _texts_of(data)
+        made = [texts.pattern_of(call) for call in texts.calls if not texts.names_of(call)] if texts is not None else []
+    except RecursionError:
+        return frozenset()
+    return frozenset(filter(_BEGUN.fullmatch, made))
+
+
+def pattern_of(expression: str) -> str | None:
+    """The same for the expression alone that is the name; None where it does not begin with what is written."""
+    texts = _texts_of(f"import_module({expression})".encode())
+    made = texts.pattern_of(texts.calls[0]) if texts is not None else ""
+    return made if _BEGUN.fullmatch(made) else None
+
+
+def _texts_of(data: bytes) -> _Texts | None:
+    """What is known of a file that imports modules by texts, and can be parsed."""
+    if not _CALL.search(data):
+        return None
+    try:
+        with warnings.catch_warnings():  # of escapes in the audited code's strings
+            warnings.simplefilter("ignore")
+            return _Texts(ast.parse(data))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _blank(lines: list[bytes], call: ast.Call) -> None:
@@ -88,6 +120,46 @@ class _Texts:
             return frozenset()
         names = frozenset(name for name in found if isinstance(name, str))
         return names if len(names) == len(found) else frozenset()
+
+    def pattern_of(self, call: ast.Call) -> str:
+        """The name of the module that a call imports, with a star for each part that is not known."""
+        text = self._pattern(call.args[0]) if call.args else _ANY
+        own = f"{_HERE}."
+        return f".{text.removeprefix(own)}" if text.startswith(own) else text.replace(_HERE, _ANY)
+
+    def _pattern(self, node: ast.expr) -> str:
+        if isinstance(node, ast.Constant):
+            return str(node.value)
+        if isinstance(node, ast.JoinedStr):
+            return "".join(map(self._pattern, node.values))
+        if isinstance(node, ast.FormattedValue):
+            return self._pattern(node.value)
+        if isinstance(node, ast.Name):
+            return self._pattern_of_name(node)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            return self._pattern(node.left) + self._pattern(node.right)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+            return re.sub(r"%\w", _ANY, self._pattern(node.left))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+            return re.sub(r"\{[^{}]*\}", _ANY, self._pattern(node.func.value))
+        return _ANY
+
+    def _pattern_of_name(self, name: ast.Name) -> str:
+        """That of what a name stands for, where it is given to it once, in the scope where it is read."""
+        if name.id in ("__name__", "__package__"):
+            return _HERE
+        given = self._given.get((self._outer[name], name.id), [])
+        target = given[0] if len(given) == 1 else None
+        if target is None or target not in self._sources or target in self._open:
+            return _ANY
+        source, is_loop, at = self._sources[target]
+        if is_loop or at is not None:
+            return _ANY
+        self._open.add(target)
+        try:
+            return self._pattern(source)
+        finally:
+            self._open.remove(target)
 
     # ---------------------------------------------------------------- what is given names
 

@@ -22,6 +22,7 @@ from per_audit.graph.interpret.values import (
     Drawn,
     Func,
     Ints,
+    ModuleRef,
     Record,
     RecordType,
     Result,
@@ -177,9 +178,8 @@ class Library:
         self, name: str, method: str, node: ir.Call, values: list[Value], site: ev.CallSite, frame: Frame
     ) -> Value:
         """The result of a call that computes: its reduction, and what it was computed from."""
-        if name in ext.STARTS_MAIN and node.argument(0, "main") is None:
-            return self._main(site, frame)
-        if (known := self._known(name, method, node, values, frame)) is not None:
+        known = self._known(name, method, node, values, frame) or self._of_project(name, node, site, frame)
+        if known is not None:
             return known
         receiver = site.receiver
         if method == "pow" and len(values) == 1 and isinstance(node.func, ir.Attr) and receiver.tags:
@@ -220,13 +220,20 @@ class Library:
             return Value(frozenset((Result(name, node),)), result.tags)
         return result
 
-    def _main(self, site: ev.CallSite, frame: Frame) -> Value:
-        """The function `main` of the file that is started, which is called with the words of the command line."""
-        for atom in self.interpreter.ordered(self.interpreter.module_env(frame.module.path).get("main", UNKNOWN).atoms):
-            if isinstance(atom, Func):
-                site.targets.add(atom)
-                self.interpreter.calls.project_call(atom, [(None, "", UNKNOWN)], frame)
-        return UNKNOWN
+    def _of_project(self, name: str, node: ir.Call, site: ev.CallSite, frame: Frame) -> Value | None:
+        """The result of what finds modules or functions of the project that the call has no name of."""
+        path = frame.module.path
+        if name in ext.STARTS_MAIN and node.argument(0, "main") is None:
+            for atom in self.interpreter.ordered(self.interpreter.module_env(path).get("main", UNKNOWN).atoms):
+                if isinstance(atom, Func):
+                    site.targets.add(atom)
+                    self.interpreter.calls.project_call(atom, [(None, "", UNKNOWN)], frame)  # the command line's words
+            return UNKNOWN
+        if name != "importlib.import_module" or not node.args:
+            return None
+        expression = frame.module.source(node.args[0].value)
+        loaded = self.interpreter.project.loaded_by(path, expression)
+        return join_all(of(ModuleRef(each)) for each in loaded) if loaded else None
 
     def _with_contents(self, result: Value, held: list[Value], given: list[Value]) -> Value:
         """What is computed from containers too: as much from a draw as the items of a list that was filled are."""

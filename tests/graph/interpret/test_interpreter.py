@@ -551,3 +551,24 @@ def test_lambdas_that_call_what_they_are_given_are_not_followed_in_every_order(p
     monkeypatch.setattr(Entries, "bind", lambda *args: calls.append(1) or bind(*args))
     project(COMBINATORS + "\n    program(1)\n")
     assert len(calls) < 5_000
+
+
+@pytest.mark.parametrize(
+    ("imported", "called"),
+    [
+        ("f'runs_{kind}'", {"runs_a", "runs_b"}),
+        ("'runs_a'", {"runs_a"}),
+        ("kind", {"runs_a", "runs_b"}),  # any that the file imports by a text
+        ("'other'", {"other"}),
+        ("'random'", set()),
+    ],
+)
+def test_modules_that_are_imported_by_a_text_are_those_that_it_may_name(project, imported, called):
+    runs = "def main(size):\n    use(size)\n"
+    main = f"import importlib\nimportlib.import_module({imported}).main(3)\n"
+    more = "for kind in ['a', 'b']:\n    path = importlib.import_module(f'runs_{kind}')\n" if imported == "kind" else ""
+    graph = project(main + more, runs_a=runs, runs_b=runs, other=runs)
+    (site,) = (site for site in graph.events.calls.values() if graph.source(site.path, site.node).endswith(".main(3)"))
+    assert {graph.project.module_of[func.node].path.removesuffix(".py") for func in site.targets} == called
+    sizes = {function: graph.interpreter.parameters.get((function, "size")) for function in graph.project.functions}
+    assert {graph.project.module_of[each].path.removesuffix(".py") for each, size in sizes.items() if size} == called

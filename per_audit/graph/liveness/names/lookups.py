@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import ClassRef, External, Instance, Literal, ModuleRef, Result
-from per_audit.source.imports import loaded_by, packages_of_unwritten
+from per_audit.source.imports import packages_of_unwritten
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -131,9 +131,7 @@ class Lookups:
             for package in packages_of_unwritten(module.text):
                 below = f"{posixpath.dirname(path)}/" if package == "." else f"/{package.replace('.', '/')}/"
                 found |= {each for each in modules if not package or f"/{below}".replace("//", "/") in f"/{each}"}
-            for name in loaded_by(module.text):
-                whole = f"/{name.strip('.').replace('.', '/')}"
-                found |= {each for each in modules if f"/{each}".endswith((f"{whole}.py", f"{whole}/__init__.py"))}
+            found.update(self._graph.project.loaded_by(path))
             if b"sys.modules" in module.text:
                 found |= {path} if b"sys.modules[__name__]" in module.text else set(modules)
         return found

@@ -1,0 +1,51 @@
+"""The files that are meant by names of modules which are put together when a program runs."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING
+
+from per_audit.source.imports import loaded_by
+from per_audit.source.loaded import pattern_of, patterns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.source.resolve import Modules
+
+_MOST = 64  # files of one name: where there are more, any of them is as good as none
+
+
+def names_loaded(importer: str, data: bytes, modules: Modules) -> tuple[str, ...]:
+    """The modules of the tree that calls in a file may import by a text, by names as `imports_of` has them."""
+    known = {name for name in loaded_by(data) if modules.find(importer, name) is not None}
+    return tuple(sorted(known.union(*(_fitting(importer, pattern, modules) for pattern in patterns_of(data)))))
+
+
+def files_named(importer: str, expression: str, modules: Modules) -> list[str]:
+    """The files that a call may import by the text that an expression is, as far as the expression alone tells."""
+    pattern = pattern_of(expression)
+    names = _fitting(importer, pattern, modules) if pattern is not None else {}
+    return sorted(names.values())
+
+
+def _fitting(importer: str, pattern: str, modules: Modules) -> dict[str, str]:
+    """The names that fit a pattern, with the files that they mean; none where there are too many."""
+    found = dict(_candidates(importer, pattern, modules))
+    return found if len(found) <= _MOST else {}
+
+
+def _candidates(importer: str, pattern: str, modules: Modules) -> Iterator[tuple[str, str]]:
+    wanted = re.escape(pattern.lstrip(".")).replace(r"\*", r"\w+").replace(r"\.", "/")
+    if pattern.startswith("."):
+        here = posixpath.dirname(importer)
+        whole = re.compile(rf"{re.escape(here)}{'/' if here else ''}({wanted})")
+    else:
+        whole = re.compile(rf"(?:.*/)?({wanted})")
+    for path in sorted(modules.paths):
+        fits = whole.fullmatch(path.removesuffix(".py").removesuffix("/__init__"))
+        name = fits[1].replace("/", ".") if fits is not None else ""
+        level = int(pattern.startswith("."))
+        if name and path.endswith(".py") and modules.find(importer, name, level) == path:
+            yield f"{'.' * level}{name}", path
