@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from per_audit.graph.gradients.own import note_own_networks
 from per_audit.graph.interpret.events import Weighting
 from per_audit.graph.interpret.interpreter import Interpreter
 from per_audit.graph.interpret.sharing import equals_shared
@@ -40,5 +41,6 @@ def link(modules: list[ModuleFacts], tree: Modules | None = None) -> ReplayGraph
         interpreter = Interpreter(Project(modules, tree))
         interpreter.run()
         graph = ReplayGraph(interpreter)
+        note_own_networks(graph)
         find_buffers(graph)
     return graph

@@ -176,7 +176,8 @@ class ReplayGraph:
 
     @cached_property
     def _learning(self) -> set[ev.Owner]:
-        return {site.function for site in self.events.calls.values() if pipelines.learns_at(site, self.events)}
+        calling = {site.function for site in self.events.calls.values() if pipelines.learns_at(site, self.events)}
+        return calling | self.events.own_learners
 
     @cached_property
     def weighted(self) -> list[ReplayBuffer]:

@@ -26,6 +26,8 @@ _FEW = 6
 
 def learns_at(site: ev.CallSite, events: ev.Events) -> bool:
     """Whether the call itself trains something: a backward pass, a fit, a minimisation, a gradient."""
+    if site.node in events.own_steps:
+        return True
     func = site.node.func
     if isinstance(func, ir.Attr) and (func.attr in LEARNS or (func.attr == "run" and _runs_training(site, events))):
         return True

@@ -199,6 +199,9 @@ class Events:
     values: dict[ir.Node, Value] = field(default_factory=dict)
     returns: dict[Owner, dict[ir.Return, Value]] = field(default_factory=dict)
     masses: dict[ir.Node, Mass] = field(default_factory=dict)
+    # Calls that learn, and functions that do by themselves, by a network of the project's own: see `gradients.own`.
+    own_steps: set[ir.Call] = field(default_factory=set)
+    own_learners: set[Owner] = field(default_factory=set)
 
     def value(self, node: ir.Node | None) -> Value:
         """The value of an expression in any context, unknown for what was not reached."""

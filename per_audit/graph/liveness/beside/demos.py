@@ -165,7 +165,7 @@ class Demos:
         if _is_named_learning(call):
             return True
         if site.targets:
-            return False
+            return any(func.node in self._graph.events.own_learners for func in site.targets)
         if isinstance(call.func, ir.Name) and call.func.id in _ERRORS:
             return False
         if not site.names:
