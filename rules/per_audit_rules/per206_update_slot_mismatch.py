@@ -325,6 +325,43 @@ _LIST_AND_TREE = (
 )
 
 
+_RANKS = """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity):
+        self.states, self.next_states = np.zeros((capacity, 4)), np.zeros((capacity, 4))
+        self.actions, self.rewards, self.ends = np.zeros(capacity, int), np.zeros(capacity), np.zeros(capacity)
+        self.surprise, self.order = np.zeros(capacity), np.empty(0, dtype=int)
+        self.capacity, self.at, self.size, self.top = capacity, 0, 0, 1.0
+
+    def add(self, state, action, reward, next_state, done):
+        self.states[self.at], self.next_states[self.at] = state, next_state
+        self.actions[self.at], self.rewards[self.at], self.ends[self.at] = action, reward, done
+        self.surprise[self.at] = self.top
+        self.at = (self.at + 1) % self.capacity
+        self.size = min(self.size + 1, self.capacity)
+
+    def put_in_order(self):
+        self.order = np.argsort(-self.surprise[: self.size])
+        self.shares = (1.0 / np.arange(1, self.size + 1)) ** 0.7
+        self.shares = self.shares / self.shares.sum()
+
+    def sample(self, n, beta):
+        if not self.at % 500:
+            self.put_in_order()
+        ranks = np.random.choice(len(self.order), n, p=self.shares)
+        at = self.order[ranks]
+        weights = (len(self.order) * self.shares[ranks]) ** -beta
+        batch = self.states[at], self.actions[at], self.rewards[at], self.next_states[at], self.ends[at]
+        return batch, ranks, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.surprise[slots] = errors + 1e-6
+        self.top = max(self.top, errors.max() + 1e-6)
+"""
+
+
 class UpdateSlotMismatch(Rule):
     """A transition is in one slot and its priority in another.
 
@@ -335,8 +372,8 @@ class UpdateSlotMismatch(Rule):
     transitions in a deque or list that moves all its items when the oldest is evicted, where the priorities keep their
     places in a ring or tree, and the reverse. Reports a priority that is written to the node of a sum tree that has the
     number of the transition's slot, where new transitions get the leaf that many nodes further on. Reports drawn
-    positions that are converted to 8 bits in a buffer of more than 256 slots, and weights, or the numbers of the rows
-    of a batch, that are handed over where positions are meant.
+    positions that are converted to 8 bits in a buffer of more than 256 slots, and weights, the numbers of the rows of a
+    batch, or ranks in an order of the priorities, that are handed over where positions are meant.
 
     ## Why is this bad
 
@@ -418,6 +455,8 @@ class UpdateSlotMismatch(Rule):
             yield self._handed(graph, buffer, step, unpacked), step.node
         for step in handed.numbers_for_positions(anatomy):
             yield self._counted(graph, buffer, step), step.node
+        for step, looked_up in handed.ranks_for_positions(anatomy):
+            yield self._ranked(graph, buffer, step, looked_up), step.node
 
     def _handed(self, graph: ReplayGraph, buffer: ReplayBuffer, step: Step, unpacked: list[_Place]) -> Finding:
         name = graph.name_of(buffer)
@@ -449,6 +488,22 @@ class UpdateSlotMismatch(Rule):
                 graph.evidence(step.path, step.node, "update", "handed over as positions here"),
             ],
             fix=FixOffer(title="hand over the positions that were drawn"),
+            pipeline=name,
+        )
+
+    def _ranked(self, graph: ReplayGraph, buffer: ReplayBuffer, step: Step, looked_up: ir.Node) -> Finding:
+        name, where = graph.name_of(buffer), graph.path_of(looked_up) or buffer.path
+        return self.finding(
+            graph,
+            step.path,
+            step.node,
+            f"`{graph.source(step.path, step.node)}` gives {name} ranks where it takes positions: the priorities of "
+            "other transitions change",
+            evidence=[
+                graph.evidence(where, looked_up, "draw", "the ranks that were drawn are turned into positions here"),
+                graph.evidence(step.path, step.node, "update", "handed over as positions here"),
+            ],
+            fix=FixOffer(title="hand over the positions that the ranks stand for"),
             pipeline=name,
         )
 
@@ -637,8 +692,28 @@ class Plain:
                 ),
             },
         ),
+        Example(
+            "ranks, whose positions are looked up for the rows alone",
+            {
+                "memory.py": _RANKS,
+                "train.py": _TRAIN.replace(
+                    "errors.detach().abs().numpy())", "errors.detach().abs().numpy())  # <- PER206"
+                ),
+            },
+        ),
     )
     good = (
+        Example(
+            "the positions of the ranks",
+            {"memory.py": _RANKS.replace("return batch, ranks, ", "return batch, at, "), "train.py": _TRAIN},
+        ),
+        Example(
+            "the ranks, which are turned into positions once more",
+            {
+                "memory.py": _RANKS.replace("self.surprise[slots]", "self.surprise[self.order[slots]]"),
+                "train.py": _TRAIN,
+            },
+        ),
         Example(
             "the leaf of the slot is written",
             {

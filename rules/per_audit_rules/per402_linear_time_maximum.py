@@ -63,6 +63,78 @@ class Memory:
 """
 
 
+_RANKS = """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity):
+        self.states, self.next_states = np.zeros((capacity, 4)), np.zeros((capacity, 4))
+        self.actions, self.rewards, self.ends = np.zeros(capacity, int), np.zeros(capacity), np.zeros(capacity)
+        self.surprise, self.order = np.zeros(capacity), np.empty(0, dtype=int)
+        self.capacity, self.at, self.size = capacity, 0, 0
+
+    def add(self, state, action, reward, next_state, done):
+        self.states[self.at], self.next_states[self.at] = state, next_state
+        self.actions[self.at], self.rewards[self.at], self.ends[self.at] = action, reward, done
+        self.surprise[self.at] = self.surprise[: self.size].max() if self.size else 1.0  # <- PER402
+        self.at = (self.at + 1) % self.capacity
+        self.size = min(self.size + 1, self.capacity)
+
+    def put_in_order(self):
+        self.order = np.argsort(-self.surprise[: self.size])
+        self.shares = (1.0 / np.arange(1, self.size + 1)) ** 0.7
+        self.shares = self.shares / self.shares.sum()
+
+    def sample(self, n, beta):
+        if not self.at % 500:
+            self.put_in_order()
+        ranks = np.random.choice(len(self.order), n, p=self.shares)  # <- PER401
+        at = self.order[ranks]
+        weights = (len(self.order) * self.shares[ranks]) ** -beta
+        batch = self.states[at], self.actions[at], self.rewards[at], self.next_states[at], self.ends[at]
+        return batch, at, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.surprise[slots] = errors + 1e-6
+"""
+_OWN = """import numpy as np
+
+
+class Net:
+    def __init__(self, n, m):
+        self.w = np.random.randn(n, m)
+
+    def ahead(self, states):
+        self.states = states
+        return states @ self.w
+
+    def refine(self, slope):
+        self.w -= 0.01 * self.states.T @ slope
+"""
+_BY_OWN = """import numpy as np
+from memory import Memory
+from net import Net
+
+
+def play(env, steps):
+    memory, net = Memory(1_000_000), Net(4, 2)
+    state = env.reset()
+    for step in range(steps):
+        action = int(net.ahead(state[None])[0].argmax())
+        next_state, reward, done, _ = env.step(action)
+        memory.add(state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+        (states, actions, rewards, next_states, ends), at, weights = memory.sample(32, step / steps)
+        goals = rewards + 0.99 * (1 - ends) * net.ahead(next_states).max(axis=1)
+        known = net.ahead(states)
+        errors = goals - known[np.arange(32), actions]
+        slope = np.zeros_like(known)
+        slope[np.arange(32), actions] = -weights * errors / 32
+        net.refine(slope)
+        memory.update(at, np.abs(errors))
+"""
+
+
 class LinearTimeMaximum(Rule):
     """Each step goes through all priorities for their maximum, minimum, sum or order.
 
@@ -251,6 +323,10 @@ class Memory:
                     "self.priorities.max() if self.rows else 1.0", "max([*self.priorities, 1e-4])"
                 )
             },
+        ),
+        Example(
+            "the largest of what ranks are made of, for a network of the project's own",
+            {"memory.py": _RANKS, "net.py": _OWN, "train.py": _BY_OWN},
         ),
         Example(
             "the leaves of a sum tree, in two files",

@@ -43,7 +43,7 @@ _GATHERS = {"take", "gather", "index_select", "gather_nd"}
 _POWERS = {"numpy.power", "numpy.float_power", "torch.pow", "tensorflow.pow", "tensorflow.math.pow", "jax.numpy.power",
            "math.pow", "builtins.pow"}  # fmt: skip
 _GETTER = "operator.itemgetter"
-# Positions: all there are, and those where something holds.
+# Positions: all there are, those where something holds, and all in the order of what is there.
 _POSITIONS = {"numpy.arange", "torch.arange", "jax.numpy.arange", "tensorflow.range"}
 _WHERE = {
     "numpy.where",
@@ -54,6 +54,7 @@ _WHERE = {
     "torch.where",
     "torch.argwhere",
 }
+_ORDERED = {"numpy.argsort", "torch.argsort", "jax.numpy.argsort", "tensorflow.argsort", "cupy.argsort"}
 # What makes whole numbers of others.
 _CUTS = {"builtins.int", "math.floor", "numpy.floor", "torch.floor", "jax.numpy.floor"}
 _AXIS = ("axis", "dim", "axes", "reduction_indices")
@@ -352,6 +353,8 @@ def _positions(name: str, values: list[Value]) -> Value | None:
     """All positions that there are, or those where something holds."""
     if name in _POSITIONS:
         return of(Ints())
+    if name in _ORDERED:
+        return Value(frozenset((Ints(),)), taint(*values).tags)
     return Value(frozenset((Ints(),)), taint(*values).tags) if name in _WHERE and len(values) == 1 else None
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import Alloc
+from per_audit.graph.prioritised.held import held_in, ordered_by
 from per_audit.graph.symbolic import strip
 
 if TYPE_CHECKING:
@@ -52,6 +53,27 @@ def numbers_for_positions(anatomy: Anatomy) -> Iterator[Step]:
         others = (anatomy.events.value(arg.value) for arg in step.node.args if arg.value is not given)
         if any(other.tagged("draw") & about.draws for other in others):
             yield step
+
+
+def ranks_for_positions(anatomy: Anatomy) -> Iterator[tuple[Step, ir.Node]]:
+    """The steps that hand over ranks that were drawn, where positions are meant, and where the rows are looked up.
+
+    The rows are those at the places of the ranks: `self.order[ranks]`, by an order of the priorities.
+    """
+    graph = anatomy.graph
+    for write in anatomy.writes:
+        drawn = None if write.index is None else strip(write.index)
+        if write.inserts or drawn is None or drawn.op != "draw" or drawn.node not in anatomy.buffer.sources:
+            continue
+        priorities = {alloc for term in anatomy.containers for alloc in anatomy.allocs(term)}
+        rows = {store.container for store in anatomy.buffer.stores} - priorities
+        read = [each for each in anatomy.events.gathers.values() if each.container in rows and drawn.node in each.draws]
+        places = [strip(graph.symbols.term(g.path, g.node.index)) for g in read if isinstance(g.node, ir.Sub)]
+        if len(places) < len(read) or not all(each.op == "at" and strip(each.args[1]) == drawn for each in places):
+            continue
+        orders = [held for each in places for term in ordered_by(graph, each.args[0]) for held in held_in(graph, term)]
+        if any(write.store.container in anatomy.allocs(held) for held in orders):
+            yield write.steps[min(1, len(write.steps) - 1)], min((each.node for each in read), key=lambda n: n.start)
 
 
 def _counts_rows(index: Term) -> bool:

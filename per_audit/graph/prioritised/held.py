@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret import externals as ext
 from per_audit.graph.interpret.values import UNKNOWN, Alloc, TupleOf, Value
-from per_audit.graph.symbolic import Term, strip
+from per_audit.graph.symbolic import Term, alternatives, strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 _ORDERS = {"<", "<=", ">", ">="}
@@ -25,10 +26,27 @@ def drawn_by(graph: ReplayGraph, buffer: ReplayBuffer) -> frozenset[Term]:
         draw = graph.events.draws.get(source)
         if draw is not None and draw.probabilities is not None:
             found |= held_in(graph, graph.symbols.term(draw.path, draw.probabilities))
+            found |= {held for term in _ordered(graph, draw) for held in held_in(graph, term)}
         if source in graph.events.masses:
             for term in _compared(graph, source):
                 found |= held_in(graph, term)
     return frozenset(found)
+
+
+def _ordered(graph: ReplayGraph, draw: ev.Draw) -> Iterator[Term]:
+    """What the places were put in order by that ranks are looked up among: `self.order[ranks]`."""
+    if not isinstance(draw.function, ir.Function) or b"argsort" not in graph.module(draw.path).text:
+        return
+    for node in ir.walk(*draw.function.body):
+        if isinstance(node, ir.Sub) and draw.node in graph.events.value(node.index).tagged("index"):
+            yield from ordered_by(graph, graph.symbols.term(draw.path, node.value))
+
+
+def ordered_by(graph: ReplayGraph, places: Term) -> list[Term]:
+    """What places are put in order by: `p` of `np.argsort(p)`, also where that is kept in an attribute."""
+    places = strip(places)
+    options = graph.symbols.options(places) if places.op == "field" else [places]
+    return [part.args[0] for option in options for part in alternatives(strip(option)) if part.op == "argsort"]
 
 
 def held_in(graph: ReplayGraph, term: Term) -> set[Term]:
