@@ -405,7 +405,7 @@ def train(env, net, optimizer):
             },
         ),
         Example(
-            "such a capacity, where nobody gives the program another",
+            "a power of two for a capacity, where nobody gives the program another",
             {
                 "tree.py": _TREE.replace("  # <- PER304", ""),
                 "memory.py": _MEMORY,
