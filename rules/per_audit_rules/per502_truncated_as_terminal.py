@@ -306,18 +306,17 @@ class TruncatedAsTerminal(Rule):
 
     ## Known problems
 
-    A limit that is part of the task, and visible in the state, is an end of the task. The flag that ends the loop
-    may well be `terminated or truncated`; only what is stored is looked at. What the one `done` of the older
-    interface says is not reported for environments of libraries. A limit of the program's own is known by its name.
-    Where an environment that the program defines observes the steps that it counts, takes off a reward at the
-    limit, pays for every end in place of the usual reward, or knows no other end, the limit is held for a part of
-    the task, and so is the flag of truncation that such an environment, or a wrapper around another one, raises
-    itself. Where the environments are known and none is ever cut short, nothing is reported. Where nothing is known
-    of them the finding is an info with the condition, and so it is for Atari games, whose limit few episodes reach.
-    A flag that is lowered in the last step which the program counts (`False if length == most else done`) is reported
-    only where the limit of the environment is known.
-    A loop that leaves an episode before the limit with which its environment is registered never meets
-    that limit, and is not reported.
+    A limit that is part of the task, and visible in the state, is an end of the task. The flag that ends the loop may
+    well be `terminated or truncated`; only what is stored is looked at. What the one `done` of the older interface says
+    is not reported for environments of libraries. A limit of the program's own is known by its name. Where an
+    environment that the program defines observes the steps that it counts, takes off a reward at the limit, pays for
+    every end whatever it is, or knows no other end, the limit is held for a part of the task, and so is the flag of
+    truncation that such an environment, or a wrapper around another one, raises itself. Where the environments are
+    known and none is ever cut short, nothing is reported. Where nothing is known of them the finding is an info with
+    the condition, and so it is for Atari games, whose limit few episodes reach. A flag that is lowered in the last step
+    which the program counts (`False if length == most else done`) is reported only where the limit of the environment
+    is known. A loop that leaves an episode before the limit with which its environment is registered never meets that
+    limit, and is not reported.
 
     ## Example
 
@@ -732,6 +731,17 @@ def train(""",
             {
                 "maze.py": _REGISTERED.replace('"maze:Maze")', '"maze:Maze", max_episode_steps=300)'),
                 "train.py": _in('gym.make("maze:maze")'),
+            },
+        ),
+        Example(
+            "a limit of the program's own environment, among other ends that are told one by one",
+            {
+                "car.py": _CAR.replace(
+                    "        done = crashed or self.taken >= self.max_steps  # <- PER502\n",
+                    "        done = False\n        if crashed:\n            done = True\n"
+                    "        if self.taken >= self.max_steps:  # <- PER502\n            done = True\n",
+                ),
+                "train.py": _DRIVE,
             },
         ),
     )

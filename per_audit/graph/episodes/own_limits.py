@@ -6,12 +6,22 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.roles import REWARD, role_of, words
+from per_audit.graph.episodes.raised import (
+    always_pays,
+    flags_at,
+    is_changed_by,
+    is_paid_for,
+    is_written_beside,
+    pays,
+    raises,
+)
+from per_audit.graph.interpret.roles import words
 from per_audit.graph.libraries.buffers import is_test
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.symbolic import Term
 
@@ -26,11 +36,26 @@ def own_limit(graph: ReplayGraph, field: Term) -> tuple[str, ir.Cmp] | None:
     return next((told for told in _told(graph, field) if _is_limit(graph, *told)), None)
 
 
-def environments_limit(graph: ReplayGraph, field: Term) -> tuple[str, ir.Cmp] | None:
-    """As `own_limit`, where a step of the project's own environment sets the field, which may end otherwise as well."""
-    limits = [told for told in _told(graph, field) if _is_environments(graph, *told)]
-    ends = [option for option in field.args if option.op != "const" or option.data is not False]
-    return limits[0] if limits and len(ends) > len(limits) else None
+def environments_limit(
+    graph: ReplayGraph, field: Term, functions: Iterable[ev.Owner] = ()
+) -> tuple[str, ir.Cmp] | None:
+    """As `own_limit`, where a step of the project's own environment sets the field, which may end otherwise as well.
+
+    Not where the `functions` on the way to what is stored change the field themselves.
+    """
+    if field.op != "phi" or is_changed_by(graph, field, functions):
+        return None
+    limits, ends = list[tuple[str, ir.Cmp]](), 0
+    for option in field.args:
+        if option.op == "const" and option.data is True and option.node is not None:
+            places = raises(graph, option.path, option.node)
+            asked = [(test, place) for place in places for test in _tests(graph, option.path, place)]
+        else:
+            places = [option.node] if option.node is not None and option.data is not False else []
+            asked = [(place, place) for place in places if option.op == "cmp" and isinstance(place, ir.Cmp)]
+        ends += len(places)
+        limits += [(option.path, test) for test, at in asked if _is_environments(graph, option.path, test, at)]
+    return limits[0] if limits and ends > len(limits) else None
 
 
 def counts_steps(graph: ReplayGraph, call: ir.Call) -> bool:
@@ -90,18 +115,20 @@ def _is_named(limit: ir.Expr) -> bool:
     return not named.isdisjoint(_LIMIT) or not (named.isdisjoint(_STEPS) or named.isdisjoint(_EPISODE))
 
 
-def _is_environments(graph: ReplayGraph, path: str, test: ir.Cmp) -> bool:
+def _is_environments(graph: ReplayGraph, path: str, test: ir.Cmp, raised: ir.Node) -> bool:
     """Whether an environment counts its steps in an attribute that nobody observes, and pays nothing at the limit."""
     count = test.left
     function = graph.symbols.function_of(path, test)
     cls = graph.project.class_of.get(function) if isinstance(function, ir.Function) else None
-    if not _reaches(test) or cls is None or not isinstance(count, ir.Attr):
+    if not _reaches(test) or cls is None or not isinstance(count, ir.Attr) or is_written_beside(graph, path, raised):
         return False
     around = graph.parents(path).get(test)
-    if isinstance(around, ir.If) and any(isinstance(node, ir.Aug) or _pays(node) for node in ir.walk(*around.body)):
+    if isinstance(around, ir.If) and any(isinstance(node, ir.Aug) or pays(node) for node in ir.walk(*around.body)):
         return False
     methods = {method.name: method for method in cls.body if isinstance(method, ir.Function)}
     if not {"reset", "step"} <= set(methods) or not _is_made(graph, cls):
+        return False
+    if is_paid_for(graph, cls, count.attr, flags_at(graph, path, raised)):
         return False
     if any(_pays_at_end(graph, path, method, count.attr) for method in methods.values()):
         return False
@@ -110,7 +137,8 @@ def _is_environments(graph: ReplayGraph, path: str, test: ir.Cmp) -> bool:
     counted = begun = False
     for node in nodes:
         if isinstance(node, ir.Aug):
-            counted |= node.op == "+" and _reads(node.target, count.attr)
+            is_count = node.op == "+" and _reads(node.target, count.attr)
+            counted |= is_count and not _is_behind_test(graph, path, node)
             allowed.add(node.target)
         elif isinstance(node, ir.Assign):
             targets = list(ir.walk(*node.targets))
@@ -131,10 +159,10 @@ def _reads(node: ir.Node, attribute: str) -> bool:
     return isinstance(node, ir.Attr) and node.attr == attribute
 
 
-def _pays(node: ir.Node) -> bool:
-    """Whether a statement gives another reward."""
-    targets = node.targets if isinstance(node, ir.Assign) else []
-    return any(role_of(part) == REWARD for part in ir.walk(*targets) if isinstance(part, ir.Expr))
+def _is_behind_test(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
+    """Whether something is counted at some steps alone: points, say."""
+    around = graph.ancestors(path, node)
+    return isinstance(next(a for a in around if isinstance(a, (ir.If, ir.Function, ir.Class))), ir.If)
 
 
 def _pays_at_end(graph: ReplayGraph, path: str, method: ir.Function, count: str) -> bool:
@@ -147,17 +175,9 @@ def _pays_at_end(graph: ReplayGraph, path: str, method: ir.Function, count: str)
             goes_on = isinstance(node.test, ir.Un) and node.test.op == "not"
             flag = node.test.operand if isinstance(node.test, ir.Un) else node.test
             ended, running = (node.orelse, node.body) if goes_on else (node.body, node.orelse)
-            if isinstance(flag, ir.Name) and flag.id in flags and _always_pays(ended) and _always_pays(running):
+            if isinstance(flag, ir.Name) and flag.id in flags and always_pays(ended) and always_pays(running):
                 return True
     return False
-
-
-def _always_pays(block: list[ir.Stmt]) -> bool:
-    """Whether each way through a block gives a reward."""
-    return any(
-        _always_pays(part.body) and _always_pays(part.orelse) if isinstance(part, ir.If) else _pays(part)
-        for part in block
-    )
 
 
 def _counts_an_episode(graph: ReplayGraph, path: str, node: ir.Node, name: str) -> bool:

@@ -79,7 +79,8 @@ def _ends(
     found: dict[ir.Node, tuple[MergedEnd, bool]] = {}
     limit = own_limit(graph, field) if _has_one_flag(field) else None
     if limit is None and not joins_names(field):
-        limit = environments_limit(graph, strip(field))
+        on_the_way = (store.function, *(graph.symbols.function_of(path, call) for call, path in calls))
+        limit = environments_limit(graph, strip(field), on_the_way)
     if limit is not None:
         found[limit[1]] = MergedEnd(limit[1], limit[0], store, calls, own=True), True
     opened = any(map(_is_open_at_count, field.walk()))
