@@ -14,6 +14,40 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayGraph
 
 
+_EPISODES = """import random
+
+
+class Past:
+    def __init__(self, least):
+        self.least, self.whole, self.now, self.count = least, [], [], 0  # <- PER004
+
+    def keep(self, state, action, reward, next_state, done):
+        self.now.append((state, action, reward, next_state, done))
+        if done:
+            self.close()
+
+    def close(self):
+        if len(self.now) >= self.least:
+            self.whole.append(self.now)
+        self.now = []
+
+    def some(self, n):
+        chosen = random.sample(self.whole, n)  # <- PER001
+        begun = [random.randint(0, len(rows) - self.least) for rows in chosen]
+        return [rows[first : first + self.least] for rows, first in zip(chosen, begun)]
+
+
+def train(env, net, optimizer):
+    past, state = Past(8), env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        past.keep(state, 0, reward, next_state, done)
+        state = env.reset() if done else next_state
+        net.loss(past.some(32)).backward()
+        optimizer.step()
+"""
+
+
 class UnboundedBuffer(Rule):
     """Transitions are stored for ever: the replay memory grows until the process is killed.
 
@@ -288,6 +322,19 @@ def train(env, model, steps):
 """,
             },
         ),
+        Example("a list of whole episodes, each in a list that begins anew", {"agent.py": _EPISODES}),
+        Example(
+            "all steps of an episode that is emptied then",
+            {
+                "agent.py": _EPISODES.replace("whole.append(self.now)", "whole.extend(self.now)")
+                .replace("self.now = []", "self.now.clear()")
+                .replace(
+                    "        begun = [random.randint(0, len(rows) - self.least) for rows in chosen]\n"
+                    "        return [rows[first : first + self.least] for rows, first in zip(chosen, begun)]\n",
+                    "        return chosen\n",
+                )
+            },
+        ),
         Example(
             "emptied by a method that nothing calls",
             {
@@ -438,6 +485,25 @@ for state, reward, next_state, done in random.sample(seen, BATCH):  # <- PER001
                 "loop.py": bad[2]
                 .plain["loop.py"]
                 .replace("next_state, done))\n", "next_state, done)) if len(seen) < 5000 else None\n")
+            },
+        ),
+        Example(
+            "whole episodes, the oldest of which is taken out",
+            {
+                "agent.py": _EPISODES.replace("  # <- PER004", "").replace(
+                    "whole.append(self.now)\n",
+                    "whole.append(self.now)\n            del self.whole[: len(self.whole) - 99]\n",
+                )
+            },
+        ),
+        Example(
+            "whole episodes, as long as there is room for their steps",
+            {
+                "agent.py": _EPISODES.replace("  # <- PER004", "")
+                .replace("if len(self.now) >= self.least:", "if self.count + len(self.now) < 9_000:")
+                .replace(
+                    "whole.append(self.now)\n", "whole.append(self.now)\n            self.count += len(self.now)\n"
+                )
             },
         ),
     )

@@ -12,6 +12,8 @@ from per_audit.graph.memory.unfed import is_of_nobody
 from per_audit.graph.memory.unlimited import is_unlimited
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
@@ -33,11 +35,23 @@ def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
             and (not store.value.tagged("draw") or is_observed(store.value))
         ]
         # Beside its transitions a buffer may keep other lists: of times, of what it drew last.
-        holds = any(store.roles or roles_in(store.value, 3) for store in grows)
+        holds = any(_holds_rows(graph, store) for store in grows)
         once = filled_by_one_call(graph, buffer, container) is not None  # what it returns is whole
         if container.kind in ("list", "deque", "heap") and holds and not (once or _is_bounded(graph, container, grows)):
             found += grows
     return sorted(found, key=lambda store: (store.path, store.node.start))
+
+
+def _holds_rows(graph: ReplayGraph, store: ev.Store) -> bool:
+    """Whether what is stored is a transition, or a list of them: an episode."""
+    inner = graph.interpreter.parts.element(store.value) if _handed(graph, store) else store.value
+    return bool(store.roles or roles_in(store.value, 3) or roles_in(inner, 3))
+
+
+def _handed(graph: ReplayGraph, store: ev.Store) -> set[Alloc]:
+    """The lists that are stored as they are, or of which all items are: what they are rid of then is not gone."""
+    values = (store.value, graph.events.value(store.expression))
+    return {atom for value in values for atom in value.atoms if isinstance(atom, Alloc)}
 
 
 def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> bool:
@@ -49,7 +63,9 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
     ]
     if any(evict.container == container for evict in evictions):
         return True
-    # Of several lists in one object, what is taken from one may have come from another.
+    # Of several lists in one object, what is taken from one may have come from another, but from what it goes to.
+    handed = set().union(*(_handed(graph, store) for store in grows))
+    evictions = [evict for evict in evictions if evict.container not in handed]
     holders = {cls for (cls, _), value in graph.interpreter.attributes.items() if container in value.atoms}
     methods = {s for cls in holders for s in cls.body if isinstance(s, ir.Function)}
     if any(evict.function in methods for evict in evictions):
@@ -70,7 +86,7 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
         return True  # a ring that is filled first, or a copy of the newest part
     if any(container in store.value.atoms and store.how == "index" for store in graph.events.stores.values()):
         return True  # one list of several, each replaced when it has served
-    return any(_is_guarded(graph, store) for store in grows) or container in graph.cut_containers
+    return any(_is_guarded(graph, store, container) for store in grows) or container in graph.cut_containers
 
 
 def _is_filled_once(graph: ReplayGraph, store: ev.Store, container: Alloc) -> bool:
@@ -121,23 +137,38 @@ def has_limit(graph: ReplayGraph, node: ir.Node) -> bool:
     return not (isinstance(limit, ir.Const) and limit.value is None) and constant != 0
 
 
-def _is_guarded(graph: ReplayGraph, store: ev.Store) -> bool:
-    """Whether the store happens only under a test that compares a length or count, or ends its function early."""
+def _is_guarded(graph: ReplayGraph, store: ev.Store, container: Alloc) -> bool:
+    """Whether the store happens only under a test that compares a length or count, or ends its function early.
+
+    How long an episode is that is stored says nothing of how many there are.
+    """
+    handed = _handed(graph, store) - {container}
+
+    def is_of_handed(test: ir.Cmp) -> bool:
+        sides = (side for side in (test.left, *test.rights) if isinstance(side, ir.Call) and side.args)
+        return any(not handed.isdisjoint(graph.events.value(side.args[0].value).atoms) for side in sides)
+
     for around in graph.ancestors(store.path, store.node):
-        if isinstance(around, (ir.If, ir.IfExp)) and _compares_size(around.test):
+        if isinstance(around, (ir.If, ir.IfExp)) and _compares_size(around.test, is_of_handed):
             return True
         if isinstance(around, ir.Function):
             return any(
-                isinstance(s, ir.If) and _compares_size(s.test) and any(isinstance(n, ir.Return) for n in s.body)
+                isinstance(s, ir.If)
+                and _compares_size(s.test, is_of_handed)
+                and any(isinstance(n, ir.Return) for n in s.body)
                 for s in around.body
                 if s.start < store.node.start
             )
     return False
 
 
-def _compares_size(test: ir.Expr) -> bool:
+def _compares_size(test: ir.Expr, is_of_another: Callable[[ir.Cmp], bool]) -> bool:
     for node in ir.walk(test):
-        if isinstance(node, ir.Cmp) and any(op in ("<", "<=", ">", ">=", "==", "!=") for op in node.ops):
+        if (
+            isinstance(node, ir.Cmp)
+            and not is_of_another(node)
+            and any(op in ("<", "<=", ">", ">=", "==", "!=") for op in node.ops)
+        ):
             for part in ir.walk(node):
                 name = ir.last_name(part)
                 if name in ("len", "__len__", "size", "qsize", "count", "full", "is_full", "counter", "num"):
