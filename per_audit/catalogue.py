@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,6 +39,8 @@ def docs_page(code: str) -> str | None:
 
 def did_you_mean(text: str, known: Iterable[str]) -> str:
     """`did you mean 'x'?`, or nothing where no known word comes close."""
+    import difflib  # only who has mistyped waits for it
+
     close = difflib.get_close_matches(text, list(known), n=1)
     return f"did you mean {close[0]!r}?" if close else ""
 

@@ -10,8 +10,6 @@ from per_audit.cache.reports import remembered
 from per_audit.errors import UserError
 from per_audit.findings import Notice
 from per_audit.source import discover, project_root, scan_root
-from per_audit.team.baseline import Baseline, Entry
-from per_audit.team.changes import Changes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from per_audit.cache import Store
     from per_audit.findings import Report
     from per_audit.settings import Settings
+    from per_audit.team.baseline import Baseline, Entry
 
 _NOT_READ = ("unparsable-file", "unparsable-cell", "unreadable-file")
 
@@ -68,7 +67,11 @@ def scan(
     for a request that makes no sense, and as `audit` does.
     """
     baseline = _baseline(settings, request)
-    changes = Changes(root, request.since) if request.since is not None else None
+    changes = None
+    if request.since is not None:
+        from per_audit.team.changes import Changes  # takes a while to import, as the baseline does, and few ask for it
+
+        changes = Changes(root, request.since)
     overlay = {}
     if request.unsaved is not None:
         path, data = request.unsaved
@@ -141,6 +144,8 @@ def _baseline(settings: Settings, request: Request) -> Baseline | None:
     for given, option in ((request.since, "--since"), (request.unsaved, "--stdin-filename")):
         if writes and given is not None:
             raise UserError(f"{option}: a baseline holds the findings of a whole project as it is; update it without")
+    from per_audit.team.baseline import Baseline
+
     path = settings.base / settings.baseline
     if request.update_baseline and not path.exists():
         return Baseline(path)
@@ -151,6 +156,8 @@ def _without_known(
     report: Report, baseline: Baseline, paths: Sequence[Path], settings: Settings, request: Request
 ) -> tuple[Report, str]:
     """The report without the findings that the baseline knows, and what was written to it."""
+    from per_audit.team.baseline import Baseline
+
     root = Path(report.root)
     match = baseline.match(root, report.findings, report.unsaved)
     outside = baseline.outside([path.resolve() for path in paths])

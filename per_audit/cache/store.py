@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import shutil
 import sys
 from contextlib import suppress
 from functools import cached_property
@@ -89,6 +88,8 @@ class Store:
 
     def trim(self, most: int = _MOST_BYTES) -> None:
         """Drop what was written longest ago until no more than `most` bytes are left, and what other code wrote."""
+        import shutil  # takes longer to import than an entry to be read
+
         with suppress(OSError):
             for other in self.directory.iterdir():
                 if other.is_dir() and other.name != self._inside.name and len(other.name) == 2 * _DIGEST:
@@ -103,6 +104,8 @@ class Store:
 
     def clear(self) -> None:
         """Delete everything."""
+        import shutil
+
         if (self.directory / "CACHEDIR.TAG").is_file():
             shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -6,7 +6,6 @@ the parsing, and refuse notebooks whose code is sound.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from per_audit.source.layout import Piece
@@ -30,6 +29,8 @@ def code_cells(data: bytes) -> dict[int, str]:
 
     Empty for an empty file and for a notebook in another language. Raises NotebookError.
     """
+    import json  # few projects have a notebook
+
     if not data.strip():
         return {}
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 UNIFORM, PRIORITISED = "uniform", "prioritised"
 _SUFFIX = ".toml"
+_FILES = Path(__file__).parent
 
 
 class Fields(NamedTuple):
@@ -134,7 +135,7 @@ class Framework:
 @cache
 def packages() -> frozenset[str]:
     """The packages that there is a data file for."""
-    return frozenset(f.name.removesuffix(_SUFFIX) for f in files(__name__).iterdir() if f.name.endswith(_SUFFIX))
+    return frozenset(f.name.removesuffix(_SUFFIX) for f in _FILES.iterdir() if f.name.endswith(_SUFFIX))
 
 
 def content(package: str) -> dict[str, Any]:
@@ -143,7 +144,7 @@ def content(package: str) -> dict[str, Any]:
         import tomllib
     else:
         import tomli as tomllib
-    return tomllib.loads(files(__name__).joinpath(f"{package}{_SUFFIX}").read_text(encoding="utf-8"))
+    return tomllib.loads(_FILES.joinpath(f"{package}{_SUFFIX}").read_text(encoding="utf-8"))
 
 
 @cache
