@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret.roles import role_of
+from per_audit.graph.interpret.roles import role_of, role_of_name
 from per_audit.graph.interpret.values import (
     UNKNOWN,
     Alloc,
@@ -88,20 +88,20 @@ class BuiltIn:
         return self._iterable(node, of(TupleOf(node, rows)), taint(*values))
 
     def _by_string(self, name: str, node: ir.Call, values: list[Value], frame: Frame) -> Value:
-        """`setattr` and `getattr` with a constant name."""
+        """`setattr` and `getattr` by a name that is known."""
         first = values[0] if values else UNKNOWN
+        key = values[1].literal() if len(values) > 1 else None
+        if not isinstance(key, str):
+            return UNKNOWN
         if name == "setattr" and len(node.args) == 3:
-            for key in node.args[1:2]:
-                if isinstance(key.value, ir.Const) and isinstance(key.value.value, str):
-                    target = ir.Attr(node.start, node.end, node.args[0].value, key.value.value)
-                    self.interpreter.targets.assign_attribute(target, values[2], frame, node, node.args[2].value)
+            target = ir.Attr(node.start, node.end, node.args[0].value, key)
+            # By names that a loop goes through one expression is several values, which no term tells apart.
+            source = node.args[2].value if isinstance(node.args[1].value, ir.Const) else None
+            self.interpreter.targets.assign_attribute(target, values[2], frame, node, source)
             return UNKNOWN
-        if name == "getattr" and len(node.args) >= 2:
-            key_value = values[1].literal()
-            if isinstance(key_value, str):
-                found = self.interpreter.evaluator.attribute(first, key_value, frame)
-                return found.join(values[2]) if len(values) > 2 else found
-            return UNKNOWN
+        if name == "getattr":
+            found = self.interpreter.evaluator.attribute(first, key, frame).with_role(role_of_name(key))
+            return found.join(values[2]) if len(values) > 2 else found
         return UNKNOWN
 
     def _iterable(self, node: ir.Node, element: Value, source: Value) -> Value:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret import reference
+from per_audit.graph.interpret import reference, spelled
 from per_audit.graph.interpret.events import Read
 from per_audit.graph.interpret.parts import is_display
 from per_audit.graph.interpret.roles import role_of, role_of_name
@@ -206,6 +206,9 @@ class Evaluator:
     def _sub(self, node: ir.Sub, frame: Frame) -> Value:
         value = self.eval(node.value, frame)
         index = self.eval(node.index, frame)
+        owner, name = spelled.owner_of(node.value), index.literal()
+        if owner is not None and isinstance(name, str):
+            return self.attribute(self.eval(owner, frame), name, frame).with_role(role_of_name(name))
         result = self.interpreter.parts.subscript(value, index, node, frame)
         if result.tags and isinstance(node.index, ir.Const) and isinstance(node.index.value, str):
             self._note_field(node, node.index.value, result)
@@ -275,6 +278,8 @@ class Evaluator:
 
     def _comp(self, node: ir.Comp, frame: Frame) -> Value:
         inner = replace_env(frame)
+        if (items := self._spelled(node, inner)) is not None:
+            return Value(frozenset((TupleOf(node, items),)), taint(*items).tags)
         for generator in node.generators:
             iterated = self.eval(generator.iter, inner)
             self.interpreter.targets.assign(
@@ -291,6 +296,21 @@ class Evaluator:
         atoms: set[object] = {alloc} if not draws else {Drawn(d) for d in draws}
         roles = value.roles or (frozenset((role,)) if (role := role_of(node.elt)) else frozenset())
         return Value(frozenset(atoms), value.tags, roles)  # type: ignore[arg-type]
+
+    def _spelled(self, node: ir.Comp, inner: Frame) -> tuple[Value, ...] | None:
+        """The items of a comprehension over names by which it asks for attributes, None for another."""
+        if node.kind not in ("list", "generator") or len(node.generators) > 1 or node.generators[0].ifs:
+            return None
+        generator = node.generators[0]
+        if not isinstance(generator.iter, (ir.Name, ir.Attr, ir.Seq, ir.Call)):
+            return None
+        iterated = self.eval(generator.iter, inner)
+        items: list[Value] = []
+        turns = spelled.turns(self.interpreter, iterated, generator.iter, [node.elt])
+        for turn in turns or ():
+            self.interpreter.targets.assign(generator.target, turn, inner, node, None)
+            items.append(self.eval(node.elt, inner))
+        return tuple(items) if turns is not None else None
 
     def _lambda(self, node: ir.Lambda, frame: Frame) -> Value:
         self.interpreter.closures[node] = frame

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
+from per_audit.graph.interpret import spelled
 from per_audit.graph.interpret.frame import ALL, Frame
 from per_audit.graph.interpret.values import UNKNOWN, Alloc, ClassRef, External, Func, Instance, ModuleRef, Value, of
 from per_audit.source.resolve import REFERENCE
@@ -94,8 +95,15 @@ class Statements:
 
     def _for(self, node: ir.For, frame: Frame) -> None:
         iterated = self.interpreter.evaluator.eval(node.iter, frame)
-        self.interpreter.targets.assign(node.target, self.interpreter.parts.element(iterated), frame, node, None)
-        self._loop(node.body, node.orelse, frame)
+        turns = spelled.turns(self.interpreter, iterated, node.iter, [*node.body])
+        if turns is None:
+            self.interpreter.targets.assign(node.target, self.interpreter.parts.element(iterated), frame, node, None)
+            self._loop(node.body, node.orelse, frame)
+            return
+        for turn in turns:
+            self.interpreter.targets.assign(node.target, turn, frame, node, None)
+            self.run_block(node.body, frame)
+        self.run_block(node.orelse, frame)
 
     def _while(self, node: ir.While, frame: Frame) -> None:
         self.interpreter.evaluator.eval(node.test, frame)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import externals as ext
+from per_audit.graph.interpret import spelled
 from per_audit.graph.interpret.draws import same
 from per_audit.graph.interpret.roles import POLICY, VALUE, name_of, role_of, role_of_name
 from per_audit.graph.interpret.values import (
@@ -132,6 +133,10 @@ class Targets:
         container = self.interpreter.evaluator.eval(target.value, frame)
         index = self.interpreter.evaluator.eval(target.index, frame)
         key = index.literal()
+        owner = spelled.owner_of(target.value)
+        if owner is not None and isinstance(key, str):
+            self.assign_attribute(ir.Attr(target.start, target.end, owner, key), value, frame, node, source)
+            return
         role = (role_of(target) if isinstance(key, str) else None) or role_of(target.value)
         if isinstance(target.value, ir.Sub):
             for array in self._rows_of(target.value, container):

@@ -45,6 +45,8 @@ def call(run: Expressions, node: ir.Call) -> Term:
     own = _local(run, node, given)
     if own is not None:
         return own
+    if isinstance(node.func, ir.Name) and node.func.id == "getattr" and given[1:2] and given[1][2].op != "const":
+        return run.unknown(node)  # one attribute of several, or any
     if site is not None:
         result = _project(run, node, site, given)
         if result is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.spelled import asks_by_name
 from per_audit.graph.symbolic.expressions import Expressions
 from per_audit.graph.symbolic.put import either, filled, put_by_key
 from per_audit.graph.symbolic.repeated import Repeated
@@ -308,7 +309,10 @@ class Run(Expressions):
         self.returns = [value.mapped(change) if value.has("loop") else value for value in self.returns]
 
     def _for(self, node: ir.For) -> None:
-        self.assign(node.target, self.element(self.eval(node.iter), node.target), node)
+        one = self.element(self.eval(node.iter), node.target)
+        if isinstance(node.target, ir.Seq) and isinstance(node.iter, ir.Call) and any(map(asks_by_name, node.body)):
+            one = self.unknown(node.target)  # at each turn another attribute and what it is set to
+        self.assign(node.target, one, node)
         self._loop(node.body, node.orelse, node)
 
     def _while(self, node: ir.While) -> None:
