@@ -10,7 +10,46 @@ from per_audit.graph.prioritised.policy_ratios import is_resampled
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from per_audit.facts import ir
+
+
+_FUNCTIONAL = """import flashbax as fbx
+import jax
+import jax.numpy as jnp
+import optax
+
+
+def errors_of(params, net, batch):
+    first, second = batch.experience.first, batch.experience.second
+    goals = first.reward + 0.99 * (1 - first.end) * net.apply(params, second.state).max(-1)
+    return jax.lax.stop_gradient(goals) - net.apply(params, first.state)[jnp.arange(32), first.action]
+
+
+def loss_of(params, net, batch, weights):
+    errors = errors_of(params, net, batch)
+    return (weights * optax.huber_loss(errors)).mean(), errors
+
+
+def train(env, net, params, optimizer, opt_state, key, steps):
+    buffer = fbx.make_prioritised_flat_buffer(10_000, 1_000, 32)
+    buffer = buffer.replace(
+        add=jax.jit(buffer.add), sample=jax.jit(buffer.sample), set_priorities=jax.jit(buffer.set_priorities)
+    )
+    state = buffer.init(env.first())
+    for step in range(steps):
+        state = buffer.add(state, env.step(params))
+        if not buffer.can_sample(state):
+            continue
+        key, used = jax.random.split(key)
+        batch = buffer.sample(state, used)
+        weights = (step * batch.probabilities) ** -min(1.0, 0.4 + step / steps)
+        (_, errors), slopes = jax.value_and_grad(loss_of, has_aux=True)(params, net, batch, weights / weights.max())
+        changes, opt_state = optimizer.update(slopes, opt_state)
+        params = optax.apply_updates(params, changes)
+        buffer.set_priorities(state, batch.indices, jnp.abs(errors) + 1e-6)  # <- PER003
+"""
 
 
 class FixedPriorities(Rule):
@@ -20,7 +59,8 @@ class FixedPriorities(Rule):
 
     Reports a prioritised buffer that the project makes and draws from, while nothing that the training reaches writes
     priorities again: no update method is called, no priority is assigned, no transition is put back. The same of a
-    library's prioritised buffer, where the project draws the batches itself.
+    library's prioritised buffer, where the project draws the batches itself; of one whose methods return what they
+    would change, what they return has to go somewhere.
 
     ## Why is this bad
 
@@ -67,7 +107,7 @@ class FixedPriorities(Rule):
         """One finding for each prioritised buffer in use whose priorities nobody updates."""
         for library in graph.library:
             if library.prioritised and (use := graph.library_use(library)).is_trained_on() and not use.updated():
-                yield self._library(graph, library)
+                yield self._library(graph, library, use.dropped_updates())
         for buffer in graph.buffers:
             if buffer.kind != PRIORITISED:
                 continue
@@ -90,19 +130,24 @@ class FixedPriorities(Rule):
                 pipeline=name,
             )
 
-    def _library(self, graph: ReplayGraph, buffer: LibraryBuffer) -> Finding:
+    def _library(self, graph: ReplayGraph, buffer: LibraryBuffer, dropped: Sequence[tuple[str, ir.Call]]) -> Finding:
         title = f"{buffer.framework.title} {buffer.name}"
         method = min(buffer.kind.update)
+        path, node = dropped[0] if dropped else (buffer.samples[0].path, buffer.samples[0].node)
+        why = (
+            f"what `{method}` returns is dropped, and it changes nothing" if dropped else f"`{method}` is never called"
+        )
+        links = (graph.evidence(path, node, "update", "the buffer with the new priorities is dropped here"),)
         return Finding(
             self.code,
             self.name,
             self.severity,
             "high",
-            f"{buffer.name} of {buffer.framework.title} draws by priority, but `{method}` is never called: "
+            f"{buffer.name} of {buffer.framework.title} draws by priority, but {why}: "
             "its priorities stay as they were stored",
-            graph.place(buffer.samples[0].path, buffer.samples[0].node),
-            graph.symbol(buffer.samples[0].function, buffer.samples[0].path),
-            graph.library_chain(buffer),
+            graph.place(path, node),
+            graph.symbol(graph.symbols.function_of(path, node), path),
+            (*graph.library_chain(buffer), *(links if dropped else ())),
             FixOffer(title="give the TD errors back after each training step"),
             pipeline=title,
         )
@@ -390,6 +435,17 @@ def train(env, net, optimizer):
 """
             },
         ),
+        Example("what a method returns that changes nothing by itself is dropped", {"train.py": _FUNCTIONAL}),
+        Example(
+            "a method that is only put into another form",
+            {
+                "train.py": _FUNCTIONAL.replace(
+                    "buffer.sample(state, used)", "buffer.sample(state, used)  # <- PER003"
+                ).replace(
+                    "        buffer.set_priorities(state, batch.indices, jnp.abs(errors) + 1e-6)  # <- PER003\n", ""
+                )
+            },
+        ),
         Example(
             "a hook that does nothing in the agent that is made, and something in an heir that is not",
             {
@@ -667,6 +723,14 @@ def main(env, net, optimizer):
             {
                 "agents.py": bad[-1].plain["agents.py"],
                 "main.py": bad[-1].plain["main.py"].replace("Agent", "RatingAgent"),
+            },
+        ),
+        Example(
+            "a method returns what has the new priorities",
+            {
+                "train.py": _FUNCTIONAL.replace("  # <- PER003", "").replace(
+                    "        buffer.set_priorities", "        state = buffer.set_priorities"
+                )
             },
         ),
     )

@@ -55,6 +55,7 @@ class Kind:
     methods. `needs` are methods of which one must be given the buffer before it is a replay memory at all, `unless`
     arguments that make it none. `steps` say how a project comes from it to prioritised replay. Where only the losses of
     one module weigh by themselves, that is `losses`, and `fields` are the names under which a batch has its weights.
+    A `functional` one changes nothing by itself: its methods return what it holds then, and `replace` a buffer like it.
     """
 
     names: frozenset[str]
@@ -71,6 +72,7 @@ class Kind:
     steps: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     losses: str = ""
+    functional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,15 @@ def drawn_shape(name: str) -> Shape | None:
     return found[1].returns if found is not None and method in found[1].sample else None
 
 
+@cache
+def is_replaced(name: str) -> bool:
+    """Whether a call of that qualified name makes a library's buffer anew: `buffer.replace(add=jit(buffer.add))`."""
+    package, (owner, _, method) = name.partition(".")[0], name.rpartition(".")
+    known = framework(package) if method == "replace" and package in packages() else None
+    found = known.find(owner) if known is not None else None
+    return found is not None and found[1].functional and owner.endswith(f".{found[0]}")
+
+
 def _algorithm(table: Mapping[str, Any]) -> Algorithm:
     return Algorithm(
         table["draws"],
@@ -215,6 +226,7 @@ def _kind(table: Mapping[str, Any]) -> Kind:
         tuple(table.get("steps", ())),
         tuple(table.get("fields", ())),
         table.get("losses", ""),
+        table.get("functional", False),
     )
 
 

@@ -171,6 +171,8 @@ class Library:
         if name == "numpy.copyto" and len(node.args) == 2 and isinstance(node.args[0].value, ir.Sub):
             self.interpreter.targets.assign(node.args[0].value, values[1], frame, node, node.args[1].value)
             return UNKNOWN
+        if isinstance(node.func, ir.Attr) and frameworks.is_replaced(name):
+            return self.interpreter.events.value(node.func.value)
         if isinstance(node.func, ir.Attr) and is_to_integers(node, method):
             return self.interpreter.draws.fraction(node.func.value, frame)
         return None

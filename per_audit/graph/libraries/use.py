@@ -43,12 +43,41 @@ class LibraryUse:
 
     def updated(self) -> bool:
         """Whether anything that may be the buffer has its priorities updated; a method that is passed on counts."""
-        kind = self.buffer.kind
-        return not kind.update or any(
-            node.attr in kind.update and self._may_be_buffer(node.value)
-            for module in self.graph.project.modules.values()
-            for node in module.nodes_of(ir.Attr)
+        return not self.buffer.kind.update or any(
+            not self.buffer.kind.functional or (not self._is_dropped(path, node) and not self._is_kept(path, node))
+            for path, node in self._named_updates()
         )
+
+    def dropped_updates(self) -> list[tuple[str, ir.Call]]:
+        """The calls that would update the priorities, were not what they return dropped."""
+        named = self._named_updates() if self.buffer.kind.functional else ()
+        calls = ((path, self.graph.parents(path).get(node)) for path, node in named if self._is_dropped(path, node))
+        return [(path, call) for path, call in calls if isinstance(call, ir.Call)]
+
+    def _named_updates(self) -> Iterator[tuple[str, ir.Attr]]:
+        for path, module in self.graph.project.modules.items():
+            for node in module.nodes_of(ir.Attr):
+                if node.attr in self.buffer.kind.update and self._may_be_buffer(node.value):
+                    yield path, node
+
+    def _is_dropped(self, path: str, node: ir.Attr) -> bool:
+        """Whether a method is called, and nothing has what it returns."""
+        parents = self.graph.parents(path)
+        call = parents.get(node)
+        around = parents.get(call) if isinstance(call, ir.Call) and call.func is node else None
+        if isinstance(around, ir.Assign):
+            return all(isinstance(target, ir.Name) and target.id == "_" for target in around.targets)
+        return isinstance(around, ir.Do)
+
+    def _is_kept(self, path: str, node: ir.Attr) -> bool:
+        """Whether a method becomes that of the same name of a buffer like it: `buffer.replace(add=jit(buffer.add))`."""
+        for around in self.graph.ancestors(path, node):
+            if isinstance(around, ir.Stmt):
+                return False
+            if isinstance(around, ir.Arg) and around.keyword == node.attr:
+                call = self.graph.parents(path).get(around)
+                return isinstance(call, ir.Call) and ir.last_name(call.func) == "replace"
+        return False
 
     def missing_weights(self) -> str:
         """What is plainly missing between the draw and the loss; nothing where it is there, or cannot be told."""

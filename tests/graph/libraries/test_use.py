@@ -268,3 +268,29 @@ GIVEN_BACK = "self.memory.update_tensordict_priority(batch)"
 def test_losses_of_the_projects_own_beside_a_library_whose_losses_weigh(project, imported, loss, after, missing):
     use = use_of(project, TORCHRL.format(imported=imported, loss=loss, after=after))
     assert bool(use.missing_weights()) is missing
+
+
+@pytest.mark.parametrize(
+    ("update", "dropped", "updated"),
+    [
+        (FLASHBAX["update"], 0, True),
+        ("memory.set_priorities(net.state, batch.indices, errors)", 1, False),
+        ("_ = memory.set_priorities(net.state, batch.indices, errors)", 1, False),
+        ("net.keep(memory.set_priorities(net.state, batch.indices, errors))", 0, True),
+        ("net.rate = jit(memory.set_priorities)", 0, True),
+        ("memory = memory.replace(set_priorities=jit(memory.set_priorities))", 0, False),
+        ("memory = memory.replace(sample=jit(memory.set_priorities))", 0, True),
+        ("memory.replace(set_priorities=jit(memory.set_priorities)).set_priorities(net.state, 0, 0)", 1, False),
+    ],
+)
+def test_a_buffer_whose_methods_return_what_they_change(project, update, dropped, updated):
+    code = FIELDS.format(**{**FLASHBAX, "update": update}, loss="(errors ** 2).mean()")
+    use = use_of(project, code)
+    assert use.updated() is updated
+    assert len(use.dropped_updates()) == dropped
+
+
+def test_what_a_buffer_that_changes_itself_returns_may_be_dropped(project):
+    use = use_of(project, FIELDS.format(**CPPRB, loss="(errors ** 2).mean()"))
+    assert use.updated()
+    assert not use.dropped_updates()
