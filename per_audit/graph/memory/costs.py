@@ -32,6 +32,8 @@ _CALL = 1.7
 _OF_ARRAY = {"max": 9e-5, "min": 9e-5, "sum": 1.7e-4, "cumsum": 3.4e-3}
 _BUILT_IN = {"max": 0.011, "min": 0.011, "sum": 0.011}
 _BUILT_IN_OF_ARRAY = {"max": 0.028, "min": 0.028, "sum": 0.045}
+# Of an array of floats of 32 bits: the extremes, and numpy's draw, which makes floats of 64 bits of them.
+_EXTREME_OF_SINGLES, _DRAW_OF_SINGLES = 0.5, 2.0
 # Orders, times the logarithm of how many: of an array, and by the built-in function.
 _ORDER, _BUILT_IN_ORDER = 6e-4, 9e-3
 # Draws by probabilities in an array; torch.multinomial that puts back what it draws.
@@ -78,6 +80,7 @@ def of_draw(graph: ReplayGraph, draw: Draw, count: int) -> float | None:
         each = each if kind in ("list", "deque") else _WEIGHTS_OF_ARRAY
     else:
         population = draw.node.argument(0, "a")
+        each *= _DRAW_OF_SINGLES if weights is not None and is_single(graph, draw.path, weights) else 1.0
         made = [kind, "array" if population is None else kind_of(graph, draw.path, population)]
         each += sum(_MADE_ARRAY.get(one, 0.0) for one in made)
     return _CALL + each * count
@@ -114,7 +117,8 @@ def of_reduction(graph: ReplayGraph, path: str, node: ir.Node, count: int) -> fl
     if built_in:
         each = (_BUILT_IN_OF_ARRAY if kind == "array" else _BUILT_IN).get(name, _PASSED)
     else:
-        each = _OF_ARRAY[name] + _MADE_ARRAY.get(kind, 0.0)
+        is_halved = name in ("max", "min") and kind == "array" and is_single(graph, path, operand)
+        each = _OF_ARRAY[name] * (_EXTREME_OF_SINGLES if is_halved else 1.0) + _MADE_ARRAY.get(kind, 0.0)
     return before + _CALL + each * count
 
 
@@ -146,6 +150,33 @@ def kind_of(graph: ReplayGraph, path: str, node: ir.Expr, depth: int = _DEEPEST)
     made_by = [atom for atom in graph.events.value(node).atoms if isinstance(atom, Alloc)]
     kinds = {"tensor" if _is_of(graph, atom.node, "torch") else atom.kind for atom in made_by}
     return next((kind for kind in ("deque", "list", "tensor") if kinds == {kind}), "array")
+
+
+def is_single(graph: ReplayGraph, path: str, node: ir.Expr, depth: int = _DEEPEST) -> bool:
+    """Whether an expression is an array of floats of 32 bits, as where it was made says, or computed of one alone."""
+    while depth:
+        depth -= 1
+        made = list(_made(graph, path, node))
+        if made:
+            node = made[-1]
+        elif isinstance(node, ir.Sub):
+            node = node.value
+        elif isinstance(node, ir.Bin):
+            node = node.right if isinstance(node.left, ir.Const) else node.left
+        else:
+            break
+    if isinstance(node, ir.Call):
+        return _is_told_single(node)  # the one that makes it, or converts it
+    made_by = [atom.node for atom in graph.events.value(node).atoms if isinstance(atom, Alloc)]
+    return bool(made_by) and all(isinstance(call, ir.Call) and _is_told_single(call) for call in made_by)
+
+
+def _is_told_single(call: ir.Call) -> bool:
+    """Whether a call that makes an array is told to make it of floats of 32 bits."""
+    place = 2 if name_of(call.func) == "full" else 1
+    told = call.argument(place, "dtype")
+    text = told.value if isinstance(told, ir.Const) else ir.last_name(told)
+    return text in ("float32", "f4", "f", "single")
 
 
 def _is_of(graph: ReplayGraph, node: ir.Node, package: str) -> bool:

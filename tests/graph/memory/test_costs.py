@@ -137,3 +137,32 @@ def test_draws_that_were_not_measured(project, draw):
     graph, _ = found(project, f"rows = [None] * 100_000\ndef f():\n    q = torch.ones(100_000)\n    x = {draw}")
     (event,) = graph.events.draws.values()
     assert costs.of_draw(graph, event, 1_000_000) is None
+
+
+@pytest.mark.parametrize(
+    ("made", "computed", "is_single"),
+    [
+        ("np.zeros(100, dtype=np.float32)", "p", True),
+        ("np.zeros(100, np.float32)", "p[:9]", True),
+        ("np.full((100,), 1.0, 'f4')", "p ** 0.6 / 9", True),
+        ("np.zeros(100)", "p[:9]", False),
+        ("np.zeros(100, dtype=np.float64)", "p ** 0.6", False),
+        ("np.zeros(100, dtype=np.float32)", "p.astype(np.float64)", False),
+        ("[0.0] * 100", "p", False),
+    ],
+)
+def test_floats_of_32_bits_are_told_where_an_array_is_made(project, made, computed, is_single):
+    graph, node = found(project, f"def f():\n    p = {made}\n    p[0] = 2.0\n    x = {computed}")
+    assert costs.is_single(graph, "main.py", node) is is_single
+
+
+def test_floats_of_32_bits_cost_half_to_compare_and_twice_to_draw_by(project):
+    def cost(kind):
+        text = f"def f():\n    p = np.ones(50_000, dtype={kind})\n    q = p / p.sum()\n"
+        graph, node = found(project, f"{text}    x = p.max()")
+        drawn, _ = found(project, f"{text}    x = np.random.choice(50_000, 32, p=q)")
+        (draw,) = drawn.events.draws.values()
+        return costs.of_reduction(graph, "main.py", node, 50_000), costs.of_draw(drawn, draw, 50_000)
+
+    (compared, by_pairs), (least, most) = cost("np.float64"), cost("np.float32")
+    assert (least / compared, most / by_pairs) == (pytest.approx(0.6, abs=0.1), pytest.approx(2, abs=0.1))
