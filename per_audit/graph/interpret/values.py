@@ -215,7 +215,7 @@ class Value(NamedTuple):
 
     def without(self, kind: str) -> Value:
         """This value without its tags of a kind."""
-        if not any(tag[0] == kind for tag in self.tags):
+        if not self.tags or not any(tag[0] == kind for tag in self.tags):
             return self
         tags = frozenset(tag for tag in self.tags if tag[0] != kind)
         return Value(self.atoms, tags, self.roles, self.reduction)
