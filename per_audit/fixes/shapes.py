@@ -153,6 +153,6 @@ def library_shape(buffer: LibraryBuffer) -> tuple[str, Shape]:
         )
         steps = (*(buffer.kind.steps or steps), _CHECK)
     else:
-        reason = f"{buffer.name} belongs to the library {title}, which has no prioritised one"
-        steps = (*ANY.steps[:3], _CHECK)
+        reason = f"{buffer.name} belongs to the library {title}, which has none of its interface that draws by priority"
+        steps = (*(buffer.kind.steps or ANY.steps[:3]), _CHECK)
     return reason, Shape(f"replay of a library ({title})", steps)

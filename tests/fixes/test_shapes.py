@@ -150,6 +150,18 @@ def main(env, network, optimizer):
         loss.backward()
         optimizer.step()
 """
+TF_AGENTS = """
+from tf_agents.replay_buffers import tf_uniform_replay_buffer
+
+
+def main(agent, driver, steps):
+    memory = tf_uniform_replay_buffer.TFUniformReplayBuffer(agent.collect_data_spec, 1, max_length=50_000)
+    drawn = iter(memory.as_dataset(sample_batch_size=64, num_steps=2))
+    for _ in range(steps):
+        driver.run(memory.add_batch)
+        experience, _ = next(drawn)
+        agent.train(experience)
+"""
 SB3 = STABLE_BASELINES.format(package="stable_baselines3", name="DQN")
 SB2 = STABLE_BASELINES.format(package="stable_baselines", name="DQN")
 
@@ -165,6 +177,7 @@ SB2 = STABLE_BASELINES.format(package="stable_baselines", name="DQN")
         (CPPRB, "(cpprb)", 'buffer.update_priorities(batch["indexes"], td_errors)'),
         (SB3, "DQN of Stable-Baselines3 makes its buffer itself", "make PrioritizedDQN"),
         (SB2, "DQN of Stable-Baselines makes its buffer itself", "prioritized_replay=True"),
+        (TF_AGENTS, "has none of its interface that draws by priority", "selectors.Prioritized(0.6)"),
         (RLLIB, "(RLlib)", '"type": "PrioritizedEpisodeReplayBuffer"'),
         (EPISODES, "transitions at two drawn positions", "divmod"),
     ],

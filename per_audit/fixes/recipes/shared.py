@@ -99,7 +99,7 @@ def backward_passes(body: list[ir.Stmt]) -> int:
 
 def _refuse_other_batches(draft: Draft, buffer: ReplayBuffer, consumer: Consumer) -> None:
     """Refuse where the names of the batch are also bound by something that brings no weights."""
-    if not isinstance(consumer.arrival, ir.Assign):
+    if not isinstance(consumer.arrival, ir.Assign) or _is_given_on(draft, buffer, consumer.arrival):
         return
     function, ours = consumer.function, _names(consumer.arrival)
     body = function.body if isinstance(function, ir.Function) else draft.graph.module(consumer.path).body
@@ -108,6 +108,14 @@ def _refuse_other_batches(draft: Draft, buffer: ReplayBuffer, consumer: Consumer
             is_from_batch = draft.graph.events.value(node.value).tagged("draw") & set(buffer.draws)
             if len(_names(node) & ours) >= min(len(ours), 3) > 0 and not is_from_batch:
                 raise Refused(f"the batch comes from somewhere else as well at {draft.where(consumer.path, node)}")
+
+
+def _is_given_on(draft: Draft, buffer: ReplayBuffer, arrival: ir.Assign) -> bool:
+    """Whether a batch is drawn for a function of the project, so that the names are of what that returns: losses."""
+    drawn = {*buffer.draws, *(site.node for site in buffer.samples)}
+    calls = (node for node in ir.walk(arrival) if isinstance(node, ir.Call) and node not in drawn)
+    sites = (draft.graph.events.calls.get(call) for call in calls)
+    return any(site is not None and site.targets and not drawn.isdisjoint(ir.walk(site.node)) for site in sites)
 
 
 def _names(node: ir.Assign) -> set[str]:

@@ -168,3 +168,58 @@ def test_a_loss_without_gradients_is_not_named() -> None:
     watched = "        with torch.no_grad():\n            print(F.mse_loss(self.actor(state), action))\n\n"
     result, _ = run(changed(RING, (line, watched + line)))
     assert not any("stays without weights" in step for step in result.applied[0].steps)
+
+
+TOLD = """
+    import time
+    from memory import Memory
+
+    class Agent:
+        def __init__(self, net):
+            self.net = net
+
+        def teach(self, batch):
+            loss = self.net.loss(*(batch[key] for key in ("obs", "act", "rew", "after", "end")))
+            loss.backward()
+            return {"loss": float(loss)}
+
+    def main(env, net, steps):
+        memory, agent = Memory(10_000), Agent(net)
+        begun, told = time.time(), {}
+        obs = env.reset()
+        for step in range(steps):
+            act = net.act(obs)
+            after, rew, end, _ = env.step(act)
+            memory.put(obs=obs, act=act, rew=rew, after=after, end=end)
+            obs = after
+            told = {learn}
+            print(told.get("loss"), time.time() - begun)
+"""
+COLUMNS = """
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size):
+            self.columns = {key: np.zeros(size) for key in ("obs", "act", "rew", "after", "end")}
+            self.at, self.held, self.size = 0, 0, size
+
+        def put(self, **row):
+            for key, value in row.items():
+                self.columns[key][self.at] = value
+            self.at, self.held = (self.at + 1) % self.size, min(self.held + 1, self.size)
+
+        def draw(self, n):
+            at = np.random.randint(self.held, size=n)
+            return {key: column[at] for key, column in self.columns.items()}
+"""
+
+
+@pytest.mark.parametrize(
+    ("learn", "is_told"),
+    [("agent.teach(memory.draw(32))", False), ("memory.draw(32)\n            agent.teach(told)", True)],
+)
+def test_what_is_made_of_a_batch_is_none_that_comes_from_somewhere_else(learn: str, is_told: bool) -> None:
+    files = {"memory.py": dedented(COLUMNS), "main.py": dedented(TOLD.replace("{learn}", learn))}
+    result, _ = run(files, unsafe=True)
+    (refused,) = result.refused
+    assert ("comes from somewhere else as well" in refused.reason) is is_told, refused.reason
