@@ -21,6 +21,7 @@ _SPINE = {
     "pow", "abs", "add", "mul", "div", "neg", "maximum", "minimum", "clip", "max", "min", "mean", "sum", "at", "item",
     "slice", "gather", "loop", "phi", "where", "sort",
 }  # fmt: skip
+_OF_FIRST = {"at", "gather", "slice", "pow", "clip"}  # what stands behind the first is a position, an exponent, a bound
 _MOST_LINKS = 10
 
 
@@ -36,7 +37,7 @@ def along(value: Term) -> Iterator[Term]:
         term = strip(stack.pop())
         yield term
         if term.op in _SPINE:
-            parts = term.args[:1] if term.op in ("at", "gather", "pow", "clip") else term.args
+            parts = term.args[:1] if term.op in _OF_FIRST else term.args
             stack.extend(part for part in reversed(parts) if term.op != "mul" or not _is_share(part))
 
 

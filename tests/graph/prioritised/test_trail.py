@@ -133,6 +133,7 @@ LOSS = Term("loss", (A, B))
         (Term("mean", (Term("phi", (SUB, LOSS)),)), [SUB, LOSS]),
         (Term("at", (A, SUB)), []),
         (Term("pow", (A, SUB)), []),
+        (Term("slice", (A, SUB, B, B)), []),
         (Term("call", (SUB,), data="f"), []),
         (Term("add", (Term("mul", (A, B)), Term("mul", (SUB, Term("sub", (const(1), B)))))), [SUB]),
         (Term("add", (SUB, SUB)), [SUB]),
