@@ -48,7 +48,6 @@ TESTED_WITH = {
     "graph/machine/test_run": "graph/machine/expressions graph/machine/library graph/machine/things",
     "graph/memory/test_capacity": "graph/memory/looked_up graph/memory/powers",
     "graph/memory/test_stored": "graph/liveness/frequency/lives graph/memory/branches graph/memory/breaks",
-    "graph/recognise/test_alternatives": "graph/recognise/anew",
     "graph/prioritised/test_uses": "graph/prioritised/rated",
     "graph/recognise/test_loaders": "graph/interpret/loaders",
     "graph/recognise/test_uniform": "graph/recognise/hindsight graph/recognise/merged graph/recognise/returns",

@@ -123,7 +123,7 @@ class Calls:
         if getattr(frame.function, "name", "") != "__init__" and isinstance(node.func, ir.Attr):
             for atom in self.interpreter.ordered(receiver.atoms):
                 if isinstance(atom, Instance):
-                    self.interpreter.targets.reset(atom, node, frame, node.func.value)
+                    self.interpreter.targets.reset(atom, node, frame)
 
     def _spread(self, arguments: Arguments) -> Arguments:
         """The arguments, those that a function hands on as its own `*args` one by one."""

@@ -43,17 +43,13 @@ class Store:
 
 @dataclass(slots=True)
 class Evict:
-    """Something taken out of a container: `how` is pop, delete, clear, slice or reset.
-
-    `anew` is the object that begins anew, or the attribute whose container is the one that is made there.
-    """
+    """Something taken out of a container: `how` is pop, delete, clear, slice or reset."""
 
     container: Alloc
     node: ir.Node
     function: Owner
     path: str
     how: str
-    anew: ir.Expr | None = None
 
 
 @dataclass(slots=True)

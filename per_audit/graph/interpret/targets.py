@@ -112,21 +112,21 @@ class Targets:
             return  # it holds what it held, and more
         for atom in self.interpreter.attribute(owner, target.attr).atoms:
             if isinstance(atom, Alloc) and fresh and (atom not in fresh or node.start <= atom.node.start < node.end):
-                self._reset(atom, node, frame, target if atom in fresh else None)
+                self._reset(atom, node, frame)
             elif isinstance(atom, Instance) and atom in value.atoms and isinstance(node, ir.Assign):
                 made = self.interpreter.events.calls.get(node.value) if isinstance(node.value, ir.Call) else None
                 if made is not None and atom.node in made.classes:
-                    self.reset(atom, node, frame, target)
+                    self.reset(atom, node, frame)
 
-    def reset(self, owner: Instance, node: ir.Node, frame: Frame, written: ir.Expr) -> None:
-        """Record that an object, which is written so, begins anew, with its containers empty."""
+    def reset(self, owner: Instance, node: ir.Node, frame: Frame) -> None:
+        """Record that an object begins anew, with its containers empty."""
         for cls in self.interpreter.mro(owner.node):
             self.interpreter.reruns.note_read(("holder", cls))
             for atom in self.interpreter.holders.get(cls, ()):
-                self._reset(atom, node, frame, written)
+                self._reset(atom, node, frame)
 
-    def _reset(self, container: Alloc, node: ir.Node, frame: Frame, anew: ir.Expr | None) -> None:
-        evict = ev.Evict(container, node, frame.function, frame.module.path, "reset", anew)
+    def _reset(self, container: Alloc, node: ir.Node, frame: Frame) -> None:
+        evict = ev.Evict(container, node, frame.function, frame.module.path, "reset")
         self.interpreter.events.evictions[node, container] = evict
 
     def _assign_item(self, target: ir.Sub, value: Value, frame: Frame, node: ir.Node, source: ir.Expr | None) -> None:
@@ -142,7 +142,10 @@ class Targets:
             for array in self._rows_of(target.value, container):
                 self.store(array, node, frame, "index", value, source, target.value.index, role)
         for atom in self.interpreter.ordered(container.atoms):
-            if isinstance(atom, Alloc):
+            if isinstance(atom, Alloc) and _is_whole(target.index) and isinstance(source, ir.Seq) and not source.items:
+                where = (frame.function, frame.module.path)
+                self.interpreter.events.evictions[node, atom] = ev.Evict(atom, node, *where, "clear")
+            elif isinstance(atom, Alloc):
                 self.store(atom, node, frame, "index", value, source, target.index, role)
             elif isinstance(atom, Record) and isinstance(key, str):
                 self._set_field(target.value, container, atom, key, value.with_role(role), frame)
@@ -274,3 +277,8 @@ class Targets:
             if longer is None:
                 longer = operators.arithmetic(node, node.op, target, before, node.value, value, frame)
             self.interpreter.evaluator.bind_name(target.id, longer, frame)
+
+
+def _is_whole(index: ir.Expr) -> bool:
+    """Whether a subscript is of everything: `rows[:]`."""
+    return isinstance(index, ir.Slice) and index.lower is None and index.upper is None and index.step is None

@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.reference import is_pal
 from per_audit.graph.interpret.roles import name_of, words
 from per_audit.graph.pipelines import modules_that_draw
-from per_audit.graph.recognise.anew import empties
+from per_audit.graph.recognise.rollouts import is_rollout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -142,91 +142,7 @@ class Alternatives:
 
     def is_on_policy(self, buffer: ReplayBuffer) -> bool:
         """Whether the containers are emptied as often as they are learnt from."""
-        emptying = [e for e in buffer.evictions if e.how in ("clear", "reset") and empties(self.graph, buffer, e)]
-        if not emptying:
-            return False
-        functions = {e.function for e in emptying}
-        if buffer.function in functions or self._leaves_nothing(buffer, functions):
-            return True
-        anew = {e.node for e in emptying if e.how == "reset"}
-        sites = list(buffer.samples)
-        seen: set[ev.Owner] = {buffer.function}
-        for _ in range(3):
-            outer: list[ev.CallSite] = []
-            filling = False
-            for site in sites:
-                for innermost, scope in self._around(site):
-                    inside = set(ir.walk(scope))
-                    if self._loop_empties(site, scope, functions) or not anew.isdisjoint(inside):
-                        if innermost:
-                            return True
-                        break
-                    filling = filling or self._fills(buffer, inside)
-                if site.function is not None and site.function not in seen:
-                    seen.add(site.function)
-                    outer += self.graph.callers.get(site.function, [])
-            if filling:  # what holds as long as this loop fills it is made anew for another run
-                anew, functions = set(), {e.function for e in emptying if e.how == "clear"}
-            sites = outer
-        return False
-
-    def _leaves_nothing(self, buffer: ReplayBuffer, emptying: set[ev.Owner]) -> bool:
-        """Whether the function learns from what it draws, and calls what empties the buffer whenever it has drawn."""
-        if buffer.function is None or not self.graph.learns(buffer.function):
-            return False
-        ways = [set(self.graph.ancestors(buffer.path, draw)) for draw in buffer.draws]
-        return any(
-            {func.node for func in site.targets} & emptying
-            and site.node.start > max(draw.start for draw in buffer.draws)
-            and all(
-                any(around in way for way in ways)
-                for around in self.graph.ancestors(site.path, site.node)
-                if isinstance(around, (ir.If, ir.For, ir.While))
-            )
-            for site in self.graph.calls_of(buffer.function)
-        )
-
-    def _fills(self, buffer: ReplayBuffer, inside: set[ir.Node]) -> bool:
-        """Whether something in a loop stores into the buffer."""
-        storing = {store.function for store in buffer.stores}
-        return any(store.node in inside for store in buffer.stores) or any(
-            storing & {func.node, *self.graph.reachable(func.node, 2)}
-            for node in inside
-            if isinstance(node, ir.Call) and (site := self.events.calls.get(node)) is not None
-            for func in site.targets
-        )
-
-    def _around(self, site: ev.CallSite) -> Iterator[tuple[bool, ir.Node]]:
-        """The loops around a call in its function, each with whether it is the innermost; the function if none is."""
-        innermost = True
-        for ancestor in self.graph.ancestors(site.path, site.node):
-            if isinstance(ancestor, (ir.For, ir.While)):
-                yield innermost, ancestor
-                innermost = False
-            if isinstance(ancestor, (ir.Function, ir.Lambda)):
-                break
-        if innermost and site.function is not None:
-            yield True, site.function
-
-    def _loop_empties(self, site: ev.CallSite, scope: ir.Node, emptying: set[ev.Owner]) -> bool:
-        """Whether a loop around a call, or its function, also empties the buffer."""
-        if isinstance(scope, ir.Function) and not self.graph.learns(scope):
-            return False
-        inside = {n for n in ir.walk(scope) if isinstance(n, ir.Call)}
-        for call in inside:
-            other = self.events.calls.get(call)
-            if other is site and any(
-                self.graph.learns(func.node) and self.graph.callees(func.node) & emptying for func in site.targets
-            ):
-                return True  # it learns, and leaves nothing for the next time
-            if other is None or other is site:
-                continue
-            for func in other.targets:
-                if func.node in emptying or self.graph.callees(func.node) & emptying:
-                    return True
-        return any(
-            e.node in inside for e in self.events.evictions.values() if e.how == "clear" and e.function in emptying
-        )
+        return is_rollout(self.graph, buffer)
 
 
 def _names(test: ir.Expr) -> Iterator[str]:
