@@ -86,6 +86,96 @@ class Agent:
 """
 
 
+_SIDE_BY_SIDE = """import operator
+import random
+import numpy as np
+import torch
+
+
+class Tree:
+    def __init__(self, leaves, joined, first):
+        self.leaves, self.joined = leaves, joined
+        self.nodes = np.full(2 * leaves, first)
+
+    def __setitem__(self, leaf, value):
+        node = leaf + self.leaves
+        self.nodes[node] = value
+        while node > 1:
+            node //= 2
+            self.nodes[node] = self.joined(self.nodes[2 * node], self.nodes[2 * node + 1])
+
+    def __getitem__(self, leaf):
+        return self.nodes[leaf + self.leaves]
+
+    def top(self):
+        return self.nodes[1]
+
+
+class Sums(Tree):
+    def __init__(self, leaves):
+        super().__init__(leaves, operator.add, 0.0)
+
+    def leaf_of(self, mass):
+        node = 1
+        while node < self.leaves:
+            node *= 2
+            if mass >= self.nodes[node]:
+                mass -= self.nodes[node]
+                node += 1
+        return node - self.leaves
+
+
+class Minima(Tree):
+    def __init__(self, leaves):
+        super().__init__(leaves, min, float("inf"))
+
+
+class Replay:
+    def __init__(self, leaves=65_536):
+        self.sums, self.minima = Sums(leaves), Minima(leaves)
+        self.rows, self.leaves, self.at, self.largest = [None] * leaves, leaves, 0, 1.0
+
+    def push(self, state, action, reward, next_state, terminated):
+        self.rows[self.at] = (state, action, reward, next_state, terminated)
+        self.sums[self.at] = self.minima[self.at] = self.largest**0.6
+        self.at = (self.at + 1) % self.leaves
+
+    def draw(self, n, beta):
+        total = self.sums.top()
+        slots = [self.sums.leaf_of((k + random.random()) * total / n) for k in range(n)]
+        p = np.array([self.sums[slot] for slot in slots]) / total
+        weights = (p / (self.minima.top() / total)) ** -beta
+        return [self.rows[slot] for slot in slots], slots, weights
+
+    def rate(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self.sums[slot] = self.minima[slot] = (abs(error) + 1e-6) ** 0.6
+            self.largest = max(self.largest, abs(error) + 1e-6)
+
+
+def train(env, net, target_net, optimizer, steps=100_000):
+    replay = Replay()
+    state, _ = env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        next_state, reward, terminated, truncated, _ = env.step(action)
+        replay.push(state, action, reward, next_state, terminated)
+        state = env.reset()[0] if terminated or truncated else next_state
+        if step < 1_000:
+            continue
+        rows, slots, weights = replay.draw(64, 0.4 + 0.6 * step / steps)
+        states, actions, rewards, next_states, ends = (torch.as_tensor(np.array(column)) for column in zip(*rows))
+        with torch.no_grad():
+            goals = rewards + 0.99 * (1 - ends.float()) * target_net(next_states).max(1).values
+        errors = goals - net(states).gather(1, actions[:, None]).squeeze(1)
+        loss = (torch.as_tensor(weights) * errors**2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        replay.rate(slots, errors.detach().numpy())
+"""
+
+
 class WeightsFormulaWrong(Rule):
     """The importance-sampling weights are not (N P)^-beta, so that they correct for another distribution.
 
@@ -670,8 +760,16 @@ def run(env, steps):
                 )
             },
         ),
+        Example(
+            "a smallest priority from a tree beside that of sums, the exponent's sign turned over",
+            {"per.py": _SIDE_BY_SIDE.replace("** -beta\n", "** beta  # <- PER104\n")},
+        ),
     )
     good = (
+        Example(
+            "the smallest priority from a tree of minima beside that of sums, heirs of one class",
+            {"per.py": _SIDE_BY_SIDE},
+        ),
         Example("weights that stay fractions", {"agent.py": _ROUNDED.replace(".long()  # <- PER104", ".float()")}),
         Example(
             "weights that no loss is multiplied by, which PER005 tells of",
@@ -849,17 +947,17 @@ def train(env, net, optimizer, schedule, steps):
         Example(
             "a raw smallest priority that a constant of the file lets the division by the largest cancel",
             {
-                "replay.py": bad[-3]
+                "replay.py": bad[-4]
                 .plain["replay.py"]
                 .replace("class Replay", "NORMALISE = True\n\n\nclass Replay")
                 .replace(", normalise=False):\n        self.normalise = normalise", "):")
                 .replace("self.normalise", "NORMALISE"),
-                "train.py": bad[-3].plain["train.py"],
+                "train.py": bad[-4].plain["train.py"],
             },
         ),
         Example(
             "N as a number that probabilities are divided by",
-            {"linear_q.py": bad[-4].plain["linear_q.py"].replace("p[slots] ** -beta", "(p[slots] / 5e-4) ** -beta")},
+            {"linear_q.py": bad[-5].plain["linear_q.py"].replace("p[slots] ** -beta", "(p[slots] / 5e-4) ** -beta")},
         ),
         Example(
             "alpha in both, the sum apart from the positions",
@@ -872,7 +970,7 @@ def train(env, net, optimizer, schedule, steps):
         Example(
             "weights that are computed by logarithms",
             {
-                "agent.py": bad[-1]
+                "agent.py": bad[-2]
                 .plain["agent.py"]
                 .replace("np.exp(beta * (np", "np.exp(-beta * (np")
                 .replace("  # <- PER104", "")

@@ -77,11 +77,13 @@ def _project(run: Expressions, node: ir.Call, site: ev.CallSite, given: Given) -
                 return _record(run, node, fields, given)
             return Term("object", (), cls, node, run.path)
     found: list[Term] = []
+    receiver = node.func.value if isinstance(node.func, ir.Attr) else None
     for func in sorted(site.targets, key=lambda func: func.node.start)[:3]:
         owner = func.owner.node if func.owner is not None else None
         result = run.symbols.call(func.node, owner, given, run.depth + 1)
         if result is None:
             return run.make("call", tuple(term for _, _, term in given), node, ("project", func.node))
+        result = run.symbols.siblings.returned(receiver, result)
         found.append(_handy(run, node, func.node, given, result))
     if found:
         return phi(found, node, run.path)

@@ -160,7 +160,7 @@ class Expressions:
             result = self.symbols.call(func.node, owner, [(None, "", position)], self.depth + 1)
             if result is None:
                 return None
-            found.append(result)
+            found.append(self.symbols.siblings.returned(node.value, result))
         return phi(found, node, self.path) if found else None
 
     def _slice(self, value: Term, index: ir.Slice, node: ir.Sub) -> Term:

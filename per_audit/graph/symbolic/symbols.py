@@ -11,6 +11,7 @@ from per_audit.graph.interpret.values import ClassRef, Instance
 from per_audit.graph.symbolic.options import Options
 from per_audit.graph.symbolic.run import Run
 from per_audit.graph.symbolic.settled import is_settled
+from per_audit.graph.symbolic.siblings import Siblings
 from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, alternatives, bounded, item_of, phi, strip
 
 if TYPE_CHECKING:
@@ -299,6 +300,11 @@ class Symbols:
     @cached_property
     def _options(self) -> Options:
         return Options(self)
+
+    @cached_property
+    def siblings(self) -> Siblings:
+        """The objects that one object holds side by side."""
+        return Siblings(self)
 
     def is_imported(self, name: str) -> bool:
         """Whether a dotted name begins with something that the project imports, or that is built in."""
