@@ -50,6 +50,7 @@ class Operators:
         joined = self.joined(node, left, right)
         if joined is not None:
             return joined
+        self.interpreter.parts.ends.update(atom.node for atom in right.atoms if isinstance(atom, TupleOf))
         for atom in left.atoms:
             if isinstance(atom, Alloc) and atom.kind in ("list", "deque"):
                 self.interpreter.targets.store(

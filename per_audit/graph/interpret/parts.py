@@ -43,6 +43,7 @@ class Parts:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
+        self.ends: set[ir.Node] = set()  # displays that something of unknown length was put before
 
     def subscript(self, value: Value, index: Value, node: ir.Sub, frame: Frame) -> Value:
         """`value[index]`, recording a gather where a container is read at drawn positions."""
@@ -233,8 +234,17 @@ class Parts:
                 options.append(tuple(UNKNOWN.with_role(role) for role in _STEP_ROLES[wanted]))
         options = [o for o in options if wanted is None or len(o) == wanted]
         if not options or (wanted is None and len({len(o) for o in options}) > 1):
-            return None
+            return None if wanted is None else self._ending(value, wanted)
         return tuple(join_all(column) for column in zip(*options, strict=True))
+
+    def _ending(self, value: Value, wanted: int) -> tuple[Value, ...] | None:
+        """The items of `columns + [weights, indices]`, the last of which are known however many columns there are."""
+        last = [a for a in value.atoms if isinstance(a, TupleOf) and a.node in self.ends and len(a.items) < wanted]
+        if len(last) != 1:
+            return None
+        items = last[0].items
+        others = self.element(value._replace(atoms=value.atoms.difference(last), tags=_besides(items, value.tags)))
+        return (*[others.only_taint()] * (wanted - len(items)), *items)
 
 
 def _spread(value: Value, tags: frozenset[Tag]) -> Value:

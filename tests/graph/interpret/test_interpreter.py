@@ -572,3 +572,38 @@ def test_modules_that_are_imported_by_a_text_are_those_that_it_may_name(project,
     assert {graph.project.module_of[func.node].path.removesuffix(".py") for func in site.targets} == called
     sizes = {function: graph.interpreter.parameters.get((function, "size")) for function in graph.project.functions}
     assert {graph.project.module_of[each].path.removesuffix(".py") for each, size in sizes.items() if size} == called
+
+
+@pytest.mark.parametrize(
+    ("returned", "weights", "others"),
+    [
+        ("[np.array(c) for c in zip(*rows)] + [w, at]", True, False),
+        ("tuple(np.array(c) for c in zip(*rows)) + (w, at)", True, False),
+        ("[np.array(c) for c in zip(*rows)] + [at, w]", False, False),
+        ("[states, actions] + [rewards, next_states, dones] + [w, at]", True, False),
+    ],
+)
+def test_the_last_of_what_is_joined_to_columns_are_known(project, value_of, returned, weights, others):
+    graph = project(f"""
+    import numpy as np
+
+    class Memory:
+        def __init__(self):
+            self.rows, self.p = [], []
+
+        def sample(self, n, beta):
+            w, p = np.empty(n), np.array(self.p) / sum(self.p)
+            at = np.random.choice(len(self.rows), n, p=p)
+            rows = [self.rows[i] for i in at]
+            states, actions, rewards, next_states, dones = zip(*rows)
+            for i in range(n):
+                w[i] = (n * p[at[i]]) ** -beta
+            return {returned}
+
+    def train(net):
+        memory = Memory()
+        s, a, r, s2, d, w, at = memory.sample(8, 0.4)
+        print(w + 0, s + 0)
+    """)
+    assert bool(value_of(graph, "w + 0").tagged("isw")) is weights
+    assert bool(value_of(graph, "s + 0").tagged("isw")) is others
