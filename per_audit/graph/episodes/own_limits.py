@@ -85,11 +85,16 @@ def _told(graph: ReplayGraph, field: Term) -> Iterator[tuple[str, ir.Cmp]]:
 
 
 def _tests(graph: ReplayGraph, path: str, node: ir.Node) -> Iterator[ir.Cmp]:
-    """The comparison that alone decides on the statement around a node."""
+    """The comparison that alone decides on the statement around a node, if the episode is not over yet."""
     statement = graph.statement(path, node)
     around = graph.parents(path).get(statement)
-    if isinstance(around, ir.If) and statement in around.body and isinstance(around.test, ir.Cmp):
-        yield around.test
+    if not isinstance(around, ir.If) or statement not in around.body:
+        return
+    test = around.test
+    sides = [test.left, test.right] if isinstance(test, ir.Logic) and test.op == "and" else [test]
+    asked = [side for side in sides if not (isinstance(side, ir.Un) and isinstance(side.operand, (ir.Name, ir.Attr)))]
+    if len(asked) == 1 and isinstance(asked[0], ir.Cmp):
+        yield asked[0]
 
 
 def _is_limit(graph: ReplayGraph, path: str, test: ir.Cmp) -> bool:
@@ -122,7 +127,7 @@ def _is_environments(graph: ReplayGraph, path: str, test: ir.Cmp, raised: ir.Nod
     cls = graph.project.class_of.get(function) if isinstance(function, ir.Function) else None
     if not _reaches(test) or cls is None or not isinstance(count, ir.Attr) or is_written_beside(graph, path, raised):
         return False
-    around = graph.parents(path).get(test)
+    around = next((a for a in graph.ancestors(path, test) if not isinstance(a, ir.Logic)), None)
     if isinstance(around, ir.If) and any(isinstance(node, ir.Aug) or pays(node) for node in ir.walk(*around.body)):
         return False
     methods = {method.name: method for method in cls.body if isinstance(method, ir.Function)}

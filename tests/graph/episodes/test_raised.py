@@ -98,13 +98,23 @@ ASKED = """
     [
         (ENDS, ""),
         (ENDS.replace("        if self.t", "        elif self.t"), ""),
+        (ENDS.replace("        if self.t", "        if not done and self.t"), ""),
         (ENDS.replace(">= self.max_steps", "== 500 - 1").replace("500 - 1", "self.max_steps - 1"), ""),
         (AS_ATTRIBUTE, ""),
         (RETURNED, ""),
         ("        done = self.is_over()", ASKED),
         (ENDS + "        if done and self.crashed():\n            reward -= 1\n", ""),
     ],
-    ids=["if", "elif", "one less", "an attribute", "returned", "asked for", "a reward for something else"],
+    ids=[
+        "if",
+        "elif",
+        "if not over",
+        "one less",
+        "an attribute",
+        "returned",
+        "asked for",
+        "a reward for something else",
+    ],
 )
 def test_a_limit_among_other_ends(ends, more):
     (told,) = lines_told(ends, more=more)
@@ -115,6 +125,10 @@ AT_LIMIT = "        if self.t >= self.max_steps:\n"
 PAID = {
     "beside it": (
         ENDS.replace(f"{AT_LIMIT}            done = True", f"{AT_LIMIT}            reward, done = -10, True"),
+        "",
+    ),
+    "where it is not over": (
+        ENDS.replace(AT_LIMIT, AT_LIMIT.replace("if ", "if not done and ")) + "            reward -= 10\n",
         "",
     ),
     "off the reward": (ENDS + "            reward -= 10\n", ""),
