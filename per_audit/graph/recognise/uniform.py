@@ -22,6 +22,7 @@ from per_audit.graph.recognise.imitated import is_foretold, is_imitated
 from per_audit.graph.recognise.level import is_of_episodes
 from per_audit.graph.recognise.logged import is_logged
 from per_audit.graph.recognise.merged import merged
+from per_audit.graph.recognise.models import is_model
 from per_audit.graph.recognise.passes import is_pass
 from per_audit.graph.recognise.ranked import of_ranked
 from per_audit.graph.recognise.rebatched import is_of_batch
@@ -62,6 +63,7 @@ class Uniform:
                 is_foretold(self.evidence, buffer)
                 or is_logged(self.graph, buffer)
                 or is_of_batch(self.evidence, buffer)
+                or is_model(self.graph, buffer)
             ):
                 continue
             if isinstance(draw, ev.Draw) and draw.method == LOADER and not any(map(self._is_called, buffer.stores)):

@@ -1,0 +1,59 @@
+"""Models of an environment: what it answers to an action in a state, one answer for each, as planning goes by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.roles import ACTION, NEXT, REWARD, STATE
+from per_audit.graph.interpret.values import roles_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+_LOOKS_UP = ("setdefault", "get")
+
+
+def is_model(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether dicts hold what followed on an action in a state, where it was last seen to: `model[s, a] = r, s2`.
+
+    Nothing in them is forgotten or there twice. A memory that keeps whole transitions so, lest one be there twice, is
+    one for all that where a network learns from it.
+    """
+    outcomes = [store for store in buffer.stores if (roles_in(store.value) | store.roles) & {REWARD, NEXT}]
+    if not outcomes or not all(map(_is_keyed, outcomes)):
+        return False
+    if not all({STATE, ACTION} <= _of_key(graph, store) for store in outcomes):
+        return False
+    if not any(ACTION in roles_in(store.value) for store in outcomes):
+        return True
+    return not any(map(graph.learns, graph.training_functions(buffer)))
+
+
+def _is_keyed(store: ev.Store) -> bool:
+    return store.how == "index" and store.container.kind == "dict"
+
+
+def _of_key(graph: ReplayGraph, store: ev.Store) -> frozenset[str]:
+    """The roles of the keys under which something is stored, in a dict or one inside of another."""
+    keys = [store.index, *_outer(store)] if store.index is not None else []
+    return frozenset(role for key in keys for role in roles_in(graph.events.value(key)))
+
+
+def _outer(store: ev.Store) -> Iterator[ir.Expr]:
+    """The keys under which the dict that is stored into lies in others: `model[s][a]`, `model.setdefault(s, {})[a]`."""
+    targets = store.node.targets if isinstance(store.node, ir.Assign) else []
+    for target in targets:
+        held: ir.Expr | None = target.value if isinstance(target, ir.Sub) and target.index is store.index else None
+        while isinstance(held, (ir.Sub, ir.Call)):
+            if isinstance(held, ir.Sub):
+                yield held.index
+                held = held.value
+            elif isinstance(held.func, ir.Attr) and held.func.attr in _LOOKS_UP and held.args:
+                yield held.args[0].value
+                held = held.func.value
+            else:
+                return
