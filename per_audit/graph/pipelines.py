@@ -119,10 +119,22 @@ def chain(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[Evidence, ...]:
     add("made", f"{name} is made here", made)
     add("stored", "transitions are stored here", [(store.path, store.node) for store in buffer.stores])
     add("drawn", "transitions are drawn here", [(buffer.path, node) for node in buffer.draws])
-    add("sampled", "a batch is requested here", [(site.path, site.node) for site in buffer.samples])
+    asked = "a batch is requested here" if _returns(buffer.function) else "what draws a batch is called here"
+    add("sampled", asked, [(site.path, site.node) for site in buffer.samples])
     learnt = learning_sites(graph, buffer)
     add("learnt", "the batch is learnt from here", [(site.path, site.node) for site in learnt])
     return tuple(links)
+
+
+def _returns(function: ev.Owner) -> bool:
+    """Whether a function gives something to its callers: not a method that learns from the batch itself."""
+    if not isinstance(function, ir.Function):
+        return True
+    return any(
+        (isinstance(node, ir.Return) and not (node.value is None or ir.is_none(node.value)))
+        or (isinstance(node, ir.Other) and node.kind in ("Yield", "YieldFrom"))
+        for node in ir.walk_scope(function.body)
+    )
 
 
 def _allocations(graph: ReplayGraph, buffer: ReplayBuffer) -> list[tuple[str, ir.Node]]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from per_audit.graph.symbolic import Term
 
 
+_PUBLISHED = {0.5: "Dopamine's Rainbow", 0.6: "R2D2"}
+
 _MEMORY = """import numpy as np
 
 
@@ -79,9 +81,10 @@ class BetaNotAnnealed(Rule):
 
     ## Known problems
 
-    A constant beta is a choice that some published agents make (Dopamine's Rainbow uses 0.5), which is why this is a
-    warning. A library that leaves beta to its callers is not reported: somebody in the project must draw. Where no loss
-    is seen to take the weights the finding is a hint and says so.
+    A constant beta is a choice that some published agents make (Dopamine's Rainbow uses 0.5, R2D2 0.6), which is why
+    this is a warning; for these two numbers the message says so. A library that leaves beta to its callers is not
+    reported: somebody in the project must draw. Where no loss is seen to take the weights the finding is a hint and
+    says so.
 
     ## Example
 
@@ -179,7 +182,7 @@ class BetaNotAnnealed(Rule):
             path,
             node,
             f"the exponent `{name}` of the importance-sampling weights never rises to 1{uncalled}: part of the bias "
-            f"stays{'' if is_seen else UNSEEN}",
+            f"stays{_published(graph, beta, term)}{'' if is_seen else UNSEEN}",
             evidence=evidence,
             confidence="medium",
             fix=FixOffer(title="raise beta to 1 over the training"),
@@ -519,6 +522,14 @@ def _is_one(graph: ReplayGraph, term: Term) -> bool:
     """Whether a term is 1 or more: written out, or in the settings that it is read from."""
     number = term.number if term.is_number else graph.events.value(term.node).literal()
     return isinstance(number, (int, float)) and number >= 1
+
+
+def _published(graph: ReplayGraph, beta: Beta, term: Term) -> str:
+    """Whose agents were published with a constant beta of that number."""
+    first = [value for value, _, _ in beta.first_values(term)] if term.op == "field" else [term]
+    numbers = {part.number for value in first for part in alternatives(graph.symbols.expanded(value))}
+    agent = _PUBLISHED.get(numbers.pop() or 0.0) if len(numbers) == 1 else None
+    return f", as in {agent}, which was published so" if agent else ""
 
 
 def _adds_nothing(graph: ReplayGraph, beta: Beta, changed: BetaWrite) -> bool:

@@ -156,8 +156,9 @@ class LinearTimeMaximum(Rule):
     slots; an option of the command line counts as its default, a capacity that cannot be read counts as large. The
     message estimates the full memory by the numbers above, or what is held where the loops of the program count out
     fewer transitions; below 10,000 of these it is a hint. Where all that a memory looks for in this way costs less
-    than 5 µs for each step of the environment together, it is a hint; an episode counts as 100 steps. So is what is
-    looked for once for all transitions that are stored at once: how many these are is not read.
+    than 5 µs for each step of the environment together, it is a hint, and nothing up to 10,000; an episode counts as
+    100 steps. A hint is also what is looked for once for all transitions that are stored at once: how many these are
+    is not read.
 
     ## Example
 
@@ -199,9 +200,10 @@ class LinearTimeMaximum(Rule):
             found = {each.node: each for each in _reductions(graph, buffer, anatomy)}
             together = sum(each.a_step for each in found.values())
             for each in found.values():
-                if each.node not in seen:
+                is_little = together < costs.LITTLE or not each.a_step
+                is_few = is_little and not each.held.is_counted and (each.held.most or SMALL + 1) <= SMALL
+                if each.node not in seen and not is_few:
                     seen.add(each.node)
-                    is_little = together < costs.LITTLE or not each.a_step
                     yield self._finding(graph, buffer, each, is_little)
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, found: _Reduction, is_little: bool) -> Finding:

@@ -81,6 +81,30 @@ def test_the_chain_has_each_part_once_and_in_order(linked):
     assert [link.place.path for link in links] == ["train.py", "memory.py", "memory.py", "train.py", "train.py"]
 
 
+@pytest.mark.parametrize(
+    ("last", "note"), [("return rows", "a batch is requested here"), ("net.fit(rows)", "what draws")]
+)
+def test_a_batch_is_requested_of_what_gives_one(project, last, note):
+    graph = project(f"""
+    import random
+
+    def learn(net):
+        rows = random.sample(ROWS, 32)
+        {last}
+
+    def train(env, net):
+        while True:
+            state, action, reward, next_state, done = env.transition()
+            ROWS.append((state, action, reward, next_state, done))
+            net.fit(learn(net))
+
+    ROWS = []
+    """)
+    (buffer,) = graph.buffers
+    (link,) = [link for link in pipelines.chain(graph, buffer) if link.role == "sampled"]
+    assert link.note.startswith(note)
+
+
 def test_very_many_links_of_a_role_are_counted(project):
     draws = "\n".join(f"        memory.sample({number})" for number in range(9))
     graph = project(

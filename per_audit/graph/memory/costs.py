@@ -45,6 +45,9 @@ _MADE_ARRAY = {"list": 0.018, "deque": 0.04, "range": 0.045}
 _MADE_TENSOR = {"tensor": 0.09, "as_tensor": 0.09, "FloatTensor": 0.04, "Tensor": 0.04}  # of a list
 _PASSED, _RAISED, _COMPUTED, _PICKED = 0.04, 1.6e-3, 3e-4, 8e-4
 
+# Of a tree that a loop goes through, for each level of a leaf that is drawn and updated.
+_LEVEL = 0.45
+
 _LISTS = {"list", "tolist", "sorted", "tuple"}
 _ORDERS = {"sort", "sorted", "argsort", "msort"}
 _DEEPEST = 12
@@ -58,6 +61,11 @@ def of_read(capacity: int) -> float:
 def of_search(count: int) -> float:
     """What it costs to add up so many numbers one after the other, to search the sums for a random one."""
     return _SUMS * count
+
+
+def of_tree(batch: int, count: int) -> float:
+    """What it costs to draw a batch from a tree over so many leaves and to update it, in loops of Python."""
+    return _LEVEL * batch * math.log2(max(count, 2))
 
 
 def of_draw(graph: ReplayGraph, draw: Draw, count: int) -> float | None:

@@ -26,7 +26,7 @@ def steps_of(draft: Draft, path: str, node: ir.Node) -> str:
         raise Refused(f"how long a training is cannot be read: {', '.join(budget.early)} may end sooner")
     sources = ", ".join(budget.sources)
     draft.steps.append(f"beta rises to 1 over {int(budget.steps):,} draws, as read from {sources}")
-    draft.assumptions.append(f"beta rises over {int(budget.steps):,} draws, which is what the loops at {sources} make")
+    draft.assumptions.append(f"beta rises over {int(budget.steps):,} draws, the most that the loops at {sources} make")
     return f"{int(budget.steps):_}"
 
 
