@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.values import Func
+from per_audit.graph.interpret.values import Func, Instance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
 
@@ -27,14 +29,27 @@ class Thread:
 
 
 def threads(graph: ReplayGraph) -> list[Thread]:
-    """The functions that are given to threads and to executors of threads, in order of the calls."""
+    """What is given to threads and to executors of threads, and `run` of objects that are threads, by the calls."""
     found: list[Thread] = []
     for site in graph.events.calls.values():
         given = _given(site)
+        functions = set(_bodies(graph, site))
         if given is not None:
-            functions = {atom.node for atom in graph.events.value(given).atoms if isinstance(atom, Func)}
-            found += [Thread(f, site.node, site.path) for f in functions if isinstance(f, ir.Function)]
-    return sorted(found, key=lambda thread: (thread.path, thread.start.start))
+            functions |= {atom.node for atom in graph.events.value(given).atoms if isinstance(atom, Func)}
+        found += [Thread(f, site.node, site.path) for f in functions if isinstance(f, ir.Function)]
+    return sorted(found, key=lambda thread: (thread.path, thread.start.start, thread.function.start))
+
+
+def _bodies(graph: ReplayGraph, site: ev.CallSite) -> Iterator[ir.Function]:
+    """What `start()` runs of an object whose class is a thread: its own `run`."""
+    func = site.node.func
+    if not isinstance(func, ir.Attr) or func.attr != "start" or site.node.args:
+        return
+    for atom in graph.events.value(func.value).atoms:
+        if isinstance(atom, Instance) and "threading.Thread" in graph.interpreter.external_bases(atom.node):
+            run = graph.interpreter.find_method(atom.node, "run")
+            if run is not None:
+                yield run
 
 
 def _given(site: ev.CallSite) -> ir.Expr | None:
@@ -43,6 +58,8 @@ def _given(site: ev.CallSite) -> ir.Expr | None:
     name = func.attr if isinstance(func, ir.Attr) else func.id if isinstance(func, ir.Name) else ""
     if name == "Thread" or any(known.endswith("threading.Thread") for known in site.names):
         return site.node.argument(1, "target")
+    if any(known.endswith("threading.Timer") for known in site.names):
+        return site.node.argument(1, "function")
     if name not in _GIVEN or any(part in known.lower() for known in site.names for part in _PROCESSES):
         return None
     return site.node.argument(_GIVEN[name])
