@@ -18,6 +18,94 @@ if TYPE_CHECKING:
 _TITLE = "draw by priority, weight the loss, give the TD errors back"
 
 
+_TABLE = """import torch
+
+
+class Table:
+    def __init__(self, size, width):
+        self.columns = {
+            "before": torch.zeros(size, width),
+            "choice": torch.zeros(size, dtype=torch.long),
+            "gain": torch.zeros(size),
+            "ahead": torch.zeros(size, width),
+            "left": torch.zeros(size),
+        }
+        self.size, self.at, self.count = size, 0, 0
+
+    def put(self, chunk):
+        n = len(chunk["gain"])
+        slots = (torch.arange(n) + self.at) % self.size
+        for name, values in chunk.items():
+            self.columns[name][slots] = values.to(self.columns[name].dtype)
+        self.at, self.count = (self.at + n) % self.size, min(self.count + n, self.size)
+
+    def take(self, n):
+        slots = torch.randint(0, self.count, (n,))  # <- PER001
+        return {name: values[slots] for name, values in self.columns.items()}
+
+
+def learn(net, frozen, table, optimizer):
+    batch = table.take(64)
+    values = net(batch["before"]).gather(1, batch["choice"][:, None])[:, 0]
+    goals = batch["gain"] + batch["left"] * frozen(batch["ahead"]).max(1).values.detach()
+    optimizer.zero_grad()
+    torch.nn.functional.mse_loss(values, goals).backward()
+    optimizer.step()
+"""
+_PLAYER = """from collections import deque
+
+import torch
+
+from memory import Table, learn
+
+
+class Player:
+    def __init__(self, env, table, gamma):
+        self.env, self.table, self.gamma = env, table, gamma
+        self.window, self.ready = deque(), []
+
+    def close(self, following, over):
+        factor, gain = 1.0, 0.0
+        for _, _, each in self.window:
+            gain += factor * each
+            factor *= self.gamma
+        state, action, _ = self.window.popleft()
+        self.ready.append((state, action, gain, following, 0.0 if over else factor))
+
+    def send(self):
+        before, choice, gain, ahead, left = zip(*self.ready)
+        chunk = {
+            "before": torch.stack(before),
+            "choice": torch.tensor(choice),
+            "gain": torch.tensor(gain),
+            "ahead": torch.stack(ahead),
+            "left": torch.tensor(left),
+        }
+        self.table.put(chunk)
+        self.ready.clear()
+
+    def play(self, net, steps):
+        state = self.env.reset()
+        for _ in range(steps):
+            action = net.act(state)
+            following, reward, over, _ = self.env.step(action)
+            self.window.append((state, action, reward))
+            if len(self.window) == 3:
+                self.close(following, over)
+            if len(self.ready) >= 32:
+                self.send()
+            state = following
+
+
+def train(env, net, frozen, optimizer):
+    table = Table(50_000, 8)
+    player = Player(env, table, 0.99)
+    for _ in range(10_000):
+        player.play(net, 100)
+        learn(net, frozen, table, optimizer)
+"""
+
+
 class UniformOnlySampling(Rule):
     """Every stored transition is drawn with the same probability, whatever there is left to learn from it.
 
@@ -767,6 +855,10 @@ def run(env, critic, episodes):
             agent.learn(critic)
 """,
             },
+        ),
+        Example(
+            "what was earned in several steps, under another name, by way of a list that is sent off now and then",
+            {"memory.py": _TABLE, "player.py": _PLAYER},
         ),
     )
     good = (

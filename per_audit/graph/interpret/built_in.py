@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret.roles import role_of, role_of_name
+from per_audit.graph.interpret.roles import EARNED, role_of, role_of_name
 from per_audit.graph.interpret.values import (
     UNKNOWN,
     Alloc,
@@ -71,6 +71,8 @@ class BuiltIn:
             return self._by_string(name, node, values, frame)
         if f"builtins.{name}" in ext.CONTAINERS:
             return None
+        if name == "sum" and self.interpreter.parts.element(first).roles == EARNED:
+            return Value(tags=taint(*values).tags, roles=EARNED)  # of several steps
         return Value(tags=taint(*values).tags)
 
     def _zip(self, node: ir.Call, arguments: Arguments) -> Value:

@@ -10,7 +10,7 @@ from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import logarithms
 from per_audit.graph.interpret.draws import SUMS, same
 from per_audit.graph.interpret.externals import REDUCTIONS
-from per_audit.graph.interpret.roles import is_beta, name_of, words
+from per_audit.graph.interpret.roles import EARNED, is_beta, name_of, words
 from per_audit.graph.interpret.values import ELEMENTWISE, SCALAR, Alloc, Ints, Item, Literal, TupleOf, Value, of, taint
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.interpreter import Interpreter
 
 _MOST_TUPLES = 4  # that a branch or two make of one
+_NONE: frozenset[str] = frozenset()
+_DISCOUNTS = {"gamma", "discount"}
 _PROBABILITIES = {"p", "ps", "prob", "probs", "probability", "probabilities"}
 
 
@@ -94,8 +96,29 @@ class Operators:
             reduction = ELEMENTWISE
         if op in ("/", "**", "@") or (op == "*" and not (_is_number(a) or _is_number(b))):
             result = result.no_position()
-        roles = a.roles if isinstance(right, ir.Const) else b.roles if isinstance(left, ir.Const) else frozenset()
-        return Value(result.atoms, result.tags, roles, reduction)
+        return Value(result.atoms, result.tags, self._roles(op, left, a, right, b), reduction)
+
+    def _roles(self, op: str, left: ir.Expr, a: Value, right: ir.Expr, b: Value) -> frozenset[str]:
+        """What field of a transition a result is: computed from one and a number that is written there, the same one.
+
+        A sum of rewards, each discounted or not, is what was earned in several steps, whatever it is called.
+        """
+        if isinstance(right, ir.Const) or isinstance(left, ir.Const):
+            return a.roles if isinstance(right, ir.Const) else b.roles
+        if op not in ("+", "*") or a.roles | b.roles != EARNED:
+            return _NONE
+        sides = ((left, a), (right, b))
+        if op == "+":
+            return EARNED if all(value.roles or self._is_number_so_far(side, value) for side, value in sides) else _NONE
+        (factor, number) = next(((side, value) for side, value in sides if not value.roles), (None, a))
+        return EARNED if factor is not None and (_is_only_number(number) or _is_discount(factor)) else _NONE
+
+    def _is_number_so_far(self, side: ir.Expr, value: Value) -> bool:
+        """Whether a side is a number that the program writes, or that number discounted: a sum begins with one."""
+        if not isinstance(side, ir.Bin) or side.op != "*":
+            return _is_only_number(value)
+        factors = [f for f in (side.left, side.right) if not _is_discount(f)]
+        return len(factors) == 1 and _is_only_number(self.interpreter.events.value(factors[0]))
 
     def _power(self, node: ir.Node, left: ir.Expr, a: Value, right: ir.Expr, b: Value, result: Value) -> Value:
         """What is raised to something: weights, where it has the form of them."""
@@ -224,6 +247,17 @@ def _is_own_average(numbers: ir.Expr, taken: ir.Expr) -> bool:
         return False
     holders = [taken.func.value] if isinstance(taken.func, ir.Attr) else []
     return any(same(numbers, each) for each in (*holders, *(argument.value for argument in taken.args)))
+
+
+def _is_only_number(value: Value) -> bool:
+    """Whether a value is one of some numbers that the program writes, or is computed from such alone."""
+    return bool(value.atoms) and not value.tags and all(isinstance(atom, (Literal, Ints)) for atom in value.atoms)
+
+
+def _is_discount(factor: ir.Expr) -> bool:
+    """Whether a factor is called the discount, or is a power of what is."""
+    base = factor.left if isinstance(factor, ir.Bin) and factor.op == "**" else factor
+    return not _DISCOUNTS.isdisjoint(words(name_of(base) or ""))
 
 
 def _is_drawn(value: Value) -> bool:

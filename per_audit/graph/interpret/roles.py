@@ -48,6 +48,7 @@ _BETA = {"beta", "betas"}
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 REWARD, DONE, STATE, ACTION, NEXT, POLICY, VALUE = "reward", "done", "state", "action", "next", "policy", "value"
+EARNED = frozenset({REWARD})
 
 
 @lru_cache(maxsize=20_000)

@@ -151,3 +151,43 @@ def test_a_tuple_that_a_branch_lengthens(project, value_of, added, returned):
     assert value_of(graph, "slots").tagged("index")
     assert not value_of(graph, "slots").tagged("isw")
     assert not value_of(graph, "size").tagged("isw")
+
+
+WINDOW = """
+class Actor:
+    def __init__(self, env, gamma):
+        self.env, self.gamma, self.window = env, gamma, []
+
+    def act(self, net):
+        state = self.env.reset()
+        following, earned, over, _ = self.env.step(1)
+        self.window.append((state, 1, earned))
+        total = {start}
+        factor = 1.0
+        for _, _, gain in self.window:
+            {step}
+            factor *= self.gamma
+        shown = {shown}
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "step", "shown", "roles"),
+    [
+        ("0.0", "total += factor * gain", "total", {"reward"}),
+        ("0", "total = gain + total", "total", {"reward"}),
+        ("0.0", "total = gain + self.gamma * total", "total", {"reward"}),
+        ("0.0", "total += self.gamma**2 * gain", "total", {"reward"}),
+        ("0.0", "pass", "sum(self.gamma**i * row[2] for i, row in enumerate(self.window))", {"reward"}),
+        ("0.0", "total += net(gain)", "total", set()),
+        ("0.0", "total += net(state) * gain", "total", set()),
+        ("0.0", "total = gain + self.gamma * net(following)", "total", set()),
+        ("net(following)", "total = gain + self.gamma * total", "total", set()),
+        ("0.0", "total = gain - factor", "total", set()),
+        ("0.0", "total += factor", "total", set()),
+        ("0.0", "pass", "sum(row[0] for row in self.window)", set()),
+    ],
+)
+def test_a_sum_of_rewards_is_one_whatever_it_is_called(project, value_of, start, step, shown, roles):
+    code = WINDOW.replace("{start}", start).replace("{step}", step).replace("{shown}", shown)
+    assert value_of(project(code), shown).roles == roles

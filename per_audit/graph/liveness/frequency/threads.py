@@ -33,7 +33,7 @@ def threads(graph: ReplayGraph) -> list[Thread]:
     found: list[Thread] = []
     for site in graph.events.calls.values():
         given = _given(site)
-        functions = set(_bodies(graph, site))
+        functions: set[ir.Function | ir.Lambda] = set(_bodies(graph, site))
         if given is not None:
             functions |= {atom.node for atom in graph.events.value(given).atoms if isinstance(atom, Func)}
         found += [Thread(f, site.node, site.path) for f in functions if isinstance(f, ir.Function)]
