@@ -10,6 +10,7 @@ from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import logarithms
 from per_audit.graph.interpret.draws import SUMS, same
 from per_audit.graph.interpret.externals import REDUCTIONS
+from per_audit.graph.interpret.halving import halved
 from per_audit.graph.interpret.roles import EARNED, is_beta, name_of, words
 from per_audit.graph.interpret.values import ELEMENTWISE, SCALAR, Alloc, Ints, Item, Literal, TupleOf, Value, of, taint
 
@@ -227,6 +228,8 @@ class Operators:
         for value in values:
             for mass in value.tagged("mass"):
                 self.interpreter.draws.note_compared(mass, frame)
+                for sums in halved(sides, frame):
+                    self.interpreter.draws.note_searched(mass, sums)
         return taint(*values)
 
     def _is_coin(self, sides: tuple[ir.Expr, ...]) -> bool:

@@ -91,7 +91,17 @@ class Consumed:
     def takes_batch(self, node: ir.Node) -> bool:
         """Whether a draw takes a batch at once, or by its sums one transition of it after the other."""
         made = self.events.draws.get(node)
-        return node in self.events.masses if made is None else takes_many(made.node, made.method)
+        if made is None:
+            return node in self.events.masses
+        return takes_many(made.node, made.method) or self._is_repeated(made)
+
+    def _is_repeated(self, draw: ev.Draw) -> bool:
+        """Whether a list is made of so many draws, `[randrange(len(rows)) for _ in range(n)]`."""
+        around = self.graph.parents(draw.path).get(draw.node)
+        if not isinstance(around, ir.Comp) or around.elt is not draw.node or len(around.generators) != 1:
+            return False
+        counted = around.generators[0].iter
+        return isinstance(counted, ir.Call) and ir.last_name(counted.func) == "range"
 
     @cached_property
     def _named(self) -> dict[ir.Node, dict[ev.Owner, set[str]]]:

@@ -59,7 +59,17 @@ def test_lists_that_parts_of_a_batch_are_put_into(project):
     assert found.columns(draw) == {"reward"}
 
 
-@pytest.mark.parametrize(("call", "expected"), [("random.sample(rows, n)", True), ("random.choice(rows)", False)])
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("random.sample(rows, n)", True),
+        ("random.choice(rows)", False),
+        ("[random.choice(rows) for _ in range(n)]", True),
+        ("[random.choice(rows) for _ in agents]", False),
+        ("[f(random.choice(rows)) for _ in range(n)]", False),
+        ("[random.choice(rows) for _ in range(n) for _ in range(2)]", False),
+    ],
+)
 def test_a_draw_of_many_at_once(project, call, expected):
     text = MEMORY.format(returned="return batch", code="pass").replace("random.sample(rows, n)", call)
     found, draw = consumed(project(text))
