@@ -80,7 +80,7 @@ class Updates:
             if self.about.is_drawn(store.index):
                 return True
             # Beside a new transition goes its first priority, whatever network that was computed with.
-            if store.function in self.about.adding:
+            if self._is_for_adding(store.function):
                 continue
             tags = store.value.tagged("draw") | store.value.tagged("index")
             if self.about.is_drawn(store.expression) or (
@@ -100,6 +100,17 @@ class Updates:
             return True
         inside = [mention.inside for mention in self._mentions(function)] if self.graph.callers.get(function) else []
         return bool(inside) and all(any(map(self.inherited.is_never_run, around)) for around in inside)
+
+    def _is_for_adding(self, function: ev.Owner, depth: int = 3) -> bool:
+        """Whether a function stores transitions, or is a helper of those that do, and of nothing else."""
+        if function in self.about.adding:
+            return True
+        if function is None or not depth or function in self.graph.reachable(self.drawing, 3):
+            return False
+        callers = {site.function for site in self.graph.callers.get(function, ())}
+        callers |= {asking for asking, methods in self._subscripted.items() if function in methods}
+        callers -= {function} | (self.about.functions - self._live - self._adders)
+        return bool(callers) and all(self._is_for_adding(caller, depth - 1) for caller in callers)
 
     def _was_there(self, store: ev.Store) -> bool:
         """Whether a row that is stored is one of those that something else has stored, with other fields.

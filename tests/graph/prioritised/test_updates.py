@@ -311,3 +311,39 @@ def test_rows_that_draws_take_out_are_put_back_with_new_priorities(project):
     graph = project(RANKED)
     (buffer,) = graph.buffers
     assert graph.priorities(buffer).updated()
+
+
+LARGEST = MEMORY.replace("self.tree = Tree(size)", "self.tree, self.largest = Tree(size), 1.0")
+LARGEST = LARGEST.replace("self.tree.add(1.0, (", "self.tree.add(self.largest, (")
+LARGEST = LARGEST.replace("        self.tree.update(slot, abs(error) ** 0.6)\n", "        {update}\n")
+LARGEST += "        for slot, error in zip(slots, errors):\n            memory.update_priority(slot, error)\n"
+
+
+@pytest.mark.parametrize(
+    ("update", "expected"),
+    [
+        ("self.largest = max(self.largest, abs(error))", False),
+        ("self.largest = max(self.largest, abs(error)); self.tree.update(slot, abs(error))", True),
+        ("self.largest = max(self.largest, abs(error)); self.correct(slot, error)", True),
+    ],
+)
+def test_the_largest_priority_that_is_kept_for_new_transitions_is_no_update(project, update, expected):
+    correct = (
+        "    def correct(self, slot, error):\n        self.tree.update(slot, abs(error))\n\n    def update_priority"
+    )
+    graph = project(LARGEST.replace("{update}", update).replace("    def update_priority", correct))
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).updated() is expected
+
+
+def test_a_subscript_that_only_storing_uses_is_a_part_of_it(project):
+    text = LARGEST.replace("{update}", "self.largest = max(self.largest, abs(error))")
+    text = text.replace("def update(self, slot, priority)", "def __setitem__(self, slot, priority)")
+    text = text.replace("self.update(self.at, priority)", "self[self.at] = priority")
+    graph = project(text)
+    (buffer,) = graph.buffers
+    assert not graph.priorities(buffer).updated()
+    changed = text.replace("abs(error))\n", "abs(error)); self.tree[slot] = abs(error)\n", 1)
+    graph = project(changed)
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).updated()
