@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -12,6 +13,7 @@ from per_audit.graph.prioritised.dropping import is_dropped_by_all
 from per_audit.graph.prioritised.one_sided import are_weights_aside
 from per_audit.graph.prioritised.priorities import UNSEEN
 from per_audit.graph.prioritised.schedule import Beta, BetaWrite, builds, is_never_asked_for, unbounded
+from per_audit.graph.prioritised.standing import COMPUTED, Standing
 from per_audit.graph.symbolic import alternatives, strip
 from per_audit.rule import Example, Rule
 
@@ -65,13 +67,61 @@ def train(env, net, optimizer):
 """
 
 
+_GIVEN = (
+    _MEMORY.replace("  # <- PER106", "")
+    .replace("size, beta=0.4", "size")
+    .replace("        self.beta = beta\n", "")
+    .replace("def sample(self, n):", "def sample(self, n, beta):")
+    .replace("-self.beta", "-beta")
+)
+_SCHEDULE = """class Ramp:
+    def __init__(self, first, last, steps):
+        self.first, self.last, self.steps = first, last, steps
+
+    def at(self, step):
+        share = min(max(step, 0) / self.steps, 1.0)
+        return self.first + share * (self.last - self.first)
+"""
+_COUNTING = """from memory import Memory
+from schedule import Ramp
+
+
+class Agent:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.memory = net, optimizer, Memory(10_000)
+        self.schedule = Ramp(0.4, 1.0, 50_000)
+        self.updates = 0
+        self.learnt = 0  # <- PER106
+
+    def learn(self):
+        beta = self.schedule.at(self.learnt)
+        rows, slots, weights = self.memory.sample(32, beta)
+        errors = self.net.errors(rows)
+        (weights * errors**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(slots, errors.detach().numpy())
+        self.updates += 1
+
+
+def train(env, net, optimizer):
+    agent = Agent(net, optimizer)
+    state = env.reset()
+    for step in range(50_000):
+        next_state, reward, done, _ = env.step(net.act(state))
+        agent.memory.push(state, 0, reward, next_state, done)
+        state = next_state
+        agent.learn()
+"""
+
+
 class BetaNotAnnealed(Rule):
     """The exponent beta of the importance-sampling weights stays below 1 for the whole training.
 
     ## What it does
 
     Reports an attribute or setting that the weights are raised to and that nothing in the project changes after it was
-    set, unless it is set to 1.
+    set, unless it is set to 1. So it does a schedule that is asked for the same moment at every draw, such as one that
+    goes by an attribute which begins at 0 and which nothing counts up.
 
     ## Why is this bad
 
@@ -143,11 +193,17 @@ class BetaNotAnnealed(Rule):
         if exponent.is_number:
             tried = exponent.node is not None and graph.demos.is_dry(exponent.path, exponent.node)
             return exponent if 0 < (exponent.number or 0) < 1 and not tried else None
+        if exponent.op in COMPUTED:
+            return exponent if _standing(graph).below_one(exponent) else None
         if exponent.op == "field":
             changes = (w for w in beta.later_writes if w.field == exponent and not _adds_nothing(graph, beta, w))
-            asked = any(not is_never_asked_for(graph, buffer, change.write.function) for change in changes)
-            if asked or _set_elsewhere(graph, exponent.data[1]):
+            asked = [w for w in changes if not is_never_asked_for(graph, buffer, w.write.function)]
+            if _set_elsewhere(graph, exponent.data[1]):
                 return None
+            if asked:
+                value = strip(asked[0].value)
+                is_one_way = all(strip(change.value) == value for change in asked)
+                return value if is_one_way and _standing(graph).below_one(value) else None
             first = (graph.symbols.expanded(value) for value, _, _ in beta.first_values(exponent))
             values = [option for value in first for option in alternatives(value)]
             if not values or any(value.op in ("object", "function") or _is_one(graph, value) for value in values):
@@ -160,6 +216,9 @@ class BetaNotAnnealed(Rule):
         return None if any(self._constant(graph, buffer, beta, option) is None for option in given) else exponent
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, beta: Beta, term: Term) -> Iterable[Finding]:
+        if term.op in COMPUTED:
+            yield self._schedule(graph, buffer, beta, term)
+            return
         formula = beta.anatomy.formulas[0]
         node, path = formula.node, formula.path
         evidence = [
@@ -189,6 +248,36 @@ class BetaNotAnnealed(Rule):
             pipeline=graph.name_of(buffer),
         )
         yield finding if is_seen else replace(finding, severity=Severity.INFO)
+
+    def _schedule(self, graph: ReplayGraph, buffer: ReplayBuffer, beta: Beta, term: Term) -> Finding:
+        """A finding about a schedule that is asked for one moment alone."""
+        formula = beta.anatomy.formulas[0]
+        node, path = formula.node, formula.path
+        evidence = [
+            graph.evidence(f.path, f.node, "weights", "the weights are raised to it") for f in beta.anatomy.formulas
+        ]
+        standing = _standing(graph)
+        standing.below_one(term)
+        why = "its schedule is asked for the same moment at every draw"
+        for clock in standing.clocks:
+            why = f"`{clock.data[1]}`, which its schedule goes by, stays 0"
+            for _, statement, where in beta.first_values(clock):
+                if statement is not None:
+                    node, path = statement, where
+                    evidence.append(graph.evidence(where, statement, "set", "it is set here, and nothing counts it up"))
+        is_seen = graph.priorities(buffer).weights_used()
+        finding = self.finding(
+            graph,
+            path,
+            node,
+            f"the exponent of the importance-sampling weights never rises to 1: {why}, and part of the bias stays"
+            f"{'' if is_seen else UNSEEN}",
+            evidence=evidence,
+            confidence="medium",
+            fix=FixOffer(title="count up what the schedule of beta goes by"),
+            pipeline=graph.name_of(buffer),
+        )
+        return finding if is_seen else replace(finding, severity=Severity.INFO)
 
     def witness(self) -> str:
         """The mean of a skewed quantity under prioritised draws, by beta."""
@@ -309,6 +398,39 @@ class Agent:
                 "train.py": _TRAIN,
             },
         ),
+        Example(
+            "a schedule that goes by a count which nothing raises",
+            {"memory.py": _GIVEN, "schedule.py": _SCHEDULE, "agent.py": _COUNTING},
+        ),
+        Example(
+            "a schedule that is asked for its beginning",
+            {
+                "memory.py": _GIVEN.replace(") ** -beta\n", ") ** -beta  # <- PER106\n"),
+                "schedule.py": _SCHEDULE,
+                "agent.py": _COUNTING.replace("  # <- PER106", "").replace("at(self.learnt)", "at(0)"),
+            },
+        ),
+        Example(
+            "a sum of the first beta and of steps that are not counted",
+            {
+                "memory.py": _GIVEN,
+                "agent.py": _COUNTING.replace(
+                    "self.schedule.at(self.learnt)", "min(1.0, self.first + self.learnt * 1e-5)"
+                )
+                .replace("from schedule import Ramp\n", "")
+                .replace("self.schedule = Ramp(0.4, 1.0, 50_000)", "self.first = 0.4"),
+            },
+        ),
+        Example(
+            "an attribute that is set anew at each draw, to the same",
+            {
+                "memory.py": _GIVEN,
+                "schedule.py": _SCHEDULE,
+                "agent.py": _COUNTING.replace("beta = self.schedule", "self.beta = self.schedule").replace(
+                    "sample(32, beta)", "sample(32, self.beta)"
+                ),
+            },
+        ),
     )
     good = (
         Example(
@@ -423,7 +545,8 @@ def train(env, net, optimizer):
             {
                 "memory.py": _MEMORY.replace("beta=0.4", "schedule")
                 .replace("self.beta = beta  # <- PER106", "self.schedule, self.draws = schedule, 0")
-                .replace("-self.beta", "-self.schedule(self.draws)"),
+                .replace("-self.beta", "-self.schedule(self.draws)")
+                .replace("        at = np.random", "        self.draws += 1\n        at = np.random"),
                 "train.py": _TRAIN.replace("Memory(100)", "Memory(100, lambda n: min(1.0, 0.4 + n / 80_000))"),
             },
         ),
@@ -505,7 +628,47 @@ memory.of_another_cell()
                 "train.py": _TRAIN.replace("memory.sample(32)", "memory.sample_at(32, 0.4 + 0.6 * step / 50_000)"),
             },
         ),
+        Example(
+            "a schedule that goes by a count",
+            {
+                "memory.py": _GIVEN,
+                "schedule.py": _SCHEDULE,
+                "agent.py": _COUNTING.replace("  # <- PER106", "").replace("self.updates += 1", "self.learnt += 1"),
+            },
+        ),
+        Example(
+            "a count that somebody else raises",
+            {
+                "memory.py": _GIVEN,
+                "schedule.py": _SCHEDULE,
+                "agent.py": _COUNTING.replace("  # <- PER106", "")
+                + "\n\ndef both(agents):\n    for each in agents:\n        each.learnt += 1\n        each.learn()\n",
+            },
+        ),
+        Example(
+            "a schedule that stays at 1",
+            {
+                "memory.py": _GIVEN,
+                "schedule.py": _SCHEDULE,
+                "agent.py": _COUNTING.replace("  # <- PER106", "").replace("Ramp(0.4, 1.0,", "Ramp(1.0, 1.0,"),
+            },
+        ),
+        Example(
+            "a schedule that goes by a share of the run, which the caller knows",
+            {
+                "memory.py": _GIVEN,
+                "schedule.py": _SCHEDULE,
+                "agent.py": _COUNTING.replace("  # <- PER106", "")
+                .replace("def learn(self):", "def learn(self, step):")
+                .replace("at(self.learnt)", "at(step)")
+                .replace("agent.learn()", "agent.learn(step)"),
+            },
+        ),
     )
+
+
+def _standing(graph: ReplayGraph) -> Standing:
+    return Standing(graph, partial(_set_elsewhere, graph))
 
 
 def _setting(term: Term) -> str | None:

@@ -20,6 +20,8 @@ _NOTE = "beta rises to 1 over the training"
 def repair(draft: Draft, defect: Defect) -> None:
     """Raise beta before each use, or raise Refused."""
     graph, path = draft.graph, defect.path
+    if "its schedule" in defect.finding.message:
+        raise Refused(f"there is a schedule of beta: what it is asked for at {defect.where} has to be counted")
     made = next((node for node in defect.nodes if isinstance(node, ir.Assign)), None)
     target = _target(defect, made)
     function = graph.symbols.function_of(path, made) if made is not None else None

@@ -81,3 +81,10 @@ def test_a_beta_that_several_methods_read_is_left():
     files = example(CODE, MEMORY)
     files |= {"memory.py": files["memory.py"] + "\n    def show(self):\n        print(self.beta)\n"}
     check_left(CODE, files, "not read by one method")
+
+
+@pytest.mark.parametrize(
+    "title", ["a schedule that goes by a count which nothing raises", "a schedule that is asked for its beginning"]
+)
+def test_a_schedule_that_is_there_is_left(title):
+    check_left(CODE, example(CODE, title), "there is a schedule of beta")
