@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.memory import narrow
-from per_audit.graph.memory.shifts import parted
+from per_audit.graph.memory.shifts import outgrown, parted
 from per_audit.graph.prioritised import handed, leaves
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
@@ -361,6 +361,33 @@ class Memory:
         self.top = max(self.top, errors.max() + 1e-6)
 """
 
+_OUTGROWING = """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, alpha=0.6):
+        self.rows, self.mass = [], []
+        self.capacity, self.at, self.alpha, self.top = capacity, 0, alpha, 1.0
+
+    def add(self, state, action, reward, next_state, done):
+        if len(self.rows) < self.capacity:
+            self.rows.append(None)
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.mass.append(self.top)  # <- PER206
+        self.at = (self.at + 1) % self.capacity
+
+    def sample(self, n, beta):
+        p = np.array(self.mass[: len(self.rows)]) ** self.alpha
+        p /= p.sum()
+        slots = np.random.choice(len(self.rows), n, p=p)
+        weights = (len(self.rows) * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self.mass[slot] = error + 1e-6
+"""
+
 
 class UpdateSlotMismatch(Rule):
     """A transition is in one slot and its priority in another.
@@ -370,7 +397,8 @@ class UpdateSlotMismatch(Rule):
     Reports a method that stores a transition at a pointer, moves the pointer, and then writes the transition's priority
     at the pointer, or the other way round; also where the store and the move are in a method of a base class. Reports
     transitions in a deque or list that moves all its items when the oldest is evicted, where the priorities keep their
-    places in a ring or tree, and the reverse. Reports a priority that is written to the node of a sum tree that has the
+    places in a ring or tree, and the reverse; and priorities that are added to a list for ever, where transitions take
+    the slots of the oldest. Reports a priority that is written to the node of a sum tree that has the
     number of the transition's slot, where new transitions get the leaf that many nodes further on. Reports drawn
     positions that are converted to 8 bits in a buffer of more than 256 slots, and weights, the numbers of the rows of a
     batch, or ranks in an order of the priorities, that are handed over where positions are meant.
@@ -438,6 +466,10 @@ class UpdateSlotMismatch(Rule):
             if shift is not None and shift[0].node not in shifted:
                 shifted.add(shift[0].node)
                 yield self._shifting(graph, buffer, *shift)
+            outgrowing = outgrown(anatomy)
+            if outgrowing is not None and outgrowing[0].node not in shifted:
+                shifted.add(outgrowing[0].node)
+                yield self._outgrowing(graph, buffer, *outgrowing)
             for finding, node in self._at_updates(graph, buffer, anatomy):
                 if node not in shifted:
                     shifted.add(node)
@@ -576,6 +608,23 @@ class UpdateSlotMismatch(Rule):
             pipeline=name,
         )
 
+    def _outgrowing(self, graph: ReplayGraph, buffer: ReplayBuffer, added: Store, kept: Store) -> Finding:
+        name = graph.name_of(buffer)
+        return self.finding(
+            graph,
+            added.path,
+            added.node,
+            f"`{graph.source(added.path, added.node)}` goes on adding priorities once {name} is full and new "
+            "transitions take the slots of the oldest: each has the priority of the one that it replaced, and the list "
+            "of priorities grows without bound",
+            evidence=[
+                graph.evidence(added.path, added.node, "priority", "a priority is added behind all others here"),
+                graph.evidence(kept.path, kept.node, "stored", "a transition takes the slot of another here"),
+            ],
+            fix=FixOffer(title="write the priority at the position of the transition"),
+            pipeline=name,
+        )
+
     def witness(self) -> str:
         """Four transitions are stored; each priority goes to the slot after its transition."""
         import numpy as np
@@ -701,6 +750,7 @@ class Plain:
                 ),
             },
         ),
+        Example("priorities are added to a list for ever", {"memory.py": _OUTGROWING, "train.py": _TRAIN}),
     )
     good = (
         Example(
@@ -863,6 +913,37 @@ class Replay:
                     "        self.mass[self.at] = self.top**self.alpha\n"
                     "        self.rows[self.at] = (state, action, reward, next_state, done)\n",
                 ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "priorities are added to a list as long as transitions are",
+            {
+                "memory.py": _OUTGROWING.replace(
+                    "        self.mass.append(self.top)  # <- PER206\n",
+                    "        if len(self.mass) < self.capacity:\n            self.mass.append(self.top)\n"
+                    "        else:\n            self.mass[self.at] = self.top\n",
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "as many priorities as transitions, added before",
+            {
+                "memory.py": _OUTGROWING.replace(
+                    "        self.mass.append(self.top)  # <- PER206\n", "        self.mass[self.at] = self.top\n"
+                ).replace("self.rows.append(None)", "self.rows.append(None)\n            self.mass.append(0.0)"),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "neither transitions nor priorities take the slots of others",
+            {
+                "memory.py": _OUTGROWING.replace("  # <- PER206", "")
+                .replace("        if len(self.rows) < self.capacity:\n            self.rows.append(None)\n", "")
+                .replace("self.rows[self.at] = (state", "self.rows.append((state")
+                .replace("next_state, done)\n        self.mass", "next_state, done))\n        self.mass")
+                .replace("self.rows, self.mass = [], []", "self.rows, self.mass = [], []  # <- PER004"),
                 "train.py": _TRAIN,
             },
         ),

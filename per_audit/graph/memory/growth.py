@@ -86,7 +86,7 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
         return True  # a ring that is filled first, or a copy of the newest part
     if any(container in store.value.atoms and store.how == "index" for store in graph.events.stores.values()):
         return True  # one list of several, each replaced when it has served
-    return any(_is_guarded(graph, store, container) for store in grows) or container in graph.cut_containers
+    return any(is_guarded(graph, store, container) for store in grows) or container in graph.cut_containers
 
 
 def _is_filled_once(graph: ReplayGraph, store: ev.Store, container: Alloc) -> bool:
@@ -137,7 +137,7 @@ def has_limit(graph: ReplayGraph, node: ir.Node) -> bool:
     return not (isinstance(limit, ir.Const) and limit.value is None) and constant != 0
 
 
-def _is_guarded(graph: ReplayGraph, store: ev.Store, container: Alloc) -> bool:
+def is_guarded(graph: ReplayGraph, store: ev.Store, container: Alloc) -> bool:
     """Whether the store happens only under a test that compares a length or count, or ends its function early.
 
     How long an episode is that is stored says nothing of how many there are.

@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.externals import IN_PLACE, draw_call
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import Alloc
-from per_audit.graph.memory.growth import has_limit
+from per_audit.graph.memory.growth import has_limit, is_guarded
 from per_audit.graph.prioritised.updates import BUILDERS
 
 if TYPE_CHECKING:
@@ -171,6 +171,30 @@ def parted(anatomy: Anatomy) -> tuple[ev.Store | ev.Evict, ev.Store, bool] | Non
         if stays and causes and causes[0] is not None and all(causes) and all(_stays(graph, each) for each in kept):
             return causes[0], stays[0], first
     return None
+
+
+def outgrown(anatomy: Anatomy) -> tuple[ev.Store, ev.Store] | None:
+    """What adds a priority behind the others for each new transition, and what puts that in an older one's slot.
+
+    None where priorities take the slots of others as well, or lose the first, or where that is not known.
+    """
+    graph = anatomy.graph
+    priorities = {alloc for term in anatomy.containers for alloc in anatomy.allocs(term)}
+    rows = _drawn_rows(anatomy, priorities)
+    first = [write.store for write in anatomy.writes if write.inserts]
+    if not rows or not first or any(alloc.kind != "list" for alloc in priorities) or _remade(anatomy):
+        return None
+    if any(store.how != "append" or is_guarded(graph, store, store.container) for store in first):
+        return None
+    if any(store.how in ("slice", "rebuild", "extend", "insert") for store in anatomy.stores):
+        return None
+    if priorities & graph.cut_containers or any(e.container in priorities for e in graph.events.evictions.values()):
+        return None
+    if not all(_stays(graph, each) for each in rows):
+        return None
+    adding = {store.function for store in first}
+    replacing = [s for s in anatomy.buffer.stores if s.container in rows and s.how == "index" and s.function in adding]
+    return (first[0], replacing[0]) if replacing else None
 
 
 def _in_order(containers: Iterable[Alloc]) -> list[Alloc]:
