@@ -28,6 +28,7 @@ OPEN: Shape = (BATCH, "...")
 
 _POINTWISE = {"neg", "abs", "exp", "log", "clip", "detach", "not", "cumsum", "argsort", "loop", "sort", "flip", "found"}
 _BROADCASTS = {"add", "sub", "mul", "div", "floordiv", "mod", "pow", "minimum", "maximum", "cmp", "where"}
+_COMPARES = {"greater", "greater_equal", "less", "less_equal", "gt", "ge", "lt", "le"}
 _REDUCES = {"sum", "mean", "max", "min", "argmax", "argmin", "std", "median"}
 _DEEPEST = 40
 _PENDING: Shape = ("pending",)
@@ -108,6 +109,8 @@ class Shapes:
         found = {self._shape(option, depth) for option in options}
         if len(found) > 1:
             found.discard(_PENDING)
+        if found == {(BATCH,), (SOME,)}:  # made as long as the batch, and changed by what was drawn
+            return (BATCH,)
         return found.pop() if len(found) == 1 else None
 
     def _of(self, term: Term, depth: int) -> Shape | None:
@@ -230,10 +233,7 @@ class Shapes:
         if op == "alloc":
             return self._allocated(term)
         if op == "tuple":
-            if not term.args:
-                return None  # a list before anything is put into it
-            plain = all(self.of(item, depth) == () for item in term.args)
-            return (SOME if len(term.args) > 1 else 1,) if plain else None
+            return self._listed(term, depth)
         assert first is not None
         shape = self.of(first, depth)
         if shape == OPEN:
@@ -260,6 +260,14 @@ class Shapes:
         return (
             None if index is None else (*index, *shape[1 if term.args[1].op != "tuple" else len(term.args[1].args) :])
         )
+
+    def _listed(self, term: Term, depth: int) -> Shape | None:
+        """A list or tuple of single numbers, or one of arrays that are made there, such as the levels of a tree."""
+        shapes = {self.of(item, depth) for item in term.args}
+        each = shapes.pop() if len(shapes) == 1 else None  # none in a list before anything is put into it
+        if each and all(item.op == "alloc" for item in term.args):
+            return (SOME, *each)
+        return (SOME if len(term.args) > 1 else 1,) if each == () else None
 
     def _picked(self, values: Term, index: Term, depth: int) -> Shape | None:
         """What is picked from an array of which nothing is known.
@@ -369,6 +377,8 @@ class Shapes:
         """The result of an unknown call: a placeholder of a graph, or a layer of a network."""
         if str(term.data).endswith(("placeholder", "placeholder_v2")):
             return self._placeholder(term)
+        if isinstance(term.data, str) and term.data.rpartition(".")[2] in _COMPARES:
+            return self._broadcast(term.args, depth)
         if self._is_recursion(term):
             return _PENDING  # has the shape of the answers that end it
         inside = self.symbols.inside(term)

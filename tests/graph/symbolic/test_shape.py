@@ -132,3 +132,51 @@ def test_a_parameter_that_a_function_passes_to_itself(project):
     )
     node = next(n for n in ir.walk(*graph.module("main.py").body) if isinstance(n, ir.Bin))
     assert graph.shapes.of(graph.symbols.term("main.py", node.left)) == (SOME, 1)
+
+
+LEVELS = """
+import numpy as np
+
+class Levels:
+    def __init__(self, depth):
+        self.tables = [np.zeros(1), np.zeros(2)]
+        self.wide = [np.zeros((1, 4)), np.zeros((2, 4))]
+        self.mixed = [np.zeros(1), np.zeros((2, 4))]
+        for k in range(2, depth):
+            self.tables.append(np.zeros(2**k))
+
+    def find(self, n):
+        mass = np.random.uniform(0, self.tables[0][0], size=n)
+        at = np.zeros(n, dtype=int)
+        for table in self.tables[1:]:
+            at *= 2
+            beyond = {test}
+            at += beyond
+            mass -= table[at] * beyond
+        last = self.tables[-1]
+        root = self.tables[0][0]
+        read = last[at]
+        row = self.wide[0]
+        any = self.mixed[0]
+        return at, last, root, read, row, any
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("at", (BATCH,)), ("last", (SOME,)), ("root", ()), ("read", (BATCH,)), ("row", (SOME, SOME)), ("any", None)],
+)
+def test_places_that_are_found_level_by_level_in_a_list_of_arrays(project, name, shape):
+    graph = project(LEVELS.replace("{test}", "np.greater(mass, table[at])"))
+    node = [n for n in ir.walk(*graph.module("main.py").body) if isinstance(n, ir.Name) and n.id == name][-1]
+    assert graph.shapes.of(graph.symbols.term("main.py", node)) == shape
+
+
+@pytest.mark.parametrize(
+    ("test", "shape"),
+    [("mass > table[at]", (BATCH,)), ("np.less_equal(mass, table[at])", (BATCH,)), ("np.other(mass, table[at])", None)],
+)
+def test_a_comparison_is_as_long_as_what_is_compared(project, test, shape):
+    graph = project(LEVELS.replace("{test}", test))
+    node = [n for n in ir.walk(*graph.module("main.py").body) if isinstance(n, ir.Name) and n.id == "beyond"][-1]
+    assert graph.shapes.of(graph.symbols.term("main.py", node)) == shape
