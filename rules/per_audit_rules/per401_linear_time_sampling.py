@@ -62,6 +62,36 @@ def train(env, net, optimizer):
 """
 
 
+_ADDED_UP = """import random
+from bisect import bisect_right
+from itertools import accumulate
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.mass = [], []
+        self.size, self.at, self.top = size, 0, 1.0
+
+    def add(self, state, action, reward, next_state, done):
+        if len(self.rows) < self.size:
+            self.rows.append(None)
+            self.mass.append(0.0)
+        self.rows[self.at], self.mass[self.at] = (state, action, reward, next_state, done), self.top
+        self.at = (self.at + 1) % self.size
+
+    def sample(self, n, beta):
+        sums = list(accumulate(self.mass))
+        slots = [bisect_right(sums, random.random() * sums[-1]) for _ in range(n)]  # <- PER401
+        weights = [(len(self.rows) * self.mass[slot] / sums[-1]) ** -beta for slot in slots]
+        return [self.rows[slot] for slot in slots], slots, [weight / max(weights) for weight in weights]
+
+    def update(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self.mass[slot] = (error + 1e-6) ** 0.6
+            self.top = max(self.top, self.mass[slot])
+"""
+
+
 class LinearTimeSampling(Rule):
     """Each batch is drawn by going through the priorities of all transitions.
 
@@ -291,6 +321,10 @@ class Ring:
 """
             },
         ),
+        Example(
+            "sums that the standard library adds up for each batch, and a search",
+            {"memory.py": _ADDED_UP},
+        ),
     )
     good = (
         Example(
@@ -512,6 +546,19 @@ class Recommender:
 """
             },
         ),
+        Example(
+            "sums that are kept from one draw to the next",
+            {
+                "memory.py": _ADDED_UP.replace("  # <- PER401", "")
+                .replace("sums = list(accumulate(self.mass))", "sums = self.sums")
+                .replace("self.mass = [], []", "self.mass, self.sums = [], [], []")
+                .replace(
+                    "            self.top = max(self.top, self.mass[slot])\n",
+                    "            self.top = max(self.top, self.mass[slot])\n"
+                    "        self.sums = list(accumulate(self.mass))\n",
+                )
+            },
+        ),
     )
 
 
@@ -595,8 +642,8 @@ def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy, ca
             yield _Linear(draw.node, draw.path, how, cost, before, read, calls)
         mass = graph.events.masses.get(source)
         if mass is not None and mass.searched:
-            for node, path in _searches(graph, source):
-                cost = None if room.most is None else costs.of_search(room.most)
+            for node, path, made in _searches(graph, source):
+                cost = None if room.most is None else costs.of_search(graph, made.path, made.node, room.most)
                 yield _Linear(node, path, "a cumulative sum made anew", cost, 0.0, room)
 
 
@@ -621,15 +668,15 @@ def _is_of_groups(graph: ReplayGraph, draw: Draw) -> bool:
     return False
 
 
-def _searches(graph: ReplayGraph, source: ir.Node) -> Iterator[tuple[ir.Call, str]]:
-    """The calls that look a random number up in a cumulative sum of what a container holds."""
+def _searches(graph: ReplayGraph, source: ir.Node) -> Iterator[tuple[ir.Call, str, Term]]:
+    """The calls that look a random number up in a cumulative sum of what a container holds, and that sum."""
     for site in graph.events.calls.values():
         if _is_search(site.node) and any(source in value.tagged("mass") for value in site.arguments):
             terms = [graph.symbols.term(site.path, arg.value) for arg in site.node.args]
             sums = [p for t in terms for p in t.walk() if p.op == "cumsum" and not is_kept(graph, t, p)]
             whole = [part for part in sums if part.has("field") and not _is_level(graph, part.args[0])]
             if whole:
-                yield site.node, site.path
+                yield site.node, site.path, whole[0]
 
 
 def _is_level(graph: ReplayGraph, summed: Term) -> bool:

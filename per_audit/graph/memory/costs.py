@@ -39,6 +39,7 @@ _ORDER, _BUILT_IN_ORDER = 6e-4, 9e-3
 # Draws by probabilities in an array; torch.multinomial that puts back what it draws.
 _DRAWS = {"choice": 6.3e-3, "choices": 0.025, "multinomial": 0.019, OF_TENSOR: 0.019, SAMPLER: 0.019}
 _PUT_BACK, _COPIED, _WEIGHTS_OF_ARRAY, _SUMS = 7.5e-4, 3.5e-3, 0.06, 3.4e-3
+_ADDED, _ADDED_OF_ARRAY = 0.014, 0.38  # by itertools.accumulate
 # What is done with all items before: to make an array of them, to go through them in a comprehension, to raise them to
 # a power, to do other arithmetic, to take those that a test holds for.
 _MADE_ARRAY = {"list": 0.018, "deque": 0.04, "range": 0.045}
@@ -58,9 +59,17 @@ def of_read(capacity: int) -> float:
     return _DEQUE_READ * capacity
 
 
-def of_search(count: int) -> float:
-    """What it costs to add up so many numbers one after the other, to search the sums for a random one."""
-    return _SUMS * count
+def of_search(graph: ReplayGraph, path: str, node: ir.Node | None, count: int) -> float:
+    """What it costs to add up so many numbers one after the other by a call, to search the sums for a random one."""
+    added = node.args[0].value if isinstance(node, ir.Call) and node.args else None
+    if added is None:
+        return _SUMS * count
+    kind = kind_of(graph, path, added)
+    if isinstance(node, ir.Call) and name_of(node.func) == "accumulate" and not _is_of(graph, node, "numpy"):
+        each = _ADDED if kind in ("list", "deque") else _ADDED_OF_ARRAY
+    else:
+        each = _SUMS + _MADE_ARRAY.get(kind, 0.0)
+    return each * count + of_preparation(graph, path, added, count)
 
 
 def of_tree(batch: int, count: int) -> float:

@@ -173,6 +173,7 @@ def _collects(run: Expressions, node: ir.Call, receiver: Term, given: Given) -> 
 
 
 _EMPTY = {"builtins.list", "collections.deque"}
+_ADDING = {"itertools.accumulate", "numpy.add.accumulate"}
 
 
 def _library(run: Expressions, node: ir.Call, site: ev.CallSite | None, receiver: Term | None, given: Given) -> Term:
@@ -205,6 +206,8 @@ def _library(run: Expressions, node: ir.Call, site: ev.CallSite | None, receiver
     if not args and name in voc.ALLOCATIONS and "shape" in keywords:
         args = [keywords["shape"]]
     known = _numeric(run, node, name, args, keywords) if args else None
+    if qualified in _ADDING and len(given) == 1 and args:
+        known = run.make("cumsum", (args[0],), node)
     if known is not None:
         return known
     everything = (*((receiver,) if receiver is not None else ()), *(term for _, _, term in given))

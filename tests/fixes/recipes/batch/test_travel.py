@@ -431,7 +431,10 @@ ANOTHER = "    def sample(self):\n        return 1, 2, 3, 4, 5\n"
             [
                 ("        return (states, actions", "        return [states, actions"),
                 ("dones)\n", "dones]\n"),
-                ("self.learn(experiences, 0.99)", "for part in self.memory.sample():\n            self.target.study(part)"),
+                (
+                    "self.learn(experiences, 0.99)",
+                    "for part in self.memory.sample():\n            self.target.study(part)",
+                ),
             ],
             "used as a whole",
         ),
