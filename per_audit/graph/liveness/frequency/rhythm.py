@@ -25,7 +25,7 @@ _Body: TypeAlias = ir.For | ir.While | ir.Function
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """`times` in `steps` steps, in an episode, or in as many steps as a setting says that is not known: `counted`."""
+    """`times` in `steps` steps, or in as many episodes, or in as many steps as an unknown setting says: `counted`."""
 
     times: int = 1
     steps: int = 1
@@ -35,13 +35,14 @@ class Rhythm:
     @property
     def is_of_episodes(self) -> bool:
         """Whether it is only a few times in an episode, or in steps that are counted out."""
-        return (self.episode or bool(self.counted)) and self.times <= _FEW
+        episodes = self.steps if self.episode else 1
+        return (self.episode or bool(self.counted)) and self.times <= _FEW * episodes
 
     def a_step(self, cost: float) -> float:
         """What a cost is for each step; 0 for a few times in as many as nobody knows."""
         if self.counted:
             return 0.0 if self.is_of_episodes else cost * self.times
-        return cost * self.times / (_EPISODE if self.is_of_episodes else 1 if self.episode else self.steps)
+        return cost * self.times / self.steps / (_EPISODE if self.is_of_episodes else 1)
 
     def __str__(self) -> str:
         """The rhythm for people, empty where it is that of the steps."""
@@ -49,7 +50,7 @@ class Rhythm:
         if self.counted:
             return f"{times} in `{self.counted}` steps"
         if self.episode:
-            return f"{times} an episode"
+            return f"{times} an episode" if self.steps == 1 else f"{times} in {self.steps:,} episodes"
         return f"{times} in {self.steps:,} steps" if self.steps > self.times else ""
 
 
@@ -82,9 +83,10 @@ def _rhythm(
                 count = turns(graph, passes.path, passes.loop)
                 if count is None:
                     return Rhythm(times, counted=_count_of(graph, passes))
-                return Rhythm(times, steps * count, episode)
+                return Rhythm(times, steps * count * _begun(graph, path, around))
             if passes is not None:
-                return Rhythm(times, 1, episode=True) if passes == "episodes" else Rhythm(times, steps, episode)
+                episodes = 0 if passes == "steps" else _begun(graph, path, around)
+                return Rhythm(times, steps * (episodes or 1), episode or episodes > 0)
             rounds = turns(graph, path, around) if isinstance(around, ir.For) else None
             if rounds is None:
                 return Rhythm()
@@ -144,6 +146,31 @@ def _passes(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> str | _Ro
         if stepped:
             return "steps" if function in stepped else _of_loops(graph, where, stepped)
     return "steps" if _fills(graph, path, loop) else None
+
+
+def _begun(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> int:
+    """How many episodes or rounds each pass of a loop goes through that has them, by the loops that count them out."""
+    inside = set(_at_each_pass(loop.body))
+    begun: list[ir.Node] = [around for call in _steps(loop) if (around := _stepped_by(graph, path, call)) in inside]
+    for part in inside if not begun else ():
+        site = graph.events.calls.get(part) if isinstance(part, ir.Call) else None
+        called = {target.node for target in site.targets} if site is not None else set()
+        if any(isinstance(each, ir.Function) and each.name != "step" and _steps(each) for each in called):
+            begun.append(part)
+    counts = [_turns_between(graph, path, loop, node) for node in begun]
+    return min(counts, default=1)
+
+
+def _turns_between(graph: ReplayGraph, path: str, loop: ir.For | ir.While, node: ir.Node) -> int:
+    """How often a node is run in each pass of a loop, by the loops between them that are counted out."""
+    times = 1
+    for around in graph.ancestors(path, node):
+        if around is loop:
+            break
+        counted = around.generators[0] if isinstance(around, ir.Comp) else around
+        if isinstance(counted, (ir.For, ir.Generator)):
+            times *= turns(graph, path, counted) or 1
+    return times
 
 
 def _at_each_pass(body: Iterable[ir.Node]) -> Iterator[ir.Node]:

@@ -139,6 +139,39 @@ OBSERVED = STEPS + "agent.observe(row)"
         ("pass", ROUNDS.format(ends="pass", count="policy.n"), "once in `policy.n` steps"),
         ("pass", ROUNDS.format(ends="break", count=64), "once an episode"),
         ("pass", "while steps:\n    collect(env, policy)\n    agent.learn()", "once in 32 steps"),
+        # several episodes or rounds in each pass
+        (
+            "pass",
+            "while steps:\n    for _ in range(2):\n        play(env, policy)\n"
+            "    for _ in range(40):\n        agent.learn()",
+            "40 times in 2 episodes",
+        ),
+        (
+            "pass",
+            "while steps:\n    rows = [play(env, policy) for _ in range(16)]\n    agent.learn()",
+            "once in 16 episodes",
+        ),
+        (
+            "pass",
+            "while steps:\n    for _ in range(3):\n        while True:\n            row, done = env.step(policy(row))\n"
+            "            if done:\n                break\n    agent.learn()",
+            "once in 3 episodes",
+        ),
+        (
+            "pass",
+            "while steps:\n    for each in envs:\n        play(each, policy)\n    agent.learn()",
+            "once an episode",
+        ),
+        (
+            "pass",
+            "while steps:\n    for _ in range(2):\n        collect(env, policy)\n    agent.learn()",
+            "once in 64 steps",
+        ),
+        (
+            "pass",
+            "for episode in range(9):\n    play(env, policy)\n    if episode % 4 == 0:\n        agent.learn()",
+            "once in 4 episodes",
+        ),
     ],
 )
 def test_the_rhythm_of_a_draw(project, observe, train, expected):
@@ -158,6 +191,8 @@ def test_the_rhythm_of_a_draw(project, observe, train, expected):
         (Rhythm(4, 40), 60.0),
         (Rhythm(2, 1, episode=True), 12.0),
         (Rhythm(50, 1, episode=True), 30_000.0),
+        (Rhythm(40, 2, episode=True), 12_000.0),
+        (Rhythm(8, 2, episode=True), 24.0),
         (Rhythm(2, counted="n"), 0.0),
         (Rhythm(50, counted="n"), 30_000.0),
     ],
