@@ -180,9 +180,11 @@ class Judge:
         """The findings; what is wrong in code that is never run is a hint for later, and hints about it are none.
 
         What others may run is noted in `notes`, by its place, and whether it is there for others alone. What a rule
-        itself says as a hint, since it is only tried out, is told beside a program as well.
+        itself says as a hint, since it is only tried out, is told beside a program as well. What code would cost that
+        is never run costs nothing.
         """
         found = []
+        of_runs = {rule.code for rule in self._rules if rule.of_runs}
         hints = {rule.code for rule in self._rules if rule.severity is Severity.INFO}
         for finding, idle in told:
             try:
@@ -197,6 +199,8 @@ class Judge:
                 found.append(finding)
                 if note is not None:
                     notes[finding.place] = note, is_for_others
+            elif finding.rule in of_runs:
+                continue
             elif finding.severity is not Severity.INFO or (idle.is_beside and finding.rule not in hints):
                 message = f"{finding.message} ({why})"
                 found.append(replace(finding, severity=Severity.INFO, message=message))

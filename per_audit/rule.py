@@ -73,7 +73,8 @@ class Rule(ABC):
 
     The docstring of a subclass is its documentation: the first line says what is wrong, and the HEADINGS follow as
     `## What it does` and so on. A `pedantic` rule is off unless its code or name is selected. What a rule reports that
-    is `of_runs` matters by how long programs run and how much they store, so that it is a hint where none is known.
+    is `of_runs` matters by how long programs run and how much they store, so that it is a hint where none is known,
+    and nothing where the code is never run.
     """
 
     code: ClassVar[str]

@@ -125,6 +125,14 @@ def test_hints_about_what_is_never_run_are_none(tmp_path):
     assert len([finding for finding in outcome.findings if finding.rule == "PER006"]) == 1
 
 
+def test_what_is_never_run_costs_nothing(tmp_path):
+    learner = LEARNER.format(corrected=True).replace("np.ones(100)", "np.ones(200_000)")
+    other = learner.replace("Learner", "Other")
+    ((outcome, _),) = judged(tmp_path, {"learn.py": learner + other, "main.py": MAIN})
+    assert severities(outcome, "PER401") == [("warning", False)]
+    assert sorted(severities(outcome, "PER101")) == [("error", False), ("info", True)]
+
+
 CHOSEN = """        if self.corrected:
             weights = (filled * p[slots]) ** -beta
             weights = weights / weights.max()

@@ -93,7 +93,7 @@ def test_a_number_is_one_priority_wherever_it_is_written():
     load += "            self.priorities[len(self.rows)] = 1.0\n"
     load += "            self.rows.append((s, a, r, t, d))\n"
     files = changed(example(CODE, ARRAY), (UPDATE, UPDATE + load))
-    files["play.py"] = "from memory import Memory\n\nmemory = Memory(100_000)\nmemory.begin_with(read())\n"
+    files["play.py"] = "from memory import Memory\n\n\ndef play(rows):\n    Memory(100_000).begin_with(rows)\n"
     check_repaired(
         CODE,
         files,
