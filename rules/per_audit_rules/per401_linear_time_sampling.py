@@ -179,7 +179,8 @@ class LinearTimeSampling(Rule):
             graph,
             draw.path,
             draw.node,
-            f"{name} draws with {draw.how}, which goes through the probabilities of all transitions each time"
+            f"{name} draws with {draw.how}, which goes through the probabilities of "
+            f"{'up to ' if draw.of_some else ''}all transitions each time"
             f"{_cost(draw)}{f', {rhythm}' if str(rhythm) else ''}",
             evidence=[graph.evidence(draw.path, draw.node, "drawn", "every probability is read at every call")],
             fix=FixOffer(title="draw from a sum tree"),
@@ -565,7 +566,8 @@ class Recommender:
 class _Linear(NamedTuple):
     """A draw that reads all priorities: what people call it, and what it and making its probabilities costs.
 
-    `calls` are those for a batch, 0 where they cannot be counted; `before` is for all of them.
+    `calls` are those for a batch, 0 where they cannot be counted; `before` is for all of them. `of_some`: who asks for
+    a batch says how many priorities that are.
     """
 
     node: ir.Node
@@ -575,6 +577,7 @@ class _Linear(NamedTuple):
     before: float
     held: Held
     calls: int = 1
+    of_some: bool = False
 
 
 def _cost(draw: _Linear) -> str:
@@ -584,7 +587,7 @@ def _cost(draw: _Linear) -> str:
     if draw.cost is None:
         return f", up to {draw.held.most:,} of them"
     cost = draw.cost * (draw.calls or 1)
-    text = f", {costs.spelled(cost + draw.before)} at {draw.held}"
+    text = f", {'at most ' if draw.of_some else ''}{costs.spelled(cost + draw.before)} at {draw.held}"
     if draw.calls != 1:
         return (
             f"{text} for the {draw.calls:,} calls of a batch"
@@ -639,7 +642,8 @@ def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy, ca
             calls = 1 if loop is None else turns(graph, draw.path, loop) or 0
             if weights is not None and not isinstance(weights, (ir.Name, ir.Attr)):
                 before *= calls or 1  # made anew for each call
-            yield _Linear(draw.node, draw.path, how, cost, before, read, calls)
+            of_some = weights is not None and _is_asked_for(graph, anatomy, draw.path, weights)
+            yield _Linear(draw.node, draw.path, how, cost, before, read, calls, of_some)
         mass = graph.events.masses.get(source)
         if mass is not None and mass.searched:
             for node, path, made in _searches(graph, source):
@@ -650,6 +654,15 @@ def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy, ca
 def _is_of_held(graph: ReplayGraph, anatomy: Anatomy, path: str, weights: ir.Expr) -> bool:
     """Whether probabilities are those of what is held so far: a part of an array, or a list that grows."""
     return costs.kind_of(graph, path, weights) in ("list", "deque") or grows(anatomy, graph.symbols.term(path, weights))
+
+
+def _is_asked_for(graph: ReplayGraph, anatomy: Anatomy, path: str, weights: ir.Expr) -> bool:
+    """Whether probabilities are those of a part of all priorities whose size a parameter tells: of the newest."""
+    read = (part for part in graph.symbols.term(path, weights).walk() if part.op in ("at", "slice"))
+    return any(
+        anatomy.base_of(part.args[0]) in anatomy.containers and any(bound.has("param") for bound in part.args[1:])
+        for part in read
+    )
 
 
 def _is_of_some(graph: ReplayGraph, draw: Draw) -> bool:
