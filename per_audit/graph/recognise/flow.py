@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from per_audit.facts import ir
 from per_audit.graph.interpret.targets import BUILDERS
 from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.symbolic import Term
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,6 +19,7 @@ STORE, DRAW, EMPTY, MAKE = "store", "draw", "empty", "make"
 # Nothing was drawn yet; something was since it was emptied; it was emptied since; it was drawn from in another run.
 _FRESH, _DRAWN, _EMPTIED, _STALE = 0, 1, 2, 3
 _MOST_STATES = 24
+_LASTING = {"field", "const", "cmp", "len", "not", "logic"}  # what a test of the fields of objects is made of
 _FARTHEST = 24  # calls inside calls
 _Scope = ir.Function | ir.Lambda | str  # the path stands for the top level of a file
 
@@ -61,9 +63,11 @@ class Flow:
         self._marked: set[ir.Node] = set()
         self._sites: dict[ir.Node, ev.CallSite] = {}
         self._scopes: dict[_Scope, str] = {}
-        self._known: dict[tuple[_Scope, int, bool, bool], set[int]] = {}
+        self._known: dict[tuple[_Scope, _State, bool, bool], _States] = {}
+        self._lasting: dict[str, bool] = {}
+        self.asked: dict[str, set[str]] = {}  # the names in tests
         self._spares = self._makes = False  # inside what empties another object, what makes one
-        self._running: set[tuple[_Scope, int, bool, bool]] = set()
+        self._running: set[tuple[_Scope, _State, bool, bool]] = set()
         self._refilled = False
         for happening in sorted(happenings, key=lambda each: (MAKE, EMPTY, DRAW, STORE).index(each.what)):
             if not is_test(happening.path) and graph.demos.around(happening.path, happening.node) is None:
@@ -79,14 +83,14 @@ class Flow:
             roots = [scope for scope in self._scopes if scope not in self._called and not _constructs(scope)]
             for scope in roots:
                 if isinstance(scope, str):
-                    self._enter(scope, _FRESH)
+                    self._enter(scope, _State(_FRESH))
             before = 0
             while before != len(phases):  # what nobody calls may be called in any order
                 before = len(phases)
                 for scope in roots:
                     if not isinstance(scope, str):
-                        after = {each for phase in tuple(phases) for each in self._enter(scope, phase)}
-                        phases |= {_STALE if phase == _DRAWN else phase for phase in after}
+                        after = {each for phase in tuple(phases) for each in self._enter(scope, _State(phase))}
+                        phases |= {_STALE if state.phase == _DRAWN else state.phase for state in after}
         except _MixedError:
             return False
         return self._refilled
@@ -124,17 +128,23 @@ class Flow:
 
     # ---------------------------------------------------------------- scopes and calls
 
-    def _enter(self, scope: _Scope, phase: int) -> set[int]:
+    def _enter(self, scope: _Scope, state: _State) -> _States:
         """How far a run has come once it leaves a function, or the top level of a file."""
-        key = (scope, phase, self._spares, self._makes)
+        state = self.lasting(state)
+        key = (scope, state, self._spares, self._makes)
         if key in self._known:
             return self._known[key]
         if key in self._running or len(self._running) > _FARTHEST:
-            return {phase}
+            return frozenset({state})
         self._running.add(key)
-        self._known[key] = after = _Body(self, self._scopes[scope]).run(scope, phase)
+        after = frozenset(map(self.lasting, _Body(self, self._scopes[scope]).run(scope, state)))
+        self._known[key] = after
         self._running.discard(key)
         return after
+
+    def lasting(self, state: _State) -> _State:
+        """The run with those of its tests that hold wherever it goes: of the fields of objects."""
+        return _State(state.phase, frozenset(test for test in state.tests if self._lasting.get(test[0])))
 
     def called(self, node: ir.Call, states: _States) -> _States:
         """What a call of the project leads to."""
@@ -144,7 +154,9 @@ class Flow:
         before = self._spares, self._makes
         self._spares, self._makes = self._spares or self._is_of_another(site), self._makes or bool(site.classes)
         for func in targets:
-            after |= {_State(phase, s.tests) for s in states for phase in self._enter(func.node, s.phase)}
+            for state in states:
+                own = state.tests - self.lasting(state).tests
+                after |= {_State(each.phase, each.tests | own) for each in self._enter(func.node, state)}
         self._spares, self._makes = before
         return frozenset(after)
 
@@ -173,8 +185,26 @@ class Flow:
         return node in self._marked
 
     def text(self, path: str, test: ir.Expr) -> str:
-        """What is written in a test."""
-        return self._graph.source(path, test, limit=400)
+        """What a test asks: the same for fields that it reads itself or by a method, else what is written there."""
+        term = self._graph.symbols.term(path, test)
+        if not term.has("field") or not all(part.op in _LASTING for part in term.walk()):
+            return self._graph.source(path, test, limit=400)
+        asked = repr(term.mapped(self._settled))
+        writes = (self._graph.symbols.written(part) for part in term.walk() if part.op == "field")
+        functions = {write.function for each in writes for _, write, _ in each if write is not None}
+        self._lasting[asked] = all(_constructs(function) or function in self._scopes for function in functions)
+        return asked
+
+    def _settled(self, part: Term) -> Term | None:
+        """A capacity that constructors set as the number that it is; at least so many are as many, one by one."""
+        if part.op == "cmp" and part.data == (">=",):
+            return Term("cmp", part.args, ("==",), part.node, part.path).mapped(self._settled)
+        if part.op != "field":
+            return None
+        writes = self._graph.symbols.written(part)
+        number = self._graph.symbols.expanded(part)
+        is_set_once = all(write is not None and _constructs(write.function) for _, write, _ in writes)
+        return number if is_set_once and number.is_number else part
 
 
 class _Body:
@@ -185,17 +215,17 @@ class _Body:
         self.path = path
         self.returned: set[_State] = set()
         self.left: list[tuple[set[_State], set[_State]]] = []  # of each loop around: by `break`, by `continue`
-        self.asked: dict[str, set[str]] = {}  # the names in tests
+        self.asked = flow.asked
 
-    def run(self, scope: _Scope, phase: int) -> set[int]:
+    def run(self, scope: _Scope, state: _State) -> set[_State]:
         """How far the run has come at the end."""
-        states: _States = frozenset({_State(phase)})
+        states: _States = frozenset({state})
         if isinstance(scope, ir.Lambda):
             states = self.parts(scope.body, states)
         else:
             body = scope.body if isinstance(scope, ir.Function) else self.flow._graph.module(scope).body
             states = self.block(body, states)
-        return {state.phase for state in {*states, *self.returned}}
+        return {*states, *self.returned}
 
     def block(self, body: list[ir.Stmt], states: _States) -> _States:
         """What becomes of runs in statements one after the other."""
@@ -218,7 +248,7 @@ class _Body:
             for part in ir.walk(target)
         }
         return frozenset(
-            _State(phase, frozenset(test for test in tests if assigned.isdisjoint(self.asked[test[0]])))
+            _State(phase, frozenset(test for test in tests if assigned.isdisjoint(self.asked.get(test[0], ()))))
             for phase, tests in states
         )
 
@@ -265,9 +295,9 @@ class _Body:
     def _branches(self, node: ir.If, states: _States) -> _States:
         states = self.parts(node.test, states)
         if len(states) > _MOST_STATES:
-            states = _untested(states)
+            states = frozenset(_State(state.phase) for state in states)
         text = self.flow.text(self.path, node.test)
-        self.asked.setdefault(text, {ir.last_name(part) for part in ir.walk(node.test)})
+        self.asked.setdefault(text, {ir.last_name(part) for part in ir.walk(node.test)} - {""})
         after: _States = _NONE
         for block, turns_out in ((node.body, True), (node.orelse, False)):
             entering = frozenset(
@@ -284,7 +314,7 @@ class _Body:
         """A loop, which is run once at least: over environments, epochs, or steps until an episode ends."""
         if isinstance(node, ir.For):
             states = self.flow.at(node, self.parts(node.iter, states))
-        waiting, seen = _untested(states), set[_State]()
+        waiting, seen = self._lasting(states), set[_State]()
         ends: set[_State] = set()
         while waiting:
             seen |= waiting
@@ -293,10 +323,13 @@ class _Body:
                 waiting = self.parts(node.test, waiting)
             done = self.block(node.body, waiting)
             broken, continued = self.left.pop()
-            again = _untested(done | continued)
-            ends |= again | _untested(frozenset(broken))
+            again = self._lasting(done | continued)
+            ends |= again | self._lasting(frozenset(broken))
             waiting = again - seen
         return self.block(node.orelse, frozenset(ends))
+
+    def _lasting(self, states: _States) -> _States:
+        return frozenset(map(self.flow.lasting, states))
 
     def parts(self, node: ir.Node, states: _States) -> _States:
         """What becomes of runs in an expression."""
@@ -318,6 +351,6 @@ def _untested(states: _States) -> _States:
     return frozenset(_State(state.phase) for state in states)
 
 
-def _constructs(scope: _Scope) -> bool:
+def _constructs(scope: _Scope | None) -> bool:
     """Whether a function makes objects, each of them a new one."""
     return isinstance(scope, ir.Function) and scope.name in BUILDERS

@@ -558,3 +558,45 @@ TAKEN = """
 @pytest.mark.parametrize(("after", "found"), [("buffer.clear()", []), ("pass", [UNIFORM])])
 def test_what_is_taken_out_before_it_is_emptied_is_drawn_from_later(project, kinds, after, found):
     assert kinds(project(TAKEN.replace("{after}", after))) == found
+
+
+@pytest.mark.parametrize(
+    ("when", "found"),
+    [
+        ("buffer.is_full()", []),
+        ("buffer.count == 2048", []),
+        ("buffer.count >= buffer.size", []),
+        ("buffer.count >= 64", [UNIFORM]),
+        ("step % 4 == 0", [UNIFORM]),
+    ],
+)
+def test_what_is_full_when_it_is_drawn_from_and_then_begins_anew_is_a_rollout(project, kinds, when, found):
+    graph = project(f"""
+    import random
+
+    class Buffer:
+        def __init__(self, size):
+            self.size, self.count, self.rows = size, 0, []
+
+        def is_full(self):
+            return self.count == self.size
+
+        def store(self, state, action, reward, next_state, done):
+            if self.count == self.size:
+                self.rows, self.count = [], 0
+            self.rows.append((state, action, reward, next_state, done))
+            self.count += 1
+
+    def main(env, net):
+        buffer, state = Buffer(2048), env.reset()
+        for step in range(100_000):
+            action = net.act(state)
+            next_state, reward, done, info = env.step(action)
+            buffer.store(state, action, reward, next_state, done)
+            state = next_state
+            if {when}:
+                for epoch in range(10):
+                    states, actions, rewards, next_states, dones = zip(*random.sample(buffer.rows, 64))
+                    net.loss(states, actions, rewards, next_states, dones).backward()
+    """)
+    assert kinds(graph) == found
