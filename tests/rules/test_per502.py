@@ -53,8 +53,9 @@ import rated
 
 for make in (plain.Agent, rated.Agent):
     agent = make(read(), read(), read())
-    agent.step(read(), read())
-    agent.learn()
+    for _ in range(1000):
+        agent.step(read(), read())
+        agent.learn()
 """
 
 
