@@ -75,7 +75,8 @@ class Siblings:
         def change(part: Term) -> Term | None:
             if part.op != "field" or part.args or self._root(part.data[0]) is not root:
                 return None
-            kept = any(isinstance(atom, Alloc) for atom in self._interpreter.attributes[part.data].atoms)
+            value = self._interpreter.attributes.get(part.data)  # None: nothing that was read sets the attribute
+            kept = value is not None and any(isinstance(atom, Alloc) for atom in value.atoms)
             return Term("field", (label,), part.data, part.node, part.path) if kept else part
 
         return term.mapped(change)

@@ -71,3 +71,11 @@ def test_what_one_object_returns_is_not_what_the_other_does(project, joined, mad
     assert same.args[0] == same.args[1]
     assert not size.args
     assert (of_sums != of_minima) is apart
+
+
+def test_an_attribute_that_nothing_sets_is_left_as_it_is(project):
+    text = TREES.replace("{joined}", "min").replace("{made}", "Sums(size), Minima(size)").replace("{drawn}", "sums")
+    text = text.replace("return self.nodes[1]", "return self.unset + self.nodes[1]")
+    graph = project(text)
+    returned = next(n for n in graph.module("main.py").nodes_of(ir.Return) if isinstance(n.value, ir.Seq)).value.items
+    assert graph.symbols.term("main.py", returned[0]).has("field")
