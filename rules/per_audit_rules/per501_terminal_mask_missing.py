@@ -228,7 +228,8 @@ class TerminalMaskMissing(Rule):
     not used in the target, or the environment's word for it is tested where transitions are stored and is not stored.
 
     So is a mask that is the wrong way round: the flag that the environment sets at the end, stored as it is, is a
-    factor of the next value, or the next value is added where the flag is set and nowhere else.
+    factor of the next value, or the next value is added where the flag is set and nowhere else; or its opposite is
+    stored, and the next value is multiplied by the opposite of that.
 
     ## Why is this bad
 
@@ -288,11 +289,13 @@ class TerminalMaskMissing(Rule):
     def _inverted(
         self, graph: ReplayGraph, buffer: ReplayBuffer, target: bootstrap.BootstrapTarget, flag: Term
     ) -> Finding:
+        opposite = polarity.is_opposite(flag)
+        kept = "the opposite of what" if opposite else "what"
         links = [graph.evidence(target.path, target.bootstrap, "bootstrap", "the value of the next state")]
         if flag.node is not None and flag.path:
             links.append(graph.evidence(flag.path, flag.node, "mask", "kept where this is set: at the end of episodes"))
         links += [
-            graph.evidence(store.path, store.node, "stored", "transitions are stored here with what the step said")
+            graph.evidence(store.path, store.node, "stored", f"transitions are stored here with {kept} the step said")
             for store in buffer.stores[:3]
         ]
         return self.finding(
@@ -302,7 +305,10 @@ class TerminalMaskMissing(Rule):
             f"`{graph.source(target.path, target.node)}` bootstraps through terminal states and nowhere else: the mask "
             "is the wrong way round",
             evidence=links,
-            fix=FixOffer(title="keep the next value where the episode goes on: 1 - terminated"),
+            fix=FixOffer(
+                title="keep the next value where the episode goes on: "
+                + ("the flag is stored as that already" if opposite else "1 - terminated")
+            ),
             pipeline=graph.name_of(buffer),
         )
 
@@ -657,6 +663,21 @@ class Agent:
             },
         ),
         Example("the memory of another agent holds the ends, this one none", {"agents.py": _TWO}),
+        Example(
+            "that an episode goes on is stored, and the target takes the opposite of it",
+            {
+                "agent.py": _DQN.replace("state, done))", "state, not done))").replace(
+                    "dones.float()", "(1 - dones.float())"
+                )
+            },
+        ),
+        Example(
+            "1 is stored as long as an episode goes on, in a column of its own, and the target asks where it is 0",
+            {
+                "ring.py": _RING.replace("= end\n", "= 0.0 if end else 1.0\n"),
+                "fit.py": _FIT.replace("np.where(terminal,", "np.where(terminal == 0,"),
+            },
+        ),
     )
     good = (
         Example(
@@ -1083,6 +1104,30 @@ def main(net, optimizer, start):
     for _ in range(1000):
         play(agent, start)
 """,
+            },
+        ),
+        Example(
+            "that an episode goes on is stored, and the next value is multiplied by it",
+            {
+                "agent.py": _DQN.replace("  # <- PER501", "").replace("state, done))", "state, not done))"),
+                "other.py": _DQN.replace("  # <- PER501", "").replace("state, done))", "state, 1 - done))"),
+                "third.py": _DQN.replace("  # <- PER501", "").replace("state, done))", "state, 0 if done else 1))"),
+            },
+        ),
+        Example(
+            "the opposite of the opposite is stored, and the opposite taken of it",
+            {
+                "agent.py": _DQN.replace("  # <- PER501", "")
+                .replace("state, done))", "state, 1 - int(not done)))")
+                .replace("dones.float()", "(1 - dones.float())")
+            },
+        ),
+        Example(
+            "what is stored is not the same flag everywhere",
+            {
+                "agent.py": _DQN.replace("  # <- PER501", "")
+                .replace("state, done))", "state, not done if self.gamma else done))")
+                .replace("dones.float()", "(1 - dones.float())")
             },
         ),
     )

@@ -29,8 +29,8 @@ _COLUMNS = {"map", "zip", "list", "tuple"}
 def inverted(graph: ReplayGraph, buffer: ReplayBuffer) -> list[tuple[BootstrapTarget, Term]]:
     """The targets that keep the next value at terminal states alone, each with the flag that keeps it there.
 
-    Only where what the environment says at a step is stored as it is, so that it is set where an episode ends, and
-    the function has no other target for the rest of the transitions.
+    Only where what the environment says at a step is stored as it is, so that it is set where an episode ends, or as
+    its opposite, and the function has no other target for the rest of the transitions.
     """
     found: list[tuple[BootstrapTarget, Term]] = []
     others: set[ev.Owner] = set()
@@ -63,6 +63,11 @@ def _switches(graph: ReplayGraph, target: BootstrapTarget) -> Iterator[Term]:
         inner = around
 
 
+def is_opposite(flag: Term) -> bool:
+    """Whether a flag that is set at the end of episodes is the opposite of what was drawn: `1 - mask`."""
+    return _bare(flag)[1]
+
+
 def _negated(term: Term) -> Term:
     return Term("not", (term,), None, term.node, term.path)
 
@@ -70,12 +75,12 @@ def _negated(term: Term) -> Term:
 def _tells_ends(graph: ReplayGraph, buffer: ReplayBuffer, flag: Term) -> bool:
     """Whether a flag of drawn transitions is set where the environment said that the episode ended."""
     drawn, turned = _bare(flag)
-    if turned or bootstrap.role_at(graph, drawn.node) != DONE or not isinstance(drawn.node, ir.Expr):
+    if bootstrap.role_at(graph, drawn.node) != DONE or not isinstance(drawn.node, ir.Expr):
         return False
     if not graph.events.value(drawn.node).tagged("draw") & buffer.sources or not _is_read(drawn):
         return False
-    stored = list(_stored(graph, buffer, drawn))
-    return bool(stored) and all(_is_said(graph, term) for term in stored)
+    said = {opposite for term in _stored(graph, buffer, drawn) for opposite in _said(graph, term)}
+    return said == {turned}
 
 
 def _bare(term: Term) -> tuple[Term, bool]:
@@ -84,7 +89,7 @@ def _bare(term: Term) -> tuple[Term, bool]:
     while True:
         if term.op in _FORM:
             term = term.args[0]
-        elif term.op == "not" or (term.op == "sub" and term.args[0].number == 1):
+        elif _is_opposite(term):
             term, turned = term.args[-1], not turned
         elif term.op == "cmp" and len(term.args) == 2 and term.data in (("==",), ("!=",), ("is",)):
             value = term.args[1]
@@ -94,6 +99,12 @@ def _bare(term: Term) -> tuple[Term, bool]:
             term = term.args[0]
         else:
             return term, turned
+
+
+def _is_opposite(term: Term) -> bool:
+    if term.op == "call" and len(term.args) == 1:
+        return str(term.data).rpartition(".")[2] == "logical_not"
+    return term.op == "not" or (term.op == "sub" and term.args[0].number == 1)
 
 
 def _is_read(term: Term) -> bool:
@@ -142,10 +153,34 @@ def _stored_alone(graph: ReplayGraph, store: ev.Store) -> Iterator[Term]:
                     yield graph.symbols.term(store.path, given)
 
 
-def _is_said(graph: ReplayGraph, term: Term) -> bool:
-    """Whether a term is what `env.step` says of the end, in every option, and has no name that says the opposite."""
-    options = [part for option in alternatives(graph.symbols.expanded(term)) for part in alternatives(option)]
-    return bool(options) and all(_is_of_step(option) for option in options)
+def _said(graph: ReplayGraph, term: Term, *, opposite: bool = False) -> set[bool | None]:
+    """Whether a term is the opposite of what `env.step` says of the end: for each option, None where it is neither."""
+    term, turned = _bare(graph.symbols.expanded(term))
+    opposite ^= turned
+    if _is_of_step(term):
+        return {opposite}
+    chosen = _chosen(graph, term)
+    if chosen is not None:
+        test, is_set = chosen
+        return _said(graph, test, opposite=opposite ^ (not is_set))
+    if term.op != "phi":
+        return {None}
+    return {said for option in term.args for said in _said(graph, option, opposite=opposite)}
+
+
+def _chosen(graph: ReplayGraph, term: Term) -> tuple[Term, bool] | None:
+    """The test that decides between 1 and 0, and which of them it stands for: `0.0 if over else 1.0`."""
+    if term.op == "where" and len(term.args) == 3:
+        test, kept, other = term.args
+    elif term.op == "phi" and isinstance(term.node, ir.IfExp):
+        test, kept, other = (
+            graph.symbols.term(term.path, part) for part in (term.node.test, term.node.body, term.node.orelse)
+        )
+    else:
+        return None
+    if kept.op != "const" or other.op != "const" or (kept.data, other.data) not in ((0, 1), (1, 0)):
+        return None
+    return test, bool(kept.data)
 
 
 def _is_of_step(term: Term) -> bool:
