@@ -32,7 +32,8 @@ TESTED_WITH = {
     "rules/test_costs_of_priorities": "graph/memory/held",
     # A rule's examples are programs; what the graph answers about them is in what the rule says.
     "rules/test_rules": (
-        "graph/episodes/cut_windows graph/episodes/limits graph/episodes/own_cuts graph/episodes/own_flags"
+        "graph/episodes/counted graph/episodes/cut_windows graph/episodes/limits graph/episodes/own_cuts"
+        " graph/episodes/own_flags"
         " graph/episodes/own_limits graph/episodes/polarity graph/episodes/readers graph/episodes/rewards"
         " graph/episodes/spared graph/episodes/unended graph/libraries/training graph/memory/unfed"
         " graph/prioritised/broadcast graph/prioritised/one_sided"

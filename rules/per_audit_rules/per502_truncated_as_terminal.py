@@ -308,7 +308,8 @@ class TruncatedAsTerminal(Rule):
 
     A limit that is part of the task, and visible in the state, is an end of the task. The flag that ends the loop may
     well be `terminated or truncated`; only what is stored is looked at. What the one `done` of the older interface says
-    is not reported for environments of libraries. A limit of the program's own is known by its name. Where an
+    is not reported for environments of libraries. A limit of the program's own is known by its name, or in an
+    environment by a count of its steps that is compared with a number that is there for that alone. Where an
     environment that the program defines observes the steps that it counts, takes off a reward at the limit, pays for
     every end whatever it is, or knows no other end, the limit is held for a part of the task, and so is the flag of
     truncation that such an environment, or a wrapper around another one, raises itself. Where the environments are
@@ -744,6 +745,34 @@ def train(""",
                 "train.py": _DRIVE,
             },
         ),
+        Example(
+            "a limit of the program's own environment, whatever its name",
+            {
+                "car.py": _CAR.replace("max_steps", "span"),
+                "train.py": _DRIVE,
+            },
+        ),
+        Example(
+            "a limit of the program's own environment that is written where it is asked for",
+            {"car.py": _CAR.replace("self.max_steps  #", "500  #"), "train.py": _DRIVE},
+        ),
+        Example(
+            "a limit of the program's own environment that its file names",
+            {
+                "car.py": "SPAN = 200\n"
+                + _CAR.replace("self.max_steps,", "self.most,").replace("self.max_steps", "SPAN"),
+                "train.py": _DRIVE,
+            },
+        ),
+        Example(
+            "two flags of the program's own environment, which is out of time after as many steps as are written there",
+            {
+                "car.py": _CAR.replace("  # <- PER502", "")
+                .replace("done = crashed or self.taken >= self.max_steps", "late = self.taken == 90")
+                .replace("done, {}", "crashed, late, {}"),
+                "train.py": _BOTH.replace("truncated, _ =", "timeout, _ =").replace("truncated", "timeout"),
+            },
+        ),
     )
     good = (
         Example(
@@ -1157,6 +1186,57 @@ def store(replay, rows):
         replay.put_all(list(rows))
         rows.clear()
 """,
+            },
+        ),
+        Example(
+            "a board of the program's own that is full after so many moves",
+            {
+                "car.py": _CAR.replace("  # <- PER502", "")
+                .replace("max_steps, self.at", "cells, self.at")
+                .replace(
+                    "self.at, self.speed, self.taken = 0.0,",
+                    "self.board = [0.0] * self.cells\n        self.at, self.speed, self.taken = 0.0,",
+                    2,
+                )
+                .replace("max_steps", "cells"),
+                "train.py": _DRIVE,
+            },
+        ),
+        Example(
+            "a board of the program's own, with its squares in the code",
+            {
+                "car.py": _CAR.replace("self.max_steps  # <- PER502", "42"),
+                "train.py": _DRIVE,
+            },
+        ),
+        Example(
+            "steps of the program's own environment that are taken away for faults, as lives are",
+            {
+                "car.py": _CAR.replace("  # <- PER502", "")
+                .replace("max_steps", "span")
+                .replace("        self.speed += force", "        self.span -= force < 0\n        self.speed += force"),
+                "train.py": _DRIVE,
+            },
+        ),
+        Example(
+            "a number of steps of the program's own environment that its observations tell",
+            {
+                "car.py": _CAR.replace("  # <- PER502", "")
+                .replace("max_steps", "span")
+                .replace("return (self.at, self.speed)", "return (self.at, self.speed, self.taken)"),
+                "train.py": _DRIVE,
+            },
+        ),
+        Example(
+            "two flags of the program's own environment, whose observations tell how many steps were taken",
+            {
+                "car.py": _CAR.replace("  # <- PER502", "")
+                .replace("done = crashed or self.taken >= self.max_steps", "late = self.taken == 90")
+                .replace("done, {}", "crashed, late, {}")
+                .replace("return (self.at, self.speed)", "return (self.at, self.speed, self.taken)"),
+                "train.py": _BOTH.replace("  # <- PER502", "")
+                .replace("truncated, _ =", "timeout, _ =")
+                .replace("truncated", "timeout"),
             },
         ),
     )

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.episodes.counted import counts_to_limit, is_count
 from per_audit.graph.episodes.raised import (
     always_pays,
     flags_at,
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from per_audit.graph.symbolic import Term
 
 _REACHED = {"==", ">=", ">"}
-_LIMIT = {"max", "maximum", "limit", "timeout"}
-_STEPS = {"len", "length", "step", "steps", "timesteps", "horizon"}
+_LIMIT = {"max", "maximum", "limit", "timeout", "horizon"}
+_STEPS = {"len", "length", "step", "steps", "timesteps"}
 _EPISODE = {"ep", "episode", "episodes"}
 
 
@@ -59,17 +60,24 @@ def environments_limit(
 
 
 def counts_steps(graph: ReplayGraph, call: ir.Call) -> bool:
-    """Whether what a call leads to compares anything with what is called a limit of steps."""
+    """Whether what a call leads to compares anything with what is called a limit of steps, or such a count itself."""
     site = graph.events.calls.get(call)
     called = [func.node for func in site.targets] if site is not None else []
     functions = [*called, *(callee for function in called for callee in graph.callees(function))]
     classes = [graph.project.class_of.get(function) for function in called if isinstance(function, ir.Function)]
     return any(cls is not None and _is_made(graph, cls) for cls in classes) and any(
-        isinstance(node, ir.Cmp) and len(node.rights) == 1 and (_is_named(node.rights[0]) or _is_named(node.left))
+        isinstance(node, ir.Cmp) and len(node.rights) == 1 and _is_limited(graph, function, node)
         for function in functions
         if function is not None
         for node in ir.walk(function)
     )
+
+
+def _is_limited(graph: ReplayGraph, function: ir.Function | ir.Lambda, test: ir.Cmp) -> bool:
+    if _is_named(test.rights[0]) or _is_named(test.left):
+        return True
+    cls = graph.project.class_of.get(function) if isinstance(function, ir.Function) else None
+    return cls is not None and is_count(graph, graph.project.module_of[cls].path, cls, test.left)
 
 
 def _told(graph: ReplayGraph, field: Term) -> Iterator[tuple[str, ir.Cmp]]:
@@ -106,7 +114,11 @@ def _is_limit(graph: ReplayGraph, path: str, test: ir.Cmp) -> bool:
 
 
 def _reaches(test: ir.Cmp) -> bool:
-    return len(test.ops) == 1 and test.ops[0] in _REACHED and _is_named(test.rights[0])
+    return _is_reached(test) and _is_named(test.rights[0])
+
+
+def _is_reached(test: ir.Cmp) -> bool:
+    return len(test.ops) == 1 and test.ops[0] in _REACHED
 
 
 def _is_named(limit: ir.Expr) -> bool:
@@ -125,7 +137,9 @@ def _is_environments(graph: ReplayGraph, path: str, test: ir.Cmp, raised: ir.Nod
     count = test.left
     function = graph.symbols.function_of(path, test)
     cls = graph.project.class_of.get(function) if isinstance(function, ir.Function) else None
-    if not _reaches(test) or cls is None or not isinstance(count, ir.Attr) or is_written_beside(graph, path, raised):
+    if not _is_reached(test) or cls is None or not isinstance(count, ir.Attr) or is_written_beside(graph, path, raised):
+        return False
+    if not _is_named(test.rights[0]) and not counts_to_limit(graph, path, cls, test):
         return False
     around = next((a for a in graph.ancestors(path, test) if not isinstance(a, ir.Logic)), None)
     if isinstance(around, ir.If) and any(isinstance(node, ir.Aug) or pays(node) for node in ir.walk(*around.body)):
@@ -172,7 +186,7 @@ def _is_behind_test(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
 
 def _pays_at_end(graph: ReplayGraph, path: str, method: ir.Function, count: str) -> bool:
     """Whether a method gives a reward of its own for every end, that by the limit among them, in place of the usual."""
-    limits = [n for n in ir.walk(*method.body) if isinstance(n, ir.Cmp) and _reaches(n) and _reads(n.left, count)]
+    limits = [n for n in ir.walk(*method.body) if isinstance(n, ir.Cmp) and _is_reached(n) and _reads(n.left, count)]
     told = [graph.statement(path, limit) for limit in limits]
     flags = {name.id for at in told if isinstance(at, ir.Assign) for name in at.targets if isinstance(name, ir.Name)}
     for node in ir.walk(*method.body):
