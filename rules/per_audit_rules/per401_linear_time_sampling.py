@@ -17,7 +17,7 @@ from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, capacity_of, number_of
 from per_audit.graph.memory.held import Held, grows, held
 from per_audit.graph.memory.ranges import turns
-from per_audit.graph.memory.remade import is_kept
+from per_audit.graph.memory.remade import Remade, remade
 from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
 
@@ -91,6 +91,34 @@ class Memory:
             self.top = max(self.top, self.mass[slot])
 """
 
+_KEPT = """import numpy as np
+
+
+class Ranked:
+    def __init__(self, size):
+        self.rows, self.mass, self.size = [None] * size, np.zeros(size), size
+        self.at, self.full, self.law = 0, 0, (0, None)
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows[self.at], self.mass[self.at] = (state, action, reward, next_state, done), 1.0
+        self.at, self.full = (self.at + 1) % self.size, min(self.full + 1, self.size)
+
+    def sums(self):
+        if self.full != self.law[0]:
+            self.law = (self.full, np.cumsum(np.arange(1.0, self.full + 1) ** -0.7))
+        return self.law[1]
+
+    def sample(self, n, beta):
+        sums, order = self.sums(), np.argpartition(-self.mass[: self.full], np.arange(min(n, self.full)))
+        ranks = np.searchsorted(sums, np.random.rand(n) * sums[-1])  # <- PER401
+        slots = order[ranks]
+        weights = (self.full * (ranks + 1.0) ** -0.7 / sums[-1]) ** -beta
+        return [self.rows[slot] for slot in slots], slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.mass[slots] = np.abs(errors) + 1e-6
+"""
+
 
 class LinearTimeSampling(Rule):
     """Each batch is drawn by going through the priorities of all transitions.
@@ -118,7 +146,8 @@ class LinearTimeSampling(Rule):
     Where the loops of the program count out fewer transitions than there is room for, the estimate is for these, and a
     hint for 10,000 of them or less.
     A cumulative sum that is kept and made anew only now and then, such as when the memory has grown by a share, is not
-    reported; one that each update marks as stale is.
+    reported; one that each update marks as stale is. One that is made anew whenever the memory has grown is a hint,
+    where the memory comes to be full.
     A draw that costs less than 5 µs for each step of the environment, because it is made once in many of them, is a
     hint; an episode counts as 100 steps.
 
@@ -181,13 +210,14 @@ class LinearTimeSampling(Rule):
             draw.node,
             f"{name} draws with {draw.how}, which goes through the probabilities of "
             f"{'up to ' if draw.of_some else ''}all transitions each time"
+            f"{' as long as the memory grows' if draw.is_filled else ''}"
             f"{_cost(draw)}{f', {rhythm}' if str(rhythm) else ''}",
             evidence=[graph.evidence(draw.path, draw.node, "drawn", "every probability is read at every call")],
             fix=FixOffer(title="draw from a sum tree"),
             pipeline=name,
         )
         is_little = draw.cost is not None and rhythm.a_step(draw.cost + draw.before) < costs.LITTLE
-        if is_little or draw.held.is_small:
+        if is_little or draw.held.is_small or draw.is_filled:
             return replace(finding, severity=Severity.INFO)
         tree = _of_tree(graph, draw)
         if tree is None:
@@ -325,6 +355,10 @@ class Ring:
         Example(
             "sums that the standard library adds up for each batch, and a search",
             {"memory.py": _ADDED_UP},
+        ),
+        Example(
+            "sums that are made anew whenever the memory has grown",
+            {"memory.py": _KEPT},
         ),
     )
     good = (
@@ -560,6 +594,14 @@ class Recommender:
                 )
             },
         ),
+        Example(
+            "sums that are kept until the memory has grown by a share",
+            {
+                "memory.py": _KEPT.replace("self.full != self.law[0]", "self.full > 1.05 * self.law[0]").replace(
+                    "  # <- PER401", ""
+                )
+            },
+        ),
     )
 
 
@@ -567,7 +609,7 @@ class _Linear(NamedTuple):
     """A draw that reads all priorities: what people call it, and what it and making its probabilities costs.
 
     `calls` are those for a batch, 0 where they cannot be counted; `before` is for all of them. `of_some`: who asks for
-    a batch says how many priorities that are.
+    a batch says how many priorities that are. `is_filled`: nothing is gone through any more once the memory is full.
     """
 
     node: ir.Node
@@ -578,6 +620,7 @@ class _Linear(NamedTuple):
     held: Held
     calls: int = 1
     of_some: bool = False
+    is_filled: bool = False
 
 
 def _cost(draw: _Linear) -> str:
@@ -646,9 +689,10 @@ def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy, ca
             yield _Linear(draw.node, draw.path, how, cost, before, read, calls, of_some)
         mass = graph.events.masses.get(source)
         if mass is not None and mass.searched:
-            for node, path, made in _searches(graph, source):
+            for node, path, made, often in _searches(graph, source):
                 cost = None if room.most is None else costs.of_search(graph, made.path, made.node, room.most)
-                yield _Linear(node, path, "a cumulative sum made anew", cost, 0.0, room)
+                is_filled = often == Remade.GROWING and not so_far.is_counted
+                yield _Linear(node, path, "a cumulative sum made anew", cost, 0.0, room, is_filled=is_filled)
 
 
 def _is_of_held(graph: ReplayGraph, anatomy: Anatomy, path: str, weights: ir.Expr) -> bool:
@@ -681,15 +725,19 @@ def _is_of_groups(graph: ReplayGraph, draw: Draw) -> bool:
     return False
 
 
-def _searches(graph: ReplayGraph, source: ir.Node) -> Iterator[tuple[ir.Call, str, Term]]:
-    """The calls that look a random number up in a cumulative sum of what a container holds, and that sum."""
+def _searches(graph: ReplayGraph, source: ir.Node) -> Iterator[tuple[ir.Call, str, Term, Remade]]:
+    """The calls that look a random number up in a cumulative sum of what a container holds, that sum and its making."""
     for site in graph.events.calls.values():
         if _is_search(site.node) and any(source in value.tagged("mass") for value in site.arguments):
             terms = [graph.symbols.term(site.path, arg.value) for arg in site.node.args]
-            sums = [p for t in terms for p in t.walk() if p.op == "cumsum" and not is_kept(graph, t, p)]
-            whole = [part for part in sums if part.has("field") and not _is_level(graph, part.args[0])]
+            sums = [(p, remade(graph, t, p)) for t in terms for p in t.walk() if p.op == "cumsum"]
+            whole = [
+                (part, often)
+                for part, often in sums
+                if often != Remade.SELDOM and part.has("field") and not _is_level(graph, part.args[0])
+            ]
             if whole:
-                yield site.node, site.path, whole[0]
+                yield site.node, site.path, *whole[0]
 
 
 def _is_level(graph: ReplayGraph, summed: Term) -> bool:
