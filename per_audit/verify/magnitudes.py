@@ -26,7 +26,7 @@ def _never_negative(symbols: Symbols, term: Term, depth: int) -> bool:
 
 
 def _is_magnitude(symbols: Symbols, term: Term, depth: int) -> bool:
-    known = not_negative(term)
+    known = not_negative(term, symbols)
     if known is not None or not depth:
         return known is True
     if term.op in ("param", "field"):

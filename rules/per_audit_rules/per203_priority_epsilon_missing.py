@@ -8,6 +8,7 @@ from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.prioritised import trail
 from per_audit.graph.prioritised.even import draws_evenly
+from per_audit.graph.prioritised.signed import keeps_sign
 from per_audit.graph.symbolic.sign import above_zero
 from per_audit.rule import Example, Rule
 
@@ -78,7 +79,7 @@ class PriorityEpsilonMissing(Rule):
                 step = trail.handover(anatomy, write)
                 if step.node not in told:
                     told.add(step.node)
-                    yield self._finding(graph, buffer, anatomy, step)
+                    yield self._finding(graph, buffer, anatomy, step, keeps_sign(anatomy, write))
 
     def _zeros(self, anatomy: Anatomy) -> Iterator[PriorityWrite]:
         for write in anatomy.writes:
@@ -87,13 +88,14 @@ class PriorityEpsilonMissing(Rule):
             if above_zero(write.value, anatomy.symbols) is False and not trail.is_asserted(anatomy, write):
                 yield write
 
-    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy, step: Step) -> Finding:
+    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy, step: Step, signed: bool) -> Finding:
         name = graph.name_of(buffer)
+        what = "the error, its sign included," if signed else "the size of the error"
         return self.finding(
             graph,
             step.path,
             step.node,
-            f"{name} stores the size of the error with nothing added: a transition with error 0 is never drawn again",
+            f"{name} stores {what} with nothing added: a transition with error 0 is never drawn again",
             evidence=trail.evidence_at(anatomy, step),
             confidence="medium",
             fix=FixOffer(title="add a small constant to the absolute TD error"),

@@ -9,8 +9,8 @@ from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.prioritised import heaps, trail
+from per_audit.graph.prioritised.signed import draws_unsigned, is_error, signed_error
 from per_audit.graph.symbolic import Term, alternatives, strip
-from per_audit.graph.symbolic.sign import not_negative
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -199,14 +199,13 @@ class SignedTdError(Rule):
                 )
 
     def _signed(self, anatomy: Anatomy) -> Iterator[tuple[PriorityWrite, Term, bool]]:
-        drawn = trail.probabilities(anatomy)
-        unsigned = bool(drawn) and all(_is_unsigned(anatomy, term) for term in drawn)
+        unsigned = draws_unsigned(anatomy)
         for write in (*(write for write in anatomy.writes if not write.inserts), *heaps.keys(anatomy)):
             for value in alternatives(strip(write.value)):
-                found = list(trail.errors(value))
-                if found and all(_is_error(e) for e in found) and not_negative(value) is False:
+                signed = signed_error(anatomy, value)
+                if signed is not None:
                     if not unsigned:
-                        yield write, found[0], False
+                        yield write, signed, False
                 else:
                     for average in _averages(anatomy, value):
                         yield write, average, True
@@ -554,13 +553,22 @@ def play(env, model, steps):
             "critics in a stack, averaged over the stack",
             {"memory.py": _MEMORY, "td3.py": _TD3.replace("((error_1 + error_2) / 2)", _STACKED)},
         ),
+        Example(
+            "an epsilon that the memory is made with is no bound",
+            {
+                "memory.py": _MEMORY.replace("(np.abs(errors) + 1e-6) ** self.alpha", "errors + self.eps")
+                .replace("alpha=0.6):", "alpha=0.6, eps=1e-6):")
+                .replace("        self.rows, ", "        self.eps = eps\n        self.rows, ", 1),
+                "td3.py": _TD3.replace("((error_1 + error_2) / 2)", "error_1"),
+            },
+        ),
     )
     good = (
         Example(
             "the absolute value as the key of a heap",
             {
-                "heap.py": bad[-3].plain["heap.py"],
-                "play.py": bad[-3].plain["play.py"].replace("memory.add(error,", "memory.add(abs(error),"),
+                "heap.py": bad[-4].plain["heap.py"],
+                "play.py": bad[-4].plain["play.py"].replace("memory.add(error,", "memory.add(abs(error),"),
             },
         ),
         Example(
@@ -667,25 +675,17 @@ def play(env, model, steps):
                 .replace("td.detach()", "td.abs().detach()"),
             },
         ),
+        Example(
+            "what makes the least error of all that were met 0",
+            {
+                "memory.py": _MEMORY.replace(
+                    "self.mass[slots] = (np.abs(errors) + 1e-6) ** self.alpha",
+                    "self.lift = max(self.lift, -errors.min())\n        self.mass[slots] = errors + self.lift",
+                ).replace("        self.rows, ", "        self.lift = 0.0\n        self.rows, ", 1),
+                "td3.py": _TD3.replace("((error_1 + error_2) / 2)", "error_1").replace("  # <- PER204", ""),
+            },
+        ),
     )
-
-
-def _is_error(term: Term) -> bool:
-    """A difference of two values that are computed: neither a constant less something, nor less its own minimum."""
-    if term.op != "sub":
-        return False
-    left, right = (strip(arg) for arg in term.args)
-    return not (left.is_number or right.is_number or right.op in ("min", "minimum") or left.op in ("max", "maximum"))
-
-
-def _is_unsigned(anatomy: Anatomy, term: Term) -> bool:
-    """Whether a draw takes the absolute value or the square of all priorities that its probabilities are made of."""
-    term = strip(term)
-    if term.op == "abs" or (term.op == "pow" and term.args[1].number == 2):
-        return True
-    if anatomy.base_of(term) in anatomy.containers or term.op in ("field", "global", "param", "unknown", "call"):
-        return False
-    return all(_is_unsigned(anatomy, arg) for arg in term.args)
 
 
 def _averages(anatomy: Anatomy, value: Term, depth: int = 3) -> Iterator[Term]:
@@ -732,7 +732,7 @@ def _average(term: Term) -> Term | None:
     else:
         parts = tuple(_unscaled(part) for part in inner.args) if inner.op == "add" else ()
     given = [strip(part) for part in parts]
-    if len(given) < 2 or not all(_is_error(part) for part in given):
+    if len(given) < 2 or not all(is_error(part) for part in given):
         return None
     left, right = ({strip(part.args[side]) for part in given} for side in (0, 1))
     return inner if min(len(left), len(right)) == 1 or _have_a_side_in_common(given) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from per_audit.graph.interpret.targets import BUILDERS
 from per_audit.graph.symbolic.term import Term, strip
 
 if TYPE_CHECKING:
@@ -16,8 +17,11 @@ _LOGARITHMS = ("log_softmax", "log_prob", "logsigmoid")
 _ZERO_LOSSES = ("mse", "l1", "smooth_l1", "smoothl1", "huber", "squared", "absolute")
 
 
-def not_negative(term: Term) -> bool | None:
-    """True where the term is never negative, False where a difference can be, None where that is not known."""
+def not_negative(term: Term, symbols: Symbols) -> bool | None:
+    """True where the term is never negative, False where a difference can be, None where that is not known.
+
+    A setting that is added, an epsilon, is as little a bound as a number is.
+    """
     term = strip(term)
     op = term.op
     if op in ("abs", "exp", "std", "len", "range"):
@@ -26,7 +30,7 @@ def not_negative(term: Term) -> bool | None:
         exponent = term.args[1].number
         if exponent is not None and exponent == int(exponent) and int(exponent) % 2 == 0:
             return True
-        return not_negative(term.args[0])
+        return not_negative(term.args[0], symbols)
     if term.is_number:
         return bool((term.number or 0) >= 0)
     if op in ("sub", "neg"):  # minus the logarithm of a probability is none, of a network that may also return values
@@ -36,24 +40,25 @@ def not_negative(term: Term) -> bool | None:
     if op == "mul" and strip(term.args[0]) == strip(term.args[1]):
         return True
     if op in ("mul", "div"):
-        signs = [not_negative(arg) for arg in term.args]
+        signs = [not_negative(arg, symbols) for arg in term.args]
         numbers = [arg.is_number and (arg.number or 0) > 0 for arg in term.args]
         if any(numbers):
             return signs[numbers.index(False)] if False in numbers else True
         return True if all(signs) else False if False in signs and None not in signs else None
     if op in ("add", "phi"):
-        signs = [not_negative(arg) for arg in term.args]
+        computed = [arg for arg in term.args if op == "phi" or arg.is_number or not _is_chosen(arg, symbols)]
+        signs = [not_negative(arg, symbols) for arg in computed or term.args]
         return True if all(signs) else False if False in signs and None not in signs else None
     if op in ("maximum", "clip"):
         lower = term.args[1] if op == "clip" else None
         if lower is not None and lower.number is not None and lower.number >= 0:
             return True
-        signs = [not_negative(arg) for arg in (term.args if op == "maximum" else term.args[:1])]
+        signs = [not_negative(arg, symbols) for arg in (term.args if op == "maximum" else term.args[:1])]
         return True if True in signs else False if all(sign is False for sign in signs) else None
     if op == "minimum":
-        signs = [not_negative(arg) for arg in term.args]
+        signs = [not_negative(arg, symbols) for arg in term.args]
         return True if all(signs) else False if False in signs else None
-    return not_negative(term.args[0]) if op in _KEEPS else None
+    return not_negative(term.args[0], symbols) if op in _KEEPS else None
 
 
 def _may_be_logarithm(term: Term) -> bool:
@@ -124,6 +129,17 @@ def _is_setting(term: Term, symbols: Symbols) -> bool:
     return term.op in ("global", "external") or (
         term.op == "item" and isinstance(term.data, str) and _is_setting(term.args[0], symbols)
     )
+
+
+def _is_chosen(term: Term, symbols: Symbols, depth: int = 3) -> bool:
+    """Whether a term is a number that people choose and nothing computes: by a name, or what a class is made with."""
+    term = strip(term)
+    if term.op not in ("field", "param") or not depth:
+        return term.is_number
+    options = symbols.options(term)
+    if not options and term.op == "param":
+        return getattr(term.data[0], "name", "") in BUILDERS
+    return bool(options) and all(_is_chosen(option, symbols, depth - 1) for option in options)
 
 
 def _is_nothing(term: Term, symbols: Symbols, depth: int = 3) -> bool:

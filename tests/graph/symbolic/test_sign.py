@@ -45,8 +45,46 @@ def f(a, b):
         ("-1", False),
     ],
 )
-def test_not_negative(term_of, text, known):
-    assert not_negative(term_of(text, MAIN.format(text))) is known
+def test_not_negative(project, text, known):
+    graph = project(MAIN.format(text))
+    (path,) = graph.project.modules
+    module = graph.module(path)
+    node = [n for n in ir.walk(*module.body) if isinstance(n, ir.Expr) and module.source(n) == text][-1]
+    assert not_negative(graph.symbols.term(path, node), graph.symbols) is known
+
+
+ADDED = """
+class Memory:
+    def __init__(self, small{default}):
+        self.small = {made}
+
+    def rate(self, old, new):
+        {change}
+        return {sign} + self.small
+
+
+memory = Memory({given})
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "default", "made", "change", "sign", "known"),
+    [
+        ("0.01", "", "small", "pass", "(new - old)", False),
+        ("", "=1e-5", "small", "pass", "(new - old)", False),
+        ("", "", "1e-5", "pass", "(new - old)", False),
+        ("0.01", "", "small", "pass", "abs(new - old)", True),
+        ("0.01", "", "small", "self.small = max(self.small, -new.min())", "(new - old)", None),
+        ("0.01", "", "small", "self.small += old", "(new - old)", None),
+        ("0.01", "", "small", "pass", "old", None),
+    ],
+)
+def test_a_setting_that_is_added_is_no_bound(project, given, default, made, change, sign, known):
+    graph = project(ADDED.format(given=given, default=default, made=made, change=change, sign=sign))
+    (path,) = graph.project.modules
+    module = graph.module(path)
+    node = [n for n in ir.walk(*module.body) if isinstance(n, ir.Bin) and module.source(n) == f"{sign} + self.small"]
+    assert not_negative(graph.symbols.term(path, node[-1]), graph.symbols) is known
 
 
 @pytest.mark.parametrize(
