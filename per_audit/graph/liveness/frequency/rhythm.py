@@ -20,6 +20,8 @@ _CALLERS = 4
 _FEW = 4  # times an episode; more often costs as much as at the steps, of which an episode may have few
 _EPISODE = 100  # steps that an episode counts for
 _ENDS = (ir.Return,)
+_FORMS = {"array", "asarray", "tensor", "as_tensor", "int", "float", "list", "tuple", "clip", "tanh"}
+_FORMS_OF = {"item", "numpy", "tolist", "cpu", "detach", "astype", "squeeze", "flatten", "copy", "reshape", "view"}
 _Body: TypeAlias = ir.For | ir.While | ir.Function
 
 
@@ -220,9 +222,27 @@ def _stepped_by(graph: ReplayGraph, path: str, call: ir.Call) -> _Body | None:
             return around
         if isinstance(around, (ir.For, ir.While)) and _is_of_time(graph, path, around, call):
             new = {target.id for part in ir.walk(*around.body) for target in _targets(part)}
-            if not isinstance(action, ir.Name) or action.id in new:
+            made_of = _names(action)
+            if not made_of or made_of & new:
                 return around
     return None
+
+
+def _names(action: ir.Expr) -> set[str]:
+    """The variables that an action is spelt with, in whatever form; empty where it may be chosen on the spot."""
+    if isinstance(action, ir.Name):
+        return {action.id}
+    parts: list[ir.Expr] = []
+    if isinstance(action, ir.Sub):
+        parts = [action.index]  # of a table of actions
+    elif isinstance(action, ir.Seq):
+        parts = action.items
+    elif isinstance(action, ir.Call) and isinstance(action.func, ir.Attr) and action.func.attr in _FORMS_OF:
+        parts = [action.func.value]
+    elif isinstance(action, ir.Call) and ir.last_name(action.func) in _FORMS and action.args:
+        parts = [action.args[0].value]
+    names = [_names(part) for part in parts if not isinstance(part, ir.Const)]
+    return set().union(*names) if all(names) else set()
 
 
 def _is_of_time(graph: ReplayGraph, path: str, loop: ir.For | ir.While, call: ir.Call) -> bool:

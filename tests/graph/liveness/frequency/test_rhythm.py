@@ -51,6 +51,10 @@ ROUNDS = (
     "while steps:\n    for _ in range({count}):\n        row, done = env.step(policy(row))\n"
     "        if done:\n            {ends}\n    agent.learn()"
 )
+REPEATED = (
+    "while steps:\n    action = policy(row)\n    for _ in range(4):\n        row, done = env.step({action})\n"
+    "        if done:\n            break\n    agent.learn()"
+)
 OBSERVED = STEPS + "agent.observe(row)"
 
 
@@ -172,6 +176,13 @@ OBSERVED = STEPS + "agent.observe(row)"
             "for episode in range(9):\n    play(env, policy)\n    if episode % 4 == 0:\n        agent.learn()",
             "once in 4 episodes",
         ),
+        # an action that is repeated, in whatever form, until the episode ends
+        ("pass", REPEATED.format(action="np.array(TABLE[action], dtype=np.float32)"), ""),
+        ("pass", REPEATED.format(action="action.cpu().numpy()"), ""),
+        ("pass", REPEATED.format(action="[int(action)]"), ""),
+        ("pass", REPEATED.format(action="np.array(policy(row))"), "once an episode"),
+        ("pass", REPEATED.format(action="policy.act()"), "once an episode"),
+        ("pass", REPEATED.format(action="np.array(TABLE[row])"), "once an episode"),
     ],
 )
 def test_the_rhythm_of_a_draw(project, observe, train, expected):
