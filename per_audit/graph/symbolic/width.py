@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import External, Literal, Result
+from per_audit.graph.symbolic.term import Term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from per_audit.graph.symbolic.symbols import Symbols
-    from per_audit.graph.symbolic.term import Term
 
 _ACTIVATIONS = {"Tanh", "Sigmoid", "Identity", "ReLU", "Softplus", "ELU", "LeakyReLU", "Mish", "GELU", "SiLU"}
+ONE = Term("const", (), 1)
 MANY = 0  # more than one that are not counted
 
 
@@ -36,6 +37,9 @@ def _width(symbols: Symbols, made: ir.Node, holder: ir.Expr) -> int | None:
         return None if told is None else _told(symbols, made, told, holder)
     if name != "Sequential":
         return None
+    sizes = _sizes(symbols, made)
+    if sizes is not None:
+        return _last_size(symbols, made, sizes, holder)
     found: set[int] = set()
     for layer, is_sure in reversed(list(_layers(symbols, made))):
         width = _width(symbols, layer, holder)
@@ -134,6 +138,69 @@ def _added(node: ir.Node, name: str) -> list[ir.Expr] | None:
     else:
         return None
     return added.items if isinstance(added, ir.Seq) else [ir.Other(node.start, node.end, "unknown", [])]
+
+
+def _sizes(symbols: Symbols, made: ir.Call) -> str | None:
+    """The parameter whose numbers a stack goes through: layers from `sizes[i]` to `sizes[i + 1]` for each but the last.
+
+    None where anything but activations is put beside them.
+    """
+    star = made.args[0] if len(made.args) == 1 else None
+    if star is None or star.star != "*" or not isinstance(star.value, ir.Name):
+        return None
+    wide = [layer for layer, _ in _collected(symbols, star.value) if not _is_activation(symbols, layer)]
+    layer = wide[0] if len(wide) == 1 else None
+    told = (
+        layer.argument(1, "out_features")
+        if isinstance(layer, ir.Call) and ir.last_name(layer.func) == "Linear"
+        else None
+    )
+    if not isinstance(told, ir.Sub):
+        return None
+    path = symbols.graph.path_of(told) or ""
+    loop = next((each for each in symbols.graph.ancestors(path, told) if isinstance(each, (ir.For, ir.While))), None)
+    if not isinstance(loop, ir.For) or symbols.graph.statement(path, loop) not in _body_around(symbols, path, loop):
+        return None
+    term, end = symbols.term(path, told), symbols.term(path, loop.iter)
+    whole = term.args[0] if term.op == "at" else term
+    if whole.op != "param" or end.op != "range" or len(term.args) != 2 or not end.args:
+        return None
+    length, index = Term("len", (whole,)), term.args[1]
+    is_all = end.args[-1] == Term("sub", (length, ONE)) and len(end.args) == 1
+    is_next = index.op == "add" and ONE in index.args and any(arg.op == "element" for arg in index.args)
+    return str(whole.data[1]) if is_all and is_next else None
+
+
+def _body_around(symbols: Symbols, path: str, node: ir.Node) -> list[ir.Stmt]:
+    function = symbols.function_of(path, node)
+    return function.body if isinstance(function, ir.Function) else []
+
+
+def _last_size(symbols: Symbols, made: ir.Call, sizes: str, holder: ir.Expr) -> int | None:
+    """The last of the numbers that a helper was given for the network that an attribute holds."""
+    path = symbols.graph.path_of(made) or ""
+    function = symbols.function_of(path, made)
+    if not isinstance(holder, ir.Attr) or not isinstance(function, ir.Function):
+        return None
+    place = [parameter.name for parameter in function.parameters].index(sizes)
+    found: set[int | None] = set()
+    for cls in symbols.classes_of(holder.value):
+        for _, write, where in symbols.written(symbols.field(cls, holder.attr)):
+            call = None if write is None else write.expression
+            site = symbols.events.calls.get(call) if isinstance(call, ir.Call) else None
+            is_helper = site is not None and [target.node for target in site.targets] == [function]
+            given = call.argument(place, sizes) if is_helper and isinstance(call, ir.Call) else None
+            found.add(_last_number(symbols, where, given))
+    return found.pop() if len(found) == 1 else None
+
+
+def _last_number(symbols: Symbols, path: str, given: ir.Expr | None) -> int | None:
+    """The last number of a list, also of one that is added to others."""
+    while isinstance(given, ir.Bin) and given.op == "+":
+        given = given.right
+    items = given.items if isinstance(given, ir.Seq) else []
+    number = symbols.term(path, items[-1]).number if items else None
+    return None if number is None else int(number)
 
 
 def _is_activation(symbols: Symbols, layer: ir.Expr) -> bool:
