@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph.memory.fill import starts_with_zeros
+from per_audit.graph.prioritised.empty import empty_minima
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from per_audit.facts import ir
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.prioritised.weights import Minimum, Weights
+    from per_audit.graph.prioritised.weights import Minimum
 
 _AGENT = """import torch
 import torch.nn.functional as F
@@ -474,16 +474,8 @@ def train(env, apply, params, steps):
         """Every minimum over slots that may be empty, inside a formula of weights."""
         seen: set[ir.Node] = set()
         for buffer in graph.weighted:
-            weights = graph.weights(buffer)
-            for minimum in weights.minima():
-                if minimum.node in seen or not starts_with_zeros(graph, minimum.container):
-                    continue
-                if minimum.guarded and _is_normalised(weights):
-                    continue
-                if _is_dead(graph, buffer, minimum):
-                    continue
-                places = ((minimum.path, minimum.node), (minimum.formula.path, minimum.formula.node))
-                if any(graph.is_full_at(path, node, buffer, minimum.container) for path, node in places):
+            for minimum in empty_minima(graph, buffer):
+                if minimum.node in seen:
                     continue
                 seen.add(minimum.node)
                 yield self._finding(graph, buffer, minimum)
@@ -524,18 +516,3 @@ def train(env, apply, params, steps):
         assert right.max() == 1
         assert right.min() > 0.2
         return f"half full: weights {right.min():.2f} to {right.max():.2f}, over all leaves each is {wrong.max():.0f}"
-
-
-def _is_dead(graph: ReplayGraph, buffer: ReplayBuffer, minimum: Minimum) -> bool:
-    """Whether the project uses the buffer, and not the function that computes these weights."""
-    function = minimum.formula.function
-    return function is not None and graph.priorities(buffer).in_use and not graph.callers.get(function)
-
-
-def _is_normalised(weights: Weights) -> bool:
-    """Whether weights are divided by the largest of themselves in the end, whatever they were measured against."""
-    return any(
-        division.by_weights and division.term.op == "max"
-        for weight in weights.all
-        for division in weights.divisions(weight)
-    )

@@ -16,6 +16,7 @@ from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, read
 from per_audit.graph.memory.held import SMALL, Held, grows, held
 from per_audit.graph.prioritised.anatomy import CHOSEN
+from per_audit.graph.prioritised.empty import empty_minima
 from per_audit.graph.recognise.branches import is_ruled_out
 from per_audit.graph.symbolic import alternatives, strip
 from per_audit.rule import Example, Rule
@@ -158,7 +159,7 @@ class LinearTimeMaximum(Rule):
     fewer transitions; below 10,000 of these it is a hint. Where all that a memory looks for in this way costs less
     than 5 µs for each step of the environment together, it is a hint, and nothing up to 10,000; an episode counts as
     100 steps. A hint is also what is looked for once for all transitions that are stored at once: how many these are
-    is not read.
+    is not read. A minimum that is 0 until the memory is full is told by `min-over-unfilled` alone.
 
     ## Example
 
@@ -198,6 +199,8 @@ class LinearTimeMaximum(Rule):
             if not anatomy.containers or held(graph, buffer, anatomy.capacity, few=_FEW) is None:
                 continue
             found = {each.node: each for each in _reductions(graph, buffer, anatomy)}
+            minima = empty_minima(graph, buffer) if found and buffer in graph.weighted else ()
+            seen |= {minimum.node for minimum in minima}  # a worse defect than what they cost
             together = sum(each.a_step for each in found.values())
             for each in found.values():
                 is_little = together < costs.LITTLE or not each.a_step

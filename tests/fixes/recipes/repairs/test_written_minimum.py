@@ -1,5 +1,6 @@
 import pytest
 
+from ...rewriting import run
 from .repairing import changed, check_left, check_repaired, example
 
 CODE = "PER105"
@@ -38,3 +39,12 @@ def test_a_list():
 def test_what_is_computed_on_the_way_is_left():
     files = changed(example(CODE, "an array of the agent, Keras"), ("p.min()", "np.array(p).min()"))
     check_left(CODE, files, "not a plain container")
+
+
+def test_what_it_costs_is_told_as_soon_as_it_is_right():
+    files = changed(example(CODE, TREE), ("CAPACITY = 20_000", "CAPACITY = 2_000_000"))
+    result, found = run(files, codes=(CODE, "PER402"))
+    assert {refusal.plan.mends for refusal in result.refused} <= {"PER402"}
+    assert found == changed(files, (LEAST, NAMED))
+    assert {finding.rule for finding in result.report.findings} == {"PER402"}
+    assert any("smallest" in finding.message for finding in result.report.findings)
