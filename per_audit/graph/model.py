@@ -43,6 +43,7 @@ class ReplayBuffer:
 
     `owner` is the class that holds it, None where it is a variable of a function or module. `function` draws from it.
     `sources` are the random calls that decide what is drawn: the draws themselves, or calls inside what they call.
+    `fresh` are the nodes of the stores of what has not been drawn before: new transitions.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class ReplayBuffer:
     instances: list[ev.CallSite] = field(default_factory=list)
     samples: list[ev.CallSite] = field(default_factory=list)
     sources: set[ir.Node] = field(default_factory=set)
+    fresh: set[ir.Node] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,64 @@ def train(env, net, optimizer):
 """
 
 
+_SHOP = """class Shop:
+    def __init__(self, demand):
+        self.demand = demand
+
+    def reset(self):
+        self.stock, self.open = 10.0, True
+        return self.stock
+
+    def step(self, order):
+        self.stock = self.stock + order - self.demand()
+        return self.stock, -abs(self.stock), self.stock < 0
+"""
+_TRIMMED = """import random
+from shop import Shop
+
+
+class Past:
+    def __init__(self, limit):
+        self.rows, self.limit = [], limit  # <- PER004
+
+    def keep(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def trim(self):
+        more = len(self.rows) - self.limit
+        if more > 0:
+            del self.rows[:more]
+
+    def some(self, n):
+        return random.sample(self.rows, n)  # <- PER001
+
+
+class Owner:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.past = net, optimizer, Past(5_000)
+
+    def remember(self, *what):
+        self.past.keep(*what)
+
+    def learn(self):
+        states, actions, rewards, later, dones = zip(*self.past.some(32))
+        goals = rewards + 0.9 * (1 - dones) * self.net(later).max(1).values
+        self.net = self.optimizer.fitted(self.net, states, actions, goals)
+
+
+def main(net, optimizer, demand):
+    shop, owner = Shop(demand), Owner(net, optimizer)
+    for episode in range(9_000):
+        state, done = shop.reset(), False
+        while not done:
+            action = owner.net(state).argmax()
+            next_state, reward, done = shop.step(action)
+            owner.remember(state, action, reward, next_state, done)
+            owner.learn()
+            state = next_state
+"""
+
+
 class UnboundedBuffer(Rule):
     """Transitions are stored for ever: the replay memory grows until the process is killed.
 
@@ -367,6 +425,10 @@ def train(env, net, optimizer):
 """
             },
         ),
+        Example(
+            "trimmed by a method that nothing calls, in an environment of its own that what is learnt acts in",
+            {"shop.py": _SHOP, "train.py": _TRIMMED},
+        ),
     )
     good = (
         Example(
@@ -436,12 +498,12 @@ def run(env, net, optimizer):
         ),
         Example(
             "emptied by a method of a name that is called on something unknown",
-            {"agent.py": bad[-1].plain["agent.py"].replace("def restart", "def reset")},
+            {"agent.py": bad[-2].plain["agent.py"].replace("def restart", "def reset")},
         ),
         Example(
             "emptied by a method that the library of its base may call",
             {
-                "agent.py": bad[-1]
+                "agent.py": bad[-2]
                 .plain["agent.py"]
                 .replace("import random\n", "import random\nfrom training import Callback\n")
                 .replace("class Past:", "class Past(Callback):")
@@ -505,5 +567,18 @@ for state, reward, next_state, done in random.sample(seen, BATCH):  # <- PER001
                     "whole.append(self.now)\n", "whole.append(self.now)\n            self.count += len(self.now)\n"
                 )
             },
+        ),
+        Example(
+            "trimmed by a method that is called, in an environment of its own that what is learnt acts in",
+            {
+                "shop.py": _SHOP,
+                "train.py": _TRIMMED.replace("  # <- PER004", "").replace(
+                    "            owner.learn()\n", "            owner.past.trim()\n            owner.learn()\n"
+                ),
+            },
+        ),
+        Example(
+            "trimmed by a method that is for others to call, as all of a file of memories is",
+            {"memory.py": _TRIMMED.replace("  # <- PER004", "").partition("\n\nclass Owner")[0]},
         ),
     )

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.episodes.bootstrap import role_at
 from per_audit.graph.interpret.roles import REWARD, name_of
-from per_audit.graph.memory.growth import has_limit
+from per_audit.graph.memory.growth import has_limit, takes_place
 from per_audit.graph.memory.shifts import takes_first
-from per_audit.graph.memory.unlimited import is_unlimited
 from per_audit.graph.prioritised.updates import BUILDERS
 from per_audit.graph.symbolic import alternatives
 
@@ -105,8 +104,10 @@ def _is_queue(graph: ReplayGraph, container: Alloc) -> bool:
         made = [node for node in ir.walk(container.node) if isinstance(node, ir.Call) and node.argument(None, "maxlen")]
     if container.kind == "deque" and any(has_limit(graph, node) for node in made):
         return True
-    at_start = any(s.container == container and _adds_first(s) for s in graph.events.stores.values())
-    evicted = [e for e in graph.events.evictions.values() if e.container == container and not is_unlimited(graph, e)]
+    stores = [store for store in graph.events.stores.values() if store.container == container]
+    at_start = any(map(_adds_first, stores))
+    evictions = (evict for evict in graph.events.evictions.values() if evict.container == container)
+    evicted = [evict for evict in evictions if takes_place(graph, evict, stores)]
     return any(_takes_last(evict) if at_start else takes_first(evict) for evict in evicted)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.values import Alloc, is_observed, roles_in
+from per_audit.graph.interpret.values import Alloc, roles_in
 from per_audit.graph.liveness.memories.lifetimes import filled_by_one_call
 from per_audit.graph.memory.capacity import filled_by_count
 from per_audit.graph.memory.unfed import is_of_nobody
 from per_audit.graph.memory.unlimited import is_unlimited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
@@ -30,9 +30,7 @@ def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
         grows = [
             store
             for store in buffer.stores
-            if store.container == container
-            and store.how in _GROWS
-            and (not store.value.tagged("draw") or is_observed(store.value))
+            if store.container == container and store.how in _GROWS and store.node in buffer.fresh
         ]
         # Beside its transitions a buffer may keep other lists: of times, of what it drew last.
         holds = any(_holds_rows(graph, store) for store in grows)
@@ -54,13 +52,16 @@ def _handed(graph: ReplayGraph, store: ev.Store) -> set[Alloc]:
     return {atom for value in values for atom in value.atoms if isinstance(atom, Alloc)}
 
 
+def takes_place(graph: ReplayGraph, evict: ev.Evict, stores: Iterable[ev.Store]) -> bool:
+    """Whether an eviction may limit what is stored: not one in a method that nothing calls, though it does store."""
+    if is_unlimited(graph, evict):
+        return False
+    is_driven = any(graph.callers.get(store.function) for store in stores if isinstance(store.function, ir.Function))
+    return not (is_driven and is_of_nobody(graph, evict.function))
+
+
 def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> bool:
-    is_driven = any(graph.callers.get(store.function) for store in grows if isinstance(store.function, ir.Function))
-    evictions = [
-        evict
-        for evict in graph.events.evictions.values()
-        if not is_unlimited(graph, evict) and not (is_driven and is_of_nobody(graph, evict.function))
-    ]
+    evictions = [evict for evict in graph.events.evictions.values() if takes_place(graph, evict, grows)]
     if any(evict.container == container for evict in evictions):
         return True
     # Of several lists in one object, what is taken from one may have come from another, but from what it goes to.

@@ -36,6 +36,7 @@ from per_audit.graph.recognise.keyed import keyed_roles
 from per_audit.graph.recognise.level import is_level
 from per_audit.graph.recognise.on_policy import compares_policies
 from per_audit.graph.recognise.positions import Positions
+from per_audit.graph.recognise.stepped import is_stepped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -134,10 +135,15 @@ class Evidence:
         known = self._came_from.get(container)
         if known is None:
             known = self._came_from[container] = [
-                (store, frozenset() if is_observed(store.value) else store.value.tagged("draw"))
+                (store, frozenset() if self._is_fresh(store) else store.value.tagged("draw"))
                 for store in self.stores.get(container, ())
             ]
         return known
+
+    def _is_fresh(self, store: ev.Store) -> bool:
+        return is_observed(store.value) or (
+            bool(store.value.tagged("draw")) and is_stepped(self.graph, self.environments, store)
+        )
 
     def by_sums(self) -> list[ev.Mass]:
         """The numbers that pick a position by cumulative priority, other than those of environments."""
@@ -173,6 +179,8 @@ class Evidence:
             if store.function in keeping or draws_in.isdisjoint(drawn)
         ]
         buffer.stores.sort(key=_place)
+        told = (each for container in containers for each in self._stores_and_draws(container))
+        buffer.fresh = {store.node for store, draws_in in told if not draws_in}
         buffer.evictions = [e for container in containers for e in self.evictions.get(container, ())]
         buffer.evictions.sort(key=_place)
         by_mass = kind == PRIORITISED or not self._level.isdisjoint(draws)

@@ -21,6 +21,7 @@ def merged(buffers: list[ReplayBuffer]) -> list[ReplayBuffer]:
                 known.stores += [s for s in buffer.stores if s.container in new]
                 known.evictions += [e for e in buffer.evictions if e.container in new]
                 known.containers |= new
+                known.fresh |= buffer.fresh
                 known.roles |= buffer.roles
                 break
         else:

@@ -1,5 +1,7 @@
 """What a full buffer forgets."""
 
+import textwrap
+
 import pytest
 
 from per_audit.graph.memory.eviction import forgets_oldest
@@ -186,3 +188,18 @@ def test_what_leaves_one_container_for_another_or_by_another_order(project, chan
     told = [forgets_oldest(graph, buffer) for buffer in graph.buffers if buffer.owner.name == "Memory"]
     assert told
     assert all(told) == oldest
+
+
+@pytest.mark.parametrize(("called", "forgets"), [("memory.trim()", True), ("pass", False)])
+def test_a_method_that_nothing_calls_forgets_nothing(project, called, forgets):
+    trim = "\n    def trim(self):\n        if len(self.rows) > self.size:\n            del self.rows[:1]\n"
+    train = f"""
+    memory = Memory(90)
+    for episode in range(100):
+        memory.add(*env.step(0))
+        learn(memory.sample(4))
+        {called}
+    """
+    made = textwrap.dedent(LIST.format(made="[]", store="self.rows.append(row)")) + textwrap.indent(trim, "")
+    (buffer,) = (graph := project(made + textwrap.dedent(train))).buffers
+    assert forgets_oldest(graph, buffer) is forgets
