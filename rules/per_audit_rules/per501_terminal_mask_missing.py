@@ -156,6 +156,36 @@ class Reach:
         loss.backward()
         self.optimizer.step()
 """
+_OWN = """import random
+from agent import Agent
+
+
+class Ship:
+    def __init__(self, harbour):
+        self.harbour = harbour
+
+    def reset(self):
+        self.at, self.waited = 0, 0
+        return self.at
+
+    def step(self, move):
+        self.at += move + random.choice((-1, 0, 1))
+        self.waited += 1
+        return self.at, float(self.at == self.harbour), self.at >= self.harbour, self.waited >= 400
+
+
+def sail(net, target_net, optimizer):
+    ship, agent = Ship(30), Agent(net, target_net, optimizer)
+    for _ in range(500):
+        state, ended = ship.reset(), False
+        late = False
+        while not (ended or late):
+            action = net.act(state)
+            next_state, reward, ended, late = ship.step(action)
+            agent.remember(state, action, reward, next_state, ended)
+            state = next_state
+            agent.learn()
+"""
 _UNTIL_DONE = "                s = s2\n                if done:\n                    break\n"
 
 _TWO = """import random
@@ -678,6 +708,15 @@ class Agent:
                 "fit.py": _FIT.replace("np.where(terminal,", "np.where(terminal == 0,"),
             },
         ),
+        Example(
+            "an environment of the program's own, and the opposite of what is stored as the opposite of its end",
+            {
+                "agent.py": _DQN.partition("\n\ndef train")[0]
+                .replace("state, done))", "state, 0.0 if done else 1.0))")
+                .replace("dones.float()", "(1 - dones.float())"),
+                "sail.py": _OWN,
+            },
+        ),
     )
     good = (
         Example(
@@ -1112,6 +1151,27 @@ def main(net, optimizer, start):
                 "agent.py": _DQN.replace("  # <- PER501", "").replace("state, done))", "state, not done))"),
                 "other.py": _DQN.replace("  # <- PER501", "").replace("state, done))", "state, 1 - done))"),
                 "third.py": _DQN.replace("  # <- PER501", "").replace("state, done))", "state, 0 if done else 1))"),
+            },
+        ),
+        Example(
+            "an environment of the program's own, the opposite of whose end is stored and multiplied by",
+            {
+                "agent.py": _DQN.partition("\n\ndef train")[0]
+                .replace("  # <- PER501", "")
+                .replace("state, done))", "state, 0.0 if done else 1.0))"),
+                "sail.py": _OWN,
+            },
+        ),
+        Example(
+            "a name for the end of an environment of the program's own that is turned round on the way",
+            {
+                "agent.py": _DQN.partition("\n\ndef train")[0]
+                .replace("  # <- PER501", "")
+                .replace("state, done))", "state, 0.0 if done else 1.0))")
+                .replace("dones.float()", "(1 - dones.float())"),
+                "sail.py": _OWN.replace(
+                    "            agent.remember(", "            ended = not ended\n            agent.remember("
+                ).replace("(ended or late)", "(not ended or late)"),
             },
         ),
         Example(

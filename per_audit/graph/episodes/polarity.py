@@ -23,7 +23,7 @@ _READS = {"item", "at", "element", "slice", "collect"}
 _SOURCES = {"draw", "mass", "found", "element", "range", "const", "len", "field", "external", "tuple"}
 _GOES_ON = {"not", "non", "notdone", "nonterminal", "nonterminals", "mask", "masks", "cont", "continue", "continues",
             "alive", "discount", "discounts", "nonfinal"}  # fmt: skip
-_COLUMNS = {"map", "zip", "list", "tuple"}
+_COLUMNS = {"map", "zip", "list", "tuple", "items", "values"}
 
 
 def inverted(graph: ReplayGraph, buffer: ReplayBuffer) -> list[tuple[BootstrapTarget, Term]]:
@@ -155,6 +155,9 @@ def _stored_alone(graph: ReplayGraph, store: ev.Store) -> Iterator[Term]:
 
 def _said(graph: ReplayGraph, term: Term, *, opposite: bool = False) -> set[bool | None]:
     """Whether a term is the opposite of what `env.step` says of the end: for each option, None where it is neither."""
+    given, turned = _bare(term)
+    if given.op == "param" and _is_given_end(graph, *given.data):
+        return {opposite ^ turned}
     term, turned = _bare(graph.symbols.expanded(term))
     opposite ^= turned
     if _is_of_step(term):
@@ -166,6 +169,59 @@ def _said(graph: ReplayGraph, term: Term, *, opposite: bool = False) -> set[bool
     if term.op != "phi":
         return {None}
     return {said for option in term.args for said in _said(graph, option, opposite=opposite)}
+
+
+def _is_given_end(graph: ReplayGraph, function: ir.Node, name: str) -> bool:
+    """Whether each caller gives for a parameter the name that takes the end from a step, of whatever environment."""
+    sites = graph.callers.get(function, ()) if isinstance(function, ir.Function) else ()
+    if not isinstance(function, ir.Function) or not sites:
+        return False
+    names = [parameter.name for parameter in function.parameters if not parameter.kind]
+    place = names.index(name) - (function in graph.project.class_of) if name in names else None
+    return place is not None and all(
+        _is_named_by_step(graph, site.path, site.node.argument(place, name)) for site in sites
+    )
+
+
+def _is_named_by_step(graph: ReplayGraph, path: str, given: ir.Expr | None) -> bool:
+    """Whether a name is given what a step returns for the end, and in its function nothing else but False."""
+    if not isinstance(given, ir.Name) or role_of_name(given.id) != DONE or not _GOES_ON.isdisjoint(words(given.id)):
+        return False
+    function = graph.symbols.function_of(path, given)
+    body = function.body if isinstance(function, ir.Function) else graph.module(path).body
+    told = False
+    for node in ir.walk_scope(body):
+        if isinstance(node, ir.Aug) and _is(node.target, given.id):
+            return False
+        for target in node.targets if isinstance(node, ir.Assign) else ():
+            if _is_at_end(target, given.id) and isinstance(node, ir.Assign) and _calls_step(node.value):
+                told = True
+            elif not _is_lowered(target, node, given.id):
+                return False
+    return told
+
+
+def _is_lowered(target: ir.Expr, node: ir.Node, name: str) -> bool:
+    """Whether an assignment gives a name False, or nothing."""
+    value = node.value if isinstance(node, ir.Assign) else None
+    pairs = [(target, value)]
+    if isinstance(target, ir.Seq) and isinstance(value, ir.Seq) and len(target.items) == len(value.items):
+        pairs = list(zip(target.items, value.items, strict=True))
+    given = [value for to, value in pairs if any(_is(part, name) for part in ir.walk(to))]
+    return all(isinstance(each, ir.Const) and not each.value for each in given)
+
+
+def _is_at_end(target: ir.Expr, name: str) -> bool:
+    """Whether a name takes the end of what is unpacked."""
+    return isinstance(target, ir.Seq) and any(_is(item, name) for item in target.items[2:4])
+
+
+def _calls_step(value: ir.Expr | None) -> bool:
+    return isinstance(value, ir.Call) and isinstance(value.func, ir.Attr) and value.func.attr == "step"
+
+
+def _is(node: ir.Node, name: str) -> bool:
+    return isinstance(node, ir.Name) and node.id == name
 
 
 def _chosen(graph: ReplayGraph, term: Term) -> tuple[Term, bool] | None:
