@@ -74,11 +74,11 @@ class Project:
 
     def loaded_by(self, path: str, expression: str = "") -> list[str]:
         """The modules that calls in a file may import by a text: by the one that an expression is, where that tells."""
-        named = files_named(path, expression, self._resolve) if expression else []
-        if not named and path not in self._loaded:
+        named = files_named(path, expression, self._resolve) if expression else None
+        if named is None and path not in self._loaded:
             names = names_loaded(path, self.modules[path].text, self._resolve)
             self._loaded[path] = [found for name in names if (found := meant(path, name, self._resolve)) is not None]
-        return named or self._loaded[path]
+        return self._loaded[path] if named is None else named
 
     def reached(self, begin: Iterable[str]) -> set[str]:
         """The modules that some lead to by what they import, with these: a module is behind the packages around it."""

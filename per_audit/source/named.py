@@ -19,15 +19,21 @@ _MOST = 64  # files of one name: where there are more, any of them is as good as
 
 def names_loaded(importer: str, data: bytes, modules: Modules) -> tuple[str, ...]:
     """The modules of the tree that calls in a file may import by a text, by names as `imports_of` has them."""
-    known = {name for name in loaded_by(data) if modules.find(importer, name) is not None}
+    known = {
+        name
+        for name in loaded_by(data)
+        if (found := modules.find(importer, name)) is not None and _has_name(importer, name, found, modules)
+    }
     return tuple(sorted(known.union(*(_fitting(importer, pattern, modules) for pattern in patterns_of(data)))))
 
 
-def files_named(importer: str, expression: str, modules: Modules) -> list[str]:
-    """The files that a call may import by the text that an expression is, as far as the expression alone tells."""
+def files_named(importer: str, expression: str, modules: Modules) -> list[str] | None:
+    """The files that a call may import by the text that an expression is; None where the expression alone tells none.
+
+    A text that names no file of the tree is of a module from elsewhere.
+    """
     pattern = pattern_of(expression)
-    names = _fitting(importer, pattern, modules) if pattern is not None else {}
-    return sorted(names.values())
+    return sorted(_fitting(importer, pattern, modules).values()) if pattern is not None else None
 
 
 def _fitting(importer: str, pattern: str, modules: Modules) -> dict[str, str]:
@@ -47,5 +53,16 @@ def _candidates(importer: str, pattern: str, modules: Modules) -> Iterator[tuple
         fits = whole.fullmatch(path.removesuffix(".py").removesuffix("/__init__"))
         name = fits[1].replace("/", ".") if fits is not None else ""
         level = int(pattern.startswith("."))
-        if name and path.endswith(".py") and modules.find(importer, name, level) == path:
+        if not name or not path.endswith(".py") or modules.find(importer, name, level) != path:
+            continue
+        if level or _has_name(importer, name, path, modules):
             yield f"{'.' * level}{name}", path
+
+
+def _has_name(importer: str, name: str, path: str, modules: Modules) -> bool:
+    """Whether a file may be imported by a name that is not relative: in a package, of the files beside it.
+
+    `import_module("buffer")` in a script means another `buffer` than that of a package which lies somewhere else.
+    """
+    above = path.removesuffix(".py").removesuffix("/__init__").removesuffix(name.replace(".", "/")).rstrip("/")
+    return above == posixpath.dirname(importer) or f"{above}/__init__.py" not in modules.paths

@@ -55,9 +55,16 @@ def test_too_many_files_are_none():
     [
         ("f'rl.run_{name}'", ["rl/run_a.py", "rl/run_b.py"]),
         ("'rl.deep'", ["rl/deep/__init__.py"]),
-        ("name", []),
+        ("name", None),
         ("3", []),
     ],
 )
 def test_what_one_call_may_import(expression, files):
     assert files_named("main.py", expression, TREE) == files
+
+
+def test_what_is_in_a_package_has_its_bare_name_beside_it_alone():
+    assert names_loaded("main.py", b"import_module('far')", TREE) == ()
+    assert files_named("main.py", "'far'", TREE) == []
+    assert names_loaded("rl/deep/other.py", b"import_module('far')", TREE) == ("far",)
+    assert files_named("main.py", "'shared'", TREE) == ["rl/shared.py"]
