@@ -196,7 +196,9 @@ def test_the_largest_of_the_few_that_came_last_costs_little():
 
 def test_all_that_a_memory_looks_for_is_weighed_together():
     twice = "self.priorities / self.priorities.min()"
-    found = findings(LinearTimeMaximum, size="20_000", first="self.priorities.max()", before=twice)
+    found = findings(
+        LinearTimeMaximum, size="20_000", made="np.ones(size)", first="self.priorities.max()", before=twice
+    )
     assert [each.severity for each in found] == [Severity.WARNING] * 2
     assert "for their smallest, at each draw" in found[1].message
 
