@@ -285,10 +285,6 @@ class _Body:
             for atom in atoms
         )
 
-    def _is_library(self, name: ir.Name) -> bool:
-        atoms = self.graph.events.value(name).atoms
-        return bool(atoms) and all(isinstance(atom, External) for atom in atoms)
-
 
 def _is_text(node: ir.Node) -> bool:
     return isinstance(node, ir.Other) and node.kind not in ("Yield", "YieldFrom")
