@@ -251,7 +251,7 @@ class _Texts:
         if isinstance(node, ast.Dict):
             keys = [key for key in node.keys if key is not None]
             items = self._each([*keys, *node.values]) if len(keys) == len(node.keys) else []
-            return [dict(zip(each[: len(keys)], each[len(keys) :], strict=True)) for each in items] or _unknown()
+            return [_mapping(each[: len(keys)], each[len(keys) :]) for each in items] or _unknown()
         if isinstance(node, ast.JoinedStr):
             return [_joined(parts) for parts in self._each(node.values)]
         if isinstance(node, ast.FormattedValue) and node.conversion == -1 and node.format_spec is None:
@@ -276,7 +276,7 @@ class _Texts:
     def _items_at(self, held: object, index: ast.expr) -> list[object]:
         if isinstance(index, ast.Slice):
             low, high, step = (_number(bound) for bound in (index.lower, index.upper, index.step))
-            return [held[low:high:step]] if isinstance(held, (str, list, tuple)) else _unknown()
+            return [held[low:high:step]] if isinstance(held, (str, list, tuple)) and step != 0 else _unknown()
         try:
             return [_at(held, at) for at in self._values(index)]
         except _UnknownError:
@@ -313,6 +313,13 @@ def _joined(parts: Iterable[object]) -> str:
     return "".join(texts) if len(texts) == len(list(parts)) else _unknown()
 
 
+def _mapping(keys: Sequence[object], values: Sequence[object]) -> dict[object, object]:
+    try:
+        return dict(zip(keys, values, strict=True))
+    except TypeError:  # a key that cannot be one
+        return _unknown()
+
+
 def _items(held: object) -> list[object]:
     """What a loop finds in a collection."""
     return list(held) if isinstance(held, Collection) and not isinstance(held, (str, bytes)) else _unknown()
@@ -328,7 +335,10 @@ def _at(held: object, index: object) -> object:
 def _number(bound: ast.expr | None) -> int | None:
     if bound is None:
         return None
-    value = ast.literal_eval(bound)
+    try:
+        value = ast.literal_eval(bound)
+    except (TypeError, ValueError):  # not written as a number
+        return _unknown()
     return value if isinstance(value, int) else _unknown()
 
 

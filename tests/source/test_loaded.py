@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import ast
 
-from per_audit.source.loaded import known_and_rest
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from per_audit.source.loaded import known_and_rest, pattern_of, patterns_of
 
 
 @pytest.mark.parametrize(
@@ -40,6 +44,10 @@ from per_audit.source.loaded import known_and_rest
         ("name = 'a'\nmatch read():\n    case str() as name:\n        import_module(name)", set()),
         ("import_module('%s' % name)", set()),
         ("import_module(3)", set()),
+        ("import_module('ab'[: len(name)])", set()),
+        ("import_module('ab'[1.5:])", set()),
+        ("import_module('ab'[::0])", set()),
+        ("import_module({['x']: 'a'}['x'])", set()),
         ("import_module()", set()),
         ("import_module('a'", set()),
         # a class has names of its own, which its methods do not see
@@ -58,3 +66,36 @@ def test_names_that_grow_without_end_are_not_known():
     assert known_and_rest(f"import_module({name})".encode())[0] == set()
     many = " + ".join(["('a' if x else 'b')"] * 30)
     assert known_and_rest(f"import_module({many})".encode())[0] == set()
+
+
+_LEAVES = st.sampled_from(["'a'", "'m.x'", "''", "0", "-1", "1.5", "None", "b'a'", "x", "names", "[]", "{}", "..."])
+_EXPRESSIONS = st.recursive(
+    _LEAVES,
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map("({0[0]} + {0[1]})".format),
+        st.tuples(inner, inner).map("({0[0]} % {0[1]})".format),
+        st.tuples(inner, inner).map("{0[0]}[{0[1]}]".format),
+        st.tuples(inner, inner, inner).map("{0[0]}[{0[1]}:{0[2]}]".format),
+        st.tuples(inner, inner).map("{0[0]}[::{0[1]}]".format),
+        st.tuples(inner, inner).map("[{0[0]}, {0[1]}]".format),
+        st.tuples(inner, inner).map("{{{0[0]}, {0[1]}}}".format),
+        st.tuples(inner, inner).map("{{{0[0]}: {0[1]}}}".format),
+        st.tuples(inner, inner).map("({0[0]} if x else {0[1]})".format),
+        st.tuples(inner, st.sampled_from(["sorted", "tuple", "join", "str", "f"])).map("{0[1]}({0[0]})".format),
+        st.tuples(inner, inner, st.sampled_from(["split", "replace", "strip", "items", "lower"])).map(
+            "({0[0]}).{0[2]}({0[1]})".format
+        ),
+    ),
+    max_leaves=8,
+)
+
+
+@given(_EXPRESSIONS, _EXPRESSIONS)
+def test_whatever_names_a_module_is_known_or_not(given_to_x, name):
+    try:
+        ast.parse(f"x = {given_to_x}\nimport_module({name})")
+    except SyntaxError:
+        return
+    text = f"x = {given_to_x}\nfor names in x:\n    import_module({name})".encode()
+    assert all(isinstance(each, str) for each in known_and_rest(text)[0] | patterns_of(text))
+    assert isinstance(pattern_of(name), (str, type(None)))
