@@ -106,6 +106,17 @@ def main(net, optimizer, demand):
 """
 
 
+def _in_german(text: str) -> str:
+    words = {
+        "states": "lagen", "state": "lage", "actions": "griffe", "action": "griff", "rewards": "zahlungen",
+        "reward": "zahlung", "next_lage": "folge", "later": "folgen", "dones": "enden",
+        "done": "ende", "reset": "beginn", "step": "zug",
+    }  # fmt: skip
+    for english, german in words.items():
+        text = text.replace(english, german)
+    return text
+
+
 class UnboundedBuffer(Rule):
     """Transitions are stored for ever: the replay memory grows until the process is killed.
 
@@ -429,6 +440,10 @@ def train(env, net, optimizer):
             "trimmed by a method that nothing calls, in an environment of its own that what is learnt acts in",
             {"shop.py": _SHOP, "train.py": _TRIMMED},
         ),
+        Example(
+            "in a program whose names tell nothing: the loop acts in the shop",
+            {"shop.py": _in_german(_SHOP), "train.py": _in_german(_TRIMMED)},
+        ),
     )
     good = (
         Example(
@@ -498,12 +513,12 @@ def run(env, net, optimizer):
         ),
         Example(
             "emptied by a method of a name that is called on something unknown",
-            {"agent.py": bad[-2].plain["agent.py"].replace("def restart", "def reset")},
+            {"agent.py": bad[-3].plain["agent.py"].replace("def restart", "def reset")},
         ),
         Example(
             "emptied by a method that the library of its base may call",
             {
-                "agent.py": bad[-2]
+                "agent.py": bad[-3]
                 .plain["agent.py"]
                 .replace("import random\n", "import random\nfrom training import Callback\n")
                 .replace("class Past:", "class Past(Callback):")

@@ -18,6 +18,7 @@ from per_audit.graph.interpret.entries import Entries, Entry
 from per_audit.graph.interpret.evaluate import Evaluator
 from per_audit.graph.interpret.foreign import Foreign
 from per_audit.graph.interpret.frame import ALL, Frame
+from per_audit.graph.interpret.interactions import Interactions
 from per_audit.graph.interpret.library import Library
 from per_audit.graph.interpret.operators import Operators
 from per_audit.graph.interpret.parts import Parts
@@ -77,6 +78,7 @@ class Interpreter:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.events = ev.Events()
+        self.interactions = Interactions(project.modules.values())
         self.parts = Parts(self)
         self.operators: Operators = Operators(self)
         self.targets = Targets(self)

@@ -42,7 +42,12 @@ class Targets:
     def assign(self, target: ir.Expr, value: Value, frame: Frame, node: ir.Node, source: ir.Expr | None) -> None:
         """Bind a value to a target of an assignment, a loop or a with statement."""
         if isinstance(target, ir.Name):
-            self.interpreter.evaluator.bind_name(target.id, value.with_role(role_of_name(target.id)), frame)
+            told = self.interpreter.interactions.roles.get(target)
+            if told is None:
+                bound = value.with_role(role_of_name(target.id))
+            else:  # what a loop does with it says more than what it was made of
+                bound = value._replace(roles=frozenset((told,)))
+            self.interpreter.evaluator.bind_name(target.id, bound, frame)
             values = self.interpreter.events.values
             known = values.get(target)
             if known is not value:

@@ -13,26 +13,31 @@ if TYPE_CHECKING:
 _DISCOUNTS = {"gamma", "discount"}
 
 
-def bootstrapped(graph: ReplayGraph) -> set[ir.Node]:
-    """The draws of whose batches a discounted part is added to the reward: `reward + gamma * best(following)`."""
-    found: set[ir.Node] = set()
+def bootstrapped(graph: ReplayGraph) -> dict[ir.Node, bool]:
+    """The draws of whose batches a discounted part is added to another: `reward + gamma * best(following)`.
+
+    By each, whether what it is added to is known to be the reward.
+    """
+    found: dict[ir.Node, bool] = {}
     for module in graph.project.modules.values():
         for node in module.nodes_of(ir.Bin):
             if isinstance(node, ir.Bin) and node.op == "+":
                 for reward, ahead in ((node.left, node.right), (node.right, node.left)):
-                    if _is_discounted(ahead) and REWARD in (graph.events.value(reward).roles or {role_of(reward)}):
-                        drawn = graph.events.value(reward).tagged("draw")
-                        found |= drawn & graph.events.value(ahead).tagged("draw")
+                    if _is_discounted(graph, ahead):
+                        known = graph.events.value(reward)
+                        is_reward = REWARD in (known.roles or {role_of(reward)})
+                        for draw in known.tagged("draw") & graph.events.value(ahead).tagged("draw"):
+                            found[draw] = found.get(draw, False) or is_reward
     return found
 
 
-def _is_discounted(node: ir.Expr) -> bool:
-    """Whether a product has a factor that is called the discount, or is a number just below 1."""
+def _is_discounted(graph: ReplayGraph, node: ir.Expr) -> bool:
+    """Whether a product has a factor that is called the discount, or is a number just below 1, written there or not."""
     if not isinstance(node, ir.Bin) or node.op != "*":
         return False
     return any(
-        (isinstance(side, ir.Const) and isinstance(side.value, float) and 0.5 <= side.value < 1)
+        (isinstance(number := graph.events.value(side).literal(), float) and 0.5 <= number < 1)
         or (isinstance(side, (ir.Name, ir.Attr)) and not _DISCOUNTS.isdisjoint(words(name_of(side) or "")))
-        or _is_discounted(side)
+        or _is_discounted(graph, side)
         for side in (node.left, node.right)
     )

@@ -80,12 +80,13 @@ class Consumed:
                 read |= named if len(named) >= _FEWEST_NAMED else set()
         return roles | read if NEXT in read or POLICY in read else roles
 
-    def is_bootstrapped(self, draws: Iterable[ir.Node]) -> bool:
-        """Whether a discounted part of a batch that a draw takes at once is added to its reward."""
-        return any(draw in self._bootstrapped for draw in draws if self.takes_batch(draw))
+    def is_bootstrapped(self, draws: Iterable[ir.Node], *, unspoken: bool = False) -> bool:
+        """Whether a discounted part of a batch that a draw takes at once is added to its reward, be that `unspoken`."""
+        known = self._bootstrapped
+        return any(known[draw] or unspoken for draw in draws if draw in known and self.takes_batch(draw))
 
     @cached_property
-    def _bootstrapped(self) -> set[ir.Node]:
+    def _bootstrapped(self) -> dict[ir.Node, bool]:
         return bootstrapped(self.graph)
 
     def takes_batch(self, node: ir.Node) -> bool:

@@ -32,8 +32,13 @@ class Environments:
         return self.is_environment(cls) and any(not _NAMED.isdisjoint(words(name)) for name in names)
 
     def is_environment(self, cls: ir.Class) -> bool:
-        """Whether objects of the class are acted in: `reset()`, and a `step(action)` that returns several things."""
+        """Whether objects of the class are acted in: `reset()`, and a `step(action)` that returns several things.
+
+        What a loop does with others says so as well.
+        """
         if any(words(ext.last(base))[-1:] == ("env",) for base in self._graph.interpreter.external_bases(cls)):
+            return True
+        if not self._acted_in.isdisjoint(self._graph.interpreter.mro(cls)):
             return True
         step = self._graph.interpreter.find_method(cls, "step")
         if step is None or self._graph.interpreter.find_method(cls, "reset") is None:
@@ -44,6 +49,14 @@ class Environments:
         if any(not _NAMED.isdisjoint(words(c.name)) for c in self._graph.interpreter.mro(cls)):
             return len(needed) == 1 and bool(returned)  # what it returns may be an object of its own
         return len(needed) == 1 and any(isinstance(value, ir.Seq) and len(value.items) >= 3 for value in returned)
+
+    @cached_property
+    def _acted_in(self) -> set[ir.Class]:
+        """The classes of whose methods loops ask for a step, whatever these are called."""
+        calls, class_of = self._graph.events.calls, self._graph.project.class_of
+        steps = self._graph.interpreter.interactions.steps
+        asked = {func.node for step in steps if step in calls for func in calls[step].targets}
+        return {class_of[function] for function in asked if function in class_of}
 
     def is_of_called(self, function: ev.Owner) -> bool:
         """Whether the function is a method of what is called an environment, or of what environments alone make."""

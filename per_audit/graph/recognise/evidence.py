@@ -31,7 +31,7 @@ from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.consumed import Consumed
 from per_audit.graph.recognise.environments import Environments
-from per_audit.graph.recognise.fields import has_unnamed_reward, stored_roles
+from per_audit.graph.recognise.fields import has_unnamed_reward, names_reward, stored_roles
 from per_audit.graph.recognise.keyed import keyed_roles
 from per_audit.graph.recognise.level import is_level
 from per_audit.graph.recognise.on_policy import compares_policies
@@ -272,6 +272,8 @@ class Evidence:
         consumed = self.consumed.roles(buffer.sources)
         if POLICY in roles or (VALUE in roles and NEXT not in roles | consumed):
             return False
+        if self._is_unspoken(buffer) and not self.consumed.is_bootstrapped(buffer.sources, unspoken=True):
+            return False
         if looks_like_transition(roles):
             return True
         if POLICY in consumed or (VALUE in consumed and NEXT not in consumed):
@@ -282,6 +284,10 @@ class Evidence:
             consumed |= {REWARD, NEXT}
         buffer.roles = frozenset(roles | consumed)
         return looks_like_transition(consumed) or (looks_like_transition(roles | consumed) and len(consumed) >= 2)
+
+    def _is_unspoken(self, buffer: ReplayBuffer) -> bool:
+        """Whether only what the program does says that rewards are stored, and nothing that they are called."""
+        return self.graph.interpreter.interactions.is_unspoken and not any(map(names_reward, buffer.stores))
 
     def _drawn_from_something(self, draws: Iterable[ir.Call]) -> bool:
         return any(node in self.events.draws and self.events.draws[node].items for node in draws)

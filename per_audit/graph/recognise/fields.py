@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.roles import ACTION, DONE, NEXT, POLICY, REWARD, STATE, VALUE, role_of
-from per_audit.graph.interpret.values import Atom, TupleOf, roles_in
+from per_audit.graph.interpret.roles import ACTION, DONE, NEXT, POLICY, REWARD, STATE, VALUE, role_of, role_of_name
+from per_audit.graph.interpret.values import Atom, Record, TupleOf, roles_in
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
@@ -39,6 +39,15 @@ def has_unnamed_reward(store: ev.Store) -> bool:
         and {STATE, ACTION, NEXT, DONE} <= frozenset().union(*(item.roles for item in items))
         for items in rows
     )
+
+
+def names_reward(store: ev.Store) -> bool:
+    """Whether something that is stored, or what it is stored in, is called a reward."""
+    names = {node.id for node in ir.walk(store.node) if isinstance(node, ir.Name)}
+    names |= {node.attr for node in ir.walk(store.node) if isinstance(node, ir.Attr)}
+    names |= {node.value for node in ir.walk(store.node) if isinstance(node, ir.Const) and isinstance(node.value, str)}
+    names |= {name for atom in store.value.atoms if isinstance(atom, Record) for name in atom.type.fields}
+    return any(role_of_name(name) == REWARD for name in names)
 
 
 def _is_nothing_else(row: Atom) -> bool:

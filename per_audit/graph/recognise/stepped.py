@@ -54,6 +54,8 @@ def _names(*nodes: ir.Node) -> set[str]:
 
 
 def _is_step(graph: ReplayGraph, environments: Environments, call: ir.Call) -> bool:
+    if call in graph.interpreter.interactions.steps:
+        return True
     site = graph.events.calls.get(call)
     if site is None or not isinstance(call.func, ir.Attr) or call.func.attr != "step":
         return False
