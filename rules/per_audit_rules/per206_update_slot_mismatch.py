@@ -194,6 +194,67 @@ class Tree:
                 node += 1
         return node - self.capacity
 """
+_RECURSIVE = """import random
+import numpy as np
+
+
+class Tree:
+    def __init__(self, size):
+        self.first, self.sums = size - 1, np.zeros(2 * size - 1)
+
+    def _climb(self, node, change):
+        above = (node - 1) // 2
+        self.sums[above] += change
+        if above > 0:
+            self._climb(above, change)
+
+    def _descend(self, node, mass):
+        left = 2 * node + 1
+        if left >= len(self.sums):
+            return node
+        if mass <= self.sums[left]:
+            return self._descend(left, mass)
+        return self._descend(left + 1, mass - self.sums[left])
+
+    def put(self, number, priority):
+        self.set(self.first + number, priority)
+
+    def set(self, leaf, priority):
+        change = priority - self.sums[leaf]
+        self.sums[leaf] = priority
+        if leaf > 0:
+            self._climb(leaf, change)
+
+    def find(self, mass):
+        return self._descend(0, mass)
+
+
+class Memory:
+    def __init__(self, size, width=4):
+        self.tree, self.size, self.at, self.count, self.most = Tree(size), size, 0, 0, 1.0
+        self.states, self.following = np.zeros((size, width)), np.zeros((size, width))
+        self.actions, self.rewards, self.ends = np.zeros(size, int), np.zeros(size), np.zeros(size)
+
+    def add(self, state, action, reward, next_state, done):
+        self.states[self.at], self.following[self.at] = state, next_state
+        self.actions[self.at], self.rewards[self.at], self.ends[self.at] = action, reward, done
+        self.tree.put(self.at, self.most)
+        self.at = (self.at + 1) % self.size
+        self.count = min(self.count + 1, self.size)
+
+    def sample(self, n, beta):
+        leaves = np.array([self.tree.find(random.random() * self.tree.sums[0]) for _ in range(n)])
+        w = (self.count * self.tree.sums[leaves] / self.tree.sums[0]) ** -beta
+        slots = np.clip(leaves - self.tree.first, 0, self.count - 1)
+        rows = self.states[slots], self.actions[slots], self.rewards[slots], self.following[slots], self.ends[slots]
+        return rows, slots, w / w.max()
+
+    def update(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            priority = (abs(error) + 1e-5) ** 0.6
+            self.most = max(self.most, priority)
+            self.tree.set(slot, priority)  # <- PER206
+"""
 _WITH_TREE = """import random
 import numpy as np
 from tree import Tree
@@ -751,6 +812,19 @@ class Plain:
             },
         ),
         Example("priorities are added to a list for ever", {"memory.py": _OUTGROWING, "train.py": _TRAIN}),
+        Example(
+            "the slot within its bounds, in a tree that searches and passes on by methods that call themselves",
+            {"memory.py": _RECURSIVE, "train.py": _TRAIN},
+        ),
+        Example(
+            "the leaves counted by the memory, in a tree that passes on by a method of its own",
+            {
+                "memory.py": _RECURSIVE.replace(
+                    "self.tree.put(self.at, ", "self.tree.set(self.at + self.size - 1, "
+                ).replace("leaves - self.tree.first, 0", "leaves - self.size + 1, 0"),
+                "train.py": _TRAIN,
+            },
+        ),
     )
     good = (
         Example(
@@ -947,6 +1021,29 @@ class Replay:
                 "train.py": _TRAIN,
             },
         ),
+        Example(
+            "in a tree that calls itself: the leaves are handed back",
+            {
+                "memory.py": _RECURSIVE.replace("  # <- PER206", "").replace("rows, slots, w", "rows, leaves, w"),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "in a tree that calls itself: the leaf is found again",
+            {
+                "memory.py": _RECURSIVE.replace("set(slot, priority)  # <- PER206", "put(slot, priority)"),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "in a tree that calls itself: what lies before the leaves is added again",
+            {
+                "memory.py": _RECURSIVE.replace(
+                    "set(slot, priority)  # <- PER206", "set(slot + self.tree.first, priority)"
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
     )
 
 
@@ -954,10 +1051,16 @@ _Place = tuple[ir.Node, str]
 
 
 def _where_made(anatomy: Anatomy, write: PriorityWrite, slot: Term) -> Step:
-    """The step of a write that is in the function where the slot is found, the store itself where none is."""
+    """The step of a write that is in the function where the slot is found, or else that leads to another class's tree.
+
+    The store itself, where none is.
+    """
     found = {anatomy.symbols.function_of(part.path, part.node) for part in slot.walk() if part.node and part.path}
-    steps = zip(write.steps, write.functions, strict=True)
-    return next((step for step, function in steps if function in found), write.steps[0])
+    steps = list(zip(write.steps, write.functions, strict=True))
+    of_tree = anatomy.class_of(write.functions[0])
+    led = [step for step, function in steps if function in found]
+    led += [step for step, function in steps if anatomy.class_of(function) not in (of_tree, None)]
+    return led[0] if led else write.steps[0]
 
 
 def _beside(graph: ReplayGraph, buffer: ReplayBuffer, write: PriorityWrite) -> Iterator[tuple[ir.Node, str, _Place]]:

@@ -72,10 +72,15 @@ def _before_the_leaves(anatomy: Anatomy, write: PriorityWrite) -> set[Term]:
 
 
 def _is_slot(anatomy: Anatomy, term: Term, sizes: set[Term]) -> bool:
-    """Whether a position is that of a transition: where one was looked up, or a leaf less what lies before it."""
+    """Whether a position is that of a transition: where one was looked up, or a leaf less what lies before it.
+
+    It is that within bounds as well, and of a search that calls itself.
+    """
+    while term.op == "clip":
+        term = strip(term.args[0])
     added, taken = _addends(term)
     if sizes & set(taken) and not sizes & set(added):
-        return any(part.has("found") for part in added)
+        return any(part.has("found", "mass") for part in added)
     while term.op in _READS and term.args:
         term = term.args[0]
     if term.op != "call" or str(term.data).rpartition(".")[2] not in _LOOKUPS:

@@ -72,8 +72,11 @@ class Writes:
                 value, by_difference = value.args[0], False
             for write in self.outwards(store, value, index, (step,), (store.function,)):
                 leaf = self._without_difference(write, by_difference)
-                if leaf is not None:
-                    found.setdefault((leaf.outermost.node, leaf.value), leaf)
+                if leaf is None:
+                    continue
+                key = (leaf.outermost.node, leaf.value)
+                if key not in found or len(leaf.steps) < len(found[key].steps):
+                    found[key] = leaf  # the leaf, rather than a parent of it in a method that the change is handed to
         every = list(found.values())
         idle = {id(write) for write in every if self._is_left_over(write)}
         # Where nothing names any method that inserts, or none that updates, the project does that unseen.
