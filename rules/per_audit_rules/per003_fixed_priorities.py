@@ -50,6 +50,68 @@ def train(env, net, params, optimizer, opt_state, key, steps):
         params = optax.apply_updates(params, changes)
         buffer.set_priorities(state, batch.indices, jnp.abs(errors) + 1e-6)  # <- PER003
 """
+_TREE_OF_ARRAYS = """from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+
+class Row(NamedTuple):
+    obs: jax.Array
+    action: jax.Array
+    reward: jax.Array
+    discount: jax.Array
+    next_obs: jax.Array
+
+
+class Memory(NamedTuple):
+    rows: Row
+    priority: jax.Array
+    at: int
+    size: int
+
+
+def init(example, capacity):
+    rows = jax.tree_util.tree_map(lambda x: jnp.zeros((capacity, *jnp.shape(x))), example)
+    return Memory(rows, jnp.zeros(capacity), 0, 0)
+
+
+def add(memory, row):
+    rows = jax.tree_util.tree_map(lambda held, new: held.at[memory.at].set(new), memory.rows, row)
+    priority = memory.priority.at[memory.at].set(1.0)
+    return Memory(rows, priority, (memory.at + 1) % memory.priority.shape[0], memory.size + 1)
+
+
+def sample(memory, key, n, beta):
+    sums = jnp.cumsum(memory.priority**0.6)
+    slots = jnp.searchsorted(sums, jax.random.uniform(key, (n,)) * sums[-1])  # <- PER003
+    weights = (memory.size * memory.priority[slots] ** 0.6 / sums[-1]) ** -beta
+    return slots, jax.tree_util.tree_map(lambda held: held[slots], memory.rows), weights / weights.max()
+
+
+def rate(memory, slots, errors):
+    return memory._replace(priority=memory.priority.at[slots].set(jnp.abs(errors) + 1e-6))
+
+
+def train(env, net, params, key):
+    memory = init(Row(jnp.zeros(4), 0, 0.0, 0.0, jnp.zeros(4)), 5_000)
+    obs, _ = env.reset()
+    for step in range(50_000):
+        action = net.apply(params, obs).argmax()
+        next_obs, reward, terminated, truncated, _ = env.step(action)
+        memory = add(memory, Row(obs, action, reward, 0.99 * (1 - terminated), next_obs))
+        obs = env.reset()[0] if terminated or truncated else next_obs
+        key, used = jax.random.split(key)
+        slots, batch, weights = sample(memory, used, 32, 0.4 + 0.6 * step / 50_000)
+
+        def loss_of(params):
+            ahead = jax.lax.stop_gradient(net.apply(params, batch.next_obs).max(-1))
+            errors = batch.reward + batch.discount * ahead - net.apply(params, batch.obs)[jnp.arange(32), batch.action]
+            return (weights * errors**2).mean(), errors
+
+        (_, errors), slopes = jax.value_and_grad(loss_of, has_aux=True)(params)
+        params = jax.tree_util.tree_map(lambda p, slope: p - 1e-3 * slope, params, slopes)
+"""
 
 
 class FixedPriorities(Rule):
@@ -504,6 +566,7 @@ def main(env, net, optimizer):
 """,
             },
         ),
+        Example("arrays in a tree, which functions fill and read leaf by leaf", {"train.py": _TREE_OF_ARRAYS}),
     )
     good = (
         Example(
@@ -721,8 +784,8 @@ def main(env, net, optimizer):
         Example(
             "a hook that does something in the heir that is made",
             {
-                "agents.py": bad[-1].plain["agents.py"],
-                "main.py": bad[-1].plain["main.py"].replace("Agent", "RatingAgent"),
+                "agents.py": bad[-2].plain["agents.py"],
+                "main.py": bad[-2].plain["main.py"].replace("Agent", "RatingAgent"),
             },
         ),
         Example(
@@ -731,6 +794,13 @@ def main(env, net, optimizer):
                 "train.py": _FUNCTIONAL.replace("  # <- PER003", "").replace(
                     "        buffer.set_priorities", "        state = buffer.set_priorities"
                 )
+            },
+        ),
+        Example(
+            "arrays in a tree, those that it is drawn by written anew",
+            {
+                "train.py": _TREE_OF_ARRAYS.replace("  # <- PER003", "")
+                + "        memory = rate(memory, slots, errors)\n"
             },
         ),
     )

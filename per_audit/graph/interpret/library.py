@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph import frameworks
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret import loaders, logarithms, reference
+from per_audit.graph.interpret import loaders, logarithms, reference, trees
 from per_audit.graph.interpret.built_in import BuiltIn
 from per_audit.graph.interpret.losses import keras_reduction, loss_of, torch_reduction
 from per_audit.graph.interpret.roles import name_of, role_of_name
@@ -77,7 +77,8 @@ class Library:
             return cut
         if name.startswith("builtins.") and (found := self._built_in.call(method, node, arguments, frame)) is not None:
             return found
-        if (known := reference.call(name, node, values, frame, self.interpreter)) is not None:
+        known = reference.call(name, node, values, frame, self.interpreter)
+        if (known := known or trees.mapped(self.interpreter, name, arguments, frame)) is not None:
             return known
         if (shape := frameworks.drawn_shape(name)) is not None:
             return _sampled(shape, name, node)

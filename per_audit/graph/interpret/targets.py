@@ -238,7 +238,7 @@ class Targets:
         """`rows.at[index].set(row)` of JAX, an array with something put into it; nothing where `part` is no `at[]`."""
         if not isinstance(part, ir.Sub) or not isinstance(part.value, ir.Attr) or part.value.attr != "at":
             return []
-        held = self.interpreter.events.value(part.value.value)
+        held = self.interpreter.evaluator.eval(part.value.value, frame)  # of this call, as one is made for each leaf
         rows = [atom for atom in self.interpreter.ordered(held.atoms) if isinstance(atom, Alloc)]
         for atom in rows:
             source, role = node.args[0].value, role_of(part.value.value)

@@ -87,11 +87,15 @@ class Super(NamedTuple):
 
 
 class Alloc(NamedTuple):
-    """A container made at `node`; `kind` is list, deque, dict, set, array or heap."""
+    """A container made at `node`; `kind` is list, deque, dict, set, array or heap.
+
+    `leaf` tells those apart that one expression makes, one for each leaf of a tree.
+    """
 
     node: ir.Node
     kind: str
     sort: str = "alloc"
+    leaf: str = ""
 
 
 class Drawn(NamedTuple):

@@ -118,10 +118,17 @@ class Priorities:
         return found.union(*(anatomy.allocs(term) for term in anatomy.containers))
 
     def _masses(self) -> set[Alloc]:
-        """The containers that stand in the probabilities of the draws, variables of the function followed."""
-        given = (self.events.draws[node].probabilities for node in self.buffer.draws if node in self.events.draws)
-        behind = self._behind([expression for expression in given if expression is not None])
+        """The containers that stand in what the draws go by, variables of the function followed."""
+        behind = self._behind(self._given)
         return {atom for node in behind for atom in self.events.value(node).atoms if isinstance(atom, Alloc)}
+
+    @property
+    def _given(self) -> list[ir.Node]:
+        """The probabilities of the draws, and the sums that a library's function searches for a number."""
+        draws, masses = self.events.draws, self.events.masses
+        given: list[ir.Node | None] = [draws[node].probabilities for node in self.buffer.draws if node in draws]
+        given += [sums for node in self.buffer.draws if node in masses for sums in masses[node].sums]
+        return [expression for expression in given if expression is not None]
 
     def _behind(self, expressions: list[ir.Node]) -> Iterator[ir.Node]:
         """The names and attributes in the expressions, and in what the drawing function assigns to those names."""
@@ -187,9 +194,7 @@ class Priorities:
         """Whether the probabilities of transitions are made of what is called their errors."""
         if not looks_like_transition(self.buffer.roles):
             return False
-        given = (self.events.draws[node].probabilities for node in self.buffer.draws if node in self.events.draws)
-        behind = self._behind([expression for expression in given if expression is not None])
-        named = (set(words(ir.last_name(node))) for node in behind)
+        named = (set(words(ir.last_name(node))) for node in self._behind(self._given))
         return any(name & _ERROR_WORDS and not name & _TIME_WORDS for name in named)
 
     @cached_property

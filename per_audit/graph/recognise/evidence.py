@@ -174,7 +174,7 @@ class Evidence:
         keeping = self._methods(keeper) - self.graph.reachable(function, 3)
         buffer.stores = [
             store
-            for container in sorted(containers, key=lambda alloc: (alloc.node.start, alloc.kind))
+            for container in sorted(containers, key=lambda alloc: (alloc.node.start, alloc.kind, alloc.leaf))
             for store, draws_in in self._stores_and_draws(container)
             if store.function in keeping or draws_in.isdisjoint(drawn)
         ]

@@ -80,7 +80,8 @@ class Prioritised:
                 if mass.function in self.project.class_of:
                     walked |= walkers
                 elif walked.isdisjoint(walkers):  # a function or script that holds its tree in a variable
-                    containers = containers.union(*map(self.evidence.family, walkers))
+                    searched = self.evidence.gathered(mass) if mass.searched else set()
+                    containers = containers.union(searched, *map(self.evidence.family, walkers))
                 buffer = self.evidence.buffer(PRIORITISED, mass.path, mass.function, [mass.node], containers)
                 around = [] if looks_like_transition(buffer.roles) else self._around(mass)
                 if outside := [asking for asking in around if asking.owner is not buffer.owner]:
