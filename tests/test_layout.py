@@ -52,6 +52,7 @@ TESTED_WITH = {
     "graph/prioritised/test_uses": "graph/prioritised/rated",
     "graph/recognise/test_loaders": "graph/interpret/loaders",
     "graph/recognise/test_uniform": "graph/recognise/hindsight graph/recognise/merged graph/recognise/returns",
+    "graph/storage/test_walk": "graph/storage/expressions graph/storage/values",
     "graph/symbolic/test_run": (
         "graph/symbolic/calls graph/symbolic/options graph/symbolic/put graph/symbolic/repeated graph/symbolic/settled"
     ),

@@ -1,0 +1,119 @@
+"""What names hold: places in arrays, which assignments change under all names, and values that stay as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+    from per_audit.facts import ir
+
+WHOLE, ARRAY = "whole", "array"
+Key: TypeAlias = "Hashable"
+Path: TypeAlias = "tuple[Hashable, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A value that stays as it is, equal where the keys are. `kind`: WHOLE for a whole number, ARRAY for positions."""
+
+    key: Key
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A place in an array: which array, and the subscripts that lead there.
+
+    `tensor`: a place in a tensor of PyTorch, of which a single number is a place as well. `plain`: all subscripts are
+    whole numbers and slices, so that what is assigned to the place is assigned to the array; others make copies.
+    """
+
+    root: Key
+    path: Path = ()
+    tensor: bool = False
+    plain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Several values side by side."""
+
+    items: tuple[Value, ...]
+
+
+Value: TypeAlias = "Fixed | View | Parts"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """An assignment into an array."""
+
+    node: ir.Node
+    path: str
+
+
+@dataclass(slots=True)
+class State:
+    """What is known at one point of a body: what names hold, and what was put last at which places."""
+
+    names: dict[str, Value] = field(default_factory=dict)
+    written: dict[Key, dict[Path, Key]] = field(default_factory=dict)
+    turns: dict[Key, Key] = field(default_factory=dict)  # other after each change of an array
+    edits: dict[Key, Edit] = field(default_factory=dict)
+
+    def copy(self) -> State:
+        """The state, to go on with apart."""
+        written = {root: dict(places) for root, places in self.written.items()}
+        return State(dict(self.names), written, dict(self.turns), dict(self.edits))
+
+    def content(self, value: Value) -> Key:
+        """What a value is now: equal for two values where they are surely the same numbers."""
+        if isinstance(value, Parts):
+            return ("parts", tuple(map(self.content, value.items)))
+        if isinstance(value, Fixed):
+            return value.key
+        known = self.written.get(value.root, {})
+        if value.path in known:
+            return known[value.path]
+        if () in known:
+            return ("part", known[()], value.path)
+        return ("content", value.root, value.path, self.turns.get(value.root))
+
+    def put(self, place: View, content: Key, edit: Edit) -> None:
+        """Put something at a place; of what lies beside nothing is known from then on, it may be the same place."""
+        self.change(place.root, edit.node)
+        self.written[place.root] = {place.path: content}
+        self.edits[place.root] = edit
+
+    def change(self, root: Key, by: Key) -> None:
+        """Forget what an array holds."""
+        self.written.pop(root, None)
+        self.turns[root] = ("changed", by, self.turns.get(root)) if self.turns.get(root) != by else by
+
+
+def merged(states: Iterable[State], node: ir.Node) -> State:
+    """What is known where several ways come together at a node: what they have in common."""
+    first, *others = states
+    if not others:
+        return first
+    result = State()
+    every = [first, *others]
+    for name in dict.fromkeys(name for state in every for name in state.names):
+        found = {state.names.get(name) for state in every}
+        only = found.pop() if len(found) == 1 else None
+        result.names[name] = View((node, name)) if only is None else only
+    for root in dict.fromkeys(root for state in every for root in state.written):
+        places = [state.written.get(root, {}) for state in every]
+        both = [path for path in places[0] if all(path in each for each in places)]
+        result.written[root] = {
+            path: places[0][path] if len({each[path] for each in places}) == 1 else (node, root, path) for path in both
+        }
+    for root in dict.fromkeys(root for state in every for root in state.turns):
+        turns = {state.turns.get(root) for state in every}
+        result.turns[root] = turns.pop() if len(turns) == 1 else (node, root)
+    for state in every:
+        result.edits |= state.edits
+    return result
