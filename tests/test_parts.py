@@ -77,7 +77,7 @@ LARGE = f"import random\n\n\ndef draw(rows):\n    return random.choice(rows)\n\n
 
 
 def test_many_files_without_a_word_of_replay_are_not_judged(tmp_path):
-    found, _ = parts(tmp_path, **{"large.py": LARGE, "spoken.py": f"reward = 1\n{LARGE}"})
+    found, _ = parts(tmp_path, **{"large.py": LARGE, "spoken.py": f"memory = ReplayMemory(LARGE)\n{LARGE}"})
     assert {path: (part.matters, part.is_judged) for (path, *_), part in found.items() if len(part.files) == 1} == {
         "large.py": (False, False),
         "plot.py": (True, True),

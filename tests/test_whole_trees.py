@@ -121,10 +121,13 @@ class Forest:
         (f"TEXT = '{'-' * 100_000}'\n", 0, []),
         (f"# a reward\nTEXT = '{'-' * 100_000}'\n", 0, []),
         (f"# per-audit: ignore[PER203]\nTEXT = '{'-' * 100_000}'\n", 0, ["PER910", "PER911"]),
-        (f"reward = 0\nTEXT = '{'-' * 100_000}'\n", 1, []),
+        (f"reward = 0\nTEXT = '{'-' * 100_000}'\n", 0, []),
+        (f"ROW = 'reward', 'next_state', 'done'  # of a transition\nTEXT = '{'-' * 100_000}'\n", 0, []),
+        (f"ROW = 'reward', 'next_state', 'done', 'sampled'\nTEXT = '{'-' * 100_000}'\n", 1, []),
+        (f"memory = ReplayMemory\nTEXT = '{'-' * 100_000}'\n", 1, []),
     ],
 )
-def test_much_code_that_names_no_reward_has_no_memory(
+def test_much_code_that_learns_from_no_rewards_has_no_memory(
     tmp_path: Path, added: str, memories: int, rules: list[str]
 ) -> None:
     write(tmp_path, {"forest.py": WEIGHTED + added})

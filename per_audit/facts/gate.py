@@ -5,8 +5,8 @@ Files are dropped together with all that imports connect them to, and only where
 shapes that no replay code can do without, not for vocabulary, and only saves time.
 
 `speaks_of_replay` is for many files at once: among all that a large library stores, draws and weighs, something looks
-like a memory by chance. None is where no code names a reward or a replay, steps an environment, or uses a library
-that replays.
+like a memory by chance. None is where no file steps an environment, uses a library that replays, names a replay buffer,
+or speaks of rewards or experience together with the other parts of learning from them.
 """
 
 from __future__ import annotations
@@ -26,14 +26,26 @@ _SHAPES = re.compile(
     rb"|\.step\(|\blearn\(|loss|namedtuple|[Tt]ree\b|transition|experience|reward"
 )
 
-_WORDS = (b"reward", b"replay", b"experience")
+# What a file that learns from experience speaks of; a word alone, as in `replay` of a recorded log, is of anything.
+_NAMED = re.compile(
+    rb"(?:[Rr]eplay|REPLAY)_?(?:[Bb]uffer|BUFFER|[Mm]em|MEM)|(?:[Ee]xperience|[Pp]rioriti[sz]ed)_?[Rr]eplay"
+)
+_REWARD = re.compile(rb"[Rr]eward|REWARD")
+_EXPERIENCE = re.compile(rb"[Rr]eplay|REPLAY|[Ee]xperience|EXPERIENCE")
+_DRAW = re.compile(rb"[Pp]riorit|PRIORIT|[Ss]ampl|SAMPL")
+_OTHERS = (
+    re.compile(rb"next_|new_|obs|_next|\benv\b|_env\b"),
+    re.compile(rb"[Tt]ransition|TRANSITION|[Ee]pisode|EPISODE|[Tt]rajector"),
+    re.compile(rb"[Dd]one|DONE|[Tt]ermina|[Tt]runca"),
+    re.compile(rb"[Gg]amma|GAMMA|[Dd]iscount|DISCOUNT|\btd_|TD"),
+)
 # What `step` returns is an environment's where it is taken apart, whatever the parts are called.
 _THREE = re.compile(rb"[\w\])][ \t]*,[^=\n,]+,[^=\n]*=[^=\n]*\Z")
 _LONGEST = 400  # bytes of a line that takes apart what `step` returns: lines of data are as long as they like
-# The libraries whose memories are known (`per_audit.graph.frameworks`).
+# The libraries whose memories are known (`per_audit.graph.frameworks`); of ray, that is RLlib.
 LIBRARIES = frozenset({
     "agilerl", "baselines", "chainerrl", "cleanrl_utils", "cpprb", "d3rlpy", "ding", "dopamine", "elegantrl",
-    "flashbax", "garage", "machin", "mushroom_rl", "pfrl", "ptan", "ray", "reverb", "rl", "rlkit", "sb3_contrib",
+    "flashbax", "garage", "machin", "mushroom_rl", "pfrl", "ptan", "ray.rllib", "reverb", "rl", "rlkit", "sb3_contrib",
     "skrl", "stable_baselines", "stable_baselines3", "tf_agents", "tianshou", "torchrl",
 })  # fmt: skip
 _COMMENT_OR_STRING = re.compile(
@@ -49,18 +61,32 @@ def may_matter(data: bytes) -> bool:
 
 
 def speaks_of_replay(data: bytes, imported: Iterable[str]) -> bool:
-    """Whether the code, beside its comments and long strings, has a word or a shape of learning from rewards.
+    """Whether the code, beside its comments and texts for people, has what learning from rewards cannot do without.
 
     `imported` are the names of what the file imports, as `imports_of` tells them.
     """
-    if any(name.partition(".")[0].rstrip("*") in LIBRARIES for name in imported):
+    if any(_is_of_library(name.rstrip("*")) for name in imported):
         return True
-    return _says(data) and _says(_COMMENT_OR_STRING.sub(lambda found: found[1] or b"", data))
+    return _says(data) and _says(_COMMENT_OR_STRING.sub(_kept, data))
+
+
+def _is_of_library(name: str) -> bool:
+    package, _, rest = name.partition(".")
+    return package in LIBRARIES or f"{package}.{rest.partition('.')[0]}" in LIBRARIES
+
+
+def _kept(found: re.Match[bytes]) -> bytes:
+    """A text that may be a key; words between spaces are for people."""
+    text: bytes = found[1] or b""
+    return b"" if b" " in text else text
 
 
 def _says(data: bytes) -> bool:
-    lower = data.lower()
-    return any(word in lower for word in _WORDS) or any(map(_takes_apart, data.split(b".step(")[:-1]))
+    if _NAMED.search(data) or any(map(_takes_apart, data.split(b".step(")[:-1])):
+        return True
+    rewards, experience, draws = (bool(words.search(data)) for words in (_REWARD, _EXPERIENCE, _DRAW))
+    others = sum(words.search(data) is not None for words in _OTHERS)
+    return (rewards and experience + draws + others >= 3) or (experience and draws and others >= 2)
 
 
 def _takes_apart(before: bytes) -> bool:

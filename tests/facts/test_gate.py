@@ -59,9 +59,18 @@ def test_what_has_no_such_shape_is_refused(text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("rewards = batch[2]\n", True),
+        ("s, a, rewards, next_s, done = zip(*random.sample(self.rows, n))\n", True),
+        ("q = rewards + GAMMA * (1 - batch.terminal) * best(next_states)\n", True),
+        ("experience = sample(); nxt, done = experience[3:]\nnew_q = q(nxt) * discount\n", True),
+        ("rewards = batch[2]\n", False),
         ("buffer = PrioritizedReplay(1000)\n", True),
-        ("row = {'reward': 1}\n", True),
+        ("memory = ReplayMemory(1000)\n", True),
+        ("row = {'reward': 1, 'next_state': s, 'done': d}; sampled(row)\n", True),
+        ("row = {'reward': 1, 'text': 'the next_state is done, or sampled'}\n", False),
+        ("graph.replay(sample, done)\n", False),
+        ("class CSPRepLayer:\n    pass\n", False),
+        ("from ray import tune\n", False),
+        ("import ray.rllib.algorithms\n", True),
         ("folge, lohn, fertig, _ = welt.step(zug)\n", True),
         ("(folge, lohn), fertig = welt.step(zug)\n", True),
         ("from stable_baselines3 import DQN\n", True),
@@ -70,7 +79,7 @@ def test_what_has_no_such_shape_is_refused(text):
         ("loss, value = solver.step(x)\n", False),
         ("# the reward of it\n", False),
         ('def f():\n    """In my experience, \\""" it says."""\n', False),
-        ("text = '# not a comment'; reward = 1\n", True),
+        ("text = '# not a comment'; memory = ReplayBuffer()\n", True),
         ("weights = (n * p[drawn]) ** -beta\n", False),
     ],
 )
@@ -79,4 +88,6 @@ def test_words_of_replay_are_those_of_code(text, expected):
 
 
 def test_libraries_that_replay_are_those_whose_memories_are_known():
-    assert frameworks.packages() == LIBRARIES
+    assert frameworks.packages() == {name.partition(".")[0] for name in LIBRARIES}
+    modules = {package: frameworks.content(package).get("modules", [package]) for package in frameworks.packages()}
+    assert all(set(modules[name.partition(".")[0]]) == {name} for name in LIBRARIES if "." in name)
