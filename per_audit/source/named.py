@@ -14,17 +14,23 @@ if TYPE_CHECKING:
 
     from per_audit.source.resolve import Modules
 
+# A file of settings of ml_collections, which a flag names and absl runs.
+_SETTINGS = re.compile(rb"""DEFINE_config_file\(\s*['"]\w+['"]\s*,\s*(?:default\s*=\s*)?['"](?:\./)?([\w/]+)\.py\b""")
 _MOST = 64  # files of one name: where there are more, any of them is as good as none
 
 
 def names_loaded(importer: str, data: bytes, modules: Modules) -> tuple[str, ...]:
-    """The modules of the tree that calls in a file may import by a text, by names as `imports_of` has them."""
+    """The modules of the tree that calls in a file may import by a text, by names as `imports_of` has them.
+
+    So are files of settings that a flag names.
+    """
     known = {
         name
         for name in loaded_by(data)
         if (found := modules.find(importer, name)) is not None and _has_name(importer, name, found, modules)
     }
-    return tuple(sorted(known.union(*(_fitting(importer, pattern, modules) for pattern in patterns_of(data)))))
+    patterns = {*patterns_of(data), *(name.decode().replace("/", ".") for name in _SETTINGS.findall(data))}
+    return tuple(sorted(known.union(*(_fitting(importer, pattern, modules) for pattern in patterns))))
 
 
 def files_named(importer: str, expression: str, modules: Modules) -> list[str] | None:

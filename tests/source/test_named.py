@@ -23,6 +23,10 @@ RUNS = {"rl.run_a", "rl.run_b"}
         ("import_module(f'rl.{name}.far')", {"rl.deep.far"}),
         ("import_module('rl.shared')", {"rl.shared"}),
         ("for name in ['a', 'c']:\n    import_module(f'rl.run_{name}')", {"rl.run_a"}),
+        ("DEFINE_config_file('config', 'rl/run_a.py', 'settings')", {"rl.run_a"}),
+        ("DEFINE_config_file(\n    'config', default='./rl/run_b.py:small')", {"rl.run_b"}),
+        ("DEFINE_config_file('config', 'rl/run_c.py')", set()),
+        ("DEFINE_config_file('config')", set()),
         # what does not begin with what is written
         ("import_module(read())", set()),
         ("import_module(f'{read()}.run_a')", set()),

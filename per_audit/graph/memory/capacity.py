@@ -313,6 +313,7 @@ def _numbers(
             found += [int(number)] if 0 < number < _UNLIMITED else []
         elif option.op in ("param", "field", "item") and depth and (options := given(graph, option, owner)):
             found += [n for outer in options for n in _numbers(graph, outer, depth - 1, owner, by_name)]
+            found += [_OPEN] if graph.symbols.records.is_open(option) else []
         elif depth and (named := looked_up(graph, option) or (_named(graph, _setting(option)) if by_name else [])):
             found += [n for outer in named for n in _numbers(graph, outer, depth - 1, owner, by_name)]
         elif defaults := graph.symbols.default_of(option):
@@ -324,9 +325,10 @@ def _numbers(
             given_elsewhere = (n for other in elsewhere for n in _numbers(graph, other, 0))
             found += [*_numbers(graph, default, 0), *filter(None, given_elsewhere), _OPEN]
         elif option.op == "minimum" and depth:
-            sides = (_numbers(graph, side, depth - 1, owner, by_name) for side in option.args)
-            bounds = [max(n for n in side if n is not None) for side in sides if side and None not in side]
-            found.append(min(bounds) if bounds else None)
+            sides = [_numbers(graph, side, depth - 1, owner, by_name) for side in option.args]
+            known = [[n for n in side if n] for side in sides if None not in side]
+            bounds = [max(numbers) for numbers in known if numbers]
+            found += [min(bounds) if bounds else None, *(_OPEN for side in sides if _OPEN in side)]
         elif depth and (inner := rounded(graph, option)) is not None:
             numbers = _numbers(graph, inner, depth - 1, owner, by_name)
             found += [power_of_two(n) if n else n for n in numbers]

@@ -10,6 +10,7 @@ from per_audit.graph.interpret.losses import torch_reduction
 from per_audit.graph.interpret.values import MIXED, RecordType, Result
 from per_audit.graph.symbolic import vocabulary as voc
 from per_audit.graph.symbolic.logs import exponential
+from per_audit.graph.symbolic.records import has_default, record_fields
 from per_audit.graph.symbolic.term import Term, chosen_by, const, phi, shrunk
 
 if TYPE_CHECKING:
@@ -72,9 +73,9 @@ def _project(run: Expressions, node: ir.Call, site: ev.CallSite, given: Given) -
     """A call into the project: what each callee returns. None for a call that is none of the project alone."""
     if site.classes:
         for cls in sorted(site.classes, key=lambda c: c.start):
-            fields = _record_fields(cls)
+            fields = record_fields(cls)
             if fields is not None:
-                return _record(run, node, fields, given)
+                return _record(run, node, fields, given, cls)
             return Term("object", (), cls, node, run.path)
     found: list[Term] = []
     receiver = node.func.value if isinstance(node.func, ir.Attr) else None
@@ -119,22 +120,15 @@ def _handy(
     return run.make("call", tuple(passed), node, ("project", function, *parts))
 
 
-def _record_fields(cls: ir.Class) -> tuple[str, ...] | None:
-    """The fields of a data class or typed named tuple."""
-    names = {getattr(d.func if isinstance(d, ir.Call) else d, "attr", getattr(d, "id", "")) for d in cls.decorators}
-    bases = {ir.last_name(base) for base in cls.bases}
-    if "NamedTuple" not in bases and not any("dataclass" in str(name) for name in names):
-        return None
-    if any(isinstance(s, ir.Function) and s.name == "__init__" for s in cls.body):
-        return None
-    return tuple(
-        s.targets[0].id
-        for s in cls.body
-        if isinstance(s, ir.Assign) and s.annotation is not None and isinstance(s.targets[0], ir.Name)
-    )
+def _record(
+    run: Expressions, node: ir.Call, fields: tuple[str, ...], given: Given, cls: ir.Class | None = None
+) -> Term:
+    """A record with what is given for its fields; one that is not is what its class says that it is."""
 
+    def left(name: str) -> Term:
+        known = cls is not None and has_default(cls, name)
+        return run.symbols.field(cls, name, node, run.path) if known and cls is not None else run.unknown(node)
 
-def _record(run: Expressions, node: ir.Call, fields: tuple[str, ...], given: Given) -> Term:
     known: dict[str, Term] = {}
     names = list(fields)
     for keyword, star, term in given:
@@ -145,7 +139,7 @@ def _record(run: Expressions, node: ir.Call, fields: tuple[str, ...], given: Giv
             names = []
         elif names:
             known[names.pop(0)] = term
-    return run.make("record", tuple(known.get(name, run.unknown(node)) for name in fields), node, fields)
+    return run.make("record", tuple(known.get(name) or left(name) for name in fields), node, fields)
 
 
 def _collects(run: Expressions, node: ir.Call, receiver: Term, given: Given) -> bool:

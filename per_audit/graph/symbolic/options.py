@@ -10,6 +10,9 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.values import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.facts import ModuleFacts
     from per_audit.graph.symbolic.symbols import Symbols
     from per_audit.graph.symbolic.term import Term
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 _PARSED_BY = ("parse_", ".flags.")  # in the name of what a library gives: argparse's, TensorFlow's and absl's
 # What declares flags of one value, as against lists of several that are written as one text.
 _FLAGS = {f"DEFINE_{kind}" for kind in ("integer", "float", "string", "bool", "boolean", "enum")}
+
+_CONFIG = "ConfigDict"  # of ml_collections, which absl's flags fill
 
 
 class Options:
@@ -74,7 +79,22 @@ class Options:
             default = _default(site.node)
             for name in names_of_option(site.node) if default is not None else ():
                 found[name].append((site.path, self._symbols.term(site.path, default)))
+        for path, module in self._project.modules.items():
+            if _CONFIG.encode() in module.text:
+                for name, value in self._configured(module):
+                    found[name].append((path, self._symbols.term(path, value)))
         return dict(found)
+
+    def _configured(self, module: ModuleFacts) -> Iterator[tuple[str, ir.Expr]]:
+        """What a file of settings says by attributes of `ConfigDict()`, any of which the command line may replace."""
+        for node in module.nodes_of(ir.Assign):
+            for target in node.targets:
+                if isinstance(target, ir.Attr) and node.value is not None and self._is_config(target.value):
+                    yield target.attr, node.value
+
+    def _is_config(self, node: ir.Expr) -> bool:
+        held = self._symbols.events.value(node).atoms
+        return any(isinstance(atom, Result) and atom.name.endswith(f".{_CONFIG}") for atom in held)
 
 
 def is_option(name: str) -> bool:

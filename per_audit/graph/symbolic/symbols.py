@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import ClassRef, Instance
 from per_audit.graph.symbolic.options import Options
+from per_audit.graph.symbolic.records import Records
 from per_audit.graph.symbolic.run import Run
 from per_audit.graph.symbolic.settled import is_settled
 from per_audit.graph.symbolic.siblings import Siblings
@@ -302,6 +303,11 @@ class Symbols:
         return Options(self)
 
     @cached_property
+    def records(self) -> Records:
+        """What data classes are made with."""
+        return Records(self)
+
+    @cached_property
     def siblings(self) -> Siblings:
         """The objects that one object holds side by side."""
         return Siblings(self)
@@ -332,7 +338,10 @@ class Symbols:
         return Term("field", (), (root, name), node, path)
 
     def written(self, term: Term) -> list[tuple[Term, ev.AttributeWrite | None, str]]:
-        """What is assigned to a field: the term, the write (None for the class body) and the file."""
+        """What is assigned to a field: the term, the write (None for the class body) and the file.
+
+        So is what those who make objects of a data class give.
+        """
         assert term.op == "field"
         cls, name = term.data
         found: list[tuple[Term, ev.AttributeWrite | None, str]] = []
@@ -342,7 +351,9 @@ class Symbols:
             if value is None:
                 value = run.terms.get(write.expression, UNKNOWN_TERM) if write.expression is not None else UNKNOWN_TERM
             found.append((value, write, write.path))
-        for base in self._family(cls):
+        given, is_always = self.records.given(cls, name)
+        found += [(value, None, path) for value, path in given]
+        for base in self._family(cls) if not is_always else ():
             path = self.project.module_of[base].path
             values = self._written_in_body(base).get(name, ())
             found += [(self.class_body(base).terms.get(value, UNKNOWN_TERM), None, path) for value in values]
