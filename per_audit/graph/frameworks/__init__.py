@@ -99,7 +99,8 @@ class Framework:
 
     `modules` are the dotted prefixes its buffers are imported from. `replaceable` is False where its agents accept
     no other buffer than their own. `configurations` are keys of a dict that name a buffer's class. `sources` are the
-    files of the library in which its buffers are written.
+    files of the library in which its buffers are written. `collectors` are the classes that fill a buffer they are
+    given, and do no more with it.
     """
 
     package: str
@@ -113,6 +114,7 @@ class Framework:
     configurations: tuple[str, ...]
     settings: dict[str, str]
     sources: tuple[str, ...]
+    collectors: tuple[str, ...] = ()
 
     def kind(self, name: str) -> Kind | None:
         """The buffer of that name."""
@@ -167,6 +169,7 @@ def framework(package: str) -> Framework | None:
         tuple(table.get("configurations", ())),
         table.get("settings", {}),
         tuple(table["sources"]),
+        tuple(table.get("collectors", ())),
     )
 
 

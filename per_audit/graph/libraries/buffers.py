@@ -15,9 +15,10 @@ from per_audit.graph.frameworks import PRIORITISED, UNIFORM, Algorithm, Framewor
 from per_audit.graph.interpret import externals as ext
 from per_audit.graph.interpret.roles import REWARD, name_of, role_of_name, words
 from per_audit.graph.interpret.values import External, Instance, Literal, Record, Result, TupleOf, Value
+from per_audit.graph.libraries.filled import is_never_learnt_from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from per_audit.graph.interpret import events as ev
 
@@ -184,7 +185,7 @@ class _Finder:
         users = self.users.get(buffer.node, ())
         if is_test(buffer.path) or not _EMPTIES.isdisjoint(map(method_of, users)) or _without_rewards(buffer.stores):
             return True
-        if not (buffer.samples or buffer.given) and self._is_only_filled(buffer, users):
+        if self._is_kept(buffer):
             return True
         if buffer.kind.needs:
             return buffer.kind.needs.isdisjoint(map(method_of, buffer.given))
@@ -199,20 +200,12 @@ class _Finder:
         return not buffer.given and not any(learns(site) for path in paths for site in self.sites.get(path, ()))
 
     @staticmethod
-    def _is_only_filled(buffer: LibraryBuffer, users: Sequence[ev.CallSite]) -> bool:
-        """Whether a function holds the buffer under a name of its own, and does nothing with that but to fill it."""
-        if not isinstance(buffer.function, ir.Function) or not buffer.kind.sample:
+    def _is_kept(buffer: LibraryBuffer) -> bool:
+        """Whether a function holds the buffer for itself, and learns nothing from it."""
+        function, kind = buffer.function, buffer.kind
+        if not isinstance(function, ir.Function) or not kind.sample:
             return False
-        inside = list(ir.walk(*buffer.function.body))
-        targets = [t for n in inside if isinstance(n, ir.Assign) and n.value is buffer.node for t in n.targets]
-        names = {target.id for target in targets if isinstance(target, ir.Name)}
-        filled = {
-            site.node.func.value
-            for site in users
-            if isinstance(site.node.func, ir.Attr) and method_of(site) in buffer.kind.store
-        }
-        named = [n for n in inside if isinstance(n, ir.Name) and n.id in names and n not in targets]
-        return len(names) == len(targets) == 1 and bool(named) and filled.issuperset(named)
+        return is_never_learnt_from(kind, buffer.framework, function, buffer.node)
 
     # ---------------------------------------------------------------- configurations
 
