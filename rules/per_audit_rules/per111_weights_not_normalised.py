@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph.symbolic import strip
@@ -16,6 +16,24 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayGraph
     from per_audit.graph.prioritised.weights import Weight, Weights
     from per_audit.graph.symbolic import Term
+
+_TREE = """
+    def put(self, slot, priority):
+        node = slot + self.size - 1
+        self.mass[node] = priority
+        while node:
+            node = (node - 1) // 2
+            self.mass[node] = self.mass[2 * node + 1] + self.mass[2 * node + 2]
+
+    def find(self, mass):
+        node = 0
+        while node < self.size - 1:
+            node = 2 * node + 1
+            if mass >= self.mass[node] and self.mass[node + 1] > 0:
+                mass -= self.mass[node]
+                node += 1
+        return node - self.size + 1
+"""
 
 
 class WeightsNotNormalised(Rule):
@@ -107,7 +125,7 @@ def train(env, net, optimizer, steps):
             },
         ),
     )
-    bad = (
+    bad: ClassVar[tuple[Example, ...]] = (
         *plain,
         Example(
             "the capacity in a fraction",
@@ -115,6 +133,32 @@ def train(env, net, optimizer, steps):
                 "per.py": plain[0]
                 .plain["per.py"]
                 .replace("(self.size * p[slots]) ** -beta", "np.power(1.0 / (self.size * p[slots]), beta)  # <- PER111")
+            },
+        ),
+    )
+    bad = (
+        *bad,
+        Example(
+            "the leaves of a sum tree",
+            {
+                "per.py": plain[0]
+                .plain["per.py"]
+                .replace("np.zeros(size), size, 0\n", "np.zeros(2 * size - 1), size, 0\n" + _TREE)
+                .replace(
+                    "self.mass[self.at % self.size] = self.mass.max() or 1.0", "self.put(self.at % self.size, 1.0)"
+                )
+                .replace("p = self.mass / self.mass.sum()", "total = self.mass[0]")
+                .replace(
+                    "np.random.choice(self.size, n, p=p)", "[self.find(np.random.random() * total) for _ in range(n)]"
+                )
+                .replace(
+                    "(self.size * p[slots]) ** -beta",
+                    "(self.size * self.mass[np.array(slots) + self.size - 1] / total) ** -beta  # <- PER111",
+                )
+                .replace(
+                    "        self.mass[slots] = np.abs(errors) + 1e-6",
+                    "        for slot, error in zip(slots, errors):\n            self.put(slot, abs(error) + 1e-6)",
+                )
             },
         ),
     )
@@ -208,7 +252,16 @@ def _is_capacity(weights: Weights, term: Term) -> bool:
         made = [container] if container.op == "alloc" else symbols.options(container) if container.op == "field" else []
         for array in made:
             if array.op == "alloc" and array.args and number.op in ("field", "param", "global", "external"):
-                size = strip(array.args[0])
-                if size == number or (number.op == "field" and symbols.options(number) == [size]):
+                sizes = {size := strip(array.args[0]), _leaves(size)}
+                made_of = symbols.options(number) if number.op == "field" else []
+                if number in sizes or (len(made_of) == 1 and made_of[0] in sizes):
                     return True
     return False
+
+
+def _leaves(size: Term) -> Term:
+    """How many leaves a sum tree in an array has: the half of its nodes."""
+    nodes = size.args[0] if size.op == "sub" and size.args[1].number == 1 else size
+    if nodes.op == "mul" and nodes.args[0].number == 2:
+        return strip(nodes.args[1])
+    return strip(nodes.args[0]) if nodes.op == "mul" and nodes.args[1].number == 2 else size

@@ -449,6 +449,13 @@ class Memory:
             self.mass[slot] = error + 1e-6
 """
 
+_LISTED = _OUTGROWING.replace(
+    "        self.mass.append(self.top)  # <- PER206\n", "        self.mass[self.at] = self.top\n"
+).replace("self.rows.append(None)", "self.rows.append(None)\n            self.mass.append(0.0)")
+_ZIPPED = """        for slot, error in zip(slots, errors):
+            self.mass[slot] = error + 1e-6
+"""
+
 
 class UpdateSlotMismatch(Rule):
     """A transition is in one slot and its priority in another.
@@ -825,6 +832,28 @@ class Plain:
                 "train.py": _TRAIN,
             },
         ),
+        Example(
+            "the memory counts the rows of the batch itself",
+            {
+                "memory.py": _LISTED.replace(
+                    _ZIPPED,
+                    "        for row, error in enumerate(errors):\n"
+                    "            self.mass[row] = error + 1e-6  # <- PER206\n",
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "the numbers of the rows, one at a time",
+            {
+                "memory.py": _LISTED,
+                "train.py": _TRAIN.replace(
+                    "        memory.update(slots, errors.detach().abs().numpy())",
+                    "        errors = errors.detach().abs().numpy()\n        for row in range(len(batch)):\n"
+                    "            memory.update([row], [errors[row]])  # <- PER206",
+                ),
+            },
+        ),
     )
     good = (
         Example(
@@ -1040,6 +1069,26 @@ class Replay:
             {
                 "memory.py": _RECURSIVE.replace(
                     "set(slot, priority)  # <- PER206", "set(slot + self.tree.first, priority)"
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "the rows are counted, and their positions looked up",
+            {
+                "memory.py": _LISTED.replace(
+                    _ZIPPED,
+                    "        for row in range(len(slots)):\n            self.mass[slots[row]] = errors[row] + 1e-6\n",
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "all priorities fall a little before those of the batch change",
+            {
+                "memory.py": _LISTED.replace(
+                    _ZIPPED,
+                    "        for slot in range(len(self.mass)):\n            self.mass[slot] *= 0.999\n" + _ZIPPED,
                 ),
                 "train.py": _TRAIN,
             },

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, ReplayGraph
+from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.memory.fill import starts_with_zeros
 from per_audit.graph.prioritised import trail
+from per_audit.graph.prioritised.held import held_in
 from per_audit.graph.prioritised.schedule import is_never_asked_for
+from per_audit.graph.prioritised.updates import BUILDERS
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.degree import STORED
 from per_audit.rule import Example, Rule
@@ -15,6 +18,7 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from per_audit.facts import ir
     from per_audit.graph.interpret.events import AttributeWrite
     from per_audit.graph.prioritised.anatomy import Anatomy
     from per_audit.graph.prioritised.writes import PriorityWrite
@@ -26,13 +30,16 @@ class MaxPriorityScaleMix(Rule):
     ## What it does
 
     Reports an attribute that is stored as the priority of new transitions, starts at a constant between 0 and 1 that
-    alpha was not applied to, and is later set to priorities that alpha was applied to.
+    alpha was not applied to, and is later set to priorities that alpha was applied to. Reports a highest priority that
+    starts at 0: such an attribute, and the maximum over the leaves of a sum tree that begins with zeros.
 
     ## Why is this bad
 
     With an epsilon of 0.01 and alpha = 0.6 a transition whose error is zero counts with 0.01 ** 0.6 = 0.063 once it
     was replayed, while all transitions that were stored before the first update count with 0.01: less than the
-    lowest priority that an update can give. The data of the warm-up is hardly drawn.
+    lowest priority that an update can give. The data of the warm-up is hardly drawn. From 0 it is not drawn at all: the
+    first transitions have no share of the total, and a search in a tree of zeros ends in the same leaf each time, until
+    that one is updated.
 
     ## Known problems
 
@@ -73,6 +80,10 @@ class MaxPriorityScaleMix(Rule):
             if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
                 continue
             anatomy = graph.anatomy(buffer)
+            for insertion, node, path in _from_zero(anatomy):
+                if node not in told:
+                    told.add(node)
+                    yield self._from_zero(graph, buffer, insertion, (node, path))
             if trail.drawn_powers(anatomy).exponents:
                 continue
             for insertion, start, start_path, power in self._mixed(anatomy):
@@ -95,6 +106,26 @@ class MaxPriorityScaleMix(Rule):
                     fix=FixOffer(title="start the highest priority at 1"),
                     pipeline=name,
                 )
+
+    def _from_zero(
+        self, graph: ReplayGraph, buffer: ReplayBuffer, insertion: PriorityWrite, start: tuple[ir.Node, str]
+    ) -> Finding:
+        (node, path), name = start, graph.name_of(buffer)
+        return self.finding(
+            graph,
+            path,
+            node,
+            f"the priority of new transitions in {name} is 0 until a priority is updated: what is stored before has no "
+            "share of the draw",
+            evidence=trail.unique(
+                [
+                    graph.evidence(path, node, "start", "0 at first"),
+                    *trail.evidence(graph.anatomy(buffer), insertion),
+                ]
+            ),
+            fix=FixOffer(title="start the highest priority at 1"),
+            pipeline=name,
+        )
 
     def _mixed(self, anatomy: Anatomy) -> Iterator[tuple[PriorityWrite, AttributeWrite, str, Term]]:
         for insertion in anatomy.writes:
@@ -140,7 +171,7 @@ class MaxPriorityScaleMix(Rule):
             f"{share[1]:.0%} with alpha applied to the start"
         )
 
-    bad = (
+    bad: ClassVar[tuple[Example, ...]] = (
         Example(
             "starts at epsilon, one array",
             {
@@ -277,7 +308,50 @@ def play(env, net, optimizer, steps):
             },
         ),
     )
+    bad = (
+        *bad,
+        Example(
+            "starts at 0",
+            {"replay.py": bad[0].files["replay.py"].replace("self.top = epsilon", "self.top = 0.0")},
+        ),
+        Example(
+            "the maximum over the leaves of a tree of zeros",
+            {
+                "tree.py": bad[1].files["tree.py"],
+                "memory.py": bad[1]
+                .plain["memory.py"]
+                .replace("(slot, self.highest)", "(slot, self.tree.sums[self.tree.leaves :].max())  # <- PER208"),
+            },
+        ),
+    )
     good = (
+        Example(
+            "starts at 0, and is raised by what new transitions bring",
+            {
+                "replay.py": bad[0]
+                .plain["replay.py"]
+                .replace("self.top = epsilon", "self.top = 0.0")
+                .replace("self.mass[slot] = self.top", "self.mass[slot] = self.top = max(self.top, abs(reward), 1e-3)")
+            },
+        ),
+        Example(
+            "starts at 0, for which 1 is stored",
+            {
+                "replay.py": bad[0]
+                .plain["replay.py"]
+                .replace("self.top = epsilon", "self.top = 0.0")
+                .replace("self.mass[slot] = self.top", "self.mass[slot] = self.top or 1.0")
+            },
+        ),
+        Example(
+            "the maximum over the leaves of a tree, and 1 for none",
+            {
+                "tree.py": bad[1].plain["tree.py"],
+                "memory.py": bad[1]
+                .plain["memory.py"]
+                .replace("(slot, self.highest)", "(slot, self.tree.sums[self.tree.leaves :].max() or 1.0)"),
+            },
+        ),
         Example(
             "nothing calls what would raise it",
             {
@@ -302,7 +376,7 @@ train(make(), net(), optimizer())
         ),
         Example(
             "starts at 1, and reads what was stored",
-            {"play.py": bad[-1].plain["play.py"].replace("top = epsilon", "top = 1.0")},
+            {"play.py": bad[2].plain["play.py"].replace("top = epsilon", "top = 1.0")},
         ),
         Example(
             "starts at 1", {"replay.py": bad[0].plain["replay.py"].replace("self.top = epsilon", "self.top = 1.0")}
@@ -336,3 +410,33 @@ train(make(), net(), optimizer())
             {"replay.py": bad[0].plain["replay.py"].replace("alpha=0.6, epsilon=1e-2", "epsilon, alpha=0.6")},
         ),
     )
+
+
+def _from_zero(anatomy: Anatomy) -> Iterator[tuple[PriorityWrite, ir.Node, str]]:
+    """The priorities of new transitions that are 0 at first and a maximum later, each with where it is made."""
+    for insertion in anatomy.writes:
+        top = strip(insertion.value)
+        if not insertion.inserts:
+            continue
+        if top.op == "max" and top.data is None and top.node is not None and trail.is_tree(anatomy):
+            held = held_in(anatomy.graph, top) & anatomy.containers
+            if held and all(starts_with_zeros(anatomy.graph, container) for container in held):
+                yield insertion, top.node, top.path
+        elif top.op == "field" and top not in anatomy.containers:
+            start = _zero_start(anatomy, top)
+            if start is not None:
+                yield insertion, start.node, start.path
+
+
+def _zero_start(anatomy: Anatomy, top: Term) -> AttributeWrite | None:
+    """Where an attribute is set to 0 that only updates raise to a maximum; None where anything else happens to it."""
+    built: list[tuple[Term, AttributeWrite]] = []
+    raised: list[tuple[Term, AttributeWrite]] = []
+    for term, write, _ in anatomy.symbols.written(top):
+        if write is None:
+            return None
+        (built if getattr(write.function, "name", "") in BUILDERS else raised).append((term, write))
+    storing = set().union(*(anatomy.graph.reachable(function, 3) for function in anatomy.adding))
+    is_highest = all(term.has("maximum", "max", "phi") and write.function not in storing for term, write in raised)
+    is_zero = all(strip(term).number == 0 for term, _ in built)
+    return built[0][1] if built and raised and is_highest and is_zero else None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from per_audit.graph.prioritised.anatomy import Anatomy
-    from per_audit.graph.prioritised.writes import Step
+    from per_audit.graph.prioritised.writes import PriorityWrite, Step
     from per_audit.graph.symbolic import Term
 
 
@@ -38,21 +38,58 @@ def weights_for_positions(anatomy: Anatomy) -> Iterator[tuple[Step, list[tuple[i
 
 
 def numbers_for_positions(anatomy: Anatomy) -> Iterator[Step]:
-    """The calls that hand over the numbers of a batch's rows, from 0 on, where positions in the memory are meant.
+    """The steps that take the numbers of a batch's rows, from 0 on, where positions in the memory are meant.
 
-    What is written there is made of a batch that was drawn: who goes through the whole memory means its positions.
+    The calls that hand them over, or the store that counts them itself. What is written there is made of a batch that
+    was drawn: who goes through the whole memory means its positions.
     """
     about = anatomy.about
     for write in anatomy.writes:
         if write.inserts or len(write.steps) < 2 or write.index is None or not _counts_rows(strip(write.index)):
             continue
         step = write.steps[1]
+        if _counts_rows(strip(anatomy.symbols.term(write.store.path, write.store.index))):
+            if isinstance(step.node, ir.Call) and _leaves_positions(anatomy, write, step.node):
+                yield write.steps[0]
+            continue
         given = _positions(anatomy, write.functions[0], write.store.path, write.store.index, step.node)
         if given is None or not isinstance(step.node, ir.Call):
             continue
         others = (anatomy.events.value(arg.value) for arg in step.node.args if arg.value is not given)
         if any(other.tagged("draw") & about.draws for other in others):
-            yield step
+            yield _where_counted(anatomy, write)
+
+
+def _where_counted(anatomy: Anatomy, write: PriorityWrite) -> Step:
+    """The call that hands numbers over in the function that counts them."""
+    counted = {
+        anatomy.symbols.function_of(part.path, part.node)
+        for part in (write.index.walk() if write.index is not None else ())
+        if part.op == "range" and part.node is not None and part.path
+    }
+    steps = zip(write.steps[1:], write.functions[1:], strict=False)
+    return next((step for step, function in steps if function in counted), write.steps[1])
+
+
+def _leaves_positions(anatomy: Anatomy, write: PriorityWrite, call: ir.Call) -> bool:
+    """Whether a function stores what it is given of drawn rows, and is given their positions beside it."""
+    function, draws = write.functions[0], anatomy.about.draws
+    given = {name: anatomy.events.value(arg.value) for name, arg in _named(call, function, anatomy)}
+    positions = {name for name, value in given.items() if value.tagged("index") & draws and not value.tagged("draw")}
+    stored = anatomy.symbols.term(write.store.path, write.store.expression)
+    names = {part.data[1] for part in stored.walk() if part.op == "param" and part.data[0] is function} - positions
+    return bool(positions) and any(name in given and given[name].tagged("draw") & draws for name in names)
+
+
+def _named(call: ir.Call, function: object, anatomy: Anatomy) -> Iterator[tuple[str, ir.Arg]]:
+    """The arguments of a call by the names of the parameters that get them."""
+    if not isinstance(function, ir.Function) or any(arg.star for arg in call.args):
+        return
+    skip = function in anatomy.graph.project.class_of
+    names = [p.name for p in function.parameters if not p.kind][skip:]
+    for place, arg in enumerate(call.args):
+        if arg.keyword is not None or place < len(names):
+            yield arg.keyword or names[place], arg
 
 
 def ranks_for_positions(anatomy: Anatomy) -> Iterator[tuple[Step, ir.Node]]:
@@ -78,6 +115,8 @@ def ranks_for_positions(anatomy: Anatomy) -> Iterator[tuple[Step, ir.Node]]:
 
 def _counts_rows(index: Term) -> bool:
     """Whether a position is a number that counts from 0: of `range(n)`, or one of them."""
+    while index.op == "tuple" and len(index.args) == 1:  # one at a time
+        index = strip(index.args[0])
     counted = index.args[0] if index.op == "element" else index
     return counted.op == "range" and len(counted.args) < 2
 
