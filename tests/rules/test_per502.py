@@ -158,3 +158,67 @@ def test_an_end_that_is_told_by_both_flags_is_the_games_own(flags, count):
     (rule,) = (rule for rule in all_rules() if rule.code == "PER502")
     graph = link([extract("train.py", OWN.format(flags=flags).encode())])
     assert len(list(rule.check(graph))) == count
+
+
+POND = """import random
+import numpy as np
+import torch
+
+class Pond:
+    def __init__(self, horizon):
+        self.horizon = horizon
+
+    def reset(self):
+        self.at, self.t = np.zeros(2), 0
+        return self.at
+
+    def step(self, push):
+        self.at = self.at + push
+        self.t += 1
+        near = bool(np.abs(self.at).sum() < 0.1)
+        late = self.t >= self.horizon
+        return TOLD
+
+net = torch.nn.Linear(2, 2)
+optimizer = torch.optim.Adam(net.parameters())
+
+def main():
+    pond, rows = Pond(200), []
+    for episode in range(500):
+        obs, over = pond.reset(), False
+        while not over:
+            action = int(net(torch.as_tensor(obs)).argmax())
+            NAMES = pond.step(action)
+            over = JOINED
+            rows.append((obs, action, reward, next_obs, KEPT))
+            obs = next_obs
+            if len(rows) > 64:
+                s, a, r, s2, d = map(np.array, zip(*random.sample(rows, 32)))
+                ahead = net(torch.as_tensor(s2)).max(1)[0].detach()
+                y = torch.as_tensor(r) + 0.99 * (1 - torch.as_tensor(d)) * ahead
+                loss = ((net(torch.as_tensor(s)).max(1)[0] - y) ** 2).mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "names", "kept", "count"),
+    [
+        ("self.at, -1.0, near, late", "next_obs, reward, near, late", "over", 1),
+        ("self.at, -1.0, near, late, {}", "next_obs, reward, near, late, _", "over", 1),
+        ("self.at, -1.0, near, late", "next_obs, reward, done, timeout", "over", 1),
+        ("self.at, -1.0, near, late", "next_obs, reward, near, late", "near", 0),  # the end of the task alone
+        ("(self.at, self.t), -1.0, near, late", "next_obs, reward, near, late", "over", 0),  # the count is observed
+        ("self.at, -1.0, near, late and near", "next_obs, reward, near, late", "near", 0),
+        ("self.at, -1.0, near, {'late': late}", "next_obs, reward, near, late", "over", 0),  # no flag
+        ("self.at, -1.0, near, self.t", "next_obs, reward, near, late", "over", 0),
+    ],
+)
+def test_both_flags_of_a_step_of_four_are_joined(told, names, kept, count):
+    ended, cut = names.split(", ")[2:4]
+    text = POND.replace("TOLD", told).replace("NAMES", names).replace("JOINED", f"{ended} or {cut}")
+    graph = link([extract("train.py", text.replace("KEPT", kept).encode())])
+    found = [finding for rule in all_rules() if rule.code == "PER502" for finding in rule.check(graph)]
+    assert [f.message.partition(" as ")[0] for f in found] == [f"rows stores `{ended} or {cut}`"] * count

@@ -8,10 +8,10 @@ from per_audit.facts import ir
 from per_audit.graph.episodes.environments import TERMINATED, TRUNCATED, says_false
 from per_audit.graph.interpret.draws import same
 from per_audit.graph.interpret.roles import REWARD, name_of, role_of, words
-from per_audit.graph.symbolic import strip
+from per_audit.graph.symbolic import alternatives, strip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.symbolic import Term
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _REWARDS = 1  # the place in what a step of Gymnasium's interface returns
 _SIZE = 5
 _OBSERVES = {"obs", "observe", "observation", "observations", "state", "states", "feature", "features"}
+_TRUTHS = {"cmp", "not"}
 _COMPARED = {">=", ">", "==", "<", "<="}
 
 
@@ -32,7 +33,7 @@ def own_cuts(graph: ReplayGraph, cls: ir.Class, step: ir.Function) -> list[ir.No
         return []
     nodes = list(ir.walk_scope(step.body))
     found: dict[ir.Node, None] = {}
-    for returned in _returned(nodes):
+    for returned in _returned(graph, step, nodes):
         flag = returned.items[TRUNCATED]
         if same(flag, returned.items[TERMINATED]):
             continue  # both flags are told at every end, which is the task's
@@ -57,7 +58,7 @@ def told(graph: ReplayGraph, step: ir.Function) -> Iterator[Term]:
     for node in ir.walk_scope(step.body):
         if isinstance(node, ir.Return) and node.value is not None:
             term = strip(graph.symbols.term(path, node.value))
-            yield term.args[TRUNCATED] if term.op == "tuple" and len(term.args) == _SIZE else term
+            yield term.args[TRUNCATED] if term.op == "tuple" and _has_both(term.args) else term
 
 
 def is_told(step: ir.Function) -> bool:
@@ -66,10 +67,21 @@ def is_told(step: ir.Function) -> bool:
     return bool(returned) and all(isinstance(value, ir.Seq) or _is_step(value) for value in returned)
 
 
-def _returned(nodes: list[ir.Node]) -> Iterator[ir.Seq]:
+def _returned(graph: ReplayGraph, step: ir.Function, nodes: list[ir.Node]) -> Iterator[ir.Seq]:
+    """What a step returns where that has both flags."""
+    path = graph.project.module_of[step].path
     for node in nodes:
-        if isinstance(node, ir.Return) and isinstance(node.value, ir.Seq) and len(node.value.items) == _SIZE:
-            yield node.value
+        value = node.value if isinstance(node, ir.Return) else None
+        if isinstance(value, ir.Seq) and _has_both([graph.symbols.term(path, item) for item in value.items]):
+            yield value
+
+
+def _has_both(parts: Sequence[Term]) -> bool:
+    """Whether a step tells both flags: among five things, or among four of which the last is a truth and no dict."""
+    if len(parts) != _SIZE - 1:
+        return len(parts) == _SIZE
+    options = [strip(part) for part in alternatives(strip(parts[TRUNCATED]))]
+    return all(part.op in _TRUTHS or isinstance(part.data, bool) for part in options)
 
 
 def _says(node: ir.Node, names: set[str]) -> bool:

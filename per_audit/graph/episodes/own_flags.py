@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.episodes.environments import TERMINATED, TRUNCATED, never_says
+from per_audit.graph.episodes.own_cuts import own_cuts
 from per_audit.graph.episodes.own_limits import counts_steps
 from per_audit.graph.interpret.roles import name_of, words
 from per_audit.graph.symbolic import strip
@@ -39,9 +40,18 @@ def joined_flags(graph: ReplayGraph, field: Term) -> tuple[str, ir.Expr] | None:
             continue
         if never_says(graph, TRUNCATED, step.value) or not counts_steps(graph, step.value):
             continue
-        if any(word.startswith(_TOLD) for word in words(told[1])) and not _is_handed_on(parts, step, told[0]):
+        is_cut = any(word.startswith(_TOLD) for word in words(told[1])) or _counts_itself_out(graph, step.value)
+        if is_cut and not _is_handed_on(parts, step, told[0]):
             return field.path, field.node
     return None
+
+
+def _counts_itself_out(graph: ReplayGraph, call: ir.Call) -> bool:
+    """Whether the environment itself says by the second flag that it is out of time, whatever it is called there."""
+    site = graph.events.calls.get(call)
+    steps = [func.node for func in site.targets if isinstance(func.node, ir.Function)] if site is not None else []
+    owners = [(graph.project.class_of.get(step), step) for step in steps]
+    return any(cls is not None and own_cuts(graph, cls, step) for cls, step in owners)
 
 
 def joins_names(field: Term) -> bool:
