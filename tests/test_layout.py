@@ -30,6 +30,7 @@ TESTED_WITH = {
         "fixes/recipes/schedule/counters fixes/recipes/schedule/frequency fixes/recipes/schedule/numbers"
     ),
     "rules/test_costs_of_priorities": "graph/memory/held",
+    "rules/test_per304": "graph/prioritised/grain",
     # A rule's examples are programs; what the graph answers about them is in what the rule says.
     "rules/test_rules": (
         "graph/episodes/counted graph/episodes/cut_windows graph/episodes/limits graph/episodes/own_cuts"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.memory.warmup import stored_before
+from per_audit.graph.prioritised.grain import Grain, grain_of
 from per_audit.graph.prioritised.tree import SumTree, trees_of
 from per_audit.rule import Example, Rule
 
@@ -82,7 +82,7 @@ class Memory:
         width = self.tree.sums[0] / n
         nodes, p, rows = [], [], []
         for k in range(n):
-            node, priority, row = self.tree.get(random.uniform(k * width, (k + 1) * width))
+            node, priority, row = self.tree.get(int(random.uniform(k * width, (k + 1) * width)))
             nodes.append(node)
             p.append(priority)
             rows.append(row)
@@ -124,13 +124,16 @@ class Tree:
 """
 _GUARDED = _TREE.replace("mass <= self.sums[left]:  # <- PER304", "mass < self.sums[left] or self.sums[left + 1] == 0:")
 _REDRAWN = _MEMORY.replace(
-    """(k + 1) * width))
+    """(k + 1) * width)))
 """,
-    """(k + 1) * width))
+    """(k + 1) * width)))
             while row == 0:
-                node, priority, row = self.tree.get(random.uniform(0, self.tree.sums[0]))
+                node, priority, row = self.tree.get(int(random.uniform(0, self.tree.sums[0])))
 """,
 )
+
+
+_UNIFORM = "int(random.uniform(k * width, (k + 1) * width))"
 
 
 def _project(tree: str, memory: str = _MEMORY) -> dict[str, str]:
@@ -144,7 +147,7 @@ class UnfilledLeafReachable(Rule):
 
     Builds trees of a few leaves by the class's own methods, followed on small numbers, fills them in part, and reports
     a search that answers a mass of 0, or with sums of 32 bits one just below the total, with a leaf nothing was stored
-    in, where the code that draws does not look at the answer.
+    in, where a run will draw such a mass and the code that draws does not look at the answer.
 
     ## Why is this bad
 
@@ -153,11 +156,12 @@ class UnfilledLeafReachable(Rule):
 
     ## Known problems
 
-    With sums of 64 bits, or masses drawn by Python or numpy, a mass of exactly 0 is rare: one in 2^53 draws. Where
-    nothing else reaches an empty leaf, the finding is a hint. Drawn in 32 bits it is one in 2^24, and sums of 32 bits
-    that round put masses beyond the last filled leaf. A memory that is always filled before it is drawn from has no
-    such leaf, and a mass of 0 alone no such one where the first leaf of the lowest level is written before the
-    first draw; an option of the command line counts as its default there.
+    Of the masses that Python and numpy draw, one in about 2^53 is exactly 0: no run meets it, and where nothing else
+    reaches an empty leaf nothing is reported. Cut off to a whole number a mass is 0 once in as many draws as the sum
+    of the priorities, drawn in 32 bits once in about 2^24, and sums of 32 bits that round put masses beyond the last
+    filled leaf. A memory that is always filled before it is drawn from has no such leaf, and a mass of 0 alone no such
+    one where the first leaf of the lowest level is written before the first draw; an option of the command line counts
+    as its default there.
 
     ## Example
 
@@ -197,12 +201,10 @@ class UnfilledLeafReachable(Rule):
                 find = tree.find
                 if find is None or find in seen or _is_checked(graph, find):
                     continue
-                only_powers = _is_power(tree.capacity.usual)
-                how = _reached(tree, only_powers, _draws_doubles(graph, find))
-                if how is not None and (how[1] or not _is_written_first(graph, buffer, tree.capacity)):
+                how = _reached(tree, grain_of(graph, find), _is_written_first(graph, buffer, tree.capacity))
+                if how is not None:
                     seen.add(find)
-                    finding = self._finding(graph, buffer, tree, find, how[0])
-                    yield finding if how[1] else replace(finding, severity=Severity.INFO)
+                    yield self._finding(graph, buffer, tree, find, how)
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, tree: SumTree, find: ir.Function, how: str) -> Finding:
         name = graph.name_of(buffer)
@@ -240,7 +242,7 @@ class UnfilledLeafReachable(Rule):
         )
 
     bad = (
-        Example("a mass of 0 goes to the left", _project(_TREE)),
+        Example("a mass of 0, which is a whole number, goes to the left", _project(_TREE)),
         Example("sums of 32 bits", _project(_FLOATS)),
         Example(
             "a script that keeps the tree in a variable, and looks at the end of each row",
@@ -263,7 +265,8 @@ def main(env, net, steps):
         width = kept.sums[0] / 32
         rows, nodes, p = [], [], []
         for k in range(32):
-            node, priority, row = kept.get(random.uniform(k * width, (k + 1) * width))
+            mass = int(random.uniform(k * width, (k + 1) * width))
+            node, priority, row = kept.get(mass)
             rows.append(row)
             nodes.append(node)
             p.append(priority)
@@ -283,6 +286,10 @@ def main(env, net, steps):
             },
         ),
         Example("one file", {"replay.py": _TREE + _MEMORY.replace("from tree import Tree\n", "") + _TRAIN[27:]}),
+        Example(
+            "masses of 32 bits, with sums of 64",
+            _project(_TREE, f"import torch\n{_MEMORY.replace(_UNIFORM, '(k + torch.rand(1).item()) * width')}"),
+        ),
     )
     good = (
         Example(
@@ -413,6 +420,20 @@ def train(env, net, optimizer):
                 "train.py": f"from settings import FLAGS\n{_TRAIN.replace('1000', 'FLAGS.rows')}",
             },
         ),
+        Example(
+            "masses of 64 bits, of which a run draws none that is 0",
+            _project(_TREE.replace("  # <- PER304", ""), _MEMORY.replace(_UNIFORM, _UNIFORM[4:-1])),
+        ),
+        Example(
+            "masses of 32 bits, where the first leaf of the lowest level was written before the first draw",
+            {
+                "tree.py": _TREE.replace("  # <- PER304", ""),
+                "memory.py": f"import torch\n{_MEMORY.replace(_UNIFORM, '(k + torch.rand(1).item()) * width')}",
+                "train.py": _TRAIN.replace(
+                    "        rows, nodes", "        if step < 50:\n            continue\n        rows, nodes"
+                ),
+            },
+        ),
     )
 
 
@@ -430,13 +451,12 @@ def _is_written_first(graph: ReplayGraph, buffer: ReplayBuffer, capacity: Capaci
     return stored_before(graph, buffer) > leftmost
 
 
-def _reached(tree: SumTree, only_powers: bool, in_doubles: bool) -> tuple[str, bool] | None:
-    """By which mass an empty leaf is reached, in words, and whether that will happen.
+def _reached(tree: SumTree, grain: Grain | None, has_first: bool) -> str | None:
+    """By which mass an empty leaf is reached, in words; None where no run will draw one.
 
-    `in_doubles`: masses are drawn as numbers of 64 bits, whatever the sums are.
+    `has_first`: the leaf that a mass of 0 leads to is written before any draw.
     """
-    seldom: tuple[str, bool] | None = None
-    for size in (4, 8) if only_powers else (5, 6, 7, 4, 8):
+    for size in (4, 8) if _is_power(tree.capacity.usual) else (5, 6, 7, 4, 8):
         for filled in range(1, size):
             thing = tree.filled(size, [1.0] * filled)
             if thing is None:
@@ -444,25 +464,20 @@ def _reached(tree: SumTree, only_powers: bool, in_doubles: bool) -> tuple[str, b
             known = [tree.leaf(thing, mass + 0.5) for mass in range(filled)]
             if None in known or len(set(known)) != filled:
                 break
-            if seldom is None and tree.leaf(thing, 0.0) not in (*known, None):
-                what = f"a mass of 0 does, with {filled} of {size} leaves filled"
-                if tree.is_small(thing) and not in_doubles:
-                    return what, True
-                seldom = f"{what}, once in about 2^53 draws", False
-            if tree.is_small(thing) and _rounds_out(tree, size, filled, set(known)):
-                what = f"the sums are of 32 bits, and round to masses behind the last of {filled} filled leaves"
-                return what, True
-    return seldom
+            is_small = tree.is_small(thing)
+            how = None if has_first else _drawn_as_zero(grain, is_small)
+            if how is not None and tree.leaf(thing, 0.0) not in (*known, None):
+                return f"a mass of 0 does, with {filled} of {size} leaves filled{how}"
+            if is_small and _rounds_out(tree, size, filled, set(known)):
+                return f"the sums are of 32 bits, and round to masses behind the last of {filled} filled leaves"
+    return None
 
 
-def _draws_doubles(graph: ReplayGraph, find: ir.Function) -> bool:
-    """Whether all masses that are seen to be looked for come from Python's or numpy's generators."""
-    calls = graph.symbols.calls_of.get(find, ())
-    given = (term for call, _, path in calls for term in graph.symbols.arguments(call, find, path).values())
-    masses = {part.node for term in given for part in term.walk() if part.op == "mass"}
-    sites = [graph.events.calls.get(node) for node in masses if isinstance(node, ir.Call)]
-    names = [name for site in sites if site is not None for name in site.names]
-    return bool(names) and all(name.startswith(("random.", "numpy.random.")) for name in names)
+def _drawn_as_zero(grain: Grain | None, is_small: bool) -> str | None:
+    """Why a mass of 0 is drawn in a run, in words that follow others; None where it is not known to be."""
+    if grain is None:
+        return "" if is_small else None
+    return _OFTEN.get(grain)
 
 
 def _rounds_out(tree: SumTree, size: int, filled: int, known: set[tuple[object, ...] | None]) -> bool:
@@ -491,6 +506,10 @@ def _returns(function: ir.Function) -> Iterator[ir.Node]:
     yield from (node for node in ir.walk_scope(function.body) if isinstance(node, ir.Return))
 
 
+_OFTEN = {
+    Grain.WHOLE: ", and the masses are cut off to whole numbers",
+    Grain.SINGLE: ", and of masses of 32 bits one in about 2^24 is 0",
+}
 _LIMITS = {
     "min",
     "max",

@@ -3,7 +3,7 @@ import pytest
 from .repairing import changed, check_left, check_repaired, example
 
 CODE = "PER304"
-FIRST = "a mass of 0 goes to the left"
+FIRST = "a mass of 0, which is a whole number, goes to the left"
 TEST = "if mass <= self.sums[left]:"
 GUARDED = "if mass < self.sums[left] or self.sums[left + 1] == 0:"
 
