@@ -8,12 +8,14 @@ import re
 import warnings
 from collections import defaultdict
 from collections.abc import Collection
+from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 _IMPORTERS = ("import_module", "__import__")
+_IMPORTERS_IN_TEXT = tuple(name.encode() for name in _IMPORTERS)
 _CALL = re.compile(rb"\b(?:import_module|__import__)\s*\(")
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _METHODS: dict[type, tuple[str, ...]] = {
@@ -40,8 +42,34 @@ def known_and_rest(data: bytes) -> tuple[frozenset[str], bytes]:
     A name that a loop takes from a list is one of those where the list is written out, and so is one that is cut from
     the path of a file.
     """
+    if not _may_call(data):
+        return frozenset(), data
+    names, rest, _ = _loaded(data)
+    return names, rest
+
+
+def patterns_of(data: bytes) -> frozenset[str]:
+    """The names of modules that calls of a file import, each with a star for every part that the file does not tell.
+
+    They begin with what is written: with a dot where that is the package around the file.
+    """
+    return _loaded(data)[2] if _may_call(data) else frozenset()
+
+
+def _may_call(data: bytes) -> bool:
+    """Whether a file may import modules by texts; most files are soon known not to."""
+    return any(name in data for name in _IMPORTERS_IN_TEXT) and _CALL.search(data) is not None
+
+
+@lru_cache(maxsize=256)
+def _loaded(data: bytes) -> tuple[frozenset[str], bytes, frozenset[str]]:
+    """What `known_and_rest` and `patterns_of` say of a file; several phases of an audit ask for each."""
+    texts = _texts_of(data)
+    return *_known_and_rest(data, texts), _patterns_of(texts)
+
+
+def _known_and_rest(data: bytes, texts: _Texts | None) -> tuple[frozenset[str], bytes]:
     try:
-        texts = _texts_of(data)
         known = {call: texts.names_of(call) for call in texts.calls} if texts is not None else {}
     except RecursionError:
         known = {}
@@ -53,13 +81,8 @@ def known_and_rest(data: bytes) -> tuple[frozenset[str], bytes]:
     return frozenset().union(*known.values()), b"".join(lines)
 
 
-def patterns_of(data: bytes) -> frozenset[str]:
-    """The names of modules that calls of a file import, each with a star for every part that the file does not tell.
-
-    They begin with what is written: with a dot where that is the package around the file.
-    """
+def _patterns_of(texts: _Texts | None) -> frozenset[str]:
     try:
-        texts = _texts_of(data)
         made = [texts.pattern_of(call) for call in texts.calls if not texts.names_of(call)] if texts is not None else []
     except RecursionError:
         return frozenset()
@@ -74,9 +97,7 @@ def pattern_of(expression: str) -> str | None:
 
 
 def _texts_of(data: bytes) -> _Texts | None:
-    """What is known of a file that imports modules by texts, and can be parsed."""
-    if not _CALL.search(data):
-        return None
+    """What is known of a file that imports modules by texts, where it can be parsed."""
     try:
         with warnings.catch_warnings():  # of escapes in the audited code's strings
             warnings.simplefilter("ignore")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from per_audit.source import loaded
 from per_audit.source.loaded import known_and_rest, pattern_of, patterns_of
 
 
@@ -99,3 +100,15 @@ def test_whatever_names_a_module_is_known_or_not(given_to_x, name):
     text = f"x = {given_to_x}\nfor names in x:\n    import_module({name})".encode()
     assert all(isinstance(each, str) for each in known_and_rest(text)[0] | patterns_of(text))
     assert isinstance(pattern_of(name), (str, type(None)))
+
+
+def test_a_file_is_parsed_once_for_all_that_is_asked(monkeypatch):
+    parsed = []
+    parse = loaded.ast.parse
+    monkeypatch.setattr(loaded.ast, "parse", lambda data: parsed.append(data) or parse(data))
+    for text in (b"import_module('once.' + read())", b"name = 'parsed.once'\nimport_module(name)"):
+        for _ in range(2):
+            known_and_rest(text)
+            patterns_of(text)
+    known_and_rest(b"important = module")
+    assert len(parsed) == 2

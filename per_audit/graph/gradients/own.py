@@ -83,26 +83,58 @@ def _held_as(node: ir.Expr) -> str:
 
 def _moving(graph: ReplayGraph, weights: set[str]) -> dict[ir.Function, list[_Move]]:
     """The functions that add to weights, and where they do."""
-    found: dict[ir.Function, list[_Move]] = defaultdict(list)
+    found: dict[ir.Function, list[_Move]] = {}
+    places = {module.path: _places(module, weights) for module in graph.project.modules.values()}
     for function in graph.project.functions:
+        module = graph.project.module_of[function]
+        if not any(function.start <= place < function.end for place in places[module.path]):
+            continue
         nodes = list(ir.walk_scope(function.body))
         moves = [node for node in nodes if isinstance(node, (ir.Assign, ir.Aug))]
         loops = [node for node in nodes if isinstance(node, ir.For)]
-        module = graph.project.module_of[function]
-        found[function] += [each for each in moves if _moves_weights(module, each, loops, weights)]
-    return {function: moves for function, moves in found.items() if moves}
+        moves = [each for each in moves if _moves_weights(module, each, loops, weights)]
+        if moves:
+            found[function] = moves
+    return found
+
+
+def _places(module: ModuleFacts, weights: set[str]) -> list[int]:
+    """Where a file assigns to what has the name of weights, or to what a loop goes through them by."""
+    text = module.text
+    if text.isascii() and not any(name.encode() in text for name in weights):  # else a name has several spellings
+        return []
+    names = {
+        ir.last_name(part)
+        for loop in module.nodes_of(ir.For)
+        if any(ir.last_name(part) in weights for part in ir.walk(loop.iter))
+        for part in ir.walk(loop.target)
+    }
+    moves = module.nodes_of(ir.Assign, ir.Aug)
+    return [move.start for move in moves if _held_as(_target(move)) in weights or _base(_target(move)) in names - {""}]
+
+
+def _target(move: _Move) -> ir.Expr:
+    return move.targets[0] if isinstance(move, ir.Assign) else move.target
+
+
+def _base(target: ir.Expr) -> str:
+    """The name whose items, and theirs, are assigned to; empty for another target."""
+    while isinstance(target, ir.Sub):
+        target = target.value
+    return target.id if isinstance(target, ir.Name) else ""
 
 
 def _moves_weights(module: ModuleFacts, move: _Move, loops: list[ir.For], weights: set[str]) -> bool:
     """Whether a statement adds to weights, or to what a loop goes through them by; a copy of others does not."""
-    target = move.targets[0] if isinstance(move, ir.Assign) else move.target
+    target = _target(move)
     around: list[ir.Expr] = []
     if _held_as(target) not in weights:
+        name = _base(target)
+        if not name:
+            return False
         while isinstance(target, ir.Sub):
             target = target.value
-        if not isinstance(target, ir.Name):
-            return False
-        around = [loop.iter for loop in loops if any(_is_name(part, target.id) for part in ir.walk(loop.target))]
+        around = [loop.iter for loop in loops if any(_is_name(part, name) for part in ir.walk(loop.target))]
         if not any(ir.last_name(part) in weights for each in around for part in ir.walk(each)):
             return False
     if not _adds(module, move):

@@ -14,7 +14,7 @@ from per_audit.graph.symbolic import vocabulary as voc
 from per_audit.graph.symbolic.term import item_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
@@ -59,6 +59,19 @@ def _is_mask(term: Term) -> bool:
     return term.op in ("not", "cmp") or (term.op == "sub" and term.args[0].number == 1)
 
 
+def _averages(terms: Iterable[Term]) -> Iterator[Term]:
+    """The means and sums in terms, each once: the terms of a body hold each other."""
+    stack = list(terms)
+    seen: set[Term] = set()
+    while stack:
+        term = stack.pop()
+        if term.has("mean", "sum") and term not in seen:
+            seen.add(term)
+            stack += term.args
+            if term.op in ("mean", "sum"):
+                yield term
+
+
 def _calls(term: Term, function: ev.Owner) -> bool:
     """Whether a term holds a call of the project's function that was too unwieldy to be followed."""
     return any(part.op == "call" and isinstance(part.data, tuple) and part.data[1] is function for part in term.walk())
@@ -93,6 +106,7 @@ class Corrections:
         self.symbols = graph.symbols
         self.events = graph.events
         self._known: dict[Term, bool] = {}
+        self._makers: dict[tuple[ev.Owner, str], bool] = {}  # functions, by whether they make a product at all
 
     # ---------------------------------------------------------------- what is a weight
 
@@ -316,7 +330,9 @@ class Corrections:
 
         Most functions make none: what they compute is not asked for then.
         """
-        if not self._makes_some(function, path):
+        if (function, path) not in self._makers:
+            self._makers[function, path] = self._makes_some(function, path)
+        if not self._makers[function, path]:
             return
         for node, term in [*self.symbols.run(function, path).terms.items()]:
             for option in alternatives(term):
@@ -384,8 +400,7 @@ class Corrections:
         bodies = {(function, path), *((caller, where) for _, caller, where in self.symbols.calls_of.get(function, ()))}
         is_returned = isinstance(function, ir.Function) and self.symbols.returned(function).contains(made)
         for inner, where in bodies:
-            for term in [*self.symbols.run(inner, where).terms.values()]:
-                averages = (part for part in term.walk() if part.op in ("mean", "sum"))
-                if any(part.contains(made) or (is_returned and _calls(part, function)) for part in averages):
-                    return True
+            averages = _averages(self.symbols.run(inner, where).terms.values())
+            if any(part.contains(made) or (is_returned and _calls(part, function)) for part in averages):
+                return True
         return False

@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.reference import is_pal
 from per_audit.graph.interpret.roles import name_of, words
 from per_audit.graph.pipelines import modules_that_draw
-from per_audit.graph.recognise.rollouts import is_rollout
+from per_audit.graph.recognise.rollouts import Holders, is_rollout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +28,7 @@ class Alternatives:
         self.graph = graph
         self.events = graph.events
         self.weighted = weighted
+        self._holders = Holders(graph)
 
     def has_prioritised_path(self, buffer: ReplayBuffer) -> bool:
         """Whether the project can draw by priority in place of the buffer's draws."""
@@ -142,7 +143,7 @@ class Alternatives:
 
     def is_on_policy(self, buffer: ReplayBuffer) -> bool:
         """Whether the containers are emptied as often as they are learnt from."""
-        return is_rollout(self.graph, buffer)
+        return is_rollout(self._holders, buffer)
 
 
 def _names(test: ir.Expr) -> Iterator[str]:

@@ -65,6 +65,8 @@ class Flow:
         self._scopes: dict[_Scope, str] = {}
         self._known: dict[tuple[_Scope, _State, bool, bool], _States] = {}
         self._lasting: dict[str, bool] = {}
+        self._texts: dict[ir.Expr, str] = {}
+        self._assigned: dict[ir.Stmt, set[str]] = {}
         self.asked: dict[str, set[str]] = {}  # the names in tests
         self._spares = self._makes = False  # inside what empties another object, what makes one
         self._running: set[tuple[_Scope, _State, bool, bool]] = set()
@@ -186,6 +188,11 @@ class Flow:
 
     def text(self, path: str, test: ir.Expr) -> str:
         """What a test asks: the same for fields that it reads itself or by a method, else what is written there."""
+        if test not in self._texts:
+            self._texts[test] = self._text(path, test)
+        return self._texts[test]
+
+    def _text(self, path: str, test: ir.Expr) -> str:
         term = self._graph.symbols.term(path, test)
         if not term.has("field") or not all(part.op in _LASTING for part in term.walk()):
             return self._graph.source(path, test, limit=400)
@@ -194,6 +201,18 @@ class Flow:
         functions = {write.function for each in writes for _, write, _ in each if write is not None}
         self._lasting[asked] = all(_constructs(function) or function in self._scopes for function in functions)
         return asked
+
+    def assigned(self, statement: ir.Stmt) -> set[str]:
+        """The last names of all that is assigned in a statement."""
+        if statement not in self._assigned:
+            self._assigned[statement] = {
+                ir.last_name(part)
+                for node in ir.walk(statement)
+                if isinstance(node, (ir.Assign, ir.Aug))
+                for target in (node.targets if isinstance(node, ir.Assign) else [node.target])
+                for part in ir.walk(target)
+            }
+        return self._assigned[statement]
 
     def _settled(self, part: Term) -> Term | None:
         """A capacity that constructors set as the number that it is; at least so many are as many, one by one."""
@@ -240,13 +259,7 @@ class _Body:
 
     def _forgotten(self, statement: ir.Stmt, states: _States) -> _States:
         """The runs without the tests of what a statement assigns anew."""
-        assigned = {
-            ir.last_name(part)
-            for node in ir.walk(statement)
-            if isinstance(node, (ir.Assign, ir.Aug))
-            for target in (node.targets if isinstance(node, ir.Assign) else [node.target])
-            for part in ir.walk(target)
-        }
+        assigned = self.flow.assigned(statement)
         return frozenset(
             _State(phase, frozenset(test for test in tests if assigned.isdisjoint(self.asked.get(test[0], ()))))
             for phase, tests in states

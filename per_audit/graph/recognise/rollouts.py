@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -27,11 +28,48 @@ _LIKE = ("zeros_like", "empty_like", "ones_like", "full_like")  # of its shape a
 _EMPTYING = ("clear", "reset")
 
 
-def is_rollout(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+class Holders:
+    """Which objects of a project hold containers, by themselves or in other ones."""
+
+    def __init__(self, graph: ReplayGraph) -> None:
+        self.graph = graph
+        self._inside: dict[tuple[ir.Node, int], set[Alloc]] = {}
+
+    @cached_property
+    def classes(self) -> dict[Alloc, set[ir.Class]]:
+        """The classes whose objects hold each container."""
+        found: dict[Alloc, set[ir.Class]] = defaultdict(set)
+        for (cls, _), value in self.graph.interpreter.attributes.items():
+            for container in self.held(value):
+                found[container].add(cls)
+        return dict(found)
+
+    def held(self, value: Value, depth: int = _DEEPEST) -> set[Alloc]:
+        """The containers that a value is, or holds."""
+        found: set[Alloc] = set()
+        for atom in value.atoms if depth else ():
+            if isinstance(atom, Alloc):
+                found.add(atom)
+                found |= self._held_in(atom.node, depth - 1)
+            elif isinstance(atom, (TupleOf, Record)):
+                for each in atom.items:
+                    found |= self.held(each, depth - 1)
+        return found
+
+    def _held_in(self, container: ir.Node, depth: int) -> set[Alloc]:
+        """The containers in a container; many attributes hold the same ones."""
+        key = (container, depth)
+        if key not in self._inside:
+            self._inside[key] = self.held(self.graph.interpreter.content_of(container), depth)
+        return self._inside[key]
+
+
+def is_rollout(holders: Holders, buffer: ReplayBuffer) -> bool:
     """Whether all that is ever drawn was stored since the memory was last emptied, and nothing in between."""
     if not buffer.stores:
         return False
-    rollout = _Rollout(graph, buffer)
+    graph = holders.graph
+    rollout = _Rollout(holders, buffer)
     emptied = list(rollout.emptied())
     return bool(emptied) and Flow(graph, [*emptied, *rollout.used()], rollout.is_of_another).is_emptied_after_draws()
 
@@ -39,12 +77,13 @@ def is_rollout(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
 class _Rollout:
     """What is done to one memory."""
 
-    def __init__(self, graph: ReplayGraph, buffer: ReplayBuffer) -> None:
-        self.graph = graph
+    def __init__(self, holders: Holders, buffer: ReplayBuffer) -> None:
+        self.graph = graph = holders.graph
         self.events = graph.events
         self.buffer = buffer
         self.stored = {store.node for store in buffer.stores}
-        self.holders = self._holders()
+        self._held = holders.held
+        self.holders = self._holders(holders)
         interpreter = graph.interpreter
         self.family = {
             part
@@ -106,33 +145,19 @@ class _Rollout:
 
     def _is_held_in(self, call: ir.Call) -> bool:
         """Whether what a call returns is of the memory: all of it, its columns."""
-        return not self.buffer.containers.isdisjoint(self._held(self.events.value(call), _DEEPEST))
+        return not self.buffer.containers.isdisjoint(self._held(self.events.value(call)))
 
     # ---------------------------------------------------------------- which object
 
-    def _holders(self) -> dict[Alloc, set[ir.Class]]:
+    def _holders(self, holders: Holders) -> dict[Alloc, set[ir.Class]]:
         """The classes whose objects hold each container, by itself or in another one, and those that are one."""
-        found: dict[Alloc, set[ir.Class]] = defaultdict(set)
+        found: dict[Alloc, set[ir.Class]] = {}
         for container in self.buffer.containers:
+            classes = set(holders.classes.get(container, ()))
             if isinstance(container.node, ir.Class):
-                found[container].add(container.node)
-        for (cls, _), value in self.graph.interpreter.attributes.items():
-            for container in self._held(value, _DEEPEST) & self.buffer.containers:
-                found[container].add(cls)
-        return found
-
-    def _held(self, value: Value, depth: int) -> set[Alloc]:
-        """The containers that a value is, or holds."""
-        found: set[Alloc] = set()
-        for atom in value.atoms if depth else ():
-            inner: tuple[Value, ...] = ()
-            if isinstance(atom, Alloc):
-                found.add(atom)
-                inner = (self.graph.interpreter.content_of(atom.node),)
-            elif isinstance(atom, (TupleOf, Record)):
-                inner = atom.items
-            for each in inner:
-                found |= self._held(each, depth - 1)
+                classes.add(container.node)
+            if classes:
+                found[container] = classes
         return found
 
     def _names(self) -> set[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.spelled import asks_by_name
 from per_audit.graph.symbolic.expressions import Expressions
 from per_audit.graph.symbolic.put import either, filled, put_by_key
 from per_audit.graph.symbolic.repeated import Repeated
@@ -259,16 +258,16 @@ class Run(Expressions):
                 if before.get(name) is not value and not value.has("mass", "found"):
                     self.env[name] = bounded(Term("found", (value,), chosen.data, value.node, value.path))
 
-    def _loop(self, body: list[ir.Stmt], orelse: list[ir.Stmt], node: ir.Node) -> None:
+    def _loop(self, node: ir.For | ir.While) -> None:
         env, fields = dict(self.env), dict(self.fields)
-        names, attributes = _bound_in(body)
+        names, attributes = self.symbols.loops.bound_in(node)
         for name in names & env.keys():
             self.env[name] = self._changing(env[name], node, name)
         for place, before in fields.items():
             if place.data[1] in attributes:
                 self.fields[place] = self._changing(before, node, place)
         outer, self.left = self.left, []
-        self.block(body)
+        self.block(node.body)
         ends = [(env, fields), *self.left]
         if not self.ended:
             ends.append((self.env, self.fields))
@@ -276,7 +275,7 @@ class Run(Expressions):
         self._choose([end[0] for end in ends[1:]], node)
         self.env = _merged([end[0] for end in ends])
         self.fields = _merged([end[1] for end in ends])
-        self.block(orelse)
+        self.block(node.orelse)
 
     def _changing(self, before: Term, loop: ir.Node, what: str | Term) -> Term:
         """What a name or a field that a loop changes is in it."""
@@ -310,14 +309,14 @@ class Run(Expressions):
 
     def _for(self, node: ir.For) -> None:
         one = self.element(self.eval(node.iter), node.target)
-        if isinstance(node.target, ir.Seq) and isinstance(node.iter, ir.Call) and any(map(asks_by_name, node.body)):
+        if isinstance(node.target, ir.Seq) and isinstance(node.iter, ir.Call) and self.symbols.loops.asks_by_name(node):
             one = self.unknown(node.target)  # at each turn another attribute and what it is set to
         self.assign(node.target, one, node)
-        self._loop(node.body, node.orelse, node)
+        self._loop(node)
 
     def _while(self, node: ir.While) -> None:
         self.eval(node.test)
-        self._loop(node.body, node.orelse, node)
+        self._loop(node)
 
     def _with(self, node: ir.With) -> None:
         for item in node.items:
@@ -349,19 +348,6 @@ class Run(Expressions):
 
     def _function(self, node: ir.Function) -> None:
         self.env[node.name] = Term("function", (), node, node, self.path)
-
-
-def _bound_in(body: list[ir.Stmt]) -> tuple[set[str], set[str]]:
-    """The names and the attributes that statements assign."""
-    names: set[str] = set()
-    attributes: set[str] = set()
-    for node in ir.walk_scope(body):
-        targets = node.targets if isinstance(node, ir.Assign) else [node.target] if isinstance(node, ir.Aug) else ()
-        for target in targets:
-            parts = target.items if isinstance(target, ir.Seq) else [target]
-            names |= {part.id for part in parts if isinstance(part, ir.Name)}
-            attributes |= {part.attr for part in parts if isinstance(part, ir.Attr)}
-    return names, attributes
 
 
 def _merged(environments: list[dict[Any, Term]]) -> dict[Any, Term]:

@@ -375,10 +375,11 @@ class Shapes:
 
     def _called(self, term: Term, depth: int) -> Shape | None:
         """The result of an unknown call: a placeholder of a graph, or a layer of a network."""
-        if str(term.data).endswith(("placeholder", "placeholder_v2")):
-            return self._placeholder(term)
-        if isinstance(term.data, str) and term.data.rpartition(".")[2] in _COMPARES:
-            return self._broadcast(term.args, depth)
+        if isinstance(term.data, str):  # else a call of the project, the text of which is that of its whole function
+            if term.data.endswith(("placeholder", "placeholder_v2")):
+                return self._placeholder(term)
+            if term.data.rpartition(".")[2] in _COMPARES:
+                return self._broadcast(term.args, depth)
         if self._is_recursion(term):
             return _PENDING  # has the shape of the answers that end it
         inside = self.symbols.inside(term)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import ClassRef, Instance
+from per_audit.graph.symbolic.loops import Loops
 from per_audit.graph.symbolic.options import Options
 from per_audit.graph.symbolic.records import Records
 from per_audit.graph.symbolic.run import Run
@@ -37,6 +38,7 @@ class Symbols:
         self._runs: dict[tuple[ir.Node | None, str, Settled], Run] = {}
         self._returned: dict[object, tuple[Term, int]] = {}
         self._in_bodies: dict[ir.Class, dict[str, list[ir.Expr]]] = {}
+        self.loops = Loops()
         self._active: set[ir.Node] = set()
         self._keyed_in: list[Term] = []  # what is being looked up in records that are looked up themselves
         self._left = _MOST_CALLS

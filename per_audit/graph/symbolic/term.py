@@ -119,13 +119,26 @@ class Term:
 
     def first(self, op: str) -> Term | None:
         """The outermost part with an operator, None where it does not occur."""
-        return next((part for part in self.walk() if part.op == op), None) if self.ops & _bits[op] else None
+        bit = _bits[op]
+        stack = [self] if self.ops & bit else []
+        while stack:
+            term = stack.pop()
+            if term.op == op:
+                return term
+            stack.extend(arg for arg in reversed(term.args) if arg.ops & bit)
+        return None
 
     def contains(self, other: Term) -> bool:
         """Whether another term occurs in this one."""
-        if other.size > self.size or other.ops & ~self.ops:
-            return False
-        return any(term == other for term in self.walk())
+        size, ops = other.size, other.ops
+        stack = [self]
+        while stack:
+            term = stack.pop()
+            if term.size >= size and not ops & ~term.ops:
+                if term == other:
+                    return True
+                stack += term.args
+        return False
 
     def mapped(self, change: Callable[[Term], Term | None]) -> Term:
         """The term with each part that `change` gives a term for replaced by it, outermost first."""

@@ -111,3 +111,14 @@ def test_the_operators_of_a_term_are_known_without_looking_at_its_parts():
     assert term.contains(Term("mul", (const(1), Term("mass", (), "m"))))
     assert not term.contains(Term("mul", (const(2), Term("mass", (), "m"))))
     assert not term.args[0].contains(term)
+
+
+@given(TERMS, TERMS)
+def test_a_part_is_found_as_if_each_part_was_looked_at(term, other):
+    assert term.contains(other) == any(part == other for part in term.walk())
+    assert all(term.contains(part) for part in term.walk())
+
+
+@given(TERMS, st.sampled_from(["add", "mul", "abs", "const", "field"]))
+def test_the_first_part_with_an_operator_is_the_outermost_and_leftmost(term, op):
+    assert term.first(op) is next((part for part in term.walk() if part.op == op), None)

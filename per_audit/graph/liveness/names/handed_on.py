@@ -20,9 +20,12 @@ def handed_on(graph: ReplayGraph) -> dict[str, list[ir.Node]]:
         stack: list[ir.Node] = list(module.body)
         while stack:
             node = stack.pop()
+            if isinstance(node, ir.Const):
+                continue
             for name in names.intersection(_named_by(node)):
                 found[name].append(node)
-            stack += _inside(node)
+            if not isinstance(node, ir.Name):
+                stack += _inside(node)
     return dict(found)
 
 
@@ -62,17 +65,22 @@ def _inside(node: ir.Node) -> list[ir.Node]:
     """What is inside a node, but annotations, bases and what is only called, read from or asked for."""
     if isinstance(node, ir.Call) and getattr(node.func, "id", "") in ("isinstance", "issubclass", "super"):
         return list(node.args[:1]) if getattr(node.func, "id", "") != "super" else []
-    without = [getattr(node, name, None) for name in ("annotation", "returns")]
-    without += node.bases if isinstance(node, ir.Class) else []
+    without: list[ir.Node | None] = []
     within: list[ir.Node] = []
-    if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr):
-        without.append(node.func)
-        within = [node.func.value] if not isinstance(node.func.value, ir.Name) else []
-    elif isinstance(node, ir.Call) and isinstance(node.func, ir.Name):
-        without.append(node.func)
-    elif isinstance(node, ir.Attr) and isinstance(node.value, ir.Name):
-        without.append(node.value)
-    return [*within, *(child for child in ir.children(node) if all(child is not each for each in without))]
+    if isinstance(node, ir.Call):
+        without = [node.func] if isinstance(node.func, (ir.Attr, ir.Name)) else []
+        if isinstance(node.func, ir.Attr) and not isinstance(node.func.value, ir.Name):
+            within = [node.func.value]
+    elif isinstance(node, ir.Attr):
+        without = [node.value] if isinstance(node.value, ir.Name) else []
+    elif isinstance(node, (ir.Assign, ir.Parameter)):
+        without = [node.annotation]
+    elif isinstance(node, ir.Function):
+        without = [node.returns]
+    elif isinstance(node, ir.Class):
+        without = [*node.bases]
+    inside = ir.children(node)
+    return [*within, *(child for child in inside if child not in without)] if without else inside
 
 
 def _given_to(call: ir.Call, argument: ir.Arg, function: ir.Function) -> str | None:

@@ -117,5 +117,8 @@ def _inside(node: ir.Node) -> list[ir.Node]:
         return []
     if isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id in ("isinstance", "issubclass"):
         return list(node.args[:1])
-    types = {id(getattr(node, name, None)) for name in ("annotation", "returns")}
-    return [child for child in ir.children(node) if id(child) not in types]
+    inside = ir.children(node)
+    if isinstance(node, (ir.Assign, ir.Parameter, ir.Function)):
+        told = node.returns if isinstance(node, ir.Function) else node.annotation
+        return [child for child in inside if child is not told]
+    return inside
