@@ -117,6 +117,12 @@ def _in_german(text: str) -> str:
     return text
 
 
+_TRIM = """        more = len(self.rows) - self.limit
+        if more > 0:
+            del self.rows[:more]
+"""
+
+
 class UnboundedBuffer(Rule):
     """Transitions are stored for ever: the replay memory grows until the process is killed.
 
@@ -444,6 +450,19 @@ def train(env, net, optimizer):
             "in a program whose names tell nothing: the loop acts in the shop",
             {"shop.py": _in_german(_SHOP), "train.py": _in_german(_TRIMMED)},
         ),
+        Example(
+            "cut to its end by a method that nothing calls",
+            {"shop.py": _SHOP, "train.py": _TRIMMED.replace(_TRIM, "        self.rows = self.rows[-self.limit :]\n")},
+        ),
+        Example(
+            "cut to more than any memory holds",
+            {
+                "shop.py": _SHOP,
+                "train.py": _TRIMMED.replace(_TRIM, "        self.rows = self.rows[-self.limit :]\n")
+                .replace("            owner.learn()\n", "            owner.past.trim()\n            owner.learn()\n")
+                .replace("5_000", "5_000_000_000"),
+            },
+        ),
     )
     good = (
         Example(
@@ -513,12 +532,12 @@ def run(env, net, optimizer):
         ),
         Example(
             "emptied by a method of a name that is called on something unknown",
-            {"agent.py": bad[-3].plain["agent.py"].replace("def restart", "def reset")},
+            {"agent.py": bad[-5].plain["agent.py"].replace("def restart", "def reset")},
         ),
         Example(
             "emptied by a method that the library of its base may call",
             {
-                "agent.py": bad[-3]
+                "agent.py": bad[-5]
                 .plain["agent.py"]
                 .replace("import random\n", "import random\nfrom training import Callback\n")
                 .replace("class Past:", "class Past(Callback):")
@@ -595,5 +614,14 @@ for state, reward, next_state, done in random.sample(seen, BATCH):  # <- PER001
         Example(
             "trimmed by a method that is for others to call, as all of a file of memories is",
             {"memory.py": _TRIMMED.replace("  # <- PER004", "").partition("\n\nclass Owner")[0]},
+        ),
+        Example(
+            "cut to its end by a method that is called",
+            {
+                "shop.py": _SHOP,
+                "train.py": _TRIMMED.replace("  # <- PER004", "")
+                .replace(_TRIM, "        self.rows = self.rows[-self.limit :]\n")
+                .replace("            owner.learn()\n", "            owner.past.trim()\n            owner.learn()\n"),
+            },
         ),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import Alloc, roles_in
 from per_audit.graph.liveness.memories.lifetimes import filled_by_one_call
-from per_audit.graph.memory.capacity import filled_by_count
+from per_audit.graph.memory.capacity import filled_by_count, number_of
 from per_audit.graph.memory.unfed import is_of_nobody
 from per_audit.graph.memory.unlimited import is_unlimited
 
@@ -56,8 +56,13 @@ def takes_place(graph: ReplayGraph, evict: ev.Evict, stores: Iterable[ev.Store])
     """Whether an eviction may limit what is stored: not one in a method that nothing calls, though it does store."""
     if is_unlimited(graph, evict):
         return False
+    return not _is_idle(graph, evict.function, stores)
+
+
+def _is_idle(graph: ReplayGraph, function: ev.Owner, stores: Iterable[ev.Store]) -> bool:
+    """Whether nothing calls a method, though something does call what stores."""
     is_driven = any(graph.callers.get(store.function) for store in stores if isinstance(store.function, ir.Function))
-    return not (is_driven and is_of_nobody(graph, evict.function))
+    return is_driven and is_of_nobody(graph, function)
 
 
 def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> bool:
@@ -81,11 +86,11 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
     # Made anew in each iteration, or by a comprehension or display that fills it once.
     if any(isinstance(a, (ir.For, ir.While)) for a in graph.ancestors(path, container.node)):
         return True
-    if any(
-        store.container == container and store.how in ("index", "rebuild") for store in graph.events.stores.values()
-    ):
+    others = [s for s in graph.events.stores.values() if s.container == container and s.how in ("index", "rebuild")]
+    if any(not _is_idle(graph, store.function, grows) for store in others):
         return True  # a ring that is filled first, or a copy of the newest part
-    if any(container in store.value.atoms and store.how == "index" for store in graph.events.stores.values()):
+    kept = (s for s in graph.events.stores.values() if s.how == "index" and container in s.value.atoms)
+    if any(not _is_idle(graph, store.function, grows) for store in kept):
         return True  # one list of several, each replaced when it has served
     return any(is_guarded(graph, store, container) for store in grows) or container in graph.cut_containers
 
@@ -182,13 +187,28 @@ def _compares_size(test: ir.Expr, is_of_another: Callable[[ir.Cmp], bool]) -> bo
 
 
 def cut_containers(graph: ReplayGraph) -> set[Alloc]:
-    """The containers of which a part is assigned in place of the whole: `memory = memory[-limit:]`."""
+    """The containers of which a part is assigned in place of the whole: `memory = memory[-limit:]`.
+
+    Not where nothing calls the method that does so, or no memory of a machine holds as much as the part.
+    """
     found: set[Alloc] = set()
-    for module in graph.project.modules.values():
+    for path, module in graph.project.modules.items():
         for node in module.nodes_of(ir.Assign):
             if isinstance(node.value, ir.Sub) and isinstance(node.value.index, ir.Slice):
-                held = graph.events.value(node.value.value).atoms
+                held = {atom for atom in graph.events.value(node.value.value).atoms if isinstance(atom, Alloc)}
                 into = {atom for target in node.targets for atom in graph.events.value(target).atoms}
                 attribute = any(isinstance(target, ir.Attr) for target in node.targets)
-                found |= {atom for atom in held if isinstance(atom, Alloc) and (attribute or atom in into)}
+                cut = {atom for atom in held if attribute or atom in into} - found
+                found |= cut if cut and _is_cut_short(graph, path, node.value.index, cut) else set()
     return found
+
+
+def _is_cut_short(graph: ReplayGraph, path: str, index: ir.Slice, containers: set[Alloc]) -> bool:
+    """Whether something reaches the place where containers are cut, and what is left of them is a part."""
+    function = graph.symbols.function_of(path, index)
+    if _is_idle(graph, function, (s for s in graph.events.stores.values() if s.container in containers)):
+        return False
+    if index.upper is not None or not isinstance(index.lower, ir.Un) or index.lower.op != "-":
+        return True
+    least = number_of(graph, path, index.lower.operand).least
+    return least is None or least < _UNREACHED
