@@ -136,6 +136,53 @@ def play(env, steps):
 """
 
 
+_AGENT = """import random
+from collections import deque
+
+from memory import Memory
+
+
+class Uniform:
+    def __init__(self, capacity):
+        self.rows = deque(maxlen=capacity)
+
+    def push(self, *row):
+        self.rows.append(row)
+
+    def sample(self, n):
+        return random.sample(self.rows, n)
+
+
+class Agent:
+    def __init__(self, net, optimizer, ranked=True):
+        self.net, self.optimizer, self.ranked = net, optimizer, ranked
+        if ranked:
+            self.memory = Memory(100_000)
+        else:
+            self.memory = Uniform(10_000)
+
+    def remember(self, state, action, reward, next_state, done):
+        if self.ranked:
+            self.memory.push(state, action, reward, next_state, done, abs(reward) + 1e-3)
+        else:
+            self.memory.push(state, action, reward, next_state, done)
+
+    def learn(self, beta):
+        if self.ranked:
+            rows, chosen, weights = self.memory.sample(64, beta)
+            errors = self.net.errors(rows)
+            self.memory.update(chosen, errors.detach().abs().numpy())
+            (weights * errors**2).mean().backward()
+        else:
+            (self.net.errors(self.memory.sample(64)) ** 2).mean().backward()
+        self.optimizer.step()
+"""
+_GIVEN = _MEMORY.replace("next_state, done):", "next_state, done, first=None):").replace(
+    "        first = self.priorities.max()",
+    "        if first is None:\n            first = self.priorities.max()",
+)
+
+
 class LinearTimeMaximum(Rule):
     """Each step goes through all priorities for their maximum, minimum, sum or order.
 
@@ -391,6 +438,16 @@ class Memory:
 """,
             },
         ),
+        Example(
+            "a maximum where no priority is given, which the agent leaves out for its prioritised memory",
+            {
+                "memory.py": _GIVEN,
+                "agent.py": _AGENT.replace(
+                    "        if self.ranked:\n            self.memory.push",
+                    "        if not self.ranked:\n            self.memory.push",
+                ).replace(", abs(reward) + 1e-3)", ")"),
+            },
+        ),
     )
     good = (
         Example(
@@ -445,7 +502,7 @@ class Memory:
         Example(
             "the leaves of a small tree",
             {
-                "tree.py": bad[-1].plain["tree.py"],
+                "tree.py": bad[5].plain["tree.py"],
                 "memory.py": bad[-1].plain["memory.py"] + "\n\nSMALL = Memory(9_000)\n",
             },
         ),
@@ -500,6 +557,10 @@ def play(env, agent):
         print(self.priorities.max(), self.priorities.min())
 """
             },
+        ),
+        Example(
+            "a maximum where no priority is given, which the agent leaves out for its other memory alone",
+            {"memory.py": _GIVEN.replace("  # <- PER402", ""), "agent.py": _AGENT},
         ),
     )
 

@@ -32,10 +32,10 @@ def _least(graph: ReplayGraph, path: str, node: ir.Node, seen: frozenset[ev.Owne
     function = graph.symbols.function_of(path, node)
     sites = [] if function is None or function in seen or len(seen) == _FAR else graph.callers.get(function, [])
     outer = min((_least(graph, site.path, site.node, seen | {function}) for site in sites), default=0)
-    return max(outer, *(_asked(graph, path, test, wanted) for test, wanted in _tests(graph, path, node)), 0)
+    return max(outer, *(_asked(graph, path, test, wanted) for test, wanted in tests_before(graph, path, node)), 0)
 
 
-def _tests(graph: ReplayGraph, path: str, node: ir.Node) -> Iterator[tuple[ir.Expr, bool]]:
+def tests_before(graph: ReplayGraph, path: str, node: ir.Node) -> Iterator[tuple[ir.Expr, bool]]:
     """The tests in the function of a node that it comes after or stands under, and how each turned out."""
     below = node
     for around in graph.ancestors(path, node):
@@ -103,7 +103,7 @@ def _stored_first(graph: ReplayGraph, buffer: ReplayBuffer) -> int:
 def _burnt_in(graph: ReplayGraph, buffer: ReplayBuffer) -> int:
     """The largest number of rounds of a loop that draws, in a call that keeps it from that."""
     most = 0
-    for site, function, loop in BurnIn(graph, buffer, _tests).loops():
+    for site, function, loop in BurnIn(graph, buffer, tests_before).loops():
         path = graph.project.module_of[function].path
         counted = loop.iter.args if isinstance(loop, ir.For) and isinstance(loop.iter, ir.Call) else []
         names = {arg.value.id for arg in counted if isinstance(arg.value, ir.Name)}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.recognise.receivers import holds_another
 from per_audit.graph.symbolic import alternatives
 
 if TYPE_CHECKING:
@@ -22,16 +23,17 @@ _COMPUTED = object()  # what is computed is not None
 def is_ruled_out(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owner) -> bool:
     """Whether every call of the function that is known gives a constant to a test around the node that fails it.
 
+    A call that by the tests around it finds an object of another class in the attribute that it goes through is none.
     False where no call is known, and where one gives something that is not.
     """
     if not isinstance(function, ir.Function):
         return False
-    sites = [site for site in graph.callers.get(function, ()) if not is_test(site.path)]
-    if not sites:
-        return False
-    return any(
+    tests = list(_tests(graph, path, node, function))
+    sites = [site for site in graph.callers.get(function, ()) if not is_test(site.path)] if tests else []
+    sites = [site for site in sites if not holds_another(graph, site, function)]
+    return bool(sites) and any(
         all(_fails(graph, site, function, parameter, value, wanted) for site in sites)
-        for parameter, value, wanted in _tests(graph, path, node, function)
+        for parameter, value, wanted in tests
     )
 
 

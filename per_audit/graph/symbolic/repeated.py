@@ -31,7 +31,7 @@ class Repeated:
 
     def note(self, test: Term, held: Mapping[str, Term], failed: Mapping[str, Term], after: Mapping[str, Term]) -> None:
         """Remember what the names are on both sides of a test and behind it."""
-        asked = _asked(test)
+        asked = steady_test(test)
         if asked is not None:
             term, holds = asked
             sides = (held, failed) if holds else (failed, held)
@@ -45,7 +45,7 @@ class Repeated:
     def refined(self, test: Term, env: dict[str, Term], holds: bool) -> dict[str, Term]:
         """A copy of the names, as they are where the test holds, or where it does not."""
         found = dict(env)
-        asked = _asked(test)
+        asked = steady_test(test)
         if asked is not None:
             for name, split in self._splits.get(asked[0], {}).items():
                 side = split.held if holds is asked[1] else split.failed
@@ -54,7 +54,7 @@ class Repeated:
         return found
 
 
-def _asked(test: Term) -> tuple[Term, bool] | None:
+def steady_test(test: Term) -> tuple[Term, bool] | None:
     """The test without its negation, and whether it is asked as it is; None for one that may change between."""
     holds = True
     while test.op == "not":
