@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import ACTION, DONE, NEXT, POLICY, REWARD, STATE, VALUE, role_of, role_of_name
-from per_audit.graph.interpret.values import Atom, Record, TupleOf, roles_in
+from per_audit.graph.interpret.values import Atom, Record, TupleOf, Value, roles_in
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
@@ -53,9 +53,19 @@ def names_reward(store: ev.Store) -> bool:
 def _is_nothing_else(row: Atom) -> bool:
     """Whether a row has the fields of a transition alone, of which the action is no more than that.
 
-    What the others were made of may be called anything: a reward is made of the returns of prices.
+    What the others were made of may be called anything: a reward is made of the returns of prices, and what one agent of
+    several answers with holds what its policy said beside the action. Nor is a further sensor anything else.
     """
     if not isinstance(row, TupleOf) or not isinstance(row.node, ir.Seq):
         return False
     fields = list(zip(map(role_of, row.node.items), row.items, strict=True))
-    return all(name in _FIELDS and (name != ACTION or POLICY not in item.roles) for name, item in fields)
+    return all(_is_observed(item) if name is None else _is_field(name, item) for name, item in fields)
+
+
+def _is_field(name: str, item: Value) -> bool:
+    return name in _FIELDS and (name != ACTION or POLICY not in item.roles)
+
+
+def _is_observed(item: Value) -> bool:
+    """Whether a field that is called nothing known holds nothing that a policy said."""
+    return roles_in(item).isdisjoint({POLICY, VALUE})

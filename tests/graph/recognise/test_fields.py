@@ -48,6 +48,47 @@ def test_what_another_agent_says_with_its_actions_is_not_in_a_column_of_actions(
     assert kinds(project(TWO_KINDS)) == [UNIFORM]
 
 
+@pytest.mark.parametrize(("told", "found"), [("state[1]", [UNIFORM]), ("said", [])])
+def test_a_field_beside_those_of_a_transition_holds_nothing_that_a_policy_said(project, kinds, told, found):
+    graph = project(f"""
+    import random
+    from collections import deque
+
+    class Past:
+        def __init__(self, size):
+            self.rows = deque(maxlen=size)
+
+        def keep(self, state, depth, action, reward, done, next_state):
+            self.rows.append((state, depth, action, reward, done, next_state))
+
+        def some(self, n):
+            return random.sample(self.rows, n)
+
+    class Off:
+        def act(self, state):
+            return self.net(state)
+
+    class On:
+        def act(self, state):
+            action, log_prob, value = self.net(state)
+            return action, log_prob, value
+
+    def made(kind):
+        return On() if kind == "on" else Off()
+
+    def train(env, kind):
+        agent, past, state = made(kind), Past(1000), env.reset()
+        for _ in range(9000):
+            action = agent.act(state)
+            said = On().act(state)
+            next_state, reward, done, _ = env.step(action)
+            past.keep(state, {told}, action, reward, done, next_state)
+            state = env.reset() if done else next_state
+            agent.update(past.some(32))
+    """)
+    assert kinds(graph) == found
+
+
 @pytest.mark.parametrize(
     ("fields", "written", "found"),
     [
