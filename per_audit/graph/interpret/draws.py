@@ -266,6 +266,14 @@ def takes_many(node: ir.Call, method: str) -> bool:
     return not (size is None or _is_one(size) or (isinstance(size, ir.Seq) and len(size.items) > 1))
 
 
+def is_repeated(node: ir.Call, around: ir.Node | None) -> bool:
+    """Whether a list is made of so many calls, `[randrange(len(rows)) for _ in range(n)]`."""
+    if not isinstance(around, ir.Comp) or around.elt is not node or len(around.generators) != 1:
+        return False
+    counted = around.generators[0].iter
+    return isinstance(counted, ir.Call) and ir.last_name(counted.func) == "range"
+
+
 def _is_one(count: ir.Expr | None) -> bool:
     """Whether a number or shape is written as that of one."""
     if isinstance(count, ir.Seq):

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.draws import takes_many
+from per_audit.graph.interpret.draws import is_repeated, takes_many
 from per_audit.graph.interpret.roles import NEXT, POLICY, role_of, role_of_name
 from per_audit.graph.interpret.values import Columns, Drawn, Item, TupleOf
 from per_audit.graph.recognise.bootstrapped import bootstrapped
@@ -94,15 +94,9 @@ class Consumed:
         made = self.events.draws.get(node)
         if made is None:
             return node in self.events.masses
-        return takes_many(made.node, made.method) or self._is_repeated(made)
-
-    def _is_repeated(self, draw: ev.Draw) -> bool:
-        """Whether a list is made of so many draws, `[randrange(len(rows)) for _ in range(n)]`."""
-        around = self.graph.parents(draw.path).get(draw.node)
-        if not isinstance(around, ir.Comp) or around.elt is not draw.node or len(around.generators) != 1:
-            return False
-        counted = around.generators[0].iter
-        return isinstance(counted, ir.Call) and ir.last_name(counted.func) == "range"
+        return takes_many(made.node, made.method) or is_repeated(
+            made.node, self.graph.parents(made.path).get(made.node)
+        )
 
     @cached_property
     def _named(self) -> dict[ir.Node, dict[ev.Owner, set[str]]]:

@@ -53,8 +53,8 @@ def names_reward(store: ev.Store) -> bool:
 def _is_nothing_else(row: Atom) -> bool:
     """Whether a row has the fields of a transition alone, of which the action is no more than that.
 
-    What the others were made of may be called anything: a reward is made of the returns of prices, and what one agent of
-    several answers with holds what its policy said beside the action. Nor is a further sensor anything else.
+    What the others were made of may be called anything: a reward is made of the returns of prices, and what one agent
+    of several answers with holds what its policy said beside the action. Nor is a further sensor anything else.
     """
     if not isinstance(row, TupleOf) or not isinstance(row.node, ir.Seq):
         return False

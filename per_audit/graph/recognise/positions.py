@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
-from per_audit.graph.interpret.draws import takes_many
+from per_audit.graph.interpret.draws import is_repeated, takes_many
 from per_audit.graph.interpret.roles import ACTION, role_of
 
 if TYPE_CHECKING:
@@ -81,8 +81,20 @@ class Positions:
             return False
         if getattr(made.function, "name", "") == "__init__" and reading is not made.function:
             return True
-        callers = {site.function for site in self._graph.callers.get(made.function, ())}
-        return reading not in callers | {made.function} | self._graph.reachable(made.function, 2)
+        sites = self._graph.callers.get(made.function, ())
+        if any(self._is_asked_for_many(site, made, reading) for site in sites):
+            return False
+        return reading not in {site.function for site in sites} | {made.function} | self._graph.reachable(
+            made.function, 2
+        )
+
+    def _is_asked_for_many(self, site: ev.CallSite, made: ev.Draw, reading: ev.Owner) -> bool:
+        """Whether what reads asks a method of its own for so many positions: `[self._start() for _ in range(n)]`."""
+        class_of = self._graph.project.class_of
+        if made.function is None or reading is None or class_of.get(made.function) is not class_of.get(reading):
+            return False
+        around = self._graph.parents(site.path).get(site.node)
+        return is_repeated(site.node, around) and made.node in self._graph.events.value(site.node).tagged("index")
 
     def _is_of_many(self, made: ev.Draw) -> bool:
         """Whether a comprehension draws many numbers one by one; beside others in a tuple each may be of any use."""

@@ -210,3 +210,53 @@ SEEDED = """
 @pytest.mark.parametrize("seed", ["seed = 3", "seed = random.randint(0, 65536)"])
 def test_what_a_constructor_draws_is_a_seed(project, kinds, seed):
     assert kinds(project(SEEDED.replace("{seed}", seed))) == []
+
+
+CHUNKS = """
+    import numpy as np
+
+    class Past:
+        def __init__(self, size):
+            self.size, self.at = size, 0
+            self.seen, self.done = np.zeros((size, 4)), np.zeros(size)
+            self.actions, self.rewards = np.zeros(size), np.zeros(size)
+
+        def keep(self, observation, action, reward, done):
+            self.seen[self.at], self.actions[self.at] = observation, action
+            self.rewards[self.at], self.done[self.at] = reward, done
+            self.at = (self.at + 1) % self.size
+
+        def _start(self, length):
+            {start}
+
+        def _read(self, where):
+            return self.seen[where], self.actions[where], self.rewards[where], self.done[where]
+
+        def some(self, n, length):
+            return self._read(np.asarray({asked}))
+
+    def train(env, net):
+        past, observation = Past(1000), env.reset()
+        for _ in range(9000):
+            action = net.act(observation)
+            observation_after, reward, done, _ = env.step(action)
+            past.keep(observation, action, reward, done)
+            observation = env.reset() if done else observation_after
+            seen, actions, rewards, ends = past.some(32, 8)
+            net.loss(seen, actions, rewards, ends).backward()
+"""
+ONE = "return np.random.randint(0, self.size - length)"
+WINDOW = "at = np.random.randint(0, self.size)\n            return np.arange(at, at + length) % self.size"
+
+
+@pytest.mark.parametrize(
+    ("start", "asked", "found"),
+    [
+        (ONE, "[self._start(length) for _ in range(n)]", [UNIFORM]),
+        (WINDOW, "[self._start(length) for _ in range(n)]", []),  # sequences, which are set aside
+        (ONE, "[self._start(length) for _ in self.seen]", []),
+        ("return np.arange(self.size - length, self.size)", "[self._start(length) for _ in range(n)]", []),
+    ],
+)
+def test_a_method_that_is_asked_for_one_position_after_the_other_draws_a_batch(project, kinds, start, asked, found):
+    assert kinds(project(CHUNKS.replace("{start}", start).replace("{asked}", asked))) == found
