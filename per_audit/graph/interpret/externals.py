@@ -109,6 +109,7 @@ _ITEM_DRAWS = {"sample", "choice", "choices"}
 IN_PLACE = "shuffle"  # of a list or array, so that any part of it is drawn
 SAMPLER = "WeightedRandomSampler"  # of torch, which is iterated over for positions
 _SAMPLERS = {f"torch.utils.data.{SAMPLER}", f"torch.utils.data.sampler.{SAMPLER}"}
+EVEN_SAMPLERS = {"torch.utils.data.RandomSampler", "torch.utils.data.sampler.RandomSampler"}
 LOADER = "DataLoader"
 LOADERS = {f"torch.utils.data.{LOADER}", f"torch.utils.data.dataloader.{LOADER}"}
 _INDEX_DRAWS = {"randint", "random_integers", "integers", "randrange", "randperm", "permutation"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.externals import LOADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,8 +15,13 @@ if TYPE_CHECKING:
 
 
 def is_held_out(graph: ReplayGraph, draw: ev.Draw) -> bool:
-    """Whether a draw waits for something to be None that the same branch sets, and that nothing sets back."""
+    """Whether a draw waits for something to be None that the same branch sets, and that nothing sets back.
+
+    A loader that is kept draws anew whenever it is gone through.
+    """
     below: ir.Node = draw.node
+    if draw.method == LOADER and isinstance(graph.parents(draw.path).get(draw.node), ir.Assign):
+        return False
     for around in graph.ancestors(draw.path, draw.node):
         if isinstance(around, ir.Function):
             return False

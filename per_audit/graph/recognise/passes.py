@@ -6,10 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.definitions import positions_of
 from per_audit.graph.interpret.draws import part_of
 from per_audit.graph.interpret.externals import LOADER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
 
@@ -59,22 +62,41 @@ def _is_begun(graph: ReplayGraph, draw: ev.Draw) -> bool:
     if isinstance(parent, ir.Assign):
         written |= set(map(text, parent.targets))
     module = graph.module(draw.path)
-    if any(
-        ir.last_name(site.func) == "iter"
-        and len(site.args) == 1
-        and text(site.args[0].value) in written
-        and not any(map(_prints, graph.ancestors(draw.path, site)))
-        for site in module.nodes_of(ir.Call)
-        if isinstance(site, ir.Call)
-    ):
+    if _is_begun_in(graph, draw.path, [*module.nodes_of(ir.Call), *module.nodes_of(ir.For)], written):
         return True
     return any(
-        isinstance(loop, ir.For)
-        and text(loop.iter) in written
-        and any(isinstance(part, ir.Jump) and part.kind == "break" for part in loop.body)
-        and not _only_prints(loop)
-        for loop in module.nodes_of(ir.For)
+        _is_begun_in(graph, path, ir.walk_scope(function.body), names)
+        for function, path, names in _given(graph, draw.path, written)
     )
+
+
+def _is_begun_in(graph: ReplayGraph, path: str, nodes: Iterable[ir.Node], written: set[str]) -> bool:
+    """Whether nodes of a file take the first batches alone of what is written so."""
+    text = partial(graph.source, path, limit=200)
+    for node in nodes:
+        if isinstance(node, ir.Call) and ir.last_name(node.func) == "iter" and len(node.args) == 1:
+            if text(node.args[0].value) in written and not any(map(_prints, graph.ancestors(path, node))):
+                return True
+        elif isinstance(node, ir.For) and text(node.iter) in written and _breaks(node) and not _only_prints(node):
+            return True
+    return False
+
+
+def _given(graph: ReplayGraph, path: str, written: set[str]) -> Iterator[tuple[ir.Function, str, set[str]]]:
+    """The functions that calls in a file give what is written so, with what they call it."""
+    for site in graph.events.calls.values():
+        if site.path != path or not any(graph.source(path, arg.value, limit=200) in written for arg in site.node.args):
+            continue
+        for function in (func.node for func in site.targets if isinstance(func.node, ir.Function)):
+            given = positions_of(graph, site.node, function).items()
+            names = {
+                name for name, parts in given if any(graph.source(path, part, limit=200) in written for part in parts)
+            }
+            yield function, graph.project.module_of[function].path, names
+
+
+def _breaks(loop: ir.For) -> bool:
+    return any(isinstance(part, ir.Jump) and part.kind == "break" for part in loop.body)
 
 
 def _only_prints(loop: ir.For) -> bool:

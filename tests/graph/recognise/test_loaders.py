@@ -7,7 +7,7 @@ from per_audit.graph import PRIORITISED, UNIFORM
 PROGRAM = """
     from collections import deque
     import torch
-    from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
+    from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, WeightedRandomSampler
 
     class Past(Dataset):
         def __init__(self, size):
@@ -48,6 +48,15 @@ TAKEN = "state, action, reward, next_state, done"
         (f"for {TAKEN} in DataLoader(past, 32, shuffle=True):\n            break", [UNIFORM]),
         (f"{TAKEN} = next(iter(DataLoader(list(past.rows), 32, shuffle=True)))", [UNIFORM]),
         (f"{TAKEN} = next(iter(DataLoader(past, 32, shuffle=False)))", []),
+        (f"for {TAKEN} in DataLoader(past, 32, sampler=RandomSampler(past)):\n            break", [UNIFORM]),
+        (f"{TAKEN} = next(iter(DataLoader(past, 32, sampler=RandomSampler(past, replacement=True))))", [UNIFORM]),
+        (
+            f"some = BatchSampler(RandomSampler(past), 32, True)\n"
+            f"        {TAKEN} = next(iter(DataLoader(past, sampler=some)))",
+            [UNIFORM],
+        ),
+        (f"for {TAKEN} in DataLoader(past, 32, sampler=RandomSampler(past)):\n            print(state)", []),
+        (f"{TAKEN} = next(iter(DataLoader(past, 32, sampler=range(32))))", []),
         (f"for {TAKEN} in DataLoader(past, 32, shuffle=True):\n            print(state)", []),
         (f"for {TAKEN} in DataLoader(past, 32, shuffle=True):\n            print(state)\n            break", []),
         ("loader = DataLoader(past, 32, shuffle=True)\n        print(next(iter(loader))[0].shape)", []),
@@ -64,3 +73,34 @@ def test_loaders(project, kinds, draw, found):
 def test_a_data_set_that_nothing_fills_is_no_memory(project, kinds):
     draw = f"{TAKEN} = next(iter(DataLoader(past, batch_size=32, shuffle=True)))"
     assert kinds(project(PROGRAM.replace("{draw}", draw).replace("{store}", "pass"))) == []
+
+
+LEARNER = """
+    def update(batches, net):
+        for state, action, reward, next_state, done in batches:
+            net.loss(state, action, reward, next_state, done).backward()
+            {end}
+
+    def learn(past, net):
+        loader = DataLoader(past, 32, shuffle=True)
+        update(loader, net)
+"""
+
+
+@pytest.mark.parametrize(("end", "found"), [("break", [UNIFORM]), ("net.optimizer.step()", [])])
+def test_what_is_given_a_loader_takes_its_first_batch_or_goes_through_it(project, kinds, end, found):
+    before, after = PROGRAM.replace("{store}", STORED).split("    def learn(past, net):")
+    main = after[after.index("    def main") :]
+    assert kinds(project(before + LEARNER.replace("{end}", end) + main)) == found
+
+
+@pytest.mark.parametrize(
+    ("made", "taken", "found"),
+    [
+        ("net.loader = DataLoader(past, 32, shuffle=True)", "next(iter(net.loader))", [UNIFORM]),
+        ("net.loader = next(iter(DataLoader(past, 32, shuffle=True)))", "net.loader", []),
+    ],
+)
+def test_a_loader_that_is_made_once_draws_again_and_again(project, kinds, made, taken, found):
+    draw = f"if net.loader is None:\n            {made}\n        {TAKEN} = {taken}"
+    assert kinds(project(PROGRAM.replace("{draw}", draw).replace("{store}", STORED))) == found
