@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Evidence, Finding, FixOffer, Severity
+from per_audit.graph.prioritised.alphas import raised_otherwise
 from per_audit.graph.prioritised.whole import rounded
 from per_audit.graph.symbolic import strip
 from per_audit.graph.symbolic.degree import is_alpha
@@ -1010,7 +1011,7 @@ def _defects(graph: ReplayGraph, weights: Weights, weight: Weight) -> Iterator[_
         message = f"`{what}` rounds the importance-sampling weights down to whole numbers: those below 1 become 0"
         yield _Defect(call, where, message, "the weights are rounded here")
         return
-    otherwise = weights.is_raised_otherwise(weight)
+    otherwise = raised_otherwise(weights, weight)
     if otherwise:
         what = "priorities without alpha" if otherwise < 0 else "alpha once more"
         message = f"the importance-sampling weights `{text}` use {what}, so that they are not those of the draw"

@@ -27,9 +27,8 @@ def drawn_by(graph: ReplayGraph, buffer: ReplayBuffer) -> frozenset[Term]:
         if draw is not None and draw.probabilities is not None:
             found |= held_in(graph, graph.symbols.term(draw.path, draw.probabilities))
             found |= {held for term in _ordered(graph, draw) for held in held_in(graph, term)}
-        if source in graph.events.masses:
-            for term in _compared(graph, source):
-                found |= held_in(graph, term)
+        for term in compared_with(graph, source):
+            found |= held_in(graph, term)
     return frozenset(found)
 
 
@@ -96,9 +95,11 @@ def _value(graph: ReplayGraph, term: Term) -> Value:
     return graph.interpreter.attributes.get(term.data, UNKNOWN) if term.op == "field" else UNKNOWN
 
 
-def _compared(graph: ReplayGraph, source: ir.Node) -> Iterator[Term]:
+def compared_with(graph: ReplayGraph, source: ir.Node) -> Iterator[Term]:
     """What a random number is ordered against, or searched for in."""
-    mass = graph.events.masses[source]
+    mass = graph.events.masses.get(source)
+    if mass is None:
+        return
     for function in {*mass.compared_in, mass.function}:
         path = mass.path if function is None else graph.project.module_of[function].path
         for node in ir.walk(*(graph.module(path).body if function is None else [function])):

@@ -11,7 +11,7 @@ from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.normal import CONSTANT, COUNT, PRIORITY, TOTAL, Normal, Product
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from per_audit.graph.prioritised.anatomy import Anatomy, WeightFormula
 
@@ -257,7 +257,7 @@ class Weights:
     def is_drawn_by(self, weight: Weight) -> bool:
         """Whether the power is what transitions are drawn by, or stored as priorities, rather than a weight."""
         made = weight.formula.made
-        if any(probabilities.contains(made) for probabilities in self._probabilities()):
+        if any(probabilities.contains(made) for probabilities in self.probabilities()):
             return True
         return any(write.value.contains(made) and not self._weighs(write.value, made) for write in self.anatomy.writes)
 
@@ -277,7 +277,8 @@ class Weights:
         kept += [option for term in self.normal.sources if term.op == "field" for option in self.symbols.options(term)]
         return any(part.op == "div" and part.args[1].has("sum") for value in kept for part in value.walk())
 
-    def _probabilities(self) -> Iterator[Term]:
+    def probabilities(self) -> Iterator[Term]:
+        """What the draws are given as the probabilities."""
         for source in self.anatomy.buffer.sources:
             draw = self.graph.events.draws.get(source)
             if draw is not None and draw.probabilities is not None:
@@ -348,29 +349,6 @@ class Weights:
                 return None
             term = held
         return term if term in self.normal.sources else None
-
-    def is_raised_otherwise(self, weight: Weight) -> int:
-        """How much more often alpha is applied in the weight than in the draw from the same container; 0 where equal.
-
-        0 also where either is not known.
-        """
-        drawn = self._raised(product for term in self._probabilities() for product in self.normal.products(term))
-        used = self._raised(weight.products)
-        if len(drawn) != 1 or len(used) != 1:
-            return 0
-        ((container, times),) = used
-        ((source, drawn_times),) = drawn
-        return times - drawn_times if container == source else 0
-
-    def _raised(self, products: Iterable[Product]) -> set[tuple[Term | None, int]]:
-        """The containers that priorities come from, and how often they are raised to alpha."""
-        found: set[tuple[Term | None, int]] = set()
-        for product in products:
-            priorities = product.of(PRIORITY)
-            found |= {(self.anatomy.base_of(factor.term), factor.raised) for factor in priorities} or {(None, 0)}
-            if not product.is_known:
-                found.add((None, 0))
-        return found
 
 
 def _first(branches: ir.If | ir.IfExp) -> list[ir.Node]:

@@ -134,15 +134,3 @@ def test_a_division_under_a_switch_is_not_usual(weights_of):
     assert division.switch is not None
     assert not weights.is_usual(division)
     assert division.by_weights
-
-
-@pytest.mark.parametrize(
-    ("formula", "expected"),
-    [
-        ("(filled * p[slots]) ** -beta", 0),
-        ("(filled * p[slots] ** self.alpha) ** -beta", 1),
-    ],
-)
-def test_alpha_in_weights_and_in_draws(weights_of, formula, expected):
-    weights = weights_of(formula)
-    assert weights.is_raised_otherwise(weights.all[0]) == expected
