@@ -1392,6 +1392,40 @@ class Agent:
                 .replace("  # <- PER005", "")
             },
         ),
+        Example(
+            "weights that are added to a batch of columns by their key",
+            {
+                "per.py": bad[1]
+                .plain["per.py"]
+                .replace("  # <- PER005", "")
+                .replace(
+                    "return [self.rows[i] for i in slots], slots, weights / weights.max()",
+                    "batch = {'rows': [self.rows[i] for i in slots]}\n"
+                    "        batch.update(dict(slots=slots, weights=weights / weights.max()))\n"
+                    "        return batch",
+                )
+                .replace("batch, slots, weights =", "batch =")
+                .replace("net.errors(batch)", "net.errors(batch['rows'])")
+                .replace("(errors**2)", "(torch.as_tensor(batch['weights']) * errors**2)")
+                .replace("update(slots", "update(batch['slots']")
+            },
+        ),
+        Example(
+            "weights in one of two functions of which TensorFlow calls the one that a setting says",
+            {
+                "per.py": bad[1]
+                .plain["per.py"]
+                .replace("  # <- PER005", "")
+                .replace("import torch", "import tensorflow as tf")
+                .replace(
+                    "        loss = (errors**2).mean()\n",
+                    "        losses = tf.cond(\n"
+                    "            net.corrected, lambda: tf.multiply(weights, tf.square(errors)), lambda: tf.square(errors)\n"
+                    "        )\n"
+                    "        loss = tf.reduce_mean(losses)\n",
+                )
+            },
+        ),
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret import conditionals, logarithms, mappings, reference
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret import logarithms, reference
 from per_audit.graph.interpret.draws import OF_TENSOR, takes_many
 from per_audit.graph.interpret.parts import is_list
 from per_audit.graph.interpret.roles import name_of, role_of_name, words
@@ -97,6 +97,8 @@ class Calls:
             results.append(self._unknown(node, arguments, site, frame))
         elif site.guessed is not None:
             site.settle(callee)
+        if not site.targets:
+            results.append(conditionals.handed(self.interpreter, node, arguments, frame))
         result = join_all(results)
         if site.result is not result:
             site.result = site.result.join(result)
@@ -268,8 +270,8 @@ class Calls:
                 and isinstance(atom, (ClassRef, Func))
             ):
                 results.append(of(atom))  # told where it is to run: see `ext.REMOTE`
-            elif isinstance(atom, Record) and name == "items":
-                results.append(self._pairs(node, join_all(atom.items)))
+            elif isinstance(atom, Record) and (known := self._of_record(atom, node, name, receiver, arguments, frame)):
+                results.append(known)
             elif isinstance(atom, (Drawn, Columns, TupleOf, Record)) and name in ("items", "values", "keys", "_asdict"):
                 results.append(receiver._replace(tags=receiver.tags))
         if name == "step" and not words(name_of(node.func) or "").count("optim"):
@@ -277,6 +279,14 @@ class Calls:
             if source is not None and not _ENV_WORDS.isdisjoint(words(source)):
                 results.append(of(Step(node)))
         return results
+
+    def _of_record(
+        self, atom: Record, node: ir.Call, name: str, receiver: Value, arguments: Arguments, frame: Frame
+    ) -> Value | None:
+        """The result of a method of a record or of a dict whose keys are known; None for what is none of them."""
+        if name == "items":
+            return self._pairs(node, join_all(atom.items))
+        return mappings.method(self.interpreter, atom, node, receiver, arguments, frame)
 
     def _with_fields(self, atom: object, arguments: Arguments) -> list[Value]:
         """`batch._replace(reward=0)`, `state.replace(size=1)`: an object with other values in some of its fields."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret import reference, spelled
+from per_audit.graph.interpret import mappings, reference, spelled
 from per_audit.graph.interpret.events import Read
 from per_audit.graph.interpret.parts import is_display
 from per_audit.graph.interpret.roles import role_of, role_of_name
@@ -274,7 +274,7 @@ class Evaluator:
                 for v, n, e in zip(values, names, node.values, strict=True)
             )
             return Value(frozenset((Record(self.dict_type(tuple(map(str, names))), node, items),)), taint(*items).tags)
-        return of(Alloc(node, "dict"))
+        return mappings.display(self.interpreter, node, names, values)
 
     def _comp(self, node: ir.Comp, frame: Frame) -> Value:
         inner = replace_env(frame)

@@ -186,7 +186,7 @@ class Interpreter:
         """Remember what a name that inner scopes may read is bound to."""
         self._grow(self._bound, key, value)
 
-    def _free_names(self, node: ir.Lambda) -> frozenset[str]:
+    def free_names(self, node: ir.Lambda) -> frozenset[str]:
         """The names that the body of a lambda reads."""
         known = self._free.get(node)
         if known is None:
@@ -415,7 +415,7 @@ class Interpreter:
             outer = self.closures.get(node)
             if outer is None:
                 return UNKNOWN
-            around = tuple(map(outer.found, self._free_names(node)))
+            around = tuple(map(outer.found, self.free_names(node)))
             env = self.entries.bind(node, func.owner, arguments)
             return self._execute(self.entries.entered(node, func.owner, env, around), depth + 1)
         entry = self.entries.called(node, func.owner, arguments)
@@ -474,7 +474,7 @@ class Interpreter:
             return frame.returned or UNKNOWN
         if outer is None:
             return UNKNOWN
-        for name in self._free_names(node):
+        for name in self.free_names(node):
             self.reruns.note_read(self.key_of_name(outer, name))
         inner = Frame(outer.module, outer.function, outer.owner, dict(entry.env), outer, depth)
         return self.evaluator.eval(node.body, inner)

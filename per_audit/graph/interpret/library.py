@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph import frameworks
+from per_audit.graph.interpret import conditionals, loaders, logarithms, mappings, reference, trees
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret import loaders, logarithms, reference, trees
 from per_audit.graph.interpret.built_in import BuiltIn
 from per_audit.graph.interpret.losses import keras_reduction, loss_of, torch_reduction
-from per_audit.graph.interpret.roles import name_of, role_of_name
+from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import (
     OPEN,
     SCALAR,
@@ -78,6 +78,7 @@ class Library:
         if name.startswith("builtins.") and (found := self._built_in.call(method, node, arguments, frame)) is not None:
             return found
         known = reference.call(name, node, values, frame, self.interpreter)
+        known = known or conditionals.chosen(self.interpreter, name, arguments, site, frame)
         if (known := known or trees.mapped(self.interpreter, name, arguments, frame)) is not None:
             return known
         if (shape := frameworks.drawn_shape(name)) is not None:
@@ -88,7 +89,7 @@ class Library:
         if (drawn := drawn or self._random(name, method, node, values, frame)) is not None:
             return drawn
         if name in ext.CONTAINERS or (name in _ARRAYS and values and self._is_filled(node, values[0])):
-            return self.container(name, node, values, frame)
+            return self.container(name, node, arguments, frame)
         if name in ("collections.namedtuple", "typing.NamedTuple"):
             return self._namedtuple(node)
         if name.startswith("heapq."):
@@ -248,19 +249,17 @@ class Library:
         arrays = parts.spilled(join_all(held))
         return result.with_tags(*(tag for tag in arrays.tags if tag[0] == "isw"))
 
-    def container(self, name: str, node: ir.Call, values: list[Value], frame: Frame) -> Value:
+    def container(self, name: str, node: ir.Call, arguments: Arguments, frame: Frame) -> Value:
         """A container that a library function or class makes."""
+        values = [value for _, _, value in arguments]
         kind = ext.CONTAINERS.get(name, "array")
         if kind == "array" or (kind == "dict" and name.endswith("defaultdict")):
             source = self.interpreter.parts.spilled(values[0]) if name in _FILLED and values else UNKNOWN
             if source.tags:
                 return Value(tags=source.tags, roles=source.roles)
             return of(Alloc(node, kind))
-        if kind == "dict" and node.args and all(a.keyword for a in node.args):
-            names = tuple(str(a.keyword) for a in node.args)
-            items = tuple(v.with_role(role_of_name(n)) for n, v in zip(names, values, strict=True))
-            record = Record(self.interpreter.evaluator.dict_type(names), node, items)
-            return Value(frozenset((record,)), taint(*values).tags)
+        if kind == "dict" and arguments:
+            return mappings.united(self.interpreter, node, (mappings.given(self.interpreter, arguments),))
         if values and kind in ("list", "set"):
             return values[0]
         if values and kind == "deque":

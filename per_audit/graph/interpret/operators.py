@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
-from per_audit.graph.interpret import logarithms
+from per_audit.graph.interpret import logarithms, mappings
 from per_audit.graph.interpret.draws import SUMS, same
 from per_audit.graph.interpret.externals import REDUCTIONS
 from per_audit.graph.interpret.halving import halved
@@ -42,6 +42,8 @@ class Operators:
                     return of(Alloc(node, "list"))
         if node.op == "+" and not _is_number(right) and any(isinstance(a, (Alloc, TupleOf)) for a in left.atoms):
             return self._concatenate(node, left, right, frame)
+        if node.op == "|" and (both := mappings.joined(self.interpreter, node, left, right)) is not None:
+            return both
         result = self.arithmetic(node, node.op, node.left, left, node.right, right, frame)
         if _is_number(right) and node.op in ("+", "-", "*", "/"):
             # np.zeros(n) + 1e-5: an array made in another way.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import logarithms, sharing
+from per_audit.graph.interpret.mappings import REST
 from per_audit.graph.interpret.roles import role_of
 from per_audit.graph.interpret.values import (
     OPEN,
@@ -118,6 +119,8 @@ class Parts:
                 return atom.items[position]
             if isinstance(atom, Record) and isinstance(position, str) and position in atom.type.fields:
                 return atom.items[atom.type.fields.index(position)]
+            if isinstance(atom, Record) and isinstance(position, str) and REST in atom.type.fields:
+                return atom.items[atom.type.fields.index(REST)]
             if isinstance(atom, Record) and atom.type.name == OPEN:
                 return Value(tags=frozenset((("draw", atom.node),)))
             if isinstance(node.index, ir.Slice):

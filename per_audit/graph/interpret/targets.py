@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret import spelled
+from per_audit.graph.interpret import mappings, spelled
 from per_audit.graph.interpret.draws import same
 from per_audit.graph.interpret.roles import POLICY, VALUE, name_of, role_of, role_of_name
 from per_audit.graph.interpret.values import (
@@ -18,7 +18,6 @@ from per_audit.graph.interpret.values import (
     Instance,
     ModuleRef,
     Record,
-    RecordType,
     TupleOf,
     Value,
     of,
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.interpreter import Interpreter
 
 BUILDERS = frozenset(("__init__", "__post_init__", "build", "setup"))
-_MOST_FIELDS = 24  # of a dict whose keys are followed one by one
 
 
 class Targets:
@@ -153,7 +151,7 @@ class Targets:
             elif isinstance(atom, Alloc):
                 self.store(atom, node, frame, "index", value, source, target.index, role)
             elif isinstance(atom, Record) and isinstance(key, str):
-                self._set_field(target.value, container, atom, key, value.with_role(role), frame)
+                mappings.set_fields(self.interpreter, target.value, container, {key: value.with_role(role)}, frame)
             elif isinstance(atom, Instance):
                 method = self.interpreter.find_method(atom.node, "__setitem__")
                 if method is not None:
@@ -167,17 +165,6 @@ class Targets:
             return []
         held = self.interpreter.ordered(self.interpreter.events.value(row.value).atoms)
         return [atom for atom in held if isinstance(atom, Alloc) and atom.kind == "array"]
-
-    def _set_field(self, holder: ir.Expr, before: Value, atom: Record, key: str, value: Value, frame: Frame) -> None:
-        """`holder[key] = value` of a name that holds a dict display: from now on it holds one with that key."""
-        if not isinstance(holder, ir.Name) or len(atom.items) > _MOST_FIELDS:
-            return
-        fields = dict(zip(atom.type.fields, atom.items, strict=True))
-        fields[key] = value
-        changed = Record(RecordType(atom.type.name, tuple(fields)), atom.node, tuple(fields.values()))
-        self.interpreter.evaluator.bind_name(
-            holder.id, before._replace(atoms=before.atoms - {atom} | {changed}, tags=before.tags | value.tags), frame
-        )
 
     def store(
         self,
@@ -250,6 +237,9 @@ class Targets:
         before = self.interpreter.evaluator.eval(node.target, frame)
         value = self.interpreter.evaluator.eval(node.value, frame)
         target = node.target
+        if node.op == "|" and mappings.holds_fields(before):
+            mappings.set_fields(self.interpreter, target, before, mappings.held(self.interpreter, value), frame)
+            return
         if node.op == "+":
             for atom in before.atoms:
                 if (

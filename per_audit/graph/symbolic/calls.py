@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.conditionals import is_choice
 from per_audit.graph.interpret.externals import packs
 from per_audit.graph.interpret.losses import torch_reduction
 from per_audit.graph.interpret.values import MIXED, RecordType, Result
@@ -166,6 +167,18 @@ def _collects(run: Expressions, node: ir.Call, receiver: Term, given: Given) -> 
 # -------------------------------------------------------------------- libraries
 
 
+def _chosen(run: Expressions, node: ir.Call, given: Given) -> Term | None:
+    """What either of two functions returns that a library calls one of; None where they take what is not followed."""
+    found: list[Term | None] = []
+    for function in (term.data for _, _, term in given if term.op == "function"):
+        if not isinstance(function, (ir.Function, ir.Lambda)) or function.parameters:
+            return None
+        is_inner = isinstance(function, ir.Lambda) or function in run.symbols.project.outer_of
+        found.append(run.symbols.call(function, None, [], run.depth + 1, run if is_inner else None))
+    known = [term for term in found if term is not None]
+    return phi(known, node, run.path) if len(known) == len(found) > 1 else None
+
+
 _EMPTY = {"builtins.list", "collections.deque"}
 _ADDING = {"itertools.accumulate", "numpy.add.accumulate"}
 
@@ -181,6 +194,8 @@ def _library(run: Expressions, node: ir.Call, site: ev.CallSite | None, receiver
     plain = _plain(given)
     if qualified is not None and plain and packs(qualified):
         return plain[0]
+    if qualified is not None and is_choice(qualified) and (either := _chosen(run, node, given)) is not None:
+        return either
     if qualified == "builtins.dict" and given and all(keyword and not star for keyword, star, _ in given):
         return run.make("record", tuple(t for _, _, t in given), node, tuple(str(keyword) for keyword, _, _ in given))
     if qualified in _EMPTY and not given:

@@ -2,6 +2,13 @@
 
 import pytest
 
+_BATCHES = (
+    "d = {'rows': [self.rows[i] for i in at]}; d.update(dict(w=w, at=at)); return d",
+    "d = {'rows': [self.rows[i] for i in at], 'at': at}; return {**d, 'w': w}",
+    "d = {'rows': [self.rows[i] for i in at], 'at': at}; d |= {'w': w}; return d",
+    "return dict([('rows', [self.rows[i] for i in at]), ('w', w), ('at', at)])",
+)
+
 
 @pytest.mark.parametrize(
     ("code", "known"),
@@ -17,6 +24,11 @@ import pytest
         ("errors = errors * (weights * 0 + 1)", False),  # each is 1
         ("errors = errors * torch.ones_like(weights)", False),
         ("errors = errors * (torch.ones_like(weights) if net.plain else weights)", True),
+        ("import tensorflow as tf\nerrors = tf.cond(at, lambda: tf.multiply(weights, errors), lambda: errors)", True),
+        ("import tensorflow as tf\nweights = tf.cond(at, lambda: weights, lambda: 1)\nerrors *= weights", True),
+        ("import tensorflow as tf\nerrors = tf.cond(at, lambda: errors, lambda: 2 * errors)", False),
+        ("import jax\nerrors = jax.lax.cond(at, lambda e, w: e * w, lambda e, w: e, errors, weights)", True),
+        ("errors = net.unknown(lambda: errors * weights)", True),
         ("pass", False),
         ("print(weights)", False),
         ("w = torch.as_tensor(weights).float()", False),
@@ -31,6 +43,24 @@ import pytest
 )
 def test_whether_the_weights_reach_a_loss(priorities_of, code, known):
     assert priorities_of(code).weights_used() is known
+
+
+@pytest.mark.parametrize("batch", _BATCHES)
+@pytest.mark.parametrize("used", [True, False])
+def test_weights_in_a_dictionary_of_the_batch(project, memory_text, batch, used):
+    memory = memory_text().replace("return [self.rows[i] for i in at], at, w", batch)
+    train = f"""
+    from memory import Memory
+
+    def train(net, other):
+        memory = Memory(64)
+        memory.push(1, 2, 3.0, 4, False)
+        drawn = memory.sample(8, 0.4)
+        errors = net(drawn["rows"])
+        (drawn["{"w" if used else "at"}"] * errors**2).mean().backward()
+    """
+    (buffer,) = (graph := project(memory=memory, train=train)).buffers
+    assert graph.priorities(buffer).weights_used() is used
 
 
 def test_weights_that_are_written_into_another_array_are_not_followed(priorities_of):
