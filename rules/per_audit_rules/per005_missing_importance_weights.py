@@ -205,6 +205,10 @@ class MissingImportanceWeights(Rule):
             graph.evidence(unpack.path, unpack.node, "dropped", "the weights are not read after this")
             for unpack in graph.priorities(buffer).uses.dropped
         ]
+        dropped += [
+            graph.evidence(path, node, "dropped", "a product with 0: nothing of the weights is left")
+            for path, node in graph.priorities(buffer).uses.erased
+        ]
         returns = [
             graph.evidence(buffer.path, node, "returned", "the batch is returned here")
             for node in ir.walk(*(buffer.function.body if isinstance(buffer.function, ir.Function) else ()))
@@ -1420,7 +1424,9 @@ class Agent:
                 .replace(
                     "        loss = (errors**2).mean()\n",
                     "        losses = tf.cond(\n"
-                    "            net.corrected, lambda: tf.multiply(weights, tf.square(errors)), lambda: tf.square(errors)\n"
+                    "            net.corrected,\n"
+                    "            lambda: tf.multiply(weights, tf.square(errors)),\n"
+                    "            lambda: tf.square(errors),\n"
                     "        )\n"
                     "        loss = tf.reduce_mean(losses)\n",
                 )

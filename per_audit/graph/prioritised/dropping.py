@@ -38,7 +38,8 @@ def is_dropped_by_all(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
 
 def is_dropped_where_drawn(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether each draw is taken apart on the spot and sent to another process without its weights."""
-    draws = [site for site in _draws_outside(graph, buffer) if not is_test(site.path)]
+    outside = (site for site in _draws_outside(graph, buffer) if not is_test(site.path))
+    draws = [site for site in outside if not graph.demos.is_dry(site.path, site.node)]
     dropped = graph.priorities(buffer).uses.dropped
     return bool(draws) and all(any(_sends_rest(graph, unpack, site) for unpack in dropped) for site in draws)
 

@@ -126,10 +126,28 @@ class Uses:
             for unpack in self.events.unpacks.values()
             if unpack.function in self.about.around
             and self._is_assigned(unpack)
+            and not self.graph.demos.is_dry(unpack.path, unpack.node)
             and not self._is_handed_on(unpack)
             and self._drops(unpack)
         ]
         return sorted(found, key=lambda unpack: (unpack.path, unpack.node.start))
+
+    @cached_property
+    def erased(self) -> list[tuple[str, ir.Node]]:
+        """Where weights are multiplied by 0, beside what learns: whatever is added to that, none of them is left."""
+        found = [
+            (path, node)
+            for node in self.about.bodies(self.about.around)
+            if isinstance(node, ir.Bin)
+            and node.op == "*"
+            and any(self._is_zero(zero) and self.about.is_weight(w) for zero, w in _either_way(node))
+            and (path := self.graph.path_of(node)) is not None
+        ]
+        return sorted(found, key=lambda place: (place[0], place[1].start))
+
+    def _is_zero(self, factor: ir.Expr) -> bool:
+        number = self.events.value(factor).literal()
+        return isinstance(number, (int, float)) and number == 0
 
     def _drops(self, unpack: ev.Unpack) -> bool:
         """Whether a name that is given weights is never read: of several that may be, all, or one that is called so."""
@@ -219,6 +237,10 @@ class Uses:
             return False
         called = ir.last_name(node.func)
         return called not in ext.CONVERSIONS and called not in ext.SHAPED and called not in _PLAIN
+
+
+def _either_way(product: ir.Bin) -> tuple[tuple[ir.Expr, ir.Expr], tuple[ir.Expr, ir.Expr]]:
+    return (product.left, product.right), (product.right, product.left)
 
 
 def _is_number(node: ir.Expr) -> bool:

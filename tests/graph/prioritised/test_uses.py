@@ -231,3 +231,37 @@ def test_weights_that_are_computed_by_logarithms(priorities_of, code, known):
     about = priorities_of(code, weights=by_logarithms)
     assert about.weights
     assert about.weights_used() is known
+
+
+@pytest.mark.parametrize(
+    ("code", "erased"),
+    [
+        ("errors = errors * (weights * 0 + 1)", 1),
+        ("errors = errors * (0.0 * torch.tensor(weights) + 1)", 1),
+        ("errors = errors * (weights * 0.5 + 1)", 0),
+        ("errors = errors * 0", 0),
+    ],
+)
+def test_products_that_leave_nothing_of_the_weights(priorities_of, code, erased):
+    assert len(priorities_of(code).uses.erased) == erased
+
+
+def test_a_trial_of_the_memory_drops_nothing_that_anyone_learns_with(project, memory_text):
+    trial = """
+    if __name__ == "__main__":
+        m = Memory(8)
+        m.push(1, 2, 3.0, 4, False)
+        rows, at, _ = m.sample(2, 0.4)
+        print(rows)
+"""
+    train = """
+    from memory import Memory
+
+    def train(net):
+        memory = Memory(64)
+        memory.push(1, 2, 3.0, 4, False)
+        rows, at, weights = memory.sample(8, 0.4)
+        net(rows).mean().backward()
+    """
+    (buffer,) = (graph := project(memory=memory_text() + trial, train=train)).buffers
+    assert [unpack.path for unpack in graph.priorities(buffer).uses.dropped] == ["train.py"]
