@@ -33,6 +33,7 @@ class Project:
         self.functions: list[ir.Function] = []
         self.classes: list[ir.Class] = []
         self._loaded: dict[str, list[str]] = {}
+        self._naming: dict[str, list[tuple[str, ir.Stmt]]] = {}
         self._words: dict[str, list[tuple[ir.Stmt, frozenset[str]]]] = {}
         self._resolve = Modules(self.modules) if tree is None else tree
         for module in self.modules.values():
@@ -111,6 +112,19 @@ class Project:
                 if not (isinstance(statement, ir.Do) and isinstance(statement.value, ir.Const))
             ]
         return self._words[path]
+
+    def naming(self, word: str) -> list[tuple[str, ir.Stmt]]:
+        """The statements of modules that have a word in their names and texts, each with its file."""
+        if word not in self._naming:
+            spelt = word.encode()
+            self._naming[word] = [
+                (path, statement)
+                for path, module in self.modules.items()
+                if spelt in module.text
+                for statement, words in self.words(path)
+                if word in words
+            ]
+        return self._naming[word]
 
     @cached_property
     def changes_reductions(self) -> bool:

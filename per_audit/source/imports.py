@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from per_audit.source.loaded import known_and_rest
+from per_audit.source.loaded import IMPORTERS_IN_TEXT, known_and_rest, may_load
 
 WHOLE = "*"
 """Stands behind a name that is bound to a module: what is below it can be reached through its attributes."""
@@ -19,6 +19,9 @@ _ANYWHERE = re.compile(
     rb"\bimport_module +as\b|\bimportlib\.machinery\b|\bspec_from_(?:file_location|loader)\b|\brunpy\b"
     rb"|\binstantiate\(|\bimport\b[^\n]*\binstantiate\b"
 )
+
+# One of these words is in whatever the patterns above find: most files have none, which is faster to tell.
+_LOADING = (*IMPORTERS_IN_TEXT, b"importlib.machinery", b"spec_from_", b"runpy", b"instantiate")
 
 _END = rb"(?![\w\x80-\xff])"
 _STATEMENT = re.compile(
@@ -63,6 +66,8 @@ def imports_of(data: bytes) -> tuple[str, ...]:
 
 def loaded_by(data: bytes) -> frozenset[str]:
     """The modules that calls in a file import by names which it writes out, or puts together from its own texts."""
+    if not may_load(data):
+        return frozenset()
     return known_and_rest(data)[0] | {name.decode() for name in _WRITTEN.findall(data)}
 
 
@@ -72,6 +77,8 @@ def packages_of_unwritten(data: bytes) -> frozenset[str]:
     An empty name stands for all packages, a dot for the one that the file itself is in.
     """
     found: set[str] = set()
+    if not any(word in data for word in _LOADING):
+        return frozenset()
     if _ANYWHERE.search(data) or _UNWRITTEN.search(data):
         data = _WRITTEN.sub(b"", _COMMENT.sub(b"", known_and_rest(data)[1]))
         found.update({""} if _ANYWHERE.search(data) else ())

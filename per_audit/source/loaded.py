@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 _IMPORTERS = ("import_module", "__import__")
-_IMPORTERS_IN_TEXT = tuple(name.encode() for name in _IMPORTERS)
+IMPORTERS_IN_TEXT = tuple(name.encode() for name in _IMPORTERS)
 _CALL = re.compile(rb"\b(?:import_module|__import__)\s*\(")
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _METHODS: dict[type, tuple[str, ...]] = {
@@ -42,7 +42,7 @@ def known_and_rest(data: bytes) -> tuple[frozenset[str], bytes]:
     A name that a loop takes from a list is one of those where the list is written out, and so is one that is cut from
     the path of a file.
     """
-    if not _may_call(data):
+    if not may_load(data):
         return frozenset(), data
     names, rest, _ = _loaded(data)
     return names, rest
@@ -53,12 +53,12 @@ def patterns_of(data: bytes) -> frozenset[str]:
 
     They begin with what is written: with a dot where that is the package around the file.
     """
-    return _loaded(data)[2] if _may_call(data) else frozenset()
+    return _loaded(data)[2] if may_load(data) else frozenset()
 
 
-def _may_call(data: bytes) -> bool:
+def may_load(data: bytes) -> bool:
     """Whether a file may import modules by texts; most files are soon known not to."""
-    return any(name in data for name in _IMPORTERS_IN_TEXT) and _CALL.search(data) is not None
+    return any(name in data for name in IMPORTERS_IN_TEXT) and _CALL.search(data) is not None
 
 
 @lru_cache(maxsize=256)

@@ -108,3 +108,14 @@ def test_the_words_of_statements_are_names_and_parts_of_texts_but_not_the_text_o
         {"kinds", "pkg", "Row", "Column"},
         {"made", "Ring", "whole"},
     ]
+
+
+def test_the_statements_that_name_a_word_come_by_file_whoever_asks_again():
+    known = project(b='"Memory"\nz = "of Memory"\n', a="x = Memory()\ny = Other\n")
+    found = known.naming("Memory")
+    assert [(path, type(statement).__name__, statement.start) for path, statement in found] == [
+        ("a.py", "Assign", 0),
+        ("b.py", "Assign", 9),
+    ]
+    assert known.naming("Memory") is found
+    assert known.naming("Mem") == []

@@ -66,6 +66,7 @@ class Flow:
         self._known: dict[tuple[_Scope, _State, bool, bool], _States] = {}
         self._lasting: dict[str, bool] = {}
         self._texts: dict[ir.Expr, str] = {}
+        self._numbers: dict[Term, Term] = {}  # fields, with what they are set to once
         self._assigned: dict[ir.Stmt, set[str]] = {}
         self.asked: dict[str, set[str]] = {}  # the names in tests
         self._spares = self._makes = False  # inside what empties another object, what makes one
@@ -220,10 +221,12 @@ class Flow:
             return Term("cmp", part.args, ("==",), part.node, part.path).mapped(self._settled)
         if part.op != "field":
             return None
-        writes = self._graph.symbols.written(part)
-        number = self._graph.symbols.expanded(part)
-        is_set_once = all(write is not None and _constructs(write.function) for _, write, _ in writes)
-        return number if is_set_once and number.is_number else part
+        if part not in self._numbers:
+            writes = self._graph.symbols.written(part)
+            is_set_once = all(write is not None and _constructs(write.function) for _, write, _ in writes)
+            number = self._graph.symbols.expanded(part) if is_set_once else part
+            self._numbers[part] = number if number.is_number else part
+        return self._numbers[part]
 
 
 class _Body:

@@ -141,7 +141,11 @@ class Lives:
 
 def names_in(node: ir.Node) -> frozenset[str]:
     """The names, and behind a dot the attributes, that are read in a node."""
-    return frozenset(name for each in ir.walk(node) for name in _name(each))
+    return frozenset(
+        each.id if isinstance(each, ir.Name) else f".{each.attr}"
+        for each in ir.walk(node)
+        if isinstance(each, (ir.Name, ir.Attr))
+    )
 
 
 def _targets(statement: ir.Assign) -> Iterator[str]:

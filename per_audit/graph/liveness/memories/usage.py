@@ -99,13 +99,10 @@ def _naming(graph: ReplayGraph, unit: _Unit) -> Iterator[_Unit | Trial | None]:
 
     None for a place in none of these.
     """
-    for path, module in graph.project.modules.items():
-        if unit.name.encode() not in module.text:
-            continue
-        for statement, words in graph.project.words(path):
-            if statement is not unit and unit.name in words:
-                around = statement if isinstance(statement, (ir.Class, ir.Function)) else None
-                yield graph.demos.of(path, statement) or around
+    for path, statement in graph.project.naming(unit.name):
+        if statement is not unit:
+            around = statement if isinstance(statement, (ir.Class, ir.Function)) else None
+            yield graph.demos.of(path, statement) or around
 
 
 def is_name_read(graph: ReplayGraph, path: str, function: ev.Owner, name: str) -> bool:
