@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from per_audit.graph.interpret import events as ev
+    from per_audit.graph.memory.given import Calls
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.symbolic import Term
 
@@ -64,13 +65,20 @@ _DEEPEST = 4
 _MAKERS = ("gym", "gymnasium", "gym_super_mario_bros")
 
 
-def rounds(graph: ReplayGraph, path: str, loop: ir.For | ir.While, unlimited: float | None = None) -> float | None:
+def rounds(
+    graph: ReplayGraph,
+    path: str,
+    loop: ir.For | ir.While,
+    unlimited: float | None = None,
+    calls: Calls | None = None,
+) -> float | None:
     """How often a loop is gone through at most: as often as it counts, or as an episode has steps.
 
     An option of the command line is what it is where nobody gives it. `unlimited` are the steps that an episode of an
-    environment counts for whose limit is not known.
+    environment counts for whose limit is not known. `calls` are those that are looked at, of functions that several
+    call.
     """
-    counted = turns(graph, path, loop) if isinstance(loop, ir.For) else None
+    counted = turns(graph, path, loop, calls) if isinstance(loop, ir.For) else None
     known = [most for most in (counted, _longest(graph, loop, unlimited)) if most is not None]
     return min(known, default=None)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.memory.capacity import number_of
-from per_audit.graph.memory.stored import times
+from per_audit.graph.memory.ways import times
 
 if TYPE_CHECKING:
     from per_audit.graph.libraries.buffers import LibraryBuffer

@@ -10,14 +10,18 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayGraph
 
 
+Counts = dict[frozenset[object], int]
+"""How often, by what tells apart whatever is worked on."""
+
+
 class Way(NamedTuple):
-    """The calls from the start of a program to a place in it, and how often they are made, by keys of the asker."""
+    """The calls from the start of a program to a place in it, and how often they are made."""
 
     calls: tuple[tuple[str, ir.Node], ...]
-    counts: dict[object, int]
+    counts: Counts
 
 
-def together(graph: ReplayGraph, ways: list[Way]) -> dict[object, int]:
+def together(graph: ReplayGraph, ways: list[Way]) -> Counts:
     """The counts of all ways added up; of those through both branches of a test the larger ones."""
     ended = [way.counts for way in ways if not way.calls]
     starts = dict.fromkeys(way.calls[0] for way in ways if way.calls)
@@ -28,7 +32,7 @@ def together(graph: ReplayGraph, ways: list[Way]) -> dict[object, int]:
     return _sum([*ended, _side_by_side(graph, inner)])
 
 
-def _side_by_side(graph: ReplayGraph, counts: dict[tuple[str, ir.Node], dict[object, int]]) -> dict[object, int]:
+def _side_by_side(graph: ReplayGraph, counts: dict[tuple[str, ir.Node], Counts]) -> Counts:
     """The counts of several places, of which no other one leads to another."""
     for path, node in counts:
         for around in graph.ancestors(path, node):
@@ -43,5 +47,5 @@ def _side_by_side(graph: ReplayGraph, counts: dict[tuple[str, ir.Node], dict[obj
     return _sum(list(counts.values()))
 
 
-def _sum(counts: list[dict[object, int]]) -> dict[object, int]:
+def _sum(counts: list[Counts]) -> Counts:
     return {key: sum(count.get(key, 0) for count in counts) for count in counts for key in count}

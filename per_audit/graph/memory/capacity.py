@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.externals import JOINS
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from per_audit.graph.interpret.values import Alloc
+    from per_audit.graph.memory.given import Calls
     from per_audit.graph.model import ReplayGraph
 
 _DEEPEST = 5
@@ -33,6 +34,17 @@ _ARITHMETIC: dict[str, Callable[..., int]] = {
 _FALLING = {"sub", "floordiv"}  # the larger what is on the right, the smaller the result
 _UNLIMITED = 1e12
 _OPEN = 0  # beside the numbers: whoever starts the program may give another
+
+
+class _For(NamedTuple):
+    """What numbers are asked for: in objects of `owner`, by these calls; `by_name` as told below."""
+
+    owner: ir.Class | None = None
+    by_name: bool = False
+    calls: Calls | None = None
+
+
+_ANYBODY = _For()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,7 @@ def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc], by_name: bool =
         if path is not None:
             owner = class_around(graph, path, container.node)
             made, kept = (
-                [number for term in sizes for number in _numbers(graph, term, owner=owner, by_name=by_name)]
+                [number for term in sizes for number in _numbers(graph, term, _For(owner, by_name))]
                 for sizes in (
                     _declared(graph, container, path),
                     [*_compared(graph, container), *_roomy(graph, container), *_last(graph, container)],
@@ -94,9 +106,14 @@ def compared_around(graph: ReplayGraph, path: str, node: ir.Node) -> Capacity:
     return read(graph, _lengths(graph, path, node))
 
 
-def number_of(graph: ReplayGraph, path: str, node: ir.Expr, by_name: bool = False) -> Capacity:
-    """The numbers that an expression may be, followed to callers, assignments and defaults; `by_name` as above."""
-    return _capacity(_numbers(graph, graph.symbols.term(path, node), by_name=by_name))
+def number_of(
+    graph: ReplayGraph, path: str, node: ir.Expr, by_name: bool = False, calls: Calls | None = None
+) -> Capacity:
+    """The numbers that an expression may be, followed to callers, assignments and defaults; `by_name` as above.
+
+    `calls` are those that are looked at, of functions that several call.
+    """
+    return _capacity(_numbers(graph, graph.symbols.term(path, node), _For(None, by_name, calls)))
 
 
 def _capacity(found: list[int | None]) -> Capacity:
@@ -302,38 +319,42 @@ def _is_length(node: ir.Expr) -> bool:
     return isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id == "len" and bool(node.args)
 
 
-def _numbers(
-    graph: ReplayGraph, term: Term, depth: int = _DEEPEST, owner: ir.Class | None = None, by_name: bool = False
-) -> list[int | None]:
-    """The numbers that a term may be in objects of `owner`, None for each way on which it is not known."""
+def _numbers(graph: ReplayGraph, term: Term, asked: _For = _ANYBODY, depth: int = _DEEPEST) -> list[int | None]:
+    """The numbers that a term may be, None for each way on which it is not known."""
     found: list[int | None] = []
     for option in alternatives(strip(term)):
         number = option.number
         if number is not None:
             found += [int(number)] if 0 < number < _UNLIMITED else []
-        elif option.op in ("param", "field", "item") and depth and (options := given(graph, option, owner)):
-            found += [n for outer in options for n in _numbers(graph, outer, depth - 1, owner, by_name)]
+        elif (
+            option.op in ("param", "field", "item")
+            and depth
+            and (options := given(graph, option, asked.owner, asked.calls))
+        ):
+            found += [n for outer in options for n in _numbers(graph, outer, asked, depth - 1)]
             found += [_OPEN] if graph.symbols.records.is_open(option) else []
-        elif depth and (named := looked_up(graph, option) or (_named(graph, _setting(option)) if by_name else [])):
-            found += [n for outer in named for n in _numbers(graph, outer, depth - 1, owner, by_name)]
+        elif depth and (
+            named := looked_up(graph, option) or (_named(graph, _setting(option)) if asked.by_name else [])
+        ):
+            found += [n for outer in named for n in _numbers(graph, outer, asked, depth - 1)]
         elif defaults := graph.symbols.default_of(option):
-            found += [n for default in defaults for n in _numbers(graph, default, 0)]
+            found += [n for default in defaults for n in _numbers(graph, default, depth=0)]
             found.append(_OPEN)
         elif (beside := default_beside(option)) is not None:
             key, default = beside
             elsewhere = _named(graph, key) if depth else []  # where the same may be looked up again
-            given_elsewhere = (n for other in elsewhere for n in _numbers(graph, other, 0))
-            found += [*_numbers(graph, default, 0), *filter(None, given_elsewhere), _OPEN]
+            given_elsewhere = (n for other in elsewhere for n in _numbers(graph, other, depth=0))
+            found += [*_numbers(graph, default, depth=0), *filter(None, given_elsewhere), _OPEN]
         elif option.op == "minimum" and depth:
-            sides = [_numbers(graph, side, depth - 1, owner, by_name) for side in option.args]
+            sides = [_numbers(graph, side, asked, depth - 1) for side in option.args]
             known = [[n for n in side if n] for side in sides if None not in side]
             bounds = [max(numbers) for numbers in known if numbers]
             found += [min(bounds) if bounds else None, *(_OPEN for side in sides if _OPEN in side)]
         elif depth and (inner := rounded(graph, option)) is not None:
-            numbers = _numbers(graph, inner, depth - 1, owner, by_name)
+            numbers = _numbers(graph, inner, asked, depth - 1)
             found += [power_of_two(n) if n else n for n in numbers]
         elif option.op in _ARITHMETIC and depth:
-            found += _computed(graph, option, depth, owner, by_name)
+            found += _computed(graph, option, asked, depth)
         else:
             found.append(None)
     return found
@@ -367,9 +388,9 @@ def _named(graph: ReplayGraph, name: str) -> list[Term]:
     return found
 
 
-def _computed(graph: ReplayGraph, term: Term, depth: int, owner: ir.Class | None, by_name: bool) -> list[int | None]:
+def _computed(graph: ReplayGraph, term: Term, asked: _For, depth: int) -> list[int | None]:
     """A size that is computed of others, such as the 2 n - 1 nodes of a tree: the largest that they may give."""
-    sides = [_numbers(graph, side, depth - 1, owner, by_name) for side in term.args]
+    sides = [_numbers(graph, side, asked, depth - 1) for side in term.args]
     known = [[n for n in side if n] for side in sides if None not in side]
     if len(known) < len(term.args) or not all(known):
         return [None]

@@ -9,21 +9,28 @@ from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.usage import is_of_unmade
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.symbolic import Term
 
+    Calls = Mapping[ev.Owner, tuple[ir.Call, str]]
+    """By functions, the call and its file by which they are run on the way that is looked at."""
 
-def given(graph: ReplayGraph, term: Term, owner: ir.Class | None) -> list[Term]:
+
+def given(graph: ReplayGraph, term: Term, owner: ir.Class | None = None, calls: Calls | None = None) -> list[Term]:
     """What a parameter or an attribute may be in objects of `owner`: what other heirs of its base are given is not.
 
     Neither is what tests and classes that nothing makes give where the program itself calls, nor what an attribute was
-    before the program set it.
+    before the program set it. A parameter of a function that one of the `calls` is of is what that one gives.
     """
     if term.op == "field":
         return _assigned(graph, term)
     if term.op != "param":
         return graph.symbols.options(term)
+    if calls and term.data[0] in calls and (by_call := _passed(graph, term, *calls[term.data[0]])) is not None:
+        return [by_call]
     options = _in_use(graph, term)
     interpreter = graph.interpreter
     base = graph.project.class_of.get(term.data[0])
@@ -35,6 +42,16 @@ def given(graph: ReplayGraph, term: Term, owner: ir.Class | None) -> list[Term]:
     elsewhere = {value for value, made in passed if made and made <= others}
     here = {value for value, made in passed if not made or not made <= others}
     return [option for option in options if option in here or option not in elsewhere]
+
+
+def _passed(graph: ReplayGraph, term: Term, call: ir.Call, path: str) -> Term | None:
+    """What one call gives to a parameter, or leaves it at; None where that cannot be told."""
+    function, name = term.data
+    found = graph.symbols.arguments(call, function, path).get(name)
+    default = next((p.default for p in function.parameters if p.name == name), None)
+    if found is not None or default is None or any(arg.star for arg in call.args):
+        return found
+    return graph.symbols.term(graph.project.module_of[function].path, default)
 
 
 def class_around(graph: ReplayGraph, path: str, node: ir.Node) -> ir.Class | None:

@@ -9,19 +9,23 @@ from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.memory.capacity import number_of
 
 if TYPE_CHECKING:
+    from per_audit.graph.memory.given import Calls
     from per_audit.graph.model import ReplayGraph
 
 _RANGES = ("range", "trange", "xrange")
 _DEEPEST = 3
 
 
-def turns(graph: ReplayGraph, path: str, loop: ir.For | ir.Generator) -> int | None:
-    """How often a loop over a range is gone through at most; an option is what it is where nobody gives it."""
+def turns(graph: ReplayGraph, path: str, loop: ir.For | ir.Generator, calls: Calls | None = None) -> int | None:
+    """How often a loop over a range is gone through at most; an option is what it is where nobody gives it.
+
+    `calls` are those that are looked at, of functions that several call.
+    """
     call = range_of(graph, path, loop)
     given = [arg.value for arg in call.args if not arg.keyword] if call is not None else []
     if not given:
         return None
-    last = number_of(graph, path, given[0 if len(given) == 1 else 1]).usual
+    last = number_of(graph, path, given[0 if len(given) == 1 else 1], calls=calls).usual
     if last is None:
         return None
     first = _written(given[0], 0) if len(given) > 1 else 0

@@ -5,21 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.episodes.limits import rounds
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.frequency.lives import Lives, names_in
 from per_audit.graph.liveness.memories.usage import without_unmade
 from per_audit.graph.memory import axes
-from per_audit.graph.memory.branches import Way, together
-from per_audit.graph.memory.breaks import is_left_after, is_never_left, passes_until_left
-from per_audit.graph.memory.capacity import capacity_of, number_of, read
+from per_audit.graph.memory.branches import Way
+from per_audit.graph.memory.breaks import is_never_left
+from per_audit.graph.memory.capacity import capacity_of, read
+from per_audit.graph.memory.ways import FAR, MOST, Ways, in_one_life
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.interpret.values import Alloc
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
-_FAR, _MOST = 6, 8  # calls from the start of the program to the store, and calls of one function, that are followed
 _SELDOM_FULL = 500_000  # room for more than most runs store whose loops do not say how much that is
 _USUAL = 200  # steps of an episode whose limit is not known
 _MOST_STORES = 200  # statements that store into one container, each of which is counted for itself
@@ -110,15 +109,14 @@ def most_stored(
     growing = [store for store in stores if store.how in ("append", "insert", "extend")]
     if len(growing or stores) > _MOST_STORES:
         return None
-    lives, ways = lives or Lives.of_buffer(graph, buffer), list[Way]()
+    followed, ways = Ways(graph, lives or Lives.of_buffer(graph, buffer), episode), list[Way]()
     for store in growing or stores:
-        place, none = (store.path, store.node), frozenset[str]()
-        found = None if _is_of_many(store) else _ways(graph, *place, lives, frozenset(), none, episode)
+        found = None if _is_of_many(store) else followed.to(store.path, store.node)
         at_once = _at_once(graph, store) if found is not None else None
         if found is None or at_once is None:
             return None
         ways += [Way(way.calls, {key: count * at_once for key, count in way.counts.items()}) for way in found]
-    return _in_one_life(graph, ways) or None
+    return in_one_life(graph, ways) or None
 
 
 def _is_of_many(store: ev.Store) -> bool:
@@ -132,76 +130,6 @@ def _at_once(graph: ReplayGraph, store: ev.Store) -> int | None:
         return 1
     path, sizes = graph.path_of(store.container.node), axes.beside(graph, store.container)
     return read(graph, [axes.product(graph, path, sizes)]).usual if path is not None and sizes else None
-
-
-def times(graph: ReplayGraph, path: str, node: ir.Node, lives: Lives | None = None) -> int | None:
-    """How often a run comes by a node at most, in one life of what the node works on; None where that is open."""
-    ways = _ways(graph, path, node, lives, frozenset(), frozenset())
-    return None if ways is None else _in_one_life(graph, ways)
-
-
-def _in_one_life(graph: ReplayGraph, ways: list[Way]) -> int:
-    counts = together(graph, ways)
-    return counts.pop(None, 0) + max(counts.values(), default=0)
-
-
-def _ways(
-    graph: ReplayGraph,
-    path: str,
-    node: ir.Node,
-    lives: Lives | None,
-    seen: frozenset[ev.Owner],
-    used: frozenset[str],
-    episode: int | None = None,
-) -> list[Way] | None:
-    """The ways from the start of the program to a node, and how often each is gone at most; None for what is open.
-
-    The counts are by what begins a life: a loop, a function, a file, or an object of a class. `seen` and `used` are the
-    functions below and the names that they read.
-    """
-    place = (path, node)
-    loops: list[ir.For | ir.While] = []
-    below, once = node, False
-    for around in graph.ancestors(path, node):
-        once = once or is_left_after(around, below)
-        below = around
-        if isinstance(around, (ir.Lambda, ir.Comp)):
-            return None
-        if isinstance(around, ir.Function):
-            break
-        if isinstance(around, (ir.For, ir.While)):
-            if lives is not None and lives.begin_in(path, around, node, used):
-                passes = _passes(graph, path, loops, episode)
-                return None if passes is None else [Way((place,), {around: passes})]
-            loops += [] if once else [around]
-            once = False
-    passes = _passes(graph, path, loops, episode)
-    function = graph.symbols.function_of(path, node)
-    is_begun = lives is not None and lives.begin_in(path, None, node, used)
-    if passes is None:
-        return None
-    if function is None or is_begun:
-        return [Way((place,), {(function or path) if is_begun else None: passes})]
-    if not isinstance(function, ir.Function) or function in seen or len(seen) == _FAR:
-        return None
-    callers = graph.callers.get(function, [])
-    # Neither a test nor what belongs to an agent that nothing makes is a run of the program.
-    sites = without_unmade(graph, [site for site in callers if not is_test(site.path)])
-    if not callers and _is_by_hand(graph, function):
-        return [Way((place,), {None: passes})]
-    if not sites or len(sites) > _MOST:
-        return None
-    ways: list[Way] = []
-    for site in sites:
-        outer = _ways(graph, site.path, site.node, lives, seen | {function}, used | names_in(function), episode)
-        if outer is None:
-            return None
-        holder = lives.holder(site.function) if lives is not None else None
-        is_other = holder is not None and holder is not graph.project.class_of.get(function)
-        for calls, counts in outer:
-            mine = {(holder, key) if is_other else key: passes * count for key, count in counts.items()}
-            ways.append(Way((*calls, place), mine))
-    return ways
 
 
 def _goes_on(
@@ -221,54 +149,10 @@ def _goes_on(
         if isinstance(around, ir.While) and is_never_left(around):
             return True
     function = graph.symbols.function_of(path, node)
-    if not isinstance(function, ir.Function) or function in seen or len(seen) == _FAR:
+    if not isinstance(function, ir.Function) or function in seen or len(seen) == FAR:
         return False
     if lives.begin_in(path, None, node, used):
         return False
     sites = without_unmade(graph, [site for site in graph.callers.get(function, []) if not is_test(site.path)])
     seen, used = seen | {function}, used | names_in(function)
-    return any(_goes_on(graph, site.path, site.node, lives, seen, used) for site in sites[:_MOST])
-
-
-def _is_by_hand(graph: ReplayGraph, function: ir.Function) -> bool:
-    """Whether a function that nobody calls is started by hand, rather than by those who are given it, or a method."""
-    if function.decorators or graph.project.class_of.get(function) is not None:
-        return False
-    return not any(
-        function.name in (getattr(node, "id", ""), getattr(node, "attr", ""))
-        for module in graph.project.modules.values()
-        if function.name.encode() in module.text
-        for node in (*module.nodes_of(ir.Name), *module.nodes_of(ir.Attr))
-    )
-
-
-def _passes(graph: ReplayGraph, path: str, loops: list[ir.For | ir.While], episode: int | None) -> int | None:
-    """How often the innermost of some loops is gone through; a loop around it may count its passes."""
-    passes, outer = 1, loops
-    for number, loop in enumerate(loops):
-        limit, apart = _counts(loop, loops[0]) if isinstance(loop, ir.While) else (None, None)
-        count = number_of(graph, path, limit).usual if limit is not None else None
-        if count is not None and apart is not None:
-            step = number_of(graph, path, apart)
-            passes, outer = -(-count // (step.least if step.usual and step.least else 1)), loops[number + 1 :]
-            break
-    for loop in outer:
-        known = (rounds(graph, path, loop, episode), passes_until_left(graph, path, loop))
-        turns = min((most for most in known if most is not None), default=None)
-        if turns is None:
-            return None
-        passes *= int(turns)
-    return passes
-
-
-def _counts(loop: ir.While, inner: ir.For | ir.While) -> tuple[ir.Expr | None, ir.Expr | None]:
-    """What a loop counts up to, `while step < limit`, and by how much in a pass of a loop inside of it or its own."""
-    test = loop.test
-    if not isinstance(test, ir.Cmp) or test.ops not in (["<"], ["<="]) or not isinstance(test.left, ir.Name):
-        return None, None
-    steps = [
-        node.value
-        for node in inner.body
-        if isinstance(node, ir.Aug) and node.op == "+" and getattr(node.target, "id", "") == test.left.id
-    ]
-    return (test.rights[0], steps[0]) if steps else (None, None)
+    return any(_goes_on(graph, site.path, site.node, lives, seen, used) for site in sites[:MOST])
