@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.findings import Evidence, Finding, FixOffer, Place, Severity
 from per_audit.graph import UNIFORM, ReplayGraph
 from per_audit.graph.interpret.values import Alloc, roles_in
-from per_audit.graph.memory.eviction import forgets_oldest
+from per_audit.graph.memory.eviction import forgets_newest_first, forgets_oldest
 from per_audit.graph.memory.stored import is_seldom_full, never_full, once_full, room_of
 from per_audit.graph.memory.unfed import is_never_fed
 from per_audit.graph.prioritised.whose import name_of_filled
@@ -80,7 +80,10 @@ class RareEventsNotPreserved(Rule):
             if forgets_oldest(graph, buffer) and never_full(graph, buffer) is None:
                 when = once_full(graph, buffer, room_of(graph, buffer))
                 name = name_of_filled(graph, buffer)
-                message = f"{name} forgets its oldest transitions first, rare events included, {when}"
+                order = "its oldest transitions first"
+                if forgets_newest_first(graph, buffer):
+                    order = "the newest of its first transitions, and from then on the oldest first"
+                message = f"{name} forgets {order}, rare events included, {when}"
                 place = graph.place(buffer.path, buffer.draws[0])
                 yield self._finding(message, place, graph.symbol(buffer.function, buffer.path), graph.chain(buffer))
         for made in graph.reference_buffers():
@@ -166,6 +169,29 @@ def train(model, episodes=300):
                 "train.py": """from experience_replay_optimizer import PrioritizedReplayBuffer
 
 memory = PrioritizedReplayBuffer(10_000, rare_fraction=0)  # <- PER002
+"""
+            },
+        ),
+        Example(
+            "a deque that is turned once it is full, so that the newest go first",
+            {
+                "agent.py": """import random
+from collections import deque
+
+
+class Agent:
+    def __init__(self, model):
+        self.model, self.past = model, deque()
+
+    def keep(self, state, action, reward, next_state, done):
+        if len(self.past) < 5000:
+            self.past.append((state, action, reward, next_state, done))
+        else:
+            self.past.pop()
+            self.past.appendleft((state, action, reward, next_state, done))
+
+    def learn(self):
+        self.model.fit(random.sample(self.past, 32))  # <- PER001 PER002
 """
             },
         ),

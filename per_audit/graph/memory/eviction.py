@@ -37,6 +37,21 @@ def forgets_oldest(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     return any(_is_queue(graph, c) or _is_cut(graph, c) or _is_ring(graph, c) for c in buffer.containers)
 
 
+def forgets_newest_first(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
+    """Whether what a buffer was filled with goes from its new end on, and the oldest only of what came after that.
+
+    `rows.append(row)` while there is room, and then `rows.pop(); rows.appendleft(row)`.
+    """
+    for container in buffer.containers:
+        stores = [store for store in graph.events.stores.values() if store.container == container]
+        evictions = [evict for evict in graph.events.evictions.values() if evict.container == container]
+        turned = {store.function for store in stores if _adds_first(store)}
+        filled = {store.function for store in stores if store.how == "append" and not _adds_first(store)}
+        if turned & filled & {evict.function for evict in evictions if _takes_last(evict)}:
+            return True
+    return False
+
+
 def _is_heap(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether the smallest goes first, at least from a part of the buffer; heirs may do so for themselves."""
     heirs = set(graph.interpreter.subclasses.get(buffer.owner, ()) if buffer.owner is not None else ())

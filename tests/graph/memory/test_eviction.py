@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from per_audit.graph.memory.eviction import forgets_oldest
+from per_audit.graph.memory.eviction import forgets_newest_first, forgets_oldest
 
 LIST = """
     import random
@@ -64,6 +64,21 @@ def forgets(graph):
 )
 def test_queues(project, made, store, oldest):
     assert forgets(project(LIST.format(made=made, store=store))) is oldest
+
+
+TURNED = """if len(self.rows) < self.size:
+                self.rows.{fill}(row)
+            else:
+                self.rows.pop()
+                self.rows.appendleft(row)"""
+
+
+@pytest.mark.parametrize(("fill", "newest"), [("append", True), ("appendleft", False)])
+def test_a_queue_that_is_turned_once_it_is_full(project, fill, newest):
+    graph = project(LIST.format(made="deque()", store=TURNED.format(fill=fill)))
+    (buffer,) = graph.buffers
+    assert forgets_oldest(graph, buffer)
+    assert forgets_newest_first(graph, buffer) is newest
 
 
 @pytest.mark.parametrize(
