@@ -19,6 +19,7 @@ from per_audit.graph.recognise.branches import is_ruled_out
 from per_audit.graph.recognise.held_out import is_held_out
 from per_audit.graph.recognise.hindsight import counters, is_ahead, is_of_goals, loops
 from per_audit.graph.recognise.imitated import is_foretold, is_imitated
+from per_audit.graph.recognise.laid import is_laid_out
 from per_audit.graph.recognise.level import is_of_episodes
 from per_audit.graph.recognise.logged import is_logged
 from per_audit.graph.recognise.merged import merged
@@ -62,6 +63,7 @@ class Uniform:
             if (
                 is_foretold(self.evidence, buffer)
                 or is_logged(self.graph, buffer)
+                or is_laid_out(self.graph, buffer)
                 or is_of_batch(self.evidence, buffer)
                 or is_model(self.graph, buffer)
             ):
