@@ -37,6 +37,7 @@ from per_audit.graph.recognise.level import is_level
 from per_audit.graph.recognise.on_policy import compares_policies
 from per_audit.graph.recognise.positions import Positions
 from per_audit.graph.recognise.stepped import is_stepped
+from per_audit.graph.recognise.together import Together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -185,8 +186,9 @@ class Evidence:
         buffer.evictions.sort(key=_place)
         by_mass = kind == PRIORITISED or not self._level.isdisjoint(draws)
         of_episodes = not self._of_episodes.isdisjoint(draws)
-        roles: set[str] = set()
+        told_by: dict[Alloc, set[str]] = defaultdict(set)
         for store in buffer.stores:
+            roles = told_by[store.container]
             found = stored_roles(store) or keyed_roles(self.graph, store)
             if kind == UNIFORM and has_unnamed_reward(store):
                 found |= {REWARD}
@@ -200,13 +202,29 @@ class Evidence:
                     steps = roles_in(self.graph.interpreter.content_of(atom.node), 3)
                     steps = steps.union(*(roles_in(inner.value) | inner.roles for inner in self.stores.get(atom, ())))
                     roles |= steps if by_mass or self._is_of_transitions(store) else set()
-        buffer.roles = frozenset(roles)
+        buffer.roles = self._together_told(told_by, function)
         if function is not None:
             buffer.samples = self.graph.callers.get(function, [])
         if owner is not None:
             heirs = {owner, *self.graph.interpreter.subclasses.get(owner, ())}
             buffer.instances = [site for cls in heirs for site in self.instances.get(cls, ())]
         return buffer
+
+    def _together_told(self, told_by: dict[Alloc, set[str]], drawing: ev.Owner) -> frozenset[str]:
+        """The roles of what is stored; where they make a transition, those of containers that belong together."""
+        roles = frozenset().union(*told_by.values())
+        if len(told_by) < 2 or not looks_like_transition(roles):
+            return roles
+        groups = [
+            frozenset().union(*map(told_by.__getitem__, group)) for group in self.together.groups(told_by, drawing)
+        ]
+        whole = [group for group in groups if looks_like_transition(group)]
+        return frozenset().union(*whole) if whole else max(groups, key=lambda group: (len(group), sorted(group)))
+
+    @cached_property
+    def together(self) -> Together:
+        """Which containers belong together."""
+        return Together(self.graph, self._holders)
 
     @cached_property
     def _of_episodes(self) -> set[ir.Node]:
