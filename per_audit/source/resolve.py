@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import sys
 from collections import defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ LIBRARIES = frozenset({
 # Scripts of research code name modules in directories that they put on the path, and these may be packages; what lies
 # deeper in a package is not imported by its bare name.
 _DEEPEST_BARE = 1
+_STANDARD = frozenset(name.lower() for name in sys.stdlib_module_names)
 _INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -46,13 +48,14 @@ class Modules:
         Relative imports are exact. Absolute ones are looked up from the importer's directory outwards, as Python does
         for scripts and for packages under any import root; then by the only module that ends in this name. Well-known
         libraries are themselves, but for their own files; so is the standard library, but for scripts that have a file
-        of the name beside them. Installed packages do not see each other.
+        of the name beside them. Installed packages do not see each other. What no file is called exactly may be one
+        whose name has other capitals: where file systems ignore them, Git keeps those that a file had first.
         """
         if importer not in self._importers:
             self._importers[importer] = posixpath.dirname(importer), _distribution(importer)
         key = (*self._importers[importer], dotted, level)
         if key not in self._known:
-            self._known[key] = self._find(*key)
+            self._known[key] = self._find(*key) or self._find_in_other_case(*key)
         return self._known[key]
 
     def _find(self, here: str, distribution: str, dotted: str, level: int) -> str | None:
@@ -83,6 +86,28 @@ class Modules:
         _, _, rest = wanted.partition("/")
         found = self._at(rest) if rest else None
         return found if found is not None and _distribution(found) == distribution else None
+
+    def _find_in_other_case(self, here: str, distribution: str, dotted: str, level: int) -> str | None:
+        head = dotted.partition(".")[0]
+        if distribution or not dotted or head in LIBRARIES or head.lower() in _STANDARD or head == REFERENCE:
+            return None
+        for _ in range(level - 1):
+            here = posixpath.dirname(here)
+        wanted = dotted.replace(".", "/")
+        for around in [here] if level else _outwards(here):
+            base = posixpath.join(around, wanted).lower()
+            found = self._in_lower_case.get(f"{base}.py", []) + self._in_lower_case.get(f"{base}/__init__.py", [])
+            if found:
+                return found[0] if len(found) == 1 else None
+        return None
+
+    @cached_property
+    def _in_lower_case(self) -> dict[str, list[str]]:
+        """The paths by what they are without capitals."""
+        spelt: dict[str, list[str]] = defaultdict(list)
+        for path in self.paths:
+            spelt[path.lower()].append(path)
+        return spelt
 
     def _roots(self, here: str, package: str) -> Iterator[str]:
         """The directories around which hold a package of this name that is in no other package."""

@@ -97,6 +97,31 @@ def test_a_package_of_another_project_means_what_is_installed():
     assert several.find("theirs/agents_b/dqn.py", "maze") is None
 
 
+@pytest.mark.parametrize(
+    ("importer", "dotted", "level", "found"),
+    [
+        ("train.py", "agent", 0, "Agent.py"),
+        ("train.py", "Common.Sum_tree", 0, "common/sum_tree.py"),
+        ("common/plots.py", "agent", 0, "Agent.py"),
+        ("common/plots.py", "Sum_Tree", 1, "common/sum_tree.py"),
+        ("common/plots.py", "agent", 1, None),
+        ("train.py", "COMMON", 0, "common/__init__.py"),
+        ("train.py", "memory", 0, "memory.py"),
+        ("train.py", "MEMORY", 0, None),
+        ("train.py", "Queue", 0, None),
+        ("train.py", "gym", 0, None),
+        ("train.py", "sum_tree2", 0, None),
+        ("site-packages/a/b.py", "agent", 0, None),
+    ],
+)
+def test_capitals(importer, dotted, level, found):
+    """A file in whose name they differ is meant where none has them right, and where it is the only one."""
+    paths = (
+        "Agent.py memory.py Memory.py queue.py Gym.py train.py common/__init__.py common/plots.py common/sum_tree.py"
+    )
+    assert Modules([*paths.split(), "site-packages/a/b.py"]).find(importer, dotted, level) == found
+
+
 def test_the_scanned_directory_may_be_a_package():
     whole = Modules(["__init__.py", "train.py", "common/__init__.py", "common/plots.py", "agents/dqn.py"])
     assert whole.find("agents/dqn.py", "plots") is None
