@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.episodes import bootstrap
+from per_audit.graph.episodes import bootstrap, polarity
 from per_audit.graph.episodes.cuts import Cuts, cuts_of, steps_behind
 from per_audit.graph.episodes.limits import ends_before_limit
 from per_audit.graph.episodes.truncation import MergedEnd, merged_ends
@@ -1239,6 +1239,59 @@ def store(replay, rows):
                 .replace("truncated", "timeout"),
             },
         ),
+        Example(
+            "a mask that is the wrong way round, which keeps the value at the limit and loses it everywhere else",
+            {
+                "train.py": """import random
+from collections import deque
+
+
+def train(env, model):
+    memory = deque(maxlen=10_000)
+    for episode in range(500):
+        state, done = env.reset()[0], False
+        while not done:
+            later, reward, terminated, truncated, _ = env.step(model.act(state))
+            done = terminated or truncated
+            memory.append((state, reward, later, done))
+            state = later
+            for before, r, after, going_on in random.sample(memory, min(32, len(memory))):  # <- PER001
+                model.fit(before, r + 0.97 * going_on * model.value(after))  # <- PER501
+"""
+            },
+        ),
+        Example(
+            "both flags cut the window of steps, and one that is down at the limit is the end of the target",
+            {
+                "train.py": """import random
+from collections import deque
+
+
+def train(env, model, limit, steps=3):
+    memory, window = deque(maxlen=10_000), deque(maxlen=steps)
+    for episode in range(500):
+        state, count, done = env.reset()[0], 0, False
+        while not done:
+            later, reward, terminated, truncated, _ = env.step(model.act(state))
+            done, count = terminated or truncated, count + 1
+            if done and count != limit:
+                ended = True
+            else:
+                ended = False
+            window.append((state, reward, later, ended, done))
+            if len(window) == steps:
+                total, (_, _, after, end, _) = 0.0, window[-1]
+                for _, r, s, e, d in reversed(window):
+                    total = r + 0.99 * (1 - d) * total
+                    if d:
+                        after, end = s, e
+                memory.append((window[0][0], total, after, end))
+            state = later
+            for before, r, after, end in random.sample(memory, min(32, len(memory))):  # <- PER001
+                model.fit(before, r + 0.97 * (1 - end) * model.value(after))
+"""
+            },
+        ),
     )
 
 
@@ -1263,9 +1316,10 @@ def _lost(end: MergedEnd, cuts: Cuts) -> str:
 
 
 def _masks_nothing(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
-    """Whether all targets that are made of what is drawn bootstrap through the ends of episodes."""
+    """Whether all targets that are made of what is drawn bootstrap through the ends of episodes, be it there alone."""
     targets = {target.node for target in bootstrap.targets(graph, buffer)}
-    return bool(targets) and targets == {target.node for target in bootstrap.unmasked(graph, buffer)}
+    kept = {target.node for target in bootstrap.unmasked(graph, buffer)}
+    return bool(targets) and targets <= kept | {target.node for target, _ in polarity.inverted(graph, buffer)}
 
 
 def _is_only_watched(graph: ReplayGraph, end: MergedEnd) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.episodes.bootstrap import picked
 from per_audit.graph.episodes.environments import TERMINATED, TRUNCATED, never_says
+from per_audit.graph.episodes.lowered import is_down_at_count, is_down_at_limit
 from per_audit.graph.episodes.own_flags import joined_flags, joins_names
 from per_audit.graph.episodes.own_limits import environments_limit, own_limit
 from per_audit.graph.episodes.readers import is_dropped, is_read, near
@@ -55,9 +56,12 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
         for term, calls in outwards(graph, stored_term(graph, store), store.function, ()):
             filled = called(graph, (call for call, _ in calls), buffer)
             rows, readers = [*fields(term)], near(graph, filled, store, calls)
+            apart = {row for _, row in rows if _is_flag(row) and is_down_at_count(graph, row)}
             for place, (name, row) in enumerate(rows):
+                if apart and row not in apart:
+                    continue  # one flag for the target, and another for the window of steps
                 field = graph.symbols.inside(strip(row)) or row  # a wrapper of the environment joins the flags
-                ended = _is_of_task_alone(field)
+                ended = _is_of_task_alone(graph, field)
                 ends = {} if ended else _ends(graph, field, store, calls)
                 new = {node: end for node, (end, is_certain) in ends.items() if is_certain or node not in found}
                 if not ended and not new:
@@ -83,11 +87,11 @@ def _ends(
         limit = environments_limit(graph, strip(field), on_the_way)
     if limit is not None:
         found[limit[1]] = MergedEnd(limit[1], limit[0], store, calls, own=True), True
-    opened = any(map(_is_open_at_count, field.walk()))
+    opened = is_down_at_count(graph, field)
     both = joined_flags(graph, field)
     if both is not None:
         found[both[1]] = MergedEnd(both[1], both[0], store, calls, opened=opened), True
-    joined = _joined(field)
+    joined = _joined(graph, field)
     place = None if joined is None else _place(graph, joined)
     if joined is not None and place is not None and not _is_without_limit(graph, joined) and place[1] not in found:
         found[place[1]] = MergedEnd(place[1], place[0], store, calls, opened=opened), False
@@ -172,6 +176,12 @@ def _has_one_flag(field: Term) -> bool:
     return {flag.data for flag in flags(field)} == {TERMINATED}
 
 
+def _is_flag(field: Term) -> bool:
+    """Whether a field is made of what a step says of the end, or is True in some cases and False in others."""
+    is_set = field.op == "phi" and all(arg.op == "const" and isinstance(arg.data, bool) for arg in field.args)
+    return is_set or any(True for _ in flags(field))
+
+
 def _name(term: Term) -> str:
     return term.node.id if isinstance(term.node, ir.Name) else ""
 
@@ -185,7 +195,7 @@ def _says(term: Term, start: str) -> bool:
     return any(word.startswith(start) for word in words(_name(term)))
 
 
-def _joined(field: Term) -> Term | None:
+def _joined(graph: ReplayGraph, field: Term) -> Term | None:
     """The innermost part of a field that holds both flags of one step, None where there is none."""
     said = list(flags(field))
     ended = [flag for flag in said if flag.data == TERMINATED]
@@ -196,7 +206,7 @@ def _joined(field: Term) -> Term | None:
     named = [_says(flag, "trunc") or _says(flag, "time") or _says(flag, "limit") for flag in cut]
     if not any(named) and not any(_says(flag, "term") for flag in ended):
         return None
-    if field.has("where") or any(_takes_out(part) or _is_open_at_limit(part) for part in field.walk()):
+    if field.has("where") or any(map(_takes_out, field.walk())) or is_down_at_limit(graph, field):
         return None
     here, is_part = field, False
     while True:
@@ -229,33 +239,12 @@ def _is_without_limit(graph: ReplayGraph, joined: Term) -> bool:
     return all(never_says(graph, TRUNCATED, call) for call in calls)
 
 
-def _is_of_task_alone(field: Term) -> bool:
+def _is_of_task_alone(graph: ReplayGraph, field: Term) -> bool:
     """Whether a field tells what the task ends alone, or the contrary of that: `1 - terminated`."""
     flag = strip(field)
     if flag.op == "sub" and flag.args[0].number == 1:
         flag = strip(flag.args[1])
-    return is_terminated(flag) or any(map(_is_open_at_limit, flag.walk()))
-
-
-def _is_open_at_limit(term: Term) -> bool:
-    """Whether a flag is 0 in the step of a time limit: `0 if step + 1 == env.spec.max_episode_steps else done`."""
-    test = _lowered_by(term)
-    return test is not None and any(
-        isinstance(part, ir.Attr) and part.attr.endswith("max_episode_steps") for part in ir.walk(test)
-    )
-
-
-def _is_open_at_count(term: Term) -> bool:
-    """Whether a flag is 0 in the step that a program's own count of steps ends: `False if length == most else done`."""
-    test = _lowered_by(term)
-    return test is not None and test.ops == ["=="] and isinstance(test.left, (ir.Name, ir.Attr, ir.Bin))
-
-
-def _lowered_by(term: Term) -> ir.Cmp | None:
-    """The comparison on which a flag is 0 or False whatever it was."""
-    test = term.node.test if term.op == "phi" and isinstance(term.node, ir.IfExp) else None
-    is_lowered = any(arg.number == 0 or (arg.op == "const" and arg.data is False) for arg in term.args)
-    return test if isinstance(test, ir.Cmp) and is_lowered else None
+    return is_terminated(flag) or is_down_at_limit(graph, flag)
 
 
 def _takes_out(term: Term) -> bool:
