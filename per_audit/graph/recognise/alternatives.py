@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.reference import is_pal
 from per_audit.graph.interpret.roles import name_of, words
+from per_audit.graph.liveness.names.unread import is_of_unread
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.recognise.rollouts import Holders, is_rollout
 
@@ -45,6 +46,8 @@ class Alternatives:
             return True
         made = [site for site in buffer.instances if not self._is_tried_out(buffer, site)]
         if made and all(self._is_one_of_two(buffer, site) for site in made):
+            return True
+        if any(map(self._is_beside_unseen, made)):
             return True
         callers = buffer.samples
         return bool(callers) and all(self._is_switched(site) for site in callers)
@@ -87,6 +90,16 @@ class Alternatives:
             if isinstance(node, ir.Call)
             for made in [self.events.calls.get(node)]
         )
+
+    def _is_beside_unseen(self, site: ev.CallSite) -> bool:
+        """Whether the other way makes what is called prioritised, of a module that is there and could not be read."""
+        for way in self._other_ways(site.path, site.node):
+            for node in ir.walk(*way):
+                if isinstance(node, ir.Call) and any(map(_is_switch, _names(node.func))):
+                    made = self.events.calls.get(node)
+                    if made is not None and not made.classes and is_of_unread(self.graph, site.path, node.func):
+                        return True
+        return False
 
     def _other_ways(self, path: str, node: ir.Node) -> Iterator[Sequence[ir.Node]]:
         """What runs in place of the node where a test around it, or one before it that returns, turns out otherwise.

@@ -6,6 +6,7 @@ import pytest
 
 from per_audit.facts import extract
 from per_audit.graph import PRIORITISED, UNIFORM, link
+from per_audit.source.resolve import Modules
 
 
 @pytest.mark.parametrize(
@@ -558,3 +559,56 @@ BESIDE = """
 )
 def test_what_begins_anew_beside_what_is_drawn_from_or_seldom_makes_no_rollout(project, kinds, after, found):
     assert kinds(project(BESIDE.replace("{after}", after))) == found
+
+
+UNSEEN = """
+    import {imported}
+    import memory
+    import settings
+
+
+    def train(env, net, steps):
+        if settings.RANKED:
+            store = {other}
+        else:
+            store = memory.Memory(1000)
+        state = env.reset()
+        for _ in range(steps):
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            store.add(state, action, reward, next_state, done)
+            net.loss(store.sample(32)).backward()
+            net.optimizer.step()
+"""
+PLAIN_MEMORY = """
+    import random
+    from collections import deque
+
+    class Memory:
+        def __init__(self, size):
+            self.rows = deque(maxlen=size)
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+"""
+
+
+@pytest.mark.parametrize(
+    ("imported", "other", "files", "found"),
+    [
+        ("by_priority", "by_priority.Memory(1000)", ["by_priority.py"], 0),
+        ("ranks as by_priority", "by_priority.Memory(1000)", ["ranks.py"], 0),
+        ("by_priority", "by_priority.Memory(1000)", [], 1),
+        ("ranks", "ranks.Memory(1000)", ["ranks.py"], 1),
+        ("by_priority", "memory.Memory(10)", ["by_priority.py"], 1),
+    ],
+    ids=["not read", "under another name", "nowhere", "not called so", "not used"],
+)
+def test_what_a_file_that_could_not_be_read_makes_may_be_the_other_way(imported, other, files, found):
+    main = UNSEEN.format(imported=imported, other=other)
+    texts = {"main.py": main, "memory.py": PLAIN_MEMORY, "settings.py": "RANKED = input()\n"}
+    known = [extract(path, textwrap.dedent(text).encode()) for path, text in texts.items()]
+    assert len(link(known, Modules([*texts, *files])).buffers) == found

@@ -6,11 +6,13 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.source.imports import imports_of, packages_of_unwritten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from per_audit.graph.model import ReplayGraph
     from per_audit.graph.project import Project
 
 _WORD = re.compile(rb"[\w\x80-\xff]+")  # names of other scripts included
@@ -30,6 +32,25 @@ def words_unread(project: Project, texts: Iterable[bytes]) -> dict[bytes, set[st
         for word in set(_WORD.findall(text)):
             found.setdefault(word, set()).update(reached)
     return found
+
+
+def is_of_unread(graph: ReplayGraph, path: str, named: ir.Expr) -> bool:
+    """Whether what a file names is of a module that is there and could not be parsed."""
+    names = {part.id for part in ir.walk(named) if isinstance(part, ir.Name)}
+    find, known = graph.project.find_module, graph.project.modules
+    for node in graph.module(path).nodes_of(ir.Import, ir.ImportFrom):
+        for name, alias in node.names:
+            if (alias or name.partition(".")[0]) not in names:
+                continue
+            if isinstance(node, ir.Import):
+                found = find(path, name)
+            else:
+                found = find(path, f"{node.module}.{name}".lstrip("."), node.level) or find(
+                    path, node.module, node.level
+                )
+            if found is not None and found not in known:
+                return True
+    return False
 
 
 def _is_told(path: str, told: set[str], text: bytes) -> bool:
