@@ -90,7 +90,7 @@ def looks_at_ends(graph: ReplayGraph, body: Body, drawn_only: bool) -> bool:
         drawn = is_drawn(graph, node)
         if _asks_for_none(graph, node):
             return True
-        if not isinstance(node, ir.IfExp) or not is_drawn(graph, node.test):
+        if not _chooses_by_drawn(graph, node):
             if not is_end(graph, node) or (drawn_only and not drawn):
                 continue
             if not drawn and isinstance(node, ir.Name) and node.id in fresh:
@@ -100,6 +100,14 @@ def looks_at_ends(graph: ReplayGraph, body: Body, drawn_only: bool) -> bool:
         if not _is_forgotten(graph, path, node, statements):
             return True
     return False
+
+
+def _chooses_by_drawn(graph: ReplayGraph, node: ir.Expr) -> bool:
+    """Whether one of two values is taken by what was drawn; a weight by its priority is no target by an end."""
+    if not isinstance(node, ir.IfExp) or not is_drawn(graph, node.test):
+        return False
+    is_weight = bool(graph.events.value(node).tagged("isw"))
+    return not is_weight or any(is_end(graph, part) for part in ir.walk(node.test))
 
 
 def _is_forgotten(graph: ReplayGraph, path: str, node: ir.Expr, statements: list[ir.Stmt]) -> bool:

@@ -130,7 +130,7 @@ class Operators:
             result = result._replace(tags=result.tags - odds)
         if (
             _weight_exponent(right, b)
-            or (_may_be_beta(right, b) and (odds or self._is_inverse(left)))
+            or ((_may_be_beta(right, b) or _names_beta(right)) and (odds or self._is_inverse(left)))
             or (_is_constant(right, left) and (self._is_of_drawn_priorities(left) or self._is_of_handed(left)))
         ):
             result = result.with_tags(("isw", node))

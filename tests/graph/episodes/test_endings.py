@@ -48,6 +48,7 @@ def learnt(project, code, template=AGENT):
         "q = s2.masked_fill(done, 0)\nself.own(q)",
         "q = [x for x in s2 if x is not None]",
         "keep = []\nkeep.append(0.0 if done[0] else 1.0)\nself.own(keep)",
+        "w = (2 * r[0]) ** -self.beta\ny = 0 if done[0] else w\nself.own(y)",
     ],
 )
 def test_computing_with_a_drawn_end_or_testing_it_is_looking_at_it(project, code):
@@ -70,6 +71,7 @@ def test_computing_with_a_drawn_end_or_testing_it_is_looking_at_it(project, code
         "first = done[0]\ndone = first",
         "keep = []\nfor end in done: keep.append(0.0 if end else 1.0)\nkeep = torch.tensor(keep)",
         "mask = 1 - torch.tensor(done)",
+        "w = [(2 * share) ** -self.beta if share > 0 else 0 for share in a]\nself.own(w)",
         "q = self.net(s2)[:, self.net.action_mask]\nself.own(q)",
     ],
 )

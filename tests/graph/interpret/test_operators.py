@@ -95,6 +95,21 @@ def test_the_forms_of_importance_sampling_weights(project, value_of, weights, kn
     assert bool(value_of(graph, weights).tagged("isw")) is known
 
 
+@pytest.mark.parametrize(
+    ("weights", "known"),
+    [
+        ("(1 / len(self.rows) / p[at]) ** beta", True),  # a batch size that is given for beta makes other weights
+        ("(1 / p[at]) ** power", False),
+        ("at ** beta", False),
+    ],
+)
+def test_a_beta_above_one_is_the_exponent_of_weights_where_its_base_is_that_of_weights(
+    project, value_of, weights, known
+):
+    graph = project(MEMORY.replace("{weights}", weights) + "\n    Memory(8).sample(4, 64, 64, 64)\n")
+    assert bool(value_of(graph, weights).tagged("isw")) is known
+
+
 def test_a_product_of_weights_with_what_was_drawn_is_recorded_once(project):
     graph = project(
         MEMORY.replace("{weights}", "(len(self.rows) * p[at]) ** -beta"),
