@@ -253,7 +253,7 @@ class Parts:
 def _spread(value: Value, tags: frozenset[Tag]) -> Value:
     if any(isinstance(atom, (TupleOf, Record)) for atom in value.atoms):
         atoms = frozenset(
-            a._replace(items=tuple(_spread(i, _of_items(a, tags)) for i in a.items))
+            a._replace(items=tuple(_spread(i, _besides(a.items, tags)) for i in a.items))
             if isinstance(a, (TupleOf, Record))
             else a
             for a in value.atoms

@@ -10,6 +10,7 @@ from per_audit.graph.interpret import externals as ext
 from per_audit.graph.interpret.draws import same
 from per_audit.graph.interpret.roles import words
 from per_audit.graph.interpret.values import Instance
+from per_audit.graph.liveness.memories.shown import is_only_told
 from per_audit.graph.liveness.memories.usage import is_name_read
 from per_audit.graph.prioritised.rated import only_rates
 from per_audit.graph.prioritised.updates import BUILDERS
@@ -51,12 +52,14 @@ class Uses:
         self.about = about
         self.graph = about.graph
         self.events = about.events
+        self._elsewhere: dict[ir.Node, bool] = {}
 
     def found(self) -> bool:
         """Whether the weights reach something that may be a loss."""
         for weighting in self.events.weightings.values():
-            if self.events.value(weighting.weights).tagged("isw") & self.about.weights and not self._only_rates(
-                weighting.path, weighting.node
+            is_step = weighting.weights is weighting.node  # of learning: the product is a part of what is called
+            if self.events.value(weighting.weights).tagged("isw") & self.about.weights and (
+                is_step or not self._ends_elsewhere(weighting.path, weighting.node)
             ):
                 return True
         if any(isinstance(made, ir.Call) and made.argument(None, "out") is not None for made in self.about.weights):
@@ -201,7 +204,7 @@ class Uses:
                 left, right = self.about.is_weight(first), self.about.is_weight(second)
                 path = self.graph.path_of(node)
                 is_use = left != right and not _is_number(second if left else first)
-                if is_use and (path is None or not self._only_rates(path, node)):
+                if is_use and (path is None or not self._ends_elsewhere(path, node)):
                     return True
             elif (
                 (isinstance(node, ir.Map) and any(self.about.is_weight(value) for value in node.values))
@@ -214,6 +217,14 @@ class Uses:
             ):
                 return True
         return False
+
+    def _ends_elsewhere(self, path: str, product: ir.Node) -> bool:
+        """Whether a product of weights is no loss: priorities are made of it, or what a reader of the log sees."""
+        known = self._elsewhere.get(product)
+        if known is None:
+            told = isinstance(product, (ir.Bin, ir.Call)) and is_only_told(self.graph, path, product)
+            known = self._elsewhere[product] = told or self._only_rates(path, product)
+        return known
 
     def _only_rates(self, path: str, product: ir.Node) -> bool:
         """Whether a product of weights is all given to what writes priorities, so that it is no loss."""
@@ -236,7 +247,23 @@ class Uses:
         if not given or site is None or site.targets or site.classes:
             return False
         called = ir.last_name(node.func)
-        return called not in ext.CONVERSIONS and called not in ext.SHAPED and called not in _PLAIN
+        if called in ext.CONVERSIONS or called in ext.SHAPED or called in _PLAIN:
+            return False
+        told = all(is_only_told(self.graph, site.path, argument.value) for argument in given)
+        return not told and not self._is_converted_in_vain(node)
+
+    def _is_converted_in_vain(self, call: ir.Call) -> bool:
+        """Whether a call gives a name another form of what it held, `w = net.to_device(w)`, which nothing reads."""
+        path, given = self.graph.path_of(call), call.args[0].value
+        statement = self.graph.statement(path, call) if path is not None else None
+        if not isinstance(statement, ir.Assign) or statement.value is not call or len(call.args) != 1:
+            return False
+        names = [target.id for target in statement.targets if isinstance(target, ir.Name)]
+        if not isinstance(given, ir.Name) or names != [given.id] or len(statement.targets) > 1 or path is None:
+            return False
+        function = self.graph.symbols.function_of(path, call)
+        inside = ir.walk(*([function] if function is not None else self.graph.module(path).body))
+        return not any(isinstance(n, ir.Name) and n.id == given.id and n.start > statement.end for n in inside)
 
 
 def _either_way(product: ir.Bin) -> tuple[tuple[ir.Expr, ir.Expr], tuple[ir.Expr, ir.Expr]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Libraries that only show what they are given, and those that only compute with it.
 _SHOW = ("matplotlib", "seaborn", "cv2", "PIL", "imageio", "logging", "pprint", "rich", "IPython", "plotly", "pygame",
-         "tabulate", "skimage", "loguru", "wandb")  # fmt: skip
+         "tabulate", "skimage", "loguru", "wandb", "sys")  # fmt: skip
 _COMPUTE = ("builtins", "collections", "itertools", "math", "numpy", "operator", "statistics", "time")
 # Of tensors what gives them another form or makes a number of them; what torch has besides may be a network.
 _TENSORS = {"tensor", "as_tensor", "from_numpy", "stack", "cat", "FloatTensor", "Tensor", "LongTensor", "mean", "sum",
@@ -54,11 +54,21 @@ def is_only_shown(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     return buffer.owner is None or not is_unnamed(graph, buffer.owner)
 
 
-class _Shown:
-    """Follows what was drawn; `is_seen` once something that shows it has it."""
+def is_only_told(graph: ReplayGraph, path: str, node: ir.Expr) -> bool:
+    """Whether a value, and all that is made of it, ends where it is shown or nowhere: a mean of it may be a loss."""
+    function = graph.symbols.function_of(path, node)
+    return _Shown(graph, numbers_end=False).follows(path, function, [node])
 
-    def __init__(self, graph: ReplayGraph) -> None:
+
+class _Shown:
+    """Follows what was drawn; `is_seen` once something that shows it has it.
+
+    `numbers_end` where one number of it all tells what is in it, and nobody learns from that.
+    """
+
+    def __init__(self, graph: ReplayGraph, numbers_end: bool = True) -> None:
         self.graph = graph
+        self.numbers_end = numbers_end
         self.is_seen = False
         self._known: set[tuple[ev.Owner, str, ir.Node]] = set()
 
@@ -161,7 +171,7 @@ class _Body:
                     return False
             elif not isinstance(parent, (*_PASS, ir.Comp)) and not _is_text(parent):
                 return self._is_end(parent, node)
-            if isinstance(parent, ir.Call) and self._is_number(parent):
+            if self.shown.numbers_end and isinstance(parent, ir.Call) and self._is_number(parent):
                 self.shown.is_seen = True
                 return True
             if self._learns_from(parent):
@@ -250,7 +260,9 @@ class _Body:
     def _is_plain_method(self, call: ir.Call) -> bool:
         """Whether a method is called of what was drawn, which is one of a row, a list or an array."""
         site = self.graph.events.calls.get(call)
-        return site is None or (not site.targets and not site.classes and ir.last_name(call.func) not in _KEEPS)
+        if ir.last_name(call.func) in _KEEPS:
+            return False
+        return site is None or (not site.targets and not site.classes)
 
     def _is_number(self, call: ir.Call) -> bool:
         """Whether a call makes one number of what was drawn and of nothing else."""
