@@ -148,7 +148,8 @@ class DequeRandomAccess(Rule):
         place = graph.place(path, first.alloc.node) if (path := graph.path_of(first.alloc.node)) else None
         where = f" (made at {place.path}:{place.line})" if place is not None else ""
         where += ", as far as that can be read" if size.usual is None else ""
-        others = f", as are {len(made) - 1} more beside it" if len(made) > 1 else ""
+        beside = _beside(graph, reads)
+        others = f", as are {beside} more beside it" if beside else ""
         finding = self.finding(
             graph,
             first.path,
@@ -559,6 +560,18 @@ def _batch(graph: ReplayGraph, read: _Read) -> tuple[int | None, bool]:
         return None, False
     known = number_of(graph, read.draw.path, size, by_name=True)
     return known.least, known.least == known.largest
+
+
+def _beside(graph: ReplayGraph, reads: list[_Read]) -> int:
+    """How many more deques are read than one: those that one attribute holds take the place of each other."""
+    places: set[frozenset[Alloc]] = set()
+    for read in reads:
+        held = [value.atoms for value in graph.interpreter.attributes.values() if read.alloc in value.atoms]
+        together = {read.alloc, *(atom for atoms in held for atom in atoms if isinstance(atom, Alloc))}
+        places = {place for place in places if place.isdisjoint(together)} | {
+            frozenset(together.union(*(place for place in places if not place.isdisjoint(together))))
+        }
+    return len(places) - 1
 
 
 def _deque(graph: ReplayGraph, read: _Read) -> str:

@@ -182,3 +182,13 @@ def test_of_several_batch_sizes_none_is_told():
     text = text.format(more="Agent(net, n=512).learn()", start="train(make(), Net())").replace("**options)", "n=32)")
     (finding,) = DequeRandomAccess().check(link([extract("agent.py", text.encode())]))
     assert "about 0.55 µs a read once it is full" in finding.message
+
+
+def test_deques_of_other_fields_are_beside_it_and_one_in_its_place_is_not():
+    fields = next(example for example in DequeRandomAccess.bad if example.title.startswith("a deque for each field"))
+    (finding,) = DequeRandomAccess().check(link([extract(path, t.encode()) for path, t in fields.plain.items()]))
+    assert " more beside it" in finding.message
+    again = AGENT.format(more="agent.rows = deque(agent.read(), 200_000)", start="train(make(), Net())")
+    (finding,) = DequeRandomAccess().check(link([extract("agent.py", again.encode())]))
+    assert sum(link.role == "made" for link in finding.evidence) == 2
+    assert "beside" not in finding.message
