@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from per_audit.graph.prioritised.corrections import Product
     from per_audit.graph.symbolic import Context, Term
 
+_FORMS = ("neg", "detach", "reshape", "squeeze", "unsqueeze")
 
 _LISTED = """import operator
 import random
@@ -371,10 +372,11 @@ class WeightsBroadcast(Rule):
 
     def _finding(self, graph: ReplayGraph, product: Product, wrong: list[tuple[Context, Term]]) -> Finding:
         context = wrong[0][0]
+        what = "values" if _is_answer(product.other) else "errors"
         weights = {weight: _shape(graph, context, weight) for context, weight in wrong}
         shapes = next(iter(weights.values()))
         links: list[Evidence] = [
-            graph.evidence(product.path, product.node, "product", "every weight meets every error")
+            graph.evidence(product.path, product.node, "product", f"every weight meets every {what[:-1]}")
         ]
         for node, path in context.steps:
             links.append(graph.evidence(path, node, "passed", "they come from here"))
@@ -382,13 +384,13 @@ class WeightsBroadcast(Rule):
             if term.node is not None and term.path:
                 links.append(graph.evidence(term.path, term.node, "weights", f"the weights are {shape}"))
         if product.other.node is not None and product.other.path:
-            links.append(graph.evidence(product.other.path, product.other.node, "shape", f"the errors are {shapes[1]}"))
+            links.append(graph.evidence(product.other.path, product.other.node, "shape", f"the {what} are {shapes[1]}"))
         return self.finding(
             graph,
             product.path,
             product.node,
-            f"weights of shape {shapes[0]} times errors of shape {shapes[1]} make a (B, B) matrix: "
-            "its mean is that of the weights times that of the errors, and corrects nothing",
+            f"weights of shape {shapes[0]} times {what} of shape {shapes[1]} make a (B, B) matrix: "
+            f"its mean is that of the weights times that of the {what}, and corrects nothing",
             evidence=links,
             fix=FixOffer(title="give the weights the shape of the errors"),
         )
@@ -885,3 +887,10 @@ def _shape(graph: ReplayGraph, context: Context, weight: Term) -> tuple[str, str
     """The shape of the weights and that of the errors which they do not fit."""
     column = graph.shapes.within(context).of(weight) not in (None, ("B",))
     return ("(B, 1)", "(B,)") if column else ("(B,)", "(B, 1)")
+
+
+def _is_answer(term: Term) -> bool:
+    """Whether a term is what a network answers, as the values of an actor's loss are, and no error made of it."""
+    while term.op in _FORMS:
+        term = term.args[0]
+    return term.op == "call" and str(term.data).startswith("torch.nn.") and "Loss" not in str(term.data)
