@@ -16,6 +16,7 @@ from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.lifetimes import lives_for_one_call, lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
 from per_audit.graph.recognise.branches import is_ruled_out
+from per_audit.graph.recognise.choices import is_choice
 from per_audit.graph.recognise.held_out import is_held_out
 from per_audit.graph.recognise.hindsight import counters, is_ahead, is_of_goals, loops
 from per_audit.graph.recognise.imitated import is_foretold, is_imitated
@@ -101,7 +102,7 @@ class Uniform:
         for draw in self.events.draws.values():
             if draw.weighted or draw.function in told or draw.node in self.evidence.environments.told:
                 continue
-            if not any(is_none(draw) for is_none in none):
+            if not is_choice(draw) and not any(is_none(draw) for is_none in none):
                 yield draw
         yield from self.evidence.level
 

@@ -1,0 +1,40 @@
+"""Draws of what a program spells out, or of the numbers of actions, rather than of what was stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.roles import name_of, words
+
+if TYPE_CHECKING:
+    from per_audit.graph.interpret import events as ev
+
+_ACTIONS = {"action", "actions"}
+_HOW_MANY = {"count", "dim", "dims", "n", "nb", "num", "number", "of", "size", "space", "total"}
+
+
+def is_choice(draw: ev.Draw) -> bool:
+    """Whether constants are drawn that stand in the call, or positions of which there are as many as actions.
+
+    A search for settings draws the one, a policy that explores the other. The length of a column of actions is that of
+    the memory.
+    """
+    given = draw.node.argument(0)
+    if isinstance(given, ir.Seq):
+        return bool(given.items) and all(map(_is_constant, given.items))
+    bounds = [argument.value for argument in draw.node.args if argument.keyword in (None, "low", "high")][:2]
+    return any(map(_counts_actions, bounds))
+
+
+def _is_constant(item: ir.Expr) -> bool:
+    return isinstance(item.operand if isinstance(item, ir.Un) else item, ir.Const)
+
+
+def _counts_actions(bound: ir.Expr) -> bool:
+    """Whether an expression is called the number of actions: `n_actions`, `env.action_space.n`, `action_size - 1`."""
+    if isinstance(bound, ir.Bin) and isinstance(bound.right, ir.Const):
+        bound = bound.left
+    named = bound.value if isinstance(bound, ir.Attr) and bound.attr == "n" else bound
+    parts = set(words(name_of(named) or "")) if isinstance(named, (ir.Name, ir.Attr)) else set()
+    return bool(parts & _ACTIONS and parts & _HOW_MANY) and parts <= _ACTIONS | _HOW_MANY
