@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
     from per_audit.graph.prioritised.compiled import Averaged
+    from per_audit.graph.symbolic import Term
 
 _MEMORY = """import numpy as np
 
@@ -112,6 +113,8 @@ class WeightsAfterReduction(Rule):
         reduced = weighting is not None and weighting.other_value.reduction == SCALAR
         for context in contexts(graph.symbols, product.weight, product.other):
             if not reduced and not graph.corrections.is_averaged_loss(product.other, context):
+                continue
+            if not reduced and _is_taken_apart(graph, context.head(product.other)):
                 continue
             shapes = graph.shapes.within(context)
             for weight in graph.corrections.weights_in(product.weight, context):
@@ -825,4 +828,20 @@ def fit(model, rows, priorities, beta):
                 .replace("weights[:, None]", "weights"),
             },
         ),
+    )
+
+
+def _is_taken_apart(graph: ReplayGraph, loss: Term) -> bool:
+    """Whether Keras' Huber loss of rows becomes the priorities one by one, as only an array with an axis can.
+
+    What it is told not to average it averages over the last axis since TensorFlow 2.2, and kept whole before: of two
+    rows it is a number today, and was a row where that code was written.
+    """
+    if loss.op != "loss" or loss.data[0] not in ("Huber", "huber", "huber_loss"):
+        return False
+    return any(
+        part.op == "element" and any(inner.node is loss.node for inner in part.walk() if inner.op == "loss")
+        for buffer in graph.weighted
+        for write in graph.anatomy(buffer).writes
+        for part in write.value.walk()
     )

@@ -1,0 +1,30 @@
+"""Keras' losses of two rows, which newer versions average over their only axis."""
+
+import pytest
+
+from per_audit.facts import extract
+from per_audit.graph import link
+from per_audit_rules.per101_weights_after_reduction import WeightsAfterReduction
+
+_LOSS = "loss = tf.keras.losses.Huber()(goals, chosen)\n            loss = tf.reduce_mean(loss * importance)"
+
+
+@pytest.mark.parametrize(
+    ("loss", "rated", "found"),
+    [
+        ("Huber()", "error", 1),
+        ("Huber(reduction=tf.keras.losses.Reduction.NONE)", "error", 1),
+        ("Huber(reduction=tf.keras.losses.Reduction.NONE)", "apart", 0),  # a number cannot be gone through
+        ("Huber()", "apart", 1),
+        ("MeanSquaredError(reduction=tf.keras.losses.Reduction.NONE)", "apart", 1),  # averaged by every version
+    ],
+)
+def test_a_loss_of_rows_that_becomes_priorities_one_by_one_is_no_number(loss, rated, found):
+    (example,) = (each for each in WeightsAfterReduction.bad if _LOSS in each.plain.get("agent.py", ""))
+    made = f"apart = tf.keras.losses.{loss}(goals, chosen)\n            loss = tf.reduce_mean(apart * importance)"
+    texts = {
+        path: text.replace(_LOSS, made).replace("correct(slots, error)", f"correct(slots, {rated})")
+        for path, text in example.plain.items()
+    }
+    graph = link([extract(path, text.encode()) for path, text in texts.items()])
+    assert len(list(WeightsAfterReduction().check(graph))) == found
