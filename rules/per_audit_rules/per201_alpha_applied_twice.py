@@ -151,11 +151,7 @@ class AlphaAppliedTwice(Rule):
 
     def _is_never_read(self, anatomy: Anatomy, write: PriorityWrite) -> bool:
         """Whether what all calls give rules out that the value is a stored one: a default that nobody asks for."""
-        read = [
-            (term.path, term.node)
-            for term in write.value.walk()
-            if term.node is not None and term.path and term in anatomy.containers
-        ]
+        read = _read(anatomy, write)
         return bool(read) and all(
             is_ruled_out(anatomy.graph, path, node, anatomy.symbols.function_of(path, node)) for path, node in read
         )
@@ -177,13 +173,21 @@ class AlphaAppliedTwice(Rule):
         return all(any(_follows(graph, update, site) for update in updates) for site in _asked(graph, about))
 
     def _place(self, anatomy: Anatomy, write: PriorityWrite, chain: Chain) -> tuple[str, ir.Node]:
-        """The power; the outermost call where a stored priority is handed to the one who raises it."""
+        """The power; where a stored priority is handed to the one who raises it, the call of the one who has read it.
+
+        The outermost call where no function on the way has.
+        """
         power = chain.raised[-1]
-        if power.node is None or not power.path:
-            return write.outermost.path, write.outermost.node
-        if chain.start == STORED and not self._reads_itself(anatomy, write, power):
-            return write.outermost.path, write.outermost.node
-        return power.path, power.node
+        if (
+            power.node is not None
+            and power.path
+            and (chain.start != STORED or self._reads_itself(anatomy, write, power))
+        ):
+            return power.path, power.node
+        reading = {anatomy.symbols.function_of(path, node) for path, node in _read(anatomy, write)}
+        steps = (step for step in write.steps if anatomy.symbols.function_of(step.path, step.node) in reading)
+        handing = next(steps, write.outermost)
+        return handing.path, handing.node
 
     def _reads_itself(self, anatomy: Anatomy, write: PriorityWrite, power: Term) -> bool:
         """Whether the function that raises a stored priority has read it itself, or called who has."""
@@ -191,11 +195,7 @@ class AlphaAppliedTwice(Rule):
         if raising is None:
             return False
         near = {raising, *anatomy.graph.reachable(raising)}
-        return any(
-            anatomy.symbols.function_of(term.path, term.node) in near
-            for term in write.value.walk()
-            if term.node is not None and term.path and term in anatomy.containers
-        )
+        return any(anatomy.symbols.function_of(path, node) in near for path, node in _read(anatomy, write))
 
     def _finding(
         self,
@@ -212,6 +212,10 @@ class AlphaAppliedTwice(Rule):
             for term in (*first, *chain.raised)
             if term.node is not None and term.path
         ]
+        if chain.start == STORED:
+            links += [
+                graph.evidence(*place, "read", "a stored priority is read here") for place in _read(anatomy, write)
+            ]
         how = "a stored priority is raised and stored again" if chain.start == STORED else "a priority is raised"
         of_one = chain.start == STORED and _is_largest_up_to_one(anatomy, chain.raised[-1])
         effect = (
@@ -891,6 +895,12 @@ def train(env, net, optimizer):
             },
         ),
     )
+
+
+def _read(anatomy: Anatomy, write: PriorityWrite) -> list[tuple[str, ir.Node]]:
+    """Where stored priorities are read that a written one is made of."""
+    parts = (term for term in write.value.walk() if term in anatomy.containers)
+    return [(term.path, term.node) for term in parts if term.node is not None and term.path]
 
 
 def _is_largest_up_to_one(anatomy: Anatomy, power: Term) -> bool:

@@ -26,3 +26,59 @@ def test_the_largest_priority_is_one_where_it_is_clipped_at_one(base, severity):
     (finding,) = rule.check(link([extract("agent.py", text.encode())]))
     assert finding.severity is severity
     assert ("where it is 1" in finding.message) is (severity is Severity.INFO)
+
+
+def test_a_stored_priority_is_told_where_it_is_handed_on_by_the_one_who_read_it():
+    memory = '''
+import random
+import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.p, self.at, self.size = [None] * size, np.zeros(size), 0, size
+
+    def rate(self, slot, error):
+        self.p[slot] = self.raised(error)
+
+    def raised(self, error):
+        return (abs(error) + 0.01) ** 0.6
+
+    def add(self, row, error=None):
+        if error is None:
+            error = self.p.max()
+        self.rows[self.at] = row
+        self.put(self.raised(error))
+
+    def put(self, p):
+        self.p[self.at] = p
+        self.at = (self.at + 1) % self.size
+
+    def sample(self, n):
+        slots = np.random.choice(self.size, n, p=self.p / self.p.sum())
+        return slots, [self.rows[slot] for slot in slots]
+'''
+    run = """
+from memory import Memory
+
+
+def run(env, net, optimizer):
+    memory, state = Memory(1000), env.reset()
+    while True:
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.add((state, action, reward, next_state, done))
+        state = env.reset() if done else next_state
+        slots, rows = memory.sample(32)
+        errors = net.errors(rows)
+        errors.pow(2).mean().backward()
+        optimizer.step()
+        for slot, error in zip(slots, errors):
+            memory.rate(slot, error.item())
+"""
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER201")
+    (finding,) = rule.check(link([extract("memory.py", memory.encode()), extract("run.py", run.encode())]))
+    assert finding.place.path == "memory.py"
+    assert memory.splitlines()[finding.place.line - 1].strip() == "self.put(self.raised(error))"
+    (read,) = (each for each in finding.evidence if each.role == "read")
+    assert memory.splitlines()[read.place.line - 1].strip() == "error = self.p.max()"
