@@ -54,7 +54,7 @@ def _handed(graph: ReplayGraph, store: ev.Store) -> set[Alloc]:
 
 def takes_place(graph: ReplayGraph, evict: ev.Evict, stores: Iterable[ev.Store]) -> bool:
     """Whether an eviction may limit what is stored: not one in a method that nothing calls, though it does store."""
-    if is_unlimited(graph, evict):
+    if is_unlimited(graph, evict, stores):
         return False
     return not _is_idle(graph, evict.function, stores)
 

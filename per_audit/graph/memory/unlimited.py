@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.symbolic import Term, alternatives, strip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 _DEEPEST = 5
 
 
-def is_unlimited(graph: ReplayGraph, evict: ev.Evict) -> bool:
-    """Whether a test around an eviction wants a limit above 0, and the program sets all limits to 0, -1 or None."""
+def is_unlimited(graph: ReplayGraph, evict: ev.Evict, stores: Iterable[ev.Store]) -> bool:
+    """Whether a test around an eviction wants a limit above 0, and the program sets all limits to 0, -1 or None.
+
+    What the stores are under as well is no limit: it switches off both.
+    """
     below = evict.node
+    stored = {store.node for store in stores}
     for around in graph.ancestors(evict.path, evict.node):
         if isinstance(around, (ir.Function, ir.Lambda)):
             break
         if isinstance(around, (ir.If, ir.While)) and below in around.body:
+            if stored and stored.issubset(ir.walk(*around.body)):
+                break
             limits = (graph.symbols.term(evict.path, limit) for limit in _limits(around.test))
             if any(_is_off(graph, limit) for limit in limits):
                 return True

@@ -64,3 +64,32 @@ def test_what_a_switched_off_limit_would_take_out_stays(project, test, made, unl
     (buffer,) = graph.buffers
     assert bool(graph.growing_stores(buffer)) is unlimited
     assert forgets_oldest(graph, buffer) is not unlimited
+
+
+SWITCHED = """
+import random
+from collections import deque
+
+TRAIN = False
+
+
+def main(env, net, limit):
+    rows, state = deque(), env.reset()
+    while TRAIN and env.steps < 10**6:
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        rows.append((state, action, reward, next_state, done))
+        if {test}:
+            rows.popleft()
+        net.fit(random.sample(rows, 32))
+        state = next_state
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "unlimited"), [("len(rows) > 10_000", False), ("len(rows) > 10_000 and TRAIN", True), ("TRAIN", True)]
+)
+def test_what_switches_off_the_stores_as_well_is_no_limit(project, test, unlimited):
+    graph = project(SWITCHED.format(test=test))
+    (buffer,) = graph.buffers
+    assert bool(graph.growing_stores(buffer)) is unlimited
