@@ -131,13 +131,21 @@ class Prioritised:
         return has_loop or any(function in self.graph.reachable(f, 2) for f in self.graph.callees(function))
 
     def _around(self, mass: ev.Mass) -> list[ReplayBuffer]:
-        """The buffers that ask a sum tree for positions: the tree draws, they read their rows there."""
+        """The buffers that ask a sum tree for positions: the tree draws, they read their rows there.
+
+        They may give the positions away first, and read what their callers ask for there: `memory[memory.chosen(n)]`.
+        """
         found: list[ReplayBuffer] = []
         readers = {
             gather.function: gather.path
             for gather in self.events.gathers.values()
             if mass.node in gather.draws and gather.function is not mass.function
         }
+        for site in self.graph.callers.get(mass.function, ()):
+            asker = self._class_of(site.function)
+            kin = self.graph.interpreter.mro(asker) if asker is not None else ()
+            if any(self._class_of(reader) in kin for reader in [*readers]):
+                readers.setdefault(site.function, site.path)
         for function in self._weights_of.get(mass.node, ()):
             if function is not None and function is not mass.function:
                 readers[function] = self.project.module_of[function].path

@@ -902,3 +902,84 @@ def test_a_tree_may_be_searched_for_a_whole_array_of_numbers(project):
     """)
     (buffer,) = graph.buffers
     assert (buffer.kind, buffer.owner.name) == (PRIORITISED, "Memory")
+
+
+GIVEN_AWAY = """
+    import numpy as np
+
+    class Tree:
+        def __init__(self, size):
+            self.size, self.nodes = size, np.zeros(2 * size - 1)
+
+        def put(self, slot, priority):
+            node = slot + self.size - 1
+            change = priority - self.nodes[node]
+            self.nodes[node] = priority
+            while node:
+                node = (node - 1) // 2
+                self.nodes[node] += change
+
+        def pick(self, n):
+            slots = []
+            for _ in range(n):
+                mass, node = np.random.rand() * self.nodes[0], 0
+                while node < self.size - 1:
+                    left = 2 * node + 1
+                    if self.nodes[left] >= mass:
+                        node = left
+                    else:
+                        node, mass = left + 1, mass - self.nodes[left]
+                slots.append(node - self.size + 1)
+            return np.array(slots)
+
+    class Rows:
+        def __init__(self, size):
+            self.size, self.at = size, 0
+            self.states, self.later = np.zeros((size, 4)), np.zeros((size, 4))
+            self.actions, self.rewards, self.ends = np.zeros(size), np.zeros(size), np.zeros(size)
+
+        def __getitem__(self, slots):
+            return self.states[slots], self.actions[slots], self.rewards[slots], self.later[slots], self.ends[slots]
+
+    class Memory(Rows):
+        def __init__(self, size):
+            Rows.__init__(self, size)
+            self.tree = Tree(size)
+
+        def add(self, state, action, reward, next_state, done):
+            self.states[self.at], self.actions[self.at], self.rewards[self.at] = state, action, reward
+            self.later[self.at], self.ends[self.at] = next_state, done
+            self.tree.put(self.at, 1.0)
+            self.at = (self.at + 1) % self.size
+
+        def chosen(self, n):
+            return self.tree.pick(n)
+
+        def rate(self, slots, errors):
+            for slot, error in zip(slots, errors):
+                self.tree.put(slot, abs(error) + 1e-6)
+
+    class {other}:
+        def __init__(self):
+            self.tree = Tree(8)
+
+        def chosen(self, n):
+            return self.tree.pick(n)
+
+    class Agent:
+        def __init__(self, net, optimizer):
+            self.net, self.optimizer, self.memory = net, optimizer, Memory(1024)
+
+        def learn(self):
+            slots = {asked}.chosen(32)
+            states, actions, rewards, next_states, dones = self.memory[slots]
+            losses = self.net.losses(states, actions, rewards, next_states, dones)
+            losses.mean().backward()
+            self.optimizer.step()
+            self.memory.rate(slots, losses)
+"""
+
+
+def test_positions_that_a_memory_asks_its_tree_for_may_be_given_away_and_come_back(project):
+    graph = project(GIVEN_AWAY.replace("{other}", "Other").replace("{asked}", "self.memory"))
+    assert [graph.name_of(buffer) for buffer in graph.buffers] == ["Memory"]
