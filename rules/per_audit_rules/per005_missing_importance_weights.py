@@ -10,6 +10,7 @@ from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayBuffer, ReplayGrap
 from per_audit.graph.prioritised.compiled import compilations, weights_read
 from per_audit.graph.prioritised.dropping import is_dropped_where_drawn
 from per_audit.graph.prioritised.even import without_effect
+from per_audit.graph.prioritised.graphed import are_asked_for_in_a_graph
 from per_audit.graph.prioritised.lap import clamps_like_lap
 from per_audit.graph.prioritised.policy_ratios import is_resampled, resamples
 from per_audit.rule import Example, Rule
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.graph.interpret.events import Unpack
+    from per_audit.graph.prioritised.priorities import Priorities
 
 
 _PROCESSES = {
@@ -83,6 +85,110 @@ def main(env, net, optimizer):
     multiprocessing.Process(target=serve, args=(rows, batches, answers)).start()
     multiprocessing.Process(target=act, args=(env, net, rows)).start()
     learn(net, optimizer, batches, answers)
+""",
+}
+
+_IN_A_GRAPH = {
+    "rows.py": """import numpy as np
+
+
+class Rows:
+    def __init__(self, size, width):
+        self.size, self.count = size, 0
+        self.seen, self.chosen = np.zeros((size, width)), np.zeros(size, np.int32)
+        self.earned, self.ended = np.zeros(size), np.zeros(size, np.uint8)
+
+    def put(self, observation, action, reward, terminal):
+        at = self.count % self.size
+        self.seen[at], self.chosen[at], self.earned[at], self.ended[at] = observation, action, reward, terminal
+        self.count += 1
+
+    def places(self, n):
+        return np.random.randint(0, self.count - 1, n)
+
+    def batch(self):
+        at = np.asarray(self.places(32))
+        return self.seen[at], self.chosen[at], self.earned[at], self.seen[(at + 1) % self.size], self.ended[at], at
+""",
+    "per.py": """import random
+import numpy as np
+from rows import Rows
+
+
+class Tree:
+    def __init__(self, depth):
+        self.levels = [np.zeros(2**level) for level in range(depth + 1)]
+
+    def assign(self, at, priority):
+        change = priority - self.levels[-1][at]
+        for level in reversed(self.levels):
+            level[at] += change
+            at //= 2
+
+    def at(self, place):
+        return self.levels[-1][place]
+
+    def pick(self):
+        mass, at = random.random() * self.levels[0][0], 0
+        for level in self.levels[1:]:
+            at *= 2
+            if mass >= level[at]:
+                mass -= level[at]
+                at += 1
+        return at
+
+
+class Preferring(Rows):
+    def __init__(self, depth, width):
+        super().__init__(2**depth, width)
+        self.tree = Tree(depth)
+
+    def put(self, observation, action, reward, terminal):
+        self.tree.assign(self.count % self.size, 100.0)
+        super().put(observation, action, reward, terminal)
+
+    def places(self, n):
+        found = []
+        while len(found) < n:
+            at = self.tree.pick()  # <- PER005
+            if at < self.count - 1:
+                found.append(at)
+        return found
+
+    def rate(self, places, priorities):
+        for at, priority in zip(places, priorities):
+            self.tree.assign(at, priority)
+
+    def priorities_at(self, places):
+        return np.array([self.tree.at(place) for place in places], dtype=np.float32)
+""",
+    "agent.py": """import numpy as np
+import tensorflow as tf
+from per import Preferring
+
+
+class Agent:
+    def __init__(self, session, network, width):
+        self.session, self.memory = session, Preferring(15, width)
+        kinds = [tf.float32, tf.int32, tf.float32, tf.float32, tf.uint8, tf.int64]
+        seen, chosen, earned, later, ended, places = tf.py_func(self.memory.batch, [], kinds)
+        ahead = tf.reduce_max(tf.stop_gradient(network(later)), axis=1)
+        goals = earned + 0.99 * (1.0 - tf.cast(ended, tf.float32)) * ahead
+        values = tf.reduce_sum(network(seen) * tf.one_hot(chosen, 4), axis=1)
+        losses = tf.square(goals - values)
+        rated = tf.py_func(self.memory.rate, [places, tf.sqrt(losses + 1e-10)], [])
+        with tf.control_dependencies([rated]):
+            self.train = tf.train.AdamOptimizer(1e-3).minimize(tf.reduce_mean(losses))
+
+    def play(self, env, steps):
+        observation = env.reset()
+        for step in range(steps):
+            action = env.action_space.sample()
+            later, reward, terminal, _ = env.step(action)
+            self.memory.put(observation, action, reward, terminal)
+            observation = env.reset() if terminal else later
+            if step > 1_000:
+                self.session.run(self.train)
 """,
 }
 
@@ -161,7 +267,7 @@ class MissingImportanceWeights(Rule):
                 if any(True for site in near for _ in weights_read(graph, site)):
                     continue  # they do, once: PER113 tells of it
                 what = "its importance-sampling weights never reach a loss"
-            elif about.names_weights() or about.inverts_probabilities() or about.is_opaque:
+            elif _may_compute(about):
                 continue
             else:
                 what = "no importance-sampling weights are computed"
@@ -796,12 +902,13 @@ def main(env, net, optimizer, steps):
 """,
             },
         ),
+        Example("a graph of TensorFlow 1 that draws positions and asks for no priorities", _IN_A_GRAPH),
     )
     good = (
         Example(
             "a learner that takes a batch apart for a bonus, whose base weighs its losses",
             {
-                **bad[-2].plain,
+                **bad[-3].plain,
                 "learners.py": """import torch
 
 
@@ -833,8 +940,8 @@ class Plain(Weighted):
         Example(
             "a learner without weights whose memory may be a uniform one",
             {
-                **bad[-2].plain,
-                "main.py": bad[-2]
+                **bad[-3].plain,
+                "main.py": bad[-3]
                 .plain["main.py"]
                 .replace(
                     "Plain(net, PrioritisedMemory(1000)",
@@ -1213,8 +1320,8 @@ def train(env, net, optimizer):
         Example(
             "a memory that is found by its name, and returns its weights behind the columns of the batch",
             {
-                **bad[-1].plain,
-                "replays/weighed.py": bad[-1]
+                **bad[-2].plain,
+                "replays/weighed.py": bad[-2]
                 .plain["replays/weighed.py"]
                 .replace(
                     "slots, [self.rows[slot] for slot in slots]", "tuple(list(self.columns(slots)) + [weights, slots])"
@@ -1231,7 +1338,7 @@ def train(env, net, optimizer):
             ends.append(ended)
         return np.array(states), np.array(actions), np.array(rewards), np.array(following), np.array(ends)
 """,
-                "main.py": bad[-1]
+                "main.py": bad[-2]
                 .plain["main.py"]
                 .replace("slots, rows =", "*columns, weights, slots =")
                 .replace("= errors_of(net, rows)", "= errors_of(net, zip(*columns))")
@@ -1432,7 +1539,28 @@ class Agent:
                 )
             },
         ),
+        Example(
+            "a graph of TensorFlow 1 that asks the memory for priorities, and weighs by them",
+            {
+                **_IN_A_GRAPH,
+                "per.py": _IN_A_GRAPH["per.py"].replace("  # <- PER005", ""),
+                "agent.py": _IN_A_GRAPH["agent.py"].replace(
+                    "        rated = ",
+                    "        shares = tf.py_func(self.memory.priorities_at, [places], [tf.float32])\n"
+                    "        shares = 1.0 / tf.sqrt(shares + 1e-10)\n"
+                    "        losses = shares / tf.reduce_max(shares) * losses\n"
+                    "        rated = ",
+                ),
+            },
+        ),
     )
+
+
+def _may_compute(about: Priorities) -> bool:
+    """Whether something may be weights in another form, or what they are made of, out of sight."""
+    if about.names_weights() or about.inverts_probabilities():
+        return True
+    return about.is_opaque or are_asked_for_in_a_graph(about)
 
 
 def _is_the_other_way(graph: ReplayGraph, buffer: ReplayBuffer, unpack: Unpack) -> bool:
