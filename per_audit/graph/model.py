@@ -13,7 +13,7 @@ from per_audit.graph import pipelines
 from per_audit.graph.episodes import limits
 from per_audit.graph.gradients.backward import Gradients
 from per_audit.graph.interpret.reference import REFERENCE_KINDS
-from per_audit.graph.interpret.values import Alloc, External, Instance
+from per_audit.graph.interpret.values import Alloc, External, Func, Instance
 from per_audit.graph.libraries.use import LibraryUse
 from per_audit.graph.liveness.beside.demos import Demos
 from per_audit.graph.liveness.names.unread import words_unread
@@ -371,6 +371,8 @@ class ReplayGraph:
         for site in self.events.calls.values():
             if site.function is not None:
                 table[site.function].update(func.node for func in site.targets)
+                if "builtins.map" in site.names and site.arguments:
+                    table[site.function].update(a.node for a in site.arguments[0].atoms if isinstance(a, Func))
         return dict(table)
 
     def callees(self, function: ev.Owner) -> set[ev.Owner]:

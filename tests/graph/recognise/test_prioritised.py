@@ -983,3 +983,74 @@ GIVEN_AWAY = """
 def test_positions_that_a_memory_asks_its_tree_for_may_be_given_away_and_come_back(project):
     graph = project(GIVEN_AWAY.replace("{other}", "Other").replace("{asked}", "self.memory"))
     assert [graph.name_of(buffer) for buffer in graph.buffers] == ["Memory"]
+
+
+LINKED = """
+    import numpy as np
+
+    class Node:
+        def __init__(self, above, slot=None, mass=0.0):
+            self.above, self.slot, self.mass, self.below = above, slot, mass, []
+
+        def change(self, by):
+            self.mass += by
+            if self.above is not None:
+                self.above.change(by)
+
+    class Memory:
+        def __init__(self, size):
+            self.size, self.at, self.top, self.leaves = size, 0, Node(None), {}
+            self.states, self.later = np.zeros((size, 4)), np.zeros((size, 4))
+            self.actions, self.rewards, self.ends = np.zeros(size), np.zeros(size), np.zeros(size)
+            self.grow(self.top, 12)
+
+        def grow(self, node, depth):
+            if depth:
+                node.below = [Node(node), Node(node)]
+                self.grow(node.below[0], depth - 1)
+                self.grow(node.below[1], depth - 1)
+            else:
+                node.slot = len(self.leaves)
+                self.leaves[node.slot] = node
+
+        def add(self, state, action, reward, next_state, done):
+            self.states[self.at], self.actions[self.at], self.rewards[self.at] = state, action, reward
+            self.later[self.at], self.ends[self.at] = next_state, done
+            self.rate([self.at], [1.0])
+            self.at = (self.at + 1) % self.size
+
+        def leaf(self, mass):
+            node = self.top
+            while node.below:
+                first, second = node.below
+                if mass < first.mass:
+                    node = first
+                else:
+                    node, mass = second, mass - first.mass
+            return node.slot
+
+        def sample(self, n):
+            masses = np.random.uniform(0, self.top.mass, n)
+            slots = np.array({slots})
+            rows = self.states[slots], self.actions[slots], self.rewards[slots], self.later[slots], self.ends[slots]
+            return rows, slots
+
+        def rate(self, slots, errors):
+            for slot, error in zip(slots, errors):
+                node = self.leaves[slot]
+                node.change(abs(error) + 1e-6 - node.mass)
+
+    def train(env, net):
+        memory = Memory(4096)
+        for _ in range(9000):
+            memory.add(*env.turn())
+            (states, actions, rewards, later, ends), slots = memory.sample(32)
+            losses = net.losses(states, actions, rewards, later, ends)
+            losses.mean().backward()
+            memory.rate(slots, losses)
+"""
+
+
+@pytest.mark.parametrize("slots", ["[self.leaf(mass) for mass in masses]", "list(map(self.leaf, masses))"])
+def test_a_tree_of_linked_nodes_may_be_searched_by_a_function_that_is_mapped(project, kinds, slots):
+    assert kinds(project(LINKED.replace("{slots}", slots))) == ["prioritised"]
