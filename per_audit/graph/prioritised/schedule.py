@@ -56,8 +56,8 @@ class Beta:
             if not formula.base.has(*CHOSEN) and not self.symbols.expanded(formula.base).has(*CHOSEN):
                 continue  # a power of something else, near the training
             exponent = strip(formula.exponent)
-            while exponent.op == "neg":
-                exponent = strip(exponent.args[0])
+            while (turned := _turned(exponent)) is not None:
+                exponent = strip(turned)
             found.update(dict.fromkeys(map(_unsigned, self._called(alternatives(exponent)))))
         return list(found)
 
@@ -272,6 +272,20 @@ def _is_own_of_another(graph: ReplayGraph, path: str, node: ir.Node, cls: ir.Cla
 def builds(function: ev.Owner) -> bool:
     """Whether a function builds its object, or begins it anew."""
     return getattr(function, "name", "") in _BUILDERS
+
+
+def _turned(term: Term) -> Term | None:
+    """What a term is the opposite of: `-beta`, `-1 * beta`, `beta / -1`, `0 - beta`."""
+    if term.op == "neg":
+        return term.args[0]
+    if term.op == "sub":
+        return term.args[1] if term.args[0].number == 0 else None
+    if term.op not in ("mul", "div"):
+        return None
+    one, other = term.args
+    if one.number == -1 and term.op == "mul":
+        return other
+    return one if other.number == -1 else None
 
 
 def _unsigned(exponent: Term) -> Term:
