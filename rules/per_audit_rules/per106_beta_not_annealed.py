@@ -176,20 +176,25 @@ class BetaNotAnnealed(Rule):
                 continue  # a larger beta would only distort the targets more
             anatomy = graph.anatomy(buffer)
             beta = Beta(graph, anatomy)
-            constants = [self._constant(graph, buffer, beta, exponent) for exponent in beta.exponents]
+            constants = [self._constants(graph, buffer, beta, exponent) for exponent in beta.exponents]
             if not constants or None in constants:
                 continue
-            for term in dict.fromkeys(t for t in constants if t is not None):
+            for term in dict.fromkeys(term for terms in constants for term in terms or ()):
                 if term not in seen:
                     seen.add(term)
                     yield from self._finding(graph, buffer, beta, term)
 
+    def _constants(self, graph: ReplayGraph, buffer: ReplayBuffer, beta: Beta, exponent: Term) -> list[Term] | None:
+        """The attributes or settings that an exponent always is, one for each learner; None where one may change."""
+        if exponent.op != "param":
+            constant = self._constant(graph, buffer, beta, exponent)
+            return None if constant is None else [constant]
+        given = [part for option in graph.symbols.options(exponent) for part in alternatives(strip(option))]
+        found = [self._constants(graph, buffer, beta, option) for option in given]
+        return None if None in found or not found else [term for terms in found for term in terms or ()]
+
     def _constant(self, graph: ReplayGraph, buffer: ReplayBuffer, beta: Beta, exponent: Term) -> Term | None:
         """The attribute or setting that an exponent always is; None where it may change or is 1."""
-        if exponent.op == "param":
-            given = [part for option in graph.symbols.options(exponent) for part in alternatives(strip(option))]
-            options = {self._constant(graph, buffer, beta, option) for option in given}
-            return options.pop() if len(options) == 1 else None
         if exponent.is_number:
             tried = exponent.node is not None and graph.demos.is_dry(exponent.path, exponent.node)
             return exponent if 0 < (exponent.number or 0) < 1 and not tried else None
@@ -213,7 +218,7 @@ class BetaNotAnnealed(Rule):
         if name is None or _set_elsewhere(graph, name) or _is_one(graph, exponent):
             return None
         given = _given_by_keyword(graph, exponent)
-        return None if any(self._constant(graph, buffer, beta, option) is None for option in given) else exponent
+        return None if any(self._constants(graph, buffer, beta, option) is None for option in given) else exponent
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, beta: Beta, term: Term) -> Iterable[Finding]:
         if term.op in COMPUTED:

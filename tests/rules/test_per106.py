@@ -79,3 +79,78 @@ def test_what_was_published_so_is_said(beta, told):
 def test_a_constant_beta_is_known_however_the_power_is_written(weights):
     (finding,) = BetaNotAnnealed().check(link([extract("memory.py", WRITTEN.replace("WEIGHTS", weights).encode())]))
     assert "`beta`" in finding.message or "`0.4`" in finding.message
+
+
+BUFFER = """
+import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.mass, self.at = [None] * size, np.zeros(size), 0
+
+    def put(self, *row):
+        self.rows[self.at], self.mass[self.at] = row, self.mass.max() or 1.0
+        self.at = (self.at + 1) % len(self.rows)
+
+    def some(self, n, beta):
+        shares = self.mass / self.mass.sum()
+        slots = np.random.choice(len(self.rows), n, p=shares)
+        weights = (len(self.rows) * shares[slots]) ** -beta
+        return [self.rows[slot] for slot in slots], slots, weights / weights.max()
+
+    def rate(self, slots, errors):
+        self.mass[slots] = abs(errors) + 1e-6
+"""
+LEARNER = """
+import torch
+from buffer import Memory
+
+
+class Agent:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.memory = net, optimizer, Memory(10_000)
+        self.BETA = 0.4
+
+    def learn(self, state, action, reward, next_state, done):
+        self.memory.put(state, action, reward, next_state, done)
+        rows, slots, weights = self.memory.some(32, self.BETA)
+        errors = self.net.errors(rows)
+        (torch.as_tensor(weights) * errors**2).mean().backward()
+        self.optimizer.step()
+        self.memory.rate(slots, errors.detach().numpy())
+
+
+def train(env, net, optimizer):
+    agent = Agent(net, optimizer)
+    while True:
+        agent.learn(*env.turn())
+"""
+RAISED = LEARNER.replace("        rows, slots", "        self.BETA = min(1.0, self.BETA + 1e-5)\n        rows, slots")
+
+
+def found(**files):
+    return list(BetaNotAnnealed().check(link([extract(f"{name}.py", text.encode()) for name, text in files.items()])))
+
+
+def test_each_of_several_learners_has_a_beta_of_its_own():
+    first, second = LEARNER.replace("BETA", "beta"), LEARNER.replace("BETA", "exponent")
+    places = [(each.place.path, each.place.line) for each in found(buffer=BUFFER, first=first, second=second)]
+    assert places == [("first.py", 9), ("second.py", 9)]
+    assert not found(buffer=BUFFER, first=first, second=RAISED.replace("BETA", "exponent"))
+
+
+def test_weights_of_another_buffer_are_those_of_its_own_methods():
+    own = BUFFER.replace("some(self, n, beta)", "some(self, n)").replace("** -beta", "** -self.beta")
+    own = own.replace("        shares = ", "        self.beta = min(1.0, self.beta + 1e-5)\n        shares = ")
+    own = own.replace("np.zeros(size), 0\n", "np.zeros(size), 0\n        self.beta = 0.4\n")
+    learner = LEARNER.replace("from buffer import Memory", "import buffer\nimport raised").replace("self.BETA", "0.4")
+    learner = learner.replace("0.4 = 0.4", "self.is_raised = optimizer.is_raised")
+    learner = learner.replace("Memory(10_000)", "(raised if optimizer.is_raised else buffer).Memory(10_000)")
+    learner = learner.replace(
+        "        rows, slots, weights = self.memory.some(32, 0.4)\n",
+        "        if self.is_raised:\n            rows, slots, weights = self.memory.some(32)\n"
+        "        else:\n            rows, slots, weights = self.memory.some(32, 0.4)\n",
+    )
+    (finding,) = found(buffer=BUFFER, raised=own, learner=learner)
+    assert finding.place.path == "learner.py"

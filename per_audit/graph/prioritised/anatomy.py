@@ -191,7 +191,10 @@ class Anatomy:
 
     @cached_property
     def formulas(self) -> list[WeightFormula]:
-        """The powers that make the importance-sampling weights of this buffer, in order of their places."""
+        """The powers that make the importance-sampling weights of this buffer, in order of their places.
+
+        What a method of another buffer computes is that one's, although both may be drawn from under one name.
+        """
         found: list[WeightFormula] = []
         for node in self.about.weights:
             path = self.graph.path_of(node)
@@ -202,6 +205,7 @@ class Anatomy:
                 power = _power(option)
                 if power is not None:
                     found.append(WeightFormula(node, path, function, power))
+        found = [formula for formula in found if self.class_of(formula.function) not in self.others] or found
         return sorted(found, key=lambda formula: (formula.path, formula.node.start))
 
     @cached_property
