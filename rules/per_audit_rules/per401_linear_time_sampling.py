@@ -15,7 +15,7 @@ from per_audit.graph.interpret.values import UNKNOWN, Alloc, TupleOf
 from per_audit.graph.liveness.frequency.rhythm import rhythm_of
 from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, capacity_of, number_of
-from per_audit.graph.memory.held import Held, grows, held
+from per_audit.graph.memory.held import SMALL, Held, grows, held
 from per_audit.graph.memory.ranges import turns
 from per_audit.graph.memory.remade import Remade, remade
 from per_audit.graph.symbolic import strip
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.events import Draw
     from per_audit.graph.prioritised.anatomy import Anatomy
     from per_audit.graph.symbolic import Term
+
+_FEW_AGAIN = 300  # priorities that are gone through for each of themselves
 
 _OF_CANDIDATES = """import random
 from collections import deque
@@ -217,7 +219,7 @@ class LinearTimeSampling(Rule):
             pipeline=name,
         )
         is_little = draw.cost is not None and rhythm.a_step(draw.cost + draw.before) < costs.LITTLE
-        if is_little or draw.held.is_small or draw.is_filled:
+        if is_little or (draw.held.is_small and not draw.is_again) or draw.is_filled:
             return replace(finding, severity=Severity.INFO)
         tree = _of_tree(graph, draw)
         if tree is None:
@@ -610,6 +612,7 @@ class _Linear(NamedTuple):
 
     `calls` are those for a batch, 0 where they cannot be counted; `before` is for all of them. `of_some`: who asks for
     a batch says how many priorities that are. `is_filled`: nothing is gone through any more once the memory is full.
+    `is_again`: to make the probabilities, all are gone through once more for each of them.
     """
 
     node: ir.Node
@@ -621,6 +624,7 @@ class _Linear(NamedTuple):
     calls: int = 1
     of_some: bool = False
     is_filled: bool = False
+    is_again: bool = False
 
 
 def _cost(draw: _Linear) -> str:
@@ -637,6 +641,8 @@ def _cost(draw: _Linear) -> str:
             if draw.calls
             else f"{text}, by a call for each transition"
         )
+    if draw.is_again:
+        return f"{text}, most of it to go through them all again for each of them"
     return f"{text}, most of it to make the probabilities" if draw.before > cost else text
 
 
@@ -668,11 +674,14 @@ def _loop_of_one(graph: ReplayGraph, draw: Draw) -> ir.For | ir.Generator | None
 
 def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy, capacity: Capacity) -> Iterator[_Linear]:
     """The draws of a buffer that read all priorities, of which there is room for so many."""
-    room, so_far = held(graph, buffer, capacity, grows=False), held(graph, buffer, capacity)
-    if room is None or so_far is None:
-        return
     for source in sorted(buffer.sources, key=lambda node: node.start):
         draw = graph.events.draws.get(source)
+        given = None if draw is None else draw.probabilities
+        is_again = draw is not None and given is not None and costs.is_quadratic(graph, draw.path, given)
+        few = _FEW_AGAIN if is_again else SMALL
+        room, so_far = (held(graph, buffer, capacity, is_stored, few) for is_stored in (False, True))
+        if room is None or so_far is None:
+            continue
         if draw is not None and draw.weighted and draw.method not in GREEDY and not _is_of_some(graph, draw):
             weights = draw.probabilities
             is_of_held = weights is None or _is_of_held(graph, anatomy, draw.path, weights)
@@ -686,7 +695,7 @@ def _linear_draws(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy, ca
             if weights is not None and not isinstance(weights, (ir.Name, ir.Attr)):
                 before *= calls or 1  # made anew for each call
             of_some = weights is not None and _is_asked_for(graph, anatomy, draw.path, weights)
-            yield _Linear(draw.node, draw.path, how, cost, before, read, calls, of_some)
+            yield _Linear(draw.node, draw.path, how, cost, before, read, calls, of_some, is_again=is_again)
         mass = graph.events.masses.get(source)
         if mass is not None and mass.searched:
             for node, path, made, often in _searches(graph, source):

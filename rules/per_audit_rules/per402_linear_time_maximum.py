@@ -18,7 +18,7 @@ from per_audit.graph.memory.held import SMALL, Held, grows, held
 from per_audit.graph.prioritised.anatomy import CHOSEN
 from per_audit.graph.prioritised.empty import empty_minima
 from per_audit.graph.recognise.branches import is_ruled_out
-from per_audit.graph.symbolic import alternatives, strip
+from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.prioritised.anatomy import Anatomy
     from per_audit.graph.prioritised.writes import PriorityWrite
-    from per_audit.graph.symbolic import Term
 
 _FEW = SMALL - 1  # several extremes of 10,000, each step, are worth a word
 _WORDS = {"max": "largest", "min": "smallest", "sum": "sum", "sort": "order", "argsort": "order"}
@@ -652,13 +651,23 @@ def _reduced(graph: ReplayGraph, anatomy: Anatomy, of: Term) -> Capacity:
 
 
 def _unmasked(term: Term) -> Term:
-    """The container of which `p[p > 0]` are those that were written, and `[*p, 1.0]` all, with a number beside them."""
+    """The container of which `p[p > 0]` are those that were written, and `[*p, 1.0]` all, with a number beside them.
+
+    Of a table, the rows of which a column is taken.
+    """
     if term.op == "collect":
         held = [part for part in alternatives(term.args[0]) if not part.is_number]
         if len(held) == 1 and held[0].op == "element":
             return held[0].args[0]
     if term.op == "at" and term.args[1].op == "cmp" and term.args[1].args[0] == term.args[0]:
         return term.args[0]
+    if term.op == "call" and term.data == "column":
+        return term.args[0]
+    if term.op == "at" and term.args[1].op == "tuple" and len(term.args[1].args) == 2:
+        rows, column = term.args[1].args
+        is_column = column.op in ("const", "field", "global")
+        if rows.op == "call" and rows.data == "slice" and is_column:  # of a table with a column of priorities
+            return Term("slice", (term.args[0], *rows.args), None, term.node, term.path)
     return term
 
 

@@ -270,3 +270,36 @@ def test_sums_that_are_made_anew_are_weighed_by_how_they_are_made(made, sums, co
     graph = link([extract("agent.py", text.format(**USUAL | {"made": made, "before": sums, "draw": draw}).encode())])
     found = [finding.message.partition("each time, ")[2] for finding in LinearTimeSampling().check(graph)]
     assert found == ([] if cost is None else [cost])
+
+
+@pytest.mark.parametrize(
+    ("shares", "size", "end"),
+    [
+        ("[p / sum(self.priorities) for p in self.priorities]", "5_000", "about 280 ms at 5,000"),
+        ("[p / sum(self.priorities) for p in self.priorities]", "100_000", "about 110 s at 100,000"),
+        ("[p / self.total for p in self.priorities]", "5_000", None),
+        ("[p / sum(self.priorities) for p in self.priorities]", "200", None),
+    ],
+)
+def test_priorities_that_are_added_up_for_each_of_them_are_told_of_few(shares, size, end):
+    changed = {"made": "[1.0] * size", "before": f"np.array({shares})", "size": size}
+    told = findings(LinearTimeSampling, **changed)
+    assert len(told) == (end is not None)
+    for finding in told:
+        assert finding.severity is Severity.WARNING
+        assert finding.message.endswith(f"{end}, most of it to go through them all again for each of them")
+
+
+def test_the_largest_in_a_column_of_a_table_of_objects():
+    text = AGENT.format(**USUAL | {"first": "self.priorities[: self.at + 1].max()"})
+    table = (
+        text.replace("np.zeros(size)", "np.empty((size, 2), dtype=object)")
+        .replace("self.priorities[: self.at + 1].max()", "self.priorities[: self.at + 1, 0].max()")
+        .replace("self.priorities[self.at] =", "self.priorities[self.at, 0] =")
+        .replace("self.priorities[slots] =", "self.priorities[slots, 0] =")
+        .replace("self.priorities / self.priorities.sum()", "self.priorities[:, 0] / self.priorities[:, 0].sum()")
+    )
+    ends = ("for 100,000", "for 100,000")
+    for code, end, cost in ((text, ends[0], "about 11 µs"), (table, ends[1], "about 1.4 ms")):
+        (finding,) = LinearTimeMaximum().check(link([extract("agent.py", code.encode())]))
+        assert finding.message.endswith(f"{cost} {end}")

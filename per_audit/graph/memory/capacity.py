@@ -257,11 +257,14 @@ def _limits(graph: ReplayGraph, path: str, test: ir.Expr) -> list[Term]:
 
 
 def _roomy(graph: ReplayGraph, container: Alloc) -> list[Term]:
-    """What the length of a list, or a counter beside it, is compared with: it is filled while there is room."""
+    """What the length of a list, or a counter beside it, is compared with: it is filled while there is room.
+
+    So is an array that is put together anew with one more.
+    """
     appends = [s for s in graph.events.stores.values() if s.how == "append"]
     found: list[Term] = []
     for store in appends:
-        if store.container != container or container.kind != "list":
+        if store.container != container or (container.kind != "list" and store.node is not container.node):
             continue
         for around in graph.ancestors(store.path, store.node):
             if isinstance(around, (ir.Function, ir.Lambda, ir.For, ir.While)):

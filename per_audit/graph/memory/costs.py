@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.draws import OF_TENSOR, replacement
+from per_audit.graph.interpret.draws import OF_TENSOR, replacement, same
 from per_audit.graph.interpret.externals import SAMPLER
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import Alloc
@@ -34,6 +34,9 @@ _BUILT_IN = {"max": 0.011, "min": 0.011, "sum": 0.011}
 _BUILT_IN_OF_ARRAY = {"max": 0.028, "min": 0.028, "sum": 0.045}
 # Of an array of floats of 32 bits: the extremes, and numpy's draw, which makes floats of 64 bits of them.
 _EXTREME_OF_SINGLES, _DRAW_OF_SINGLES = 0.5, 2.0
+# Of an array of Python's objects, as a table of transitions with their priorities is.
+_OF_OBJECTS = {"max": 0.014, "min": 0.014, "sum": 0.013, "cumsum": 0.019}
+_RAISED_OBJECT, _COMPUTED_OBJECT, _FROM_OBJECTS = 0.056, 0.03, 0.015
 # Orders, times the logarithm of how many: of an array, and by the built-in function.
 _ORDER, _BUILT_IN_ORDER = 6e-4, 9e-3
 # Draws by probabilities in an array; torch.multinomial that puts back what it draws.
@@ -49,6 +52,7 @@ _PASSED, _RAISED, _COMPUTED, _PICKED = 0.04, 1.6e-3, 3e-4, 8e-4
 # Of a tree that a loop goes through, for each level of a leaf that is drawn and updated.
 _LEVEL = 0.45
 
+_OBJECTS = ("object", "object_", "O", "ndarray")
 _LISTS = {"list", "tolist", "sorted", "tuple"}
 _ORDERS = {"sort", "sorted", "argsort", "msort"}
 _DEEPEST = 12
@@ -112,7 +116,7 @@ def is_of_drawn(graph: ReplayGraph, draw: Draw) -> bool:
 
 def of_preparation(graph: ReplayGraph, path: str, node: ir.Expr, count: int) -> float:
     """What it costs to make an expression over so many items: conversions, comprehensions, arithmetic."""
-    return count * _each(graph, path, node, set(), _DEEPEST)
+    return count * _each(graph, path, node, set(), _DEEPEST) + count * count * _again(graph, path, node)
 
 
 def of_reduction(graph: ReplayGraph, path: str, node: ir.Node, count: int) -> float | None:
@@ -135,7 +139,8 @@ def of_reduction(graph: ReplayGraph, path: str, node: ir.Node, count: int) -> fl
         each = (_BUILT_IN_OF_ARRAY if kind == "array" else _BUILT_IN).get(name, _PASSED)
     else:
         is_halved = name in ("max", "min") and kind == "array" and is_single(graph, path, operand)
-        each = _OF_ARRAY[name] * (_EXTREME_OF_SINGLES if is_halved else 1.0) + _MADE_ARRAY.get(kind, 0.0)
+        of_array = _OF_OBJECTS if kind == "array" and is_of_objects(graph, path, operand) else _OF_ARRAY
+        each = of_array[name] * (_EXTREME_OF_SINGLES if is_halved else 1.0) + _MADE_ARRAY.get(kind, 0.0)
     return before + _CALL + each * count
 
 
@@ -188,12 +193,41 @@ def is_single(graph: ReplayGraph, path: str, node: ir.Expr, depth: int = _DEEPES
     return bool(made_by) and all(isinstance(call, ir.Call) and _is_told_single(call) for call in made_by)
 
 
+def is_of_objects(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
+    """Whether an expression is an array of Python's objects, as where it was made says, or computed of one."""
+    left, seen = [node], set[ir.Node]()
+    while left:
+        part = left.pop()
+        if part in seen or isinstance(part, ir.Const):
+            continue
+        seen.add(part)
+        made = list(_made(graph, path, part))
+        if made:
+            left.append(made[-1])
+        elif isinstance(part, ir.Bin):
+            left += [part.left, part.right]
+        elif isinstance(part, ir.Sub):
+            left.append(part.value)
+        elif isinstance(part, ir.Call):
+            if _told_type(part) in _OBJECTS:
+                return True
+        else:
+            made_by = [atom.node for atom in graph.events.value(part).atoms if isinstance(atom, Alloc)]
+            if made_by and all(isinstance(call, ir.Call) and _told_type(call) in _OBJECTS for call in made_by):
+                return True
+    return False
+
+
 def _is_told_single(call: ir.Call) -> bool:
     """Whether a call that makes an array is told to make it of floats of 32 bits."""
-    place = 2 if name_of(call.func) == "full" else 1
+    return _told_type(call) in ("float32", "f4", "f", "single")
+
+
+def _told_type(call: ir.Call) -> object:
+    """The type of numbers that a call is told to make an array of, None where it is not told."""
+    place = 2 if name_of(call.func) == "full" else 0 if name_of(call.func) == "astype" else 1
     told = call.argument(place, "dtype")
-    text = told.value if isinstance(told, ir.Const) else ir.last_name(told)
-    return text in ("float32", "f4", "f", "single")
+    return told.value if isinstance(told, ir.Const) else ir.last_name(told)
 
 
 def _is_of(graph: ReplayGraph, node: ir.Node, package: str) -> bool:
@@ -204,6 +238,8 @@ def _is_of(graph: ReplayGraph, node: ir.Node, package: str) -> bool:
 
 def spelled(microseconds: float) -> str:
     """An estimate for people: `about 9 µs`, `about 1.3 ms`."""
+    if microseconds >= 1_000_000:
+        return f"about {float(f'{microseconds / 1_000_000:.2g}'):g} s"
     if microseconds >= 1_000:
         return f"about {float(f'{microseconds / 1_000:.2g}'):g} ms"
     return f"about {float(f'{microseconds:.2g}'):g} µs"
@@ -251,7 +287,10 @@ def _each(graph: ReplayGraph, path: str, node: ir.Node, seen: set[ir.Node], dept
     elif isinstance(node, ir.Call):
         own = _of_call(graph, path, node)
     elif isinstance(node, ir.Bin):
-        own = _RAISED if node.op == "**" else _COMPUTED
+        is_slow = is_of_objects(graph, path, node)
+        own = (
+            (_RAISED_OBJECT if is_slow else _RAISED) if node.op == "**" else _COMPUTED_OBJECT if is_slow else _COMPUTED
+        )
     elif isinstance(node, ir.Sub):
         own, parts = _PICKED if isinstance(node.index, ir.Cmp) else 0.0, [node.value]
     elif isinstance(node, ir.Name):
@@ -259,6 +298,40 @@ def _each(graph: ReplayGraph, path: str, node: ir.Node, seen: set[ir.Node], dept
     inside = _returned(graph, node) if isinstance(node, ir.Call) else ()
     own += sum(_each(graph, where, part, seen, depth - 1) for where, part in inside)
     return own + sum(_each(graph, path, part, seen, depth - 1) for part in parts)
+
+
+def is_quadratic(graph: ReplayGraph, path: str, node: ir.Expr) -> bool:
+    """Whether a comprehension that an expression is made of goes through all items again for each of them."""
+    return _again(graph, path, node) > 0.0
+
+
+def _again(graph: ReplayGraph, path: str, node: ir.Expr) -> float:
+    """What it costs for each pair of items, where a comprehension reduces for each item what it goes through.
+
+    `[p / sum(priorities) for p in priorities]`.
+    """
+    found, left, seen = 0.0, [(path, node)], set[ir.Node]()
+    while left:
+        where, whole = left.pop()
+        for part in ir.walk(whole) if whole not in seen else ():
+            seen.add(part)
+            if isinstance(part, ir.Comp):
+                over = [held for generator in part.generators for held in ir.walk(generator.iter)]
+                for inner in ir.walk(part.elt):
+                    operand = _reduced(inner) if isinstance(inner, ir.Call) else None
+                    if operand is not None and any(isinstance(held, ir.Expr) and same(held, operand) for held in over):
+                        found += _of_reduction(graph, where, inner)
+            elif isinstance(part, ir.Name):
+                left += [(where, made) for made in _made(graph, where, part)]
+            elif isinstance(part, ir.Call):
+                left += _returned(graph, part)
+    return found
+
+
+def _of_reduction(graph: ReplayGraph, path: str, node: ir.Node) -> float:
+    """What a reduction costs for each of many items."""
+    many = 100_000
+    return (of_reduction(graph, path, node, many) or 0.0) / many
 
 
 def _returned(graph: ReplayGraph, node: ir.Call) -> Iterator[tuple[str, ir.Expr]]:
@@ -281,7 +354,10 @@ def _of_call(graph: ReplayGraph, path: str, node: ir.Call) -> float:
         return _BUILT_IN_OF_ARRAY[name] if kind == "array" else _BUILT_IN[name]
     if name in _MADE_TENSOR:
         return _MADE_TENSOR[name] if kind in _MADE_ARRAY else 0.0
-    return _MADE_ARRAY.get(kind, 0.0) if _is_of(graph, node, "numpy") else 0.0  # any function of numpy makes an array
+    if not _is_of(graph, node, "numpy"):
+        return 0.0
+    of_objects = kind == "array" and is_of_objects(graph, path, first)
+    return _FROM_OBJECTS if of_objects else _MADE_ARRAY.get(kind, 0.0)  # any function of numpy makes an array
 
 
 def _made(graph: ReplayGraph, path: str, node: ir.Node) -> Iterator[ir.Expr]:

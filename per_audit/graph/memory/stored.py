@@ -107,8 +107,8 @@ def most_stored(
     """
     stores = [store for store in buffer.stores if store.container == container]
     growing = [store for store in stores if store.how in ("append", "insert", "extend")]
-    if len(growing or stores) > _MOST_STORES:
-        return None
+    if len(growing or stores) > _MOST_STORES or any(store.node is container.node for store in growing):
+        return None  # an array that is put together anew with one more: that begins nothing
     followed, ways = Ways(graph, lives or Lives.of_buffer(graph, buffer), episode), list[Way]()
     for store in growing or stores:
         found = None if _is_of_many(store) else followed.to(store.path, store.node)

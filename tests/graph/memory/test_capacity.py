@@ -46,6 +46,26 @@ def test_what_the_container_is_made_with(project, made, stored, largest, complet
 
 
 @pytest.mark.parametrize(
+    ("test", "largest"), [("if len(self.rows) < self.size:", 600), ("if len(self.others) < self.size:", None)]
+)
+def test_an_array_that_is_put_together_anew_while_there_is_room(project, test, largest):
+    graph = project(f"""
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.others, self.size = np.array([(0, 0, 0, 0)]), [], size
+
+        def push(self, state, action, reward, next_state):
+            {test}
+                self.rows = np.vstack((self.rows, (state, action, reward, next_state)))
+
+    Memory(600).push(1, 2, 3, 4)
+    """)
+    assert capacity(graph).largest == largest
+
+
+@pytest.mark.parametrize(
     "rounded",
     [
         "self.n = 1\n        while self.n < size:\n            self.n *= 2",

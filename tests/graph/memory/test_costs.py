@@ -13,6 +13,7 @@ from per_audit.graph.memory import costs
         (352, "about 350 µs"),
         (6_300, "about 6.3 ms"),
         (125_000, "about 120 ms"),
+        (1_130_000, "about 1.1 s"),
     ],
 )
 def test_estimates_for_people(microseconds, text):
@@ -48,6 +49,10 @@ def found(project, text):
         ("np.ones(100_000)", "p.argsort()", 1_331, 1_331),
         ("np.ones(100_000, dtype=np.float32)", "p.max()", 5.1, 5.1),
         ("deque(maxlen=100_000)", "np.sum(np.abs(p))", 1_900, 5_000),
+        ("np.ones(100_000, dtype=object)", "p.max()", 1_389, 1_389),
+        ("np.empty(100_000, dtype=np.ndarray)", "np.sum(p[:, 0])", 1_261, 1_261),
+        ("np.empty(100_000, dtype=np.ndarray)", "np.sum((p + 1e-6) ** 0.6)", 9_800, 9_800),
+        ("np.empty(100_000, dtype=object)", "np.sum(np.array(p, dtype=float))", 1_500, 1_500),
         ("[1.0] * 100_000", "torch.tensor(p).max()", 10_000, 10_000),
         ("[1.0] * 100_000", "torch.FloatTensor(p).max()", 4_466, 4_466),
     ],
@@ -166,3 +171,21 @@ def test_floats_of_32_bits_cost_half_to_compare_and_twice_to_draw_by(project):
 
     (compared, by_pairs), (least, most) = cost("np.float64"), cost("np.float32")
     assert (least / compared, most / by_pairs) == (pytest.approx(0.6, abs=0.1), pytest.approx(2, abs=0.1))
+
+
+@pytest.mark.parametrize(
+    ("made", "written", "measured"),
+    [
+        ("[1.0] * 10_000", "[x / sum(p) for x in p]", 1_300_000),
+        ("deque(maxlen=10_000)", "[x / sum(p) for x in p]", 1_300_000),
+        ("deque(maxlen=10_000)", "[p[i] / sum(p) for i in range(len(p))]", 1_300_000),
+        ("[1.0] * 10_000", "[x / total for x in p]", 400),
+        ("[1.0] * 10_000", "[sum(x) for x in p]", 400),
+        ("[1.0] * 10_000", "[x / sum(weights) for x in p]", 400),
+    ],
+)
+def test_a_sum_for_each_item_goes_through_all_pairs(project, made, written, measured):
+    text = f"def f(weights):\n    p = {made}\n    p[0] = 2.0\n    total = sum(p)\n    x = {written}"
+    graph, node = found(project, text)
+    assert costs.is_quadratic(graph, "main.py", node) is (measured > 1_000)
+    assert measured / 3 < costs.of_preparation(graph, "main.py", node, 10_000) < 3 * measured
