@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.source.components import meant
 from per_audit.source.imports import imports_of, loaded_by, packages_of_unwritten
+from per_audit.vain import with_vain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +52,7 @@ def joined(parts: Sequence[Part], outcomes: Mapping[str, Outcome], sources: Sour
                 outcome = outcome.with_notes(but=_reached(part, begin, sources))
             else:
                 is_beside = bool(used & _folders(part)) or _is_left_aside(part, used, entered, sources)
-                outcome = _as_it_stands(outcome, is_beside)
+                outcome = _as_it_stands(with_vain(outcome, part, sources), is_beside)
         told.append(outcome)
     return told
 

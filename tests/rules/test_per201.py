@@ -29,7 +29,7 @@ def test_the_largest_priority_is_one_where_it_is_clipped_at_one(base, severity):
 
 
 def test_a_stored_priority_is_told_where_it_is_handed_on_by_the_one_who_read_it():
-    memory = '''
+    memory = """
 import random
 import numpy as np
 
@@ -57,7 +57,7 @@ class Memory:
     def sample(self, n):
         slots = np.random.choice(self.size, n, p=self.p / self.p.sum())
         return slots, [self.rows[slot] for slot in slots]
-'''
+"""
     run = """
 from memory import Memory
 
