@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import SCALAR
 from per_audit.graph.prioritised.compiled import averaged
@@ -15,7 +16,6 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from per_audit.facts import ir
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
     from per_audit.graph.prioritised.compiled import Averaged
@@ -53,7 +53,7 @@ class WeightsAfterReduction(Rule):
     Reports a product of importance-sampling weights with a loss that is one number for the whole batch: `F.mse_loss`
     and criterion objects without `reduction="none"`, and means and sums over everything. So does a Keras model that is
     given `sample_weight` and was compiled with a loss of the project's own that averages over everything; and the mean
-    of the weights times an averaged loss.
+    of the weights times an averaged loss, or times the gradient of every parameter.
 
     ## Why is this bad
 
@@ -107,6 +107,8 @@ class WeightsAfterReduction(Rule):
                 yield self._finding(graph, product)
         for training in averaged(graph):
             yield self._compiled(graph, training)
+        for path, scaled, mean in _scaled_gradients(graph):
+            yield self._scaled(graph, path, scaled, mean)
 
     def _is_late(self, graph: ReplayGraph, product: Product) -> bool:
         weighting = graph.events.weightings.get(product.node)
@@ -136,6 +138,20 @@ class WeightsAfterReduction(Rule):
                         if late and corrections.weighted_inside(other) is None:
                             told.add(made.node)
                             yield Product(made.node, path, function, mean, other)
+
+    def _scaled(self, graph: ReplayGraph, path: str, scaled: ir.Node, mean: Term) -> Finding:
+        links = [graph.evidence(path, scaled, "gradient", "every gradient is multiplied by the same number")]
+        if mean.node is not None and mean.path:
+            links.append(graph.evidence(mean.path, mean.node, "averaged", "the weights are averaged here"))
+        return self.finding(
+            graph,
+            path,
+            scaled,
+            f"in `{graph.source(path, scaled)}` the mean of the importance-sampling weights multiplies the gradient of "
+            "the whole batch: they correct nothing",
+            evidence=links,
+            fix=FixOffer(title="weight the loss of each transition before averaging"),
+        )
 
     def _compiled(self, graph: ReplayGraph, training: Averaged) -> Finding:
         site, loss, compiled = training.site, training.loss, training.compiled
@@ -845,3 +861,29 @@ def _is_taken_apart(graph: ReplayGraph, loss: Term) -> bool:
         for write in graph.anatomy(buffer).writes
         for part in write.value.walk()
     )
+
+
+def _scaled_gradients(graph: ReplayGraph) -> Iterator[tuple[str, ir.Node, Term]]:
+    """Where the gradient of a parameter, `p.grad` or `p.grad.data`, is multiplied by the mean of weights."""
+    if not graph.weighted:
+        return
+    for path, module in graph.project.modules.items():
+        scaled: list[tuple[ir.Node, ir.Expr, ir.Expr]] = [
+            (node, node.target, node.value) for node in module.nodes_of(ir.Aug) if node.op == "*"
+        ]
+        scaled += [
+            (node, node.func.value, node.args[0].value)
+            for node in module.nodes_of(ir.Call)
+            if isinstance(node.func, ir.Attr) and node.func.attr == "mul_" and len(node.args) == 1
+        ]
+        for node, gradient, factor in scaled:
+            if _is_gradient(gradient):
+                mean = graph.symbols.term(path, factor)
+                if mean.op == "mean" and mean.data is None and graph.corrections.is_weight(mean.args[0]):
+                    yield path, node, mean
+
+
+def _is_gradient(node: ir.Expr) -> bool:
+    if isinstance(node, ir.Attr) and node.attr == "data":
+        node = node.value
+    return isinstance(node, ir.Attr) and node.attr == "grad"

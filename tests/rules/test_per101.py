@@ -28,3 +28,26 @@ def test_a_loss_of_rows_that_becomes_priorities_one_by_one_is_no_number(loss, ra
     }
     graph = link([extract(path, text.encode()) for path, text in texts.items()])
     assert len(list(WeightsAfterReduction().check(graph))) == found
+
+
+@pytest.mark.parametrize(
+    ("scaled", "found"),
+    [
+        ("p.grad.data *= np.mean(weights)", 1),
+        ("p.grad *= weights.mean()", 1),
+        ("p.grad.mul_(torch.as_tensor(weights).mean())", 1),
+        ("p.grad.data *= 0.5", 0),
+        ("p.grad.data *= weights[0]", 0),  # of one transition at a time, perhaps
+        ("p.data *= weights.mean()", 0),
+    ],
+)
+def test_the_mean_of_the_weights_multiplies_every_gradient(scaled, found):
+    (example,) = (each for each in WeightsAfterReduction.bad if each.title == "a functional loss, PyTorch")
+    before, product, rest = example.plain["learn.py"].partition("(torch.as_tensor(weights) * F.mse_loss")
+    loss = "(F.mse_loss"
+    lines = (before + loss + rest).splitlines()
+    at = next(number for number, line in enumerate(lines) if ".backward()" in line)
+    lines[at + 1 : at + 1] = ["        for p in self.net.parameters():", f"            {scaled}"]
+    graph = link([extract("learn.py", "\n".join(lines).encode())])
+    assert product
+    assert len(list(WeightsAfterReduction().check(graph))) == found

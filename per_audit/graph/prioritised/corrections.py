@@ -30,6 +30,7 @@ _DEEPEST = 8
 _ALL_ARGUMENTS = {"add", "sub", "mul", "maximum", "minimum", "phi", "loss", "tuple"}
 _FOLLOWED = {"abs", "neg", "pow", "div", "clip", "mean", "sum", "max", "min", "detach", "reshape", "unsqueeze", "exp",
              "squeeze", "stack", "collect", "element", "at", "slice", "loop", *_ALL_ARGUMENTS}  # fmt: skip
+_COMPUTED = _FOLLOWED - {"tuple", "phi", "collect", "stack", "element", "loop"}  # no list of several things
 _FORMS = ("reshape", "unsqueeze", "squeeze", "loop")
 _MADE = ("mul", "pow", "loss")
 
@@ -75,6 +76,12 @@ def _averages(terms: Iterable[Term]) -> Iterator[Term]:
 def _calls(term: Term, function: ev.Owner) -> bool:
     """Whether a term holds a call of the project's function that was too unwieldy to be followed."""
     return any(part.op == "call" and isinstance(part.data, tuple) and part.data[1] is function for part in term.walk())
+
+
+def _is_number_of_row(term: Term) -> bool:
+    """Whether a term is a number of a row of an array that was computed: `row[0]` of a column of errors."""
+    row = term.args[0] if term.op == "item" and isinstance(term.data, int) else None
+    return row is not None and row.op == "element" and row.args[0].op in _COMPUTED
 
 
 def _has_gradient(term: Term, context: Context) -> bool:
@@ -378,6 +385,8 @@ class Corrections:
             return self.weighted_inside(part, depth - 1) if part.op != "item" else None
         if (inside := self.symbols.inside(term)) is not None:
             return self.weighted_inside(inside, depth - 1)
+        if _is_number_of_row(term):
+            return self.weighted_inside(term.args[0], depth - 1)
         if term.op == "field":  # what a graph was built with, asked for later
             return next(filter(None, (self.weighted_inside(o, depth // 2) for o in self.symbols.options(term))), None)
         if term.op in ("sub", "loss") and not any(arg.is_number for arg in term.args):

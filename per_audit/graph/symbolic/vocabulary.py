@@ -38,7 +38,7 @@ TRANSPARENT = {
     "numpy", "deepcopy", "convert_to_tensor", "cast", "constant", "tolist", "list", "tuple", "iter", "float32",
     "float64", "int32", "int64", "uint8", "type_as", "pin_memory", "contiguous", "requires_grad_", "device_put",
     "identity", "fromiter", "view_as", "from_dlpack", "to_numpy", "to_device", "block_until_ready", "remote", "get",
-    "expand_as", "nan_to_num", "float16",
+    "expand_as", "nan_to_num", "float16", "round", "around", "rint",
 }  # fmt: skip
 
 DETACHES = {"detach", "detach_", "stop_gradient", "item", "data", "lax.stop_gradient"}

@@ -66,6 +66,7 @@ def test_expressions(term_of, expression, term):
         ("np.clip(a, 0, b)", "clip(param[f.a], const[0], param[f.b])"),
         ("a.clamp(min=1)", "clip(param[f.a], const[1], const)"),
         ("torch.tensor(a).float().to('cuda')", "param[f.a]"),
+        ("round(float(a), 5)", "param[f.a]"),
         ("a.detach().cpu().numpy()", "detach(param[f.a])"),
         ("torch.max(a, b).cpu().numpy()", "maximum(param[f.a], param[f.b])"),
         ("torch.abs(a).mean(1)", "mean[1](abs(param[f.a]))"),
