@@ -303,3 +303,10 @@ def test_the_largest_in_a_column_of_a_table_of_objects():
     for code, end, cost in ((text, ends[0], "about 11 µs"), (table, ends[1], "about 1.4 ms")):
         (finding,) = LinearTimeMaximum().check(link([extract("agent.py", code.encode())]))
         assert finding.message.endswith(f"{cost} {end}")
+
+
+@pytest.mark.parametrize("read", ["args.room", "yaml.safe_load(open('run.yaml')).get('room', 50_000)"])
+def test_a_default_is_said_to_be_one(read):
+    text = AGENT.replace("default=5_000", "default=50_000").format(**USUAL | {"size": read})
+    (finding,) = LinearTimeSampling().check(link([extract("agent.py", f"import yaml\n{text}".encode())]))
+    assert finding.message.endswith("about 330 µs at 50,000 unless told otherwise")

@@ -23,11 +23,13 @@ SMALL = 10_000
 class Held:
     """The number that a memory comes to hold `most`, None where it is not known or may be small.
 
-    `is_counted` says that a run stores no more, where there may be room for them.
+    `is_counted` says that a run stores no more, where there may be room for them; `is_default` that whoever starts the
+    program, or a file that it reads, may say another number.
     """
 
     most: int | None
     is_counted: bool = False
+    is_default: bool = False
 
     @property
     def is_small(self) -> bool:
@@ -36,7 +38,9 @@ class Held:
 
     def __str__(self) -> str:
         """The number for people."""
-        return "" if self.most is None else spelled(self.most) if self.is_counted else f"{self.most:,}"
+        if self.most is None or self.is_counted:
+            return "" if self.most is None else spelled(self.most)
+        return f"{self.most:,}{' unless told otherwise' if self.is_default else ''}"
 
 
 def held(graph: ReplayGraph, buffer: ReplayBuffer, room: Capacity, grows: bool = True, few: int = SMALL) -> Held | None:
@@ -48,7 +52,9 @@ def held(graph: ReplayGraph, buffer: ReplayBuffer, room: Capacity, grows: bool =
         return None
     most = room.largest if room.largest is not None and room.largest > few else None
     stored = stored_at_most(graph, buffer) if grows else None
-    return Held(stored, is_counted=True) if stored is not None and stored < (most or stored + 1) else Held(most)
+    if stored is not None and stored < (most or stored + 1):
+        return Held(stored, is_counted=True)
+    return Held(most, is_default=room.by_default)
 
 
 def grows(anatomy: Anatomy, term: Term) -> bool:

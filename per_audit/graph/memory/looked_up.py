@@ -29,7 +29,12 @@ def looked_up(graph: ReplayGraph, term: Term) -> list[Term]:
 
 
 def default_beside(term: Term) -> tuple[str, Term] | None:
-    """The key and what is written beside it in a look-up: `config.get("size", 9)`; None where it is none."""
-    if term.op != "call" or term.data != ".get" or len(term.args) < 3 or not isinstance(term.args[1].data, str):
+    """The key and what is written beside it in a look-up: `config.get("size", 9)`; None where it is none.
+
+    So it is where a library has made the dict, of a file or of the environment: the default stands for what it says.
+    """
+    if term.op != "call" or not isinstance(term.data, str) or term.data.rpartition(".")[2] != "get":
+        return None
+    if len(term.args) != 3 or not isinstance(term.args[1].data, str):
         return None
     return term.args[1].data, term.args[2]

@@ -121,7 +121,7 @@ class Expressions:
             holder = self.eval(node.value)
         classes: list[ir.Class] = [option.data for option in alternatives(holder) if option.op == "object"]
         if not classes:
-            classes = self.symbols.classes_of(node.value)[:3]
+            classes = (self.symbols.classes_of(node.value) or self.symbols.classes_read(node))[:3]
         return list(dict.fromkeys(self.symbols.field(cls, node.attr, node, self.path) for cls in classes))
 
     # ---------------------------------------------------------------- parts

@@ -403,6 +403,13 @@ class Symbols:
         found = {atom.node for atom in self.events.value(node).atoms if isinstance(atom, Instance)}
         return sorted(found, key=lambda cls: (self.project.module_of[cls].path, cls.start))
 
+    def classes_read(self, node: ir.Attr) -> list[ir.Class]:
+        """The classes of which an expression reads an attribute that their bodies assign, without an object of them."""
+        found = {atom.node for atom in self.events.value(node.value).atoms if isinstance(atom, ClassRef)}
+        mro = self.graph.interpreter.mro
+        read = (cls for cls in found if any(node.attr in self._written_in_body(base) for base in mro(cls)))
+        return sorted(read, key=lambda cls: (self.project.module_of[cls].path, cls.start))
+
 
 def takes_names(term: Term) -> bool:
     """Whether a term is a parameter for all arguments that have no other: `**options`."""

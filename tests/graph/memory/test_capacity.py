@@ -365,3 +365,61 @@ def test_a_limit_beside_the_test_whether_there_is_one(project, test, largest):
         Memory(500).add(1)
     """)
     assert capacity(graph).largest == largest
+
+
+@pytest.mark.parametrize(
+    ("made", "read"),
+    [
+        ("yaml.safe_load(open('run.yaml'))", "config.get('size', 700)"),
+        ("json.load(open('run.json'))", "config.get('size', 700)"),
+        ("os.environ", "int(config.get('SIZE', 700))"),
+        ("other.settings()", "config.get('size', 700)"),
+    ],
+)
+def test_the_default_beside_a_key_stands_where_the_dict_is_not_known(project, made, read):
+    graph = project(f"""
+    import json, os, yaml
+    import other
+    from collections import deque
+
+    class Agent:
+        def __init__(self, config):
+            self.rows = deque(maxlen={read})
+
+        def add(self, row):
+            self.rows.append(row)
+
+    Agent({made}).add(1)
+    """)
+    found = capacity(graph)
+    assert (found.largest, found.by_default) == (700, True)
+
+
+@pytest.mark.parametrize(
+    ("program", "largest", "complete"),
+    [
+        ("Agent(Config)", 700, True),
+        ("Agent(Heir)", 700, True),
+        ("Agent(Config())", 700, True),
+        ("Config.size = ask()\nAgent(Config)", 700, False),
+        ("Config.size = 900\nAgent(Config)", 900, True),
+    ],
+)
+def test_what_the_body_of_a_class_says_that_is_handed_on_itself(project, program, largest, complete):
+    graph = project(
+        agent="""
+    from collections import deque
+
+    class Agent:
+        def __init__(self, config):
+            self.config = config
+            self.rows = deque(maxlen=self.config.size)
+
+        def add(self, row):
+            self.rows.append(row)
+    """,
+        main="from agent import Agent\nclass Config:\n    size = 700\nclass Heir(Config):\n    pass\n"
+        f"{program}.add(1)\n",
+    )
+    found = capacity(graph)
+    assert (found.largest, found.complete) == (largest, complete)
