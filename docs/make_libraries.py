@@ -25,7 +25,7 @@ the documentation and source of one library, in the version named, say of its re
 
 - A **uniform** buffer is reported by PER001 where a project makes it, unless a prioritised one is made in its stead in
   some cases, it is emptied after each update, or the file is about on-policy or offline learning. Nor is one reported
-  that a function only has filled and saves, or whose batches it only has networks answer, without their rewards.
+  that a function only has filled and saves, or whose batches it only has policies answer, without their rewards.
 - A **prioritised** buffer must be updated (PER003) and its weights used (PER005, PER101) where the project itself draws
   batches and learns from them; what happens inside of a library's own agents is that library's matter.
 - An **on-policy**, **offline** or **other** buffer is never reported: rollouts, data sets, whole episodes, relabelled

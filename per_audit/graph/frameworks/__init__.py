@@ -100,7 +100,7 @@ class Framework:
     `modules` are the dotted prefixes its buffers are imported from. `replaceable` is False where its agents accept
     no other buffer than their own. `configurations` are keys of a dict that name a buffer's class. `sources` are the
     files of the library in which its buffers are written. `collectors` are the classes that fill a buffer they are
-    given, and do no more with it.
+    given, and do no more with it, `answers` the methods by which a policy answers a batch, without its rewards.
     """
 
     package: str
@@ -115,6 +115,7 @@ class Framework:
     settings: dict[str, str]
     sources: tuple[str, ...]
     collectors: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
 
     def kind(self, name: str) -> Kind | None:
         """The buffer of that name."""
@@ -170,6 +171,7 @@ def framework(package: str) -> Framework | None:
         table.get("settings", {}),
         tuple(table["sources"]),
         tuple(table.get("collectors", ())),
+        tuple(table.get("answers", ())),
     )
 
 

@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 
 _LOOKS = {"len", "print", "isinstance", "type", "bool", "str", "repr", "hasattr", "dump", "dumps"}
 _SAVES = ("save", "dump")
-_ANSWERS = {"forward"}  # what a network makes of a batch, without its rewards
 
 
 def is_never_learnt_from(kind: Kind, library: Framework, function: ir.Function, made: ir.Expr) -> bool:
     """Whether all that a function does with the buffer made at `made` is to fill, save and look at it.
 
-    Draws whose batches only networks answer count as looks. A buffer that nothing at all is done with is one that
+    Draws whose batches only policies answer count as looks. A buffer that nothing at all is done with is one that
     something unseen may take.
     """
     held = _Held(kind, library, function)
@@ -78,14 +77,14 @@ class _Held:
         return isinstance(call, ir.Call) and call.func is node
 
     def _is_answered(self, node: ir.Expr) -> bool:
-        """Whether only networks answer a batch, and no reward of it is read."""
+        """Whether only policies of the library answer a batch, and no reward of it is read."""
         around = self.parents.get(node)
         if isinstance(around, ir.Assign):
             return self._is_all(around, self._is_answered)
         if isinstance(around, ir.Attr):
             return role_of_name(around.attr) != REWARD and not self._is_called(around)
         call = self.parents.get(around) if isinstance(around, ir.Arg) else None
-        return isinstance(call, ir.Call) and ir.last_name(call.func) in _ANSWERS
+        return isinstance(call, ir.Call) and ir.last_name(call.func) in self.library.answers
 
     def _is_all(self, given: ir.Assign, does: Callable[[ir.Expr], bool]) -> bool:
         """Whether a value gets one name, alone or before others, and all that this is used for is right."""

@@ -85,3 +85,19 @@ while True:
 )
 def test_what_networks_alone_answer_has_no_td_error(project, loss, found):
     assert _found(project, _ROUND.format(loss=loss)) == found
+
+
+def test_what_a_loss_of_another_library_is_computed_from_is_learnt_from(project):
+    graph = project("""
+    from cpprb import ReplayBuffer
+
+
+    def main(env, losses, optimizer):
+        memory = ReplayBuffer(1000, {"obs": {}, "act": {}, "rew": {}, "next_obs": {}, "done": {}})
+        while True:
+            memory.add(**env.turn())
+            batch = memory.sample(64)
+            losses.forward(batch).backward()
+            optimizer.step()
+    """)
+    assert len(graph.library) == 1
