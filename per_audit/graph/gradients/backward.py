@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _NONE = {"detach", "argmax", "argmin", "argsort", "cmp", "not", "len", "unknown", "logic"}
 _FIRST = {"at", "gather", "slice", "item", "pow", "sort"}
 _MODULE_METHODS = {"parameters", "state_dict", "load_state_dict", "zero_grad"}
+_DEEPEST = 2  # functions that hand on what a network computed
 COPIES = frozenset({"tensor", "Tensor", "FloatTensor", "DoubleTensor", "tolist", "item", "new_tensor"})
 ARRAYS = frozenset({"numpy", "array", "asarray"})
 
@@ -68,7 +69,7 @@ class Gradients:
             assert isinstance(node.func, ir.Attr)
             found = self.calls_in(self.symbols.term(path, node.func.value), cut)
             alike = len({call.args for call in found}) == 1  # several networks of one input
-            reached |= {self._key(call, function) for call in found if alike or self._is_network(call)}
+            reached |= {self._key(call, function) for call in found if alike or self._has_graph(call)}
         return Backward(sites[0], frozenset(reached - self._off(function, path)))
 
     def _key(self, call: Term, function: ev.Owner) -> Term | ir.Node:
@@ -153,6 +154,17 @@ class Gradients:
             return True
         func = call.node.func if isinstance(call.node, ir.Call) else None
         return func is not None and (name_of(func) or "") in self._with_parameters
+
+    def _has_graph(self, call: Term, depth: int = _DEEPEST) -> bool:
+        """Whether a call is of a network, or of a function of the project that returns what one computed as it is."""
+        if self._is_network(call):
+            return True
+        given = self.symbols.inside(call) if depth else None
+        if given is None:
+            return False
+        function = call.data[1]
+        cut = self.cuts(function, self.symbols.project.module_of[function].path, COPIES | ARRAYS)
+        return any(self._has_graph(inner, depth - 1) for inner in self.calls_in(given, cut))
 
     @cached_property
     def _with_parameters(self) -> set[str]:

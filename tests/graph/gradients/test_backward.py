@@ -85,3 +85,38 @@ def test_modules_that_are_asked_for_their_parameters_are_networks(project):
 def test_no_backward_no_graph(project):
     graph = project("def f(net, x):\n    return net(x)\n")
     assert graph.gradients.backward(graph.project.functions[0], "main.py") is None
+
+
+@pytest.mark.parametrize(
+    ("returned", "carries"),
+    [
+        ("net(whole).max(1).values", True),
+        ("net(whole).max(1).values.detach()", False),
+        ("torch.tensor(net(whole).max(1).values)", False),
+        ("whole.max(1).values", False),
+        ("value(net, whole)", True),
+    ],
+)
+def test_what_a_function_returns_of_a_network_carries_its_graph(project, returned, carries):
+    whole = " + ".join(f"state[{place}]" for place in range(60))  # too much to be followed into
+    graph = project(f"""
+        import torch
+
+        def value(net, state):
+            again = {whole}
+            return net(again).max(1).values
+
+        def estimated(net, state):
+            whole = {whole}
+            return {returned}
+
+        def learn(net, goal_net, state, ahead, optimizer):
+            optimizer.zero_grad(net.parameters())
+            q = estimated(net, state)
+            ((q - goal_net(ahead)) ** 2).mean().backward()
+            return q
+    """)
+    learn = next(f for f in graph.project.functions if f.name == "learn")
+    shown = next(node for node in ir.walk(learn) if isinstance(node, ir.Return)).value
+    term = graph.symbols.term("main.py", shown)
+    assert bool(graph.gradients.carried(term, learn, "main.py", frozenset())) is carries
