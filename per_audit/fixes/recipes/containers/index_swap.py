@@ -11,11 +11,10 @@ from per_audit.fixes.recipes.batch.travel import INDICES, Consumer, Travel, weig
 from per_audit.fixes.recipes.containers import loaded, protected, unread
 from per_audit.fixes.recipes.containers.branches import alternatives
 from per_audit.fixes.recipes.containers.remade import constructed
-from per_audit.fixes.recipes.containers.rewards import place_of_reward
+from per_audit.fixes.recipes.containers.rewards import stored_reward
 from per_audit.fixes.recipes.containers.slots import slots_of
 from per_audit.fixes.recipes.learning import lap
 from per_audit.fixes.recipes.learning.settled import targets
-from per_audit.graph.interpret.roles import REWARD
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
@@ -199,13 +198,8 @@ def _add(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], sampler: st
     for statement in block[first : final + 1]:
         if statement not in statements and _moves(statement, names):
             raise Refused(f"the pointer moves between the writes at {draft.where(last.path, statement)}")
-    rewards = [s for s in stores if REWARD in s.roles and isinstance(s.expression, (ir.Name, ir.Attr))]
-    reward = rewards[0] if len(rewards) == 1 else None
-    argument, place = "", place_of_reward(buffer)
-    if with_reward and reward is not None and reward.expression is not None:
-        argument = f", reward={draft.text(reward.path, reward.expression)}"
-    elif with_reward and place is not None and place.isdigit() and isinstance(last.expression, (ir.Name, ir.Attr)):
-        argument = f", reward={draft.text(last.path, last.expression)}[{place}]"
+    reward = stored_reward(draft, buffer, stores) if with_reward else None
+    argument = f", reward={reward}" if reward is not None else ""
     line = f"{sampler}.add({text}{argument})"
     behind = _out_of_loops(draft, last.path, statements[-1], index)
     if behind is not statements[-1]:

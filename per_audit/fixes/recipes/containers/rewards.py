@@ -9,7 +9,45 @@ from per_audit.graph.interpret.roles import REWARD, role_of_name
 from per_audit.graph.interpret.values import Instance, Record, TupleOf, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from per_audit.fixes.draft import Draft
     from per_audit.graph import ReplayBuffer
+    from per_audit.graph.interpret import events as ev
+
+
+def stored_reward(draft: Draft, buffer: ReplayBuffer, stores: Sequence[ev.Store]) -> str | None:
+    """The text of the reward alone where `stores` put the parts of a transition, or a row of all, into arrays."""
+    alone = [s for s in stores if s.roles == {REWARD} and isinstance(s.expression, (ir.Name, ir.Attr))]
+    if len(alone) == 1 and alone[0].expression is not None:
+        return draft.text(alone[0].path, alone[0].expression)
+    last, place = stores[-1], place_of_reward(buffer)
+    if place is not None and place.isdigit() and isinstance(last.expression, (ir.Name, ir.Attr)):
+        return f"{draft.text(last.path, last.expression)}[{place}]"
+    return _part_of_row(draft, last) if len(stores) == 1 else None
+
+
+def _part_of_row(draft: Draft, store: ev.Store) -> str | None:
+    """The argument of the storing function that is the reward, where a row is put together of it and others."""
+    if not isinstance(store.function, ir.Function) or REWARD not in store.roles:
+        return None
+    given = {
+        target.id
+        for node in ir.walk_scope(store.function.body)
+        for target in (
+            node.targets if isinstance(node, ir.Assign) else [node.target] if isinstance(node, ir.Aug) else []
+        )
+        for target in ir.walk(target)
+        if isinstance(target, ir.Name)
+    }
+    rewards = {
+        node.id
+        for node in ir.walk_scope(store.function.body)
+        if isinstance(node, ir.Name) and draft.graph.events.value(node).roles == {REWARD}
+    }
+    parameters = {parameter.name for parameter in store.function.parameters}
+    found = (rewards & parameters) - given
+    return found.pop() if len(found) == 1 and len(rewards) == 1 else None
 
 
 def place_of_reward(buffer: ReplayBuffer) -> str | None:

@@ -521,3 +521,73 @@ def test_rewards_that_are_not_rare_are_not_told() -> None:
     _, dense = run(files | {"main.py": head + files["main.py"]})
     assert ("reward=" in plain["ring.py"], "rare_fraction=0" in plain["ring.py"]) == (True, False)
     assert ("reward=" in dense["ring.py"], "rare_fraction=0" in dense["ring.py"]) == (False, True)
+
+
+ROWS = """
+import gym
+import numpy as np
+import torch
+import torch.nn as nn
+
+ROOM = 2000
+
+
+class Agent:
+    def __init__(self, states, actions):
+        self.net = nn.Linear(states, actions)
+        self.states = states
+        self.rows = np.zeros((ROOM, states * 2 + 3))
+        self.counter = 0
+        self.optimizer = torch.optim.Adam(self.net.parameters())
+        self.loss = nn.MSELoss()
+
+    def store(self, state, action, reward, done, next_state):
+        row = np.hstack((state, [action, reward, done], next_state))
+        index = self.counter % ROOM
+        self.rows[index, :] = row
+        self.counter += 1
+
+    def learn(self):
+        drawn = np.random.choice(ROOM, 32)
+        batch = self.rows[drawn, :]
+        state = torch.FloatTensor(batch[:, : self.states])
+        action = torch.LongTensor(batch[:, self.states : self.states + 1].astype(int))
+        reward = torch.FloatTensor(batch[:, self.states + 1 : self.states + 2])
+        done = torch.FloatTensor(batch[:, self.states + 2 : self.states + 3])
+        after = torch.FloatTensor(batch[:, -self.states :])
+        q = self.net(state).gather(1, action)
+        target = reward + 0.9 * (1 - done) * self.net(after).detach().max(1)[0].view(-1, 1)
+        loss = self.loss(q, target)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+
+env = gym.make("MountainCar-v0")
+agent = Agent(2, 3)
+state = env.reset()
+for _ in range(100_000):
+    action = env.action_space.sample()
+    after, reward, done, _ = env.step(action)
+    agent.store(state, action, reward, done, after)
+    if agent.counter > ROOM:
+        agent.learn()
+    state = env.reset() if done else after
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("", "", "reward=reward)"),
+        ("np.hstack((", "np.concatenate((", "reward=reward)"),
+        # what the reward was is not told by a name any more, or by more than one
+        ("        index =", "        reward = 0.0\n        index =", ")"),
+        ("done], next_state", "done + reward], next_state", "reward=reward)"),
+        ("row = np.hstack", "scaled = reward / 10\n        row = np.hstack", ")"),
+    ],
+)
+def test_a_row_of_all_parts_is_no_reward(old: str, new: str, told: str) -> None:
+    files = {"main.py": ROWS.replace(old, new, 1) if old else ROWS}
+    _, fixed = run(files)
+    assert f"        self.priorities.add(index{', ' if told != ')' else ''}{told}\n" in fixed["main.py"]
