@@ -31,15 +31,11 @@ def _part_of_row(draft: Draft, store: ev.Store) -> str | None:
     """The argument of the storing function that is the reward, where a row is put together of it and others."""
     if not isinstance(store.function, ir.Function) or REWARD not in store.roles:
         return None
-    given = {
-        target.id
-        for node in ir.walk_scope(store.function.body)
-        for target in (
-            node.targets if isinstance(node, ir.Assign) else [node.target] if isinstance(node, ir.Aug) else []
-        )
-        for target in ir.walk(target)
-        if isinstance(target, ir.Name)
-    }
+    written = (node for node in ir.walk_scope(store.function.body) if isinstance(node, (ir.Assign, ir.Aug)))
+    targets = (
+        target for node in written for target in (node.targets if isinstance(node, ir.Assign) else [node.target])
+    )
+    given = {part.id for target in targets for part in ir.walk(target) if isinstance(part, ir.Name)}
     rewards = {
         node.id
         for node in ir.walk_scope(store.function.body)
