@@ -13,6 +13,7 @@ from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.liveness.frequency.rhythm import rhythm_of
 from per_audit.graph.memory import costs, stored
 from per_audit.graph.memory.capacity import capacity_of, number_of
+from per_audit.graph.memory.programs import programs
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.interpret.events import Draw, Owner
+    from per_audit.graph.memory.given import Calls
 
 LARGE = 50_000
 _BESIDE = "; the draw before it, which goes through the probabilities of all, costs far more"
@@ -125,19 +127,20 @@ class DequeRandomAccess(Rule):
 
     def _judged(self, graph: ReplayGraph, reads: list[_Read], buffer: ReplayBuffer, times: int) -> Finding:
         first, name = reads[0], graph.name_of(buffer)
-        size = capacity_of(graph, [first.alloc])
+        calls = _worst(graph, first)
+        size = capacity_of(graph, [first.alloc], calls=calls)
         capacity = size.largest or LARGE
         counted = stored.most_stored(graph, buffer, first.alloc)
         is_filled = counted is not None or stored.goes_on_for_ever(graph, buffer)
         most = counted or capacity
-        each, (batch, is_same) = costs.of_read(min(most, capacity)), _batch(graph, first)
+        each, (batch, is_same) = costs.of_read(min(most, capacity)), _batch(graph, first, calls)
         cost = f"{costs.spelled(each)} a read"
         if batch is not None:
             each *= times
         if batch is not None and is_same:
             cost = f"{costs.spelled(each * batch)} for {batch:,}{f' read {times} times' if times > 1 else ''}"
         cost += f" with {stored.spelled(most)}" if most < capacity else " once it is full"
-        rhythm = rhythm_of(graph, first.path, first.draw.node if first.draw.function is first.function else first.node)
+        rhythm = rhythm_of(graph, first.path, _read_at(first), calls)
         is_beside = first.draw.weighted and first.draw.function is first.function
         is_beside = is_beside and not costs.is_of_drawn(graph, first.draw)
         made = dict.fromkeys((graph.path_of(read.alloc.node), read.alloc.node) for read in reads)
@@ -550,7 +553,25 @@ def _branches(graph: ReplayGraph, read: _Read) -> list[ir.Node]:
     return found
 
 
-def _batch(graph: ReplayGraph, read: _Read) -> tuple[int | None, bool]:
+def _worst(graph: ReplayGraph, read: _Read) -> Calls | None:
+    """The calls of the program for which a read costs most, of those with a deque that is large; None for any."""
+    made_in = graph.symbols.function_of(path, read.alloc.node) if (path := graph.path_of(read.alloc.node)) else None
+    costly: list[tuple[float, Calls]] = []
+    for calls in programs(graph, made_in) if made_in is not None else ():
+        size = capacity_of(graph, [read.alloc], calls=calls).largest or 0
+        if size >= LARGE:
+            batch, _ = _batch(graph, read, calls)
+            rhythm = rhythm_of(graph, read.path, _read_at(read), calls)
+            costly.append((rhythm.a_step(costs.of_read(size) * (batch or 1)), calls))
+    return max(costly, key=lambda each: each[0])[1] if costly else None
+
+
+def _read_at(read: _Read) -> ir.Node:
+    """What says how often a deque is read: the draw, where that is made in the same function."""
+    return read.draw.node if read.draw.function is read.function else read.node
+
+
+def _batch(graph: ReplayGraph, read: _Read, calls: Calls | None) -> tuple[int | None, bool]:
     """How many items the draw takes at the least, where the code says so in numbers, and whether it is always that.
 
     Of several numbers, each is that of another program, which may have a memory of another size.
@@ -558,7 +579,7 @@ def _batch(graph: ReplayGraph, read: _Read) -> tuple[int | None, bool]:
     size = batch_argument(read.draw.node, read.draw.method)
     if size is None:
         return None, False
-    known = number_of(graph, read.draw.path, size, by_name=True)
+    known = number_of(graph, read.draw.path, size, by_name=True, calls=calls)
     return known.least, known.least == known.largest
 
 

@@ -69,12 +69,15 @@ class Capacity:
         return self.largest if self.complete or self.by_default else None
 
 
-def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc], by_name: bool = False) -> Capacity:
+def capacity_of(
+    graph: ReplayGraph, containers: Iterable[Alloc], by_name: bool = False, calls: Calls | None = None
+) -> Capacity:
     """The capacity that the project gives to the containers.
 
     It is read from the limit of a deque, the size of an array, and tests that compare a container's length with a
     number; parameters and attributes are followed to the callers and assignments. `by_name`, a parameter that no call
-    can be seen to give is what the project's options, dicts and keywords of its name are: `make(**vars(args))`.
+    can be seen to give is what the project's options, dicts and keywords of its name are: `make(**vars(args))`. `calls`
+    are those of one program, of functions that several run.
     """
     found: list[int | None] = []
     for container in containers:
@@ -82,7 +85,7 @@ def capacity_of(graph: ReplayGraph, containers: Iterable[Alloc], by_name: bool =
         if path is not None:
             owner = class_around(graph, path, container.node)
             made, kept = (
-                [number for term in sizes for number in _numbers(graph, term, _For(owner, by_name))]
+                [number for term in sizes for number in _numbers(graph, term, _For(owner, by_name, calls))]
                 for sizes in (
                     _declared(graph, container, path),
                     [*_compared(graph, container), *_roomy(graph, container), *_last(graph, container)],

@@ -14,6 +14,7 @@ from per_audit.graph.memory.ranges import range_of, turns
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from per_audit.graph.memory.given import Calls
     from per_audit.graph.model import ReplayGraph
 
 _CALLERS = 4
@@ -56,16 +57,21 @@ class Rhythm:
         return f"{times} in {self.steps:,} steps" if self.steps > self.times else ""
 
 
-def rhythm_of(graph: ReplayGraph, path: str, node: ir.Node) -> Rhythm:
+def rhythm_of(graph: ReplayGraph, path: str, node: ir.Node, calls: Calls | None = None) -> Rhythm:
     """How often a place is run, by the loops and tests around it and around all that calls it.
 
-    What cannot be read counts as at every step.
+    What cannot be read counts as at every step. `calls` are those of one program, of functions that several run.
     """
-    return _rhythm(graph, path, node, _CALLERS, {})
+    return _rhythm(graph, path, node, _CALLERS, {}, calls)
 
 
 def _rhythm(
-    graph: ReplayGraph, path: str, node: ir.Node, depth: int, known: dict[tuple[ir.Node, int], Rhythm]
+    graph: ReplayGraph,
+    path: str,
+    node: ir.Node,
+    depth: int,
+    known: dict[tuple[ir.Node, int], Rhythm],
+    calls: Calls | None,
 ) -> Rhythm:
     """The rhythm of a place by callers up to a depth; `known` are those of what was met before."""
     times, steps, episode, below = 1, 1, False, node
@@ -75,28 +81,30 @@ def _rhythm(
         if isinstance(around, ir.Comp) and below is not around.generators[0]:  # what the first goes over is made once
             return Rhythm()
         if isinstance(around, (ir.If, ir.For, ir.While, ir.Function)) and isinstance(below, ir.Stmt):
-            steps *= _skipped(graph, path, around.body, below)
+            steps *= _skipped(graph, path, around.body, below, calls)
         if isinstance(around, ir.If) and any(below is part for part in around.body):
-            steps *= max(_period(graph, path, around.test, "=="), _counted_up(graph, path, around, around.test))
+            steps *= max(
+                _period(graph, path, around.test, "==", calls), _counted_up(graph, path, around, around.test, calls)
+            )
             episode = episode or _is_end(around.test)
         if isinstance(around, (ir.For, ir.While)):
             passes = _passes(graph, path, around)
             if isinstance(passes, _Round):
-                count = turns(graph, passes.path, passes.loop)
+                count = turns(graph, passes.path, passes.loop, calls)
                 if count is None:
                     return Rhythm(times, counted=_count_of(graph, passes))
                 return Rhythm(times, steps * count * _begun(graph, path, around))
             if passes is not None:
                 episodes = 0 if passes == "steps" else _begun(graph, path, around)
                 return Rhythm(times, steps * (episodes or 1), episode or episodes > 0)
-            rounds = turns(graph, path, around) if isinstance(around, ir.For) else None
+            rounds = turns(graph, path, around, calls) if isinstance(around, ir.For) else None
             if rounds is None:
                 return Rhythm()
             times *= rounds
         if isinstance(around, ir.Function):
             if (around, depth) not in known:
                 sites = graph.callers.get(around, ()) if depth else ()
-                outer = [_rhythm(graph, site.path, site.node, depth - 1, known) for site in sites]
+                outer = [_rhythm(graph, site.path, site.node, depth - 1, known, calls) for site in sites]
                 known[around, depth] = max(outer, key=lambda rhythm: rhythm.a_step(1.0), default=Rhythm())
             most = known[around, depth]
             counted = most.counted
@@ -267,10 +275,10 @@ def _targets(part: ir.Node) -> list[ir.Name]:
     return [item for item in items if isinstance(item, ir.Name)]
 
 
-def _period(graph: ReplayGraph, path: str, test: ir.Expr, op: str) -> int:
+def _period(graph: ReplayGraph, path: str, test: ir.Expr, op: str, calls: Calls | None) -> int:
     """How many passes it takes until a test of a remainder holds: `count % 4 == 0`, `not count % 4`; else 1."""
     if isinstance(test, ir.Logic) and test.op == "and":
-        return max(_period(graph, path, side, op) for side in (test.left, test.right))
+        return max(_period(graph, path, side, op, calls) for side in (test.left, test.right))
     divided: ir.Expr | None = None
     if isinstance(test, ir.Cmp) and test.ops == [op] and isinstance(test.rights[0], ir.Const):
         divided = _remainder(graph, path, test.left)
@@ -278,13 +286,13 @@ def _period(graph: ReplayGraph, path: str, test: ir.Expr, op: str) -> int:
         divided = _remainder(graph, path, test.operand)
     elif op == "!=":
         divided = _remainder(graph, path, test)
-    return 1 if divided is None else _least(graph, path, divided)
+    return 1 if divided is None else _least(graph, path, divided, calls)
 
 
-def _counted_up(graph: ReplayGraph, path: str, branch: ir.If, test: ir.Expr) -> int:
+def _counted_up(graph: ReplayGraph, path: str, branch: ir.If, test: ir.Expr, calls: Calls | None) -> int:
     """How many passes a counter takes that a branch sets back: `if count == 64: ...; count = 0`; 1 where none is."""
     if isinstance(test, ir.Logic) and test.op == "and":
-        return max(_counted_up(graph, path, branch, side) for side in (test.left, test.right))
+        return max(_counted_up(graph, path, branch, side, calls) for side in (test.left, test.right))
     if not isinstance(test, ir.Cmp) or test.ops not in (["=="], [">="], [">"]):
         return 1
     counter = test.left
@@ -298,12 +306,12 @@ def _counted_up(graph: ReplayGraph, path: str, branch: ir.If, test: ir.Expr) -> 
         return 1
     if _loop_around(graph, path, changes[0]) is not _loop_around(graph, path, branch):
         return 1
-    return _least(graph, path, test.rights[0])
+    return _least(graph, path, test.rights[0], calls)
 
 
-def _least(graph: ReplayGraph, path: str, node: ir.Expr) -> int:
+def _least(graph: ReplayGraph, path: str, node: ir.Expr, calls: Calls | None) -> int:
     """The least number of passes that a setting may be, where all are known; else 1."""
-    known = number_of(graph, path, node, by_name=True)
+    known = number_of(graph, path, node, by_name=True, calls=calls)
     return known.least or 1 if known.usual is not None else 1
 
 
@@ -356,12 +364,12 @@ def _remainder(graph: ReplayGraph, path: str, node: ir.Expr) -> ir.Expr | None:
     return None
 
 
-def _skipped(graph: ReplayGraph, path: str, body: list[ir.Stmt], statement: ir.Stmt) -> int:
+def _skipped(graph: ReplayGraph, path: str, body: list[ir.Stmt], statement: ir.Stmt, calls: Calls | None) -> int:
     """How many passes it takes to come to a statement of a body behind a test of a remainder that ends the others."""
     steps = 1
     for other in body:
         if other is statement:
             break
         if isinstance(other, ir.If) and other.body and isinstance(other.body[-1], _ENDS):
-            steps *= _period(graph, path, other.test, "!=")
+            steps *= _period(graph, path, other.test, "!=", calls)
     return steps
