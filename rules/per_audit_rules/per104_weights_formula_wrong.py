@@ -977,6 +977,52 @@ def train(env, net, optimizer, schedule, steps):
                 .replace("  # <- PER104", "")
             },
         ),
+        Example(
+            "the smallest priority, kept under a test in a method that writes each of them",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity):
+        self.rows, self.mass = [None] * capacity, np.zeros(capacity)
+        self.added, self.top, self.least = 0, 1.0, 1.0
+
+    def add(self, row):
+        self.rows[self.added % len(self.rows)] = row
+        self._put(self.added % len(self.rows), self.top)
+        self.added += 1
+
+    def _put(self, slot, priority):
+        self.mass[slot] = priority
+        if priority < self.least:
+            self.least = priority
+
+    def sample(self, n, beta):
+        held = self.mass[: min(self.added, len(self.rows))]
+        slots = np.random.choice(len(held), n, p=held / held.sum())
+        return [self.rows[i] for i in slots], slots, (held[slots] / self.least) ** -beta
+
+    def update(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self._put(slot, (error + 1e-6) ** 0.6)
+            self.top = max(self.top, self.mass[slot])
+
+
+def train(env, net, optimizer, steps):
+    memory, state = Memory(1000), env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.add((state, net.last, reward, next_state, done))
+        state = env.reset() if done else next_state
+        rows, slots, weights = memory.sample(32, min(1.0, 0.4 + 0.6 * step / steps))
+        errors = net.errors(rows)
+        (weights * errors**2).mean().backward()
+        optimizer.step()
+        memory.update(slots, errors.detach().abs().numpy())
+"""
+            },
+        ),
     )
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.symbolic.degree import is_alpha
-from per_audit.graph.symbolic.term import Term, alternatives
+from per_audit.graph.symbolic.lowered import kept_by_test
+from per_audit.graph.symbolic.term import Term, alternatives, strip
 
 if TYPE_CHECKING:
     from per_audit.graph.prioritised.anatomy import Anatomy
@@ -242,8 +243,15 @@ class Normal:
 
     def _followed(self, field: Term) -> str:
         """What a number in a field follows, by how it is assigned."""
-        parts = [part for option in self.symbols.options(field) for part in alternatives(option)]
-        kinds = {self._assigned(field, part) for part in parts} - {None}
+        parts: list[Term] = []
+        kinds: set[str | None] = set()
+        for value, write, _ in self.symbols.written(field):
+            kept = None if write is None else kept_by_test(self.symbols, field, write)
+            if kept is not None and not self._is_counted(strip(value)):
+                kinds.add(MINIMUM if kept == "minimum" else MAXIMUM)
+                continue
+            parts += alternatives(value)
+        kinds |= {self._assigned(field, part) for part in parts} - {None}
         special = kinds - {COUNT}
         if len(special) == 1 and UNKNOWN not in special:
             (kind,) = special
@@ -255,13 +263,18 @@ class Normal:
         if part.is_number:
             return None
         others = [arg for arg in part.args if not arg.contains(field)]
-        if part.op in ("minimum", "maximum") and any(not self._is_number(arg) for arg in others):
+        if part.op in ("minimum", "maximum") and any(not self._is_counted(arg) for arg in others):
             return MINIMUM if part.op == "minimum" else MAXIMUM
         if part.op in ("min", "max", "sum") and self.holds_priorities(part):
             return {"min": MINIMUM, "max": MAXIMUM, "sum": TOTAL}[part.op]
         if self._is_root(part) or (part.op == "add" and len(others) == 1 and others[0].has("sub", "pow", "abs")):
             return TOTAL
         return COUNT if self._is_number(part) else UNKNOWN
+
+    def _is_counted(self, term: Term) -> bool:
+        """Whether the term is made of settings, and so is whatever the callers pass for it."""
+        given = self.symbols.options(term) if term.op == "param" else ()
+        return self._is_number(term) and all(self._is_number(strip(part)) for part in given)
 
     def _is_number(self, term: Term) -> bool:
         """Whether the term is made of settings and of what the callers pass as such."""

@@ -104,6 +104,41 @@ def test_each_branch_is_a_product(products):
     ]
 
 
+KEPT = """
+    def enter(self, slot, p):
+        self.mass[slot] = p
+        KEPT
+"""
+
+
+@pytest.mark.parametrize(
+    ("kept", "start", "entered", "kind"),
+    [
+        ("if p < self.kept:\n            self.kept = p", "1.0", "float(error)", MINIMUM),
+        ("if self.kept < p:\n            self.kept = p", "1.0", "float(error)", MAXIMUM),
+        ("self.kept = min(self.kept, p)", "1.0", "float(error)", MINIMUM),
+        ("self.kept = max(self.kept, p)", "1.0", "float(error)", MAXIMUM),
+        ("self.kept = max(self.kept, p)", "0", "self.size", COUNT),  # a number of transitions, not one of priorities
+        ("if self.kept < p:\n            self.kept = p", "0", "self.size", COUNT),
+        ("self.kept = p", "1.0", "float(error)", COUNT),
+    ],
+)
+def test_an_attribute_that_follows_what_is_entered(project, kept, start, entered, kind):
+    text = MEMORY.replace("alpha=0.6):\n", f"alpha=0.6):\n        self.kept = {start}\n").replace(
+        "TEXT", "value = self.kept"
+    )
+    text = text.replace(
+        "        self.mass[slots] = np.abs(errors)\n",
+        "        for slot, error in zip(slots, np.abs(errors)):\n"
+        f"            self.enter(slot, {entered})\n{KEPT.replace('KEPT', kept)}",
+    )
+    graph = project(text)
+    normal = Normal(graph.anatomy(graph.buffers[0]))
+    (path,) = graph.project.modules
+    node = [n for n in ir.walk(*graph.module(path).body) if isinstance(n, ir.Attr) and n.attr == "kept"][1]
+    assert [f.kind for p in normal.products(graph.symbols.term(path, node)) for f in p.factors] == [kind]
+
+
 def test_equal_settings_cancel_and_others_do_not():
     x, y = Product((Factor(COUNT, X),)), Product((Factor(COUNT, Y),))
     assert x.times(x.scaled(-1)).factors == ()
