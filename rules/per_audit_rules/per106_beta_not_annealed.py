@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
-from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.interpret.roles import is_beta
 from per_audit.graph.prioritised.dropping import is_dropped_by_all
 from per_audit.graph.prioritised.one_sided import are_weights_aside
 from per_audit.graph.prioritised.priorities import UNSEEN
 from per_audit.graph.prioritised.schedule import Beta, BetaWrite, builds, is_never_asked_for, unbounded
-from per_audit.graph.prioritised.standing import COMPUTED, Standing
+from per_audit.graph.prioritised.standing import COMPUTED, Standing, set_elsewhere
 from per_audit.graph.symbolic import alternatives, strip
 from per_audit.rule import Example, Rule
 
@@ -203,7 +201,7 @@ class BetaNotAnnealed(Rule):
         if exponent.op == "field":
             changes = (w for w in beta.later_writes if w.field == exponent and not _adds_nothing(graph, beta, w))
             asked = [w for w in changes if not is_never_asked_for(graph, buffer, w.write.function)]
-            if _set_elsewhere(graph, exponent.data[1]):
+            if set_elsewhere(graph, exponent.data[1]):
                 return None
             if asked:
                 value = strip(asked[0].value)
@@ -215,7 +213,7 @@ class BetaNotAnnealed(Rule):
                 return None
             return exponent
         name = _setting(exponent)
-        if name is None or _set_elsewhere(graph, name) or _is_one(graph, exponent):
+        if name is None or set_elsewhere(graph, name) or _is_one(graph, exponent):
             return None
         given = _given_by_keyword(graph, exponent)
         return None if any(self._constants(graph, buffer, beta, option) is None for option in given) else exponent
@@ -673,7 +671,7 @@ memory.of_another_cell()
 
 
 def _standing(graph: ReplayGraph) -> Standing:
-    return Standing(graph, partial(_set_elsewhere, graph))
+    return Standing(graph)
 
 
 def _setting(term: Term) -> str | None:
@@ -711,7 +709,7 @@ def _adds_nothing(graph: ReplayGraph, beta: Beta, changed: BetaWrite) -> bool:
         given = [term for value, _, _ in beta.first_values(steps[0]) for term in beta.passed(value)]
         if not all(builds(write.function) for write in writes) or not given:
             return False
-        if any(term.number != 0 for term in given) or _set_elsewhere(graph, steps[0].data[1]):
+        if any(term.number != 0 for term in given) or set_elsewhere(graph, steps[0].data[1]):
             return False
     return True
 
@@ -727,23 +725,3 @@ def _given_by_keyword(graph: ReplayGraph, setting: Term) -> list[Term]:
     calls = ((site.path, arg) for site in graph.callers.get(function, ()) for arg in site.node.args)
     given = (graph.symbols.term(path, arg.value) for path, arg in calls if arg.keyword == setting.data)
     return [part for term in given for part in alternatives(strip(term))]
-
-
-def _set_elsewhere(graph: ReplayGraph, name: str) -> bool:
-    """Whether an attribute or key of that name is assigned on an object that the audit cannot tell, or by name."""
-    known = {write.node for write in graph.events.writes.values()}
-    for module in graph.project.modules.values():
-        if name.encode() not in module.text:
-            continue
-        for node in module.nodes:
-            if isinstance(node, (ir.Assign, ir.Aug)) and node not in known:
-                targets = node.targets if isinstance(node, ir.Assign) else [node.target]
-                if any(isinstance(t, ir.Attr) and t.attr == name for t in targets):
-                    return True
-            if isinstance(node, ir.Call) and any(
-                isinstance(a.value, ir.Const) and a.value.value == name for a in node.args
-            ):
-                called = ir.last_name(node.func)
-                if called in ("setattr", "set_attr", "update"):
-                    return True
-    return False

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.graph.interpret.roles import is_beta
 from per_audit.graph.prioritised.schedule import builds
 from per_audit.graph.symbolic import Term, strip
 from per_audit.graph.symbolic.term import const
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from per_audit.graph.model import ReplayGraph
 
 COMPUTED = {"add", "sub", "mul", "div", "minimum", "maximum", "clip", "neg"}
@@ -21,15 +20,11 @@ _ZERO = const(0.0)
 
 
 class Standing:
-    """What an exponent that is computed always is, with the attributes that keep the number they were made with.
+    """What an exponent that is computed always is, with the attributes that keep the number they were made with."""
 
-    `is_assigned` says whether an attribute of a name is assigned where the audit cannot tell of which object.
-    """
-
-    def __init__(self, graph: ReplayGraph, is_assigned: Callable[[str], bool]) -> None:
+    def __init__(self, graph: ReplayGraph) -> None:
         self._graph = graph
         self._symbols = graph.symbols
-        self._is_assigned = is_assigned
         self.clocks: dict[Term, None] = {}
 
     def below_one(self, exponent: Term) -> bool:
@@ -67,13 +62,33 @@ class Standing:
         """What an attribute keeps that only a constructor sets, and what every caller gives for a parameter."""
         if term.op == "field":
             writes = [write for _, write, _ in self._symbols.written(term) if write is not None]
-            if not all(builds(write.function) for write in writes) or self._is_assigned(term.data[1]):
+            if not all(builds(write.function) for write in writes) or set_elsewhere(self._graph, term.data[1]):
                 return None
         values = {self._value(option, depth - 1) for option in self._symbols.options(term)}
         value = values.pop() if len(values) == 1 else None
         if term.op == "field" and value is not None and value.number == 0:
             self.clocks[term] = None
         return value
+
+
+def set_elsewhere(graph: ReplayGraph, name: str) -> bool:
+    """Whether an attribute or key of that name is assigned on an object that the audit cannot tell, or by name."""
+    known = {write.node for write in graph.events.writes.values()}
+    for module in graph.project.modules.values():
+        if name.encode() not in module.text:
+            continue
+        for node in module.nodes:
+            if isinstance(node, (ir.Assign, ir.Aug)) and node not in known:
+                targets = node.targets if isinstance(node, ir.Assign) else [node.target]
+                if any(isinstance(t, ir.Attr) and t.attr == name for t in targets):
+                    return True
+            if isinstance(node, ir.Call) and any(
+                isinstance(a.value, ir.Const) and a.value.value == name for a in node.args
+            ):
+                called = ir.last_name(node.func)
+                if called in ("setattr", "set_attr", "update"):
+                    return True
+    return False
 
 
 def _is_none(term: Term) -> bool:

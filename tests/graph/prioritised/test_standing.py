@@ -3,7 +3,7 @@
 import pytest
 
 from per_audit.facts import ir
-from per_audit.graph.prioritised.standing import Standing
+from per_audit.graph.prioritised.standing import Standing, set_elsewhere
 
 AGENT = """
     import argparse
@@ -24,13 +24,16 @@ AGENT = """
             self.counted += 1
             shown = {shown}
 
+    def give(other):
+        other.handed = 1
+
     agent = Agent(0.5, args.beta)
     for step in range(1000):
         agent.learn(step)
 """
 
 
-def judged(project, shown, is_assigned=lambda name: name == "handed"):
+def judged(project, shown):
     graph = project(AGENT.replace("{shown}", shown))
     module = graph.module("main.py")
     (value,) = (
@@ -38,7 +41,7 @@ def judged(project, shown, is_assigned=lambda name: name == "handed"):
         for node in ir.walk(*module.body)
         if isinstance(node, ir.Assign) and getattr(node.targets[0], "id", "") == "shown"
     )
-    standing = Standing(graph, is_assigned)
+    standing = Standing(graph)
     is_below = standing.below_one(graph.symbols.term("main.py", value))
     return is_below, [clock.data[1] for clock in standing.clocks]
 
@@ -82,3 +85,26 @@ def test_what_goes_by_a_number_stands_still(project):
 )
 def test_what_may_rise_or_reach_one_does_not(project, shown):
     assert not judged(project, shown)[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "known"),
+    [
+        ("thing.least = 1", True),
+        ("thing.least -= 1", True),
+        ("setattr(thing, 'least', 1)", True),
+        ("thing.least.part = 1", False),
+        ("print(thing.least, 'least')", False),
+        ("kept = Kept()\n        kept.least = 1", False),  # the audit knows of which object
+    ],
+)
+def test_attributes_that_are_assigned_on_an_object_that_is_not_known(project, code, known):
+    text = """
+    class Kept:
+        def __init__(self):
+            self.least = 0
+
+    def change(thing):
+        {code}
+    """
+    assert set_elsewhere(project(text.format(code=code)), "least") is known
