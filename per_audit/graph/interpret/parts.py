@@ -192,8 +192,9 @@ class Parts:
         """The value with the tags of what it holds: computing with a list or array is computing with its items."""
         tags: frozenset[Tag] = frozenset()
         for atom in value.atoms:
-            if isinstance(atom, Alloc) and atom.kind in ("list", "deque", "array"):
-                tags = sharing.union(tags, self.interpreter.content_of(atom.node).tags)
+            is_list_display = isinstance(atom, TupleOf) and is_list(atom)
+            if is_list_display or (isinstance(atom, Alloc) and atom.kind in ("list", "deque", "array")):
+                tags = sharing.union(tags, self.interpreter.content_of(atom.node).tags)  # type: ignore[union-attr]
         return value.with_all(tags)
 
     def spread(self, value: Value, tags: frozenset[Tag]) -> Value:

@@ -42,6 +42,7 @@ _PLAIN = {
     "shape",
     "size",
 }
+_JOINS = ext.JOINS | {"stack", "hstack", "column_stack"}
 _PUTS = ("append", "extend", "insert", "add", "put")
 
 
@@ -199,12 +200,8 @@ class Uses:
     def are_in(self, function: ev.Owner) -> bool:
         """Whether a function multiplies with what may be weights, keeps it or hands it on."""
         for node in self.about.bodies({function}):
-            if isinstance(node, (ir.Bin, ir.Aug)) and node.op == "*":
-                first, second = (node.left, node.right) if isinstance(node, ir.Bin) else (node.target, node.value)
-                left, right = self.about.is_weight(first), self.about.is_weight(second)
-                path = self.graph.path_of(node)
-                is_use = left != right and not _is_number(second if left else first)
-                if is_use and (path is None or not self._ends_elsewhere(path, node)):
+            if isinstance(node, (ir.Bin, ir.Aug)) and node.op in ("*", "@", "/"):
+                if self._weighs(node):
                     return True
             elif (
                 (isinstance(node, ir.Map) and any(self.about.is_weight(value) for value in node.values))
@@ -213,16 +210,27 @@ class Uses:
                     and isinstance(node.targets[0], (ir.Attr, ir.Sub))
                     and self.about.is_weight(node.value)
                 )
-                or (isinstance(node, ir.Call) and self._passes(node))
+                or (isinstance(node, ir.Call) and (self._passes(node) or self._joins(node)))
             ):
                 return True
         return False
+
+    def _weighs(self, node: ir.Bin | ir.Aug) -> bool:
+        """Whether something is multiplied by weights, or divided by one over them, that may be a loss."""
+        first, second = (node.left, node.right) if isinstance(node, ir.Bin) else (node.target, node.value)
+        left, right = self.about.is_weight(first), self.about.is_weight(second)
+        if left == right or _is_number(second if left else first) or (node.op == "/" and left):
+            return False
+        path = self.graph.path_of(node)
+        return path is None or not self._ends_elsewhere(path, node)
 
     def _ends_elsewhere(self, path: str, product: ir.Node) -> bool:
         """Whether a product of weights is no loss: priorities are made of it, or what a reader of the log sees."""
         known = self._elsewhere.get(product)
         if known is None:
-            told = isinstance(product, (ir.Bin, ir.Call)) and is_only_told(self.graph, path, product)
+            is_written = isinstance(product, ir.Call) and product.argument(None, "out") is not None
+            is_value = isinstance(product, (ir.Bin, ir.Call)) and not is_written
+            told = is_value and is_only_told(self.graph, path, product)  # type: ignore[arg-type]
             known = self._elsewhere[product] = told or self._only_rates(path, product)
         return known
 
@@ -251,6 +259,18 @@ class Uses:
             return False
         told = all(is_only_told(self.graph, site.path, argument.value) for argument in given)
         return not told and not self._is_converted_in_vain(node)
+
+    def _joins(self, call: ir.Call) -> bool:
+        """Whether weights and something else that was drawn become one array, of which nobody tells them apart."""
+        shown = call.args[0].value if call.args else None
+        if ir.last_name(call.func) not in _JOINS or not isinstance(shown, ir.Seq):
+            return False
+        drawn = [item for item in shown.items if self.events.value(item).tagged("draw")]
+        weights = [item for item in drawn if self.about.is_weight(item)]
+        site = self.events.calls.get(call)
+        if site is None or not 0 < len(weights) < len(drawn):
+            return False
+        return not is_only_told(self.graph, site.path, call)
 
     def _is_converted_in_vain(self, call: ir.Call) -> bool:
         """Whether a call gives a name another form of what it held, `w = net.to_device(w)`, which nothing reads."""
