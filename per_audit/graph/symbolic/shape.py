@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Union
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import words
+from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.symbolic.context import Context
 from per_audit.graph.symbolic.term import Term, alternatives
 from per_audit.graph.symbolic.width import width_of_call
@@ -172,7 +173,14 @@ class Shapes:
             return not _SETTINGS.isdisjoint(words(str(term.data[1])))
         if term.op == "item" and not isinstance(term.data, str) and term.args[0].op != "field":
             return False  # a part of a batch; the first entry of a field is the root of a tree
+        if term.op == "field" and self._holds_many(term):
+            return False
         return not term.has("draw", "mass", "found", "call", "at", "unknown", "collect", "element")
+
+    def _holds_many(self, field: Term) -> bool:
+        """Whether an attribute is a list or the like, which is made an array of as many numbers as it has."""
+        held = self.symbols.graph.interpreter.attributes.get(field.data)
+        return held is not None and any(isinstance(atom, Alloc) for atom in held.atoms)
 
     def _loss(self, term: Term, depth: int) -> Shape | None:
         name, reduction = term.data

@@ -180,3 +180,28 @@ def test_a_comparison_is_as_long_as_what_is_compared(project, test, shape):
     graph = project(LEVELS.replace("{test}", test))
     node = [n for n in ir.walk(*graph.module("main.py").body) if isinstance(n, ir.Name) and n.id == "beyond"][-1]
     assert graph.shapes.of(graph.symbols.term("main.py", node)) == shape
+
+
+HELD = """
+import numpy as np
+from collections import deque
+
+class Memory:
+    def __init__(self, size, power=0.6):
+        self.ratings, self.power, self.size = deque(maxlen=size), power, size
+
+    def weights(self, n, beta):
+        shares = {shares}
+        shares = shares / np.sum(shares)
+        slots = np.random.choice(self.size, n, p=shares)
+        weights = (self.size * shares[slots]) ** -beta
+        return weights
+"""
+
+
+@pytest.mark.parametrize("shares", ["np.array(self.ratings) ** self.power", "np.array(self.ratings)"])
+def test_a_list_in_an_attribute_is_no_setting(project, shares):
+    graph = project(HELD.replace("{shares}", shares))
+    (module,) = graph.project.modules.values()
+    (returned,) = [node for node in module.nodes_of(ir.Return) if isinstance(node, ir.Return)]
+    assert graph.shapes.of(graph.symbols.term(module.path, returned.value)) == (BATCH,)
