@@ -336,7 +336,7 @@ class Calls:
             self.interpreter.statements.evict(of(atom), node, frame, _TAKE[name])
             return content if atom.kind == "dict" else content.join(self._taken(atom, node, values, frame))
         if name in ("get", "setdefault", "__getitem__"):
-            return content.join(taint(*values))
+            return self._asked_for(atom, name, content, values)
         if name == "items":
             return self._pairs(node, content)
         if name == "values":
@@ -353,6 +353,12 @@ class Calls:
         if name in ("sample", "choice") and arguments:
             return UNKNOWN
         return taint(*values)._replace(roles=content.roles)
+
+    def _asked_for(self, atom: Alloc, name: str, content: Value, values: list[Value]) -> Value:
+        """What stands under a key, or a default, which a dict may hold from then on."""
+        if name == "setdefault" and atom.kind == "dict":
+            self.interpreter.add_content(atom.node, values[-1] if len(values) > 1 else UNKNOWN)
+        return content.join(taint(*values))
 
     def _pairs(self, node: ir.Call, values: Value) -> Value:
         """`items()` of a dict with these values."""

@@ -143,6 +143,9 @@ def method(
     key = arguments[0][2].literal() if arguments and name in ("get", "pop", "setdefault") else None
     if isinstance(key, str) and key in atom.type.fields:
         return join_all([atom.items[atom.type.fields.index(key)], *(value for _, _, value in arguments[1:])])
+    if isinstance(key, str) and name == "setdefault" and len(arguments) == 2:
+        set_fields(interpreter, node.func.value, before, {key: arguments[1][2]}, frame)
+        return arguments[1][2]
     return None
 
 

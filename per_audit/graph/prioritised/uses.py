@@ -9,7 +9,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret import externals as ext
 from per_audit.graph.interpret.draws import same
 from per_audit.graph.interpret.roles import words
-from per_audit.graph.interpret.values import Instance
+from per_audit.graph.interpret.values import Alloc, Instance, Record, TupleOf
 from per_audit.graph.liveness.memories.shown import is_only_told
 from per_audit.graph.liveness.memories.usage import is_name_read
 from per_audit.graph.prioritised.rated import only_rates
@@ -43,7 +43,8 @@ _PLAIN = {
     "size",
 }
 _JOINS = ext.JOINS | {"stack", "hstack", "column_stack"}
-_PUTS = ("append", "extend", "insert", "add", "put")
+_PUTS = ("append", "extend", "insert", "add", "put", "set", "set_", "setdefault", "update")
+_CONTAINERS = (Alloc, TupleOf, Record)
 
 
 class Uses:
@@ -90,15 +91,22 @@ class Uses:
         return False
 
     def _loses_sight(self, node: ir.Node) -> bool:
-        """Whether weights are put into a container that is not known: one of several that are made in a loop."""
+        """Whether weights are put into what is not known: one of the lists that a loop makes, a library's object."""
         put: list[ir.Expr | None]
+        if isinstance(node, ir.Do) and isinstance(node.value, ir.Call) and self._passes(node.value):
+            held = node.value.func.value if isinstance(node.value.func, ir.Attr) else None
+            return not self._is_followed(held, _CONTAINERS)  # called for nothing but what it does with them
         if isinstance(node, ir.Call) and isinstance(node.func, ir.Attr) and node.func.attr in _PUTS:
             holder, put = node.func.value, [argument.value for argument in node.args]
         elif isinstance(node, ir.Assign) and isinstance(node.targets[0], ir.Sub):
             holder, put = node.targets[0].value, [node.value]
         else:
             return False
-        return not self.events.value(holder).atoms and any(map(self.about.is_weight, put))
+        return not self._is_followed(holder, (*_CONTAINERS, Instance)) and any(map(self.about.is_weight, put))
+
+    def _is_followed(self, holder: ir.Expr | None, kinds: tuple[type, ...]) -> bool:
+        """Whether an expression is of what the weights that are put into it are found in again."""
+        return any(isinstance(atom, kinds) for atom in self.events.value(holder).atoms)
 
     def _is_read_of_object(self, made: ir.Call) -> bool:
         """Whether the weights go into an object that the call makes, and are read from it or cannot be found in it."""

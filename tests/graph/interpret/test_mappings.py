@@ -16,6 +16,7 @@ BATCH = """
     [
         "d = {'rows': rows}; d['w'] = w; return d",
         "d = {'rows': rows}; d.update(w=w); return d",
+        "d = {'rows': rows}; d.setdefault('w', w); return d",
         "d = {'rows': rows}; d.update(dict(w=w)); return d",
         "d = {'rows': rows}; d.update({'w': w}); return d",
         "d = {'rows': rows}; d.update([('w', w)]); return d",

@@ -284,3 +284,28 @@ def test_a_trial_of_the_memory_drops_nothing_that_anyone_learns_with(project, me
     """
     (buffer,) = (graph := project(memory=memory_text() + trial, train=train)).buffers
     assert [unpack.path for unpack in graph.priorities(buffer).uses.dropped] == ["train.py"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "used"),
+    [
+        ("self.on_draw(w)", True),  # by whom it is set, nobody sees
+        ("d = Keeper(); d.set('w', w); self.last = d", True),
+        ("print(w)", False),
+        ("log = []; log.append(w)", False),
+    ],
+)
+def test_weights_that_the_memory_hands_to_what_is_not_known(project, memory_text, kept, used):
+    memory = memory_text().replace("at, w", "at, 0").replace("return [", f"{kept}\n            return [")
+    train = """
+    from memory import Memory
+
+    def train(net):
+        memory = Memory(64)
+        memory.push(1, 2, 3.0, 4, False)
+        rows, at, _ = memory.sample(8, 0.4)
+        net.loss(net(rows), rows).backward()
+    """
+    memory = "    from elsewhere import Keeper\n" + memory
+    (buffer,) = (graph := project(memory=memory, train=train)).buffers
+    assert graph.priorities(buffer).weights_used() is used
