@@ -1,7 +1,7 @@
 """Loops in which a program acts in something, known by what they do: which names stand for states, actions and rewards.
 
 A call in a loop is given what was chosen by a name, and tells three things or more. One of them takes that name's
-place, one is tested by itself, and the first of the others is what was earned:
+place, one is tested by itself, and of the others what was earned is the one that is called so, or the first:
 
     estado = tienda.reiniciar()
     while not fin:
@@ -60,8 +60,9 @@ class Interactions:
         if action is None or not ends or not rest:
             return
         self.steps.add(call)
-        self.is_unspoken |= role_of_name(rest[0]) is None
-        roles = dict.fromkeys(ends, DONE) | {after: NEXT, state: STATE, action: ACTION, rest[0]: REWARD}
+        earned = next((name for name in rest if role_of_name(name) == REWARD), rest[0])
+        self.is_unspoken |= role_of_name(earned) is None
+        roles = dict.fromkeys(ends, DONE) | {after: NEXT, state: STATE, action: ACTION, earned: REWARD}
         for name, _, node in bound:
             if name in roles and role_of_name(name) is None:
                 self.roles[node] = roles[name]

@@ -107,3 +107,13 @@ def test_an_object_that_a_loop_acts_in_is_an_environment_whatever_its_methods_ar
     (memory,) = project(textwrap.dedent(chance) + textwrap.dedent(TRAIN)).buffers
     assert [draw.start for draw in memory.draws] != []
     assert memory.owner is None
+
+
+def test_what_is_called_a_reward_is_what_was_earned_wherever_it_stands(project):
+    told = TRAIN.replace("folge, lohn, ende = lager.zug(wahl)", "folge, ort, reward, ende = lager.zug(wahl)")
+    shop = SHOP.replace("return self.stand, -float", "return self.stand, self.stand[:2], -float")
+    graph = project(textwrap.dedent(shop) + textwrap.dedent(told.replace("lohn", "reward")))
+    assert "ort" not in roles(graph)
+    assert not graph.interpreter.interactions.is_unspoken
+    (memory,) = graph.buffers
+    assert memory.roles == {"state", "action", "reward", "next", "done"}
