@@ -607,3 +607,26 @@ def test_the_last_of_what_is_joined_to_columns_are_known(project, value_of, retu
     """)
     assert bool(value_of(graph, "w + 0").tagged("isw")) is weights
     assert bool(value_of(graph, "s + 0").tagged("isw")) is others
+
+
+@pytest.mark.parametrize("given", ["", "1", "self.rows", "self.rows, 1", "1, 2, 3"])
+@pytest.mark.parametrize(
+    "call", ["np.multiply(*args)", "np.power(self.rows, *args)", "np.stack(*args, **options)", "self.rows.insert(*args)"]
+)
+def test_a_library_is_given_as_many_arguments_as_the_caller_has(project, call, given):
+    text = f"""import numpy as np
+
+class Memory:
+    def __init__(self):
+        self.rows = []
+
+    def fill(self, *args, **options):
+        self.rows.append({call})
+
+    def go(self):
+        self.fill({given})
+
+Memory().go()
+"""
+    graph = project(text)
+    assert any(store.how == "append" for store in graph.events.stores.values())
