@@ -611,7 +611,8 @@ def test_the_last_of_what_is_joined_to_columns_are_known(project, value_of, retu
 
 @pytest.mark.parametrize("given", ["", "1", "self.rows", "self.rows, 1", "1, 2, 3"])
 @pytest.mark.parametrize(
-    "call", ["np.multiply(*args)", "np.power(self.rows, *args)", "np.stack(*args, **options)", "self.rows.insert(*args)"]
+    "call",
+    ["np.multiply(*args)", "np.power(self.rows, *args)", "np.stack(*args, **options)", "self.rows.insert(*args)"],
 )
 def test_a_library_is_given_as_many_arguments_as_the_caller_has(project, call, given):
     text = f"""import numpy as np
