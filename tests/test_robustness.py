@@ -1,12 +1,15 @@
 """The whole audit on broken and extreme files: it refuses or reads them, and never fails."""
 
+import keyword
 import random
+import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+import per_audit.graph as engine
 from per_audit.audit import audit
 from per_audit.catalogue import catalogue
 from per_audit.settings import Settings
@@ -49,6 +52,58 @@ def test_mutants_of_examples_are_audited(tmp_path, seed):
         middle = generator.choice(["", "(", "]", "\n", "'''", "\r", text[start // 2 : start]])
         mutants.append((text[:start] + middle + text[start + generator.randrange(30) :]).encode())
     assert scanned(tmp_path, *mutants).files == 8
+
+
+KNOWN = sorted({
+    name
+    for file in Path(*engine.__path__).rglob("*.py")
+    for name in re.findall(r'"([a-zA-Z_]\w*(?:\.[a-zA-Z_]\w*)*)"', file.read_text("utf-8"))
+    if not any(map(keyword.iskeyword, name.split(".")))
+})  # fmt: skip
+"""The words that the engine compares names of functions and methods with, among others."""
+GIVEN = ["", "*args", "rows, *args", "*args, **options", "1, *args, axis=0", "**options", "*rows", "rows, rows, 1"]
+
+
+@pytest.mark.parametrize("part", range(16))
+def test_whatever_is_known_may_be_called_in_any_way(tmp_path, part):
+    texts = []
+    for name in KNOWN[part::16]:
+        module, _, last = name.rpartition(".")
+        called = [
+            name,
+            f"np.{last}",
+            f"torch.{last}",
+            f"random.{last}",
+            f"tf.{last}",
+            f"rows.{last}",
+            f"self.table.{last}",
+        ]
+        calls = "".join(f"        self.keep({each}({given}))\n" for each in called for given in GIVEN)
+        texts.append(
+            f"""import random
+import numpy as np
+import tensorflow as tf
+import torch
+{f"import {module}" if module else ""}
+
+class Memory:
+    def __init__(self):
+        self.rows, self.table = [], np.zeros(10)
+
+    def keep(self, row):
+        self.rows.append(row)
+
+    def all(self, rows, *args, **options):
+{calls}
+
+memory = Memory()
+memory.all(memory.rows)
+memory.all(memory.rows, 1)
+memory.all(memory.rows, memory.table, 2, 3)
+""".encode()
+        )
+    assert len(texts) > 20
+    assert scanned(tmp_path, *texts).files == len(texts)
 
 
 @pytest.mark.parametrize(
