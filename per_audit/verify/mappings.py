@@ -108,7 +108,7 @@ class Mappings:
         site = self.graph.events.calls.get(term.node) if isinstance(term.node, ir.Call) else None
         for cls in site.classes if site is not None else ():
             for name, value in self._defaults(cls).items():
-                if name in known and known[name].op == "unknown":
+                if name in known and (known[name].op == "unknown" or _is_left(known[name], cls)):
                     known[name] = value
         return known
 
@@ -315,6 +315,11 @@ class Mappings:
         if term.op == "phi" or term.op not in ("param", "field", "external"):
             return []
         return [name for outer in self._outwards(term) for name in self._names(outer, depth)]
+
+
+def _is_left(term: Term, cls: ir.Class) -> bool:
+    """Whether nothing is given for a field of a record, so that it is what its class says."""
+    return term.op == "field" and term.data[0] is cls
 
 
 def _is_hydra(func: ir.Expr) -> bool:

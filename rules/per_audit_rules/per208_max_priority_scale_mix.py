@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.memory.fill import starts_with_zeros
@@ -18,7 +19,6 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from per_audit.facts import ir
     from per_audit.graph.interpret.events import AttributeWrite
     from per_audit.graph.prioritised.anatomy import Anatomy
     from per_audit.graph.prioritised.writes import PriorityWrite
@@ -323,6 +323,17 @@ def play(env, net, optimizer, steps):
                 .replace("(slot, self.highest)", "(slot, self.tree.sums[self.tree.leaves :].max())  # <- PER208"),
             },
         ),
+        Example(
+            "leaves of zeros are no reason for a default",
+            {
+                "tree.py": bad[1].files["tree.py"],
+                "memory.py": bad[1]
+                .plain["memory.py"]
+                .replace(
+                    "(slot, self.highest)", "(slot, max(self.tree.sums[self.tree.leaves :], default=1))  # <- PER208"
+                ),
+            },
+        ),
     )
     good = (
         Example(
@@ -350,6 +361,27 @@ def play(env, net, optimizer, steps):
                 "memory.py": bad[1]
                 .plain["memory.py"]
                 .replace("(slot, self.highest)", "(slot, self.tree.sums[self.tree.leaves :].max() or 1.0)"),
+            },
+        ),
+        Example(
+            "the maximum over the leaves of a tree and 1",
+            {
+                "tree.py": bad[1].plain["tree.py"],
+                "memory.py": bad[1]
+                .plain["memory.py"]
+                .replace("(slot, self.highest)", "(slot, np.max(self.tree.sums[self.tree.leaves :], initial=1.0))"),
+            },
+        ),
+        Example(
+            "the maximum over the leaves that are written, 1 where none is",
+            {
+                "tree.py": bad[1].plain["tree.py"],
+                "memory.py": bad[1]
+                .plain["memory.py"]
+                .replace(
+                    "(slot, self.highest)",
+                    "(slot, max(self.tree.sums[self.tree.leaves : self.tree.leaves + self.count], default=1.0))",
+                ),
             },
         ),
         Example(
@@ -420,12 +452,23 @@ def _from_zero(anatomy: Anatomy) -> Iterator[tuple[PriorityWrite, ir.Node, str]]
             continue
         if top.op == "max" and top.data is None and top.node is not None and trail.is_tree(anatomy):
             held = held_in(anatomy.graph, top) & anatomy.containers
-            if held and all(starts_with_zeros(anatomy.graph, container) for container in held):
+            is_zero = all(starts_with_zeros(anatomy.graph, container) for container in held)
+            if held and is_zero and not _has_least(top.node):
                 yield insertion, top.node, top.path
         elif top.op == "field" and top not in anatomy.containers:
             start = _zero_start(anatomy, top)
             if start is not None:
                 yield insertion, start.node, start.path
+
+
+def _has_least(node: ir.Node) -> bool:
+    """Whether a maximum is told what it is at least, or is where it goes over nothing, as the filled part may be."""
+    if not isinstance(node, ir.Call):
+        return False
+    if node.keyword("initial") is not None:
+        return True
+    part = node.argument(0) if node.keyword("default") is not None else None
+    return isinstance(part, ir.Sub) and isinstance(part.index, ir.Slice) and part.index.upper is not None
 
 
 def _zero_start(anatomy: Anatomy, top: Term) -> AttributeWrite | None:
