@@ -71,7 +71,7 @@ class Calls:
             callee = evaluator.eval(node.func, frame)
         arguments: Arguments = [(a.keyword, a.star, evaluator.eval(a.value, frame)) for a in node.args]
         site = self._site(node, receiver, arguments, frame)
-        written, arguments = arguments, self._spread(arguments)
+        arguments = self._spread(arguments)
         if isinstance(node.func, ir.Attr) and _draws_by_mass(node.func, receiver, arguments):
             values = [receiver, *(value for _, _, value in arguments)]
             drawn = self.interpreter.draws.draw(node, OF_TENSOR, False, values, frame)
@@ -90,9 +90,7 @@ class Calls:
                 # An array in one case, as the ones that stand for weights, computed from what was drawn in another.
                 results.append(taint(receiver, *(value for _, _, value in arguments)))
         for atom in self.interpreter.ordered(callee.atoms):
-            # What a library's function does is read off its arguments as they are written.
-            given = written if isinstance(atom, External) else arguments
-            result = self._apply(atom, node, given, site, frame)
+            result = self._apply(atom, node, arguments, site, frame)
             if result is not None:
                 results.append(result)
         if not results:

@@ -70,7 +70,10 @@ class Library:
         self._built_in = BuiltIn(interpreter)
 
     def external(self, name: str, node: ir.Call, arguments: Arguments, site: ev.CallSite, frame: Frame) -> Value:
-        """The result of a call of a library's function, class or method by its qualified name."""
+        """The result of a call of a library's function, class or method by its qualified name.
+
+        Of `*args` each is among the arguments, so that they may be others than those that are written.
+        """
         values = [value for _, _, value in arguments]
         method = ext.last(name)
         if name in _CUTS and node.args and (cut := self.interpreter.draws.fraction(node.args[0].value, frame)):
@@ -99,7 +102,7 @@ class Library:
                 if isinstance(atom, Alloc):
                     self.interpreter.parts.gather(atom, draws, node, frame)
             return Value(tags=frozenset(("draw", d) for d in draws) | values[0].tags, roles=values[0].roles)
-        if name in _POWERS and len(node.args) >= 2:
+        if name in _POWERS and len(values) == len(node.args) >= 2:
             left, right = node.args[0].value, node.args[1].value
             return self.interpreter.operators.arithmetic(node, "**", left, values[0], right, values[1], frame)
         return self.numeric(name, method, node, values, site, frame)
@@ -157,11 +160,11 @@ class Library:
 
     def _known(self, name: str, method: str, node: ir.Call, values: list[Value], frame: Frame) -> Value | None:
         """The result of a call that stores, packs or cuts off what it is given; None for others."""
-        if name == "numpy.add.at" and len(node.args) == 3:
+        if name == "numpy.add.at" and len(values) == len(node.args) == 3:
             return self._add_at(node, values, frame)
         if name in ext.LOADERS:
             return loaders.batches(node, frame, self.interpreter)
-        if name in ext.INSORTS and len(node.args) > 1:
+        if name in ext.INSORTS and len(values) == len(node.args) > 1:
             for atom in values[0].atoms:
                 if isinstance(atom, Alloc):
                     self.interpreter.targets.store(atom, node, frame, "insert", values[1], node.args[1].value)
@@ -170,7 +173,7 @@ class Library:
             return values[1]  # a container; a whole batch would bring its weights to all that is made of it
         if (ext.packs(name) or name in ext.COMPILERS or _hands_over(name, node)) and values:
             return values[0]
-        if name == "numpy.copyto" and len(node.args) == 2 and isinstance(node.args[0].value, ir.Sub):
+        if name == "numpy.copyto" and len(values) == len(node.args) == 2 and isinstance(node.args[0].value, ir.Sub):
             self.interpreter.targets.assign(node.args[0].value, values[1], frame, node, node.args[1].value)
             return UNKNOWN
         if isinstance(node.func, ir.Attr) and frameworks.is_replaced(name):
@@ -197,7 +200,7 @@ class Library:
         shown = [item for v in values for atom in v.atoms if isinstance(atom, TupleOf) for item in atom.items]
         if held := [v for v in (receiver, *values, *shown) if Alloc in map(type, v.atoms)]:
             result = self._with_contents(result, held, values)
-        if method in ("mul", "multiply") and values:
+        if method in ("mul", "multiply") and 0 < len(values) == len(node.args):
             left = node.args[0].value
             right = node.args[1].value if len(values) > 1 else None
             if right is not None:

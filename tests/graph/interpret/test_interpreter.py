@@ -631,3 +631,24 @@ Memory().go()
 """
     graph = project(text)
     assert any(store.how == "append" for store in graph.events.stores.values())
+
+
+@pytest.mark.parametrize("made", ["np.asarray(*args, **options)", "torch.FloatTensor(*args)", "dict(rows=list(*args))"])
+def test_what_a_wrapper_hands_on_is_still_what_was_drawn(project, value_of, made):
+    text = f"""
+    import random
+    import numpy as np
+    import torch
+
+    rows = []
+    wrapped = lambda *args, **options: {made}
+
+    def learn(use):
+        batch = wrapped(random.sample(rows, 8))
+        use(batch)
+
+    rows.append(1)
+    learn(print)
+    """
+    graph = project(text)
+    assert value_of(graph, "batch").tagged("draw")
