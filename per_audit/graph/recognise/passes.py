@@ -31,13 +31,20 @@ def is_pass(graph: ReplayGraph, draw: ev.Draw) -> bool:
         return any(graph.source(draw.path, item, 200) == everything for item in sizes)
     if draw.method == LOADER:
         return not _is_begun(graph, draw)
-    if draw.method not in ("permutation", "randperm"):
+    if draw.method not in ("permutation", "randperm") and not _is_of_all(graph, draw):
         return False
     parent = graph.parents(draw.path).get(draw.node)
     if isinstance(parent, ir.Assign) and len(parent.targets) == 1 and isinstance(parent.targets[0], ir.Name):
         return not _is_cut(graph, draw, parent.targets[0].id)
     part = None if parent is None else part_of(parent)
     return part is None or part[1] is None
+
+
+def _is_of_all(graph: ReplayGraph, draw: ev.Draw) -> bool:
+    """Whether `random.sample` is asked for as many as there are."""
+    size = draw.node.argument(1, "k") if draw.method == "sample" and draw.node.args else None
+    everything = graph.source(draw.path, draw.node.args[0].value, 200) if size is not None else ""
+    return size is not None and graph.source(draw.path, size, 200) == f"len({everything})"
 
 
 def _is_cut(graph: ReplayGraph, draw: ev.Draw, name: str) -> bool:

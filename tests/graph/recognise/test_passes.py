@@ -41,3 +41,38 @@ MEMORY = """
 )
 def test_all_of_them_in_another_order(project, drawn, found):
     assert len(project(MEMORY.format(drawn=drawn)).buffers) == found
+
+
+ROWS = """
+    import random
+
+    rows = []
+
+    def put(state, reward, next_state, done):
+        rows.append(dict(state=state, reward=reward, next_state=next_state, done=done))
+
+    def train(env, net, steps):
+        state = env.reset()
+        for _ in range(steps):
+            next_state, reward, done = env.step(net.act(state))
+            put(state, reward, next_state, done)
+            state = next_state
+            kept = []
+            kept = {drawn} + kept
+            for row in kept[-32:]:
+                after = (1 - row["done"]) * net.predict(row["next_state"]).max(axis=1)
+                net.fit(row["state"], row["reward"] + 0.99 * after)
+"""
+
+
+@pytest.mark.parametrize(
+    ("drawn", "found"),
+    [
+        ("random.sample(rows, 32)", 1),
+        ("random.sample(rows, k=len(rows) // 2)", 1),
+        ("random.sample(rows, len(rows))", 0),
+        ("random.sample(rows, k=len(rows))", 0),
+    ],
+)
+def test_as_many_rows_as_there_are(project, drawn, found):
+    assert len(project(ROWS.format(drawn=drawn)).buffers) == found
