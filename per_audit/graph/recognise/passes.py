@@ -41,10 +41,16 @@ def is_pass(graph: ReplayGraph, draw: ev.Draw) -> bool:
 
 
 def _is_of_all(graph: ReplayGraph, draw: ev.Draw) -> bool:
-    """Whether `random.sample` is asked for as many as there are."""
-    size = draw.node.argument(1, "k") if draw.method == "sample" and draw.node.args else None
-    everything = graph.source(draw.path, draw.node.args[0].value, 200) if size is not None else ""
-    return size is not None and graph.source(draw.path, size, 200) == f"len({everything})"
+    """Whether `random.sample` is asked for as many as there are, and not only as long as there are few of them."""
+
+    def drawn_from(other: ev.Draw) -> str | None:
+        return graph.source(other.path, other.node.args[0].value, 200) if other.node.args else None
+
+    size, everything = draw.node.argument(1, "k") if draw.method == "sample" else None, drawn_from(draw)
+    if size is None or graph.source(draw.path, size, 200) != f"len({everything})":
+        return False
+    others = (each for each in graph.events.draws.values() if each is not draw and each.function is draw.function)
+    return all(drawn_from(each) != everything for each in others)
 
 
 def _is_cut(graph: ReplayGraph, draw: ev.Draw, name: str) -> bool:

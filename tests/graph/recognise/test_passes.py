@@ -72,6 +72,7 @@ ROWS = """
         ("random.sample(rows, k=len(rows) // 2)", 1),
         ("random.sample(rows, len(rows))", 0),
         ("random.sample(rows, k=len(rows))", 0),
+        ("(random.sample(rows, len(rows)) if len(rows) < 32 else random.sample(rows, 32))", 1),
     ],
 )
 def test_as_many_rows_as_there_are(project, drawn, found):
