@@ -28,7 +28,8 @@ _LONG = 20_000
 _MARKS = (b"(", b")", b"[", b"{", b"'''", b"\\", b"\r", b"\f", b"\t", b":", b"\n", b"*")
 _DEEP = (30, 95, 250, 2_000)
 _REPLAY = (
-    "import random, torch\nfrom collections import deque\nrows = replay_memory = deque(maxlen=9)\n"  # is judged at any size
+    # The second name has files of any size judged.
+    "import random, torch\nfrom collections import deque\nrows = replay_memory = deque(maxlen=9)\n"
     "def learn(net, opt):\n    batch = random.sample(rows, 4)\n    for s, a, reward, s2, d in batch:\n"
     "        loss = ((net(s) - reward) ** 2).mean(); loss.backward(); opt.step()\n"
 )
