@@ -17,9 +17,10 @@ REFERENCE = "experience_replay_optimizer"
 LIBRARIES = frozenset({
     "PIL", "collections", "copy", "cupy", "cv2", "dataclasses", "django", "equinox", "flax", "functools", "gym",
     "gymnasium", "haiku", "heapq", "itertools", "jax", "jinja2", "keras", "math", "matplotlib", "mpl_toolkits",
-    "networkx", "numpy", "optax", "packaging", "pandas", "queue", "random", "requests", "rlax", "scipy", "seaborn",
-    "secrets", "sklearn", "sqlalchemy", "statsmodels", "sympy", "tensorboard", "tensorboardX", "tensorflow", "torch",
-    "tqdm", "transformers", "typing", "wandb", "yaml",
+    "networkx", "numpy", "optax", "packaging", "pandas", "peft", "queue", "random", "requests", "rlax", "scipy",
+    "seaborn", "secrets", "setuptools", "skbuild", "sklearn", "sqlalchemy", "statsmodels", "sympy", "tensorboard",
+    "tensorboardX", "tensorflow", "torch", "torchaudio", "torchvision", "tqdm", "transformers", "typing", "wandb",
+    "yaml",
 })  # fmt: skip
 # Scripts of research code name modules in directories that they put on the path, and these may be packages; what lies
 # deeper in a package is not imported by its bare name.

@@ -17,6 +17,8 @@ TREE = Modules(
         "site-packages/one/a.py",
         "site-packages/one/b.py",
         "site-packages/two/c.py",
+        "setup.py",
+        "utils.py",
     ]
 )
 
@@ -35,6 +37,9 @@ TREE = Modules(
         ("site-packages/one/a.py", "six", None),
         ("train.py", "six", None),
         ("train.py", "two.c", None),
+        ("train.py", "setuptools.setup", None),
+        ("train.py", "torchvision.utils", None),
+        ("train.py", "project.utils", "utils.py"),
     ],
 )
 def test_libraries(importer, dotted, found):
