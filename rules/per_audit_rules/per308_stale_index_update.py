@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED
-from per_audit.graph.liveness.frequency import threads
+from per_audit.graph.liveness.frequency import locks, threads
+from per_audit.graph.memory.capacity import capacity_of, read
+from per_audit.graph.memory.eviction import lengths_of_laps
 from per_audit.graph.prioritised import trail
 from per_audit.rule import Example, Rule
 
@@ -116,7 +118,8 @@ class StaleIndexUpdate(Rule):
     ## What it does
 
     Reports updates of priorities by slot where one thread draws and updates and another stores new transitions, with
-    nothing that holds the slots from the draw to the update or tells whether a slot still has what was drawn.
+    nothing that holds the slots from the draw to the update or tells whether a slot still has what was drawn. What holds
+    them is a lock that each way to the update takes before it draws, and that each way to the storing takes as well.
 
     ## Why is this bad
 
@@ -174,7 +177,8 @@ class StaleIndexUpdate(Rule):
                 step = trail.handover(anatomy, write)
                 if write.inserts or step.node in told or _is_safe(anatomy, write):
                     continue
-                thread = next(_apart(graph, anatomy, write, started), None)
+                apart = _apart(graph, anatomy, write, started)
+                thread = next((t for t in apart if not _is_locked(anatomy, write, t)), None)
                 if thread is not None:
                     told.add(step.node)
                     yield self._finding(graph, buffer, write, thread)
@@ -182,7 +186,7 @@ class StaleIndexUpdate(Rule):
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, write: PriorityWrite, thread: Thread) -> Finding:
         anatomy, name = graph.anatomy(buffer), graph.name_of(buffer)
         step = trail.handover(anatomy, write)
-        slots = anatomy.capacity.usual or 0
+        slots = _slots(anatomy)
         is_large = slots >= _LARGE
         stored = [s for s in buffer.stores if s.function in anatomy.adding][:1]
         finding = self.finding(
@@ -337,6 +341,14 @@ async def serve(reader, writer, capacity, net, optimizer):
     )
 
 
+def _slots(anatomy: Anatomy) -> int:
+    """How many slots new transitions go round, where that is known: a tree of priorities has others; else 0."""
+    graph, trees = anatomy.graph, {alloc for term in anatomy.containers for alloc in anatomy.allocs(term)}
+    rows = [container for container in anatomy.buffer.containers if container not in trees]
+    laps = read(graph, (length for container in rows for length in lengths_of_laps(graph, container)))
+    return laps.usual or capacity_of(graph, rows).usual or 0
+
+
 def _apart(graph: ReplayGraph, anatomy: Anatomy, write: PriorityWrite, started: list[Thread]) -> Iterator[Thread]:
     """The threads that update without storing new transitions, or store without updating."""
     updates = set(write.functions)
@@ -348,8 +360,18 @@ def _apart(graph: ReplayGraph, anatomy: Anatomy, write: PriorityWrite, started: 
         reached = threads.runs(graph, thread)
         inside = bool(updates & reached)
         stores = bool(adding & reached)
-        if inside != stores and (stores or callers - reached):
+        if inside != stores and (stores or callers - reached) and not _is_of_another_program(anatomy, write, thread):
             yield thread
+
+
+def _is_of_another_program(anatomy: Anatomy, write: PriorityWrite, thread: Thread) -> bool:
+    """Whether what starts a thread and what updates are scripts that are run for themselves."""
+    graph, step = anatomy.graph, trail.handover(anatomy, write)
+    updating, starting = (
+        {way.script for way in locks.ways(graph, path, node)}
+        for path, node in ((step.path, step.node), (thread.path, thread.start))
+    )
+    return "" not in updating | starting and updating.isdisjoint(starting)
 
 
 def _replaces(graph: ReplayGraph, anatomy: Anatomy, adding: set[ir.Function | ir.Lambda]) -> bool:
@@ -361,18 +383,34 @@ def _replaces(graph: ReplayGraph, anatomy: Anatomy, adding: set[ir.Function | ir
 
 
 def _is_safe(anatomy: Anatomy, write: PriorityWrite) -> bool:
-    """Whether something may tell stale slots apart, or hold a lock from the draw to the update."""
-    for step, function in zip(write.steps, write.functions, strict=True):
-        if not isinstance(function, ir.Function):
-            continue
-        around = anatomy.graph.ancestors(step.path, step.node)
-        if (
-            _tells_apart(anatomy, function)
-            or _leaves_out(anatomy, function)
-            or any(isinstance(a, ir.With) and _holds_a_draw(anatomy, a) for a in around)
-        ):
-            return True
-    return False
+    """Whether something may tell stale slots apart."""
+    functions = [function for function in write.functions if isinstance(function, ir.Function)]
+    return any(_tells_apart(anatomy, f) or _leaves_out(anatomy, f) for f in functions)
+
+
+def _is_locked(anatomy: Anatomy, write: PriorityWrite, thread: Thread) -> bool:
+    """Whether each way to an update holds a lock from a draw on, and each way to new transitions such a lock.
+
+    Where the thread stores, what others store is left out: a memory may be filled before the thread begins.
+    """
+    graph, buffer = anatomy.graph, anatomy.buffer
+    step = trail.handover(anatomy, write)
+    held = [
+        {
+            block.lock
+            for block in way.blocks
+            if any(locks.runs_inside(graph, block.block, site.node, site.function) for site in buffer.samples)
+        }
+        for way in locks.ways(graph, step.path, step.node)
+    ]
+    if not all(held):
+        return False
+    new = [store for store in buffer.stores if store.function in anatomy.adding] or buffer.stores
+    storing = [way for store in new for way in locks.ways(graph, store.path, store.node)]
+    storing = [way for way in storing if thread.function in way.functions] or storing
+    stored = [{block.lock for block in way.blocks} for way in storing]
+    used, kept = set[object]().union(*stored), set[object]().union(*held)
+    return all(used & each for each in held) and all(kept & each for each in stored)
 
 
 def _tells_apart(anatomy: Anatomy, function: ir.Function) -> bool:
@@ -415,9 +453,3 @@ def _compares_with(expression: ir.Expr | None, attributes: set[str]) -> bool:
         if isinstance(node, ir.Cmp)
         for part in ir.walk(node)
     )
-
-
-def _holds_a_draw(anatomy: Anatomy, block: ir.With) -> bool:
-    """Whether a block that binds no name, as one that holds a lock, draws from the buffer."""
-    drawn = {site.node for site in anatomy.buffer.samples}
-    return all(item.target is None for item in block.items) and any(node in drawn for node in ir.walk(block))

@@ -10,7 +10,7 @@ from per_audit.graph.interpret.roles import REWARD, name_of
 from per_audit.graph.memory.growth import has_limit, takes_place
 from per_audit.graph.memory.shifts import takes_first
 from per_audit.graph.prioritised.updates import BUILDERS
-from per_audit.graph.symbolic import alternatives
+from per_audit.graph.symbolic import alternatives, strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,6 +158,28 @@ def _is_ring(graph: ReplayGraph, container: Alloc) -> bool:
         and goes_round(graph, graph.symbols.term(store.path, store.index))
         for store in graph.events.stores.values()
     )
+
+
+def lengths_of_laps(graph: ReplayGraph, container: Alloc) -> list[Term]:
+    """What the positions are taken modulo of at which items are written: how many a ring holds."""
+    return [
+        length
+        for store in graph.events.stores.values()
+        if store.how == "index" and store.container == container
+        for length in _moduli(graph, graph.symbols.term(store.path, store.index))
+    ]
+
+
+def _moduli(graph: ReplayGraph, position: Term, depth: int = _DEEPEST) -> Iterator[Term]:
+    """What a position is taken modulo of, where it is computed or where its attribute is set."""
+    for option in map(strip, alternatives(position)):
+        if option.op == "mod":
+            yield option.args[1]
+        elif option.op in ("field", "param") and depth:
+            outer = graph.symbols.options(option)
+            for value in outer:
+                if value != option:
+                    yield from _moduli(graph, value, depth - 1)
 
 
 def goes_round(graph: ReplayGraph, position: Term, depth: int = _DEEPEST) -> bool:
