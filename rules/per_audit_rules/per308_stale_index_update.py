@@ -118,8 +118,8 @@ class StaleIndexUpdate(Rule):
     ## What it does
 
     Reports updates of priorities by slot where one thread draws and updates and another stores new transitions, with
-    nothing that holds the slots from the draw to the update or tells whether a slot still has what was drawn. What holds
-    them is a lock that each way to the update takes before it draws, and that each way to the storing takes as well.
+    nothing that holds the slots from the draw to the update or tells whether a slot still has what was drawn. A lock
+    holds them that each way to the update takes before it draws, and that each way to the storing takes as well.
 
     ## Why is this bad
 
