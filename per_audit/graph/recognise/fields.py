@@ -63,7 +63,11 @@ def _is_nothing_else(row: Atom) -> bool:
 
 
 def _is_field(name: str, item: Value) -> bool:
-    return name in _FIELDS and (name != ACTION or POLICY not in item.roles)
+    """Whether a column holds its field; one of actions is none that a policy said of them instead.
+
+    What several policies answer with comes together where any of them may act: one says more beside its action.
+    """
+    return name in _FIELDS and (name != ACTION or POLICY not in item.roles or ACTION in item.roles)
 
 
 def _is_observed(item: Value) -> bool:

@@ -115,3 +115,43 @@ def test_an_object_that_others_change_is_no_transition(project, kinds, fields, w
                 net.optimizer.step()
     """)
     assert kinds(graph) == found
+
+
+@pytest.mark.parametrize(
+    ("acting", "found"),
+    [('On() if kind == "on" else Off()', [UNIFORM]), ("On()", [])],
+    ids=["one of several", "the only one"],
+)
+def test_what_one_of_several_policies_says_for_its_action_makes_no_rollout(project, kinds, acting, found):
+    graph = project(f"""
+    import random
+
+    class Past:
+        def __init__(self):
+            self.rows = []
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    class Off:
+        def act(self, state):
+            return {{"action": self.session.run(self.action, state)}}
+
+    class On:
+        def act(self, state):
+            action, log_prob = self.session.run([self.action, self.log_prob], state)
+            return {{"action": log_prob}}
+
+    def train(env, kind):
+        agent, past, state = {acting}, Past(), env.reset()
+        for _ in range(9000):
+            action = agent.act(state)["action"]
+            next_state, reward, done, _ = env.step(action)
+            past.add(state, action, reward, next_state, done)
+            state = env.reset() if done else next_state
+            agent.update(past.sample(32))
+    """)
+    assert kinds(graph) == found
