@@ -133,10 +133,11 @@ class LinearTimeSampling(Rule):
     ## Why is this bad
 
     All of them add up every probability for every batch. On one core numpy takes about 0.6 ms at 100,000 transitions
-    and 6 ms at a million, `random.choices` of a list four times that, `torch.multinomial` three times that, or an
-    eighth where it puts back what it draws (`replacement=True`, which is not the default). Probabilities that are made
-    of a list or deque at each draw cost up to 3 ms more at 100,000. A sum tree draws the same batch in time
-    proportional to the logarithm. The message estimates the draw by these numbers where the capacity can be read.
+    and 6 ms at a million, twice that with `replace=False`, `random.choices` of a list four times that,
+    `torch.multinomial` three times that, or an eighth where it puts back what it draws (`replacement=True`, which is
+    not the default). Probabilities that are made of a list or deque at each draw cost up to 3 ms more at 100,000. A sum
+    tree draws the same batch in time proportional to the logarithm. The message estimates the draw by these numbers
+    where the capacity can be read.
 
     ## Known problems
 

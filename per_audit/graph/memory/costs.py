@@ -39,8 +39,10 @@ _OF_OBJECTS = {"max": 0.014, "min": 0.014, "sum": 0.013, "cumsum": 0.019}
 _RAISED_OBJECT, _COMPUTED_OBJECT, _FROM_OBJECTS = 0.056, 0.03, 0.015
 # Orders, times the logarithm of how many: of an array, and by the built-in function.
 _ORDER, _BUILT_IN_ORDER = 6e-4, 9e-3
-# Draws by probabilities in an array; torch.multinomial that puts back what it draws.
+# Draws by probabilities in an array; torch.multinomial that puts back what it draws. What numpy takes more where it
+# does not: it copies the probabilities, and adds them up once more, again for each time that it drew something twice.
 _DRAWS = {"choice": 6.3e-3, "choices": 0.025, "multinomial": 0.019, OF_TENSOR: 0.019, SAMPLER: 0.019}
+_NOT_PUT_BACK = 6.5e-3
 _PUT_BACK, _COPIED, _WEIGHTS_OF_ARRAY, _SUMS = 7.5e-4, 3.5e-3, 0.06, 3.4e-3
 _ADDED, _ADDED_OF_ARRAY = 0.014, 0.38  # by itertools.accumulate
 # What is done with all items before: to make an array of them, to go through them in a comprehension, to raise them to
@@ -102,6 +104,7 @@ def of_draw(graph: ReplayGraph, draw: Draw, count: int) -> float | None:
     else:
         population = draw.node.argument(0, "a")
         each *= _DRAW_OF_SINGLES if weights is not None and is_single(graph, draw.path, weights) else 1.0
+        each += _NOT_PUT_BACK if _is_put_back(graph, draw) is False else 0.0
         made = [kind, "array" if population is None else kind_of(graph, draw.path, population)]
         each += sum(_MADE_ARRAY.get(one, 0.0) for one in made)
     return _CALL + each * count

@@ -33,6 +33,7 @@ from per_audit.graph.recognise.consumed import Consumed
 from per_audit.graph.recognise.environments import Environments
 from per_audit.graph.recognise.fields import has_unnamed_reward, names_reward, stored_roles
 from per_audit.graph.recognise.keyed import keyed_roles
+from per_audit.graph.recognise.left_out import is_left_out, is_left_out_of
 from per_audit.graph.recognise.level import is_level
 from per_audit.graph.recognise.on_policy import compares_policies
 from per_audit.graph.recognise.positions import Positions
@@ -91,25 +92,16 @@ class Evidence:
     def by_priority(self) -> list[ev.Draw]:
         """The draws by given probabilities, other than those of environments: levels, starts, what happens next."""
         weighted = (draw for draw in self.events.draws.values() if draw.weighted and draw.node not in self._level)
-        return [draw for draw in weighted if not self._is_left_out(draw) and not self._serves_environments(draw)]
+        return [draw for draw in weighted if draw.node not in self.left_out and not self._serves_environments(draw)]
+
+    @cached_property
+    def left_out(self) -> set[ir.Node]:
+        """The draws that take probabilities, of which nobody gives them any: they are uniform."""
+        return {d.node for d in self.events.draws.values() if d.weighted and self._is_left_out(d)}
 
     def _is_left_out(self, draw: ev.Draw) -> bool:
-        """Whether a function takes probabilities that may be None, and no call that gives it transitions gives any."""
-        function, given = draw.function, draw.probabilities
-        if not isinstance(function, ir.Function) or not isinstance(given, ir.Name):
-            return False
-        taken = function.parameters[1:] if self.graph.symbols.takes_self(function) else function.parameters
-        place = next((i for i, p in enumerate(taken) if p.name == given.id and ir.is_none(p.default)), None)
         rows = {container for container in self.gathered(draw) if self._holds_transitions(container)}
-        sites = [
-            site
-            for site in self.graph.callers.get(function, ())
-            if any(atom in rows for value in site.arguments for atom in value.atoms)
-        ]
-        if place is None or not sites or any(argument.star for site in sites for argument in site.node.args):
-            return False
-        passed = [site.node.argument(place, given.id) for site in sites]
-        return all(node is None or ir.is_none(node) for node in passed)
+        return is_left_out_of(self.graph, draw, rows) or is_left_out(self.graph, draw)
 
     def _holds_transitions(self, container: Alloc) -> bool:
         known = self._with_transitions.get(container)

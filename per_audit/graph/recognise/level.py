@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
+from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.symbolic import Term, alternatives
 
 if TYPE_CHECKING:
     from per_audit.graph.model import ReplayGraph
 
 _LEVEL = {"ones", "ones_like", "full", "full_like"}
+_NUMBERS = {"len", "float", "int"}
 _FORMS = {"detach", "reshape", "unsqueeze", "squeeze", "cumsum"}
 
 
@@ -56,11 +58,29 @@ def _is_level(term: Term) -> bool:
         term = term.args[0]
     if term.op in ("div", "mul"):
         array, other = term.args
-        return _is_level(array) and (_is_one_number(other) or other in array.args[:1])
+        if term.op == "mul" and not _is_level(array):
+            array, other = other, array
+        return _is_level(array) and _is_one_number(other, array.args[:1])
     if term.op == "filled":
         return isinstance(term.node, ir.Bin) and len(term.args) == 2 and term.args[1].op != "phi"  # `[1 / n] * n`
+    if term.op == "collect":
+        return _is_the_same_for_all(term.node)
     return term.op == "alloc" and term.data in _LEVEL
 
 
-def _is_one_number(term: Term) -> bool:
-    return term.is_number or term.op == "sum" or (term.op == "call" and term.data == "builtins.len")
+def _is_one_number(term: Term, sizes: tuple[Term, ...]) -> bool:
+    """Whether a term is one number, whatever it is: so is the size of an array that is made here."""
+    if term.op in ("div", "mul"):
+        return all(_is_one_number(part, sizes) for part in term.args)
+    return term in sizes or term.is_number or term.op == "sum" or (term.op == "call" and term.data == "builtins.len")
+
+
+def _is_the_same_for_all(made: ir.Node | None) -> bool:
+    """Whether what a comprehension makes for each is the same for all: `[1 / n for i in range(n)]` asks for no i."""
+    if not isinstance(made, ir.Comp):
+        return False
+    each = {part.id for generator in made.generators for part in ir.walk(generator.target) if isinstance(part, ir.Name)}
+    parts = list(ir.walk(made.elt))
+    return each.isdisjoint(part.id for part in parts if isinstance(part, ir.Name)) and all(
+        name_of(part.func) in _NUMBERS for part in parts if isinstance(part, ir.Call)
+    )

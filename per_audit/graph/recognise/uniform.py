@@ -100,7 +100,9 @@ class Uniform:
             self.graph
         )
         for draw in self.events.draws.values():
-            if draw.weighted or draw.function in told or draw.node in self.evidence.environments.told:
+            if draw.weighted and draw.node not in self.evidence.left_out:
+                continue
+            if draw.function in told or draw.node in self.evidence.environments.told:
                 continue
             if not is_choice(draw) and not any(is_none(draw) for is_none in none):
                 yield draw

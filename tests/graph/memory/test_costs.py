@@ -63,6 +63,15 @@ def test_a_reduction_costs_by_what_it_goes_through_and_who_does_it(project, oper
     assert most / 3 < cost < 3 * least
 
 
+@pytest.mark.parametrize(("again", "measured"), [("True", 575), ("False", 1_262), ("some", 575)])
+def test_numpys_draw_takes_twice_as_long_where_it_does_not_put_back(project, again, measured):
+    graph, _ = found(
+        project, f"def f(some):\n    a = np.ones(100_000)\n    x = np.random.choice(100_000, 64, replace={again}, p=a)"
+    )
+    (event,) = graph.events.draws.values()
+    assert 0.8 * measured < costs.of_draw(graph, event, 100_000) < 1.2 * measured
+
+
 def test_the_sum_of_a_list_lies_between_those_of_pythons_numbers_and_of_numpys(project):
     graph, node = found(project, "def f():\n    p = [1.0] * 100_000\n    p[0] = 2.0\n    x = sum(p)")
     assert 372 < costs.of_reduction(graph, "main.py", node, 100_000) < 3_500
@@ -81,6 +90,7 @@ def test_what_was_not_measured_has_no_estimate(project, call):
         ("np.random.choice(len(rows), 32, p=np.array(p))", 2_500),
         ("np.random.choice(range(len(rows)), 32, p=q)", 6_195),
         ("np.random.choice(len(rows), 32, p=p)", 3_222),
+        ("np.random.choice(len(rows), 32, replace=False, p=np.array(p))", 3_200),
         ("random.choices(rows, weights=p, k=32)", 2_527),
         ("random.choices(rows, weights=a, k=32)", 6_024),
         ("torch.multinomial(q, 32)", 1_945),

@@ -35,6 +35,21 @@ SUMS = "sums = np.cumsum(mass); chosen = np.searchsorted(sums, np.random.rand(n)
         ("mass = np.ones(self.count); chosen = np.random.choice(self.count, n, p=mass / mass.sum())", UNIFORM),
         ("chosen = np.random.choice(self.count, n, p=[1 / self.count] * self.count)", UNIFORM),
         ("count = self.count; chosen = np.random.choice(count, n, p=np.ones(count) / count)", UNIFORM),
+        ("chosen = np.random.choice(self.count, n, p=[1 / self.count for _ in range(self.count)])", UNIFORM),
+        ("chosen = np.random.choice(self.count, n, p=[1.0 / len(self.rewards) for _ in self.rewards])", UNIFORM),
+        ("chosen = np.random.choice(self.count, n, p=(1 / self.count) * np.ones(self.count))", UNIFORM),
+        (
+            "mass = self.priorities; chosen = np.random.choice(self.count, n, p=[p / sum(mass) for p in mass])",
+            PRIORITISED,
+        ),
+        ("chosen = np.random.choice(self.count, n, p=[self.priorities[i] for i in range(self.count)])", PRIORITISED),
+        (
+            "mass = [i + 1 for i in range(self.count)]; "
+            "chosen = np.random.choice(self.count, n, p=[i / sum(mass) for i in mass])",
+            PRIORITISED,
+        ),
+        ("chosen = np.random.choice(self.count, n, p=[next(self.masses) for _ in range(self.count)])", PRIORITISED),
+        ("chosen = np.random.choice(self.count, n, p=self.priorities * np.ones(self.count))", PRIORITISED),
         ("chosen = np.random.choice(self.count, n, p=[0.9, *[0.1 / self.count] * self.count])", PRIORITISED),
         ("chosen = np.random.choice(self.count, n, p=[0.6, 0.4] * self.count)", PRIORITISED),
         ("mass = self.priorities; chosen = np.random.choice(self.count, n, p=mass / mass.sum())", PRIORITISED),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from per_audit.graph import PRIORITISED
+from per_audit.graph import PRIORITISED, UNIFORM
 
 
 def test_probabilities_of_one_draw_that_are_narrowed_to_it_are_no_population(project):
@@ -30,8 +30,8 @@ def test_probabilities_of_one_draw_that_are_narrowed_to_it_are_no_population(pro
 @pytest.mark.parametrize(
     ("call", "found"),
     [
-        ("pick(self.rows, 8)", []),
-        ("pick(self.rows, 8, p=None)", []),
+        ("pick(self.rows, 8)", [UNIFORM]),
+        ("pick(self.rows, 8, p=None)", [UNIFORM]),
         ("pick(self.rows, 8, self.masses)", [PRIORITISED]),
         ("pick(self.rows, 8, p=self.masses)", [PRIORITISED]),
         ("pick(self.rows, *self.settings)", [PRIORITISED]),
