@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayGraph
+from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayBuffer, ReplayGraph
 from per_audit.graph.prioritised.policy_ratios import is_resampled
 from per_audit.rule import Example, Rule
 
@@ -113,6 +113,46 @@ def train(env, net, params, key):
         params = jax.tree_util.tree_map(lambda p, slope: p - 1e-3 * slope, params, slopes)
 """
 
+_TWO_AGENTS = """import torch
+from memory import Memory
+
+
+class Slow:
+    def __init__(self, net, optimizer, memory):
+        self.net, self.optimizer = net, optimizer
+        self.memory = Memory(1000)
+
+    def learn(self, beta):
+        rows, slots, weights = self.memory.sample(32, beta)  # <- PER003
+        loss = (torch.as_tensor(weights) * self.net.errors(rows) ** 2).mean()
+        loss.backward()
+        self.optimizer.step()
+
+
+class Quick:
+    def __init__(self, net, optimizer, memory):
+        self.net, self.optimizer = net, optimizer
+        self.memory = Memory(1000)
+
+    def learn(self, beta):
+        rows, slots, weights = self.memory.sample(32, beta)
+        errors = self.net.errors(rows)
+        (torch.as_tensor(weights) * errors**2).mean().backward()
+        self.optimizer.step()
+        self.memory.update(slots, errors.detach().numpy())
+
+
+def main(env, net, optimizer, quick, steps):
+    agent = Quick(net, optimizer, None) if quick else Slow(net, optimizer, None)
+    state = env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        agent.memory.push(state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+        agent.learn(min(1.0, 0.4 + 0.6 * step / steps))
+"""
+
 
 class FixedPriorities(Rule):
     """Transitions are drawn by priority, but no training step ever gives them new priorities.
@@ -120,7 +160,8 @@ class FixedPriorities(Rule):
     ## What it does
 
     Reports a prioritised buffer that the project makes and draws from, while nothing that the training reaches writes
-    priorities again: no update method is called, no priority is assigned, no transition is put back. The same of a
+    priorities again: no update method is called, no priority is assigned, no transition is put back. Where several
+    agents make such a buffer each for itself, what one does with its own is no update of another's. The same of a
     library's prioritised buffer, where the project draws the batches itself; of one whose methods return what they
     would change, what they return has to go somewhere.
 
@@ -174,9 +215,12 @@ class FixedPriorities(Rule):
             if buffer.kind != PRIORITISED:
                 continue
             about = graph.priorities(buffer)
-            if not (about.in_use and about.is_about_priorities) or about.updated():
+            if not (about.in_use and about.is_about_priorities):
                 continue
             if not (about.is_reference or about.writes_priorities()) or is_resampled(graph, buffer):
+                continue
+            if about.updated():
+                yield from self._neglected(graph, buffer)
                 continue
             name = graph.name_of(buffer)
             yield Finding(
@@ -187,6 +231,25 @@ class FixedPriorities(Rule):
                 f"{name} draws by priority, but no training step updates its priorities: they stay as they were stored",
                 graph.place(buffer.path, buffer.draws[0]),
                 graph.symbol(buffer.function, buffer.path),
+                graph.chain(buffer),
+                FixOffer(title="give the TD errors back after each training step"),
+                pipeline=name,
+            )
+
+    def _neglected(self, graph: ReplayGraph, buffer: ReplayBuffer) -> Iterable[Finding]:
+        """One finding for each that learns from such a buffer of its own, which only others update."""
+        name = graph.name_of(buffer)
+        for maker, site in graph.priorities(buffer).neglected():
+            who = maker if isinstance(maker, str) else graph.project.qualified(maker)
+            yield Finding(
+                self.code,
+                self.name,
+                self.severity,
+                "medium",
+                f"{who} has a {name} of its own, which draws by priority, and never updates its priorities: "
+                "they stay as they were stored",
+                graph.place(site.path, site.node),
+                graph.symbol(site.function, site.path),
                 graph.chain(buffer),
                 FixOffer(title="give the TD errors back after each training step"),
                 pipeline=name,
@@ -567,6 +630,33 @@ def main(env, net, optimizer):
             },
         ),
         Example("arrays in a tree, which functions fill and read leaf by leaf", {"train.py": _TREE_OF_ARRAYS}),
+        Example(
+            "of two agents with a memory each one updates none",
+            {
+                "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.priorities, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+        self.priorities[self.at % self.size] = 1.0
+        self.at += 1
+
+    def sample(self, n, beta):
+        p = self.priorities / self.priorities.sum()
+        slots = np.random.choice(self.size, n, p=p)
+        weights = (self.size * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.priorities[slots] = np.abs(errors) + 1e-6
+""",
+                "agents.py": _TWO_AGENTS,
+            },
+        ),
     )
     good = (
         Example(
@@ -784,8 +874,8 @@ def main(env, net, optimizer):
         Example(
             "a hook that does something in the heir that is made",
             {
-                "agents.py": bad[-2].plain["agents.py"],
-                "main.py": bad[-2].plain["main.py"].replace("Agent", "RatingAgent"),
+                "agents.py": bad[-3].plain["agents.py"],
+                "main.py": bad[-3].plain["main.py"].replace("Agent", "RatingAgent"),
             },
         ),
         Example(
@@ -801,6 +891,20 @@ def main(env, net, optimizer):
             {
                 "train.py": _TREE_OF_ARRAYS.replace("  # <- PER003", "")
                 + "        memory = rate(memory, slots, errors)\n"
+            },
+        ),
+        Example(
+            "two agents with one memory, of which one updates it",
+            {
+                "memory.py": bad[-1].plain["memory.py"],
+                "agents.py": _TWO_AGENTS.replace("  # <- PER003", "")
+                .replace("self.memory = Memory(1000)", "self.memory = memory")
+                .replace("    agent = Quick(net, optimizer, None) if quick else Slow(net, optimizer, None)\n", "")
+                .replace("    state = env.reset()\n", "    memory = Memory(1000)\n    state = env.reset()\n", 1)
+                .replace(
+                    "        action =",
+                    "        agent = (Quick if step % 4 else Slow)(net, optimizer, memory)\n        action =",
+                ),
             },
         ),
     )

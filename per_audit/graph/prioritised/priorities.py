@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
+    from per_audit.graph.prioritised.own import Maker
 
 _PRIORITY_WORDS = {
     "priority",
@@ -226,6 +227,10 @@ class Priorities:
     def updated(self) -> bool:
         """Whether something that may run writes new priorities."""
         return Updates(self).found()
+
+    def neglected(self) -> list[tuple[Maker, ev.CallSite]]:
+        """Who learns from such a buffer of its own and never updates it, though others do theirs: where it draws."""
+        return Updates(self).neglected()
 
     def writes_priorities(self) -> bool:
         """Whether the family writes into its containers at all, so that their absence elsewhere means something."""

@@ -11,14 +11,17 @@ from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import Alloc, Func, Instance, Item, Record, Result, TupleOf, Value, is_observed
 from per_audit.graph.prioritised.heaps import is_drawn_by_row
 from per_audit.graph.prioritised.inherited import Inherited
+from per_audit.graph.prioritised.own import Own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import Mention
+    from per_audit.graph.prioritised.own import Maker
     from per_audit.graph.prioritised.priorities import Priorities
 
+_FAR = 3  # calls from what draws to what starts it, and from there to what is run with it
 BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup"}
 # Libraries through which an object of the project may be spoken to from elsewhere.
 _REMOTE = {"ray", "multiprocessing", "torch.multiprocessing", "torch.distributed", "concurrent", "dask", "xmlrpc"}
@@ -49,14 +52,19 @@ def _assigned(method: ir.Function) -> set[str]:
 
 
 class Updates:
-    """Looks for whatever may give a buffer new priorities. What cannot be followed counts as an update."""
+    """Looks for whatever may give a buffer new priorities. What cannot be followed counts as an update.
 
-    def __init__(self, about: Priorities) -> None:
+    Given a `maker`, what others do with memories that they make for themselves is none of its own.
+    """
+
+    def __init__(self, about: Priorities, own: Own | None = None, maker: Maker | None = None) -> None:
         self.about = about
         self.graph = about.graph
         self.events = about.graph.events
         self.drawing = about.buffer.function
         self.inherited = Inherited(self.graph)
+        self._own = own
+        self._maker = maker
 
     def found(self) -> bool:
         """Whether there is an update: at drawn positions, or by a call outside of what stores transitions."""
@@ -67,6 +75,15 @@ class Updates:
             return any(s.container in self.about.made and self.about.is_drawn(s.index) for s in self.about.stores())
         ways = (self._writes_drawn, self._tells_drawn, self._adds_again, self._puts_back, self._reaches_writer)
         return self.about.is_opaque or any(way() for way in ways)
+
+    def neglected(self) -> list[tuple[Maker, ev.CallSite]]:
+        """Who learns from a memory of its own without any of the updates, which others make of theirs.
+
+        Each with the place at which it has a batch drawn.
+        """
+        own = Own(self.about, self._relatives)
+        trained = own.trained()
+        return [(m, site) for m, site in trained.items() if not Updates(self.about, own, m).found()]
 
     # ---------------------------------------------------------------- written where it was drawn
 
@@ -95,11 +112,28 @@ class Updates:
         )
 
     def _is_left(self, function: ev.Owner) -> bool:
-        """Whether a method is never run, or called by methods alone that never are."""
-        if self.inherited.is_never_run(function):
+        """Whether a method is never run, or called by methods alone that never are, or by others than the maker."""
+        if self._is_never_run(function):
             return True
+        if self._maker is not None and function in self.about.functions:
+            return not any(function in self._reached(live) for live in self._live)
         inside = [mention.inside for mention in self._mentions(function)] if self.graph.callers.get(function) else []
-        return bool(inside) and all(any(map(self.inherited.is_never_run, around)) for around in inside)
+        return bool(inside) and all(any(map(self._is_never_run, around)) for around in inside)
+
+    def _is_never_run(self, function: ev.Owner) -> bool:
+        """Whether nothing runs a function; where nothing has a batch drawn, what comes to that counts all the same."""
+        return function not in self._beside_draws and self.inherited.is_never_run(function)
+
+    @cached_property
+    def _beside_draws(self) -> set[ev.Owner]:
+        """What is run whenever batches are drawn, where nothing starts that as the project stands."""
+        drawing = {site.function for site in self.about.buffer.samples} or {self.drawing}
+        if not all(map(self.inherited.is_never_run, drawing)):
+            return set()
+        found = set(drawing)
+        for _ in range(_FAR):
+            found |= {site.function for function in found for site in self.graph.callers.get(function, ())}
+        return found.union(*(self.graph.reachable(function, _FAR) for function in found))
 
     def _is_for_adding(self, function: ev.Owner, depth: int = 3) -> bool:
         """Whether a function stores transitions, or is a helper of those that do, and of nothing else."""
@@ -188,7 +222,7 @@ class Updates:
     def _reaches_writer(self) -> bool:
         """Whether something that may run, outside of what stores transitions, writes into the containers."""
         outside = self._writers - self.about.functions - self.about.adding
-        return not all(map(self.inherited.is_never_run, outside)) or any(
+        return not all(map(self._is_never_run, outside)) or any(
             function is not self.drawing and (self._reached(function) & self._writers or self._fills(function))
             for function in self._live
         )
@@ -270,7 +304,7 @@ class Updates:
         for _ in range(3):
             called = {callee for f in edge for callee in self.graph.callees(f)}
             edge = called.union(*(self._subscripted.get(f, ()) for f in edge)) - seen - self._adders
-            edge = {f for f in edge if not self.inherited.is_never_run(f)}
+            edge = {f for f in edge if not self._is_never_run(f)}
             seen |= edge
         return seen
 
@@ -287,7 +321,7 @@ class Updates:
         """The functions of the family that something names that may run, other than to store transitions."""
         live: set[ev.Owner] = {self.drawing} if self.drawing not in self._adders else set()
         named = {f for f in self.about.functions if f is not None and f not in self._adders}
-        named = {f for f in named if f is self.drawing or not self.inherited.is_never_run(f)}
+        named = {f for f in named if f is self.drawing or not self._is_never_run(f)}
         while True:
             more = {
                 function
@@ -301,11 +335,20 @@ class Updates:
 
     def _mentions(self, function: ev.Owner) -> Iterator[Mention]:
         """Where the function, or another of its name that cannot be told from it, is named."""
-        return (m for m in self.graph.mentions.get(getattr(function, "name", ""), ()) if self._means(m.node, function))
+        mentions = self.graph.mentions.get(getattr(function, "name", ""), ())
+        return (m for m in mentions if self._means(m.node, function) and not self._is_of_other(m))
+
+    def _is_of_other(self, mention: Mention) -> bool:
+        """Whether a method is named of a memory that another than the maker has made for itself."""
+        if self._own is None or self._maker is None:
+            return False
+        inside = mention.inside[-1] if mention.inside else None
+        maker = self._own.maker(mention.path, mention.node, inside)
+        return maker is not None and not self._own.is_kin(maker, self._maker)
 
     def _runs(self, inside: Iterable[ev.Owner], live: set[ev.Owner]) -> bool:
         """Whether the code in some functions may run: it is no part of the family, or a part that is named itself."""
-        return not any((f in self.about.functions and f not in live) or self.inherited.is_never_run(f) for f in inside)
+        return not any((f in self.about.functions and f not in live) or self._is_never_run(f) for f in inside)
 
     def _means(self, node: ir.Expr, function: ev.Owner) -> bool:
         """Whether an expression with the name of the function may be it."""

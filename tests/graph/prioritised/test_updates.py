@@ -347,3 +347,52 @@ def test_a_subscript_that_only_storing_uses_is_a_part_of_it(project):
     graph = project(changed)
     (buffer,) = graph.buffers
     assert graph.priorities(buffer).updated()
+
+
+STARTED = """
+from memory import Memory
+
+
+class Trainer:
+    def __init__(self, env, net):
+        self.env, self.net, self.memory = env, net, Memory(64)
+
+    def learn(self):
+        slots, batch = self.memory.sample(8)
+        loss, errors = self.net.loss(batch)
+        loss.backward()
+        {update}
+
+    def train(self, steps):
+        state = self.env.reset()
+        for step in range(steps):
+            next_state, reward, done, _ = self.env.step(0)
+            self.memory.add(state, 0, reward, next_state, done)
+            self.learn()
+
+    def rate(self, slots, errors):
+        {rate}
+
+
+trainer = Trainer(gym.make("CartPole-v1"), Net())
+{start}
+"""
+RATED = "[self.memory.update_priority(slot, error) for slot, error in zip(slots, errors)]"
+
+
+@pytest.mark.parametrize(
+    ("update", "rate", "start", "found"),
+    [
+        (RATED, "pass", "trainer.train(1000)", True),
+        (RATED, "pass", "# trainer.train(1000)", True),
+        ("pass", "pass", "# trainer.train(1000)", False),
+        ("pass", RATED, "# trainer.train(1000)", False),
+        ("pass", RATED, "trainer.train(1000)", False),
+        ("self.rate(slots, errors)", RATED, "# trainer.train(1000)", True),
+    ],
+)
+def test_where_nothing_starts_the_training_its_updates_count_as_its_draws_do(project, update, rate, start, found):
+    memory = MEMORY.partition("def train(")[0]
+    graph = project(memory=memory, main=STARTED.format(update=update, rate=rate, start=start))
+    (buffer,) = [buffer for buffer in graph.buffers if buffer.kind == "prioritised"]
+    assert graph.priorities(buffer).updated() is found

@@ -1,0 +1,146 @@
+import pytest
+
+MEMORY = """
+import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.priorities, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+        self.priorities[self.at % self.size] = 1.0
+        self.at += 1
+
+    def sample(self, n, beta):
+        p = self.priorities / self.priorities.sum()
+        slots = np.random.choice(self.size, n, p=p)
+        weights = (self.size * p[slots]) ** -beta
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.priorities[slots] = np.abs(errors) + 1e-6
+
+
+class Plain:
+    def __init__(self, size):
+        self.rows = []
+"""
+
+AGENTS = """
+from memory import Memory, Plain
+
+
+class Slow{base}:
+    def __init__(self, net, memory):
+        self.net = net
+        {slow}
+
+    def learn(self):
+        rows, slots, weights = self.memory.sample(32, 0.4)
+        errors = self.net.errors(rows)
+        (weights * errors**2).mean().backward()
+        return slots, errors
+
+
+class Quick:
+    def __init__(self, net, memory):
+        self.net = net
+        {quick}
+
+    def learn(self):
+        rows, slots, weights = self.memory.sample(32, 0.4)
+        errors = self.net.errors(rows)
+        (weights * errors**2).mean().backward()
+        self.memory.update(slots, errors)
+
+
+def main(env, net):
+    for kind in (Slow, Quick):
+        agent = kind(net, Memory(10))
+        state = env.reset()
+        for step in range(100):
+            next_state, reward, done, _ = env.step(0)
+            agent.memory.push(state, 0, reward, next_state, done)
+            found = agent.learn()
+            {end}
+"""
+OWN = "self.memory = Memory(100)"
+
+
+def neglected(graph):
+    """Who never updates a memory of its own, of those that there are one kind of."""
+    (buffer,) = [buffer for buffer in graph.buffers if buffer.kind == "prioritised"]
+    about = graph.priorities(buffer)
+    assert about.updated()
+    return [getattr(maker, "name", maker) for maker, _ in about.neglected()]
+
+
+@pytest.mark.parametrize(
+    ("base", "slow", "quick", "end", "expected"),
+    [
+        ("", OWN, OWN, "", ["Slow"]),
+        ("", "self.memory = Memory(100) if net.rated else Plain(100)", OWN, "", ["Slow"]),
+        # one memory may be both agents', for all that is known
+        ("", "self.memory = memory", OWN, "", []),
+        ("", OWN, "self.memory = memory", "", []),
+        ("", "self.memory = memory or Memory(100)", OWN, "", []),
+        # what anybody does with a memory that it is given may be done with this one
+        ("", OWN, OWN, "agent.memory.update(*found)", []),
+        ("", OWN, OWN, "agent.memory = Memory(100)", []),
+        # an heir's own memory is the one that its base updates
+        ("(Quick)", OWN, OWN, "", []),
+    ],
+)
+def test_the_memory_of_an_agent_is_its_own_where_it_makes_it(project, base, slow, quick, end, expected):
+    agents = AGENTS.format(base=base, slow=slow, quick=quick, end=end or "pass")
+    assert neglected(project(memory=MEMORY, agents=agents)) == expected
+
+
+TRIED = """
+from memory import Memory
+
+
+def test_priorities():
+    memory = Memory(10)
+    memory.push(0, 0, 1.0, 0, False)
+    rows, slots, weights = memory.sample(4, 0.4)
+    memory.update(slots, [10.0] * 4)
+"""
+
+SCRIPT = """
+from memory import Memory
+{top}
+
+def main(env, net):
+    {inside}
+    state = env.reset()
+    for step in range(100):
+        next_state, reward, done, _ = env.step(0)
+        memory.push(state, 0, reward, next_state, done)
+        rows, slots, weights = memory.sample(32, 0.4)
+        errors = net.errors(rows)
+        (weights * errors**2).mean().backward()
+        {end}
+
+
+if __name__ == "__main__":
+    main(gym.make("CartPole-v1"), Net())
+"""
+
+
+@pytest.mark.parametrize(
+    ("top", "inside", "end", "expected"),
+    [
+        ("", "memory = Memory(100)", "", ["main"]),
+        ("memory = Memory(100)", "pass", "", ["train.py"]),
+        ("", "memory = Memory(100)", "memory.update(slots, errors)", []),
+        ("memory = Memory(100)", "pass", "memory.update(slots, errors)", []),
+        ("", "memory = net.memory or Memory(100)", "", []),
+    ],
+)
+def test_what_a_test_does_with_the_memory_that_it_makes_is_no_training(project, top, inside, end, expected):
+    script = SCRIPT.format(top=top, inside=inside, end=end or "pass")
+    graph = project(memory=MEMORY, train=script, test_memory=TRIED)
+    assert neglected(graph) == expected
