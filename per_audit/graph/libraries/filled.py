@@ -39,6 +39,7 @@ class _Held:
         self.function = function
         self.parents = {child: node for node in ir.walk(*function.body) for child in ir.children(node)}
         self.is_used = False
+        self._followed: set[tuple[ir.Assign, Callable[[ir.Expr], bool]]] = set()
 
     def is_kept(self, node: ir.Expr) -> bool:
         """Whether what stands for the buffer is only filled, saved and looked at."""
@@ -93,6 +94,9 @@ class _Held:
             target = target.items[0]
         if not isinstance(target, ir.Name):
             return False
+        if (given, does) in self._followed:  # names that are given to one another
+            return True
+        self._followed.add((given, does))
         return all(map(does, self._uses(target.id, self.function)))
 
     def _uses(self, name: str, function: ir.Function) -> Iterator[ir.Name]:

@@ -25,6 +25,7 @@ def _found(project, body):
         "gatherer = Collector(policy, envs, buffer=memory)\nprint(len(memory))\nfound = gatherer.collect(n_step=9)",
         "AsyncCollector(policy, envs, memory).collect(n_step=9)",
         "memory.add(policy.play(envs))\npickle.dump(memory, file)",
+        "memory.add(policy.play(envs))\nbefore = memory\nmemory = before\npickle.dump(before, file)",
     ],
 )
 def test_what_is_filled_and_saved_is_no_memory(project, body):
@@ -40,6 +41,7 @@ def test_what_is_filled_and_saved_is_no_memory(project, body):
         "gatherer = Collector(policy, envs, memory)\npolicy.update(64, memory)",
         "self.gatherer = Collector(policy, envs, memory)",
         "gatherer, tester = Collector(policy, envs, memory), 1\npolicy.update(64, memory)",
+        "before = memory\nmemory = before\npolicy.update(64, before)",
         "def train():\n    trainer(policy, gatherer)\ngatherer = Collector(policy, envs, memory)\ntrain()",
         "gatherer = Collector(policy, envs, memory)\nonce = lambda: trainer(policy, gatherer)\nonce()",
     ],
