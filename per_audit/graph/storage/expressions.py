@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from per_audit.graph.storage.singles import Singles
-    from per_audit.graph.storage.values import Edit, Key, Path, Value
+    from per_audit.graph.storage.values import Edit, Key, Path, Shared, Value
 
 _SAME = {"detach", "requires_grad_"}  # of a tensor: the same numbers under another name
 _NUMBERS = {"int", "len", "argmax"}
@@ -25,20 +25,19 @@ _LEAVES = {"fit", "train_on_batch", "predict", "predict_on_batch", "append", "pr
            "zip", "enumerate", "step", "learn", "train"}  # fmt: skip
 _COPIES = {"copy", "clone", "cpu", "to", "tolist", "astype"}
 _SUBTRACTS = {"subtract", "sub"}
-_MOST_INSIDE = 3
 
 
 class Places:
     """The expressions of a body, with what is known at the moment."""
 
-    def __init__(self, singles: Singles, path: str, depths: dict[Key, int], call: Key, depth: int) -> None:
+    def __init__(self, singles: Singles, path: str, shared: Shared, call: Key, depth: int) -> None:
         self.singles = singles
         self.graph = singles.graph
         self.path = path
-        self.depths = depths  # of each array, how many subscripts it surely has
+        self.shared = shared
         self.call = call  # by which calls the body was entered
         self.depth = depth
-        self.state = State()
+        self.state = State(shared)
         self.zero: dict[ir.Node, list[Edit | None]] = {}
 
     # ---------------------------------------------------------------- expressions
@@ -68,16 +67,17 @@ class Places:
         if isinstance(value, Fixed):
             if value.kind:
                 return value
-            kept = View((node, self.call, value.key))
-            self.state.written[kept.root] = {(): value.key}
+            content = self.state.content(value)
+            kept = View(self.shared.key(node, self.call, content))
+            self.state.written[kept.root] = {(): content}
             return kept
         if not value.path or (value.plain and (value.tensor or self._is_array(value))):
             return value
-        return View((node, self.call, value.root, value.path))
+        return View(self.shared.key(node, self.call, value.root, value.path))
 
     def _is_array(self, value: View) -> bool:
         """Whether there surely is more than a number at a place."""
-        return not value.tensor and self.depths.get(value.root, 0) > len(value.path)
+        return not value.tensor and self.shared.depths.get(value.root, 0) > len(value.path)
 
     def _name(self, node: ir.Name) -> Value:
         known = self.state.names.get(node.id)
@@ -154,14 +154,15 @@ class Places:
             return base.items[position] if known else self.fresh(node)  # type: ignore[call-overload]
         keys: Path = tuple(self.state.content(value) for value in values)
         if isinstance(base, Fixed):
-            return Fixed(("part", base.key, keys))
+            return Fixed(("part", self.state.content(base), keys))
         whole = [
             getattr(v, "kind", "") == WHOLE or self.singles.is_single(i, self.path)
             for v, i in zip(values, items, strict=True)
         ]
         plain = [is_whole or isinstance(item, ir.Slice) for is_whole, item in zip(whole, items, strict=True)]
         if base.plain:
-            self.depths[base.root] = max(self.depths.get(base.root, 0), len(base.path) + len(items))
+            depths = self.shared.depths
+            depths[base.root] = max(depths.get(base.root, 0), len(base.path) + len(items))
         steps = keys if all(whole) or len(items) == 1 else (("several", keys),)
         return View(base.root, (*base.path, *steps), base.tensor, base.plain and all(plain))
 

@@ -56,9 +56,26 @@ class Edit:
 
 
 @dataclass(slots=True)
+class Shared:
+    """What is one for a body and for all that it calls: how many statements are left to be gone through, and the keys.
+
+    `depths`: of each array, how many subscripts it surely has.
+    """
+
+    left: int
+    depths: dict[Key, int] = field(default_factory=dict)
+    _numbers: dict[Path, int] = field(default_factory=dict)
+
+    def key(self, *parts: Key) -> Key:
+        """A number that stands for the parts of a key: what is made of it is no deeper and no larger than itself."""
+        return self._numbers.setdefault(parts, len(self._numbers))
+
+
+@dataclass(slots=True)
 class State:
     """What is known at one point of a body: what names hold, and what was put last at which places."""
 
+    shared: Shared
     names: dict[str, Value] = field(default_factory=dict)
     written: dict[Key, dict[Path, Key]] = field(default_factory=dict)
     turns: dict[Key, Key] = field(default_factory=dict)  # other after each change of an array
@@ -67,20 +84,20 @@ class State:
     def copy(self) -> State:
         """The state, to go on with apart."""
         written = {root: dict(places) for root, places in self.written.items()}
-        return State(dict(self.names), written, dict(self.turns), dict(self.edits))
+        return State(self.shared, dict(self.names), written, dict(self.turns), dict(self.edits))
 
     def content(self, value: Value) -> Key:
         """What a value is now: equal for two values where they are surely the same numbers."""
         if isinstance(value, Parts):
-            return ("parts", tuple(map(self.content, value.items)))
+            return self.shared.key("parts", *map(self.content, value.items))
         if isinstance(value, Fixed):
-            return value.key
+            return self.shared.key("fixed", value.key)
         known = self.written.get(value.root, {})
         if value.path in known:
             return known[value.path]
         if () in known:
-            return ("part", known[()], value.path)
-        return ("content", value.root, value.path, self.turns.get(value.root))
+            return self.shared.key("part", known[()], value.path)
+        return self.shared.key("content", value.root, value.path, self.turns.get(value.root))
 
     def put(self, place: View, content: Key, edit: Edit) -> None:
         """Put something at a place; of what lies beside nothing is known from then on, it may be the same place."""
@@ -91,7 +108,7 @@ class State:
     def change(self, root: Key, by: Key) -> None:
         """Forget what an array holds."""
         self.written.pop(root, None)
-        self.turns[root] = ("changed", by, self.turns.get(root)) if self.turns.get(root) != by else by
+        self.turns[root] = self.shared.key("changed", by, self.turns.get(root))
 
 
 def merged(states: Iterable[State], node: ir.Node) -> State:
@@ -99,7 +116,7 @@ def merged(states: Iterable[State], node: ir.Node) -> State:
     first, *others = states
     if not others:
         return first
-    result = State()
+    result = State(first.shared)
     every = [first, *others]
     for name in dict.fromkeys(name for state in every for name in state.names):
         found = {state.names.get(name) for state in every}

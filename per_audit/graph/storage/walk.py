@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.storage.expressions import Places
 from per_audit.graph.storage.singles import Singles
-from per_audit.graph.storage.values import Edit, State, View, merged
+from per_audit.graph.storage.values import Edit, Shared, State, View, merged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from per_audit.graph.storage.values import Key, Value
 
 _DEEPEST = 3  # functions of the project in functions
-_MOST_STATEMENTS = 400
+_MOST_STATEMENTS = 10_000  # of a body and what it calls, those of loops twice
 _HARMLESS = {"staticmethod", "no_grad", "njit", "jit"}
 
 
@@ -44,11 +44,15 @@ class Differences:
         return self._known[function, path]
 
     def _looked_for(self, function: ev.Owner, path: str) -> dict[ir.Node, Edit]:
-        depths: dict[Key, int] = {}
+        shared = Shared(0)
         found: dict[ir.Node, list[Edit | None]] = {}
         for _ in range(2):  # that an array has rows is seen where they are taken, which may be later
-            walk = Walk(self._singles, path, depths, function, 0)
-            walk.block(self.graph.module(path).body if function is None else _body(function))
+            shared.left = _MOST_STATEMENTS
+            walk = Walk(self._singles, path, shared, function, 0)
+            try:
+                walk.block(self.graph.module(path).body if function is None else _body(function))
+            except _TooLongError:
+                return {}
             found = walk.zero
         return {node: edits[0] for node, edits in found.items() if None not in edits and edits[0] is not None}
 
@@ -57,20 +61,25 @@ def _body(function: ir.Function | ir.Lambda) -> list[ir.Stmt]:
     return function.body if isinstance(function, ir.Function) else []
 
 
+class _TooLongError(Exception):
+    """What would be left out might change an array."""
+
+
 class Walk(Places):
     """One body."""
 
-    def __init__(self, singles: Singles, path: str, depths: dict[Key, int], call: Key, depth: int) -> None:
-        super().__init__(singles, path, depths, call, depth)
+    def __init__(self, singles: Singles, path: str, shared: Shared, call: Key, depth: int) -> None:
+        super().__init__(singles, path, shared, call, depth)
         self.returned: list[Value] = []
-        self.left = _MOST_STATEMENTS
 
     def block(self, statements: list[ir.Stmt]) -> bool:
         """Go through statements in order; whether the last leaves the body or the loop."""
         for statement in statements:
-            self.left -= 1
+            self.shared.left -= 1
+            if self.shared.left < 0:
+                raise _TooLongError
             handler = _STATEMENTS.get(type(statement))
-            if handler is not None and self.left > 0 and handler(self, statement):
+            if handler is not None and handler(self, statement):
                 return True
         return False
 
@@ -197,10 +206,10 @@ class Walk(Places):
             return None
         skip = self.graph.symbols.takes_self(function)
         path = self.graph.project.module_of[function].path
-        inner = Walk(self.singles, path, self.depths, (node, self.call), self.depth + 1)
-        inner.left, inner.zero = self.left // 2, self.zero
+        inner = Walk(self.singles, path, self.shared, (node, self.call), self.depth + 1)
+        inner.zero = self.zero
         names = [parameter.name for parameter in function.parameters[skip:]]
-        inner.state = State({}, self.state.written, self.state.turns, self.state.edits)
+        inner.state = State(self.shared, {}, self.state.written, self.state.turns, self.state.edits)
         own = isinstance(node.func, ir.Attr) and getattr(node.func.value, "id", None) == "self"
         for place, (arg, value) in enumerate(zip(node.args, given, strict=True)):
             inner.state.names[arg.keyword or names[place]] = inner.held(value, arg)
@@ -210,7 +219,7 @@ class Walk(Places):
         after = inner.state
         kept = {name: v for name, v in self.state.names.items() if "." not in name}
         kept |= {name: v for name, v in after.names.items() if own and name.startswith("self.")}
-        self.state = State(kept, after.written, after.turns, after.edits)
+        self.state = State(self.shared, kept, after.written, after.turns, after.edits)
         self.state.change("attributes", node)
         only = inner.returned[0] if ended and len(inner.returned) == 1 else None
         self.zero = inner.zero

@@ -314,3 +314,18 @@ def apart(values, others):
 )
 def test_functions_that_are_given_an_array(project, lines, expected):
     assert sorted(set(zeros(project(learning(*lines) + FILLED)))) == expected[:1]
+
+
+EDITED = ("q = model.predict(states)", "g = q", "g[mask] = best")
+
+
+def test_what_is_computed_again_and_again_of_itself_is_compared_at_once(project):
+    lines = (*EDITED, "z = best", *["z = z * 3 + z"] * 200, "q[0] = z", "return q[0] - z")
+    assert zeros(project(learning(*lines))) == ["q[0] - z"]
+
+
+@pytest.mark.parametrize(("calls", "expected"), [(2, ["g - q"]), (30, [])])
+def test_what_goes_too_far_to_be_followed_is_not_judged(project, calls, expected):
+    helpers = "".join(f"def step{k}(x):\n" + f"    x = step{k + 1}(x)\n" * calls + "    return x\n\n" for k in range(3))
+    text = learning(*EDITED, *["step0(states)"] * calls, "return g - q")
+    assert zeros(project(f"{text}\n{helpers}def step3(x):\n    return x + 1\n")) == expected
