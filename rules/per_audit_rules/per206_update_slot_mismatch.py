@@ -168,6 +168,13 @@ class Memory(Ring):
     def update(self, slots, errors):
         self.priorities[slots] = (errors + 1e-6) ** 0.6
 """
+_COUNTING = _RING.replace("self.position]", "self.position % self.capacity]").replace(
+    "self.position = (self.position + 1) % self.capacity", "self.position += 1"
+)
+_COUNTED_ON = _HEIR.replace(
+    "        self.priorities[self.position] =",
+    "        slot = self.position % self.capacity\n        self.priorities[slot] =",
+)
 _HEIR_SAVED = _HEIR.replace("        super().add(", "        slot = self.position\n        super().add(").replace(
     "self.priorities[self.position] = 1.0  # <- PER206", "self.priorities[slot] = 1.0"
 )
@@ -854,6 +861,10 @@ class Plain:
                 ),
             },
         ),
+        Example(
+            "a base class counts what was stored, its ring by the count",
+            {"ring.py": _COUNTING, "memory.py": _COUNTED_ON, "train.py": _TRAIN},
+        ),
     )
     good = (
         Example(
@@ -1093,6 +1104,16 @@ class Replay:
                 "train.py": _TRAIN,
             },
         ),
+        Example(
+            "a base class counts what was stored, and one is taken away again",
+            {
+                "ring.py": _COUNTING,
+                "memory.py": _COUNTED_ON.replace("  # <- PER206", "").replace(
+                    "slot = self.position %", "slot = (self.position - 1) %"
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
     )
 
 
@@ -1170,8 +1191,9 @@ def _moved_by_calls(
                 continue
             run = graph.symbols.run(callee, graph.project.module_of[callee].path)
             for place, stored in _kept(graph, buffer, callee):
-                after = run.fields.get(place)
-                if after is not None and _is_next(after, place):
+                pointer = strip(place.args[0]) if place.op == "mod" else place  # a ring's slot, of a count of all
+                after = run.fields.get(pointer)
+                if after is not None and _is_next(after, pointer):
                     yield place, site.node, stored
 
 
