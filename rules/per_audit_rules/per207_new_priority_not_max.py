@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED
 from per_audit.graph.memory.eviction import goes_round
 from per_audit.graph.prioritised import trail
 from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.graph.symbolic.degree import STORED
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.prioritised.anatomy import Anatomy
-    from per_audit.graph.prioritised.writes import PriorityWrite
+    from per_audit.graph.prioritised.writes import PriorityWrite, Step
 
 _HIGHEST_START = 1.0
 _BOUNDS = ("clip", "minimum", "min", "where", "div", "unknown")
@@ -109,6 +111,77 @@ def run(env, agent, steps):
         if step > 16:
             agent.learn(min(1.0, 0.4 + step / steps))
 """
+_WITHOUT = _MEMORY.replace("next_state, done):\n", "next_state, done, priority=None):\n").replace(
+    "        self.priorities[slot] = 1.0  # <- PER207\n",
+    "        if priority is None:\n            priority = self.top\n"
+    "        self.priorities[slot] = priority  # <- PER207\n",
+)
+_WITHOUT = _WITHOUT.replace(
+    "self.count = [None] * capacity, capacity, alpha, 0",
+    "self.count = [None] * capacity, capacity, alpha, 0\n        self.top = 1.0",
+)
+_TREE = """class Tree:
+    def __init__(self, leaves):
+        self.leaves, self.rows, self.at = leaves, [None] * leaves, 0
+        self.sums = [0.0] * (2 * leaves)
+
+    def put(self, row, priority):
+        self.rows[self.at] = row
+        self.change(self.at, priority)
+        self.at = (self.at + 1) % self.leaves
+
+    def change(self, leaf, priority):
+        node = leaf + self.leaves
+        difference = priority - self.sums[node]
+        while node >= 1:
+            self.sums[node] += difference
+            node //= 2
+
+    def find(self, share):
+        return self._down(share * self.sums[1], 1)
+
+    def _down(self, mass, node):
+        if node >= self.leaves:
+            return self.rows[node - self.leaves], self.sums[node], node - self.leaves
+        if mass <= self.sums[2 * node]:
+            return self._down(mass, 2 * node)
+        return self._down(mass - self.sums[2 * node], 2 * node + 1)
+
+
+if __name__ == "__main__":
+    tree = Tree(8)
+    for number in range(20):
+        tree.put(str(number), number)
+    print(tree.find(0.5))
+"""
+_ON_TREE = """import numpy as np
+from tree import Tree
+
+
+class Memory:
+    def __init__(self, capacity):
+        self.tree, self.count, self.capacity = Tree(capacity), 0, capacity
+
+    def add(self, state, action, reward, next_state, done):
+        self.tree.put((state, action, reward, next_state, done), 1.0)  # <- PER207
+        self.count = min(self.count + 1, self.capacity)
+
+    def sample(self, n, beta):
+        rows, p, slots = [], [], []
+        for share in np.random.rand(n):
+            row, priority, slot = self.tree.find(share)
+            rows.append(row)
+            p.append(priority)
+            slots.append(slot)
+        for slot, old in zip(slots, p):
+            self.tree.change(slot, old)
+        weights = (self.count * np.array(p) / self.tree.sums[1]) ** -beta
+        return [np.stack(column) for column in zip(*rows)], slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        for slot, error in zip(slots, np.abs(errors)):
+            self.tree.change(slot, (error + 1e-6) ** 0.6)
+"""
 
 
 class NewPriorityNotMax(Rule):
@@ -172,13 +245,13 @@ class NewPriorityNotMax(Rule):
     def _of(self, graph: ReplayGraph, buffer: ReplayBuffer) -> Iterable[Finding]:
         anatomy, name = graph.anatomy(buffer), graph.name_of(buffer)
         starts = [(write, _start(anatomy, write)) for write in anatomy.writes if write.inserts]
-        updates = [write for write in anatomy.writes if not write.inserts]
+        updates = [write for write in anatomy.writes if not write.inserts and not _is_put_back(anatomy, write)]
         if not updates or not all(_is_open(write.value) for write in updates):
             return
         if not all(start for _, start in starts):
             return
         for write, start in starts:
-            step = write.outermost
+            step = _given_in(write)
             learnt = updates[0]
             yield self.finding(
                 graph,
@@ -256,6 +329,14 @@ class NewPriorityNotMax(Rule):
                 ),
                 "train.py": _TRAIN.replace("next_state, done)\n", "next_state, done, 1e-2)  # <- PER207\n"),
             },
+        ),
+        Example(
+            "a constant that stands in for None",
+            {"memory.py": _WITHOUT, "train.py": _TRAIN},
+        ),
+        Example(
+            "a sum tree that is tried out in its file, searched by a method that calls itself",
+            {"tree.py": _TREE, "memory.py": _ON_TREE, "train.py": _TRAIN},
         ),
     )
     good = (
@@ -336,6 +417,26 @@ class NewPriorityNotMax(Rule):
                 "train.py": _TRAIN,
             },
         ),
+        Example(
+            "the largest that ever was stands in for None",
+            {
+                "memory.py": _WITHOUT.replace("  # <- PER207", "").replace(
+                    "+ 1e-6\n", "+ 1e-6\n        self.top = max(self.top, np.abs(errors).max())\n"
+                ),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "a sum tree whose memory keeps the largest",
+            {
+                "tree.py": _TREE,
+                "memory.py": _ON_TREE.replace("done), 1.0)  # <- PER207", "done), self.top)")
+                .replace("self.tree, self.count,", "self.top, self.tree, self.count,")
+                .replace("= Tree(capacity)", "= 1.0, Tree(capacity)")
+                + "            self.top = max(self.top, (error + 1e-6) ** 0.6)\n",
+                "train.py": _TRAIN,
+            },
+        ),
     )
 
 
@@ -353,13 +454,28 @@ def _start(anatomy: Anatomy, write: PriorityWrite) -> str | None:
             continue
         base = strip(option.args[0]) if option.op == "pow" else option
         for start in alternatives(anatomy.symbols.expanded(base)):
+            if start == _NONE:  # of a parameter: something else takes its place
+                continue
             number = _number(strip(start))
             if number is None or not 0 < number <= _HIGHEST_START:
                 return None
             highest = max(highest, number)
+    if not (means or part or highest):
+        return None
     if part:
         return "the largest priority of the slots up to their own"
     return "the mean of the stored priorities" if means else f"the constant {highest:g}"
+
+
+def _given_in(write: PriorityWrite) -> Step:
+    """The step that tells the first priority: in the function that has something stand in for a parameter of None."""
+    for part in write.value.walk():
+        function = part.data[0] if part.op == "param" else None
+        if isinstance(function, ir.Function) and function in write.functions:
+            default = next((p.default for p in function.parameters if p.name == part.data[1]), None)
+            if isinstance(default, ir.Const) and default.value is None:
+                return write.steps[write.functions.index(function)]
+    return write.outermost
 
 
 def _number(term: Term) -> float | None:
@@ -384,6 +500,12 @@ def _ends_at(anatomy: Anatomy, term: Term, slot: Term) -> bool:
     _, lower, upper, step = term.args
     ends = upper == slot or (upper.op == "add" and upper.args[0] == slot and upper.args[1].number == 1)
     return ends and (lower.number == 0 or lower == _NONE) and step == _NONE
+
+
+def _is_put_back(anatomy: Anatomy, write: PriorityWrite) -> bool:
+    """Whether an update stores what was stored before, and no error."""
+    chains = trail.chains_of(anatomy, write.value)
+    return bool(chains) and all(chain.start == STORED for chain in chains)
 
 
 def _is_open(value: Term) -> bool:

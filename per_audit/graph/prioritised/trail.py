@@ -230,7 +230,23 @@ def reads_priorities(anatomy: Anatomy, term: Term) -> bool:
         return False  # `(priorities**alpha)[:n]` reads what alpha has made of them
     if term.op in ("at", "item", "slice") and anatomy.base_of(term) in anatomy.containers:
         return True
+    if _is_handed_out(anatomy, term):
+        return True
     return term.op == "item" and anatomy.base_of(term.args[0]) in anatomy.written.keyed.get(term.data, ())
+
+
+def _is_handed_out(anatomy: Anatomy, term: Term) -> bool:
+    """Whether a term is a part of what a search that calls itself returns: a stored priority where it ends."""
+    if term.op != "item" or not term.args or term.args[0].op != "call" or not isinstance(term.data, int):
+        return False
+    data = term.args[0].data
+    function = data[1] if isinstance(data, tuple) and len(data) == 2 and data[0] == "project" else None
+    if not isinstance(function, ir.Function) or anatomy.class_of(function) not in anatomy.holders:
+        return False
+    run = anatomy.symbols.run(function, anatomy.graph.project.module_of[function].path)
+    ends = [strip(end) for end in run.returns]
+    parts = [end.args[term.data] for end in ends if end.op == "tuple" and term.data < len(end.args)]
+    return bool(parts) and all(reads_priorities(anatomy, strip(part)) for part in parts)
 
 
 def _is_raised(term: Term) -> bool:

@@ -78,8 +78,8 @@ class Writes:
                 if key not in found or len(leaf.steps) < len(found[key].steps):
                     found[key] = leaf  # the leaf, rather than a parent of it in a method that the change is handed to
         every = list(found.values())
-        idle = {id(write) for write in every if self._is_left_over(write)}
-        # Where nothing names any method that inserts, or none that updates, the project does that unseen.
+        idle = {id(write) for write in every if self._is_left_over(write) or self._is_tried_out(write)}
+        # Where nothing but a trial names any method that inserts, or none that updates, the project does that unseen.
         seen = {write.inserts for write in every if id(write) not in idle}
         live = [write for write in every if id(write) not in idle or write.inserts not in seen]
         return live[: 4 * _MOST_CHAINS]
@@ -110,6 +110,11 @@ class Writes:
             return False
         named = self.graph.callers.get(method) or self.graph.mentions.get(method.name)
         return self.anatomy.class_of(method) in self.anatomy.parts and not named and not method.name.startswith("__")
+
+    def _is_tried_out(self, write: PriorityWrite) -> bool:
+        """Whether a file that is started by itself writes it, where it shows what a tree of its own does."""
+        step = write.outermost
+        return write.functions[-1] is None and self.graph.demos.around(step.path, step.node) is not None
 
     def _without_difference(self, write: PriorityWrite, by_difference: bool) -> PriorityWrite | None:
         """The write of p where p - old is added to what was there; None where only a change is passed on."""

@@ -127,3 +127,30 @@ def test_what_a_learner_with_a_tree_of_its_own_puts_into_the_buffer_s_is_the_buf
     (buffer,) = graph.buffers
     numbers = {write.value.number for write in graph.anatomy(buffer).writes if write.value.is_number}
     assert numbers == {1.0, 5.0}
+
+
+def test_what_a_file_tries_out_is_no_write_of_the_buffer(project):
+    shown = """
+    from tree import Tree
+
+    if __name__ == "__main__":
+        tree = Tree(8)
+        for number in range(20):
+            tree.add(number, str(number))
+        print(tree.find(0.5))
+    """
+    train = """
+    from one import One
+
+    def main(env, net):
+        memory = One(64)
+        while True:
+            memory.add(*env.row())
+            slots, rows = memory.sample(8)
+            errors = net.errors(rows)
+            errors.mean().backward()
+            memory.rate(slots, errors)
+    """
+    graph = project(tree=SHARED, one=HOLDER.format(name="One", first="1.0"), shown=shown, train=train)
+    (buffer,) = graph.buffers
+    assert [write.value.number for write in graph.anatomy(buffer).writes if write.inserts] == [1.0]
