@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import externals as ext
 from per_audit.graph.interpret.roles import name_of, words
-from per_audit.graph.interpret.values import UNKNOWN, Alloc, Drawn, Func, Instance, Ints, Value
+from per_audit.graph.interpret.values import UNKNOWN, Alloc, Drawn, Func, Instance, Ints, Value, taint
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret.frame import Frame
@@ -32,13 +32,14 @@ class Draws:
         self._masses_in: dict[ev.Owner, list[ir.Node]] = {}
         self.cut: dict[ir.Node, Value] = {}  # what the first or last items are of what has been shuffled
 
-    def mass(self, node: ir.Call, frame: Frame) -> None:
-        """Record a continuous random number."""
+    def mass(self, node: ir.Call, values: list[Value], frame: Frame) -> Value:
+        """Record a continuous random number; what it gives, which is none of the numbers that its bounds come from."""
         masses = self.interpreter.events.masses
         if node not in masses:
             masses[node] = ev.Mass(node, frame.function, frame.module.path)
             self._masses_in.setdefault(frame.function, []).append(node)
             self.interpreter.reruns.touch(("masses", frame.function))
+        return Value(tags=taint(*values).without("mass").tags | {("mass", node)})
 
     def masses_of(self, function: ev.Owner) -> list[ir.Node]:
         """The continuous random numbers that a function draws."""

@@ -134,8 +134,7 @@ class Library:
         if method == "uniform" and _is_of_box(node):
             return taint(*values)  # a place in it
         if ext.is_continuous(name):
-            self.interpreter.draws.mass(node, frame)
-            return Value(tags=taint(*values).tags | {("mass", node)})
+            return self.interpreter.draws.mass(node, values, frame)
         if method in ext.SEARCHES and (chosen := taint(*values).tagged("mass")):
             for mass in chosen:
                 self.interpreter.draws.note_searched(mass, node.args[0].value)
@@ -152,8 +151,7 @@ class Library:
             self.interpreter.draws.shuffle(node, values, frame)
             return UNKNOWN
         if draw.method == "uniform" and not _is_integral(node):
-            self.interpreter.draws.mass(node, frame)
-            return Value(tags=taint(*values).tags | {("mass", node)})
+            return self.interpreter.draws.mass(node, values, frame)
         if draw.method in ("uniform", ext.SAMPLER):
             values = [UNKNOWN]  # a shape is nothing to draw from, nor are the weights
         return self.interpreter.draws.draw(node, draw.method, draw.items, values, frame)

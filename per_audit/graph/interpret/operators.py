@@ -76,9 +76,11 @@ class Operators:
     ) -> Value:
         """The result of an operator applied to two values."""
         a, b = self.interpreter.parts.spilled(a), self.interpreter.parts.spilled(b)
-        result = taint(a, b)
-        if op == "-" and not isinstance(right, ir.Const) and not _is_own_average(left, right):
-            for mass in a.tagged("mass"):
+        # What is taken off a random number, a sum of priorities for one, makes no other random number of it.
+        masses = a.tagged("mass") if op == "-" else frozenset()
+        result = taint(a, b.without("mass") if masses else b)
+        if not isinstance(right, ir.Const) and not _is_own_average(left, right):
+            for mass in masses:
                 self.interpreter.draws.note_reduced(mass, node, frame)
         constants = a.literal(), b.literal()
         if isinstance(constants[0], (int, float)) and isinstance(constants[1], (int, float)):

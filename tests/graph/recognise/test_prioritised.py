@@ -1054,3 +1054,73 @@ LINKED = """
 @pytest.mark.parametrize("slots", ["[self.leaf(mass) for mass in masses]", "list(map(self.leaf, masses))"])
 def test_a_tree_of_linked_nodes_may_be_searched_by_a_function_that_is_mapped(project, kinds, slots):
     assert kinds(project(LINKED.replace("{slots}", slots))) == ["prioritised"]
+
+
+def test_random_actions_in_what_a_tree_is_given_are_not_searched_for_in_it(project):
+    graph = project("""
+    import random
+    from collections import deque
+    import numpy as np
+
+    class Tree:
+        def __init__(self, size):
+            self.size, self.sums, self.rows, self.at = size, np.zeros(2 * size - 1), [None] * size, 0
+
+        def put(self, mass, row):
+            self.rows[self.at] = row
+            self.set(self.at + self.size - 1, mass)
+            self.at = (self.at + 1) % self.size
+
+        def set(self, node, mass):
+            self.raise_by(node, mass - self.sums[node])
+
+        def raise_by(self, node, change):
+            self.sums[node] += change
+            if node:
+                self.raise_by((node - 1) // 2, change)
+
+        def find(self, node, s):
+            left = 2 * node + 1
+            if left >= len(self.sums):
+                return node
+            if s <= self.sums[left]:
+                return self.find(left, s)
+            return self.find(left + 1, s - self.sums[left])
+
+        def sample(self, n):
+            nodes = [self.find(0, np.random.uniform(0.0, self.sums[0])) for _ in range(n)]
+            return [self.rows[node - self.size + 1] for node in nodes], nodes
+
+    class Plain:
+        def __init__(self, size):
+            self.rows = deque(maxlen=size)
+
+        def put(self, state, action, reward, next_state):
+            self.rows.append((state, action, reward, next_state))
+
+        def sample(self, n):
+            return random.sample(self.rows, n), None
+
+    class Player:
+        def __init__(self, game, net, by_mass):
+            self.game, self.net = game, net
+            self.past = Tree(1000) if by_mass else Plain(1000)
+            self.by_mass = by_mass
+
+        def play(self):
+            state = self.game.start()
+            while True:
+                action = np.array([[np.random.rand(), np.random.rand()]])
+                reward, next_state = self.game.shoot(action[0])
+                if self.by_mass:
+                    self.past.put(9.0, (state, action, reward, next_state))
+                else:
+                    self.past.put(state, action, reward, next_state)
+                batch, nodes = self.past.sample(8)
+                for node, error in zip(nodes, self.net.fit(batch)):
+                    self.past.set(node, abs(error))
+                state = next_state
+
+    Player(game, net, True).play()
+    """)
+    assert {buffer.owner.name for buffer in graph.buffers if buffer.kind == PRIORITISED} == {"Tree"}
