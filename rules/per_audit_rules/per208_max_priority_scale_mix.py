@@ -334,6 +334,19 @@ def play(env, net, optimizer, steps):
                 ),
             },
         ),
+        Example(
+            "the maximum over the leaves of a tree of zeros, and 0 for the first",
+            {
+                "tree.py": bad[1].files["tree.py"],
+                "memory.py": bad[1]
+                .plain["memory.py"]
+                .replace(
+                    "        self.tree.put(slot, self.highest)\n",
+                    "        if self.count == 0:\n            self.tree.put(slot, 0)\n        else:\n"
+                    "            self.tree.put(slot, self.tree.sums[self.tree.leaves :].max())  # <- PER208\n",
+                ),
+            },
+        ),
     )
     good = (
         Example(
@@ -370,6 +383,49 @@ def play(env, net, optimizer, steps):
                 "memory.py": bad[1]
                 .plain["memory.py"]
                 .replace("(slot, self.highest)", "(slot, np.max(self.tree.sums[self.tree.leaves :], initial=1.0))"),
+            },
+        ),
+        Example(
+            "the maximum over the leaves of a tree, and 1 for the first",
+            {
+                "tree.py": bad[1].plain["tree.py"],
+                "memory.py": bad[1]
+                .plain["memory.py"]
+                .replace(
+                    "        self.tree.put(slot, self.highest)\n",
+                    "        if self.count == 0:\n            self.tree.put(slot, 1.0)\n"
+                    "        else:\n            self.tree.put(slot, self.tree.sums[self.tree.leaves :].max())\n",
+                ),
+            },
+        ),
+        Example(
+            "the maximum over the leaves of a tree, and 1 for the first of each episode",
+            {
+                "tree.py": bad[1].plain["tree.py"],
+                "memory.py": bad[1]
+                .plain["memory.py"]
+                .replace("next_state, done):", "next_state, done, mass):")
+                .replace("(slot, self.highest)", "(slot, mass)"),
+                "play.py": """from memory import Memory
+
+
+def play(env, net, memory: Memory, rounds):
+    for _ in range(rounds):
+        state, done, first = env.reset(), False, True
+        while not done:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            if first:
+                memory.remember(state, action, reward, next_state, done, 1)
+            else:
+                memory.remember(state, action, reward, next_state, done, max(memory.tree.sums[memory.tree.leaves :]))
+            first, state = False, next_state
+            rows, slots, weights = memory.recall(32, 0.4)
+            memory.learnt(slots, net.fit(rows, weights))
+
+
+play(make(), Net(), Memory(4096), 500)
+""",
             },
         ),
         Example(
@@ -453,12 +509,27 @@ def _from_zero(anatomy: Anatomy) -> Iterator[tuple[PriorityWrite, ir.Node, str]]
         if top.op == "max" and top.data is None and top.node is not None and trail.is_tree(anatomy):
             held = held_in(anatomy.graph, top) & anatomy.containers
             is_zero = all(starts_with_zeros(anatomy.graph, container) for container in held)
-            if held and is_zero and not _has_least(top.node):
+            if held and is_zero and not _has_least(top.node) and not _is_begun(anatomy, insertion):
                 yield insertion, top.node, top.path
         elif top.op == "field" and top not in anatomy.containers:
             start = _zero_start(anatomy, top)
             if start is not None:
                 yield insertion, start.node, start.path
+
+
+def _is_begun(anatomy: Anatomy, insertion: PriorityWrite) -> bool:
+    """Whether the function that takes the maximum of the leaves stores a number above 0 as well: it is that at least.
+
+    So does one that begins with it: `tree.put(1.0) if empty else tree.put(tree.highest())`.
+    """
+    for other in anatomy.writes:
+        pairs = zip(other.steps, insertion.steps, other.functions, insertion.functions, strict=False)
+        apart = next((pair for pair in pairs if pair[0].node is not pair[1].node), None)
+        if other.inserts and apart is not None and apart[2] is apart[3]:
+            known = [strip(option).number for option in alternatives(anatomy.symbols.expanded(other.value))]
+            if all(number is not None and number > 0 for number in known):
+                return True
+    return False
 
 
 def _has_least(node: ir.Node) -> bool:
