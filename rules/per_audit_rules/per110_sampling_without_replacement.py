@@ -478,7 +478,8 @@ def _may_be_false(graph: ReplayGraph, path: str, node: ir.Expr) -> bool:
 
 
 def _share(graph: ReplayGraph, buffer: ReplayBuffer, batch: int | None) -> float | None:
-    capacity = capacity_of(graph, buffer.containers | graph.priorities(buffer).made, by_name=True).largest
+    containers = buffer.containers | graph.priorities(buffer).made
+    capacity = capacity_of(graph, containers, by_name=True, holder=buffer.owner).largest
     return None if batch is None or not capacity else batch / capacity
 
 

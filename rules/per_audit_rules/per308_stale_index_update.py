@@ -346,7 +346,7 @@ def _slots(anatomy: Anatomy) -> int:
     graph, trees = anatomy.graph, {alloc for term in anatomy.containers for alloc in anatomy.allocs(term)}
     rows = [container for container in anatomy.buffer.containers if container not in trees]
     laps = read(graph, (length for container in rows for length in lengths_of_laps(graph, container)))
-    return laps.usual or capacity_of(graph, rows).usual or 0
+    return laps.usual or capacity_of(graph, rows, holder=anatomy.buffer.owner).usual or 0
 
 
 def _apart(graph: ReplayGraph, anatomy: Anatomy, write: PriorityWrite, started: list[Thread]) -> Iterator[Thread]:

@@ -198,7 +198,7 @@ class LinearTimeSampling(Rule):
             capacity = anatomy.capacity
             if capacity.largest is None:  # there are as many priorities as transitions
                 priorities = {alloc for term in anatomy.containers for alloc in anatomy.allocs(term)}
-                capacity = capacity_of(graph, buffer.containers - priorities)
+                capacity = capacity_of(graph, buffer.containers - priorities, holder=buffer.owner)
             for draw in _linear_draws(graph, buffer, anatomy, capacity):
                 if draw.node not in seen:
                     seen.add(draw.node)

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from per_audit.findings import Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.interpret.events import Draw, Owner
+    from per_audit.graph.memory.capacity import Capacity
     from per_audit.graph.memory.given import Calls
 
 LARGE = 50_000
 _BESIDE = "; the draw before it, which goes through the probabilities of all, costs far more"
+_BATCH, _UNFELT = 64, 0.5  # the draws of a batch whose number is not known, and microseconds that nobody would feel
 _COPIES = {"list", "tuple", "sorted"}
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
@@ -59,9 +61,9 @@ class DequeRandomAccess(Rule):
 
     Only capacities that can be read from the code are judged: a number, a constant, a default, or what the callers
     pass. Where the loops of the program count out fewer transitions, the estimate is for these, and a hint below 50,000
-    of them; any other deque that never fills is cheaper than its limit says, and a hint where 200 steps of each episode
-    that is counted are fewer than 50,000. A read that is reached only while the
-    deque is short, such as while it holds less than a batch, is none.
+    of them, or nothing where a batch costs less than half a microsecond more; any other deque that never fills is
+    cheaper than its limit says, and a hint where 200 steps of each episode that is counted are fewer than 50,000. A
+    read that is reached only while the deque is short, such as while it holds less than a batch, is none.
 
     ## Example
 
@@ -115,7 +117,7 @@ class DequeRandomAccess(Rule):
                     if read.alloc.kind != "deque" or _is_of_few(graph, read.path, read.node):
                         continue
                     again.append(read)
-                    if len(again) == 1 and (capacity_of(graph, [read.alloc]).largest or 0) >= LARGE:
+                    if len(again) == 1 and (_room(graph, buffer, read).largest or 0) >= LARGE:
                         by_function[read.function].append(read)
             for function, found in by_function.items():
                 if any(_is_read_for(graph, function, other) for other in by_function):
@@ -123,17 +125,21 @@ class DequeRandomAccess(Rule):
                 found.sort(key=lambda read: (read.path, read.node.start))
                 if found[0].node not in told:
                     told.add(found[0].node)
-                    yield self._judged(graph, found, buffer, _times(graph, times[found[0].alloc, function]))
+                    judged = self._judged(graph, found, buffer, _times(graph, times[found[0].alloc, function]))
+                    if judged is not None:
+                        yield judged
 
-    def _judged(self, graph: ReplayGraph, reads: list[_Read], buffer: ReplayBuffer, times: int) -> Finding:
+    def _judged(self, graph: ReplayGraph, reads: list[_Read], buffer: ReplayBuffer, times: int) -> Finding | None:
         first, name = reads[0], graph.name_of(buffer)
-        calls = _worst(graph, first)
-        size = capacity_of(graph, [first.alloc], calls=calls)
+        calls = _worst(graph, buffer, first)
+        size = _room(graph, buffer, first, calls)
         capacity = size.largest or LARGE
         counted = stored.most_stored(graph, buffer, first.alloc)
         is_filled = counted is not None or stored.goes_on_for_ever(graph, buffer)
         most = counted or capacity
         each, (batch, is_same) = costs.of_read(min(most, capacity)), _batch(graph, first, calls)
+        if each * (batch or _BATCH) < _UNFELT:
+            return None
         cost = f"{costs.spelled(each)} a read"
         if batch is not None:
             each *= times
@@ -553,17 +559,22 @@ def _branches(graph: ReplayGraph, read: _Read) -> list[ir.Node]:
     return found
 
 
-def _worst(graph: ReplayGraph, read: _Read) -> Calls | None:
+def _worst(graph: ReplayGraph, buffer: ReplayBuffer, read: _Read) -> Calls | None:
     """The calls of the program for which a read costs most, of those with a deque that is large; None for any."""
     made_in = graph.symbols.function_of(path, read.alloc.node) if (path := graph.path_of(read.alloc.node)) else None
     costly: list[tuple[float, Calls]] = []
     for calls in programs(graph, made_in) if made_in is not None else ():
-        size = capacity_of(graph, [read.alloc], calls=calls).largest or 0
+        size = _room(graph, buffer, read, calls).largest or 0
         if size >= LARGE:
             batch, _ = _batch(graph, read, calls)
             rhythm = rhythm_of(graph, read.path, _read_at(read), calls)
             costly.append((rhythm.a_step(costs.of_read(size) * (batch or 1)), calls))
     return max(costly, key=lambda each: each[0])[1] if costly else None
+
+
+def _room(graph: ReplayGraph, buffer: ReplayBuffer, read: _Read, calls: Calls | None = None) -> Capacity:
+    """How many items the deque that is read may hold in that memory."""
+    return capacity_of(graph, [read.alloc], calls=calls, holder=buffer.owner)
 
 
 def _read_at(read: _Read) -> ir.Node:

@@ -192,3 +192,9 @@ def test_deques_of_other_fields_are_beside_it_and_one_in_its_place_is_not():
     (finding,) = DequeRandomAccess().check(link([extract("agent.py", again.encode())]))
     assert sum(link.role == "made" for link in finding.evidence) == 2
     assert "beside" not in finding.message
+
+
+@pytest.mark.parametrize(("steps", "count"), [(2_000, 0), (10_000, 1)])
+def test_what_nobody_would_feel_is_not_told(steps, count):
+    text = AGENT.format(more="pass", start="train(make(), Net())").replace("while True:", f"for _ in range({steps}):")
+    assert len(list(DequeRandomAccess().check(link([extract("agent.py", text.encode())])))) == count

@@ -37,11 +37,12 @@ _OPEN = 0  # beside the numbers: whoever starts the program may give another
 
 
 class _For(NamedTuple):
-    """What numbers are asked for: in objects of `owner`, by these calls; `by_name` as told below."""
+    """What numbers are asked for: in objects of `owner`, by these calls; `by_name` and `holder` as told below."""
 
     owner: ir.Class | None = None
     by_name: bool = False
     calls: Calls | None = None
+    holder: ir.Class | None = None
 
 
 _ANYBODY = _For()
@@ -70,14 +71,19 @@ class Capacity:
 
 
 def capacity_of(
-    graph: ReplayGraph, containers: Iterable[Alloc], by_name: bool = False, calls: Calls | None = None
+    graph: ReplayGraph,
+    containers: Iterable[Alloc],
+    by_name: bool = False,
+    calls: Calls | None = None,
+    holder: ir.Class | None = None,
 ) -> Capacity:
     """The capacity that the project gives to the containers.
 
     It is read from the limit of a deque, the size of an array, and tests that compare a container's length with a
     number; parameters and attributes are followed to the callers and assignments. `by_name`, a parameter that no call
     can be seen to give is what the project's options, dicts and keywords of its name are: `make(**vars(args))`. `calls`
-    are those of one program, of functions that several run.
+    are those of one program, of functions that several run. `holder` is the class of the memory that the containers are
+    of: a ring that it makes is as long as it makes it, however long those are that others make of the class.
     """
     found: list[int | None] = []
     for container in containers:
@@ -85,7 +91,7 @@ def capacity_of(
         if path is not None:
             owner = class_around(graph, path, container.node)
             made, kept = (
-                [number for term in sizes for number in _numbers(graph, term, _For(owner, by_name, calls))]
+                [number for term in sizes for number in _numbers(graph, term, _For(owner, by_name, calls, holder))]
                 for sizes in (
                     _declared(graph, container, path),
                     [*_compared(graph, container), *_roomy(graph, container), *_last(graph, container)],
@@ -335,7 +341,7 @@ def _numbers(graph: ReplayGraph, term: Term, asked: _For = _ANYBODY, depth: int 
         elif (
             option.op in ("param", "field", "item")
             and depth
-            and (options := given(graph, option, asked.owner, asked.calls))
+            and (options := given(graph, option, asked.owner, asked.calls, asked.holder))
         ):
             found += [n for outer in options for n in _numbers(graph, outer, asked, depth - 1)]
             found += [_OPEN] if graph.symbols.records.is_open(option) else []

@@ -19,11 +19,18 @@ if TYPE_CHECKING:
     """By functions, the call and its file by which they are run on the way that is looked at."""
 
 
-def given(graph: ReplayGraph, term: Term, owner: ir.Class | None = None, calls: Calls | None = None) -> list[Term]:
+def given(
+    graph: ReplayGraph,
+    term: Term,
+    owner: ir.Class | None = None,
+    calls: Calls | None = None,
+    holder: ir.Class | None = None,
+) -> list[Term]:
     """What a parameter or an attribute may be in objects of `owner`: what other heirs of its base are given is not.
 
-    Neither is what tests and classes that nothing makes give where the program itself calls, nor what an attribute was
-    before the program set it. A parameter of a function that one of the `calls` is of is what that one gives.
+    Neither is what tests, what only tries something out and classes that nothing makes give where the program itself
+    calls, nor what an attribute was before the program set it. A parameter of a function that one of the `calls` is of
+    is what that one gives; of a class that `holder` makes for itself, what that one does.
     """
     if term.op == "field":
         return _assigned(graph, term)
@@ -31,7 +38,7 @@ def given(graph: ReplayGraph, term: Term, owner: ir.Class | None = None, calls: 
         return graph.symbols.options(term)
     if calls and term.data[0] in calls and (by_call := _passed(graph, term, *calls[term.data[0]])) is not None:
         return [by_call]
-    options = _in_use(graph, term)
+    options = _in_use(graph, term, holder)
     interpreter = graph.interpreter
     base = graph.project.class_of.get(term.data[0])
     if owner is None or base is None or base not in interpreter.mro(owner):
@@ -59,7 +66,7 @@ def class_around(graph: ReplayGraph, path: str, node: ir.Node) -> ir.Class | Non
     return next((around for around in graph.ancestors(path, node) if isinstance(around, ir.Class)), None)
 
 
-def _in_use(graph: ReplayGraph, term: Term) -> list[Term]:
+def _in_use(graph: ReplayGraph, term: Term, holder: ir.Class | None) -> list[Term]:
     """What a parameter may be by the calls of the program: what each gives, the default where one leaves it out.
 
     Where tests alone are seen to call, what the program gives is not known.
@@ -69,8 +76,11 @@ def _in_use(graph: ReplayGraph, term: Term) -> list[Term]:
     calls = graph.symbols.calls_of.get(function, ())
     home = graph.project.module_of[function].path
     outside = [call for call in calls if not is_test(call[2])] if not is_test(home) else list(calls)
+    if len(outside) > 1:  # the only one tells at least what is tried out
+        outside = [call for call in outside if not _is_dry(graph, call)] or outside
     scripts = [call for call in calls if call[1] is None]  # a file that is named as a test, and trains when it is run
     called = [call for call in outside if _may_be_run(graph, call[1])] or outside or scripts
+    called = _held_by(graph, function, holder, called) or called
     if len(called) == len(calls):
         return options
     nodes = {call for call, _, _ in called}
@@ -80,6 +90,25 @@ def _in_use(graph: ReplayGraph, term: Term) -> list[Term]:
     default = next((p.default for p in function.parameters if p.name == name), None)
     left = [] if default is None else [graph.symbols.term(home, default)]
     return [*(option for option in options if option in passed and option not in left), *left]
+
+
+def _is_dry(graph: ReplayGraph, call: tuple[ir.Expr, ev.Owner, str]) -> bool:
+    """Whether a call is one of a block for starting its file, or a notebook, in which nothing learns."""
+    node, function, path = call
+    return function is None and graph.demos.is_dry(path, node)
+
+
+def _held_by(
+    graph: ReplayGraph, function: ir.Function, holder: ir.Class | None, calls: list[tuple[ir.Expr, ev.Owner, str]]
+) -> list[tuple[ir.Expr, ev.Owner, str]]:
+    """Those of some calls by which the holder makes objects for itself, of a class that is none of its bases."""
+    made = graph.project.class_of.get(function)
+    if holder is None or made is None or function.name != "__init__":
+        return []
+    family = {*graph.interpreter.mro(holder), *graph.interpreter.subclasses.get(holder, ())}
+    if made in family:
+        return []
+    return [call for call in calls if call[1] is not None and graph.project.class_of.get(call[1]) in family]
 
 
 def _may_be_run(graph: ReplayGraph, function: ev.Owner) -> bool:

@@ -30,7 +30,7 @@ def never_full(graph: ReplayGraph, buffer: ReplayBuffer) -> int | None:
     None where it is not known, or too many. An option of the command line is what it is where nobody gives it.
     """
     most = stored_at_most(graph, buffer)
-    room = [capacity_of(graph, (container,)).usual or 0 for container in buffer.containers]
+    room = [capacity_of(graph, (container,), holder=buffer.owner).usual or 0 for container in buffer.containers]
     return most if most is not None and min(room) >= most else None
 
 
@@ -74,7 +74,7 @@ def is_seldom_full(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
 
     What is counted has to store as much with episodes of usual length; else half a million transitions are many.
     """
-    least = capacity_of(graph, buffer.containers).least
+    least = capacity_of(graph, buffer.containers, holder=buffer.owner).least
     if least is None or stored_at_most(graph, buffer) is not None or goes_on_for_ever(graph, buffer):
         return False
     usual = usually_stored(graph, buffer)
@@ -89,10 +89,10 @@ def goes_on_for_ever(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
 
 def room_of(graph: ReplayGraph, buffer: ReplayBuffer) -> str | None:
     """How much a buffer has room for, for people: from the least that it is made with to the most; None if unknown."""
-    most = capacity_of(graph, buffer.containers).usual
+    most = capacity_of(graph, buffer.containers, holder=buffer.owner).usual
     if most is None:
         return None
-    each = (capacity_of(graph, (container,)) for container in buffer.containers)
+    each = (capacity_of(graph, (container,), holder=buffer.owner) for container in buffer.containers)
     least = min((one.least for one in each if one.least is not None and one.least != one.largest), default=most)
     return f"{most:,}" if least >= most else f"{least:,} to {most:,}"
 

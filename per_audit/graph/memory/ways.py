@@ -174,13 +174,18 @@ def _is_by_hand(graph: ReplayGraph, function: ir.Function) -> bool:
 
 
 def _counts(loop: ir.While, inner: ir.For | ir.While) -> tuple[ir.Expr | None, ir.Expr | None]:
-    """What a loop counts up to, `while step < limit`, and by how much in a pass of a loop inside of it or its own."""
+    """What a loop counts up to, `while step < limit`, and by how much in a pass of a loop inside of it or its own.
+
+    `while step != limit` counts where each pass adds 1, so that none steps over the limit.
+    """
     test = loop.test
-    if not isinstance(test, ir.Cmp) or test.ops not in (["<"], ["<="]) or not isinstance(test.left, ir.Name):
+    if not isinstance(test, ir.Cmp) or test.ops not in (["<"], ["<="], ["!="]) or not isinstance(test.left, ir.Name):
         return None, None
     steps = [
         node.value
         for node in inner.body
         if isinstance(node, ir.Aug) and node.op == "+" and getattr(node.target, "id", "") == test.left.id
     ]
-    return (test.rights[0], steps[0]) if steps else (None, None)
+    if not steps or (test.ops == ["!="] and not (isinstance(steps[0], ir.Const) and steps[0].value == 1)):
+        return None, None
+    return test.rights[0], steps[0]

@@ -80,7 +80,8 @@ class Anatomy:
     @cached_property
     def capacity(self) -> Capacity:
         """How many priorities there is room for, where the code says so in numbers."""
-        return capacity_of(self.graph, (alloc for term in self.containers for alloc in self.allocs(term)))
+        allocs = (alloc for term in self.containers for alloc in self.allocs(term))
+        return capacity_of(self.graph, allocs, holder=self.buffer.owner)
 
     def priority_of(self, term: Term) -> Term | None:
         """The container where the term is a stored priority at a position that was drawn; None for anything else."""

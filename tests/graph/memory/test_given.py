@@ -84,3 +84,76 @@ def test_the_innermost_class_around_a_node(project):
     inner = outer.body[0]
     nodes = [inner.body[0], outer.body[1], graph.module("main.py").body[1]]
     assert [class_around(graph, "main.py", node) for node in nodes] == [inner, outer, None]
+
+
+PARTS = """
+    class Ring:
+        def __init__(self, size):
+            self.rows = [None] * size
+
+    class Memory:
+        def __init__(self, limit):
+            self.states, self.rewards = Ring(limit), Ring(limit)
+
+    class Copy(Memory):
+        def __init__(self):
+            super().__init__(7)
+            self.states = Ring(8)
+
+    class Game:
+        def __init__(self):
+            self.frames = Ring(4)
+
+    Memory(64)
+    Copy()
+    Game()
+    Ring(2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("holder", "expected"),
+    [("Memory", {64, 7, 8}), ("Copy", {64, 7, 8}), ("Game", {4}), ("Ring", {64, 7, 8, 4, 2}), (None, {64, 7, 8, 4, 2})],
+)
+def test_a_ring_is_as_long_as_the_memory_makes_it(project, holder, expected):
+    graph = project(PARTS)
+    classes = {cls.name: cls for cls in graph.project.classes}
+    term = graph.symbols.term("main.py", classes["Ring"].body[0].body[0].value.right)
+    options = given(graph, term, classes["Ring"], holder=classes.get(holder))
+    numbers = {inner.number for each in options for inner in ([each], given(graph, each))[each.op == "param"]}
+    assert numbers == expected
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("import train", {64}),  # where the program makes one, what is tried out is none of it
+        ("", {3}),
+    ],
+)
+def test_what_is_tried_out_under_main_is_not_the_program_s(project, more, expected):
+    memory = (
+        MEMORY[: MEMORY.index("    class Small")]
+        + """
+    if __name__ == "__main__":
+        memory = Memory(3)
+        memory.add(1)
+        print(memory.rows)
+"""
+    )
+    files = {"train": "from memory import Memory\n\nMemory(64)\n"} if more else {}
+    graph = project(memory=memory, run=more, **files)
+    assert numbers(graph, "Memory") == expected
+
+
+def test_what_a_block_for_starting_a_file_gives_that_trains_is_the_program_s(project):
+    memory = (
+        MEMORY[: MEMORY.index("    class Small")]
+        + """
+    if __name__ == "__main__":
+        memory = Memory(3)
+        loss(memory.rows).backward()
+"""
+    )
+    graph = project(memory=memory, run="from memory import Memory\n\nMemory(64)\n")
+    assert numbers(graph, "Memory") == {3, 64}

@@ -66,6 +66,7 @@ class Demos:
     def __init__(self, graph: ReplayGraph) -> None:
         self._graph = graph
         self._known: dict[ir.If | ir.Function | str, bool] = {}
+        self._dry: dict[ir.Node | str, bool] = {}
 
     def around(self, path: str, node: ir.Node) -> Trial | None:
         """The trial that a node belongs to."""
@@ -96,13 +97,13 @@ class Demos:
         """
         around = (node, *self._graph.ancestors(path, node))
         block = next((each for each in around if isinstance(each, ir.If) and _asks_for_main(each.test)), None)
-        if block is not None:
-            inside: Iterable[ir.Node] = ir.walk(*block.body)
-        elif path.endswith(".ipynb"):
-            inside = self._graph.module(path).nodes
-        else:
+        if block is None and not path.endswith(".ipynb"):
             return False
-        return not any(map(self._is_learning, self._calls(inside)))
+        key = path if block is None else block
+        if key not in self._dry:
+            inside = self._graph.module(path).nodes if block is None else ir.walk(*block.body)
+            self._dry[key] = not any(map(self._is_learning, self._calls(inside)))
+        return self._dry[key]
 
     def only_watches(self, function: ir.Function, memories: set[str]) -> bool:
         """Whether all files that name a function learn nothing, and clear a memory of one of the names."""
