@@ -24,7 +24,6 @@ _LOADERS = {
     *(f"{module}.{name}" for module in ("json", "toml", "tomllib", "tomli") for name in ("load", "loads")),
     "omegaconf.OmegaConf.load",
 }
-_OMEGA = "omegaconf.OmegaConf.load."
 # Called with mappings or named values, they make a mapping, or an object, of all of them.
 _WRAPPERS = {
     *("dict", "OrderedDict", "SimpleNamespace", "Namespace", "EasyDict", "Munch", "Box", "AttrDict", "DotMap"),

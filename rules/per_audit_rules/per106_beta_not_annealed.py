@@ -197,7 +197,7 @@ class BetaNotAnnealed(Rule):
             tried = exponent.node is not None and graph.demos.is_dry(exponent.path, exponent.node)
             return exponent if 0 < (exponent.number or 0) < 1 and not tried else None
         if exponent.op in COMPUTED:
-            return exponent if _standing(graph).below_one(exponent) else None
+            return exponent if Standing(graph).below_one(exponent) else None
         if exponent.op == "field":
             changes = (w for w in beta.later_writes if w.field == exponent and not _adds_nothing(graph, beta, w))
             asked = [w for w in changes if not is_never_asked_for(graph, buffer, w.write.function)]
@@ -206,7 +206,7 @@ class BetaNotAnnealed(Rule):
             if asked:
                 value = strip(asked[0].value)
                 is_one_way = all(strip(change.value) == value for change in asked)
-                return value if is_one_way and _standing(graph).below_one(value) else None
+                return value if is_one_way and Standing(graph).below_one(value) else None
             first = (graph.symbols.expanded(value) for value, _, _ in beta.first_values(exponent))
             values = [option for value in first for option in alternatives(value)]
             if not values or any(value.op in ("object", "function") or _is_one(graph, value) for value in values):
@@ -259,7 +259,7 @@ class BetaNotAnnealed(Rule):
         evidence = [
             graph.evidence(f.path, f.node, "weights", "the weights are raised to it") for f in beta.anatomy.formulas
         ]
-        standing = _standing(graph)
+        standing = Standing(graph)
         standing.below_one(term)
         why = "its schedule is asked for the same moment at every draw"
         for clock in standing.clocks:
@@ -668,10 +668,6 @@ memory.of_another_cell()
             },
         ),
     )
-
-
-def _standing(graph: ReplayGraph) -> Standing:
-    return Standing(graph)
 
 
 def _setting(term: Term) -> str | None:

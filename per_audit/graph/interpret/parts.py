@@ -263,11 +263,6 @@ def _spread(value: Value, tags: frozenset[Tag]) -> Value:
     return value.with_all(tags)
 
 
-def _of_items(display: TupleOf | Record, tags: frozenset[Tag]) -> frozenset[Tag]:
-    """What is known of a tuple that holds for its items; rows paired by `zip` may come to hold weights."""
-    return _besides(display.items, tags) if isinstance(display.node, ir.Seq) else tags
-
-
 def _besides(items: tuple[Value, ...], tags: frozenset[Tag]) -> frozenset[Tag]:
     """What is known of a display as a whole that holds for each item: where one is the weights, the others are not."""
     if any(item.tagged("isw") for item in items):

@@ -83,21 +83,6 @@ class Anatomy:
         allocs = (alloc for term in self.containers for alloc in self.allocs(term))
         return capacity_of(self.graph, allocs, holder=self.buffer.owner)
 
-    def priority_of(self, term: Term) -> Term | None:
-        """The container where the term is a stored priority at a position that was drawn; None for anything else."""
-        term = strip(term)
-        if term.op == "found":
-            term = strip(term.args[0])
-        if term.op in ("at", "item") and (
-            term.op == "item" or term.args[1].has(*CHOSEN, "unknown", "param", "element")
-        ):
-            held = self.base_of(term.args[0])
-            if held in self.containers:
-                if self.is_root(term):
-                    return None
-                return held
-        return None
-
     def base_of(self, term: Term) -> Term:
         """The container under subscripts, slices and changes of form."""
         while term.op in _INSIDE and term.args:

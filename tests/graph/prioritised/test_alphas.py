@@ -4,45 +4,6 @@ import pytest
 
 from per_audit.graph.prioritised.alphas import raised_otherwise
 
-MEMORY = """
-import numpy as np
-import torch
-
-
-class Memory:
-    def __init__(self, size, alpha=0.6):
-        self.rows, self.mass, self.size, self.at = [None] * size, np.zeros(size), size, 0
-        self.alpha, self.least, self.sum = alpha, 1.0, 0.0
-
-    def push(self, state, action, reward, next_state, done):
-        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
-        self.mass[self.at % self.size] = self.mass.max() or 1.0
-        self.at += 1
-
-    def sample(self, n, beta):
-        filled = min(self.at, self.size)
-        p = self.mass[:filled] / self.mass[:filled].sum()
-        slots = np.random.choice(filled, n, p=p)
-        weights = WEIGHTS
-        return [self.rows[i] for i in slots], slots, RESULT
-
-    def update(self, slots, errors):
-        sizes = np.abs(errors) + 1e-6
-        self.mass[slots] = sizes
-        self.least = min(self.least, sizes.min())
-
-
-def train(net, optimizer):
-    memory = Memory(1000)
-    for step in range(1000):
-        memory.push(*net.step())
-        batch, slots, weights = memory.sample(32, 0.4)
-        errors = net.errors(batch)
-        loss = (torch.as_tensor(weights) * errors**2).mean()
-        loss.backward()
-        optimizer.step()
-        memory.update(slots, errors.detach().numpy())
-"""
 TREE = """
 import random
 import numpy as np
@@ -110,16 +71,6 @@ SUMMED = "(self.size * p**self.alpha / (self.tree.nodes[self.size :] ** self.alp
 TWO = ("self.tree, self.size", "self.tree, self.other, self.size"), ("Tree(size), size", "Tree(size), Tree(size), size")
 
 
-@pytest.fixture
-def otherwise(project):
-    def find(text):
-        graph = project(text)
-        weights = graph.weights(graph.buffers[0])
-        return raised_otherwise(weights, weights.all[0])
-
-    return find
-
-
 @pytest.mark.parametrize(
     ("formula", "expected"),
     [
@@ -127,8 +78,9 @@ def otherwise(project):
         ("(filled * p[slots] ** self.alpha) ** -beta", 1),
     ],
 )
-def test_alpha_in_weights_and_in_draws(otherwise, formula, expected):
-    assert otherwise(MEMORY.replace("WEIGHTS", formula).replace("RESULT", "weights")) == expected
+def test_alpha_in_weights_and_in_draws(weights_of, formula, expected):
+    weights = weights_of(formula)
+    assert raised_otherwise(weights, weights.all[0]) == expected
 
 
 @pytest.mark.parametrize(
@@ -141,8 +93,10 @@ def test_alpha_in_weights_and_in_draws(otherwise, formula, expected):
         (SUMMED, "abs(error) + 1e-6", TWO, 0),  # of which tree the entry is, nothing tells
     ],
 )
-def test_a_tree_is_searched_for_its_entries_as_they_are(otherwise, formula, priority, changes, expected):
+def test_a_tree_is_searched_for_its_entries_as_they_are(project, formula, priority, changes, expected):
     text = TREE.replace("WEIGHTS", formula).replace("PRIORITY", priority)
     for old, new in changes:
         text = text.replace(old, new)
-    assert otherwise(text) == expected
+    graph = project(text)
+    weights = graph.weights(graph.buffers[0])
+    assert raised_otherwise(weights, weights.all[0]) == expected

@@ -134,13 +134,6 @@ def test_an_array_of_priorities_has_its_writes(ring):
     }
 
 
-def test_a_stored_priority_at_a_drawn_position_is_known(tree):
-    (formula,) = tree.formulas
-    priorities = [part for part in formula.base.walk() if tree.priority_of(part) is not None]
-    assert priorities
-    assert not any(tree.is_root(part) for part in priorities)
-
-
 def test_the_root_is_the_total(tree):
     (formula,) = tree.formulas
     assert any(tree.is_total(part) for part in formula.base.walk())
