@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from per_audit.parts import Part, Sources
     from per_audit.source import SourceFile
 
+# As `graph/liveness/idle.py` says it.
 _UNMADE = re.compile(r"nothing in the project (?:makes|calls) (\w+)$")
 _STAR = re.compile(rb"\bimport[ \t]*\(?[ \t]*\*")
 
