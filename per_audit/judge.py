@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from per_audit.errors import Failure, UserError
 from per_audit.findings import Finding, Notice, Place, Severity
 from per_audit.housekeeping import UNPARSABLE_FILE
-from per_audit.memory import collector_paused, deep_stack, room_for_calls
 from per_audit.own_rules import check_own
 from per_audit.parts import unparsable
+from per_audit.runtime import collector_paused, deep_stack, room_for_calls
 from per_audit.source import project_root
 
 if TYPE_CHECKING:

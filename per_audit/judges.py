@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from per_audit.judge import Judge
-from per_audit.memory import MAX_PICKLED_DEPTH
+from per_audit.runtime import MAX_PICKLED_DEPTH
 from per_audit.source.resolve import Modules
 
 if TYPE_CHECKING:

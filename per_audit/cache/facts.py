@@ -8,7 +8,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING
 
 from per_audit.cache.store import digest
-from per_audit.memory import MAX_PICKLED_DEPTH
+from per_audit.runtime import MAX_PICKLED_DEPTH
 
 if TYPE_CHECKING:
     from per_audit.cache.store import Store

@@ -12,8 +12,8 @@ from per_audit.cli._review import TerminalReview
 from per_audit.cli._shared import Progress, emit, paths_argument, rule_options, wants_colour
 from per_audit.fixes.plan import FixOptions
 from per_audit.fixes.run import fix
-from per_audit.memory import collector_paused
 from per_audit.report import Look, fix_json, fix_text
+from per_audit.runtime import collector_paused
 from per_audit.settings import load, override
 from per_audit.source import scan_root
 

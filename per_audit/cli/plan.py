@@ -12,8 +12,8 @@ from per_audit.cache.facts import StoredFacts
 from per_audit.cli._shared import Progress, emit, paths_argument, rule_options, wants_colour
 from per_audit.fixes.agenda import agenda
 from per_audit.fixes.plan import FixOptions
-from per_audit.memory import collector_paused
 from per_audit.report import Look, plan_json, plan_markdown, plan_text
+from per_audit.runtime import collector_paused
 from per_audit.settings import load, override
 from per_audit.source import scan_root
 

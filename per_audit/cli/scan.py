@@ -10,8 +10,8 @@ import click
 from per_audit.cache.facts import StoredFacts
 from per_audit.cli._shared import Progress, cache_options, emit, paths_argument, rule_options, wants_colour
 from per_audit.cli._team import TeamOptions, standard_input, team_options
-from per_audit.memory import collector_paused, collector_stopped
 from per_audit.report import FORMATS, Look, render
+from per_audit.runtime import collector_paused, collector_stopped
 from per_audit.scan import Request, places, scan
 from per_audit.settings import FAIL_ON, Settings, load, override
 from per_audit.source import discover

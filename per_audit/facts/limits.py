@@ -7,7 +7,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING
 
-from per_audit.memory import MAX_DEPTH
+from per_audit.runtime import MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

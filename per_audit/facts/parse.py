@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts.limits import Unparsable, interpreted, refuse_what_the_parser_cannot_take
 from per_audit.facts.module import ModuleFacts, line_starts
 from per_audit.facts.read import NotRead, Reader
-from per_audit.memory import collector_paused, deep_stack
+from per_audit.runtime import collector_paused, deep_stack
 from per_audit.source import DecodingError, decode
 
 if TYPE_CHECKING:

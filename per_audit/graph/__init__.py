@@ -13,7 +13,7 @@ from per_audit.graph.libraries.buffers import LibraryBuffer
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.project import Project
 from per_audit.graph.recognise import find_buffers
-from per_audit.memory import collector_paused, deep_stack
+from per_audit.runtime import collector_paused, deep_stack
 
 if TYPE_CHECKING:
     from per_audit.facts import ModuleFacts

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from per_audit.memory import room_for_calls
+from per_audit.runtime import room_for_calls
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11) or sys.platform != "linux", reason="frames are kept in other ways")
