@@ -38,6 +38,7 @@ from per_audit.graph.recognise.level import is_level
 from per_audit.graph.recognise.on_policy import compares_policies
 from per_audit.graph.recognise.positions import Positions
 from per_audit.graph.recognise.stepped import is_stepped
+from per_audit.graph.recognise.strata import of_strata
 from per_audit.graph.recognise.together import Together
 
 if TYPE_CHECKING:
@@ -86,12 +87,18 @@ class Evidence:
         return [draw for draw in draws if is_level(self.graph, draw)]
 
     @cached_property
+    def strata(self) -> set[ir.Node]:
+        """The draws of one position in each stratum of ranks."""
+        return of_strata(self.graph)
+
+    @cached_property
     def _level(self) -> set[ir.Node]:
         return {draw.node for draw in self.level}
 
     def by_priority(self) -> list[ev.Draw]:
         """The draws by given probabilities, other than those of environments: levels, starts, what happens next."""
-        weighted = (draw for draw in self.events.draws.values() if draw.weighted and draw.node not in self._level)
+        draws = self.events.draws.values()
+        weighted = (d for d in draws if (d.weighted and d.node not in self._level) or d.node in self.strata)
         return [draw for draw in weighted if draw.node not in self.left_out and not self._serves_environments(draw)]
 
     @cached_property

@@ -34,7 +34,7 @@ def is_ahead(graph: ReplayGraph, draw: ev.Draw) -> bool:
     if not draw.node.args:
         return False
     written: ir.Node = draw.node.args[0].value
-    first = _given(written, draw.function)
+    first = given(written, draw.function)
     if isinstance(first, ir.Sub) and isinstance(first.index, ir.Slice) and isinstance(first.index.lower, ir.Un):
         first = written  # the newest ones
     if isinstance(first, ir.Call) and name_of(first.func) in ("list", "tuple") and len(first.args) == 1:
@@ -52,7 +52,7 @@ def is_ahead(graph: ReplayGraph, draw: ev.Draw) -> bool:
     counted = _counted(graph, draw.path, draw.node, draw.function)
     names = [n for n in ir.walk(lower) if isinstance(n, ir.Name)]
     if not isinstance(lower, ir.Un):
-        names += [n for name in names for n in ir.walk(_given(name, draw.function)) if isinstance(n, ir.Name)]
+        names += [n for name in names for n in ir.walk(given(name, draw.function)) if isinstance(n, ir.Name)]
     return any(name.id in counted for name in names)
 
 
@@ -66,7 +66,7 @@ def _is_of_rest(graph: ReplayGraph, draw: ev.Draw) -> bool:
     return isinstance(rest, ir.Bin) and rest.op == "-" and any(_is(rest.right, name) for name in counted)
 
 
-def _given(node: ir.Node, function: ev.Owner) -> ir.Node:
+def given(node: ir.Node, function: ev.Owner) -> ir.Node:
     """What a name of a function stands for where one statement alone gives it a value; other nodes themselves."""
     if not isinstance(node, ir.Name) or not isinstance(function, ir.Function):
         return node

@@ -104,6 +104,8 @@ class Uniform:
                 continue
             if draw.function in told or draw.node in self.evidence.environments.told:
                 continue
+            if draw.node in self.evidence.strata:
+                continue
             if not is_choice(draw) and not any(is_none(draw) for is_none in none):
                 yield draw
         yield from self.evidence.level
