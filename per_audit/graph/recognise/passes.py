@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.definitions import positions_of
+from per_audit.graph.definitions import Definitions, positions_of
 from per_audit.graph.interpret.draws import part_of
 from per_audit.graph.interpret.externals import LOADER
 
@@ -24,11 +24,11 @@ def is_pass(graph: ReplayGraph, draw: ev.Draw) -> bool:
     """
     size = draw.node.argument(1, "size")
     if size is not None and draw.method == "choice" and draw.node.args:
-        everything = graph.source(draw.path, draw.node.args[0].value, 200)
+        everything = _counted(graph, draw.path, draw.node.args[0].value)
         again = draw.node.argument(2, "replace")
         is_whole = isinstance(again, ir.Const) and again.value is False
         sizes = size.items if isinstance(size, ir.Seq) else [size] if is_whole else []
-        return any(graph.source(draw.path, item, 200) == everything for item in sizes)
+        return any(_counted(graph, draw.path, item) == everything for item in sizes)
     if draw.method == LOADER:
         return not _is_begun(graph, draw)
     if draw.method not in ("permutation", "randperm") and not _is_of_all(graph, draw):
@@ -47,10 +47,88 @@ def _is_of_all(graph: ReplayGraph, draw: ev.Draw) -> bool:
         return graph.source(other.path, other.node.args[0].value, 200) if other.node.args else None
 
     size, everything = draw.node.argument(1, "k") if draw.method == "sample" else None, drawn_from(draw)
-    if size is None or graph.source(draw.path, size, 200) != f"len({everything})":
+    if size is None or everything is None:
         return False
     others = (each for each in graph.events.draws.values() if each is not draw and each.function is draw.function)
-    return all(drawn_from(each) != everything for each in others)
+    if any(drawn_from(each) == everything for each in others):
+        return False
+    return _counted(graph, draw.path, size) == f"len({everything})" or _is_told_all(graph, draw, size, everything)
+
+
+def _counted(graph: ReplayGraph, path: str, size: ir.Expr) -> str:
+    """How a number is written, or else what a name for it was given just before, while nothing was added."""
+    text = partial(graph.source, path, limit=200)
+    if not isinstance(size, ir.Name):
+        return text(size)
+    reached = Definitions(graph).reaching(size, path)
+    if reached.parameter is not None or len(reached.values) != 1 or reached.values[0][1]:
+        return text(size)
+    given = reached.values[0][0]
+    if not isinstance(given, ir.Call) or ir.last_name(given.func) != "len" or len(given.args) != 1:
+        return text(size)
+    counted = text(given.args[0].value)
+    module = graph.module(path)
+    between = (node for node in module.nodes_of(ir.Call, ir.Aug) if given.end <= node.start < size.start)
+    changed = any(
+        text(node.target if isinstance(node, ir.Aug) else getattr(node.func, "value", node)) == counted
+        for node in between
+    )
+    around = [_loops_around(graph, path, node) for node in (given, size)]
+    return text(size) if changed or around[0] != around[1] else text(given)
+
+
+def _loops_around(graph: ReplayGraph, path: str, node: ir.Node) -> list[ir.Node]:
+    """The loops of its function that a node is repeated by, innermost first, and the function."""
+    found: list[ir.Node] = []
+    for around in graph.ancestors(path, node):
+        if isinstance(around, (ir.For, ir.While, ir.Function)):
+            found.append(around)
+        if isinstance(around, ir.Function):
+            break
+    return found
+
+
+def _is_told_all(graph: ReplayGraph, draw: ev.Draw, size: ir.Expr, everything: str) -> bool:
+    """Whether all who call the function that draws tell it as many as there are: `memory.take(len(memory))`."""
+    function = draw.function
+    if not isinstance(size, ir.Name) or not isinstance(function, ir.Function):
+        return False
+    if Definitions(graph).reaching(size, draw.path).values:
+        return False
+    callers = graph.callers.get(function, [])
+    return bool(callers) and all(_tells_all(graph, site, function, size.id, everything) for site in callers)
+
+
+def _tells_all(graph: ReplayGraph, site: ev.CallSite, function: ir.Function, name: str, everything: str) -> bool:
+    """Whether a call gives the parameter of that name the length of what the function draws from."""
+    given = positions_of(graph, site.node, function)
+    if len(given.get(name, ())) != 1:
+        return False
+    count = _counted(graph, site.path, given[name][0])
+    if everything in given:
+        return any(count == f"len({graph.source(site.path, part, 200)})" for part in given[everything])
+    holder, _, attribute = everything.partition(".")
+    taken = function.parameters[0].name if graph.symbols.takes_self(function) else ""
+    if holder != taken or not attribute or not isinstance(site.node.func, ir.Attr):
+        return False
+    receiver = graph.source(site.path, site.node.func.value, 200)
+    return count == f"len({receiver}.{attribute})" or (
+        count == f"len({receiver})" and _is_as_long(graph, function, everything)
+    )
+
+
+def _is_as_long(graph: ReplayGraph, function: ir.Function, everything: str) -> bool:
+    """Whether the length of an object is that of what a method of it draws from."""
+    owner = graph.project.class_of.get(function)
+    method = graph.interpreter.find_method(owner, "__len__") if owner is not None else None
+    body = method.body if isinstance(method, ir.Function) else []
+    path = graph.project.module_of[method].path if isinstance(method, ir.Function) else ""
+    last = body[-1] if body else None
+    return (
+        isinstance(last, ir.Return)
+        and last.value is not None
+        and (graph.source(path, last.value, 200) == f"len({everything})")
+    )
 
 
 def _is_cut(graph: ReplayGraph, draw: ev.Draw, name: str) -> bool:
