@@ -129,7 +129,7 @@ class _Finder:
         for buffer in made:
             self._look_at_use(buffer)
             silent = buffer.function in switched or (is_other and not buffer.kind.needs)
-            if buffer.prioritised or not (silent or self._is_idle(buffer)):
+            if buffer.prioritised or not (silent or self._is_idle(buffer, module)):
                 yield buffer
         if not (is_other or is_test(path)):
             for package in sorted(used):
@@ -180,12 +180,12 @@ class _Finder:
                     sites.append(site)
         buffer.given = self.given.get(buffer.node, [])
 
-    def _is_idle(self, buffer: LibraryBuffer) -> bool:
+    def _is_idle(self, buffer: LibraryBuffer, module: ModuleFacts) -> bool:
         """Whether nothing learns from the buffer again and again, as far as can be seen."""
         users = self.users.get(buffer.node, ())
         if is_test(buffer.path) or not _EMPTIES.isdisjoint(map(method_of, users)) or _without_rewards(buffer.stores):
             return True
-        if self._is_kept(buffer):
+        if self._is_kept(buffer) or self._is_emptied_inside(buffer, module):
             return True
         if buffer.kind.needs:
             return buffer.kind.needs.isdisjoint(map(method_of, buffer.given))
@@ -198,6 +198,24 @@ class _Finder:
         # Where it is made, and where it is drawn from; a test draws as well.
         paths = {buffer.path, *(site.path for site in users if not is_test(site.path))}
         return not buffer.given and not any(learns(site) for path in paths for site in self.sites.get(path, ()))
+
+    def _is_emptied_inside(self, buffer: LibraryBuffer, module: ModuleFacts) -> bool:
+        """Whether the file that makes the buffer an attribute of what is not known empties what has that name."""
+        names = {
+            target.attr
+            for node in module.nodes_of(ir.Assign)
+            if node.value is not None and buffer.node in made_by(self.events.value(node.value))
+            for target in node.targets
+            if isinstance(target, ir.Attr) and not self.events.value(target.value).atoms
+        }
+        calls = (node.func for node in module.nodes_of(ir.Call) if names and isinstance(node.func, ir.Attr))
+        return any(
+            func.attr in _EMPTIES
+            and isinstance(func.value, ir.Attr)
+            and func.value.attr in names
+            and not self.events.value(func.value).atoms
+            for func in calls
+        )
 
     @staticmethod
     def _is_kept(buffer: LibraryBuffer) -> bool:

@@ -316,3 +316,51 @@ def test_a_buffer_that_is_only_filled_is_none(project, use, found):
         net.loss(batch).backward()
     """
     assert len(project(text).library) == found
+
+
+@pytest.mark.parametrize(
+    ("module", "found"), [("deepq.replay_buffer", 1), ("deepq", 1), ("her.replay_buffer", 0), ("own.replay_buffer", 0)]
+)
+def test_the_buffers_of_a_library_are_those_of_the_modules_that_are_known(project, module, found):
+    text = f"""
+    from baselines.{module} import ReplayBuffer
+
+    def train(env, learner):
+        memory = ReplayBuffer(1000)
+        while True:
+            memory.add(*env.step(learner.act()))
+            learner.update(memory.sample(32))
+    """
+    assert len(project(text).library) == found
+
+
+COLLECTS = """
+    from cpprb import ReplayBuffer
+
+
+    class Collector:
+        def __init__(self, build, fields):
+            self.player, self.fields = build(memory=None), fields
+
+        def collect(self, n, env):
+            self.player.{given} = ReplayBuffer(n, self.fields)
+            while self.player.memory.get_stored_size() < n:
+                self.player.act(env)
+            rows = self.player.memory.get_all_transitions()
+            self.player.learn(rows)
+            self.player.{emptied}
+            return rows
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "emptied", "found"),
+    [
+        ("memory", "memory.clear()", 0),
+        ("memory", "memory.get_stored_size()", 1),
+        ("memory", "seen.clear()", 1),
+        ("store", "memory.clear()", 1),
+    ],
+)
+def test_what_is_emptied_after_each_turn_is_a_rollout_whoever_holds_it(project, given, emptied, found):
+    assert len(project(COLLECTS.format(given=given, emptied=emptied)).library) == found
