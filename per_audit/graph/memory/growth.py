@@ -31,6 +31,7 @@ def growing_stores(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Store]:
             store
             for store in buffer.stores
             if store.container == container and store.how in _GROWS and store.node in buffer.fresh
+            if not _is_column(graph, store)
         ]
         # Beside its transitions a buffer may keep other lists: of times, of what it drew last.
         holds = any(_holds_rows(graph, store) for store in grows)
@@ -44,6 +45,15 @@ def _holds_rows(graph: ReplayGraph, store: ev.Store) -> bool:
     """Whether what is stored is a transition, or a list of them: an episode."""
     inner = graph.interpreter.parts.element(store.value) if _handed(graph, store) else store.value
     return bool(store.roles or roles_in(store.value, 3) or roles_in(inner, 3))
+
+
+def _is_column(graph: ReplayGraph, store: ev.Store) -> bool:
+    """Whether a constructor adds a container that is made there: one for each agent, say, to be filled later."""
+    if getattr(store.function, "name", "") not in _BUILDERS or store.expression is None:
+        return False
+    inside = set(ir.walk(store.expression))
+    atoms = graph.events.value(store.expression).atoms
+    return bool(atoms) and all(isinstance(atom, Alloc) and atom.node in inside for atom in atoms)
 
 
 def _handed(graph: ReplayGraph, store: ev.Store) -> set[Alloc]:

@@ -118,3 +118,68 @@ def train(env, net):
     buffers = [*graph.buffers, *graph.twins]
     assert buffers
     assert bool([found for buffer in buffers for found in graph.growing_stores(buffer)]) is grows
+
+
+COLUMNS = """
+    import numpy as np
+    from common.segment_tree import SumSegmentTree
+
+
+    class Ring:
+        def __init__(self, size, agents, state_width):
+            self.states, self.later, self.rewards = [], [], np.zeros(size)
+            self.dones, self.size, self.at, self.count = np.zeros(size), size, 0, 0
+            self.tree = SumSegmentTree(size)
+            for _ in range(agents):
+                self.states.append({made})
+                self.later.append({made})
+
+        def put(self, states, rewards, later, dones):
+            for agent, state in enumerate(states):
+                {first}
+                {second}
+            self.rewards[self.at], self.dones[self.at] = rewards, dones
+            self.tree[self.at] = 1.0
+            self.at, self.count = (self.at + 1) % self.size, min(self.count + 1, self.size)
+
+        def places(self, n):
+            found = []
+            for _ in range(n):
+                mass = np.random.random() * self.tree.sum(0, self.count)
+                found.append(self.tree.find_prefixsum_idx(mass))
+            return found
+
+        def some(self, n):
+            at, states, later = self.places(n), [], []
+            for i in range({rounds}):
+                states.append(self.states[{place}])
+                later.append(self.later[{place}])
+            return states, self.rewards[at], later, self.dones[at]
+
+
+    class Other(Ring):
+        def __init__(self, *given):
+            super().__init__(*given)
+
+        def put(self, *step):
+            super().put(*step)
+
+
+    def learn(ring, net):
+        before, gains, after, ends = ring.some(32)
+        net.fit(before, gains + 0.99 * (1 - ends) * net.predict(after).max(axis=1))
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "rounds", "place", "grows"),
+    [
+        ("self.states[agent][self.at] = state", "self.later[agent][self.at] = later[agent]", "3", "i][at", False),
+        ("self.states.append(state)", "self.later.append(later[agent])", "n", "at[i]", True),
+    ],
+)
+def test_columns_that_a_constructor_makes_do_not_grow(project, first, second, rounds, place, grows):
+    text = COLUMNS.format(made="np.empty([size, state_width])", first=first, second=second, rounds=rounds, place=place)
+    graph = project(text)
+    (buffer,) = graph.buffers
+    assert bool(graph.growing_stores(buffer)) is grows

@@ -147,9 +147,12 @@ def test_a_length_may_be_that_of_something_else(project):
 
 
 def test_a_function_is_given_the_rows_and_their_number(project):
-    rows = ROWS + """
+    rows = (
+        ROWS
+        + """
     def mixed(items, n):
         return random.sample(items, n)
 """
+    )
     assert len(project(rows.format(drawn="mixed(rows, len(rows))")).buffers) == 0
     assert len(project(rows.format(drawn="mixed(rows, 32)")).buffers) == 1
