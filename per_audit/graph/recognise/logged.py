@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.definitions import positions_of
 from per_audit.graph.interpret.roles import name_of
-from per_audit.graph.interpret.values import External, RecordType
+from per_audit.graph.interpret.values import External, Func, RecordType
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.lifetimes import is_another
 
@@ -32,12 +33,61 @@ _TAKES_APART = {
 # Libraries whose functions only compute with what they are given, but for random numbers.
 _COMPUTES = ("builtins", "math", "numpy", "pandas")
 _DEEPEST = 3
+_COLUMNS = 3  # that a memory of transitions has at least
 
 
 def is_logged(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether all that is stored is put there by code that only takes apart what is read from a file."""
     files = _Files(graph)
-    return bool(buffer.stores) and all(map(files.hold, buffer.stores))
+    return bool(buffer.stores) and (all(map(files.hold, buffer.stores)) or _is_replaced(graph, buffer, files))
+
+
+def _is_replaced(graph: ReplayGraph, buffer: ReplayBuffer, files: _Files) -> bool:
+    """Whether what was read takes the place of the columns of each object where it is made.
+
+    They are as long as what was read then: what an agent did finds no room.
+    """
+    sites = [site for site in buffer.instances if not is_test(site.path)]
+    if not sites or len(buffer.containers) < _COLUMNS:
+        return False
+    attributes = graph.interpreter.attributes.items()
+    columns = {name for (_, name), value in attributes if not buffer.containers.isdisjoint(value.atoms)}
+    owners = {cls for site in sites for made in site.classes for cls in graph.interpreter.mro(made)}
+    own = {function for function, cls in graph.project.class_of.items() if cls in owners}
+    outside = [
+        write
+        for write in graph.events.writes.values()
+        if write.attribute in columns and write.owner.node in owners and write.function not in own
+    ]
+    return len(outside) >= _COLUMNS and all(_is_filled_whole(graph, site, outside, files) for site in sites)
+
+
+def _is_filled_whole(graph: ReplayGraph, site: ev.CallSite, writes: list[ev.AttributeWrite], files: _Files) -> bool:
+    """Whether the function that makes an object has its columns replaced by what was read, or does so itself."""
+    given = graph.parents(site.path).get(site.node)
+    name = getattr(given.targets[0], "id", None) if isinstance(given, ir.Assign) and len(given.targets) == 1 else None
+    if name is None:
+        return False
+    names: dict[ev.Owner, set[str]] = {site.function: {name}}
+    for call in graph.calls_of(site.function, (site.path,)):
+        for function in (func.node for func in call.targets if isinstance(func.node, ir.Function)):
+            taken = positions_of(graph, call.node, function).items()
+            names.setdefault(function, set()).update(
+                parameter for parameter, parts in taken if any(getattr(part, "id", None) == name for part in parts)
+            )
+    replaced = {
+        write.attribute
+        for write in writes
+        if isinstance(write.node, ir.Assign)
+        and any(_is_field_of(part, names.get(write.function, set())) for part in ir.walk(*write.node.targets))
+        and write.node.value is not None
+        and files.reads(write.node.value, write.path, write.function)
+    }
+    return len(replaced) >= _COLUMNS
+
+
+def _is_field_of(target: ir.Node, names: set[str]) -> bool:
+    return isinstance(target, ir.Attr) and getattr(target.value, "id", None) in names
 
 
 class _Files:
@@ -108,8 +158,14 @@ class _Files:
         return all(
             mention.node in called
             or (isinstance(mention.node, ir.Attr) and is_another(self.graph, mention.path, mention.node, function))
+            or self._is_of_another(mention.node, function)
             for mention in self.graph.mentions.get(function.name, ())
         )
+
+    def _is_of_another(self, node: ir.Expr, function: ir.Function) -> bool:
+        """Whether a name is that of other functions of the project for certain."""
+        atoms = self.graph.events.value(node).atoms if isinstance(node, ir.Name) else frozenset()
+        return bool(atoms) and all(isinstance(atom, Func) and atom.node is not function for atom in atoms)
 
     def _takes_apart(self, call: ir.Call, depth: int) -> bool:
         site = self.graph.events.calls.get(call)
@@ -131,6 +187,10 @@ class _Files:
         return all(self._takes_apart(call, depth) for call in calls)
 
     # ---------------------------------------------------------------- what was read
+
+    def reads(self, value: ir.Expr, path: str, function: ev.Owner) -> bool:
+        """Whether an expression is of what was read from a file."""
+        return self._reads(value, path, function, _DEEPEST)
 
     def _reads(self, value: ir.Expr, path: str, function: ev.Owner, depth: int) -> bool:
         """Whether an expression reads a file, or has one of the names of what was read."""

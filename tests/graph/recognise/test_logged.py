@@ -207,3 +207,73 @@ CUT = "row = prices[max(0, i - 4):i]\n            states[i, :len(row)] = row"
 def test_arrays_filled_by_position_of_what_a_file_holds(project, read, fill, act, found):
     text = TABLES.replace("{read}", read).replace("{fill}", fill).replace("{act}", act)
     assert len(project(text).buffers) == found
+
+
+REPLACED = """
+    import d4rl
+    import numpy as np
+
+    class Replay:
+        def __init__(self, size, width):
+            self.s, self.s2, self.a = np.zeros((size, width)), np.zeros((size, width)), np.zeros(size)
+            self.r, self.d, self.size, self.count = np.zeros(size), np.zeros(size), size, 0
+
+        def put(self, state, action, reward, next_state, done):
+            i = self.count % self.size
+            self.s[i], self.a[i], self.r[i], self.s2[i], self.d[i] = state, action, reward, next_state, done
+            self.count += 1
+
+        def get(self, n):
+            at = np.random.choice(self.count, n)
+            return self.s[at], self.a[at], self.r[at], self.s2[at], self.d[at]
+
+    def fill(data, memory):
+        memory.s, memory.s2 = data["observations"], data["next_observations"]
+        memory.a, memory.r = data["actions"], data["rewards"]
+        memory.d = np.squeeze(data["terminals"])
+        memory.count = len(data["rewards"])
+
+    class Training:
+        def __init__(self, env, net, memory, offline=False):
+            self.env, self.net, self.memory, self.offline = env, net, memory, offline
+
+        def run(self, steps):
+            state = self.env.reset()
+            for _ in range(steps):
+                if not self.offline:
+                    action = self.net.act(state)
+                    next_state, reward, done = self.env.step(action)
+                    self.memory.put(state, action, reward, next_state, done)
+                    state = next_state
+                before, actions, rewards, after, dones = self.memory.get(32)
+                self.net.fit(before, rewards + 0.99 * (1 - dones) * self.net.predict(after).max(axis=1))
+
+    def main(env, net):
+        memory = Replay(1000, 4)
+        {filled}
+        Training(env, net, memory, offline=True).run(1000)
+"""
+
+
+@pytest.mark.parametrize(
+    ("filled", "found"),
+    [
+        ("fill(d4rl.qlearning_dataset(env), memory)", 0),
+        ("pass", 1),
+        ("fill(net.rollout(env), memory)", 1),
+        ("fill(d4rl.qlearning_dataset(env), Replay(1000, 4))", 1),
+    ],
+)
+def test_what_was_read_takes_the_place_of_the_columns(project, filled, found):
+    assert len(project(REPLACED.format(filled=filled)).buffers) == found
+
+
+def test_another_function_of_the_name_is_not_the_one_that_fills(project):
+    main = REPLACED.format(filled="fill(d4rl.qlearning_dataset(env), memory)")
+    other = """
+    def fill(data, basket):
+        basket.rows = data
+
+    fill([], net)
+"""
+    assert project(main=main, other=other).buffers == []
