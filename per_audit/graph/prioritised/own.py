@@ -75,7 +75,24 @@ class Own:
 
     def _learns(self, site: ev.CallSite) -> bool:
         around: Iterable[ev.Owner] = (site.function, *self._graph.reachable(site.function, _FAR))
-        return any(self._graph.learns(function, (site.path,)) for function in around)
+        return any(self._graph.learns(function, (site.path,)) or self._may_minimise(function) for function in around)
+
+    def _may_minimise(self, function: ev.Owner) -> bool:
+        """Whether a function feeds a graph of operations for something that is not known to be none that minimises."""
+        calls = (site.node for site in self._graph.calls_of(function)) if self._minimises else ()
+        return any(
+            isinstance(call.func, ir.Attr)
+            and call.func.attr == "run"
+            and call.argument(1, "feed_dict") is not None
+            and any(isinstance(n, ir.Attr) and not self._graph.events.value(n).atoms for n in ir.walk(call.args[0]))
+            for call in calls
+        )
+
+    @cached_property
+    def _minimises(self) -> bool:
+        """Whether the project builds operations that minimise a loss when they are run."""
+        sites = self._graph.events.calls.values()
+        return any(getattr(site.node.func, "attr", "") in ("minimize", "apply_gradients") for site in sites)
 
     def _keeps(self, cls: ir.Class, attribute: str) -> bool:
         """Whether objects of a class are given an attribute by their own methods alone, which make it of the family."""
@@ -89,15 +106,7 @@ class Own:
         """Whether a name is given, in a function or anywhere in a file, what is made there of the family."""
         if (scope, name) not in self._known:
             nodes = ir.walk_scope(scope.body) if isinstance(scope, ir.Function) else self._graph.module(path).nodes
-            given = [
-                each.value
-                for each in nodes
-                if isinstance(each, ir.Assign)
-                for target in each.targets
-                if any(isinstance(part, ir.Name) and part.id == name for part in ir.walk(target))
-                and not isinstance(target, (ir.Attr, ir.Sub))
-            ]
-            self._known[scope, name] = self._are_made(given)
+            self._known[scope, name] = self._are_made(_assigned(nodes, name))
         return self._known[scope, name]
 
     def _given(self, cls: ir.Class) -> dict[str, list[ir.Expr | None]]:
@@ -114,10 +123,33 @@ class Own:
 
     def _are_made(self, values: list[ir.Expr | None]) -> bool:
         """Whether values are objects of the project that are made there and then, some of the family, at times none."""
-        ways = [way for value in values for way in _ways(value) if way is None or not ir.is_none(way)]
-        sites = [self._graph.events.calls.get(way) if isinstance(way, ir.Call) else None for way in ways]
-        made = [site.classes if site is not None else set() for site in sites]
+        made = [self._classes(way) for value in values for way in _ways(value) if way is None or not ir.is_none(way)]
         return all(made) and any(not self._relatives.isdisjoint(classes) for classes in made)
+
+    def _classes(self, value: ir.Expr | None) -> set[ir.Class]:
+        """The classes of which an expression makes an object anew; none where it may be one that is there already.
+
+        What a function of the project makes, gives a name and returns is made anew as well.
+        """
+        site = self._graph.events.calls.get(value) if isinstance(value, ir.Call) else None
+        if site is None or site.classes or not site.targets:
+            return site.classes if site is not None else set()
+        found = [self._returned(func.node) for func in site.targets]
+        return set().union(*found) if all(found) else set()
+
+    def _returned(self, function: ir.Function | ir.Lambda) -> set[ir.Class]:
+        """The classes of which a function makes the object that it returns."""
+        if not isinstance(function, ir.Function):
+            return set()
+        nodes = list(ir.walk_scope(function.body))
+        taken = {each.name for each in function.parameters}
+        given = [node.value for node in nodes if isinstance(node, ir.Return)]
+        named = {each.id for each in given if isinstance(each, ir.Name)}
+        made = [way for name in named for value in _assigned(nodes, name) for way in _ways(value)]
+        made += [way for each in given if not isinstance(each, ir.Name) for way in _ways(each)]
+        sites = [self._graph.events.calls.get(way) if isinstance(way, ir.Call) else None for way in made]
+        found = [site.classes if site is not None else set() for site in sites]
+        return set().union(*found) if all(found) and taken.isdisjoint(named) else set()
 
     @cached_property
     def _set_from_outside(self) -> set[str]:
@@ -137,6 +169,18 @@ class Own:
 
 def _self_of(function: ir.Function) -> str | None:
     return function.parameters[0].name if function.parameters else None
+
+
+def _assigned(nodes: Iterable[ir.Node], name: str) -> list[ir.Expr | None]:
+    """What a name is given by some assignments; None for a part of something."""
+    return [
+        node.value if isinstance(target, ir.Name) else None
+        for node in nodes
+        if isinstance(node, ir.Assign)
+        for target in node.targets
+        if not isinstance(target, (ir.Attr, ir.Sub))
+        if any(isinstance(part, ir.Name) and part.id == name for part in ir.walk(target))
+    ]
 
 
 def _ways(value: ir.Expr | None) -> Iterator[ir.Expr | None]:

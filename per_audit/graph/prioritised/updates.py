@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import Alloc, Func, Instance, Item, Record, Result, TupleOf, Value, is_observed
+from per_audit.graph.liveness.memories.lifetimes import is_another
 from per_audit.graph.prioritised.heaps import is_drawn_by_row
 from per_audit.graph.prioritised.inherited import Inherited
 from per_audit.graph.prioritised.own import Own
@@ -54,17 +55,18 @@ def _assigned(method: ir.Function) -> set[str]:
 class Updates:
     """Looks for whatever may give a buffer new priorities. What cannot be followed counts as an update.
 
-    Given a `maker`, what others do with memories that they make for themselves is none of its own.
+    Given a `maker`, what others do with memories that they make for themselves is none of its own; `by_all` are the
+    updates by whomever.
     """
 
-    def __init__(self, about: Priorities, own: Own | None = None, maker: Maker | None = None) -> None:
+    def __init__(self, about: Priorities, maker: Maker | None = None, by_all: Updates | None = None) -> None:
         self.about = about
         self.graph = about.graph
         self.events = about.graph.events
         self.drawing = about.buffer.function
         self.inherited = Inherited(self.graph)
-        self._own = own
         self._maker = maker
+        self._by_all = by_all
 
     def found(self) -> bool:
         """Whether there is an update: at drawn positions, or by a call outside of what stores transitions."""
@@ -81,9 +83,12 @@ class Updates:
 
         Each with the place at which it has a batch drawn.
         """
-        own = Own(self.about, self._relatives)
-        trained = own.trained()
-        return [(m, site) for m, site in trained.items() if not Updates(self.about, own, m).found()]
+        trained = self._own.trained()
+        return [(maker, site) for maker, site in trained.items() if not Updates(self.about, maker, self).found()]
+
+    @cached_property
+    def _own(self) -> Own:
+        return self._by_all._own if self._by_all is not None else Own(self.about, self._relatives)
 
     # ---------------------------------------------------------------- written where it was drawn
 
@@ -115,8 +120,8 @@ class Updates:
         """Whether a method is never run, or called by methods alone that never are, or by others than the maker."""
         if self._is_never_run(function):
             return True
-        if self._maker is not None and function in self.about.functions:
-            return not any(function in self._reached(live) for live in self._live)
+        if self._by_all is not None and function in self._by_all._alive - self._alive:
+            return True
         inside = [mention.inside for mention in self._mentions(function)] if self.graph.callers.get(function) else []
         return bool(inside) and all(any(map(self._is_never_run, around)) for around in inside)
 
@@ -127,7 +132,10 @@ class Updates:
     @cached_property
     def _beside_draws(self) -> set[ev.Owner]:
         """What is run whenever batches are drawn, where nothing starts that as the project stands."""
-        drawing = {site.function for site in self.about.buffer.samples} or {self.drawing}
+        sites = self.about.buffer.samples
+        if self._maker is not None:
+            sites = [s for s in sites if not self._is_others(self._own.maker(s.path, s.node.func, s.function))]
+        drawing = {site.function for site in sites} or {self.drawing}
         if not all(map(self.inherited.is_never_run, drawing)):
             return set()
         found = set(drawing)
@@ -143,7 +151,7 @@ class Updates:
             return False
         callers = {site.function for site in self.graph.callers.get(function, ())}
         callers |= {asking for asking, methods in self._subscripted.items() if function in methods}
-        callers -= {function} | (self.about.functions - self._live - self._adders)
+        callers -= {function} | (self.about.functions - self._live - self._run_to_add)
         return bool(callers) and all(self._is_for_adding(caller, depth - 1) for caller in callers)
 
     def _was_there(self, store: ev.Store) -> bool:
@@ -297,6 +305,11 @@ class Updates:
             and self.drawing not in self.graph.reachable(f, 3)
         }
 
+    @cached_property
+    def _run_to_add(self) -> set[ev.Owner]:
+        """What storing transitions runs, its helpers with it: a tree's update of the sums, say."""
+        return self._adders.union(*(self.graph.reachable(function, _FAR) for function in self._adders))
+
     def _reached(self, function: ev.Owner) -> set[ev.Owner]:
         """The function and what it may call, three calls deep, other than to store transitions."""
         seen = {function}
@@ -333,30 +346,38 @@ class Updates:
                 return {f for f in live if getattr(f, "name", "") not in BUILDERS}
             live |= more
 
+    @cached_property
+    def _alive(self) -> set[ev.Owner]:
+        """What of the family is run, other than to store transitions."""
+        return set().union(*map(self._reached, self._live))
+
     def _mentions(self, function: ev.Owner) -> Iterator[Mention]:
         """Where the function, or another of its name that cannot be told from it, is named."""
         mentions = self.graph.mentions.get(getattr(function, "name", ""), ())
-        return (m for m in mentions if self._means(m.node, function) and not self._is_of_other(m))
+        return (m for m in mentions if self._means(m, function) and not self._is_of_other(m))
 
     def _is_of_other(self, mention: Mention) -> bool:
         """Whether a method is named of a memory that another than the maker has made for itself."""
-        if self._own is None or self._maker is None:
-            return False
         inside = mention.inside[-1] if mention.inside else None
-        maker = self._own.maker(mention.path, mention.node, inside)
-        return maker is not None and not self._own.is_kin(maker, self._maker)
+        return self._maker is not None and self._is_others(self._own.maker(mention.path, mention.node, inside))
+
+    def _is_others(self, maker: Maker | None) -> bool:
+        return not (maker is None or self._maker is None or self._own.is_kin(maker, self._maker))
 
     def _runs(self, inside: Iterable[ev.Owner], live: set[ev.Owner]) -> bool:
         """Whether the code in some functions may run: it is no part of the family, or a part that is named itself."""
         return not any((f in self.about.functions and f not in live) or self._is_never_run(f) for f in inside)
 
-    def _means(self, node: ir.Expr, function: ev.Owner) -> bool:
-        """Whether an expression with the name of the function may be it."""
+    def _means(self, mention: Mention, function: ev.Owner) -> bool:
+        """Whether a name like that of the function may be it: it is given what the function takes, if it is called."""
+        node = mention.node
         known = {atom.node for atom in self.events.value(node).atoms if isinstance(atom, Func)}
         if known:
             return function in known
         if not isinstance(node, ir.Attr):
             return True
+        if isinstance(function, ir.Function) and is_another(self.graph, mention.path, node, function):
+            return False
         atoms = self.events.value(node.value).atoms
         return not atoms or any(
             (isinstance(atom, Instance) and atom.node in self._relatives)

@@ -32,6 +32,19 @@ AGENTS = """
 from memory import Memory, Plain
 
 
+def made(size, plain=False):
+    kind = Plain if plain else Memory
+    memory = kind(size)
+    return memory
+
+
+shared = Memory(100)
+
+
+def kept(size):
+    return shared
+
+
 class Slow{base}:
     def __init__(self, net, memory):
         self.net = net
@@ -82,6 +95,8 @@ def neglected(graph):
     [
         ("", OWN, OWN, "", ["Slow"]),
         ("", "self.memory = Memory(100) if net.rated else Plain(100)", OWN, "", ["Slow"]),
+        ("", "self.memory = made(100)", "self.memory = made(100)", "", ["Slow"]),
+        ("", "self.memory = kept(100)", "self.memory = kept(100)", "", []),
         # one memory may be both agents', for all that is known
         ("", "self.memory = memory", OWN, "", []),
         ("", OWN, "self.memory = memory", "", []),
@@ -144,3 +159,105 @@ def test_what_a_test_does_with_the_memory_that_it_makes_is_no_training(project, 
     script = SCRIPT.format(top=top, inside=inside, end=end or "pass")
     graph = project(memory=MEMORY, train=script, test_memory=TRIED)
     assert neglected(graph) == expected
+
+
+GRAPH = """
+import tensorflow as tf
+from memory import Memory
+
+
+class Base:
+    def build(self, loss):
+        setattr(self, self.prefix + "step", tf.train.AdamOptimizer().minimize(loss))
+
+
+class Slow(Base):
+    def __init__(self, session):
+        self.session = session
+        self.memory = Memory(100)
+        self.prefix = "slow_"
+
+    def learn(self):
+        rows, slots, weights = self.memory.sample(32, 0.4)
+        {run}
+
+
+class Quick(Base):
+    def __init__(self, session):
+        self.session = session
+        self.memory = Memory(100)
+        self.prefix = "quick_"
+
+    def learn(self):
+        rows, slots, weights = self.memory.sample(32, 0.4)
+        errors, _ = self.session.run([self.errors, self.quick_step], {{self.rows: rows}})
+        self.memory.update(slots, errors)
+
+
+def main(env, session):
+    for kind in (Slow, Quick):
+        agent = kind(session)
+        agent.memory.push(0, 0, 1.0, 0, False)
+        agent.learn()
+"""
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        ("self.session.run([self.slow_step], {self.rows: rows, self.weights: weights})", ["Slow"]),
+        ("print(rows)", []),  # looked at, not learnt from
+    ],
+)
+def test_what_a_session_is_asked_for_may_be_a_training_step(project, run, expected):
+    graph = project(memory=MEMORY, agents=GRAPH.format(run=run))
+    assert neglected(graph) == expected
+
+
+APART = """
+import numpy as np
+
+
+class Priorities:
+    def __init__(self, size):
+        self.values, self.size = np.zeros(size), size
+
+    def add(self, slot, error):
+        self.values[slot % self.size] = abs(error) + 1e-6
+
+    def sample(self, n):
+        p = self.values / self.values.sum()
+        slots = np.random.choice(self.size, n, p=p)
+        return slots, (self.size * p[slots]) ** -0.4
+
+    def update(self, slot, error):
+        self.values[slot % self.size] = abs(error) + 1e-6
+
+
+class Agent:
+    def __init__(self, net):
+        self.net, self.rows = net, []
+        self.priorities = Priorities(100)
+
+    def store(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+        self.priorities.add(len(self.rows), self.net.error(state, action, reward, next_state, done))
+
+    def learn(self):
+        slots, weights = self.priorities.sample(32)
+        rows = [self.rows[slot] for slot in slots]
+        errors = self.net.errors(rows)
+        (weights * errors**2).mean().backward()
+        for slot, error in zip(slots, errors):
+            self.priorities.update(int(slot), float(error))
+
+
+def main(env, net):
+    agent = Agent(net)
+    agent.store(*env.step(0))
+    agent.learn()
+"""
+
+
+def test_what_stores_a_priority_may_be_what_updates_it(project):
+    assert neglected(project(APART)) == []

@@ -396,3 +396,85 @@ def test_where_nothing_starts_the_training_its_updates_count_as_its_draws_do(pro
     graph = project(memory=memory, main=STARTED.format(update=update, rate=rate, start=start))
     (buffer,) = [buffer for buffer in graph.buffers if buffer.kind == "prioritised"]
     assert graph.priorities(buffer).updated() is found
+
+
+ESTIMATED = """
+import random
+
+
+class Tree:
+    def __init__(self, size):
+        self.sums, self.rows, self.size, self.at = [0.0] * (2 * size), [None] * size, size, 0
+
+    def add(self, priority, row):
+        self.rows[self.at] = row
+        self.put(self.at + self.size, priority)
+        self.at = (self.at + 1) % self.size
+
+    def put(self, node, priority):
+        change = priority - self.sums[node]
+        self.sums[node] = priority
+        self.raise_above(node, change)
+
+    def raise_above(self, node, change):
+        node //= 2
+        self.sums[node] += change
+        if node > 1:
+            self.raise_above(node, change)
+
+    def find(self, mass):
+        node = 1
+        while node < self.size:
+            node *= 2
+            if mass > self.sums[node]:
+                mass -= self.sums[node]
+                node += 1
+        return node, self.rows[node - self.size]
+
+
+class Memory:
+    def __init__(self, size):
+        self.tree = Tree(size)
+
+    def push(self, row, error):
+        self.tree.add(abs(error), row)
+
+    def sample(self, n):
+        return zip(*[self.tree.find(random.uniform(0, self.tree.sums[1])) for _ in range(n)])
+
+    def update(self, node, error):
+        self.tree.put(node, abs(error))
+
+
+def error_of(net, state, action, reward, next_state, done):
+    goal = reward + 0.99 * (1 - done) * net(next_state).max(-1)
+    return goal - net(state)[action]
+
+
+def train(env, net, settings, steps):
+    memory = Memory(64)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(0)
+        memory.push((state, 0, reward, next_state, done), error_of(net, state, 0, reward, next_state, done))
+        nodes, rows = memory.sample(8)
+        states, actions, rewards, following, ends = zip(*rows)
+        errors = error_of(net, states, actions, rewards, following, ends)
+        (errors**2).mean().backward()
+        {after}
+"""
+
+
+@pytest.mark.parametrize(
+    ("after", "found"),
+    [
+        ("pass", False),
+        ("[memory.update(node, error) for node, error in zip(nodes, errors)]", True),
+        ("settings.update({'step': step})", False),  # takes another number of arguments
+        ("settings.update(nodes, errors)", True),
+    ],
+)
+def test_an_error_that_new_transitions_are_stored_with_is_no_update(project, after, found):
+    graph = project(ESTIMATED.replace("{after}", after))
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).updated() is found
