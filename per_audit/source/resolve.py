@@ -47,10 +47,11 @@ class Modules:
         """The path of the module that `importer` means by a dotted name, None where the tree has none.
 
         Relative imports are exact. Absolute ones are looked up from the importer's directory outwards, as Python does
-        for scripts and for packages under any import root; then by the only module that ends in this name. Well-known
-        libraries are themselves, but for their own files; so is the standard library, but for scripts that have a file
-        of the name beside them. Installed packages do not see each other. What no file is called exactly may be one
-        whose name has other capitals: where file systems ignore them, Git keeps those that a file had first.
+        for scripts and for packages under any import root; then by the only module that ends in this name, or the only
+        one of a bare name that is near. Well-known libraries are themselves, but for their own files; so is the
+        standard library, but for scripts that have a file of the name beside them. Installed packages do not see each
+        other. What no file is called exactly may be one whose name has other capitals: where file systems ignore them,
+        Git keeps those that a file had first.
         """
         if importer not in self._importers:
             self._importers[importer] = posixpath.dirname(importer), _distribution(importer)
@@ -78,7 +79,7 @@ class Modules:
             if found in candidates:
                 return found
         if "/" not in wanted and len(candidates) > 1:
-            return None
+            candidates = _beside(candidates, here)
         candidates = [path for path in candidates if self._is_bare(path, wanted, here)]
         if candidates:
             # A character further than the directory, so that a sibling is nearer than a cousin.
@@ -151,6 +152,18 @@ def _outwards(directory: str) -> Iterator[str]:
         yield directory
         directory = posixpath.dirname(directory)
     yield directory
+
+
+def _beside(candidates: list[str], here: str) -> list[str]:
+    """Of modules of one name the one in a directory beside this, or beside one around it, where only one is as near.
+
+    That is where a script finds what it shares with those beside it, which have put that directory on the path as well.
+    """
+    for around in _outwards(here):
+        near = [path for path in candidates if posixpath.dirname(posixpath.dirname(path)) == around]
+        if near:
+            return near if len(near) == 1 else []
+    return []
 
 
 def _distribution(path: str) -> str:

@@ -139,3 +139,33 @@ def test_paths_may_begin_at_the_top_of_the_file_system():
     assert top.find("/code/agents/dqn.py", "gym") is None
     assert top.find("/code/agents/dqn.py", "agents.sac") is None
     assert top.find("/code/agents/dqn.py", "train") == "/train.py"
+
+
+@pytest.mark.parametrize(
+    ("importer", "dotted", "found"),
+    [
+        ("rainbow/agent.py", "memory", "shared/memory.py"),
+        ("shared/runner.py", "memory", "shared/memory.py"),
+        ("old/first/dqn.py", "memory", "old/first/memory.py"),
+        ("old/second/agents/dqn.py", "memory", "old/second/tools/memory.py"),
+        ("old/third/dqn.py", "memory", "old/first/memory.py"),
+        ("main.py", "memory", "shared/memory.py"),
+        # several are as near
+        ("rainbow/agent.py", "settings", None),
+        ("elsewhere/deep/run.py", "tree", None),
+    ],
+)
+def test_of_several_modules_of_a_name_the_one_beside_is_meant(importer, dotted, found):
+    several = Modules(
+        [
+            "shared/memory.py",
+            "old/first/memory.py",
+            "old/second/tools/memory.py",
+            "old/second/agents/dqn.py",
+            "dqn/settings.py",
+            "ddpg/settings.py",
+            "old/first/tree.py",
+            "old/second/tree.py",
+        ]
+    )
+    assert several.find(importer, dotted) == found
