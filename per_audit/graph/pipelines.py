@@ -20,6 +20,15 @@ _TRAINING_OPERATIONS = {"minimize", "apply_gradients"}
 _LEARNS_BY_NAME = (
     "GradientTape", "value_and_grad", "jax.grad", "train_with_prioritized_replay", "rank_based_training_step",
 )  # fmt: skip
+# What is fitted to rows finds their axes, clusters or density there.
+_DESCRIBES = (
+    *(
+        f"sklearn.{name}."
+        for name in ("cluster", "covariance", "decomposition", "kernel_approximation", "manifold", "mixture",
+                     "preprocessing", "random_projection")
+    ),
+    "sklearn.neighbors.KernelDensity.", "sklearn.neighbors.NearestNeighbors.", "umap.", "hdbscan.",
+)  # fmt: skip
 _MOST = {"made": 40}  # links of a role that a finding shows; each place that makes a buffer is one to change
 _FEW = 6
 
@@ -30,8 +39,20 @@ def learns_at(site: ev.CallSite, events: ev.Events) -> bool:
         return True
     func = site.node.func
     if isinstance(func, ir.Attr) and (func.attr in LEARNS or (func.attr == "run" and _runs_training(site, events))):
-        return True
+        return not describes(site)
     return any(n.endswith(_LEARNS_BY_NAME) for n in site.names)
+
+
+def describes(site: ev.CallSite) -> bool:
+    """Whether a fit finds how rows lie, and what is fitted transforms others alike: it foretells nothing of them."""
+    if ir.last_name(site.node.func) != "fit":
+        return False
+    if site.names:
+        return all(name.startswith(_DESCRIBES) for name in site.names)
+    owners = [func.owner.node for func in site.targets if func.owner is not None]
+    return len(owners) == len(site.targets) > 0 and all(
+        any(isinstance(part, ir.Function) and part.name == "transform" for part in owner.body) for owner in owners
+    )
 
 
 def _runs_training(site: ev.CallSite, events: ev.Events) -> bool:

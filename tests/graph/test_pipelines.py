@@ -178,3 +178,50 @@ def test_a_run_of_a_session_trains_where_it_is_asked_for_what_a_minimisation_mad
     )
     learns = {f.name for f in graph.project.class_of if getattr(f, "name", "") and graph.learns(f)}
     assert learns == {"__init__", "learn"}
+
+
+OWN = """
+    import numpy as np
+    import sklearn.cluster
+    from sklearn.decomposition import PCA
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    class Axes:
+        def fit(self, rows):
+            self.axes = np.linalg.svd(rows)[2]
+            return self
+
+        def transform(self, rows):
+            return rows @ self.axes.T
+
+        def fitted(self, rows):
+            self.fit(rows)
+            return self.transform(rows)
+
+    class Values:
+        def fit(self, states, goals):
+            self.weights = np.linalg.lstsq(states, goals)[0]
+
+        def predict(self, states):
+            return states @ self.weights
+
+    def look(rows, goals, net):
+        {call}
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "learns"),
+    [
+        ("Axes().fit(rows)", False),
+        ("PCA(2).fit(rows)", False),
+        ("sklearn.cluster.KMeans(4).fit(rows)", False),
+        ("Values().fit(rows, goals)", True),
+        ("ExtraTreesRegressor().fit(rows, goals)", True),
+        ("net.fit(rows, goals)", True),
+    ],
+)
+def test_a_fit_that_finds_how_rows_lie_learns_nothing_from_them(project, call, learns):
+    graph = project(OWN.format(call=call))
+    (look,) = (function for function in graph.project.functions if function.name == "look")
+    assert graph.learns(look) is learns

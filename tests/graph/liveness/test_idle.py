@@ -535,6 +535,8 @@ def test_what_only_a_notebook_tries_out(text, is_tried):
     [
         ("rows = memory.sample(2)\nplot(rows)", True),
         ("state, reward, done, info = env.step(1)\nrows = memory.sample(2)\nplot(shown.fit_transform(rows))", True),
+        ("from sklearn.decomposition import PCA\nrows = memory.sample(2)\nplot(PCA(2).fit(rows).components_)", True),
+        ("from sklearn.svm import SVR\nrows = memory.sample(2)\nplot(SVR(2).fit(rows).coef_)", False),
         ("plot(memory.sample(2))", False),
         ("rows = memory.sample(2)\nnet.train_on(rows)", False),
         ("def later():\n    return memory.sample(2)", False),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import words
 from per_audit.graph.interpret.values import ClassRef, Func, Record
-from per_audit.graph.pipelines import learns_at
+from per_audit.graph.pipelines import describes, learns_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -121,7 +121,7 @@ class Demos:
         site = self._graph.events.calls.get(call)
         if site is not None and learns_at(site, self._graph.events):
             return True
-        if site is not None and _is_making(site):
+        if site is not None and (_is_making(site) or describes(site)):
             return False
         names = site.names if site is not None else set()
         steps = bool(names) and all(name.startswith(("gym.", "gymnasium.")) for name in names)
@@ -161,7 +161,7 @@ class Demos:
         site = self._graph.events.calls.get(call)
         if site is None or learns_at(site, self._graph.events):
             return True
-        if _is_making(site):
+        if _is_making(site) or describes(site):
             return False
         if _is_named_learning(call):
             return True
