@@ -45,7 +45,10 @@ TESTED_WITH = {
         "graph/interpret/calls graph/interpret/evaluate graph/interpret/frame graph/interpret/library"
         " graph/interpret/parts graph/model"
     ),
-    "graph/liveness/test_idle": "graph/liveness/beside/demos graph/liveness/names/lookups graph/liveness/names/unread",
+    "graph/liveness/test_idle": (
+        "graph/liveness/beside/demos graph/liveness/memories/unasked"
+        " graph/liveness/names/lookups graph/liveness/names/unread"
+    ),
     "graph/liveness/frequency/test_rhythm": "graph/memory/ranges",
     "graph/machine/test_run": "graph/machine/expressions graph/machine/library graph/machine/things",
     "graph/memory/test_capacity": "graph/memory/looked_up graph/memory/powers",

@@ -10,6 +10,7 @@ from per_audit.facts import ir
 from per_audit.graph.liveness.beside.apart import is_apart
 from per_audit.graph.liveness.beside.copied import Spare, spare
 from per_audit.graph.liveness.beside.demos import Trial
+from per_audit.graph.liveness.memories.unasked import looked_at, never_drawn
 from per_audit.graph.liveness.memories.usage import is_named_unread
 from per_audit.graph.liveness.names.discarded import Discarded, discarded
 from per_audit.graph.liveness.names.lookups import Lookups
@@ -316,18 +317,7 @@ class Idle:
 
     @cached_property
     def _never_drawn(self) -> set[ev.Owner]:
-        """The methods that draw from memories which the program makes, and that it never calls.
-
-        So are those that are only called by methods of other memories, around several of them, which nobody calls.
-        """
-        graph = self._graph
-        memories = [b for b in (*graph.buffers, *graph.twins) if b.owner and b.instances and not graph.is_agent(b)]
-        found: set[ev.Owner] = set()
-        for buffer in memories:
-            around = {site.function for site in buffer.samples}
-            if not any(map(self._may_be_called, around)):
-                found |= {buffer.function, *around}
-        return found
+        return never_drawn(self._graph)
 
     def _left_undrawn(self, unit: _Unit) -> ir.Function | None:
         """What draws from the memories of a class, where nothing calls it, nor anything else that does."""
@@ -336,26 +326,9 @@ class Idle:
         are_idle = (draw in self._never_drawn and self._reason(draw) is draw for draw in draws)
         return draws[0] if draws and len(draws) == len(memories) and all(are_idle) else None
 
-    def _may_be_called(self, function: ev.Owner) -> bool:
-        """Whether something calls what draws from a memory, or it learns, or is started by hand."""
-        graph = self._graph
-        is_method = function is not None and graph.project.class_of.get(function) is not None
-        return not is_method or bool(graph.callers.get(function)) or graph.learns(function)
-
     @cached_property
     def _looked_at(self) -> dict[ev.Owner, Trial]:
-        """The methods that draw from memories only for notebooks in which nothing learns: for a picture, say."""
-        graph = self._graph
-        held = (b for b in (*graph.buffers, *graph.twins) if b.owner is not None and not graph.is_agent(b))
-        return {
-            b.function: Trial(b.samples[0].path) for b in held if b.samples and all(map(self._is_looked, b.samples))
-        }
-
-    def _is_looked(self, site: ev.CallSite) -> bool:
-        """Whether what a call in a notebook draws is given a name there, and nothing in the notebook learns."""
-        is_named = isinstance(self._graph.parents(site.path).get(site.node), ir.Assign)
-        inside = site.function is None and site.path.endswith(".ipynb")
-        return is_named and inside and self._graph.demos.is_dry(site.path, site.node)
+        return looked_at(self._graph)
 
     def _units(self, path: str, node: ir.Node) -> list[_Unit]:
         """The classes and functions around a node, innermost first."""
