@@ -153,6 +153,73 @@ def main(env, net, optimizer, quick, steps):
         agent.learn(min(1.0, 0.4 + 0.6 * step / steps))
 """
 
+_HANDED = {
+    "memory.py": """import numpy as np
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.type_aliases import ReplayBufferSamples
+
+
+class Rated(ReplayBuffer):
+    def __init__(self, buffer_size, observation_space, action_space, device="auto", n_envs=1, alpha=0.6, **more):
+        super().__init__(buffer_size, observation_space, action_space, device, n_envs)
+        self.priorities, self.alpha = np.zeros(buffer_size), alpha
+        self.top = 0.01
+
+    def add(self, obs, next_obs, action, reward, done, infos):
+        self.priorities[self.pos] = self.top
+        super().add(obs, next_obs, action, reward, done, infos)
+
+    def sample(self, batch_size, env=None):
+        p = self.priorities / self.priorities.sum()
+        at = np.random.choice(len(p), batch_size, p=p)  # <- PER003
+        self.weights = (self.size() * p[at]) ** -0.4
+        rows = (
+            self._normalize_obs(self.observations[at, 0, :], env),
+            self.actions[at, 0, :],
+            self._normalize_obs(self.next_observations[at, 0, :], env),
+            self.dones[at],
+            self._normalize_reward(self.rewards[at], env),
+        )
+        return ReplayBufferSamples(*map(self.to_torch, rows))
+
+    def rate(self, at, errors):
+        for slot, error in zip(at, errors):
+            priority = (abs(error) + 0.01) ** self.alpha
+            self.priorities[slot] = priority
+            self.top = max(self.top, priority)
+""",
+    "train.py": """from stable_baselines3 import SAC
+from memory import Rated
+
+model = SAC("MlpPolicy", "Pendulum-v1", replay_buffer_class=Rated, replay_buffer_kwargs={"alpha": 0.7})
+model.learn(100_000)
+""",
+}
+_UPDATING = """import torch
+import torch.nn.functional as F
+from stable_baselines3 import SAC
+from memory import Rated
+
+
+class RatingSAC(SAC):
+    def train(self, gradient_steps, batch_size=64):
+        for _ in range(gradient_steps):
+            rows = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)
+            with torch.no_grad():
+                ahead = torch.cat(self.critic_target(rows.next_observations, rows.actions), dim=1).amin(1, keepdim=True)
+                target = rows.rewards + (1 - rows.dones) * self.gamma * ahead
+            value = torch.cat(self.critic(rows.observations, rows.actions), dim=1).amin(1, keepdim=True)
+            loss = F.mse_loss(value, target)
+            self.critic.optimizer.zero_grad()
+            loss.backward()
+            self.critic.optimizer.step()
+            self.replay_buffer.rate(rows.at, (value - target).detach().cpu().numpy())
+
+
+model = RatingSAC("MlpPolicy", "Pendulum-v1", replay_buffer_class=Rated, replay_buffer_kwargs={"alpha": 0.7})
+model.learn(100_000)
+"""
+
 
 class FixedPriorities(Rule):
     """Transitions are drawn by priority, but no training step ever gives them new priorities.
@@ -174,7 +241,9 @@ class FixedPriorities(Rule):
     ## Known problems
 
     Code that updates priorities through objects of another library, or through names that are only known at run time,
-    cannot be followed; there the rule is silent. Buffers that are never made in the project are not reported.
+    cannot be followed; there the rule is silent. Buffers that are never made in the project are not reported, but for
+    those whose class is given to an algorithm of a library that is known to draw uniformly otherwise: it asks for no
+    update.
 
     ## Example
 
@@ -215,7 +284,7 @@ class FixedPriorities(Rule):
             if buffer.kind != PRIORITISED:
                 continue
             about = graph.priorities(buffer)
-            if not (about.in_use and about.is_about_priorities):
+            if not ((about.in_use or about.handed_to) and about.is_about_priorities):
                 continue
             if not (about.is_reference or about.writes_priorities()) or is_resampled(graph, buffer):
                 continue
@@ -231,7 +300,13 @@ class FixedPriorities(Rule):
                 f"{name} draws by priority, but no training step updates its priorities: they stay as they were stored",
                 graph.place(buffer.path, buffer.draws[0]),
                 graph.symbol(buffer.function, buffer.path),
-                graph.chain(buffer),
+                (
+                    *graph.chain(buffer),
+                    *(
+                        graph.evidence(site.path, site.node, "given", "an algorithm that never updates priorities")
+                        for site in about.handed_to[:1]
+                    ),
+                ),
                 FixOffer(title="give the TD errors back after each training step"),
                 pipeline=name,
             )
@@ -657,6 +732,7 @@ class Memory:
                 "agents.py": _TWO_AGENTS,
             },
         ),
+        Example("a library's algorithm makes the buffer of the class that it is given", _HANDED),
     )
     good = (
         Example(
@@ -874,8 +950,8 @@ def main(env, net, optimizer):
         Example(
             "a hook that does something in the heir that is made",
             {
-                "agents.py": bad[-3].plain["agents.py"],
-                "main.py": bad[-3].plain["main.py"].replace("Agent", "RatingAgent"),
+                "agents.py": bad[-4].plain["agents.py"],
+                "main.py": bad[-4].plain["main.py"].replace("Agent", "RatingAgent"),
             },
         ),
         Example(
@@ -896,7 +972,7 @@ def main(env, net, optimizer):
         Example(
             "two agents with one memory, of which one updates it",
             {
-                "memory.py": bad[-1].plain["memory.py"],
+                "memory.py": bad[-2].plain["memory.py"],
                 "agents.py": _TWO_AGENTS.replace("  # <- PER003", "")
                 .replace("self.memory = Memory(1000)", "self.memory = memory")
                 .replace("    agent = Quick(net, optimizer, None) if quick else Slow(net, optimizer, None)\n", "")
@@ -905,6 +981,17 @@ def main(env, net, optimizer):
                     "        action =",
                     "        agent = (Quick if step % 4 else Slow)(net, optimizer, memory)\n        action =",
                 ),
+            },
+        ),
+        Example(
+            "a project's own algorithm, derived from a library's, updates the buffer of the class that it is given",
+            {"memory.py": bad[-1].plain["memory.py"], "train.py": _UPDATING},
+        ),
+        Example(
+            "an algorithm of a library that nobody trains",
+            {
+                "memory.py": bad[-1].plain["memory.py"],
+                "show.py": bad[-1].plain["train.py"].replace("model.learn(100_000)", "print(model.policy)"),
             },
         ),
     )

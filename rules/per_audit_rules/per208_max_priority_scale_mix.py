@@ -463,6 +463,43 @@ train(make(), net(), optimizer())
             },
         ),
         Example(
+            "a library's algorithm that asks for no update makes the buffer",
+            {
+                "replay.py": """import numpy as np
+from stable_baselines3 import TD3
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.type_aliases import ReplayBufferSamples
+
+
+class Replay(ReplayBuffer):
+    def __init__(self, buffer_size, observation_space, action_space, device="auto", n_envs=1, epsilon=1e-2, **more):
+        super().__init__(buffer_size, observation_space, action_space, device, n_envs)
+        self.mass, self.epsilon = np.zeros(buffer_size), epsilon
+        self.top = epsilon
+
+    def add(self, obs, next_obs, action, reward, done, infos):
+        self.mass[self.pos] = self.top
+        super().add(obs, next_obs, action, reward, done, infos)
+
+    def sample(self, batch_size, env=None):
+        p = self.mass / self.mass.sum()
+        at = np.random.choice(len(p), batch_size, p=p)
+        self.weights = (self.size() * p[at]) ** -0.4
+        rows = self.observations[at, 0], self.actions[at, 0], self.next_observations[at, 0]
+        return ReplayBufferSamples(*map(self.to_torch, (*rows, self.dones[at], self.rewards[at])))
+
+    def rate(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            priority = (abs(error) + self.epsilon) ** 0.6
+            self.mass[slot] = priority
+            self.top = max(self.top, priority)
+
+
+TD3("MlpPolicy", "Pendulum-v1", replay_buffer_class=Replay).learn(50_000)
+""",
+            },
+        ),
+        Example(
             "starts at 1, and reads what was stored",
             {"play.py": bad[2].plain["play.py"].replace("top = epsilon", "top = 1.0")},
         ),

@@ -14,6 +14,7 @@ from per_audit.graph.interpret.draws import GREEDY
 from per_audit.graph.interpret.reference import REFERENCE_KINDS
 from per_audit.graph.interpret.roles import looks_like_transition, name_of, words
 from per_audit.graph.interpret.values import Alloc, Instance, Result, Value, is_observed, roles_in
+from per_audit.graph.libraries.handed import base_of, handed_to
 from per_audit.graph.liveness.memories.lifetimes import left_over
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.prioritised.unused import are_left_behind
@@ -158,6 +159,11 @@ class Priorities:
         return self.buffer.owner is None or bool(self.buffer.instances and self.buffer.samples)
 
     @cached_property
+    def handed_to(self) -> list[ev.CallSite]:
+        """The calls of libraries' algorithms that make such a buffer and draw from it themselves."""
+        return handed_to(self.graph, self.buffer.owner)
+
+    @cached_property
     def is_about_priorities(self) -> bool:
         """Whether the code of the buffer speaks of priorities at all: not every weighted draw is one by priority."""
         if self.is_reference or self._walks_a_tree or self._rates_what_was_drawn or self._draws_by_errors:
@@ -220,6 +226,7 @@ class Priorities:
             not base.startswith((*_NUMERIC, "abc.", "typing.", "object"))
             for cls in self.family
             for base in self.graph.interpreter.external_bases(cls)
+            if not (self.handed_to and base_of(self.graph, cls))
         )
 
     # ---------------------------------------------------------------- updates

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.libraries.handed import may_be_asked
 from per_audit.graph.liveness.memories.usage import is_named_unread
 from per_audit.graph.prioritised.anatomy import CHOSEN
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -247,9 +248,12 @@ def is_never_asked_for(graph: ReplayGraph, buffer: ReplayBuffer, function: ev.Ow
     if not isinstance(function, ir.Function) or function.decorators or function.name.startswith("__"):
         return False
     cls = graph.project.class_of.get(function)
-    if cls is None or graph.interpreter.external_bases(cls) or not (buffer.instances and buffer.samples):
+    if cls is None or is_named_unread(graph, function):
         return False
-    if is_named_unread(graph, function):
+    if graph.priorities(buffer).handed_to:
+        if may_be_asked(graph, cls, function.name):
+            return False
+    elif graph.interpreter.external_bases(cls) or not (buffer.instances and buffer.samples):
         return False
     modules = (module for module in graph.project.modules.values() if function.name.encode() in module.text)
     nodes = ((module.path, part) for module in modules for part in module.nodes_of(ir.Attr, ir.Const))
