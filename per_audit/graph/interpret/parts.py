@@ -78,6 +78,8 @@ class Parts:
         if reads_items:
             found += [of(Item(draw)) for draw in drawn]
         result = join_all(found)
+        if reads_items and drawn:
+            result = self.spread(result, frozenset(("draw", draw) for draw in drawn))
         roles = result.roles or value.roles
         role = role_of(node) if isinstance(node.index, ir.Const) and isinstance(node.index.value, str) else None
         told = index.no_position().without("mass")  # what stands at a random place is no sum that was picked

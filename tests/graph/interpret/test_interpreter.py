@@ -131,6 +131,32 @@ def test_an_element_of_a_draw_keeps_its_identity_until_it_is_computed_with(proje
     assert value_of(graph, "row + 1").tagged("draw") == {draw}
 
 
+@pytest.mark.parametrize("first", ["draw", "keep"])
+def test_what_a_row_at_a_drawn_position_is_unpacked_into_was_drawn_whatever_is_run_first(project, value_of, first):
+    keep = """
+    def keep(at, state, action, reward):
+        ROWS[at] = (state, action, reward)
+    """
+    draw = """
+    def draw(count):
+        for at in np.random.randint(0, count, 4):
+            s, a, r = ROWS[at]
+            print(r, s)
+    """
+    graph = project(
+        f"""
+    import numpy as np
+
+    ROWS = [None] * 100
+    {draw if first == "draw" else keep}
+    {keep if first == "draw" else draw}
+    """
+    )
+    (drawn,) = graph.events.draws
+    assert value_of(graph, "r").tagged("draw") == {drawn}
+    assert value_of(graph, "s").tagged("draw") == {drawn}
+
+
 def test_calls_across_files_through_attributes_and_inheritance(project):
     graph = project(
         base="""
