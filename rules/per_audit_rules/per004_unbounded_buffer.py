@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
+from per_audit.graph.prioritised.whose import name_of_made
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class UnboundedBuffer(Rule):
             if not stores or stores[0].container in seen:
                 continue
             seen.add(stores[0].container)
-            name = graph.name_of(buffer)
+            name = name_of_made(graph, buffer, stores[0])
             path, made = stores[0].path, stores[0].container.node
             where = graph.path_of(made)
             yield Finding(
@@ -188,7 +189,7 @@ class UnboundedBuffer(Rule):
                 graph.symbol(stores[0].function, path),
                 tuple(graph.evidence(s.path, s.node, "stored", "grows here") for s in stores[:4]) + graph.chain(buffer),
                 FixOffer(title="give the memory a capacity"),
-                pipeline=name,
+                pipeline=graph.name_of(buffer),
             )
 
     def witness(self) -> str:

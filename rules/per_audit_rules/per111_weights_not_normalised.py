@@ -37,12 +37,12 @@ _TREE = """
 
 
 class WeightsNotNormalised(Rule):
-    """Importance-sampling weights whose N is not the number of transitions are never divided by their maximum.
+    """Importance-sampling weights whose N is the capacity are never divided by their maximum.
 
     ## What it does
 
-    Reports weights that reach a loss as they are, where the N of (N P)^-beta is the capacity of the buffer or missing:
-    nothing divides them by a maximum, bounds or normalises them.
+    Reports weights that reach a loss as they are, where the N of (N P)^-beta is the capacity of the buffer: nothing
+    divides them by a maximum, bounds or normalises them.
 
     ## Why is this bad
 
@@ -52,7 +52,8 @@ class WeightsNotNormalised(Rule):
 
     ## Known problems
 
-    (N P)^-beta with N the number of transitions stored is right by itself, if less stable, and is not reported.
+    (N P)^-beta with N the number of transitions stored is right by itself, if less stable, and is not reported. Where N
+    or the sum of the priorities is missing altogether, the formula is wrong: `weights-formula-wrong` tells of it.
 
     ## Example
 
@@ -193,18 +194,18 @@ def train(env, net, optimizer, steps):
             for weight in weights.all:
                 if weight.formula.node in seen or not _is_raw(weights, weight):
                     continue
-                sizes = [_size(weights, product) for product in weight.products]
-                if None not in sizes:
+                if all(_is_of_capacity(weights, product) for product in weight.products):
                     seen.add(weight.formula.node)
-                    yield self._finding(graph, weight, str(sizes[0]))
+                    yield self._finding(graph, weight)
 
-    def _finding(self, graph: ReplayGraph, weight: Weight, size: str) -> Finding:
+    def _finding(self, graph: ReplayGraph, weight: Weight) -> Finding:
         path, node = weight.formula.path, weight.formula.node
         return self.finding(
             graph,
             path,
             node,
-            f"the importance-sampling weights `{graph.source(path, node)}` {size} and are never divided by a maximum",
+            f"the importance-sampling weights `{graph.source(path, node)}` use the capacity for N and are never "
+            "divided by a maximum",
             evidence=[graph.evidence(path, node, "weights", "the weights are used as they are")],
             fix=FixOffer(title="divide the weights by the largest of the batch"),
         )
@@ -234,14 +235,10 @@ def _is_raw(weights: Weights, weight: Weight) -> bool:
     return unused or (weights.reach_a_loss(weight) and not weights.may_be_probabilities())
 
 
-def _size(weights: Weights, product: Product) -> str | None:
-    """What is wrong with the N of a weight; None for the number of transitions and what may be it."""
+def _is_of_capacity(weights: Weights, product: Product) -> bool:
+    """Whether the N of a weight is the capacity, not the number of transitions or what may be it."""
     counts = product.of(COUNT)
-    if not counts and not product.has_number:
-        return "lack the number of transitions"
-    if len(counts) != 1 or not product.of(TOTAL):
-        return None
-    return "use the capacity for N" if _is_capacity(weights, counts[0].term) else None
+    return len(counts) == 1 and bool(product.of(TOTAL)) and _is_capacity(weights, counts[0].term)
 
 
 def _is_capacity(weights: Weights, term: Term) -> bool:

@@ -183,7 +183,7 @@ class SignedTdError(Rule):
                     continue
                 told.add(node)
                 what = (
-                    "the errors of two critics are averaged with their signs, so that opposite errors cancel out"
+                    f"the errors of two critics are {average} with their signs, so that opposite errors cancel out"
                     if average
                     else "the TD error is stored with its sign: negative errors do not count by their size"
                 )
@@ -198,17 +198,18 @@ class SignedTdError(Rule):
                     pipeline=name,
                 )
 
-    def _signed(self, anatomy: Anatomy) -> Iterator[tuple[PriorityWrite, Term, bool]]:
+    def _signed(self, anatomy: Anatomy) -> Iterator[tuple[PriorityWrite, Term, str]]:
+        """The writes of signed errors, each with the error; of several errors, what is done with them."""
         unsigned = draws_unsigned(anatomy)
         for write in (*(write for write in anatomy.writes if not write.inserts), *heaps.keys(anatomy)):
             for value in alternatives(strip(write.value)):
                 signed = signed_error(anatomy, value)
                 if signed is not None:
                     if not unsigned:
-                        yield write, signed, False
+                        yield write, signed, ""
                 else:
-                    for average in _averages(anatomy, value):
-                        yield write, average, True
+                    for average, how in _averages(anatomy, value):
+                        yield write, average, how
 
     def witness(self) -> str:
         """Opposite errors of two critics cancel out before the absolute value, and do not after it."""
@@ -688,8 +689,8 @@ def play(env, model, steps):
     )
 
 
-def _averages(anatomy: Anatomy, value: Term, depth: int = 3) -> Iterator[Term]:
-    """The signed averages of two errors of the same target under an absolute value or a square."""
+def _averages(anatomy: Anatomy, value: Term, depth: int = 3) -> Iterator[tuple[Term, str]]:
+    """The signed sums and means of two errors of one target under an absolute value or a square, and which they are."""
     stack = [strip(value)]
     while stack:
         term = strip(stack.pop())
@@ -697,7 +698,7 @@ def _averages(anatomy: Anatomy, value: Term, depth: int = 3) -> Iterator[Term]:
             for option in _inner(anatomy, term.args[0], depth):
                 average = _average(option)
                 if average is not None:
-                    yield average
+                    yield average, "added" if _is_sum(option, average) else "averaged"
                 elif option.op == "abs":  # taken twice, where it is made and where it is stored
                     stack.append(option)
         elif term.op in _AROUND:
@@ -718,6 +719,12 @@ def _inner(anatomy: Anatomy, term: Term, depth: int) -> Iterator[Term]:
             yield from _inner(anatomy, option, depth)
         else:
             yield option
+
+
+def _is_sum(term: Term, average: Term) -> bool:
+    """Whether nothing divides what is added: half of a sum is a mean."""
+    around = (part for part in term.walk() if part.op in ("mul", "div") and part is not average)
+    return average.op != "mean" and not any(average in part.walk() for part in around)
 
 
 def _average(term: Term) -> Term | None:

@@ -8,6 +8,7 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.prioritised.tree import SIZES, SumTree, trees_of
+from per_audit.graph.prioritised.whose import name_around
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
 
@@ -380,7 +381,7 @@ class LastSlotNeverSampled(Rule):
     def _finding(
         self, graph: ReplayGraph, buffer: ReplayBuffer, call: ir.Call, path: str, method: str, excluded: list[Evidence]
     ) -> Finding:
-        name = graph.name_of(buffer)
+        name = name_around(graph, path, call, buffer)
         return self.finding(
             graph,
             path,
@@ -392,7 +393,7 @@ class LastSlotNeverSampled(Rule):
                 *excluded,
             ],
             fix=FixOffer(title="sum up to the number of slots in use"),
-            pipeline=name,
+            pipeline=graph.name_of(buffer),
         )
 
     def witness(self) -> str:

@@ -10,6 +10,7 @@ from per_audit.graph.interpret.values import Instance
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 
@@ -34,6 +35,29 @@ def name_of_filled(graph: ReplayGraph, buffer: ReplayBuffer) -> str:
     if heir is None or buffer.owner is None or buffer.owner not in graph.interpreter.mro(heir)[1:]:
         return graph.name_of(buffer)
     return graph.project.qualified(heir)
+
+
+def name_of_made(graph: ReplayGraph, buffer: ReplayBuffer, store: ev.Store) -> str:
+    """The name for people of what a store fills: where nothing makes the buffer, the base of it that is made."""
+    filling = graph.project.class_of.get(store.function) if store.function is not None else None
+    mro = graph.interpreter.mro
+    if buffer.owner is not None and buffer.owner not in graph.made and filling is not None:
+        for base in mro(buffer.owner):
+            if base in graph.made and filling in mro(base):
+                return graph.project.qualified(base)
+    return graph.name_of(buffer)
+
+
+def name_around(graph: ReplayGraph, path: str, node: ir.Node, buffer: ReplayBuffer) -> str:
+    """The name for people of what a line of code belongs to: a memory of its own that the buffer wraps, if so."""
+    function = graph.symbols.function_of(path, node)
+    cls = graph.project.class_of.get(function) if function is not None else None
+    mro = graph.interpreter.mro
+    filling = {graph.project.class_of.get(store.function) for store in buffer.stores if store.function is not None}
+    is_memory = cls is not None and not filling.isdisjoint(mro(cls))
+    if cls is None or not is_memory or buffer.owner is None or cls in mro(buffer.owner):
+        return graph.name_of(buffer)
+    return graph.project.qualified(cls)
 
 
 def called(graph: ReplayGraph, calls: Iterable[ir.Node], buffer: ReplayBuffer) -> ReplayBuffer:

@@ -42,6 +42,8 @@ def found(project, text):
         ("[1.0] * 100_000", "np.max(p)", 1_916, 4_904),
         ("[1.0] * 100_000", "sorted(p)", 15_434, 15_434),
         ("[1.0] * 100_000", "max(x**0.6 for x in p)", 3_900, 4_500),
+        ("deque(maxlen=100_000)", "max([x for x in p])", 1_600, 2_000),
+        ("[1.0] * 100_000", "max(x for x in p)", 1_850, 2_200),
         ("[1.0] * 100_000", "max([*p, 1.0])", 1_105, 1_105),
         ("np.ones(100_000)", "max([*p, 1.0])", 3_400, 3_400),
         ("deque(maxlen=100_000)", "max(p)", 1_184, 1_184),
@@ -61,6 +63,13 @@ def test_a_reduction_costs_by_what_it_goes_through_and_who_does_it(project, oper
     graph, node = found(project, f"def f():\n    p = {operand}\n    p[0] = 2.0\n    x = {call}")
     cost = costs.of_reduction(graph, "main.py", node, 100_000)
     assert most / 3 < cost < 3 * least
+
+
+def test_to_list_the_items_before_costs_less_than_to_look_for_the_largest(project):
+    graph, plain = found(project, "def f():\n    p = deque(maxlen=9)\n    x = max(p)")
+    alone = costs.of_reduction(graph, "main.py", plain, 1_000_000)
+    graph, listed = found(project, "def f():\n    p = deque(maxlen=9)\n    x = max([each for each in p])")
+    assert 1.5 < costs.of_reduction(graph, "main.py", listed, 1_000_000) / alone < 1.8
 
 
 @pytest.mark.parametrize(("again", "measured"), [("True", 575), ("False", 1_262), ("some", 575)])

@@ -3,7 +3,7 @@
 import pytest
 
 from per_audit.facts import ir
-from per_audit.graph.prioritised.whose import holder, name_of_called, name_of_filled
+from per_audit.graph.prioritised.whose import holder, name_around, name_of_called, name_of_filled, name_of_made
 
 TEXT = """
     import random
@@ -121,3 +121,88 @@ def test_the_heir_that_alone_fills_a_memory_holds_its_transitions(project, put, 
     graph = project(FILLED.format(put=put))
     (buffer,) = graph.buffers
     assert (graph.name_of(buffer), name_of_filled(graph, buffer)) == ("Rows", name)
+
+
+WRAPPED = """
+    import random
+    import numpy as np
+
+    class Plain:
+        def __init__(self, size):
+            self.rows, self.at, self.size, self.late = [], 0, size, []
+
+        def add(self, *row):
+            if len(self.rows) < self.size:
+                self.rows.append(row)
+            else:
+                self.rows[self.at % self.size] = row
+            self.at += 1
+
+        def later(self, *row):
+            self.late.append(row)
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    class Rated(Plain):
+        def __init__(self, size):
+            super().__init__(size)
+            self.mass = np.ones(size)
+
+        def sample(self, n):
+            share = self.mass / self.mass.sum()
+            at = np.random.choice(len(share), n, p=share)
+            return [self.rows[i] for i in at]
+
+    class Named:
+        def __init__(self, inner):
+            self.inner = inner
+
+        def sample(self, n):
+            return self.inner.sample(n)
+
+        def add(self, *row):
+            self.inner.add(*row)
+
+    def train(net, env):
+        memory = {made}
+        state = env.reset()
+        for _ in range(1000):
+            action = net.act(state)
+            following, reward, done, _ = env.step(action)
+            memory.add(state, action, reward, following, done)
+            state = following
+            net.loss(memory.sample(8)).backward()
+"""
+
+
+def wrapped(project, made):
+    return project(WRAPPED.replace("{made}", made))
+
+
+def in_function(graph, name, kind):
+    """The first node of a kind in a method of the class that draws by priority."""
+    (cls,) = (cls for cls in graph.project.classes if cls.name == "Rated")
+    (method,) = (part for part in cls.body if getattr(part, "name", "") == name)
+    return next(node for node in ir.walk(*method.body) if isinstance(node, kind))
+
+
+def test_a_line_of_the_memory_that_another_wraps_is_the_memory_s(project):
+    graph = wrapped(project, "Named(Rated(64))")
+    draw = in_function(graph, "sample", ir.Call)
+    buffer = graph.buffers[0]
+    (wrapper,) = (cls for cls in graph.project.classes if cls.name == "Named")
+    (rated,) = (cls for cls in graph.project.classes if cls.name == "Rated")
+    buffer.owner = wrapper
+    assert name_around(graph, "main.py", draw, buffer) == "Rated"
+    buffer.owner = rated
+    assert name_around(graph, "main.py", draw, buffer) == "Rated"
+
+
+def test_what_a_base_fills_is_that_base_s_where_nothing_makes_the_heir(project):
+    for made, name in (("Plain(64)", "Plain"), ("Rated(64)", "Rated")):
+        graph = wrapped(project, made)
+        (rated,) = (cls for cls in graph.project.classes if cls.name == "Rated")
+        buffer = graph.buffers[0]
+        buffer.owner = rated
+        assert name_of_made(graph, buffer, buffer.stores[0]) == name
