@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LARGE = 50_000
 _BESIDE = "; the draw before it, which goes through the probabilities of all, costs far more"
+_WALKS, _TURNS = "walks there from an end", "moves all that is before it to the other end"
 _BATCH, _UNFELT = 64, 0.5  # the draws of a batch whose number is not known, and microseconds that nobody would feel
 _COPIES = {"list", "tuple", "sorted"}
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -137,7 +138,9 @@ class DequeRandomAccess(Rule):
         counted = stored.most_stored(graph, buffer, first.alloc)
         is_filled = counted is not None or stored.goes_on_for_ever(graph, buffer)
         most = counted or capacity
-        each, (batch, is_same) = costs.of_read(min(most, capacity)), _batch(graph, first, calls)
+        cost_of, how = (costs.of_turn, _TURNS) if _is_turned(first) else (costs.of_read, _WALKS)
+        each = cost_of(min(most, capacity))
+        batch, is_same = _batch(graph, first, calls)
         if each * (batch or _BATCH) < _UNFELT:
             return None
         cost = f"{costs.spelled(each)} a read"
@@ -163,8 +166,8 @@ class DequeRandomAccess(Rule):
             graph,
             first.path,
             first.node,
-            f"{what} is a deque of up to {capacity:,} items{where}{others}, read at random: each read walks there from "
-            f"an end, {cost}{f', {rhythm}' if str(rhythm) else ''}{_BESIDE if is_beside else ''}"
+            f"{what} is a deque of up to {capacity:,} items{where}{others}, read at random: each read {how}, {cost}"
+            f"{f', {rhythm}' if str(rhythm) else ''}{_BESIDE if is_beside else ''}"
             f"{'' if is_filled else '; whether a run fills it is not known here'}",
             evidence=[
                 *(graph.evidence(path, node, "made", "the deque is made here") for path, node in made if path),
@@ -409,6 +412,40 @@ def train(env, net, optimizer, betas):
 """,
             },
         ),
+        Example(
+            "turned until the drawn one is the first, and back",
+            {
+                "memory.py": """import random
+from collections import deque
+
+
+class Memory:
+    def __init__(self):
+        self.rows = deque(maxlen=200_000)
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def sample(self, n):
+        found = []
+        for i in random.choices(range(len(self.rows)), k=n):  # <- PER001
+            self.rows.rotate(-i)  # <- PER403
+            found.append(self.rows[0])
+            self.rows.rotate(i)
+        return found
+
+
+def train(env, net, optimizer):
+    memory, state = Memory(), env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.push(state, net.last, reward, next_state, done)
+        state, loss = next_state, net.loss(memory.sample(64))
+        loss.backward()
+        optimizer.step()
+"""
+            },
+        ),
     )
     good = (
         Example(
@@ -628,6 +665,11 @@ def _is_all_at_once(graph: ReplayGraph, path: str, read: ir.Node) -> bool:
         term = term.args[0]
     draw = graph.events.draws.get(term.data) if term is not None and term.op == "draw" else None
     return draw is not None and takes_many(draw.node, draw.method)
+
+
+def _is_turned(read: _Read) -> bool:
+    """Whether the deque is turned until what was drawn is its first item: `rows.rotate(-i)`, then `rows[0]`."""
+    return isinstance(read.node, ir.Call) and isinstance(read.node.func, ir.Attr) and read.node.func.attr == "rotate"
 
 
 def _is_copy(draw: Draw) -> bool:

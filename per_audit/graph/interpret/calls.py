@@ -43,6 +43,8 @@ _PUT = {"append": "append", "appendleft": "append", "add": "append", "put": "app
         "insert": "insert", "extend": "extend", "extendleft": "extend", "update": "extend"}  # fmt: skip
 _TAKE = {"pop": "pop", "popleft": "pop", "popitem": "pop", "remove": "pop", "clear": "clear", "get": "pop",
          "get_nowait": "pop"}  # fmt: skip
+# What reads a container where it is told; a deque that is turned so far has what stood there as its first item.
+_READS = {"take", "index_select", "gather", "rotate"}
 # Methods of a torch module that give the module itself back.
 _MOVES = {"to", "cuda", "cpu", "float", "double", "half", "bfloat16", "train", "eval", "requires_grad_", "share_memory",
           "apply", "type"}  # fmt: skip
@@ -341,11 +343,9 @@ class Calls:
             return self._pairs(node, content)
         if name == "values":
             return of(atom)
-        if name in ("take", "index_select", "gather"):
-            draws = frozenset(taint(*values).tagged("index"))
-            if draws:
-                self.interpreter.parts.gather(atom, draws, node, frame)
-                return Value(tags=frozenset(("draw", d) for d in draws))
+        if name in _READS and (draws := frozenset(taint(*values).tagged("index"))):
+            self.interpreter.parts.gather(atom, draws, node, frame)
+            return UNKNOWN if name == "rotate" else Value(tags=frozenset(("draw", d) for d in draws))
         if name in ext.CONVERSIONS:
             return of(atom)
         if name == "sort":

@@ -83,7 +83,7 @@ class Operators:
             for mass in masses:
                 self.interpreter.draws.note_reduced(mass, node, frame)
         constants = a.literal(), b.literal()
-        if isinstance(constants[0], (int, float)) and isinstance(constants[1], (int, float)):
+        if isinstance(constants[0], (int, float)) and isinstance(constants[1], (int, float)) and not _is_drawn(result):
             return of(_folded(op, *constants))
         if op == "**":
             result = self._power(node, left, a, right, b, result)

@@ -206,3 +206,48 @@ class Actor:
 def test_a_sum_of_rewards_is_one_whatever_it_is_called(project, value_of, start, step, shown, roles):
     code = WINDOW.replace("{start}", start).replace("{step}", step).replace("{shown}", shown)
     assert value_of(project(code), shown).roles == roles
+
+
+LEAVES = """
+import random
+
+class Tree:
+    def __init__(self, size):
+        self.size = 4096
+        self.sums, self.rows = [0 for _ in range(2 * self.size)], [None for _ in range(self.size)]
+
+    def put(self, at, row, mass):
+        self.rows[at] = row
+        node, change = at + self.size, mass - self.sums[at + self.size]
+        while node:
+            self.sums[node] += change
+            node //= 2
+
+    def down(self, mass, node):
+        if node >= self.size:
+            return self.rows[node - self.size], self.sums[node], node - self.size
+        left = self.sums[2 * node]
+        return self.down(mass, 2 * node) if mass <= left else self.down(mass - left, 2 * node + 1)
+
+    def find(self, mass):
+        mass *= self.sums[1]
+        return self.down(mass, 1)
+
+    def draw(self, beta):
+        row, mass, at = self.find(random.random())
+        weight = {weight}
+        return row, weight
+"""
+
+
+@pytest.mark.parametrize(
+    ("weight", "drawn"),
+    [
+        ("1 / self.size / mass", True),
+        ("1 / self.size / self.sums[1]", False),
+        ("1 / self.size / 4", False),
+    ],
+)
+def test_what_is_read_where_a_draw_says_is_no_constant(project, value_of, weight, drawn):
+    value = value_of(project(LEAVES.replace("{weight}", weight)), weight)
+    assert (bool(value.tagged("draw")), not value.atoms) == (drawn, drawn)
