@@ -114,15 +114,19 @@ class Project:
         return self._words[path]
 
     def naming(self, word: str) -> list[tuple[str, ir.Stmt]]:
-        """The statements of modules that have a word in their names and texts, each with its file."""
+        """The statements of modules that have a word in their names and texts, each with its file.
+
+        Or that have the other name by which the file imports it.
+        """
         if word not in self._naming:
             spelt = word.encode()
             self._naming[word] = [
                 (path, statement)
                 for path, module in self.modules.items()
                 if spelt in module.text
+                for meant in [_names_of(word, module)]
                 for statement, words in self.words(path)
-                if word in words
+                if not words.isdisjoint(meant)
             ]
         return self._naming[word]
 
@@ -157,6 +161,12 @@ class Project:
             return f"{self.qualified(owner)}.{node.name}"
         outer = self.outer_of.get(node)
         return f"{self.qualified(outer)}.{node.name}" if outer is not None else node.name
+
+
+def _names_of(word: str, module: ModuleFacts) -> set[str]:
+    """A word, and what a module calls it that it imports by this name."""
+    imports = (node for node in module.nodes_of(ir.ImportFrom) if isinstance(node, ir.ImportFrom))
+    return {word} | {alias for node in imports for name, alias in node.names if name == word and alias is not None}
 
 
 def _words(node: ir.Node) -> Iterable[str]:

@@ -288,7 +288,7 @@ class MissingImportanceWeights(Rule):
             draws = [site for site in buffer.samples if site.function is unpack.function] or buffer.samples
             if _is_the_other_way(graph, buffer, unpack) or resamples(graph, buffer, unpack.function):
                 continue
-            if graph.learns(unpack.function, (unpack.path,)) and all(map(about.is_of_buffer, draws)):
+            if _learns_from(graph, unpack) and all(map(about.is_of_buffer, draws)):
                 name, learner = graph.name_of(buffer), graph.symbol(unpack.function, unpack.path)
                 yield self.finding(
                     graph,
@@ -1561,6 +1561,16 @@ def _may_compute(about: Priorities) -> bool:
     if about.names_weights() or about.inverts_probabilities():
         return True
     return about.is_opaque or are_asked_for_in_a_graph(about)
+
+
+def _learns_from(graph: ReplayGraph, unpack: Unpack) -> bool:
+    """Whether what takes a batch apart learns, or gives parts of it to what does."""
+    if graph.learns(unpack.function, (unpack.path,)):
+        return True
+    names = {item.id for item in unpack.node.items if isinstance(item, ir.Name)}
+    sites = graph.calls_of(unpack.function) if unpack.function is not None else ()
+    given = (s for s in sites if any(isinstance(a.value, ir.Name) and a.value.id in names for a in s.node.args))
+    return any(graph.learns(func.node) for site in given for func in site.targets)
 
 
 def _is_the_other_way(graph: ReplayGraph, buffer: ReplayBuffer, unpack: Unpack) -> bool:

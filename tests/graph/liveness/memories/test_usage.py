@@ -54,6 +54,9 @@ def used(graph):
         ({"memory": MEMORY, "agent": AGENT, "run": "from agent import Agent\nAgent(1, 2).learn()\n"}, (True, [])),
         ({"memory": MEMORY, "agent": AGENT, "run": "from agent import Agent\nAGENTS = [Agent]\n"}, (True, [])),
         ({"memory": MEMORY, "agent": AGENT, "run": "AGENTS = {'Agent': 1}\n"}, (True, [])),
+        ({"memory": MEMORY, "agent": AGENT, "run": "from agent import Agent as A\nA(1, 2).learn()\n"}, (True, [])),
+        ({"memory": MEMORY, "agent": AGENT, "run": "from agent import Agent as A\n"}, (False, ["Memory"])),
+        ({"memory": MEMORY, "agent": AGENT, "run": "from other import B as A\nA()\n"}, (False, ["Memory"])),
         (
             {"memory": MEMORY, "agent": AGENT, "heir": "import agent\nclass B(agent.Agent):\n    x = 1\n"},
             (False, ["Memory"]),
