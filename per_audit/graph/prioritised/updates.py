@@ -121,7 +121,8 @@ class Updates:
         if self._is_never_run(function):
             return True
         if self._by_all is not None and function in self._by_all._alive - self._alive:
-            return True
+            sites = self.graph.callers.get(function, ())
+            return all(isinstance(site.node.func, ir.Attr) for site in sites)  # else something got the method by a text
         inside = [mention.inside for mention in self._mentions(function)] if self.graph.callers.get(function) else []
         return bool(inside) and all(any(map(self._is_never_run, around)) for around in inside)
 

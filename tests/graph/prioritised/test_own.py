@@ -104,6 +104,7 @@ def neglected(graph):
         # what anybody does with a memory that it is given may be done with this one
         ("", OWN, OWN, "agent.memory.update(*found)", []),
         ("", OWN, OWN, "agent.memory = Memory(100)", []),
+        ("", OWN + "; getattr(self.memory, 'update')([0], [1.0])", OWN, "", []),
         # an heir's own memory is the one that its base updates
         ("(Quick)", OWN, OWN, "", []),
     ],
