@@ -179,6 +179,53 @@ def run(env, agent, steps):
         if step > 16:
             agent.learn(min(1.0, 0.4 + step / steps))
 """
+_IN_A_SESSION = {
+    "memory.py": """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, steps, alpha=0.6, beta=0.4):
+        self.rows, self.capacity, self.count, self.mass = [None] * capacity, capacity, 0, np.zeros(capacity)
+        self.alpha, self.beta, self.steps = alpha, beta, steps
+
+    def add(self, rate, state, action, reward, next_state, done):
+        slot = self.count % self.capacity
+        self.rows[slot] = (state, action, reward, next_state, done)
+        self.update(slot, rate)
+        self.count += 1
+
+    def update(self, slot, rate):
+        self.mass[slot] = (1.0 if rate is None else rate + 0.01) ** self.alpha
+
+    def sample(self, n):
+        filled = min(self.count, self.capacity)
+        p = self.mass[:filled] / self.mass[:filled].sum()
+        slots = np.random.choice(filled, n, p=p)
+        weights = (filled * p[slots]) ** -self.beta
+        self.beta = min(1.0, self.beta + 1.0 / self.steps)
+        self.alpha = max(0.0, self.alpha - 1.0 / self.steps)  # <- PER202
+        return [self.rows[slot] for slot in slots], slots, weights / weights.max()
+""",
+    "train.py": """import numpy as np
+from memory import Memory
+
+
+def train(env, session, graph, steps):
+    memory, state = Memory(5_000, steps), env.reset()
+    for step in range(steps):
+        action = session.run(graph.action, {graph.states: state[None]})[0]
+        next_state, reward, done, _ = env.step(action)
+        memory.add(None, state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+        rows, slots, weights = memory.sample(32)
+        states, actions, rewards, next_states, dones = (np.stack(column) for column in zip(*rows))
+        feed = {graph.states: states, graph.actions: actions, graph.rewards: rewards, graph.weights: weights}
+        feed.update({graph.next_states: next_states, graph.dones: dones})
+        _, deltas = session.run([graph.step, graph.deltas], feed)
+        for slot, delta in zip(slots, deltas):
+            memory.update(slot, abs(delta))
+""",
+}
 
 
 class MixedAlphaScale(Rule):
@@ -279,7 +326,7 @@ class MixedAlphaScale(Rule):
         graph, name = anatomy.graph, anatomy.graph.name_of(buffer)
         if any(_is_stored_power(anatomy, write.value) for write in anatomy.writes):
             return
-        exponents = {e: write for write in anatomy.writes for e in _raised(anatomy, write.value) or ()}
+        exponents = {e: write for write in anatomy.writes for e in _exponents(anatomy, write.value)}
         for exponent, raising in exponents.items():
             if exponent.op != "field":
                 continue
@@ -367,6 +414,7 @@ class MixedAlphaScale(Rule):
 """,
             },
         ),
+        Example("alpha falls with each draw, errors that a session computes", _IN_A_SESSION),
     )
     good = (
         Example(
@@ -452,6 +500,26 @@ class MixedAlphaScale(Rule):
             "a constant for new transitions",
             {"memory.py": _MEMORY.replace("self.mass[slot] = self.top", "self.mass[slot] = 1.0"), "train.py": _TRAIN},
         ),
+        Example(
+            "alpha falls with each draw, which applies it",
+            {
+                "memory.py": _IN_A_SESSION["memory.py"]
+                .replace("  # <- PER202", "")
+                .replace("(1.0 if rate is None else rate + 0.01) ** self.alpha", "1.0 if rate is None else rate + 0.01")
+                .replace("p = self.mass[:filled] /", "raised = self.mass[:filled] ** self.alpha\n        p = raised /")
+                .replace("/ self.mass[:filled].sum()", "/ raised.sum()"),
+                "train.py": _IN_A_SESSION["train.py"],
+            },
+        ),
+        Example(
+            "errors that a session computes, an alpha that stays",
+            {
+                "memory.py": _IN_A_SESSION["memory.py"].replace(
+                    "        self.alpha = max(0.0, self.alpha - 1.0 / self.steps)  # <- PER202\n", ""
+                ),
+                "train.py": _IN_A_SESSION["train.py"],
+            },
+        ),
     )
 
 
@@ -462,6 +530,12 @@ def _raised(anatomy: Anatomy, value: Term) -> tuple[Term, ...] | None:
     if len(found) != 1 or any(chain.start != RAW for chain in chains):
         return None
     return found.pop()
+
+
+def _exponents(anatomy: Anatomy, value: Term) -> set[Term]:
+    """The exponents of what is stored: an alpha that changes does so for whatever is raised to it."""
+    chains = trail.chains_of(anatomy, value)
+    return {exponent for chain in chains if chain.start != STORED for exponent in chain.exponents}
 
 
 def _meet(anatomy: Anatomy, plain: PriorityWrite, raised: PriorityWrite) -> bool:
