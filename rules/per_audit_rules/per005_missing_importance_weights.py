@@ -903,12 +903,57 @@ def main(env, net, optimizer, steps):
             },
         ),
         Example("a graph of TensorFlow 1 that draws positions and asks for no priorities", _IN_A_GRAPH),
+        Example(
+            "what is drawn by is called weights, and goes to the loss as it is",
+            {
+                "memory.py": """import random
+from collections import deque
+import numpy as np
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.priorities = deque(maxlen=size), deque(maxlen=size)
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+        self.priorities.append(max(self.priorities, default=1.0))
+
+    def sample(self, n):
+        weights = np.array(self.priorities) ** 0.6
+        slots = random.choices(range(len(self.rows)), weights=weights, k=n)  # <- PER005
+        return [self.rows[slot] for slot in slots], slots, weights[slots]
+
+    def rate(self, slots, errors):
+        for slot, error in zip(slots, errors):
+            self.priorities[slot] = abs(error) + 1e-3
+""",
+                "main.py": """import torch
+from memory import Memory
+
+
+def train(env, net, optimizer):
+    memory, state = Memory(10_000), env.reset()
+    for step in range(100_000):
+        next_state, reward, done, _ = env.step(env.action_space.sample())
+        memory.add(state, 0, reward, next_state, done)
+        state = env.reset() if done else next_state
+        rows, slots, weights = memory.sample(32)
+        errors = net.errors(rows)
+        loss = (torch.as_tensor(weights) * errors**2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        memory.rate(slots, errors.tolist())
+""",
+            },
+        ),
     )
     good = (
         Example(
             "a learner that takes a batch apart for a bonus, whose base weighs its losses",
             {
-                **bad[-3].plain,
+                **bad[-4].plain,
                 "learners.py": """import torch
 
 
@@ -940,8 +985,8 @@ class Plain(Weighted):
         Example(
             "a learner without weights whose memory may be a uniform one",
             {
-                **bad[-3].plain,
-                "main.py": bad[-3]
+                **bad[-4].plain,
+                "main.py": bad[-4]
                 .plain["main.py"]
                 .replace(
                     "Plain(net, PrioritisedMemory(1000)",
@@ -1320,8 +1365,8 @@ def train(env, net, optimizer):
         Example(
             "a memory that is found by its name, and returns its weights behind the columns of the batch",
             {
-                **bad[-2].plain,
-                "replays/weighed.py": bad[-2]
+                **bad[-3].plain,
+                "replays/weighed.py": bad[-3]
                 .plain["replays/weighed.py"]
                 .replace(
                     "slots, [self.rows[slot] for slot in slots]", "tuple(list(self.columns(slots)) + [weights, slots])"
@@ -1338,7 +1383,7 @@ def train(env, net, optimizer):
             ends.append(ended)
         return np.array(states), np.array(actions), np.array(rewards), np.array(following), np.array(ends)
 """,
-                "main.py": bad[-2]
+                "main.py": bad[-3]
                 .plain["main.py"]
                 .replace("slots, rows =", "*columns, weights, slots =")
                 .replace("= errors_of(net, rows)", "= errors_of(net, zip(*columns))")

@@ -274,15 +274,30 @@ class Priorities:
         return {node for expression in inside for node in self._value(expression).tagged("isw")}
 
     def names_weights(self) -> bool:
-        """Whether the code of the buffer gives something the name of weights, however it computes them."""
+        """Whether the code of the buffer gives something the name of weights, however it computes them.
+
+        What is drawn by is none of them, as long as the name stands for nothing else: `choices(rows, weights=weights)`.
+        """
         for function in self.functions:
-            for node in ir.walk(function) if function is not None else ():
+            if not isinstance(function, ir.Function):
+                continue
+            for node in ir.walk(function):
                 targets = node.targets if isinstance(node, ir.Assign) else ()
                 for target in targets:
                     for part in target.items if isinstance(target, ir.Seq) else [target]:
-                        if not WEIGHT_WORDS.isdisjoint(words(name_of(part) or "")):
+                        if not WEIGHT_WORDS.isdisjoint(words(name_of(part) or "")) and not self._is_drawn_by(
+                            part, function
+                        ):
                             return True
         return False
+
+    def _is_drawn_by(self, target: ir.Expr, function: ir.Function) -> bool:
+        """Whether a variable of a function is what a draw of it goes by, and the variable is set before that."""
+        draws = [self.events.draws[node] for node in self.buffer.draws if node in self.events.draws]
+        given = [draw.probabilities for draw in draws if draw.function is function]
+        return isinstance(target, ir.Name) and any(
+            isinstance(each, ir.Name) and each.id == target.id and target.start < each.start for each in given
+        )
 
     def inverts_probabilities(self) -> bool:
         """Whether 1 / (N P) is computed of what is drawn, and never raised to beta: the weights in full."""

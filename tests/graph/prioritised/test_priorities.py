@@ -11,6 +11,39 @@ def test_weights_are_told_by_their_form_or_by_their_name(priorities_of):
 
 
 @pytest.mark.parametrize(
+    ("draw", "named"),
+    [
+        ("weights = mass / mass.sum(); at = np.random.choice(self.size, n, p=weights)", False),
+        ("weights = list(mass); at = random.choices(range(self.size), weights=weights, k=n)", False),
+        ("weights = mass / mass.sum(); at = np.random.choice(self.size, n, p=weights); weights = odd(weights)", True),
+        ("weights = odd(self.size); at = np.random.choice(self.size, n, p=mass / mass.sum())", True),
+    ],
+)
+def test_what_is_drawn_by_is_called_weights_and_is_none_of_them(project, draw, named):
+    graph = project(f"""
+    import random
+    import numpy as np
+    from elsewhere import odd
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.priorities, self.size, self.count = [None] * size, np.zeros(size), size, 0
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows[self.count % self.size] = (state, action, reward, next_state, done)
+            self.priorities[self.count % self.size] = 1.0
+            self.count += 1
+
+        def sample(self, n):
+            mass = self.priorities
+            {draw}
+            return [self.rows[i] for i in at], at, weights
+    """)
+    (buffer,) = graph.buffers
+    assert graph.priorities(buffer).names_weights() is named
+
+
+@pytest.mark.parametrize(
     ("mass", "known"), [("priorities", True), ("prio", True), ("td_error", True), ("mass", False), ("person", False)]
 )
 def test_whether_the_code_speaks_of_priorities(priorities_of, mass, known):
