@@ -67,6 +67,37 @@ def train(env, net, target_net, optimizer, max_steps):
             optimizer.step()
 """
 
+_FLIGHT = """import random
+from collections import deque
+
+
+class Pilot:
+    def __init__(self, env, net, target_net, optimizer):
+        self.env, self.net, self.target_net, self.optimizer = env, net, target_net, optimizer
+        self.memory = deque(maxlen=10_000)
+
+    def fly(self, most):
+        state, done = self.env.reset(), False
+        for t in range(most):
+            action = self.net.act(state)
+            next_state, reward, done, _ = self.env.step(action)
+            if t + 1 == most:  # <- PER502
+                done = True
+            self.memory.append((state, action, reward, next_state, done))
+            state = next_state
+            batch = random.sample(self.memory, 32)  # <- PER001
+            goals = [r + 0.99 * (1 - d) * self.target_net(s2).max() for s, a, r, s2, d in batch]
+            self.net.loss(batch, goals).backward()
+            self.optimizer.step()
+            if done:
+                break
+
+
+def main(env, net, target_net, optimizer):
+    pilot = Pilot(env, net, target_net, optimizer)
+    for _ in range(500):
+        pilot.fly(200)
+"""
 _CAR = """import random
 
 
@@ -308,16 +339,18 @@ class TruncatedAsTerminal(Rule):
 
     A limit that is part of the task, and visible in the state, is an end of the task. The flag that ends the loop may
     well be `terminated or truncated`; only what is stored is looked at. What the one `done` of the older interface says
-    is not reported for environments of libraries. A limit of the program's own is known by its name, or in an
-    environment by a count of its steps that is compared with a number that is there for that alone. Where an
-    environment that the program defines observes the steps that it counts, takes off a reward at the limit, pays for
-    every end whatever it is, or knows no other end, the limit is held for a part of the task, and so is the flag of
-    truncation that such an environment, or a wrapper around another one, raises itself. Where the environments are
-    known and none is ever cut short, nothing is reported. Where nothing is known of them the finding is an info with
-    the condition, and so it is for Atari games, whose limit few episodes reach. A flag that is lowered in the last step
-    which the program counts (`False if length == most else done`) is reported only where the limit of the environment
-    is known. A loop that leaves an episode before the limit with which its environment is registered never meets that
-    limit, and is not reported.
+    is not reported for environments of libraries. A limit of the program's own is known by its name, or by what it is
+    compared with: a count of the turns of a loop in which the environment takes a step, or in an environment a count of
+    its steps, compared with a number that is there for that alone. The loop over episodes may be that of a caller; a
+    function that runs a single episode is not reported, nor is a limit that its loop never comes to, at which a reward
+    is given, or whose count is stored with the state. Where an environment that the program defines observes the steps
+    that it counts, takes off a reward at the limit, pays for every end whatever it is, or knows no other end, the limit
+    is held for a part of the task, and so is the flag of truncation that such an environment, or a wrapper around
+    another one, raises itself. Where the environments are known and none is ever cut short, nothing is reported. Where
+    nothing is known of them the finding is an info with the condition, and so it is for Atari games, whose limit few
+    episodes reach. A flag that is lowered in the last step which the program counts (`False if length == most else
+    done`) is reported only where the limit of the environment is known. A loop that leaves an episode before the limit
+    with which its environment is registered never meets that limit, and is not reported.
 
     ## Example
 
@@ -773,6 +806,7 @@ def train(""",
                 "train.py": _BOTH.replace("truncated, _ =", "timeout, _ =").replace("truncated", "timeout"),
             },
         ),
+        Example("a limit of the program's own, where the caller holds the loop over episodes", {"main.py": _FLIGHT}),
     )
     good = (
         Example(
@@ -1291,6 +1325,19 @@ def train(env, model, limit, steps=3):
                 model.fit(before, r + 0.97 * (1 - end) * model.value(after))
 """
             },
+        ),
+        Example(
+            "a limit that is stored with each state",
+            {
+                "main.py": _FLIGHT.replace("  # <- PER502", "").replace(
+                    "(state, action, reward, next_state, done)",
+                    "((state, t), action, reward, (next_state, t + 1), done)",
+                )
+            },
+        ),
+        Example(
+            "a number of turns that the loop never comes to",
+            {"main.py": _FLIGHT.replace("  # <- PER502", "").replace("t + 1 ==", "t ==")},
         ),
     )
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from per_audit.graph.model import ReplayGraph
 
-_BOARD = 100  # fewer moves may be all that a board has squares for, and then a full board is an end of the task
+BOARD = 100  # fewer moves may be all that a board has squares for, and then a full board is an end of the task
 
 
 def counts_to_limit(graph: ReplayGraph, path: str, cls: ir.Class, test: ir.Cmp) -> bool:
@@ -85,7 +85,7 @@ def _is_parameter(graph: ReplayGraph, path: str, cls: ir.Class, value: ir.Expr) 
 
 
 def _is_beyond_boards(value: ir.Expr) -> bool:
-    return isinstance(value, ir.Const) and isinstance(value.value, int) and value.value >= _BOARD
+    return isinstance(value, ir.Const) and isinstance(value.value, int) and value.value >= BOARD
 
 
 def _is_target(graph: ReplayGraph, path: str, node: ir.Node) -> bool:

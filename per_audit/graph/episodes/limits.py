@@ -93,7 +93,7 @@ def ends_before_limit(graph: ReplayGraph, path: str, node: ir.Node, limits: Sequ
         return False
     loops = (around for around in graph.ancestors(path, node) if isinstance(around, (ir.Function, ir.For, ir.While)))
     loop = next(loops, None)
-    is_episode = isinstance(loop, ir.For) and (not _goes_on(loop) or _begins_anew(graph, path, loop))
+    is_episode = isinstance(loop, ir.For) and (not goes_on(loop) or _begins_anew(graph, path, loop))
     steps = turns(graph, path, loop) if isinstance(loop, ir.For) and is_episode else None
     if isinstance(loop, ir.While):
         steps = _counted(graph, path, loop)
@@ -105,7 +105,7 @@ def _counted(graph: ReplayGraph, path: str, loop: ir.While) -> int | None:
 
     `while not done and step < 200`.
     """
-    if _goes_on(loop):
+    if goes_on(loop):
         return None
     ones = [node for node in loop.body if isinstance(node, ir.Aug) and node.op == "+" and _is_one(node.value)]
     added = {name for node in ones for name in _names([node.target])}
@@ -141,17 +141,18 @@ def _begins_anew(graph: ReplayGraph, path: str, loop: ir.For) -> bool:
     around = graph.ancestors(path, loop)
     outer = next((each for each in around if isinstance(each, (ir.Function, ir.For, ir.While))), None)
     inside = set(ir.walk(loop))
-    return any(_is_reset(node) and node not in inside for node in ir.walk(*(outer or graph.module(path)).body))
+    return any(is_reset(node) and node not in inside for node in ir.walk(*(outer or graph.module(path)).body))
 
 
-def _goes_on(loop: ir.For | ir.While) -> bool:
+def goes_on(loop: ir.For | ir.While) -> bool:
     """Whether a loop resets the environment and goes on with another episode."""
     parts = list(ir.walk(*loop.body))
     left = {node for part in parts if isinstance(part, ir.If) and _breaks(part) for node in ir.walk(*part.body)}
-    return any(_is_reset(part) and part not in left for part in parts)
+    return any(is_reset(part) and part not in left for part in parts)
 
 
-def _is_reset(node: ir.Node) -> bool:
+def is_reset(node: ir.Node) -> bool:
+    """Whether a node is a call of a method that resets an environment, by its name."""
     return isinstance(node, ir.Call) and getattr(node.func, "attr", "").startswith("reset")
 
 
@@ -163,7 +164,7 @@ def _longest(graph: ReplayGraph, loop: ir.For | ir.While, unlimited: float | Non
     """The steps of the longest episode, for a loop that goes on until an environment says that it has ended."""
     limits = graph.usual_time_limits
     most = unlimited if not limits or max(limits) == math.inf else max(limits)
-    if most is None or _goes_on(loop):
+    if most is None or goes_on(loop):
         return None
     told = _told(loop)
     is_left = any(isinstance(node, ir.If) and _breaks(node) and _holds(node.test, told) for node in _own(loop.body))

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.episodes.counted import counts_to_limit, is_count
+from per_audit.graph.episodes.environments import TERMINATED, is_told_false
+from per_audit.graph.episodes.own_counts import (
+    count_in,
+    counts_an_episode,
+    is_met,
+    is_observed,
+    is_of_steps,
+    sides,
+)
 from per_audit.graph.episodes.raised import (
     always_pays,
     flags_at,
@@ -20,7 +28,7 @@ from per_audit.graph.interpret.roles import words
 from per_audit.graph.libraries.buffers import is_test
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
@@ -32,9 +40,17 @@ _STEPS = {"len", "length", "step", "steps", "timesteps"}
 _EPISODE = {"ep", "episode", "episodes"}
 
 
-def own_limit(graph: ReplayGraph, field: Term) -> tuple[str, ir.Cmp] | None:
-    """The file and the comparison by which a field, otherwise the environment's word, is set at a limit of steps."""
-    return next((told for told in _told(graph, field) if _is_limit(graph, *told)), None)
+def own_limit(graph: ReplayGraph, field: Term, others: Sequence[Term], is_said: bool) -> tuple[str, ir.Cmp] | None:
+    """The file and the comparison by which a field, otherwise the environment's word, is set at a limit of steps.
+
+    Not where the `others` of the transition hold what is counted: then the limit is a part of the task. That it is the
+    environment's word is seen by the field (`is_said`), or by what a step of the project's own environment is taken
+    apart into.
+    """
+    for path, test, place in _told(graph, field):
+        if (is_said or _is_word_of_step(graph, path, place)) and _is_limit(graph, path, test, others):
+            return path, test
+    return None
 
 
 def environments_limit(
@@ -80,16 +96,34 @@ def _is_limited(graph: ReplayGraph, function: ir.Function | ir.Lambda, test: ir.
     return cls is not None and is_count(graph, graph.project.module_of[cls].path, cls, test.left)
 
 
-def _told(graph: ReplayGraph, field: Term) -> Iterator[tuple[str, ir.Cmp]]:
-    """The comparisons that a field is, or by which it is set to True."""
+def _told(graph: ReplayGraph, field: Term) -> Iterator[tuple[str, ir.Cmp, ir.Node]]:
+    """The comparisons that a field is, or by which it is set to True, and where it is."""
     for option in field.args if field.op == "phi" else ():
         if option.path is None or option.node is None:
             continue
         if option.op == "cmp" and isinstance(option.node, ir.Cmp):
-            yield option.path, option.node
+            yield option.path, option.node, option.node
         if option.op == "const" and option.data is True:
-            for test in _tests(graph, option.path, option.node):
-                yield option.path, test
+            around = graph.parents(option.path).get(option.node)
+            chosen = around.test if isinstance(around, ir.IfExp) and around.body is option.node else None
+            for test in [chosen] if isinstance(chosen, ir.Cmp) else _tests(graph, option.path, option.node):
+                yield option.path, test, option.node
+
+
+def _is_word_of_step(graph: ReplayGraph, path: str, place: ir.Node) -> bool:
+    """Whether the statement of a flag gives or reads a name that a step of an own environment, which may end, tells."""
+    statement = graph.statement(path, place)
+    names = {node.id for node in ir.walk(statement) if isinstance(node, ir.Name)}
+    function = graph.symbols.function_of(path, place)
+    for unpack in graph.events.unpacks.values():
+        items = unpack.node.items if (unpack.path, unpack.function) == (path, function) else []
+        flag = items[TERMINATED] if len(items) > TERMINATED else None
+        if isinstance(flag, ir.Name) and flag.id in names:
+            made = graph.statement(path, unpack.node)
+            call = made.value if isinstance(made, ir.Assign) else None
+            if _is_step(call) and not is_told_false(graph, call, TERMINATED):
+                return True
+    return False
 
 
 def _tests(graph: ReplayGraph, path: str, node: ir.Node) -> Iterator[ir.Cmp]:
@@ -105,16 +139,20 @@ def _tests(graph: ReplayGraph, path: str, node: ir.Node) -> Iterator[ir.Cmp]:
         yield asked[0]
 
 
-def _is_limit(graph: ReplayGraph, path: str, test: ir.Cmp) -> bool:
-    """Whether a count of the steps of an episode is compared with what is called a limit."""
-    if not _reaches(test) or not isinstance(test.left, (ir.Name, ir.Bin)):
+def _is_limit(graph: ReplayGraph, path: str, test: ir.Cmp, others: Sequence[Term]) -> bool:
+    """Whether a count of the steps of an episode, which is not observed, is compared with a limit that it comes to.
+
+    A limit is what is called one, and a number of turns of a loop in each of which the environment takes a step.
+    """
+    asked = sides(test)
+    count = count_in(asked[0]) if asked is not None else None
+    if asked is None or count is None or not (_is_named(asked[1]) or is_of_steps(graph, path, test)):
         return False
-    counts = [node.id for node in ir.walk(test.left) if isinstance(node, ir.Name)]
-    return len(counts) == 1 and _counts_an_episode(graph, path, test, counts[0])
-
-
-def _reaches(test: ir.Cmp) -> bool:
-    return _is_reached(test) and _is_named(test.rights[0])
+    if not counts_an_episode(graph, path, test, count) or not is_met(graph, path, test):
+        return False
+    around = graph.parents(path).get(test)
+    is_paid = isinstance(around, ir.If) and any(pays(node) for node in ir.walk(*around.body))
+    return not is_paid and not is_observed(graph, path, count, others)
 
 
 def _is_reached(test: ir.Cmp) -> bool:
@@ -199,24 +237,5 @@ def _pays_at_end(graph: ReplayGraph, path: str, method: ir.Function, count: str)
     return False
 
 
-def _counts_an_episode(graph: ReplayGraph, path: str, node: ir.Node, name: str) -> bool:
-    """Whether a name counts the turns of a loop, and begins anew in a loop around that one."""
-    loops: list[ir.For | ir.While] = []
-    for around in graph.ancestors(path, node):
-        if isinstance(around, (ir.Function, ir.Lambda)):
-            break
-        if isinstance(around, (ir.For, ir.While)):
-            loops.append(around)
-    for inner, outer in pairwise(loops):
-        if isinstance(inner, ir.For) and any(_is(part, name) for part in ir.walk(inner.target)):
-            return True
-        inside = set(ir.walk(inner))
-        counted = any(isinstance(part, ir.Aug) and part.op == "+" and _is(part.target, name) for part in inside)
-        begun = (part for part in ir.walk(outer) if isinstance(part, ir.Assign) and part not in inside)
-        if counted and any(_is(target, name) for part in begun for target in ir.walk(*part.targets)):
-            return True
-    return False
-
-
-def _is(node: ir.Node, name: str) -> bool:
-    return isinstance(node, ir.Name) and node.id == name
+def _is_step(node: ir.Node | None) -> bool:
+    return isinstance(node, ir.Call) and (ir.last_name(node.func) or "").startswith("step")

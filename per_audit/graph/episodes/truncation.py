@@ -62,7 +62,8 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
                     continue  # one flag for the target, and another for the window of steps
                 field = graph.symbols.inside(strip(row)) or row  # a wrapper of the environment joins the flags
                 ended = _is_of_task_alone(graph, field)
-                ends = {} if ended else _ends(graph, field, store, calls)
+                others = [other for _, other in rows if other is not row]
+                ends = {} if ended else _ends(graph, field, others, store, calls)
                 new = {node: end for node, (end, is_certain) in ends.items() if is_certain or node not in found}
                 if not ended and not new:
                     continue
@@ -77,11 +78,15 @@ def merged_ends(graph: ReplayGraph, buffer: ReplayBuffer) -> list[MergedEnd]:
 
 
 def _ends(
-    graph: ReplayGraph, field: Term, store: ev.Store, calls: tuple[tuple[ir.Node, str], ...]
+    graph: ReplayGraph, field: Term, others: list[Term], store: ev.Store, calls: tuple[tuple[ir.Node, str], ...]
 ) -> dict[ir.Node, tuple[MergedEnd, bool]]:
-    """What joins both flags in a field, by its node, and whether that replaces what was found there before."""
+    """What joins both flags in a field, by its node, and whether that replaces what was found there before.
+
+    `others` are the other fields of the transition.
+    """
     found: dict[ir.Node, tuple[MergedEnd, bool]] = {}
-    limit = own_limit(graph, field) if _has_one_flag(field) else None
+    is_said, is_followed = _has_one_flag(field), not any(True for _ in flags(field))
+    limit = own_limit(graph, field, others, is_said) if is_said or is_followed else None
     if limit is None and not joins_names(field):
         on_the_way = (store.function, *(graph.symbols.function_of(path, call) for call, path in calls))
         limit = environments_limit(graph, strip(field), on_the_way)
