@@ -34,6 +34,41 @@ def train(env, model, optimizer, *, steps=10_000):
 """
 
 
+_COLUMNS = """import random
+from collections import deque
+
+import numpy as np
+
+
+class Walker:
+    def __init__(self, net, optimizer, n=5, gamma=0.97):
+        self.net, self.optimizer, self.n, self.rows = net, optimizer, n, deque(maxlen=10_000)
+        self.gains, self.states = deque(maxlen=n), deque(maxlen=n)
+        self.powers = np.array([gamma**k for k in range(n)])
+
+    def keep(self, state, reward, next_state, over):
+        self.gains.append(reward)
+        self.states.append(state)
+        if len(self.gains) == self.n:
+            reward_sum = np.sum(self.gains * self.powers)
+            self.rows.append((self.states[0], reward_sum, next_state, over))
+        if over:
+            self.gains.clear()  # <- PER503
+            self.states.clear()
+        loss = self.net.loss(random.sample(self.rows, 32))  # <- PER001
+        loss.backward()
+        self.optimizer.step()
+
+
+def walk(env, net, optimizer, steps):
+    walker, state = Walker(net, optimizer), env.reset()
+    for _ in range(steps):
+        next_state, reward, over, _ = env.step(net.act(state))
+        walker.keep(state, reward, next_state, over)
+        state = env.reset() if over else next_state
+"""
+
+
 class NStepCrossesEpisode(Rule):
     """Returns over n steps are summed across the end of an episode, or its last starts are never stored.
 
@@ -386,6 +421,7 @@ class Replay:
                 "train.py": _TRAIN.format(module="replay", cls="Replay", arguments="10_000, 3, 0.99"),
             },
         ),
+        Example("a product with an array of powers, columns that are cleared", {"agent.py": _COLUMNS}),
     )
     good = (
         Example(
@@ -517,6 +553,19 @@ class Memory:
                     "    def sample",
                 ),
                 "train.py": bad[1].plain["train.py"],
+            },
+        ),
+        Example(
+            "columns that are stored to the last before they are cleared",
+            {
+                "agent.py": _COLUMNS.replace("  # <- PER503", "").replace(
+                    "            self.gains.clear()",
+                    """            while self.gains:
+                self.rows.append((self.states[0], self.gains[0], next_state, over))
+                self.gains.popleft()
+                self.states.popleft()
+            self.gains.clear()""",
+                )
             },
         ),
     )

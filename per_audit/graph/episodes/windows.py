@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 
 _LOOPS = (ir.For, ir.While)
 _DEEPEST = 3
+_PRODUCTS = ("dot", "inner", "vdot")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReturnSum:
-    """A discounted sum of rewards over a window that an object keeps: the sum, its loop, the containers."""
+    """A discounted sum of rewards over a window that an object keeps: the sum, its loop, the containers.
+
+    A sum over the product of whole arrays is its own loop.
+    """
 
     node: ir.Node
-    loop: ir.For | ir.Comp
+    loop: ir.For | ir.Comp | ir.Call
     function: ir.Function
     path: str
     windows: frozenset[Alloc]
@@ -72,8 +76,11 @@ def _callers(graph: ReplayGraph, function: ir.Function) -> list[ev.Owner]:
     return list(found)
 
 
-def _sums(graph: ReplayGraph, path: str, function: ir.Function) -> Iterator[tuple[ir.Node, ir.For | ir.Comp]]:
-    """The discounted sums in a function: `R += gamma**i * r`, `R = r + gamma * R`, `sum(gamma**i * r for ...)`."""
+def _sums(graph: ReplayGraph, path: str, function: ir.Function) -> Iterator[tuple[ir.Node, ir.For | ir.Comp | ir.Call]]:
+    """The discounted sums in a function: `R += gamma**i * r`, `R = r + gamma * R`, `sum(gamma**i * r for ...)`.
+
+    So is the sum of a product with an array of powers: `np.sum(rewards * gammas)`, `np.dot(rewards, gammas)`.
+    """
     for node in ir.walk_scope(function.body):
         if isinstance(node, ir.Comp) and node.kind in ("list", "generator") and _has_power(node.elt):
             around = next((a for a in graph.ancestors(path, node) if isinstance(a, ir.Call)), None)
@@ -83,6 +90,26 @@ def _sums(graph: ReplayGraph, path: str, function: ir.Function) -> Iterator[tupl
             loop = next((a for a in graph.ancestors(path, node) if isinstance(a, (*_LOOPS, ir.Function))), None)
             if isinstance(loop, ir.For):
                 yield node, loop
+        elif isinstance(node, ir.Call) and any(_is_of_powers(graph, path, factor) for factor in _multiplied(node)):
+            yield node, node
+
+
+def _multiplied(call: ir.Call) -> list[ir.Expr]:
+    """The factors of a product that a call sums up; nothing for any other call."""
+    given = [arg.value for arg in call.args if arg.keyword is None]
+    if _called(call) in _PRODUCTS:
+        return given[:2]
+    held = call.func.value if isinstance(call.func, ir.Attr) else None
+    whole = held if isinstance(held, ir.Bin) else given[0] if given else None
+    is_product = _called(call) == "sum" and isinstance(whole, ir.Bin) and whole.op == "*"
+    return [whole.left, whole.right] if is_product and isinstance(whole, ir.Bin) else []
+
+
+def _is_of_powers(graph: ReplayGraph, path: str, factor: ir.Expr) -> bool:
+    """Whether a factor is an array of the powers of something."""
+    if not isinstance(factor, (ir.Name, ir.Attr)):
+        return _has_power(factor)
+    return graph.symbols.expanded(graph.symbols.term(path, factor)).has("pow")
 
 
 def _adds_power(node: ir.Aug | ir.Assign) -> bool:
@@ -113,7 +140,7 @@ def _recurs(node: ir.Aug | ir.Assign) -> bool:
     )
 
 
-def _windows(graph: ReplayGraph, loop: ir.For | ir.Comp, local: bool) -> frozenset[Alloc]:
+def _windows(graph: ReplayGraph, loop: ir.For | ir.Comp | ir.Call, local: bool) -> frozenset[Alloc]:
     """The containers that the loop reads and nothing is drawn from; not `local`: those that attributes keep."""
     replay = {container for draw in graph.events.draws.values() for container in draw.containers}
     replay |= {gather.container for gather in graph.events.gathers.values()}
