@@ -39,12 +39,18 @@ class Own:
             cls = self._graph.project.class_of.get(function)
             is_own = isinstance(holder.value, ir.Name) and holder.value.id == _self_of(function)
             return cls if cls is not None and is_own and self._keeps(cls, holder.attr) else None
-        if not isinstance(holder, ir.Name):
-            return None
-        scope: Maker = function if isinstance(function, ir.Function) else path
-        if isinstance(scope, ir.Function) and holder.id in {each.name for each in scope.parameters}:
-            return None
-        return next((each for each in dict.fromkeys((scope, path)) if self._names(each, path, holder.id)), None)
+        return self._maker_of_name(path, holder.id, function) if isinstance(holder, ir.Name) else None
+
+    def _maker_of_name(self, path: str, name: str, function: ev.Owner) -> Maker | None:
+        """Which function makes what a name stands for in another or in itself, or the file."""
+        scope = function
+        while scope is not None:
+            if any(each.name == name for each in scope.parameters):
+                return None
+            if isinstance(scope, ir.Function) and _binds(scope, name):
+                return scope if self._names(scope, path, name) else None
+            scope = self._graph.project.outer_of.get(scope)
+        return path if self._names(path, path, name) else None
 
     def is_kin(self, one: Maker, other: Maker) -> bool:
         """Whether two may make one object: the same, or a class and what it inherits from."""
@@ -169,6 +175,13 @@ class Own:
 
 def _self_of(function: ir.Function) -> str | None:
     return function.parameters[0].name if function.parameters else None
+
+
+def _binds(function: ir.Function, name: str) -> bool:
+    """Whether a function has a name for itself: it assigns to it, and not for what is around it."""
+    nodes = list(ir.walk_scope(function.body))
+    shared = (each.names for each in nodes if isinstance(each, ir.Scope))
+    return bool(_assigned(nodes, name)) and not any(name in names for names in shared)
 
 
 def _assigned(nodes: Iterable[ir.Node], name: str) -> list[ir.Expr | None]:

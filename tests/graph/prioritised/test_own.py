@@ -262,3 +262,53 @@ def main(env, net):
 
 def test_what_stores_a_priority_may_be_what_updates_it(project):
     assert neglected(project(APART)) == []
+
+
+CLOSED = """
+from memory import Memory
+
+
+def OTHER(env, net):
+    memory = Memory(100)
+    rows, slots, weights = memory.sample(32, 0.4)
+    errors = net.errors(rows)
+    (weights * errors**2).mean().backward()
+    memory.update(slots, errors)
+
+
+def main(env, net):
+    memory = Memory(100)
+
+    def learn(rows, slots, weights):
+        errors = net.errors(rows)
+        (weights * errors**2).mean().backward()
+        AFTER
+
+    memory.push(0, 0, 1.0, 0, False)
+    learn(*memory.sample(32, 0.4))
+"""
+
+
+@pytest.mark.parametrize(("after", "expected"), [("memory.update(slots, errors)", []), ("print(errors)", ["main"])])
+@pytest.mark.parametrize("other", ["first", "last"])
+def test_a_function_inside_another_has_its_memory(project, after, expected, other):
+    assert neglected(project(memory=MEMORY, train=CLOSED.replace("AFTER", after).replace("OTHER", other))) == expected
+
+
+SHARED = CLOSED.replace("def OTHER", "def alone").replace(
+    "def main(env, net):\n    memory = Memory(100)\n",
+    "memory = None\n\n\ndef begin():\n    global memory\n    memory = Memory(100)\n    BEGUN\n\n\n"
+    "def main(env, net):\n    begin()\n",
+)
+
+
+@pytest.mark.parametrize(
+    ("after", "begun", "expected"),
+    [
+        ("memory.update(slots, errors)", "pass", []),
+        ("print(errors)", "memory.update([0], [1.0])", []),
+        ("print(errors)", "pass", ["train.py"]),
+    ],
+)
+def test_a_function_may_make_the_memory_of_its_file(project, after, begun, expected):
+    assert neglected(project(memory=MEMORY, train=SHARED.replace("AFTER", after).replace("BEGUN", begun))) == expected
