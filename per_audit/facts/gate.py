@@ -44,7 +44,7 @@ _THREE = re.compile(rb"[\w\])][ \t]*,[^=\n,]+,[^=\n]*=[^=\n]*\Z")
 _LONGEST = 400  # bytes of a line that takes apart what `step` returns: lines of data are as long as they like
 # The libraries whose memories are known (`per_audit.graph.frameworks`); of ray, that is RLlib.
 LIBRARIES = frozenset({
-    "agilerl", "baselines", "chainerrl", "cleanrl_utils", "cpprb", "d3rlpy", "ding", "dopamine", "elegantrl",
+    "agilerl", "anyrl", "baselines", "chainerrl", "cleanrl_utils", "cpprb", "d3rlpy", "ding", "dopamine", "elegantrl",
     "flashbax", "garage", "machin", "mushroom_rl", "pfrl", "ptan", "ray.rllib", "reverb", "rl", "rlkit", "sb3_contrib",
     "skrl", "stable_baselines", "stable_baselines3", "tf_agents", "tianshou", "torchrl",
 })  # fmt: skip

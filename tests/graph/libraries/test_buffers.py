@@ -55,6 +55,7 @@ def made(project, text):
         ("from rl.memory import SequentialMemory", "SequentialMemory(limit=9, window_length=1)", "SequentialMemory"),
         ("from skrl.memories.torch import RandomMemory", "RandomMemory(memory_size=9, num_envs=1)", "RandomMemory"),
         ("from machin.frame.buffers import Buffer", "Buffer(9)", "Buffer"),
+        ("from anyrl.rollouts import UniformReplayBuffer", "UniformReplayBuffer(9)", "UniformReplayBuffer"),
         (
             "from elegantrl.train.replay_buffer import ReplayBuffer",
             "ReplayBuffer(9, 4, 2, if_use_per=False)",
@@ -86,6 +87,7 @@ def test_a_uniform_buffer_is_found_where_it_is_made(project, imports, call, name
         ("import flashbax as fbx", "fbx.make_prioritised_item_buffer(9, 2, 2)"),
         ("import reverb", "reverb.Table('t', sampler=reverb.selectors.Prioritized(0.6))"),
         ("from machin.frame.buffers import PrioritizedBuffer", "PrioritizedBuffer(9)"),
+        ("from anyrl.rollouts import PrioritizedReplayBuffer", "PrioritizedReplayBuffer(9, 0.5, 0.4)"),
         ("from elegantrl.train.replay_buffer import ReplayBuffer", "ReplayBuffer(9, 4, 2, if_use_per=True)"),
     ],
 )
