@@ -25,6 +25,7 @@ _LEAVES = {"fit", "train_on_batch", "predict", "predict_on_batch", "append", "pr
            "zip", "enumerate", "step", "learn", "train"}  # fmt: skip
 _COPIES = {"copy", "clone", "cpu", "to", "tolist", "astype"}
 _SUBTRACTS = {"subtract", "sub"}
+_MOST_PARTS = 64  # of a tuple, those of its parts among them
 
 
 class Places:
@@ -96,8 +97,8 @@ class Places:
         return Fixed(("const", type(node.value), node.value), WHOLE if isinstance(node.value, int) else "")
 
     def _seq(self, node: ir.Seq) -> Value:
-        items = tuple(self.eval(item) for item in node.items)
-        return Parts(items) if node.kind == "tuple" else self.fresh(node)
+        parts = Parts(tuple(self.eval(item) for item in node.items))
+        return parts if node.kind == "tuple" and parts.count <= _MOST_PARTS else self.fresh(node)
 
     def _bin(self, node: ir.Bin) -> Value:
         left, right = self.eval(node.left), self.eval(node.right)

@@ -43,6 +43,11 @@ class Parts:
 
     items: tuple[Value, ...]
 
+    @property
+    def count(self) -> int:
+        """How many they are, and the parts of parts are."""
+        return sum(1 + (item.count if isinstance(item, Parts) else 0) for item in self.items)
+
 
 Value: TypeAlias = "Fixed | View | Parts"
 

@@ -319,8 +319,9 @@ def test_functions_that_are_given_an_array(project, lines, expected):
 EDITED = ("q = model.predict(states)", "g = q", "g[mask] = best")
 
 
-def test_what_is_computed_again_and_again_of_itself_is_compared_at_once(project):
-    lines = (*EDITED, "z = best", *["z = z * 3 + z"] * 200, "q[0] = z", "return q[0] - z")
+@pytest.mark.parametrize("again", ["z = z * 3 + z", "z = (z, z)"])
+def test_what_is_made_again_and_again_of_itself_is_compared_at_once(project, again):
+    lines = (*EDITED, "z = best", *[again] * 200, "z = z + 1", "q[0] = z", "return q[0] - z")
     assert zeros(project(learning(*lines))) == ["q[0] - z"]
 
 
