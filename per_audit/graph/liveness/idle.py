@@ -16,7 +16,7 @@ from per_audit.graph.liveness.names.discarded import Discarded, discarded
 from per_audit.graph.liveness.names.lookups import Lookups
 from per_audit.graph.liveness.names.mentions import Mentions, is_another
 from per_audit.graph.liveness.names.overwritten import Overwritten, Patched, overwritten, patched
-from per_audit.graph.liveness.names.signatures import Refusal, refusal
+from per_audit.graph.liveness.names.signatures import Refusal, never_made, refusal
 from per_audit.graph.liveness.names.uncalled import Undrawn, is_left_experiment, is_left_uncalled
 from per_audit.graph.liveness.settings.opt_in import Choices
 from per_audit.graph.liveness.settings.switched import Switches
@@ -163,6 +163,7 @@ class Idle:
             or patched(self._graph, place.path, node)
             or self._switches.reason(place.path, node)
             or discarded(self._graph, place.path, node, self._switches.outcome)
+            or never_made(self._graph, place.path, node)
         )
         return reason or self._reason_of(place.path, node), place.path
 
