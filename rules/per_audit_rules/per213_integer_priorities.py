@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from per_audit.graph.prioritised.writes import PriorityWrite, Step
     from per_audit.graph.symbolic import Term
 
-_KIND_AT = {"zeros": 1, "ones": 1, "empty": 1, "full": 2}  # where arrays are told their type
+# Where arrays are told their type, and those that have that of another where they are not told.
+_LIKE = {"zeros_like": 1, "ones_like": 1, "empty_like": 1, "full_like": 2}
+_KIND_AT = {"zeros": 1, "ones": 1, "empty": 1, "full": 2, **_LIKE}
+_POSITIONS = {"argmax", "argmin", "argsort"}  # what these return are whole numbers
 _CONVERSIONS = {"array", "asarray", "tensor", "as_tensor"}
 _MOST_NAMES = 3
+_GONE = "an error below 1 becomes 0, and is never drawn again"
 _LARGE = 10.0  # a factor that turns the fraction into whole numbers first
 
 _TRAIN = """from memory import Memory
@@ -187,6 +191,29 @@ _ONE_BY_ONE = """        for slot, error in zip(slots, errors):
 """
 _AT_ONCE = "        self.priorities[slots] = (errors + 1e-6) ** 0.6\n"
 
+_FILLED = """import numpy as np
+from memory import Memory
+
+
+def train(env, net, steps):
+    memory = Memory(1024)
+    state = env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.add((state, net.last, reward, next_state, done))
+        state = env.reset() if done else next_state
+        rows, slots, weights = memory.sample(32, min(1.0, 0.4 + 0.6 * step / steps))
+        states, actions, rewards, following, ends = map(np.array, zip(*rows))
+        q, ahead = net.values(states), net.values(following)
+        best = np.argmax(ahead, axis=1)
+        errors = np.empty_like(best)  # <- PER213
+        for k in range(32):
+            goal = rewards[k] + 0.99 * (1 - ends[k]) * ahead[k, best[k]]
+            errors[k] = np.abs(goal - q[k, actions[k]])
+        net.step(states, actions, weights * (rewards + 0.99 * (1 - ends) * ahead.max(1)))
+        memory.update(slots, errors)
+"""
+
 
 def _array(made: str) -> str:
     return _MEMORY.replace("np.zeros(size)", made)
@@ -201,8 +228,8 @@ class IntegerPriorities(Rule):
 
     ## What it does
 
-    Reports arrays of integers that hold priorities made of TD errors, and priorities that `int` or
-    `astype(int)` makes whole numbers of before they are stored.
+    Reports arrays of integers that hold priorities made of TD errors, or the errors on their way there, and priorities
+    that `int` or `astype(int)` makes whole numbers of before they are stored.
 
     ## Why is this bad
 
@@ -213,7 +240,8 @@ class IntegerPriorities(Rule):
     ## Known problems
 
     Priorities that are multiplied by a large number or by a setting first are taken to be meant as whole numbers.
-    Arrays that get their type from another array are not seen.
+    Of arrays that get their type from another array, `empty_like(actions)`, those are seen where that one is made with
+    a type or is what `argmax` returns.
 
     ## Example
 
@@ -249,37 +277,41 @@ class IntegerPriorities(Rule):
             if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
                 continue
             anatomy = graph.anatomy(buffer)
-            writes = [write for write in anatomy.writes if not write.inserts and _has_fraction(write.value)]
+            updates = [write for write in anatomy.writes if not write.inserts]
+            writes = [write for write in updates if _has_fraction(write.value)]
             for container in sorted(anatomy.containers, key=repr) if writes else ():
                 for node, path in _whole_arrays(graph, container):
                     into = [write for write in writes if write.store.container.node is node]
                     if into and node not in told:
                         told.add(node)
-                        yield self._finding(
-                            graph, buffer, path, node, f"`{graph.source(path, node)}` holds whole numbers", into[0]
-                        )
+                        what = f"holds whole numbers of the priorities of {graph.name_of(buffer)}: {_GONE}"
+                        yield self._finding(graph, buffer, path, node, what, into[0])
             for write in writes:
                 for node, path in _conversions(anatomy, definitions, write):
                     if node not in told:
                         told.add(node)
-                        yield self._finding(
-                            graph, buffer, path, node, f"`{graph.source(path, node)}` makes a whole number", write
-                        )
+                        what = f"makes a whole number of the priorities of {graph.name_of(buffer)}: {_GONE}"
+                        yield self._finding(graph, buffer, path, node, what, write)
+            for write in updates:
+                for node, path in _filled_on_the_way(graph, write):
+                    if node not in told:
+                        told.add(node)
+                        what = f"holds whole numbers of the errors that become priorities of {graph.name_of(buffer)}: "
+                        yield self._finding(graph, buffer, path, node, f"{what}each below 1 becomes 0", write)
 
     def _finding(
         self, graph: ReplayGraph, buffer: ReplayBuffer, path: str, node: ir.Node, what: str, write: PriorityWrite
     ) -> Finding:
-        name = graph.name_of(buffer)
         return self.finding(
             graph,
             path,
             node,
-            f"{what} of the priorities of {name}: an error below 1 becomes 0, and is never drawn again",
+            f"`{graph.source(path, node)}` {what}",
             evidence=trail.unique(
                 [graph.evidence(path, node, "whole", "whole numbers"), *trail.evidence(graph.anatomy(buffer), write)]
             ),
             fix=FixOffer(title="keep priorities as floating-point numbers"),
-            pipeline=name,
+            pipeline=graph.name_of(buffer),
         )
 
     def witness(self) -> str:
@@ -320,6 +352,11 @@ class IntegerPriorities(Rule):
                     "            self.priorities[slot] = priority\n",
                 )
             ),
+        ),
+        Example("errors put into an array like one of actions", _project(_MEMORY, _FILLED)),
+        Example(
+            "errors put into an array of integers",
+            _project(_MEMORY, _FILLED.replace("np.empty_like(best)", "np.zeros(32, dtype=np.int64)")),
         ),
     )
     good = (
@@ -370,6 +407,25 @@ class IntegerPriorities(Rule):
                 _array("np.zeros(size, dtype=int)").replace("= (errors + 1e-6) ** 0.6", "= self.priorities[slots] + 1")
             ),
         ),
+        Example(
+            "errors put into an array of floats",
+            _project(_MEMORY, _FILLED.replace("np.empty_like(best)  # <- PER213", "np.empty(32)")),
+        ),
+        Example(
+            "errors put into an array like another of floats",
+            _project(_MEMORY, _FILLED.replace("np.empty_like(best)  # <- PER213", "np.empty_like(best, dtype=float)")),
+        ),
+        Example(
+            "positions put into an array of integers",
+            _project(
+                _MEMORY.replace(
+                    "        slots = np.random.choice(self.size, n, p=p)\n",
+                    "        slots = np.empty(n, dtype=int)\n        for k in range(n):\n"
+                    "            slots[k] = np.random.choice(self.size, p=p)\n",
+                ),
+                _FILLED.replace("np.empty_like(best)  # <- PER213", "np.zeros(32)"),
+            ),
+        ),
     )
 
 
@@ -401,6 +457,35 @@ def _whole_arrays(graph: ReplayGraph, container: Term) -> Iterator[tuple[ir.Node
         # A type that is changed at once, `np.zeros(n, int).astype(float)`, is none.
         if all(isinstance(graph.parents(path).get(node), ir.Assign) for node, path in nodes):
             yield from nodes
+
+
+def _filled_on_the_way(graph: ReplayGraph, write: PriorityWrite) -> Iterator[tuple[ir.Node, str]]:
+    """The arrays of integers that errors are put into, one by one, before they become priorities."""
+    spine = set(trail.along(write.value))
+    for part in write.value.walk():
+        if part.op != "filled" or strip(part) not in spine or not _has_fraction(part.args[1]):
+            continue
+        made = part.args[0]
+        while made.op == "filled":
+            made = made.args[0]
+        if made.op != "alloc" or made.node is None:
+            continue
+        is_kept = isinstance(graph.parents(made.path).get(made.node), ir.Assign)
+        if is_kept and (_is_whole_array(made.node) or _is_like_whole(graph, made.path, made.node)):
+            yield made.node, made.path
+
+
+def _is_like_whole(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
+    """Whether a call makes an array of the type of another that holds whole numbers."""
+    if not isinstance(node, ir.Call) or name_of(node.func) not in _LIKE:
+        return False
+    other = node.argument(0)
+    if other is None or node.argument(_LIKE[name_of(node.func) or ""], "dtype") is not None:
+        return False
+    term = strip(graph.symbols.term(path, other))
+    if term.op == "call" and isinstance(term.data, str):
+        return not _POSITIONS.isdisjoint(term.data.split("."))
+    return term.op in _POSITIONS or (term.op == "alloc" and _is_whole_array(term.node))
 
 
 def _is_whole_array(node: ir.Node | None) -> bool:
