@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 _PUBLISHED = {0.5: "Dopamine's Rainbow", 0.6: "R2D2"}
+_LEFT_AS_IT_IS = {"add": 0, "mul": 1}  # a step that changes nothing, by what is done with it
 
 _MEMORY = """import numpy as np
 
@@ -695,17 +696,17 @@ def _published(graph: ReplayGraph, beta: Beta, term: Term) -> str:
 
 
 def _adds_nothing(graph: ReplayGraph, beta: Beta, changed: BetaWrite) -> bool:
-    """Whether an attribute becomes its own last value and a step that is 0 wherever the program sets it."""
-    for option in alternatives(unbounded(changed.value)):
-        parts = [strip(arg) for arg in strip(option).args]
+    """Whether an attribute becomes its own last value and a step that is always 0, or times one that is 1."""
+    for option in map(strip, alternatives(unbounded(changed.value))):
+        parts = [strip(arg) for arg in option.args]
         steps = [part for part in parts if part != changed.field]
-        if strip(option).op != "add" or len(steps) != 1 or len(parts) != 2 or steps[0].op != "field":
+        if option.op not in _LEFT_AS_IT_IS or len(steps) != 1 or len(parts) != 2 or steps[0].op != "field":
             return False
         writes = [write for _, write, _ in beta.symbols.written(steps[0]) if write is not None]
         given = [term for value, _, _ in beta.first_values(steps[0]) for term in beta.passed(value)]
         if not all(builds(write.function) for write in writes) or not given:
             return False
-        if any(term.number != 0 for term in given) or set_elsewhere(graph, steps[0].data[1]):
+        if any(term.number != _LEFT_AS_IT_IS[option.op] for term in given) or set_elsewhere(graph, steps[0].data[1]):
             return False
     return True
 

@@ -443,7 +443,7 @@ class NewPriorityNotMax(Rule):
 def _start(anatomy: Anatomy, write: PriorityWrite) -> str | None:
     """What new transitions start with, where that is no largest priority; None for anything else."""
     means = part = False
-    highest = 0.0
+    highest, text = 0.0, ""
     for option in alternatives(write.value):
         option = strip(option)
         if option.op == "mean" and anatomy.base_of(strip(option.args[0])) in anatomy.containers:
@@ -459,12 +459,22 @@ def _start(anatomy: Anatomy, write: PriorityWrite) -> str | None:
             number = _number(strip(start))
             if number is None or not 0 < number <= _HIGHEST_START:
                 return None
-            highest = max(highest, number)
+            if number > highest:
+                highest, text = number, _raised(anatomy, number, option)
     if not (means or part or highest):
         return None
     if part:
         return "the largest priority of the slots up to their own"
-    return "the mean of the stored priorities" if means else f"the constant {highest:g}"
+    return "the mean of the stored priorities" if means else f"the constant {text}"
+
+
+def _raised(anatomy: Anatomy, number: float, stored: Term) -> str:
+    """A first priority for people: of one that is raised to a known power, what is stored, and what it is made of."""
+    powers = alternatives(anatomy.symbols.expanded(stored.args[1])) if stored.op == "pow" else ()
+    exponent = strip(powers[0]).number if len(powers) == 1 else None
+    if exponent is None or number**exponent == number:
+        return f"{number:g}"
+    return f"{number**exponent:.2g} ({number:g} ** {exponent:g})"
 
 
 def _given_in(write: PriorityWrite) -> Step:

@@ -154,3 +154,23 @@ def test_weights_of_another_buffer_are_those_of_its_own_methods():
     )
     (finding,) = found(buffer=BUFFER, raised=own, learner=learner)
     assert finding.place.path == "learner.py"
+
+
+@pytest.mark.parametrize(
+    ("step", "given", "count"),
+    [
+        ("self.beta * self.pace", "1.0", 1),
+        ("self.beta + self.pace", "0.0", 1),
+        ("self.beta * self.pace", "1.001", 0),
+        ("self.beta * self.pace", "net.pace", 0),
+        ("self.beta + self.pace", "1.0", 0),
+    ],
+)
+def test_a_step_that_changes_nothing_raises_nothing(step, given, count):
+    own = BUFFER.replace("some(self, n, beta)", "some(self, n)").replace("** -beta", "** -self.beta")
+    own = own.replace("        return [", f"        self.beta = min(1, {step})\n        return [")
+    own = own.replace("(self, size)", f"(self, size, beta=0.4, pace={given if given[0] in '01' else 1.0})")
+    own = own.replace("np.zeros(size), 0\n", "np.zeros(size), 0\n        self.beta, self.pace = beta, pace\n")
+    learner = LEARNER.replace("self.BETA", "0.4").replace("0.4 = 0.4", "self.is_ready = True")
+    learner = learner.replace("some(32, 0.4)", "some(32)").replace("Memory(10_000)", f"Memory(10_000, 0.4, {given})")
+    assert len(found(buffer=own, learner=learner)) == count
