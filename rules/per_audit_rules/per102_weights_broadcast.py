@@ -216,6 +216,67 @@ def train(net, env, project_target, optimizer, steps):
 """
 
 
+_COLUMNS = """import numpy as np
+
+
+class Memory:
+    def __init__(self, capacity, width, actions):
+        self.states, self.after = np.zeros([capacity, width]), np.zeros([capacity, width])
+        self.actions, self.rewards = np.zeros([capacity, actions]), np.zeros([capacity, 1], dtype=np.float32)
+        self.ends, self.mass = np.zeros([capacity, 1], dtype=np.float32), np.zeros(capacity)
+        self.capacity, self.at, self.size, self.top = capacity, 0, 0, 1.0
+
+    def store(self, state, action, reward, after, end):
+        self.states[self.at], self.actions[self.at], self.rewards[self.at] = state, action, reward
+        self.after[self.at], self.ends[self.at], self.mass[self.at] = after, end, self.top
+        self.at, self.size = (self.at + 1) % self.capacity, min(self.size + 1, self.capacity)
+
+    def draw(self, n, beta):
+        p = self.mass[: self.size] / self.mass[: self.size].sum()
+        at = np.random.choice(self.size, n, p=p)
+        w = (self.size * p[at]) ** -beta
+        return self.states[at], self.actions[at], self.rewards[at], self.after[at], self.ends[at], w / w.max(), at
+
+    def rate(self, at, errors):
+        self.mass[at] = (errors + 1e-6) ** 0.6
+        self.top = max(self.top, self.mass[at].max())
+"""
+_MOVED = """import torch
+from torch import nn
+from memory import Memory
+
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Critic(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.inner = nn.Linear(width, 64).to(device)
+        self.outer = nn.Linear(64, 1).to(device)
+
+    def forward(self, state, action):
+        return self.outer(torch.relu(self.inner(torch.cat([state, action], 1))))
+
+
+class Learner:
+    def __init__(self, actor, width, actions):
+        self.memory = Memory(10_000, width, actions)
+        self.actor, self.critic, self.slow = actor, Critic(width + actions), Critic(width + actions)
+        self.optimizer = torch.optim.Adam(self.critic.parameters())
+
+    def improve(self, beta):
+        state, action, reward, after, end, w, at = self.memory.draw(64, beta)
+        state, action = torch.FloatTensor(state).to(device), torch.FloatTensor(action).to(device)
+        reward, end = torch.FloatTensor(reward).to(device), torch.FloatTensor(end).to(device)
+        after, w = torch.FloatTensor(after).to(device), torch.FloatTensor(w).to(device)
+        goal = reward + (0.99 * (1 - end) * self.slow(after, self.actor(after))).detach()
+        errors = goal - self.critic(state, action)
+        loss = (w * errors**2).mean()  # <- PER102
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.memory.rate(at, errors.detach().abs().cpu().numpy().squeeze(1))
+"""
 _REGISTERED = """import numpy as np
 import torch
 from torch import nn
@@ -747,6 +808,7 @@ def train(env, critic, optimizer, steps):
         Example("one loss of two, chosen by a setting", {"learner.py": _BY_OPTION}),
         Example("a list of weights, one for each leaf that a recursive tree was asked for", {"learner.py": _LISTED}),
         Example("one memory of two in a registry, layers in a list", {"agent.py": _REGISTERED}),
+        Example("arrays of columns, layers moved to a device", {"memory.py": _COLUMNS, "learner.py": _MOVED}),
     )
     good = (
         Example(
@@ -879,6 +941,23 @@ def learn(net, optimizer, rows, targets, priorities, beta):
         Example(
             "a list of layers that ends with as many values as there are actions",
             {"agent.py": _REGISTERED.replace("stack(width, 1)", "stack(width, actions)")},
+        ),
+        Example(
+            "arrays of columns, layers moved to a device, a column of weights",
+            {
+                "memory.py": _COLUMNS.replace("w / w.max(), at", "(w / w.max()).reshape(-1, 1), at"),
+                "learner.py": _MOVED.replace("  # <- PER102", ""),
+            },
+        ),
+        Example(
+            "layers moved to a device that give a value for each of several parts",
+            {
+                "memory.py": _COLUMNS,
+                "learner.py": _MOVED.replace("  # <- PER102", "")
+                .replace("Linear(64, 1)", "Linear(64, 8)")
+                .replace("(w * errors**2).mean()", "(w * (errors**2).mean(1)).mean()")
+                .replace(".squeeze(1)", ".mean(1)"),
+            },
         ),
     )
 

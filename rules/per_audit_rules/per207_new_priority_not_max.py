@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _HIGHEST_START = 1.0
 _BOUNDS = ("clip", "minimum", "min", "where", "div", "unknown")
+_AROUND = ("pow", "abs", "element", "detach", "reshape", "squeeze", "item")
 _NONE = Term("const")
 _MEMORY = """import numpy as np
 
@@ -250,9 +251,14 @@ class NewPriorityNotMax(Rule):
             return
         if not all(start for _, start in starts):
             return
+        learnt = updates[0]
+        given: set[object] = set()
         for write, start in starts:
             step = _given_in(write)
-            learnt = updates[0]
+            key = (graph.symbols.function_of(step.path, step.node), start)
+            if key in given:  # into a second tree, such as that of the minimum
+                continue
+            given.add(key)
             yield self.finding(
                 graph,
                 step.path,
@@ -337,6 +343,27 @@ class NewPriorityNotMax(Rule):
         Example(
             "a sum tree that is tried out in its file, searched by a method that calls itself",
             {"tree.py": _TREE, "memory.py": _ON_TREE, "train.py": _TRAIN},
+        ),
+        Example(
+            "what the policy is worth is added to the errors",
+            {
+                "memory.py": _MEMORY,
+                "train.py": _TRAIN.replace(
+                    "(q - goal).detach().numpy())", "((q - goal) ** 2 + policy(states)).detach().numpy())"
+                ).replace("env, net,", "env, policy, net,"),
+            },
+        ),
+        Example(
+            "two trees, one start: one finding",
+            {
+                "tree.py": _TREE,
+                "memory.py": _ON_TREE.replace(
+                    "1.0)  # <- PER207\n", "1.0)  # <- PER207\n        self.least.put(None, 1.0)\n"
+                )
+                .replace("self.tree, self.count,", "self.least, self.tree, self.count,")
+                .replace("= Tree(capacity)", "= Tree(capacity), Tree(capacity)"),
+                "train.py": _TRAIN,
+            },
         ),
     )
     good = (
@@ -437,6 +464,15 @@ class NewPriorityNotMax(Rule):
                 "train.py": _TRAIN,
             },
         ),
+        Example(
+            "what the policy is worth is added to errors that are bounded",
+            {
+                "memory.py": _MEMORY.replace("  # <- PER207", ""),
+                "train.py": _TRAIN.replace(
+                    "(q - goal).detach().numpy())", "((q - goal).clamp(-1, 1) + policy(states)).detach().numpy())"
+                ).replace("env, net,", "env, policy, net,"),
+            },
+        ),
     )
 
 
@@ -519,12 +555,16 @@ def _is_put_back(anatomy: Anatomy, write: PriorityWrite) -> bool:
 
 
 def _is_open(value: Term) -> bool:
-    """Whether a value is made of an error that nothing bounds."""
+    """Whether a value is made of an error that nothing bounds: of several that are added up, one of them."""
     errors = trail.errors(value)
-    if not errors:
-        return False
 
     def bounded(term: Term) -> bool:
         return term not in errors and (term.op in (*_BOUNDS, "call") or any(bounded(arg) for arg in term.args))
 
-    return not bounded(value)
+    def is_open(term: Term) -> bool:
+        if term.op in ("add", "maximum") and term not in errors:
+            return any(is_open(arg) for arg in term.args)
+        is_made = term in errors or any(part in errors for part in term.walk())
+        return is_made and (not bounded(term) if term.op not in _AROUND else is_open(term.args[0]))
+
+    return is_open(value)

@@ -266,7 +266,7 @@ class Calls:
                     results.append(of(atom))
             elif isinstance(atom, TupleOf) and name in _PUT and is_list(atom):
                 results.append(self._container_method(Alloc(atom.node, "list"), node, name, arguments, frame))
-            elif (
+            elif (name in _MOVES and _is_layer(atom)) or (
                 name == "options"
                 and self.interpreter.events.value(node.func) == UNKNOWN
                 and isinstance(atom, (ClassRef, Func))
@@ -430,6 +430,14 @@ def _is_dataclass(cls: ir.Class) -> bool:
 def _is_own(value: Value) -> bool:
     """Whether the value is what a function took as its `*args`."""
     return all(isinstance(atom, TupleOf) and isinstance(atom.node, ir.Parameter) for atom in value.atoms)
+
+
+def _is_layer(made: object) -> bool:
+    """Whether something is a layer, a stack of layers or a loss of torch, and no tensor that one of them gave."""
+    if not isinstance(made, Result):
+        return False
+    last = made.name.rpartition(".")[2]
+    return made.name.startswith("torch.nn.") and last[:1].isupper() and last != "Parameter"
 
 
 def _draws_by_mass(method: ir.Attr, receiver: Value, arguments: Arguments) -> bool:

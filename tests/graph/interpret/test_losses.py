@@ -18,6 +18,8 @@ GRAPHS = "import tensorflow as tf\n\nx = tf.placeholder(tf.float32)\n"
         ("F.mse_loss(q, y, reduction=read())", None),
         ("torch.nn.MSELoss()(q, y)", SCALAR),
         ("torch.nn.MSELoss(reduction='none')(q, y)", ELEMENTWISE),
+        ("torch.nn.MSELoss().to(device)(q, y)", SCALAR),
+        ("torch.nn.MSELoss(reduction='none').cuda()(q, y)", ELEMENTWISE),
         ("tf.keras.losses.mse(q, y)", ELEMENTWISE),
         ("optax.huber_loss(q, y)", ELEMENTWISE),
         ("tf.keras.losses.Huber()(q, y)", SCALAR),
