@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
-from per_audit.graph.prioritised.tree import SIZES, SumTree, trees_of
+from per_audit.graph.prioritised.short import is_length_less_one, short_sums
+from per_audit.graph.prioritised.tree import trees_of
 from per_audit.graph.prioritised.whose import name_around
-from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -106,6 +106,57 @@ _RECURSIVE = """class Tree:
                 at += 1
         return at - self.size
 """
+_OUTSIDE = """import numpy as np
+
+
+class Tree:
+    def __init__(self, size):
+        self.size = size
+        self.node = np.zeros(2 * size)
+
+    def __setitem__(self, slot, priority):
+        self.node[slot + self.size] = priority
+        _add_up(self.node, (slot + self.size) // 2)
+
+    def __getitem__(self, slot):
+        return self.node[slot + self.size]
+
+    def sum(self, start, end):
+        return self.node[start + self.size : end + self.size].sum()
+
+    def find(self, mass):
+        return _search(self.node, self.size, mass)
+
+
+def _add_up(node, at):
+    while at >= 1:
+        node[at] = node[2 * at] + node[2 * at + 1]
+        at //= 2
+
+
+def _search(node, size, mass):
+    at = 1
+    while at < size:
+        at *= 2
+        if mass >= node[at]:
+            mass -= node[at]
+            at += 1
+    return at - size
+"""
+_HANDED = (
+    _MEMORY.replace(
+        """        total = self.tree.sum(0, len(self.rows) - 1)  # <- PER301
+        slots = [self.tree.find(random.random() * total) for _ in range(n)]
+""",
+        "        slots = _positions(self.tree, len(self.rows), n)\n",
+    )
+    + """
+
+def _positions(tree, filled, n):
+    total = tree.sum(0, filled - 1)  # <- PER301
+    return [tree.find(random.random() * total) for _ in range(n)]
+"""
+)
 _SLICES = """import numpy as np
 
 
@@ -367,8 +418,8 @@ class LastSlotNeverSampled(Rule):
             if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
                 continue
             for tree in trees_of(graph, buffer):
-                for call, function, path in _sums(graph, buffer, tree):
-                    if call not in seen and _excludes_end(tree, function):
+                for call, function, path in short_sums(graph, buffer, tree):
+                    if call not in seen:
                         seen.add(call)
                         callee = graph.project.module_of[function].path
                         excluded = graph.evidence(callee, function, "excluded", "its end is not part of the sum")
@@ -416,6 +467,10 @@ class LastSlotNeverSampled(Rule):
         Example("a last node in place of an end", {"tree.py": _CLOSED, "memory.py": _MEMORY, "train.py": _TRAIN}),
         Example("a library's tree", {"memory.py": _LIBRARY, "train.py": _TRAIN}),
         Example("one file", {"train.py": _BOTTOM_UP + _MEMORY.replace("from tree import Tree\n", "") + _TRAIN[27:]}),
+        Example(
+            "nodes searched and positions drawn by functions beside the classes",
+            {"tree.py": _OUTSIDE, "memory.py": _HANDED, "train.py": _TRAIN},
+        ),
     )
     good = (
         Example(
@@ -483,23 +538,15 @@ class LastSlotNeverSampled(Rule):
             "an agent whose sum ends where the slots do",
             {"tree.py": _SLICES, "agent.py": _AGENT_WHOLE},
         ),
+        Example(
+            "functions beside the classes, up to the number of slots",
+            {
+                "tree.py": _OUTSIDE,
+                "memory.py": _HANDED.replace("filled - 1)  # <- PER301", "filled)"),
+                "train.py": _TRAIN,
+            },
+        ),
     )
-
-
-def _sums(graph: ReplayGraph, buffer: ReplayBuffer, tree: SumTree) -> Iterator[tuple[ir.Call, ir.Function, str]]:
-    """The calls, in the function that draws, of a method of the tree whose end is a length less one."""
-    masses = [graph.events.masses[source] for source in buffer.sources if source in graph.events.masses]
-    methods = {f for cls in graph.interpreter.mro(tree.cls) for f in cls.body if isinstance(f, ir.Function)}
-    for mass in masses:
-        for site in graph.calls_of(mass.function, (mass.path,)):
-            for function in {f.node for f in site.targets} & methods:
-                if not isinstance(function, ir.Function) or len(site.node.args) != 2:
-                    continue
-                given = graph.symbols.arguments(site.node, function, site.path)
-                ends = [given.get(p.name) for p in function.parameters[1:3]]
-                first, last = ends if len(ends) == 2 else (None, None)
-                if first is not None and last is not None and first.number == 0 and _is_length_less_one(last):
-                    yield site.node, function, site.path
 
 
 def _library_sums(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[ir.Call, str, str]]:
@@ -515,36 +562,6 @@ def _library_sums(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[ir
                 and made <= set(_TREES)
                 and last is not None
                 and (first is None or graph.symbols.term(mass.path, first).number == 0)
-                and _is_length_less_one(graph.symbols.term(mass.path, last))
+                and is_length_less_one(graph, graph.symbols.term(mass.path, last))
             ):
                 yield node, mass.path, f"{_TREES[made.pop() or '']}.sum"
-
-
-def _is_length_less_one(term: Term) -> bool:
-    """n - 1 where n is a length, or a counter of the object."""
-    return all(
-        option.op == "sub"
-        and option.args[1].number == 1
-        and all(strip(n).op in ("len", "field", "minimum", "min") for n in alternatives(option.args[0]))
-        for option in alternatives(term)
-    )
-
-
-def _excludes_end(tree: SumTree, function: ir.Function) -> bool:
-    """Whether the sum of a range leaves its end out, tried on trees of a few leaves."""
-    tried = False
-    for size in SIZES:
-        priorities = [2.0**count for count in range(size)]
-        thing = tree.filled(size, priorities)
-        if thing is None:
-            continue
-        total = sum(priorities)
-        less, whole = (tree.ask(thing, function, 0, end) for end in (size - 1, size))
-        if less is None or whole is None:
-            continue
-        # Where nodes lie halfway between two levels, the leaf that is left out may be another one.
-        lasts = priorities if size & (size - 1) else priorities[-1:]
-        if whole != total or total - less not in lasts:
-            return False
-        tried = True
-    return tried

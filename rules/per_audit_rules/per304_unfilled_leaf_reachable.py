@@ -9,6 +9,7 @@ from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.memory.warmup import stored_before
 from per_audit.graph.prioritised.grain import Grain, grain_of
+from per_audit.graph.prioritised.short import short_sums
 from per_audit.graph.prioritised.tree import SumTree, trees_of
 from per_audit.rule import Example, Rule
 
@@ -201,7 +202,8 @@ class UnfilledLeafReachable(Rule):
                 find = tree.find
                 if find is None or find in seen or _is_checked(graph, find):
                     continue
-                how = _reached(tree, grain_of(graph, find), _is_written_first(graph, buffer, tree.capacity))
+                has_first = _is_written_first(graph, buffer, tree.capacity)
+                how = _reached(tree, grain_of(graph, find), has_first, any(short_sums(graph, buffer, tree)))
                 if how is not None:
                     seen.add(find)
                     yield self._finding(graph, buffer, tree, find, how)
@@ -434,6 +436,22 @@ def train(env, net, optimizer):
                 ),
             },
         ),
+        Example(
+            "sums of 32 bits, masses that end before the last leaf in use",
+            _project(
+                _FLOATS.replace("  # <- PER304", "")
+                + """
+    def mass(self, start, end):
+        return float(self.sums[self.capacity + start : self.capacity + end].sum())
+""",
+                _MEMORY.replace(
+                    "width = self.tree.sums[0] / n",
+                    "width = self.tree.mass(0, self.tree.count - 1) / n  # <- PER301",
+                )
+                .replace(_UNIFORM, _UNIFORM[4:-1])
+                .replace("sums[0]", "sums[1]"),
+            ),
+        ),
     )
 
 
@@ -451,10 +469,11 @@ def _is_written_first(graph: ReplayGraph, buffer: ReplayBuffer, capacity: Capaci
     return stored_before(graph, buffer) > leftmost
 
 
-def _reached(tree: SumTree, grain: Grain | None, has_first: bool) -> str | None:
+def _reached(tree: SumTree, grain: Grain | None, has_first: bool, stops_short: bool) -> str | None:
     """By which mass an empty leaf is reached, in words; None where no run will draw one.
 
-    `has_first`: the leaf that a mass of 0 leads to is written before any draw.
+    `has_first`: the leaf that a mass of 0 leads to is written before any draw. `stops_short`: the masses end before the
+    last leaf that is filled.
     """
     for size in (4, 8) if _is_power(tree.capacity.usual) else (5, 6, 7, 4, 8):
         for filled in range(1, size):
@@ -468,7 +487,7 @@ def _reached(tree: SumTree, grain: Grain | None, has_first: bool) -> str | None:
             how = None if has_first else _drawn_as_zero(grain, is_small)
             if how is not None and tree.leaf(thing, 0.0) not in (*known, None):
                 return f"a mass of 0 does, with {filled} of {size} leaves filled{how}"
-            if is_small and _rounds_out(tree, size, filled, set(known)):
+            if is_small and not stops_short and _rounds_out(tree, size, filled, set(known)):
                 return f"the sums are of 32 bits, and round to masses behind the last of {filled} filled leaves"
     return None
 

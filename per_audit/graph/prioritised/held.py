@@ -28,8 +28,15 @@ def drawn_by(graph: ReplayGraph, buffer: ReplayBuffer) -> frozenset[Term]:
             found |= held_in(graph, graph.symbols.term(draw.path, draw.probabilities))
             found |= {held for term in _ordered(graph, draw) for held in held_in(graph, term)}
         for term in compared_with(graph, source):
-            found |= held_in(graph, term)
+            found |= held_in(graph, term) or {held for nodes in _given(graph, term) for held in held_in(graph, nodes)}
     return frozenset(found)
+
+
+def _given(graph: ReplayGraph, term: Term) -> Iterator[Term]:
+    """What a search outside of the tree is given to go down in: `nodes` of `nodes[2 * at]`."""
+    for part in term.walk():
+        if part.op == "at" and part.args[0].op == "param":
+            yield from graph.symbols.options(part.args[0])
 
 
 def _ordered(graph: ReplayGraph, draw: ev.Draw) -> Iterator[Term]:

@@ -206,8 +206,9 @@ def trees_of(graph: ReplayGraph, buffer: ReplayBuffer) -> list[SumTree]:
     for term in sorted(anatomy.containers, key=repr):
         root, name = term.data
         for descent in sorted(compared, key=lambda f: f.start):
-            function = _method_around(graph, descent)
-            cls = graph.project.class_of.get(function)
+            cls = graph.project.class_of.get(_method_around(graph, descent))
+            if cls is None and _is_asked_of(graph, root, descent):
+                cls = root
             if cls is None or root not in graph.interpreter.mro(cls) or (cls, name) in found:
                 continue
             methods = [f for c in graph.interpreter.mro(cls) for f in c.body if isinstance(f, ir.Function)]
@@ -218,6 +219,12 @@ def trees_of(graph: ReplayGraph, buffer: ReplayBuffer) -> list[SumTree]:
             seekers = [f for f in methods if len(_required(f)) == 1 and around & graph.reachable(f, 3)]
             found[cls, name] = SumTree(graph, cls, name, _outer_first(writers), _outer_first(seekers))
     return list(found.values())
+
+
+def _is_asked_of(graph: ReplayGraph, cls: ir.Class, descent: ir.Function) -> bool:
+    """Whether a class has its nodes searched by a function outside of it, such as one that is compiled."""
+    methods = (f for f in cls.body if isinstance(f, ir.Function))
+    return any(descent in graph.reachable(method, 1) for method in methods)
 
 
 def _outer_first(functions: list[ir.Function]) -> list[ir.Function]:

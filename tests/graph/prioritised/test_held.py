@@ -73,3 +73,44 @@ def test_a_number_is_no_container(project):
     assert not is_container(graph, size)
     assert not held_in(graph, size)
     assert not allocs_of(graph, size)
+
+
+def test_a_search_that_is_given_the_nodes_goes_down_in_what_holds_them(project):
+    graph = project(
+        tree="""
+            import random
+            import numpy as np
+
+            def down(node, size, mass):
+                at = 1
+                while at < size:
+                    at *= 2
+                    if mass >= node[at]:
+                        mass -= node[at]
+                        at += 1
+                return at - size
+
+            class Memory:
+                def __init__(self, size):
+                    self.node, self.rows, self.size, self.at = np.zeros(2 * size), [None] * size, size, 0
+
+                def store(self, state, action, reward, next_state, done):
+                    self.rows[self.at] = (state, action, reward, next_state, done)
+                    self.rate([self.at], [1.0])
+                    self.at = (self.at + 1) % self.size
+
+                def sample(self, n):
+                    slots = [down(self.node, self.size, random.random() * self.node[1]) for _ in range(n)]
+                    return [self.rows[slot] for slot in slots], slots
+
+                def rate(self, slots, errors):
+                    for at, error in zip(slots, errors):
+                        at += self.size
+                        self.node[at] = abs(error) + 1e-6
+                        while at > 1:
+                            at //= 2
+                            self.node[at] = self.node[2 * at] + self.node[2 * at + 1]
+        """
+    )
+    (buffer,) = graph.buffers
+    assert {term.data[1] for term in drawn_by(graph, buffer)} == {"node"}
