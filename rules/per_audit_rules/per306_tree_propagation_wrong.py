@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isclose
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from per_audit.graph.prioritised.tree import Entry
 
 _NEAR = 1e-3  # of the sum
+_LARGER = (16, 32, 64)
 
 _TRAIN = """from memory import Memory
 
@@ -93,6 +94,35 @@ class Tree:
                 mass -= self.nodes[left]
                 at = left + 1
         return at - self.capacity + 1, self.nodes[at]
+"""
+_COUNTED = """import math
+import numpy as np
+
+
+class Tree:
+    def __init__(self, capacity):
+        self.first = 2 ** math.ceil(math.log(capacity)) - 1
+        self.nodes = np.zeros(2 * capacity + 2)
+
+    def total(self):
+        return self.nodes[0]
+
+    def set(self, slot, priority):
+        at = self.first + slot
+        change = priority - self.nodes[at]
+        self.nodes[at] = priority
+        while at:  # <- PER306
+            at = (at - 1) // 2
+            self.nodes[at] += change
+
+    def find(self, mass):
+        at = 0
+        while at < self.first:
+            at = 2 * at + 1
+            if mass >= self.nodes[at]:
+                mass -= self.nodes[at]
+                at += 1
+        return at - self.first, self.nodes[at]
 """
 _ABOVE = (
     _STOPS_BELOW.replace("while at > 2:  # <- PER306", "while at > 0:")
@@ -344,9 +374,9 @@ class TreePropagationWrong(Rule):
 
     ## What it does
 
-    Fills trees of a few leaves by the class's own methods, followed on small numbers without running the project, and
-    reports a root that is not the sum of the leaves. Reports a change of a priority that is added to the sums above the
-    leaf by a function that never writes the leaf.
+    Fills trees of a few leaves, and where these add up of up to 64, by the class's own methods, followed on small
+    numbers without running the project, and reports a root that is not the sum of the leaves. Reports a change of a
+    priority that is added to the sums above the leaf by a function that never writes the leaf.
 
     ## Why is this bad
 
@@ -419,21 +449,22 @@ class TreePropagationWrong(Rule):
         node: ir.Node,
         path: str,
         root: tuple[int, ir.Node, str],
-        wrong: tuple[int, float, float],
+        wrong: _Wrong,
     ) -> Finding:
-        size, held, expected = wrong
         name = graph.name_of(buffer)
+        why = ", which lie among the nodes that hold the sums of others" if wrong.overlaps else ""
+        title = "put the leaves behind all sums" if wrong.overlaps else "go up to the root and update it as well"
         return self.finding(
             graph,
             path,
             node,
-            f"the root of {tree.cls.name} is not the sum of its leaves: {held:g} in place of {expected:g} with "
-            f"{size} leaves",
+            f"the root of {tree.cls.name} is not the sum of its leaves: {wrong.held:g} in place of "
+            f"{wrong.expected:g} with {wrong.size} leaves{why}",
             evidence=[
                 graph.evidence(path, node, "updated", "the parents of a leaf are updated here"),
                 graph.evidence(root[2], root[1], "root", f"node {root[0]} is read as the sum of all priorities"),
             ],
-            fix=FixOffer(title="go up to the root and update it as well"),
+            fix=FixOffer(title=title),
             pipeline=name,
         )
 
@@ -473,6 +504,10 @@ class TreePropagationWrong(Rule):
         Example("the priority added in place of its change", _project(_STALE_CHANGE)),
         Example("a tree that holds the transitions, in one file", {"learn.py": _BY_ITSELF}),
         Example("the sums alone, by the memory", {"tree.py": _ABOVE, "memory.py": _CALLER, "train.py": _TRAIN}),
+        Example(
+            "levels counted by another logarithm",
+            {"tree.py": _COUNTED, "memory.py": _MEMORY, "train.py": _TRAIN},
+        ),
     )
     good = (
         Example(
@@ -498,6 +533,16 @@ class TreePropagationWrong(Rule):
         Example("the change", _project(_mended(_STALE_CHANGE, *_CHANGE))),
         Example("sums that are made when they are asked for", _project(_LAZY)),
         Example("one file, up to the root", {"learn.py": _mended(_BY_ITSELF, "node >= 3", "node >= 1")}),
+        Example(
+            "levels counted by the logarithm to the base of 2",
+            {
+                "tree.py": _COUNTED.replace("math.log(", "math.log2(")
+                .replace("2 * capacity + 2", "4 * capacity")
+                .replace("  # <- PER306", ""),
+                "memory.py": _MEMORY,
+                "train.py": _TRAIN,
+            },
+        ),
     )
 
 
@@ -520,9 +565,21 @@ def _root_read(graph: ReplayGraph, buffer: ReplayBuffer, tree: SumTree) -> tuple
     return number, node, path
 
 
-def _wrong(tree: SumTree, entry: Entry, root: int) -> tuple[int, float, float] | None:
-    """A size at which the root is not the sum, with what it holds and what it should."""
-    found: list[tuple[int, float, float]] = []
+class _Wrong(NamedTuple):
+    """A size at which the root is not the sum, with what it holds and what it should.
+
+    `overlaps`: smaller trees add up, and in this one sums have taken the place of leaves.
+    """
+
+    size: int
+    held: float
+    expected: float
+    overlaps: bool = False
+
+
+def _wrong(tree: SumTree, entry: Entry, root: int) -> _Wrong | None:
+    """The smallest tree that was tried whose root is not the sum."""
+    found: list[_Wrong] = []
     adds_up = False
     for size in SIZES:
         for rounds in (1, 2):
@@ -533,12 +590,34 @@ def _wrong(tree: SumTree, entry: Entry, root: int) -> tuple[int, float, float] |
             nodes = tree.nodes(thing)
             last = priorities[-size:]
             adds_up = adds_up or any(node not in (*priorities, 0.0) for node in nodes)
-            if not set(last) <= set(nodes) or any(isclose(sum(last), top, rel_tol=_NEAR) for top in nodes[:2]):
-                continue  # nodes that begin a little above 0 are off by no more than that
-            found.append((size, nodes[root], sum(last)))
-    if not adds_up or not any(size in (2, 4, 8) for size, _, _ in found):
-        return None
+            if not set(last) <= set(nodes) or _is_near(sum(last), nodes):
+                continue
+            found.append(_Wrong(size, nodes[root], sum(last)))
+    if not adds_up or not any(wrong.size in (2, 4, 8) for wrong in found):
+        return _overlapping(tree, entry, root) if adds_up and not found else None
     return found[0]
+
+
+def _overlapping(tree: SumTree, entry: Entry, root: int) -> _Wrong | None:
+    """The smallest of larger trees whose leaves begin too early, such as where its levels were counted wrongly.
+
+    A leaf that has become a sum as well is seen by numbers of which none is the sum of others, its effect on the root
+    once the leaves are written again.
+    """
+    for size in _LARGER:
+        different, alike = [2.0**count for count in range(size)], [1.0] * (2 * size)
+        first, again = tree.filled(size, different, entry), tree.filled(size, alike, entry)
+        if first is None or again is None or not tree.single(first):
+            return None
+        nodes = tree.nodes(again)
+        if not set(different) <= set(tree.nodes(first)) and not _is_near(size, nodes):
+            return _Wrong(size, nodes[root], size, overlaps=True)
+    return None
+
+
+def _is_near(total: float, nodes: list[float]) -> bool:
+    """Whether a root is the sum; nodes that begin a little above 0 are off by no more than that."""
+    return any(isclose(total, top, rel_tol=_NEAR) for top in nodes[:2])
 
 
 def _climbs(graph: ReplayGraph, buffer: ReplayBuffer, entry: Entry) -> Iterator[tuple[ir.Node, str]]:
