@@ -231,6 +231,22 @@ class BetaBudgetHardcoded(Rule):
                 "train.py": _TRAIN,
             },
         ),
+        Example(
+            "a slope over a default that nobody passes, made once",
+            {
+                "memory.py": _MEMORY.replace("size, beta=0.4", "size, beta=0.4, anneal_over=100_000")
+                .replace(
+                    "self.beta = beta",
+                    "self.first, self.slope, self.draws = beta, (1 - beta) / anneal_over, 0",
+                )
+                .replace(
+                    "self.beta = min(1.0, self.beta + 0.001)  # <- PER107\n",
+                    "self.draws += 1\n        beta = min(1.0, self.first + self.draws * self.slope)  # <- PER107\n",
+                )
+                .replace("-self.beta", "-beta"),
+                "train.py": _TRAIN,
+            },
+        ),
     )
     good = (
         Example(
@@ -399,6 +415,19 @@ class Agent:
                 "train.py": _TRAIN,
             },
         ),
+        Example(
+            "a slope over the steps of the training, made once",
+            {
+                "memory.py": _MEMORY.replace("size, beta=0.4", "size, steps, beta=0.4")
+                .replace("self.beta = beta", "self.first, self.slope, self.draws = beta, (1 - beta) / steps, 0")
+                .replace(
+                    "self.beta = min(1.0, self.beta + 0.001)  # <- PER107\n",
+                    "self.draws += 1\n        beta = min(1.0, self.first + self.draws * self.slope)\n",
+                )
+                .replace("-self.beta", "-beta"),
+                "train.py": _TRAIN.replace("Memory(100)", "Memory(100, steps)"),
+            },
+        ),
     )
 
 
@@ -451,20 +480,36 @@ def _settings(term: Term) -> set[Term]:
 def _schedules(beta: Beta) -> Iterable[Found]:
     """The exponents that grow with a counter over a number of draws: expression, file, number, draws until 1."""
     for option, passed in _grown(beta):
-        for part in option.walk():
-            if part.op != "div" or part.node is None or not _is_counter(beta, part.args[0]):
+        for part, counter, length_told in _shares(beta, option):
+            if part.node is None or not _is_counter(beta, counter):
                 continue
-            numbers = beta.literals(part.args[1])
+            numbers = beta.literals(length_told)
             if numbers is None or len(numbers) != 1:
                 continue
             draws = numbers[0].number or 0
             if draws <= 1:
                 continue  # no length: `beta / 0.99` grows by a factor
-            counters = (part.args[0], *beta.passed(part.args[0]))  # what a method is given counts where it is made
+            counters = (counter, *beta.passed(counter))  # what a method is given counts where it is made
             length = next((found for each in counters if (found := _length(beta.graph, each)) is not None), None)
             far = length is not None and not draws / _FAR <= length <= draws * _FAR
             if far or (not passed and length is None):
                 yield part.node, part.path, numbers, draws
+
+
+def _shares(beta: Beta, exponent: Term) -> Iterable[tuple[Term, Term, Term]]:
+    """The parts of an exponent that are a share of a length: the part, what it counts, and the length.
+
+    `count / length`, and `count * self.slope` where that was made as `(1 - first) / length`.
+    """
+    for part in exponent.walk():
+        if part.op == "div":
+            yield part, part.args[0], part.args[1]
+        if part.op != "mul" or len(part.args) != 2:
+            continue
+        for slope, counter in (part.args, part.args[::-1]):
+            made = [strip(each) for each in beta.symbols.options(slope)] if slope.op == "field" else []
+            if len(made) == 1 and made[0].op == "div" and made[0].args[0].op == "sub":
+                yield part, counter, made[0].args[1]
 
 
 def _is_counter(beta: Beta, term: Term) -> bool:
