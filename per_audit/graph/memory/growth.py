@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.values import Alloc, roles_in
+from per_audit.graph.interpret.values import Alloc, Instance, roles_in
 from per_audit.graph.liveness.memories.lifetimes import filled_by_one_call
 from per_audit.graph.memory.capacity import filled_by_count, number_of
 from per_audit.graph.memory.unfed import is_of_nobody
@@ -84,7 +84,7 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
     evictions = [evict for evict in evictions if evict.container not in handed]
     holders = {cls for (cls, _), value in graph.interpreter.attributes.items() if container in value.atoms}
     methods = {s for cls in holders for s in cls.body if isinstance(s, ir.Function)}
-    if any(evict.function in methods for evict in evictions):
+    if any(evict.function in methods for evict in evictions) or _is_of_items(graph, holders, evictions):
         return True
     path = graph.path_of(container.node)
     if path is None or isinstance(container.node, ir.Class) or has_limit(graph, container.node):
@@ -103,6 +103,30 @@ def _is_bounded(graph: ReplayGraph, container: Alloc, grows: list[ev.Store]) -> 
     if any(not _is_idle(graph, store.function, grows) for store in kept):
         return True  # one list of several, each replaced when it has served
     return any(is_guarded(graph, store, container) for store in grows) or container in graph.cut_containers
+
+
+def _is_of_items(graph: ReplayGraph, holders: set[ir.Class], evictions: list[ev.Evict]) -> bool:
+    """Whether the objects that hold a container are made in turn, and become items of one that is bounded.
+
+    Each holds a game then, or an episode, and a ring the newest of them.
+    """
+    into = [
+        store
+        for store in graph.events.stores.values()
+        if any(isinstance(atom, Instance) and atom.node in holders for atom in store.value.atoms)
+    ]
+    evicted = {evict.container for evict in evictions}
+    if not into or not all(
+        (store.container.kind == "array" and store.how == "index")
+        or store.container in evicted
+        or has_limit(graph, store.container.node)
+        for store in into
+    ):
+        return False
+    made = [site for site in graph.events.calls.values() if not site.classes.isdisjoint(holders)]
+    return bool(made) and all(
+        any(isinstance(around, (ir.For, ir.While)) for around in graph.ancestors(site.path, site.node)) for site in made
+    )
 
 
 def _is_filled_once(graph: ReplayGraph, store: ev.Store, container: Alloc) -> bool:

@@ -183,3 +183,78 @@ def test_columns_that_a_constructor_makes_do_not_grow(project, first, second, ro
     graph = project(text)
     (buffer,) = graph.buffers
     assert bool(graph.growing_stores(buffer)) is grows
+
+
+GAMES = """
+    import random
+    from collections import deque
+
+    import numpy as np
+
+
+    class Game:
+        def __init__(self):
+            self.states, self.actions, self.rewards, self.next_states = [], [], [], []
+
+        def add(self, state, action, reward, next_state):
+            self.states.append(state)
+            self.actions.append(action)
+            self.rewards.append(reward)
+            self.next_states.append(next_state)
+
+        def part(self, n):
+            at = random.randrange(len(self.states) - n)
+            return self.states[at], self.actions[at], self.rewards[at], self.next_states[at]
+
+
+    class Games:
+        def __init__(self, size):
+            self.items, self.size, self.at = {items}, size, 0
+
+        def add(self, game):
+            {add}
+            self.at += 1
+
+        def some(self, n):
+            return [self.items[i] for i in np.random.choice(min(self.at, self.size), n)]
+
+
+    def play(env, net, games, target):
+        {before}for _ in range(1000):
+            {inside}state, over = env.reset(), False
+            while not over:
+                action = net.act(state)
+                next_state, reward, over = env.step(action)
+                game.add(state, action, reward, next_state)
+                state = next_state
+                if len(game.states) == 200:
+                    games.add(game)
+                    {again}
+            games.add(game)
+            batch = games.some(32)
+            for i in range(32):
+                before, choice, gain, after = batch[i].part(5)
+                net.fit(before, gain + 0.99**5 * target.predict(after).max())
+
+
+    def main(env, net):
+        play(env, net, Games(1000), net)
+"""
+
+
+NEW = "game = Game()\n            "
+
+
+@pytest.mark.parametrize(
+    ("items", "add", "before", "inside", "again", "grows"),
+    [
+        ("np.zeros(size, dtype=object)", "self.items[self.at % self.size] = game", "", NEW, "game = Game()", False),
+        ("deque(maxlen=size)", "self.items.append(game)", "", NEW, "game = Game()", False),
+        ("[]", "self.items.append(game)", "", NEW, "game = Game()", True),
+        ("deque(maxlen=size)", "self.items.append(game)", "game = Game()\n        ", "", "pass", True),
+    ],
+)
+def test_a_game_that_a_ring_of_games_holds_ends(project, items, add, before, inside, again, grows):
+    graph = project(GAMES.format(items=items, add=add, before=before, inside=inside, again=again))
+    buffers = [buffer for buffer in graph.buffers if buffer.owner is not None and buffer.owner.name == "Game"]
+    assert [bool(graph.growing_stores(buffer)) for buffer in buffers] == [grows]
