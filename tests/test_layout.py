@@ -55,7 +55,7 @@ TESTED_WITH = {
     "graph/memory/test_stored": "graph/liveness/frequency/lives graph/memory/branches graph/memory/breaks",
     "graph/prioritised/test_uses": "graph/prioritised/rated",
     "graph/recognise/test_loaders": "graph/interpret/loaders",
-    "graph/recognise/test_uniform": "graph/recognise/hindsight graph/recognise/merged graph/recognise/returns",
+    "graph/recognise/test_uniform": "graph/recognise/merged graph/recognise/returns",
     "graph/storage/test_walk": "graph/storage/expressions graph/storage/values",
     "graph/symbolic/test_run": (
         "graph/symbolic/calls graph/symbolic/options graph/symbolic/put graph/symbolic/repeated graph/symbolic/settled"

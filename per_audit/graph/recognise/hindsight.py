@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.draws import FRACTION
-from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.interpret.roles import name_of, role_of_name, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayGraph
 
 _FEWEST = 4  # names that a transition is taken apart into
+_DEEPEST = 4
+_GOALS = {"goal", "goals"}
 _RANGED = {"randint", "integers", "randrange", "random_integers"}  # draws of positions from the first to the second
 
 
@@ -90,7 +92,9 @@ def is_of_goals(graph: ReplayGraph, draw: ev.Draw) -> bool:
         bound = {target for node in nodes if isinstance(node, ir.Assign) for target in node.targets}
         uses = [node for node in nodes if _is(node, name) and node not in bound]
         if not draw.items:
-            return bool(uses) and _reads_one_part(graph, draw.path, uses, nodes)
+            return bool(uses) and (
+                _reads_one_part(graph, draw.path, uses, nodes) or _reads_one_field(graph, draw, uses)
+            )
         over = [loop for loop in over if loop.iter in uses]
         return bool(over) and len(over) == len(uses) and all(map(_takes_one_part, over))
     over = [loop for loop in over if loop.iter is draw.node]
@@ -113,6 +117,32 @@ def _reads_one_part(graph: ReplayGraph, path: str, positions: list[ir.Node], nod
         else:
             return False
     return len(parts) == 1
+
+
+def _reads_one_field(graph: ReplayGraph, draw: ev.Draw, positions: list[ir.Node]) -> bool:
+    """Whether one field alone of a table is read at positions, the name of which says that it is no whole row."""
+    parents = graph.parents(draw.path)
+    rows = [row for row in map(parents.get, positions) if isinstance(row, ir.Sub) and row.index in positions]
+    fields = {_field(row.value, draw.function) for row in rows}
+    return len(rows) == len(positions) and len(fields) == 1 and _is_of_part(next(iter(fields)))
+
+
+def _field(node: ir.Node, function: ev.Owner) -> str:
+    """The key of the field that an expression is, or is a copy or the beginning of; empty where it is none."""
+    for _ in range(_DEEPEST):
+        read = given(node, function)
+        if isinstance(read, ir.Call) and isinstance(read.func, ir.Attr) and read.func.attr == "copy":
+            node = read.func.value
+        elif isinstance(read, ir.Sub) and isinstance(read.index, ir.Slice):
+            node = read.value
+        else:
+            key = read.index if isinstance(read, ir.Sub) else None
+            return key.value if isinstance(key, ir.Const) and isinstance(key.value, str) else ""
+    return ""
+
+
+def _is_of_part(key: str) -> bool:
+    return role_of_name(key) is not None or not _GOALS.isdisjoint(words(key))
 
 
 def _counted(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owner, depth: int = 2) -> set[str]:
