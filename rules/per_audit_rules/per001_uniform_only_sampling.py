@@ -9,7 +9,7 @@ from per_audit.findings import Evidence, Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, UNIFORM, LibraryBuffer, ReplayBuffer, ReplayGraph
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.libraries.training import ends_before_learning
-from per_audit.graph.recognise.chosen import drawn_beside, is_of_chosen
+from per_audit.graph.recognise.chosen import chosen_objects, drawn_beside, is_of_chosen
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -173,11 +173,13 @@ class UniformOnlySampling(Rule):
         draw = graph.source(buffer.path, buffer.draws[0])
         beside = drawn_beside(graph, buffer)
         which, what = name, "its transitions"
-        if beside:
-            which += f", one of {len(beside) + 1} memories drawn from together,"
+        together = len(beside) + 1 if beside else chosen_objects(graph, buffer)
+        if together:
+            which += f", one of {together} memories drawn from together,"
         if is_chosen := is_of_chosen(graph, buffer):
-            which += " one of them of chosen transitions," if beside else ", a part of which is for chosen transitions,"
-            what = what if beside else "those of each part"
+            is_apart = ", a part of which is for chosen transitions,"
+            which += " one of them of chosen transitions," if together else is_apart
+            what = what if together else "those of each part"
         others = list(self._prioritised(graph))
         evidence = (*graph.chain(buffer), *self._by_priority(graph))
         seen = {link.role for link in evidence}

@@ -250,3 +250,78 @@ def test_what_a_demonstration_alone_makes_is_a_hint(more, severity):
     (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
     (finding,) = rule.check(graph)
     assert finding.severity.name == severity
+
+
+PUT_APART = b"""import random
+from collections import deque
+
+
+def train(env, net, steps):
+    memory, prioritised = deque(maxlen=9000), deque(maxlen=1000)
+    state = env.reset()
+    for _ in range(steps):
+        action = net.act(state)
+        next_state, reward, done = env.step(action)
+        if %s:
+            prioritised.append((state, action, reward, next_state, done))
+        else:
+            memory.append((state, action, reward, next_state, done))
+        state = next_state
+        if len(prioritised) >= 8:
+            batch = random.sample(prioritised, 8)
+        else:
+            batch = random.sample(prioritised, len(prioritised))
+        batch.extend(random.sample(memory, 32 - len(batch)))
+        for before, choice, gain, after, end in batch:
+            net.fit(before, gain + 0.99 * (1 - end) * net.predict(after).max())
+"""
+EXTRA = b"""import random
+from collections import deque
+
+
+class Memory:
+    def __init__(self):
+        self.rows = deque(maxlen=9000)
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def draw(self, n):
+        return random.sample(self.rows, n)
+
+
+def learn(net, batch):
+    for before, choice, gain, after, end in batch:
+        net.fit(before, gain + 0.99 * (1 - end) * net.predict(after).max())
+
+
+def train(env, net, steps):
+    memory, extra = Memory(), Memory()
+    state = env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        next_state, reward, done = env.step(action)
+        memory.add(state, action, reward, next_state, done)
+        if %s:
+            extra.add(state, action, reward, next_state, done)
+        state = next_state
+        learn(net, memory.draw(32))
+        learn(net, extra.draw(32))
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "test", "severity"),
+    [
+        (PUT_APART, b"reward > 0", "info"),
+        (PUT_APART, b"len(memory) > 10", "error"),
+        (EXTRA, b"reward <= -1", "info"),
+        (EXTRA, b"step % 3 == 0", "error"),
+    ],
+)
+def test_transitions_that_are_put_apart_have_a_share_of_what_is_learnt(text, test, severity):
+    graph = link([extract("main.py", text % test)])
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
+    findings = list(rule.check(graph))
+    assert {finding.severity.value for finding in findings} == {severity}
+    assert severity != "info" or all("one of 2 memories" in finding.message for finding in findings)

@@ -24,7 +24,7 @@ def drawn_beside(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ReplayBuffer]
     """The other memories that the same function draws from: each has a share of its own in what is learnt."""
     return [
         other
-        for other in graph.buffers
+        for other in (*graph.buffers, *graph.twins)  # what has been put apart may be called prioritised
         if other.kind == UNIFORM
         and (other.path, other.function) == (buffer.path, buffer.function)
         and buffer.function is not None
@@ -36,9 +36,41 @@ def is_of_chosen(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
     """Whether chosen transitions have a memory of their own beside this one, or are what it or a part of it keeps."""
     together = [buffer, *drawn_beside(graph, buffer)]
     if len(together) == 1:
-        return _has_chosen_part(graph, buffer)
+        return _has_chosen_part(graph, buffer) or bool(chosen_objects(graph, buffer))
     asks = _asks_for_more if _are_joined(graph, together) else _asks
     return any(_keeps_chosen(graph, each, together, asks) for each in together)
+
+
+def chosen_objects(graph: ReplayGraph, buffer: ReplayBuffer) -> int:
+    """How many objects of its class a function draws from, where a test of a reward decides on what one is given."""
+    stores = {store.function for store in buffer.stores if isinstance(store.function, ir.Function)}
+    given = [site for function in stores for site in graph.callers.get(function, ())]
+    for function in {site.function for site in buffer.samples if isinstance(site.function, ir.Function)}:
+        names = {name for site in buffer.samples if site.function is function and (name := _holder(graph, site))}
+        blocks = {
+            name: [_asked(graph, site) for site in given if _is_of(graph, site, function, name)] for name in names
+        }
+        chosen = {name for name, asked in blocks.items() if asked and all(asked)}
+        if chosen and any(asked and not any(asked) for asked in blocks.values()):
+            return len(names)
+    return 0
+
+
+def _holder(graph: ReplayGraph, site: ev.CallSite) -> str:
+    """What an object is called of which a method is called."""
+    return graph.source(site.path, site.node.func.value) if isinstance(site.node.func, ir.Attr) else ""
+
+
+def _is_of(graph: ReplayGraph, site: ev.CallSite, function: ir.Function, name: str) -> bool:
+    return site.function is function and _holder(graph, site) == name
+
+
+def _asked(graph: ReplayGraph, site: ev.CallSite) -> bool:
+    """Whether a call stands under a test of a reward or an end."""
+    return any(
+        isinstance(around, ir.If) and _asks(around.test) and site.node not in set(ir.walk(around.test))
+        for around in graph.ancestors(site.path, site.node)
+    )
 
 
 def _has_chosen_part(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
