@@ -56,6 +56,7 @@ class Kind:
     arguments that make it none. `steps` say how a project comes from it to prioritised replay. Where only the losses of
     one module weigh by themselves, that is `losses`, and `fields` are the names under which a batch has its weights.
     A `functional` one changes nothing by itself: its methods return what it holds then, and `replace` a buffer like it.
+    Where the arguments `lengths` are one, it is only drawn from when it is full.
     """
 
     names: frozenset[str]
@@ -73,6 +74,7 @@ class Kind:
     fields: tuple[str, ...] = ()
     losses: str = ""
     functional: bool = False
+    lengths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,7 @@ def _kind(table: Mapping[str, Any]) -> Kind:
         tuple(table.get("fields", ())),
         table.get("losses", ""),
         table.get("functional", False),
+        tuple(table.get("lengths", ())),
     )
 
 

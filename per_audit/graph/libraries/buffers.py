@@ -15,7 +15,7 @@ from per_audit.graph.frameworks import PRIORITISED, UNIFORM, Algorithm, Framewor
 from per_audit.graph.interpret import externals as ext
 from per_audit.graph.interpret.roles import REWARD, name_of, role_of_name, words
 from per_audit.graph.interpret.values import External, Instance, Literal, Record, Result, TupleOf, Value
-from per_audit.graph.libraries.filled import is_never_learnt_from
+from per_audit.graph.libraries.filled import is_filled_at_once, is_never_learnt_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -186,6 +186,8 @@ class _Finder:
         if is_test(buffer.path) or not _EMPTIES.isdisjoint(map(method_of, users)) or _without_rewards(buffer.stores):
             return True
         if self._is_kept(buffer) or self._is_emptied_inside(buffer, module):
+            return True
+        if is_filled_at_once(buffer.kind, buffer.node, module):
             return True
         if buffer.kind.needs:
             return buffer.kind.needs.isdisjoint(map(method_of, buffer.given))

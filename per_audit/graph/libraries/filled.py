@@ -14,6 +14,7 @@ from per_audit.graph.interpret.roles import REWARD, role_of_name, words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from per_audit.facts import ModuleFacts
     from per_audit.graph.frameworks import Framework, Kind
 
 _LOOKS = {"len", "print", "isinstance", "type", "bool", "str", "repr", "hasattr", "dump", "dumps"}
@@ -28,6 +29,24 @@ def is_never_learnt_from(kind: Kind, library: Framework, function: ir.Function, 
     """
     held = _Held(kind, library, function)
     return held.is_kept(made) and held.is_used
+
+
+def is_filled_at_once(kind: Kind, made: ir.Expr, module: ModuleFacts) -> bool:
+    """Whether a buffer must be full to be drawn from, and turns of a loop give rows of that very number their shape.
+
+    What each turn adds takes the place of all that was there then: a rollout.
+    """
+    given = [made.argument(None, name) for name in kind.lengths] if isinstance(made, ir.Call) else []
+    lengths = {None if length is None or isinstance(length, ir.Const) else module.source(length) for length in given}
+    if len(lengths) != 1 or None in lengths:
+        return False
+    return any(
+        isinstance(node, ir.Call)
+        and ir.last_name(node.func) == "reshape"
+        and any(module.source(part.value) in lengths for part in node.args)
+        for loop in module.nodes_of(ir.For, ir.While)
+        for node in ir.walk(*loop.body)
+    )
 
 
 class _Held:

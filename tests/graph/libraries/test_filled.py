@@ -103,3 +103,33 @@ def test_what_a_loss_of_another_library_is_computed_from_is_learnt_from(project)
             optimizer.step()
     """)
     assert len(graph.library) == 1
+
+
+ROUNDS = """
+    import flashbax as fbx
+    from search import rounds, train
+
+    def main(net, length, least):
+        buffer = fbx.make_trajectory_buffer(
+            add_batch_size=8, sample_batch_size=32, sample_sequence_length=2, period=1,
+            min_length_time_axis={least}, max_length_time_axis={most},
+        )
+        state = buffer.init(net.row)
+        for _ in range(1000):
+            rows = rounds(net).reshape(8, {added}, -1)
+            state = buffer.add(state, rows)
+            net = train(net, buffer.sample(state, net.key))
+"""
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "added", "found"),
+    [
+        ("length", "length", "length", 0),
+        ("least", "length", "length", 1),
+        ("length", "length", "least", 1),
+        ("100", "100", "100", 1),
+    ],
+)
+def test_what_each_turn_adds_takes_the_place_of_all_that_was_there(project, least, most, added, found):
+    assert len(project(ROUNDS.format(least=least, most=most, added=added)).library) == found
