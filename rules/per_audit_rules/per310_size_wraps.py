@@ -178,6 +178,33 @@ def train(env, model, target, steps):
         memory.update(nodes, np.abs(errors))
 """
 
+_HELD = """
+    def __len__(self):
+        return self.capacity if self.next // self.capacity > 0 else self.next
+
+
+class Agent:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.memory = net, optimizer, Memory(1024)
+
+    def step(self, row, beta):
+        self.memory.add(row)
+        if len(self.memory) > 64:  # <- PER310
+            rows, slots, weights = self.memory.sample(32, beta)
+            errors = self.net.errors(rows)
+            (weights * errors**2).mean().backward()
+            self.optimizer.step()
+            self.memory.update(slots, errors.detach().numpy())
+
+
+def train(env, net, optimizer, steps):
+    agent, state = Agent(net, optimizer), env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        agent.step((state, net.last, reward, next_state, done), min(1.0, 0.4 + 0.6 * step / steps))
+        state = env.reset() if done else next_state
+"""
+
 
 def _project(tree: str = _TREE, memory: str = _MEMORY, train: str = _TRAIN) -> dict[str, str]:
     return {"tree.py": tree, "memory.py": memory, "train.py": train}
@@ -324,6 +351,15 @@ class SizeWraps(Rule):
                 train=_KERAS,
             ),
         ),
+        Example(
+            "a memory that the agent holds, with a length that asks whether a pointer that goes round has gone round",
+            {
+                "agent.py": _RING.replace("  # <- PER310", "").replace(
+                    "held = min(self.next, self.capacity)", "held = self.capacity"
+                )
+                + _HELD
+            },
+        ),
     )
     good = (
         Example(
@@ -409,17 +445,51 @@ class SizeWraps(Rule):
                 )
             ),
         ),
+        Example(
+            "a length that asks whether a count of all that was stored has gone round",
+            {
+                "agent.py": (
+                    _RING.replace("  # <- PER310", "").replace(
+                        "held = min(self.next, self.capacity)", "held = self.capacity"
+                    )
+                    + _HELD.replace("  # <- PER310", "")
+                )
+                .replace("self.next = (self.next + 1) % self.capacity", "self.next += 1")
+                .replace("[self.next] =", "[self.next % self.capacity] ="),
+            },
+        ),
     )
 
 
 def _pointer(graph: ReplayGraph, term: Term) -> Term | None:
     """The attribute that a number of transitions is, or its minimum with something."""
     term = strip(term)
-    if term.op == "len" and term.args[0].op == "object":
-        length = graph.interpreter.find_method(term.args[0].data, "__len__")
-        term = term if length is None else strip(graph.symbols.returned(length))
+    if term.op == "len":
+        held = strip(term.args[0])
+        objects = [held] if held.op == "object" else graph.symbols.options(held) if held.op == "field" else []
+        of = objects[0].data if len(objects) == 1 and objects[0].op == "object" else None
+        length = graph.interpreter.find_method(of, "__len__") if of is not None else None
+        term = term if length is None else strip(_returned(graph, length))
     parts = term.args if term.op == "minimum" else (term,)
     return next((part for part in map(strip, parts) if part.op == "field"), None)
+
+
+def _returned(graph: ReplayGraph, length: ir.Function) -> Term:
+    """What a length is, without what it would be once a position had gone round that always stays below its modulus.
+
+    `self.size if self.at // self.size > 0 else self.at`.
+    """
+    symbols, path = graph.symbols, graph.project.module_of[length].path
+    value = next((part.value for part in length.body if isinstance(part, ir.Return)), None)
+    test = value.test if isinstance(value, ir.IfExp) else None
+    if isinstance(value, ir.IfExp) and isinstance(test, ir.Cmp) and isinstance(test.left, ir.Bin):
+        laps, limit = symbols.term(path, test.left), symbols.term(path, test.rights[0])
+        position = strip(laps.args[0]) if laps.op == "floordiv" and test.ops == [">"] and limit.number == 0 else laps
+        moved = [strip(term) for term, _, _ in symbols.written(position)] if position.op == "field" else []
+        turns = [term for term in moved if term.op == "mod"]
+        if turns and all(strip(term.args[1]) == strip(laps.args[1]) for term in turns):
+            return symbols.term(path, value.orelse)
+    return symbols.returned(length)
 
 
 def _restart(anatomy: Anatomy, pointer: Term) -> tuple[ir.Node, str] | None:
