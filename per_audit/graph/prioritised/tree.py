@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SIZES = (4, 8, 2, 3, 5, 6, 7, 9)
 _BUILDERS = {"__init__", "__post_init__", "reset", "clear"}
 _MOST_GIVEN = 4
+_MOST_PARTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,11 +262,16 @@ def _key(part: object) -> object:
 
 
 def _numbers(value: object) -> Iterator[float]:
+    """The numbers in an array, or in lists within lists, in order; of what is said many times over the first."""
     np = numpy()
-    if isinstance(value, (bool, int, float, np.integer, np.floating)):
-        yield float(value)
-    elif isinstance(value, np.ndarray) and value.dtype.kind in "fi":
-        yield from (float(part) for part in value.ravel())
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _numbers(part)
+    stack = [value]
+    for _ in range(_MOST_PARTS):
+        if not stack:
+            return
+        part = stack.pop()
+        if isinstance(part, (bool, int, float, np.integer, np.floating)):
+            yield float(part)
+        elif isinstance(part, np.ndarray) and part.dtype.kind in "fi":
+            yield from (float(number) for number in part.ravel())
+        elif isinstance(part, (list, tuple)):
+            stack += reversed(part)

@@ -121,3 +121,10 @@ def test_a_tree_that_cannot_be_followed_is_not_known(tree):
 def test_sums_of_32_bits(tree):
     known = tree(TREE.replace("np.zeros(2 * capacity - 1)", "np.zeros(2 * capacity - 1, dtype=np.float32)"))
     assert known.is_small(known.filled(4, [1.0]))
+
+
+def test_what_holds_itself_many_times_over_is_looked_at_no_further_than_needed(tree):
+    doubled = "        pair = ()\n" + "        pair = (pair, pair)\n" * 60
+    found = tree(f"{TREE}\n    def everything(self):\n{doubled}        return pair\n")
+    thing = found.filled(4, [1.0, 2.0, 4.0, 8.0], found.entries[0])
+    assert 15.0 in found.totals(thing)
