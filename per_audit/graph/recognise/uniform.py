@@ -29,6 +29,7 @@ from per_audit.graph.recognise.passes import is_pass
 from per_audit.graph.recognise.ranked import of_ranked
 from per_audit.graph.recognise.rebatched import is_of_batch
 from per_audit.graph.recognise.returns import holds_returns
+from per_audit.graph.recognise.seeded import is_of_seeds
 from per_audit.graph.recognise.tournaments import is_of_candidates
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Uniform:
             partial(is_ahead, self.graph),
             partial(is_of_goals, self.graph),
             partial(is_of_candidates, self.graph),
+            partial(is_of_seeds, self.graph),
         )
         told = {draw.function for draw in self.evidence.level if is_of_episodes(self.graph, draw)} | of_ranked(
             self.graph
