@@ -46,7 +46,10 @@ def refusal(graph: ReplayGraph, path: str, node: ir.Node, unit: ir.Class | ir.Fu
     if not isinstance(call, ir.Call) or call.func is not node or unit.decorators or not is_unit:
         return None
     given = _given(call)
-    return _of_class(graph, unit, given) if isinstance(unit, ir.Class) else _unknown(unit.name, unit, given)
+    if isinstance(unit, ir.Function):
+        return _unknown(unit.name, unit, given)
+    called = _constructor(graph, unit)
+    return None if called is None else _of_class(unit.name, list(graph.interpreter.mro(unit)), given)
 
 
 def never_made(graph: ReplayGraph, path: str, node: ir.Node) -> Refusal | None:
@@ -105,19 +108,17 @@ def _given(call: ir.Call) -> _Given:
     return _Given(count, keywords, any(arg.star for arg in call.args))
 
 
-def _of_class(graph: ReplayGraph, cls: ir.Class, given: _Given, left: int = _MOST_BASES) -> Refusal | None:
-    """Why an object of a class is not made so: by its constructor, or by that of the base which it hands on to."""
-    called = _constructor(graph, cls)
+def _of_class(name: str, order: list[ir.Class], given: _Given, left: int = _MOST_BASES) -> Refusal | None:
+    """Why an object is not made by the first constructor in an order of bases, or by the one which that hands on to."""
+    methods = ((at, part) for at, cls in enumerate(order) for part in cls.body if isinstance(part, ir.Function))
+    at, called = next(((at, part) for at, part in methods if part.name == "__init__"), (0, None))
     if called is None or called.decorators or not left:
         return None
-    refused = _unknown(cls.name, called, given) or _missing(cls.name, called, given)
-    if refused is not None:
-        return refused
-    owner = graph.project.class_of.get(called)
-    further = _handed_on(called, given)
-    order = graph.interpreter.mro(cls)
-    base = order[order.index(owner) + 1] if owner in order[:-1] else None
-    return None if further is None or base is None else _of_class(graph, base, further, left - 1)
+    name = name or order[at].name
+    # Of several bases, which is the next depends on the class that is made.
+    further = _handed_on(called, given) if all(len(cls.bases) <= 1 for cls in order) else None
+    refused = _unknown(name, called, given) or _missing(name, called, given)
+    return refused or (None if further is None else _of_class("", order[at + 1 :], further, left - 1))
 
 
 def _unknown(name: str, called: ir.Function, given: _Given) -> Refusal | None:

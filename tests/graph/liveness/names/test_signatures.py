@@ -98,3 +98,32 @@ def test_an_object_that_no_call_makes_is_never_there(project, made, told):
     )
     assert (never_made(graph, "main.py", call.args[0]) is not None) is told
     assert (never_made(graph, "main.py", call) is not None) is told
+
+
+def test_what_is_handed_on_goes_to_the_next_in_the_order_of_all_bases(project):
+    graph = project("""
+    class Root:
+        def __init__(self, size):
+            self.size = size
+
+    class Plain(Root):
+        def __init__(self, **more):
+            super().__init__(**more)
+
+    class Rated(Root):
+        def __init__(self, rate, **more):
+            super().__init__(**more)
+
+    class Both(Plain, Rated):
+        pass
+
+    Both(size=1, rate=2)
+    Both(size=1, speed=2)
+    """)
+    cls = next(cls for cls in graph.project.classes if cls.name == "Both")
+    named = [node for node in graph.module("main.py").nodes_of(ir.Name) if node.id == "Both"]
+    found = [refusal(graph, "main.py", node, cls) for node in named]
+    assert [None if each is None else str(each) for each in found] == [
+        None,
+        "Rated is made without `rate`, which it needs",
+    ]
