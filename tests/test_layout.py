@@ -30,19 +30,19 @@ TESTED_WITH = {
         "fixes/recipes/schedule/counters fixes/recipes/schedule/frequency fixes/recipes/schedule/numbers"
     ),
     "rules/test_costs_of_priorities": "graph/memory/held",
-    "rules/test_per304": "graph/prioritised/grain",
+    "rules/test_per304": "graph/prioritised/draws/grain",
     # A rule's examples are programs; what the graph answers about them is in what the rule says.
     "rules/test_rules": (
         "graph/episodes/counted graph/episodes/cut_windows graph/episodes/limits graph/episodes/own_cuts"
         " graph/episodes/own_flags"
         " graph/episodes/own_limits graph/episodes/polarity graph/episodes/readers graph/episodes/rewards"
         " graph/episodes/spared graph/episodes/unended graph/libraries/training graph/memory/unfed"
-        " graph/prioritised/broadcast graph/prioritised/one_sided"
-        " graph/prioritised/compiled graph/prioritised/dropping graph/recognise/chosen"
+        " graph/prioritised/weights/broadcast graph/prioritised/weights/one_sided"
+        " graph/prioritised/weights/compiled graph/prioritised/weights/dropping graph/recognise/learning/chosen"
         " rule testing"
     ),
     "graph/interpret/test_interpreter": (
-        "graph/interpret/calls graph/interpret/evaluate graph/interpret/frame graph/interpret/library"
+        "graph/interpret/calls graph/interpret/evaluate graph/interpret/frame graph/interpret/known/library"
         " graph/interpret/parts graph/model"
     ),
     "graph/liveness/test_idle": (
@@ -53,9 +53,9 @@ TESTED_WITH = {
     "graph/machine/test_run": "graph/machine/expressions graph/machine/library graph/machine/things",
     "graph/memory/test_capacity": "graph/memory/looked_up graph/memory/powers",
     "graph/memory/test_stored": "graph/liveness/frequency/lives graph/memory/branches graph/memory/breaks",
-    "graph/prioritised/test_uses": "graph/prioritised/rated",
-    "graph/recognise/test_loaders": "graph/interpret/loaders",
-    "graph/recognise/test_uniform": "graph/recognise/merged graph/recognise/returns",
+    "graph/prioritised/weights/test_uses": "graph/prioritised/weights/rated",
+    "graph/recognise/test_loaders": "graph/interpret/known/loaders",
+    "graph/recognise/test_uniform": "graph/recognise/draws/merged graph/recognise/rows/returns",
     "graph/storage/test_walk": "graph/storage/expressions graph/storage/values",
     "graph/symbolic/test_run": (
         "graph/symbolic/calls graph/symbolic/options graph/symbolic/put graph/symbolic/repeated graph/symbolic/settled"

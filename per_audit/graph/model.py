@@ -12,7 +12,7 @@ from per_audit.findings import Evidence, Place
 from per_audit.graph import pipelines
 from per_audit.graph.episodes import limits
 from per_audit.graph.gradients.backward import Gradients
-from per_audit.graph.interpret.reference import REFERENCE_KINDS
+from per_audit.graph.interpret.known.reference import REFERENCE_KINDS
 from per_audit.graph.interpret.values import Alloc, External, Func, Instance
 from per_audit.graph.libraries.use import LibraryUse
 from per_audit.graph.liveness.beside.demos import Demos
@@ -20,10 +20,10 @@ from per_audit.graph.liveness.names.unread import words_unread
 from per_audit.graph.memory import growth, shifts
 from per_audit.graph.memory.fill import Fill
 from per_audit.graph.prioritised.anatomy import Anatomy
-from per_audit.graph.prioritised.corrections import Corrections
-from per_audit.graph.prioritised.feeds import Feeds
-from per_audit.graph.prioritised.priorities import Priorities
-from per_audit.graph.prioritised.weights import Weights
+from per_audit.graph.prioritised.priorities.priorities import Priorities
+from per_audit.graph.prioritised.weights.corrections import Corrections
+from per_audit.graph.prioritised.weights.feeds import Feeds
+from per_audit.graph.prioritised.weights.weights import Weights
 from per_audit.graph.symbolic import Shapes, Symbols
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from per_audit.findings import Evidence, Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, UNIFORM, LibraryBuffer, ReplayBuffer, ReplayGraph
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.libraries.training import ends_before_learning
-from per_audit.graph.recognise.chosen import chosen_objects, drawn_beside, is_of_chosen
+from per_audit.graph.recognise.learning.chosen import chosen_objects, drawn_beside, is_of_chosen
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from per_audit.graph.interpret.values import Alloc, roles_in
 from per_audit.graph.memory.eviction import forgets_newest_first, forgets_oldest
 from per_audit.graph.memory.stored import is_seldom_full, never_full, once_full, room_of
 from per_audit.graph.memory.unfed import is_never_fed
-from per_audit.graph.prioritised.whose import name_of_filled
-from per_audit.graph.recognise.chosen import is_of_chosen
+from per_audit.graph.prioritised.priorities.whose import name_of_filled
+from per_audit.graph.recognise.learning.chosen import is_of_chosen
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

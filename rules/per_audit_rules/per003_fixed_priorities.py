@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayBuffer, ReplayGraph
-from per_audit.graph.prioritised.policy_ratios import is_resampled
+from per_audit.graph.prioritised.weights.policy_ratios import is_resampled
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

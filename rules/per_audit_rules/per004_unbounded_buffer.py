@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph.prioritised.whose import name_of_made
+from per_audit.graph.prioritised.priorities.whose import name_of_made
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayBuffer, ReplayGraph
-from per_audit.graph.prioritised.compiled import compilations, weights_read
-from per_audit.graph.prioritised.dropping import is_dropped_where_drawn
-from per_audit.graph.prioritised.even import without_effect
-from per_audit.graph.prioritised.graphed import are_asked_for_in_a_graph
-from per_audit.graph.prioritised.lap import clamps_like_lap
-from per_audit.graph.prioritised.policy_ratios import is_resampled, resamples
+from per_audit.graph.prioritised.beta.even import without_effect
+from per_audit.graph.prioritised.priorities.graphed import are_asked_for_in_a_graph
+from per_audit.graph.prioritised.weights.compiled import compilations, weights_read
+from per_audit.graph.prioritised.weights.dropping import is_dropped_where_drawn
+from per_audit.graph.prioritised.weights.lap import clamps_like_lap
+from per_audit.graph.prioritised.weights.policy_ratios import is_resampled, resamples
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from per_audit.graph.interpret.events import Unpack
-    from per_audit.graph.prioritised.priorities import Priorities
+    from per_audit.graph.prioritised.priorities.priorities import Priorities
 
 
 _PROCESSES = {

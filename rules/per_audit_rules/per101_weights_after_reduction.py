@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import SCALAR
-from per_audit.graph.prioritised.compiled import averaged
-from per_audit.graph.prioritised.corrections import Product
-from per_audit.graph.prioritised.even import making, without_effect
+from per_audit.graph.prioritised.beta.even import making, without_effect
+from per_audit.graph.prioritised.weights.compiled import averaged
+from per_audit.graph.prioritised.weights.corrections import Product
 from per_audit.graph.symbolic import contexts
 from per_audit.rule import Example, Rule
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph import ReplayGraph
-    from per_audit.graph.prioritised.compiled import Averaged
+    from per_audit.graph.prioritised.weights.compiled import Averaged
     from per_audit.graph.symbolic import Term
 
 _MEMORY = """import numpy as np

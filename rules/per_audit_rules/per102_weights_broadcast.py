@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.prioritised.broadcast import conflicting
+from per_audit.graph.prioritised.weights.broadcast import conflicting
 from per_audit.graph.symbolic import contexts
 from per_audit.rule import Example, Rule
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from per_audit.facts import ir
     from per_audit.findings import Evidence, Finding
     from per_audit.graph import ReplayGraph
-    from per_audit.graph.prioritised.corrections import Product
+    from per_audit.graph.prioritised.weights.corrections import Product
     from per_audit.graph.symbolic import Context, Term
 
 _FORMS = ("neg", "detach", "reshape", "squeeze", "unsqueeze")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Evidence, Finding, FixOffer, Severity
-from per_audit.graph.prioritised.alphas import raised_otherwise
-from per_audit.graph.prioritised.whole import rounded
+from per_audit.graph.prioritised.weights.alphas import raised_otherwise
+from per_audit.graph.prioritised.weights.whole import rounded
 from per_audit.graph.symbolic import strip
 from per_audit.graph.symbolic.degree import is_alpha
 from per_audit.graph.symbolic.normal import COUNT, MAXIMUM, MINIMUM, PRIORITY, TOTAL, Product
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from per_audit.facts import ir
     from per_audit.graph import ReplayGraph
     from per_audit.graph.interpret.events import AttributeWrite
-    from per_audit.graph.prioritised.weights import Division, Weight, Weights
+    from per_audit.graph.prioritised.weights.weights import Division, Weight, Weights
     from per_audit.graph.symbolic import Term
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph.prioritised.empty import empty_minima
+from per_audit.graph.prioritised.weights.empty import empty_minima
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from per_audit.facts import ir
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.prioritised.weights import Minimum
+    from per_audit.graph.prioritised.weights.weights import Minimum
 
 _AGENT = """import torch
 import torch.nn.functional as F

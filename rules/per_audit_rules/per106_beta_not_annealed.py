@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.interpret.roles import is_beta
-from per_audit.graph.prioritised.dropping import is_dropped_by_all
-from per_audit.graph.prioritised.one_sided import are_weights_aside
-from per_audit.graph.prioritised.priorities import UNSEEN
-from per_audit.graph.prioritised.schedule import Beta, BetaWrite, builds, is_never_asked_for, unbounded
-from per_audit.graph.prioritised.standing import COMPUTED, Standing, set_elsewhere
+from per_audit.graph.prioritised.beta.schedule import Beta, BetaWrite, builds, is_never_asked_for, unbounded
+from per_audit.graph.prioritised.beta.standing import COMPUTED, Standing, set_elsewhere
+from per_audit.graph.prioritised.priorities.priorities import UNSEEN
+from per_audit.graph.prioritised.weights.dropping import is_dropped_by_all
+from per_audit.graph.prioritised.weights.one_sided import are_weights_aside
 from per_audit.graph.symbolic import alternatives, strip
 from per_audit.rule import Example, Rule
 

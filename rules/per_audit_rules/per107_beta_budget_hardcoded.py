@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.prioritised.priorities import UNSEEN
-from per_audit.graph.prioritised.schedule import Beta, is_never_asked_for, unbounded
-from per_audit.graph.prioritised.whose import holder
+from per_audit.graph.prioritised.beta.schedule import Beta, is_never_asked_for, unbounded
+from per_audit.graph.prioritised.priorities.priorities import UNSEEN
+from per_audit.graph.prioritised.priorities.whose import holder
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph.prioritised.mixtures import mixture, weighted_apart
+from per_audit.graph.prioritised.draws.mixtures import mixture, weighted_apart
 from per_audit.graph.symbolic.normal import PRIORITY
 from per_audit.rule import Example, Rule
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from per_audit.facts import ir
     from per_audit.graph import ReplayGraph
-    from per_audit.graph.prioritised.mixtures import Mixture
-    from per_audit.graph.prioritised.weights import Weight, Weights
+    from per_audit.graph.prioritised.draws.mixtures import Mixture
+    from per_audit.graph.prioritised.weights.weights import Weight, Weights
 
 _TRAIN = """import torch
 from memory import Memory

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph.interpret.draws import batch_argument, replacement
+from per_audit.graph.interpret.known.draws import batch_argument, replacement
 from per_audit.graph.liveness.memories.usage import is_named_unread
 from per_audit.graph.memory.capacity import capacity_of, number_of
 from per_audit.graph.memory.ranges import turns

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from per_audit.facts import ir
     from per_audit.graph import ReplayGraph
-    from per_audit.graph.prioritised.weights import Weight, Weights
+    from per_audit.graph.prioritised.weights.weights import Weight, Weights
     from per_audit.graph.symbolic import Term
 
 _TREE = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
-from per_audit.graph.prioritised.least import stale_minima
+from per_audit.graph.prioritised.weights.least import stale_minima
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from per_audit.facts import ir
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.prioritised.least import KeptMinimum
+    from per_audit.graph.prioritised.weights.least import KeptMinimum
 
 _MEMORY = """import numpy as np
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.prioritised.compiled import compilations, weights_read
+from per_audit.graph.prioritised.weights.compiled import compilations, weights_read
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

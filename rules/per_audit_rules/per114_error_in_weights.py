@@ -10,8 +10,8 @@ from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.interpret.roles import name_of, words
 from per_audit.graph.interpret.values import Func
 from per_audit.graph.libraries.buffers import is_test
-from per_audit.graph.prioritised import trail
-from per_audit.graph.prioritised.compiled import compilations
+from per_audit.graph.prioritised.priorities import trail
+from per_audit.graph.prioritised.weights.compiled import compilations
 from per_audit.graph.symbolic import Term, alternatives
 from per_audit.rule import Example, Rule
 

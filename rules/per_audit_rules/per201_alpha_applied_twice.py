@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
-from per_audit.graph.prioritised import trail
-from per_audit.graph.recognise.branches import is_ruled_out
+from per_audit.graph.prioritised.priorities import trail
+from per_audit.graph.recognise.draws.branches import is_ruled_out
 from per_audit.graph.symbolic import strip
 from per_audit.graph.symbolic.degree import STORED, Chain
 from per_audit.graph.symbolic.term import const
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
     from per_audit.graph.interpret.events import CallSite
     from per_audit.graph.prioritised.anatomy import Anatomy
-    from per_audit.graph.prioritised.priorities import Priorities
-    from per_audit.graph.prioritised.writes import PriorityWrite, Step
+    from per_audit.graph.prioritised.priorities.priorities import Priorities
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite, Step
     from per_audit.graph.symbolic import Term
 
 _REPLAY = """import numpy as np

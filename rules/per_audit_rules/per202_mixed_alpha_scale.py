@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
-from per_audit.graph.prioritised import trail
-from per_audit.graph.prioritised.updates import BUILDERS
+from per_audit.graph.prioritised.priorities import trail
+from per_audit.graph.prioritised.priorities.updates import BUILDERS
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.degree import RAW, STORED
 from per_audit.rule import Example, Rule
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.prioritised.anatomy import Anatomy
-    from per_audit.graph.prioritised.writes import PriorityWrite, Step
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite, Step
 
 _MEMORY = """import numpy as np
 

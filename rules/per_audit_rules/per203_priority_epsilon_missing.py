@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
-from per_audit.graph.prioritised import trail
-from per_audit.graph.prioritised.even import draws_evenly
-from per_audit.graph.prioritised.signed import keeps_sign
+from per_audit.graph.prioritised.beta.even import draws_evenly
+from per_audit.graph.prioritised.priorities import trail
+from per_audit.graph.prioritised.priorities.signed import keeps_sign
 from per_audit.graph.symbolic.sign import above_zero
 from per_audit.rule import Example, Rule
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from per_audit.graph import ReplayBuffer
     from per_audit.graph.prioritised.anatomy import Anatomy
-    from per_audit.graph.prioritised.writes import PriorityWrite, Step
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite, Step
 
 
 class PriorityEpsilonMissing(Rule):

@@ -8,8 +8,8 @@ from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
 from per_audit.graph.interpret.roles import name_of
-from per_audit.graph.prioritised import heaps, trail
-from per_audit.graph.prioritised.signed import draws_unsigned, is_error, signed_error
+from per_audit.graph.prioritised.priorities import heaps, trail
+from per_audit.graph.prioritised.priorities.signed import draws_unsigned, is_error, signed_error
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.graph.prioritised.anatomy import Anatomy
-    from per_audit.graph.prioritised.writes import PriorityWrite
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite
 
 _AROUND = {"pow", "add", "mul", "div", "maximum", "minimum", "clip", "at", "slice", "item", "phi", "neg", "max", "mean"}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED
-from per_audit.graph.prioritised.even import without_effect
+from per_audit.graph.prioritised.beta.even import without_effect
 from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from per_audit.facts import ir
     from per_audit.findings import Evidence, Finding
     from per_audit.graph import ReplayBuffer, ReplayGraph
-    from per_audit.graph.prioritised.writes import PriorityWrite, Step
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite, Step
     from per_audit.graph.symbolic import Term
 
 

@@ -9,7 +9,7 @@ from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.memory import narrow
 from per_audit.graph.memory.shifts import outgrown, parted
-from per_audit.graph.prioritised import handed, leaves
+from per_audit.graph.prioritised.priorities import handed, leaves
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from per_audit.findings import Finding
     from per_audit.graph.interpret.events import Evict, Store
     from per_audit.graph.prioritised.anatomy import Anatomy
-    from per_audit.graph.prioritised.writes import PriorityWrite, Step
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite, Step
 
 _TRAIN = """from memory import Memory
 

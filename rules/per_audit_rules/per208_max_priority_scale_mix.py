@@ -8,10 +8,10 @@ from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.memory.fill import starts_with_zeros
-from per_audit.graph.prioritised import trail
-from per_audit.graph.prioritised.held import held_in
-from per_audit.graph.prioritised.schedule import is_never_asked_for
-from per_audit.graph.prioritised.updates import BUILDERS
+from per_audit.graph.prioritised.beta.schedule import is_never_asked_for
+from per_audit.graph.prioritised.priorities import trail
+from per_audit.graph.prioritised.priorities.held import held_in
+from per_audit.graph.prioritised.priorities.updates import BUILDERS
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.degree import STORED
 from per_audit.rule import Example, Rule
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from per_audit.graph.interpret.events import AttributeWrite
     from per_audit.graph.prioritised.anatomy import Anatomy
-    from per_audit.graph.prioritised.writes import PriorityWrite
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite
 
 
 class MaxPriorityScaleMix(Rule):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
-from per_audit.graph.prioritised import trail
+from per_audit.graph.prioritised.priorities import trail
 from per_audit.graph.symbolic import Term, strip
 from per_audit.rule import Example, Rule
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.graph.prioritised.anatomy import Anatomy
-    from per_audit.graph.prioritised.writes import PriorityWrite
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite
 
 
 class MaxFromInternalNodes(Rule):

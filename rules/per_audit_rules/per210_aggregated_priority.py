@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
-from per_audit.graph.prioritised import trail
+from per_audit.graph.prioritised.priorities import trail
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.graph.symbolic.shape import BATCH
 from per_audit.rule import Example, Rule
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph.prioritised.anatomy import Anatomy
-    from per_audit.graph.prioritised.writes import PriorityWrite
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite
 
 _REDUCES = {"mean", "sum", "max", "min", "median"}
 _SETTINGS = {"const", "field", "global", "external", "alloc", "len"}

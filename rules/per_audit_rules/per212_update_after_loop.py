@@ -9,8 +9,8 @@ from per_audit.facts import ir
 from per_audit.findings import Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.definitions import Definitions
-from per_audit.graph.prioritised import trail
 from per_audit.graph.prioritised.anatomy import CHOSEN
+from per_audit.graph.prioritised.priorities import trail
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph.prioritised.anatomy import Anatomy
-    from per_audit.graph.prioritised.writes import Step
+    from per_audit.graph.prioritised.priorities.writes import Step
     from per_audit.graph.symbolic import Term
 
 _TRAIN = """from memory import Memory

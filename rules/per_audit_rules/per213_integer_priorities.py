@@ -9,7 +9,7 @@ from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.definitions import Definitions
 from per_audit.graph.interpret.roles import name_of
-from per_audit.graph.prioritised import trail
+from per_audit.graph.prioritised.priorities import trail
 from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from per_audit.findings import Finding
     from per_audit.graph.prioritised.anatomy import Anatomy
-    from per_audit.graph.prioritised.writes import PriorityWrite, Step
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite, Step
     from per_audit.graph.symbolic import Term
 
 # Where arrays are told their type, and those that have that of another where they are not told.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayGraph
-from per_audit.graph.prioritised import trail
+from per_audit.graph.prioritised.priorities import trail
 from per_audit.graph.storage import Differences
 from per_audit.rule import Example, Rule
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from per_audit.facts import ir
     from per_audit.findings import Finding
     from per_audit.graph.prioritised.anatomy import Anatomy
-    from per_audit.graph.prioritised.writes import PriorityWrite
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite
     from per_audit.graph.storage import Edit
     from per_audit.graph.symbolic import Term
 

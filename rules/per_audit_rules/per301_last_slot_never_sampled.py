@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
-from per_audit.graph.prioritised.short import is_length_less_one, short_sums
-from per_audit.graph.prioritised.tree import trees_of
-from per_audit.graph.prioritised.whose import name_around
+from per_audit.graph.prioritised.draws.short import is_length_less_one, short_sums
+from per_audit.graph.prioritised.draws.tree import trees_of
+from per_audit.graph.prioritised.priorities.whose import name_around
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

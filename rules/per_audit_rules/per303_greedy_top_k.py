@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.interpret.draws import GREEDY
+from per_audit.graph.interpret.known.draws import GREEDY
 from per_audit.graph.interpret.roles import words
 from per_audit.graph.interpret.values import Alloc, TupleOf, roles_in
 from per_audit.rule import Example, Rule

@@ -8,9 +8,9 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.memory.warmup import stored_before
-from per_audit.graph.prioritised.grain import Grain, grain_of
-from per_audit.graph.prioritised.short import short_sums
-from per_audit.graph.prioritised.tree import SumTree, trees_of
+from per_audit.graph.prioritised.draws.grain import Grain, grain_of
+from per_audit.graph.prioritised.draws.short import short_sums
+from per_audit.graph.prioritised.draws.tree import SumTree, trees_of
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

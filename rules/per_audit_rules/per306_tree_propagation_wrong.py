@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
-from per_audit.graph.prioritised import leaves
-from per_audit.graph.prioritised.tree import SIZES, SumTree, trees_of
+from per_audit.graph.prioritised.draws.tree import SIZES, SumTree, trees_of
+from per_audit.graph.prioritised.priorities import leaves
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.findings import Finding
-    from per_audit.graph.prioritised.tree import Entry
+    from per_audit.graph.prioritised.draws.tree import Entry
 
 _NEAR = 1e-3  # of the sum
 _LARGER = (16, 32, 64)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
-from per_audit.graph.prioritised.tree import SumTree, trees_of
+from per_audit.graph.prioritised.draws.tree import SumTree, trees_of
 from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
 

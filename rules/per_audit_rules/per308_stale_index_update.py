@@ -11,7 +11,7 @@ from per_audit.graph import PRIORITISED
 from per_audit.graph.liveness.frequency import locks, threads
 from per_audit.graph.memory.capacity import capacity_of, read
 from per_audit.graph.memory.eviction import lengths_of_laps
-from per_audit.graph.prioritised import trail
+from per_audit.graph.prioritised.priorities import trail
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.liveness.frequency.threads import Thread
     from per_audit.graph.prioritised.anatomy import Anatomy
-    from per_audit.graph.prioritised.writes import PriorityWrite
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite
 
 _LARGE = 100_000  # slots, of which few are stored into again while a batch is learnt from
 _TELL_APART = {"==", "!=", "in", "not in"}

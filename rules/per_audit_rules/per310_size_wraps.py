@@ -9,7 +9,7 @@ from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
 from per_audit.graph.memory.stored import never_full
-from per_audit.graph.prioritised.updates import BUILDERS
+from per_audit.graph.prioritised.priorities.updates import BUILDERS
 from per_audit.graph.symbolic import Term, strip
 from per_audit.rule import Example, Rule
 

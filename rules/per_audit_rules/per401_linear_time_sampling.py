@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
-from per_audit.graph.interpret.draws import GREEDY, batch_argument
-from per_audit.graph.interpret.externals import SEARCHES
+from per_audit.graph.interpret.known.draws import GREEDY, batch_argument
+from per_audit.graph.interpret.known.externals import SEARCHES
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import UNKNOWN, Alloc, TupleOf
 from per_audit.graph.liveness.frequency.rhythm import rhythm_of

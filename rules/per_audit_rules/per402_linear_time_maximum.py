@@ -16,8 +16,8 @@ from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, read
 from per_audit.graph.memory.held import SMALL, Held, grows, held
 from per_audit.graph.prioritised.anatomy import CHOSEN
-from per_audit.graph.prioritised.empty import empty_minima
-from per_audit.graph.recognise.branches import is_ruled_out
+from per_audit.graph.prioritised.weights.empty import empty_minima
+from per_audit.graph.recognise.draws.branches import is_ruled_out
 from per_audit.graph.symbolic import Term, alternatives, strip
 from per_audit.rule import Example, Rule
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from per_audit.findings import Finding
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.prioritised.anatomy import Anatomy
-    from per_audit.graph.prioritised.writes import PriorityWrite
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite
 
 _FEW = SMALL - 1  # several extremes of 10,000, each step, are worth a word
 _WORDS = {"max": "largest", "min": "smallest", "sum": "sum", "sort": "order", "argsort": "order"}

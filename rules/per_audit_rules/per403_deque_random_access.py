@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.interpret.draws import batch_argument, takes_many
+from per_audit.graph.interpret.known.draws import batch_argument, takes_many
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.liveness.frequency.rhythm import rhythm_of
 from per_audit.graph.memory import costs, stored

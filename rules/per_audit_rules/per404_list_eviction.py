@@ -13,7 +13,7 @@ from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.memory.capacity import capacity_of, compared_around
 from per_audit.graph.memory.shifts import takes_first
 from per_audit.graph.memory.stored import never_full, once_full, stored_at_most
-from per_audit.graph.prioritised.whose import holder
+from per_audit.graph.prioritised.priorities.whose import holder
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from per_audit.graph.episodes.cuts import Cuts, cuts_of, steps_behind
 from per_audit.graph.episodes.limits import ends_before_limit
 from per_audit.graph.episodes.truncation import MergedEnd, merged_ends
 from per_audit.graph.libraries.buffers import is_test
-from per_audit.graph.prioritised.whose import name_of_called
+from per_audit.graph.prioritised.priorities.whose import name_of_called
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from per_audit.fixes.recipes.learning.rows import refuse_other_rows
 from per_audit.fixes.recipes.schedule.budget import schedule
 from per_audit.graph import UNIFORM
 from per_audit.graph.episodes.environments import is_dense
-from per_audit.graph.recognise.level import is_of_episodes
+from per_audit.graph.recognise.draws.level import is_of_episodes
 
 if TYPE_CHECKING:
     from per_audit.fixes.recipes.batch.travel import Consumer

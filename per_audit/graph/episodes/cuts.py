@@ -12,7 +12,7 @@ from per_audit.facts import ir
 from per_audit.graph.episodes.environments import TRUNCATED
 from per_audit.graph.episodes.limits import asked_for, limit_of
 from per_audit.graph.episodes.own_cuts import is_told, own_cuts, told
-from per_audit.graph.interpret import externals as ext
+from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import ClassRef, External, Instance, Result
 from per_audit.graph.libraries.buffers import is_test

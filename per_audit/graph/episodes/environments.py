@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.episodes.limits import asked_for
 from per_audit.graph.episodes.rewards import pays_otherwise
-from per_audit.graph.interpret import externals as ext
+from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.roles import DONE, name_of, role_of_name, words
 from per_audit.graph.symbolic import Term, alternatives, strip
 

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret import externals as ext
+from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.values import Literal
 from per_audit.graph.memory.capacity import number_of
 from per_audit.graph.memory.ranges import turns

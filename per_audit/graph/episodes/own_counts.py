@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.episodes.counted import BOARD
 from per_audit.graph.episodes.limits import goes_on, is_reset
-from per_audit.graph.interpret.draws import same
+from per_audit.graph.interpret.known.draws import same
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.memory.ranges import range_of
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.episodes.environments import TERMINATED, TRUNCATED, says_false
-from per_audit.graph.interpret.draws import same
+from per_audit.graph.interpret.known.draws import same
 from per_audit.graph.interpret.roles import REWARD, name_of, role_of, words
 from per_audit.graph.symbolic import alternatives, strip
 

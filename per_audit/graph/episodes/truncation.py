@@ -15,7 +15,7 @@ from per_audit.graph.episodes.readers import is_dropped, is_read, near
 from per_audit.graph.episodes.spared import is_spared
 from per_audit.graph.interpret.roles import words
 from per_audit.graph.interpret.values import Record, TupleOf
-from per_audit.graph.prioritised.whose import called
+from per_audit.graph.prioritised.priorities.whose import called
 from per_audit.graph.symbolic import Term, strip
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret import conditionals, logarithms, mappings, reference
 from per_audit.graph.interpret import events as ev
-from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret.draws import OF_TENSOR, takes_many
+from per_audit.graph.interpret import logarithms
+from per_audit.graph.interpret.known import conditionals, mappings, reference
+from per_audit.graph.interpret.known import externals as ext
+from per_audit.graph.interpret.known.draws import OF_TENSOR, takes_many
 from per_audit.graph.interpret.parts import is_list
 from per_audit.graph.interpret.roles import name_of, role_of_name, words
 from per_audit.graph.interpret.values import (

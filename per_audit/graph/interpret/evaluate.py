@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
-from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret import mappings, reference, spelled
+from per_audit.graph.interpret import spelled
 from per_audit.graph.interpret.events import Read
+from per_audit.graph.interpret.known import externals as ext
+from per_audit.graph.interpret.known import mappings, reference
 from per_audit.graph.interpret.parts import is_display
 from per_audit.graph.interpret.roles import role_of, role_of_name
 from per_audit.graph.interpret.values import (

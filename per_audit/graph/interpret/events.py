@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.externals import REMOTE
+from per_audit.graph.interpret.known.externals import REMOTE
 from per_audit.graph.interpret.values import UNKNOWN, Alloc, Func, Instance, Value
 
 Owner = ir.Function | ir.Lambda | None  # the function in which something happens; None at module level

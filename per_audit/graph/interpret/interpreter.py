@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, TypeVar
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret.calls import Calls
-from per_audit.graph.interpret.draws import Draws
 from per_audit.graph.interpret.entries import Entries, Entry
 from per_audit.graph.interpret.evaluate import Evaluator
-from per_audit.graph.interpret.foreign import Foreign
 from per_audit.graph.interpret.frame import ALL, Frame
 from per_audit.graph.interpret.interactions import Interactions
-from per_audit.graph.interpret.library import Library
+from per_audit.graph.interpret.known.draws import Draws
+from per_audit.graph.interpret.known.foreign import Foreign
+from per_audit.graph.interpret.known.library import Library
 from per_audit.graph.interpret.operators import Operators
 from per_audit.graph.interpret.parts import Parts
 from per_audit.graph.interpret.redefined import Redefined

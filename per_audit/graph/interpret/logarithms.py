@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret import externals as ext
+from per_audit.graph.interpret.known import externals as ext
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
-from per_audit.graph.interpret import logarithms, mappings
-from per_audit.graph.interpret.draws import SUMS, same
-from per_audit.graph.interpret.externals import REDUCTIONS
+from per_audit.graph.interpret import logarithms
 from per_audit.graph.interpret.halving import halved
+from per_audit.graph.interpret.known import mappings
+from per_audit.graph.interpret.known.draws import SUMS, same
+from per_audit.graph.interpret.known.externals import REDUCTIONS
 from per_audit.graph.interpret.roles import EARNED, is_beta, name_of, words
 from per_audit.graph.interpret.values import ELEMENTWISE, SCALAR, Alloc, Ints, Item, Literal, TupleOf, Value, of, taint
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import logarithms, sharing
-from per_audit.graph.interpret.mappings import REST
+from per_audit.graph.interpret.known.mappings import REST
 from per_audit.graph.interpret.roles import role_of
 from per_audit.graph.interpret.values import (
     OPEN,

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
-from per_audit.graph.interpret import externals as ext
-from per_audit.graph.interpret import mappings, spelled
-from per_audit.graph.interpret.draws import same
+from per_audit.graph.interpret import spelled
+from per_audit.graph.interpret.known import externals as ext
+from per_audit.graph.interpret.known import mappings
+from per_audit.graph.interpret.known.draws import same
 from per_audit.graph.interpret.roles import POLICY, VALUE, name_of, role_of, role_of_name
 from per_audit.graph.interpret.values import (
     UNKNOWN,

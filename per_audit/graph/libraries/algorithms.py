@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ModuleFacts, ir
 from per_audit.graph import frameworks
 from per_audit.graph.frameworks import UNIFORM, Algorithm, Framework, Kind
-from per_audit.graph.interpret import externals as ext
+from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.roles import words
 from per_audit.graph.interpret.values import External, Literal, Record
 from per_audit.graph.libraries.buffers import LibraryBuffer, dotted_name, imported, is_test, made_by, method_of

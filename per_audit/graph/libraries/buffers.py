@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ModuleFacts, ir
 from per_audit.graph import frameworks
 from per_audit.graph.frameworks import PRIORITISED, UNIFORM, Algorithm, Framework, Kind
-from per_audit.graph.interpret import externals as ext
+from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.roles import REWARD, name_of, role_of_name, words
 from per_audit.graph.interpret.values import External, Instance, Literal, Record, Result, TupleOf, Value
 from per_audit.graph.libraries.filled import is_filled_at_once, is_never_learnt_from

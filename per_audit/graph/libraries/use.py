@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
-    from per_audit.graph.prioritised.priorities import Priorities
+    from per_audit.graph.prioritised.priorities.priorities import Priorities
 
 _CORRECTIONS = ("weights", "probabilities", "priorities")
 _WHOLE = {"values", "items"}

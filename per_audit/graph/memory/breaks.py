@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.draws import same
+from per_audit.graph.interpret.known.draws import same
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.memory.capacity import number_of
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.externals import JOINS
+from per_audit.graph.interpret.known.externals import JOINS
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.memory import axes

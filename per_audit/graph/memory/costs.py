@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.draws import OF_TENSOR, replacement, same
-from per_audit.graph.interpret.externals import SAMPLER
+from per_audit.graph.interpret.known.draws import OF_TENSOR, replacement, same
+from per_audit.graph.interpret.known.externals import SAMPLER
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.symbolic import alternatives, strip

@@ -9,7 +9,7 @@ from per_audit.graph.episodes.bootstrap import role_at
 from per_audit.graph.interpret.roles import REWARD, name_of
 from per_audit.graph.memory.growth import has_limit, takes_place
 from per_audit.graph.memory.shifts import takes_first
-from per_audit.graph.prioritised.updates import BUILDERS
+from per_audit.graph.prioritised.priorities.updates import BUILDERS
 from per_audit.graph.symbolic import alternatives, strip
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import words
 from per_audit.graph.liveness.memories.usage import without_unmade
-from per_audit.graph.prioritised.updates import BUILDERS
+from per_audit.graph.prioritised.priorities.updates import BUILDERS
 from per_audit.graph.symbolic import Term, alternatives, strip
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.draws import same
+from per_audit.graph.interpret.known.draws import same
 from per_audit.graph.interpret.targets import BUILDERS
 from per_audit.graph.symbolic import Term
 

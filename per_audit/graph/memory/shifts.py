@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.externals import IN_PLACE, draw_call
+from per_audit.graph.interpret.known.externals import IN_PLACE, draw_call
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.memory.growth import has_limit, is_guarded
-from per_audit.graph.prioritised.updates import BUILDERS
+from per_audit.graph.prioritised.priorities.updates import BUILDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,7 +12,7 @@ from per_audit.graph.liveness.memories.usage import without_unmade
 from per_audit.graph.memory.branches import Way, together
 from per_audit.graph.memory.breaks import is_left_after, passes_until_left
 from per_audit.graph.memory.capacity import number_of
-from per_audit.graph.recognise.receivers import object_of
+from per_audit.graph.recognise.draws.receivers import object_of
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import Alloc, Instance, roles_in
 from per_audit.graph.memory.capacity import Capacity, capacity_of
-from per_audit.graph.prioritised.held import allocs_of, drawn_by, held_in, is_container
-from per_audit.graph.prioritised.writes import Writes
+from per_audit.graph.prioritised.priorities.held import allocs_of, drawn_by, held_in, is_container
+from per_audit.graph.prioritised.priorities.writes import Writes
 from per_audit.graph.symbolic import Term, alternatives, strip
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
-    from per_audit.graph.prioritised.priorities import Priorities
-    from per_audit.graph.prioritised.writes import PriorityWrite
+    from per_audit.graph.prioritised.priorities.priorities import Priorities
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite
 
 _BUILDERS = {"__init__", "__post_init__", "reset", "clear", "build", "setup", "load", "load_state_dict", "__setstate__"}
 # What holds its first argument; `add` does where a list is made longer by another.

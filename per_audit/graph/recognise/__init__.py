@@ -16,8 +16,8 @@ from per_audit.graph.liveness.memories.lifetimes import (
 from per_audit.graph.liveness.memories.measured import is_only_converted, is_only_measured
 from per_audit.graph.liveness.memories.shown import is_only_shown
 from per_audit.graph.model import PRIORITISED, ReplayBuffer, ReplayGraph
-from per_audit.graph.recognise.alternatives import Alternatives
 from per_audit.graph.recognise.evidence import Evidence
+from per_audit.graph.recognise.learning.alternatives import Alternatives
 from per_audit.graph.recognise.prioritised import Prioritised
 from per_audit.graph.recognise.uniform import Uniform
 

@@ -29,17 +29,17 @@ from per_audit.graph.interpret.values import (
 )
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
-from per_audit.graph.recognise.consumed import Consumed
-from per_audit.graph.recognise.environments import Environments
-from per_audit.graph.recognise.fields import has_unnamed_reward, names_reward, stored_roles
-from per_audit.graph.recognise.keyed import keyed_roles
-from per_audit.graph.recognise.left_out import is_left_out, is_left_out_of
-from per_audit.graph.recognise.level import is_level
-from per_audit.graph.recognise.on_policy import compares_policies
-from per_audit.graph.recognise.positions import Positions
-from per_audit.graph.recognise.stepped import is_stepped
-from per_audit.graph.recognise.strata import of_strata
-from per_audit.graph.recognise.together import Together
+from per_audit.graph.recognise.draws.left_out import is_left_out, is_left_out_of
+from per_audit.graph.recognise.draws.level import is_level
+from per_audit.graph.recognise.draws.positions import Positions
+from per_audit.graph.recognise.draws.strata import of_strata
+from per_audit.graph.recognise.draws.together import Together
+from per_audit.graph.recognise.learning.consumed import Consumed
+from per_audit.graph.recognise.learning.on_policy import compares_policies
+from per_audit.graph.recognise.rows.environments import Environments
+from per_audit.graph.recognise.rows.fields import has_unnamed_reward, names_reward, stored_roles
+from per_audit.graph.recognise.rows.keyed import keyed_roles
+from per_audit.graph.recognise.rows.stepped import is_stepped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

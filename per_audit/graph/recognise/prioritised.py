@@ -7,14 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.draws import batch_argument
+from per_audit.graph.interpret.known.draws import batch_argument
 from per_audit.graph.interpret.roles import ACTION, DONE, NEXT, POLICY, REWARD, STATE, looks_like_transition
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.model import PRIORITISED, ReplayBuffer
-from per_audit.graph.prioritised.populations import replaces_its_population
-from per_audit.graph.prioritised.updates import is_rated
-from per_audit.graph.recognise.acting import Acting
-from per_audit.graph.recognise.merged import merged
+from per_audit.graph.prioritised.draws.populations import replaces_its_population
+from per_audit.graph.prioritised.priorities.updates import is_rated
+from per_audit.graph.recognise.draws.acting import Acting
+from per_audit.graph.recognise.draws.merged import merged
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev

@@ -8,35 +8,35 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
-from per_audit.graph.interpret.draws import replacement
-from per_audit.graph.interpret.externals import IN_PLACE, LOADER
+from per_audit.graph.interpret.known.draws import replacement
+from per_audit.graph.interpret.known.externals import IN_PLACE, LOADER
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.targets import BUILDERS
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.lifetimes import lives_for_one_call, lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
-from per_audit.graph.recognise.branches import is_ruled_out
-from per_audit.graph.recognise.choices import is_choice
-from per_audit.graph.recognise.held_out import is_held_out
-from per_audit.graph.recognise.hindsight import counters, is_ahead, is_of_goals, loops
-from per_audit.graph.recognise.imitated import is_foretold, is_imitated
-from per_audit.graph.recognise.laid import is_laid_out
-from per_audit.graph.recognise.level import is_of_episodes
-from per_audit.graph.recognise.logged import is_logged
-from per_audit.graph.recognise.merged import merged
-from per_audit.graph.recognise.models import is_model
-from per_audit.graph.recognise.passes import is_pass
-from per_audit.graph.recognise.ranked import of_ranked
-from per_audit.graph.recognise.rebatched import is_of_batch
-from per_audit.graph.recognise.returns import holds_returns
+from per_audit.graph.recognise.draws.branches import is_ruled_out
+from per_audit.graph.recognise.draws.choices import is_choice
+from per_audit.graph.recognise.draws.held_out import is_held_out
+from per_audit.graph.recognise.draws.hindsight import counters, is_ahead, is_of_goals, loops
+from per_audit.graph.recognise.draws.level import is_of_episodes
+from per_audit.graph.recognise.draws.merged import merged
+from per_audit.graph.recognise.draws.passes import is_pass
+from per_audit.graph.recognise.draws.ranked import of_ranked
+from per_audit.graph.recognise.draws.rebatched import is_of_batch
+from per_audit.graph.recognise.draws.tournaments import is_of_candidates
+from per_audit.graph.recognise.rows.imitated import is_foretold, is_imitated
+from per_audit.graph.recognise.rows.laid import is_laid_out
+from per_audit.graph.recognise.rows.logged import is_logged
+from per_audit.graph.recognise.rows.models import is_model
+from per_audit.graph.recognise.rows.returns import holds_returns
 from per_audit.graph.recognise.seeded import is_of_seeds
-from per_audit.graph.recognise.tournaments import is_of_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from per_audit.graph.recognise.alternatives import Alternatives
     from per_audit.graph.recognise.evidence import Evidence
+    from per_audit.graph.recognise.learning.alternatives import Alternatives
 
 
 class Uniform:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.conditionals import is_choice
-from per_audit.graph.interpret.externals import packs
-from per_audit.graph.interpret.losses import torch_reduction
+from per_audit.graph.interpret.known.conditionals import is_choice
+from per_audit.graph.interpret.known.externals import packs
+from per_audit.graph.interpret.known.losses import torch_reduction
 from per_audit.graph.interpret.values import MIXED, RecordType, Result
 from per_audit.graph.symbolic import vocabulary as voc
 from per_audit.graph.symbolic.logs import exponential

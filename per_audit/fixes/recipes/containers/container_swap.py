@@ -15,7 +15,7 @@ from per_audit.fixes.recipes.containers.remade import first_made
 from per_audit.fixes.recipes.containers.rewards import place_of_reward
 from per_audit.fixes.recipes.containers.saved import fill_from_files, save_as_list
 from per_audit.fixes.recipes.containers.slots import slots_of
-from per_audit.graph.interpret.foreign import FOREIGN
+from per_audit.graph.interpret.known.foreign import FOREIGN
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.externals import last
+from per_audit.graph.interpret.known.externals import last
 from per_audit.graph.interpret.roles import REWARD, role_of_name
 
 if TYPE_CHECKING:

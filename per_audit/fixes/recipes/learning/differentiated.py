@@ -16,7 +16,7 @@ from per_audit.fixes.recipes.batch.travel import Consumer
 from per_audit.fixes.recipes.learning import lap
 from per_audit.fixes.recipes.learning.losses import Loss, Losses
 from per_audit.fixes.recipes.learning.priorities import rebinds
-from per_audit.graph.interpret.externals import DIFFERENTIATED
+from per_audit.graph.interpret.known.externals import DIFFERENTIATED
 from per_audit.graph.interpret.values import Func
 from per_audit.graph.libraries.buffers import dotted_name, imported
 

@@ -12,7 +12,7 @@ from per_audit.fixes.recipes.learning import lap, rewarded, taped
 from per_audit.fixes.recipes.learning.columns import is_reward_alone
 from per_audit.fixes.recipes.learning.elementwise import keep_elements
 from per_audit.fixes.recipes.learning.rows import refuse_parts
-from per_audit.graph.interpret.externals import TORCH_LOSSES, last
+from per_audit.graph.interpret.known.externals import TORCH_LOSSES, last
 from per_audit.graph.interpret.values import Result
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from per_audit.facts import ir
 from per_audit.fixes.draft import Refused
 from per_audit.graph import PRIORITISED
-from per_audit.graph.prioritised import trail
+from per_audit.graph.prioritised.priorities import trail
 
 if TYPE_CHECKING:
     from per_audit.findings import Finding, Place

@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.fixes.draft import Refused
 from per_audit.fixes.recipes.repairs import splices
 from per_audit.fixes.recipes.repairs.weights_reshaped import factors, operand
-from per_audit.graph.interpret.externals import last
+from per_audit.graph.interpret.known.externals import last
 from per_audit.graph.interpret.values import Result
 from per_audit.graph.symbolic import contexts
 from per_audit.graph.symbolic.shape import is_column_conflict
@@ -16,7 +16,7 @@ from per_audit.graph.symbolic.shape import is_column_conflict
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft
     from per_audit.fixes.recipes.repairs.defect import Defect
-    from per_audit.graph.prioritised.corrections import Product
+    from per_audit.graph.prioritised.weights.corrections import Product
     from per_audit.graph.symbolic.shape import Shape
 
 RULE = "PER101"

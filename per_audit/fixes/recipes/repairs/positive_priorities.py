@@ -9,7 +9,7 @@ from per_audit.fixes.draft import Refused
 from per_audit.fixes.recipes.repairs import splices
 from per_audit.fixes.recipes.repairs.splices import CARRIERS
 from per_audit.graph import PRIORITISED
-from per_audit.graph.prioritised import trail
+from per_audit.graph.prioritised.priorities import trail
 
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft

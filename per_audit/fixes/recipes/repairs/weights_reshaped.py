@@ -13,7 +13,7 @@ from per_audit.graph.symbolic.shape import is_column_conflict
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft
     from per_audit.fixes.recipes.repairs.defect import Defect
-    from per_audit.graph.prioritised.corrections import Product
+    from per_audit.graph.prioritised.weights.corrections import Product
 
 RULE = "PER102"
 

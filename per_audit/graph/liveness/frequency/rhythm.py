@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.draws import same
+from per_audit.graph.interpret.known.draws import same
 from per_audit.graph.interpret.roles import DONE, name_of, role_of
 from per_audit.graph.memory.capacity import number_of
 from per_audit.graph.memory.ranges import range_of, turns

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.externals import last
+from per_audit.graph.interpret.known.externals import last
 from per_audit.graph.interpret.values import Alloc, External, Literal, Result, TupleOf
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.lifetimes import is_another

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.externals import STARTS_MAIN
+from per_audit.graph.interpret.known.externals import STARTS_MAIN
 from per_audit.graph.interpret.values import ClassRef, External, Func, Literal, Result
 from per_audit.graph.liveness.names.missing import is_missing
 

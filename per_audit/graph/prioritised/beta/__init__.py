@@ -1,0 +1,1 @@
+"""The exponent of the weights over time."""

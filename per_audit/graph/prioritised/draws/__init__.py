@@ -1,0 +1,1 @@
+"""Draws by priority: through trees, and what else joins the batch."""

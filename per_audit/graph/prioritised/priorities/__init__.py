@@ -1,0 +1,1 @@
+"""Priorities: where they are held, who writes and updates them, and what of an error arrives in them."""

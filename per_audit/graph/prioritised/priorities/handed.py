@@ -1,0 +1,160 @@
+"""What the training hands back to a buffer as the positions whose priorities change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.values import Alloc
+from per_audit.graph.prioritised.priorities.held import held_in, ordered_by
+from per_audit.graph.symbolic import strip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.priorities.writes import PriorityWrite, Step
+    from per_audit.graph.symbolic import Term
+
+
+def weights_for_positions(anatomy: Anatomy) -> Iterator[tuple[Step, list[tuple[ir.Node, str]]]]:
+    """The calls that hand over importance-sampling weights where positions are meant.
+
+    Each with the places where the batch is taken apart into them.
+    """
+    unknown = blurred(anatomy)
+    for write in anatomy.writes:
+        if write.inserts or len(write.steps) < 2:
+            continue
+        function, step = write.functions[0], write.steps[1]
+        given = _positions(anatomy, function, write.store.path, write.store.index, step.node)
+        if given is None or _is_field(write.index):
+            continue
+        value = anatomy.events.value(given)
+        plain = all(isinstance(atom, Alloc) for atom in value.atoms)  # an array or list, and no batch of several
+        weights = value.tagged("isw") & anatomy.about.weights
+        if plain and weights and not weights & unknown and not value.tagged("index"):
+            yield step, list(_unpacked(anatomy, write.functions[1], step.path, given))
+
+
+def numbers_for_positions(anatomy: Anatomy) -> Iterator[Step]:
+    """The steps that take the numbers of a batch's rows, from 0 on, where positions in the memory are meant.
+
+    The calls that hand them over, or the store that counts them itself. What is written there is made of a batch that
+    was drawn: who goes through the whole memory means its positions.
+    """
+    about = anatomy.about
+    for write in anatomy.writes:
+        if write.inserts or len(write.steps) < 2 or write.index is None or not _counts_rows(strip(write.index)):
+            continue
+        step = write.steps[1]
+        if _counts_rows(strip(anatomy.symbols.term(write.store.path, write.store.index))):
+            if isinstance(step.node, ir.Call) and _leaves_positions(anatomy, write, step.node):
+                yield write.steps[0]
+            continue
+        given = _positions(anatomy, write.functions[0], write.store.path, write.store.index, step.node)
+        if given is None or not isinstance(step.node, ir.Call):
+            continue
+        others = (anatomy.events.value(arg.value) for arg in step.node.args if arg.value is not given)
+        if any(other.tagged("draw") & about.draws for other in others):
+            yield _where_counted(anatomy, write)
+
+
+def _where_counted(anatomy: Anatomy, write: PriorityWrite) -> Step:
+    """The call that hands numbers over in the function that counts them."""
+    counted = {
+        anatomy.symbols.function_of(part.path, part.node)
+        for part in (write.index.walk() if write.index is not None else ())
+        if part.op == "range" and part.node is not None and part.path
+    }
+    steps = zip(write.steps[1:], write.functions[1:], strict=False)
+    return next((step for step, function in steps if function in counted), write.steps[1])
+
+
+def _leaves_positions(anatomy: Anatomy, write: PriorityWrite, call: ir.Call) -> bool:
+    """Whether a function stores what it is given of drawn rows, and is given their positions beside it."""
+    function, draws = write.functions[0], anatomy.about.draws
+    given = {name: anatomy.events.value(arg.value) for name, arg in _named(call, function, anatomy)}
+    positions = {name for name, value in given.items() if value.tagged("index") & draws and not value.tagged("draw")}
+    stored = anatomy.symbols.term(write.store.path, write.store.expression)
+    names = {part.data[1] for part in stored.walk() if part.op == "param" and part.data[0] is function} - positions
+    return bool(positions) and any(name in given and given[name].tagged("draw") & draws for name in names)
+
+
+def _named(call: ir.Call, function: object, anatomy: Anatomy) -> Iterator[tuple[str, ir.Arg]]:
+    """The arguments of a call by the names of the parameters that get them."""
+    if not isinstance(function, ir.Function) or any(arg.star for arg in call.args):
+        return
+    skip = function in anatomy.graph.project.class_of
+    names = [p.name for p in function.parameters if not p.kind][skip:]
+    for place, arg in enumerate(call.args):
+        if arg.keyword is not None or place < len(names):
+            yield arg.keyword or names[place], arg
+
+
+def ranks_for_positions(anatomy: Anatomy) -> Iterator[tuple[Step, ir.Node]]:
+    """The steps that hand over ranks that were drawn, where positions are meant, and where the rows are looked up.
+
+    The rows are those at the places of the ranks: `self.order[ranks]`, by an order of the priorities.
+    """
+    graph = anatomy.graph
+    for write in anatomy.writes:
+        drawn = None if write.index is None else strip(write.index)
+        if write.inserts or drawn is None or drawn.op != "draw" or drawn.node not in anatomy.buffer.sources:
+            continue
+        priorities = {alloc for term in anatomy.containers for alloc in anatomy.allocs(term)}
+        rows = {store.container for store in anatomy.buffer.stores} - priorities
+        read = [each for each in anatomy.events.gathers.values() if each.container in rows and drawn.node in each.draws]
+        places = [strip(graph.symbols.term(g.path, g.node.index)) for g in read if isinstance(g.node, ir.Sub)]
+        if len(places) < len(read) or not all(each.op == "at" and strip(each.args[1]) == drawn for each in places):
+            continue
+        orders = [held for each in places for term in ordered_by(graph, each.args[0]) for held in held_in(graph, term)]
+        if any(write.store.container in anatomy.allocs(held) for held in orders):
+            yield write.steps[min(1, len(write.steps) - 1)], min((each.node for each in read), key=lambda n: n.start)
+
+
+def _counts_rows(index: Term) -> bool:
+    """Whether a position is a number that counts from 0: of `range(n)`, or one of them."""
+    while index.op == "tuple" and len(index.args) == 1:  # one at a time
+        index = strip(index.args[0])
+    counted = index.args[0] if index.op == "element" else index
+    return counted.op == "range" and len(counted.args) < 2
+
+
+def blurred(anatomy: Anatomy) -> set[ir.Node]:
+    """Weights that lie in a batch of which it is not known what its parts are: each may be the weights."""
+    found: set[ir.Node] = set()
+    for unpack in anatomy.events.unpacks.values():
+        if not isinstance(anatomy.graph.statement(unpack.path, unpack.node), ir.Assign):
+            continue
+        parts = [anatomy.events.value(item) for item in unpack.node.items]
+        if len(parts) > 1 and not any(part.atoms for part in parts):
+            found |= frozenset.intersection(*(part.tagged("isw") for part in parts))
+    return found
+
+
+def _is_field(index: Term | None) -> bool:
+    """Whether a position is read from a transition by name, beside whose fields the weight may have been put."""
+    return index is not None and any(part.op == "item" and isinstance(part.data, str) for part in index.walk())
+
+
+def _positions(anatomy: Anatomy, function: object, path: str, index: ir.Expr | None, call: ir.Node) -> ir.Expr | None:
+    """The argument of a call that becomes the index of the store in the function called."""
+    if not isinstance(function, ir.Function) or not isinstance(call, ir.Call) or index is None:
+        return None
+    term = anatomy.symbols.term(path, index)
+    names = {part.data[1] for part in term.walk() if part.op == "param" and part.data[0] is function}
+    is_method = function in anatomy.graph.project.class_of
+    parameters = [p for p in function.parameters if not p.kind][1 if is_method else 0 :]
+    found = [call.argument(place, p.name) for place, p in enumerate(parameters) if p.name in names]
+    return found[0] if len(found) == 1 else None
+
+
+def _unpacked(anatomy: Anatomy, function: object, path: str, given: ir.Expr) -> Iterator[tuple[ir.Node, str]]:
+    name = given.id if isinstance(given, ir.Name) else None
+    for unpack in anatomy.events.unpacks.values():
+        names = [item.id for item in unpack.node.items if isinstance(item, ir.Name)]
+        if name in names and unpack.function is function and unpack.path == path:
+            made = anatomy.graph.statement(path, unpack.node)
+            if isinstance(made, ir.Assign) and isinstance(made.value, (ir.Call, ir.Name)):
+                yield unpack.node, path

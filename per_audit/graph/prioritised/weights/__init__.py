@@ -1,0 +1,1 @@
+"""Importance-sampling weights: what they are made of, and whether they arrive in the loss."""

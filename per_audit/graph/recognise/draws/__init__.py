@@ -1,0 +1,1 @@
+"""What is drawn, and what looks like a draw from a memory and is none."""

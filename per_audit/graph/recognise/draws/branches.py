@@ -1,0 +1,107 @@
+"""Branches of a function that no call of the project takes: the arguments rule them out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.recognise.draws.receivers import holds_another
+from per_audit.graph.symbolic import alternatives
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayGraph
+
+
+_NUMBERS = {"abs", "add", "sub", "mul", "div", "pow", "neg", "max", "min", "mean", "sum", "len", "clip", "exp"}
+_COMPUTED = object()  # what is computed is not None
+
+
+def is_ruled_out(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owner) -> bool:
+    """Whether every call of the function that is known gives a constant to a test around the node that fails it.
+
+    A call that by the tests around it finds an object of another class in the attribute that it goes through is none.
+    False where no call is known, and where one gives something that is not.
+    """
+    if not isinstance(function, ir.Function):
+        return False
+    tests = list(_tests(graph, path, node, function))
+    sites = [site for site in graph.callers.get(function, ()) if not is_test(site.path)] if tests else []
+    sites = [site for site in sites if not holds_another(graph, site, function)]
+    return bool(sites) and any(
+        all(_fails(graph, site, function, parameter, value, wanted) for site in sites)
+        for parameter, value, wanted in tests
+    )
+
+
+def _tests(
+    graph: ReplayGraph, path: str, node: ir.Node, function: ir.Function
+) -> Iterator[tuple[ir.Parameter, object, bool]]:
+    """The tests around a node of parameters that are as they were given: which, its value, and whether it has it."""
+    known = {p.name: p for p in function.parameters if not p.kind}
+    below = node
+    for around in graph.ancestors(path, node):
+        if around is function:
+            return
+        if isinstance(around, (ir.If, ir.IfExp)) and below is not around.test:
+            holds = below in around.body if isinstance(around.body, list) else below is around.body
+            found = _equality(around.test)
+            if found is not None and found[0] in known and not _is_set_before(function, around, found[0]):
+                yield known[found[0]], found[1], holds is found[2]
+        below = around
+
+
+def _is_set_before(function: ir.Function, branch: ir.Node, name: str) -> bool:
+    """Whether a function may assign to a name before it comes to a branch, other than in the branch itself."""
+    inside = set(ir.walk(branch))
+    loops = [node for node in ir.walk(*function.body) if isinstance(node, (ir.For, ir.While))]
+    around = [loop for loop in loops if loop.start < branch.start < loop.end]
+    return any(
+        isinstance(part, ir.Name) and part.id == name
+        for statement in ir.walk(*function.body)
+        if isinstance(statement, (ir.Assign, ir.Aug)) and statement not in inside
+        if statement.start < branch.start or any(loop.start < statement.start < loop.end for loop in around)
+        for target in (statement.targets if isinstance(statement, ir.Assign) else [statement.target])
+        for part in ir.walk(target)
+    )
+
+
+def _equality(test: ir.Expr) -> tuple[str, object, bool] | None:
+    """The name, constant and sense of `name == constant`, `name != constant`, `name` and `not name`."""
+    if isinstance(test, ir.Un) and test.op == "not":
+        inner = _equality(test.operand)
+        return None if inner is None else (inner[0], inner[1], not inner[2])
+    if isinstance(test, ir.Name):
+        return test.id, True, True
+    if isinstance(test, ir.Cmp) and len(test.ops) == 1 and test.ops[0] in ("==", "!=", "is", "is not"):
+        sides = (test.left, test.rights[0])
+        for one, other in (sides, sides[::-1]):
+            if isinstance(one, ir.Name) and isinstance(other, ir.Const):
+                return one.id, other.value, test.ops[0] in ("==", "is")
+    return None
+
+
+def _fails(
+    graph: ReplayGraph, site: ev.CallSite, function: ir.Function, parameter: ir.Parameter, value: object, wanted: bool
+) -> bool:
+    """Whether what the call gives to a parameter is known, and is not as the test wants it."""
+    if any(argument.star for argument in site.node.args):
+        return False
+    given = graph.symbols.arguments(site.node, function, site.path).get(parameter.name)
+    if given is None:
+        default = parameter.default
+        options: list[object] = [default.value] if isinstance(default, ir.Const) else []
+    else:
+        terms = alternatives(graph.symbols.expanded(given))
+        options = [_COMPUTED if value is None and term.op in _NUMBERS else term.data for term in terms]
+        if any(term.op not in ("const", *(_NUMBERS if value is None else ())) for term in terms):
+            return False
+    return bool(options) and all(_is(option, value) is not wanted for option in options)
+
+
+def _is(option: object, value: object) -> bool:
+    """Whether a constant passes the test; a test of a bare name asks for its truth."""
+    return bool(option) if value is True else option == value

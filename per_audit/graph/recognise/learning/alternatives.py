@@ -1,0 +1,181 @@
+"""What uniform draws may be beside all there is: one of two ways, a rollout, or made up for by the loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.known.reference import is_pal
+from per_audit.graph.interpret.roles import name_of, words
+from per_audit.graph.liveness.names.unread import is_of_unread
+from per_audit.graph.pipelines import modules_that_draw
+from per_audit.graph.recognise.learning.rollouts import Holders, is_rollout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayBuffer, ReplayGraph
+
+_SWITCHES = {"prioritized", "prioritised", "prioritize", "prioritise", "priority", "priorities", "prio"}
+_UNITS = {"step", "steps", "epoch", "epochs", "episode", "episodes", "update", "updates", "iteration", "iterations"}
+_COUNTED = _UNITS | {"batches", "envs", "frames", "games", "samples", "timesteps", "transitions", "workers"}
+
+
+class Alternatives:
+    """Asked whether a buffer is more than drawn from uniformly; `weighted` are the functions that draw by priority."""
+
+    def __init__(self, graph: ReplayGraph, weighted: set[ev.Owner]) -> None:
+        self.graph = graph
+        self.events = graph.events
+        self.weighted = weighted
+        self._holders = Holders(graph)
+
+    def has_prioritised_path(self, buffer: ReplayBuffer) -> bool:
+        """Whether the project can draw by priority in place of the buffer's draws."""
+        function = buffer.function
+        if function in self.weighted:
+            return True
+        if buffer.owner is not None:
+            methods = [s for s in buffer.owner.body if isinstance(s, ir.Function)]
+            if any(method in self.weighted for method in methods):
+                return True
+        if self.weighted & self.graph.reachable(function, 3):
+            return True
+        if self._under_switch(buffer.path, buffer.draws[0]) or any(map(self._is_switched_off, buffer.draws)):
+            return True
+        made = [site for site in buffer.instances if not self._is_tried_out(buffer, site)]
+        if made and all(self._is_one_of_two(buffer, site) for site in made):
+            return True
+        if any(map(self._is_beside_unseen, made)):
+            return True
+        callers = buffer.samples
+        return bool(callers) and all(self._is_switched(site) for site in callers)
+
+    def _is_tried_out(self, buffer: ReplayBuffer, site: ev.CallSite) -> bool:
+        """Whether nothing learns where an object is made: in a demonstration, or a function that draws from it."""
+        if self.graph.demos.around(site.path, site.node) is not None:
+            return True
+        function = site.function
+        if function is None or function in self.graph.project.class_of:
+            return False
+        draws = any(drawn.function is function for drawn in buffer.samples)
+        return draws and not any(map(self.graph.learns, self.graph.reachable(function, 3)))
+
+    def _is_switched_off(self, node: ir.Call) -> bool:
+        """Whether a draw has probabilities, which a constant leaves out."""
+        draw = self.events.draws.get(node)
+        return draw is not None and draw.probabilities is not None and not draw.weighted
+
+    def _under_switch(self, path: str, node: ir.Node) -> bool:
+        """Whether a test of a setting called something like `prioritized`, or with such a text, decides on the node."""
+        for around in self.graph.ancestors(path, node):
+            if isinstance(around, (ir.If, ir.IfExp)):
+                if any(_is_switch(name) for name in _names(around.test)):
+                    return True
+            elif isinstance(around, ir.Function):
+                return False
+        return False
+
+    def _is_one_of_two(self, buffer: ReplayBuffer, site: ev.CallSite) -> bool:
+        """Whether the call that makes the object is one way, and the other makes an object that draws by priority."""
+        if self._under_switch(site.path, site.node):
+            return True
+        if self.graph.is_agent(buffer):
+            return False  # two agents may be two algorithms
+        return self._draws_by_priority(site) or any(
+            made is not None and self._draws_by_priority(made)
+            for way in self._other_ways(site.path, site.node)
+            for node in ir.walk(*way)
+            if isinstance(node, ir.Call)
+            for made in [self.events.calls.get(node)]
+        )
+
+    def _is_beside_unseen(self, site: ev.CallSite) -> bool:
+        """Whether the other way makes what is called prioritised, of a module that is there and could not be read."""
+        for way in self._other_ways(site.path, site.node):
+            for node in ir.walk(*way):
+                if isinstance(node, ir.Call) and any(map(_is_switch, _names(node.func))):
+                    made = self.events.calls.get(node)
+                    if made is not None and not made.classes and is_of_unread(self.graph, site.path, node.func):
+                        return True
+        return False
+
+    def _other_ways(self, path: str, node: ir.Node) -> Iterator[Sequence[ir.Node]]:
+        """What runs in place of the node where a test around it, or one before it that returns, turns out otherwise.
+
+        In an object of an heir that is another method of its function's name.
+        """
+        below = node
+        for around in self.graph.ancestors(path, node):
+            if isinstance(around, ir.IfExp) and below is not around.test:
+                yield [around.orelse if below is around.body else around.body]
+            elif isinstance(around, ir.If) and below is not around.test:
+                yield around.orelse if below in around.body else around.body
+            elif isinstance(around, ir.Match):
+                yield [statement for case in around.cases if below not in case for statement in case]
+            if isinstance(around, ir.Function):
+                before = around.body[: around.body.index(below)] if below in around.body else []
+                for earlier in before:
+                    if isinstance(earlier, ir.If) and earlier.body and isinstance(earlier.body[-1], ir.Return):
+                        yield earlier.body
+                yield from (method.body for method in self._overriding(around))
+                return
+            below = around
+
+    def _overriding(self, function: ir.Function) -> list[ir.Function]:
+        """The methods by which heirs answer in place of a method, other than constructors."""
+        cls = self.graph.project.class_of.get(function)
+        if cls is None or function.name == "__init__":
+            return []
+        heirs = self.graph.interpreter.subclasses.get(cls, ())
+        methods = (self.graph.interpreter.find_method(heir, function.name) for heir in heirs)
+        return [method for method in methods if method is not None and method is not function]
+
+    def _draws_by_priority(self, site: ev.CallSite) -> bool:
+        """Whether the call may make an object of a class that draws by priority."""
+        return any(
+            method in self.weighted
+            for made in site.classes
+            for cls in self.graph.interpreter.mro(made)
+            for method in cls.body
+            if isinstance(method, ir.Function)
+        )
+
+    def _is_switched(self, site: ev.CallSite) -> bool:
+        """Whether the function that makes the call may draw by priority as well."""
+        if {func.node for func in site.targets} & self.weighted:
+            return True
+        return bool(self.weighted & self.graph.reachable(site.function, 2)) and site.function is not None
+
+    def is_pal(self, buffer: ReplayBuffer) -> bool:
+        """Whether the loss gives uniform draws the expected gradient of draws by priority."""
+        functions = self.graph.training_functions(buffer)
+        paths = modules_that_draw(buffer)
+        return any(is_pal(site) for function in functions for site in self.graph.calls_of(function, paths))
+
+    def is_on_policy(self, buffer: ReplayBuffer) -> bool:
+        """Whether the containers are emptied as often as they are learnt from."""
+        return is_rollout(self._holders, buffer)
+
+
+def _names(test: ir.Expr) -> Iterator[str]:
+    """The names in a test, and the texts that it compares with."""
+    for part in ir.walk(test):
+        if isinstance(part, ir.Const) and isinstance(part.value, str):
+            yield part.value
+        elif isinstance(part, (ir.Name, ir.Attr, ir.Sub)) and (name := name_of(part)):
+            yield name
+
+
+def _is_switch(name: str) -> bool:
+    """Whether the name is one of draws by priority; `steps_per_update` is not."""
+    parts = words(name)
+    if not _SWITCHES.isdisjoint(parts):
+        return True
+    return any(part == "per" and not _is_rate(parts, i) for i, part in enumerate(parts))
+
+
+def _is_rate(parts: tuple[str, ...], at: int) -> bool:
+    """Whether the word `per` says how many of one there are to another: `frames_per_actor`, `train_per_env_step`."""
+    return bool(at) and (not _UNITS.isdisjoint(parts[at + 1 :]) or (parts[at - 1] in _COUNTED and at + 1 < len(parts)))

@@ -1,0 +1,1 @@
+"""What is stored: the roles of fields, and rows that are not what an agent lived through."""

@@ -1,0 +1,127 @@
+"""What is handed back to a buffer as positions."""
+
+import pytest
+
+from per_audit.graph.prioritised.priorities.handed import blurred, numbers_for_positions, weights_for_positions
+
+MEMORY = """
+    import numpy as np
+
+    class Memory:
+        def __init__(self, size):
+            self.rows, self.mass, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+        def push(self, state, action, reward, next_state, done):
+            self.rows[self.at] = (state, action, reward, next_state, done)
+            self.mass[self.at] = 1.0
+            self.at = (self.at + 1) % self.size
+
+        def sample(self, n, beta=0.4):
+            p = self.mass / self.mass.sum()
+            at = np.random.choice(self.size, n, p=p)
+            weights = (self.size * p[at]) ** -beta
+            return [self.rows[i] for i in at], weights / weights.max(), at
+
+        def update(self, at, errors):
+            for i, error in zip(at, errors):
+                self.mass[i] = abs(error) + 1e-6
+
+    def learn(memory, net):
+        rows, weights, at = [], [], []
+        {take} = memory.sample(8)
+        errors = net.errors(rows)
+        net.step((weights * errors ** 2).mean())
+        memory.update({give})
+
+    learn(Memory(100), None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("take", "give", "lines"),
+    [
+        ("rows, weights, at", "at, errors", []),
+        ("rows, weights, at", "errors=errors, at=at", []),
+        ("rows, at, weights", "at, errors", [[25]]),
+        ("rows, at, weights", "errors=errors, at=at", [[25]]),
+        ("rows, weights, at", "weights, errors", [[25]]),
+        ("rows, at, weights", "weights, errors", []),
+        ("rows, at, weights", "net.places(rows), errors", []),
+    ],
+)
+def test_weights_are_no_positions(project, take, give, lines):
+    graph = project(MEMORY.format(take=take, give=give))
+    (buffer,) = graph.buffers
+    found = weights_for_positions(graph.anatomy(buffer))
+    assert [[graph.place(path, node).line for node, path in unpacked] for _, unpacked in found] == lines
+
+
+@pytest.mark.parametrize(
+    ("give", "count"),
+    [
+        ("at, errors", 0),
+        ("np.arange(8), errors", 1),
+        ("at=list(range(len(at))), errors=errors", 1),
+        ("np.arange(8, 16), errors", 0),
+        ("np.arange(100), np.ones(100)", 0),
+        ("[at[i] for i in range(8)], errors", 0),
+    ],
+)
+def test_rows_of_a_batch_are_no_positions(project, give, count):
+    graph = project(MEMORY.format(take="rows, weights, at", give=give))
+    (buffer,) = graph.buffers
+    assert len(list(numbers_for_positions(graph.anatomy(buffer)))) == count
+
+
+def test_a_position_inside_of_a_transition_is_one_beside_its_weight(project):
+    graph = project("""
+        import numpy as np
+
+        class Memory:
+            def __init__(self, size):
+                self.rows, self.mass, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+            def push(self, state, action, reward, next_state, done):
+                row = {"state": state, "action": action, "reward": reward, "next_state": next_state, "done": done}
+                self.rows[self.at] = row
+                self.mass[self.at] = 1.0
+                self.at = (self.at + 1) % self.size
+
+            def sample(self, n, beta=0.4):
+                p = self.mass / self.mass.sum()
+                at = np.random.choice(self.size, n, p=p)
+                weights = (self.size * p[at]) ** -beta
+                found = []
+                for i, w in zip(at, weights):
+                    row = self.rows[i].copy()
+                    row["weight"], row["id"] = w, i
+                    found.append(row)
+                return found
+
+            def put(self, at, value):
+                self.mass[at] = value
+
+            def update(self, rows, errors):
+                for row, error in zip(rows, errors):
+                    self.put(row["id"], abs(error) + 1e-6)
+
+        def learn(memory, net):
+            rows = memory.sample(8)
+            errors = net.errors(rows)
+            net.step((np.array([row["weight"] for row in rows]) * errors ** 2).mean())
+            memory.update(rows, errors)
+
+        learn(Memory(100), None)
+    """)
+    (buffer,) = graph.buffers
+    assert not list(weights_for_positions(graph.anatomy(buffer)))
+
+
+@pytest.mark.parametrize("taken", ["{}", "store.get(store.put({}))"])
+def test_parts_of_a_batch_that_come_from_a_library_are_not_told_apart(project, taken):
+    take = "rows, weights, at = " + taken.format("memory.sample(8)")
+    text = MEMORY.replace("rows, weights, at = [], [], []", "import store").replace("{take} = memory.sample(8)", take)
+    graph = project(text.format(give="at, errors"))
+    (buffer,) = graph.buffers
+    anatomy = graph.anatomy(buffer)
+    assert blurred(anatomy) == (anatomy.about.weights if "store" in taken else set())
