@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.interpret.roles import is_beta
 from per_audit.graph.prioritised.beta.schedule import Beta, BetaWrite, builds, is_never_asked_for, unbounded
-from per_audit.graph.prioritised.beta.standing import COMPUTED, Standing, set_elsewhere
+from per_audit.graph.prioritised.beta.standing import COMPUTED, Standing, numbers_under, set_elsewhere
 from per_audit.graph.prioritised.priorities.priorities import UNSEEN
 from per_audit.graph.prioritised.weights.dropping import is_dropped_by_all
 from per_audit.graph.prioritised.weights.one_sided import are_weights_aside
@@ -110,6 +110,36 @@ def train(env, net, optimizer):
         agent.memory.push(state, 0, reward, next_state, done)
         state = next_state
         agent.learn()
+"""
+
+_SETTINGS = """SMALL = {"size": 1_000, "replay_beta": FIRST, "folder": "small"}
+LARGE = {"size": 100_000, "replay_beta": 1.0, "folder": "large"}
+"""
+_HANDED = """import ray
+from ray.tune import Trainable
+from memory import Memory
+
+
+class Trainer(Trainable):
+    def begin(self, net, optimizer):
+        self.net, self.optimizer = net, optimizer
+        self.memory = made(Memory, [self.config["size"], self.config["folder"], self.config["replay_beta"]])
+
+    def train(self, env):
+        state = env.reset()
+        for step in range(50_000):
+            next_state, reward, done, _ = env.step(self.net.act(state))
+            self.memory.push.remote(state, 0, reward, next_state, done)
+            state = next_state
+            rows, at, w = ray.get(self.memory.sample.remote(32))
+            error = self.net.errors(rows)
+            (w * error**2).mean().backward()
+            self.optimizer.step()
+            self.memory.update.remote(at, error.detach().numpy())
+
+
+def made(cls, given):
+    return cls.remote(*given)
 """
 
 
@@ -435,6 +465,17 @@ class Agent:
                 ),
             },
         ),
+        Example(
+            "settings that a library keeps, handed to a remote memory: 1 in some of them",
+            {
+                "memory.py": "import ray\n"
+                + _MEMORY.replace("class Memory", "@ray.remote\nclass Memory").replace(
+                    "size, beta=0.4", "size, folder, beta=0.4"
+                ),
+                "settings.py": _SETTINGS.replace("FIRST", "0.5"),
+                "train.py": _HANDED,
+            },
+        ),
     )
     good = (
         Example(
@@ -668,6 +709,17 @@ memory.of_another_cell()
                 .replace("agent.learn()", "agent.learn(step)"),
             },
         ),
+        Example(
+            "settings that a library keeps, handed to a remote memory: 1 in each of them",
+            {
+                "memory.py": "import ray\n"
+                + _MEMORY.replace("class Memory", "@ray.remote\nclass Memory")
+                .replace("size, beta=0.4", "size, folder, beta=0.4")
+                .replace("  # <- PER106", ""),
+                "settings.py": _SETTINGS.replace("FIRST", "1.0"),
+                "train.py": _HANDED,
+            },
+        ),
     )
 
 
@@ -682,9 +734,14 @@ def _setting(term: Term) -> str | None:
 
 
 def _is_one(graph: ReplayGraph, term: Term) -> bool:
-    """Whether a term is 1 or more: written out, or in the settings that it is read from."""
+    """Whether a term is 1 or more: written out, or in the settings that it is read from.
+
+    Settings that came by a way that is not followed, through a library, are those that the project's dicts give.
+    """
     number = term.number if term.is_number else graph.events.value(term.node).literal()
-    return isinstance(number, (int, float)) and number >= 1
+    key = _setting(term) if number is None else None
+    numbers = {number} if key is None else numbers_under(graph, key)
+    return bool(numbers) and all(isinstance(each, (int, float)) and each >= 1 for each in numbers)
 
 
 def _published(graph: ReplayGraph, beta: Beta, term: Term) -> str:

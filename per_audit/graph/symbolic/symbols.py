@@ -177,6 +177,8 @@ class Symbols:
             return False
         if any(isinstance(d, ir.Name) and d.id == "classmethod" for d in function.decorators):
             return False
+        if function.name == "__init__" and call.func.attr != "__init__":
+            return False  # `Memory.remote(size)` makes an object
         atoms = self.events.value(call.func.value).atoms
         return bool(atoms) and all(isinstance(atom, ClassRef) for atom in atoms)
 
@@ -213,6 +215,10 @@ class Symbols:
         def change(part: Term) -> Term | None:
             if not part.has("param", "field", "global"):
                 return part  # as it is, and all below it
+            if part.op == "item":  # of what a caller hands on as `*args`
+                held = part.args[0].mapped(change)
+                known_item = held.op in ("tuple", "record")
+                return item_of(held, part.data, part.node, part.path) if known_item else part.replaced((held,))
             if part.op not in ("param", "field", "global") or part in seen:
                 return None
             key = (part, depth, seen)

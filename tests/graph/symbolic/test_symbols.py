@@ -226,3 +226,24 @@ def test_a_class_method_is_given_its_class(project):
     made = function(graph, "of")
     size = graph.symbols.run(made, "main.py").env["size"]
     assert [repr(term) for term, _, _ in graph.symbols.passed(size)] == ["const[5]"]
+
+
+@pytest.mark.parametrize(
+    "made", ["Actor.remote(7, 0.5)", "make(Actor, [7, 0.5])", "Memory.__init__(object.__new__(Memory), 7, 0.5)"]
+)
+def test_an_object_in_another_process_is_made_as_any_other(project, made):
+    code = f"""
+        import ray
+        class Memory:
+            def __init__(self, size, share):
+                self.size, self.share = size, share
+        Actor = ray.remote(Memory)
+        def make(cls, given):
+            return cls.remote(*given)
+        held = {made}
+    """
+    graph = project(code)
+    memory = next(c for c in graph.project.classes if c.name == "Memory")
+    symbols = graph.symbols
+    assert repr(symbols.expanded(symbols.field(memory, "size"))) == "const[7]"
+    assert repr(symbols.expanded(symbols.field(memory, "share"))) == "const[0.5]"

@@ -91,6 +91,22 @@ def set_elsewhere(graph: ReplayGraph, name: str) -> bool:
     return False
 
 
+def numbers_under(graph: ReplayGraph, key: str) -> set[float | None]:
+    """What the dicts that the project writes out hold under a key: None for what is no number."""
+    found: set[float | None] = set()
+    for path, module in graph.project.modules.items():
+        if key.encode() not in module.text:
+            continue
+        for node in module.nodes_of(ir.Map):
+            pairs = zip(node.keys, node.values, strict=True)
+            held = [value for name, value in pairs if isinstance(name, ir.Const) and name.value == key]
+            found.update(graph.symbols.term(path, value).number for value in held)
+        for call in module.nodes_of(ir.Call):
+            if ir.last_name(call.func) == "dict" and (given := call.keyword(key)):
+                found.add(graph.symbols.term(path, given.value).number)
+    return found
+
+
 def _is_none(term: Term) -> bool:
     return term.op == "const" and term.data is None
 

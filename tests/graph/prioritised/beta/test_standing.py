@@ -3,7 +3,7 @@
 import pytest
 
 from per_audit.facts import ir
-from per_audit.graph.prioritised.beta.standing import Standing, set_elsewhere
+from per_audit.graph.prioritised.beta.standing import Standing, numbers_under, set_elsewhere
 
 AGENT = """
     import argparse
@@ -108,3 +108,9 @@ def test_attributes_that_are_assigned_on_an_object_that_is_not_known(project, co
         {code}
     """
     assert set_elsewhere(project(text.format(code=code)), "least") is known
+
+
+def test_what_the_dicts_of_a_project_hold_under_a_key(project):
+    graph = project("HALF = 0.5\nsmall, large = {'beta': HALF, 'n': 1}, dict(beta=1, n=2)\nasked = {'beta': input()}\n")
+    assert numbers_under(graph, "beta") == {0.5, 1, None}
+    assert numbers_under(graph, "rate") == set()
