@@ -54,7 +54,6 @@ TESTED_WITH = {
     "graph/memory/test_capacity": "graph/memory/looked_up graph/memory/powers",
     "graph/memory/test_stored": "graph/liveness/frequency/lives graph/memory/branches graph/memory/breaks",
     "graph/prioritised/weights/test_uses": "graph/prioritised/weights/rated",
-    "graph/recognise/test_loaders": "graph/interpret/known/loaders",
     "graph/recognise/test_uniform": "graph/recognise/draws/merged graph/recognise/rows/returns",
     "graph/storage/test_walk": "graph/storage/expressions graph/storage/values",
     "graph/symbolic/test_run": (

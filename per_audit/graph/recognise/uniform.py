@@ -24,13 +24,13 @@ from per_audit.graph.recognise.draws.merged import merged
 from per_audit.graph.recognise.draws.passes import is_pass
 from per_audit.graph.recognise.draws.ranked import of_ranked
 from per_audit.graph.recognise.draws.rebatched import is_of_batch
+from per_audit.graph.recognise.draws.seeded import is_of_seeds
 from per_audit.graph.recognise.draws.tournaments import is_of_candidates
 from per_audit.graph.recognise.rows.imitated import is_foretold, is_imitated
 from per_audit.graph.recognise.rows.laid import is_laid_out
 from per_audit.graph.recognise.rows.logged import is_logged
 from per_audit.graph.recognise.rows.models import is_model
 from per_audit.graph.recognise.rows.returns import holds_returns
-from per_audit.graph.recognise.seeded import is_of_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
