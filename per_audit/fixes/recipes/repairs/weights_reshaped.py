@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Refused
 from per_audit.fixes.recipes.repairs import splices
+from per_audit.graph.prioritised.weights.broadcast import shape_of_weights, shapes_of_errors
 from per_audit.graph.symbolic import alternatives, contexts
 from per_audit.graph.symbolic.shape import is_column_conflict
 
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft
     from per_audit.fixes.recipes.repairs.defect import Defect
     from per_audit.graph.prioritised.weights.corrections import Product
+    from per_audit.graph.symbolic import Term
 
 RULE = "PER102"
+
+_CONVERTERS = {"tensor", "as_tensor", "FloatTensor", "Tensor", "convert_to_tensor", "array", "asarray"}
 
 
 def repair(draft: Draft, defect: Defect) -> None:
@@ -26,12 +30,14 @@ def repair(draft: Draft, defect: Defect) -> None:
         raise Refused(f"the product at {draft.where(defect.path, node)} is not written as one")
     path = defect.path
     weights = operand(draft, path, node, products)
+    given = {weight for product in products for weight in _given(draft, product)}
+    made_of = (draft.graph.symbols.term(path, weights), *given)
+    if not _is_converted(weights) and any(term.op in ("collect", "tuple") for term in made_of):
+        raise Refused(f"the weights at {draft.where(path, node)} were gathered in a list, and may still be one")
     shapes = {shape for product in products for shape in _weight_shapes(draft, product)}
-    if len(shapes) != 1:
+    if len(shapes) != 1 or None in shapes:
         raise Refused(f"the weights at {draft.where(path, node)} do not have the same shape for all callers")
     (shape,) = shapes
-    if draft.graph.symbols.term(path, weights).op in ("collect", "tuple"):
-        raise Refused(f"the weights at {draft.where(path, node)} are a list")
     if _is_summed(draft, path, node):
         where = draft.where(path, node)
         draft.assumptions.append(f"the sum at {where} was one of all pairs, and gets smaller by the size of the batch")
@@ -69,6 +75,15 @@ def _row(node: ir.Expr) -> ir.Expr | None:
     return node.func.value if sizes in wanted.get(node.func.attr, ()) else None
 
 
+def _is_converted(node: ir.Expr) -> bool:
+    """Whether an expression makes a tensor or an array, of a list as well: `torch.tensor(x).to(device)`."""
+    while isinstance(node, ir.Call) and isinstance(node.func, ir.Attr):
+        if node.func.attr in _CONVERTERS:
+            return True
+        node = node.func.value
+    return False
+
+
 def _number(node: ir.Expr) -> object:
     if isinstance(node, ir.Un) and node.op == "-" and isinstance(node.operand, ir.Const):
         return -node.operand.value if isinstance(node.operand.value, int) else None
@@ -95,14 +110,23 @@ def factors(node: ir.Expr) -> list[ir.Expr]:
     return []
 
 
+def _given(draft: Draft, product: Product) -> set[Term]:
+    """The weights that callers pass to a product, in all contexts."""
+    graph = draft.graph
+    around = contexts(graph.symbols, product.weight, product.other)
+    return {weight for context in around for weight in graph.corrections.weights_in(product.weight, context)}
+
+
 def _weight_shapes(draft: Draft, product: Product) -> set[object]:
     """The shapes of the weights of a product, None where they fit already or are not known."""
     graph, found = draft.graph, set[object]()
     for context in contexts(graph.symbols, product.weight, product.other):
-        shapes = graph.shapes.within(context)
-        other = shapes.of(product.other)
-        given = [shapes.of(weight) for weight in graph.corrections.weights_in(product.weight, context)]
+        others = shapes_of_errors(graph, product, context) - {None}
         # Ones that stand in for weights that are not given have a shape as well.
-        given += [shapes.of(option) for option in alternatives(product.weight) if option.op not in ("param", "field")]
-        found |= {shape if is_column_conflict(shape, other) else None for shape in given or [None]}
+        here = alternatives(context.head(product.weight))
+        given = {*graph.corrections.weights_in(product.weight, context)}
+        given |= {option for option in here if option.op not in ("param", "field")}
+        shapes = {shape_of_weights(graph, weight, context) for weight in given}
+        conflict = bool(others) and all(is_column_conflict(shape, other) for shape in shapes for other in others)
+        found |= shapes if conflict and shapes else {None}
     return found

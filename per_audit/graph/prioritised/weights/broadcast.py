@@ -16,16 +16,27 @@ if TYPE_CHECKING:
 
 def conflicting(graph: ReplayGraph, product: Product, context: Context) -> Term | None:
     """The weights of a product of which every one meets every error; None where each meets its own."""
+    others = shapes_of_errors(graph, product, context)
+    for weight in graph.corrections.weights_in(product.weight, context):
+        shape = shape_of_weights(graph, weight, context)
+        if any(is_column_conflict(shape, other) for other in others):
+            return weight
+    return None
+
+
+def shape_of_weights(graph: ReplayGraph, weight: Term, context: Context) -> Shape | None:
+    """The shape of weights, those of a list among them; None where it is not known."""
+    return graph.shapes.within(context).of(weight) or _listed(graph, weight)
+
+
+def shapes_of_errors(graph: ReplayGraph, product: Product, context: Context) -> set[Shape | None]:
+    """The shapes that the other side of a product has, one for each way that it is made; None for one not known."""
     shapes = graph.shapes.within(context)
     others = {shapes.of(product.other)}
     if None in others and shapes.of(product.weight) is not None:
         here = context.head(product.other)
         others |= {shapes.of(option) for option in _chosen(graph.symbols.inside(here) or here)}
-    for weight in graph.corrections.weights_in(product.weight, context):
-        shape = shapes.of(weight) or _listed(graph, weight)
-        if any(is_column_conflict(shape, other) for other in others):
-            return weight
-    return None
+    return others
 
 
 def _chosen(errors: Term) -> tuple[Term, ...]:

@@ -68,3 +68,18 @@ def test_ones_that_stand_in_for_the_weights_are_no_column():
         ),
     )
     check_left(CODE, files, "do not have the same shape for all callers")
+
+
+def test_what_was_gathered_in_a_list_is_left():
+    title = "a list of weights, one for each leaf that a recursive tree was asked for"
+    in_another = changed(
+        example(CODE, title),
+        ("(each * torch.tensor(weights)).mean().backward()", "weighted(each, weights).backward()"),
+        ("def learn(", "def weighted(each, weights):\n    return (each * weights).mean()\n\n\ndef learn("),
+    )
+    check_left(CODE, in_another, "were gathered in a list, and may still be one")
+
+
+def test_a_list_that_becomes_a_tensor_becomes_a_column():
+    title = "a list of weights, one for each leaf that a recursive tree was asked for"
+    check_repaired(CODE, example(CODE, title), ("torch.tensor(weights))", "torch.tensor(weights)[:, None])"))
