@@ -33,8 +33,8 @@ TESTED_WITH = {
     "rules/test_per304": "graph/prioritised/draws/grain",
     # A rule's examples are programs; what the graph answers about them is in what the rule says.
     "rules/test_rules": (
-        "graph/episodes/counted graph/episodes/cut_windows graph/episodes/limits graph/episodes/own_cuts"
-        " graph/episodes/own_flags"
+        "graph/episodes/absent graph/episodes/counted graph/episodes/cut_windows graph/episodes/limits"
+        " graph/episodes/own_cuts graph/episodes/own_flags"
         " graph/episodes/own_limits graph/episodes/polarity graph/episodes/readers graph/episodes/rewards"
         " graph/episodes/spared graph/episodes/unended graph/libraries/training graph/memory/unfed"
         " graph/prioritised/weights/broadcast graph/prioritised/weights/one_sided"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.findings import FixOffer, Severity
-from per_audit.graph.episodes import bootstrap, endings, polarity, unended
+from per_audit.graph.episodes import absent, bootstrap, endings, polarity, unended
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -247,6 +247,49 @@ class Planner:
         self.optimizer.step()
 """
 
+_NONE = """import random
+from collections import deque, namedtuple
+import torch
+import torch.nn.functional as F
+
+Move = namedtuple("Move", ("obs", "choice", "next_obs", "reward", "over"))
+
+
+class Player:
+    def __init__(self, net, target_net, optimizer):
+        self.net, self.target_net, self.optimizer = net, target_net, optimizer
+        self.moves, self.gamma = deque(maxlen=20_000), 0.97
+
+    def keep(self, *parts):
+        self.moves.append(Move(*parts))
+
+    def learn(self, size=32):
+        batch = Move(*zip(*random.sample(self.moves, size)))  # <- PER001
+        not_last = torch.tensor(tuple(map(lambda obs: obs is not None, batch.next_obs)), dtype=torch.bool)
+        not_last_obs = torch.cat([obs for obs in batch.next_obs if obs is not None])
+        q = self.net(torch.cat(batch.obs)).gather(1, torch.cat(batch.choice))
+        best = torch.zeros(size)
+        best[not_last] = self.target_net(not_last_obs).max(1).values.detach()
+        goal = torch.cat(batch.reward) + self.gamma * best  # <- PER501
+        loss = F.smooth_l1_loss(q, goal[:, None])
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+
+def play(env, net, target_net, optimizer, games):
+    player = Player(net, target_net, optimizer)
+    for _ in range(games):
+        obs, over = torch.tensor(env.reset()[0])[None], False
+        while not over:
+            choice = net(obs).argmax(1, keepdim=True)
+            next_obs, reward, over, _, _ = env.step(choice.item())
+            next_obs = torch.tensor(next_obs)[None]
+            player.keep(obs, choice, next_obs, torch.tensor([reward]), over)
+            obs = next_obs
+            player.learn()
+"""
+
 
 class TerminalMaskMissing(Rule):
     """The bootstrap target takes the value of the next state at terminal states as well.
@@ -259,7 +302,8 @@ class TerminalMaskMissing(Rule):
 
     So is a mask that is the wrong way round: the flag that the environment sets at the end, stored as it is, is a
     factor of the next value, or the next value is added where the flag is set and nowhere else; or its opposite is
-    stored, and the next value is multiplied by the opposite of that.
+    stored, and the next value is multiplied by the opposite of that. And so is a mask that asks which next states are
+    None, where each that is stored is an observation.
 
     ## Why is this bad
 
@@ -311,6 +355,11 @@ class TerminalMaskMissing(Rule):
                     seen.add(target.node)
                     yield from self._judged(graph, buffer, target)
 
+            for target, question in absent.unmasked(graph, buffer):
+                if target.node not in seen:
+                    seen.add(target.node)
+                    yield from self._judged(graph, buffer, target, question)
+
             for target, flag in polarity.inverted(graph, buffer):
                 if target.node not in seen:
                     seen.add(target.node)
@@ -342,11 +391,19 @@ class TerminalMaskMissing(Rule):
             pipeline=graph.name_of(buffer),
         )
 
-    def _judged(self, graph: ReplayGraph, buffer: ReplayBuffer, target: bootstrap.BootstrapTarget) -> Iterable[Finding]:
+    def _judged(
+        self,
+        graph: ReplayGraph,
+        buffer: ReplayBuffer,
+        target: bootstrap.BootstrapTarget,
+        question: ir.Node | None = None,
+    ) -> Iterable[Finding]:
         path = target.path
         links = [
             graph.evidence(path, target.bootstrap, "bootstrap", "the value of the next state, at every transition")
         ]
+        if question is not None:
+            links.append(graph.evidence(path, question, "mask", "no next state that is stored is ever None"))
         without = unended.stored_without(graph, buffer, target)  # as others of the class may hold ends
         if endings.stored(buffer) and not without:
             told = not unended.is_never_told(graph, buffer, target)
@@ -368,11 +425,12 @@ class TerminalMaskMissing(Rule):
                 graph.evidence(store.path, store.node, "stored", "transitions are stored here without it")
                 for store in without[:3] or buffer.stores[:3]
             ]
+        masked = " (it asks for a next state that is None, and none ever is)" if question is not None else ""
         yield self.finding(
             graph,
             path,
             target.node,
-            f"`{graph.source(path, target.node)}` bootstraps through terminal states: {how}",
+            f"`{graph.source(path, target.node)}` bootstraps through terminal states: {how}{masked}",
             evidence=links,
             fix=FixOffer(title="multiply the next value by 1 - terminated"),
             pipeline=graph.name_of(buffer),
@@ -715,6 +773,32 @@ class Agent:
                 .replace("state, done))", "state, 0.0 if done else 1.0))")
                 .replace("dones.float()", "(1 - dones.float())"),
                 "sail.py": _OWN,
+            },
+        ),
+        Example("a mask of the next states that are None, and none ever is", {"player.py": _NONE}),
+        Example(
+            "rows that are spread into a record, whose ends nobody asks for",
+            {
+                "player.py": _NONE.partition("        not_last =")[0]
+                + _NONE[_NONE.index("        q =") :]
+                .replace("        best = torch.zeros(size)\n", "")
+                .replace("best[not_last] = self.target_net(not_last_obs)", "best = self.net(torch.cat(batch.next_obs))")
+            },
+        ),
+        Example(
+            "one row after the other, where the next state is something",
+            {
+                "player.py": _NONE.partition("        batch =")[0]
+                + """        for obs, choice, next_obs, reward, over in random.sample(self.moves, size):  # <- PER001
+            goal = reward
+            if next_obs is not None:
+                goal = reward + self.gamma * self.target_net(next_obs).max().detach()  # <- PER501
+            loss = F.smooth_l1_loss(self.net(obs)[0, choice], goal)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+"""
+                + _NONE[_NONE.index("\n\ndef play") :]
             },
         ),
     )
@@ -1188,6 +1272,22 @@ def main(net, optimizer, start):
                 "agent.py": _DQN.replace("  # <- PER501", "")
                 .replace("state, done))", "state, not done if self.gamma else done))")
                 .replace("dones.float()", "(1 - dones.float())")
+            },
+        ),
+        Example(
+            "a next state that is None at the end, as the loop makes it",
+            {
+                "player.py": _NONE.replace("  # <- PER501", "").replace(
+                    "torch.tensor(next_obs)[None]", "None if over else torch.tensor(next_obs)[None]"
+                )
+            },
+        ),
+        Example(
+            "a next state that a function of another package may leave out",
+            {
+                "player.py": _NONE.replace("  # <- PER501", "")
+                .replace("torch.tensor(next_obs)[None]", "prepared(next_obs, over)")
+                .replace("import random\n", "import random\nfrom vision import prepared\n"),
             },
         ),
     )

@@ -50,10 +50,10 @@ def targets(graph: ReplayGraph, buffer: ReplayBuffer) -> list[BootstrapTarget]:
         for node in ir.walk_scope(body):
             for reward, bootstrap in _addends(node):
                 if _is_reward(graph, reward) and _is_drawn(graph, buffer, path, reward):
-                    factors = tuple(_factors(_with_arguments(graph, graph.symbols.term(path, bootstrap))))
-                    if _is_discounted(graph, bootstrap, factors):
+                    within = tuple(factors(_with_arguments(graph, graph.symbols.term(path, bootstrap))))
+                    if _is_discounted(graph, bootstrap, within):
                         assert isinstance(node, ir.Expr)
-                        found.append(BootstrapTarget(node, function, path, reward, bootstrap, factors))
+                        found.append(BootstrapTarget(node, function, path, reward, bootstrap, within))
                         break
     return found
 
@@ -75,26 +75,33 @@ def discounts(graph: ReplayGraph, target: BootstrapTarget) -> list[Term]:
 
 def unmasked(graph: ReplayGraph, buffer: ReplayBuffer) -> list[BootstrapTarget]:
     """The targets that bootstrap through terminal states: no form of an episode's end reaches them on any way."""
-    all_bodies = endings.bodies(graph, buffer)
-    found: list[BootstrapTarget] = []
-    for target in targets(graph, buffer):
-        if not is_open(graph, target) or endings.is_conditional(graph, target.path, target.node):
-            continue
-        around = [
-            body
-            for body in all_bodies
-            if (body[0], body[1]) == (target.function, target.path) or _are_related(graph, body[0], target.function)
-        ]
-        told = {target.function, *_told_of_ends(graph, target.function)}
-        if not any(endings.looks_at_ends(graph, body, drawn_only=body[0] not in told) for body in around):
-            found.append(target)
-    return found
+    bodies = endings.bodies(graph, buffer)
+    return [target for target in targets(graph, buffer) if is_unmasked(graph, target, bodies)]
 
 
-def _told_of_ends(graph: ReplayGraph, function: ev.Owner) -> Iterator[ev.Owner]:
-    """The functions of the project that a function hands the ends of episodes to."""
-    for site in graph.calls_of(function) if function is not None else ():
-        if any(endings.is_end(graph, arg.value) for arg in site.node.args):
+def is_unmasked(
+    graph: ReplayGraph, target: BootstrapTarget, bodies: list[endings.Body], is_vain: endings.Vain | None = None
+) -> bool:
+    """Whether the next value enters a target whole, and no body on its way asks for the end of an episode.
+
+    `is_vain` tells of an expression in a file that it says nothing of an end, whatever it is called.
+    """
+    if not is_open(graph, target) or endings.is_conditional(graph, target.path, target.node, is_vain):
+        return False
+    around = [
+        body
+        for body in bodies
+        if (body[0], body[1]) == (target.function, target.path) or _are_related(graph, body[0], target.function)
+    ]
+    told = {target.function, *_told_of_ends(graph, target, is_vain)}
+    return not any(endings.looks_at_ends(graph, body, body[0] not in told, is_vain) for body in around)
+
+
+def _told_of_ends(graph: ReplayGraph, target: BootstrapTarget, is_vain: endings.Vain | None) -> Iterator[ev.Owner]:
+    """The functions of the project that the function of a target hands the ends of episodes to."""
+    for site in graph.calls_of(target.function) if target.function is not None else ():
+        ends = [arg.value for arg in site.node.args if endings.is_end(graph, arg.value)]
+        if any(is_vain is None or not is_vain(site.path, end) for end in ends):
             yield from (func.node for func in site.targets)
 
 
@@ -155,13 +162,13 @@ def is_later(graph: ReplayGraph, node: ir.Node | None) -> bool:
     return name is not None and not _LATER.isdisjoint(words(name))
 
 
-def _is_discounted(graph: ReplayGraph, node: ir.Expr, factors: tuple[Term, ...]) -> bool:
+def _is_discounted(graph: ReplayGraph, node: ir.Expr, within: tuple[Term, ...]) -> bool:
     """Whether the expression is a discount times something of the next state."""
-    if len(factors) < 2 or not any(is_discount(graph, factor) for factor in factors):
+    if len(within) < 2 or not any(is_discount(graph, factor) for factor in within):
         return False
     if any(_may_be_later(graph, part) for part in _names(node)):
         return True
-    return any(_may_be_later(graph, part.node) for factor in factors for part in factor.walk() if part.op in _READS)
+    return any(_may_be_later(graph, part.node) for factor in within for part in factor.walk() if part.op in _READS)
 
 
 def _may_be_later(graph: ReplayGraph, node: ir.Node | None) -> bool:
@@ -227,15 +234,16 @@ def picked(term: Term) -> Term:
     return term.mapped(change) if term.has("item") else term
 
 
-def _factors(term: Term) -> Iterator[Term]:
+def factors(term: Term) -> Iterator[Term]:
+    """What is multiplied in a term; a value that a test may put nothing in the place of has that test as a factor."""
     while term.op in _FORM and term.args:
         term = term.args[0]
     chosen = [option for option in _options(term) if option.number != 0]
     if term.op == "mul":
         for arg in term.args:
-            yield from _factors(arg)
+            yield from factors(arg)
     elif len(chosen) == 1 and len(_options(term)) == 2:  # nothing or the value, which a test decides
-        yield from _factors(chosen[0])
+        yield from factors(chosen[0])
         yield Term("where", (), None, term.node, term.path)
     else:
         yield term

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 Body = tuple["ev.Owner", str, "list[ir.Stmt]"]
+Vain = Callable[[str, "ir.Node"], bool]
 
 _CARRIES = (
     TRANSPARENT
@@ -74,11 +76,11 @@ def is_drawn(graph: ReplayGraph, node: ir.Node) -> bool:
     return isinstance(node, ir.Expr) and bool(graph.events.value(node).tagged("draw"))
 
 
-def looks_at_ends(graph: ReplayGraph, body: Body, drawn_only: bool) -> bool:
+def looks_at_ends(graph: ReplayGraph, body: Body, drawn_only: bool, is_vain: Vain | None = None) -> bool:
     """Whether a body computes with, or tests, what tells the end of the episodes that were drawn.
 
     Taking a batch apart, converting it and handing it on is not yet looking at it. With `drawn_only`, names alone do
-    not count: the value must be known as drawn.
+    not count: the value must be known as drawn. `is_vain` tells of an expression that it says nothing of an end.
     """
     function, path, statements = body
     fresh = {
@@ -88,7 +90,10 @@ def looks_at_ends(graph: ReplayGraph, body: Body, drawn_only: bool) -> bool:
         if not isinstance(node, ir.Expr):
             continue
         drawn = is_drawn(graph, node)
-        if _asks_for_none(graph, node):
+        asks = _asks_for_none(graph, node)
+        if is_vain is not None and (asks or is_end(graph, node)) and is_vain(path, node):
+            continue
+        if asks:
             return True
         if not _chooses_by_drawn(graph, node):
             if not is_end(graph, node) or (drawn_only and not drawn):
@@ -141,11 +146,13 @@ def _heads(statement: ir.Node) -> list[ir.Node]:
     return [statement.value.func] if isinstance(statement, ir.Do) and isinstance(statement.value, ir.Call) else []
 
 
-def is_conditional(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
-    """Whether a node stands in a branch that is taken by what was drawn."""
+def is_conditional(graph: ReplayGraph, path: str, node: ir.Node, is_vain: Vain | None = None) -> bool:
+    """Whether a node stands in a branch that is taken by what was drawn; a test that `is_vain` decides nothing."""
     for around in graph.ancestors(path, node):
-        if isinstance(around, (ir.If, ir.IfExp, ir.While)) and any(
-            is_drawn(graph, part) or is_end(graph, part) for part in ir.walk(around.test)
+        if (
+            isinstance(around, (ir.If, ir.IfExp, ir.While))
+            and any(is_drawn(graph, part) or is_end(graph, part) for part in ir.walk(around.test))
+            and (is_vain is None or not is_vain(path, around.test))
         ):
             return True
         if isinstance(around, ir.Function):

@@ -161,14 +161,15 @@ def flags(term: Term) -> Iterator[Term]:
     if term.op == "item":
         if isinstance(term.data, str):
             return
-        if term.data in (TERMINATED, TRUNCATED) and _is_step(term.args[0]):
+        if term.data in (TERMINATED, TRUNCATED) and is_step(term.args[0]):
             yield term
             return
     for arg in term.args:
         yield from flags(arg)
 
 
-def _is_step(term: Term) -> bool:
+def is_step(term: Term) -> bool:
+    """Whether a term is what a step of an environment returns."""
     term = strip(term)
     if term.op != "call":
         return False
@@ -193,7 +194,7 @@ def _name(term: Term) -> str:
 
 def is_terminated(term: Term) -> bool:
     """Whether a term is the flag of a step that says that the task has ended, by its place and its name."""
-    return term.op == "item" and term.data == TERMINATED and _is_step(term.args[0]) and _says(term, "term")
+    return term.op == "item" and term.data == TERMINATED and is_step(term.args[0]) and _says(term, "term")
 
 
 def _says(term: Term, start: str) -> bool:

@@ -91,7 +91,7 @@ class Expressions:
             if isinstance(atom, External) and value.op in _OPAQUE and self.symbols.is_imported(atom.name):
                 return Term("external", (), atom.name, node, self.path)
         if value.op == "record" and isinstance(value.data, tuple) and node.attr in value.data:
-            return value.args[value.data.index(node.attr)]
+            return self._read(value, value.args[value.data.index(node.attr)], node)
         found: list[Term] = []
         for place in self.places(node):
             cls, name = place.data
@@ -113,6 +113,12 @@ class Expressions:
         if node.attr in ("T", "mT"):
             return self.make("call", (value,), node, "transpose")
         return self.make("item", (value,), node, node.attr)
+
+    def _read(self, record: Term, part: Term, node: ir.Attr) -> Term:
+        """A part of a record; one that was spread into it, `Row(*zip(*rows))`, has no other name than it is read by."""
+        if part.op != "item" or part.node is not record.node:
+            return part
+        return Term("item", part.args, part.data, node, self.path)
 
     def places(self, node: ir.Attr) -> list[Term]:
         """The fields that an attribute expression may mean."""
