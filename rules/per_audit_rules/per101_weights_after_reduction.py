@@ -339,6 +339,27 @@ def draw(memory, priorities, beta):
             },
         ),
         Example(
+            "weights that no exponent is written for",
+            {
+                "memory.py": _MEMORY.replace("(count * p[at]) ** -beta", "1 / (count * p[at])"),
+                "learn.py": """import torch
+import torch.nn.functional as F
+
+
+def learn(memory, net, frozen, optimizer):
+    at, rows, weights = memory.draw(32, None)
+    state, action, reward, following, ended = (torch.tensor(column) for column in zip(*rows))
+    goal = reward + 0.99 * (1 - ended) * frozen(following).max(1).values.detach()
+    values = net(state).gather(1, action[:, None])[:, 0]
+    loss = (torch.as_tensor(weights) * F.mse_loss(values, goal)).mean()  # <- PER101
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    memory.correct(at, (goal - values).detach().numpy())
+""",
+            },
+        ),
+        Example(
             "a Keras loss object of the module",
             {
                 "agent.py": """import numpy as np

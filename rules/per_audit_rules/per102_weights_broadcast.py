@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph.prioritised.weights.broadcast import conflicting
@@ -475,7 +475,7 @@ class WeightsBroadcast(Rule):
         assert pairs.mean() > 2 * true
         return f"mean error {true:.2f}; (B,) weights give {matched.mean():.2f}, (B, 1) weights {pairs.mean():.2f}"
 
-    bad = (
+    bad: ClassVar[tuple[Example, ...]] = (
         Example(
             "the values of the actions are a column, PyTorch",
             {
@@ -809,6 +809,19 @@ def train(env, critic, optimizer, steps):
         Example("a list of weights, one for each leaf that a recursive tree was asked for", {"learner.py": _LISTED}),
         Example("one memory of two in a registry, layers in a list", {"agent.py": _REGISTERED}),
         Example("arrays of columns, layers moved to a device", {"memory.py": _COLUMNS, "learner.py": _MOVED}),
+    )
+    bad = (
+        *bad,
+        Example(
+            "weights that no exponent is written for",
+            {
+                "learn.py": bad[0]
+                .plain["learn.py"]
+                .replace("(len(rows) * p[at]) ** -beta", "1 / len(rows) * 1 / probabilities")
+                .replace("    weights =", "    probabilities = p[at]\n    weights =")
+                .replace("2).mean()", "2).mean()  # <- PER102")
+            },
+        ),
     )
     good = (
         Example(

@@ -1023,6 +1023,10 @@ def train(env, net, optimizer, steps):
 """
             },
         ),
+        Example(
+            "1 / (N P), which no exponent is written for",
+            {"agent.py": plain[0].plain["agent.py"].replace("(1 / (filled * p[at])) ** -beta", "1 / (filled * p[at])")},
+        ),
     )
 
 

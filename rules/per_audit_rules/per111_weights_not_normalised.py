@@ -162,6 +162,14 @@ def train(env, net, optimizer, steps):
                 )
             },
         ),
+        Example(
+            "the capacity, and no exponent",
+            {
+                "per.py": plain[0]
+                .plain["per.py"]
+                .replace("(self.size * p[slots]) ** -beta", "1.0 / (self.size * p[slots])  # <- PER111")
+            },
+        ),
     )
     good = (
         Example(
@@ -183,6 +191,15 @@ def train(env, net, optimizer, steps):
         Example(
             "N as a number that probabilities are divided by",
             {"per.py": plain[0].plain["per.py"].replace("(self.size * p[slots])", "(p[slots] / 1e-5)")},
+        ),
+        Example(
+            "no exponent, divided by the largest",
+            {
+                "per.py": plain[0]
+                .plain["per.py"]
+                .replace("(self.size * p[slots]) ** -beta", "1.0 / (self.size * p[slots])")
+                .replace("slots, weights\n", "slots, weights / weights.max()\n")
+            },
         ),
     )
 

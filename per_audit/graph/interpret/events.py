@@ -190,6 +190,7 @@ class Events:
     unpacks: dict[ir.Seq, Unpack] = field(default_factory=dict)
     reads: dict[ir.Node, Read] = field(default_factory=dict)
     weightings: dict[ir.Node, Weighting] = field(default_factory=dict)
+    raised: set[ir.Node] = field(default_factory=set)  # odds that something is made of by an exponent
     updates: dict[tuple[ir.Node, Alloc], PriorityUpdate] = field(default_factory=dict)
     writes: dict[tuple[ir.Node, Instance, str], AttributeWrite] = field(default_factory=dict)
     values: dict[ir.Node, Value] = field(default_factory=dict)

@@ -130,7 +130,9 @@ class Operators:
         """What is raised to something: weights, where it has the form of them."""
         odds = {tag for tag in a.tags if tag[0] == "odds"}
         if odds:
-            result = result._replace(tags=result.tags - odds)
+            raised = {made for _, made in odds}
+            self.interpreter.events.raised |= raised
+            result = result._replace(tags=result.tags - odds - {("isw", made) for made in raised})
         if (
             _weight_exponent(right, b)
             or ((_may_be_beta(right, b) or _names_beta(right)) and (odds or self._is_inverse(left)))
@@ -145,7 +147,10 @@ class Operators:
         if inverse and isinstance(right, ir.Bin) and right.op == "**" and _names_beta(right.right):
             result = result.with_tags(("isw", node))
         is_probability = self._is_probability_of_draw(right) or (_names_probability(right) and _is_drawn(b))
-        return result.with_tags(("odds", node)) if is_probability and not _is_drawn(a) else result
+        if not is_probability or _is_drawn(a):
+            return result
+        result = result.with_tags(("odds", node))
+        return result.with_tags(("isw", node)) if _counts(left, right) else result
 
     def _logarithm(self, op: str, left: ir.Expr, a: Value, right: ir.Expr, b: Value, result: Value) -> Value:
         """A product or difference of logarithms of what was drawn: one that a weight may be the exponential of."""
@@ -255,6 +260,11 @@ def _is_own_average(numbers: ir.Expr, taken: ir.Expr) -> bool:
         return False
     holders = [taken.func.value] if isinstance(taken.func, ir.Attr) else []
     return any(same(numbers, each) for each in (*holders, *(argument.value for argument in taken.args)))
+
+
+def _counts(above: ir.Expr, below: ir.Expr) -> bool:
+    """Whether odds have more in them than a probability: the N of `1 / (n * p)`, of `1 / n * 1 / p`."""
+    return (isinstance(below, ir.Bin) and below.op == "*") or isinstance(above, ir.Bin)
 
 
 def _is_only_number(value: Value) -> bool:

@@ -172,8 +172,8 @@ Atom = Union[  # noqa: UP007 (evaluated on import, where Python 3.10 can join no
 ]  # fmt: skip
 
 # What a value was computed from: ("draw", node) items of a draw, ("index", node) its positions,
-# ("isw", node) importance-sampling weights, ("odds", node) 1 / (N P) before it is raised to beta, ("log", node) as
-# `logarithms` says...
+# ("isw", node) importance-sampling weights, ("odds", node) 1 / (N P) before it is raised to beta: weights as well,
+# as long as nothing raises it; ("log", node) as `logarithms` says...
 Tag = tuple[str, ir.Node]
 
 OPEN = "open"  # the name of a record type of which only some fields are known

@@ -15,6 +15,7 @@ from per_audit.graph.memory.capacity import Capacity, capacity_of
 from per_audit.graph.prioritised.priorities.held import allocs_of, drawn_by, held_in, is_container
 from per_audit.graph.prioritised.priorities.writes import Writes
 from per_audit.graph.symbolic import Term, alternatives, strip
+from per_audit.graph.symbolic.term import const
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
@@ -188,11 +189,18 @@ class Anatomy:
                 continue
             function = self.symbols.function_of(path, node)
             for option in alternatives(self.symbols.term(path, node)):
-                power = _power(option)
+                power = _power(option) or self._odds(option, node)
                 if power is not None:
                     found.append(WeightFormula(node, path, function, power))
         found = [formula for formula in found if self.class_of(formula.function) not in self.others] or found
         return sorted(found, key=lambda formula: (formula.path, formula.node.start))
+
+    def _odds(self, term: Term, node: ir.Node) -> Term | None:
+        """Of weights that no exponent is written for, `1 / (n * p)`, the power of 1 that they are."""
+        term = strip(term)
+        if term.op != "div" or term.node is not node or ("odds", node) not in self.events.value(node).tags:
+            return None
+        return Term("pow", (term, const(1)), None, node, term.path)
 
     @cached_property
     def family(self) -> set[ir.Class]:

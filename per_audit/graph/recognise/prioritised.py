@@ -207,7 +207,7 @@ class Prioritised:
         made = {
             node
             for node, value in self.events.values.items()
-            if ("isw", node) in value.tags and isinstance(node, (ir.Bin, ir.Call))
+            if ("isw", node) in value.tags and ("odds", node) not in value.tags and isinstance(node, (ir.Bin, ir.Call))
         }
         return [
             (function, node)

@@ -80,7 +80,10 @@ MEMORY = """
         ("(1 / len(self.rows) * 1 / p[at]) ** 0.4", True),
         ("1 / (len(self.rows) * p[at]) ** beta", True),
         ("(len(self.rows) * p[at]) ** -0.4", True),
-        ("1 / (len(self.rows) * p[at])", False),
+        ("1 / (len(self.rows) * p[at])", True),
+        ("1 / len(self.rows) * 1 / p[at]", True),
+        ("1 / p[at]", False),
+        ("1 / (len(self.rows) * self.mass[at])", False),
         ("p.var() ** -0.5", False),
         ("p[at] ** alpha", False),
         ("(1 / p[at]) ** alpha", False),
@@ -135,7 +138,9 @@ def test_a_product_of_weights_with_what_was_drawn_is_recorded_once(project):
 @pytest.mark.parametrize("odds", ["1 / (len(self.rows) * p[at])", "1 / len(self.rows) * 1 / p[at]"])
 def test_odds_become_weights_where_they_are_raised_to_beta(project, value_of, odds, power, known):
     text = MEMORY.replace("{weights}", odds).replace("return weights, at", f"return (weights / 3) ** ({power}), at")
-    assert bool(value_of(project(text), f"(weights / 3) ** ({power})").tagged("isw")) is known
+    graph = project(text)
+    assert bool(value_of(graph, f"(weights / 3) ** ({power})").tagged("isw")) is known
+    assert {graph.source("main.py", node) for node in graph.events.raised} == {odds}
 
 
 LENGTHENED = """

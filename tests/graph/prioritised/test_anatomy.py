@@ -257,3 +257,17 @@ def test_a_method_that_nothing_names_writes_nothing(project, line, takes):
     graph = project(tree=tree, memory=MEMORY, train=TRAIN, other=f"def resume(memory):\n    {line}\n")
     (buffer,) = graph.buffers
     assert len(graph.anatomy(buffer).writes) == takes
+
+
+@pytest.mark.parametrize(
+    ("weights", "exponents"),
+    [
+        ("1 / (len(self.rows) * p[at])", ["const[1]"]),
+        ("1 / len(self.rows) * 1 / p[at]", ["const[1]"]),
+        ("(1 / (len(self.rows) * p[at])) ** 0.5", ["const[0.5]"]),
+    ],
+)
+def test_weights_that_no_exponent_is_written_for_are_powers_of_one(project, weights, exponents):
+    graph = project(ring=RING.replace("(len(self.rows) * p[at]) ** -0.5", weights))
+    (buffer,) = graph.buffers
+    assert [repr(formula.exponent) for formula in graph.anatomy(buffer).formulas] == exponents

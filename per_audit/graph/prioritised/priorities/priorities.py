@@ -271,7 +271,8 @@ class Priorities:
             for n in self.bodies(self.around - left_over(self.graph, self.buffer, self.functions))
             if isinstance(n, ir.Expr)
         )
-        return {node for expression in inside for node in self._value(expression).tagged("isw")}
+        made = {node for expression in inside for node in self._value(expression).tagged("isw")}
+        return made - self.events.raised
 
     def names_weights(self) -> bool:
         """Whether the code of the buffer gives something the name of weights, however it computes them.

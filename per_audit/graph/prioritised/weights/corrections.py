@@ -157,6 +157,7 @@ class Corrections:
         node = term.node
         return (
             node is not None
+            and node not in self.events.raised
             and term.op in ("pow", "div", "item", "call")
             and ("isw", node) in self.events.value(node).tags
         )

@@ -52,6 +52,6 @@ def _weighed(graph: ReplayGraph) -> set[ir.Node]:
     return {
         draw
         for node, value in graph.events.values.items()
-        if ("isw", node) in value.tags
+        if ("isw", node) in value.tags and ("odds", node) not in value.tags
         for draw in value.tagged("draw") | value.tagged("index")
     }
