@@ -44,6 +44,45 @@ class Memory:
         self.mass[at] = (np.abs(errors) + 1e-3) ** 0.6
 """
 
+_MADE_LOSS = """import numpy as np
+from keras import backend as K
+from memory import Memory
+
+
+def weighted_by(factors):
+    def squared(goals, values):
+        return K.mean(K.square(values - goals)) * factors
+
+    return squared
+
+
+class Agent:
+    def __init__(self, model, frozen, optimizer):
+        self.model, self.frozen, self.optimizer = model, frozen, optimizer
+        self.memory = Memory(20_000)
+
+    def learn(self, beta):
+        at, rows, weights = self.memory.draw(32, beta)
+        states, actions, rewards, following, ended = (np.array(column) for column in zip(*rows))
+        values, each = self.model.predict(states), np.arange(32)
+        goals = values.copy()
+        goals[each, actions] = rewards + 0.99 * (1 - ended) * self.frozen.predict(following).max(axis=1)
+        self.memory.correct(at, goals[each, actions] - values[each, actions])
+        self.model.compile(optimizer=self.optimizer, loss=weighted_by(weights))
+        self.model.fit(states, goals, verbose=0)
+
+
+def train(env, agent, steps):
+    state = env.reset()
+    for step in range(steps):
+        action = agent.model.predict(state[None])[0].argmax()
+        next_state, reward, ended, _ = env.step(action)
+        agent.memory.add(state, action, reward, next_state, ended)
+        state = env.reset() if ended else next_state
+        if step > 500:
+            agent.learn(0.4 + 0.6 * step / steps)
+"""
+
 
 class WeightsAfterReduction(Rule):
     """The importance-sampling weights multiply a loss that has been averaged already, so that they correct nothing.
@@ -336,6 +375,13 @@ def draw(memory, priorities, beta):
     weights = (len(memory) * p[at]) ** -beta
     return memory[at, :-1], memory[at, -1], weights / weights.max()
 """,
+            },
+        ),
+        Example(
+            "a loss that is made for the weights of a batch, Keras",
+            {
+                "memory.py": _MEMORY,
+                "agent.py": _MADE_LOSS.replace(") * factors", ") * factors  # <- PER101"),
             },
         ),
         Example(
@@ -863,6 +909,13 @@ def fit(model, rows, priorities, beta):
                 .replace("self.taken))", "self.taken, reduction=tf.losses.Reduction.NONE))")
                 .replace("[None, 1])", "[None])")
                 .replace("weights[:, None]", "weights"),
+            },
+        ),
+        Example(
+            "a loss that is made for the weights of a batch, and averages over the values alone",
+            {
+                "memory.py": _MEMORY,
+                "agent.py": _MADE_LOSS.replace("(values - goals))", "(values - goals), axis=-1)"),
             },
         ),
     )

@@ -55,6 +55,15 @@ def _place(entry: tuple[ev.Owner, str]) -> tuple[str, int]:
     return path, -1 if function is None else function.start
 
 
+def _reading(function: ir.Function, name: str) -> Iterator[ir.Function]:
+    """The functions that a function makes and that read its parameter: a loss for a batch with those weights."""
+    for inner in ir.walk(*function.body):
+        if isinstance(inner, ir.Function) and any(
+            isinstance(n, ir.Name) and n.id == name for n in ir.walk(*inner.body)
+        ):
+            yield inner
+
+
 def _is_mask(term: Term) -> bool:
     """Whether the term switches transitions off: a comparison, a negation, one minus something."""
     return term.op in ("not", "cmp") or (term.op == "sub" and term.args[0].number == 1)
@@ -290,7 +299,8 @@ class Corrections:
             found[weighting.function, weighting.path] = None
         for owner, name in self.graph.interpreter.parameters:
             if isinstance(owner, ir.Function) and self._passes_weights(owner, name):
-                found[owner, self._path(owner, "")] = None
+                path = self._path(owner, "")
+                found.update(dict.fromkeys((function, path) for function in (owner, *_reading(owner, name))))
         for node in self.graph.fed.placeholders:
             path = self.graph.path_of(node)
             if path is not None:

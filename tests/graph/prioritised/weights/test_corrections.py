@@ -146,3 +146,23 @@ def test_a_product_is_seen_however_it_is_written(project, product):
         """,
     )
     assert products(graph) == ["errors *= by" if product.startswith("weigh") else product]
+
+
+@pytest.mark.parametrize(("factors", "found"), [("factors", True), ("1.0", False)])
+def test_a_loss_that_is_made_for_a_batch_multiplies_its_weights(project, factors, found):
+    graph = project(
+        WEIGHTS,
+        learn=f"""
+        from main import draw
+
+        def weighted_by(factors):
+            def squared(goals, values):
+                return (goals - values) ** 2 * {factors}
+            return squared
+
+        def learn(net, rows, p):
+            batch, w = draw(rows, p, 0.5)
+            net.compile(loss=weighted_by(w))
+        """,
+    )
+    assert products(graph) == ["(goals - values) ** 2 * factors"] * found
