@@ -112,6 +112,23 @@ def train(env, net, optimizer):
         agent.learn()
 """
 
+_WRAPPED = """from memory import Memory
+
+
+class Wrapped:
+    def __init__(self, size):
+        self.memory = Memory(size)
+
+    def push(self, *row):
+        self.memory.push(*row)
+
+    def sample(self, *given):
+        rows, slots, weights = self.memory.sample(*given)
+        return rows, slots, weights
+
+    def update(self, *given):
+        self.memory.update(*given)
+"""
 _SETTINGS = """SMALL = {"size": 1_000, "replay_beta": FIRST, "folder": "small"}
 LARGE = {"size": 100_000, "replay_beta": 1.0, "folder": "large"}
 """
@@ -476,6 +493,18 @@ class Agent:
                 "train.py": _HANDED,
             },
         ),
+        Example(
+            "a wrapper that hands on what it is given, and nobody gives beta",
+            {
+                "memory.py": _MEMORY.replace("self.beta = beta  # <- PER106", "self.unused = beta")
+                .replace("def sample(self, n):", "def sample(self, n, beta=0.4):  # <- PER106")
+                .replace("-self.beta", "-beta"),
+                "wrapped.py": _WRAPPED,
+                "train.py": _TRAIN.replace("from memory import Memory", "from wrapped import Wrapped").replace(
+                    "Memory(100)", "Wrapped(100)"
+                ),
+            },
+        ),
     )
     good = (
         Example(
@@ -718,6 +747,18 @@ memory.of_another_cell()
                 .replace("  # <- PER106", ""),
                 "settings.py": _SETTINGS.replace("FIRST", "1.0"),
                 "train.py": _HANDED,
+            },
+        ),
+        Example(
+            "a wrapper that hands on what it is given, beta as well",
+            {
+                "memory.py": _MEMORY.replace("self.beta = beta  # <- PER106", "self.unused = beta")
+                .replace("def sample(self, n):", "def sample(self, n, beta=0.4):")
+                .replace("-self.beta", "-beta"),
+                "wrapped.py": _WRAPPED,
+                "train.py": _TRAIN.replace("from memory import Memory", "from wrapped import Wrapped")
+                .replace("Memory(100)", "Wrapped(100)")
+                .replace("memory.sample(32)", "memory.sample(32, 0.4 + 0.6 * step / 50_000)"),
             },
         ),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import ClassRef, Instance
+from per_audit.graph.symbolic.handed_on import handed_on
 from per_audit.graph.symbolic.loops import Loops
 from per_audit.graph.symbolic.options import Options
 from per_audit.graph.symbolic.records import Records
@@ -235,9 +236,11 @@ class Symbols:
         """What a parameter or field may be, one step outwards; empty where that is not known."""
         if term.op == "param":
             function, name = term.data
-            given = [option for option, _, _ in self.passed(term)]
+            passed = [option for option, _, _ in self.passed(term)]
+            handed = [handed_on(self, option) or ([option], self._is_left_out(option)) for option in passed]
+            given = [option for options, _ in handed for option in options]
             default = next((p.default for p in function.parameters if p.name == name), None)
-            if default is not None and (not given or any(map(self._is_left_out, given))):
+            if default is not None and (not given or any(is_left_out for _, is_left_out in handed)):
                 given = [option for option in given if not self._is_left_out(option)]
                 given.append(self.term(self.project.module_of[function].path, default))
             return given

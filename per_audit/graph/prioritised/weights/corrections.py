@@ -299,8 +299,8 @@ class Corrections:
             found[weighting.function, weighting.path] = None
         for owner, name in self.graph.interpreter.parameters:
             if isinstance(owner, ir.Function) and self._passes_weights(owner, name):
-                path = self._path(owner, "")
-                found.update(dict.fromkeys((function, path) for function in (owner, *_reading(owner, name))))
+                where = self._path(owner, "")
+                found.update(dict.fromkeys((function, where) for function in (owner, *_reading(owner, name))))
         for node in self.graph.fed.placeholders:
             path = self.graph.path_of(node)
             if path is not None:
