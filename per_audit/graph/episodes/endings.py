@@ -84,7 +84,7 @@ def looks_at_ends(graph: ReplayGraph, body: Body, drawn_only: bool, is_vain: Vai
     """
     function, path, statements = body
     fresh = {
-        name.id for unpack in _steps(graph, function, path) for name in ir.walk(unpack) if isinstance(name, ir.Name)
+        name.id for unpack in steps(graph, function, path) for name in ir.walk(unpack) if isinstance(name, ir.Name)
     }
     for node in ir.walk_scope(statements):
         if not isinstance(node, ir.Expr):
@@ -222,7 +222,7 @@ def _hands_on(graph: ReplayGraph, node: ir.Call) -> bool:
 # -------------------------------------------------------------------- what the environment says
 
 
-def _steps(graph: ReplayGraph, function: ev.Owner, path: str) -> Iterator[ir.Seq]:
+def steps(graph: ReplayGraph, function: ev.Owner, path: str) -> Iterator[ir.Seq]:
     """The target lists that a body takes a step of the environment apart into."""
     for unpack in graph.events.unpacks.values():
         if unpack.function is not function or unpack.path != path or len(unpack.node.items) < 3:
@@ -269,7 +269,7 @@ def _observed_in(graph: ReplayGraph, function: ev.Owner, buffer: ReplayBuffer) -
         body = (
             function.body if isinstance(function, ir.Function) else graph.module(path).body if function is None else []
         )
-        for step in _steps(graph, function, path):
+        for step in steps(graph, function, path):
             ends = [item for item in step.items if isinstance(item, ir.Name) and role_of(item) == DONE]
             tested = {
                 part.id

@@ -282,7 +282,10 @@ def _storing(graph: ReplayGraph, buffer: ReplayBuffer) -> set[ev.Owner]:
 
 
 def _flushes(graph: ReplayGraph, buffer: ReplayBuffer, found: ReturnSum) -> bool:
-    """Whether some loop of the window's class, or of who stores, stores transitions one after the other."""
+    """Whether some loop of the window's class, or of who stores, stores transitions one after the other.
+
+    One that takes steps of the environment stores what each of them completes, and nothing of the rest.
+    """
     outside = [store for store in buffer.stores if store.container not in found.windows]
     storing = {store.function for store in outside}
     nodes = {store.node for store in outside}
@@ -292,8 +295,12 @@ def _flushes(graph: ReplayGraph, buffer: ReplayBuffer, found: ReturnSum) -> bool
     for function in functions:
         if not isinstance(function, ir.Function):
             continue
+        path = graph.project.module_of[function].path
+        steps = set(endings.steps(graph, function, path))
         for loop in (node for node in ir.walk_scope(function.body) if isinstance(node, _LOOPS)):
             inner = set(ir.walk(loop))
+            if inner & steps:
+                continue
             if inner & nodes:
                 return True
             for call in inner & graph.events.calls.keys():

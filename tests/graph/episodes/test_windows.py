@@ -207,3 +207,47 @@ def test_a_window_that_a_loop_drains_by_what_it_calls(project, code):
 def test_a_window_that_gives_up_a_step_for_each_that_comes_in(project, code):
     graph, _, found = helped(project, code)
     assert windows.emptied(graph, found) == []
+
+
+PLAYS = """
+    import random
+    from collections import deque
+
+    class Agent:
+        def __init__(self, model, n=4):
+            self.model, self.n, self.rows, self.window = model, n, deque(maxlen=5000), deque(maxlen=n)
+
+        def keep(self, row, done):
+            self.window.append(row)
+            if len(self.window) == self.n:
+                self.rows.append((row, self.summed(), done))
+
+        def summed(self):
+            return sum(0.97**i * step[2] for i, step in enumerate(self.window))
+
+        def play(self, env, episodes):
+            for _ in range(episodes):
+                state, done = env.reset(), False
+                while not done:
+                    next_state, reward, done, _ = env.step(0)
+                    self.keep((state, 0, reward, next_state), done)
+                    if done:
+                        REST
+                        self.window.clear()
+                    state = next_state
+                    self.model.loss(random.sample(self.rows, 8)).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("rest", "dropped"),
+    [
+        ("pass", ["clear"]),
+        ("for row in list(self.window):\n                            self.rows.append((row, self.summed(), done))", []),
+    ],
+)
+def test_a_loop_over_steps_stores_nothing_of_the_rest(project, rest, dropped):
+    graph = project(PLAYS.replace("REST", rest))
+    (buffer,) = graph.buffers
+    (found,) = windows.return_sums(graph, buffer)
+    assert [evict.how for evict in windows.dropping(graph, buffer, found)] == dropped
