@@ -422,6 +422,29 @@ class Replay:
             },
         ),
         Example("a product with an array of powers, columns that are cleared", {"agent.py": _COLUMNS}),
+        Example(
+            "a product that is stored as it is made",
+            {
+                "agent.py": _COLUMNS.replace("            reward_sum = np.sum(self.gains * self.powers)\n", "")
+                .replace("reward_sum, next_state, over", "np.sum(self.gains * self.gammas), next_state")
+                .replace("self.powers", "self.gammas")
+            },
+        ),
+        Example(
+            "an agent that plays its episodes itself",
+            {
+                "agent.py": _COLUMNS.partition("\n\ndef walk")[0]
+                + """
+    def walk(self, env, episodes):
+        for _ in range(episodes):
+            state, over = env.reset(), False
+            while not over:
+                next_state, reward, over, _ = env.step(self.net.act(state))
+                self.keep(state, reward, next_state, over)
+                state = next_state
+"""
+            },
+        ),
     )
     good = (
         Example(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MOST_TUPLES = 4  # that a branch or two make of one
 _NONE: frozenset[str] = frozenset()
-_DISCOUNTS = {"gamma", "discount"}
+_DISCOUNTS = {"gamma", "gammas", "discount", "discounts"}
 _PROBABILITIES = {"p", "ps", "prob", "probs", "probability", "probabilities"}
 
 
@@ -111,13 +111,21 @@ class Operators:
         """
         if isinstance(right, ir.Const) or isinstance(left, ir.Const):
             return a.roles if isinstance(right, ir.Const) else b.roles
+        if op in ("*", "@") and any(
+            _is_discount(factor) and self.is_earned(value) for factor, value in ((left, b), (right, a))
+        ):
+            return EARNED
         if op not in ("+", "*") or a.roles | b.roles != EARNED:
             return _NONE
         sides = ((left, a), (right, b))
         if op == "+":
             return EARNED if all(value.roles or self._is_number_so_far(side, value) for side, value in sides) else _NONE
-        (factor, number) = next(((side, value) for side, value in sides if not value.roles), (None, a))
-        return EARNED if factor is not None and (_is_only_number(number) or _is_discount(factor)) else _NONE
+        number = next((value for _, value in sides if not value.roles), None)
+        return EARNED if number is not None and _is_only_number(number) else _NONE
+
+    def is_earned(self, value: Value) -> bool:
+        """Whether a value is rewards, or holds them and nothing else."""
+        return EARNED in (value.roles, self.interpreter.parts.element(value).roles)
 
     def _is_number_so_far(self, side: ir.Expr, value: Value) -> bool:
         """Whether a side is a number that the program writes, or that number discounted: a sum begins with one."""
@@ -273,8 +281,11 @@ def _is_only_number(value: Value) -> bool:
 
 
 def _is_discount(factor: ir.Expr) -> bool:
-    """Whether a factor is called the discount, or is a power of what is."""
-    base = factor.left if isinstance(factor, ir.Bin) and factor.op == "**" else factor
+    """Whether a factor is called the discount, or is a power of what is or of a number a little below one."""
+    is_power = isinstance(factor, ir.Bin) and factor.op == "**"
+    base = factor.left if isinstance(factor, ir.Bin) and is_power else factor
+    if is_power and isinstance(base, ir.Const) and isinstance(base.value, float):
+        return 0.5 <= base.value < 1
     return not _DISCOUNTS.isdisjoint(words(name_of(base) or ""))
 
 

@@ -174,14 +174,21 @@ def test_a_tuple_that_a_branch_lengthens(project, value_of, added, returned):
 
 
 WINDOW = """
+from collections import deque
+import numpy as np
+
 class Actor:
-    def __init__(self, env, gamma):
-        self.env, self.gamma, self.window = env, gamma, []
+    def __init__(self, env, gamma, scales):
+        self.env, self.gamma, self.scales, self.window = env, gamma, scales, []
+        self.gains, self.seen = deque(maxlen=3), deque(maxlen=3)
+        self.gammas = np.array([gamma**i for i in range(3)])
 
     def act(self, net):
         state = self.env.reset()
         following, earned, over, _ = self.env.step(1)
         self.window.append((state, 1, earned))
+        self.gains.append(earned)
+        self.seen.append(state)
         total = {start}
         factor = 1.0
         for _, _, gain in self.window:
@@ -206,6 +213,13 @@ class Actor:
         ("0.0", "total = gain - factor", "total", set()),
         ("0.0", "total += factor", "total", set()),
         ("0.0", "pass", "sum(row[0] for row in self.window)", set()),
+        ("0.0", "pass", "np.sum(self.gains * self.gammas)", {"reward"}),
+        ("0.0", "pass", "(np.array(self.gains) * 0.9 ** np.arange(3)).sum()", {"reward"}),
+        ("0.0", "pass", "np.array(self.gains) @ self.gammas", {"reward"}),
+        ("0.0", "pass", "np.sum(self.gains * self.scales)", set()),
+        ("0.0", "pass", "np.sum(self.gains * 2.5 ** np.arange(3))", set()),
+        ("0.0", "pass", "np.mean(self.gains * self.scales)", set()),
+        ("0.0", "pass", "np.sum(self.seen * self.gammas)", set()),
     ],
 )
 def test_a_sum_of_rewards_is_one_whatever_it_is_called(project, value_of, start, step, shown, roles):

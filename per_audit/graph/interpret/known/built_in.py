@@ -71,7 +71,7 @@ class BuiltIn:
             return self._by_string(name, node, values, frame)
         if f"builtins.{name}" in ext.CONTAINERS:
             return None
-        if name == "sum" and self.interpreter.parts.element(first).roles == EARNED:
+        if name == "sum" and self.interpreter.operators.is_earned(first):
             return Value(tags=taint(*values).tags, roles=EARNED)  # of several steps
         return Value(tags=taint(*values).tags)
 

@@ -63,6 +63,7 @@ _PACKS = {
 
 # Calls that average or add over everything unless they are told an axis.
 REDUCTIONS = {"mean", "sum", "reduce_mean", "reduce_sum", "nanmean", "nansum", "average"}
+ADDITIONS = {"sum", "reduce_sum", "nansum"}  # those of them that add
 
 # Calls that keep the reduction of what they are given.
 POINTWISE = {

@@ -12,7 +12,7 @@ from per_audit.graph.interpret.known import conditionals, loaders, mappings, ref
 from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.known.built_in import BuiltIn
 from per_audit.graph.interpret.known.losses import keras_reduction, loss_of, torch_reduction
-from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.interpret.roles import EARNED, name_of
 from per_audit.graph.interpret.values import (
     OPEN,
     SCALAR,
@@ -213,7 +213,8 @@ class Library:
                 1 if receiver is UNKNOWN or not receiver.tags else 0
             )
             kept = first.reduction if axis else SCALAR
-            return result._replace(reduction=kept)
+            is_earned = method in ext.ADDITIONS and self.interpreter.operators.is_earned(first)
+            return result._replace(reduction=kept, roles=EARNED if is_earned else result.roles)
         if method in ext.POINTWISE:
             reductions = [v.reduction for v in (receiver, *values) if v.reduction]
             return result._replace(reduction=reductions[0] if reductions else None)
