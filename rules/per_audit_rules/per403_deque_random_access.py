@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from per_audit.graph.memory.given import Calls
 
 LARGE = 50_000
-_BESIDE = "; the draw before it, which goes through the probabilities of all, costs far more"
 _WALKS, _TURNS = "walks there from an end", "moves all that is before it to the other end"
-_BATCH, _UNFELT = 64, 0.5  # the draws of a batch whose number is not known, and microseconds that nobody would feel
+_BATCH = 64  # the draws of a batch whose number is not known
+_UNFELT, _UNFELT_A_STEP = 0.5, 2.0  # microseconds that nobody would feel: of a batch, and for each step
 _COPIES = {"list", "tuple", "sorted"}
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
@@ -55,8 +55,9 @@ class DequeRandomAccess(Rule):
     A deque is a chain of blocks of 64 items. Its ends are next to each other in time, its middle is not: reading item
     i takes time proportional to the distance to the nearer end. Drawing 64 transitions costs about 17 µs more than from
     a list at 50,000 items, 40 µs at 100,000 and 0.4 ms at a million; the message estimates by these numbers. A draw
-    that costs less than 5 µs more for each step of the environment, or that goes through the probabilities of all items
-    before, is a hint. An episode counts as 100 steps for up to four draws; it may be short, and more count in full.
+    that costs less than 5 µs more for each step of the environment is a hint, and nothing below 2 µs. An episode counts
+    as 100 steps for up to four draws; it may be short, and more count in full. What goes through the probabilities of
+    all items before, which costs far more, is told by `linear-time-sampling` alone.
 
     ## Known problems
 
@@ -141,7 +142,10 @@ class DequeRandomAccess(Rule):
         cost_of, how = (costs.of_turn, _TURNS) if _is_turned(first) else (costs.of_read, _WALKS)
         each = cost_of(min(most, capacity))
         batch, is_same = _batch(graph, first, calls)
-        if each * (batch or _BATCH) < _UNFELT:
+        rhythm = rhythm_of(graph, first.path, _read_at(first), calls)
+        if each * (batch or _BATCH) < _UNFELT or _is_in_shadow(graph, first):
+            return None
+        if not rhythm.counted and rhythm.a_step(each * times * (batch or _BATCH)) < _UNFELT_A_STEP:
             return None
         cost = f"{costs.spelled(each)} a read"
         if batch is not None:
@@ -149,9 +153,6 @@ class DequeRandomAccess(Rule):
         if batch is not None and is_same:
             cost = f"{costs.spelled(each * batch)} for {batch:,}{f' read {times} times' if times > 1 else ''}"
         cost += f" with {stored.spelled(most)}" if most < capacity else " once it is full"
-        rhythm = rhythm_of(graph, first.path, _read_at(first), calls)
-        is_beside = first.draw.weighted and first.draw.function is first.function
-        is_beside = is_beside and not costs.is_of_drawn(graph, first.draw)
         made = dict.fromkeys((graph.path_of(read.alloc.node), read.alloc.node) for read in reads)
         text = _deque(graph, first)
         around = graph.project.class_of.get(first.function) if text.startswith("self.") and first.function else None
@@ -167,7 +168,7 @@ class DequeRandomAccess(Rule):
             first.path,
             first.node,
             f"{what} is a deque of up to {capacity:,} items{where}{others}, read at random: each read {how}, {cost}"
-            f"{f', {rhythm}' if str(rhythm) else ''}{_BESIDE if is_beside else ''}"
+            f"{f', {rhythm}' if str(rhythm) else ''}"
             f"{'' if is_filled else '; whether a run fills it is not known here'}",
             evidence=[
                 *(graph.evidence(path, node, "made", "the deque is made here") for path, node in made if path),
@@ -178,7 +179,7 @@ class DequeRandomAccess(Rule):
         )
         is_little = rhythm.is_of_episodes if batch is None else rhythm.a_step(each * batch) < costs.LITTLE
         is_little = is_little or (not is_filled and (stored.usually_stored(graph, buffer) or LARGE) < LARGE)
-        return replace(finding, severity=Severity.INFO) if is_little or is_beside or most < LARGE else finding
+        return replace(finding, severity=Severity.INFO) if is_little or most < LARGE else finding
 
     def witness(self) -> str:
         """How many links are followed to read from blocks of 64 that are chained, as a deque's are, from either end."""
@@ -357,62 +358,6 @@ def learn(memory: Columns, net, optimizer):
             },
         ),
         Example(
-            "a draw that the one class in use has another in place of",
-            {
-                "memory.py": """import random
-from collections import deque
-import numpy as np
-
-
-class Memory:
-    def __init__(self, limit=1_000_000):
-        self.rows = deque(maxlen=limit)
-
-    def push(self, state, action, reward, next_state, done):
-        self.rows.append((state, action, reward, next_state, done))
-
-    def sample(self, n):
-        return random.sample(self.rows, n)
-
-
-class Weighted(Memory):
-    def __init__(self, limit=1_000_000):
-        super().__init__(limit)
-        self.masses = deque(maxlen=limit)
-
-    def push(self, state, action, reward, next_state, done):
-        super().push(state, action, reward, next_state, done)
-        self.masses.append(max(self.masses, default=1.0))  # <- PER402
-
-    def sample(self, n, beta):
-        p = np.array(self.masses) / sum(self.masses)
-        at = np.random.choice(len(self.rows), n, p=p)  # <- PER401
-        weights = (len(self.rows) * p[at]) ** -beta
-        return [self.rows[i] for i in at], at, weights / weights.max()  # <- PER403
-
-    def update(self, at, errors):
-        for i, error in zip(at, errors):
-            self.masses[i] = abs(error) + 1e-5
-""",
-                "train.py": """from memory import Weighted
-
-
-def train(env, net, optimizer, betas):
-    memory, state = Weighted(), env.reset()
-    for beta in betas:
-        action = net.act(state)
-        next_state, reward, done, _ = env.step(action)
-        memory.push(state, action, reward, next_state, done)
-        state = env.reset() if done else next_state
-        rows, at, weights = memory.sample(32, beta)
-        losses, errors = net.losses(rows)
-        (weights * losses).mean().backward()
-        optimizer.step()
-        memory.update(at, errors.detach())
-""",
-            },
-        ),
-        Example(
             "turned until the drawn one is the first, and back",
             {
                 "memory.py": """import random
@@ -564,6 +509,62 @@ class Memory:
 """
             },
         ),
+        Example(
+            "a read beside a draw that costs far more, of the class that is in use",
+            {
+                "memory.py": """import random
+from collections import deque
+import numpy as np
+
+
+class Memory:
+    def __init__(self, limit=1_000_000):
+        self.rows = deque(maxlen=limit)
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def sample(self, n):
+        return random.sample(self.rows, n)
+
+
+class Weighted(Memory):
+    def __init__(self, limit=1_000_000):
+        super().__init__(limit)
+        self.masses = deque(maxlen=limit)
+
+    def push(self, state, action, reward, next_state, done):
+        super().push(state, action, reward, next_state, done)
+        self.masses.append(max(self.masses, default=1.0))
+
+    def sample(self, n, beta):
+        p = np.array(self.masses) / sum(self.masses)
+        at = np.random.choice(len(self.rows), n, p=p)
+        weights = (len(self.rows) * p[at]) ** -beta
+        return [self.rows[i] for i in at], at, weights / weights.max()
+
+    def update(self, at, errors):
+        for i, error in zip(at, errors):
+            self.masses[i] = abs(error) + 1e-5
+""",
+                "train.py": """from memory import Weighted
+
+
+def train(env, net, optimizer, betas):
+    memory, state = Weighted(), env.reset()
+    for beta in betas:
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.push(state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+        rows, at, weights = memory.sample(32, beta)
+        losses, errors = net.losses(rows)
+        (weights * losses).mean().backward()
+        optimizer.step()
+        memory.update(at, errors.detach())
+""",
+            },
+        ),
     )
 
 
@@ -651,6 +652,12 @@ def _deque(graph: ReplayGraph, read: _Read) -> str:
     elif isinstance(read.node, ir.Call) and read.node.args:
         node = read.node.args[0].value
     return graph.source(read.path, node) if isinstance(node, (ir.Name, ir.Attr)) else ""
+
+
+def _is_in_shadow(graph: ReplayGraph, read: _Read) -> bool:
+    """Whether the draw before a read goes through the probabilities of all, which costs far more: PER401 tells that."""
+    is_beside = read.draw.weighted and read.draw.function is read.function
+    return is_beside and not costs.is_of_drawn(graph, read.draw)
 
 
 def _is_of_copy(read: ir.Node) -> bool:
