@@ -366,6 +366,51 @@ class Agent:
         self.memory.learnt(at, error.detach().abs().squeeze(1).numpy())
 """
 
+_JOINED = """import numpy as np
+import torch
+
+
+class Replay:
+    def __init__(self, size):
+        self.rows, self.mass, self.size, self.at = [None] * size, np.zeros(size), size, 0
+
+    def keep(self, state, action, reward, following):
+        self.rows[self.at % self.size] = (
+            torch.tensor(state)[None],
+            torch.tensor([[action]]),
+            torch.tensor([[reward]]),
+            torch.tensor(following)[None],
+        )
+        self.mass[self.at % self.size] = max(self.mass.max(), 1.0)
+        self.at += 1
+
+    def draw(self, n, beta):
+        count = min(self.at, self.size)
+        p = self.mass[:count] / self.mass[:count].sum()
+        slots = np.random.choice(count, n, p=p)
+        weights = (count * p[slots]) ** -beta
+        return [self.rows[slot] for slot in slots], slots, torch.as_tensor(weights / weights.max())
+
+
+def train(env, net, target_net, optimizer, steps):
+    replay, state = Replay(50_000), env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        following, reward, _, _ = env.step(action)
+        replay.keep(state, action, reward, following)
+        state = following
+        batch, slots, weights = replay.draw(64, 0.4 + 0.6 * step / steps)
+        states, actions, rewards, nexts = map(torch.cat, zip(*batch))
+        values = net(states).gather(1, actions)
+        with torch.no_grad():
+            goals = rewards + 0.99 * target_net(nexts).max(1, keepdim=True)[0]
+        loss = (weights * (values - goals) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        replay.mass[slots] = (values - goals).abs().detach().numpy().ravel() + 1e-6
+"""
+
 
 class WeightsBroadcast(Rule):
     """The importance-sampling weights are a column and the errors a row, so that every weight meets every error.
@@ -822,6 +867,18 @@ def train(env, critic, optimizer, steps):
                 .replace("2).mean()", "2).mean()  # <- PER102")
             },
         ),
+        Example(
+            "tensors of one row each, joined by a function that is mapped",
+            {"learn.py": _JOINED.replace("** 2).mean()", "** 2).mean()  # <- PER102")},
+        ),
+        Example(
+            "tensors of one row each, joined one column after the other",
+            {
+                "learn.py": _JOINED.replace("** 2).mean()", "** 2).mean()  # <- PER102").replace(
+                    "map(torch.cat, zip(*batch))", "(torch.cat(column) for column in zip(*batch))"
+                )
+            },
+        ),
     )
     good = (
         Example(
@@ -970,6 +1027,18 @@ def learn(net, optimizer, rows, targets, priorities, beta):
                 .replace("Linear(64, 1)", "Linear(64, 8)")
                 .replace("(w * errors**2).mean()", "(w * (errors**2).mean(1)).mean()")
                 .replace(".squeeze(1)", ".mean(1)"),
+            },
+        ),
+        Example(
+            "joined tensors of one row each, and weights made a column",
+            {"learn.py": _JOINED.replace("(weights *", "(weights[:, None] *")},
+        ),
+        Example(
+            "joined tensors of one row each, the values made a row",
+            {
+                "learn.py": _JOINED.replace("gather(1, actions)", "gather(1, actions).squeeze(1)")
+                .replace("rewards + ", "rewards.squeeze(1) + ")
+                .replace(", keepdim=True", "")
             },
         ),
     )

@@ -404,4 +404,7 @@ def _iterables(run: Expressions, node: ir.Call, name: str, args: list[Term]) -> 
     if name == "map" and len(args) == 2 and isinstance(first.data, (ir.Function, ir.Lambda)):
         made = run.symbols.call(first.data, None, [(None, "", run.element(args[1]))], run.depth + 1)
         return run.make("collect", (made,), node) if made is not None else None
+    if name == "map" and len(args) == 2 and first.op == "external" and isinstance(node.func, ir.Name):
+        made = _numeric(run, node, first.data.rpartition(".")[2], [run.element(args[1])], {})
+        return run.make("collect", (made,), node) if made is not None else None
     return None

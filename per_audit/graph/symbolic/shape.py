@@ -35,6 +35,8 @@ _DEEPEST = 40
 _PENDING: Shape = ("pending",)
 _NOT_A_LENGTH = ("shape", "dim", "dims", "space", "size_of_state")
 _COLUMNS = ("vstack", "row_stack")
+_JOINS = {"cat", "concat", "concatenate"}
+_OF_ROWS = {"item", "collect", "at", "element"}
 _SETTINGS = {"gamma", "discount", "alpha", "beta", "eps", "epsilon", "tau", "factor", "scale", "coef", "coefficient"}
 # Losses that average over the last axis, and those that take a row of scores for each label.
 _ROWWISE = {"mse", "mean_squared_error", "huber", "mae", "mean_absolute_error", "meansquarederror",
@@ -54,6 +56,13 @@ def _fits(pattern: Term, term: Term) -> bool:
 def _is_made_column(term: Term) -> bool:
     """Whether a term was made a column, as `unsqueeze(1)` does, and `vstack` of numbers."""
     return (term.op == "unsqueeze" and term.data in (1, -1)) or (term.op == "stack" and term.data in _COLUMNS)
+
+
+def _is_joined(term: Term) -> bool:
+    """Whether a term is one tensor of those of each row that was drawn: of one action each, where it picks values."""
+    if term.op == "item" and term.args[0].op == "collect":
+        term = term.args[0].args[0]
+    return term.op == "stack" and term.data in _JOINS and term.args[0].op in _OF_ROWS and term.has("draw")
 
 
 def is_column_conflict(a: Shape | None, b: Shape | None) -> bool:
@@ -378,7 +387,8 @@ class Shapes:
         shape = self.of(index, depth)
         if shape is not None:
             return shape
-        columns = all(map(_is_made_column, alternatives(self.context.head(index))))
+        options = alternatives(self.context.head(index))
+        columns = all(_is_made_column(option) or _is_joined(option) for option in options)
         return (BATCH, 1) if columns and term.data in (1, -1) else None
 
     def _called(self, term: Term, depth: int) -> Shape | None:

@@ -84,3 +84,17 @@ def test_expressions(term_of, expression, term):
 def test_calls_of_libraries(term_of, expression, term):
     found = repr(term_of(expression, f"{NUMPY}def f(a, b):\n    return [{expression}]\n"))
     assert found.replace("[(1, 'keep')]", "[1.keep]") == term.replace("[(1, 'keep')]", "[1.keep]")
+
+
+def test_a_library_s_function_is_mapped_as_it_would_be_called(term_of):
+    code = """
+        import torch
+        from pool import each
+        def f(rows):
+            return [map(torch.cat, rows), map(torch.as_tensor, rows), map(each, rows), rows.map(torch.cat, rows)]
+    """
+    text = "[map(torch.cat, rows), map(torch.as_tensor, rows), map(each, rows), rows.map(torch.cat, rows)]"
+    joined, made, *others = term_of(text, code).args
+    assert repr(joined) == "collect(stack[cat](element(param[f.rows])))"
+    assert repr(made) == "collect(element(param[f.rows]))"
+    assert [other.op for other in others] == ["call", "call"]

@@ -205,3 +205,27 @@ def test_a_list_in_an_attribute_is_no_setting(project, shares):
     (module,) = graph.project.modules.values()
     (returned,) = [node for node in module.nodes_of(ir.Return) if isinstance(node, ir.Return)]
     assert graph.shapes.of(graph.symbols.term(module.path, returned.value)) == (BATCH,)
+
+
+@pytest.mark.parametrize(
+    ("joined", "shape"),
+    [
+        ("torch.cat(actions)", (BATCH, 1)),
+        ("torch.stack(actions)", None),
+        ("torch.cat(given)", None),
+        ("torch.cat([actions[0], given[0]])", None),
+    ],
+)
+def test_tensors_of_the_rows_that_were_drawn_pick_a_value_for_each_where_they_are_joined(project, joined, shape):
+    graph = project(f"""
+        import numpy as np
+        import torch
+
+        def learn(net, p, rows, given):
+            at = np.random.choice(len(rows), 32, p=p)
+            states, actions = zip(*[rows[i] for i in at])
+            chosen = net(torch.cat(states)).gather(1, {joined})
+            return chosen
+    """)
+    (function,) = graph.project.functions
+    assert graph.shapes.of(graph.symbols.run(function, "main.py").env["chosen"]) == shape
