@@ -9,6 +9,7 @@ from per_audit.fixes.draft import Refused
 from per_audit.fixes.recipes.repairs import splices
 from per_audit.fixes.recipes.repairs.defect import nodes_at
 from per_audit.fixes.recipes.repairs.weights_reshaped import factors
+from per_audit.graph.symbolic import Context
 
 if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft
@@ -83,7 +84,13 @@ def _error(draft: Draft, path: str, product: ir.Expr) -> ir.Expr:
     weights = [part for part in parts if graph.corrections.is_weight(graph.symbols.term(path, part))]
     if len(weights) != 1 or len(parts) != 2 or isinstance(product, ir.Call):
         raise Refused(f"which factor at {draft.where(path, product)} is the weights is not clear")
-    return next(part for part in parts if part is not weights[0])
+    error = next(part for part in parts if part is not weights[0])
+    if graph.corrections.is_averaged_loss(graph.symbols.term(path, error), Context()):
+        # Only the weights make a value for each transition of it: without them, all would share one priority.
+        raise Refused(
+            f"the errors at {draft.where(path, product)} were averaged over the batch before they were weighted"
+        )
+    return error
 
 
 def _reads(draft: Draft, defect: Defect, path: str, made: ir.Stmt, name: str, function: ev.Owner) -> list[ir.Name]:

@@ -87,3 +87,12 @@ def test_errors_that_are_weighted_under_a_condition_are_left():
 )
 def test_what_is_weighted_elsewhere_is_left(title, reason):
     check_left(CODE, example(CODE, title), reason)
+
+
+@pytest.mark.parametrize("averaged", ["torch.nn.functional.mse_loss(q, y)", "((q - y) ** 2).mean()"])
+def test_an_average_is_no_error_of_a_transition(averaged):
+    files = changed(
+        example(CODE, TORCH),
+        (MADE, f"        losses = {averaged}\n        losses = losses * torch.as_tensor(weights)\n"),
+    )
+    check_left(CODE, files, "were averaged over the batch before they were weighted")
