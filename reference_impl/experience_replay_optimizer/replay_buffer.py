@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from .storage.objects import ObjectStorage, reward_getter
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -43,6 +44,7 @@ class Sample(NamedTuple):
     indices: NDArray[np.int64]
 
 
+@Sequence.register  # as a deque is one: `random.sample` draws from nothing else
 class ReplayBuffer:
     """Storage + sampler. `PrioritizedReplayBuffer` and its siblings bring the sampler along; this class takes any.
 
@@ -432,8 +434,7 @@ class ReplayBuffer:
     def _reward(self, item: Any) -> float | None:
         if self._reward_of is None:
             return None
-        rewards = as_column(self._reward_of(item), "reward")
-        return float(as_finite(rewards, "reward", 1)[0])
+        return float(as_finite(as_column(self._reward_of(item), "reward"), "reward", 1)[0])
 
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:

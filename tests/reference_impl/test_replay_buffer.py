@@ -1,6 +1,8 @@
 import copy
 import multiprocessing
 import pickle
+import random
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -447,3 +449,14 @@ def test_a_refused_batch_leaves_nothing_behind_for_the_next_transition(storage):
         handles = buffer.handles[buffer.handles >= 0]
         assert handles.size == len(buffer) == len(set((handles % 20).tolist()))
         assert_consistent(buffer.sample(8).batch)
+
+
+@pytest.mark.parametrize("stored", [8, 300])
+def test_what_draws_from_any_sequence_draws_from_a_buffer(stored):
+    buffer = PrioritizedReplayBuffer(300)
+    buffer.extend((time, "state") for time in range(stored))
+    drawn = random.Random(0).sample(buffer, 5)
+    assert len({time for time, _ in drawn}) == 5
+    assert {time for time, _ in drawn} <= set(range(stored))
+    assert random.Random(0).choice(buffer) in list(buffer)
+    assert isinstance(buffer, Sequence)
