@@ -244,12 +244,13 @@ class ReplayBuffer:
                 self._ring.written(slot)
                 self.sampler.add_one(slot, reward, rare)
 
-    def sample(self, batch_size: int, beta: float | None = None) -> Sample:
+    def sample(self, batch_size: int, beta: float | None = None, repeat: bool = False) -> Sample:
         """Draw transitions with replacement.
 
         Args:
             batch_size: number of transitions B, at most `len(self)`.
             beta: exponent of the weights for this batch alone; the schedule then stays where it is.
+            repeat: draw more than are stored as well, as long as there is one.
 
         Returns:
             (batch, weights, indices), see `Sample`; the arrays belong to the caller.
@@ -260,7 +261,7 @@ class ReplayBuffer:
         """
         count = batch_size if type(batch_size) is int and batch_size > 0 else as_count(batch_size, "batch_size")
         with self._lock:
-            if count > len(self.sampler):
+            if count > len(self.sampler) and not (repeat and len(self.sampler)):
                 raise ValueError(f"batch_size is {count}, and the buffer holds only {len(self)} transitions")
             slots, weights = self.sampler.sample(count, beta)
             storage: Any = self.storage if self._objects is None else self._objects
@@ -413,9 +414,8 @@ class ReplayBuffer:
                 raise IndexError(f"index {at} is out of range: the buffer holds {len(self)}")
             return self._row(self._ring.newest if at in (-1, len(self) - 1) else int(self._ring.oldest_first()[at]))
 
-    def pop(self, *args: Any) -> None:
+    def pop(self, *_: Any) -> None:
         """Not supported: a full buffer overwrites by itself."""
-        del args
         raise NotImplementedError(
             "pop() and popleft() are not supported: the buffer overwrites its oldest transition by itself when it holds"
             f" {self.capacity}; remove the call, clear() empties the buffer"

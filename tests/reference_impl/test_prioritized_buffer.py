@@ -9,7 +9,7 @@ from collections import deque, namedtuple
 import numpy as np
 import pytest
 
-from experience_replay_optimizer import LinearSchedule, PrioritizedReplayBuffer
+from experience_replay_optimizer import CombinedReplayBuffer, LapReplayBuffer, LinearSchedule, PrioritizedReplayBuffer
 
 Transition = namedtuple("Transition", "state action reward next_state done")
 
@@ -68,6 +68,19 @@ def test_a_batch_larger_than_the_buffer_is_refused():
     with pytest.raises(ValueError, match="holds only 0"):
         PrioritizedReplayBuffer(5).sample(1)
     assert buffer.sample(10).batch.states.shape == (10, 3)
+
+
+@pytest.mark.parametrize("kind", [PrioritizedReplayBuffer, CombinedReplayBuffer, LapReplayBuffer])
+def test_a_batch_may_repeat_what_little_is_stored(kind):
+    buffer = kind(10)
+    with pytest.raises(ValueError, match="holds only 0"):
+        buffer.sample(4, repeat=True)
+    buffer.append("the first")
+    batch, weights, indices = buffer.sample(4, repeat=True)
+    assert (batch, weights.tolist(), indices.tolist()) == (["the first"] * 4, [1.0] * 4, [0] * 4)
+    buffer.update_priorities(indices, [3.0] * 4)
+    buffer.append("the second")
+    assert set(buffer.sample(64, repeat=True).batch) == {"the first", "the second"}
 
 
 def test_beta_follows_the_specification_or_a_schedule():

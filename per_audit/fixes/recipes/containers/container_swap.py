@@ -11,6 +11,7 @@ from per_audit.fixes.recipes.batch.travel import INDICES, Consumer, Travel, weig
 from per_audit.fixes.recipes.containers import classwide, positions, unread
 from per_audit.fixes.recipes.containers.bounded import Bounded
 from per_audit.fixes.recipes.containers.branches import alternatives
+from per_audit.fixes.recipes.containers.early import how_drawn
 from per_audit.fixes.recipes.containers.remade import first_made
 from per_audit.fixes.recipes.containers.rewards import place_of_reward
 from per_audit.fixes.recipes.containers.saved import fill_from_files, save_as_list
@@ -145,7 +146,7 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]
     handle = draft.text(path, population)
     if not isinstance(population, (ir.Name, ir.Attr)):
         raise Refused(f"the draw at {draft.where(path, draw)} is from {handle}, not from the container itself")
-    size = shared.batch_size(draft, path, draw, 1, "k", "size")
+    size = shared.batch_size(draft, path, draw, 1, "k", "size") + how_drawn(draft.graph, buffer, draw, "k", "size", 1)
     travel = Travel(draft, buffer)
     parent = draft.graph.parents(path).get(draw)
     statement = draft.graph.statement(path, draw)
@@ -246,7 +247,7 @@ def _draw_positions(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[
     path = buffer.path
     (container,) = shared.drawn_from(draft.graph, buffer)
     handle = positions.handle_of(draft, buffer, container)
-    size = shared.positions(draft, path, draw)
+    size = shared.positions(draft, path, draw) + how_drawn(draft.graph, buffer, draw, "size", "k", 2, 1)
     parent = draft.graph.parents(path).get(draw)
     target = parent.targets[0] if isinstance(parent, ir.Assign) and len(parent.targets) == 1 else None
     if not isinstance(parent, ir.Assign) or not isinstance(target, ir.Name):

@@ -138,7 +138,7 @@ def test_rows_that_are_dictionaries_read_field_by_field():
             "            self.rows[self.at] = row\n",
             "        self.rows.append(row)\n",
         ),
-        ("at = np.random.choice(len(self.rows), n)", "batch, weights, at = self.rows.sample(n)"),
+        ("at = np.random.choice(len(self.rows), n)", "batch, weights, at = self.rows.sample(n, repeat=True)"),
         (
             " for i in at])\n\n",
             " for i in at]), weights, at\n\n    def update_priorities(self, indices, td_errors):\n"
