@@ -21,6 +21,12 @@ _TOKENS = re.compile(
     r"|#[^\n]*|[()\[\]{}:\n]|\bif\b",
     re.DOTALL,
 )
+# Comments and strings, of which those that hold expressions are said by the letter before them.
+_SPOKEN = re.compile(
+    r"(\b[rR]?[fFtT][rR]?)?"
+    r"(\"\"\"(?:[^\\]|\\.)*?\"\"\"|'''(?:[^\\]|\\.)*?'''|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|#[^\n]*)",
+    re.DOTALL,
+)
 _CASES = re.compile(r"^[ \t]*case\b", re.MULTILINE)
 
 
@@ -112,11 +118,11 @@ def _children(node: ast.AST) -> Iterable[ast.AST]:
 def _textual_depth(text: str) -> tuple[int, int]:
     """An upper bound of the nesting of a text that cannot be parsed, and the line where it is reached.
 
-    Brackets are counted as they stand (in strings too), operators, dots and chained calls by the longest run of a
-    logical line.
+    Brackets are counted as they stand, operators, dots and chained calls by the longest run of a logical line; not in
+    comments, nor in strings without expressions.
     """
     deepest, where, depth, run, line, before = 0, 1, 0, 0, 1, ""
-    for character in text:
+    for character in _SPOKEN.sub(_unspoken, text):
         if character in "([{":
             depth += 1
             if before in (")", "]"):
@@ -133,6 +139,11 @@ def _textual_depth(text: str) -> tuple[int, int]:
             deepest, where = depth + run, line
         before = character
     return deepest, where
+
+
+def _unspoken(match: re.Match[str]) -> str:
+    """What stands for a comment or string: its lines."""
+    return match[0] if match[1] else "\n" * match[0].count("\n")
 
 
 def _refuse_brackets(text: str) -> None:

@@ -85,3 +85,19 @@ def test_what_the_parser_alone_refuses_is_not_called_invalid():
         extract("x.py", text.encode())
     assert caught.value.line == 4
     assert "not valid" not in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    "line", ["# " + "-" * 500, 'print "' + "-" * 500 + '"', 'print "(("', 'print """(\n' + "=" * 500 + '"""']
+)
+def test_rulers_and_brackets_in_words_do_not_make_a_file_too_deep(line):
+    with pytest.raises(Unparsable) as caught:
+        extract("old.py", f"{line}\nx = a + b\nprint 'done'\n".encode() * 200)
+    assert "deep" not in caught.value.reason
+
+
+@pytest.mark.parametrize("before", ["f", "rf", "F"])
+def test_what_stands_in_a_string_with_expressions_is_nested(before):
+    text = f'print 1\nx = {before}"{{{"(" * 500}{")" * 500}}}"\n'
+    with pytest.raises(Unparsable, match="deep"):
+        extract("x.py", text.encode())
