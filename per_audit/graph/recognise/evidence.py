@@ -40,6 +40,7 @@ from per_audit.graph.recognise.rows.environments import Environments
 from per_audit.graph.recognise.rows.fields import has_unnamed_reward, names_reward, stored_roles
 from per_audit.graph.recognise.rows.keyed import keyed_roles
 from per_audit.graph.recognise.rows.stepped import is_stepped
+from per_audit.graph.recognise.rows.trained import holds_trained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -341,7 +342,7 @@ class Evidence:
         return held
 
     def family(self, function: ev.Owner) -> set[Alloc]:
-        """The containers that the class of the function, and the objects in its attributes, hold."""
+        """The containers of rows that the class of the function, and the objects in its attributes, hold."""
         owner = self.project.class_of.get(function) if function is not None else None
         classes = [owner] if owner is not None else []
         known = set(classes)
@@ -354,7 +355,7 @@ class Evidence:
                     elif isinstance(atom, (Instance, ClassRef)) and atom.node not in known:
                         known.add(atom.node)
                         classes.append(atom.node)
-        return found
+        return {container for container in found if not holds_trained(self.graph, self.stores.get(container, ()))}
 
     def _serves_environments(self, made: ev.Draw | ev.Mass) -> bool:
         """Whether an environment draws the number, or a helper that what is called one alone calls."""
