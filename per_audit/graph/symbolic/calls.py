@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.known.conditionals import is_choice
-from per_audit.graph.interpret.known.externals import packs
+from per_audit.graph.interpret.known.externals import is_cast, packs
 from per_audit.graph.interpret.known.losses import torch_reduction
 from per_audit.graph.interpret.values import MIXED, RecordType, Result
 from per_audit.graph.symbolic import vocabulary as voc
@@ -194,6 +194,8 @@ def _library(run: Expressions, node: ir.Call, site: ev.CallSite | None, receiver
     plain = _plain(given)
     if qualified is not None and plain and packs(qualified):
         return plain[0]
+    if qualified is not None and is_cast(qualified) and len(plain) == 2:
+        return plain[1]
     if qualified is not None and is_choice(qualified) and (either := _chosen(run, node, given)) is not None:
         return either
     if qualified == "builtins.dict" and given and all(keyword and not star for keyword, star, _ in given):

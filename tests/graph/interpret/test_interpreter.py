@@ -532,11 +532,13 @@ def test_what_a_cast_keeps_apart(project, value_of):
             pass
 
         rows = cast(list[int], [None] * 9)
+        pair = cast(tuple[int, int], (1, 2))
         batch = cast(Any, Batch())
-        use(rows, batch)
+        use(rows, pair, batch)
         """
     )
     assert {type(atom) for atom in value_of(graph, "rows").atoms} == {Alloc}
+    assert {type(atom) for atom in value_of(graph, "pair").atoms} == {TupleOf}
     assert not any(isinstance(atom, Instance) for atom in value_of(graph, "batch").atoms)
 
 

@@ -2,7 +2,10 @@
 
 import pytest
 
-NUMPY = "import pickle\nimport zlib\nimport numpy as np\nimport torch\nimport torch.nn.functional as F\n"
+NUMPY = (
+    "import pickle\nimport zlib\nfrom typing import cast\n"
+    "import numpy as np\nimport torch\nimport torch.nn.functional as F\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,7 @@ def test_expressions(term_of, expression, term):
     ("expression", "term"),
     [
         ("pickle.loads(zlib.decompress(zlib.compress(pickle.dumps(a))))", "param[f.a]"),
+        ("cast(int, a)", "param[f.a]"),
         ("np.power(a, b)", "pow(param[f.a], param[f.b])"),
         ("np.full(b, a.mean())", "filled(alloc[full](param[f.b]), mean(param[f.a]))"),
         ("np.full(b, 1.0)", "alloc[full](param[f.b])"),

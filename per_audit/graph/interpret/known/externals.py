@@ -173,6 +173,11 @@ def is_continuous(name: str) -> bool:
     return name in _CONTINUOUS or (owner in RANDOM_OBJECTS and method in ("uniform", "random"))
 
 
+def is_cast(name: str) -> bool:
+    """Whether a function is told what a checker of types is to take its second argument for, which it returns."""
+    return name in ("typing.cast", "typing_extensions.cast")
+
+
 def packs(name: str) -> bool:
     """Whether the callable turns an object into bytes, or bytes into the object that they hold."""
     return last(name) in _PACKS and name.partition(".")[0] in _PACKERS

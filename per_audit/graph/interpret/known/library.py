@@ -60,6 +60,7 @@ _ORDERED = {"numpy.argsort", "torch.argsort", "jax.numpy.argsort", "tensorflow.a
 _CUTS = {"builtins.int", "math.floor", "numpy.floor", "torch.floor", "jax.numpy.floor"}
 _AXIS = ("axis", "dim", "axes", "reduction_indices")
 _ARRAYS = ("numpy.array", "numpy.asarray", "jax.numpy.array", "torch.tensor")
+_CAST = (Alloc, Record, TupleOf)
 _FILLED = ("torch.FloatTensor", "tensorflow.Variable")  # made of what they are given
 
 
@@ -168,8 +169,8 @@ class Library:
                 if isinstance(atom, Alloc):
                     self.interpreter.targets.store(atom, node, frame, "insert", values[1], node.args[1].value)
             return UNKNOWN
-        if name == "typing.cast" and len(values) > 1 and any(isinstance(atom, Alloc) for atom in values[1].atoms):
-            return values[1]  # a container; a whole batch would bring its weights to all that is made of it
+        if ext.is_cast(name) and len(values) > 1 and any(isinstance(atom, _CAST) for atom in values[1].atoms):
+            return values[1]  # but an object, which as a batch would bring its weights to all that is made of it
         if (ext.packs(name) or name in ext.COMPILERS or _hands_over(name, node)) and values:
             return values[0]
         if name == "numpy.copyto" and len(values) == len(node.args) == 2 and isinstance(node.args[0].value, ir.Sub):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.known.reference import is_pal
 from per_audit.graph.interpret.roles import name_of, words
+from per_audit.graph.interpret.values import Alloc, Result
 from per_audit.graph.liveness.names.unread import is_of_unread
 from per_audit.graph.pipelines import modules_that_draw
 from per_audit.graph.recognise.learning.rollouts import Holders, is_rollout
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from per_audit.graph.interpret import events as ev
+    from per_audit.graph.interpret.values import Atom
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 _SWITCHES = {"prioritized", "prioritised", "prioritize", "prioritise", "priority", "priorities", "prio"}
 _UNITS = {"step", "steps", "epoch", "epochs", "episode", "episodes", "update", "updates", "iteration", "iterations"}
 _COUNTED = _UNITS | {"batches", "envs", "frames", "games", "samples", "timesteps", "transitions", "workers"}
+_NUMBERS = {"builtins", "jax", "math", "numpy", "random", "scipy", "tensorflow", "torch"}
 
 
 class Alternatives:
@@ -44,6 +47,8 @@ class Alternatives:
             return True
         if self._under_switch(buffer.path, buffer.draws[0]) or any(map(self._is_switched_off, buffer.draws)):
             return True
+        if self._asks_unseen(buffer):
+            return True
         made = [site for site in buffer.instances if not self._is_tried_out(buffer, site)]
         if made and all(self._is_one_of_two(buffer, site) for site in made):
             return True
@@ -67,14 +72,40 @@ class Alternatives:
         draw = self.events.draws.get(node)
         return draw is not None and draw.probabilities is not None and not draw.weighted
 
+    def _asks_unseen(self, buffer: ReplayBuffer) -> bool:
+        """Whether rows are read as well at what an object of unknown code answers to a random number: a tree, say."""
+        kin = buffer.owner.body if buffer.owner is not None else [buffer.function]
+        methods = [method for method in kin if isinstance(method, ir.Function)]
+        asked = {
+            mass
+            for method in methods
+            for site in self.graph.calls_of(method, (buffer.path,))
+            if any(map(_is_unseen, site.receiver.atoms))
+            for argument in site.arguments
+            for mass in argument.tagged("mass")
+        }
+        value, spilled = self.events.value, self.graph.interpreter.parts.spilled
+        return bool(asked) and any(
+            isinstance(node, ir.Sub)
+            and not asked.isdisjoint(spilled(value(node.index)).tagged("mass"))
+            and not buffer.containers.isdisjoint(atom for atom in value(node.value).atoms if isinstance(atom, Alloc))
+            for method in methods
+            for node in ir.walk_scope(method.body)
+        )
+
     def _under_switch(self, path: str, node: ir.Node) -> bool:
-        """Whether a test of a setting called something like `prioritized`, or with such a text, decides on the node."""
+        """Whether a test of a setting called something like `prioritized`, or with such a text, decides on the node.
+
+        So does one before it that returns.
+        """
+        below = node
         for around in self.graph.ancestors(path, node):
             if isinstance(around, (ir.If, ir.IfExp)):
                 if any(_is_switch(name) for name in _names(around.test)):
                     return True
             elif isinstance(around, ir.Function):
-                return False
+                return any(_is_switch(name) for earlier in _returning(around, below) for name in _names(earlier.test))
+            below = around
         return False
 
     def _is_one_of_two(self, buffer: ReplayBuffer, site: ev.CallSite) -> bool:
@@ -115,10 +146,7 @@ class Alternatives:
             elif isinstance(around, ir.Match):
                 yield [statement for case in around.cases if below not in case for statement in case]
             if isinstance(around, ir.Function):
-                before = around.body[: around.body.index(below)] if below in around.body else []
-                for earlier in before:
-                    if isinstance(earlier, ir.If) and earlier.body and isinstance(earlier.body[-1], ir.Return):
-                        yield earlier.body
+                yield from (earlier.body for earlier in _returning(around, below))
                 yield from (method.body for method in self._overriding(around))
                 return
             below = around
@@ -157,6 +185,17 @@ class Alternatives:
     def is_on_policy(self, buffer: ReplayBuffer) -> bool:
         """Whether the containers are emptied as often as they are learnt from."""
         return is_rollout(self._holders, buffer)
+
+
+def _returning(function: ir.Function, below: ir.Node) -> list[ir.If]:
+    """The branches of a function that return before it comes to a statement of its body."""
+    before = function.body[: function.body.index(below)] if below in function.body else []
+    return [each for each in before if isinstance(each, ir.If) and each.body and isinstance(each.body[-1], ir.Return)]
+
+
+def _is_unseen(atom: Atom) -> bool:
+    """Whether an object is made by code that is neither the project's nor a library's for numbers."""
+    return isinstance(atom, Result) and "." in atom.name and atom.name.partition(".")[0] not in _NUMBERS
 
 
 def _names(test: ir.Expr) -> Iterator[str]:

@@ -612,3 +612,73 @@ def test_what_a_file_that_could_not_be_read_makes_may_be_the_other_way(imported,
     texts = {"main.py": main, "memory.py": PLAIN_MEMORY, "settings.py": "RANKED = input()\n"}
     known = [extract(path, textwrap.dedent(text).encode()) for path, text in texts.items()]
     assert len(link(known, Modules([*texts, *files])).buffers) == found
+
+
+_UNSEEN = """
+    import numpy as np
+    from trees.sums import Sums
+
+
+    class Memory:
+        def __init__(self, size, mode):
+            self.states, self.actions = np.zeros(size), np.zeros(size)
+            self.rewards, self.following = np.zeros(size), np.zeros(size)
+            self.mode, self.size, self.at = mode, size, 0
+            self.sums = Sums(size)
+
+        def add(self, state, action, reward, next_state):
+            self.states[self.at], self.actions[self.at] = state, action
+            self.rewards[self.at], self.following[self.at] = reward, next_state
+            self.sums[self.at] = 1.0
+            self.at = (self.at + 1) % self.size
+
+        def sample(self, n):
+            if self.mode == 1:
+                picked = []
+                for i in range(n):
+                    found = self.sums.find(np.random.uniform(i, i + 1) * self.sums.total() / n)
+                    picked.append(found % self.size)
+            else:
+                picked = np.random.randint(0, self.size, n)
+            return self.states[picked], self.actions[picked], self.rewards[picked], self.following[picked]
+    """
+
+
+def test_rows_at_what_unknown_code_answers_to_a_random_number_may_be_drawn_by_priority(project):
+    assert project(_UNSEEN).buffers == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "here"),
+    [
+        ("self.sums.find(np.random.uniform(i, i + 1) * self.sums.total() / n)", "np.random.uniform(0, self.size)"),
+        ("picked.append(found % self.size)", "picked.append(i)"),  # whatever the tree answers, no row is read there
+        ("self.sums.find(np.random.uniform(i, i + 1) * self.sums.total() / n)", "self.sums.find(i)"),
+    ],
+)
+def test_rows_that_no_unknown_code_finds_are_drawn_uniformly(project, seen, here):
+    assert seen in _UNSEEN
+    assert [buffer.kind for buffer in project(_UNSEEN.replace(seen, here)).buffers] == [UNIFORM]
+
+
+_EARLY = """
+    import random
+
+
+    class Memory:
+        def __init__(self, tree, settings):
+            self.rows, self.tree, self.settings = [], tree, settings
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            if self.settings["SWITCH"]:
+                return [self.rows[i] for i in self.tree.chosen(n)]
+            return random.sample(self.rows, n)
+    """
+
+
+@pytest.mark.parametrize(("switch", "found"), [("prioritised", []), ("small", [UNIFORM])])
+def test_a_switch_that_returns_before_the_draw_decides_on_it(project, switch, found):
+    assert [buffer.kind for buffer in project(_EARLY.replace("SWITCH", switch)).buffers] == found
