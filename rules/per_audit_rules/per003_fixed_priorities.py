@@ -241,9 +241,9 @@ class FixedPriorities(Rule):
     ## Known problems
 
     Code that updates priorities through objects of another library, or through names that are only known at run time,
-    cannot be followed; there the rule is silent. Buffers that are never made in the project are not reported, but for
-    those whose class is given to an algorithm of a library that is known to draw uniformly otherwise: it asks for no
-    update.
+    cannot be followed; there the rule is silent. So it is where only code that the project has not draws batches.
+    Buffers that are never made in the project are not reported, but for those whose class is given to an algorithm of a
+    library that is known to draw uniformly otherwise: it asks for no update.
 
     ## Example
 

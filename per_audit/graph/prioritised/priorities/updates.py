@@ -13,6 +13,7 @@ from per_audit.graph.liveness.memories.lifetimes import is_another
 from per_audit.graph.prioritised.priorities.heaps import is_drawn_by_row
 from per_audit.graph.prioritised.priorities.inherited import Inherited
 from per_audit.graph.prioritised.priorities.own import Own
+from per_audit.graph.prioritised.priorities.unseen import is_drawn_from_unseen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,7 +77,7 @@ class Updates:
             # Assigned one by one: `memory.priorities[indices] = ...`.
             return any(s.container in self.about.made and self.about.is_drawn(s.index) for s in self.about.stores())
         ways = (self._writes_drawn, self._tells_drawn, self._adds_again, self._puts_back, self._reaches_writer)
-        return self.about.is_opaque or any(way() for way in ways)
+        return self.about.is_opaque or is_drawn_from_unseen(self.about, self._relatives) or any(way() for way in ways)
 
     def neglected(self) -> list[tuple[Maker, ev.CallSite]]:
         """Who learns from a memory of its own without any of the updates, which others make of theirs.
