@@ -248,6 +248,36 @@ def main(env, net, optimizer):
                 .replace("Agent(net, optimizer)", "Agent(net, optimizer, env.memory or Memory(5000))"),
             },
         ),
+        Example(
+            "a test of which class the memory is of",
+            {
+                "memory.py": bad[0].plain["memory.py"]
+                + "\n\nclass Rated(Memory):\n"
+                + "    def update_prios(self, slots, errors):\n        self.update(slots, errors)\n",
+                "agent.py": bad[0]
+                .plain["agent.py"]
+                .replace("import Memory", "import Memory, Rated")
+                .replace(
+                    "        self.memory.update_prios",
+                    "        if Rated is self.net.memory_class:\n            self.memory.update_prios",
+                ),
+            },
+        ),
+        Example(
+            "the same by its equality",
+            {
+                "memory.py": bad[0].plain["memory.py"]
+                + "\n\nclass Rated(Memory):\n"
+                + "    def update_prios(self, slots, errors):\n        self.update(slots, errors)\n",
+                "agent.py": bad[0]
+                .plain["agent.py"]
+                .replace("import Memory", "import Memory, Rated")
+                .replace(
+                    "        self.memory.update_prios",
+                    "        if self.net.memory_class == Rated:\n            self.memory.update_prios",
+                ),
+            },
+        ),
     )
 
 
@@ -363,14 +393,18 @@ def _is_guarded(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
     for around in graph.ancestors(path, node):
         if isinstance(around, (ir.Try, ir.IfExp, ir.Logic, ir.Match)):
             return True
-        if isinstance(around, ir.If) and not _compares_numbers(around.test):
+        if isinstance(around, ir.If) and not _compares_numbers(graph, around.test):
             return True
         if isinstance(around, ir.Function):
             return False
     return False
 
 
-def _compares_numbers(test: ir.Expr) -> bool:
+def _compares_numbers(graph: ReplayGraph, test: ir.Expr) -> bool:
+    """Whether a test compares what may be numbers: no text, no class, and not whether two things are the same one."""
     return isinstance(test, ir.Cmp) and not any(
-        isinstance(part, ir.Const) and not isinstance(part.value, (int, float)) for part in ir.walk(test)
+        (isinstance(part, ir.Const) and not isinstance(part.value, (int, float)))
+        or (isinstance(part, ir.Cmp) and not {"is", "is not"}.isdisjoint(part.ops))
+        or any(isinstance(atom, ClassRef) for atom in graph.events.value(part).atoms)
+        for part in ir.walk(test)
     )
