@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from per_audit.graph.episodes.bootstrap import BootstrapTarget
 
 _PADDING = {"mask", "masks", "padding", "valid", "t", "batch", "b"}
+_TIMES = {"mul", "multiply"}
 _SAME = {"detach", "float", "to", "cpu", "numpy", "view", "reshape", "unsqueeze", "squeeze", "astype", "flatten"}
 
 _DQN = """import random
@@ -330,6 +331,23 @@ class TerminalRewardDropped(Rule):
                 ).replace("mse_loss(q, target)", "mse_loss(q, goal)")
             },
         ),
+        Example(
+            "a product by the library's function",
+            {
+                "dqn.py": _DQN.replace(
+                    "            target[dones] = 0.0  # <- PER504\n",
+                    "        goal = torch.mul(target, 1 - dones.float())  # <- PER504\n",
+                ).replace("mse_loss(q, target)", "mse_loss(q, goal)")
+            },
+        ),
+        Example(
+            "a product by the method of a tensor, of what is cut off first",
+            {
+                "dqn.py": _DQN.replace("            target[dones] = 0.0  # <- PER504\n", "").replace(
+                    "mse_loss(q, target)", "mse_loss(q, target.detach().mul(1 - dones.float()))  # <- PER504"
+                )
+            },
+        ),
     )
     good = (
         Example(
@@ -410,24 +428,49 @@ class TerminalRewardDropped(Rule):
             "set to the reward by index",
             {"dqn.py": bad[0].plain["dqn.py"].replace("target[dones] = 0.0", "target[dones] = rewards[dones]")},
         ),
+        Example(
+            "the reward is added to the product again, by the library's functions",
+            {
+                "dqn.py": _DQN.replace(
+                    "            target[dones] = 0.0  # <- PER504\n",
+                    "        goal = torch.mul(target, 1 - dones.float()).add(rewards * dones.float())\n",
+                ).replace("mse_loss(q, target)", "mse_loss(q, goal)")
+            },
+        ),
+        Example(
+            "the next value alone is multiplied, by the library's function",
+            {
+                "dqn.py": _DQN.replace("            target[dones] = 0.0  # <- PER504\n", "").replace(
+                    "self.gamma * best", "torch.mul(self.gamma * best, 1 - dones.float())"
+                )
+            },
+        ),
     )
 
 
 def _zeroed(graph: ReplayGraph, definitions: Definitions, target: BootstrapTarget) -> Iterator[ir.Node]:
     """Where a target becomes 0 at the end of an episode: around it, or later, where its name is used."""
-    path, here = target.path, target.node
-    for around in graph.ancestors(path, target.node):
+    masked, here = _masked(graph, target.path, target.node)
+    if masked is not None:
+        yield masked
+    elif here is not None:
+        made = graph.statement(target.path, here)
+        yield from _later(graph, definitions, target, here, made)
+
+
+def _masked(graph: ReplayGraph, path: str, value: ir.Expr) -> tuple[ir.Expr | None, ir.Expr | None]:
+    """What makes a value 0 at the end of an episode, or else the whole of its statement that is still that value."""
+    here = value
+    for around in graph.ancestors(path, value):
         if isinstance(around, ir.Stmt):
-            yield from _later(graph, definitions, target, here, around)
-            return
+            return None, here
         if isinstance(around, ir.Expr):
             if _masks(graph, around, here):
-                if not _is_summand(graph, path, around):
-                    yield around
-                return
+                return (None if _is_summand(graph, path, around) else around), None
             if not _keeps(around, here):
-                return
+                break
             here = around
+    return None, None
 
 
 def _later(
@@ -455,9 +498,9 @@ def _later(
             if not turned and _tells_end(graph, index) and _is_value(definitions, held, path, value):
                 yield node
         elif isinstance(node, ir.Name) and _is_value(definitions, node, path, value):
-            around = next((a for a in graph.ancestors(path, node) if isinstance(a, ir.Expr)), None)
-            if around is not None and _masks(graph, around, node) and not _is_summand(graph, path, around):
-                yield around
+            masked, _ = _masked(graph, path, node)
+            if masked is not None:
+                yield masked
 
 
 def _is_summand(graph: ReplayGraph, path: str, product: ir.Expr) -> bool:
@@ -465,7 +508,9 @@ def _is_summand(graph: ReplayGraph, path: str, product: ir.Expr) -> bool:
 
     So does what the end takes off, as in `target * (1 - done) - done`, by which it is worth -1.
     """
-    around = next(iter(graph.ancestors(path, product)), None)
+    around = next((a for a in graph.ancestors(path, product) if isinstance(a, (ir.Expr, ir.Stmt))), None)
+    if isinstance(around, (ir.Call, ir.Attr)):
+        return ir.last_name(around.func if isinstance(around, ir.Call) else around) == "add"
     if not isinstance(around, ir.Bin):
         return False
     return around.op == "+" or (around.op == "-" and around.left is product and _tells_end(graph, around.right))
@@ -495,7 +540,7 @@ def _sets_zero(node: ir.Node) -> bool:
 def _keeps(around: ir.Expr, inner: ir.Expr) -> bool:
     """Whether an expression around another is the same value in another form."""
     if isinstance(around, ir.Attr):
-        return around.attr in _SAME
+        return around.attr in _SAME or around.attr in _TIMES
     return (
         isinstance(around, ir.Call)
         and isinstance(around.func, ir.Attr)
@@ -508,6 +553,9 @@ def _masks(graph: ReplayGraph, around: ir.Expr, inner: ir.Expr) -> bool:
     """Whether an expression is 0 in place of another where an episode has ended."""
     if isinstance(around, ir.Bin) and around.op == "*":
         return _tells_end(graph, around.left if around.right is inner else around.right)
+    if isinstance(around, ir.Call) and ir.last_name(around.func) in _TIMES:
+        factors = [around.func] * (inner is around.func) + [arg.value for arg in around.args]
+        return len(factors) == 2 and inner in factors and all(f is inner or _tells_end(graph, f) for f in factors)
     if isinstance(around, ir.IfExp) and inner is not around.test:
         other = around.orelse if inner is around.body else around.body
         return _tells_end(graph, around.test) and isinstance(other, ir.Const) and other.value == 0
