@@ -445,6 +445,15 @@ class Replay:
 """
             },
         ),
+        Example(
+            "columns that are never cleared, and the end goes straight into the memory",
+            {
+                "agent.py": _COLUMNS.replace(
+                    "        if over:\n            self.gains.clear()  # <- PER503\n            self.states.clear()\n",
+                    "",
+                ).replace("* self.powers)", "* self.powers)  # <- PER503")
+            },
+        ),
     )
     good = (
         Example(
@@ -589,6 +598,18 @@ class Memory:
                 self.states.popleft()
             self.gains.clear()""",
                 )
+            },
+        ),
+        Example(
+            "columns of which a sum is stored from the n-th step of each episode on",
+            {
+                "agent.py": _COLUMNS.replace("  # <- PER503", "")
+                .replace("        if over:\n            self.gains.clear()\n            self.states.clear()\n", "")
+                .replace("next_state, over):", "next_state, over, step):")
+                .replace("if len(self.gains) == self.n:", "if step >= self.n:")
+                .replace("net, optimizer, steps):", "net, optimizer, episodes):")
+                .replace("for _ in range(steps):", "for step in range(episodes * 200):")
+                .replace("next_state, over)\n        state", "next_state, over, step % 200)\n        state")
             },
         ),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.episodes import endings
-from per_audit.graph.interpret.roles import DONE, REWARD
+from per_audit.graph.interpret.roles import DONE, REWARD, role_of_name
 from per_audit.graph.interpret.values import Alloc, roles_in
 
 if TYPE_CHECKING:
@@ -188,8 +188,65 @@ def looks_at_ends(graph: ReplayGraph, found: ReturnSum) -> bool:
 
 
 def ends_known(graph: ReplayGraph, found: ReturnSum) -> bool:
-    """Whether the window holds the ends of episodes."""
-    return any(DONE in held(graph, window) for window in found.windows)
+    """Whether the window holds the ends of episodes, or what fills it is told of them and goes by none."""
+    return any(DONE in held(graph, window) for window in found.windows) or _told_in_vain(graph, found)
+
+
+def _told_in_vain(graph: ReplayGraph, found: ReturnSum) -> bool:
+    """Whether what puts rewards into a window of their own is handed the end, which nothing of their class tests.
+
+    Nor does a test ask for something that changes from step to step beside the window, such as a count of steps that
+    begins anew with each episode.
+    """
+    stores = [store for store in graph.events.stores.values() if store.container in found.windows]
+    fillers = {store.function for store in stores}
+    if not fillers or not all(isinstance(f, ir.Function) and _is_handed_end(graph, f) for f in fillers):
+        return False
+    owners = [cls for window in found.windows if (cls := owner_of(graph, window)) is not None]
+    methods = {part for cls in owners for part in cls.body if isinstance(part, ir.Function)} | {found.function}
+    methods |= {function for function in fillers if isinstance(function, ir.Function)}
+    tests = [
+        node.test
+        for function in methods
+        for node in ir.walk_scope(function.body)
+        if isinstance(node, (ir.If, ir.IfExp, ir.While))
+    ]
+    parts = [part for test in tests for part in ir.walk(test)]
+    given = {parameter.name for method in methods for parameter in method.parameters[1:]}
+    if any(endings.is_end(graph, part) or (isinstance(part, ir.Name) and part.id in given) for part in parts):
+        return False
+    return not _change(
+        methods, {part.attr for part in parts if isinstance(part, ir.Attr) and _is_state(graph, found, part)}
+    )
+
+
+def _is_handed_end(graph: ReplayGraph, function: ir.Function) -> bool:
+    """Whether a parameter is the end of an episode, and one with a default is given by some caller."""
+    shift = function in graph.project.class_of
+    return any(
+        parameter.default is None
+        or any(site.node.argument(place - shift, parameter.name) for site in graph.callers.get(function, ()))
+        for place, parameter in enumerate(function.parameters)
+        if role_of_name(parameter.name) == DONE
+    )
+
+
+def _is_state(graph: ReplayGraph, found: ReturnSum, part: ir.Attr) -> bool:
+    """Whether an attribute is something else than a window."""
+    return found.windows.isdisjoint(graph.events.value(part).atoms)
+
+
+def _change(methods: set[ir.Function], names: set[str]) -> bool:
+    """Whether methods other than the constructor assign to one of some attributes."""
+    return any(
+        isinstance(target, ir.Attr) and target.attr in names
+        for method in methods
+        if method.name != "__init__"
+        for node in ir.walk_scope(method.body)
+        for target in (
+            node.targets if isinstance(node, ir.Assign) else [node.target] if isinstance(node, ir.Aug) else []
+        )
+    )
 
 
 def emptied(graph: ReplayGraph, found: ReturnSum) -> list[ev.Evict]:

@@ -251,3 +251,55 @@ def test_a_loop_over_steps_stores_nothing_of_the_rest(project, rest, dropped):
     (buffer,) = graph.buffers
     (found,) = windows.return_sums(graph, buffer)
     assert [evict.how for evict in windows.dropping(graph, buffer, found)] == dropped
+
+
+COLUMNS = """
+    import random
+    from collections import deque
+
+    class Walker:
+        def __init__(self, model, n=4):
+            self.model, self.n, self.count, self.rows = model, n, 0, deque(maxlen=5000)
+            self.gains, self.states = deque(maxlen=n), deque(maxlen=n)
+
+        def keep(self, state, reward, later, over, t=0):
+            self.gains.append(reward)
+            self.states.append(state)
+            self.count += 1
+            if len(self.gains) == self.n:
+                self.rows.append((self.states[0], sum(0.9**i * gain for i, gain in enumerate(self.gains)), later, over))
+            self.model.loss(random.sample(self.rows, 8)).backward()
+
+    def walk(env, model):
+        walker = Walker(model)
+        state = env.reset()
+        for t in range(9000):
+            later, reward, over, _ = env.step(0)
+            walker.keep(state, reward, later, over, t)
+            state = env.reset() if over else later
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_known"),
+    [
+        ("", "", True),
+        ("if len(self.gains) == self.n:", "if t >= self.n:", False),
+        ("if len(self.gains) == self.n:", "if self.count >= self.n:", False),
+        ("self.count += 1", "self.count = 0 if over else self.count + 1", False),
+    ],
+)
+def test_ends_that_are_told_where_rewards_alone_are_kept(project, old, new, is_known):
+    graph = project(COLUMNS.replace(old, new, 1) if old else COLUMNS)
+    (buffer,) = graph.buffers
+    (found,) = windows.return_sums(graph, buffer)
+    assert windows.ends_known(graph, found) == is_known
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_an_end_that_no_caller_tells_is_not_known(project, told):
+    code = COLUMNS.replace("later, over, t=0", "later, over=False")
+    graph = project(code.replace("later, over, t)", "later, over)" if told else "later)"))
+    (buffer,) = graph.buffers
+    (found,) = windows.return_sums(graph, buffer)
+    assert windows.ends_known(graph, found) == told
