@@ -637,6 +637,7 @@ def test_rewards_summed_under_another_name_are_replay_where_weights_are_made(pro
     import random
 
     import numpy as np
+    from sums import ahead_of
 
 
     class Memory:
@@ -663,7 +664,7 @@ def test_rewards_summed_under_another_name_are_replay_where_weights_are_made(pro
             state = next_state
         for at, (s, a, r, d, s2) in enumerate(passed):
             ahead = passed[at : at + n]
-            total = sum(step[2] * 0.99**k for k, step in enumerate(ahead))
+            total = ahead_of([step[2] for step in ahead])
             memory.append((s, a, total, ahead[-1][3], ahead[-1][4]))
 
 

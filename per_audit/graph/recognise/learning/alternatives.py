@@ -54,6 +54,8 @@ class Alternatives:
             return True
         if any(map(self._is_beside_unseen, made)):
             return True
+        if self.graph.is_agent(buffer) and any(map(self._is_one_of_all, made)):
+            return False
         callers = buffer.samples
         return bool(callers) and all(self._is_switched(site) for site in callers)
 
@@ -159,6 +161,24 @@ class Alternatives:
         heirs = self.graph.interpreter.subclasses.get(cls, ())
         methods = (self.graph.interpreter.find_method(heir, function.name) for heir in heirs)
         return [method for method in methods if method is not None and method is not function]
+
+    def _is_one_of_all(self, site: ev.CallSite) -> bool:
+        """Whether an object is made among others in a display that a loop goes through: each of them is run."""
+        shown = False
+        for around in self.graph.ancestors(site.path, site.node):
+            if isinstance(around, (ir.IfExp, ir.Lambda)):
+                return False
+            shown = shown or isinstance(around, (ir.Seq, ir.Map))
+            if isinstance(around, (ir.Assign, ir.For)):
+                held = around.targets if isinstance(around, ir.Assign) else []
+                names = {target.id for target in held if isinstance(target, ir.Name)}
+                return shown and (not names or self._is_gone_through(site, names))
+        return False
+
+    def _is_gone_through(self, site: ev.CallSite, names: set[str]) -> bool:
+        body = self.graph.project.modules[site.path].body if site.function is None else ir.children(site.function)
+        loops = (part for part in ir.walk(*body) if isinstance(part, (ir.For, ir.Generator)))
+        return any(isinstance(part, ir.Name) and part.id in names for loop in loops for part in ir.walk(loop.iter))
 
     def _draws_by_priority(self, site: ev.CallSite) -> bool:
         """Whether the call may make an object of a class that draws by priority."""

@@ -682,3 +682,64 @@ _EARLY = """
 @pytest.mark.parametrize(("switch", "found"), [("prioritised", []), ("small", [UNIFORM])])
 def test_a_switch_that_returns_before_the_draw_decides_on_it(project, switch, found):
     assert [buffer.kind for buffer in project(_EARLY.replace("SWITCH", switch)).buffers] == found
+
+
+AGENTS = """
+    import random
+
+    import numpy as np
+
+
+    class Plain:
+        def __init__(self, net):
+            self.net, self.rows = net, []
+
+        def update(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+            self.net.loss(random.sample(self.rows, 8)).backward()
+
+
+    class Sorted:
+        def __init__(self, net):
+            self.net, self.rows, self.errors = net, [], []
+
+        def update(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+            self.errors.append(1.0)
+            p = np.array(self.errors) / sum(self.errors)
+            drawn = np.random.choice(len(self.rows), 8, p=p)
+            losses = self.net.losses([self.rows[i] for i in drawn])
+            (losses * (len(self.rows) * p[drawn]) ** -0.4).mean().backward()
+            for i, loss in zip(drawn, losses):
+                self.errors[i] = float(loss) + 0.1
+
+
+    def train(env, agent):
+        state = env.reset()
+        while True:
+            action = agent.net(state)
+            next_state, reward, done, _ = env.step(action)
+            agent.update(state, action, reward, next_state, done)
+            state = next_state
+
+
+    {runs}
+"""
+
+
+@pytest.mark.parametrize(
+    ("runs", "found"),
+    [
+        (
+            'agents = {"a": Plain(net), "b": Sorted(net)}\n    for a in agents.values():\n        train(env, a)',
+            True,
+        ),
+        ("for agent in (Plain(net), Sorted(net)):\n        train(env, agent)", True),
+        ('agents = {"a": Plain(net), "b": Sorted(net)}\n    train(env, agents[name])', False),
+        ("agent = Sorted(net) if sort else Plain(net)\n    train(env, agent)", False),
+        ('train(env, {"a": Plain, "b": Sorted}[name](net))', False),
+    ],
+    ids=["loop", "display", "picked", "ways", "classes"],
+)
+def test_agents_that_are_all_trained_are_no_choice(project, kinds, runs, found):
+    assert kinds(project(AGENTS.replace("{runs}", runs))) == ([UNIFORM] if found else []) + [PRIORITISED]
