@@ -25,7 +25,7 @@ def importance_weighted_loss(elementwise: Any, weights: Any) -> Any:
 
     Args:
         elementwise: loss of each row, not reduced: torch or TensorFlow tensor, or array of JAX or numpy, of shape (B,),
-            (B, 1) or (B, A, ...). In JAX also inside `jit` and `grad`.
+            (B, 1) or (B, A, ...), or a scalar for a batch of one. In JAX also inside `jit` and `grad`.
         weights: numpy array, tensor or sequence of shape (B,) or (B, 1); moved to the loss's device and dtype. No
             gradient flows into them. None where the batch was not drawn by priority: every row counts the same.
 
@@ -33,7 +33,8 @@ def importance_weighted_loss(elementwise: Any, weights: Any) -> Any:
         The scalar mean over all elements, differentiable with respect to `elementwise`.
 
     Raises:
-        ValueError: `elementwise` is a scalar (already reduced), or the weights have another length or shape.
+        ValueError: `elementwise` is a scalar (already reduced), and there are several weights; or they have another
+            length or shape.
         TypeError: `elementwise` is neither a tensor nor an array of numpy or JAX.
     """
     in_tensorflow, in_jax = _is_of_tensorflow(elementwise), _is_of_jax(elementwise)
@@ -44,6 +45,8 @@ def importance_weighted_loss(elementwise: Any, weights: Any) -> Any:
             " with Keras pass the weights as sample_weight"
         )
     shape = tuple(elementwise.shape)
+    if not shape and np.shape(weights) in ((1,), (1, 1)):
+        shape = (1,)  # `squeeze()` on a batch of one leaves a scalar
     if not shape:
         raise ValueError(
             "the loss is a scalar, it has been averaged already and weights would scale it as a whole:"

@@ -214,3 +214,15 @@ def test_refused_minima(loss_of, minimum):
 def test_refused_alpha():
     with pytest.raises(ValueError, match="alpha"):
         pal_loss(np.ones(2), np.ones(2), alpha=-0.1)
+
+
+@pytest.mark.parametrize("weights", [[0.5], np.array([[0.5]], np.float32), torch.tensor([0.5])])
+def test_a_batch_of_one_that_was_squeezed(weights):
+    value = torch.tensor(3.0, requires_grad=True)
+    loss = importance_weighted_loss((value - 1.0) ** 2, weights)
+    assert (loss.shape, loss.item()) == ((), 2.0)
+    loss.backward()
+    assert value.grad.item() == 2.0
+    assert importance_weighted_loss(np.array(4.0), weights) == 2.0
+    with pytest.raises(ValueError, match="averaged already"):
+        importance_weighted_loss(value, [0.5, 0.5])
