@@ -13,6 +13,7 @@ from per_audit.fixes.plan import Edit
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from per_audit.facts import ModuleFacts
     from per_audit.fixes.plan import FixOptions
     from per_audit.graph import ReplayGraph
 
@@ -104,9 +105,16 @@ class Draft:
         module = self.graph.module(path)
         begin = module.line_starts[module.line(node.start) - 1]
         indent = module.text[begin : self.line(path, node)[0]].decode()
-        found = re.search(rb"^(?:\S[^\n]*)?:[ \t]*\r?\n([ \t]+)\S", module.text, re.MULTILINE)
-        step = found[1].decode() if found else "    "
-        return indent, "\t" if indent.startswith("\t") else step
+        return indent, "\t" if indent.startswith("\t") else self._step(module)
+
+    def _step(self, module: ModuleFacts) -> str:
+        """One step of indentation: that of the first block of a module, and not of a list in its docstring."""
+        for node in module.body:
+            body = getattr(node, "body", None)
+            if isinstance(body, list) and body and module.line(body[0].start) > module.line(node.start):
+                begin = module.line_starts[module.line(body[0].start) - 1]
+                return module.text[begin : body[0].start].decode() or "    "
+        return "    "
 
     def call(self, path: str, place: ir.Node, before: str, name: str, arguments: list[str], after: str = "") -> str:
         """The text of a call, its arguments on lines of their own where the line would be too long.

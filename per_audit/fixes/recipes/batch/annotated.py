@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from per_audit.fixes.draft import Draft
 
 _TUPLES = ("tuple", "Tuple")
+_GENERIC = {"Dict", "List", "Set", "FrozenSet", "Type", "DefaultDict", "Deque"}
 _NOTE = "the annotation names what comes behind the batch"
 
 
@@ -37,7 +38,10 @@ def accompanied(draft: Draft, path: str, annotation: ir.Expr | None, arrays: int
     if array is None or isinstance(annotation, ir.Const):
         vague(draft, path, annotation)
     else:
-        head = _TUPLES[1] if _TUPLES[1] in draft.text(path, annotation) else _TUPLES[0]
+        head = _head(draft, path, annotation)
+        if head is None:
+            vague(draft, path, annotation)
+            return
         text = ", ".join([draft.text(path, annotation), *[array] * arrays])
         draft.once(path, annotation.start, annotation.end, f"{head}[{text}]", _NOTE)
 
@@ -60,6 +64,23 @@ def remove(draft: Draft, path: str, function: ir.Function) -> None:
         start = len(draft.graph.module(path).text[:arrow].rstrip())
         draft.replace(path, start, function.returns.end, "", "it returns TD errors now")
         draft.unneeded[path] |= {node.id for node in ir.walk(function.returns) if isinstance(node, ir.Name)}
+
+
+def _head(draft: Draft, path: str, annotation: ir.Expr) -> str | None:
+    """The name for tuples that fits a file: `Tuple` where it has that; none where it is as old as `Dict[str, int]`."""
+    module = draft.graph.module(path)
+    imported = {
+        (node.module, name): alias or name
+        for node in module.body
+        if isinstance(node, ir.ImportFrom)
+        for name, alias in node.names
+    }
+    if ("typing", _TUPLES[1]) in imported:
+        return imported["typing", _TUPLES[1]]
+    named = {part.id for part in ir.walk(annotation) if isinstance(part, ir.Name)}
+    is_old = any(("typing", name) in imported for name in named & _GENERIC)
+    # Before Python 3.9 nothing but those of `typing` can be written with brackets where it is evaluated.
+    return None if is_old and ("__future__", "annotations") not in imported else _TUPLES[0]
 
 
 def _without_none(annotation: ir.Expr) -> ir.Expr:

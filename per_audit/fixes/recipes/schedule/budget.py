@@ -285,7 +285,7 @@ def _is_true(test: ir.Expr) -> bool:
 
 def _counted(graph: ReplayGraph, path: str, loop: ir.While, test: ir.Expr) -> _Bound | None:
     """The passes that a condition allows: `count < last`, where one known number is added in one loop."""
-    if not isinstance(test, ir.Cmp) or test.ops not in (["<"], ["<="]):
+    if not isinstance(test, ir.Cmp) or test.ops not in (["<"], ["<="], ["!="]):
         return None
     text, last = graph.module(path).source(test.left), number(graph, path, test.rights[0])
     rises = {
@@ -294,6 +294,8 @@ def _counted(graph: ReplayGraph, path: str, loop: ir.While, test: ir.Expr) -> _B
         if isinstance(node, ir.Aug) and node.op == "+" and graph.module(path).source(node.target) == text
     }
     stride, turn = rises.pop() if len(rises) == 1 else (None, None)
+    if test.ops == ["!="] and stride != 1:
+        return None  # it may never be that very number
     return _Bound(max(last // stride, 1), turn) if last is not None and stride is not None and turn else None
 
 

@@ -61,6 +61,29 @@ def test_what_returns_a_draw(head: str, after: str) -> None:
     check_fixed(annotated(SPLIT, "list[int]"), annotated(FIXED_SPLIT, after))
 
 
+@pytest.mark.parametrize(
+    ("names", "after"),
+    [
+        ("from typing import List, Tuple\n", "Tuple[List[int], np.ndarray, np.ndarray]"),
+        ("from typing import List, Tuple as Pair\n", "Pair[List[int], np.ndarray, np.ndarray]"),
+        ("from typing import List\n", "tuple"),
+    ],
+)
+def test_what_returns_a_draw_by_the_names_of_typing(names: str, after: str) -> None:
+    def annotated(files: dict[str, str], returns: str, kept: str) -> dict[str, str]:
+        text = files["memory.py"].replace("batch_size):", f"batch_size) -> {returns}:", 1)
+        return files | {"memory.py": f"{text}\n\nimport numpy as np\n{kept}"}
+
+    def as_text(files: dict[str, str]) -> dict[str, str]:
+        return files | {"memory.py": "from __future__ import annotations\n" + files["memory.py"]}
+
+    kept = "" if after == "tuple" else names
+    check_fixed(annotated(SPLIT, "List[int]", names), annotated(FIXED_SPLIT, after, kept))
+    if after == "tuple":
+        after = "tuple[List[int], np.ndarray, np.ndarray]"
+        check_fixed(as_text(annotated(SPLIT, "List[int]", names)), as_text(annotated(FIXED_SPLIT, after, names)))
+
+
 def test_what_sometimes_returns_nothing() -> None:
     typed = ("def sample(self, batch_size):", "def sample(self, batch_size) -> list:")
     early = "        if len(self.items) < batch_size:\n            return None\n"

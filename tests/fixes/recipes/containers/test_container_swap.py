@@ -150,6 +150,12 @@ def test_the_files_own_layout(newline, step):
     check_fixed(laid_out(SPLIT), laid_out(FIXED_SPLIT))
 
 
+def test_a_list_in_the_docstring_is_no_layout():
+    docstring = '"""The memory.\n\nPlan:\n  1. fill it\n  2. draw\n"""\n'
+    before, after = ({"memory.py": docstring + files["memory.py"].lstrip()} for files in (SPLIT, FIXED_SPLIT))
+    check_fixed(SPLIT | before, FIXED_SPLIT | after)
+
+
 def test_in_a_package():
     package = {f"pkg/{path}": text for path, text in SPLIT.items()} | {"pkg/__init__.py": ""}
     before = changed(package, ("from memory", "from .memory"), ("from learner", "from .learner"))
