@@ -493,7 +493,22 @@ def _schedules(beta: Beta) -> Iterable[Found]:
             length = next((found for each in counters if (found := _length(beta.graph, each)) is not None), None)
             far = length is not None and not draws / _FAR <= length <= draws * _FAR
             if far or (not passed and length is None):
-                yield part.node, part.path, numbers, draws
+                yield part.node, part.path, numbers, _draws(beta, counters, draws)
+
+
+def _draws(beta: Beta, counters: Iterable[Term], length: float) -> float | None:
+    """How many draws a length is, by what each adds to the attribute that counts; None where that is not known."""
+    fields = {part for counter in counters for part in counter.walk() if part.op == "field"}
+    steps = {
+        strip(other).number or beta.symbols.expanded(other).number
+        for field in fields
+        for value, write, _ in beta.symbols.written(field)
+        if write is not None and value.op == "add" and field in value.args
+        for other in value.args
+        if other != field
+    }
+    step = steps.pop() if len(steps) == 1 else None if steps else 1
+    return length / step if step is not None and step > 0 else None
 
 
 def _shares(beta: Beta, exponent: Term) -> Iterable[tuple[Term, Term, Term]]:

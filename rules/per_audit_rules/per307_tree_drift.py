@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _ROUNDED = (
     "in 32 bits: what is rounded off adds up, and is more than all that is left where priorities fall a millionfold"
 )
+_ADDED = "it is added to here"
+_PLAIN = ("const", "param", "field", "pow", "abs", "maximum", "max", "element", "item")
 _TRAIN = """from memory import Memory
 
 
@@ -122,6 +124,12 @@ class Memory:
         for slot, error in zip(slots, errors):
             self.put(slot, (error + 1e-6) ** 0.6)
 """
+_SPREAD = _RUNNING.replace(
+    "        self.put(self.at, 1.0)\n",
+    "        self.total -= self.priorities[self.at]  # <- PER307\n"
+    "        self.priorities[self.at] = 1.0\n"
+    "        self.total += 1.0\n",
+).replace("  # <- PER307\n        self.priorities[slot] = priority", "\n        self.priorities[slot] = priority")
 _REFRESHED = _RUNNING.replace("  # <- PER307", "").replace(
     "        p = self.priorities / self.total",
     "        self.total = self.priorities.sum()\n        p = self.priorities / self.total",
@@ -184,21 +192,22 @@ class TreeDrift(Rule):
     severity = Severity.WARNING
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
-        """One finding for each place that adds a difference to such a sum."""
+        """One finding for each running sum, and for each place that adds a difference to the sums of a tree."""
         seen: set[ir.Node] = set()
         for buffer in graph.buffers:
             if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference:
                 continue
             name = graph.name_of(buffer)
-            for node, path, said in (*_trees(graph, buffer), *_running(graph, buffer)):
+            for places, said in (*_trees(graph, buffer), *_running(graph, buffer)):
+                node, path = places[0]
                 if node not in seen:
-                    seen.add(node)
+                    seen.update(each for each, _ in places)
                     yield self.finding(
                         graph,
                         path,
                         node,
                         f"`{graph.source(path, node)}` keeps the sum of the priorities by differences, {said}",
-                        evidence=[graph.evidence(path, node, "added", "a difference is added here")],
+                        evidence=[graph.evidence(at, each, "added", _note(graph, each, at)) for each, at in places],
                         fix=FixOffer(title="compute the sums anew from what they are sums of"),
                         pipeline=name,
                     )
@@ -220,6 +229,9 @@ class TreeDrift(Rule):
         Example("a numpy tree of 32 bits", _project(_TREE)),
         Example("a torch tree, which has 32 bits by default", _project(_TORCH)),
         Example("a running sum", {"memory.py": _RUNNING, "train.py": _TRAIN}),
+        Example(
+            "a running sum that is changed in several places, told once", {"memory.py": _SPREAD, "train.py": _TRAIN}
+        ),
     )
     good = (
         Example("a tree of 64 bits", _project(_DOUBLE)),
@@ -228,7 +240,18 @@ class TreeDrift(Rule):
     )
 
 
-def _trees(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[ir.Node, str, str]]:
+_Found = tuple[list[tuple["ir.Node", str]], str]
+
+
+def _note(graph: ReplayGraph, node: ir.Node, path: str) -> str:
+    """What a change of a sum does to it: `sum -= old`, `sum += new - old`, `sum += new`."""
+    if isinstance(node, ir.Aug) and node.op == "-":
+        return "what is replaced is taken from it here"
+    added = strip(graph.symbols.term(path, node.value)) if isinstance(node, ir.Aug) else None
+    return _ADDED if added is not None and added.op in _PLAIN else "a difference is added here"
+
+
+def _trees(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[_Found]:
     """The additions of differences to the nodes of trees that lose what they are the sum of."""
     for tree in trees_of(graph, buffer):
         for entry in tree.entries:
@@ -236,7 +259,7 @@ def _trees(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[ir.Node, 
                 reach = graph.reachable(entry.function, 3)
                 for store in graph.anatomy(buffer).stores:
                     if isinstance(store.node, ir.Aug) and store.function in reach:
-                        yield store.node, store.path, _ROUNDED
+                        yield [(store.node, store.path)], _ROUNDED
 
 
 def _drifts(tree: SumTree, function: ir.Function) -> bool:
@@ -253,7 +276,7 @@ def _drifts(tree: SumTree, function: ir.Function) -> bool:
     return thing is not None and abs(max(tree.nodes(thing)) - sum(small)) > 1e-4 * sum(small)
 
 
-def _running(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[ir.Node, str, str]]:
+def _running(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[_Found]:
     """The additions to a running sum that numpy's choice is given probabilities by."""
     anatomy = graph.anatomy(buffer)
     for source in buffer.sources:
@@ -268,5 +291,9 @@ def _running(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[ir.Node
         writes = graph.symbols.written(total)
         added = [write for _, write, _ in writes if write is not None and write.augmented]
         if added and all((write is not None and write.augmented) or value.is_number for value, write, _ in writes):
-            for write in added:
-                yield write.node, write.path, "which numpy's `choice` needs to be exact within 1.5e-8"
+            places = [(write.node, write.path) for write in added]
+            plain = [place for place in places if _note(graph, *place) == _ADDED]
+            yield (
+                [p for p in places if p not in plain] + plain,
+                "which numpy's `choice` needs to be exact within 1.5e-8",
+            )

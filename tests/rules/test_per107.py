@@ -121,3 +121,30 @@ def test_a_default_that_settings_may_replace(made, told):
     agent = AGENT.format(made=made).replace("Plain, Rich", "Told")
     graph = link([extract("memory.py", memory.encode()), extract("agent.py", agent.encode())])
     assert [(finding.message, finding.severity) for finding in rule.check(graph)] == ([told] if told else [])
+
+
+COUNTED = (
+    MEMORY.replace("def __init__(self, size)", "def __init__(self, size, agents=4)")
+    .replace("self.rows, ", "self.agents, self.count, self.rows, ", 1)
+    .replace("= [], np", "= agents, 0.0, [], np", 1)
+    .replace("-self.beta", "-min(1.0, 0.4 + 0.6 * self.count / 100_000)")
+    .replace("{step}", "self.count += {step}")
+)
+
+
+@pytest.mark.parametrize(
+    ("step", "made", "said"),
+    [
+        ("1", "1000", "after 100,000 draws"),
+        ("0.25", "1000", "after 400,000 draws"),
+        ("1.0 / max(1, self.agents)", "1000, rich.size", "after a number of draws written into the code"),
+        ("len(at)", "1000", "after a number of draws written into the code"),
+    ],
+)
+def test_a_draw_counts_for_what_it_adds_to_the_count(step, made, said):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER107")
+    memory = COUNTED.format(name="Rich", step=step)
+    agent = AGENT.replace("Plain, ", "").format(made=f"Rich({made})")
+    graph = link([extract("memory.py", memory.encode()), extract("agent.py", agent.encode())])
+    (finding,) = rule.check(graph)
+    assert f"reaches 1 {said}" in finding.message

@@ -44,14 +44,40 @@ def _tests(
     known = {p.name: p for p in function.parameters if not p.kind}
     below = node
     for around in graph.ancestors(path, node):
+        for branch, holds in _passed(around, below):
+            for test, is_true in _parts(branch.test, holds):
+                found = _equality(test)
+                if found is not None and found[0] in known and not _is_set_before(function, branch, found[0]):
+                    yield known[found[0]], found[1], is_true is found[2]
         if around is function:
             return
-        if isinstance(around, (ir.If, ir.IfExp)) and below is not around.test:
-            holds = below in around.body if isinstance(around.body, list) else below is around.body
-            found = _equality(around.test)
-            if found is not None and found[0] in known and not _is_set_before(function, around, found[0]):
-                yield known[found[0]], found[1], holds is found[2]
         below = around
+
+
+def _passed(around: ir.Node, below: ir.Node) -> Iterator[tuple[ir.If | ir.IfExp, bool]]:
+    """The branches that say when a node is come to, and the outcome that they need: it is in one, or one returns."""
+    if isinstance(around, (ir.If, ir.IfExp)) and below is not around.test:
+        yield around, below in around.body if isinstance(around.body, list) else below is around.body
+    for block in (getattr(around, "body", None), getattr(around, "orelse", None)):
+        if isinstance(block, list) and below in block:
+            for statement in block[: block.index(below)]:
+                if isinstance(statement, ir.If) and _returns(statement.body) != _returns(statement.orelse):
+                    yield statement, not _returns(statement.body)
+
+
+def _returns(block: list[ir.Stmt]) -> bool:
+    return bool(block) and isinstance(block[-1], (ir.Return, ir.Raise))
+
+
+def _parts(test: ir.Expr, holds: bool) -> Iterator[tuple[ir.Expr, bool]]:
+    """What a test is known to be made of where it holds or does not: of `a or b` that fails, that a and b fail."""
+    if isinstance(test, ir.Un) and test.op == "not":
+        yield from _parts(test.operand, not holds)
+    elif isinstance(test, ir.Logic):
+        for part in (test.left, test.right) if (test.op == "and") is holds else ():
+            yield from _parts(part, holds)
+    else:
+        yield test, holds
 
 
 def _is_set_before(function: ir.Function, branch: ir.Node, name: str) -> bool:
@@ -70,10 +96,7 @@ def _is_set_before(function: ir.Function, branch: ir.Node, name: str) -> bool:
 
 
 def _equality(test: ir.Expr) -> tuple[str, object, bool] | None:
-    """The name, constant and sense of `name == constant`, `name != constant`, `name` and `not name`."""
-    if isinstance(test, ir.Un) and test.op == "not":
-        inner = _equality(test.operand)
-        return None if inner is None else (inner[0], inner[1], not inner[2])
+    """The name, constant and sense of `name == constant`, `name != constant` and `name`."""
     if isinstance(test, ir.Name):
         return test.id, True, True
     if isinstance(test, ir.Cmp) and len(test.ops) == 1 and test.ops[0] in ("==", "!=", "is", "is not"):

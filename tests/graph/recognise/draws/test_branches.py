@@ -80,3 +80,57 @@ def test_a_parameter_that_is_set_under_the_test_alone_is_as_it_was_given(project
     text = text.replace("return random", "how = 'all'\n                return random")
     graph = project(memory=text, train=TRAIN.format(call="memory.take(8, 'all')"))
     assert graph.buffers == []
+
+
+SIZED = """
+    import random
+
+    class Memory:
+        def __init__(self):
+            self.rows = []
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+            if len(self.rows) > 1000:
+                self.rows.pop(0)
+
+        def take(self, n=None, whole=False):
+            {way}
+"""
+LEFT = """if {test}:
+                return self.rows
+            return random.sample(self.rows, n)
+"""
+CHOSEN = """if {test}:
+                return self.rows
+            else:
+                return random.sample(self.rows, n)
+"""
+
+
+@pytest.mark.parametrize("way", [LEFT, CHOSEN])
+@pytest.mark.parametrize(
+    ("call", "test", "found"),
+    [
+        ("memory.take()", "n is None", 0),
+        ("memory.take(32)", "n is None", 1),
+        ("memory.take()", "n is None or n > len(self.rows)", 0),
+        ("memory.take()", "n > len(self.rows) or n is None", 0),
+        ("memory.take(32)", "n is None or n > len(self.rows)", 1),
+        ("memory.take()", "n is None and len(self.rows) < 100", 1),
+        ("memory.take(whole=True)", "not (n and not whole)", 0),
+        ("memory.take(32)", "not (n and not whole)", 1),
+    ],
+)
+def test_all_of_a_test_counts_and_what_returned_before(project, way, call, test, found):
+    assert len(project(memory=SIZED.format(way=way.format(test=test)), train=TRAIN.format(call=call)).buffers) == found
+
+
+def test_a_test_that_does_not_return_rules_nothing_out(project):
+    way = LEFT.format(test="n is None").replace("return self.rows", "n = 32")
+    assert len(project(memory=SIZED.format(way=way), train=TRAIN.format(call="memory.take()")).buffers) == 1
+
+
+def test_a_parameter_that_is_set_before_the_early_return_says_nothing(project):
+    way = "n = n or 32\n            " + LEFT.format(test="n is None")
+    assert len(project(memory=SIZED.format(way=way), train=TRAIN.format(call="memory.take()")).buffers) == 1
