@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from per_audit.findings import Finding, FixOffer, Severity
+from per_audit.graph.prioritised.draws.counts import drawn_at_once
 from per_audit.graph.symbolic import strip
-from per_audit.graph.symbolic.normal import COUNT, MAXIMUM, MINIMUM, PRIORITY, TOTAL, Product
+from per_audit.graph.symbolic.normal import CONSTANT, COUNT, MAXIMUM, MINIMUM, PRIORITY, TOTAL, Product
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -37,18 +38,19 @@ _TREE = """
 
 
 class WeightsNotNormalised(Rule):
-    """Importance-sampling weights whose N is the capacity are never divided by their maximum.
+    """Importance-sampling weights whose N is the capacity or the batch size are never divided by their maximum.
 
     ## What it does
 
-    Reports weights that reach a loss as they are, where the N of (N P)^-beta is the capacity of the buffer: nothing
-    divides them by a maximum, bounds or normalises them.
+    Reports weights that reach a loss as they are, where the N of (N P)^-beta is the capacity of the buffer, or how many
+    transitions are drawn at once: nothing divides them by a maximum, bounds or normalises them.
 
     ## Why is this bad
 
     Divided by their maximum, weights are at most 1 and whatever factor they have in common cancels. Without that the
     factor is part of the learning rate: with N = capacity it is (capacity / size)^-beta, which grows as the buffer
-    fills, and a transition of small priority has a weight far above 1.
+    fills, and a transition of small priority has a weight far above 1. With the batch size it is (batch / size)^-beta,
+    which grows as well: 19 with batches of 64 of 100,000 transitions and beta 0.4.
 
     ## Known problems
 
@@ -170,6 +172,23 @@ def train(env, net, optimizer, steps):
                 .replace("(self.size * p[slots]) ** -beta", "1.0 / (self.size * p[slots])  # <- PER111")
             },
         ),
+        Example(
+            "the batch size, which the draw is told",
+            {
+                "per.py": plain[0]
+                .plain["per.py"]
+                .replace("(self.size * p[slots]) ** -beta", "(n * p[slots]) ** -beta  # <- PER111")
+            },
+        ),
+        Example(
+            "the batch size, one drawn after the other",
+            {
+                "per.py": plain[0]
+                .plain["per.py"]
+                .replace("np.random.choice(self.size, n, p=p)", "[np.random.choice(self.size, p=p) for _ in range(n)]")
+                .replace("(self.size * p[slots]) ** -beta", "(n * p[slots]) ** -beta  # <- PER111")
+            },
+        ),
     )
     good = (
         Example(
@@ -193,6 +212,15 @@ def train(env, net, optimizer, steps):
             {"per.py": plain[0].plain["per.py"].replace("(self.size * p[slots])", "(p[slots] / 1e-5)")},
         ),
         Example(
+            "the batch size, divided by the largest",
+            {
+                "per.py": plain[0]
+                .plain["per.py"]
+                .replace("(self.size * p[slots]) ** -beta", "(n * p[slots]) ** -beta")
+                .replace("slots, weights\n", "slots, weights / weights.max()\n")
+            },
+        ),
+        Example(
             "no exponent, divided by the largest",
             {
                 "per.py": plain[0]
@@ -211,18 +239,20 @@ def train(env, net, optimizer, steps):
             for weight in weights.all:
                 if weight.formula.node in seen or not _is_raw(weights, weight):
                     continue
-                if all(_is_of_capacity(weights, product) for product in weight.products):
+                counted = {_counted(weights, product) for product in weight.products}
+                what = counted.pop() if len(counted) == 1 else None
+                if what is not None:
                     seen.add(weight.formula.node)
-                    yield self._finding(graph, weight)
+                    yield self._finding(graph, weight, what)
 
-    def _finding(self, graph: ReplayGraph, weight: Weight) -> Finding:
+    def _finding(self, graph: ReplayGraph, weight: Weight, what: str) -> Finding:
         path, node = weight.formula.path, weight.formula.node
         return self.finding(
             graph,
             path,
             node,
-            f"the importance-sampling weights `{graph.source(path, node)}` use the capacity for N and are never "
-            "divided by a maximum",
+            f"the importance-sampling weights `{graph.source(path, node)}` use {what} for N and are never divided by a "
+            "maximum",
             evidence=[graph.evidence(path, node, "weights", "the weights are used as they are")],
             fix=FixOffer(title="divide the weights by the largest of the batch"),
         )
@@ -252,10 +282,15 @@ def _is_raw(weights: Weights, weight: Weight) -> bool:
     return unused or (weights.reach_a_loss(weight) and not weights.may_be_probabilities())
 
 
-def _is_of_capacity(weights: Weights, product: Product) -> bool:
-    """Whether the N of a weight is the capacity, not the number of transitions or what may be it."""
-    counts = product.of(COUNT)
-    return len(counts) == 1 and bool(product.of(TOTAL)) and _is_capacity(weights, counts[0].term)
+def _counted(weights: Weights, product: Product) -> str | None:
+    """What the N of a weight is where it is not the number of transitions, nor what may be it."""
+    counts = product.of(COUNT) or product.of(CONSTANT)
+    if len(counts) != 1 or counts[0].term.number == 1 or not product.of(TOTAL):
+        return None
+    if _is_capacity(weights, counts[0].term):
+        return "the capacity"
+    drawn = drawn_at_once(weights.graph, weights.anatomy.buffer)
+    return "the batch size" if strip(counts[0].term) in drawn else None
 
 
 def _is_capacity(weights: Weights, term: Term) -> bool:
