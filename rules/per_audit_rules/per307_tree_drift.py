@@ -126,10 +126,10 @@ class Memory:
 """
 _SPREAD = _RUNNING.replace(
     "        self.put(self.at, 1.0)\n",
-    "        self.total -= self.priorities[self.at]  # <- PER307\n"
+    "        self.total -= self.priorities[self.at]\n"
     "        self.priorities[self.at] = 1.0\n"
     "        self.total += 1.0\n",
-).replace("  # <- PER307\n        self.priorities[slot] = priority", "\n        self.priorities[slot] = priority")
+)
 _REFRESHED = _RUNNING.replace("  # <- PER307", "").replace(
     "        p = self.priorities / self.total",
     "        self.total = self.priorities.sum()\n        p = self.priorities / self.total",
