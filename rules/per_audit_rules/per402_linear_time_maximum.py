@@ -561,6 +561,28 @@ def play(env, agent):
             "a maximum where no priority is given, which the agent leaves out for its other memory alone",
             {"memory.py": _GIVEN.replace("  # <- PER402", ""), "agent.py": _AGENT},
         ),
+        Example(
+            "a maximum where no priority is given, and the reward of a step is",
+            {
+                "memory.py": _GIVEN.replace("  # <- PER402", ""),
+                "train.py": """from memory import Memory
+
+
+def train(env, net, optimizer, steps):
+    memory, state = Memory(100_000), env.reset()
+    for step in range(steps):
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.push(state, action, reward, next_state, done, reward)
+        state = env.reset() if done else next_state
+        rows, chosen, weights = memory.sample(64, step / steps)
+        errors = net.errors(rows)
+        memory.update(chosen, errors.detach().abs().numpy())
+        (weights * errors**2).mean().backward()
+        optimizer.step()
+""",
+            },
+        ),
     )
 
 

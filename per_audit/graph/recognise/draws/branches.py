@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.values import Step
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.recognise.draws.receivers import holds_another
 from per_audit.graph.symbolic import alternatives
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
+    from per_audit.graph.symbolic import Term
 
 
 _NUMBERS = {"abs", "add", "sub", "mul", "div", "pow", "neg", "max", "min", "mean", "sum", "len", "clip", "exp"}
+_OBSERVATION = 0  # where in what `env.step` gives it is: some environments have none at the end
 _COMPUTED = object()  # what is computed is not None
 
 
@@ -119,10 +122,18 @@ def _fails(
         options: list[object] = [default.value] if isinstance(default, ir.Const) else []
     else:
         terms = alternatives(graph.symbols.expanded(given))
-        options = [_COMPUTED if value is None and term.op in _NUMBERS else term.data for term in terms]
-        if any(term.op not in ("const", *(_NUMBERS if value is None else ())) for term in terms):
+        options = [_COMPUTED if value is None and _is_something(graph, term) else term.data for term in terms]
+        if any(option is not _COMPUTED and term.op != "const" for option, term in zip(options, terms, strict=True)):
             return False
     return bool(options) and all(_is(option, value) is not wanted for option in options)
+
+
+def _is_something(graph: ReplayGraph, term: Term) -> bool:
+    """Whether a term is certainly not None: what is computed, and the reward and the ends of an environment's step."""
+    if term.op in _NUMBERS:
+        return True
+    taken = term.args[0].node if term.op == "item" and term.data != _OBSERVATION else None
+    return taken is not None and any(isinstance(atom, Step) for atom in graph.events.value(taken).atoms)
 
 
 def _is(option: object, value: object) -> bool:

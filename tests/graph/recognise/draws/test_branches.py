@@ -61,6 +61,10 @@ def kinds(project, call, test, change="pass"):
         ("memory.take(8, 'some')", "self.rows == 'random'", 1),
         ("memory.take(8, 'some', True)", "shuffled is None", 0),
         ("memory.take(8, 'some', None)", "shuffled is None", 1),
+        ("memory.take(8, 'some', env.step(0)[1])", "shuffled is None", 0),
+        ("memory.take(8, 'some', env.step(0)[1])", "shuffled is not None", 1),
+        ("memory.take(8, 'some', env.step(0)[0])", "shuffled is None", 1),
+        ("memory.take(8, 'some', optimizer.step()[1])", "shuffled is None", 1),
     ],
 )
 def test_what_the_calls_give_decides(project, call, test, found):
