@@ -44,6 +44,24 @@ class Memory:
         self.mass[at] = (np.abs(errors) + 1e-3) ** 0.6
 """
 
+_SECOND = """import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def learn(net, rows, goals, priorities, beta, optimizer):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    weights = torch.as_tensor((len(rows) * p[at]) ** -beta)
+    known, gained = net(rows[at])
+    first = (weights * F.mse_loss(known, goals[at], reduction="none")).mean()
+    second = (weights * F.mse_loss(gained, goals[at])).mean()
+    loss = first
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
 _MADE_LOSS = """import numpy as np
 from keras import backend as K
 from memory import Memory
@@ -137,7 +155,7 @@ class WeightsAfterReduction(Rule):
         for product in graph.corrections.products:
             if product.node in found:
                 continue
-            if self._is_late(graph, product):
+            if self._is_late(graph, product) and graph.corrections.is_kept(product):
                 found[product.node] = product
         for product in sorted(found.values(), key=lambda product: (product.path, product.node.start)):
             yield self._finding(graph, product)
@@ -382,6 +400,14 @@ def draw(memory, priorities, beta):
             {
                 "memory.py": _MEMORY,
                 "agent.py": _MADE_LOSS.replace(") * factors", ") * factors  # <- PER101"),
+            },
+        ),
+        Example(
+            "a second loss that is added",
+            {
+                "learn.py": _SECOND.replace("loss = first", "loss = first + second").replace(
+                    "goals[at])).mean()", "goals[at])).mean()  # <- PER101"
+                )
             },
         ),
         Example(
@@ -917,6 +943,11 @@ def fit(model, rows, priorities, beta):
                 "memory.py": _MEMORY,
                 "agent.py": _MADE_LOSS.replace("(values - goals))", "(values - goals), axis=-1)"),
             },
+        ),
+        Example("a second loss, from which nothing is learnt", {"learn.py": _SECOND}),
+        Example(
+            "a loss that another one takes the place of",
+            {"learn.py": _SECOND.replace("second = ", "loss = ").replace("loss = first", "loss = first.clone()")},
         ),
     )
 

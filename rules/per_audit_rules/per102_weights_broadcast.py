@@ -472,7 +472,7 @@ class WeightsBroadcast(Rule):
                 for context in contexts(graph.symbols, product.weight, product.other)
                 if (weight := conflicting(graph, product, context)) is not None
             ]
-            if wrong:
+            if wrong and graph.corrections.is_kept(product):
                 seen.add(product.node)
                 yield self._finding(graph, product, wrong)
 
@@ -1039,6 +1039,16 @@ def learn(net, optimizer, rows, targets, priorities, beta):
                 "learn.py": _JOINED.replace("gather(1, actions)", "gather(1, actions).squeeze(1)")
                 .replace("rewards + ", "rewards.squeeze(1) + ")
                 .replace(", keepdim=True", "")
+            },
+        ),
+        Example(
+            "a loss that nothing is learnt from",
+            {
+                "memory.py": _COLUMNS,
+                "learner.py": _MOVED.replace("  # <- PER102", "").replace(
+                    "        self.optimizer.zero_grad()",
+                    "        loss = (w.unsqueeze(1) * errors**2).mean()\n        self.optimizer.zero_grad()",
+                ),
             },
         ),
     )

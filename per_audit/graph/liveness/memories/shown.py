@@ -14,6 +14,7 @@ from per_audit.graph.interpret.values import Alloc, External, Literal, Result, T
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.lifetimes import is_another
 from per_audit.graph.liveness.memories.usage import is_unnamed
+from per_audit.graph.liveness.names.overwritten import is_assigned_anew
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -205,6 +206,8 @@ class _Body:
         read = {part.id for part in ir.walk(statement.value) if isinstance(part, ir.Name)} if statement.value else set()
         if isinstance(target, ir.Sub) and isinstance(target.value, ir.Name):
             return target.value.id in self._own - read and self._bind(target.value, statement.value)
+        if isinstance(target, ir.Name) and is_assigned_anew(self.graph, self.path, statement, target.id):
+            return target.id not in self._elsewhere
         self._sums |= {part.id for part in _parts(target) if isinstance(part, ir.Name)} & read
         return self._bind(target, statement.value)
 

@@ -1,7 +1,7 @@
-"""What something else takes the place of before it is run.
+"""What something else takes the place of before it is run or read.
 
-A class that its file defines again under the same name before anything could make an object of it, and a method that is
-assigned to its class anew, `Memory.sample = drawn_otherwise`.
+A class that its file defines again under the same name before anything could make an object of it, a method that is
+assigned to its class anew, `Memory.sample = drawn_otherwise`, and a value under a name that gets another one.
 """
 
 from __future__ import annotations
@@ -83,3 +83,25 @@ def patched(graph: ReplayGraph, path: str, node: ir.Node) -> Patched | None:
                 name = graph.source(other, value, 40)
                 return Patched(name, module.locate(statement.start).line, other, other == path)
     return None
+
+
+def is_assigned_anew(graph: ReplayGraph, path: str, statement: ir.Assign, name: str) -> bool:
+    """Whether a name gets another value before anything can read the one that a statement gives it.
+
+    In between lie only statements of the same block that always run to their end.
+    """
+    around = graph.parents(path).get(statement)
+    holder = graph.module(path) if around is None else around
+    blocks = (getattr(holder, part, None) for part in ("body", "orelse", "final"))
+    block = next((each for each in blocks if isinstance(each, list) and statement in each), [])
+    for later in block[block.index(statement) + 1 :] if block else ():
+        value = later.value if isinstance(later, (ir.Assign, ir.Do)) else None
+        read = [part for part in ir.walk(value) if isinstance(part, ir.Name) and part.id == name] if value else []
+        targets = later.targets if isinstance(later, ir.Assign) else []
+        if read or not isinstance(later, (ir.Assign, ir.Do)):
+            return False
+        if any(isinstance(target, ir.Name) and target.id == name for target in targets):
+            return value is not None
+        if any(isinstance(part, ir.Name) and part.id == name for part in ir.walk(*targets)):
+            return False
+    return False

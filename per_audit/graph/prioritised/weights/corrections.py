@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.known.externals import last
 from per_audit.graph.interpret.roles import name_of, words
+from per_audit.graph.liveness.memories.shown import is_only_told
 from per_audit.graph.symbolic import Term, alternatives
 from per_audit.graph.symbolic import vocabulary as voc
 from per_audit.graph.symbolic.term import item_of
@@ -333,6 +334,11 @@ class Corrections:
                             product = Product(made.node, path, function, weight, other)
                             found.setdefault((made.node, weight, other), product)
         return sorted(found.values(), key=lambda product: (product.path, product.node.start))
+
+    def is_kept(self, product: Product) -> bool:
+        """Whether something has the product that may learn from it: one under a name that nothing reads is no loss."""
+        node = product.node
+        return not isinstance(node, (ir.Bin, ir.Call)) or not is_only_told(self.graph, product.path, node)
 
     @cached_property
     def losses_in(self) -> list[tuple[ev.Owner, str]]:

@@ -7,6 +7,7 @@ import pytest
 from per_audit.facts import extract
 from per_audit.graph import link
 from per_audit.graph.liveness.idle import Idle
+from per_audit.graph.liveness.names.overwritten import is_assigned_anew
 
 
 @pytest.mark.parametrize(
@@ -62,3 +63,26 @@ def test_a_method_that_another_file_assigns_anew_is_not_run_where_that_is_import
     assert Idle(graph).why(place) == (
         "not run where patch.py is imported, which puts `lambda ring, row: None` in its place in line 3"
     )
+
+
+@pytest.mark.parametrize(
+    ("later", "is_lost"),
+    [
+        ("a = 2", True),
+        ("print(b)\n    a = 2", True),
+        ("b = 3\n    a, b = 2, 4", False),
+        ("a += 2", False),
+        ("a = a + 2", False),
+        ("a[0] = 2\n    a = 3", False),
+        ("print(a)\n    a = 2", False),
+        ("b = a\n    a = 2", False),
+        ("if b:\n        a = 2", False),
+        ("if b:\n        return\n    a = 2", False),
+        ("a: int\n    print(a)", False),
+        ("return a", False),
+    ],
+)
+def test_a_name_that_gets_another_value_loses_its_first(project, later, is_lost):
+    graph = project(f"def f(b):\n    a = 1\n    {later}\n")
+    statement = graph.module("main.py").body[0].body[0]
+    assert is_assigned_anew(graph, "main.py", statement, "a") is is_lost
