@@ -14,6 +14,7 @@ from per_audit.graph.liveness.frequency.rhythm import rhythm_of
 from per_audit.graph.memory import costs, stored
 from per_audit.graph.memory.capacity import capacity_of, number_of
 from per_audit.graph.memory.programs import programs
+from per_audit.graph.recognise.draws.branches import is_ruled_out_by
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -24,6 +25,50 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.events import Draw, Owner
     from per_audit.graph.memory.capacity import Capacity
     from per_audit.graph.memory.given import Calls
+
+_RANKED = """import random
+
+
+class Ranked:
+    def __init__(self, room, alpha):
+        self.rows, self.room, self.alpha = [], room, alpha
+
+    def append(self, row):
+        self.rows = [*self.rows[1 - self.room :], row]
+
+    def best(self, n):
+        return sorted(self.rows, key=lambda row: abs(row[2]) ** self.alpha)[-n:]
+"""
+_EITHER = """import random
+from collections import deque
+from ranked import Ranked
+
+
+class Memory:
+    def __init__(self, room, ranked=None):
+        self.rows = deque(maxlen=room) if ranked is None else Ranked(room, **ranked)
+        self.is_ranked = ranked is not None
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def sample(self, n):
+        return random.sample(self.rows, n)
+"""
+_PLAY = """from memory import Memory
+
+
+def train(env, net, optimizer):
+    memory, state = Memory({given}), env.reset()
+    while True:
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        memory.add(state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+        batch = memory.rows.best(64) if memory.is_ranked else memory.sample(64)
+        net.loss(batch).backward()
+        optimizer.step()
+"""
 
 LARGE = 50_000
 _WALKS, _TURNS = "walks there from an end", "moves all that is before it to the other end"
@@ -135,6 +180,8 @@ class DequeRandomAccess(Rule):
         first, name = reads[0], graph.name_of(buffer)
         calls = _worst(graph, buffer, first)
         size = _room(graph, buffer, first, calls)
+        if size.is_at_most(LARGE - 1):
+            return None
         capacity = size.largest or LARGE
         counted = stored.most_stored(graph, buffer, first.alloc)
         is_filled = counted is not None or stored.goes_on_for_ever(graph, buffer)
@@ -391,6 +438,15 @@ def train(env, net, optimizer):
 """
             },
         ),
+        Example(
+            "a deque that one of two programs makes",
+            {
+                "ranked.py": _RANKED,
+                "memory.py": _EITHER.replace("self.rows, n)", "self.rows, n)  # <- PER001 PER403"),
+                "play.py": _PLAY.format(given="200_000"),
+                "check.py": _PLAY.format(given="500_000, ranked={'alpha': 0.6}"),
+            },
+        ),
     )
     good = (
         Example(
@@ -565,6 +621,15 @@ def train(env, net, optimizer, betas):
 """,
             },
         ),
+        Example(
+            "a deque that is small in the program that makes it, and another memory in the one with room for more",
+            {
+                "ranked.py": _RANKED,
+                "memory.py": _EITHER,
+                "play.py": _PLAY.format(given="20_000"),
+                "check.py": _PLAY.format(given="500_000, ranked={'alpha': 0.6}"),
+            },
+        ),
     )
 
 
@@ -598,16 +663,23 @@ def _branches(graph: ReplayGraph, read: _Read) -> list[ir.Node]:
 
 
 def _worst(graph: ReplayGraph, buffer: ReplayBuffer, read: _Read) -> Calls | None:
-    """The calls of the program for which a read costs most, of those with a deque that is large; None for any."""
+    """The calls of the program for which a read costs most, of those with a deque that is large; None for any.
+
+    Where another memory is made in some programs, and the deque is large in none, those of one that makes the deque.
+    """
     made_in = graph.symbols.function_of(path, read.alloc.node) if (path := graph.path_of(read.alloc.node)) else None
     costly: list[tuple[float, Calls]] = []
-    for calls in programs(graph, made_in) if made_in is not None else ():
+    every = programs(graph, made_in) if made_in is not None else []
+    made_by = [each for each in every if path and not is_ruled_out_by(graph, path, read.alloc.node, made_in, each)]
+    for calls in made_by:
         size = _room(graph, buffer, read, calls).largest or 0
         if size >= LARGE:
             batch, _ = _batch(graph, read, calls)
             rhythm = rhythm_of(graph, read.path, _read_at(read), calls)
             costly.append((rhythm.a_step(costs.of_read(size) * (batch or 1)), calls))
-    return max(costly, key=lambda each: each[0])[1] if costly else None
+    if costly:
+        return max(costly, key=lambda each: each[0])[1]
+    return made_by[0] if made_by and len(made_by) < len(every) else None
 
 
 def _room(graph: ReplayGraph, buffer: ReplayBuffer, read: _Read, calls: Calls | None = None) -> Capacity:

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import Step
 from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.memory.given import given
 from per_audit.graph.recognise.draws.receivers import holds_another
-from per_audit.graph.symbolic import alternatives
+from per_audit.graph.symbolic import Term, alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from per_audit.graph.interpret import events as ev
+    from per_audit.graph.memory.given import Calls
     from per_audit.graph.model import ReplayGraph
-    from per_audit.graph.symbolic import Term
-
 
 _NUMBERS = {"abs", "add", "sub", "mul", "div", "pow", "neg", "max", "min", "mean", "sum", "len", "clip", "exp"}
 _OBSERVATION = 0  # where in what `env.step` gives it is: some environments have none at the end
-_COMPUTED = object()  # what is computed is not None
+_DISPLAYS = {"record", "tuple", "object"}
+_HOPS = 4  # functions that hand a parameter on
 
 
 def is_ruled_out(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owner) -> bool:
@@ -38,6 +39,29 @@ def is_ruled_out(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owne
         all(_fails(graph, site, function, parameter, value, wanted) for site in sites)
         for parameter, value, wanted in tests
     )
+
+
+def is_ruled_out_by(graph: ReplayGraph, path: str, node: ir.Node, function: ev.Owner, calls: Calls) -> bool:
+    """Whether what a program gives by its calls of functions that several programs run fails a test around a node.
+
+    A parameter is followed through what a function hands on to the next.
+    """
+    if not isinstance(function, ir.Function):
+        return False
+    for parameter, value, wanted in _tests(graph, path, node, function):
+        terms = _given_by(graph, Term("param", (), (function, parameter.name), parameter, path), calls)
+        if terms and all(_differs(graph, term, value, wanted) for term in terms):
+            return True
+    return False
+
+
+def _given_by(graph: ReplayGraph, term: Term, calls: Calls, depth: int = _HOPS) -> list[Term]:
+    """What a term is in the program that makes these calls."""
+    found: list[Term] = []
+    for option in alternatives(term):
+        outer = given(graph, option, calls=calls) if option.op == "param" and depth else []
+        found += [inner for each in outer for inner in _given_by(graph, each, calls, depth - 1)] or [option]
+    return found
 
 
 def _tests(
@@ -116,21 +140,23 @@ def _fails(
     """Whether what the call gives to a parameter is known, and is not as the test wants it."""
     if any(argument.star for argument in site.node.args):
         return False
-    given = graph.symbols.arguments(site.node, function, site.path).get(parameter.name)
-    if given is None:
-        default = parameter.default
-        options: list[object] = [default.value] if isinstance(default, ir.Const) else []
-    else:
-        terms = alternatives(graph.symbols.expanded(given))
-        options = [_COMPUTED if value is None and _is_something(graph, term) else term.data for term in terms]
-        if any(option is not _COMPUTED and term.op != "const" for option, term in zip(options, terms, strict=True)):
-            return False
-    return bool(options) and all(_is(option, value) is not wanted for option in options)
+    passed = graph.symbols.arguments(site.node, function, site.path).get(parameter.name)
+    if passed is not None:
+        return all(_differs(graph, term, value, wanted) for term in alternatives(graph.symbols.expanded(passed)))
+    default = parameter.default
+    return isinstance(default, ir.Const) and _is(default.value, value) is not wanted
+
+
+def _differs(graph: ReplayGraph, term: Term, value: object, wanted: bool) -> bool:
+    """Whether what a term is can be told, and is not as a test wants it."""
+    if value is None and _is_something(graph, term):
+        return wanted
+    return term.op == "const" and _is(term.data, value) is not wanted
 
 
 def _is_something(graph: ReplayGraph, term: Term) -> bool:
-    """Whether a term is certainly not None: what is computed, and the reward and the ends of an environment's step."""
-    if term.op in _NUMBERS:
+    """Whether a term is certainly not None: what is computed or written, and the reward and the ends of a step."""
+    if term.op in _NUMBERS or term.op in _DISPLAYS:
         return True
     taken = term.args[0].node if term.op == "item" and term.data != _OBSERVATION else None
     return taken is not None and any(isinstance(atom, Step) for atom in graph.events.value(taken).atoms)

@@ -89,3 +89,38 @@ def test_the_name_of_an_option_is_that_of_its_attribute(project):
 def call_of(graph, name):
     calls = graph.project.modules["main.py"].nodes_of(ir.Call)
     return next(node for node in calls if getattr(node.func, "id", "") == name)
+
+
+LINE = """
+    import argparse
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-p", "--per", action="{action}")
+    parser.add_argument("--size", type=int)
+    args = parser.parse_args()
+    {after}
+    if args.per:
+        mark()
+    if not args.per:
+        mark_too()
+"""
+
+
+@pytest.mark.parametrize(
+    ("action", "after", "off"),
+    [
+        ("store_true", 'args = parser.parse_args(["--size", "8", "--per"])', "mark_too"),
+        ("store_true", 'args = parser.parse_args(args=["-p"])', "mark_too"),
+        ("store_false", 'args = parser.parse_args(["--per"])', "mark"),
+        ("store_true", 'args = parser.parse_args(["--size", "8"])', ""),  # it takes one word more
+        ("store_true", "args = parser.parse_args([])", ""),
+        ("store_true", 'other = parser.parse_args(["--per"])', ""),
+        ("store_true", 'print(args)\n    args = parser.parse_args(["--per"])', ""),
+        ("store_true", "args = parser.parse_args(words())", ""),
+        ("store_true", "", ""),
+    ],
+)
+def test_what_is_on_the_command_line_that_a_file_writes_is_given(project, action, after, off):
+    graph = project(LINE.format(action=action, after=after))
+    switches = Switches(graph)
+    found = [name for name in ("mark", "mark_too") if switches.off("main.py", call_of(graph, name)) is not None]
+    assert found == ([off] if off else [])

@@ -2,6 +2,10 @@
 
 import pytest
 
+from per_audit.facts import ir
+from per_audit.graph.memory.programs import programs
+from per_audit.graph.recognise.draws.branches import is_ruled_out_by
+
 MEMORY = """
     import random
 
@@ -138,3 +142,29 @@ def test_a_test_that_does_not_return_rules_nothing_out(project):
 def test_a_parameter_that_is_set_before_the_early_return_says_nothing(project):
     way = "n = n or 32\n            " + LEFT.format(test="n is None")
     assert len(project(memory=SIZED.format(way=way), train=TRAIN.format(call="memory.take()")).buffers) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "is_made"),
+    [("9", True), ("9, None", True), ("9, {'alpha': 1}", False), ("9, read()", True), ("9, ranked=[4]", False)],
+)
+def test_what_one_of_two_programs_gives_decides_for_it(project, given, is_made):
+    memory = """
+        class Memory:
+            def __init__(self, room, ranked=None):
+                self.rows = made(room) if ranked is None else ranked
+
+        class Longer(Memory):
+            def __init__(self, room, ranked=None):
+                super().__init__(room, ranked=ranked)
+    """
+    play = "from memory import Longer\nmemory = Longer({})\n"
+    graph = project(memory=memory, play=play.format(given), other=play.format("7"))
+    made = next(node for node in graph.module("memory.py").nodes_of(ir.Call) if getattr(node.func, "id", "") == "made")
+    function = graph.symbols.function_of("memory.py", made)
+    found = {
+        path: is_ruled_out_by(graph, "memory.py", made, function, calls)
+        for calls in programs(graph, function)
+        for _, path in calls.values()
+    }
+    assert found == {"other.py": False, "play.py": not is_made}
