@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from per_audit.findings import FixOffer, Severity
+from per_audit.graph import PRIORITISED
 from per_audit.graph.prioritised.weights.broadcast import conflicting
 from per_audit.graph.symbolic import contexts
 from per_audit.rule import Example, Rule
@@ -491,12 +492,16 @@ class WeightsBroadcast(Rule):
                 links.append(graph.evidence(term.path, term.node, "weights", f"the weights are {shape}"))
         if product.other.node is not None and product.other.path:
             links.append(graph.evidence(product.other.path, product.other.node, "shape", f"the {what} are {shapes[1]}"))
+        uses = (graph.priorities(buffer).uses for buffer in graph.buffers if buffer.kind == PRIORITISED)
+        if any(each.only_rates(product.path, product.node) for each in uses):
+            why = f"the priorities that are made of it mix each weight with the {what} of other transitions"
+        else:
+            why = f"its mean is that of the weights times that of the {what}, and corrects nothing"
         return self.finding(
             graph,
             product.path,
             product.node,
-            f"weights of shape {shapes[0]} times {what} of shape {shapes[1]} make a (B, B) matrix: "
-            f"its mean is that of the weights times that of the {what}, and corrects nothing",
+            f"weights of shape {shapes[0]} times {what} of shape {shapes[1]} make a (B, B) matrix: {why}",
             evidence=links,
             fix=FixOffer(title="give the weights the shape of the errors"),
         )

@@ -73,6 +73,12 @@ _GIVEN = (
     .replace("def sample(self, n):", "def sample(self, n, beta):")
     .replace("-self.beta", "-beta")
 )
+_GLOBAL = (
+    _TRAIN.replace("\n\n\ndef train", "\n\ndone_so_far = 0\n\n\nCOUNT\ndef train")
+    .replace("net.act(state)", "act(net, state)")
+    .replace("memory.sample(32)", "memory.sample(32, min(1.0, 0.4 + done_so_far * 1e-5))")
+)
+_ACT = "def act(net, state):\n    SHARED\n    return net.act(state)\n\n\n"
 _SCHEDULE = """class Ramp:
     def __init__(self, first, last, steps):
         self.first, self.last, self.steps = first, last, steps
@@ -505,6 +511,13 @@ class Agent:
                 ),
             },
         ),
+        Example(
+            "a schedule that goes by a number of the file, which a function asks for and never raises",
+            {
+                "memory.py": _GIVEN.replace("** -beta\n", "** -beta  # <- PER106\n"),
+                "train.py": _GLOBAL.replace("COUNT", _ACT.replace("SHARED", "print(done_so_far)")),
+            },
+        ),
     )
     good = (
         Example(
@@ -759,6 +772,15 @@ memory.of_another_cell()
                 "train.py": _TRAIN.replace("from memory import Memory", "from wrapped import Wrapped")
                 .replace("Memory(100)", "Wrapped(100)")
                 .replace("memory.sample(32)", "memory.sample(32, 0.4 + 0.6 * step / 50_000)"),
+            },
+        ),
+        Example(
+            "a number of the file that another function raises",
+            {
+                "memory.py": _GIVEN,
+                "train.py": _GLOBAL.replace(
+                    "COUNT", _ACT.replace("SHARED", "global done_so_far\n    done_so_far += 1")
+                ),
             },
         ),
     )

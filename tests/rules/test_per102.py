@@ -24,3 +24,56 @@ def test_what_a_network_answers_is_no_error(multiplied, what):
     (finding,) = rule.check(link([extract(path, text.encode()) for path, text in files.items()]))
     assert f"times {what} of shape (B, 1)" in finding.message
     assert f"that of the {what}, and" in finding.message
+
+
+_RATED = """
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.mass = [None] * size, np.zeros(size)
+
+    def put(self, slot, state, action, reward, next_state, done):
+        self.rows[slot], self.mass[slot] = (state, action, reward, next_state, done), 1.0
+
+    def sample(self, n):
+        p = self.mass / self.mass.sum()
+        slots = np.random.choice(len(p), n, p=p)
+        weights = (len(p) * p[slots]) ** -0.4
+        return [self.rows[slot] for slot in slots], slots, weights
+
+    def rate(self, slots, priorities):
+        for slot, priority in zip(slots, priorities):
+            self.mass[slot] = priority
+
+
+class Agent:
+    def __init__(self, net, target_net, optimizer):
+        self.net, self.target_net, self.optimizer, self.memory = net, target_net, optimizer, Memory(1000)
+
+    def learn(self):
+        rows, slots, weights = self.memory.sample(64)
+        states, actions, rewards, next_states, ends = map(torch.as_tensor, zip(*rows))
+        target = rewards + 0.99 * (1 - ends) * self.target_net(next_states).max(1)[0].detach()
+        errors = target.unsqueeze(1) - self.net(states).gather(1, actions[:, None])
+        rated = errors.detach().pow(2) * torch.as_tensor(weights) + 1e-5
+        self.memory.rate(slots, rated.numpy()[0])
+        (LOSS).mean().backward()
+        self.optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ("errors.pow(2)", "priorities that are made of it mix each weight with the errors of other transitions"),
+        ("rated", "its mean is that of the weights times that of the errors, and corrects nothing"),
+    ],
+)
+def test_what_becomes_of_the_matrix(loss, said):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER102")
+    (finding,) = rule.check(link([extract("agent.py", _RATED.replace("LOSS", loss).encode())]))
+    assert finding.message.endswith(said)

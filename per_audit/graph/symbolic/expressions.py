@@ -66,7 +66,7 @@ class Expressions:
         while here is not None:
             if node.id in here.env:
                 known = here.env[node.id]
-                if here is not self and here.function is None and known.op in _HOLDERS:
+                if here is not self and here.function is None and self._is_held(known, node.id, here.path):
                     return Term("global", (), (here.path, node.id), node, self.path)
                 return known
             here = here.outer
@@ -78,6 +78,10 @@ class Expressions:
                 return Term("function", (), atom.node, node, self.path)
         imported = self._imported(node)
         return imported if imported is not None else Term("global", (), (self.path, node.id), node, self.path)
+
+    def _is_held(self, known: Term, name: str, path: str) -> bool:
+        """Whether a name of a file stands for whatever it holds by then, rather than for what it was given first."""
+        return known.op in _HOLDERS or (known.is_number and name in self.symbols.shared.names(path))
 
     def _imported(self, node: ir.Name) -> Term | None:
         """A constant of another module of the project."""

@@ -14,6 +14,7 @@ from per_audit.graph.symbolic.options import Options
 from per_audit.graph.symbolic.records import Records
 from per_audit.graph.symbolic.run import Run
 from per_audit.graph.symbolic.settled import is_settled
+from per_audit.graph.symbolic.shared import Shared
 from per_audit.graph.symbolic.siblings import Siblings
 from per_audit.graph.symbolic.term import UNKNOWN_TERM, Term, alternatives, bounded, item_of, phi, strip
 
@@ -40,6 +41,7 @@ class Symbols:
         self._returned: dict[object, tuple[Term, int]] = {}
         self._in_bodies: dict[ir.Class, dict[str, list[ir.Expr]]] = {}
         self.loops = Loops()
+        self.shared = Shared(graph.project)
         self._active: set[ir.Node] = set()
         self._keyed_in: list[Term] = []  # what is being looked up in records that are looked up themselves
         self._left = _MOST_CALLS

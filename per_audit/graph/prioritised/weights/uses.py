@@ -239,10 +239,10 @@ class Uses:
             is_written = isinstance(product, ir.Call) and product.argument(None, "out") is not None
             is_value = isinstance(product, (ir.Bin, ir.Call)) and not is_written
             told = is_value and is_only_told(self.graph, path, product)  # type: ignore[arg-type]
-            known = self._elsewhere[product] = told or self._only_rates(path, product)
+            known = self._elsewhere[product] = told or self.only_rates(path, product)
         return known
 
-    def _only_rates(self, path: str, product: ir.Node) -> bool:
+    def only_rates(self, path: str, product: ir.Node) -> bool:
         """Whether a product of weights is all given to what writes priorities, so that it is no loss."""
         return only_rates(self.graph, path, product, self._rating)
 
