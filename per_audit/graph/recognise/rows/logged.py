@@ -12,7 +12,7 @@ from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.lifetimes import is_another
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
@@ -32,6 +32,8 @@ _TAKES_APART = {
 }  # fmt: skip
 # Libraries whose functions only compute with what they are given, but for random numbers.
 _COMPUTES = ("builtins", "math", "numpy", "pandas")
+# What an environment answers with is lived through, whatever file says which environment it is.
+_ANSWERS = {"reset", "step"}
 _DEEPEST = 3
 _COLUMNS = 3  # that a memory of transitions has at least
 
@@ -97,6 +99,7 @@ class _Files:
         self.graph = graph
         self._scopes: dict[ir.Node | str, set[str]] = {}
         self._fields: dict[str, bool] = {}
+        self._made: dict[ir.Call, bool] = {}
 
     # ---------------------------------------------------------------- loops over files
 
@@ -143,8 +146,21 @@ class _Files:
                 break
         if any(self._reads(loop.iter, path, function, depth) for loop in loops):
             calls = (part for part in ir.walk(loops[-1]) if isinstance(part, ir.Call))
-            return all(call is node or self._takes_apart(call, depth) for call in calls)
+            takes_apart = all(call is node or self._takes_apart(call, depth) for call in calls)
+            return takes_apart and not self._is_handed(node, path, function, depth)
         return depth > 0 and function is not None and self._is_called_so(function, depth - 1)
+
+    def _is_handed(self, node: ir.Node, path: str, function: ir.Function | None, depth: int) -> bool:
+        """Whether all that a statement stores is what its function is called with, and that was not read.
+
+        A loop over what a file says, the number of agents for one, may go through what each of them did.
+        """
+        if function is None:
+            return False
+        taken = {parameter.name for parameter in function.parameters[self.graph.symbols.takes_self(function) :]}
+        own = taken | {name for name, _ in _bound(list(ir.walk_scope(function.body)))}
+        names = {part.id for value in _stored(node) for part in _sources(value) if isinstance(part, ir.Name)} & own
+        return bool(names) and names <= taken and not any(self._is_given(name, function, depth) for name in names)
 
     def _is_called_so(self, function: ir.Function, depth: int) -> bool:
         if function.name.startswith("__"):
@@ -198,8 +214,18 @@ class _Files:
         return any(
             self._is_read(part, names, depth)
             or (isinstance(part, ir.Name) and self._is_given(part.id, function, depth))
-            for part in _sources(value)
+            for part in _sources(value, self._makes_another)
         )
+
+    def _makes_another(self, call: ir.Call) -> bool:
+        """Whether a call is of what was read, as of settings, and answers with something else than a part of it."""
+        if call not in self._made:
+            site = self.graph.events.calls.get(call)
+            is_own = site is not None and bool(site.targets or site.classes)
+            self._made[call] = (is_own and not self._takes_apart(call, _DEEPEST)) or (
+                isinstance(call.func, ir.Attr) and call.func.attr in _ANSWERS
+            )
+        return self._made[call]
 
     def _is_read(self, part: ir.Node, names: set[str], depth: int) -> bool:
         if isinstance(part, ir.Name):
@@ -230,7 +256,8 @@ class _Files:
             while found := {
                 target
                 for target, value in pairs
-                if target not in names and any(self._is_read(part, names, _DEEPEST) for part in _sources(value))
+                if target not in names
+                and any(self._is_read(part, names, _DEEPEST) for part in _sources(value, self._makes_another))
             }:
                 names |= found
         return self._scopes[key]
@@ -261,13 +288,33 @@ class _Files:
         )
 
 
-def _sources(value: ir.Expr) -> Iterator[ir.Node]:
-    """The parts of an expression that its value is of, which the position of something in it is not."""
+def _sources(value: ir.Expr, is_closed: Callable[[ir.Call], bool] = lambda _: False) -> Iterator[ir.Node]:
+    """The parts of an expression that its value is of, which the position of something in it is not.
+
+    Of a call that is closed its value is not of what it is called with.
+    """
     pending: list[ir.Node] = [value]
     while pending:
         node = pending.pop()
         yield node
-        pending += [node.value] if isinstance(node, ir.Sub) else ir.children(node)
+        if isinstance(node, ir.Sub):
+            pending.append(node.value)
+        elif isinstance(node, ir.Comp) and all(_is_count(part.iter) for part in node.generators):
+            pending.append(node.elt)
+        elif not isinstance(node, ir.Call) or not is_closed(node):
+            pending += ir.children(node)
+
+
+def _is_count(over: ir.Expr) -> bool:
+    """Whether a loop only counts, be it to the length of what was read: what it makes is not of its numbers."""
+    return isinstance(over, ir.Call) and name_of(over.func) == "range"
+
+
+def _stored(node: ir.Node) -> list[ir.Expr]:
+    """What a statement assigns, or what a call is given."""
+    if isinstance(node, ir.Call):
+        return [arg.value for arg in node.args]
+    return [node.value] if isinstance(node, ir.Assign) and node.value is not None else []
 
 
 def _bound(nodes: list[ir.Node]) -> Iterator[tuple[str, ir.Expr]]:

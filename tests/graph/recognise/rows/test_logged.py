@@ -277,3 +277,120 @@ def test_another_function_of_the_name_is_not_the_one_that_fills(project):
     fill([], net)
 """
     assert project(main=main, other=other).buffers == []
+
+
+SET_BY_FILE = """
+    import json
+    from types import SimpleNamespace
+
+    import gym
+    import numpy as np
+
+    class Columns:
+        def __init__(self, size, agents, width):
+            self.size, self.agents, self.count = size, agents, 0
+            self.states, self.actions, self.rewards, self.after, self.dones = [], [], [], [], []
+            for _ in range(agents):
+                for column in (self.states, self.after):
+                    column.append(np.zeros((size, width)))
+                for column in (self.actions, self.rewards, self.dones):
+                    column.append(np.zeros(size))
+
+        def push(self, states, actions, rewards, after, dones):
+            for agent in range(self.agents):
+                self.states[agent][self.count] = states[agent]
+                self.actions[agent][self.count] = actions[agent]
+                self.rewards[agent][self.count] = rewards[agent]
+                self.after[agent][self.count] = np.vstack(after[agent])
+                self.dones[agent][self.count] = dones[agent]
+            self.count += 1
+
+        def sample(self, n):
+            chosen = np.random.choice(np.arange(self.count), size=n, replace=False)
+            columns = (self.states, self.actions, self.rewards, self.after, self.dones)
+            return [[column[agent][chosen] for agent in range(self.agents)] for column in columns]
+
+    class Learner:
+        def __init__(self, nets, rate):
+            self.nets, self.rate = nets, rate
+
+        @classmethod
+        def of(cls, env, rate):
+            return cls([make_net(env, rate) for _ in range(env.agents)], rate)
+
+        def update(self, batch):
+            states, actions, rewards, after, dones = batch
+            for net, s, r, a, d in zip(self.nets, states, rewards, after, dones):
+                net.fit(s, r + 0.99 * (1 - d) * net.predict(a).max(axis=1))
+
+    def make_env(name):
+        return gym.make(name)
+
+    def run(settings):
+        {body}
+        for _ in range(settings.updates):
+            learner.update(memory.sample(settings.batch))
+
+    with open("settings.json") as file:
+        settings = SimpleNamespace(**{read})
+    run(settings)
+"""
+LIVED = """env = make_env(settings.env)
+        learner = Learner.of(env, settings.rate)
+        memory = Columns(settings.size, settings.agents, 4)
+        states = env.reset()
+        for _ in range(settings.length):
+            actions = [net.act(state) for net, state in zip(learner.nets, states)]
+            after, rewards, dones, _ = env.step(actions)
+            after = np.array([after[agent] for agent in range(settings.agents)])
+            memory.push(states, actions, rewards, after, dones)
+            states = after"""
+LOGGED = """learner = Learner([], settings.rate)
+        memory = Columns(settings.size, settings.agents, 4)
+        logs = np.load(settings.path)
+        for row in range(len(logs["rewards"])):
+            memory.push(logs["s"][row], logs["a"][row], logs["rewards"][row], logs["after"][row], logs["dones"][row])"""
+
+
+@pytest.mark.parametrize("read", ["json.load(file)", "eval(file.read())"])
+@pytest.mark.parametrize(("body", "found"), [(LIVED, 1), (LOGGED, 0)], ids=["settings", "a data set"])
+def test_what_a_program_lives_through_is_no_data_set_where_its_settings_are_read(project, read, body, found):
+    assert len(project(SET_BY_FILE.format(read=read, body=body)).buffers) == found
+
+
+ARRANGED = """
+    import json
+    import random
+
+    class Rows:
+        def __init__(self):
+            self.rows = []
+
+        def push(self, episode, weight):
+            for step in episode:
+                self.rows.append((step["s"], step["a"], step["r"], step["n"], weight))
+
+        def get(self, n):
+            return random.sample(self.rows, n)
+
+    def arranged(logs):
+        return [sorted(log, key=lambda step: step["t"]) for log in logs]
+
+    def train(net, steps, path):
+        rows = Rows()
+        for episode in {logs}:
+            rows.push(episode, 1.0)
+        for _ in range(steps):
+            states, actions, rewards, after, weights = zip(*rows.get(32))
+            net.fit(states, rewards + 0.99 * net.predict(after).max(axis=1))
+
+    train(make_net(), 1000, "log.json")
+"""
+
+
+@pytest.mark.parametrize(
+    ("logs", "found"), [("arranged(json.load(open(path)))", 0), ("play(json.load(open(path)))", 1)]
+)
+def test_what_a_function_puts_in_order_was_read_and_what_it_plays_was_not(project, logs, found):
+    player = "\n\n    def play(settings):\n        return [run(settings['env']).steps for _ in range(9)]"
+    assert len(project(ARRANGED.format(logs=logs) + player).buffers) == found
