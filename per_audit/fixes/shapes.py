@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.pipelines import modules_that_draw
+from per_audit.graph.pipelines import training_modules
 from per_audit.graph.recognise.aside import DATA_SET, RECENT, SEQUENCES, SWITCHED
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def shape_aside(graph: ReplayGraph, aside: Aside) -> Shape:
 
 def shape_of(graph: ReplayGraph, buffer: ReplayBuffer) -> Shape:
     """What is special about how a buffer's batches are learnt from."""
-    paths = modules_that_draw(buffer) | {site.path for site in buffer.samples}
+    paths = training_modules(graph, buffer) | {site.path for site in buffer.samples}
     functions = [*graph.training_functions(buffer), None]
     sites = [site for function in functions for site in graph.calls_of(function, paths)]
     if any(_feeds(site) for site in sites):

@@ -70,6 +70,15 @@ def _results(events: ev.Events, node: ir.Node) -> list[Result]:
 
 def training_functions(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Owner]:
     """The functions in which drawn transitions may be learnt from: those that draw, what they call, who calls them."""
+    return list(_training(graph, buffer)[0])
+
+
+def training_modules(graph: ReplayGraph, buffer: ReplayBuffer) -> set[str]:
+    """The files at whose top level drawn transitions may be learnt from, be it through a method that hands them on."""
+    return _training(graph, buffer)[1]
+
+
+def _training(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[dict[ev.Owner, None], set[str]]:
     own = modules_that_draw(buffer)
     found: dict[ev.Owner, None] = {}
     edge: list[ev.Owner] = [buffer.function, *(site.function for site in buffer.samples)]
@@ -83,7 +92,7 @@ def training_functions(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.Owne
         callers = [site for function in edge if function for site in graph.callers.get(function, ())]
         edge = [site.function for site in callers]
         own |= {site.path for site in callers if site.function is None}
-    return list(found)
+    return found, own
 
 
 def modules_that_draw(buffer: ReplayBuffer) -> set[str]:
@@ -107,13 +116,9 @@ def _ordered(graph: ReplayGraph, functions: set[ev.Owner]) -> list[ev.Owner]:
 
 def learning_sites(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.CallSite]:
     """The calls that train on what the buffer gave, in order of their places."""
-    own = {buffer.path, *(site.path for site in buffer.samples)}
-    sites = [
-        site
-        for function in training_functions(graph, buffer)
-        for site in graph.calls_of(function, own)
-        if learns_at(site, graph.events)
-    ]
+    functions, modules = _training(graph, buffer)
+    own = {buffer.path, *modules, *(site.path for site in buffer.samples)}
+    sites = [site for function in functions for site in graph.calls_of(function, own) if learns_at(site, graph.events)]
     unique = {site.node: site for site in sites}
     return sorted(unique.values(), key=lambda site: (site.path, site.node.start))
 

@@ -5,6 +5,7 @@ import pytest
 from per_audit.facts import extract
 from per_audit.graph import link
 from per_audit_rules.per005_missing_importance_weights import MissingImportanceWeights
+from per_audit_rules.per401_linear_time_sampling import LinearTimeSampling
 
 MEMORY = """
 import numpy as np
@@ -82,3 +83,61 @@ def test_a_learner_may_learn_by_what_it_gives_the_batch_to(call, given, loss, ex
     text = MEMORY.replace("CALL", call).replace("GIVEN", given).replace("LOSS", loss)
     found = MissingImportanceWeights().check(link([extract("main.py", text.encode())]))
     assert [finding.symbol for finding in found if "drops the importance" in finding.message] == expected
+
+
+HANDED_ON = """
+import numpy as np
+
+
+class Rows:
+    def __init__(self, size, width):
+        self.states, self.after = np.zeros((size, width)), np.zeros((size, width))
+        self.actions, self.rewards, self.ends = np.zeros(size), np.zeros(size), np.zeros(size)
+        self.mass, self.size, self.at = np.zeros(size), 0, 0
+
+    def add(self, state, action, reward, following, end):
+        self.states[self.at], self.after[self.at] = state, following
+        self.actions[self.at], self.rewards[self.at], self.ends[self.at] = action, reward, end
+        self.mass[self.at] = self.mass.max() or 1.0
+        self.at, self.size = (self.at + 1) % len(self.mass), min(self.size + 1, len(self.mass))
+
+    def sample(self, n, beta=None):
+        return self._by_priority(n, beta or 0.4)
+
+    def _by_priority(self, n, beta):
+        shares = self.mass[: self.size] / self.mass[: self.size].sum()
+        slots = np.random.choice(self.size, n, p=shares)
+        weights = (self.size * shares[slots]) ** -beta
+        columns = {"states": self.states[slots], "after": self.after[slots], "actions": self.actions[slots]}
+        others = {"rewards": self.rewards[slots], "ends": self.ends[slots]}
+        return {**columns, **others, "slots": slots, "weights": weights / weights.max()}
+
+    def rate(self, slots, errors):
+        self.mass[slots] = abs(errors) + 1e-6
+
+
+"""
+BODY = """\
+    rows, state = Rows(100_000, 4), env.reset()
+    for step in range(200_000):
+        action = net.act(state)
+        following, reward, end, _ = env.step(action)
+        rows.add(state, action, reward, following, end)
+        state = env.reset() if end else following
+        batch = rows.sample(32, beta=0.5)
+        targets = batch["rewards"] + 0.99 * (1 - batch["ends"]) * net(batch["after"]).max(1)
+        errors = targets - net(batch["states"], batch["actions"])
+        LOSS.mean().backward()
+        rows.rate(batch["slots"], errors)
+"""
+
+
+@pytest.mark.parametrize("around", ['if __name__ == "__main__":\n', "def main(env, net):\n"])
+@pytest.mark.parametrize(
+    ("loss", "known"), [("(errors ** 2)", {"PER005", "PER401"}), ('(batch["weights"] * errors ** 2)', {"PER401"})]
+)
+def test_a_file_that_trains_at_its_top_level_is_looked_into_as_a_function_is(around, loss, known):
+    end = "" if around.startswith("if") else "\n\nmain(make_env(), make_net())\n"
+    source = HANDED_ON + around + BODY.replace("LOSS", loss) + end
+    graph = link([extract("main.py", source.encode())])
+    assert {f.rule for rule in (MissingImportanceWeights(), LinearTimeSampling()) for f in rule.check(graph)} == known

@@ -17,6 +17,7 @@ from per_audit.graph.episodes.environments import (
 )
 from per_audit.graph.interpret.roles import DONE, NEXT, REWARD, name_of, role_of, role_of_name, words
 from per_audit.graph.interpret.values import RecordType
+from per_audit.graph.pipelines import training_modules
 from per_audit.graph.symbolic.vocabulary import FLATTENS, RESHAPES, STACKS, TRANSPARENT
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def bodies(graph: ReplayGraph, buffer: ReplayBuffer) -> list[Body]:
     found: list[Body] = []
     for function in graph.training_functions(buffer):
         if function is None:
-            paths = {buffer.path, *(site.path for site in buffer.samples if site.function is None)}
+            paths = {buffer.path, *training_modules(graph, buffer)}
             found += [(None, path, graph.module(path).body) for path in sorted(paths)]
         elif isinstance(function, ir.Function):
             found.append((function, graph.project.module_of[function].path, function.body))

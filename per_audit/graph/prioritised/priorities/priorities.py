@@ -16,7 +16,7 @@ from per_audit.graph.interpret.roles import looks_like_transition, name_of, word
 from per_audit.graph.interpret.values import Alloc, Instance, Result, Value, is_observed, roles_in
 from per_audit.graph.libraries.handed import base_of, handed_to
 from per_audit.graph.liveness.memories.lifetimes import left_over
-from per_audit.graph.pipelines import modules_that_draw
+from per_audit.graph.pipelines import training_modules
 from per_audit.graph.prioritised.priorities.updates import Updates, is_rated
 from per_audit.graph.prioritised.weights.unused import are_left_behind
 from per_audit.graph.prioritised.weights.uses import WEIGHT_WORDS, Uses
@@ -254,13 +254,18 @@ class Priorities:
         """The functions of the buffer and of the training on it."""
         return self.functions | set(self.graph.training_functions(self.buffer))
 
+    @cached_property
+    def modules(self) -> set[str]:
+        """The files whose top level stands for None among the functions."""
+        return training_modules(self.graph, self.buffer)
+
     def bodies(self, functions: set[ev.Owner]) -> Iterator[ir.Node]:
-        """The nodes of the functions; None stands for the top level of the files that draw a batch there."""
+        """The nodes of the functions; None stands for the top level of the files that learn from a batch there."""
         for function in functions:
             if function is not None:
                 yield from ir.walk(function)
         if None in functions:
-            for path in sorted(modules_that_draw(self.buffer)):
+            for path in sorted(self.modules):
                 yield from ir.walk_scope(self.graph.module(path).body)
 
     @cached_property
@@ -316,7 +321,7 @@ class Priorities:
     def is_followed(self) -> bool:
         """Whether the learning from the batches can be seen: a training step, or errors written where it was drawn."""
         outside = self.around - self.functions | {self.buffer.function}
-        return any(self.graph.learns(function, modules_that_draw(self.buffer)) for function in self.around) or any(
+        return any(self.graph.learns(function, self.modules) for function in self.around) or any(
             store.container in self.containers and store.function in outside and self.is_drawn(store.index)
             for store in self.stores()
         )

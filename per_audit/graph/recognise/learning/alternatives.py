@@ -9,7 +9,7 @@ from per_audit.graph.interpret.known.reference import is_pal
 from per_audit.graph.interpret.roles import name_of, words
 from per_audit.graph.interpret.values import Alloc, Result
 from per_audit.graph.liveness.names.unread import is_of_unread
-from per_audit.graph.pipelines import modules_that_draw
+from per_audit.graph.pipelines import training_modules
 from per_audit.graph.recognise.learning.rollouts import Holders, is_rollout
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ class Alternatives:
     def is_pal(self, buffer: ReplayBuffer) -> bool:
         """Whether the loss gives uniform draws the expected gradient of draws by priority."""
         functions = self.graph.training_functions(buffer)
-        paths = modules_that_draw(buffer)
+        paths = training_modules(self.graph, buffer)
         return any(is_pal(site) for function in functions for site in self.graph.calls_of(function, paths))
 
     def is_on_policy(self, buffer: ReplayBuffer) -> bool:

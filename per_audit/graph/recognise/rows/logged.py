@@ -147,10 +147,10 @@ class _Files:
         if any(self._reads(loop.iter, path, function, depth) for loop in loops):
             calls = (part for part in ir.walk(loops[-1]) if isinstance(part, ir.Call))
             takes_apart = all(call is node or self._takes_apart(call, depth) for call in calls)
-            return takes_apart and not self._is_handed(node, path, function, depth)
+            return takes_apart and not self._is_handed(node, function, depth)
         return depth > 0 and function is not None and self._is_called_so(function, depth - 1)
 
-    def _is_handed(self, node: ir.Node, path: str, function: ir.Function | None, depth: int) -> bool:
+    def _is_handed(self, node: ir.Node, function: ir.Function | None, depth: int) -> bool:
         """Whether all that a statement stores is what its function is called with, and that was not read.
 
         A loop over what a file says, the number of agents for one, may go through what each of them did.

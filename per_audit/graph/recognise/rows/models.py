@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import ACTION, NEXT, REWARD, STATE
 from per_audit.graph.interpret.values import roles_in
+from per_audit.graph.pipelines import training_modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,8 @@ def is_model(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
         return False
     if not any(ACTION in roles_in(store.value) for store in outcomes):
         return True
-    return not any(map(graph.learns, graph.training_functions(buffer)))
+    modules = training_modules(graph, buffer)
+    return not any(graph.learns(function, modules) for function in graph.training_functions(buffer))
 
 
 def _is_keyed(store: ev.Store) -> bool:
