@@ -9,7 +9,7 @@ from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret import logarithms
 from per_audit.graph.interpret.known import conditionals, mappings, reference
 from per_audit.graph.interpret.known import externals as ext
-from per_audit.graph.interpret.known.draws import OF_TENSOR, takes_many
+from per_audit.graph.interpret.known.draws import FILLS_TENSOR, OF_TENSOR, takes_many
 from per_audit.graph.interpret.parts import is_list
 from per_audit.graph.interpret.roles import name_of, role_of_name, words
 from per_audit.graph.interpret.values import (
@@ -80,6 +80,8 @@ class Calls:
             drawn = self.interpreter.draws.draw(node, OF_TENSOR, False, values, frame)
             site.result = site.result.join(drawn)
             return drawn
+        if isinstance(node.func, ir.Attr) and node.func.attr == FILLS_TENSOR and _is_tensor(receiver):
+            return self.interpreter.draws.mass(node, [value for _, _, value in arguments], frame)
         results: list[Value] = []
         if isinstance(node.func, ir.Attr):
             if node.func.attr == "set" and len(arguments) == 1:
@@ -452,6 +454,11 @@ def _draws_by_mass(method: ir.Attr, receiver: Value, arguments: Arguments) -> bo
     names = {atom.name for atom in receiver.atoms if isinstance(atom, Result)}
     random = any(name in ext.RANDOM_OBJECTS or ".random." in name for name in names)
     return not random and ext.RANDOM_WORDS.isdisjoint(words(name_of(method.value) or ""))
+
+
+def _is_tensor(receiver: Value) -> bool:
+    """Whether a method may be one of an array: what a project defines, and a module of a library, is none."""
+    return not any(isinstance(atom, (External, Func, Instance)) for atom in receiver.atoms)
 
 
 def _accepts(function: ir.Function, arguments: Arguments) -> bool:

@@ -21,6 +21,7 @@ _UNREACHED = 10**9  # positions that no memory has
 FIRST, LAST = "first", "last"  # so many of what was shuffled
 FRACTION = "fraction"  # a random number up to 1 times a size, cut off: a position
 _Seen = TypeVar("_Seen")
+FILLS_TENSOR = "uniform_"  # the method of a tensor that fills it with continuous random numbers, and returns it
 OF_TENSOR = "Tensor.multinomial"  # the method of a tensor of masses, whose arguments stand one place further left
 
 

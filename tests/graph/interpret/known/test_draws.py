@@ -467,3 +467,50 @@ log, last = main()
 log.replay(last)
 """)
     assert not graph.buffers
+
+
+FILLED = """
+    import torch
+
+    class Rows:
+        def __init__(self, size):
+            self.rows, self.mass, self.at = [None] * size, torch.zeros(size), 0
+
+        def put(self, state, action, reward, after, done):
+            self.rows[self.at], self.mass[self.at] = (state, action, reward, after, done), self.mass.max()
+            self.at = (self.at + 1) % len(self.rows)
+
+        def some(self, n):
+            sums = self.mass.cumsum(0)
+            part = sums[-1] / n
+            places = {drawn}
+            return [self.rows[slot] for slot in torch.searchsorted(sums, places)]
+
+        def rate(self, slots, errors):
+            self.mass[slots] = errors.abs() + 1e-6
+
+    def train(env, net, rows=Rows(1000)):
+        {start}
+        state = env.reset()
+        while True:
+            after, reward, done, _ = env.step(net.act(state))
+            rows.put(state, 0, reward, after, done)
+            net.learn(rows.some(32)).backward()
+            state = after
+
+    train(make_env(), make_net())
+"""
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    ["torch.zeros(n).uniform_(to=part) + torch.arange(n) * part", "torch.empty(n).uniform_(0, float(sums[-1]))"],
+)
+def test_masses_that_a_tensor_is_filled_with_are_searched_for(project, drawn):
+    (buffer,) = project(FILLED.format(drawn=drawn, start="pass")).buffers
+    assert buffer.kind == PRIORITISED
+
+
+def test_weights_that_a_network_begins_with_draw_nothing(project):
+    start = "net.weight.data.uniform_(-0.1, 0.1)"
+    assert not project(FILLED.format(drawn="torch.arange(n) * part", start=start)).buffers
