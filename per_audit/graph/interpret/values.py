@@ -178,7 +178,7 @@ Tag = tuple[str, ir.Node]
 
 OPEN = "open"  # the name of a record type of which only some fields are known
 ELEMENTWISE, SCALAR, MIXED = "elementwise", "scalar", "mixed"
-_MOST_ATOMS, _MOST_HELD = 12, 16
+_MOST_ATOMS, _MOST_HELD = 12, 24
 _NO_NODES: frozenset[ir.Node] = frozenset()
 _MANY = 24  # atoms and tags whose join is worth remembering
 _DISPLAYS: set[type] = {TupleOf, Record, Columns}

@@ -102,8 +102,8 @@ def test_many_atoms_are_forgotten_but_not_containers():
 def test_containers_too_many_to_tell_apart_are_a_crowd_that_takes_others_in():
     allocs = [of(Alloc(ir.Name(i, i + 1, f"n{i}"), "list")) for i in range(40)]
     called = of(Func(ir.Function(0, 9, "store", [], [], []), None))
-    few, many = join_all(allocs[:16]), join_all([*allocs[:17], called])
-    assert len(few.atoms) == 16
+    few, many = join_all(allocs[:24]), join_all([*allocs[:25], called])
+    assert len(few.atoms) == 24
     assert many.atoms == {Crowd(), *called.atoms}
     assert many.join(allocs[20]) == join_all([allocs[20], many]) == many
 

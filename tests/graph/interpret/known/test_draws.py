@@ -514,3 +514,50 @@ def test_masses_that_a_tensor_is_filled_with_are_searched_for(project, drawn):
 def test_weights_that_a_network_begins_with_draw_nothing(project):
     start = "net.weight.data.uniform_(-0.1, 0.1)"
     assert not project(FILLED.format(drawn="torch.arange(n) * part", start=start)).buffers
+
+
+MANY_COLUMNS = """
+    import numpy as np
+
+    class Episodes:
+        def __init__(self, args, size):
+            self.size, self.count = size, 0
+            if args.alone:
+                self.columns = {{{few}}}
+            else:
+                self.columns = {{{many}}}
+
+        def put(self, episode):
+            at = self.count % self.size
+            self.columns["o"][at], self.columns["u"][at] = episode["o"], episode["u"]
+            self.columns["r"][at], self.columns["o_next"][at] = episode["r"], episode["o_next"]
+            self.columns["terminated"][at] = episode["terminated"]
+            self.count += 1
+
+        def sample(self, n):
+            batch = {{}}
+            slots = np.random.randint(0, min(self.count, self.size), n)
+            for key in self.columns.keys():
+                batch[key] = self.columns[key][slots]
+            return batch
+
+    def train(worker, net, target, args):
+        episodes = Episodes(args, 5000)
+        while True:
+            episodes.put(worker.episode())
+            batch = episodes.sample(32)
+            ahead = (1 - batch["terminated"]) * target.predict(batch["o_next"]).max(1)
+            net.fit(batch["o"], batch["r"] + 0.99 * ahead)
+
+    train(make_worker(), make_net(), make_net(), read_arguments())
+"""
+
+
+def test_a_batch_is_made_column_by_column_whichever_of_two_sets_of_many_there_is(project):
+    few = ("o", "u", "r", "o_next", "terminated", "padded")
+    many = (*few, "s", "s_next", "u_onehot", "avail_u", "avail_u_next")
+    made = [
+        ", ".join(f'"{name}": np.empty([size, {width}])' for name in names) for names, width in ((few, 1), (many, 2))
+    ]
+    (buffer,) = project(MANY_COLUMNS.format(few=made[0], many=made[1])).buffers
+    assert buffer.kind == UNIFORM
