@@ -75,13 +75,9 @@ class Calls:
         arguments: Arguments = [(a.keyword, a.star, evaluator.eval(a.value, frame)) for a in node.args]
         site = self._site(node, receiver, arguments, frame)
         arguments = self._spread(arguments)
-        if isinstance(node.func, ir.Attr) and _draws_by_mass(node.func, receiver, arguments):
-            values = [receiver, *(value for _, _, value in arguments)]
-            drawn = self.interpreter.draws.draw(node, OF_TENSOR, False, values, frame)
+        if (drawn := self._drawn_by_tensor(node, receiver, arguments, frame)) is not None:
             site.result = site.result.join(drawn)
             return drawn
-        if isinstance(node.func, ir.Attr) and node.func.attr == FILLS_TENSOR and _is_tensor(receiver):
-            return self.interpreter.draws.mass(node, [value for _, _, value in arguments], frame)
         results: list[Value] = []
         if isinstance(node.func, ir.Attr):
             if node.func.attr == "set" and len(arguments) == 1:
@@ -173,6 +169,17 @@ class Calls:
         if isinstance(atom, Result):
             site.names.add(atom.name)
             return self.interpreter.library.call_object(atom, arguments, site, frame)
+        return None
+
+    def _drawn_by_tensor(self, node: ir.Call, receiver: Value, arguments: Arguments, frame: Frame) -> Value | None:
+        """What a method of a tensor draws by the masses in it, or fills it with; None for other methods."""
+        values = [value for _, _, value in arguments]
+        if not isinstance(node.func, ir.Attr):
+            return None
+        if _draws_by_mass(node.func, receiver, arguments):
+            return self.interpreter.draws.draw(node, OF_TENSOR, False, [receiver, *values], frame)
+        if node.func.attr == FILLS_TENSOR and _is_tensor(receiver):
+            return self.interpreter.draws.mass(node, values, frame)
         return None
 
     def project_call(self, func: Func, arguments: Arguments, frame: Frame) -> Value:
