@@ -62,12 +62,8 @@ _BATCHES = (
         ("rated = errors * weights\nagain = rated.abs()\nmemory.update(at, again.numpy())", False),
         ("rated = errors * weights\nmemory.update(at, rated.detach())\nrated.mean().backward()", True),
         ("rated = errors * weights\nmemory.push(1, 2, rated, 4, False)", True),
-        ("loss = (weights * errors).mean()\nloss = errors.mean()\nloss.backward()", False),
         ("loss = (weights * errors).mean()\nat = 1\nloss, other = errors.mean(), at\nloss.backward()", True),
-        ("loss = (weights * errors).mean()\nloss = loss + errors.mean()\nloss.backward()", True),
         ("loss = (weights * errors).mean()\nloss += errors.mean()\nloss.backward()", True),
-        ("loss = (weights * errors).mean()\nloss.backward()\nloss = errors.mean()", True),
-        ("loss = (weights * errors).mean()\nif net.plain:\n    loss = errors.mean()\nloss.backward()", True),
         ("if net.plain:\n    loss = (weights * errors).mean()\n    loss = errors.mean()\nelse:\n    loss = 0", False),
     ],
 )
