@@ -4,6 +4,7 @@ from .repairing import changed, check_left, check_repaired, example
 
 CODE = "PER205"
 TORCH = "the weighted loss of each transition, PyTorch"
+RETURNED = "a function that returns the loss and the priorities, two files"
 MADE = "        losses = torch.as_tensor(weights) * (q - y) ** 2\n"
 SPLIT = "        unweighted = (q - y) ** 2\n        losses = torch.as_tensor(weights) * unweighted\n"
 HANDED = "memory.update(slots, losses.detach().numpy())"
@@ -80,13 +81,32 @@ def test_errors_that_are_weighted_under_a_condition_are_left():
 @pytest.mark.parametrize(
     ("title", "reason"),
     [
-        ("a function that returns the loss and the priorities, two files", "becomes a priority is not clear"),
         ("what Keras answers for a row and its weight", "is multiplied by the weights is not clear"),
         ("an operation of a TensorFlow 1 graph", "have no name of their own"),
     ],
 )
 def test_what_is_weighted_elsewhere_is_left(title, reason):
     check_left(CODE, example(CODE, title), reason)
+
+
+def test_errors_that_another_file_returns():
+    weighted = "    weighted = torch.as_tensor(weights) * "
+    error = 'torch.nn.functional.smooth_l1_loss(q, y, reduction="none")'
+    check_repaired(
+        CODE,
+        example(CODE, RETURNED),
+        (f"{weighted}{error}", f"    unweighted = {error}\n{weighted}unweighted"),
+        ("weighted.mean(), weighted + 1e-5", "weighted.mean(), unweighted + 1e-5"),
+    )
+
+
+def test_errors_that_are_named_over_and_over_are_left():
+    named = "    one = weighted + 1e-5\n    two = one\n    three = two\n    four = three\n    five = four\n"
+    files = changed(
+        example(CODE, RETURNED),
+        ("    return weighted.mean(), weighted + 1e-5", f"{named}    return weighted.mean(), five"),
+    )
+    check_left(CODE, files, "becomes a priority is not clear")
 
 
 @pytest.mark.parametrize("averaged", ["torch.nn.functional.mse_loss(q, y)", "((q - y) ** 2).mean()"])
