@@ -140,9 +140,8 @@ def chain(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[Evidence, ...]:
     others = {other.owner for other in (*graph.buffers, *graph.twins) if other.owner is not buffer.owner}
     own = [site for site in buffer.instances if not others.issuperset(site.classes)] or buffer.instances
     made: list[tuple[str, ir.Node]] = [(site.path, site.node) for site in own]
-    if not made:
-        made = _allocations(graph, buffer)
-    add("made", f"{name} is made here", made)
+    what = name if made or buffer.owner is None else f"what {name} stores in"
+    add("made", f"{what} is made here", made or _allocations(graph, buffer))
     add("stored", "transitions are stored here", [(store.path, store.node) for store in buffer.stores])
     add("drawn", "transitions are drawn here", [(buffer.path, node) for node in buffer.draws])
     asked = "a batch is requested here" if _returns(buffer.function) else "what draws a batch is called here"

@@ -225,3 +225,33 @@ def test_a_fit_that_finds_how_rows_lie_learns_nothing_from_them(project, call, l
     graph = project(OWN.format(call=call))
     (look,) = (function for function in graph.project.functions if function.name == "look")
     assert graph.learns(look) is learns
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ("Memory()", ["Memory is made here"]),
+        ("maker()", ["what Memory stores in is made here"]),
+    ],
+)
+def test_a_class_that_nothing_makes_is_not_said_to_be_made(project, made, told):
+    graph = project(f"""
+    import random
+
+    class Memory:
+        def __init__(self):
+            self.rows = []
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    def train(maker, env):
+        memory = {made}
+        memory.add(*env.transition())
+        return memory.sample(8)
+    """)
+    (buffer,) = graph.buffers
+    assert [link.note for link in pipelines.chain(graph, buffer) if link.role == "made"] == told

@@ -114,8 +114,9 @@ class Targets:
         fresh = {a for a in value.atoms if isinstance(a, Alloc)}
         if any(self._is_grown(a) for a in fresh):
             return  # it holds what it held, and more
+        is_new = bool(fresh) or _begins_anew(node, function)
         for atom in self.interpreter.attribute(owner, target.attr).atoms:
-            if isinstance(atom, Alloc) and fresh and (atom not in fresh or node.start <= atom.node.start < node.end):
+            if isinstance(atom, Alloc) and is_new and (atom not in fresh or node.start <= atom.node.start < node.end):
                 self._reset(atom, node, frame)
             elif isinstance(atom, Instance) and atom in value.atoms and isinstance(node, ir.Assign):
                 made = self.interpreter.events.calls.get(node.value) if isinstance(node.value, ir.Call) else None
@@ -278,3 +279,13 @@ class Targets:
 def _is_whole(index: ir.Expr) -> bool:
     """Whether a subscript is of everything: `rows[:]`."""
     return isinstance(index, ir.Slice) and index.lower is None and index.upper is None and index.step is None
+
+
+def _begins_anew(node: ir.Node, function: ir.Function) -> bool:
+    """Whether a function always assigns a list that is spelled out, `self.rows = [first]`: nothing else is in it."""
+    listed = node.value if isinstance(node, ir.Assign) else None
+    if not isinstance(listed, ir.Seq) or listed.kind != "list" or node not in function.body:
+        return False
+    before = ir.walk_scope(function.body[: function.body.index(node)])
+    is_spread = any(isinstance(item, ir.Star) for item in listed.items)
+    return not is_spread and not any(isinstance(part, ir.Return) for part in before)

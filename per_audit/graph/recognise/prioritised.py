@@ -99,9 +99,17 @@ class Prioritised:
             return False  # noise about 0
         walked = self._walkers(mass)
         makers = [mass.function, *(site.function for site in self.graph.callers.get(mass.function, ()))]
-        if mass.searched or (mass.function is None and walked):
+        if self._is_searched_by(mass, makers) or (mass.function is None and walked):
             return True
         return any(f and self.graph.reachable(f) & walked for f in makers)
+
+    def _is_searched_by(self, mass: ev.Mass, makers: list[ev.Owner]) -> bool:
+        """Whether a library searches sums for the number: for what very many compare, where it is made or asked for."""
+        if not mass.searched or len(mass.compared_in) <= _MOST_COMPARING:
+            return mass.searched
+        near = {*makers, *(self.graph.reachable(mass.function) if mass.function is not None else ())}
+        spelled = ((self.graph.path_of(node), node) for node in mass.sums)
+        return any(path and self.graph.symbols.function_of(path, node) in near for path, node in spelled)
 
     def _walkers(self, mass: ev.Mass) -> set[ev.Owner]:
         """The functions that go down a tree with the number: they compare it, and take sums off it.

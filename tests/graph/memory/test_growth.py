@@ -258,3 +258,22 @@ def test_a_game_that_a_ring_of_games_holds_ends(project, items, add, before, ins
     graph = project(GAMES.format(items=items, add=add, before=before, inside=inside, again=again))
     buffers = [buffer for buffer in graph.buffers if buffer.owner is not None and buffer.owner.name == "Game"]
     assert [bool(graph.growing_stores(buffer)) for buffer in buffers] == [grows]
+
+
+@pytest.mark.parametrize(
+    ("begin", "grows"),
+    [
+        ("self.rows = [row]", False),
+        ("if not self.rows:\n            self.rows = [row]", True),
+        ("if self.rows:\n            return\n        self.rows = [row]", True),
+        ("self.first = [row]", True),
+    ],
+)
+def test_a_list_of_one_row_takes_the_place_of_all(project, begin, grows):
+    begins = f"    def begin(self, row):\n        {begin}\n\n    def sample"
+    text = MAIN.format(start="[]", store="self.rows.append(row)").replace("    def sample", begins)
+    again = "    state = env.reset()\n    memory.begin((state, 0, 0.0, state, False))\n"
+    text = text.replace("    state = env.reset()\n", again)
+    graph = project(text)
+    (buffer,) = graph.buffers
+    assert bool(graph.growing_stores(buffer)) is grows

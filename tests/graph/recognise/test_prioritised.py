@@ -339,6 +339,51 @@ def test_numbers_that_many_functions_compare_are_data(project, kinds):
     assert kinds(project(MADE_UP + checks)) == []
 
 
+SEARCHED = """
+import numpy as np
+from checks import *
+
+class Memory:
+    def __init__(self, size):
+        self.mass, self.rows, self.size, self.at = np.zeros(size), [None] * size, size, 0
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.at = (self.at + 1) % self.size
+
+    def numbers(self, n):
+        return np.random.uniform(size=n)
+
+    def find(self, mass):
+        return np.searchsorted(self.mass.cumsum(), mass)
+
+    def sample(self, n, beta):
+        mass = self.numbers(n)
+        CHECKS
+        SLOTS
+        return [self.rows[slot] for slot in slots], slots, (self.size * self.mass[slots]) ** -beta
+
+    def update(self, slots, errors):
+        self.mass[slots] = abs(errors) + 1e-6
+"""
+
+
+@pytest.mark.parametrize(
+    ("slots", "most", "found"),
+    [
+        ("slots = np.searchsorted(self.mass.cumsum(), mass)", 3, True),
+        ("slots = np.searchsorted(self.mass.cumsum(), mass)", 25, True),
+        ("spread(self, mass); slots = np.arange(n)", 3, True),
+        ("spread(self, mass); slots = np.arange(n)", 25, False),
+    ],
+)
+def test_numbers_that_many_functions_compare_are_searched_for_where_they_are_made(project, kinds, slots, most, found):
+    checks = "".join(f"\ndef check_{n}(slot):\n    return slot < {n}\n" for n in range(most))
+    checks += "\ndef spread(memory, mass):\n    return memory.find(mass)\n"
+    memory = SEARCHED.replace("CHECKS", "; ".join(f"check_{n}(mass)" for n in range(most))).replace("SLOTS", slots)
+    assert (kinds(project(checks=checks, memory=memory)) == ["prioritised"]) is found
+
+
 def test_a_number_that_its_own_function_takes_down_a_tree_is_no_data(project, kinds):
     checks = "".join(f"\ndef check_{n}(slot):\n    return slot < {n}\n" for n in range(25))
     tree = """
