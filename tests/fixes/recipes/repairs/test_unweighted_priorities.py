@@ -100,15 +100,6 @@ def test_errors_that_another_file_returns():
     )
 
 
-def test_errors_that_are_named_over_and_over_are_left():
-    named = "    one = weighted + 1e-5\n    two = one\n    three = two\n    four = three\n    five = four\n"
-    files = changed(
-        example(CODE, RETURNED),
-        ("    return weighted.mean(), weighted + 1e-5", f"{named}    return weighted.mean(), five"),
-    )
-    check_left(CODE, files, "becomes a priority is not clear")
-
-
 @pytest.mark.parametrize("averaged", ["torch.nn.functional.mse_loss(q, y)", "((q - y) ** 2).mean()"])
 def test_an_average_is_no_error_of_a_transition(averaged):
     files = changed(
