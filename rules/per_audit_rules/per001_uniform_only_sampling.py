@@ -128,8 +128,9 @@ class UniformOnlySampling(Rule):
     dominated by noise it gains little. Silence a deliberate choice with a comment that says why. Buffers that are
     emptied after each update, rollouts of on-policy methods, data sets of supervised learning, image pools, and windows
     of self-play, which hold outcomes and no next states, are not replay memories and are not reported; neither is code
-    that can switch to a prioritised buffer. Where a second memory of chosen transitions, such as those with a reward,
-    or a part of the memory has a share of its own in each batch, the finding is a hint.
+    that can switch to a prioritised buffer, nor are draws that are made again until rewards have a share in the batch.
+    Where a second memory of chosen transitions, such as those with a reward, or a part of the memory has a share of its
+    own in each batch, the finding is a hint.
 
     ## Example
 

@@ -24,6 +24,7 @@ from per_audit.graph.recognise.draws.merged import merged
 from per_audit.graph.recognise.draws.passes import is_pass
 from per_audit.graph.recognise.draws.ranked import of_ranked
 from per_audit.graph.recognise.draws.rebatched import is_of_batch
+from per_audit.graph.recognise.draws.rejected import is_rejected
 from per_audit.graph.recognise.draws.seeded import is_of_seeds
 from per_audit.graph.recognise.draws.tournaments import is_of_candidates
 from per_audit.graph.recognise.rows.imitated import is_foretold, is_imitated
@@ -99,6 +100,7 @@ class Uniform:
             partial(is_of_goals, self.graph),
             partial(is_of_candidates, self.graph),
             partial(is_of_seeds, self.graph),
+            partial(is_rejected, self.graph),
         )
         told = {draw.function for draw in self.evidence.level if is_of_episodes(self.graph, draw)} | of_ranked(
             self.graph
