@@ -831,6 +831,20 @@ def main(q_function, optimizer, explorer, env):
             {"memory.py": bad[0].plain["memory.py"]},
         ),
         Example(
+            "a memory that its file only makes, of which a draw may draw once more",
+            {
+                "memory.py": bad[0]
+                .plain["memory.py"]
+                .replace(
+                    "        return [self.rows",
+                    "        if np.isnan(weights).any():\n"
+                    "            return self.sample(n, beta)\n"
+                    "        return [self.rows",
+                )
+                + '\n\nif __name__ == "__main__":\n    memory = Memory(1000)\n'
+            },
+        ),
+        Example(
             "a uniform buffer",
             {
                 "agent.py": """import random

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
 from per_audit.graph import PRIORITISED, LibraryBuffer, ReplayBuffer, ReplayGraph
+from per_audit.graph.interpret.roles import DONE, NEXT, REWARD
+from per_audit.graph.liveness.memories.usage import is_name_read
 from per_audit.graph.prioritised.beta.even import without_effect
 from per_audit.graph.prioritised.priorities.graphed import are_asked_for_in_a_graph
 from per_audit.graph.prioritised.weights.compiled import compilations, weights_read
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from per_audit.graph.prioritised.priorities.priorities import Priorities
 
 
+_RESULTS = {REWARD, NEXT, DONE}  # of a transition, of which errors are made
 _PROCESSES = {
     "memory.py": """import numpy as np
 
@@ -1609,13 +1612,26 @@ def _may_compute(about: Priorities) -> bool:
 
 
 def _learns_from(graph: ReplayGraph, unpack: Unpack) -> bool:
-    """Whether what takes a batch apart learns, or gives parts of it to what does."""
+    """Whether what takes a batch apart learns by its errors, or gives parts of it to what does.
+
+    Without rewards and what came after there are none: what the parameters mean to old batches is measured so.
+    """
+    parts = graph.interpreter.parts.items_of(unpack.value, len(unpack.node.items)) or ()
+    results = [(item, value) for item, value in zip(unpack.node.items, parts, strict=False) if value.roles & _RESULTS]
+    has_rewards = any(REWARD in value.roles for _, value in results)
+    if has_rewards and not any(_is_kept(graph, unpack, item) for item, _ in results):
+        return False
     if graph.learns(unpack.function, (unpack.path,)):
         return True
     names = {item.id for item in unpack.node.items if isinstance(item, ir.Name)}
     sites = graph.calls_of(unpack.function) if unpack.function is not None else ()
     given = (s for s in sites if any(isinstance(a.value, ir.Name) and a.value.id in names for a in s.node.args))
     return any(graph.learns(func.node) for site in given for func in site.targets)
+
+
+def _is_kept(graph: ReplayGraph, unpack: Unpack, item: ir.Expr) -> bool:
+    """Whether a part of a batch gets a name that is read, or another place."""
+    return not isinstance(item, ir.Name) or is_name_read(graph, unpack.path, unpack.function, item.id)
 
 
 def _is_the_other_way(graph: ReplayGraph, buffer: ReplayBuffer, unpack: Unpack) -> bool:

@@ -141,3 +141,19 @@ def test_a_file_that_trains_at_its_top_level_is_looked_into_as_a_function_is(aro
     source = HANDED_ON + around + BODY.replace("LOSS", loss) + end
     graph = link([extract("main.py", source.encode())])
     assert {f.rule for rule in (MissingImportanceWeights(), LinearTimeSampling()) for f in rule.check(graph)} == known
+
+
+@pytest.mark.parametrize(
+    ("batch", "expected"),
+    [
+        ("states, actions, _, _, _, slots, _", []),
+        ("states, actions, rewards, _, _, slots, _", ["ByHelpers.learn"]),
+        ("states, actions, _, following, ends, slots, _", ["ByHelpers.learn"]),
+    ],
+)
+def test_who_reads_neither_rewards_nor_what_came_after_makes_no_errors(batch, expected):
+    row = ", ".join(name for name in batch.split(", ") if name not in ("_", "slots"))
+    text = MEMORY.replace(f"{ROW}, slots, weights = batch", f"{batch} = batch")
+    text = text.replace("CALL", row).replace("GIVEN", row).replace("LOSS", "(errors**2).mean().backward()")
+    found = MissingImportanceWeights().check(link([extract("main.py", text.encode())]))
+    assert [finding.symbol for finding in found if "drops the importance" in finding.message] == expected

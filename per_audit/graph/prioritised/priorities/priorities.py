@@ -155,8 +155,9 @@ class Priorities:
 
     @cached_property
     def in_use(self) -> bool:
-        """Whether the project makes the buffer and draws from it."""
-        return self.buffer.owner is None or bool(self.buffer.instances and self.buffer.samples)
+        """Whether the project makes the buffer and draws from it: a draw that calls itself is not asked for by that."""
+        asked = (site for site in self.buffer.samples if site.function is not self.buffer.function)
+        return self.buffer.owner is None or bool(self.buffer.instances and any(True for _ in asked))
 
     @cached_property
     def handed_to(self) -> list[ev.CallSite]:
