@@ -44,6 +44,7 @@ class Symbols:
         self.shared = Shared(graph.project)
         self._active: set[ir.Node] = set()
         self._keyed_in: list[Term] = []  # what is being looked up in records that are looked up themselves
+        self._left_out_in: set[Term] = set()  # of what it is being asked whether anybody gives it
         self._left = _MOST_CALLS
         self._gave_up = False
 
@@ -291,7 +292,13 @@ class Symbols:
         if term.op != "item":
             return False
         if not takes_names(term.args[0]):
-            held = self._records(term.args[0])
+            if term in self._left_out_in or len(self._left_out_in) >= _DEEPEST:
+                return False  # a function that hands on to itself
+            self._left_out_in.add(term)
+            try:
+                held = self._records(term.args[0])
+            finally:
+                self._left_out_in.discard(term)
             return held is not None and all(term.data not in record.data for record in held)
         if not self.calls_of.get(term.args[0].data[0]):
             return False

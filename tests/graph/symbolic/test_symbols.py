@@ -247,3 +247,20 @@ def test_an_object_in_another_process_is_made_as_any_other(project, made):
     symbols = graph.symbols
     assert repr(symbols.expanded(symbols.field(memory, "size"))) == "const[7]"
     assert repr(symbols.expanded(symbols.field(memory, "share"))) == "const[0.5]"
+
+
+def test_settings_that_a_function_hands_on_to_itself_are_followed_to_an_end(project, term_of):
+    graph = project("""
+        def walk(tree, depth=1):
+            if depth:
+                walk(tree["left"], tree["depth"])
+            return walk(tree["right"]["left"], tree["left"]["depth"])
+
+        walk({"left": {"depth": 1}, "depth": 3})
+    """)
+    symbols = graph.symbols
+    (function,) = graph.project.functions
+    read = [node for node in graph.events.values if type(node).__name__ == "Sub"]
+    found = [symbols.options(part) for node in read for part in symbols.term("main.py", node).walk()]
+    assert function.name == "walk"
+    assert any(found)
