@@ -107,6 +107,13 @@ def test_a_notebook_imports_from_the_project(tmp_path: Path) -> None:
     assert {link.place.path for link in report.findings[0].evidence} == {"memory.py", "run.ipynb"}
 
 
+def test_a_message_names_the_cell_of_a_place(tmp_path: Path) -> None:
+    train = TRAIN.replace("1000", "100_000").replace("5000", "500_000")
+    report = scan(tmp_path, dqn_ipynb=notebook(("markdown", "# DQN"), MEMORY, LEARN, train))
+    (walks,) = [finding for finding in report.findings if finding.rule == "PER403"]
+    assert "(made at dqn.ipynb:cell 2:7)" in walks.message
+
+
 def test_the_report_shows_cells(tmp_path: Path) -> None:
     report = scan(tmp_path, dqn_ipynb=notebook(("markdown", "#"), MEMORY, LEARN, TRAIN, "loss = f(?)\nloss"))
     text = render(report, "text", Look())

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from per_audit.facts import ir
-from per_audit.findings import FixOffer, Severity
+from per_audit.findings import FixOffer, Severity, spot
 from per_audit.graph.interpret.known.draws import batch_argument, takes_many
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.liveness.frequency.rhythm import rhythm_of
@@ -206,7 +206,7 @@ class DequeRandomAccess(Rule):
         whose = graph.project.qualified(around) if around is not None else name
         what = f"`{text}` of {whose}" if text and text.rpartition(".")[2] != name.rpartition(".")[2] else name
         place = graph.place(path, first.alloc.node) if (path := graph.path_of(first.alloc.node)) else None
-        where = f" (made at {place.path}:{place.line})" if place is not None else ""
+        where = f" (made at {spot(place.path, place.cell, place.line)})" if place is not None else ""
         where += ", as far as that can be read" if size.usual is None else ""
         beside = _beside(graph, reads)
         others = f", as are {beside} more beside it" if beside else ""
