@@ -16,17 +16,12 @@ _HARMLESS = 30  # brackets within brackets that cost the parser no time to speak
 _MOST_EXCESS = 20_000  # levels beyond that, summed over the brackets of a file: about two seconds
 _MOST_READINGS = 20_000  # how often the parser may read the innermost part of a pattern: a quarter of a second
 _OPENING, _CLOSING = ("(", "[", "{"), (")", "]", "}")
-_TOKENS = re.compile(
-    r"\"\"\"(?:[^\\]|\\.)*?\"\"\"|'''(?:[^\\]|\\.)*?'''|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'"
-    r"|#[^\n]*|[()\[\]{}:\n]|\bif\b",
-    re.DOTALL,
+_WORDS = (  # strings and comments
+    r"\"\"\"(?:[^\\]|\\.)*?\"\"\"|'''(?:[^\\]|\\.)*?'''|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|#[^\n]*"
 )
-# Comments and strings, of which those that hold expressions are said by the letter before them.
-_SPOKEN = re.compile(
-    r"(\b[rR]?[fFtT][rR]?)?"
-    r"(\"\"\"(?:[^\\]|\\.)*?\"\"\"|'''(?:[^\\]|\\.)*?'''|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|#[^\n]*)",
-    re.DOTALL,
-)
+_TOKENS = re.compile(rf"{_WORDS}|[()\[\]{{}}:\n]|\bif\b", re.DOTALL)
+# With the letters before a string that holds expressions.
+_SPOKEN = re.compile(rf"(\b[rR]?[fFtT][rR]?)?({_WORDS})", re.DOTALL)
 _CASES = re.compile(r"^[ \t]*case\b", re.MULTILINE)
 
 

@@ -417,6 +417,14 @@ class ReplayGraph:
             yield here
             here = table.get(here)
 
+    def loops_around(self, path: str, node: ir.Node) -> Iterator[ir.For | ir.While]:
+        """The loops of its function that a node stands in, innermost first."""
+        for around in self.ancestors(path, node):
+            if isinstance(around, (ir.Function, ir.Lambda)):
+                return
+            if isinstance(around, (ir.For, ir.While)):
+                yield around
+
     def statement(self, path: str, node: ir.Node) -> ir.Stmt:
         """The statement that holds an expression, or the node itself."""
         if isinstance(node, ir.Stmt):

@@ -248,7 +248,7 @@ class ReplayBuffer:
         """Draw transitions with replacement.
 
         Args:
-            batch_size: number of transitions B, at most `len(self)`.
+            batch_size: number of transitions B, at most `len(self)` unless `repeat`.
             beta: exponent of the weights for this batch alone; the schedule then stays where it is.
             repeat: draw more than are stored as well, as long as there is one.
 
@@ -256,7 +256,7 @@ class ReplayBuffer:
             (batch, weights, indices), see `Sample`; the arrays belong to the caller.
 
         Raises:
-            ValueError: fewer than `batch_size` transitions are stored.
+            ValueError: fewer than `batch_size` transitions are stored, or none where `repeat`.
             TypeError: batch_size is no int.
         """
         count = batch_size if type(batch_size) is int and batch_size > 0 else as_count(batch_size, "batch_size")

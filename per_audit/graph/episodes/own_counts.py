@@ -51,7 +51,7 @@ def counts_an_episode(graph: ReplayGraph, path: str, node: ir.Node, count: ir.Na
     environment; as what callers give for a parameter; or as an attribute that one method counts and another begins.
     """
     function = graph.symbols.function_of(path, node)
-    loops = list(_loops(graph, path, node))
+    loops = list(graph.loops_around(path, node))
     for inner, outer in zip(loops, [*loops[1:], function], strict=False):
         if _is_target(inner, count):
             return isinstance(outer, (ir.For, ir.While)) or _is_episode(graph, inner, outer)
@@ -78,7 +78,7 @@ def is_of_steps(graph: ReplayGraph, path: str, test: ir.Cmp) -> bool:
     if asked is None or count is None:
         return False
     limit, number = _apart(graph, path, asked[1])
-    for loop in _loops(graph, path, test):
+    for loop in graph.loops_around(path, test):
         if _is_target(loop, count) or _is_counted_always(loop, count):
             stop = _stop(graph, path, loop)
             is_last = limit is not None and stop is not None and _apart(graph, path, stop)[0] == limit
@@ -94,7 +94,7 @@ def is_met(graph: ReplayGraph, path: str, test: ir.Cmp) -> bool:
     if asked is None or count is None:
         return False
     side, limit, op = asked
-    for loop in _loops(graph, path, test):
+    for loop in graph.loops_around(path, test):
         if isinstance(loop, ir.For) and _is_target(loop, count):
             last = _stop(graph, path, loop)
             return last is None or not _is_below(graph, path, (side, count), (limit, op), (last, -1))
@@ -153,15 +153,6 @@ def _leaves(side: ir.Expr) -> Iterator[ir.Expr]:
         yield from _leaves(side.right)
     elif not isinstance(side, ir.Const):
         yield side
-
-
-def _loops(graph: ReplayGraph, path: str, node: ir.Node) -> Iterator[ir.For | ir.While]:
-    """The loops around a node in its function, the innermost first."""
-    for around in graph.ancestors(path, node):
-        if isinstance(around, (ir.Function, ir.Lambda)):
-            return
-        if isinstance(around, (ir.For, ir.While)):
-            yield around
 
 
 def _is_target(loop: ir.For | ir.While, count: ir.Expr) -> bool:

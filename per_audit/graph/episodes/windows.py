@@ -271,7 +271,7 @@ def _drained(graph: ReplayGraph, found: ReturnSum, evict: ev.Evict) -> list[ev.E
         places += [
             replace(evict, node=site.node, function=site.function, path=site.path)
             for site in sites
-            if any(_drains(graph, found, loop) for loop in _loops(graph, site.path, site.node))
+            if any(_drains(graph, found, loop) for loop in graph.loops_around(site.path, site.node))
         ]
         edge = {site.function for site in sites}
     return places
@@ -376,13 +376,4 @@ def _at_end(graph: ReplayGraph, evict: ev.Evict) -> bool:
 
 
 def _in_loop(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
-    return any(True for _ in _loops(graph, path, node))
-
-
-def _loops(graph: ReplayGraph, path: str, node: ir.Node) -> Iterator[ir.For | ir.While]:
-    """The loops of its function that a node stands in, innermost first."""
-    for around in graph.ancestors(path, node):
-        if isinstance(around, _LOOPS):
-            yield around
-        if isinstance(around, ir.Function):
-            return
+    return any(True for _ in graph.loops_around(path, node))

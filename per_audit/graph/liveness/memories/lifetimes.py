@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.values import Alloc
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
-_LOOPS = (ir.For, ir.While)
 _FAR = 4  # calls from the training of an agent to its memory
 _PLAIN_BASES = ("abc.", "typing.", "object")
 
@@ -33,14 +32,14 @@ def lives_for_one_pass(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
         return False
     made = [atom.node for atom in buffer.containers]
     filled = [store.node for store in buffer.stores]
-    shared = {*_loops(graph, path, buffer.draws[0])}
+    shared = {*graph.loops_around(path, buffer.draws[0])}
     for draw in buffer.draws[1:]:
-        shared &= {*_loops(graph, path, draw)}
+        shared &= {*graph.loops_around(path, draw)}
     for loop in shared:
         inside = set(ir.walk(loop))
         if inside.issuperset(made) and inside.issuperset(filled):
             within = shared & inside - {loop}
-            return not any(within & {*_loops(graph, path, node)} for node in filled)
+            return not any(within & {*graph.loops_around(path, node)} for node in filled)
     return False
 
 
@@ -48,7 +47,8 @@ def _is_made_by_pass(graph: ReplayGraph, buffer: ReplayBuffer, makers: set[ir.Fu
     """Whether a loop around each draw calls what makes and fills the containers."""
     calls = {site.node for maker in makers for site in graph.callers.get(maker, ()) if site.path == buffer.path}
     return all(
-        any(not calls.isdisjoint(ir.walk(loop)) for loop in _loops(graph, buffer.path, draw)) for draw in buffer.draws
+        any(not calls.isdisjoint(ir.walk(loop)) for loop in graph.loops_around(buffer.path, draw))
+        for draw in buffer.draws
     )
 
 
@@ -90,19 +90,8 @@ def lives_for_one_call(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
 
 def _is_repeated(graph: ReplayGraph, path: str, node: ir.Node) -> bool:
     """Whether a loop goes over a node again and again, other than one over what the node gives."""
-    loops = _loops(graph, path, node)
+    loops = graph.loops_around(path, node)
     return any(not isinstance(loop, ir.For) or node not in set(ir.walk(loop.iter)) for loop in loops)
-
-
-def _loops(graph: ReplayGraph, path: str, node: ir.Node) -> list[ir.Node]:
-    """The loops of its function around a node, innermost first."""
-    found: list[ir.Node] = []
-    for around in graph.ancestors(path, node):
-        if isinstance(around, (ir.Function, ir.Lambda)):
-            break
-        if isinstance(around, _LOOPS):
-            found.append(around)
-    return found
 
 
 def is_unused(graph: ReplayGraph, buffer: ReplayBuffer) -> bool:
