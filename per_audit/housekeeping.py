@@ -25,11 +25,12 @@ class UnparsableFile(_Housekeeping):
     """A file, or a cell of a notebook, could not be audited because it is not Python 3.
 
     ## What it does
-    Lists every file that was left out because it does not parse: Python 2, mixed tabs and spaces, binary content,
-    an unknown encoding, a notebook that is no JSON, or nesting deeper than the parser can take. A notebook loses only
-    the cells that do not parse; these are listed as `unparsable-cell`. Code blocks in Markdown that do not parse are
-    left out without a word, for documentation is full of fragments. This is a notice, never a finding, and does not
-    change the exit code.
+    Lists every file that was left out because it does not parse: Python 2, binary content, an unknown encoding, a
+    notebook that is no JSON, or nesting deeper than the parser can take. A notebook loses only the cells that do not
+    parse; these are listed as `unparsable-cell`. A file that only its mixed tabs and spaces keep from being Python 3
+    is read as Python 2 read it, with tabs of eight columns, and listed as `uneven-tabs`; nothing in it is rewritten.
+    Code blocks in Markdown that do not parse are left out without a word, for documentation is full of fragments.
+    This is a notice, never a finding, and does not change the exit code.
 
     ## Why is this bad
     What stands in the file was not looked at. A buffer, a training loop or a loss in it is missing from the picture,

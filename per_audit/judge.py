@@ -12,7 +12,7 @@ from per_audit.errors import Failure, UserError
 from per_audit.findings import Finding, Notice, Place, Severity
 from per_audit.housekeeping import UNPARSABLE_FILE
 from per_audit.own_rules import check_own
-from per_audit.parts import unparsable
+from per_audit.parts import unevenly_indented, unparsable
 from per_audit.runtime import collector_paused, deep_stack, room_for_calls
 from per_audit.source import project_root
 
@@ -107,6 +107,8 @@ class Judge:
             else:
                 facts.layout = file.layout
                 known.append(facts)
+                if facts.uneven is not None:
+                    notices.append(unevenly_indented(file, facts.uneven))
         if not part.matters:
             notices.clear()
         outcome = Outcome(notices=tuple(notices), unparsable=frozenset(not_read), failures=tuple(failures))

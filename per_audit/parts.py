@@ -134,7 +134,17 @@ def _entered(importer: str, name: str, imported: str) -> set[str]:
 
 def unparsable(file: SourceFile, line: int, reason: str) -> Notice:
     """That a file is not audited, and why; `line` counts in the Python of the file."""
+    return _notice(file, line, UNPARSABLE_FILE.name, f"not audited: {reason}")
+
+
+def unevenly_indented(file: SourceFile, line: int) -> Notice:
+    """That Python 3 refuses a file, which is audited all the same."""
+    message = "not valid Python 3: inconsistent use of tabs and spaces in indentation; audited with tabs of 8 columns"
+    return _notice(file, line, "uneven-tabs", message)
+
+
+def _notice(file: SourceFile, line: int, kind: str, message: str) -> Notice:
     cell = None
     if file.layout is not None:
         cell, line, _ = file.layout.locate(line)
-    return Notice(file.relative, line, UNPARSABLE_FILE.name, f"not audited: {reason}", cell)
+    return Notice(file.relative, line, kind, message, cell)

@@ -39,6 +39,19 @@ def test_a_file_that_cannot_be_read_is_a_notice(tmp_path):
     assert [(notice.path, notice.line) for notice in outcome.notices] == [("old.py", 2)]
 
 
+def test_a_file_that_mixes_tabs_and_spaces_is_judged_and_is_a_notice(tmp_path):
+    example = next(rule for rule in all_rules() if rule.code == "PER001").bad[0].plain
+    (evenly,) = judged(tmp_path, example)
+    uneven = {
+        name: text.replace("\n        ", "\n\t").replace("\n\t", "\n        ", 1) for name, text in example.items()
+    }
+    (outcome, _), *_ = judged(tmp_path, uneven)
+    told = {(finding.rule, finding.place.line) for finding in outcome.findings}
+    assert told == {(finding.rule, finding.place.line) for finding in evenly[0].findings}
+    assert {notice.kind for notice in outcome.notices} == {"uneven-tabs"}
+    assert outcome.unparsable == frozenset()
+
+
 def test_nothing_is_said_of_files_that_cannot_matter(tmp_path):
     ((outcome, _),) = judged(tmp_path, {"old.py": "print 'text'\n"})
     assert (outcome.notices, outcome.unparsable) == ((), {"old.py"})

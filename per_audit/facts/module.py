@@ -28,7 +28,8 @@ def line_starts(text: bytes) -> list[int]:
 class ModuleFacts:
     """The facts of one file. `exact` is False where spans may be off (libcst did not reproduce the text).
 
-    `layout` says where the lines stand in a file of which they are a part: a notebook, a text.
+    `layout` says where the lines stand in a file of which they are a part: a notebook, a text. `uneven` is the line at
+    which Python 3 refuses the file for its tabs; its facts are what Python 2 made of them.
     """
 
     path: str
@@ -37,6 +38,7 @@ class ModuleFacts:
     exact: bool = True
     line_starts: list[int] = field(default_factory=list)
     layout: Layout | None = None
+    uneven: int | None = None
     _nodes: dict[tuple[type[ir.Node], ...], list[ir.Node]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts.limits import Unparsable, interpreted, refuse_what_the_parser_cannot_take
 from per_audit.facts.module import ModuleFacts, line_starts
 from per_audit.facts.read import NotRead, Reader
+from per_audit.facts.tabs import evened
 from per_audit.runtime import collector_paused, deep_stack
 from per_audit.source import DecodingError, decode
 
@@ -43,9 +44,13 @@ def parsed(path: str, data: bytes) -> ModuleFacts:
     with collector_paused(), deep_stack():
         try:
             tree = interpreted(text)
+            even = evened(encoded, starts) if tree is None else None
             try:
                 if tree is not None:
                     return ModuleFacts(path, Reader(encoded, starts).block(tree.body), encoded, True, starts)
+                if even is not None:
+                    body = Reader(encoded, even.starts).block(even.tree.body)
+                    return ModuleFacts(path, body, encoded, False, starts, uneven=even.line)
             except NotRead:
                 pass
             body, exact = lowered(text, tree)

@@ -168,7 +168,7 @@ def test_nesting_that_would_abort_the_parser_is_refused(text):
         (b"x = 1\n\ny = \x00\n", 3),
         (b"# coding: no-such-encoding\n", 1),
         (b"x = 1\n<<<<<<< HEAD\ny = 2\n", 2),
-        (b"if a:\n        x = 1\n\ty = 2\n", 3),
+        (b"if a:\n    x = 1\n\ty = 2\n", 3),
         (b"def f(:\n", 1),
     ],
     ids=["python 2", "bytes", "nul", "cookie", "conflict", "mixed tabs", "syntax"],

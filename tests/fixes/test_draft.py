@@ -153,6 +153,13 @@ def test_a_statement_that_shares_its_line_is_refused(text):
         sheet.draft.insert_after("a.py", statement, ["x = 1"], "")
 
 
+def test_nothing_is_changed_in_a_file_that_is_not_read_as_it_stands():
+    sheet = Sheet("if a:\n        b = 1\n\tc = 2\n")
+    name = sheet.first(ir.Name, "c")
+    with pytest.raises(Refused, match=r"a\.py cannot be reproduced"):
+        sheet.draft.replace("a.py", name.start, name.end, "d", "")
+
+
 def test_two_changes_of_the_same_code_are_refused():
     sheet = Sheet("a = b\n")
     name = sheet.first(ir.Name, "b")
