@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.roles import words
+from per_audit.graph.interpret.roles import ACTION, NEXT, REWARD, STATE, role_of, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from per_audit.facts import ModuleFacts
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
 
@@ -22,8 +23,9 @@ class Acting:
 
     def __init__(self, graph: ReplayGraph) -> None:
         self._graph = graph
-        # The calls of `step` with one argument.
-        self.steps = [site for site in graph.events.calls.values() if _is_step(site.node)]
+        # The calls of `step` with one argument, and those of methods called otherwise that answer as it does.
+        answering = {call for module in graph.project.modules.values() for call in _answering(module)}
+        self.steps = [site for site in graph.events.calls.values() if site.node in answering or _is_step(site.node)]
 
     def told(self, kind: str) -> set[ir.Node]:
         """The random calls of a kind of tag that the actions depend on."""
@@ -67,6 +69,17 @@ def _is_step(call: ir.Call) -> bool:
     if not isinstance(call.func, ir.Attr) or call.func.attr != "step" or len(call.args) != 1:
         return False
     return _OTHERS.isdisjoint(words(ir.last_name(call.func.value)))
+
+
+def _answering(module: ModuleFacts) -> Iterator[ir.Call]:
+    """The calls of methods that are given an action, and answer what was earned beside other things."""
+    for node in module.nodes_of(ir.Assign):
+        target, call = node.targets[0], node.value
+        if isinstance(target, ir.Seq) and isinstance(call, ir.Call) and isinstance(call.func, ir.Attr):
+            told = {role_of(item) for item in target.items}
+            given = [role_of(argument.value) for argument in call.args]
+            if given == [ACTION] and REWARD in told and told & {STATE, NEXT}:
+                yield call
 
 
 def _names(node: ir.Assign, name: str) -> bool:

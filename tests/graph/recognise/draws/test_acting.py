@@ -86,3 +86,52 @@ def test_noise_about_0_that_a_learner_makes_is_no_draw(project, kinds):
             for state"""
     program = PROGRAM.replace("for state", noise, 1).format(act=act, pick="", step=STEP)
     assert kinds(project(program)) == ["uniform"]
+
+
+ACTS = """
+    def go(agent, env, state):
+        action = agent.act(state)
+        next_state, reward, agent.over = env.{call}
+        agent.rows.append((state, action, reward, next_state, agent.over))
+        return next_state
+
+    class Maze:
+        def __init__(self):
+            self.at, self.ways = np.zeros(2), {{0: [0, 1], 1: [0, -1], 2: [1, 0], 3: [-1, 0]}}
+
+        def begin(self):
+            self.at = np.zeros(2)
+            return self.at
+
+        def moved(self, action):
+            self.at = self.at + np.asarray(self.ways[action])
+            return self.at, -0.05, self.at.sum() > 9
+
+    def train(net):
+        env = Maze()
+        agent, state = Agent(net), env.begin()
+        while True:
+            state = go(agent, env, state)
+            agent.learn()
+"""
+
+
+def test_a_step_may_be_called_otherwise_where_an_action_is_answered_by_what_was_earned(project, kinds):
+    """What the environment reads at the action is no memory, and the choice of the action no draw from one."""
+    act = "return np.random.choice(4, p=self.net(state))"
+    program = PROGRAM.partition("    def train")[0].format(act=act, pick="") + ACTS.format(call="moved(action)")
+    assert kinds(project(program)) == ["uniform"]
+
+
+def test_what_another_call_is_told_is_no_action(project, kinds):
+    """Rows that a memory is asked for by their positions are answered in the same parts."""
+    draw = """def some(self):
+            at = random.choices(range(len(self.rows)), weights=self.chances, k=32)
+            next_state, reward, over = self.read(at)
+            return next_state, reward, over
+
+        def read(self, at):
+            return zip(*[self.rows[i][2:] for i in at])
+"""
+    program = PROGRAM.partition("    def train")[0].format(act="return int(self.net(state).argmax())", pick=draw)
+    assert "prioritised" in kinds(project(program + ACTS.format(call="moved(action)")))
