@@ -122,6 +122,7 @@ class Judge:
         if not part.is_text:
             graph.verified = functools.partial(_verified, self._root)
             graph.unread = tuple(file.data for file in part.files if file.relative in not_read)
+            graph.left_out = {file.relative: file.left_out for file in part.files if file.left_out}
             notices += [_followed_in_part(place) for place in getattr(graph, "followed_in_part", list)()]
         outcome = replace(outcome, notices=tuple(notices))
         found = self._asked(graph, part, with_offers, outcome)

@@ -110,9 +110,11 @@ class Sources:
                         name not in known and name.rpartition(".")[0] not in known
                     ):  # `from a import b`: of a.b, a is one
                         self.unresolved.update(name.strip(f".{WHOLE}").split("."))
-                about = (file.relative, len(file.data), file.layout, file.notices, means, matters, is_judged)
+                sizes = len(file.data), len(file.left_out)
+                about = (file.relative, sizes, file.layout, file.notices, means, matters, is_judged)
                 said.update(repr(about).encode("utf-8", "surrogateescape"))
                 said.update(file.data)
+                said.update(file.left_out)
             yield Part(files, matters, said.hexdigest(), is_judged, packaged, frozenset(entered))
 
     def _is_packaged(self, folder: Path) -> bool:

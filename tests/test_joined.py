@@ -1,5 +1,6 @@
 """Classes that nothing connects with the rest of a project."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,21 @@ def test_what_a_file_of_python_2_makes_is_in_use(tmp_path):
     old = "from memory import Memory\n\nprint 'start'\nMemory().sample(8)\n"
     files = {"memory.py": MEMORY, "run.py": old, "left_over.py": MEMORY}
     assert found(tmp_path, files) == {"memory.py"}
+
+
+@pytest.mark.parametrize(
+    ("last", "is_told"),
+    [
+        (TRAIN.partition("\n\n")[2] + "    return memory.\n", True),
+        ("def train(env):\n    memory = Queue(\n", False),
+        ("print(Memory)\n", True),
+    ],
+)
+def test_what_a_cell_that_does_not_parse_makes_is_in_use(tmp_path, last, is_told):
+    """It may make what the other cells of its notebook define."""
+    cells = [{"cell_type": "code", "source": source} for source in (MEMORY, last)]
+    files = {**USED, "try.ipynb": json.dumps({"cells": cells, "metadata": {}})}
+    assert found(tmp_path, files) == ({"memory.py", "try.ipynb"} if is_told else {"memory.py"})
 
 
 def test_a_folder_of_its_own_is_a_project_of_its_own(tmp_path):

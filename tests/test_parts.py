@@ -31,6 +31,14 @@ def test_a_key_changes_with_the_files_of_its_part(tmp_path):
     assert before["store.py", "train.py"].key != after["store.py", "train.py"].key
 
 
+def test_a_key_changes_with_cells_that_do_not_parse(tmp_path):
+    """The words in them count."""
+    cell = '{"cells": [{"cell_type": "code", "source": "x = 1"}, {"cell_type": "code", "source": "f(%s"}]}'
+    before, _ = parts(tmp_path, **{"try.ipynb": cell % "Memory"})
+    after, _ = parts(tmp_path, **{"try.ipynb": cell % "Buffer"})
+    assert before["try.ipynb",].key != after["try.ipynb",].key
+
+
 def test_a_key_changes_with_what_an_import_means(tmp_path):
     moved = {"store.py": "import far\n", "lib/far.py": "rows = []\n", "main.py": "import store, far\n"}
     before, _ = parts(tmp_path, **moved)

@@ -92,6 +92,7 @@ class ReplayGraph:
         # What assignments read and what they bind, by function, or file: remembered by those who follow objects.
         self.assigned: dict[str | ir.Function | ir.Lambda, list[tuple[frozenset[str], frozenset[str]]]] = {}
         self.unread: tuple[bytes, ...] = ()  # what files of the part hold that could not be parsed; set by the audit
+        self.left_out: dict[str, bytes] = {}  # the like of cells, by the paths of their notebooks; set by the audit
         # Tells whether a current verification record covers all of the files, by their paths; set by the audit.
         self.verified: Callable[[frozenset[str]], bool] = _unverified
 
@@ -283,8 +284,8 @@ class ReplayGraph:
 
     @cached_property
     def unread_words(self) -> dict[bytes, set[str]]:
-        """The words in files that could not be parsed, each with the modules that these may mean by it."""
-        return words_unread(self.project, self.unread)
+        """The words in what could not be parsed, each with the modules that may be meant by it."""
+        return words_unread(self.project, self.unread, self.left_out)
 
     @cached_property
     def time_limits(self) -> list[float]:

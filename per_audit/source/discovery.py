@@ -26,7 +26,7 @@ class SourceFile:
     """A file as it lies on the disk; `relative` is its POSIX path below the root.
 
     As a module (see `as_module`), `data` is the Python in it, `layout` says where its lines stand in the file, None
-    where the file is that Python, and `notices` tell what was left out.
+    where the file is that Python, and `notices` tell what was left out: `left_out`, of which words can be read.
     """
 
     path: Path
@@ -34,6 +34,7 @@ class SourceFile:
     data: bytes
     layout: Layout | None = None
     notices: tuple[Notice, ...] = ()
+    left_out: bytes = b""
 
 
 class Discovery:

@@ -34,16 +34,18 @@ def as_module(file: SourceFile) -> SourceFile | Notice | None:
             return Notice(file.relative, error.line, "unparsable-file", f"not audited: {error.reason}")
         notices = [
             Notice(file.relative, line, "unparsable-cell", f"the cell is not audited: {reason}", cell)
-            for cell, (line, reason) in broken.items()
+            for cell, (line, reason, _) in broken.items()
         ]
+        left_out = "\n".join(text for *_, text in broken.values())
     elif is_document(file.relative):
-        pieces, notices = read_blocks(file.data), []
+        pieces, notices, left_out = read_blocks(file.data), [], ""
     else:
         return file
     if not pieces and not notices:
         return None
     data, layout = assemble(pieces)
-    return replace(file, data=data, layout=layout, notices=tuple(notices))
+    unread = left_out.encode("utf-8", "replace")
+    return replace(file, data=data, layout=layout, notices=tuple(notices), left_out=unread)
 
 
 def shown_lines(path: Path, data: bytes | None = None) -> dict[int | None, list[str]]:

@@ -48,13 +48,13 @@ def code_cells(data: bytes) -> dict[int, str]:
     return {number: text for number, cell in enumerate(_cells(notebook), 1) if (text := _code(number, cell))}
 
 
-def read_cells(data: bytes) -> tuple[list[Piece], dict[int, tuple[int, str]]]:
-    """The Python of a notebook by cells, and by cell the line and the reason why others are left out.
+def read_cells(data: bytes) -> tuple[list[Piece], dict[int, tuple[int, str, str]]]:
+    """The Python of a notebook by cells, and by cell the line and the reason why others are left out, with their text.
 
     Raises NotebookError.
     """
     pieces = []
-    broken: dict[int, tuple[int, str]] = {}
+    broken: dict[int, tuple[int, str, str]] = {}
     for number, cell in code_cells(data).items():
         text = plain_python(cell)
         if text is None:
@@ -63,7 +63,7 @@ def read_cells(data: bytes) -> tuple[list[Piece], dict[int, tuple[int, str]]]:
         if wrong is None:
             pieces.append(Piece(tuple(text.split("\n")), number))
         else:
-            broken[number] = wrong
+            broken[number] = (*wrong, text)
     return pieces, broken
 
 

@@ -94,5 +94,5 @@ def test_cells_that_are_no_python_are_left_out_with_the_reason() -> None:
     cells = ["x = 1", "y = 2\nprint 'x'", "%%bash\nls", "%time z = 3", "state = f(?, ?)"]
     pieces, broken = read_cells(notebook(*map(cell, cells)))
     assert [(piece.cell, piece.lines) for piece in pieces] == [(1, ("x = 1",)), (4, ("0;    z = 3",))]
-    assert {number: line for number, (line, _) in broken.items()} == {2: 2, 5: 1}
+    assert {number: (line, text) for number, (line, _, text) in broken.items()} == {2: (2, cells[1]), 5: (1, cells[4])}
     assert "Missing parentheses" in broken[2][1]

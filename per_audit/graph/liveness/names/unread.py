@@ -10,7 +10,7 @@ from per_audit.facts import ir
 from per_audit.source.imports import imports_of, packages_of_unwritten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from per_audit.graph.model import ReplayGraph
     from per_audit.graph.project import Project
@@ -18,17 +18,21 @@ if TYPE_CHECKING:
 _WORD = re.compile(rb"[\w\x80-\xff]+")  # names of other scripts included
 
 
-def words_unread(project: Project, texts: Iterable[bytes]) -> dict[bytes, set[str]]:
+def words_unread(project: Project, texts: Iterable[bytes], cells: Mapping[str, bytes]) -> dict[bytes, set[str]]:
     """The words in files, each with the modules that the imports of these files lead to.
 
     A module that a file names as a file is started by it, and one that imports under names which are not written may
-    mean any.
+    mean any. The cells of a notebook mean what the others define and import.
     """
     found: dict[bytes, set[str]] = {}
+    for path, text in cells.items():
+        reached = project.reached([path])
+        for word in set(_WORD.findall(text)):
+            found.setdefault(word, set()).update(reached)
     for text in texts:
-        told = {word.rstrip("*") for dotted in imports_of(text) for word in dotted.split(".")}
+        named = {word.rstrip("*") for dotted in imports_of(text) for word in dotted.split(".")}
         is_any = bool(packages_of_unwritten(text))
-        reached = project.reached(path for path in project.modules if is_any or _is_told(path, told, text))
+        reached = project.reached(path for path in project.modules if is_any or _is_told(path, named, text))
         for word in set(_WORD.findall(text)):
             found.setdefault(word, set()).update(reached)
     return found

@@ -96,7 +96,7 @@ class Lengths:
         """The attributes that are only ever made empty and measured, whatever objects they are of."""
         graph = self._graph
         modules = graph.project.modules
-        if graph.unread or any(mark in module.text for module in modules.values() for mark in _UNNAMED):
+        if graph.unread_words or any(mark in module.text for module in modules.values() for mark in _UNNAMED):
             return set()
         found: set[str] = set()
         others: set[str] = set()
