@@ -112,7 +112,7 @@ def _counted(graph: ReplayGraph, path: str, loop: ir.While) -> int | None:
     around = graph.parents(path).get(loop)
     before = ir.walk(*getattr(around, "body", ()))
     begun = {name for node in before if isinstance(node, ir.Assign) for name in _given(node.targets)}
-    for test in _conjuncts(loop.test):
+    for test in conjuncts(loop.test):
         if isinstance(test, ir.Cmp) and test.ops in (["<"], ["<="]) and set(_names([test.left])) & added & begun:
             most = number_of(graph, path, test.rights[0]).usual
             return None if most is None else most + (test.ops == ["<="])
@@ -123,10 +123,11 @@ def _is_one(value: ir.Expr) -> bool:
     return isinstance(value, ir.Const) and value.value == 1
 
 
-def _conjuncts(test: ir.Expr) -> Iterator[ir.Expr]:
+def conjuncts(test: ir.Expr) -> Iterator[ir.Expr]:
+    """The tests that all have to hold for one to hold."""
     if isinstance(test, ir.Logic) and test.op == "and":
-        yield from _conjuncts(test.left)
-        yield from _conjuncts(test.right)
+        yield from conjuncts(test.left)
+        yield from conjuncts(test.right)
     else:
         yield test
 
@@ -147,7 +148,7 @@ def _begins_anew(graph: ReplayGraph, path: str, loop: ir.For) -> bool:
 def goes_on(loop: ir.For | ir.While) -> bool:
     """Whether a loop resets the environment and goes on with another episode."""
     parts = list(ir.walk(*loop.body))
-    left = {node for part in parts if isinstance(part, ir.If) and _breaks(part) for node in ir.walk(*part.body)}
+    left = {node for part in parts if isinstance(part, ir.If) and breaks(part) for node in ir.walk(*part.body)}
     return any(is_reset(part) and part not in left for part in parts)
 
 
@@ -156,7 +157,8 @@ def is_reset(node: ir.Node) -> bool:
     return isinstance(node, ir.Call) and getattr(node.func, "attr", "").startswith("reset")
 
 
-def _breaks(node: ir.If) -> bool:
+def breaks(node: ir.If) -> bool:
+    """Whether a branch leaves the loop around it."""
     return any(isinstance(part, ir.Jump) and part.kind == "break" for part in node.body)
 
 
@@ -167,7 +169,7 @@ def _longest(graph: ReplayGraph, loop: ir.For | ir.While, unlimited: float | Non
     if most is None or goes_on(loop):
         return None
     told = _told(loop)
-    is_left = any(isinstance(node, ir.If) and _breaks(node) and _holds(node.test, told) for node in _own(loop.body))
+    is_left = any(isinstance(node, ir.If) and breaks(node) and _holds(node.test, told) for node in _own(loop.body))
     return most if is_left or (isinstance(loop, ir.While) and _fails(loop.test, told)) else None
 
 

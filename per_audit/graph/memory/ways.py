@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from per_audit.facts import ir
-from per_audit.graph.episodes.limits import rounds
+from per_audit.graph.episodes.limits import conjuncts, rounds
+from per_audit.graph.interpret.known.draws import same
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.frequency.lives import Lives, names_in
 from per_audit.graph.liveness.memories.usage import without_unmade
@@ -15,6 +16,8 @@ from per_audit.graph.memory.capacity import number_of
 from per_audit.graph.recognise.draws.receivers import object_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.memory.given import Calls
     from per_audit.graph.model import ReplayGraph
@@ -144,21 +147,33 @@ class Ways:
 
     def _passes(self, path: str, loops: list[_Loop], calls: Calls | None = None) -> int | None:
         """How often the innermost of some loops is gone through; a loop around it may count its passes."""
-        graph, passes, outer = self.graph, 1, loops
+        passes, outer = 1, loops
         for number, loop in enumerate(loops):
-            limit, apart = _counts(loop, loops[0]) if isinstance(loop, ir.While) else (None, None)
-            count = number_of(graph, path, limit, calls=calls).usual if limit is not None else None
-            if count is not None and apart is not None:
-                step = number_of(graph, path, apart, calls=calls)
-                passes, outer = -(-count // (step.least if step.usual and step.least else 1)), loops[number + 1 :]
+            counts = _counts(loop, loops[0]) if isinstance(loop, ir.While) else ()
+            known = [self._passes_by(path, limit, apart, calls) for limit, apart in counts]
+            most = [count for count in known if count is not None]
+            if most:
+                until = None if number else self._until_left(path, loop, calls)
+                passes, outer = min([*most, until] if until is not None else most), loops[number + 1 :]
                 break
         for loop in outer:
-            known = (rounds(graph, path, loop, self._episode, calls), passes_until_left(graph, path, loop))
-            turns = min((most for most in known if most is not None), default=None)
+            turns = self._until_left(path, loop, calls)
             if turns is None:
                 return None
-            passes *= int(turns)
+            passes *= turns
         return passes
+
+    def _until_left(self, path: str, loop: _Loop, calls: Calls | None) -> int | None:
+        """How often a loop is gone through, by its numbers, by the episode that it is, or by the tests that leave it."""
+        known = (rounds(self.graph, path, loop, self._episode, calls), passes_until_left(self.graph, path, loop))
+        most = min((count for count in known if count is not None), default=None)
+        return None if most is None else int(most)
+
+    def _passes_by(self, path: str, limit: ir.Expr, apart: ir.Expr, calls: Calls | None) -> int | None:
+        """How many passes it takes to count up to a limit, None where that is not known."""
+        most = number_of(self.graph, path, limit, calls=calls).usual
+        step = number_of(self.graph, path, apart, calls=calls)
+        return None if most is None else -(-most // (step.least if step.usual and step.least else 1))
 
 
 def _is_by_hand(graph: ReplayGraph, function: ir.Function) -> bool:
@@ -173,19 +188,25 @@ def _is_by_hand(graph: ReplayGraph, function: ir.Function) -> bool:
     )
 
 
-def _counts(loop: ir.While, inner: ir.For | ir.While) -> tuple[ir.Expr | None, ir.Expr | None]:
-    """What a loop counts up to, `while step < limit`, and by how much in a pass of a loop inside of it or its own.
+def _counts(loop: ir.While, inner: _Loop) -> Iterator[tuple[ir.Expr, ir.Expr]]:
+    """What a loop counts up to, and by how much in a pass of a loop inside of it or its own.
 
+    `while step < limit`, and with another test by which it may end before: `while not done and step < limit`.
     `while step != limit` counts where each pass adds 1, so that none steps over the limit.
     """
-    test = loop.test
-    if not isinstance(test, ir.Cmp) or test.ops not in (["<"], ["<="], ["!="]) or not isinstance(test.left, ir.Name):
-        return None, None
-    steps = [
-        node.value
-        for node in inner.body
-        if isinstance(node, ir.Aug) and node.op == "+" and getattr(node.target, "id", "") == test.left.id
-    ]
-    if not steps or (test.ops == ["!="] and not (isinstance(steps[0], ir.Const) and steps[0].value == 1)):
-        return None, None
-    return test.rights[0], steps[0]
+    for test in conjuncts(loop.test):
+        if isinstance(test, ir.Cmp) and test.ops in (["<"], ["<="], ["!="]) and isinstance(test.left, ir.Name):
+            steps = [node.value for node in inner.body if isinstance(node, ir.Aug) and _adds_to(node, test.left)]
+            is_met = test.ops != ["!="] or (bool(steps) and isinstance(steps[0], ir.Const) and steps[0].value == 1)
+            if steps and is_met and not _is_begun_in(loop, test.left):
+                yield test.rights[0], steps[0]
+
+
+def _adds_to(node: ir.Aug, count: ir.Name) -> bool:
+    return node.op == "+" and same(node.target, count)
+
+
+def _is_begun_in(loop: ir.While, count: ir.Name) -> bool:
+    """Whether a count begins anew inside of a loop, as it does with each episode."""
+    given = (target for part in ir.walk(*loop.body) if isinstance(part, ir.Assign) for target in part.targets)
+    return any(same(node, count) for target in given for node in ir.walk(target) if isinstance(node, ir.Expr))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from per_audit.facts import ir
+from per_audit.graph.episodes.limits import breaks, conjuncts
 from per_audit.graph.interpret.known.draws import same
 from per_audit.graph.interpret.roles import DONE, name_of, role_of
 from per_audit.graph.memory.capacity import number_of
@@ -155,7 +156,10 @@ def _passes(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> str | _Ro
         stepped = {around for call in _steps(function) if (around := _stepped_by(graph, where, call)) is not None}
         if stepped:
             return "steps" if function in stepped else _of_loops(graph, where, stepped)
-    return "steps" if _fills(graph, path, loop) else None
+    filled = _filled(graph)
+    if (path, loop) in filled:
+        return "steps"
+    return "episodes" if any(where == path and each in inside and _is_episode(each) for where, each in filled) else None
 
 
 def _begun(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> int:
@@ -193,14 +197,24 @@ def _at_each_pass(body: Iterable[ir.Node]) -> Iterator[ir.Node]:
             yield from _at_each_pass(ir.children(node))
 
 
-def _fills(graph: ReplayGraph, path: str, loop: ir.For | ir.While) -> bool:
-    """Whether each pass of a loop stores in a buffer, by itself or by a call: what it steps has another name."""
+def _filled(graph: ReplayGraph) -> list[tuple[str, ir.Node | None]]:
+    """The loops of which each pass stores in a buffer, by itself or by a call: what they step has another name."""
     stores = [store for buffer in (*graph.buffers, *graph.twins) for store in buffer.stores]
     places = [(store.path, store.node) for store in stores]
     for store in stores:
         if store.function is not None and _loop_around(graph, store.path, store.node) is store.function:
             places += [(site.path, site.node) for site in graph.callers.get(store.function, ())]
-    return any(where == path and _loop_around(graph, where, node) is loop for where, node in places)
+    return [(path, _loop_around(graph, path, node)) for path, node in places]
+
+
+def _is_episode(loop: ir.Node | None) -> bool:
+    """Whether a loop goes on until an episode ends: `while not done`, or `if done: break`."""
+    if not isinstance(loop, (ir.For, ir.While)):
+        return False
+    tests = conjuncts(loop.test) if isinstance(loop, ir.While) else ()
+    if any(isinstance(test, ir.Un) and test.op == "not" and _is_end(test.operand) for test in tests):
+        return True
+    return any(isinstance(part, ir.If) and _is_end(part.test) and breaks(part) for part in loop.body)
 
 
 def _steps(around: _Body) -> list[ir.Call]:

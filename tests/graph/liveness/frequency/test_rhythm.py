@@ -252,6 +252,47 @@ def test_a_loop_that_stores_what_its_own_simulation_gives(project, test, reset, 
 
 
 @pytest.mark.parametrize(
+    ("inner", "end", "expected"),
+    [
+        ("while not over", "pass", "once an episode"),
+        ("while not over and len(memory.rows) < 9_000", "pass", "once an episode"),
+        ("while True", "if over: break", "once an episode"),
+        ("while net.wants()", "pass", ""),
+        ("for board in boards", "pass", ""),
+    ],
+)
+def test_the_games_of_a_simulation_with_a_move_of_its_own(project, inner, end, expected):
+    graph = project(f"""
+    import random
+    from collections import deque
+
+    class Memory:
+        def __init__(self):
+            self.rows = deque(maxlen=100_000)
+
+        def push(self, *row):
+            self.rows.append(row)
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    def train(board, boards, net):
+        memory = Memory()
+        for game in range(9_000):
+            state, over = board.start(), False
+            {inner}:
+                action = net.act(state)
+                next_state, reward, over = board.move(1, action)
+                memory.push(state, action, reward, next_state, over)
+                state = next_state
+                {end}
+            net.fit(memory.sample(32))
+    """)
+    (buffer,) = graph.buffers
+    assert str(rhythm_of(graph, buffer.path, buffer.draws[0])) == expected
+
+
+@pytest.mark.parametrize(
     ("others", "expected"),
     [("", "once in 8 steps"), ("Agent(Memory(), 2)", "once in 2 steps"), ("Agent(Memory(), 1)", "")],
 )
