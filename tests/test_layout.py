@@ -29,7 +29,7 @@ TESTED_WITH = {
     "fixes/recipes/schedule/test_budget": (
         "fixes/recipes/schedule/counters fixes/recipes/schedule/frequency fixes/recipes/schedule/numbers"
     ),
-    "rules/test_costs_of_priorities": "graph/memory/held",
+    "rules/test_costs_of_priorities": "graph/memory/held graph/prioritised/draws/linear",
     "rules/test_per304": "graph/prioritised/draws/grain",
     # A rule's examples are programs; what the graph answers about them is in what the rule says.
     "rules/test_rules": (

@@ -16,6 +16,7 @@ from per_audit.graph.memory import costs
 from per_audit.graph.memory.capacity import Capacity, read
 from per_audit.graph.memory.held import SMALL, Held, grows, held
 from per_audit.graph.prioritised.anatomy import CHOSEN
+from per_audit.graph.prioritised.draws.linear import BESIDE, is_far_dearer, linear_draws
 from per_audit.graph.prioritised.weights.empty import empty_minima
 from per_audit.graph.recognise.draws.branches import is_ruled_out
 from per_audit.graph.symbolic import Term, alternatives, strip
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from per_audit.findings import Finding
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.prioritised.anatomy import Anatomy
+    from per_audit.graph.prioritised.draws.linear import Linear
     from per_audit.graph.prioritised.priorities.writes import PriorityWrite
 
+_UNKNOWN = 100_000  # priorities that count where nobody knows how many there are
 _FEW = SMALL - 1  # several extremes of 10,000, each step, are worth a word
 _WORDS = {"max": "largest", "min": "smallest", "sum": "sum", "sort": "order", "argsort": "order"}
 
@@ -202,10 +205,12 @@ class LinearTimeMaximum(Rule):
     Where the capacity can be read, a sum tree is reported from 10,000 leaves on and an array from more than 10,000
     slots; an option of the command line counts as its default, a capacity that cannot be read counts as large. The
     message estimates the full memory by the numbers above, or what is held where the loops of the program count out
-    fewer transitions; below 10,000 of these it is a hint. Where all that a memory looks for in this way costs less
-    than 5 µs for each step of the environment together, it is a hint, and nothing up to 10,000; an episode counts as
-    100 steps. A hint is also what is looked for once for all transitions that are stored at once: how many these are
-    is not read. A minimum that is 0 until the memory is full is told by `min-over-unfilled` alone.
+    fewer transitions; below 10,000 of these it is a hint. Where all that a memory looks for in this way costs less than
+    5 µs for each step of the environment together, it is a hint, and nothing up to 10,000; an episode counts as 100
+    steps. A hint is also what costs less than a tenth of a draw of the same memory that goes through all probabilities,
+    which `linear-time-sampling` tells, and what is looked for once for all transitions that are stored at once: how
+    many these are is not read. What is made of the priorities for such a draw as well is its cost alone. A minimum that
+    is 0 until the memory is full is told by `min-over-unfilled` alone.
 
     ## Example
 
@@ -244,30 +249,33 @@ class LinearTimeMaximum(Rule):
             anatomy = graph.anatomy(buffer)
             if not anatomy.containers or held(graph, buffer, anatomy.capacity, few=_FEW) is None:
                 continue
-            found = {each.node: each for each in _reductions(graph, buffer, anatomy)}
+            draws = linear_draws(graph, buffer, _UNKNOWN)
+            found = {each.node: each for each in _reductions(graph, buffer, anatomy, draws)}
             minima = empty_minima(graph, buffer) if found and buffer in graph.weighted else ()
             seen |= {minimum.node for minimum in minima}  # a worse defect than what they cost
             together = sum(each.a_step for each in found.values())
+            is_beside = is_far_dearer(draws, sum(each.a_step_of_usual for each in found.values()))
             for each in found.values():
                 is_little = together < costs.LITTLE or not each.a_step
                 is_few = is_little and not each.held.is_counted and (each.held.most or SMALL + 1) <= SMALL
                 if each.node not in seen and not is_few:
                     seen.add(each.node)
-                    yield self._finding(graph, buffer, each, is_little)
+                    finding = self._finding(graph, buffer, each, is_beside)
+                    is_hint = is_little or is_beside or each.held.is_small
+                    yield replace(finding, severity=Severity.INFO) if is_hint else finding
 
-    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, found: _Reduction, is_little: bool) -> Finding:
+    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, found: _Reduction, is_beside: bool) -> Finding:
         name = graph.name_of(buffer)
-        finding = self.finding(
+        return self.finding(
             graph,
             found.path,
             found.node,
             f"`{graph.source(found.path, found.node)}` goes through all priorities of {name} for their {found.what}, "
-            f"{found.when}{_cost(found)}",
+            f"{found.when}{_cost(found)}{BESIDE if is_beside else ''}",
             evidence=[graph.evidence(found.path, found.node, "reduced", f"the {found.what} is looked for here")],
             fix=FixOffer(title="keep the value up to date as priorities change"),
             pipeline=name,
         )
-        return replace(finding, severity=Severity.INFO) if is_little or found.held.is_small else finding
 
     def witness(self) -> str:
         """How many priorities are compared to store 1,000 transitions, against a running maximum."""
@@ -589,7 +597,8 @@ def train(env, net, optimizer, steps):
 class _Reduction(NamedTuple):
     """A call that goes through so many priorities for `what`, and what it costs, by itself and for each step.
 
-    `a_step` is 0 where nobody knows how many steps it is for.
+    `a_step` is 0 where nobody knows how many steps it is for. `a_step_of_usual` is it for as many priorities as usual
+    where their number is not known.
     """
 
     node: ir.Node
@@ -599,6 +608,7 @@ class _Reduction(NamedTuple):
     held: Held
     cost: float | None
     a_step: float
+    a_step_of_usual: float
 
 
 def _cost(found: _Reduction) -> str:
@@ -608,8 +618,15 @@ def _cost(found: _Reduction) -> str:
     return f" of up to {found.held.most:,}" if found.cost is None else f": {costs.spelled(found.cost)} for {found.held}"
 
 
-def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> Iterator[_Reduction]:
-    """The calls that reduce a whole container of priorities in functions that add or draw."""
+def _reductions(
+    graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy, draws: list[Linear]
+) -> Iterator[_Reduction]:
+    """The calls that reduce a whole container of priorities in functions that add or draw.
+
+    What is made of them for `draws` that go through all of them as well is a cost of these.
+    """
+    usual = next((draw.held.most for draw in draws if draw.held.most is not None), _UNKNOWN)
+    made = frozenset[ir.Node]().union(*(draw.made for draw in draws))
     drawing = {draw.function for s in buffer.sources if (draw := graph.events.draws.get(s)) and draw.weighted}
     stepping = _stepping(graph, buffer, anatomy)
     drawing |= {f for f in stepping if f and _is_only_for(graph, f, drawing)}
@@ -633,15 +650,16 @@ def _reductions(graph: ReplayGraph, buffer: ReplayBuffer, anatomy: Anatomy) -> I
                 made_in = graph.symbols.function_of(term.path, term.node)
                 places = ((path, node, function), (term.path, term.node, made_in))
                 if not any(is_seldom(graph, p, n) or is_ruled_out(graph, p, n, f) for p, n, f in places):
-                    cost = None if size.most is None else costs.of_reduction(graph, term.path, term.node, size.most)
+                    cost = costs.of_reduction(graph, term.path, term.node, size.most or usual, made)
                     rhythm = rhythm_of(graph, path, node)
-                    a_step = rhythm.a_step(math.inf if cost is None else cost)
                     at_once = occasions == {_STORED_AT_ONCE}
-                    a_step = 0.0 if at_once else a_step
+                    of_usual = 0.0 if at_once else rhythm.a_step(math.inf if cost is None else cost)
+                    a_step = of_usual if size.most is not None or at_once else math.inf
+                    cost = None if size.most is None else cost
                     occasions = occasions - {_STORED_AT_ONCE} or occasions
                     when = "" if at_once else str(rhythm)
                     when = when or (next(iter(occasions)) if len(occasions) == 1 else "at every step")
-                    yield _Reduction(term.node, term.path, _WORDS[term.op], when, size, cost, a_step)
+                    yield _Reduction(term.node, term.path, _WORDS[term.op], when, size, cost, a_step, of_usual)
 
 
 def _is_only_for(graph: ReplayGraph, function: ev.Owner, drawing: set[ev.Owner]) -> bool:

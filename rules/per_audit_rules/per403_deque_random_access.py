@@ -14,6 +14,7 @@ from per_audit.graph.liveness.frequency.rhythm import rhythm_of
 from per_audit.graph.memory import costs, stored
 from per_audit.graph.memory.capacity import capacity_of, number_of
 from per_audit.graph.memory.programs import programs
+from per_audit.graph.prioritised.draws.linear import BESIDE, is_far_dearer, linear_draws
 from per_audit.graph.recognise.draws.branches import is_ruled_out_by
 from per_audit.rule import Example, Rule
 
@@ -102,7 +103,8 @@ class DequeRandomAccess(Rule):
     a list at 50,000 items, 40 µs at 100,000 and 0.4 ms at a million; the message estimates by these numbers. A draw
     that costs less than 5 µs more for each step of the environment is a hint, and nothing below 2 µs. An episode counts
     as 100 steps for up to four draws; it may be short, and more count in full. What goes through the probabilities of
-    all items before, which costs far more, is told by `linear-time-sampling` alone.
+    all items before, which costs far more, is told by `linear-time-sampling` alone; another read of the same memory is
+    a hint where it costs less than a tenth of such a draw.
 
     ## Known problems
 
@@ -210,13 +212,14 @@ class DequeRandomAccess(Rule):
         where += ", as far as that can be read" if size.usual is None else ""
         beside = _beside(graph, reads)
         others = f", as are {beside} more beside it" if beside else ""
+        is_beside = is_far_dearer(linear_draws(graph, buffer), rhythm.a_step(each * (batch or _BATCH)))
         finding = self.finding(
             graph,
             first.path,
             first.node,
             f"{what} is a deque of up to {capacity:,} items{where}{others}, read at random: each read {how}, {cost}"
             f"{f', {rhythm}' if str(rhythm) else ''}"
-            f"{'' if is_filled else '; whether a run fills it is not known here'}",
+            f"{'' if is_filled else '; whether a run fills it is not known here'}{BESIDE if is_beside else ''}",
             evidence=[
                 *(graph.evidence(path, node, "made", "the deque is made here") for path, node in made if path),
                 *(graph.evidence(read.path, read.node, "drawn", "it is read at random here") for read in reads),
@@ -226,7 +229,7 @@ class DequeRandomAccess(Rule):
         )
         is_little = rhythm.is_of_episodes if batch is None else rhythm.a_step(each * batch) < costs.LITTLE
         is_little = is_little or (not is_filled and (stored.usually_stored(graph, buffer) or LARGE) < LARGE)
-        return replace(finding, severity=Severity.INFO) if is_little or most < LARGE else finding
+        return replace(finding, severity=Severity.INFO) if is_little or is_beside or most < LARGE else finding
 
     def witness(self) -> str:
         """How many links are followed to read from blocks of 64 that are chained, as a deque's are, from either end."""

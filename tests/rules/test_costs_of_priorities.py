@@ -69,6 +69,8 @@ USUAL = {
 }
 TORCH = {"draw": "torch.multinomial(p, n)", "made": "torch.zeros(size)"}
 
+CHEAP = {"draw": "torch.multinomial(p, n, replacement=True)", "made": "np.ones(size)"}
+
 
 def findings(rule, **changed):
     graph = link([extract("agent.py", AGENT.format(**USUAL | changed).encode())])
@@ -173,14 +175,23 @@ def test_an_option_of_the_command_line_counts_as_its_default(room, count):
 @pytest.mark.parametrize(
     ("changed", "severity", "end"),
     [
-        ({}, Severity.WARNING, "their largest, whenever a transition is stored: about 11 µs for 100,000"),
-        ({"size": "20_000"}, Severity.INFO, "about 3.5 µs for 20,000"),
+        (CHEAP, Severity.WARNING, "their largest, whenever a transition is stored: about 11 µs for 100,000"),
+        (CHEAP | {"size": "20_000"}, Severity.INFO, "about 3.5 µs for 20,000"),
+        ({}, Severity.INFO, "about 11 µs for 100,000; the draw costs far more"),
+        (
+            {"learns": "if step % 4 == 0:\n            learn(net, memory)"},
+            Severity.INFO,
+            "100,000; the draw costs far more",
+        ),
+        ({"learns": "if step % 16 == 0:\n            learn(net, memory)"}, Severity.WARNING, "about 11 µs for 100,000"),
         ({"size": "20_000", "first": "max(self.priorities)"}, Severity.WARNING, "about 560 µs for 20,000"),
         (
-            {"size": "read()"},
+            CHEAP | {"size": "read()"},
             Severity.WARNING,
             "whenever a transition is stored; how many there are cannot be read here, up to 10,000 cost little",
         ),
+        ({"size": "read()"}, Severity.INFO, "cannot be read here, up to 10,000 cost little; the draw costs far more"),
+        ({"size": "read()", "first": "max(self.priorities)"}, Severity.WARNING, "up to 10,000 cost little"),
         ({"first": "max(self.priorities[-50_000:])"}, Severity.WARNING, "about 1.4 ms for 50,000"),
     ],
 )
@@ -196,11 +207,20 @@ def test_the_largest_of_the_few_that_came_last_costs_little():
 
 def test_all_that_a_memory_looks_for_is_weighed_together():
     twice = "self.priorities / self.priorities.min()"
-    found = findings(
-        LinearTimeMaximum, size="20_000", made="np.ones(size)", first="self.priorities.max()", before=twice
-    )
+    found = findings(LinearTimeMaximum, **CHEAP | {"size": "20_000", "first": "self.priorities.max()", "before": twice})
     assert [each.severity for each in found] == [Severity.WARNING] * 2
     assert "for their smallest, at each draw" in found[1].message
+
+
+def test_what_is_made_for_a_draw_and_for_an_extreme_is_a_cost_of_the_draw():
+    made = "deque([1.0] * size, maxlen=size)"
+    shared = "np.array(self.priorities)\n        lowest = p.min()\n        p = p / p.sum()"
+    (finding,) = findings(LinearTimeMaximum, made=made, before=shared)
+    assert finding.message.endswith("smallest, at each draw: about 11 µs for 100,000; the draw costs far more")
+    (finding,) = findings(
+        LinearTimeMaximum, made=made, first="np.array(self.priorities).max()", before="np.array(self.priorities)"
+    )
+    assert finding.message.endswith("whenever a transition is stored: about 4 ms for 100,000")
 
 
 @pytest.mark.parametrize(
@@ -299,7 +319,7 @@ def test_the_largest_in_a_column_of_a_table_of_objects():
         .replace("self.priorities[slots] =", "self.priorities[slots, 0] =")
         .replace("self.priorities / self.priorities.sum()", "self.priorities[:, 0] / self.priorities[:, 0].sum()")
     )
-    ends = ("for 100,000", "for 100,000")
+    ends = ("for 100,000; the draw costs far more", "for 100,000")
     for code, end, cost in ((text, ends[0], "about 11 µs"), (table, ends[1], "about 1.4 ms")):
         (finding,) = LinearTimeMaximum().check(link([extract("agent.py", code.encode())]))
         assert finding.message.endswith(f"{cost} {end}")

@@ -200,3 +200,57 @@ def test_deques_of_other_fields_are_beside_it_and_one_in_its_place_is_not():
 def test_what_nobody_would_feel_is_not_told(steps, count):
     text = AGENT.format(more="pass", start="train(make(), Net())").replace("while True:", f"for _ in range({steps}):")
     assert len(list(DequeRandomAccess().check(link([extract("agent.py", text.encode())])))) == count
+
+
+BESIDE = """import numpy as np
+from collections import deque
+
+
+class Memory:
+    def __init__(self, size=200_000):
+        self.rows, self.masses = deque(maxlen=size), deque(maxlen=size)
+
+    def store(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+        self.masses.append(1.0)
+
+    def draw(self, n):
+        p = np.array(self.masses)
+        p = p / p.sum()
+        return np.random.choice(len(p), n, p=p), p
+
+    def sample(self, n, beta):
+        at, p = self.draw(n)
+        weights = (len(p) * p[at]) ** -beta
+        return self.taken(at), at, weights / weights.max()
+
+    def taken(self, at):
+        return [self.rows[i] for i in at]
+
+    def update(self, at, errors):
+        for i, error in zip(at, errors):
+            self.masses[i] = abs(error) + 1e-5
+
+
+def train(env, net):
+    memory, state = Memory(), env.reset()
+    while True:
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.store(state, 0, reward, next_state, done)
+        state = next_state
+        rows, at, weights = memory.sample({batch}, 0.4)
+        errors = net.errors(rows)
+        (weights * errors**2).mean().backward()
+        memory.update(at, errors.detach())
+
+
+train(make(), Net())
+"""
+
+
+@pytest.mark.parametrize(("batch", "severity"), [(64, Severity.INFO), (4_096, Severity.WARNING)])
+def test_a_read_beside_a_draw_that_costs_far_more_is_a_hint(batch, severity):
+    graph = link([extract("memory.py", BESIDE.replace("{batch}", str(batch)).encode())])
+    (finding,) = (each for each in DequeRandomAccess().check(graph) if "self.rows" in each.message)
+    assert finding.severity is severity
+    assert finding.message.endswith("; the draw costs far more") is (severity is Severity.INFO)

@@ -13,7 +13,7 @@ from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.symbolic import alternatives, strip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from per_audit.graph.interpret.events import Draw
     from per_audit.graph.model import ReplayGraph
@@ -126,13 +126,22 @@ def is_of_drawn(graph: ReplayGraph, draw: Draw) -> bool:
     return any(part.op == "draw" and part.data is not draw.node for part in parts)
 
 
-def of_preparation(graph: ReplayGraph, path: str, node: ir.Expr, count: int) -> float:
-    """What it costs to make an expression over so many items: conversions, comprehensions, arithmetic."""
-    return count * _each(graph, path, node, set(), _DEEPEST) + count * count * _again(graph, path, node)
+def of_preparation(graph: ReplayGraph, path: str, node: ir.Expr, count: int, made: set[ir.Node] | None = None) -> float:
+    """What it costs to make an expression over so many items: conversions, comprehensions, arithmetic.
+
+    What is `made` already costs nothing; what is made for the expression is added to it.
+    """
+    passed = set() if made is None else made
+    return count * _each(graph, path, node, passed, _DEEPEST) + count * count * _again(graph, path, node)
 
 
-def of_reduction(graph: ReplayGraph, path: str, node: ir.Node, count: int) -> float | None:
-    """What a call costs that looks for the extreme, sum or order of so many numbers; None where it is another."""
+def of_reduction(
+    graph: ReplayGraph, path: str, node: ir.Node, count: int, made: Iterable[ir.Node] = ()
+) -> float | None:
+    """What a call costs that looks for the extreme, sum or order of so many numbers; None where it is another.
+
+    What is `made` of them for something else as well is no cost of it.
+    """
     if not isinstance(node, ir.Call):
         return None
     name, operand = name_of(node.func), _reduced(node)
@@ -140,7 +149,7 @@ def of_reduction(graph: ReplayGraph, path: str, node: ir.Node, count: int) -> fl
         return None
     name = {"amax": "max", "amin": "min"}.get(name, name)
     built_in, kind = isinstance(node.func, ir.Name), kind_of(graph, path, operand)
-    before = of_preparation(graph, path, operand, count)
+    before = of_preparation(graph, path, operand, count, set(made))
     if name in _ORDERS:
         return before + (_BUILT_IN_ORDER if built_in else _ORDER) * count * math.log2(max(count, 2))
     if name not in _OF_ARRAY:

@@ -164,7 +164,7 @@ class Ways:
         return passes
 
     def _until_left(self, path: str, loop: _Loop, calls: Calls | None) -> int | None:
-        """How often a loop is gone through, by its numbers, by the episode that it is, or by the tests that leave it."""
+        """How often a loop is gone through, by its numbers, as an episode, or by tests that leave it."""
         known = (rounds(self.graph, path, loop, self._episode, calls), passes_until_left(self.graph, path, loop))
         most = min((count for count in known if count is not None), default=None)
         return None if most is None else int(most)

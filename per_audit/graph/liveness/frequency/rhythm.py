@@ -111,7 +111,7 @@ def _rhythm(
             counted = most.counted
             return Rhythm(times * most.times, steps * most.steps, episode or most.episode, counted)
         below = around
-    return Rhythm(times, steps, episode)
+    return Rhythm()  # no loop of the program steps an environment around it: what is done so often is done once a run
 
 
 def _is_end(test: ir.Expr) -> bool:

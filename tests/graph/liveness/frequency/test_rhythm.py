@@ -301,3 +301,11 @@ def test_the_most_frequent_of_several_rhythms(project, others, expected):
     graph = project(AGENT.format(observe=observe, train=OBSERVED.replace("\n", "\n        ")) + f"    {others}\n")
     (site,) = (site for site in graph.events.calls.values() if getattr(site.node.func, "attr", "") == "sample")
     assert str(rhythm_of(graph, site.path, site.node)) == expected
+
+
+def test_what_a_trial_at_the_end_of_a_file_does_is_done_once_a_run(project):
+    trial = "agent = Agent(Memory(), 8)\n    for _ in range(100):\n        agent.learn()\n"
+    train = OBSERVED.replace("\n", "\n        ")
+    graph = project(AGENT.format(observe="self.learn()", train=train) + f"    {trial}")
+    (site,) = (site for site in graph.events.calls.values() if getattr(site.node.func, "attr", "") == "sample")
+    assert rhythm_of(graph, site.path, site.node) == Rhythm()
