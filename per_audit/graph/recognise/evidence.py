@@ -121,9 +121,9 @@ class Evidence:
 
     def _are_transitions(self, containers: Iterable[Alloc]) -> bool:
         """Whether transitions are stored in the containers, whole or a field in each."""
-        return looks_like_transition(frozenset().union(*map(self._roles_stored, containers)))
+        return looks_like_transition(frozenset().union(*map(self.roles_stored, containers)))
 
-    def _roles_stored(self, container: Alloc) -> frozenset[str]:
+    def roles_stored(self, container: Alloc) -> frozenset[str]:
         """The roles of all that is stored in a container; remembered, since draws without number may be of it."""
         known = self._stored.get(container)
         if known is None:

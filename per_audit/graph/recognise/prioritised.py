@@ -73,6 +73,11 @@ class Prioritised:
                 buffer = self.evidence.buffer(PRIORITISED, draw.path, draw.function, [draw.node], containers)
                 if (containers and self._is_replay(draw, buffer)) or self._is_weighted(buffer):
                     found.append(buffer)
+                elif draw.node in self.evidence.strata:
+                    # Ranks are drawn, and what has them is asked which rows these are of.
+                    held = set(filter(self.evidence.roles_stored, self.evidence.family(draw.function)))
+                    buffer = self.evidence.buffer(PRIORITISED, draw.path, draw.function, [draw.node], held)
+                    found += [buffer] if self.evidence.is_replay(buffer) or _leads(buffer) else []
         walked: set[ev.Owner] = set()  # of classes that draw; what a script puts into their trees is no draw of its own
         for mass in sorted(self._by_sums, key=lambda m: m.function not in self.project.class_of):
             if self._picks(mass):
@@ -172,8 +177,7 @@ class Prioritised:
         """Whether transitions are drawn, or what leads from state to state where weights are made of probabilities."""
         if self.evidence.is_replay(buffer):
             return True
-        leads = {STATE, ACTION, NEXT, DONE} <= buffer.roles and POLICY not in buffer.roles
-        return leads and draw.function is not None and draw.function in self._raising
+        return _leads(buffer) and draw.function is not None and draw.function in self._raising
 
     @cached_property
     def _raising(self) -> set[ev.Owner]:
@@ -224,6 +228,11 @@ class Prioritised:
             for node in ir.walk_scope(function.body)
             if node in made
         ]
+
+
+def _leads(buffer: ReplayBuffer) -> bool:
+    """Whether what is stored leads from state to state."""
+    return {STATE, ACTION, NEXT, DONE} <= buffer.roles and POLICY not in buffer.roles
 
 
 def _is_of_one_each(draw: ev.Draw) -> bool:

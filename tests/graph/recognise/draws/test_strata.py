@@ -66,10 +66,48 @@ WEIGHTS = """w = (np.array([self.p[rank] for rank in ranks]) * self.size) ** -be
         (WITHIN, WEIGHTS, [PRIORITISED]),
         (WIDTH, WEIGHTS, [PRIORITISED]),
         (WITHIN.replace("part + 1", "part - 1"), WEIGHTS, [PRIORITISED]),
-        (WITHIN, "w = np.ones(len(ranks))", []),  # the bounds may be those of episodes
+        (WITHIN, "w = np.ones(len(ranks))", [PRIORITISED]),
         ("ranks.append(random.randint(0, self.size - 1))", WEIGHTS, [UNIFORM]),
         ("ranks.append(random.randint(self.bounds[part], self.at))", WEIGHTS, []),
     ],
 )
 def test_ranks_are_drawn_between_bounds_that_follow_each_other(project, kinds, drawn, weights, found):
     assert kinds(project(RANKED.replace("{drawn}", drawn).replace("{weights}", weights))) == found
+
+
+UNWEIGHTED = RANKED.replace("{weights}", "w = np.ones(len(ranks))")
+LAW = """self.p = np.arange(1, size + 1) ** -0.7
+"""
+LAWS = [
+    "self.p = np.array([(1.0 / (i + 1)) ** 0.7 for i in range(size)])\n",
+    "self.p = np.array(list(map(lambda rank: pow(rank, -0.7), range(1, size + 1))))\n",
+    "self.p = np.power(np.arange(1, size + 1), -0.7)\n",
+    """self.p = np.zeros(size)
+            for i in range(size):
+                rank = i + 1
+                self.p[i] = pow(1 / float(rank), 0.7)
+""",
+]
+NO_LAWS = [
+    "self.p = np.ones(size)\n",
+    "self.p = np.array([0.99 ** -i for i in range(size)])\n",
+    "self.p = np.array([i ** 2 for i in range(size)])\n",
+    "self.p = np.array([(1 / width) ** 0.5 for i, width in heap.widths()])\n",
+]
+
+
+@pytest.mark.parametrize(("law", "found"), [*((law, [PRIORITISED]) for law in LAWS), *((law, []) for law in NO_LAWS)])
+def test_without_weights_a_law_of_ranks_tells_what_the_strata_are(project, kinds, law, found):
+    """Other bounds may be those of episodes, of each of which a step is drawn."""
+    assert kinds(project(UNWEIGHTED.replace(LAW, law).replace("{drawn}", WITHIN))) == found
+
+
+@pytest.mark.parametrize(("last", "found"), [("low = high", [PRIORITISED]), ("low = high // 2", [UNIFORM])])
+def test_a_bound_that_becomes_the_next_one_follows_it(project, kinds, last, found):
+    loop = """low = 0
+            for high in self.bounds[1:]:
+                ranks.append(np.random.randint(low, high))
+                """
+    whole = """for part in range(self.parts):
+                {drawn}"""
+    assert kinds(project(UNWEIGHTED.replace(whole, loop + last))) == found
