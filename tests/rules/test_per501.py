@@ -24,3 +24,67 @@ def test_a_flag_that_is_stored_as_its_opposite_is_told_as_that():
     (stored,) = (link.note for link in finding.evidence if link.role == "stored")
     assert stored == "transitions are stored here with the opposite of what the step said"
     assert finding.fix.title.endswith("the flag is stored as that already")
+
+
+AGENT = """import random
+import torch.nn.functional as F
+
+
+class Agent:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.rows = net, optimizer, []
+
+    def keep(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+
+    def learn(self):
+        states, actions, rewards, next_states, _ = zip(*random.sample(self.rows, 32))
+        goals = rewards + 0.99 * self.net(next_states).max(1).values
+        F.mse_loss(self.net(states)[actions], goals).backward()
+        self.optimizer.step()
+"""
+COUNTED = """from agent import Agent
+from tasks import Task, net, optimizer
+
+task, agent = Task(), Agent(net, optimizer)
+for episode in range(500):
+    state = task.reset()
+    for t in range(40):
+        next_state, reward, done, _ = task.step(net(state).argmax())
+        agent.keep(state, 0, reward, next_state, done)
+        state = next_state
+    agent.learn()
+"""
+BY_HAND = """from tasks import Task
+
+task = Task()
+task.reset()
+while True:
+    seen, reward, done, _ = task.step(int(input()))
+    print(seen, reward)
+"""
+SHOWN = """from tasks import Task
+
+task = Task()
+for episode in range(9):
+    task.reset()
+    for t in range(40):
+        seen, reward, done, _ = task.step(1)
+        print(seen, reward)
+"""
+
+
+def found(code, **files):
+    (rule,) = (rule for rule in all_rules() if rule.code == code)
+    texts = {f"{name}.py": text for name, text in files.items()}
+    return [each.message for each in rule.check(link([extract(path, text.encode()) for path, text in texts.items()]))]
+
+
+def test_a_program_played_by_hand_makes_no_episodes_of_those_that_are_stored():
+    assert not found("PER501", agent=AGENT, train=COUNTED)
+    assert not found("PER501", agent=AGENT, train=COUNTED, play=BY_HAND)
+
+
+def test_episodes_of_a_counted_length_elsewhere_say_nothing_of_those_that_are_stored():
+    until_done = COUNTED.replace("for t in range(40):", "done = False\n    while not done:")
+    assert found("PER501", agent=AGENT, train=until_done, play=SHOWN)

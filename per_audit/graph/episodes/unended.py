@@ -118,17 +118,27 @@ def has_fixed_length(graph: ReplayGraph, buffer: ReplayBuffer, target: Bootstrap
 
 
 def _stepping(graph: ReplayGraph, buffer: ReplayBuffer) -> Iterator[tuple[str, ir.Seq]]:
-    """Where steps of the environment are taken apart by what stores transitions, or leads to it."""
-    edge = {store.function for store in buffer.stores}
-    functions: set[ev.Owner] = set()
+    """Where steps of the environment are taken apart by what stores transitions, or leads to it.
+
+    The top level of a file is not that of another, where a program of its own may play by hand.
+    """
+    edge = {(store.function, _level(store)) for store in buffer.stores}
+    bodies: set[tuple[ev.Owner, str]] = set()
     for _ in range(_CALLERS + 1):
-        functions |= edge
-        edge = {site.function for each in edge if each is not None for site in graph.callers.get(each, ())}
+        bodies |= edge
+        functions = [function for function, _ in edge if function is not None]
+        edge = {(site.function, _level(site)) for each in functions for site in graph.callers.get(each, ())}
     for unpack in graph.events.unpacks.values():
         made = graph.statement(unpack.path, unpack.node)
         is_step = isinstance(made, ir.Assign) and isinstance(made.value, ir.Call) and name_of(made.value.func) == "step"
-        if unpack.function in functions and is_step and {REWARD, DONE} <= {role_of(item) for item in unpack.node.items}:
+        is_near = (unpack.function, _level(unpack)) in bodies
+        if is_near and is_step and {REWARD, DONE} <= {role_of(item) for item in unpack.node.items}:
             yield unpack.path, unpack.node
+
+
+def _level(event: ev.Store | ev.CallSite | ev.Unpack) -> str:
+    """The file of what happens at a top level."""
+    return event.path if event.function is None else ""
 
 
 def _is_counted(graph: ReplayGraph, path: str, step: ir.Seq) -> bool:
