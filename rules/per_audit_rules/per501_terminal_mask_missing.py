@@ -801,6 +801,31 @@ class Agent:
                 + _NONE[_NONE.index("\n\ndef play") :]
             },
         ),
+        Example(
+            "a mask of the next states that are None, and a filter that leaves them out",
+            {
+                "player.py": _NONE.replace(
+                    "[obs for obs in batch.next_obs if obs is not None]",
+                    "list(filter(lambda obs: obs is not None, batch.next_obs))",
+                )
+            },
+        ),
+        Example(
+            "how far the run has come, and where a schedule ends, are no ends of episodes",
+            {
+                "dqn.py": _DQN.replace(
+                    "rewards + self.gamma * best * dones.float()",
+                    "rewards + self.gamma * best",
+                )
+                .replace(
+                    "        q = self.net",
+                    "        self.net.noise = EPS_END + 0.9 ** self.steps_done\n        q = self.net",
+                )
+                .replace("        batch = random", "        self.steps_done += 1\n        batch = random")
+                .replace("\n\nclass Agent", "\nEPS_END = 0.05\n\n\nclass Agent")
+                .replace("maxlen=10_000), 0.99", "maxlen=10_000), 0.99\n        self.steps_done = 0")
+            },
+        ),
     )
     good = (
         Example(
@@ -1288,6 +1313,17 @@ def main(net, optimizer, start):
                 "player.py": _NONE.replace("  # <- PER501", "")
                 .replace("torch.tensor(next_obs)[None]", "prepared(next_obs, over)")
                 .replace("import random\n", "import random\nfrom vision import prepared\n"),
+            },
+        ),
+        Example(
+            "a next state that is None at the end, which a filter leaves out",
+            {
+                "player.py": _NONE.replace("  # <- PER501", "")
+                .replace("torch.tensor(next_obs)[None]", "None if over else torch.tensor(next_obs)[None]")
+                .replace(
+                    "[obs for obs in batch.next_obs if obs is not None]",
+                    "list(filter(lambda obs: obs is not None, batch.next_obs))",
+                )
             },
         ),
     )

@@ -31,7 +31,7 @@ def unmasked(graph: ReplayGraph, buffer: ReplayBuffer) -> list[tuple[BootstrapTa
     stored as one is an observation, at the end of episodes too.
     """
     bodies = endings.bodies(graph, buffer)
-    if not any(_asks(node) for _, _, body in bodies for node in ir.walk_scope(body)):
+    if not any(_asks(node) for _, _, body in bodies for node in ir.walk(*body)):  # in lambdas as well
         return []
     places = _places(graph, buffer)
     if not places:
@@ -50,7 +50,7 @@ def unmasked(graph: ReplayGraph, buffer: ReplayBuffer) -> list[tuple[BootstrapTa
                 asked.append(node)
             return question is not None or _is_next(term, buffer, places)
 
-        factors = tuple(_opened(graph, target, buffer, places))
+        factors = tuple(_opened(graph, target, buffer, places, asked))
         if bootstrap.is_unmasked(graph, replace(target, factors=factors), bodies, is_vain) and asked:
             found.append((target, asked[0]))
     return found
@@ -61,13 +61,19 @@ def _asks(node: ir.Node) -> bool:
 
 
 def _opened(
-    graph: ReplayGraph, target: BootstrapTarget, buffer: ReplayBuffer, places: frozenset[int | str]
+    graph: ReplayGraph,
+    target: BootstrapTarget,
+    buffer: ReplayBuffer,
+    places: frozenset[int | str],
+    asked: list[ir.Node],
 ) -> Iterator[Term]:
-    """The factors of a target without the masks that let every next value through."""
+    """The factors of a target without the masks that let every next value through, which `asked` keeps."""
     for factor in target.factors:
         if factor.op == "filled" and isinstance(factor.node, ir.Sub):
             index = strip(graph.symbols.term(factor.path, factor.node.index))
             question = _question(index, buffer, places)
+            if question is not None and index.node is not None and index.path == target.path:
+                asked.append(index.node)
             yield from (factor,) if question is None else bootstrap.factors(factor.args[question])
         elif _question(strip(factor), buffer, places) != 1:
             yield factor

@@ -15,7 +15,16 @@ from per_audit.graph.episodes.environments import (
     made_in,
     never_says,
 )
-from per_audit.graph.interpret.roles import DONE, NEXT, REWARD, name_of, role_of, role_of_name, words
+from per_audit.graph.interpret.roles import (
+    DONE,
+    NEXT,
+    REWARD,
+    is_of_run,
+    name_of,
+    role_of,
+    role_of_name,
+    words,
+)
 from per_audit.graph.interpret.values import RecordType
 from per_audit.graph.pipelines import training_modules
 from per_audit.graph.symbolic.vocabulary import FLATTENS, RESHAPES, STACKS, TRANSPARENT
@@ -63,6 +72,8 @@ def is_end(graph: ReplayGraph, node: ir.Node) -> bool:
     if isinstance(node, (ir.Name, ir.Attr)):
         name = node.id if isinstance(node, ir.Name) else node.attr
         parts = set(words(name))
+        if is_of_run(words(name)):
+            return False
         if parts & _EXTRA or {"is", "last"} <= parts:
             return True
         if role_of_name(name) == DONE:

@@ -291,12 +291,14 @@ class Evaluator:
         if node.key is not None:
             self.eval(node.key, inner)
         value = self.eval(node.elt, inner)
-        alloc = Alloc(node, "dict" if node.kind == "dict" else "list")
-        self.interpreter.add_content(node, value)
-        draws = {atom.draw for atom in value.atoms if isinstance(atom, Drawn)}
-        atoms: set[object] = {alloc} if not draws else {Drawn(d) for d in draws}
         roles = value.roles or (frozenset((role,)) if (role := role_of(node.elt)) else frozenset())
-        return Value(frozenset(atoms), value.tags, roles)  # type: ignore[arg-type]
+        return self.listed(node, value, "dict" if node.kind == "dict" else "list")._replace(roles=roles)
+
+    def listed(self, node: ir.Expr, value: Value, kind: str = "list") -> Value:
+        """A container of its own of values that are alike; of what was drawn it is a batch."""
+        self.interpreter.add_content(node, value)
+        drawn = frozenset(Drawn(atom.draw) for atom in value.atoms if isinstance(atom, Drawn))
+        return Value(drawn or frozenset((Alloc(node, kind),)), value.tags, value.roles)
 
     def _spelled(self, node: ir.Comp, inner: Frame) -> tuple[Value, ...] | None:
         """The items of a comprehension over names by which it asks for attributes, None for another."""

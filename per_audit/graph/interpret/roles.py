@@ -45,6 +45,10 @@ _NEXT_NAMES = re.compile(
 _POLICY = {"logp", "logps", "logprob", "logprobs", "neglogp", "neglogps", "neglogpacs", "logpac", "logpacs", "adv",
            "advs", "advantage", "advantages", "gae", "returns", "vpred", "vpreds"}  # fmt: skip
 _BETA = {"beta", "betas"}
+_SCHEDULED = {*_BETA, "eps", "epsilon", "explore", "exploration", "lr", "alpha", "tau", "temperature", "noise", "sigma",
+              "std", "anneal", "annealing", "decay"}  # fmt: skip
+_LAST = {"end", "ends", "final"}
+_COUNTED = {"steps", "timesteps", "frames", "updates", "iterations", "iters"}
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 REWARD, DONE, STATE, ACTION, NEXT, POLICY, VALUE = "reward", "done", "state", "action", "next", "policy", "value"
@@ -77,10 +81,17 @@ def role_of_name(name: str) -> str | None:
     ):
         return NEXT
     if not _DONE.isdisjoint(parts) and not _is_of_choices(parts):
-        return DONE
+        return None if is_of_run(parts) else DONE
     if not _ACTION.isdisjoint(parts):
         return ACTION
     return STATE if not _STATE.isdisjoint(parts) else None
+
+
+def is_of_run(parts: tuple[str, ...]) -> bool:
+    """Whether the words of a name tell how far a run has come, or goes: `steps_done`, `epsilon_end`, `final_beta`."""
+    if parts[-1:] == ("done",):
+        return not _COUNTED.isdisjoint(parts[-2:])
+    return not _SCHEDULED.isdisjoint(parts) and not _LAST.isdisjoint(parts)
 
 
 def _is_of_choices(parts: tuple[str, ...]) -> bool:

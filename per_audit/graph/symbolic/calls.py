@@ -403,6 +403,8 @@ def _iterables(run: Expressions, node: ir.Call, name: str, args: list[Term]) -> 
     if name == "enumerate":
         pair = run.make("tuple", (run.make("element", (run.make("range", (), node),), node), run.element(first)), node)
         return run.make("collect", (pair,), node)
+    if name == "filter" and len(args) == 2 and isinstance(node.func, ir.Name):
+        return run.make("collect", (run.element(args[1]),), node)
     if name == "map" and len(args) == 2 and isinstance(first.data, (ir.Function, ir.Lambda)):
         made = run.symbols.call(first.data, None, [(None, "", run.element(args[1]))], run.depth + 1)
         return run.make("collect", (made,), node) if made is not None else None

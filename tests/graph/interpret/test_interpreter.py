@@ -42,6 +42,7 @@ def draws(graph):
         ("rows = np.array(memory.sample(8), dtype=object)\n        use(rows[:, 2])", "rows[:, 2]"),
         ("s, *rest = random.choice(memory.rows)\n        use(s)", "s"),
         ("r = map(lambda row: row[2], memory.sample(8))\n        use(list(r))", "list(r)"),
+        ("for row in filter(lambda row: row[4], memory.sample(8)):\n            use(row[2])", "row[2]"),
     ],
 )
 def test_drawn_fields_are_followed_through_unpacking(project, value_of, body, name):

@@ -33,6 +33,7 @@ NUMPY = (
         ("a[:, 0]", "call[column](param[f.a], const[0])"),
         ("a[range(3), b]", "at(param[f.a], tuple(range(const[3]), param[f.b]))"),
         ("[x + 1 for x in a]", "collect(add(element(param[f.a]), const[1]))"),
+        ("list(filter(lambda x: x > b, a))", "collect(element(param[f.a]))"),
         ("list(zip(a, b))", "collect(tuple(element(param[f.a]), element(param[f.b])))"),
         ("[a + 1] * b", "filled(alloc[list](param[f.b]), add(param[f.a], const[1]))"),
         ("[0.0] * b", "alloc[list](param[f.b])"),

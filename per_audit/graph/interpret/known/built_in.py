@@ -50,8 +50,9 @@ class BuiltIn:
             return self._iterable(
                 node, of(TupleOf(node, (of(Ints()), self.interpreter.parts.element(first)))), taint(*values)
             )
-        if name == "map" and len(values) == 2:
-            return self._map(node, values[0], values[1], frame)
+        if name in ("map", "filter") and len(values) == 2:
+            made = self._map if name == "map" else self._filter
+            return made(node, values[0], values[1], frame)
         if name in ("list", "tuple", "sorted", "reversed", "iter") and values:
             return first
         if name == "next" and values:
@@ -121,6 +122,14 @@ class BuiltIn:
                 self.interpreter.add_content(node, result)
                 results.append(Value(frozenset((Alloc(node, "list"),)), iterable.tags))
         return join_all(results) if results else iterable
+
+    def _filter(self, node: ir.Call, function: Value, iterable: Value, frame: Frame) -> Value:
+        """What a comprehension with a test makes."""
+        element = self.interpreter.parts.element(iterable)
+        for atom in self.interpreter.ordered(function.atoms):
+            if isinstance(atom, Func):
+                self.interpreter.calls.project_call(atom, [(None, "", element)], frame)
+        return self.interpreter.evaluator.listed(node, element)
 
     def _super(self, values: list[Value], frame: Frame) -> Value:
         function = frame.function

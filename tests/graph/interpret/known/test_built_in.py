@@ -22,6 +22,7 @@ def atoms(graph, value_of, text):
         ("list(batch)", Drawn),
         ("sorted(batch)", Drawn),
         ("map(str, batch)", Drawn),
+        ("filter(None, rows)", Alloc),
     ],
 )
 def test_what_a_call_makes(project, value_of, text, kind):
@@ -53,6 +54,14 @@ def test_the_items_of_several_lists_side_by_side(project, value_of):
 def test_a_function_is_called_with_each_item(project, value_of):
     graph = project(f"{ROWS}def last(row):\n    return row[1]\n\nfor made in map(last, rows):\n    print(made)\n")
     assert value_of(graph, "made").atoms == {Literal(2)}
+
+
+def test_what_is_filtered_is_a_list_of_its_own_of_the_items(project, value_of):
+    graph = project(f"{ROWS}for made in filter(lambda row: row[1], rows):\n    print(made[0])\n")
+    assert value_of(graph, "made[0]").atoms == {Literal(1)}
+    assert value_of(graph, "row[1]").atoms == {Literal(2)}
+    (memory,), (kept,) = (value_of(graph, text).atoms for text in ("rows", "filter(lambda row: row[1], rows)"))
+    assert memory != kept
 
 
 def test_attributes_by_their_names(project, value_of):
