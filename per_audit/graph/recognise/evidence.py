@@ -29,6 +29,7 @@ from per_audit.graph.interpret.values import (
 )
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
+from per_audit.graph.recognise.draws.choices import is_table
 from per_audit.graph.recognise.draws.left_out import is_left_out, is_left_out_of
 from per_audit.graph.recognise.draws.level import is_level
 from per_audit.graph.recognise.draws.positions import Positions
@@ -315,13 +316,13 @@ class Evidence:
         return self._are_transitions(self.gathered(draw))
 
     def gathered(self, draw: ev.Draw | ev.Mass) -> set[Alloc]:
-        """What is drawn from; nothing where that is the tables in which environments look up what an action does."""
+        """What is drawn from; nothing where that is the tables in which is looked up what an action does."""
         found = self.gathers.get(draw.node, set()) | (draw.containers if isinstance(draw, ev.Draw) else set())
         return set() if all(map(self._is_model, found)) else found
 
     def _is_model(self, container: Alloc) -> bool:
-        stores = self.stores.get(container, ())
-        return bool(stores) and all(self.environments.is_of(store.function) for store in stores)
+        stores = self.stores.get(container)
+        return all(self.environments.is_of(store.function) for store in stores) if stores else is_table(container.node)
 
     @cached_property
     def _holders(self) -> dict[Alloc, set[ir.Class]]:

@@ -27,6 +27,12 @@ def is_choice(draw: ev.Draw) -> bool:
     return any(map(_counts_actions, bounds))
 
 
+def is_table(made: ir.Node) -> bool:
+    """Whether a container is written out in constants alone: where a move leads, what a card counts."""
+    items = made.values if isinstance(made, ir.Map) else made.items if isinstance(made, ir.Seq) else []
+    return bool(items) and all(_is_constant(item) or is_table(item) for item in items)
+
+
 def _is_constant(item: ir.Expr) -> bool:
     return isinstance(item.operand if isinstance(item, ir.Un) else item, ir.Const)
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from per_audit.graph.recognise.draws.choices import is_choice
+from per_audit.facts import extract
+from per_audit.graph import UNIFORM
+from per_audit.graph.recognise.draws.choices import is_choice, is_table
 
 PROGRAM = """
     import numpy as np
@@ -63,3 +65,69 @@ def test_numbers_of_actions_are_no_positions_in_a_memory(project, draw, found):
 def test_constants_that_are_spelt_out_are_no_memory(project, draw, expected):
     graph = project(f"import random\nimport numpy as np\ndef some(rows, one, two, n):\n    return {draw}\n")
     assert [is_choice(each) for each in graph.events.draws.values()] == [expected]
+
+
+WALK = """
+    import random
+    from collections import deque, namedtuple
+
+    Move = namedtuple("Move", ["state", "action", "reward", "next_state"])
+
+    class Field:
+        def __init__(self):
+            self.at, self.ways = 0, {ways}
+
+        def view(self):
+            return [self.at]
+
+        def go(self, way):
+            self.at += self.ways[way]
+            return self.state(), -self.at, self.at < 9
+
+        def state(self):
+            return [self.at]
+
+    class Walker:
+        def __init__(self, field, net):
+            self.field, self.net, self.moves = field, net, deque(maxlen=5000)
+
+        def choose(self, state):
+            return random.choices([0, 1, 2], weights=self.net(state))[0]
+
+        def walk(self):
+            state = self.field.view()
+            action = self.choose(state)
+            next_state, reward, _ = self.field.go(action)
+            self.moves.append(Move(state, action, reward, next_state))
+
+        def learn(self):
+            self.choose([0])
+            for state, action, reward, next_state in random.sample(self.moves, 32):
+                self.net.fit(state, action, reward + 0.9 * self.net(next_state).max())
+
+    walker = Walker(Field(), Net())
+    for _ in range(9999):
+        walker.walk()
+        walker.learn()
+"""
+
+
+@pytest.mark.parametrize("ways", ["{0: 1, 1: -1, 2: 0}", "[1, -1, 0]", "((1, 0), (0, -1))"])
+def test_what_a_move_means_is_looked_up_in_a_table_and_not_in_a_memory(project, kinds, ways):
+    assert kinds(project(WALK.replace("{ways}", ways))) == [UNIFORM]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{0: [0, 1], 1: [0, -1]}", True),
+        ("[(1, 2), 3]", True),
+        ("[]", False),
+        ("{'rows': []}", False),
+        ("[first, 2]", False),
+        ("[0] * n", False),
+    ],
+)
+def test_a_table_is_written_out_in_constants(written, expected):
+    (statement,) = extract("x.py", written.encode()).body
+    assert is_table(statement.value) == expected
