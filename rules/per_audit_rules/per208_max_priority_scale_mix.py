@@ -132,14 +132,23 @@ class MaxPriorityScaleMix(Rule):
             if not insertion.inserts:
                 continue
             for option in alternatives(insertion.value):
-                top = strip(option)
-                if top.op != "field" or top in anatomy.containers:
+                top, is_kept_above = self._kept(anatomy, strip(option))
+                if top is None:
                     continue
                 written = anatomy.symbols.written(top)
                 power = self._power(anatomy, [term for term, _, _ in written])
                 for term, write, path in written:
-                    if power is not None and write is not None and self._is_small(anatomy, term):
+                    if power is not None and write is not None and self._is_small(anatomy, term, is_kept_above):
                         yield insertion, write, path, power
+
+    def _kept(self, anatomy: Anatomy, stored: Term) -> tuple[Term | None, bool]:
+        """The attribute that is stored, and whether a small number is where that is less: `max(self.top, 1e-3)`."""
+        parts = [strip(part) for part in stored.args] if stored.op == "maximum" else [stored]
+        own = [part for part in parts if part.op == "field" and not self._is_small(anatomy, part)]
+        tops = [part for part in (own or parts) if part.op == "field" and part not in anatomy.containers]
+        if len(tops) != 1 or not all(part is tops[0] or self._is_small(anatomy, part) for part in parts):
+            return None, False
+        return tops[0], len(parts) > 1
 
     def _power(self, anatomy: Anatomy, values: list[Term]) -> Term | None:
         """The power of an error that the attribute is set to; None where it is set to anything without one."""
@@ -149,13 +158,14 @@ class MaxPriorityScaleMix(Rule):
         telling = [chain for chain in chains if chain.start != STORED and chain.exponents]
         return telling[0].raised[-1] if telling else None
 
-    def _is_small(self, anatomy: Anatomy, start: Term) -> bool:
+    def _is_small(self, anatomy: Anatomy, start: Term, or_zero: bool = False) -> bool:
         """Whether a start is a number between 0 and 1 in each case that is known, and is told as it is."""
         start = strip(start)
         if start.op not in ("const", "field", "param", "global"):
             return False
         known = [strip(option) for option in alternatives(anatomy.symbols.expanded(start))]
-        return all(option.number is not None and 0 < option.number < 1 for option in known)
+        numbers = [option.number for option in known]
+        return all(number is not None and (0 < number < 1 or (or_zero and number == 0)) for number in numbers)
 
     def witness(self) -> str:
         """The share of the warm-up in the draw after the first updates, with both starts."""
@@ -347,6 +357,15 @@ def play(env, net, optimizer, steps):
                 ),
             },
         ),
+        Example(
+            "starts at 0, for which epsilon is stored",
+            {
+                "replay.py": bad[0]
+                .files["replay.py"]
+                .replace("self.top = epsilon", "self.top = 0.0")
+                .replace("self.mass[slot] = self.top", "self.mass[slot] = np.max([self.top, self.epsilon])")
+            },
+        ),
     )
     good = (
         Example(
@@ -533,6 +552,24 @@ TD3("MlpPolicy", "Pendulum-v1", replay_buffer_class=Replay).learn(50_000)
         Example(
             "a start that is not known",
             {"replay.py": bad[0].plain["replay.py"].replace("alpha=0.6, epsilon=1e-2", "epsilon, alpha=0.6")},
+        ),
+        Example(
+            "starts at 0, for which 1 is stored at least",
+            {
+                "replay.py": bad[0]
+                .plain["replay.py"]
+                .replace("self.top = epsilon", "self.top = 0.0")
+                .replace("self.mass[slot] = self.top", "self.mass[slot] = max(self.top, 1.0)")
+            },
+        ),
+        Example(
+            "starts at 0, for which a power of epsilon is stored at least",
+            {
+                "replay.py": bad[0]
+                .plain["replay.py"]
+                .replace("self.top = epsilon", "self.top = 0.0")
+                .replace("self.mass[slot] = self.top", "self.mass[slot] = max(self.top, self.epsilon**self.alpha)")
+            },
         ),
     )
 
