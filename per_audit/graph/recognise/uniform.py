@@ -27,6 +27,7 @@ from per_audit.graph.recognise.draws.rebatched import is_of_batch
 from per_audit.graph.recognise.draws.rejected import is_rejected
 from per_audit.graph.recognise.draws.seeded import is_of_seeds
 from per_audit.graph.recognise.draws.tournaments import is_of_candidates
+from per_audit.graph.recognise.draws.within import is_within
 from per_audit.graph.recognise.rows.imitated import is_foretold, is_imitated
 from per_audit.graph.recognise.rows.laid import is_laid_out
 from per_audit.graph.recognise.rows.logged import is_logged
@@ -84,8 +85,8 @@ class Uniform:
                 self.twins.append(buffer)
             else:
                 found.append(buffer)
-        self.twins = merged(self.twins)
-        return merged(found)
+        self.twins, found = merged(self.twins), merged(found)
+        return [buffer for buffer in found if not is_within(self.graph, buffer, [*found, *self.twins])]
 
     def _draws(self) -> Iterator[ev.Draw | ev.Mass]:
         """The draws in which no item has a better chance than others."""
