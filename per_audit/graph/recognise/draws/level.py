@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret.roles import name_of
+from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.symbolic import Term, alternatives
 
 if TYPE_CHECKING:
@@ -30,14 +31,14 @@ def is_level(graph: ReplayGraph, drawn: ev.Draw | ev.Mass) -> bool:
 def is_of_episodes(graph: ReplayGraph, drawn: ev.Draw | ev.Mass) -> bool:
     """Whether episodes are drawn by their lengths, and the function draws again, of each of them."""
     options = _masses(graph, drawn)
-    return (
-        bool(options)
-        and all(map(_is_of_lengths, options))
-        and any(
-            other.function is drawn.function and not other.weighted and other.node is not drawn.node
-            for other in graph.events.draws.values()
-        )
-    )
+    return bool(options) and all(_is_of_lengths(graph, option) for option in options) and _draws_again(graph, drawn)
+
+
+def _draws_again(graph: ReplayGraph, drawn: ev.Draw | ev.Mass) -> bool:
+    """Whether the function makes another random number, which no probabilities decide: a position, or a share."""
+    draws, masses = graph.events.draws.values(), graph.events.masses.values()
+    others = [draw for draw in draws if not draw.weighted] + [mass for mass in masses if not mass.descends]
+    return any(other.function is drawn.function and other.node is not drawn.node for other in others)
 
 
 def _masses(graph: ReplayGraph, drawn: ev.Draw | ev.Mass) -> list[Term]:
@@ -46,11 +47,31 @@ def _masses(graph: ReplayGraph, drawn: ev.Draw | ev.Mass) -> list[Term]:
     return [option for term in made for option in alternatives(term)]
 
 
-def _is_of_lengths(term: Term) -> bool:
-    """Whether probabilities are the lengths of what is in a list, as they are or by their sum."""
-    while term.op in _FORMS - {"cumsum"} or (term.op == "div" and term.args[1].op == "sum"):
+def _is_of_lengths(graph: ReplayGraph, term: Term) -> bool:
+    """Whether probabilities are the lengths of what is in a list, as they are or by their sum.
+
+    A list may keep them beside the episodes, and an attribute their sum.
+    """
+    while term.op in _FORMS - {"cumsum"} or (term.op == "div" and _is_total(graph, term.args[1])):
         term = term.args[0]
+    if term.op == "field":
+        kept = set(graph.events.value(term.node).atoms)
+        stores = [store for store in graph.events.stores.values() if store.container in kept]
+        return bool(stores) and all(_is_length(graph.symbols.term(each.path, each.expression)) for each in stores)
     return term.op == "collect" and term.args[0].op == "len" and term.args[0].args[0].op == "element"
+
+
+def _is_total(graph: ReplayGraph, term: Term) -> bool:
+    atoms = graph.events.value(term.node).atoms if term.op == "field" else ()
+    return term.op == "sum" or (term.op == "field" and not any(isinstance(atom, Alloc) for atom in atoms))
+
+
+def _is_length(term: Term) -> bool:
+    """Whether a number is how many steps there are in an episode, or how many windows of a size begin in it."""
+    while term.op in ("add", "sub"):
+        term = term.args[0]
+    is_shape = term.op == "item" and term.data == 0 and term.args[0].op == "item" and term.args[0].data == "shape"
+    return term.op == "len" or is_shape
 
 
 def _is_level(term: Term) -> bool:

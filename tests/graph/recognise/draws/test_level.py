@@ -109,3 +109,61 @@ EPISODES = """
 def test_a_transition_of_each_episode_drawn_by_its_length_is_drawn_uniformly(project, draw, kinds):
     graph = project(EPISODES.format(draw=draw.replace("; ", "\n            ")))
     assert [buffer.kind for buffer in graph.buffers] == kinds
+
+
+KEEPING = """
+    import numpy as np
+
+    class Episodes:
+        def __init__(self, window):
+            self.window, self.total, self.lengths = window, 0, []
+            self.states, self.actions, self.rewards, self.next_states = [], [], [], []
+
+        def add(self, states, actions, rewards, next_states):
+            {length}
+            self.states.append(states)
+            self.actions.append(actions)
+            self.rewards.append(rewards)
+            self.next_states.append(next_states)
+            self.lengths.append(length)
+            self.total += length
+
+        def rate(self, k, error):
+            {rate}
+
+        def sample(self, n):
+            {mass}
+            chosen = np.random.choice(len(self.lengths), n, p=mass / {total})
+            {begin}
+            states = [self.states[chosen[i]][begin[i] : begin[i] + self.window] for i in range(n)]
+            actions = [self.actions[chosen[i]][begin[i] : begin[i] + self.window] for i in range(n)]
+            rewards = [self.rewards[chosen[i]][begin[i] : begin[i] + self.window] for i in range(n)]
+            following = [self.next_states[chosen[i]][begin[i] : begin[i] + self.window] for i in range(n)]
+            return np.array(states), np.array(actions), np.array(rewards), np.array(following)
+"""
+SHARE = "begin = (np.random.random(n) * np.array(self.lengths)[chosen]).astype(int)"
+KEPT = {
+    "length": "length = len(actions) - self.window + 1",
+    "rate": "pass",
+    "mass": "mass = np.array(self.lengths)",
+    "total": "self.total",
+    "begin": SHARE,
+}
+
+
+@pytest.mark.parametrize(
+    ("other", "kind"),
+    [
+        ({}, UNIFORM),
+        ({"total": "mass.sum()"}, UNIFORM),
+        ({"length": "length = len(actions)"}, UNIFORM),
+        ({"length": "length = actions.shape[0] - self.window"}, UNIFORM),
+        ({"rate": "self.lengths[k] = abs(error)"}, PRIORITISED),
+        ({"length": "length = sum(rewards)"}, PRIORITISED),
+        ({"begin": "begin = [0] * n"}, PRIORITISED),
+        ({"mass": "mass = np.array(self.lengths) ** 0.5"}, PRIORITISED),
+    ],
+)
+def test_steps_of_episodes_that_are_drawn_by_lengths_kept_beside_them_are_drawn_uniformly(project, other, kind):
+    (buffer,) = project(KEEPING.format(**KEPT | other)).buffers
+    assert buffer.kind == kind
