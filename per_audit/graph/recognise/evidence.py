@@ -60,9 +60,12 @@ class Evidence:
         self.environments = Environments(graph)
         positions = Positions(graph)
         self.gathers: dict[ir.Node, set[Alloc]] = defaultdict(set)
+        self._steps: dict[ir.Node, set[Alloc]] = defaultdict(set)
         for gather in self.events.gathers.values():
             for node in positions.draws_of(gather):
                 self.gathers[node].add(gather.container)
+            for node in positions.steps_of(gather):
+                self._steps[node].add(gather.container)
         self.stores: dict[Alloc, list[ev.Store]] = defaultdict(list)
         for store in self.events.stores.values():
             self.stores[store.container].append(store)
@@ -314,6 +317,10 @@ class Evidence:
     def reads_transitions(self, draw: ev.Draw | ev.Mass) -> bool:
         """Whether transitions are read where a draw says."""
         return self._are_transitions(self.gathered(draw))
+
+    def picks_steps(self, draw: ev.Draw) -> bool:
+        """Whether a draw says which step of each drawn episode is read, with what was done there: goals have none."""
+        return any(ACTION in self._roles_stored(container) for container in self._steps.get(draw.node, ()))
 
     def gathered(self, draw: ev.Draw | ev.Mass) -> set[Alloc]:
         """What is drawn from; nothing where that is the tables in which is looked up what an action does."""

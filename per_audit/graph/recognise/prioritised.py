@@ -38,7 +38,7 @@ class Prioritised:
     def functions(self) -> set[ev.Owner]:
         """The functions that draw by priority."""
         weighted = (draw for draw in self.evidence.by_priority() if draw.node not in self._acted)
-        found = {draw.function for draw in weighted if self.evidence.gathered(draw)}
+        found = {d.function for d in weighted if self.evidence.gathered(d) or self.evidence.picks_steps(d)}
         found |= {mass.function for mass in self._by_sums if self._picks(mass)}
         found.discard(None)
         return found

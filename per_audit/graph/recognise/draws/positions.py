@@ -44,6 +44,19 @@ class Positions:
         }
         return self._rows(own or set(makers), gather)
 
+    def steps_of(self, gather: ev.Gather) -> set[ir.Node]:
+        """The draws of the second of two positions by probabilities, where the first was drawn: a step of an episode.
+
+        They are none of `draws_of`, nor is what is read of one field that is no action: where a goal was reached.
+        """
+        index = gather.node.index if isinstance(gather.node, ir.Sub) else None
+        if not isinstance(index, ir.Seq) or not _may_be_actions(gather.node):
+            return set()
+        first, *others = (self._graph.events.value(item).tagged("index") for item in index.items)
+        draws = self._graph.events.draws
+        found = set().union(*others) - first if first else set()
+        return {node for node in found if (made := draws.get(node)) is not None and made.weighted}
+
     def _rows(self, draws: set[ir.Node], gather: ev.Gather) -> set[ir.Node]:
         """Without those that only choose among the columns of rows drawn before: one of several environments."""
         index = gather.node.index if isinstance(gather.node, ir.Sub) else None
@@ -119,3 +132,9 @@ class Positions:
                 drawn = filter(None, map(events.draws.get, store.value.tagged("index")))
                 found |= {made.node for made in drawn if made.function is store.function}
         return found
+
+
+def _may_be_actions(node: ir.Node) -> bool:
+    """Whether what is read is called actions, or by a key that is not written: `{k: table[k][at] for k in table}`."""
+    table = node.value if isinstance(node, ir.Sub) else None
+    return not (isinstance(table, ir.Sub) and isinstance(table.index, ir.Const)) or role_of(table) == ACTION

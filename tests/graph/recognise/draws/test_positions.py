@@ -260,3 +260,65 @@ WINDOW = "at = np.random.randint(0, self.size)\n            return np.arange(at,
 )
 def test_a_method_that_is_asked_for_one_position_after_the_other_draws_a_batch(project, kinds, start, asked, found):
     assert kinds(project(CHUNKS.replace("{start}", start).replace("{asked}", asked))) == found
+
+
+PAIRS = """
+    import numpy as np
+
+    class Store:
+        def __init__(self, size, horizon, sampler):
+            self.sampler, self.size, self.count = sampler, size, 0
+            self.table = {
+                "observation": np.zeros((size, horizon, 4)), "reached": np.zeros((size, horizon + 1, 3)),
+                "goal": np.zeros((size, horizon, 3)), "action": np.zeros((size, horizon, 2)),
+                "next_observation": np.zeros((size, horizon, 4)), "reward": np.zeros((size, horizon)),
+                "error": np.ones((size, horizon)),
+            }
+
+        def add(self, observations, next_observations, reached, goals, actions, rewards, errors):
+            at = self.count % self.size
+            self.table["observation"][at], self.table["next_observation"][at] = observations, next_observations
+            self.table["reached"][at] = reached
+            self.table["goal"][at], self.table["action"][at] = goals, actions
+            self.table["reward"][at], self.table["error"][at] = rewards, errors
+            self.count += 1
+
+        def sample(self, n):
+            held = {key: column[: self.count] for key, column in self.table.items()}
+            return self.sampler.pick(held, n)
+
+    class Sampler:
+        def __init__(self, by_error):
+            self.by_error = by_error
+
+        def pick(self, held, n):
+            length = held["action"].shape[1]
+            episodes = np.random.randint(0, held["action"].shape[0], n)
+            steps = np.random.randint(length, size=n)
+            later = np.random.randint(length, size=n)
+            mass = held["error"][0] / held["error"][0].sum()
+            if self.by_error:
+                {priority}
+            rows = {key: held[key][episodes, steps].copy() for key in held}
+            rows["goal"] = held["reached"][episodes, later]
+            return rows
+
+    def train(env, agent, by_error):
+        store = Store(1000, 50, Sampler(by_error))
+        for _ in range(1000):
+            store.add(*agent.play(env))
+            agent.learn(store.sample(64))
+"""
+
+
+@pytest.mark.parametrize(
+    ("priority", "is_twin"),
+    [
+        ("steps = np.random.choice(length, size=n, p=mass)", True),
+        ("steps = np.random.choice(length, size=n)", False),
+        ("later = np.random.choice(length, size=n, p=mass)", False),
+    ],
+)
+def test_a_step_of_a_drawn_episode_may_be_drawn_by_priority(project, priority, is_twin):
+    graph = project(PAIRS.replace("{priority}", priority))
+    assert [bool(graph.twins), bool(graph.buffers)] == [is_twin, not is_twin]
