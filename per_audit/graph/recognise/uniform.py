@@ -28,6 +28,7 @@ from per_audit.graph.recognise.draws.rejected import is_rejected
 from per_audit.graph.recognise.draws.seeded import is_of_seeds
 from per_audit.graph.recognise.draws.tournaments import is_of_candidates
 from per_audit.graph.recognise.draws.within import is_within
+from per_audit.graph.recognise.learning.summed import is_summed_up
 from per_audit.graph.recognise.rows.imitated import is_foretold, is_imitated
 from per_audit.graph.recognise.rows.laid import is_laid_out
 from per_audit.graph.recognise.rows.logged import is_logged
@@ -71,6 +72,7 @@ class Uniform:
                 or is_laid_out(self.graph, buffer)
                 or is_of_batch(self.evidence, buffer)
                 or is_model(self.graph, buffer)
+                or is_summed_up(self.evidence, buffer)
             ):
                 continue
             if isinstance(draw, ev.Draw) and draw.method == LOADER and not any(map(self._is_called, buffer.stores)):

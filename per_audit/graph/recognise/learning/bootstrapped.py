@@ -16,19 +16,37 @@ _DISCOUNTS = {"gamma", "discount"}
 def bootstrapped(graph: ReplayGraph) -> dict[ir.Node, bool]:
     """The draws of whose batches a discounted part is added to another: `reward + gamma * best(following)`.
 
-    By each, whether what it is added to is known to be the reward.
+    By each, whether what it is added to is known to be the reward. A sum that goes on from turn to turn is none.
     """
     found: dict[ir.Node, bool] = {}
     for module in graph.project.modules.values():
         for node in module.nodes_of(ir.Bin):
             if isinstance(node, ir.Bin) and node.op == "+":
                 for reward, ahead in ((node.left, node.right), (node.right, node.left)):
-                    if _is_discounted(graph, ahead):
+                    if _is_discounted(graph, ahead) and not is_running_sum(graph, module.path, node):
                         known = graph.events.value(reward)
                         is_reward = REWARD in (known.roles or {role_of(reward)})
                         for draw in known.tagged("draw") & graph.events.value(ahead).tagged("draw"):
                             found[draw] = found.get(draw, False) or is_reward
     return found
+
+
+def is_running_sum(graph: ReplayGraph, path: str, node: ir.Bin) -> bool:
+    """Whether a sum has what it was in the turn before as a part: `total = reward + gamma * total`, in a loop.
+
+    What the loop gives another value in each turn is no sum of the turns before.
+    """
+    statement = graph.statement(path, node)
+    target = statement.targets[0] if isinstance(statement, ir.Assign) and statement.value is node else None
+    if not isinstance(target, ir.Name) or not isinstance(statement, ir.Assign):
+        return False
+    loop = next(graph.loops_around(path, node), None)
+    if loop is None or not any(isinstance(part, ir.Name) and part.id == target.id for part in ir.walk(node)):
+        return False
+    bound = [part for each in ir.walk(*loop.body) if isinstance(each, ir.Assign) for part in ir.walk(*each.targets)]
+    if isinstance(loop, ir.For):
+        bound += ir.walk(loop.target)
+    return sum(isinstance(part, ir.Name) and part.id == target.id for part in bound) == 1
 
 
 def _is_discounted(graph: ReplayGraph, node: ir.Expr) -> bool:

@@ -116,6 +116,12 @@ class Consumed:
                         found[draw][function].add(role)
         return found
 
+    def named(self, draws: Iterable[ir.Node], function: ir.Function) -> list[ir.Expr]:
+        """The names that a function gives to numbered parts of what was drawn."""
+        wanted = set(draws)
+        assigned = (node for node in ir.walk_scope(function.body) if isinstance(node, ir.Assign))
+        return [each.targets[0] for each in assigned if any(draw in wanted for draw, _ in self._naming(each))]
+
     def _naming(self, node: ir.Assign) -> list[tuple[ir.Node, str]]:
         """The draws of which an assignment names a numbered part, and the role of that name."""
         target = node.targets[0]

@@ -44,7 +44,7 @@ def _foretells(evidence: Evidence, site: ev.CallSite) -> bool:
     target = statement.targets[0] if isinstance(statement, ir.Assign) and statement.value is site.node else None
     if not isinstance(target, ir.Seq) or len(target.items) < _FEWEST:
         return False
-    read = {role_of(item) for item in _read_of(evidence, site.path, site.function, target)}
+    read = {role_of(item) for item in read_of(evidence, site.path, site.function, target)}
     if not {ACTION, NEXT} <= read <= {STATE, ACTION, NEXT}:
         return False
     around = [site.function] if site.function is not None else evidence.graph.module(site.path).body
@@ -54,18 +54,19 @@ def _foretells(evidence: Evidence, site: ev.CallSite) -> bool:
 
 def _read(evidence: Evidence, unpack: ev.Unpack) -> Iterator[ir.Expr]:
     """The targets of an unpacking that are read, or may be."""
-    return _read_of(evidence, unpack.path, unpack.function, unpack.node)
+    return read_of(evidence, unpack.path, unpack.function, unpack.node)
 
 
-def _read_of(evidence: Evidence, path: str, function: ev.Owner, row: ir.Seq) -> Iterator[ir.Expr]:
-    names = [node.id for node in _reads(evidence, path, function)]
+def read_of(evidence: Evidence, path: str, function: ev.Owner, row: ir.Seq) -> Iterator[ir.Expr]:
+    """The targets in a display that a function, or the top level of a file, reads, or may."""
+    names = [node.id for node in reads(evidence, path, function)]
     for item in row.items:
         target = item.value if isinstance(item, ir.Star) else item
         if not isinstance(target, ir.Name) or target.id in names:
             yield target
 
 
-def _reads(evidence: Evidence, path: str, function: ev.Owner) -> list[ir.Name]:
+def reads(evidence: Evidence, path: str, function: ev.Owner) -> list[ir.Name]:
     """The names that a function, or the top level of a file, reads."""
     nodes = list(ir.walk(*([function] if function is not None else evidence.graph.module(path).body)))
     bound = {id(part) for node in nodes for target in _targets(node) for part in ir.walk(target)}
@@ -97,5 +98,5 @@ def _is_only_in(
     if not isinstance(around, ir.Assign) or around.value is not node or not isinstance(around.targets[0], ir.Name):
         return False
     name = around.targets[0].id
-    uses = [use for use in _reads(evidence, path, function) if use.id == name]
+    uses = [use for use in reads(evidence, path, function) if use.id == name]
     return bool(uses) and all(_is_only_in(evidence, apart, path, use, function, far - 1) for use in uses)
