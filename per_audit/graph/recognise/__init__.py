@@ -31,7 +31,9 @@ def find_buffers(graph: ReplayGraph) -> None:
     evidence = Evidence(graph)
     by_priority = Prioritised(evidence)
     prioritised = by_priority.find()
-    finder = Uniform(evidence, Alternatives(graph, by_priority.functions))
+    drawing = {buffer.function for buffer in prioritised if buffer.owner is not None}
+    alternatives = Alternatives(graph, by_priority.functions | drawing)
+    finder = Uniform(evidence, alternatives)
     uniform = [
         buffer
         for buffer in finder.find()
@@ -51,6 +53,7 @@ def find_buffers(graph: ReplayGraph) -> None:
     known = {cls for b in uniform if b.owner is not None for cls in (b.owner, *heirs.get(b.owner, ()))}
     made = find_library_buffers(graph.project.modules, graph.events, known)
     made += find_heirs(graph, known)
+    made = [each for each in made if each.prioritised or not alternatives.has_other_way(each.path, each.node)]
     made += find_algorithms(graph.project.modules, graph.events)
     graph.library = sorted(made, key=lambda buffer: (buffer.path, buffer.node.start))
     replaced = {site.path for buffer in graph.library if buffer.prioritised for site in buffer.samples}

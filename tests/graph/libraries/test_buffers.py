@@ -146,6 +146,48 @@ def test_a_sampler_that_is_prioritised_in_one_branch_is_a_switch(project):
     assert made(project, text) == []
 
 
+@pytest.mark.parametrize(
+    ("choice", "found"),
+    [
+        ("Ranked(9) if ranked else PathBuffer(capacity_in_transitions=9)", []),
+        ("Noted(9) if ranked else PathBuffer(capacity_in_transitions=9)", ["PathBuffer"]),
+        ("(Ranked(9), PathBuffer(capacity_in_transitions=9))[ranked]", ["PathBuffer"]),
+    ],
+)
+def test_what_the_project_itself_draws_by_priority_from_in_the_other_branch_is_a_switch(project, choice, found):
+    text = f"""
+    import numpy as np
+    from garage.replay_buffer import PathBuffer
+
+
+    class Ranked(PathBuffer):
+        def __init__(self, size):
+            super().__init__(size)
+            self.ranks = np.ones(size)
+
+        def sample_transitions(self, n):
+            p = self.ranks / self.ranks.sum()
+            self.chosen = np.random.choice(len(p), n, p=p)
+            weights = (len(p) * p[self.chosen]) ** -0.5
+            self.weights = weights / weights.max()
+            return {{key: column[self.chosen] for key, column in self._buffer.items()}}
+
+
+    class Noted(PathBuffer):
+        def sample_transitions(self, n):
+            print(n)
+            return super().sample_transitions(n)
+
+
+    def main(env, learner, ranked):
+        memory = {choice}
+        while True:
+            memory.add_path(learner.rollout(env))
+            learner.learn(memory.sample_transitions(64))
+    """
+    assert [name for name, _ in made(project, text) if name == "PathBuffer"] == found
+
+
 @pytest.mark.parametrize(("method", "found"), [("fit_online", ["create_fifo_replay_buffer"]), ("fit", [])])
 def test_an_offline_library_is_reported_where_it_learns_online(project, method, found):
     text = f"""

@@ -116,12 +116,16 @@ class Alternatives:
             return True
         if self.graph.is_agent(buffer):
             return False  # two agents may be two algorithms
-        return self._draws_by_priority(site) or any(
+        return self._draws_by_priority(site) or self.has_other_way(site.path, site.node)
+
+    def has_other_way(self, path: str, node: ir.Node) -> bool:
+        """Whether an object that draws by priority is made where a test around the node turns out otherwise."""
+        return any(
             made is not None and self._draws_by_priority(made)
-            for way in self._other_ways(site.path, site.node)
-            for node in ir.walk(*way)
-            if isinstance(node, ir.Call)
-            for made in [self.events.calls.get(node)]
+            for way in self._other_ways(path, node)
+            for part in ir.walk(*way)
+            if isinstance(part, ir.Call)
+            for made in [self.events.calls.get(part)]
         )
 
     def _is_beside_unseen(self, site: ev.CallSite) -> bool:
