@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes import shared
 from per_audit.fixes.recipes.batch.travel import INDICES, Consumer, Travel, weights_of
-from per_audit.fixes.recipes.containers import loaded, protected, unread
+from per_audit.fixes.recipes.containers import emptied, loaded, protected, unread
 from per_audit.fixes.recipes.containers.branches import alternatives
 from per_audit.fixes.recipes.containers.remade import constructed
 from per_audit.fixes.recipes.containers.rewards import stored_reward
@@ -55,7 +55,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     draft.unneeded[path].add(shared.root_name(draft, path, draw))
     is_marked = shared.NO_SHARE not in arguments and not lap.is_chosen(draft)
     _add(draft, buffer, stores, sampler, with_reward=is_marked)
-    loaded.forget_emptied(draft, buffer, draw, made, attribute)
+    emptied.forget_emptied(draft, buffer, draw, made, attribute)
     loaded.add_replaced(draft, buffer, draw, made, attribute)
     loaded.add_slots(draft, buffer, [store for store in buffer.stores if store not in stores], attribute)
     unread.drop(draft, buffer)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
+from per_audit.fixes.recipes.containers.emptied import Reads, is_zero, most, pairs
 from per_audit.fixes.recipes.containers.remade import constructed
 
 if TYPE_CHECKING:
@@ -48,20 +49,6 @@ def add_slots(draft: Draft, buffer: ReplayBuffer, stores: list[ev.Store], attrib
         )
 
 
-def forget_emptied(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, made: ir.Stmt, attribute: str) -> None:
-    """Let the sampler forget its slots where a method of the class sets the number of filled ones back to 0."""
-    counts = _attributes(buffer, draw)
-    for method in buffer.owner.body if buffer.owner is not None else []:
-        if not isinstance(method, ir.Function) or made in ir.walk_scope(method.body):
-            continue
-        for node in ir.walk_scope(method.body):
-            pairs = _pairs(node) if isinstance(node, ir.Assign) else []
-            if any(isinstance(t, ir.Attr) and t.attr in counts and _is_zero(value) for t, value in pairs):
-                assert isinstance(node, ir.Assign)
-                line = f"{method.parameters[0].name}.{attribute}.clear()"
-                draft.insert_after(buffer.path, node, [line], "nothing is stored from here on")
-
-
 def add_replaced(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, made: ir.Stmt, attribute: str) -> None:
     """Tell the sampler of the slots of arrays that other ones take the place of, as where a saved memory is resumed."""
     name, graph = draft.graph.name_of(buffer), draft.graph
@@ -75,13 +62,13 @@ def add_replaced(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, made: ir.Stm
         is_ours = write.owner in owners and write.attribute in fields and write.function is not maker
         if is_ours and write.expression is not None and not _reads(write.expression, write.attribute):
             replaced.setdefault(write.function, []).append(write)
-    counts = _attributes(buffer, draw)
+    counts = Reads(draft, buffer, draw, made).counts
     for function, here in replaced.items():
         path, where = here[0].path, draft.where(here[0].path, here[0].node)
         if not isinstance(function, ir.Function) or graph.project.class_of.get(function) is not buffer.owner:
             raise Refused(f"the arrays of {name} are replaced from outside their class at {where}")
         set_there = [n for n in ir.walk_scope(function.body) if isinstance(n, ir.Assign) and _sets(n, fields | counts)]
-        if any(_is_zero(value) for n in set_there for t, value in _pairs(n) if _is_one_of(t, counts)):
+        if any(is_zero(value) for n in set_there for t, value in pairs(n) if _is_one_of(t, counts)):
             continue  # emptied: the sampler forgets its slots
         instance, last = function.parameters[0].name, max(set_there, key=lambda node: node.start)
         filled = _filled(draft, buffer, draw, instance)
@@ -100,15 +87,10 @@ def add_replaced(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, made: ir.Stm
 
 def _filled(draft: Draft, buffer: ReplayBuffer, draw: ir.Call, instance: str) -> str | None:
     """How many slots are filled, as any method of the class can ask for it: what the draw goes up to."""
-    function, graph = buffer.function, draft.graph
+    function = buffer.function
     if not isinstance(function, ir.Function) or function.parameters[0].name != instance:
         return None
-    method = graph.events.draws[draw].method
-    low, high = draw.argument(0, "a") or draw.argument(0, "low"), draw.argument(1, "high")
-    is_range = method in ("randint", "integers") and high is not None and not isinstance(high, ir.Seq)
-    count = high if is_range else low
-    if isinstance(count, ir.Call) and isinstance(count.func, ir.Name) and count.func.id == "range":
-        count = count.argument(0) if len(count.args) == 1 else None
+    count = most(draft, draw)
     if isinstance(count, ir.Name):
         given = [n.value for n in ir.walk_scope(function.body) if isinstance(n, ir.Assign) and _names(n, count.id)]
         count = given[0] if len(given) == 1 else None
@@ -127,36 +109,11 @@ def _reads(node: ir.Expr, attribute: str) -> bool:
 
 
 def _sets(node: ir.Assign, names: set[str]) -> bool:
-    return any(_is_one_of(target, names) for target, _ in _pairs(node))
+    return any(_is_one_of(target, names) for target, _ in pairs(node))
 
 
 def _is_one_of(target: ir.Expr, names: set[str]) -> bool:
     return isinstance(target, ir.Attr) and target.attr in names
-
-
-def _attributes(buffer: ReplayBuffer, draw: ir.Call) -> set[str]:
-    """The attributes that what a draw is given is computed from."""
-    body = buffer.function.body if isinstance(buffer.function, ir.Function) else []
-    names = {node.id for node in ir.walk(draw) if isinstance(node, ir.Name)}
-    given: list[ir.Node] = [arg.value for arg in draw.args]
-    for node in ir.walk_scope(body):
-        if isinstance(node, ir.Assign) and node.value is not None and node.value is not draw:
-            given += [node.value] if any(isinstance(t, ir.Name) and t.id in names for t in node.targets) else []
-    return {node.attr for node in ir.walk(*given) if isinstance(node, ir.Attr)}
-
-
-def _pairs(node: ir.Assign) -> list[tuple[ir.Expr, ir.Expr]]:
-    found: list[tuple[ir.Expr, ir.Expr]] = []
-    for target in node.targets:
-        if isinstance(target, ir.Seq) and isinstance(node.value, ir.Seq):
-            found += zip(target.items, node.value.items, strict=False)
-        elif node.value is not None:
-            found.append((target, node.value))
-    return found
-
-
-def _is_zero(node: ir.Expr) -> bool:
-    return isinstance(node, ir.Const) and node.value == 0 and not isinstance(node.value, bool)
 
 
 def _is_start(node: ir.Expr | None) -> bool:

@@ -49,14 +49,6 @@ def test_refused(old: str, new: str, reason: str) -> None:
     check_refused(changed(FILES, ("    def sample(self", f"{text}\n    def sample(self")), reason)
 
 
-@pytest.mark.parametrize("statement", ["self.size = 0", "self.ptr, self.size = 0, 0", "self.ptr = self.size = 0"])
-def test_a_ring_that_is_emptied_forgets_its_slots(statement: str) -> None:
-    method = f"    def reset(self):\n        {statement}\n"
-    forgets = f"{method}        self.priorities.clear()\n"
-    before = changed(FILES, ("    def sample(self", f"{method}\n    def sample(self"))
-    check_fixed(before, changed(FIXED, ("    def sample(self", f"{forgets}\n    def sample(self")))
-
-
 RESUME = """
     def resume(self, path):
         data = np.load(path)
