@@ -894,6 +894,26 @@ def train(env, net, optimizer):
                 "learn.py": bad[0].plain["learn.py"],
             },
         ),
+        Example(
+            "a maximum that is kept after the power and never rises, as no error is above its start",
+            {
+                "memory.py": bad[2]
+                .plain["memory.py"]
+                .replace("(abs(error) + 0.01) **", "min(abs(error) + 0.01, 1.0) **")
+            },
+        ),
+    )
+    bad = (
+        *bad,
+        Example(
+            "a maximum that is kept after the power, of errors that are clipped above its start",
+            {
+                "memory.py": bad[2]
+                .plain["memory.py"]
+                .replace("(abs(error) + 0.01) **", "min(abs(error) + 0.01, 2.0) **")
+                .replace("highest**self.ALPHA)", "highest**self.ALPHA)  # <- PER201")
+            },
+        ),
     )
 
 

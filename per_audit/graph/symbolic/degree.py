@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from per_audit.graph.interpret.roles import words
+from per_audit.graph.symbolic.bounds import stays
 from per_audit.graph.symbolic.term import Term, strip
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class Exponents:
             return self._each(term, depth, seen)
         if op in ("field", "param") and depth:
             options = self.symbols.options(term)
+            if options and op == "field" and stays(term, options, self.symbols):
+                return set()
             if options:
                 found = {chain for option in options for chain in self.of(option, depth - 1, seen | {term})}
                 return found - {Chain(STORED)} if self._is_raw_maximum(term, options, depth, seen) else found
