@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED
 from per_audit.graph.prioritised.weights.broadcast import conflicting
@@ -13,7 +14,6 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from per_audit.facts import ir
     from per_audit.findings import Evidence, Finding
     from per_audit.graph import ReplayGraph
     from per_audit.graph.prioritised.weights.corrections import Product
@@ -479,9 +479,12 @@ class WeightsBroadcast(Rule):
 
     def _finding(self, graph: ReplayGraph, product: Product, wrong: list[tuple[Context, Term]]) -> Finding:
         context = wrong[0][0]
-        what = "values" if _is_answer(product.other) else "errors"
+        is_side = _is_within_loss(graph, product)
+        what = "values" if is_side or _is_answer(product.other) else "errors"
         weights = {weight: _shape(graph, context, weight) for context, weight in wrong}
         shapes = next(iter(weights.values()))
+        known = _is_told(graph, context, product.other)
+        width = shapes[1] if known else f"{shapes[1]} or wider"
         links: list[Evidence] = [
             graph.evidence(product.path, product.node, "product", f"every weight meets every {what[:-1]}")
         ]
@@ -491,17 +494,19 @@ class WeightsBroadcast(Rule):
             if term.node is not None and term.path:
                 links.append(graph.evidence(term.path, term.node, "weights", f"the weights are {shape}"))
         if product.other.node is not None and product.other.path:
-            links.append(graph.evidence(product.other.path, product.other.node, "shape", f"the {what} are {shapes[1]}"))
+            links.append(graph.evidence(product.other.path, product.other.node, "shape", f"the {what} are {width}"))
         uses = (graph.priorities(buffer).uses for buffer in graph.buffers if buffer.kind == PRIORITISED)
         if any(each.only_rates(product.path, product.node) for each in uses):
             why = f"the priorities that are made of it mix each weight with the {what} of other transitions"
-        else:
+        elif known and not is_side:
             why = f"its mean is that of the weights times that of the {what}, and corrects nothing"
+        else:
+            why = f"each weight meets the {what} of all transitions, and corrects those of none"
         return self.finding(
             graph,
             product.path,
             product.node,
-            f"weights of shape {shapes[0]} times {what} of shape {shapes[1]} make a (B, B) matrix: {why}",
+            f"weights of shape {shapes[0]} times {what} of shape {width} make a (B, B) matrix: {why}",
             evidence=links,
             fix=FixOffer(title="give the weights the shape of the errors"),
         )
@@ -1063,6 +1068,19 @@ def _shape(graph: ReplayGraph, context: Context, weight: Term) -> tuple[str, str
     """The shape of the weights and that of the errors which they do not fit."""
     column = graph.shapes.within(context).of(weight) not in (None, ("B",))
     return ("(B, 1)", "(B,)") if column else ("(B,)", "(B, 1)")
+
+
+def _is_told(graph: ReplayGraph, context: Context, errors: Term) -> bool:
+    """Whether all that the errors are a difference of has a known shape: else targets may be a matrix already."""
+    shapes = graph.shapes.within(context)
+    sides = [side for part in errors.walk() if part.op in ("sub", "loss") for side in part.args]
+    return all(shapes.of(side) is not None for side in sides[:2])
+
+
+def _is_within_loss(graph: ReplayGraph, product: Product) -> bool:
+    """Whether the product is a side of a loss: of predictions, or of targets."""
+    above = (node for node in graph.ancestors(product.path, product.node) if isinstance(node, ir.Call))
+    return any(graph.symbols.term(product.path, call).op == "loss" for call in above)
 
 
 def _is_answer(term: Term) -> bool:

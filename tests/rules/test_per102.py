@@ -77,3 +77,42 @@ def test_what_becomes_of_the_matrix(loss, said):
     (rule,) = (rule for rule in all_rules() if rule.code == "PER102")
     (finding,) = rule.check(link([extract("agent.py", _RATED.replace("LOSS", loss).encode())]))
     assert finding.message.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        (
+            "(weights * (q - target) ** 2).mean()",
+            "times errors of shape (B, 1) make a (B, B) matrix: its mean is that of the weights times that of the errors",
+        ),
+        (
+            "F.mse_loss(weights * q, weights * target)",
+            "times values of shape (B, 1) make a (B, B) matrix: each weight meets the values of all transitions",
+        ),
+        (
+            "(weights * (q - torch.as_tensor(rows) - target) ** 2).mean()",
+            "times errors of shape (B, 1) or wider make a (B, B) matrix: each weight meets the errors of all",
+        ),
+    ],
+)
+def test_the_mean_is_told_where_the_matrix_is_the_loss_and_its_sides_have_known_shapes(loss, told):
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER102")
+    text = f"""
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def learn(net, optimizer, rows, states, actions, goals, priorities, beta):
+    p = priorities / priorities.sum()
+    at = np.random.choice(len(rows), 32, p=p)
+    weights = torch.as_tensor((len(rows) * p[at]) ** -beta)
+    q = net(states[at]).gather(1, actions[at].reshape(-1, 1))
+    target = net(goals[at]).max(1, keepdim=True)[0].detach()
+    loss = {loss}
+    loss.backward()
+    optimizer.step()
+"""
+    found = [finding.message for finding in rule.check(link([extract("learn.py", text.encode())]))]
+    assert told in found[0]
