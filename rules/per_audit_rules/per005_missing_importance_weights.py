@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
@@ -318,6 +318,10 @@ class MissingImportanceWeights(Rule):
             graph.evidence(path, node, "dropped", "a product with 0: nothing of the weights is left")
             for path, node in graph.priorities(buffer).uses.erased
         ]
+        dropped += [
+            graph.evidence(path, node, "dropped", "under no_grad this changes the loss, and not its gradient")
+            for path, node in graph.priorities(buffer).uses.unrecorded
+        ]
         returns = [
             graph.evidence(buffer.path, node, "returned", "the batch is returned here")
             for node in ir.walk(*(buffer.function.body if isinstance(buffer.function, ir.Function) else ()))
@@ -368,7 +372,7 @@ class MissingImportanceWeights(Rule):
         assert abs(weighted - value) < 0.05 * value
         return f"the mean reward {value:.2f} is learnt as {plain:.2f} without weights, {weighted:.2f} with them"
 
-    bad = (
+    bad: ClassVar[tuple[Example, ...]] = (
         Example(
             "a sum tree without weights, in two files",
             {
@@ -1599,6 +1603,31 @@ class Agent:
                     "        losses = shares / tf.reduce_max(shares) * losses\n"
                     "        rated = ",
                 ),
+            },
+        ),
+        Example(
+            "a loss that is weighted in place, with its gradient",
+            {
+                "per.py": bad[1]
+                .plain["per.py"]
+                .replace("(errors**2).mean()", "errors**2\n        loss *= torch.as_tensor(weights)")
+                .replace("loss.backward", "loss.mean().backward")
+            },
+        ),
+    )
+    bad = (
+        *bad,
+        Example(
+            "a loss that is weighted in place where no gradient is recorded",
+            {
+                "per.py": bad[1]
+                .plain["per.py"]
+                .replace(
+                    "(errors**2).mean()",
+                    "errors**2\n        with torch.no_grad():\n            loss *= torch.as_tensor(weights)",
+                )
+                .replace("loss.backward", "loss.mean().backward")
+                .replace("p=p)", "p=p)  # <- PER005")
             },
         ),
     )

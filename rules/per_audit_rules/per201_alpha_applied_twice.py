@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from per_audit.facts import ir
 from per_audit.findings import Finding, FixOffer, Severity
@@ -245,7 +245,7 @@ class AlphaAppliedTwice(Rule):
         assert twice[1] < 0.85
         return f"an error 100 times as large is drawn with {once[1]:.2f}, with alpha applied twice {twice[1]:.2f}"
 
-    bad = (
+    bad: ClassVar[tuple[Example, ...]] = (
         Example(
             "at the store and at the draw, two files",
             {

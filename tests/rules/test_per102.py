@@ -84,14 +84,14 @@ def test_what_becomes_of_the_matrix(loss, said):
     [
         (
             "(weights * (q - target) ** 2).mean()",
-            "times errors of shape (B, 1) make a (B, B) matrix: its mean is that of the weights times that of the errors",
+            "(B, 1) make a (B, B) matrix: its mean is that of the weights times that of the errors",
         ),
         (
             "F.mse_loss(weights * q, weights * target)",
             "times values of shape (B, 1) make a (B, B) matrix: each weight meets the values of all transitions",
         ),
         (
-            "(weights * (q - torch.as_tensor(rows) - target) ** 2).mean()",
+            "(weights * (q - (rows.goals(at) + target)) ** 2).mean()",
             "times errors of shape (B, 1) or wider make a (B, B) matrix: each weight meets the errors of all",
         ),
     ],

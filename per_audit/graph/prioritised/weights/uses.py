@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.gradients.unrecorded import is_unrecorded
 from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.known.draws import same
 from per_audit.graph.interpret.roles import words
@@ -59,6 +60,8 @@ class Uses:
     def found(self) -> bool:
         """Whether the weights reach something that may be a loss."""
         for weighting in self.events.weightings.values():
+            if self._is_unrecorded(weighting.path, weighting.node):
+                continue
             is_step = weighting.weights is weighting.node  # of learning: the product is a part of what is called
             if self.events.value(weighting.weights).tagged("isw") & self.about.weights and (
                 is_step or not self._ends_elsewhere(weighting.path, weighting.node)
@@ -157,6 +160,17 @@ class Uses:
         ]
         return sorted(found, key=lambda place: (place[0], place[1].start))
 
+    @cached_property
+    def unrecorded(self) -> list[tuple[str, ir.Node]]:
+        """Where weights are multiplied into a loss and leave its gradient as it is."""
+        found = [
+            (path, node)
+            for node in self.about.bodies(self.about.around)
+            if isinstance(node, ir.Aug) and self.about.is_weight(node.value)
+            if (path := self.graph.path_of(node)) is not None and self._is_unrecorded(path, node)
+        ]
+        return sorted(found, key=lambda place: (place[0], place[1].start))
+
     def _is_zero(self, factor: ir.Expr) -> bool:
         number = self.events.value(factor).literal()
         return isinstance(number, (int, float)) and number == 0
@@ -230,7 +244,11 @@ class Uses:
         if left == right or _is_number(second if left else first) or (node.op == "/" and left):
             return False
         path = self.graph.path_of(node)
-        return path is None or not self._ends_elsewhere(path, node)
+        return path is None or not (self._ends_elsewhere(path, node) or self._is_unrecorded(path, node))
+
+    def _is_unrecorded(self, path: str, product: ir.Node) -> bool:
+        """Whether weights are multiplied into a loss in place where that changes its value and not its gradient."""
+        return isinstance(product, ir.Aug) and is_unrecorded(self.graph, path, product)
 
     def _ends_elsewhere(self, path: str, product: ir.Node) -> bool:
         """Whether a product of weights is no loss: priorities are made of it, or what a reader of the log sees."""

@@ -1,0 +1,41 @@
+"""Changes in place that PyTorch keeps no record of: the gradient of what they change is the one that it was before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from per_audit.facts import ir
+from per_audit.graph.interpret.roles import name_of
+
+if TYPE_CHECKING:
+    from per_audit.graph.model import ReplayGraph
+
+_OFF = {"no_grad", "inference_mode"}
+
+
+def is_unrecorded(graph: ReplayGraph, path: str, change: ir.Aug) -> bool:
+    """Whether a value is changed under `no_grad` that was made outside of it, before the backward pass of its function.
+
+    What is made under `no_grad` itself, targets or priorities, is another matter: it has no gradient to begin with.
+    """
+    function = graph.symbols.function_of(path, change)
+    around = next((node for node in graph.ancestors(path, change) if _is_off(node)), None)
+    target = change.target
+    if around is None or not isinstance(target, ir.Name) or not isinstance(function, ir.Function):
+        return False
+    made = [node for node in ir.walk_scope(function.body) if isinstance(node, ir.Assign) and node.end < change.start]
+    of_name = [node for node in made if any(getattr(part, "id", None) == target.id for part in node.targets)]
+    return (
+        bool(of_name)
+        and of_name[-1].end <= around.start
+        and any(
+            isinstance(node, ir.Call) and name_of(node.func) == "backward" and node.start > around.end
+            for node in ir.walk_scope(function.body)
+        )
+    )
+
+
+def _is_off(node: ir.Node) -> bool:
+    """Whether a statement switches the recording of gradients off for its body, whatever the program does before."""
+    heads = [item.value for item in node.items] if isinstance(node, ir.With) else []
+    return any(isinstance(head, ir.Call) and not head.args and name_of(head.func) in _OFF for head in heads)
