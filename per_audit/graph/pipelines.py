@@ -88,11 +88,20 @@ def _training(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[dict[ev.Owner, 
             if function is None:
                 found.update(dict.fromkeys(_ordered(graph, _called_by_modules(graph, own))))
         if any(graph.learns(function, own) for function in found):
-            break
+            edge = [function for function in edge if function is not buffer.function and _hands_on(graph, function)]
         callers = [site for function in edge if function for site in graph.callers.get(function, ())]
         edge = [site.function for site in callers]
         own |= {site.path for site in callers if site.function is None}
     return found, own
+
+
+def _hands_on(graph: ReplayGraph, function: ev.Owner) -> bool:
+    """Whether a function returns what was drawn, and neither it nor what it calls learns: its callers may."""
+    if not isinstance(function, ir.Function) or any(map(graph.learns, graph.reachable(function, 2))):
+        return False
+    returns = (node.value for node in ir.walk_scope(function.body) if isinstance(node, ir.Return))
+    spilled = graph.interpreter.parts.spilled
+    return any(spilled(graph.events.value(value)).tagged("draw") for value in returns if value is not None)
 
 
 def modules_that_draw(buffer: ReplayBuffer) -> set[str]:

@@ -300,7 +300,7 @@ class MissingImportanceWeights(Rule):
                     f"{name} draws by priority, and {learner} drops the importance-sampling weights: "
                     "its loss is biased towards large errors",
                     evidence=(
-                        graph.evidence(unpack.path, unpack.node, "dropped", "the weights are not read after this"),
+                        graph.evidence(unpack.path, unpack.node, "dropped", "no loss is made with the weights"),
                         *graph.chain(buffer),
                     ),
                     confidence="medium",
@@ -311,7 +311,7 @@ class MissingImportanceWeights(Rule):
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, what: str) -> Finding:
         name = graph.name_of(buffer)
         dropped = [
-            graph.evidence(unpack.path, unpack.node, "dropped", "the weights are not read after this")
+            graph.evidence(unpack.path, unpack.node, "dropped", "no loss is made with the weights")
             for unpack in graph.priorities(buffer).uses.dropped
         ]
         dropped += [
@@ -1652,10 +1652,30 @@ def _learns_from(graph: ReplayGraph, unpack: Unpack) -> bool:
         return False
     if graph.learns(unpack.function, (unpack.path,)):
         return True
-    names = {item.id for item in unpack.node.items if isinstance(item, ir.Name)}
+    names = _made_of(unpack)
     sites = graph.calls_of(unpack.function) if unpack.function is not None else ()
-    given = (s for s in sites if any(isinstance(a.value, ir.Name) and a.value.id in names for a in s.node.args))
+    given = (
+        site for site in sites if not names.isdisjoint(_names_in(*(argument.value for argument in site.node.args)))
+    )
     return any(graph.learns(func.node) for site in given for func in site.targets)
+
+
+def _made_of(unpack: Unpack) -> set[str]:
+    """The names of the parts of a batch, and of what the function makes of them."""
+    names = _names_in(*(item for item in unpack.node.items if isinstance(item, ir.Name)))
+    body = unpack.function.body if isinstance(unpack.function, ir.Function) else []
+    for node in ir.walk_scope(body):
+        if (
+            isinstance(node, ir.Assign)
+            and node.start > unpack.node.start
+            and not names.isdisjoint(_names_in(node.value))
+        ):
+            names |= _names_in(*node.targets)
+    return names - {"_", "self"}
+
+
+def _names_in(*nodes: ir.Node | None) -> set[str]:
+    return {part.id for node in nodes if node is not None for part in ir.walk(node) if isinstance(part, ir.Name)}
 
 
 def _is_kept(graph: ReplayGraph, unpack: Unpack, item: ir.Expr) -> bool:

@@ -255,3 +255,29 @@ def test_a_class_that_nothing_makes_is_not_said_to_be_made(project, made, told):
     """)
     (buffer,) = graph.buffers
     assert [link.note for link in pipelines.chain(graph, buffer) if link.role == "made"] == told
+
+
+@pytest.mark.parametrize(
+    ("returned", "known"),
+    [("memory.sample(8)", True), ("[memory.sample(8)]", True), ("memory", False)],
+)
+def test_who_asks_for_a_batch_through_a_function_trains_beside_one_who_draws_it(project, returned, known):
+    train = (
+        TRAIN.replace("{learn}", LEARN)
+        + f"""
+    def drawn(memory):
+        print(len(memory.sample(8)))
+        return {returned}
+
+    def teach(net, memory):
+        net(drawn(memory)).mean().backward()
+
+    def both(net):
+        teach(net, Memory())
+    """
+    )
+    (buffer,) = (graph := project(memory=MEMORY, train=train)).buffers
+    names = {getattr(function, "name", None) for function in pipelines.training_functions(graph, buffer)}
+    assert {"learn", "step", "drawn"} <= names
+    assert ("teach" in names) is known
+    assert "both" not in names

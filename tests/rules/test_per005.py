@@ -157,3 +157,53 @@ def test_who_reads_neither_rewards_nor_what_came_after_makes_no_errors(batch, ex
     text = text.replace("CALL", row).replace("GIVEN", row).replace("LOSS", "(errors**2).mean().backward()")
     found = MissingImportanceWeights().check(link([extract("main.py", text.encode())]))
     assert [finding.symbol for finding in found if "drops the importance" in finding.message] == expected
+
+
+SHARED = (
+    MEMORY[: MEMORY.index("class ByHelpers")]
+    + """
+def a_batch(memory, beta):
+    return memory.some(32, beta) if memory.at else None
+
+
+class Plain:
+    def losses(self, values, goals, weights):
+        return LOSS
+
+
+class ByObjective:
+    def __init__(self, net, optimizer):
+        self.net, self.optimizer, self.memory, self.objective = net, optimizer, Memory(1000), Plain()
+
+    def learn(self, beta):
+        states, actions, rewards, following, ends, slots, weights = a_batch(self.memory, beta)
+        values, goals = self.net(states, actions), rewards + (1 - ends) * self.net(following)
+        losses = self.objective.losses(values, goals, weights)
+        self.descend(losses.mean())
+        self.memory.rate(slots, (values - goals).detach())
+
+    def descend(self, loss):
+        loss.backward()
+        self.optimizer.step()
+
+
+def train(env, net, optimizer, steps):
+    for step in range(steps):
+        for agent in (Weighing(net), ByObjective(net, optimizer)):
+            agent.memory.put(*env.turn())
+            agent.learn(min(1.0, 0.4 + step / steps))
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ("(values - goals) ** 2", ["ByObjective.learn"]),
+        ("weights * (values - goals) ** 2", []),
+        ("scaled(values - goals, weights)", []),  # by whatever that is
+    ],
+)
+def test_weights_that_are_handed_to_who_does_not_read_them_are_dropped(loss, expected):
+    found = MissingImportanceWeights().check(link([extract("main.py", SHARED.replace("LOSS", loss).encode())]))
+    assert [finding.symbol for finding in found if "drops the importance" in finding.message] == expected

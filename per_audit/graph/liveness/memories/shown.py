@@ -61,6 +61,13 @@ def is_only_told(graph: ReplayGraph, path: str, node: ir.Expr) -> bool:
     return _Shown(graph, numbers_end=False).follows(path, function, [node])
 
 
+def is_name_only_told(graph: ReplayGraph, path: str, function: ev.Owner, name: str) -> bool:
+    """Whether what a function gives a name is shown or goes nowhere, be it that others are given it, unread."""
+    body = _Body(_Shown(graph, numbers_end=False), path, function)
+    body.names.add(name)
+    return body.follows(body.named(name), _DEEPEST) and not body.returns
+
+
 class _Shown:
     """Follows what was drawn; `is_seen` once something that shows it has it.
 
@@ -159,6 +166,8 @@ class _Body:
                 return False
             if isinstance(parent, ir.Arg):
                 call = self.parents[parent]
+                if isinstance(call, ir.Call) and self._is_left_unread(call, parent):
+                    return True
                 if not isinstance(call, ir.Call) or not self._passes(call, parent, depth):
                     return False
                 parent = call
@@ -247,14 +256,33 @@ class _Body:
             return holder.id in self._own and self._is_container(holder) and self._bind(holder, argument.value)
         return method == "format"
 
-    def _is_shown_in(self, function: ir.Function, call: ir.Call, argument: ir.Arg, depth: int) -> bool:
-        """Whether the function of the project that is called only shows what it is given, or gives that back."""
+    def _is_left_unread(self, call: ir.Call, argument: ir.Arg) -> bool:
+        """Whether no function of the project that may be called there reads what it is given."""
+        site = self.graph.events.calls.get(call)
+        if site is None or site.classes or not site.targets:
+            return False
+        return all(
+            isinstance(func.node, ir.Function)
+            and (name := self._taken_as(func.node, call, argument)) is not None
+            and not any(isinstance(part, ir.Name) and part.id == name for part in ir.walk(*func.node.body))
+            for func in site.targets
+        )
+
+    def _taken_as(self, function: ir.Function, call: ir.Call, argument: ir.Arg) -> str | None:
+        """The parameter that an argument is given to; None where that is not written, or others wrap the function."""
         taken = function.parameters[1:] if self.graph.symbols.takes_self(function) else function.parameters
         place = call.args.index(argument)
-        if argument.star or any(each.star for each in call.args[:place]):
-            return False
-        name = argument.keyword or (taken[place].name if place < len(taken) and not taken[place].kind else None)
-        if name is None or depth <= 0 or function.decorators:
+        if function.decorators or argument.star or any(each.star for each in call.args[:place]):
+            return None
+        names = [each.name for each in taken if not each.kind]
+        if argument.keyword:
+            return argument.keyword if argument.keyword in names else None
+        return taken[place].name if place < len(taken) and not taken[place].kind else None
+
+    def _is_shown_in(self, function: ir.Function, call: ir.Call, argument: ir.Arg, depth: int) -> bool:
+        """Whether the function of the project that is called only shows what it is given, or gives that back."""
+        name = self._taken_as(function, call, argument)
+        if name is None or depth <= 0:
             return False
         body = _Body(self.shown, self.graph.project.module_of[function].path, function)
         body.names.add(name)

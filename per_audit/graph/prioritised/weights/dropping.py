@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of, words
 from per_audit.graph.libraries.buffers import is_test
-from per_audit.graph.liveness.memories.usage import is_name_read, is_unnamed
+from per_audit.graph.liveness.memories.usage import is_unnamed
 from per_audit.graph.prioritised.weights.uses import WEIGHT_WORDS
 
 _SENDS = {"put", "put_nowait", "put_async", "send", "send_pyobj", "push"}  # of queues and pipes
@@ -106,7 +106,7 @@ def _may_use(graph: ReplayGraph, buffer: ReplayBuffer, function: ev.Owner) -> bo
     if not taken:
         return about.uses.are_in(function)
     return any(
-        not isinstance(item, ir.Name) or is_name_read(graph, unpack.path, function, item.id)
+        not isinstance(item, ir.Name) or about.uses.is_put_to_use(unpack, item.id)
         for unpack in taken
         for item in about.uses.weights_among(unpack)
     )

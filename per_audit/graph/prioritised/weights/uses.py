@@ -11,7 +11,7 @@ from per_audit.graph.interpret.known import externals as ext
 from per_audit.graph.interpret.known.draws import same
 from per_audit.graph.interpret.roles import words
 from per_audit.graph.interpret.values import Alloc, Instance, Record, TupleOf
-from per_audit.graph.liveness.memories.shown import is_only_told
+from per_audit.graph.liveness.memories.shown import is_name_only_told, is_only_told
 from per_audit.graph.liveness.memories.usage import is_name_read
 from per_audit.graph.prioritised.priorities.updates import BUILDERS
 from per_audit.graph.prioritised.weights.rated import only_rates
@@ -176,11 +176,16 @@ class Uses:
         return isinstance(number, (int, float)) and number == 0
 
     def _drops(self, unpack: ev.Unpack) -> bool:
-        """Whether a name that is given weights is never read: of several that may be, all, or one that is called so."""
+        """Whether nothing is made of a name that is given weights: of several all, or one that is called so."""
         among = [item for item in self.weights_among(unpack) if isinstance(item, ir.Name)]
-        unread = [item for item in among if not is_name_read(self.graph, unpack.path, unpack.function, item.id)]
+        unread = [item for item in among if not self.is_put_to_use(unpack, item.id)]
         named = (item for item in unread if not (WEIGHT_WORDS | {"w"}).isdisjoint(words(item.id)))
         return bool(unread) and (len(unread) == len(among) or any(True for _ in named))
+
+    def is_put_to_use(self, unpack: ev.Unpack, name: str) -> bool:
+        """Whether something may be made of what a name is given there: it is read, and not only shown or handed on."""
+        where = (self.graph, unpack.path, unpack.function, name)
+        return is_name_read(*where) and not is_name_only_told(*where)
 
     def _is_assigned(self, unpack: ev.Unpack) -> bool:
         """Whether names are given for good: a loop over weights and errors may leave one of each pair aside."""

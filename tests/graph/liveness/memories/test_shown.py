@@ -117,3 +117,13 @@ def test_what_a_module_tries_out_is_meant_for_others(project, kinds):
     tried = PROGRAM.partition("def play")[0].format(before="")
     tried += "\nif __name__ == '__main__':\n    memory = Memory(9)\n    memory.add(1, 2, 3.0, 4, False)\n"
     assert kinds(project(tried + "    print(memory.sample(1))\n")) == ["uniform"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("rows", 0), ("other=rows", 0), ("*rows", 1), ("[], rows[0]", 1), ("rows, rows", 1)],
+)
+def test_what_a_function_is_given_and_does_not_read_ends_there(project, given, kept):
+    before = "\ndef learn(other, rows=()):\n    return torch.tensor(rows).mean().backward()\n"
+    use = f"rows = memory.sample(64); print(len(rows)); loss = learn({given}); table.fit(loss)"
+    assert len(project(PROGRAM.format(before=before, use=use)).buffers) == kept

@@ -132,9 +132,17 @@ def test_weights_inside_an_object(project, memory_text, init, read, used):
 
 @pytest.mark.parametrize(
     ("code", "dropped"),
-    [("pass", 1), ("print(weights)", 0), ("weights = 1", 1), ("def f(): return weights", 0)],
+    [
+        ("pass", 1),
+        ("print(weights)", 1),
+        ("weights = 1", 1),
+        ("def f(): return weights", 0),
+        ("def f(e, w): return e ** 2\nerrors = f(errors, weights)", 1),
+        ("def f(e, w): return e * w\nerrors = f(errors, weights)", 0),
+        ("errors = env.loss(errors, weights)", 0),
+    ],
 )
-def test_weights_under_a_name_that_is_never_read(priorities_of, code, dropped):
+def test_weights_under_a_name_that_nothing_is_made_of(priorities_of, code, dropped):
     assert len(priorities_of(code).uses.dropped) == dropped
 
 
