@@ -320,7 +320,7 @@ class Evidence:
 
     def picks_steps(self, draw: ev.Draw) -> bool:
         """Whether a draw says which step of each drawn episode is read, with what was done there: goals have none."""
-        return any(ACTION in self._roles_stored(container) for container in self._steps.get(draw.node, ()))
+        return any(ACTION in self.roles_stored(container) for container in self._steps.get(draw.node, ()))
 
     def gathered(self, draw: ev.Draw | ev.Mass) -> set[Alloc]:
         """What is drawn from; nothing where that is the tables in which is looked up what an action does."""
