@@ -24,6 +24,7 @@ settings.load_profile("untimed")
 class FakeFacts:
     path: str
     lines: list[str]
+    uneven: int | None = None
 
 
 @dataclass

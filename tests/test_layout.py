@@ -62,8 +62,8 @@ TESTED_WITH = {
     "report/test_plan": "report/documents report/plan_json report/plan_markdown report/plan_text",
     "report/test_text": "report/frame report/styled",
     "report/test_verification_html": "report/page",
-    "test_audit": "findings housekeeping suppress",
-    "test_settings": "pyproject",
+    "audit/test_run": "audit/outcome audit/suppress catalogue/housekeeping findings",
+    "settings/test_settings": "settings/pyproject",
     "verify/test_adapters": (
         "verify/child/adapter verify/child/bench verify/child/decode verify/child/infer verify/child/marks"
         " verify/child/methods verify/child/parameters verify/child/standins"

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from per_audit import judges
-from per_audit.audit import audit, audit_report
+from per_audit.audit import audit, audit_report, workers
 from per_audit.facts import pool
 from per_audit.report import render
 from per_audit.rule import all_rules
@@ -147,7 +146,7 @@ def test_neither_processes_nor_a_cache_change_anything(
 
 def test_a_report_says_the_same_from_many_processes(joined: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = render(audit_report(joined, [joined], Settings(joined)), "json")
-    monkeypatch.setattr(judges, "_WORTH_WORKERS", 0)
+    monkeypatch.setattr(workers, "_WORTH_WORKERS", 0)
     assert render(audit_report(joined, [joined], Settings(joined), jobs=3), "json") == plain
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, MutableMapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from per_audit.audit.outcome import Outcome
 from per_audit.cache.files import verification_record
 from per_audit.cache.store import digest
-from per_audit.judge import Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,7 +23,7 @@ from per_audit.source import shown_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from per_audit.audit import Audit
+    from per_audit.audit.outcome import Audit
     from per_audit.facts import ir
     from per_audit.findings import Finding, Notice
     from per_audit.fixes.plan import FixOptions, Plan

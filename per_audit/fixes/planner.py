@@ -20,7 +20,7 @@ from per_audit.graph import UNIFORM
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from per_audit.audit import Audit
+    from per_audit.audit.outcome import Audit
     from per_audit.findings import Finding
     from per_audit.fixes.plan import FixOptions
     from per_audit.graph import LibraryBuffer, ReplayBuffer, ReplayGraph

@@ -20,7 +20,7 @@ from per_audit.fixes.layout import Layout
 from per_audit.fixes.result import FixResult, Refusal, Why
 from per_audit.fixes.review import Answer
 from per_audit.fixes.transaction import Change
-from per_audit.overrides import Overrides
+from per_audit.settings.overrides import Overrides
 from per_audit.source import SourceFile, as_module, discover, project_root
 
 if TYPE_CHECKING:

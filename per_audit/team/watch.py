@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from per_audit.catalogue.own_rules import python_files
 from per_audit.errors import UserError
-from per_audit.own_rules import python_files
 from per_audit.source import discover
 
 if TYPE_CHECKING:

@@ -118,7 +118,7 @@ def _of_json(text: str, shown: str) -> Any:
 
 
 def _of_toml(text: str, shown: str) -> Any:
-    from per_audit.pyproject import parse_toml
+    from per_audit.settings.pyproject import parse_toml
 
     return _placed(parse_toml(text), shown, "")
 

@@ -15,7 +15,7 @@ LOOP = "buffer = []\nbatch = random.sample(buffer, 3)\nloss.backward()\n"
     ("source", "line"),
     [
         (b"buffer = []\nprint 'loss'\n", 2),
-        (b"def sample(self):\n\treturn 1\n        return 2\n", None),
+        (b"def sample(self):\n\treturn 1\n    return 2\n", None),
         (b"loss = 1\x00\n", 1),
         (b"# coding: klingon\nloss = 1\n", 1),
         (b"loss = '\xff'\n", 1),

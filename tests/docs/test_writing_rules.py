@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from per_audit.catalogue.own_rules import load_own
 from per_audit.cli import main
-from per_audit.own_rules import load_own
-from per_audit.pyproject import table
 from per_audit.rule import HEADINGS, Example
 from per_audit.settings import load
+from per_audit.settings.pyproject import table
 from per_audit.testing import check_examples, findings
 
 TEXT = Path(__file__).parents[2].joinpath("docs", "writing-rules.md").read_text("utf-8")
@@ -81,7 +81,7 @@ def test_the_table_loads(guide: Path) -> None:
 
 
 def test_the_entry_point_is_of_the_group(tmp_path: Path) -> None:
-    from per_audit.own_rules import GROUP
+    from per_audit.catalogue.own_rules import GROUP
 
     assert f'[project.entry-points."{GROUP}"]' in PACKAGE
 

@@ -10,7 +10,7 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from per_audit.judge import Judge
+from per_audit.audit.judge import Judge
 from per_audit.runtime import MAX_PICKLED_DEPTH
 from per_audit.source.resolve import Modules
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
     from pathlib import Path
 
+    from per_audit.audit.outcome import Outcome
+    from per_audit.audit.parts import Part
     from per_audit.facts.pool import Extracted
-    from per_audit.judge import Outcome
-    from per_audit.parts import Part
     from per_audit.settings import Settings
 
 # Starting workers, which import the rules, takes as long as judging about this many bytes.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from per_audit.catalogue.housekeeping import SUPPRESSION_WITHOUT_REASON, UNUSED_SUPPRESSION
 from per_audit.findings import Applicability, Finding, FixOffer, Notice, Place
-from per_audit.housekeeping import SUPPRESSION_WITHOUT_REASON, UNUSED_SUPPRESSION
 from per_audit.source import DecodingError, SourceFile, Suppression, decode, find_suppressions
 from per_audit.source.layout import Position
 from per_audit.source.suppressions import MARK

@@ -1,6 +1,6 @@
 """The files of a tree by what may influence each other, and the names of these parts."""
 
-from per_audit.parts import Sources
+from per_audit.audit.parts import Sources
 from per_audit.settings import Settings
 from per_audit.source import discover
 

@@ -7,15 +7,15 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from per_audit.audit.vain import with_vain
 from per_audit.source.components import meant
 from per_audit.source.imports import imports_of, loaded_by, packages_of_unwritten
-from per_audit.vain import with_vain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from per_audit.judge import Outcome
-    from per_audit.parts import Part, Sources
+    from per_audit.audit.outcome import Outcome
+    from per_audit.audit.parts import Part, Sources
 
 
 # Only from the beginning of a word: tried from each of its characters, a long one takes hours.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from per_audit import housekeeping, rule
+from per_audit import rule
+from per_audit.catalogue import housekeeping
 from per_audit.errors import UserError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from per_audit.catalogue.housekeeping import UNPARSABLE_FILE
 from per_audit.findings import Notice
-from per_audit.housekeeping import UNPARSABLE_FILE
 from per_audit.source import COPY_MARK, SourceFile, as_module, is_document, is_packaged
 from per_audit.source.components import components, meant
 from per_audit.source.imports import WHOLE, imports_of

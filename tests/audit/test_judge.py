@@ -2,9 +2,10 @@
 
 import pytest
 
+from per_audit.audit.judge import Judge
+from per_audit.audit.outcome import with_ids
+from per_audit.audit.parts import Sources
 from per_audit.facts.pool import extract_all
-from per_audit.judge import Judge, with_ids
-from per_audit.parts import Sources
 from per_audit.rule import all_rules
 from per_audit.settings import Settings
 from per_audit.source import discover

@@ -12,8 +12,8 @@ from per_audit.source.components import meant
 from per_audit.source.imports import imports_of
 
 if TYPE_CHECKING:
-    from per_audit.judge import Outcome
-    from per_audit.parts import Part, Sources
+    from per_audit.audit.outcome import Outcome
+    from per_audit.audit.parts import Part, Sources
     from per_audit.source import SourceFile
 
 # As `graph/liveness/idle.py` says it.

@@ -3,73 +3,30 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from per_audit.audit.outcome import Outcome, with_ids
+from per_audit.audit.parts import unevenly_indented, unparsable
+from per_audit.catalogue.housekeeping import UNPARSABLE_FILE
+from per_audit.catalogue.own_rules import check_own
 from per_audit.errors import Failure, UserError
 from per_audit.findings import Finding, Notice, Place, Severity
-from per_audit.housekeeping import UNPARSABLE_FILE
-from per_audit.own_rules import check_own
-from per_audit.parts import unevenly_indented, unparsable
 from per_audit.runtime import collector_paused, deep_stack, room_for_calls
 from per_audit.source import project_root
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from per_audit.audit.parts import Part
     from per_audit.facts import ModuleFacts
     from per_audit.facts.pool import Extracted
     from per_audit.graph import ReplayGraph
     from per_audit.graph.liveness.idle import Idle
-    from per_audit.parts import Part
     from per_audit.rule import Rule
     from per_audit.settings import Settings
     from per_audit.source.resolve import Modules
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an audit finds in files that may influence each other, before anything is suppressed.
-
-    `findings` are in order, each with its id. `unparsable` are the paths of files that were not read. `in_use` says
-    that the files make a replay buffer and draw from it. `without_unmade` is the same without the buffers that nothing
-    in them makes, and with those that they only try out as hints, None where there are none of either: such a class is
-    no memory of a project that has another in use. `notes` say of findings, by their ids, why the files do not run what
-    they are about, though others may; `costs` are those of them, by their ids, about what it costs others.
-    `failures` are the steps in which per-audit itself failed; the others went on without them.
-    """
-
-    findings: tuple[Finding, ...] = ()
-    notices: tuple[Notice, ...] = ()
-    pipelines: tuple[dict[str, Any], ...] = ()
-    unparsable: frozenset[str] = frozenset()
-    failures: tuple[Failure, ...] = ()
-    in_use: bool = False
-    without_unmade: Outcome | None = None
-    notes: tuple[tuple[str, str], ...] = ()
-    costs: frozenset[str] = frozenset()
-
-    def with_notes(self, but: Collection[str] = ()) -> Outcome:
-        """The same with the notes in the messages, and as hints what runs cost that nobody knows.
-
-        Of the files `but` others may run what these do not.
-        """
-        left = {each.id for each in self.findings if each.place.path in but}
-        notes = {name: note for name, note in self.notes if name not in left}
-        told = (
-            replace(
-                each,
-                message=f"{each.message} ({notes[each.id]})",
-                severity=Severity.INFO if each.id in self.costs else each.severity,
-            )
-            if each.id in notes
-            else each
-            for each in self.findings
-        )
-        return replace(self, findings=tuple(told))
 
 
 class Judge:
@@ -236,28 +193,6 @@ def _verified(root: Path, paths: Iterable[str]) -> bool:
         return is_current(project_root(root), [root / path for path in paths])
     except UserError:
         return False
-
-
-def finding_order(finding: Finding) -> tuple[object, ...]:
-    """In what order people read findings."""
-    return finding.place, finding.rule, finding.symbol, finding.message
-
-
-def with_ids(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings in order, without repetitions, each with its id.
-
-    The id is made of the rule, the file, the symbol and the how-manieth finding of these three it is, so that lines
-    added or removed above do not change it.
-    """
-    seen: Counter[tuple[str, str, str]] = Counter()
-    numbered = []
-    for finding in sorted(dict.fromkeys(findings), key=finding_order):
-        key = (finding.rule, finding.place.path, finding.symbol)
-        text = "\0".join((*key, str(seen[key])))
-        seen[key] += 1
-        digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-        numbered.append(replace(finding, id=digest[:16]))
-    return numbered
 
 
 def _why_unweighted(finding: Finding, idle: Idle) -> str | None:

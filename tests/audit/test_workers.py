@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from per_audit import judges
+from per_audit.audit import workers
+from per_audit.audit.parts import Sources
 from per_audit.facts.pool import extract_all
-from per_audit.parts import Sources
 from per_audit.rule import all_rules
 from per_audit.settings import Settings
 from per_audit.source import discover
@@ -23,7 +23,7 @@ class Deadly(bytes):
 @pytest.fixture
 def asked(tmp_path, monkeypatch):
     """The parts of a tree with an example of some rules, and what else `judge_all` takes."""
-    monkeypatch.setattr(judges, "_WORTH_WORKERS", 0)
+    monkeypatch.setattr(workers, "_WORTH_WORKERS", 0)
     for rule in all_rules()[:6]:
         for name, text in rule.bad[0].plain.items():
             path = tmp_path / rule.code / name
@@ -40,31 +40,31 @@ def asked(tmp_path, monkeypatch):
 
 
 def test_workers_give_the_same_in_order(asked):
-    alone = list(judges.judge_all(*asked, jobs=1))
+    alone = list(workers.judge_all(*asked, jobs=1))
     assert sum(len(outcome.findings) for outcome in alone) >= 6
     assert [notice.path for outcome in alone for notice in outcome.notices] == ["old.py"]
-    assert list(judges.judge_all(*asked, jobs=2)) == alone
+    assert list(workers.judge_all(*asked, jobs=2)) == alone
     assert multiprocessing.active_children() == []
 
 
 def test_a_part_that_kills_its_worker_is_judged_here(asked):
     parts, modules, *others = asked
-    alone = list(judges.judge_all(*asked, jobs=1))
+    alone = list(workers.judge_all(*asked, jobs=1))
     facts = modules[parts[0].files[0].relative]
     facts.text = Deadly(facts.text)
-    assert list(judges.judge_all(parts, modules, *others, jobs=2)) == alone
+    assert list(workers.judge_all(parts, modules, *others, jobs=2)) == alone
 
 
 def test_an_error_surfaces_with_its_cause(asked, monkeypatch):
     parts, modules, *others = asked
     broken = {**modules, parts[0].files[0].relative: None}
     with pytest.raises(AttributeError):
-        list(judges.judge_all(parts, broken, *others, jobs=2))
+        list(workers.judge_all(parts, broken, *others, jobs=2))
     assert multiprocessing.active_children() == []
 
 
 def test_an_interruption_ends_the_workers(asked):
-    outcomes = judges.judge_all(*asked, jobs=2)
+    outcomes = workers.judge_all(*asked, jobs=2)
     next(outcomes)
     with pytest.raises(KeyboardInterrupt):
         outcomes.throw(KeyboardInterrupt)
@@ -73,12 +73,12 @@ def test_an_interruption_ends_the_workers(asked):
 
 def test_one_part_starts_no_workers(asked, monkeypatch):
     parts, *others = asked
-    monkeypatch.setattr(judges, "_workers", None)
-    assert len(list(judges.judge_all(parts[:1], *others, jobs=4))) == 1
-    assert list(judges.judge_all([], *others, jobs=4)) == []
+    monkeypatch.setattr(workers, "_workers", None)
+    assert len(list(workers.judge_all(parts[:1], *others, jobs=4))) == 1
+    assert list(workers.judge_all([], *others, jobs=4)) == []
 
 
 def test_what_is_nested_too_deeply_to_be_sent_is_judged_here(asked, monkeypatch):
-    alone = list(judges.judge_all(*asked, jobs=1))
-    monkeypatch.setattr(judges, "_packed", lambda part, modules: None)
-    assert list(judges.judge_all(*asked, jobs=2)) == alone
+    alone = list(workers.judge_all(*asked, jobs=1))
+    monkeypatch.setattr(workers, "_packed", lambda part, modules: None)
+    assert list(workers.judge_all(*asked, jobs=2)) == alone

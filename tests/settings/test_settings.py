@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from per_audit import settings
 from per_audit.errors import UserError
 from per_audit.findings import Severity
-from per_audit.settings import Settings, load, override
+from per_audit.settings import Settings, load, override, settings
 
 pytestmark = pytest.mark.usefixtures("engine")
 

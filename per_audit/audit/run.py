@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from per_audit.audit.joined import joined
+from per_audit.audit.judge import Judge
+from per_audit.audit.outcome import Audit, Outcome, finding_order, with_ids
+from per_audit.audit.parts import Sources
+from per_audit.audit.suppress import Suppressor
+from per_audit.audit.workers import judge_all
 from per_audit.errors import Failure
 from per_audit.findings import Notice, Report
-from per_audit.joined import joined
-from per_audit.judge import Judge, Outcome, finding_order, with_ids
-from per_audit.judges import judge_all
-from per_audit.overrides import Overrides
-from per_audit.parts import Sources
+from per_audit.settings.overrides import Overrides
 from per_audit.source import discover
-from per_audit.suppress import Suppressor
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from per_audit.audit.parts import Part
     from per_audit.facts.pool import Extracted
     from per_audit.graph import ReplayGraph
-    from per_audit.parts import Part
     from per_audit.settings import Settings
     from per_audit.source import SourceFile
 
@@ -31,21 +31,6 @@ FactsCache = MutableMapping[tuple[str, bytes], "Extracted"]
 """What was read of a file, by its path and contents."""
 Outcomes = MutableMapping[str, Outcome]
 """What was found in the files of a part, by the key of the part."""
-
-
-@dataclass(slots=True)
-class Audit:
-    """What an audit found, and the replay graphs that it rests on, from which fixes are planned.
-
-    `graphs` are those of the modules and notebooks, one for the files that are connected by imports, so that what is
-    found does not depend on what else is in the tree, but for classes that are left over (`joined`). `documents` holds
-    a graph for each Markdown file: what a text shows of a project is no part of it, neither a caller that is missing
-    nor a training loop that is there.
-    """
-
-    report: Report
-    graphs: list[ReplayGraph]
-    documents: list[ReplayGraph] = field(default_factory=list)
 
 
 def audit(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from per_audit import own_rules
+from per_audit.catalogue import own_rules
 from per_audit.cli import main
 from per_audit.errors import UserError
 from per_audit.rule import HEADINGS

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from per_audit import pyproject
 from per_audit.cache import Store, default_directory
 from per_audit.catalogue import Catalogue, did_you_mean
 from per_audit.errors import UserError
 from per_audit.report import FORMATS
+from per_audit.settings import pyproject
 from per_audit.source import DEFAULT_EXCLUDE, DEFAULT_INCLUDE, Filters
 from per_audit.source.roots import upwards
 
@@ -118,7 +118,7 @@ def _of_table(path: Path, table: Mapping[str, object], rules: Sequence[Path]) ->
 
 def _own(named: Sequence[tuple[str, Path, str]], installed: bool) -> dict[str, Any]:
     """The settings of a user's own rules."""
-    from per_audit.own_rules import load_own
+    from per_audit.catalogue.own_rules import load_own
 
     found = load_own([(path, origin) for _, path, origin in named], installed)
     return {"rules": tuple(name for name, _, _ in named), "catalogue": found}
