@@ -402,7 +402,7 @@ def _named(graph: ReplayGraph, name: str) -> list[Term]:
 
 def _computed(graph: ReplayGraph, term: Term, asked: _For, depth: int) -> list[int | None]:
     """A size that is computed of others, such as the 2 n - 1 nodes of a tree: the largest that they may give."""
-    sides = [_numbers(graph, side, asked, depth - 1) for side in term.args]
+    sides = [_numbers(graph, side, asked, depth) for side in term.args]  # what is written there leads nowhere else
     known = [[n for n in side if n] for side in sides if None not in side]
     if len(known) < len(term.args) or not all(known):
         return [None]

@@ -154,10 +154,19 @@ class Expressions:
         if position.op == "const" and (position.data is None or position.data is ...):
             return self.make("unsqueeze", (value,), node, 0) if position.data is None else value
         if position.op == "const" and isinstance(position.data, (int, str)) and not isinstance(position.data, bool):
-            return self.item(value, position.data, node)
+            return self._displayed(node, value, position.data) or self.item(value, position.data, node)
         if position.op == "neg" and position.args[0].is_number:
             return self.item(value, -int(position.args[0].number or 0), node)
         return self.make("at", (value, position), node)
+
+    def _displayed(self, node: ir.Sub, value: Term, key: int | str) -> Term | None:
+        """What a dict of another file displays under a key, where that is a constant and nothing writes to the dict."""
+        base = value
+        while base.op == "item":
+            base = base.args[0]
+        literal = self.symbols.events.value(node).literal() if base.op == "global" and isinstance(key, str) else None
+        is_known = isinstance(literal, (int, float, str)) and self.symbols.shared.is_kept(node)
+        return const(literal, node, self.path) if is_known else None
 
     def _getter(self, node: ir.Sub, position: Term) -> Term | None:
         """What `__getitem__` of a class of the project returns."""

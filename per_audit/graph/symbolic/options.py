@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.values import Result
+from per_audit.graph.interpret.values import ClassRef, Result
+from per_audit.graph.symbolic.records import record_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,11 @@ class Options:
         Options of one name in several files are different ones: meant is that of the file that reads it, else of a file
         that it imports, else of one that imports it.
         """
-        if term.op != "external" or not is_option(str(term.data)):
+        if term.op != "external":
+            return []
+        if filled := self._of_filled(term.node):
+            return filled
+        if not is_option(str(term.data)):
             return []
         if held := self._of_holder(term.node):
             return held
@@ -51,6 +56,17 @@ class Options:
             if found := [default for path, default in declared if is_meant(path)]:
                 return found
         return [default for _, default in declared]
+
+    def _of_filled(self, node: ir.Node | None) -> list[Term]:
+        """What a data class says of a field where a library fills it by the command line: `tyro.cli(Args)`."""
+        made = self._symbols.events.value(node.value).atoms if isinstance(node, ir.Attr) else ()
+        calls = [atom.call for atom in made if isinstance(atom, Result) and isinstance(atom.call, ir.Call)]
+        given = [atom for call in calls for arg in call.args for atom in self._symbols.events.value(arg.value).atoms]
+        found: list[Term] = []
+        for cls in (atom.node for atom in given if isinstance(atom, ClassRef)):
+            if isinstance(node, ir.Attr) and node.attr in (record_fields(cls) or ()):
+                found += filter(None, [self._symbols.class_body(cls).env.get(node.attr)])
+        return found
 
     def _of_holder(self, node: ir.Node | None) -> list[Term]:
         """The default of a flag that is read from what declared it: `SIZE = DEFINE_integer(...)`, then `SIZE.value`."""

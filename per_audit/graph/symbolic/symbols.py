@@ -41,7 +41,7 @@ class Symbols:
         self._returned: dict[object, tuple[Term, int]] = {}
         self._in_bodies: dict[ir.Class, dict[str, list[ir.Expr]]] = {}
         self.loops = Loops()
-        self.shared = Shared(graph.project)
+        self.shared = Shared(graph.project, self.events)
         self._active: set[ir.Node] = set()
         self._keyed_in: list[Term] = []  # what is being looked up in records that are looked up themselves
         self._left_out_in: set[Term] = set()  # of what it is being asked whether anybody gives it

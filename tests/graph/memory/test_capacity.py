@@ -423,3 +423,103 @@ def test_what_the_body_of_a_class_says_that_is_handed_on_itself(project, program
     )
     found = capacity(graph)
     assert (found.largest, found.complete) == (largest, complete)
+
+
+@pytest.mark.parametrize(
+    ("size", "usual", "complete"),
+    [
+        ("args.room", 900, False),
+        ("args.most", None, False),  # the class does not say
+        ("args.made", None, False),
+        ("args.other", None, False),
+    ],
+)
+def test_what_a_data_class_says_of_a_field_that_the_command_line_fills(project, size, usual, complete):
+    graph = project(f"""
+        from collections import deque
+        from dataclasses import dataclass, field
+        import tyro
+
+        @dataclass
+        class Settings:
+            most: int
+            room: int = 900
+            made: int = field(default_factory=int)
+
+        def run(args):
+            rows = deque(maxlen={size})
+            rows.append(1)
+
+        run(tyro.cli(Settings))
+    """)
+    found = capacity(graph)
+    assert (found.usual, found.complete) == (usual, complete)
+
+
+@pytest.mark.parametrize(
+    ("more", "usual"),
+    [
+        ("pass", 900),
+        ("TABLE['chess']['room'] = 5", None),
+        ("TABLE['chess'].update(read())", None),
+        ("TABLE.update(read())", None),
+        ("TABLE['chess'] = read()", None),
+        ("TABLE['chess'][read()] = 5", None),
+        ("TABLE['chess']['size'] += 5", 900),
+        ("TABLE['go']['room'] = 5", 900),
+        ("OTHER['room'] = 5", 900),
+    ],
+)
+def test_settings_in_a_dict_of_another_file(project, more, usual):
+    settings = "TABLE = {'chess': {'room': 900, 'size': 32}, 'go': {'room': 50}}\nOTHER = {'room': 9}\n"
+    graph = project(
+        f"""
+        from collections import deque
+        from settings import OTHER, TABLE
+
+        def change():
+            {more}
+
+        def run():
+            chosen = TABLE["chess"]
+            rows = deque(maxlen=chosen["room"])
+            rows.append(1)
+
+        change()
+        run()
+        """,
+        settings=settings,
+    )
+    assert capacity(graph).usual == usual
+
+
+def test_a_size_that_is_computed_of_what_many_calls_hand_on(project):
+    graph = project("""
+        import numpy as np
+
+        class Tree:
+            def __init__(self, leaves):
+                self.sums = np.zeros(2 * leaves - 1)
+            def put(self, at):
+                self.sums[at] = 1
+
+        class Memory:
+            def __init__(self, room):
+                self.tree = Tree(room)
+            def add(self):
+                self.tree.put(0)
+
+        class Agent:
+            def __init__(self, memory_size):
+                self.memory = Memory(memory_size)
+                self.memory.add()
+
+        def start(replay_size):
+            return Agent(replay_size)
+
+        def main(size=450):
+            start(size)
+
+        main()
+    """)
+    assert (capacity(graph).largest, capacity(graph).complete) == (899, True)
