@@ -57,6 +57,7 @@ _MAX_CALL_DEPTH = 12
 _RUNS_PER_FUNCTION, _FEWEST_RUNS = 6, 2
 _RUNS = 36_000
 _HEIRS = 4
+_IDLE_BASES = ("builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol")  # call no method of their heirs
 _PLAIN_RUNS = 2
 _LAMBDA_RUNS = (
     32  # a lambda; one that calls those it is given, as combinators do, would lead to all of them in any order
@@ -322,13 +323,13 @@ class Interpreter:
         return known
 
     def external_bases(self, node: ir.Class) -> set[str]:
-        """The names of the library classes among a class's ancestors."""
+        """The names of the library classes among a class's ancestors, but for those that do nothing with it."""
         return {
             atom.name
             for cls in self.mro(node)
             for base in self.bases(cls)
             for atom in base.atoms
-            if isinstance(atom, External) and atom.name != "builtins.object"
+            if isinstance(atom, External) and atom.name not in _IDLE_BASES
         }
 
     def find_method(self, node: ir.Class, name: str) -> ir.Function | None:

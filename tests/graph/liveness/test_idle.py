@@ -583,3 +583,55 @@ def test_a_list_of_what_a_file_offers_runs_nothing(project):
     files = {"memories": MEMORIES, "agent": AGENT.format(made=PLAIN, after=""), "run": RUN}
     graph = project(**files, offered='from memories import Memory, Weighted\n\n__all__ = ["Memory", "Weighted"]\n')
     assert why(graph) == "never run here: nothing in the project makes Weighted"
+
+
+@pytest.mark.parametrize(
+    ("imported", "base", "is_idle"),
+    [
+        ("from abc import ABC", "ABC", True),
+        ("from typing import Generic, T", "Generic[T]", True),
+        ("from abc import ABC", "object", True),
+        ("from frame import Agent as Base", "Base", False),  # which may call the methods of its heirs
+    ],
+)
+def test_a_base_that_calls_nothing_of_its_heirs_runs_none_of_them(imported, base, is_idle):
+    agents = f"""
+        {imported}
+        from memories import Memory
+
+        class Agent({base}):
+            def learn(self, rows):
+                pass
+
+        class Ranked(Agent):
+            def __init__(self):
+                self.memory = Memory()
+
+            def learn(self, rows):
+                self.rows = self.memory.sample(8)
+
+        class Plain(Agent):
+            def learn(self, rows):
+                self.net.loss(rows).backward()
+                self.net.optimizer.step()
+    """
+    run = """
+        from agents import Plain, Ranked
+
+        TRAINED = True
+
+        def play(env):
+            agent = Ranked()
+            while env.step(0):
+                if not TRAINED:
+                    agent.learn(None)
+
+        def train(env):
+            agent = Plain()
+            while env.step(0):
+                agent.learn(env.rows)
+    """
+    texts = {"memories.py": MEMORIES, "agents.py": agents, "run.py": run}
+    graph = link([extract(path, textwrap.dedent(text).encode()) for path, text in texts.items()])
+    reason = why(graph, "self.rows = self.memory.sample")
+    assert (reason is not None and "`not TRAINED` is the same wherever" in reason) is is_idle
