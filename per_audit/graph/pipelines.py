@@ -133,7 +133,10 @@ def learning_sites(graph: ReplayGraph, buffer: ReplayBuffer) -> list[ev.CallSite
 
 
 def chain(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[Evidence, ...]:
-    """The evidence for a buffer: made, stored, sampled, learnt; at most a few links of each role."""
+    """The evidence for a buffer: made, stored, sampled, learnt; at most a few links of each role.
+
+    Where a setting may have one drawn by priority made in its place there is nothing to show, if it is made elsewhere.
+    """
     links: list[Evidence] = []
 
     def add(role: str, note: str, places: Iterable[tuple[str, ir.Node]]) -> None:
@@ -148,13 +151,16 @@ def chain(graph: ReplayGraph, buffer: ReplayBuffer) -> tuple[Evidence, ...]:
     name = graph.name_of(buffer)
     others = {other.owner for other in (*graph.buffers, *graph.twins) if other.owner is not buffer.owner}
     own = [site for site in buffer.instances if not others.issuperset(site.classes)] or buffer.instances
+    switching = {site.function for site in own if site.node in buffer.switched} - {None}
+    own = [site for site in own if site.node not in buffer.switched] or own
     made: list[tuple[str, ir.Node]] = [(site.path, site.node) for site in own]
     what = name if made or buffer.owner is None else f"what {name} stores in"
     add("made", f"{what} is made here", made or _allocations(graph, buffer))
     add("stored", "transitions are stored here", [(store.path, store.node) for store in buffer.stores])
     add("drawn", "transitions are drawn here", [(buffer.path, node) for node in buffer.draws])
     asked = "a batch is requested here" if _returns(buffer.function) else "what draws a batch is called here"
-    add("sampled", asked, [(site.path, site.node) for site in buffer.samples])
+    asking = [site for site in buffer.samples if site.function not in switching] or buffer.samples
+    add("sampled", asked, [(site.path, site.node) for site in asking])
     learnt = learning_sites(graph, buffer)
     add("learnt", "the batch is learnt from here", [(site.path, site.node) for site in learnt])
     return tuple(links)

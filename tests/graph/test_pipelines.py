@@ -2,7 +2,7 @@
 
 import pytest
 
-from per_audit.graph import pipelines
+from per_audit.graph import PRIORITISED, UNIFORM, pipelines
 
 MEMORY = """
     import random
@@ -281,3 +281,57 @@ def test_who_asks_for_a_batch_through_a_function_trains_beside_one_who_draws_it(
     assert {"learn", "step", "drawn"} <= names
     assert ("teach" in names) is known
     assert "both" not in names
+
+
+def test_the_links_of_a_uniform_memory_are_not_those_of_a_switch_to_a_prioritised_one(project):
+    memories = """
+    import random
+    import numpy as np
+
+    class Even:
+        def __init__(self, size):
+            self.rows = []
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def sample(self, n):
+            return random.sample(self.rows, n)
+
+    class Ranked(Even):
+        def __init__(self, size):
+            super().__init__(size)
+            self.mass = np.ones(size)
+
+        def sample(self, n):
+            p = self.mass[: len(self.rows)] / self.mass[: len(self.rows)].sum()
+            return [self.rows[i] for i in np.random.choice(len(self.rows), n, p=p)]
+    """
+    learn = """
+    def learn(env, fit, by_rank):
+        if by_rank:
+            memory = Ranked(100)
+        else:
+            memory = Even(100)
+        run(env, memory, fit)
+        fit(memory.sample(32))
+
+    def run(env, memory, fit):
+        state = env.reset()
+        action = env.action_space.sample()
+        next_state, reward, done, _ = env.step(action)
+        memory.add(state, action, reward, next_state, done)
+    """
+    plain = """
+    from memories import Even
+    from learn import run
+
+    def plain(env, fit):
+        memory = Even(50)
+        run(env, memory, fit)
+        fit(memory.sample(16))
+    """
+    graph = project(memories=memories, learn="    from memories import Even, Ranked\n" + learn, plain=plain)
+    links = {b.kind: [link for link in graph.chain(b) if link.role in ("made", "sampled")] for b in graph.buffers}
+    assert {link.place.path for link in links[UNIFORM]} == {"plain.py"}
+    assert {link.place.path for link in links[PRIORITISED]} == {"learn.py"}

@@ -86,6 +86,7 @@ class Uniform:
             if self.alternatives.has_prioritised_path(buffer):
                 self.twins.append(buffer)
             else:
+                buffer.switched = self.alternatives.switched(buffer)
                 found.append(buffer)
         self.twins, found = merged(self.twins), merged(found)
         return [buffer for buffer in found if not is_within(self.graph, buffer, [*found, *self.twins])]

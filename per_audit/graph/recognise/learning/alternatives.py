@@ -59,6 +59,10 @@ class Alternatives:
         callers = buffer.samples
         return bool(callers) and all(self._is_switched(site) for site in callers)
 
+    def switched(self, buffer: ReplayBuffer) -> set[ir.Node]:
+        """The calls that make a buffer in one of two ways, of which the other makes one that draws by priority."""
+        return {site.node for site in buffer.instances if self._is_one_of_two(buffer, site)}
+
     def _is_tried_out(self, buffer: ReplayBuffer, site: ev.CallSite) -> bool:
         """Whether nothing learns where an object is made: in a demonstration, or a function that draws from it."""
         if self.graph.demos.around(site.path, site.node) is not None:
