@@ -43,8 +43,8 @@ class ReplayBuffer:
 
     `owner` is the class that holds it, None where it is a variable of a function or module. `function` draws from it.
     `sources` are the random calls that decide what is drawn: the draws themselves, or calls inside what they call.
-    `fresh` are the nodes of the stores of what has not been drawn before: new transitions. `switched` are the calls that
-    make a uniform one, in whose place a setting has one made that is drawn from by priority.
+    `fresh` are the nodes of the stores of what has not been drawn before: new transitions. `switched` are the calls
+    that make a uniform one, in whose place a setting has one made that is drawn from by priority.
     """
 
     kind: str

@@ -16,7 +16,7 @@ from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.lifetimes import lives_for_one_call, lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
 from per_audit.graph.recognise.draws.branches import is_ruled_out
-from per_audit.graph.recognise.draws.choices import is_choice
+from per_audit.graph.recognise.draws.choices import is_choice, is_explored
 from per_audit.graph.recognise.draws.held_out import is_held_out
 from per_audit.graph.recognise.draws.hindsight import counters, is_ahead, is_of_goals, loops
 from per_audit.graph.recognise.draws.level import is_of_episodes
@@ -105,6 +105,7 @@ class Uniform:
             partial(is_of_candidates, self.graph),
             partial(is_of_seeds, self.graph),
             partial(is_rejected, self.graph),
+            partial(is_explored, self.graph),
         )
         told = {draw.function for draw in self.evidence.level if is_of_episodes(self.graph, draw)} | of_ranked(
             self.graph

@@ -1,14 +1,16 @@
-"""Draws of what a program spells out, or of the numbers of actions, rather than of what was stored."""
+"""Draws of what a program spells out, of the numbers of actions, or in place of the best choice: not of a memory."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.known.draws import takes_many
 from per_audit.graph.interpret.roles import name_of, words
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
+    from per_audit.graph.model import ReplayGraph
 
 _ACTIONS = {"action", "actions"}
 _HOW_MANY = {"count", "dim", "dims", "n", "nb", "num", "number", "of", "size", "space", "total"}
@@ -31,6 +33,33 @@ def is_table(made: ir.Node) -> bool:
     """Whether a container is written out in constants alone: where a move leads, what a card counts."""
     items = made.values if isinstance(made, ir.Map) else made.items if isinstance(made, ir.Seq) else []
     return bool(items) and all(_is_constant(item) or is_table(item) for item in items)
+
+
+def is_explored(graph: ReplayGraph, draw: ev.Draw) -> bool:
+    """Whether one number is drawn where another branch of a test takes the best one: what a policy does, for once."""
+    statement = graph.statement(draw.path, draw.node)
+    target = statement.targets[0] if isinstance(statement, ir.Assign) else None
+    if draw.items or takes_many(draw.node, draw.method) or not isinstance(target, ir.Name):
+        return False
+    below: ir.Node = draw.node
+    for around in graph.ancestors(draw.path, draw.node):
+        if isinstance(around, (ir.Function, ir.For, ir.While)):
+            return False
+        if isinstance(around, ir.If):
+            other = around.orelse if below in around.body else around.body
+            if any(_takes_best(part, target.id) for part in ir.walk_scope(other)):
+                return True
+        below = around
+    return False
+
+
+def _takes_best(node: ir.Node, name: str) -> bool:
+    """Whether a statement gives a name the position of the largest."""
+    if not isinstance(node, ir.Assign) or node.value is None:
+        return False
+    is_given = any(isinstance(target, ir.Name) and target.id == name for target in node.targets)
+    calls = (part for part in ir.walk(node.value) if isinstance(part, ir.Call))
+    return is_given and any(name_of(call.func) == "argmax" for call in calls)
 
 
 def _is_constant(item: ir.Expr) -> bool:

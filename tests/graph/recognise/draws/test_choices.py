@@ -131,3 +131,50 @@ def test_what_a_move_means_is_looked_up_in_a_table_and_not_in_a_memory(project, 
 def test_a_table_is_written_out_in_constants(written, expected):
     (statement,) = extract("x.py", written.encode()).body
     assert is_table(statement.value) == expected
+
+
+RECALL = """
+    import random
+
+    import numpy as np
+
+
+    class Past:
+        def __init__(self):
+            self.rows = []
+
+        def add(self, state, action, reward, next_state, done):
+            self.rows.append((state, action, reward, next_state, done))
+
+        def one(self, net):
+            if random.random() < 0.1:
+                {drawn}
+            else:
+                {other}
+            return self.rows[at]
+
+
+    def train(env, net, steps):
+        past, state = Past(), env.reset()
+        for _ in range(steps):
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            past.add(state, action, reward, next_state, done)
+            state, action, reward, next_state, done = past.one(net)
+            net.loss(state, action, reward, next_state, done).backward()
+            net.optimizer.step()
+"""
+ONE = "at = random.randrange(len(self.rows))"
+
+
+@pytest.mark.parametrize(
+    ("drawn", "other", "found"),
+    [
+        (ONE, "at = int(np.argmax([net.value(row[0]) for row in self.rows]))", 0),
+        (ONE, "values = np.array([net.value(row[0]) for row in self.rows]); at = values.argmax().item()", 0),
+        (ONE, "at = len(self.rows) - 1", 1),
+        (f"{ONE}; net.seen += 1", "at = -1; net.best = int(np.argmax([row[2] for row in self.rows]))", 1),
+    ],
+)
+def test_what_is_tried_in_place_of_the_best_is_no_draw_from_a_memory(project, drawn, other, found):
+    assert len(project(RECALL.format(drawn=drawn, other=other)).buffers) == found
