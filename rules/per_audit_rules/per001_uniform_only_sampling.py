@@ -10,6 +10,7 @@ from per_audit.graph import PRIORITISED, UNIFORM, LibraryBuffer, ReplayBuffer, R
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.libraries.training import ends_before_learning
 from per_audit.graph.recognise.learning.chosen import chosen_objects, drawn_beside, is_of_chosen
+from per_audit.graph.recognise.learning.given import is_beside_given
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -129,8 +130,8 @@ class UniformOnlySampling(Rule):
     emptied after each update, rollouts of on-policy methods, data sets of supervised learning, image pools, and windows
     of self-play, which hold outcomes and no next states, are not replay memories and are not reported; neither is code
     that can switch to a prioritised buffer, nor are draws that are made again until rewards have a share in the batch.
-    Where a second memory of chosen transitions, such as those with a reward, or a part of the memory has a share of its
-    own in each batch, the finding is a hint.
+    Where a second memory of chosen transitions, such as those with a reward, a part of the memory, or given data such
+    as demonstrations have a share of their own in each batch, the finding is a hint.
 
     ## Example
 
@@ -181,6 +182,8 @@ class UniformOnlySampling(Rule):
             is_apart = ", a part of which is for chosen transitions,"
             which += " one of them of chosen transitions," if together else is_apart
             what = what if together else "those of each part"
+        elif is_chosen := is_beside_given(graph, buffer):
+            which += ", beside which given data have a share of each batch,"
         others = list(self._prioritised(graph))
         evidence = (*graph.chain(buffer), *self._by_priority(graph))
         seen = {link.role for link in evidence}
