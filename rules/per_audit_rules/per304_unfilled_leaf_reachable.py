@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.findings import FixOffer, Severity
 from per_audit.graph import PRIORITISED, ReplayBuffer, ReplayGraph
+from per_audit.graph.gradients.tensors import Tensors
+from per_audit.graph.machine import Single
 from per_audit.graph.memory.warmup import stored_before
 from per_audit.graph.prioritised.draws.grain import Grain, grain_of
 from per_audit.graph.prioritised.draws.short import short_sums
@@ -135,6 +137,65 @@ _REDRAWN = _MEMORY.replace(
 
 
 _UNIFORM = "int(random.uniform(k * width, (k + 1) * width))"
+_BY_TENSORS = """import torch
+from memory import Memory
+
+net = torch.nn.Sequential(torch.nn.Linear(4, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
+
+
+def missed(state, action, reward, next_state, done):
+    q = net(torch.as_tensor(state)).data
+    return abs(reward + 0.99 * (1 - done) * net(torch.as_tensor(next_state)).max().detach() - q[action])
+
+
+def train(env, optimizer, steps):
+    memory = Memory(50_000)
+    state = env.reset()
+    for step in range(steps):
+        action = env.action_space.sample()
+        next_state, reward, done, _ = env.step(action)
+        memory.add(missed(state, action, reward, next_state, done), (state, action, reward, next_state, done))
+        state = env.reset() if done else next_state
+        rows, nodes, weights = memory.sample(32, min(1.0, 0.4 + 0.6 * step / steps))
+        errors = torch.stack([missed(*row) for row in rows])
+        loss = (torch.as_tensor(weights) * torch.stack([net(torch.as_tensor(row[0])).max() for row in rows])).mean()
+        loss.backward()
+        optimizer.step()
+        memory.update(nodes, errors.numpy())
+"""
+_OF_ERRORS = _MEMORY.replace(_UNIFORM, _UNIFORM[4:-1]).replace(
+    """    def add(self, row):
+        self.tree.add(1.0, row)
+""",
+    """    def add(self, error, row):
+        self.tree.add(self.priority(error), row)
+
+    def priority(self, error):
+        return (np.abs(error) + 0.01) ** 0.6
+""",
+)
+_UPDATED = _BY_TENSORS.replace("memory.add(missed(state, action, reward, next_state, done), (", "memory.add((").replace(
+    "errors.numpy()", "errors"
+)
+_CLIMBING = _TREE.replace(
+    """        change = priority - self.sums[node]
+        self.sums[node] = priority
+        while node > 0:
+            node = (node - 1) // 2
+            self.sums[node] += change
+""",
+    """        self.climb(node, priority - self.sums[node])
+
+    def climb(self, node, change):
+        self.sums[node] += change
+        if node > 0:
+            self.climb((node - 1) // 2, change)
+""",
+)
+_RESUMMED = _TREE.replace("        change = priority - self.sums[node]\n", "").replace(
+    "            self.sums[node] += change\n",
+    "            self.sums[node] = self.sums[2 * node + 1] + self.sums[2 * node + 2]\n",
+)
 
 
 def _project(tree: str, memory: str = _MEMORY) -> dict[str, str]:
@@ -148,7 +209,8 @@ class UnfilledLeafReachable(Rule):
 
     Builds trees of a few leaves by the class's own methods, followed on small numbers, fills them in part, and reports
     a search that answers a mass of 0, or with sums of 32 bits one just below the total, with a leaf nothing was stored
-    in, where a run will draw such a mass and the code that draws does not look at the answer.
+    in, where a run will draw such a mass and the code that draws does not look at the answer. Sums are of 32 bits in an
+    array of 64 as well where a priority comes as a tensor: numpy's number plus a tensor of PyTorch is a tensor.
 
     ## Why is this bad
 
@@ -160,9 +222,10 @@ class UnfilledLeafReachable(Rule):
     Of the masses that Python and numpy draw, one in about 2^53 is exactly 0: no run meets it, and where nothing else
     reaches an empty leaf nothing is reported. Cut off to a whole number a mass is 0 once in as many draws as the sum
     of the priorities, drawn in 32 bits once in about 2^24, and sums of 32 bits that round put masses beyond the last
-    filled leaf. A memory that is always filled before it is drawn from has no such leaf, and a mass of 0 alone no such
-    one where the first leaf of the lowest level is written before the first draw; an option of the command line counts
-    as its default there.
+    filled leaf: of a tree of 20,000 leaves that tensors are added to about once while it is filled, for which one of
+    fewer than 4,000 leaves has too little time. A memory that is always filled before it is drawn from has no such
+    leaf, and a mass of 0 alone no such one where the first leaf of the lowest level is written before the first draw;
+    an option of the command line counts as its default there.
 
     ## Example
 
@@ -195,6 +258,7 @@ class UnfilledLeafReachable(Rule):
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
         """One finding for each search that can end in an empty leaf."""
         seen: set[ir.Node] = set()
+        tensors = Tensors(graph)
         for buffer in graph.buffers:
             if buffer.kind != PRIORITISED or graph.priorities(buffer).is_reference or _is_full(graph, buffer):
                 continue
@@ -203,12 +267,24 @@ class UnfilledLeafReachable(Rule):
                 if find is None or find in seen or _is_checked(graph, find):
                     continue
                 has_first = _is_written_first(graph, buffer, tree.capacity)
-                how = _reached(tree, grain_of(graph, find), has_first, any(short_sums(graph, buffer, tree)))
+                stops_short = any(short_sums(graph, buffer, tree))
+                how = _reached(tree, grain_of(graph, find), has_first, stops_short)
+                given = [] if how or stops_short else _given_as_tensors(graph, buffer, tree, tensors)
+                if given:
+                    how = _rounded_by_tensors(tree)
                 if how is not None:
                     seen.add(find)
-                    yield self._finding(graph, buffer, tree, find, how)
+                    yield self._finding(graph, buffer, tree, find, how, given)
 
-    def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, tree: SumTree, find: ir.Function, how: str) -> Finding:
+    def _finding(
+        self,
+        graph: ReplayGraph,
+        buffer: ReplayBuffer,
+        tree: SumTree,
+        find: ir.Function,
+        how: str,
+        given: list[tuple[str, ir.Node]],
+    ) -> Finding:
         name = graph.name_of(buffer)
         path = graph.project.module_of[find].path
         compared = list(_comparisons(graph, buffer, find))
@@ -221,6 +297,7 @@ class UnfilledLeafReachable(Rule):
             evidence=[
                 *(graph.evidence(p, n, "searched", "the way down is chosen here") for n, p in compared),
                 *(graph.evidence(path, n, "returned", "the leaf is returned as it was found") for n in _returns(find)),
+                *(graph.evidence(p, n, "priority", "a tensor of 32 bits is handed over") for p, n in given),
             ],
             confidence="medium",
             fix=FixOffer(title="never go down to a child whose sum is 0"),
@@ -291,6 +368,18 @@ def main(env, net, steps):
         Example(
             "masses of 32 bits, with sums of 64",
             _project(_TREE, f"import torch\n{_MEMORY.replace(_UNIFORM, '(k + torch.rand(1).item()) * width')}"),
+        ),
+        Example(
+            "sums of 64 bits that tensors of 32 are added to, with errors of what is stored",
+            {"tree.py": _TREE, "memory.py": _OF_ERRORS, "train.py": _BY_TENSORS},
+        ),
+        Example(
+            "sums of 64 bits that tensors of 32 are added to, with errors of what was learnt from",
+            {
+                "tree.py": _CLIMBING,
+                "memory.py": _MEMORY.replace(_UNIFORM, _UNIFORM[4:-1]),
+                "train.py": _UPDATED,
+            },
         ),
     )
     good = (
@@ -452,6 +541,44 @@ def train(env, net, optimizer):
                 .replace("sums[0]", "sums[1]"),
             ),
         ),
+        Example(
+            "tensors that are made numbers of before they come into sums of 64 bits",
+            {
+                "tree.py": _TREE.replace("  # <- PER304", ""),
+                "memory.py": _OF_ERRORS.replace("self.priority(error), row", "float(self.priority(error)), row"),
+                "train.py": _BY_TENSORS,
+            },
+        ),
+        Example(
+            "so few leaves that all are filled before the rounding of their sums is met",
+            {
+                "tree.py": _TREE.replace("  # <- PER304", ""),
+                "memory.py": _OF_ERRORS,
+                "train.py": _BY_TENSORS.replace("50_000", "512"),
+            },
+        ),
+        Example(
+            "rows that are nothing are left out of the batch",
+            {
+                "tree.py": _TREE.replace("  # <- PER304", ""),
+                "memory.py": _OF_ERRORS.replace(
+                    "return rows,", "rows = [row for row in rows if row]\n        return rows,"
+                ),
+                "train.py": _BY_TENSORS,
+            },
+        ),
+        Example(
+            "errors that are numbers by themselves",
+            {
+                "tree.py": _TREE.replace("  # <- PER304", ""),
+                "memory.py": _OF_ERRORS,
+                "train.py": _BY_TENSORS.replace("- q[action])", "- q[action]).item()"),
+            },
+        ),
+        Example(
+            "sums that are made of two numbers of 64 bits, whatever the leaves were given as",
+            {"tree.py": _RESUMMED.replace("  # <- PER304", ""), "memory.py": _OF_ERRORS, "train.py": _BY_TENSORS},
+        ),
     )
 
 
@@ -492,6 +619,36 @@ def _reached(tree: SumTree, grain: Grain | None, has_first: bool, stops_short: b
     return None
 
 
+def _given_as_tensors(
+    graph: ReplayGraph, buffer: ReplayBuffer, tree: SumTree, tensors: Tensors
+) -> list[tuple[str, ir.Node]]:
+    """Where priorities are handed to the methods of a tree as tensors."""
+    found: dict[ir.Node, str] = {}
+    for store in graph.anatomy(buffer).stores:
+        owner = graph.project.class_of.get(store.function) if isinstance(store.function, ir.Function) else None
+        value = store.node.value if isinstance(store.node, ir.Aug) else store.expression
+        if value is not None and owner in graph.interpreter.mro(tree.cls):
+            for kept in tensors.kept(store.path, store.function, value):
+                place = kept.passed or kept.made
+                found[place] = graph.path_of(place) or kept.path
+    return sorted(((path, node) for node, path in found.items()), key=lambda each: (each[0], each[1].start))
+
+
+def _rounded_by_tensors(tree: SumTree) -> str | None:
+    if (tree.capacity.usual or _SOON_FULL) < _SOON_FULL:
+        return None
+    size = 4 if _is_power(tree.capacity.usual) else 5
+    for filled in range(1, size):
+        thing = tree.filled(size, [1.0] * filled)
+        known = set() if thing is None else {tree.leaf(thing, mass + 0.5) for mass in range(filled)}
+        if None not in known and len(known) == filled and _rounds_out(tree, size, filled, known, Single):
+            return (
+                "priorities come as tensors of PyTorch, which round the sums to 32 bits, to masses behind the last of "
+                f"{filled} filled leaves"
+            )
+    return None
+
+
 def _drawn_as_zero(grain: Grain | None, is_small: bool) -> str | None:
     """Why a mass of 0 is drawn in a run, in words that follow others; None where it is not known to be."""
     if grain is None:
@@ -499,9 +656,15 @@ def _drawn_as_zero(grain: Grain | None, is_small: bool) -> str | None:
     return _OFTEN.get(grain)
 
 
-def _rounds_out(tree: SumTree, size: int, filled: int, known: set[tuple[object, ...] | None]) -> bool:
+def _rounds_out(
+    tree: SumTree,
+    size: int,
+    filled: int,
+    known: set[tuple[object, ...] | None],
+    number: type[float | Single] = float,
+) -> bool:
     for step in range(8):
-        priorities = [0.1 + 0.37 * ((count * 7 + step * 3) % 11) for count in range(filled)]
+        priorities = [number(0.1 + 0.37 * ((count * 7 + step * 3) % 11)) for count in range(filled)]
         thing = tree.filled(size, priorities)
         if thing is not None and tree.leaf(thing, max(tree.nodes(thing)) * (1 - 1e-9)) not in (*known, None):
             return True
@@ -525,6 +688,8 @@ def _returns(function: ir.Function) -> Iterator[ir.Node]:
     yield from (node for node in ir.walk_scope(function.body) if isinstance(node, ir.Return))
 
 
+# With fewer leaves all are filled before a run draws one of the masses that rounding leaves over, nine times in ten.
+_SOON_FULL = 4_000
 _OFTEN = {
     Grain.WHOLE: ", and the masses are cut off to whole numbers",
     Grain.SINGLE: ", and of masses of 32 bits one in about 2^24 is 0",
@@ -595,7 +760,7 @@ def _checks(caller: ir.Node, call: ir.Node) -> bool:
             return True
         if isinstance(node, (ir.If, ir.While, ir.IfExp, ir.Assert)) and mentions(node.test) and not _is_part(node.test):
             return True
-        if isinstance(node, ir.Generator) and mentions(*node.ifs):
+        if isinstance(node, ir.Generator) and (mentions(*node.ifs) or _sorts_out(node, derived)):
             return True
         if isinstance(node, ir.Cmp) and mentions(node):
             return True
@@ -607,6 +772,14 @@ def _checks(caller: ir.Node, call: ir.Node) -> bool:
         if isinstance(node, ir.Bin) and node.op == "%" and mentions(node.left):
             return True
     return False
+
+
+def _sorts_out(node: ir.Generator, derived: set[str]) -> bool:
+    """Whether rows of what was answered are left out that are nothing: `for row in rows if row`, no field of them."""
+    if not isinstance(node.iter, ir.Name) or node.iter.id not in derived or not isinstance(node.target, ir.Name):
+        return False
+    sides = (test.left if isinstance(test, ir.Cmp) else test for test in node.ifs)
+    return any(isinstance(side, ir.Name) and side.id == node.target.id for side in sides)
 
 
 def _shares(caller: ir.Node, derived: set[str]) -> set[str]:

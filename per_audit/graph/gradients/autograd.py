@@ -89,6 +89,9 @@ def _any(answers: Iterable[_Answer]) -> _Answer:
 class Autograd:
     """The graphs that the values of one project carry."""
 
+    methods = grad.CUTTING_METHODS
+    functions = grad.CUTTING_FUNCTIONS
+
     def __init__(self, graph: ReplayGraph) -> None:
         self.graph = graph
         self.events = graph.events
@@ -307,6 +310,10 @@ class Autograd:
         if any(name.startswith("torch.") for name in names):
             return self._torch(node, names[0], frame, part)
         if isinstance(node.func, ir.Name):
+            if method in ("zip", "enumerate") and part[:1] == ("*",) and len(part) > 1:
+                column = part[1] if method == "zip" else 0 if part[1] == 1 else None
+                held = node.argument(column) if isinstance(column, int) else None
+                return _NOTHING if held is None else self._value(held, frame, ("*", *part[2:]))
             if method in grad.CUTTING_BUILTINS:
                 return _CUT if any(self._stems(value, frame) for value in plain) else _NOTHING
             known = method in ("list", "tuple", "dict", "sum", "abs", "reversed")
@@ -317,7 +324,7 @@ class Autograd:
 
     def _method(self, node: ir.Call, func: ir.Attr, frame: _Frame, part: Part) -> _Answer:
         """A method of a tensor or of a distribution."""
-        if func.attr in grad.CUTTING_METHODS or (func.attr in grad.WITH_INDICES and part[:1] == (1,)):
+        if func.attr in self.methods or (func.attr in grad.WITH_INDICES and part[:1] == (1,)):
             return _CUT if self._stems(func.value, frame) else _NOTHING
         answer = self._value(func.value, frame, ())
         if func.attr in ("to", "type", "astype") and any(
@@ -336,7 +343,7 @@ class Autograd:
         ):
             plain.insert(0, node.func.value)
         last = name.rpartition(".")[2]
-        if last in grad.CUTTING_FUNCTIONS or (last in grad.WITH_INDICES and part[:1] == (1,)):
+        if last in self.functions or (last in grad.WITH_INDICES and part[:1] == (1,)):
             return _CUT if any(self._stems(value, frame) for value in plain) else _NOTHING
         known = name.count(".") == 1 or name.startswith(("torch.nn.", "torch.distributions."))
         if not known and isinstance(node.func, ir.Attr) and isinstance(node.func.value, ir.Call):

@@ -5,6 +5,6 @@ Only arithmetic, containers and numpy's pure functions are known, by name. Every
 """
 
 from per_audit.graph.machine.run import Machine
-from per_audit.graph.machine.things import Failed, Stopped, Thing, Token, Unsupported
+from per_audit.graph.machine.things import Failed, Single, Stopped, Thing, Token, Unsupported
 
-__all__ = ["Failed", "Machine", "Stopped", "Thing", "Token", "Unsupported"]
+__all__ = ["Failed", "Machine", "Single", "Stopped", "Thing", "Token", "Unsupported"]

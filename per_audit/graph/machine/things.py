@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from struct import pack, unpack
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -73,3 +74,52 @@ class Library:
     """A name of a library, by its dotted path."""
 
     name: str
+
+
+class Single:
+    """A number of 32 bits as a tensor of PyTorch holds it: what is computed with it is one again."""
+
+    __slots__ = ("value",)
+    __array_ufunc__ = None  # numpy leaves the arithmetic to this class, as it does to a tensor's
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, value: float) -> None:
+        self.value: float = unpack("f", pack("f", value))[0]
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __add__(self, other: Any) -> Single:
+        return Single(self.value + Single(other).value)
+
+    def __sub__(self, other: Any) -> Single:
+        return Single(self.value - Single(other).value)
+
+    def __rsub__(self, other: Any) -> Single:
+        return Single(Single(other).value - self.value)
+
+    def __mul__(self, other: Any) -> Single:
+        return Single(self.value * Single(other).value)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self) -> Single:
+        return Single(-self.value)
+
+    def __abs__(self) -> Single:
+        return Single(abs(self.value))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (int, float, Single)) and self.value == float(other)
+
+    def __lt__(self, other: Any) -> bool:
+        return self.value < float(other)
+
+    def __le__(self, other: Any) -> bool:
+        return self.value <= float(other)
+
+    def __gt__(self, other: Any) -> bool:
+        return self.value > float(other)
+
+    def __ge__(self, other: Any) -> bool:
+        return self.value >= float(other)

@@ -59,6 +59,8 @@ def carried(project, code, program=PROGRAM):
         "self.last, _ = self.act(state)\nkept = self.last",
         "self.rows.append((state, self.act(state)[0]))\nkept = self.rows[0][1]",
         "for _, kept in [(0, self.act(state)[0])]:\n    pass",
+        "for _, kept in zip(state, self.act(state)[0]):\n    pass",
+        "for _, kept in enumerate(self.act(state)[0]):\n    pass",
         "if state:\n    kept = self.act(state)[0]\nelse:\n    kept = 0",
     ],
 )
@@ -85,6 +87,8 @@ def test_what_a_network_computes_carries_a_graph(project, code):
         "kept = self.act(state)[0]\nkept = kept.detach()",
         "kept = self.act(state)[0]\nif state:\n    kept = kept.detach()",
         "kept = unknown(state)",
+        "for kept, _ in zip(state, self.act(state)[0]):\n    pass",
+        "for kept, _ in enumerate(self.act(state)[0]):\n    pass",
         "self.rows.append((state, self.act(state)[0]))\nkept = self.rows[0][0]",
         "for p in self.net.parameters():\n    p.requires_grad = False\nkept = self.net(state)[0]",
     ],

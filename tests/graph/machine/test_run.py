@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from per_audit.facts import ir
-from per_audit.graph.machine import Failed, Machine, Stopped, Thing, Token, Unsupported
+from per_audit.graph.machine import Failed, Machine, Single, Stopped, Thing, Token, Unsupported
 
 
 @pytest.fixture
@@ -168,3 +168,24 @@ def test_every_kind_of_expression_is_followed_or_ends_the_run(project):
     machine = Machine(graph)
     with pytest.raises(Unsupported):
         machine.call(machine.make(cls), function)
+
+
+def test_a_single_rounds_what_is_computed_with_it_as_a_tensor_does():
+    small, large = np.float64(0.1), np.float64(1e8)
+    for found, exact in [
+        (large + Single(1.3), 1e8),
+        (Single(1.3) + large, 1e8),
+        (large - Single(1.3), 1e8),
+        (Single(0.1) - small, 0.0),
+        (Single(0.1) * 1, float(np.float32(0.1))),
+        (abs(-Single(0.1)), float(np.float32(0.1))),
+    ]:
+        assert isinstance(found, Single)
+        assert float(found) == exact
+    held = np.zeros(2)
+    held[1] = Single(0.5)
+    assert list(held) == [0.0, 0.5]
+    assert Single(0.5) == 0.5 <= Single(0.5) >= 0.5
+    assert not Single(0.5) < 0.5
+    assert not Single(0.5) > 0.5
+    assert Single(0.5) != "0.5"

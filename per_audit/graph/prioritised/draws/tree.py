@@ -12,7 +12,7 @@ from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 from per_audit.facts import ir
-from per_audit.graph.machine import Machine, Stopped, Thing, Token
+from per_audit.graph.machine import Machine, Single, Stopped, Thing, Token
 from per_audit.graph.machine.library import numpy
 from per_audit.graph.memory.capacity import Capacity, read
 from per_audit.graph.symbolic import Term
@@ -36,7 +36,7 @@ class Entry:
     roles: tuple[str, ...]
     takes_arrays: bool = False
 
-    def given(self, slot: int, priority: float) -> list[Any]:
+    def given(self, slot: int, priority: float | Single) -> list[Any]:
         """The arguments that give a slot a priority."""
         values: dict[str, Any] = {"p": priority, "i": slot, "t": Token(f"t{slot}")}
         if self.takes_arrays:
@@ -114,7 +114,7 @@ class SumTree:
         thing = self.filled(4, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0], entry)
         return thing is not None and not {1.0, 2.0, 4.0, 8.0} & set(self.nodes(thing))
 
-    def filled(self, size: int, priorities: Iterable[float], entry: Entry | None = None) -> Thing | None:
+    def filled(self, size: int, priorities: Iterable[float | Single], entry: Entry | None = None) -> Thing | None:
         """A tree with these priorities in its slots, starting again at the first when all are filled."""
         entry = entry or next(iter(self.entries), None)
         thing = self.build(size)
@@ -269,7 +269,7 @@ def _numbers(value: object) -> Iterator[float]:
         if not stack:
             return
         part = stack.pop()
-        if isinstance(part, (bool, int, float, np.integer, np.floating)):
+        if isinstance(part, (bool, int, float, Single, np.integer, np.floating)):
             yield float(part)
         elif isinstance(part, np.ndarray) and part.dtype.kind in "fi":
             yield from (float(number) for number in part.ravel())
