@@ -207,3 +207,44 @@ def train(env, net, optimizer, steps):
 def test_weights_that_are_handed_to_who_does_not_read_them_are_dropped(loss, expected):
     found = MissingImportanceWeights().check(link([extract("main.py", SHARED.replace("LOSS", loss).encode())]))
     assert [finding.symbol for finding in found if "drops the importance" in finding.message] == expected
+
+
+FED = (
+    MEMORY[: MEMORY.index("class Weighing")]
+    + """
+import tensorflow as tf
+
+
+class Learner:
+    def __init__(self, session, values, states):
+        self.session, self.states, self.memory = session, states, Memory(1000)
+        self.goals, self.weights = tf.placeholder(tf.float32, [None]), None
+        self.given = tf.placeholder(tf.float32, [None, 4])
+        self.errors = self.goals - values
+        self.step = tf.train.AdamOptimizer(1e-3).minimize(tf.reduce_mean(LOSS))
+
+    def learn(self, beta):
+        states, actions, rewards, following, ends, slots, weights = self.memory.some(32, beta)
+        goals = rewards + 0.99 * (1 - ends) * self.values(following)
+        each = np.transpose(np.tile(weights, (4, 1)))
+        fed = {self.states: states, self.goals: goals, self.given: each}
+        _, errors = self.session.run([self.step, self.errors], feed_dict=fed)
+        self.memory.rate(slots, errors)
+
+
+def train(env, session, values, states, steps):
+    learner = Learner(session, values, states)
+    for step in range(steps):
+        learner.memory.put(*env.turn())
+        learner.learn(min(1.0, 0.4 + step / steps))
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [("tf.square(self.errors)", ["Learner.learn"]), ("self.given[:, 0] * tf.square(self.errors)", [])],
+)
+def test_weights_that_are_fed_to_a_graph_which_makes_nothing_of_them_are_dropped(loss, expected):
+    found = MissingImportanceWeights().check(link([extract("main.py", FED.replace("LOSS", loss).encode())]))
+    assert [finding.symbol for finding in found] == expected

@@ -164,10 +164,10 @@ class _Body:
             parent = self.parents.get(node)
             if parent is None or isinstance(parent, (ir.Lambda, ir.Function, ir.Class)):
                 return False
+            if self._is_left_unread(node, parent):
+                return True
             if isinstance(parent, ir.Arg):
                 call = self.parents[parent]
-                if isinstance(call, ir.Call) and self._is_left_unread(call, parent):
-                    return True
                 if not isinstance(call, ir.Call) or not self._passes(call, parent, depth):
                     return False
                 parent = call
@@ -256,7 +256,15 @@ class _Body:
             return holder.id in self._own and self._is_container(holder) and self._bind(holder, argument.value)
         return method == "format"
 
-    def _is_left_unread(self, call: ir.Call, argument: ir.Arg) -> bool:
+    def _is_left_unread(self, node: ir.Node, around: ir.Node) -> bool:
+        """Whether nobody reads a value: neither functions that are given it, nor the graph that it is fed to."""
+        if isinstance(around, ir.Map):
+            keys = [key for key, value in zip(around.keys, around.values, strict=True) if value is node]
+            return bool(keys) and not any(map(self.graph.fed.is_read, keys))
+        call = self.parents.get(around) if isinstance(around, ir.Arg) else None
+        return isinstance(call, ir.Call) and isinstance(around, ir.Arg) and self._is_given_in_vain(call, around)
+
+    def _is_given_in_vain(self, call: ir.Call, argument: ir.Arg) -> bool:
         """Whether no function of the project that may be called there reads what it is given."""
         site = self.graph.events.calls.get(call)
         if site is None or site.classes or not site.targets:

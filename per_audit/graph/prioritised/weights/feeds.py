@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.values import Result
 
 if TYPE_CHECKING:
@@ -35,6 +36,33 @@ class Feeds:
     def placeholders(self) -> list[ir.Node]:
         """The placeholders that something is fed to."""
         return list(self._table)
+
+    def is_read(self, key: ir.Expr | None) -> bool:
+        """Whether anything in the graph is made of what a value is fed to; True for what is no placeholder."""
+        placeholders = self._placeholders(key)
+        return not placeholders or any(map(self._is_named_again, placeholders))
+
+    def _is_named_again(self, placeholder: ir.Node) -> bool:
+        """Whether the name that a placeholder has is read anywhere but where it is fed."""
+        path = self.graph.path_of(placeholder)
+        statement = self.graph.statement(path, placeholder) if path is not None else None
+        if not isinstance(statement, ir.Assign) or statement.value is not placeholder or len(statement.targets) > 1:
+            return True
+        target = statement.targets[0]
+        if isinstance(target, ir.Attr):
+            return (ir.Attr, target.attr) in self._read
+        return not isinstance(target, ir.Name) or any((kind, target.id) in self._read for kind in (ir.Name, ir.Attr))
+
+    @cached_property
+    def _read(self) -> set[tuple[type[ir.Node], str | None]]:
+        """The names and attributes that stand anywhere but as targets and as keys."""
+        found: set[tuple[type[ir.Node], str | None]] = set()
+        for module in self.graph.project.modules.values():
+            aside: set[ir.Node | None] = {key for node in module.nodes_of(ir.Map) for key in node.keys}
+            aside.update(target for node in module.nodes_of(ir.Assign) for target in node.targets)
+            named = (*module.nodes_of(ir.Name), *module.nodes_of(ir.Attr))
+            found |= {(type(node), name_of(node)) for node in named if node not in aside}
+        return found
 
     @cached_property
     def _table(self) -> dict[ir.Node, list[tuple[ir.Expr, str]]]:

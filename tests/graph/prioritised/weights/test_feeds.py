@@ -1,5 +1,9 @@
 """What runs of a TensorFlow 1 graph feed to its placeholders."""
 
+import pytest
+
+from per_audit.facts import ir
+
 MAIN = """
 import tensorflow as tf
 
@@ -30,3 +34,21 @@ def test_every_run_feeds_its_placeholder(project):
 def test_a_placeholder_that_nothing_is_fed_to(project):
     graph = project(MAIN.replace("self.weights: ", '"w": '))
     assert graph.fed.placeholders == []
+
+
+@pytest.mark.parametrize(
+    ("change", "is_read"),
+    [
+        (("", ""), True),
+        (("self.weights * self.unfed", "self.unfed"), False),
+        (("self.weights = tf", "self.weights = self.also = tf"), True),
+        (('{"weights": weights}', "self.weights"), True),
+    ],
+)
+def test_a_placeholder_of_which_nothing_is_made(project, change, is_read):
+    text = MAIN if "" in change else MAIN.replace("self.weights * self.unfed", "self.unfed").replace(*change)
+    graph = project(text)
+    keys = [node.keys[0] for node in graph.module("main.py").nodes_of(ir.Map)]
+    fed = [key for key in keys if isinstance(key, ir.Attr)]
+    assert [graph.fed.is_read(key) for key in fed] == [is_read] * len(fed)
+    assert all(graph.fed.is_read(key) for key in keys if key not in fed)  # what is no placeholder
