@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.prioritised.priorities.held import held_in, ordered_by
+from per_audit.graph.prioritised.priorities.trail import handed_out
 from per_audit.graph.symbolic import strip
 
 if TYPE_CHECKING:
@@ -24,17 +25,31 @@ def weights_for_positions(anatomy: Anatomy) -> Iterator[tuple[Step, list[tuple[i
     """
     unknown = blurred(anatomy)
     for write in anatomy.writes:
-        if write.inserts or len(write.steps) < 2:
+        if write.inserts or len(write.steps) < 2 or _is_field(write.index):
             continue
-        function, step = write.functions[0], write.steps[1]
-        given = _positions(anatomy, function, write.store.path, write.store.index, step.node)
-        if given is None or _is_field(write.index):
-            continue
-        value = anatomy.events.value(given)
-        plain = all(isinstance(atom, Alloc) for atom in value.atoms)  # an array or list, and no batch of several
-        weights = value.tagged("isw") & anatomy.about.weights
-        if plain and weights and not weights & unknown and not value.tagged("index"):
-            yield step, list(_unpacked(anatomy, write.functions[1], step.path, given))
+        for place in range(len(write.steps) - 1, 0, -1):  # whoever has confused them, rather than who passes them on
+            given = _given_at(anatomy, write, place)
+            if given is not None and _are_weights(anatomy, given, unknown):
+                step = write.steps[place]
+                yield step, list(_unpacked(anatomy, write.functions[place], step.path, given))
+                break
+
+
+def _given_at(anatomy: Anatomy, write: PriorityWrite, place: int) -> ir.Expr | None:
+    """The argument of a step of a write, which is a call, that becomes the index of the store."""
+    index, function = write.store.index, write.functions[place - 1]
+    if index is None or not isinstance(write.steps[place].node, ir.Call):
+        return None
+    term = handed_out(anatomy, write, anatomy.symbols.term(write.store.path, index), 0, place - 1)
+    return _positions(anatomy, function, term, write.steps[place].node)
+
+
+def _are_weights(anatomy: Anatomy, given: ir.Expr, unknown: set[ir.Node]) -> bool:
+    """Whether an argument is an array or list of weights for certain, and no batch of several things."""
+    value = anatomy.events.value(given)
+    weights = value.tagged("isw") & anatomy.about.weights
+    is_plain = all(isinstance(atom, Alloc) for atom in value.atoms)
+    return is_plain and bool(weights) and not weights & unknown and not value.tagged("index")
 
 
 def numbers_for_positions(anatomy: Anatomy) -> Iterator[Step]:
@@ -52,7 +67,7 @@ def numbers_for_positions(anatomy: Anatomy) -> Iterator[Step]:
             if isinstance(step.node, ir.Call) and _leaves_positions(anatomy, write, step.node):
                 yield write.steps[0]
             continue
-        given = _positions(anatomy, write.functions[0], write.store.path, write.store.index, step.node)
+        given = _given_at(anatomy, write, 1)
         if given is None or not isinstance(step.node, ir.Call):
             continue
         others = (anatomy.events.value(arg.value) for arg in step.node.args if arg.value is not given)
@@ -138,12 +153,11 @@ def _is_field(index: Term | None) -> bool:
     return index is not None and any(part.op == "item" and isinstance(part.data, str) for part in index.walk())
 
 
-def _positions(anatomy: Anatomy, function: object, path: str, index: ir.Expr | None, call: ir.Node) -> ir.Expr | None:
-    """The argument of a call that becomes the index of the store in the function called."""
-    if not isinstance(function, ir.Function) or not isinstance(call, ir.Call) or index is None:
+def _positions(anatomy: Anatomy, function: object, index: Term, call: ir.Node) -> ir.Expr | None:
+    """The argument of a call that becomes the index of a store, which the function called knows as a term."""
+    if not isinstance(function, ir.Function) or not isinstance(call, ir.Call):
         return None
-    term = anatomy.symbols.term(path, index)
-    names = {part.data[1] for part in term.walk() if part.op == "param" and part.data[0] is function}
+    names = {part.data[1] for part in index.walk() if part.op == "param" and part.data[0] is function}
     is_method = function in anatomy.graph.project.class_of
     parameters = [p for p in function.parameters if not p.kind][1 if is_method else 0 :]
     found = [call.argument(place, p.name) for place, p in enumerate(parameters) if p.name in names]

@@ -56,6 +56,33 @@ def test_weights_are_no_positions(project, take, give, lines):
     assert [[graph.place(path, node).line for node, path in unpacked] for _, unpacked in found] == lines
 
 
+STORE = """
+    class Store:
+        def __init__(self, mass):
+            self.mass = mass
+
+        def __setitem__(self, slot, value):
+            slot += 0
+            self.mass[slot] = value
+
+        def put(self, slot, value):
+            self.mass[slot] = value
+"""
+
+
+@pytest.mark.parametrize("put", ["self.store[i] = abs(error) + 1e-6", "self.store.put(i, abs(error) + 1e-6)"])
+@pytest.mark.parametrize(("take", "lines"), [("rows, weights, at", []), ("rows, at, weights", ["memory.update"])])
+def test_weights_are_told_where_the_training_hands_them_over(project, put, take, lines):
+    text = MEMORY.format(take=take, give="at, errors")
+    text = text.replace("self.mass[i] = abs(error) + 1e-6", put).replace(
+        "np.zeros(size), size, 0", "np.zeros(size), size, 0\n            self.store = Store(self.mass)"
+    )
+    graph = project(STORE + text)
+    (buffer,) = graph.buffers
+    found = [graph.source(step.path, step.node) for step, _ in weights_for_positions(graph.anatomy(buffer))]
+    assert [text.partition("(")[0] for text in found] == lines
+
+
 @pytest.mark.parametrize(
     ("give", "count"),
     [
