@@ -826,6 +826,20 @@ class Agent:
                 .replace("maxlen=10_000), 0.99", "maxlen=10_000), 0.99\n        self.steps_done = 0")
             },
         ),
+        Example(
+            "the values that a distribution is over are moved through ends",
+            {
+                "dqn.py": _DQN.replace(
+                    "        self.memory,", "        self.support = torch.linspace(-10, 10, 51)\n        self.memory,"
+                )
+                .replace("best = self.target_net(next_states).max(1).values", "chances = self.target_net(next_states)")
+                .replace(
+                    "rewards + self.gamma * best * dones.float()", "rewards[:, None] + self.gamma * self.support[None]"
+                )
+                .replace("F.mse_loss(q, target)", "F.cross_entropy(q, projected(chances, target))")
+                .replace("import random\n", "import random\nfrom projection import projected\n")
+            },
+        ),
     )
     good = (
         Example(
@@ -1324,6 +1338,39 @@ def main(net, optimizer, start):
                     "[obs for obs in batch.next_obs if obs is not None]",
                     "list(filter(lambda obs: obs is not None, batch.next_obs))",
                 )
+            },
+        ),
+        Example(
+            "the values that a distribution is over stay where they are at an end",
+            {
+                "dqn.py": _DQN.replace(
+                    "        self.memory,", "        self.support = torch.linspace(-10, 10, 51)\n        self.memory,"
+                )
+                .replace("best = self.target_net(next_states).max(1).values", "chances = self.target_net(next_states)")
+                .replace(
+                    "rewards + self.gamma * best * dones.float()  # <- PER501",
+                    "rewards[:, None] + self.gamma * (1 - dones[:, None]) * self.support[None]",
+                )
+                .replace("F.mse_loss(q, target)", "F.cross_entropy(q, projected(chances, target))")
+                .replace("import random\n", "import random\nfrom projection import projected\n")
+            },
+        ),
+        Example(
+            "at an end all chances are for the value 0, that the reward moves",
+            {
+                "dqn.py": _DQN.replace(
+                    "        self.memory,", "        self.support = torch.linspace(-10, 10, 51)\n        self.memory,"
+                )
+                .replace(
+                    "best = self.target_net(next_states).max(1).values",
+                    "chances = self.target_net(next_states)\n            chances[dones] = (self.support == 0).float()",
+                )
+                .replace(
+                    "rewards + self.gamma * best * dones.float()  # <- PER501",
+                    "rewards[:, None] + self.gamma * self.support[None]",
+                )
+                .replace("F.mse_loss(q, target)", "F.cross_entropy(q, projected(chances, target))")
+                .replace("import random\n", "import random\nfrom projection import projected\n")
             },
         ),
     )

@@ -365,6 +365,25 @@ class Agent:
                 ),
             },
         ),
+        Example(
+            "the values that a distribution is over, moved by gamma once",
+            {
+                "agent.py": _DEQUE.replace(
+                    "            best = self.target_net(next_states).max(1).values\n"
+                    "            target = rewards + self.gamma * best * (1 - dones)  # <- PER505\n",
+                    "            target = projected(self.target_net(next_states), rewards, dones, self.gamma)\n",
+                ).replace("F.mse_loss", "F.cross_entropy")
+                + """
+
+def projected(chances, rewards, dones, gamma, lowest=-10, highest=10, count=51):
+    at = torch.linspace(lowest, highest, count)
+    moved = rewards[:, None] + gamma * (1 - dones[:, None]) * at[None]  # <- PER505
+    place = (moved.clamp(lowest, highest) - lowest) / (highest - lowest) * (count - 1)
+    spread = (1 - (place[:, None] - torch.arange(count)[None, :, None]).abs()).clamp(0)
+    return (spread * chances[:, None]).sum(-1)
+"""
+            },
+        ),
     )
     good = (
         Example(
@@ -487,6 +506,17 @@ class Replay:
                     "    def learn(self, gamma):",
                 )
                 .replace("rewards + self.gamma *", "rewards + gamma *")
+            },
+        ),
+        Example(
+            "the values that a distribution is over, moved by gamma to the power of the steps",
+            {
+                "agent.py": bad[0]
+                .plain["agent.py"]
+                .replace(
+                    "n=3, gamma=0.99):\n", "n=3, gamma=0.99):\n        self.support = torch.linspace(-10, 10, 51)\n"
+                )
+                .replace("self.gamma * best", "self.gamma**self.n * self.support")
             },
         ),
     )

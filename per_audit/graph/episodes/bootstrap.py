@@ -25,6 +25,7 @@ _CHOICES = {"where", "filled", "unknown", "loop", "found", "cmp", "not", "logic"
 _LEAVES = {"const", "external", "global", "object", "function", "field", "range", "len"}
 _DEEPEST = 3
 _SUMS = {"add", "add_"}
+_ATOMS = {"support", "supports", "atoms"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +65,7 @@ def is_open(graph: ReplayGraph, target: BootstrapTarget) -> bool:
     Every factor is a constant of the run or what a network says of the next state; nothing is chosen, filled in or
     multiplied with what the batch holds. False also where a part of it is not known.
     """
-    rest = [factor for factor in target.factors if not _is_constant(graph, factor)]
+    rest = [factor for factor in target.factors if _are_atoms(graph, factor) or not _is_constant(graph, factor)]
     return len(rest) == 1 and _is_whole(graph, rest[0], inside=False)
 
 
@@ -168,7 +169,24 @@ def _is_discounted(graph: ReplayGraph, node: ir.Expr, within: tuple[Term, ...]) 
         return False
     if any(_may_be_later(graph, part) for part in _names(node)):
         return True
-    return any(_may_be_later(graph, part.node) for factor in within for part in factor.walk() if part.op in _READS)
+    if any(_may_be_later(graph, part.node) for factor in within for part in factor.walk() if part.op in _READS):
+        return True
+    return any(_are_atoms(graph, factor) for factor in within)
+
+
+def _are_atoms(graph: ReplayGraph, factor: Term) -> bool:
+    """Whether a factor is the values that a distribution is over, which stand for those of the next state."""
+    while factor.op in (*_FORM, "item", "at") and factor.args:
+        factor = factor.args[0]
+    if factor.op not in ("field", "param", "global", "external", "call"):
+        return False
+    named = str(factor.data[-1] if isinstance(factor.data, tuple) else factor.data).rpartition(".")[2]
+    if factor.op != "call" and not _ATOMS.isdisjoint(words(named)):
+        return True
+    return any(
+        option.op == "call" and str(option.data).endswith("linspace")
+        for option in (factor, *graph.symbols.options(factor))
+    )
 
 
 def _may_be_later(graph: ReplayGraph, node: ir.Node | None) -> bool:

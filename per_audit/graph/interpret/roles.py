@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 
 from per_audit.facts import ir
 
@@ -15,9 +16,10 @@ _REWARD = {"reward", "rewards", "rew", "rews", "rwd", "rwds", "rewd", "rewds", "
 _DONE = {
     "done", "dones", "terminal", "terminals", "terminate", "terminated", "terminates", "truncated", "term", "terms",
     "finished", "over", "dead", "notdone", "nonterminal", "nonterminals", "dw", "d", "mask", "masks", "end", "ends",
-    "ended",
+    "ended", "gameover", "isdone", "isend", "isfinal", "isover", "isterminal",
     "discount", "discounts",
 }  # fmt: skip
+_ENDS = {("is", "final"), ("is", "last")}
 _MASK = {"mask", "masks"}
 _LEGAL = {"attention", "avail", "available", "legal", "padding"}
 _STATE = {
@@ -80,11 +82,15 @@ def role_of_name(name: str) -> str | None:
         later and (not _STATE.isdisjoint(parts) or not _SEEN.isdisjoint(parts) or len(parts) == 1 or lowered in _NEXT)
     ):
         return NEXT
-    if not _DONE.isdisjoint(parts) and not _is_of_choices(parts):
+    if _tells_end(parts) and not _is_of_choices(parts):
         return None if is_of_run(parts) else DONE
     if not _ACTION.isdisjoint(parts):
         return ACTION
     return STATE if not _STATE.isdisjoint(parts) else None
+
+
+def _tells_end(parts: tuple[str, ...]) -> bool:
+    return not _DONE.isdisjoint(parts) or not _ENDS.isdisjoint(pairwise(parts))
 
 
 def is_of_run(parts: tuple[str, ...]) -> bool:

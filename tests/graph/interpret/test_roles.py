@@ -21,6 +21,8 @@ from per_audit.graph.interpret.roles import is_beta, looks_like_transition, role
         ("log_prob", "policy"), ("old_logp", "policy"), ("advantages", "policy"), ("returns", "policy"),
         ("values", "value"), ("size", None), ("index", None), ("weights", None), ("model", None), ("_", None),
         ("", None),
+        ("is_final", "done"), ("isfinal", "done"), ("batch_is_last", "done"), ("gameover", "done"),
+        ("final_state", "state"), ("last_obs", "state"),
         ("steps_done", None), ("step_done", "done"), ("IS_BETA_END", None), ("eps_end", None), ("episode_end", "done"),
     ],
 )  # fmt: skip
