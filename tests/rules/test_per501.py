@@ -88,3 +88,45 @@ def test_a_program_played_by_hand_makes_no_episodes_of_those_that_are_stored():
 def test_episodes_of_a_counted_length_elsewhere_say_nothing_of_those_that_are_stored():
     until_done = COUNTED.replace("for t in range(40):", "done = False\n    while not done:")
     assert found("PER501", agent=AGENT, train=until_done, play=SHOWN)
+
+
+DEEP = """
+class Rows:
+    def __init__(self):
+        self.rows = []
+
+    def write(self, row):
+        self.rows.append(row)
+
+
+class Ring:
+    def __init__(self):
+        self.held = Rows()
+
+    def keep(self, row):
+        self.held.write(row)
+
+
+class Store:
+    def __init__(self):
+        self.ring = Ring()
+
+    def keep(self, row):
+        self.ring.keep(row)
+
+    def some(self):
+        return random.sample(self.ring.held.rows, 32)
+"""
+
+
+def test_the_end_is_known_above_stores_within_stores():
+    deep = (
+        AGENT.replace(", []", ", Store()")
+        .replace(
+            "self.rows.append((state, action, reward, next_state, done))",
+            "self.rows.keep((state, action, reward, next_state))",
+        )
+        .replace("next_states, _ = zip(*random.sample(self.rows, 32))", "next_states = zip(*self.rows.some())")
+    )
+    until_done = COUNTED.replace("for t in range(40):", "done = False\n    while not done:")
+    assert found("PER501", agent=deep + DEEP, train=until_done)

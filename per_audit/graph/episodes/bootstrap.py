@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
-_LATER = {"next", "nxt", "prime", "succ", "successor"}
+_LATER = {"next", "nxt", "prime", "succ", "successor", "future"}
 _DISCOUNT = {"gamma", "gammas", "discount", "discounts"}
 _FORM = {"detach", "reshape", "unsqueeze", "squeeze", "stack", "collect"}
 _READS = {"item", "at", "element", "slice"}
@@ -66,7 +66,7 @@ def is_open(graph: ReplayGraph, target: BootstrapTarget) -> bool:
     multiplied with what the batch holds. False also where a part of it is not known.
     """
     rest = [factor for factor in target.factors if _are_atoms(graph, factor) or not _is_constant(graph, factor)]
-    return len(rest) == 1 and _is_whole(graph, rest[0], inside=False)
+    return len(rest) == 1 and (_are_atoms(graph, rest[0]) or _is_whole(graph, rest[0], inside=False))
 
 
 def discounts(graph: ReplayGraph, target: BootstrapTarget) -> list[Term]:
@@ -169,20 +169,24 @@ def _is_discounted(graph: ReplayGraph, node: ir.Expr, within: tuple[Term, ...]) 
         return False
     if any(_may_be_later(graph, part) for part in _names(node)):
         return True
-    if any(_may_be_later(graph, part.node) for factor in within for part in factor.walk() if part.op in _READS):
+    parts = [part for factor in within for part in factor.walk()]
+    if any(_may_be_later(graph, part.node) for part in parts if part.op in _READS):
         return True
-    return any(_are_atoms(graph, factor) for factor in within)
+    given = (
+        arg.value for part in parts if part.op == "call" and isinstance(part.node, ir.Call) for arg in part.node.args
+    )
+    return any(_may_be_later(graph, value) for value in given) or any(_are_atoms(graph, factor) for factor in within)
 
 
 def _are_atoms(graph: ReplayGraph, factor: Term) -> bool:
     """Whether a factor is the values that a distribution is over, which stand for those of the next state."""
-    while factor.op in (*_FORM, "item", "at") and factor.args:
-        factor = factor.args[0]
-    if factor.op not in ("field", "param", "global", "external", "call"):
+    if factor.has("draw", "mass"):
         return False
     named = str(factor.data[-1] if isinstance(factor.data, tuple) else factor.data).rpartition(".")[2]
-    if factor.op != "call" and not _ATOMS.isdisjoint(words(named)):
+    if factor.op in ("field", "param", "global", "external", "item") and not _ATOMS.isdisjoint(words(named)):
         return True
+    if factor.op in (*_FORM, "item", "at") and factor.args:
+        return _are_atoms(graph, factor.args[0])
     return any(
         option.op == "call" and str(option.data).endswith("linspace")
         for option in (factor, *graph.symbols.options(factor))

@@ -52,7 +52,7 @@ _ENDLESS = (
     *("Pendulum", "HalfCheetah", "Swimmer", "Reacher", "Pusher", "Fetch", "HumanoidStandup", "HandManipulate"),
     SUITE,
 )
-_CALLERS = 3
+_CALLERS = 4
 
 
 def bodies(graph: ReplayGraph, buffer: ReplayBuffer) -> list[Body]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
-_CALLERS = 3
+_CALLERS = 4
 _LOOPS = (ir.For, ir.While)
 
 

@@ -46,6 +46,9 @@ def targets_of(project, code):
         "target = r + (self.gamma ** 3) * torch.min(self.net(s2), q2)",
         "best = self.net(s2).argmax(1)\ntarget = r + self.gamma * self.target_net(s2).gather(1, best).detach()",
         "target = torch.add(r, self.gamma * q2)",
+        "next_obs = column(rows, 3)\nbest = self.target_net(next_obs).amax(1)\ntarget = r + self.gamma * best",
+        "support = torch.linspace(-9, 9, 51)\ntarget = r[:, None] + self.gamma * support",
+        "target = r + self.gamma * self.net.atoms",
     ],
 )
 def test_what_bootstraps_through_every_state(project, code):
