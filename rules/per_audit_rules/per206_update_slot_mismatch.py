@@ -392,6 +392,73 @@ _LIST_AND_TREE = (
     + _LIST_AND_TREE[_LIST_AND_TREE.index("        return batch") :]
 )
 
+_SEVERAL = """import random
+import numpy as np
+from tree import Tree
+
+
+class Memory:
+    def __init__(self, capacity, envs=4):
+        self.capacity, self.envs, self.next, self.count = capacity, envs, 0, 0
+        self.trees = [Tree(capacity) for _ in range(envs)]
+        self.states, self.next_states = np.zeros((capacity, envs, 4)), np.zeros((capacity, envs, 4))
+        self.actions, self.ends = np.zeros((capacity, envs), int), np.zeros((capacity, envs))
+        self.rewards = np.zeros((capacity, envs))
+
+    def add(self, state, action, reward, next_state, done):
+        at = self.next
+        self.states[at], self.next_states[at] = state, next_state
+        self.actions[at], self.rewards[at], self.ends[at] = action, reward, done
+        for k in range(self.envs):
+            self.trees[k].put(at, 1.0)
+        self.next = (at + 1) % self.capacity
+        self.count = min(self.count + 1, self.capacity)
+
+    def sample(self, n, beta):
+        each, slots, shares = n // self.envs, [], []
+        for k in range(self.envs):
+            tree = self.trees[k]
+            found = np.array([tree.find(random.random() * tree.sums[1]) for _ in range(each)])
+            shares.append(tree.sums[found + self.capacity] / tree.sums[1])
+            slots.append(found + k * self.capacity)  # <- PER206
+        slots = np.concatenate(slots)
+        weights = (self.count * np.concatenate(shares)) ** -beta
+        at, env = slots % self.capacity, slots // self.capacity
+        rows = self.states[at, env], self.actions[at, env], self.rewards[at, env]
+        return (*rows, self.next_states[at, env], self.ends[at, env]), slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        each = len(slots) // self.envs
+        for k in range(self.envs):
+            tree = self.trees[k]
+            for i in range(k * each, (k + 1) * each):
+                tree.put(slots[i], (errors[i] + 1e-6) ** 0.6)
+"""
+_SEVERAL_AT_ONCE = (
+    _SEVERAL.replace(
+        "            found = np.array([tree.find(random.random() * tree.sums[1]) for _ in range(each)])\n",
+        "            found = self.found_in(k, each)\n",
+    )
+    .replace(
+        "    def update(",
+        """    def found_in(self, k, n):
+        return np.array([self.trees[k].find(random.random() * self.trees[k].sums[1]) for _ in range(n)])
+
+    def update(""",
+    )
+    .replace(
+        """            tree = self.trees[k]
+            for i in range(k * each, (k + 1) * each):
+                tree.put(slots[i], (errors[i] + 1e-6) ** 0.6)
+""",
+        """            part = slice(k * each, (k + 1) * each)
+            for slot, error in zip(slots[part], errors[part]):
+                self.trees[k].put(slot, (error + 1e-6) ** 0.6)
+""",
+    )
+)
+_SEVERAL_RIGHT = _SEVERAL.replace("  # <- PER206", "")
+
 
 _RANKS = """import numpy as np
 
@@ -476,7 +543,9 @@ class UpdateSlotMismatch(Rule):
     the slots of the oldest. Reports a priority that is written to the node of a sum tree that has the
     number of the transition's slot, where new transitions get the leaf that many nodes further on. Reports drawn
     positions that are converted to 8 bits in a buffer of more than 256 slots, and weights, the numbers of the rows of a
-    batch, or ranks in an order of the priorities, that are handed over where positions are meant.
+    batch, or ranks in an order of the priorities, that are handed over where positions are meant. Reports positions in
+    several trees that are told apart by adding to them what goes by the tree's number, and that each tree is handed
+    back with nothing taken off.
 
     ## Why is this bad
 
@@ -564,6 +633,9 @@ class UpdateSlotMismatch(Rule):
             yield self._counted(graph, buffer, step), step.node
         for step, looked_up in handed.ranks_for_positions(anatomy):
             yield self._ranked(graph, buffer, step, looked_up), step.node
+        for step, moved in handed.moved_positions(anatomy):
+            if moved.node is not None:
+                yield self._moved(graph, buffer, step, moved.node, moved.path), moved.node
 
     def _handed(self, graph: ReplayGraph, buffer: ReplayBuffer, step: Step, unpacked: list[_Place]) -> Finding:
         name = graph.name_of(buffer)
@@ -611,6 +683,23 @@ class UpdateSlotMismatch(Rule):
                 graph.evidence(step.path, step.node, "update", "handed over as positions here"),
             ],
             fix=FixOffer(title="hand over the positions that the ranks stand for"),
+            pipeline=name,
+        )
+
+    def _moved(self, graph: ReplayGraph, buffer: ReplayBuffer, step: Step, moved: ir.Node, path: str) -> Finding:
+        name = graph.name_of(buffer)
+        return self.finding(
+            graph,
+            path,
+            moved,
+            f"`{graph.source(path, moved)}` moves the positions that were drawn from each {name} but the first, and "
+            f"`{graph.source(step.path, step.node)}` writes where they were moved to: the priorities of other "
+            "transitions change",
+            evidence=[
+                graph.evidence(path, moved, "draw", "the positions in one tree are moved by its number here"),
+                graph.evidence(step.path, step.node, "update", "handed over as positions here, with nothing taken off"),
+            ],
+            fix=FixOffer(title="hand each tree the positions that were drawn from it"),
             pipeline=name,
         )
 
@@ -865,8 +954,40 @@ class Plain:
             "a base class counts what was stored, its ring by the count",
             {"ring.py": _COUNTING, "memory.py": _COUNTED_ON, "train.py": _TRAIN},
         ),
+        Example(
+            "the slots of several trees are told apart, and the trees get them so",
+            {"tree.py": _TREE, "memory.py": _SEVERAL, "train.py": _TRAIN},
+        ),
+        Example(
+            "the slots of several trees are told apart, a part of the batch for each tree",
+            {"tree.py": _TREE, "memory.py": _SEVERAL_AT_ONCE, "train.py": _TRAIN},
+        ),
     )
     good = (
+        Example(
+            "the slots of several trees are told apart, and each tree gets its own back",
+            {
+                "tree.py": _TREE,
+                "memory.py": _SEVERAL_RIGHT.replace("tree.put(slots[i],", "tree.put(slots[i] - k * self.capacity,"),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "the slots of several trees are told apart, and what is left of them tells the slot in its tree",
+            {
+                "tree.py": _TREE,
+                "memory.py": _SEVERAL_RIGHT.replace("tree.put(slots[i],", "tree.put(slots[i] % self.capacity,"),
+                "train.py": _TRAIN,
+            },
+        ),
+        Example(
+            "the slots of several trees, each with its own",
+            {
+                "tree.py": _TREE,
+                "memory.py": _SEVERAL_RIGHT.replace("slots.append(found + k * self.capacity)", "slots.append(found)"),
+                "train.py": _TRAIN,
+            },
+        ),
         Example(
             "the positions of the ranks",
             {"memory.py": _RANKS.replace("return batch, ranks, ", "return batch, at, "), "train.py": _TRAIN},

@@ -8,7 +8,7 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.values import Alloc
 from per_audit.graph.prioritised.priorities.held import held_in, ordered_by
 from per_audit.graph.prioritised.priorities.trail import handed_out
-from per_audit.graph.symbolic import strip
+from per_audit.graph.symbolic import alternatives, strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,6 +126,59 @@ def ranks_for_positions(anatomy: Anatomy) -> Iterator[tuple[Step, ir.Node]]:
         orders = [held for each in places for term in ordered_by(graph, each.args[0]) for held in held_in(graph, term)]
         if any(write.store.container in anatomy.allocs(held) for held in orders):
             yield write.steps[min(1, len(write.steps) - 1)], min((each.node for each in read), key=lambda n: n.start)
+
+
+def moved_positions(anatomy: Anatomy) -> Iterator[tuple[Step, Term]]:
+    """The steps that hand over positions in one of several trees, moved by a number that goes by the tree's.
+
+    That tells the positions of a joined batch apart, and has to be taken off again. With the sum that moves them.
+    """
+    for write in anatomy.writes:
+        trees = _numbers_of_trees(anatomy, write)
+        if write.index is None or not trees:
+            continue
+        added: list[Term] = []
+        taken: list[Term] = []
+        sums = list(_added_up(write.index, added, taken))
+        for part in [part for part in added if part in taken]:
+            added.remove(part)
+            taken.remove(part)
+        left = [part for part in added if not part.is_number]
+        moving = [part for part in left if part.op != "found" and not trees.isdisjoint(part.walk())]
+        if len(left) != 2 or len(moving) != 1 or not any(part.op == "found" for part in left):
+            continue
+        rest = sum(part.number or 0 for part in added) - sum(part.number or 0 for part in taken)
+        moved = next((each for each in sums if moving[0] in map(strip, each.args)), None)
+        if rest == 0 and all(part.is_number for part in taken) and moved is not None and moved.path:
+            yield write.steps[1], moved
+
+
+def _numbers_of_trees(anatomy: Anatomy, write: PriorityWrite) -> set[Term]:
+    """What counts the trees, one of which a call is told to write to: the range of a loop over their numbers."""
+    call = write.steps[1].node if len(write.steps) > 1 else None
+    if not isinstance(call, ir.Call) or not isinstance(call.func, ir.Attr):
+        return set()
+    held = anatomy.symbols.term(write.steps[1].path, call.func.value)
+    return {part for part in held.args[1].walk() if part.op == "range"} if held.op == "at" else set()
+
+
+def _added_up(term: Term, added: list[Term], taken: list[Term]) -> Iterator[Term]:
+    """Sorts what a position is the sum of into what is added and what is taken off; gives the sums."""
+    term = strip(term)
+    while term.op in ("slice", "at", "item") and term.args:
+        term = strip(term.args[0])
+    if term.op == "phi":
+        found = [option for option in map(strip, alternatives(term)) if not option.is_number]
+        term = found[0] if len(found) == 1 else term
+    if term.op == "add":
+        yield term
+        for part in term.args:
+            yield from _added_up(part, added, taken)
+    elif term.op == "sub":
+        yield from _added_up(term.args[0], added, taken)
+        yield from _added_up(term.args[1], taken, added)
+    else:
+        added.append(term)
 
 
 def _counts_rows(index: Term) -> bool:

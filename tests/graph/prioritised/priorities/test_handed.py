@@ -2,7 +2,12 @@
 
 import pytest
 
-from per_audit.graph.prioritised.priorities.handed import blurred, numbers_for_positions, weights_for_positions
+from per_audit.graph.prioritised.priorities.handed import (
+    blurred,
+    moved_positions,
+    numbers_for_positions,
+    weights_for_positions,
+)
 
 MEMORY = """
     import numpy as np
@@ -152,3 +157,73 @@ def test_parts_of_a_batch_that_come_from_a_library_are_not_told_apart(project, t
     (buffer,) = graph.buffers
     anatomy = graph.anatomy(buffer)
     assert blurred(anatomy) == (anatomy.about.weights if "store" in taken else set())
+
+
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        ("part[i]", ["self.trees[k].find(mass) + k * self.size"]),
+        ("part[i] - k * self.size", []),
+        ("part[i] % self.size", []),
+        ("part[i] - 1", []),
+    ],
+)
+def test_positions_of_several_trees_are_moved_back(project, place, found):
+    graph = project(f"""
+        import random
+        import numpy as np
+
+        class Tree:
+            def __init__(self, size):
+                self.size, self.sums = size, np.zeros(2 * size)
+
+            def put(self, slot, priority):
+                node = slot + self.size
+                self.sums[node] = priority
+                while node > 1:
+                    node //= 2
+                    self.sums[node] = self.sums[2 * node] + self.sums[2 * node + 1]
+
+            def find(self, mass):
+                node = 1
+                while node < self.size:
+                    node *= 2
+                    if mass >= self.sums[node]:
+                        mass -= self.sums[node]
+                        node += 1
+                return node - self.size
+
+        class Memory:
+            def __init__(self, size, count):
+                self.trees, self.count, self.size, self.at = [Tree(size) for _ in range(count)], count, size, 0
+                self.rows = [None] * (size * count)
+
+            def push(self, k, state, action, reward, next_state, done):
+                self.rows[k * self.size + self.at] = (state, action, reward, next_state, done)
+                self.trees[k].put(self.at, 1.0)
+                self.at = (self.at + 1) % self.size
+
+            def sample(self, n):
+                found = []
+                for k in range(self.count):
+                    for _ in range(n):
+                        mass = random.random() * self.trees[k].sums[1]
+                        found.append(self.trees[k].find(mass) + k * self.size)
+                return [self.rows[slot] for slot in found], found
+
+            def update(self, slots, errors):
+                n = len(slots) // self.count
+                for k in range(self.count):
+                    part = slots[k * n : (k + 1) * n]
+                    for i in range(n):
+                        self.trees[k].put({place}, abs(errors[k * n + i]) + 1e-6)
+
+        def learn(memory, net):
+            rows, slots = memory.sample(8)
+            memory.update(slots, net.errors(rows))
+
+        learn(Memory(100, 2), None)
+    """)
+    (buffer,) = graph.buffers
+    moved = moved_positions(graph.anatomy(buffer))
+    assert [graph.source(term.path, term.node) for _, term in moved] == found
