@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused
 from per_audit.fixes.recipes.learning import fitted_by, lap
-from per_audit.graph.interpret.values import Drawn, Func
+from per_audit.graph.interpret.values import Drawn, Func, Result
 
 if TYPE_CHECKING:
     from per_audit.fixes.recipes.batch.travel import Consumer
     from per_audit.graph import ReplayBuffer
 
+_TAKES_WEIGHTS = {"keras", "tensorflow", "tf_keras", "tensorflow_core"}
 _PREDICTS = {"predict", "predict_on_batch", "predict_batch"}
 # Losses of Keras that keep one value a row.
 _BY_ROW = {
@@ -163,6 +164,7 @@ class FittedRows:
             raise Refused(f"the fit at {where} has weights already, or options that are not understood")
         if not 1 <= positional <= (9 if is_fit else 2):
             raise Refused(f"the fit at {where} has options that are not understood")
+        self._check_library(fit, where)
         losses = [
             (site, loss)
             for site in self.graph.events.calls.values()
@@ -182,6 +184,13 @@ class FittedRows:
                 made = self.draft.where(site.path, site.node)
                 text = self.draft.text(site.path, loss)
                 raise Refused(f"the loss {text} of the model made at {made} is not known to keep one value a row")
+
+    def _check_library(self, fit: ir.Call, where: str) -> None:
+        """Refuse a model of a library whose `fit` is another one: that of TFLearn and most of scikit-learn's."""
+        made = self.graph.events.value(fit.func.value).atoms if isinstance(fit.func, ir.Attr) else ()
+        libraries = {atom.name.partition(".")[0] for atom in made if isinstance(atom, Result)}
+        if others := sorted(libraries - _TAKES_WEIGHTS):
+            raise Refused(f"the model fitted at {where} is of {others[0]}, whose fit may take no weights of rows")
 
     def _keep_rows(self, loss: ir.Expr) -> bool:
         """Keep the batch axis of a loss of the project that is one mean of everything, which weights cannot reach."""

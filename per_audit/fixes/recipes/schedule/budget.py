@@ -208,7 +208,7 @@ def _ends_early(graph: ReplayGraph, path: str, loop: Loop) -> bool:
     leaving = {n for n in inside if isinstance(n, ir.Return) or (isinstance(n, ir.Jump) and n.kind == "break")}
     leaving -= {node for node in inner if isinstance(node, ir.Jump)}
     end = _end(graph, path, loop)
-    return bool(leaving - set(end[0].body if end is not None and end[2] else ()))
+    return bool(leaving - set(end[0].body if end is not None and end[2] else ())) or bool(_set_again(graph, path, loop))
 
 
 class _Bound(NamedTuple):
@@ -296,7 +296,26 @@ def _counted(graph: ReplayGraph, path: str, loop: ir.While, test: ir.Expr) -> _B
     stride, turn = rises.pop() if len(rises) == 1 else (None, None)
     if test.ops == ["!="] and stride != 1:
         return None  # it may never be that very number
+    ends = graph.module(path).source(test.rights[0])
+    for value in _set_again(graph, path, loop):
+        set_to = number(graph, path, value)
+        is_past = last is not None and set_to is not None and set_to >= last
+        if not is_past and graph.module(path).source(value) != ends:
+            return None  # it begins anew, and who knows how often
     return _Bound(max(last // stride, 1), turn) if last is not None and stride is not None and turn else None
+
+
+def _set_again(graph: ReplayGraph, path: str, loop: Loop) -> list[ir.Expr]:
+    """What the count that a `while` asks for is set to inside of it: its end, as where an episode is over before."""
+    if not isinstance(loop, ir.While) or not isinstance(loop.test, ir.Cmp):
+        return []
+    text = graph.module(path).source(loop.test.left)
+    return [
+        node.value
+        for node in ir.walk_scope(loop.body)
+        if isinstance(node, ir.Assign) and node.value is not None
+        if any(graph.module(path).source(target) == text for target in node.targets)
+    ]
 
 
 def _is_zero(node: ir.Expr) -> bool:

@@ -173,6 +173,12 @@ def test_rows_of_another_model_are_an_assumption(copied):
     check_fixed(program(text.format("", "", "", "")), after, unsafe="are predictions of other")
 
 
+@pytest.mark.parametrize("library", ["tensorflow.keras.models", "tf_keras.models"])
+def test_keras_under_other_names(library):
+    pair = ("from keras.models", f"from {library}")
+    check_fixed(changed(program(SINGLY), pair), changed(program(FIXED_SINGLY, FIXED_HEAD), pair))
+
+
 def test_a_loss_that_takes_one_mean_keeps_the_batch_axis():
     loss = "def huber(true, predicted):\n    return K.mean(K.abs(true - predicted){})\n\n\nclass Agent"
     pairs = (("from keras.models", "from keras import backend as K\nfrom keras.models"), ('loss="mse"', "loss=huber"))
@@ -190,6 +196,8 @@ def test_a_loss_that_takes_one_mean_keeps_the_batch_axis():
         (("verbose=0)", "verbose=0, class_weight=state)"), "has weights already"),
         (("verbose=0)\n", "verbose=0)\n        self.model.fit(state, row)\n"), "is fitted in several places"),
         (("row[0][action] =", "row[0] ="), "no TD loss that can be weighted"),
+        (("from keras.models", "from tflearn"), "is of tflearn, whose fit may take no weights of rows"),
+        (("from keras.models", "from sklearn.neural_network"), "is of sklearn, whose fit may take no weights of rows"),
     ],
 )
 def test_refused(pair, reason):

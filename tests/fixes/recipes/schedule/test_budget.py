@@ -73,6 +73,7 @@ main(None, None, None)
         ("for step in trange(3000): STEP", "3000"),
         ("while count < 8000:\n        count += 1\n        STEP", "8000"),
         ("while count < 8000:\n        count += 4\n        STEP", "2000"),
+        ("while count < 8000:\n        count += 4\n        if env.is_on(): count = 8000\n        STEP", "2000"),
         ("while count != 8000:\n        count += 1\n        STEP", "8000"),
         ("while count < TOTAL:\n        count += EPISODES\n        for step in range(EPISODES): STEP", "40_000"),
         ("for step in range(9000):\n        if step % 4 == 0: STEP", "2250"),
@@ -131,6 +132,7 @@ main(None, None, None)
         ("while env.score < 3000: STEP", None),
         ("while count != 8000:\n        count += 3\n        STEP", None),
         ("while count < 8000:\n        count += len(env)\n        STEP", None),
+        ("while count < 8000:\n        count += 1\n        if env.is_on(): count = 0\n        STEP", None),
         ("while count < 8000:\n        count += 1\n        count += 2\n        STEP", None),
         ("for episode in range(2_000_000):\n        for step in range(2_000_000): STEP", None),
         ("for step in env: STEP", None),
@@ -447,6 +449,26 @@ def test_the_steps_are_told():
         ),
     )
     assert result.applied[0].steps[0] == "beta rises to 1 over 5,000 draws, as read from agent.py:32"
+
+
+def test_a_count_that_is_set_to_its_end_may_end_sooner() -> None:
+    head, _, _ = agent(LEARN)["agent.py"].partition("def main")
+    main = """
+def main(env, network, target_network, last=500):
+    agent = Agent(network, target_network)
+    for episode in range(5000):
+        turn = 0
+        while turn < last:
+            turn += 1
+            agent.memory.append((state, action, reward, next_state, done))
+            agent.learn()
+            if done:
+                turn = last
+"""
+    result, _ = run({"agent.py": head + main.lstrip()}, unsafe=True)
+    (plan,) = result.applied
+    (step,) = (step for step in plan.steps if step.startswith("beta rises to 1 over 2,500,000 draws"))
+    assert "agent.py:33 may end sooner and leave beta below 1" in step
 
 
 @pytest.mark.parametrize(
