@@ -13,6 +13,7 @@ from per_audit.facts import ir
 from per_audit.fixes.draft import Draft, Refused, TravelsWhole
 from per_audit.fixes.recipes.batch import annotated, returned
 from per_audit.fixes.recipes.batch.handles import handle_of
+from per_audit.fixes.recipes.containers import branches
 from per_audit.fixes.recipes.learning import lap
 from per_audit.graph.interpret.values import UNKNOWN, TupleOf, Value
 
@@ -76,6 +77,7 @@ class Travel:
         if not returns or self.graph.learns(function, (path,)):
             self.consumers.append(Consumer(path, function, weights, indices, update, arrival))
             return self.consumers
+        branches.refuse_behind(self.draft, self.buffer, arrival, returns)
         displays = [r.value for r in returns if isinstance(r.value, ir.Seq) and r.value.kind == "tuple"]
         if len(displays) == len(returns) and not self.draft.whole:
             lengths = {len(display.items) for display in displays}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.fixes.draft import Draft, Refused
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer, ReplayGraph
@@ -38,3 +39,15 @@ def drawn_at(graph: ReplayGraph, buffer: ReplayBuffer) -> ir.Node:
     """The node that the program goes through as often as it draws: the draw, or the `if` around both of them."""
     pair = alternatives(graph, buffer)
     return graph.parents(buffer.path)[pair[0]] if pair is not None else buffer.draws[0]
+
+
+def refuse_behind(draft: Draft, buffer: ReplayBuffer, statement: ir.Stmt, returns: list[ir.Return]) -> None:
+    """Refuse a draw in a branch behind which a batch is returned: there may be none, without weights and indices."""
+    if alternatives(draft.graph, buffer) is not None:
+        return
+    for around in draft.graph.ancestors(buffer.path, statement):
+        if around is buffer.function:
+            return
+        if isinstance(around, ir.If) and not around.orelse and any(each.start >= around.end for each in returns):
+            where = draft.where(buffer.path, statement)
+            raise Refused(f"what is drawn at {where} is returned where nothing was drawn as well")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from per_audit.fixes.recipes.learning.losses import Loss, Losses
     from per_audit.graph import ReplayBuffer
 
+_ALONG_ROWS = {"concatenate", "cat", "concat", "vstack"}
 _CHANGES = {"append", "extend", "insert", "pop", "remove", "sort", "reverse"}
 
 
@@ -29,11 +30,26 @@ def refuse_other_rows(draft: Draft, buffer: ReplayBuffer) -> None:
         changes = isinstance(func, ir.Attr) and method in _CHANGES and is_batch(func.value)
         if changes or (method == "shuffle" and any(value(arg.value).tagged("draw") & draws for arg in site.node.args)):
             raise Refused(f"the drawn batch is changed at {draft.where(site.path, site.node)}")
+        if _joins_others(draft, site.node, draws):
+            raise Refused(f"the drawn batch is joined by others at {draft.where(site.path, site.node)}")
     for node in list(draft.graph.events.values):
         if isinstance(node, ir.Bin) and node.op == "+" and (is_batch(node.left) or is_batch(node.right)):
             raise Refused(f"the drawn batch is joined by others at {draft.where(draft.path_of(node), node)}")
         if isinstance(node, ir.Comp) and any(is_batch(g.iter) and not _keeps_all(g) for g in node.generators):
             raise Refused(f"drawn transitions are left out at {draft.where(draft.path_of(node), node)}")
+
+
+def _joins_others(draft: Draft, call: ir.Call, draws: set[ir.Call]) -> bool:
+    """Whether rows at drawn positions are put behind or before other rows: `concatenate([own, kept[drawn]])`."""
+    first = call.argument(0)
+    axis = call.argument(1, "axis") or call.argument(None, "dim")
+    is_along_rows = axis is None or (isinstance(axis, ir.Const) and axis.value == 0)
+    if ir.last_name(call.func) not in _ALONG_ROWS or not isinstance(first, ir.Seq) or not is_along_rows:
+        return False
+    value = draft.graph.events.value
+    of_draw = [item for item in first.items if value(item).tagged("draw") & draws]
+    at_positions = any(isinstance(item, ir.Sub) and isinstance(item.index, ir.Name) for item in of_draw)
+    return at_positions and len(of_draw) < len(first.items)
 
 
 def _keeps_all(generator: ir.Generator) -> bool:

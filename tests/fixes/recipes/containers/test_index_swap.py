@@ -379,6 +379,22 @@ def test_returns(before, after):
     check_fixed(changed(FILES, (method, f"        {before}\n")), changed(FIXED, (tail, new)))
 
 
+def test_rows_that_are_put_behind_those_of_another_memory():
+    own = "        ind = np.random.randint(0, self.size, size=batch_size)\n"
+    joined = (
+        "        others = np.zeros((8, self.state_dim))\n        state = np.concatenate([others, self.state[ind]])\n"
+    )
+    pairs = ((own, own + joined), ("torch.FloatTensor(self.state[ind])", "torch.FloatTensor(state)"))
+    check_refused(changed(FILES, *pairs), "the drawn batch is joined by others at ring.py")
+
+
+def test_a_draw_that_is_not_made_each_time():
+    drawn = "        if ind is None:\n            ind = np.random.randint(0, self.size, size=batch_size)\n"
+    pairs = (("def sample(self, batch_size)", "def sample(self, batch_size, ind=None)"),)
+    before = changed(FILES, *pairs, ("        ind = np.random.randint(0, self.size, size=batch_size)\n", drawn))
+    check_refused(before, "is returned where nothing was drawn as well")
+
+
 def test_the_length_under_two_names():
     pair = ("self.action = np.zeros((max_size", "self.action = np.zeros((self.max_size")
     check_fixed(changed(FILES, pair), changed(FIXED, pair))
