@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from per_audit.graph.symbolic import Term
 
 _PLACEHOLDERS = ("placeholder", "placeholder_v2", "placeholder_with_default")
+_BY_NAME = b"get_tensor_by_name"
 
 
 class Feeds:
@@ -40,7 +41,12 @@ class Feeds:
     def is_read(self, key: ir.Expr | None) -> bool:
         """Whether anything in the graph is made of what a value is fed to; True for what is no placeholder."""
         placeholders = self._placeholders(key)
-        return not placeholders or any(map(self._is_named_again, placeholders))
+        return not placeholders or self._are_named_in_texts or any(map(self._is_named_again, placeholders))
+
+    @cached_property
+    def _are_named_in_texts(self) -> bool:
+        """Whether parts of a graph are asked for by texts: `graph.get_tensor_by_name("weights:0")`."""
+        return any(_BY_NAME in module.text for module in self.graph.project.modules.values())
 
     def _is_named_again(self, placeholder: ir.Node) -> bool:
         """Whether the name that a placeholder has is read anywhere but where it is fed."""

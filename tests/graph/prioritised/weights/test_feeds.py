@@ -43,6 +43,7 @@ def test_a_placeholder_that_nothing_is_fed_to(project):
         (("self.weights * self.unfed", "self.unfed"), False),
         (("self.weights = tf", "self.weights = self.also = tf"), True),
         (('{"weights": weights}', "self.weights"), True),
+        (('{"weights": weights}', 'session.graph.get_tensor_by_name("weights:0")'), True),
     ],
 )
 def test_a_placeholder_of_which_nothing_is_made(project, change, is_read):
