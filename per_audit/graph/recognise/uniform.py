@@ -29,7 +29,7 @@ from per_audit.graph.recognise.draws.seeded import is_of_seeds
 from per_audit.graph.recognise.draws.tournaments import is_of_candidates
 from per_audit.graph.recognise.draws.within import is_within
 from per_audit.graph.recognise.learning.summed import is_summed_up
-from per_audit.graph.recognise.rows.imitated import is_foretold, is_imitated
+from per_audit.graph.recognise.rows.imitated import is_foretold, is_imitated, is_of_pairs
 from per_audit.graph.recognise.rows.laid import is_laid_out
 from per_audit.graph.recognise.rows.logged import is_logged
 from per_audit.graph.recognise.rows.models import is_model
@@ -68,6 +68,7 @@ class Uniform:
                 continue
             if (
                 is_foretold(self.evidence, buffer)
+                or is_of_pairs(self.evidence, buffer)
                 or is_logged(self.graph, buffer)
                 or is_laid_out(self.graph, buffer)
                 or is_of_batch(self.evidence, buffer)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
-from per_audit.graph.interpret.roles import ACTION, NEXT, STATE, role_of, words
+from per_audit.graph.interpret.roles import ACTION, DONE, NEXT, REWARD, STATE, role_of, role_of_name, words
+from per_audit.graph.interpret.values import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from per_audit.graph.recognise.evidence import Evidence
 
 _DISCOUNTS = {"gamma", "discount"}  # words of a learner that makes its rewards itself
+_GOALS = {"goal", "goals", "g"}
 _FEWEST = 4  # parts of a batch, of which one is left out
 _FAR = 4  # names and calls from the draw to where the batch is taken apart
 
@@ -29,6 +31,21 @@ def is_imitated(evidence: Evidence, buffer: ReplayBuffer) -> bool:
         return False
     apart = {evidence.graph.statement(unpack.path, unpack.node) for unpack in unpacks}
     return all(_is_only_in(evidence, apart, buffer.path, draw, buffer.function, _FAR) for draw in buffer.draws)
+
+
+def is_of_pairs(evidence: Evidence, buffer: ReplayBuffer) -> bool:
+    """Whether the function that draws gives batches of named fields, among which there are states and actions alone.
+
+    With goals beside them they teach what to do on the way there: no field is a reward, an end or a next state.
+    """
+    returned = evidence.events.returns.get(buffer.function, {}).values()
+    atoms = [atom for value in returned for atom in value.atoms]
+    return bool(atoms) and all(isinstance(atom, Record) and _is_of_pairs(atom) for atom in atoms)
+
+
+def _is_of_pairs(batch: Record) -> bool:
+    named = {role_of_name(name) for name in batch.type.fields if _GOALS.isdisjoint(words(name))}
+    return named == {STATE, ACTION} and not any(item.roles & {REWARD, DONE} for item in batch.items)
 
 
 def is_foretold(evidence: Evidence, buffer: ReplayBuffer) -> bool:

@@ -104,3 +104,64 @@ def test_what_a_model_of_the_environment_is_fit_to(project, take, loss, found):
             optimizer.step()
 """
     assert len(project(ring=RING, train=train).buffers) == found
+
+
+AIMED = """
+    import numpy as np
+
+    class Games:
+        def __init__(self, size, length):
+            self.states, self.goals = np.zeros((size, length + 1, 4)), np.zeros((size, length, 4))
+            self.actions, self.rewards = np.zeros((size, length)), np.zeros((size, length))
+            self.ends, self.size, self.count = np.zeros((size, length)), size, 0
+
+        def add(self, states, actions, rewards, terminated, goals):
+            at = self.count % self.size
+            self.states[at], self.actions[at] = states, actions
+            self.rewards[at], self.ends[at], self.goals[at] = rewards, terminated, goals
+            self.count += 1
+
+        def sample(self, n):
+            game = np.random.randint(0, min(self.count, self.size), n)
+            step = np.random.randint(0, self.actions.shape[1], n)
+            states, next_states = self.states[game, step], self.states[game, step + 1]
+            ends = self.ends[game, step]
+            actions, rewards, goals = self.actions[game, step], self.rewards[game, step], self.goals[game, step]
+            return {batch}
+
+    def train(env, net, target, optimizer):
+        games = Games(1000, 50)
+        while True:
+            state = env.reset()
+            states, actions, rewards, terminated = [state], [], [], []
+            for _ in range(50):
+                actions.append(net.act(state))
+                state, reward, done, _ = env.step(actions[-1])
+                states.append(state)
+                rewards.append(reward)
+                terminated.append(done)
+            games.add(states, actions, rewards, terminated, [states[-1]] * 50)
+            batch = games.sample(64)
+            loss = {loss}
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+"""
+IMITATED = '((net(batch["states"], batch["goals"]) - batch["actions"]) ** 2).mean()'
+ACTED = '((net(batch["states"]) - batch["actions"]) ** 2).mean()'
+VALUED = """(
+                net(batch["states"]) - batch["rewards"] - 0.98 * target(batch["next_states"])
+            ).pow(2).mean()"""
+
+
+@pytest.mark.parametrize(
+    ("fields", "loss", "found"),
+    [
+        (("states", "actions", "goals"), IMITATED, 0),
+        (("states", "actions", "rewards", "next_states", "ends"), VALUED, 1),
+        (("states", "actions", "rewards", "next_states", "ends"), ACTED, 1),
+    ],
+)
+def test_batches_of_states_and_actions_alone_teach_what_to_do(project, fields, loss, found):
+    batch = "{" + ", ".join(f'"{field}": {field}' for field in fields) + "}"
+    assert len(project(AIMED.replace("{batch}", batch).replace("{loss}", loss)).buffers) == found
