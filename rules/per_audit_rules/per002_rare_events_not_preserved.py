@@ -12,6 +12,7 @@ from per_audit.graph.memory.stored import is_seldom_full, never_full, once_full,
 from per_audit.graph.memory.unfed import is_never_fed
 from per_audit.graph.prioritised.priorities.whose import name_of_filled
 from per_audit.graph.recognise.learning.chosen import is_of_chosen
+from per_audit.graph.recognise.rows.followed import holds_next_actions
 from per_audit.rule import Example, Rule
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class RareEventsNotPreserved(Rule):
 
     A memory that has room for all that the loops of the program count out forgets nothing, and is not noted; neither is
     one beside which another keeps chosen transitions, such as those with a reward, of which each batch has a share.
-    Nor is one that is filled from a data set at once, and whose method to store a transition nothing calls.
+    Nor is one that is filled from a data set at once, and whose method to store a transition nothing calls, or one
+    whose rows hold the next action, as those of SARSA do: it learns what its policy is worth, not an earlier one.
     Where the loops cannot be counted out, the message says that it is not known whether a run stores as much. Left out
     are memories that few such runs fill: those with room for half a million transitions or more, and, where at least
     the episodes are counted, for 200 steps of each.
@@ -75,6 +77,8 @@ class RareEventsNotPreserved(Rule):
         for buffer in graph.buffers:
             if buffer.kind != UNIFORM or is_of_chosen(graph, buffer) or is_never_fed(graph, buffer):
                 continue
+            if holds_next_actions(buffer):
+                continue  # what an earlier policy did teaches less, rare or not
             if _holds_episodes(buffer) or is_seldom_full(graph, buffer):
                 continue  # how much a run stores is not counted
             if forgets_oldest(graph, buffer) and never_full(graph, buffer) is None:
@@ -417,6 +421,27 @@ main()
         Example(
             "no replay memory",
             {"tail.py": "from collections import deque\n\nlast = deque(maxlen=100)\nlast.append(3)\n"},
+        ),
+        Example(
+            "rows of SARSA, which hold the next action",
+            {
+                "sarsa.py": """import random
+from collections import deque
+
+
+def run(env, policy, fit, steps=50_000):
+    recent = deque(maxlen=500)
+    state = env.reset()
+    action = policy(state)
+    for _ in range(steps):
+        next_state, reward, done, _ = env.step(action)
+        next_action = policy(next_state)
+        recent.append((state, action, reward, next_state, next_action, done))
+        if len(recent) >= 32:
+            fit(random.sample(recent, 32))  # <- PER001
+        state, action = (env.reset(), policy(state)) if done else (next_state, next_action)
+"""
+            },
         ),
     )
 
