@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from per_audit.findings import Evidence, Finding, FixOffer, Severity
-from per_audit.graph.prioritised.weights.alphas import raised_otherwise
+from per_audit.graph.prioritised.weights.alphas import is_made_before_alpha, raised_otherwise
 from per_audit.graph.prioritised.weights.whole import rounded
 from per_audit.graph.symbolic import strip
 from per_audit.graph.symbolic.degree import is_alpha
@@ -234,9 +234,13 @@ class WeightsFormulaWrong(Rule):
         for buffer in graph.weighted:
             weights = graph.weights(buffer)
             for weight in weights.all:
-                if not weight.is_of_transitions or weights.is_drawn_by(weight):
+                if is_made_before_alpha(weights, weight):
+                    defects = [_without_alpha(graph, weight)]
+                elif not weight.is_of_transitions or weights.is_drawn_by(weight):
                     continue
-                for defect in _defects(graph, weights, weight):
+                else:
+                    defects = list(_defects(graph, weights, weight))
+                for defect in defects:
                     if defect.node not in seen:
                         seen.add(defect.node)
                         yield self._finding(graph, weights, weight, defect)
@@ -1063,9 +1067,7 @@ def _defects(graph: ReplayGraph, weights: Weights, weight: Weight) -> Iterator[_
         return
     otherwise = raised_otherwise(weights, weight)
     if otherwise:
-        what = "priorities without alpha" if otherwise < 0 else "alpha once more"
-        message = f"the importance-sampling weights `{text}` use {what}, so that they are not those of the draw"
-        yield _Defect(node, path, message, "another distribution than the draw's")
+        yield _without_alpha(graph, weight, "priorities without alpha" if otherwise < 0 else "alpha once more")
         return
     if divisions and all(_is_smallest(weight, each) for each in divisions) and not weights.is_averaged(weight):
         divisor, where = divisions[0].divisor, divisions[0].path
@@ -1081,6 +1083,14 @@ def _defects(graph: ReplayGraph, weights: Weights, weight: Weight) -> Iterator[_
             return
     if all(product.is_known for product in products):
         yield from _scale(graph, weights, weight, divisions)
+
+
+def _without_alpha(graph: ReplayGraph, weight: Weight, what: str = "priorities without alpha") -> _Defect:
+    """Alpha is applied more or less often in the weights than in the draw."""
+    node, path = weight.formula.node, weight.formula.path
+    text = graph.source(path, node)
+    message = f"the importance-sampling weights `{text}` use {what}, so that they are not those of the draw"
+    return _Defect(node, path, message, "another distribution than the draw's")
 
 
 def _scale(graph: ReplayGraph, weights: Weights, weight: Weight, divisions: list[Division]) -> Iterator[_Defect]:

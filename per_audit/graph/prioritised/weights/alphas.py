@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from per_audit.graph.prioritised.priorities.held import compared_with
-from per_audit.graph.symbolic import strip
+from per_audit.graph.symbolic import alternatives, strip
+from per_audit.graph.symbolic.degree import is_alpha
 from per_audit.graph.symbolic.normal import PRIORITY
 
 if TYPE_CHECKING:
@@ -29,6 +30,45 @@ def raised_otherwise(weights: Weights, weight: Weight) -> int:
     ((container, times),) = used
     ((source, drawn_times),) = drawn
     return times - drawn_times if container == source else 0
+
+
+def is_made_before_alpha(weights: Weights, weight: Weight) -> bool:
+    """Whether a weight is made of entries of an array whose powers are what transitions are drawn by.
+
+    Each priority that is written is one of that array, raised to alpha: `tree.put(slot, errors[slot] ** alpha)`.
+    """
+    raised = {_raised_entry(option) for each in weights.anatomy.writes for option in alternatives(strip(each.value))}
+    held = next(iter(raised), None)
+    exponent = strip(weight.formula.exponent)
+    if len(raised) != 1 or held is None or not (exponent.op == "neg" or (exponent.number or 0) < 0):
+        return False
+    factors = list(_factors(weight.formula.base))
+    read = [factor for factor in factors if _entry_of(factor) is not None]
+    return len(read) == 1 and _entry_of(read[0]) == held and not any(f.has("pow") for f in factors if f is not read[0])
+
+
+def _raised_entry(value: Term) -> Term | None:
+    """The array of which a value is one entry, raised to alpha."""
+    value = strip(value)
+    if value.op != "pow" or not (is_alpha(value.args[1]) or value.args[1].number == 0.5):
+        return None
+    return _entry_of(strip(value.args[0]))
+
+
+def _entry_of(value: Term) -> Term | None:
+    """The array of which a value is one entry, or some."""
+    held = strip(value.args[0]) if value.op == "at" else None
+    return held if held is not None and held.op in ("field", "global") else None
+
+
+def _factors(base: Term) -> Iterator[Term]:
+    """What a base is a product or a quotient of."""
+    base = strip(base)
+    if base.op not in ("mul", "div"):
+        yield base
+        return
+    for part in base.args:
+        yield from _factors(part)
 
 
 def _searched(weights: Weights) -> Iterator[Term]:

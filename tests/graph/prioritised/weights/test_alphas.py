@@ -2,7 +2,8 @@
 
 import pytest
 
-from per_audit.graph.prioritised.weights.alphas import raised_otherwise
+from per_audit.graph.prioritised.weights.alphas import is_made_before_alpha, raised_otherwise
+from per_audit.rule import all_rules
 
 TREE = """
 import random
@@ -100,3 +101,36 @@ def test_a_tree_is_searched_for_its_entries_as_they_are(project, formula, priori
     graph = project(text)
     weights = graph.weights(graph.buffers[0])
     assert raised_otherwise(weights, weights.all[0]) == expected
+
+
+@pytest.mark.parametrize(
+    ("weights", "stored", "expected"),
+    [
+        ("(self.size * self.errors[slots]) ** -beta", "self.errors[slot] ** self.alpha", True),
+        ("(self.errors[slots] / self.errors.sum()) ** -beta", "self.errors[slot] ** 0.5", True),
+        ("(self.size * self.errors[slots] ** self.alpha) ** -beta", "self.errors[slot] ** self.alpha", False),
+        ("(self.size * self.errors[slots]) ** -beta", "self.errors[slot]", False),
+        ("(self.size * self.errors[slots]) ** -beta", "(abs(error) + 1e-6) ** self.alpha", False),
+        ("(self.size * self.others[slots]) ** -beta", "self.errors[slot] ** self.alpha", False),
+        (PLAIN, "self.errors[slot] ** self.alpha", False),
+    ],
+)
+def test_weights_of_what_is_kept_beside_the_tree(project, weights, stored, expected):
+    first = stored.replace("abs(error) + 1e-6", "1.0")
+    text = TREE.replace("WEIGHTS", weights).replace(
+        "            self.tree.set(slot, PRIORITY)",
+        f"            self.errors[slot] = abs(error) + 1e-6\n            self.tree.set(slot, {stored})",
+    )
+    text = text.replace(
+        "        self.tree.put((state, action, reward, next_state, done), 1.0)",
+        "        slot = self.tree.at\n        self.errors[slot] = 1.0\n"
+        f"        self.tree.put((state, action, reward, next_state, done), {first})",
+    )
+    text = text.replace(
+        "size, alpha\n", "size, alpha\n        self.errors, self.others = np.zeros(size), np.ones(size)\n", 1
+    )
+    (buffer,) = (graph := project(text)).buffers
+    about = graph.weights(buffer)
+    assert [is_made_before_alpha(about, weight) for weight in about.all] == [expected]
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER104")
+    assert ["use priorities without alpha" in finding.message for finding in rule.check(graph)] == [True] * expected
