@@ -866,6 +866,47 @@ def run(env, critic, episodes):
             "what was earned in several steps, under another name, by way of a list that is sent off now and then",
             {"memory.py": _TABLE, "player.py": _PLAYER},
         ),
+        Example(
+            "the slots that may be drawn are in a set of their own",
+            {
+                "replay.py": """import random
+
+
+class Replay:
+    def __init__(self, size, uses):
+        self.size, self.uses, self.at = size, uses, 0
+        self.rows, self.used, self.usable = [None] * size, [0] * size, set()
+
+    def add(self, state, action, reward, next_state, done):
+        self.rows[self.at] = (state, action, reward, next_state, done)
+        self.used[self.at] = 0
+        self.usable.add(self.at)
+        self.at = (self.at + 1) % self.size
+
+    def draw(self, n):
+        chosen = random.sample(list(self.usable), n)  # <- PER001
+        for slot in chosen:
+            self.used[slot] += 1
+            if self.used[slot] == self.uses:
+                self.usable.remove(slot)
+        return zip(*[self.rows[slot] for slot in chosen])
+
+
+def train(env, net, optimizer):
+    replay, state = Replay(10_000, 64), env.reset()
+    while True:
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        replay.add(state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+        if len(replay.usable) > 1_000:
+            loss = net.loss(*replay.draw(32))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+"""
+            },
+        ),
     )
     good = (
         Example(
@@ -1232,6 +1273,38 @@ def main():
 
 
 main()
+"""
+            },
+        ),
+        Example(
+            "samples of each class, drawn by the places that were put aside for it",
+            {
+                "classes.py": """import random
+from collections import defaultdict
+
+
+class Samples:
+    def __init__(self, size):
+        self.rows, self.places, self.at = [None] * size, defaultdict(list), 0
+
+    def add(self, image, label):
+        self.rows[self.at] = (image, label)
+        self.places[label].append(self.at)
+        self.at += 1
+
+    def balanced(self, n):
+        chosen = [place for places in self.places.values() for place in random.sample(places, n)]
+        return [self.rows[place] for place in chosen]
+
+
+def train(folder, model, optimizer):
+    samples = Samples(50_000)
+    for image, label in folder:
+        samples.add(image, label)
+    for step in range(1_000):
+        loss = model.loss(samples.balanced(8))
+        loss.backward()
+        optimizer.step()
 """
             },
         ),

@@ -33,6 +33,7 @@ from per_audit.graph.recognise.draws.choices import is_table
 from per_audit.graph.recognise.draws.left_out import is_left_out, is_left_out_of
 from per_audit.graph.recognise.draws.level import is_level
 from per_audit.graph.recognise.draws.positions import Positions
+from per_audit.graph.recognise.draws.put_aside import PutAside
 from per_audit.graph.recognise.draws.strata import of_strata
 from per_audit.graph.recognise.draws.together import Together
 from per_audit.graph.recognise.learning.consumed import Consumed
@@ -58,6 +59,7 @@ class Evidence:
         self.events = graph.events
         self.project = graph.project
         self.environments = Environments(graph)
+        self._put_aside = PutAside(graph)
         positions = Positions(graph)
         self.gathers: dict[ir.Node, set[Alloc]] = defaultdict(set)
         self._steps: dict[ir.Node, set[Alloc]] = defaultdict(set)
@@ -325,6 +327,8 @@ class Evidence:
     def gathered(self, draw: ev.Draw | ev.Mass) -> set[Alloc]:
         """What is drawn from; nothing where that is the tables in which is looked up what an action does."""
         found = self.gathers.get(draw.node, set()) | (draw.containers if isinstance(draw, ev.Draw) else set())
+        if found and not any(map(self.roles_stored, found)):
+            found = self._put_aside.meant(draw, found)
         return set() if all(map(self._is_model, found)) else found
 
     def _is_model(self, container: Alloc) -> bool:

@@ -38,6 +38,9 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     instance = shared.owner_instance(buffer.function)
     if owner is None or instance is None:
         raise Refused(f"the arrays read at {draft.where(path, draw)} belong to no class")
+    read = {gather.container for gather in draft.graph.events.gathers.values() if draw in gather.draws}
+    if read and read.isdisjoint(buffer.containers):
+        raise Refused(f"what is read at the positions drawn at {draft.where(path, draw)} are positions themselves")
     stores = _stores(draft, buffer)
     made, capacity = _arrays(draft, buffer)
     taken = {name for (cls, name) in draft.graph.interpreter.attributes if cls is owner}

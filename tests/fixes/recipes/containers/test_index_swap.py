@@ -451,6 +451,16 @@ def test_refused(pairs, reason):
     check_refused(changed(FILES, *pairs), reason)
 
 
+def test_what_is_read_at_positions_that_were_read_at_the_drawn_ones_is_refused():
+    aside = [
+        ("self.size = 0\n", "self.size = 0\n        self.places = []\n"),
+        ("self.state[self.ptr] =", "self.places.append(self.ptr)\n        self.state[self.ptr] ="),
+        (DRAW, DRAW + "\n        at = [self.places[i] for i in ind]"),
+        ("[ind]", "[at]"),
+    ]
+    check_refused(changed(FILES, *aside), "are positions themselves")
+
+
 def test_a_pointer_that_is_no_ring_cannot_skip_slots():
     counter = [
         (
