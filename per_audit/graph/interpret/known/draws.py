@@ -11,6 +11,8 @@ from per_audit.graph.interpret.roles import name_of, words
 from per_audit.graph.interpret.values import UNKNOWN, Alloc, Drawn, Func, Instance, Ints, Value, taint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from per_audit.graph.interpret.frame import Frame
     from per_audit.graph.interpret.interpreter import Interpreter
 
@@ -20,6 +22,7 @@ _BOUNDS = (None, "high")
 _UNREACHED = 10**9  # positions that no memory has
 FIRST, LAST = "first", "last"  # so many of what was shuffled
 FRACTION = "fraction"  # a random number up to 1 times a size, cut off: a position
+_COPIES = ("list", "tuple")
 _Seen = TypeVar("_Seen")
 FILLS_TENSOR = "uniform_"  # the method of a tensor that fills it with continuous random numbers, and returns it
 OF_TENSOR = "Tensor.multinomial"  # the method of a tensor of masses, whose arguments stand one place further left
@@ -85,12 +88,13 @@ class Draws:
             self.interpreter.reruns.touch(("drawn", draw.node))
 
     def fraction(self, cut: ir.Expr, frame: Frame) -> Value | None:
-        """The positions that `random() * size` gives once it is cut off to whole numbers; None for anything else."""
-        if not isinstance(cut, ir.Bin) or cut.op != "*":
-            return None
+        """The positions that `random() * size` gives once it is cut off to whole numbers; None for anything else.
+
+        So does `uniform(0, size)`.
+        """
         events = self.interpreter.events
-        for number, size in ((cut.left, cut.right), (cut.right, cut.left)):
-            if not isinstance(number, ir.Call) or number not in events.masses or not _is_from_0_to_1(number):
+        for number, size in _fractions(cut):
+            if number not in events.masses:
                 continue
             if isinstance(size, ir.Sub) or (isinstance(size, ir.Call) and name_of(size.func) != "len"):
                 return None  # the root of a tree, or whatever a method says of it
@@ -188,15 +192,33 @@ def part_of(node: ir.Node) -> tuple[ir.Expr, str | None] | None:
         lower, step = before[0] if before else None, None
     else:
         return None
+    if isinstance(whole, ir.Call) and ir.last_name(whole.func) in _COPIES and len(whole.args) == 1:
+        whole = whole.args[0].value
     if step is None and upper is not None and (lower is None or (isinstance(lower, ir.Const) and lower.value == 0)):
         return whole, FIRST
     is_last = step is None and upper is None and isinstance(lower, ir.Un) and lower.op == "-"
     return whole, LAST if is_last else None
 
 
+def _fractions(cut: ir.Expr) -> Iterator[tuple[ir.Call, ir.Expr]]:
+    """The calls that a number from 0 to some size may be drawn by, each with that size."""
+    if isinstance(cut, ir.Bin) and cut.op == "*":
+        for number, size in ((cut.left, cut.right), (cut.right, cut.left)):
+            if isinstance(number, ir.Call) and _is_from_0_to_1(number):
+                yield number, size
+    elif isinstance(cut, ir.Call) and _is_uniform(cut):
+        low, high = cut.argument(0, "low"), cut.argument(1, "high")
+        if isinstance(low, ir.Const) and low.value == 0 and high is not None:
+            yield cut, high
+
+
+def _is_uniform(number: ir.Call) -> bool:
+    return ext.last(name_of(number.func) or "") == "uniform"
+
+
 def _is_from_0_to_1(number: ir.Call) -> bool:
     """Whether a continuous draw is told no other bounds."""
-    if ext.last(name_of(number.func) or "") != "uniform":
+    if not _is_uniform(number):
         return True
     bounds = [number.argument(place, name) for place, name in enumerate(("low", "high"))]
     return all(
@@ -252,6 +274,7 @@ def takes_many(node: ir.Call, method: str) -> bool:
         return True
     if method == FRACTION:
         sizes = [arg.value for arg in node.args if arg.keyword in (None, "size")]
+        sizes = [size for size in [node.argument(2, "size")] if size is not None] if _is_uniform(node) else sizes
         return bool(sizes) and not _is_one(sizes[-1])
     if method in ("choices", "sample"):
         count = node.argument(None if method == "choices" else 1, "k")

@@ -57,7 +57,8 @@ _WHERE = {
 }
 _ORDERED = {"numpy.argsort", "torch.argsort", "jax.numpy.argsort", "tensorflow.argsort", "cupy.argsort"}
 # What makes whole numbers of others.
-_CUTS = {"builtins.int", "math.floor", "numpy.floor", "torch.floor", "jax.numpy.floor"}
+_CUTS = {"builtins.int", "math.floor", "numpy.floor", "torch.floor", "jax.numpy.floor", "numpy.int_", "numpy.int32",
+         "numpy.int64", "numpy.intp"}  # fmt: skip
 _AXIS = ("axis", "dim", "axes", "reduction_indices")
 _ARRAYS = ("numpy.array", "numpy.asarray", "jax.numpy.array", "torch.tensor")
 _CAST = (Alloc, Record, TupleOf)

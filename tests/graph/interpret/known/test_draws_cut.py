@@ -56,6 +56,10 @@ ROWS = """
         "at = np.floor(np.random.uniform(size=n) * m).astype(np.int32)",
         "at = (torch.rand(n) * m).long()",
         "at = [int(random.random() * m) for _ in range(n)]",
+        "at = np.random.uniform(0, m, n).astype(int)",
+        "at = np.int32(np.random.uniform(0, m, size=n))",
+        "at = np.random.uniform(low=0, high=m, size=n).astype(np.int64)",
+        "at = [int(random.uniform(0, m)) for _ in range(n)]",
         "at = np.array([math.floor(random.random() * m) for _ in range(n)])",
         "at = np.arange(m); np.random.shuffle(at); at = at[:n]",
         "at = list(range(m)); random.shuffle(at); at = at[:n]",
@@ -75,6 +79,9 @@ def test_positions_of_a_ring(project, draw):
     [
         "at = (np.random.rand(n) * self.rewards.sum()).astype(int)",
         "at = (np.random.rand(n) * m + 1)",
+        "at = np.random.uniform(0, m, n)",
+        "at = np.random.uniform(0, self.rewards.sum(), n).astype(int)",
+        "at = np.random.uniform(-m, m, n).astype(int)",
         "at = np.arange(m); np.random.shuffle(at); at = at[n : 2 * n]",
         "at = np.arange(m); np.random.shuffle(at); self.test = at[:n]; at = at[n:]",
         "at = np.arange(m); np.random.shuffle(at); self.test = at[-n:]; at = at[:n]",
@@ -91,6 +98,8 @@ def test_what_is_no_uniform_draw_of_positions(project, draw):
         ("random.shuffle(self.rows); return self.rows[:n]", 1),
         ("rows = list(self.rows); random.shuffle(rows); return rows[:n]", 1),
         ("random.shuffle(self.rows); return self.rows[0:n]", 1),
+        ("random.shuffle(self.rows); return list(self.rows)[:n]", 1),
+        ("random.shuffle(self.rows); return list(self.rows)", 0),
         ("random.shuffle(self.rows); return self.rows[-n:]", 1),
         ("random.shuffle(self.rows); return list(itertools.islice(self.rows, n))", 1),
         ("random.shuffle(self.rows); return list(itertools.islice(self.rows, 0, n))", 1),
@@ -154,8 +163,16 @@ def test_weights_of_a_data_set_are_no_memory(project):
     assert graph.buffers == []
 
 
-def test_a_fraction_of_the_total_is_a_draw_by_priority(project):
-    graph = project("""
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        "np.random.rand(n) * sums[-1]",
+        "np.random.uniform(0, sums[-1], n).astype(int)",
+        "np.int64(np.random.uniform(0, self.priorities.sum(), n))",
+    ],
+)
+def test_a_fraction_of_the_total_is_a_draw_by_priority(project, drawn):
+    text = """
     import random
     import numpy as np
 
@@ -171,13 +188,13 @@ def test_a_fraction_of_the_total_is_a_draw_by_priority(project):
 
         def sample(self, n):
             sums = np.cumsum(self.priorities)
-            at = np.searchsorted(sums, (np.random.rand(n) * sums[-1]))
+            at = np.searchsorted(sums, (DRAWN))
             return [self.rows[i] for i in at], at
 
         def update(self, at, errors):
             self.priorities[at] = np.abs(errors)
-    """)
-    assert [buffer.kind for buffer in graph.buffers] == [PRIORITISED]
+    """
+    assert [buffer.kind for buffer in project(text.replace("DRAWN", drawn)).buffers] == [PRIORITISED]
 
 
 REFILLED = """
