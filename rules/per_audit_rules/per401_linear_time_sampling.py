@@ -377,6 +377,36 @@ class Memory:
             },
         ),
         Example(
+            "strata of ranks, and then one of the ranks between the bounds of the stratum",
+            {
+                "memory.py": """import numpy as np
+
+
+class Ranked:
+    def __init__(self, order, count):
+        self.order, self.rows = order, []
+        self.shares = [pow(1.0 / (rank + 1), 0.7) for rank in range(count)]
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows.append((state, action, reward, next_state, done))
+        self.order.insert(len(self.rows) - 1)
+
+    def sample(self, n, beta):
+        width = len(self.rows) / len(self.shares)
+        bounds = [round(part * width) for part in range(len(self.shares) + 1)]
+        shares = [share / sum(self.shares) for share in self.shares]
+        rows, odds = [], []
+        for _ in range(n):
+            part = np.random.choice(list(range(len(self.shares))), p=shares)
+            rank = np.random.randint(bounds[part], bounds[part + 1])
+            rows.append(self.rows[self.order.place(rank)])
+            odds.append(shares[part])
+        weights = [pow(len(self.rows) * share, -beta) for share in odds]
+        return rows, [weight / max(weights) for weight in weights]
+"""
+            },
+        ),
+        Example(
             "a small memory",
             {
                 "memory.py": bad[0]

@@ -243,6 +243,8 @@ def test_constants_are_folded(project, value_of):
     [
         ("(n * p) ** -beta", True),
         ("np.power(n * p, -self.beta)", True),
+        ("pow(n * p, -self.beta)", True),
+        ("pow(n * p, 2)", False),
         ("1 / (n * p) ** beta", True),
         ("(p.min() / p) ** beta", True),
         ("p ** 0.6", False),

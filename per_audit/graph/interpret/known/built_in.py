@@ -70,8 +70,8 @@ class BuiltIn:
             )
         if name in ("setattr", "getattr"):
             return self._by_string(name, node, values, frame)
-        if f"builtins.{name}" in ext.CONTAINERS:
-            return None
+        if f"builtins.{name}" in ext.CONTAINERS or name == "pow":
+            return None  # told with those of libraries
         if name == "sum" and self.interpreter.operators.is_earned(first):
             return Value(tags=taint(*values).tags, roles=EARNED)  # of several steps
         return Value(tags=taint(*values).tags)

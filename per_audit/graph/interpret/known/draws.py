@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 GREEDY = ("nsmallest", "nlargest")
 SUMS = {"sum", "total", "cumsum", "cumulative", "mass", "priority", "priorities", "prob", "probs", "p"}
+_TOTALS = {"sum", "total", "cumsum", "cumulative", "mass"}
+_WHOLE = {"randint", "randrange", "integers", "random_integers", "choice", "sample"}
 _BOUNDS = (None, "high")
 _UNREACHED = 10**9  # positions that no memory has
 FIRST, LAST = "first", "last"  # so many of what was shuffled
@@ -146,6 +148,8 @@ class Draws:
         draw.population = draw.population.join(population)
         self.add_containers(draw, containers)
         index = Value(frozenset(), frozenset((("index", node),)))
+        if positions and self._may_be_sum(node, method, frame):
+            index = index.with_all(self.mass(node, [], frame).tags)
         if positions:
             return index.with_tags(*population.tags)
         for atom in objects:
@@ -159,6 +163,25 @@ class Draws:
         single = method == "choice" and len(node.args) == 1 and node.keyword("size") is None
         return self.interpreter.parts.element(drawn) if single else drawn
 
+    def _may_be_sum(self, node: ir.Call, method: str, frame: Frame) -> bool:
+        """Whether one whole number is drawn from a stratum of a sum, or up to one: `randint(i * part, (i + 1) * part)`.
+
+        What is called a sum may be searched for among sums, as any random number may.
+        """
+        if method not in _WHOLE or takes_many(node, method):
+            return False
+        bounds = [argument.value for argument in node.args if argument.keyword in (None, "low", "high")][:2]
+        if method in ("choice", "sample"):
+            ranged = bounds[0] if bounds else None
+            if not isinstance(ranged, ir.Call) or ir.last_name(ranged.func) != "range":
+                return False
+            bounds = [argument.value for argument in ranged.args]
+        told = [_given(bound, frame) for bound in bounds]
+        if len(told) == 2 and all(isinstance(bound, ir.Bin) and bound.op in "*+" for bound in told):
+            return any(isinstance(part, ir.Bin) and part.op == "*" for part in ir.walk(*told))
+        named = {word for part in ir.walk(*bounds, *told) if (name := name_of(part)) for word in words(name)}
+        return not named.isdisjoint(_TOTALS)
+
     def _is_of_seeds(self, node: ir.Call) -> bool:
         """Whether a whole number is drawn up to more than any memory holds: `integers(2**31)`, which seeds another."""
         bounds = (self.interpreter.events.value(arg.value).literal() for arg in node.args if arg.keyword in _BOUNDS)
@@ -171,6 +194,17 @@ class Draws:
         test = self.interpreter.events.value(probabilities.test).literal()
         chosen = probabilities.body if test else probabilities.orelse
         return isinstance(test, bool) and isinstance(chosen, ir.Const) and chosen.value is None
+
+
+def _given(bound: ir.Expr, frame: Frame) -> ir.Expr:
+    """What a name is given in the function, once; other expressions themselves, as whole numbers or not."""
+    if isinstance(bound, ir.Call) and ir.last_name(bound.func) in ("int", "floor", "ceil", "round") and bound.args:
+        return _given(bound.args[0].value, frame)
+    if not isinstance(bound, ir.Name) or not isinstance(frame.function, ir.Function):
+        return bound
+    assigned = (part for part in ir.walk_scope(frame.function.body) if isinstance(part, ir.Assign))
+    given = [part.value for part in assigned if any(same(target, bound) for target in part.targets)]
+    return given[0] if len(given) == 1 and given[0] is not None else bound
 
 
 def same(one: ir.Expr, other: ir.Expr) -> bool:

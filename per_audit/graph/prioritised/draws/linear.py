@@ -162,7 +162,15 @@ def _is_of_some(graph: ReplayGraph, draw: Draw) -> bool:
 
 
 def _is_of_groups(graph: ReplayGraph, draw: Draw) -> bool:
-    """Whether the draw chooses a group of slots and another one a slot of it: neither goes through all priorities."""
+    """Whether the draw chooses a group of slots and another one a slot of it: neither goes through all priorities.
+
+    The other one adds its position to that of the group, or draws between the bounds of it.
+    """
+    for other in graph.events.draws.values():
+        if other.function is draw.function and other is not draw and not other.weighted:
+            bounds = (graph.events.value(part) for given in other.node.args for part in ir.walk(given.value))
+            if any(draw.node in bound.tagged("index") for bound in bounds):
+                return True
     for node in ir.walk(draw.function) if draw.function is not None else ():
         if isinstance(node, ir.Bin) and node.op == "+":
             sides = [graph.symbols.term(draw.path, side) for side in (node.left, node.right)]

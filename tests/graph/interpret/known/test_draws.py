@@ -561,3 +561,79 @@ def test_a_batch_is_made_column_by_column_whichever_of_two_sets_of_many_there_is
     ]
     (buffer,) = project(MANY_COLUMNS.format(few=made[0], many=made[1])).buffers
     assert buffer.kind == UNIFORM
+
+
+SUM_TREE = """
+    import random
+    import numpy as np
+
+    class Tree:
+        def __init__(self, size):
+            self.size, self.at = size, 0
+            self.nodes, self.rows = np.zeros(2 * size - 1), [None] * size
+
+        def add(self, priority, row):
+            self.rows[self.at] = row
+            self.update(self.at + self.size - 1, priority)
+            self.at = (self.at + 1) % self.size
+
+        def update(self, at, priority):
+            change = priority - self.nodes[at]
+            self.nodes[at] = priority
+            while at:
+                at = (at - 1) // 2
+                self.nodes[at] += change
+
+        def get(self, s):
+            at = 0
+            while 2 * at + 1 < len(self.nodes):
+                left = 2 * at + 1
+                if s <= self.nodes[left]:
+                    at = left
+                else:
+                    s -= self.nodes[left]
+                    at = left + 1
+            return self.rows[at - self.size + 1]
+
+    class Memory:
+        def __init__(self, size):
+            self.tree = Tree(size)
+
+        def store(self, error, state, action, reward, next_state, done):
+            self.tree.add(abs(error), (state, action, reward, next_state, done))
+
+        def sample(self, n):
+            rows, total = [], self.tree.nodes[0]
+            part = int(total / n)
+            for i in range(n):
+                {drawn}
+            return rows
+"""
+_TOLD = "{}\n                rows.append(self.tree.get(s))"
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        "s = random.randint(i * part, (i + 1) * part)",
+        "s = np.random.randint(i * part, (i + 1) * part)",
+        "s = random.randrange(int(total))",
+        "low = i * part\n                high = low + part\n                s = random.randint(low, high)",
+        "s = random.choice(range(i * part, (i + 1) * part))",
+        "s = random.sample(range(i * part, (i + 1) * part), 1)[0]",
+    ],
+)
+def test_whole_numbers_are_searched_for_among_sums(project, kinds, drawn):
+    assert kinds(project(SUM_TREE.replace("{drawn}", _TOLD.format(drawn)))) == [PRIORITISED]
+
+
+@pytest.mark.parametrize(
+    ("drawn", "found"),
+    [
+        ("total = len(self.tree.rows); rows.append(self.tree.rows[random.randrange(total)])", [UNIFORM]),
+        ("rows.append(self.tree.rows[random.randrange(self.tree.size)])", [UNIFORM]),
+        (_TOLD.format("s = random.randint(3, 9)"), []),
+    ],
+)
+def test_whole_numbers_that_are_positions_are_no_sums(project, kinds, drawn, found):
+    assert kinds(project(SUM_TREE.replace("{drawn}", drawn))) == found
