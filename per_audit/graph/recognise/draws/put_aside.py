@@ -48,13 +48,15 @@ class PutAside:
         return tuple(self._graph.source(path, part) for part in parts if not isinstance(part, ir.Slice))
 
     def _is_read(self, draw: ev.Draw | ev.Mass, container: Alloc) -> bool:
-        """Whether the function that draws reads a container at what was drawn."""
+        """Whether the function that draws reads a container at what was drawn, rather than writing there."""
         if not isinstance(draw.function, ir.Function):
             return False
-        value = self._graph.events.value
+        value, nodes = self._graph.events.value, list(ir.walk(draw.function))
+        written = {node for part in nodes if isinstance(part, ir.Assign) for node in ir.walk(*part.targets)}
         return any(
             isinstance(node, ir.Sub)
+            and node not in written
             and container in value(node.value).atoms
             and any(draw.node in value(part).tagged("draw") for part in ir.walk(node.index))
-            for node in ir.walk(draw.function)
+            for node in nodes
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.known.draws import is_repeated, takes_many
-from per_audit.graph.interpret.roles import NEXT, POLICY, role_of, role_of_name
+from per_audit.graph.interpret.roles import DONE, NEXT, POLICY, name_of, role_of, role_of_name
 from per_audit.graph.interpret.values import Columns, Drawn, Item, TupleOf
 from per_audit.graph.recognise.learning.bootstrapped import bootstrapped
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from per_audit.graph.interpret.values import Value
     from per_audit.graph.model import ReplayGraph
 
+_DISCOUNTS = ("gamma", "gammas")
 _FEWEST_NAMED = 4  # fields that are named one by one
 
 
@@ -72,7 +73,7 @@ class Consumed:
         """
         draws = list(draws)
         unpacks = [unpack for draw in draws for unpack in self.unpacks.get(draw, ())]
-        roles = {role for unpack in unpacks for item in unpack.node.items if (role := role_of(item))}
+        roles = {role for unpack in unpacks for item in unpack.node.items if (role := _role_of_column(item))}
         batches = [d for d in draws if self.takes_batch(d)]
         read = {role for draw in batches for name in self.fields.get(draw, ()) if (role := role_of_name(name))}
         for draw in batches:
@@ -141,6 +142,11 @@ class Consumed:
             and draw in store.value.tagged("draw")
             and (role := role_of(store.node.func.value)) is not None
         }
+
+
+def _role_of_column(item: ir.Expr) -> str | None:
+    """The role of a part of a batch: its discounts say where episodes end, be they called by the Greek letter."""
+    return DONE if name_of(item) in _DISCOUNTS else role_of(item)
 
 
 def _is_numbered(node: ir.Sub) -> bool:

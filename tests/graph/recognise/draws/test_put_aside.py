@@ -50,6 +50,7 @@ WEIGHTED = "return [self.rows[at] for at in random.choices(self.usable, weights=
         (LIST | {"put": "self.usable.append(self.count)"}, ITEMS, []),  # how many there were
         (LIST | {"put": "self.usable.append(reward)"}, ITEMS, []),
         (SET, "return random.sample(list(self.usable), n)", []),  # nobody reads the rows there
+        (SET, "for at in random.sample(list(self.usable), n): self.rows[at] = None", []),  # forgotten
         (SET, "return [self.seen[at] for at in random.sample(list(self.usable), n)]", []),
     ],
 )

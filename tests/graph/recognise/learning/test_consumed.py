@@ -28,6 +28,7 @@ def consumed(graph):
     [
         ("return batch", "for state, action, reward in draw(8): pass", {"state", "action", "reward"}),
         ("return batch", "for state, reward in draw(8): pass", set()),  # a pair may be anything
+        ("return zip(*batch)", "state, action, reward, gamma = draw(8)", {"state", "action", "reward", "done"}),
         ("return zip(*batch)", "state, action, reward = draw(8)", {"state", "action", "reward"}),
         ("return batch", "batch = draw(8); net(batch.state, batch.reward)", set()),  # of a data set
         ("return batch", "batch = draw(8); net(batch.next_state, batch.reward)", {"next", "reward"}),
