@@ -135,6 +135,19 @@ class Wrapped:
     def update(self, *given):
         self.memory.update(*given)
 """
+_ROOT = (
+    _MEMORY.replace(", beta=0.4", "")
+    .replace("        self.beta = beta  # <- PER106\n", "")
+    .replace("w = (self.size * p[at]) ** -self.beta\n", "w = 1.0 / np.sqrt(self.size * p[at])  # <- PER106\n")
+)
+_ROOT_OF_THE_BATCH = (
+    _TRAIN.replace("from memory", "import torch\nfrom memory")
+    .replace("at, w = memory", "at, probs = memory")
+    .replace(
+        "        error =",
+        "        w = 1.0 / torch.sqrt(probs + 1e-10)  # <- PER106\n        w = w / w.max()\n        error =",
+    )
+)
 _SETTINGS = """SMALL = {"size": 1_000, "replay_beta": FIRST, "folder": "small"}
 LARGE = {"size": 100_000, "replay_beta": 1.0, "folder": "large"}
 """
@@ -516,6 +529,16 @@ class Agent:
             {
                 "memory.py": _GIVEN.replace("** -beta\n", "** -beta  # <- PER106\n"),
                 "train.py": _GLOBAL.replace("COUNT", _ACT.replace("SHARED", "print(done_so_far)")),
+            },
+        ),
+        Example("one over a square root, which is the power of 1/2", {"memory.py": _ROOT, "train.py": _TRAIN}),
+        Example(
+            "one over the square root of the probabilities that come with a batch",
+            {
+                "memory.py": _ROOT.replace("        w = 1.0 / np.sqrt(self.size * p[at])  # <- PER106\n", "").replace(
+                    "at, w / w.max()", "at, p[at]"
+                ),
+                "train.py": _ROOT_OF_THE_BATCH,
             },
         ),
     )

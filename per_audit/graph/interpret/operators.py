@@ -152,7 +152,8 @@ class Operators:
     def _quotient(self, node: ir.Node, left: ir.Expr, a: Value, right: ir.Expr, b: Value, result: Value) -> Value:
         """What is divided: weights, as one over such a power, or what they are made of, as one over a probability."""
         inverse = isinstance(left, ir.Const) and left.value in (1, 1.0)
-        if inverse and isinstance(right, ir.Bin) and right.op == "**" and _names_beta(right.right):
+        is_power = isinstance(right, ir.Bin) and right.op == "**" and _names_beta(right.right)
+        if inverse and (is_power or self._is_root_of_drawn(right)):
             result = result.with_tags(("isw", node))
         is_probability = self._is_probability_of_draw(right) or (_names_probability(right) and _is_drawn(b))
         if not is_probability or _is_drawn(a):
@@ -175,6 +176,16 @@ class Operators:
 
     def _is_logarithm_of_drawn(self, value: Value) -> bool:
         return logarithms.of_drawn(value, self._is_of_drawn_priorities)
+
+    def _is_root_of_drawn(self, below: ir.Expr) -> bool:
+        """Whether the expression is the root of `size * p[drawn]`, or of probabilities that came with a batch."""
+        base = None
+        if isinstance(below, ir.Call) and ir.last_name(below.func) == "sqrt":
+            base = below.argument(0) or getattr(below.func, "value", None)
+        if base is None or not _is_drawn(self.interpreter.parts.spilled(self.interpreter.events.value(base))):
+            return False
+        parts = [base.left, base.right] if isinstance(base, ir.Bin) and base.op in ("+", "*") else [base]
+        return self._is_of_drawn_priorities(base) or any(map(_names_probability, parts))
 
     def _is_inverse(self, base: ir.Expr) -> bool:
         """Whether the expression is one over something that was drawn: `1 / (n * p)`, `1 / n * 1 / p`."""
