@@ -840,6 +840,39 @@ class Agent:
                 .replace("import random\n", "import random\nfrom projection import projected\n")
             },
         ),
+        Example(
+            "the final goal of an episode is put into its rows, in a script",
+            {
+                "reach.py": """import random
+from collections import deque
+
+import torch
+from models import critic, optimizer, policy
+from tasks import Reach
+
+env, rows = Reach(), deque(maxlen=50_000)
+for episode in range(3_000):
+    state, path, done = env.reset(), [], False
+    while not done:
+        action = policy(state)
+        next_state, reward, done, _ = env.step(action)
+        path.append((state, action, reward, next_state))
+        state = next_state
+    final_goal = path[-1][3][:2]
+    for state, action, reward, next_state in path:
+        rows.append((state, action, reward, next_state))
+        state, next_state = state.copy(), next_state.copy()
+        state[-2:] = final_goal
+        next_state[-2:] = final_goal
+        rows.append((state, action, env.pay(next_state), next_state))
+    states, actions, rewards, next_states = map(torch.as_tensor, zip(*random.sample(rows, 64)))  # <- PER001
+    goals = rewards + 0.98 * critic(next_states, policy(next_states)).detach()  # <- PER501
+    optimizer.zero_grad()
+    (critic(states, actions) - goals).pow(2).mean().backward()
+    optimizer.step()
+"""
+            },
+        ),
     )
     good = (
         Example(

@@ -52,6 +52,7 @@ _ENDLESS = (
     *("Pendulum", "HalfCheetah", "Swimmer", "Reacher", "Pusher", "Fetch", "HumanoidStandup", "HandManipulate"),
     SUITE,
 )
+_DENIES = {"is", "non", "not"}
 _CALLERS = 4
 
 
@@ -75,12 +76,18 @@ def is_end(graph: ReplayGraph, node: ir.Node) -> bool:
         if is_of_run(words(name)):
             return False
         if parts & _EXTRA or {"is", "last"} <= parts:
-            return True
+            return not _is_last_one(graph, node, parts)
         if role_of_name(name) == DONE:
             return not parts & _SETTINGS or is_drawn(graph, node)
     if isinstance(node, ir.Sub) and isinstance(node.index, ir.Const) and isinstance(node.index.value, str):
         return role_of_name(node.index.value) == DONE
     return isinstance(node, (ir.Name, ir.Attr, ir.Sub)) and graph.events.value(node).roles == {DONE}
+
+
+def _is_last_one(graph: ReplayGraph, node: ir.Expr, parts: set[str]) -> bool:
+    """Whether a name is of the last one of something that is no end: `final_x`, where an agent came to, say."""
+    known = graph.events.value(node).roles
+    return "final" in parts and parts.isdisjoint(_DENIES) and bool(known) and DONE not in known
 
 
 def is_drawn(graph: ReplayGraph, node: ir.Node) -> bool:
