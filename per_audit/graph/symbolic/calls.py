@@ -208,9 +208,11 @@ def _library(run: Expressions, node: ir.Call, site: ev.CallSite | None, receiver
         and receiver.op not in ("external", "function")
         and (qualified is None or not qualified.startswith(voc.NUMERIC_MODULES) or receiver.op in _VALUES)
     )
+    # `torch.linspace(..).view(..)`: a method of what a library's function returned, which has no name of its own.
+    of_result = receiver is not None and receiver.op == "call" and qualified == f"{receiver.data}.{method}"
+    args = [receiver, *plain] if receiver is not None and (is_method or of_result) else plain
     if qualified is not None and receiver is not None and not is_method:
         receiver = None
-    args = [receiver, *plain] if is_method and receiver is not None else plain
     loss = _loss(run, node, site, name, qualified, plain, keywords)
     if loss is not None:
         return loss

@@ -34,6 +34,10 @@ NUMPY = (
         ("a[range(3), b]", "at(param[f.a], tuple(range(const[3]), param[f.b]))"),
         ("[x + 1 for x in a]", "collect(add(element(param[f.a]), const[1]))"),
         ("list(filter(lambda x: x > b, a))", "collect(element(param[f.a]))"),
+        (
+            "torch.linspace(0, 1, 5).view(1, 5)",
+            "reshape(call[torch.linspace](const[0], const[1], const[5]), const[1], const[5])",
+        ),
         ("list(zip(a, b))", "collect(tuple(element(param[f.a]), element(param[f.b])))"),
         ("[a + 1] * b", "filled(alloc[list](param[f.b]), add(param[f.a], const[1]))"),
         ("[0.0] * b", "alloc[list](param[f.b])"),
