@@ -241,7 +241,10 @@ class Parts:
         options = [o for o in options if wanted is None or len(o) == wanted]
         if not options or (wanted is None and len({len(o) for o in options}) > 1):
             return None if wanted is None else self._ending(value, wanted)
-        return tuple(join_all(column) for column in zip(*options, strict=True))
+        columns = [join_all(column) for column in zip(*options, strict=True)]
+        if wanted in _STEP_ROLES and any(isinstance(atom, Step) for atom in value.atoms):
+            columns = [column.told() for column in columns]
+        return tuple(columns)
 
     def _ending(self, value: Value, wanted: int) -> tuple[Value, ...] | None:
         """The items of `columns + [weights, indices]`, the last of which are known however many columns there are."""

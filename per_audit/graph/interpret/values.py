@@ -248,6 +248,10 @@ class Value(NamedTuple):
             roles = frozenset((role,))
         return Value(self.atoms, self.tags, roles, self.reduction)
 
+    def told(self) -> Value:
+        """This value as something that an environment told, whatever it was made of there: returns of prices, say."""
+        return self if self.roles.isdisjoint(_ESTIMATED) else self._replace(roles=self.roles - _ESTIMATED)
+
     def tagged(self, kind: str) -> frozenset[ir.Node]:
         """The nodes of the tags of that kind."""
         return sharing.made(_of_kind, self.tags, kind) if self.tags else _NO_NODES

@@ -392,6 +392,41 @@ def test_what_an_environment_makes_of_returns_is_a_state_where_it_is_called_one(
     assert kinds(project(main=main, market=market, memory=MEMORY, train=TRAIN)) == [UNIFORM]
 
 
+def test_what_an_environment_tells_is_no_estimate_of_a_policy_whatever_it_was_made_of(project, kinds):
+    market = """
+        import numpy as np
+
+
+        class Market:
+            def __init__(self):
+                self.prices = [1.0, 2.0]
+
+            def reset(self):
+                return list(self.prices)
+
+            def step(self, action):
+                returns = np.diff(self.prices)
+                return list(self.prices), returns[-1], False, None
+    """
+    main = """
+        from market import Market
+        from train import train
+
+        train(Market(), make_net(), make_optimizer())
+    """
+    rows = MEMORY.replace("def add(self, state, action, reward, next_state, done)", "def add(self, *fields)").replace(
+        "(state, action, reward, next_state, done)", "Row(*fields)"
+    )
+    rows = rows.replace(
+        "class Memory", 'Row = namedtuple("Row", "state action reward next_state done")\n\n\n    class Memory'
+    )
+    rows = rows.replace("import deque", "import deque, namedtuple")
+    assert kinds(project(main=main, market=market, memory=rows, train=TRAIN)) == [UNIFORM]
+    scored = TRAIN.replace("            memory.add", "            reward = scored(net, state)\n            memory.add")
+    scored += "\n\n    def scored(net, state):\n        returns = net.foresee(state)\n        return returns\n"
+    assert kinds(project(main=main, market=market, memory=rows, train=scored)) == []
+
+
 def test_rows_that_are_packed_where_they_are_stored_keep_their_fields(project):
     packed = (
         MEMORY.replace("import random", "import pickle\n    import random\n    import zlib")
