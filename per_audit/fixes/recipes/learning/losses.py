@@ -11,6 +11,7 @@ from per_audit.fixes.recipes.batch.travel import Consumer
 from per_audit.fixes.recipes.learning import lap, rewarded, taped
 from per_audit.fixes.recipes.learning.columns import is_reward_alone
 from per_audit.fixes.recipes.learning.elementwise import keep_elements
+from per_audit.fixes.recipes.learning.pairs import refuse_pairs
 from per_audit.fixes.recipes.learning.rows import refuse_parts
 from per_audit.graph.interpret.known.externals import TORCH_LOSSES, last
 from per_audit.graph.interpret.values import Result
@@ -213,6 +214,7 @@ class Losses:
         refuse_parts(self, loss)
         if not self._uses_reward(loss.target):
             loss.prediction, loss.target = loss.target, loss.prediction
+        refuse_pairs(self, loss)
         return loss
 
     def _is_critic(self, loss: Loss) -> bool:
