@@ -48,6 +48,23 @@ def refuse_behind(draft: Draft, buffer: ReplayBuffer, statement: ir.Stmt, return
     for around in draft.graph.ancestors(buffer.path, statement):
         if around is buffer.function:
             return
-        if isinstance(around, ir.If) and not around.orelse and any(each.start >= around.end for each in returns):
+        is_before = isinstance(around, ir.If) and any(each.start >= around.end for each in returns)
+        if is_before and isinstance(around, ir.If) and not _leaves_or_takes_all(around, statement):
             where = draft.where(buffer.path, statement)
             raise Refused(f"what is drawn at {where} is returned where nothing was drawn as well")
+
+
+def _leaves_or_takes_all(choice: ir.If, statement: ir.Stmt) -> bool:
+    """Whether the other branch ends the function, or gives the name of the batch to all that is stored."""
+    is_first = any(node.start <= statement.start < node.end for node in choice.body)
+    other = choice.orelse if is_first else choice.body
+    if not other:
+        return False
+    if isinstance(other[-1], (ir.Return, ir.Raise)):
+        return True
+    (last,) = other if len(other) == 1 else (None,)
+    names = [node.targets[0] for node in (last, statement) if isinstance(node, ir.Assign) and len(node.targets) == 1]
+    is_one_name = len({node.id for node in names if isinstance(node, ir.Name)}) == 1 and len(names) == 2
+    value = last.value if isinstance(last, ir.Assign) else None
+    is_listed = isinstance(value, ir.Call) and isinstance(value.func, ir.Name) and value.func.id in ("list", "tuple")
+    return is_one_name and (is_listed or isinstance(value, (ir.Name, ir.Attr)))

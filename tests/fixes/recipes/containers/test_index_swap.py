@@ -395,6 +395,15 @@ def test_a_draw_that_is_not_made_each_time():
     check_refused(before, "is returned where nothing was drawn as well")
 
 
+def test_a_draw_that_another_branch_makes_otherwise():
+    drawn = (
+        "        if self.size < 9:\n            ind = np.arange(self.size)\n        else:\n"
+        "            ind = np.random.randint(0, self.size, size=batch_size)\n"
+    )
+    before = changed(FILES, ("        ind = np.random.randint(0, self.size, size=batch_size)\n", drawn))
+    check_refused(before, "is returned where nothing was drawn as well")
+
+
 def test_the_length_under_two_names():
     pair = ("self.action = np.zeros((max_size", "self.action = np.zeros((self.max_size")
     check_fixed(changed(FILES, pair), changed(FIXED, pair))
