@@ -56,8 +56,11 @@ def upwards(directory: Path) -> Iterator[Path]:
 
 
 def is_packaged(directory: Path) -> bool:
-    """Whether what lies in the directory can be built and installed, to be used by other programs."""
-    if (directory / "setup.py").is_file():
+    """Whether what lies in the directory can be built and installed, to be used by other programs, or has been.
+
+    What was unpacked of a wheel lies beside the wheel's own folder.
+    """
+    if (directory / "setup.py").is_file() or any(directory.glob("*.dist-info")):
         return True
     try:
         return b"[build-system]" in (directory / "pyproject.toml").read_bytes()

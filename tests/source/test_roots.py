@@ -79,3 +79,12 @@ def test_upwards_ends_at_the_top_of_the_file_system(tree):
 def test_what_can_be_built_is_packaged(tmp_path, name, text, expected):
     (tmp_path / name).write_text(text)
     assert is_packaged(tmp_path) is expected
+
+
+def test_what_was_unpacked_of_a_wheel_is_packaged(tmp_path):
+    (tmp_path / "replays").mkdir()
+    (tmp_path / "notes.dist-info.txt").touch()
+    assert not is_packaged(tmp_path)
+    (tmp_path / "replays-1.2.dist-info").mkdir()
+    assert is_packaged(tmp_path)
+    assert not is_packaged(tmp_path / "replays")
