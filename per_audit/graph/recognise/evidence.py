@@ -38,6 +38,7 @@ from per_audit.graph.recognise.draws.strata import of_strata
 from per_audit.graph.recognise.draws.together import Together
 from per_audit.graph.recognise.learning.consumed import Consumed
 from per_audit.graph.recognise.learning.on_policy import compares_policies
+from per_audit.graph.recognise.rows.declared import declared_roles
 from per_audit.graph.recognise.rows.environments import Environments
 from per_audit.graph.recognise.rows.fields import has_unnamed_reward, names_reward, stored_roles
 from per_audit.graph.recognise.rows.keyed import keyed_roles
@@ -279,7 +280,7 @@ class Evidence:
     def _fields(self, cls: ir.Class) -> set[str]:
         """The roles of the fields of a class that does nothing but hold them: a data class or the like."""
         if any(isinstance(s, ir.Function) and not s.name.startswith("__") and not _only_sets(s) for s in cls.body):
-            return set()
+            return declared_roles(cls)
         names = {s.targets[0].id for s in cls.body if isinstance(s, ir.Assign) and isinstance(s.targets[0], ir.Name)}
         own = {s for s in cls.body if isinstance(s, ir.Function)}
         # What others write into an object that sets fields by itself changes with it: an agent, its state and reward.
