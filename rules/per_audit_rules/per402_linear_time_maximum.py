@@ -207,10 +207,10 @@ class LinearTimeMaximum(Rule):
     message estimates the full memory by the numbers above, or what is held where the loops of the program count out
     fewer transitions; below 10,000 of these it is a hint. Where all that a memory looks for in this way costs less than
     5 µs for each step of the environment together, it is a hint, and nothing up to 10,000; an episode counts as 100
-    steps. A hint is also what costs less than a tenth of a draw of the same memory that goes through all probabilities,
-    which `linear-time-sampling` tells, and what is looked for once for all transitions that are stored at once: how
-    many these are is not read. What is made of the priorities for such a draw as well is its cost alone. A minimum that
-    is 0 until the memory is full is told by `min-over-unfilled` alone.
+    steps. A hint is also what is looked for once for all transitions that are stored at once: how many these are is not
+    read. The message says so where it is less than a tenth of what a draw costs that goes through all probabilities,
+    which `linear-time-sampling` tells: that comes first. What is made of the priorities for such a draw as well is its
+    cost alone. A minimum that is 0 until the memory is full is told by `min-over-unfilled` alone.
 
     ## Example
 
@@ -261,7 +261,7 @@ class LinearTimeMaximum(Rule):
                 if each.node not in seen and not is_few:
                     seen.add(each.node)
                     finding = self._finding(graph, buffer, each, is_beside)
-                    is_hint = is_little or is_beside or each.held.is_small
+                    is_hint = is_little or each.held.is_small
                     yield replace(finding, severity=Severity.INFO) if is_hint else finding
 
     def _finding(self, graph: ReplayGraph, buffer: ReplayBuffer, found: _Reduction, is_beside: bool) -> Finding:

@@ -177,10 +177,10 @@ def test_an_option_of_the_command_line_counts_as_its_default(room, count):
     [
         (CHEAP, Severity.WARNING, "their largest, whenever a transition is stored: about 11 µs for 100,000"),
         (CHEAP | {"size": "20_000"}, Severity.INFO, "about 3.5 µs for 20,000"),
-        ({}, Severity.INFO, "about 11 µs for 100,000; the draw costs far more"),
+        ({}, Severity.WARNING, "about 11 µs for 100,000; the draw costs far more"),
         (
             {"learns": "if step % 4 == 0:\n            learn(net, memory)"},
-            Severity.INFO,
+            Severity.WARNING,
             "100,000; the draw costs far more",
         ),
         ({"learns": "if step % 16 == 0:\n            learn(net, memory)"}, Severity.WARNING, "about 11 µs for 100,000"),
@@ -190,7 +190,7 @@ def test_an_option_of_the_command_line_counts_as_its_default(room, count):
             Severity.WARNING,
             "whenever a transition is stored; how many there are cannot be read here, up to 10,000 cost little",
         ),
-        ({"size": "read()"}, Severity.INFO, "cannot be read here, up to 10,000 cost little; the draw costs far more"),
+        ({"size": "read()"}, Severity.WARNING, "up to 10,000 cost little; the draw costs far more"),
         ({"size": "read()", "first": "max(self.priorities)"}, Severity.WARNING, "up to 10,000 cost little"),
         ({"first": "max(self.priorities[-50_000:])"}, Severity.WARNING, "about 1.4 ms for 50,000"),
     ],
