@@ -15,6 +15,7 @@ from per_audit.graph.interpret.targets import BUILDERS
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.lifetimes import lives_for_one_call, lives_for_one_pass
 from per_audit.graph.model import UNIFORM, ReplayBuffer
+from per_audit.graph.recognise.draws.answers import is_of_answers
 from per_audit.graph.recognise.draws.branches import is_ruled_out
 from per_audit.graph.recognise.draws.choices import is_choice, is_explored
 from per_audit.graph.recognise.draws.held_out import is_held_out
@@ -107,6 +108,7 @@ class Uniform:
             partial(is_of_seeds, self.graph),
             partial(is_rejected, self.graph),
             partial(is_explored, self.graph),
+            partial(is_of_answers, self.graph),
         )
         told = {draw.function for draw in self.evidence.level if is_of_episodes(self.graph, draw)} | of_ranked(
             self.graph
