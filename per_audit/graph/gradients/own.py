@@ -10,6 +10,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.roles import NEXT, STATE, role_of
+from per_audit.graph.interpret.values import roles_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _PRODUCTS = {"dot", "matmul", "tensordot", "einsum"}
 _MARKS = (b"@", *(name.encode() + b"(" for name in sorted(_PRODUCTS)))
+_OBSERVED = {STATE, NEXT}
 _FARTHEST = 2  # calls between a method of a network and the one that moves its weights
 _Move: TypeAlias = ir.Assign | ir.Aug
 
@@ -29,6 +32,11 @@ def note_own_networks(graph: ReplayGraph) -> None:
     """Record which calls and functions learn from what was drawn by moving the weights of a network of the project."""
     weights = {name for module in graph.project.modules.values() for name in _weights(module)}
     moving = _moving(graph, weights) if weights else {}
+    moving = {
+        function: left
+        for function, moves in moving.items()
+        if (left := [move for move in moves if not _is_of_table(graph, move)])
+    }
     if not moving:
         return
     rows = {draw for gather in graph.events.gathers.values() for draw in gather.draws}
@@ -115,6 +123,16 @@ def _places(module: ModuleFacts, weights: set[str]) -> list[int]:
 
 def _target(move: _Move) -> ir.Expr:
     return move.targets[0] if isinstance(move, ir.Assign) else move.target
+
+
+def _is_of_table(graph: ReplayGraph, move: _Move) -> bool:
+    """Whether a move is of what is kept for one state, `table[state][action]`: values side by side are no network."""
+    target = _target(move)
+    keys: list[ir.Expr] = []
+    while isinstance(target, ir.Sub):
+        keys += target.index.items if isinstance(target.index, ir.Seq) else [target.index]
+        target = target.value
+    return any(not _OBSERVED.isdisjoint({role_of(key)} | roles_in(graph.events.value(key))) for key in keys)
 
 
 def _base(target: ir.Expr) -> str:

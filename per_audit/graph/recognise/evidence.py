@@ -30,6 +30,7 @@ from per_audit.graph.interpret.values import (
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.draws.choices import is_table
+from per_audit.graph.recognise.draws.counted import is_counted
 from per_audit.graph.recognise.draws.left_out import is_left_out, is_left_out_of
 from per_audit.graph.recognise.draws.level import is_level
 from per_audit.graph.recognise.draws.positions import Positions
@@ -107,7 +108,8 @@ class Evidence:
         """The draws by given probabilities, other than those of environments: levels, starts, what happens next."""
         draws = self.events.draws.values()
         weighted = (d for d in draws if (d.weighted and d.node not in self._level) or d.node in self.strata)
-        return [draw for draw in weighted if draw.node not in self.left_out and not self._serves_environments(draw)]
+        given = (d for d in weighted if not (d.node in self.left_out or is_counted(self.graph, d)))
+        return [draw for draw in given if not self._serves_environments(draw)]
 
     @cached_property
     def left_out(self) -> set[ir.Node]:

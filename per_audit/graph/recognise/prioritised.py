@@ -15,6 +15,7 @@ from per_audit.graph.prioritised.draws.populations import replaces_its_populatio
 from per_audit.graph.prioritised.priorities.updates import is_rated
 from per_audit.graph.recognise.draws.acting import Acting
 from per_audit.graph.recognise.draws.merged import merged
+from per_audit.graph.recognise.rows.models import is_model
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
@@ -95,7 +96,8 @@ class Prioritised:
                     found.append(buffer)
                 else:
                     found += around
-        return merged([buffer for buffer in found if not replaces_its_population(self.events, buffer)])
+        found = [buffer for buffer in found if not replaces_its_population(self.events, buffer)]
+        return merged([buffer for buffer in found if not is_model(self.graph, buffer)])
 
     def _picks(self, mass: ev.Mass) -> bool:
         """Whether the code that makes the number has it searched for, or reaches the loop or recursion that does."""

@@ -160,3 +160,31 @@ def test_the_state_of_an_environment_is_no_network(project):
     )
     assert not learning(graph)
     assert not graph.events.own_learners
+
+
+@pytest.mark.parametrize(
+    ("made", "key", "learns"),
+    [("{}", "tuple(state)", False), ("{}", '"head"', True), ("np.zeros((4, 9))", "action", True)],
+)
+def test_what_is_kept_for_each_state_is_a_table(project, made, key, learns):
+    graph = project(
+        f"""
+        import numpy as np
+        from memory import Memory
+        memory, held = Memory(), {made}
+        class Values:
+            def __init__(self):
+                self.of = held
+            def best(self, state, action, w):
+                return np.dot(self.of[{key}], w)
+            def teach(self, w):
+                state, action, r, s2, done = memory.sample(1)[0]
+                error = r - self.best(state, action, w)
+                self.of[{key}][:] += 0.1 * error
+        memory.add(1, 2, 3, 4, 5)
+        Values().teach(1)
+        """,
+        memory=MEMORY,
+    )
+    (teach,) = (each for each in graph.project.functions if each.name == "teach")
+    assert graph.learns(teach) == learns
