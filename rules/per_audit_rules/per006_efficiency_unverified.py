@@ -11,6 +11,8 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from per_audit.facts import ir
+
 
 class EfficiencyUnverified(Rule):
     """Nobody has measured yet that this prioritised buffer behaves as prioritised replay must.
@@ -56,13 +58,15 @@ class EfficiencyUnverified(Rule):
     severity = Severity.INFO
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
-        """One hint for each prioritised buffer in use without a current record."""
+        """One hint for each prioritised buffer in use without a current record, however many ways it is drawn from."""
+        told: set[ir.Class | None] = set()
         for buffer in graph.buffers:
             about = graph.priorities(buffer)
             if buffer.kind != PRIORITISED or not (about.in_use and about.is_about_priorities):
                 continue
-            if graph.verified(graph.files_of(buffer)):
+            if (buffer.owner in told and buffer.owner is not None) or graph.verified(graph.files_of(buffer)):
                 continue
+            told.add(buffer.owner)
             name = graph.name_of(buffer)
             yield Finding(
                 self.code,
@@ -154,6 +158,63 @@ def play(env, net, opt, act):
             errors = r + 0.99 * (1 - d) * net(s2).detach() - net(s)
             opt.zero_grad()
             (weights * errors**2).mean().backward()
+            opt.step()
+            memory.update(slots, errors.detach().abs().numpy())
+"""
+            },
+        ),
+        Example(
+            "states alone are drawn beside whole transitions: one buffer",
+            {
+                "sweep.py": """import numpy as np
+import torch
+
+
+class Sums:
+    def __init__(self, size):
+        self.leaves, self.size = np.zeros(size), size
+
+    def draw(self, n):
+        sums = np.cumsum(self.leaves)
+        return np.searchsorted(sums, np.random.uniform(0, sums[-1], n))
+
+
+class Memory:
+    def __init__(self, size):
+        self.rows, self.sums, self.size, self.at = [None] * size, Sums(size), size, 0
+
+    def push(self, state, action, reward, next_state, done):
+        self.rows[self.at % self.size] = (state, action, reward, next_state, done)
+        self.sums.leaves[self.at % self.size] = 1.0
+        self.at += 1
+
+    def sample(self, n, beta):
+        slots = self.sums.draw(n)  # <- PER006
+        weights = (self.size * self.sums.leaves[slots] / self.sums.leaves.sum()) ** -beta
+        return [self.rows[i] for i in slots], slots, torch.tensor(weights / weights.max())
+
+    def states(self, n):
+        slots = self.sums.draw(n)
+        return [self.rows[i][0] for i in slots]
+
+    def update(self, slots, errors):
+        self.sums.leaves[slots] = errors + 1e-3
+
+
+def play(env, net, opt, model):
+    memory, state = Memory(100), env.reset()
+    for step in range(10_000):
+        action = net(state).argmax()
+        next_state, reward, done, _ = env.step(action)
+        memory.push(state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+        if step > 100:
+            rows, slots, weights = memory.sample(32, min(1.0, 0.4 + step / 10_000))
+            s, _, r, s2, d = map(torch.tensor, zip(*rows))
+            errors = r + 0.99 * (1 - d) * net(s2).detach() - net(s)
+            ahead = model(torch.tensor(memory.states(32)))
+            opt.zero_grad()
+            ((weights * errors**2).mean() + (net(ahead).mean() - 1) ** 2).backward()
             opt.step()
             memory.update(slots, errors.detach().abs().numpy())
 """
