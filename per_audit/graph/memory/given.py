@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.libraries.buffers import is_test
 from per_audit.graph.liveness.memories.usage import is_of_unmade
+from per_audit.graph.symbolic.symbols import takes_names
+from per_audit.graph.symbolic.term import item_of
+
+_FARTHEST = 5  # constructors that hand what they are given by name on to one another
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +42,7 @@ def given(
         return graph.symbols.options(term)
     if calls and term.data[0] in calls and (by_call := _passed(graph, term, *calls[term.data[0]])) is not None:
         return [by_call]
-    options = _in_use(graph, term, holder)
+    options = _named(graph, term, _in_use(graph, term, holder))
     interpreter = graph.interpreter
     base = graph.project.class_of.get(term.data[0])
     if owner is None or base is None or base not in interpreter.mro(owner):
@@ -90,6 +94,55 @@ def _in_use(graph: ReplayGraph, term: Term, holder: ir.Class | None) -> list[Ter
     default = next((p.default for p in function.parameters if p.name == name), None)
     left = [] if default is None else [graph.symbols.term(home, default)]
     return [*(option for option in options if option in passed and option not in left), *left]
+
+
+def _named(graph: ReplayGraph, term: Term, options: list[Term]) -> list[Term]:
+    """The options, with what the program gives by name in place of what is handed on to a parameter as `**options`.
+
+    The default, where a way leaves it out: so do all where tests alone give another.
+    """
+    found: list[Term] = []
+    is_left = False
+    for option in options:
+        by_name = _by_name(graph, option, _FARTHEST)
+        if by_name is None:
+            found.append(option)
+        else:
+            found += [each for each in by_name if each is not None]
+            is_left = is_left or None in by_name
+    function, name = term.data
+    default = next((p.default for p in function.parameters if p.name == name), None)
+    if is_left and default is not None:
+        found.append(graph.symbols.term(graph.project.module_of[function].path, default))
+    return list(dict.fromkeys(found))
+
+
+def _by_name(graph: ReplayGraph, option: Term, farthest: int) -> list[Term | None] | None:
+    """What the program gives by a name to a function that reads it of its `**options`, None where it does not.
+
+    None for all where that cannot be told: the option is none such, or something unknown is spread.
+    """
+    if option.op != "item" or not isinstance(option.data, str) or not takes_names(option.args[0]) or not farthest:
+        return None
+    function = option.args[0].data[0]
+    if any(parameter.name == option.data for parameter in function.parameters):
+        return [None]  # which takes it
+    found: list[Term | None] = []
+    for call, _, path in graph.symbols.calls_of.get(function, ()):
+        if is_test(path):
+            continue
+        given = call.argument(None, option.data) if isinstance(call, ir.Call) else None
+        spread = [a.value for a in call.args if a.star == "**"] if isinstance(call, ir.Call) else []
+        if given is not None:
+            found.append(graph.symbols.term(path, given))
+        for each in spread:
+            further = _by_name(graph, item_of(graph.symbols.term(path, each), option.data, each, path), farthest - 1)
+            if further is None:
+                return None
+            found += further
+        if given is None and not spread:
+            found.append(None)
+    return found or [None]
 
 
 def _is_dry(graph: ReplayGraph, call: tuple[ir.Expr, ev.Owner, str]) -> bool:

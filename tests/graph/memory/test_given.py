@@ -157,3 +157,38 @@ def test_what_a_block_for_starting_a_file_gives_that_trains_is_the_program_s(pro
     )
     graph = project(memory=memory, run="from memory import Memory\n\nMemory(64)\n")
     assert numbers(graph, "Memory") == {3, 64}
+
+
+FAMILY = """
+    class Agent:
+        def __init__(self, env, *, size=500, **options):
+            self.rows = [None] * size
+
+    class Learner(Agent):
+        def __init__(self, *args, {own}**options):
+            super().__init__(*args, **options)
+
+    class Deep(Learner):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+"""
+
+
+@pytest.mark.parametrize(
+    ("own", "run", "tested", "expected"),
+    [
+        ("", "", "Deep(1, size=7)", {500}),  # what tests give by name is none of it
+        ("", "Deep(1)", "Deep(1, size=7)", {500}),
+        ("", "Deep(1, size=64)", "Deep(1, size=7)", {64}),
+        ("", "Deep(1, size=64)", "", {64}),
+        ("", "Deep(1, size=64); Learner(2)", "Deep(1, size=7)", {64, 500}),
+        ("", "Deep(1, **read())", "Deep(1, size=7)", {None}),  # nobody knows
+        ("size=9, ", "Deep(1, size=64)", "", {500}),  # not handed on
+    ],
+)
+def test_what_is_handed_on_by_name_is_what_the_program_gives(project, own, run, tested, expected):
+    files = {"tests/test_agents": f"from agents import *\n\n{tested}\n"} if tested else {}
+    graph = project(agents=FAMILY.format(own=own), run=f"from agents import *\n\n{run}\n", **files)
+    agent = next(cls for cls in graph.project.classes if cls.name == "Agent")
+    (term,) = (graph.symbols.term("agents.py", agent.body[0].body[0].value.right),)
+    assert {option.number for option in given(graph, term)} == expected
