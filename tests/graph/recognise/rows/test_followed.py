@@ -33,6 +33,9 @@ PROGRAM = """
         ("a_prime", "(state, action, reward, next_state, done, a_prime)", True),
         ("next_action", "(state, action, reward, next_state, done)", False),
         ("later", "(state, action, reward, next_state, done, later)", False),
+        ("next_legal_actions", "(state, action, reward, next_state, done, next_legal_actions)", False),
+        ("next_action_mask", "(state, action, reward, next_state, next_action_mask, done)", False),
+        ("next_actions", "(state, action, reward, next_state, done, next_actions)", False),
     ],
 )
 def test_the_action_that_was_taken_next(project, following, row, found):
