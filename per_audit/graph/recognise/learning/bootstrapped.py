@@ -23,7 +23,7 @@ def bootstrapped(graph: ReplayGraph) -> dict[ir.Node, bool]:
         for node in module.nodes_of(ir.Bin):
             if isinstance(node, ir.Bin) and node.op == "+":
                 for reward, ahead in ((node.left, node.right), (node.right, node.left)):
-                    if _is_discounted(graph, ahead) and not is_running_sum(graph, module.path, node):
+                    if is_discounted(graph, ahead) and not is_running_sum(graph, module.path, node):
                         known = graph.events.value(reward)
                         is_reward = REWARD in (known.roles or {role_of(reward)})
                         for draw in known.tagged("draw") & graph.events.value(ahead).tagged("draw"):
@@ -49,13 +49,13 @@ def is_running_sum(graph: ReplayGraph, path: str, node: ir.Bin) -> bool:
     return sum(isinstance(part, ir.Name) and part.id == target.id for part in bound) == 1
 
 
-def _is_discounted(graph: ReplayGraph, node: ir.Expr) -> bool:
+def is_discounted(graph: ReplayGraph, node: ir.Expr) -> bool:
     """Whether a product has a factor that is called the discount, or is a number just below 1, written there or not."""
     if not isinstance(node, ir.Bin) or node.op != "*":
         return False
     return any(
         (isinstance(number := graph.events.value(side).literal(), float) and 0.5 <= number < 1)
         or (isinstance(side, (ir.Name, ir.Attr)) and not _DISCOUNTS.isdisjoint(words(name_of(side) or "")))
-        or _is_discounted(graph, side)
+        or is_discounted(graph, side)
         for side in (node.left, node.right)
     )

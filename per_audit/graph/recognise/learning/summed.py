@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import ACTION, NEXT, REWARD, STATE, role_of
-from per_audit.graph.recognise.learning.bootstrapped import is_running_sum
+from per_audit.graph.recognise.learning.bootstrapped import is_discounted, is_running_sum
 from per_audit.graph.recognise.learning.on_policy import compares_policies
 from per_audit.graph.recognise.rows.imitated import read_of, reads
 
@@ -35,7 +35,7 @@ def is_summed_up(evidence: Evidence, buffer: ReplayBuffer) -> bool:
         takers, taken = [(buffer.path, function)], [_parts_drawn(evidence, buffer, function)]
     if not takers or not all({REWARD, ACTION} <= read and NEXT not in read for read in taken):
         return False
-    if not all(_sums_up(graph, path, taker) for path, taker in takers):
+    if not all(_sums_up(graph, path, taker, set(buffer.draws)) for path, taker in takers):
         return False
     return not evidence.consumed.is_bootstrapped(buffer.draws) or all(
         compares_policies(graph.module(path)) for path, _ in takers
@@ -59,14 +59,30 @@ def _parts_drawn(evidence: Evidence, buffer: ReplayBuffer, function: ir.Function
     return {role_of(name) for name in named if ir.last_name(name) in read} if {STATE, NEXT} <= given else set()
 
 
-def _sums_up(graph: ReplayGraph, path: str, function: ev.Owner) -> bool:
-    """Whether a function, or one that it calls, keeps a running sum."""
+def _sums_up(graph: ReplayGraph, path: str, function: ev.Owner, draws: set[ir.Call]) -> bool:
+    """Whether a function, or one that it calls, keeps a running sum of rewards that were drawn."""
     asked = [] if function is None else [each for each in graph.reachable(function, _FAR) if each is not None]
     parts: list[tuple[str, ir.Node]] = [(graph.project.module_of[each].path, each) for each in asked]
     if function is None:
         parts = [(path, node) for node in graph.module(path).body]
     return any(
-        isinstance(part, ir.Bin) and part.op == "+" and is_running_sum(graph, where, part)
+        isinstance(part, ir.Bin)
+        and part.op == "+"
+        and is_running_sum(graph, where, part)
+        and _is_of_rewards(graph, part, draws)
         for where, node in parts
         for part in ir.walk(node)
     )
+
+
+def _is_of_rewards(graph: ReplayGraph, running: ir.Bin, draws: set[ir.Call]) -> bool:
+    """Whether rewards of a batch are summed up, or what is made of them and discounted; a loss for the log is neither.
+
+    Nor is what an environment pays as it goes.
+    """
+    parts = [part for part in ir.walk(running) if isinstance(part, ir.Expr)]
+    values = [graph.events.value(part) for part in parts]
+    if all(value.tagged("draw").isdisjoint(draws) for value in values):
+        return False
+    is_reward = any(REWARD in (value.roles or {role_of(part)}) for part, value in zip(parts, values, strict=True))
+    return is_reward or is_discounted(graph, running.left) or is_discounted(graph, running.right)

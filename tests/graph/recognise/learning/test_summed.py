@@ -119,3 +119,30 @@ RATIO = """
 )
 def test_advantages_and_ratios_need_no_next_states(project, values, ratio, found):
     assert len(project(RATIO.replace("{values}", values).replace("{ratio}", ratio)).buffers) == found
+
+
+BANDIT = """
+    import torch
+
+    from rows import Rows
+
+    def run(env, net, optimizer):
+        rows, state, {earned}, missed = Rows(10_000), env.reset(), 0.0, 0.0
+        for step in range(100_000):
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            {earned} = {earned} + reward
+            rows.add(state, action, reward, next_state, done)
+            state = env.reset() if done else next_state
+            states, actions, rewards, _, _ = rows.sample(64)
+            loss = (net(torch.tensor(states))[actions] - torch.tensor(rewards)).pow(2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            missed = missed + loss.item()
+"""
+
+
+@pytest.mark.parametrize("earned", ["earned", "total_reward"])
+def test_what_is_summed_up_for_the_log_makes_no_rollout(project, earned):
+    assert len(project(rows=ROWS, bandit=BANDIT.replace("{earned}", earned)).buffers) == 1
