@@ -36,11 +36,14 @@ def is_imitated(evidence: Evidence, buffer: ReplayBuffer) -> bool:
 def is_of_pairs(evidence: Evidence, buffer: ReplayBuffer) -> bool:
     """Whether the function that draws gives batches of named fields, among which there are states and actions alone.
 
-    With goals beside them they teach what to do on the way there: no field is a reward, an end or a next state.
+    With goals beside them they teach what to do on the way there: no field is a reward, an end or a next state. Where
+    the states are those of several steps, who discounts something of them may compute rewards.
     """
     returned = evidence.events.returns.get(buffer.function, {}).values()
     atoms = [atom for value in returned for atom in value.atoms]
-    return bool(atoms) and all(isinstance(atom, Record) and _is_of_pairs(atom) for atom in atoms)
+    if not atoms or not all(isinstance(atom, Record) and _is_of_pairs(atom) for atom in atoms):
+        return False
+    return not evidence.consumed.is_bootstrapped(buffer.draws, unspoken=True)
 
 
 def _is_of_pairs(batch: Record) -> bool:

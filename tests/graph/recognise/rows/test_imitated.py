@@ -147,6 +147,11 @@ AIMED = """
             loss.backward()
             optimizer.step()
 """
+RUNS = "{'states': self.states[game], 'actions': self.actions[game], 'goals': self.goals[game]}"
+PAID = """(
+                net(batch["states"][:, :-1], batch["goals"])
+                - (env.pay(batch["states"][:, 1:]) + 0.98 * target(batch["states"][:, 1:], batch["goals"]))
+            ).pow(2).mean()"""
 IMITATED = '((net(batch["states"], batch["goals"]) - batch["actions"]) ** 2).mean()'
 ACTED = '((net(batch["states"]) - batch["actions"]) ** 2).mean()'
 VALUED = """(
@@ -165,3 +170,8 @@ VALUED = """(
 def test_batches_of_states_and_actions_alone_teach_what_to_do(project, fields, loss, found):
     batch = "{" + ", ".join(f'"{field}": {field}' for field in fields) + "}"
     assert len(project(AIMED.replace("{batch}", batch).replace("{loss}", loss)).buffers) == found
+
+
+@pytest.mark.parametrize(("loss", "found"), [(PAID, 1), (IMITATED, 0)])
+def test_rewards_that_are_computed_of_states_of_several_steps_are_learnt_by_replay(project, loss, found):
+    assert len(project(AIMED.replace("{batch}", RUNS).replace("{loss}", loss)).buffers) == found
