@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.pipelines import training_modules
 from per_audit.graph.recognise.aside import DATA_SET, RECENT, SEQUENCES, SWITCHED
+from per_audit.graph.recognise.rows.sequences import sequence_in
 
 if TYPE_CHECKING:
     from per_audit.graph import LibraryBuffer, ReplayBuffer, ReplayGraph
@@ -46,6 +47,17 @@ TWO_POSITIONS = Shape(
         _CHECK,
     ),
 )
+_OF_SEQUENCE = "0.9 times the largest |TD error| of its steps and 0.1 times their mean (R2D2)"
+_WEIGH_STEPS = "multiply the losses of all steps of a sequence by its weight, before the mean"
+STEPS_IN_A_ROW = Shape(
+    "each item is many steps in a row, such as an episode",
+    (
+        f"keep the items in a PrioritizedReplayBuffer, and give each one priority: {_OF_SEQUENCE}",
+        _WEIGH_STEPS,
+        "or store the transitions one by one, where no network remembers the steps before",
+        _CHECK,
+    ),
+)
 TENSORFLOW_1 = Shape(
     "a graph of TensorFlow 1",
     (
@@ -71,10 +83,10 @@ _ASIDE = {
     SEQUENCES: Shape(
         "sequences of steps are drawn, not transitions: fix does not convert it",
         (
-            "give each sequence one priority, a PrioritizedSampler over the positions at which one may begin: 0.9 times"
-            " the largest |TD error| of its steps and 0.1 times their mean (R2D2); where a model of the environment is"
-            " learnt and no TD error is computed, leave it uniform",
-            "multiply the losses of all steps of a sequence by its weight, before the mean",
+            "give each sequence one priority, a PrioritizedSampler over the positions at which one may begin:"
+            f" {_OF_SEQUENCE}; where a model of the environment is learnt and no TD error is computed, leave it"
+            " uniform",
+            _WEIGH_STEPS,
             _CHECK,
         ),
     ),
@@ -106,6 +118,8 @@ def shape_of(graph: ReplayGraph, buffer: ReplayBuffer) -> Shape:
     sites = [site for function in functions for site in graph.calls_of(function, paths)]
     if any(_feeds(site) for site in sites):
         return TENSORFLOW_1
+    if any(sequence_in(graph, buffer, container) for container in buffer.containers):
+        return STEPS_IN_A_ROW
     return TWO_POSITIONS if _takes_two(graph, buffer) else ANY
 
 

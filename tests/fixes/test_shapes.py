@@ -162,6 +162,50 @@ def main(agent, driver, steps):
         experience, _ = next(drawn)
         agent.train(experience)
 """
+WHOLE = """
+import random
+from collections import deque, namedtuple
+
+import torch
+import torch.nn.functional as F
+
+Step = namedtuple("Step", ("state", "action", "reward", "next_state"))
+
+
+class Memory:
+    def __init__(self, capacity):
+        self.items, self.running = deque(maxlen=capacity), []
+
+    def push(self, done, *args):
+        self.running.append(Step(*args))
+        if done:
+            self.items.append(self.running.copy())
+            self.running = []
+
+    def sample(self, n):
+        return random.sample(self.items, n)
+
+
+def learn(memory, network, optimizer):
+    batch = Step(*zip(*memory.sample(32)))
+    actions = torch.tensor(batch.action)[:, None]
+    target = torch.tensor(batch.reward) + 0.9 * network(torch.stack(batch.next_state)).max(1).values.detach()
+    loss = F.mse_loss(network(torch.stack(batch.state)).gather(1, actions).squeeze(1), target)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+def main(env, network, optimizer):
+    memory = Memory(1000)
+    state = env.reset()
+    for _ in range(20_000):
+        action = network(state).argmax()
+        next_state, reward, done, _ = env.step(action)
+        memory.push(done, state, action, reward, next_state)
+        state = env.reset() if done else next_state
+        learn(memory, network, optimizer)
+"""
 SB3 = STABLE_BASELINES.format(package="stable_baselines3", name="DQN")
 SB2 = STABLE_BASELINES.format(package="stable_baselines", name="DQN")
 
@@ -180,6 +224,7 @@ SB2 = STABLE_BASELINES.format(package="stable_baselines", name="DQN")
         (TF_AGENTS, "has none of its interface that draws by priority", "selectors.Prioritized(0.6)"),
         (RLLIB, "(RLlib)", '"type": "PrioritizedEpisodeReplayBuffer"'),
         (EPISODES, "transitions at two drawn positions", "divmod"),
+        (WHOLE, "many steps in a row, such as an episode: one error is no priority of all", "of its steps and 0.1"),
     ],
 )
 def test_shapes_are_named(program: str, reason: str, step: str) -> None:

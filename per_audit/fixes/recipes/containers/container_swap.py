@@ -17,6 +17,7 @@ from per_audit.fixes.recipes.containers.rewards import place_of_reward
 from per_audit.fixes.recipes.containers.saved import fill_from_files, save_as_list
 from per_audit.fixes.recipes.containers.slots import slots_of
 from per_audit.graph.interpret.known.foreign import FOREIGN
+from per_audit.graph.recognise.rows.sequences import sequence_in
 
 if TYPE_CHECKING:
     from per_audit.graph import ReplayBuffer
@@ -52,6 +53,9 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
         raise Refused(f"{draft.graph.name_of(buffer)} is a {container.kind} itself, by inheritance")
     if container.kind == FOREIGN:
         raise Refused(f"what makes the container of {draft.graph.name_of(buffer)} cannot be seen")
+    row = sequence_in(draft.graph, buffer, container)
+    if row is not None:
+        raise Refused(f"one error is no priority of all that is stored at {draft.where(row.path, row.node)}")
     bounded = Bounded(draft, buffer, container)
     together = shared.sharers(draft.graph, buffer)
     draws = {each: shared.single_draw(draft, each) for each in together}
