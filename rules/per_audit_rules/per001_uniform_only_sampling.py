@@ -234,10 +234,12 @@ class UniformOnlySampling(Rule):
         site = graph.events.calls.get(buffer.node) if isinstance(buffer.node, ir.Call) else None
         is_here = algorithm is None and site is not None and bool(site.classes)
         is_own = is_here and not buffer.heir_of
-        named = f"{buffer.name} of this project's own `{framework.package}`" if is_own else buffer.title
+        named = f"{buffer.name} of this project's own `{framework.package}`" if is_own else _titled(buffer)
         message = f"{named} draws its transitions uniformly"
         if algorithm is not None:
-            otherwise = f"no {algorithm.changed_by} is given" if is_replaceable else "it accepts no other"
+            is_spread = isinstance(buffer.node, ir.Call) and any(arg.star == "**" for arg in buffer.node.args)
+            anywhere = " anywhere in the project" if is_spread else ""
+            otherwise = f"no {algorithm.changed_by} is given{anywhere}" if is_replaceable else "it accepts no other"
             message += f" from a buffer of its own; {otherwise}"
         elif buffer.kind.instead and framework.replaceable:
             message += f"; {framework.title} has {buffer.kind.instead} in its place"
@@ -1309,3 +1311,11 @@ def train(folder, model, optimizer):
             },
         ),
     )
+
+
+def _titled(buffer: LibraryBuffer) -> str:
+    """What a library's buffer is, for people: of several algorithms that a call may make, all that draw so."""
+    names = sorted({buffer.name, *(name for name, is_uniform in buffer.others if is_uniform)})
+    if len(names) > 1:
+        return f"{', '.join(names[:-1])} or {names[-1]} of {buffer.framework.title}, whichever is made,"
+    return f"{buffer.title}, one of several that may be made," if buffer.others else buffer.title

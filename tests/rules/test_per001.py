@@ -325,3 +325,21 @@ def test_transitions_that_are_put_apart_have_a_share_of_what_is_learnt(text, tes
     findings = list(rule.check(graph))
     assert {finding.severity.value for finding in findings} == {severity}
     assert severity != "info" or all("one of 2 memories" in finding.message for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("SAC('M', env)", "SAC of Stable-Baselines3 draws"),
+        ("(PPO if env else SAC)('M', env)", "SAC of Stable-Baselines3, one of several that may be made, draws"),
+        ("{1: PPO, 2: TD3, 3: SAC}[kind]('M', env)", "SAC or TD3 of Stable-Baselines3, whichever is made, draws"),
+        ("SAC('M', env)", "; no replay_buffer_class is given"),
+        ("SAC('M', env, **more)", "; no replay_buffer_class is given anywhere in the project"),
+    ],
+)
+def test_of_several_algorithms_all_that_draw_uniformly_are_named(made, said):
+    text = f"from stable_baselines3 import PPO, SAC, TD3\n\n\ndef main(env, kind, more):\n    {made}.learn(9)\n"
+    (rule,) = (rule for rule in all_rules() if rule.code == "PER001")
+    (finding,) = rule.check(link([extract("main.py", text.encode())]))
+    assert said in finding.message
+    assert said.endswith(("draws", "project")) or finding.message.endswith(said)

@@ -6,7 +6,7 @@ only where the project also trains it; one that is loaded to be looked at trains
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from per_audit.facts import ModuleFacts, ir
 from per_audit.graph import frameworks
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _MEMORY = {"buffer", "memory", "replay"}
 _DRAWING = _MEMORY | {"algorithm", "agent", "learner", "model", "trainer"}
+_Known: TypeAlias = tuple[Framework, str, Algorithm]
+Others: TypeAlias = tuple[tuple[str, bool], ...]
 _FEW = 8  # arguments by position; with more of them one may be the memory
 
 
@@ -61,7 +63,7 @@ class _Finder:
                 if self._is_derived(site) or any(name.startswith(f"{REFERENCE}.") for name in site.names):
                     switched.add(site.function)
                 continue
-            framework, name, algorithm = found
+            (framework, name, algorithm), others = found
             if framework.package in folders or algorithm.draws != UNIFORM:
                 continue
             if algorithm.trains and self._is_for_no_steps(site):
@@ -85,14 +87,15 @@ class _Finder:
                         site.function,
                         algorithm=algorithm,
                         training=training,
+                        others=others,
                     )
                 )
         return (buffer for buffer in made if buffer.function not in switched)
 
-    def _algorithm(self, site: ev.CallSite, names: dict[str, str]) -> tuple[Framework, str, Algorithm] | None:
+    def _algorithm(self, site: ev.CallSite, names: dict[str, str]) -> tuple[_Known, Others] | None:
         """The algorithm that a call makes: by the name it is imported by, or one of those that it may stand for.
 
-        Of several that all are algorithms it is the first that draws uniformly, if there is one.
+        Of several that all are algorithms it is the first that draws uniformly, if there is one; the others with it.
         """
         dotted = dotted_name(site.node.func, names)
         called = self.events.value(site.node.func).atoms
@@ -100,10 +103,14 @@ class _Finder:
             options = [self._named(name) for name in sorted(site.names)]
             known = [found for found in options if found is not None]
             uniform = [found for found in known if found[2].draws == UNIFORM]
-            return (uniform or known)[0] if known and len(known) == len(options) else None
-        return self._named(dotted)
+            if not known or len(known) < len(options):
+                return None
+            first = (uniform or known)[0]
+            return first, tuple((name, how.draws == UNIFORM) for _, name, how in known if name != first[1])
+        named = self._named(dotted)
+        return None if named is None else (named, ())
 
-    def _named(self, dotted: str) -> tuple[Framework, str, Algorithm] | None:
+    def _named(self, dotted: str) -> _Known | None:
         """The algorithm of a library that a dotted name stands for."""
         framework = frameworks.framework(dotted.partition(".")[0])
         if framework is None or not framework.holds(dotted):

@@ -41,7 +41,8 @@ class LibraryBuffer:
 
     Where a library's `algorithm` makes its own, the call makes that, and `training` are the calls that train it.
     `samples` are the calls that draw from it, `stores` those that fill it, `updates` those that give it priorities,
-    `given` those that hand it on. A class of the project is named with what it is an `heir_of`.
+    `given` those that hand it on. A class of the project is named with what it is an `heir_of`. `others` are the
+    algorithms that the call may make in its place, each with whether it draws uniformly as well.
     """
 
     framework: Framework
@@ -58,6 +59,7 @@ class LibraryBuffer:
     algorithm: Algorithm | None = None
     training: list[ev.CallSite] = field(default_factory=list)
     heir_of: str = ""
+    others: tuple[tuple[str, bool], ...] = ()
 
     @property
     def title(self) -> str:

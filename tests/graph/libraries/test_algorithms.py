@@ -208,3 +208,17 @@ def test_tests_and_timings_train_for_nobody(project, path):
 def test_the_library_itself_is_left_alone(project):
     text = f"{SB3}\n\n\ndef run(env):\n    DQN('MlpPolicy', env).learn(9)\n"
     assert made(project, "", stable_baselines3__demo=text) == []
+
+
+@pytest.mark.parametrize(
+    ("kinds", "others"),
+    [
+        ("SAC", ()),
+        ("{'a': PPO, 'b': SAC, 'c': TD3}[env.x]", (("PPO", False), ("TD3", True))),
+        ("(PPO if env else TD3)", (("PPO", False),)),
+    ],
+)
+def test_the_others_that_a_call_may_make_are_told_with_how_they_draw(project, kinds, others):
+    text = f"from stable_baselines3 import PPO, SAC, TD3\n\n\ndef main(env):\n    {kinds}('M', env).learn(9)\n"
+    (buffer,) = project(text).library
+    assert buffer.others == others
