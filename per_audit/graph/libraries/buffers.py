@@ -185,7 +185,12 @@ class _Finder:
     def _is_idle(self, buffer: LibraryBuffer, module: ModuleFacts) -> bool:
         """Whether nothing learns from the buffer again and again, as far as can be seen."""
         users = self.users.get(buffer.node, ())
-        if is_test(buffer.path) or not _EMPTIES.isdisjoint(map(method_of, users)) or _without_rewards(buffer.stores):
+        if (
+            is_test(buffer.path)
+            or is_in_test_case(module, buffer.node)
+            or not _EMPTIES.isdisjoint(map(method_of, users))
+            or _without_rewards(buffer.stores)
+        ):
             return True
         if self._is_kept(buffer) or self._is_emptied_inside(buffer, module):
             return True
@@ -322,6 +327,14 @@ def is_test(path: str) -> bool:
     *folders, name = path.split("/")
     return name.startswith(("test_", "conftest", "basetest")) or any(
         f in ("test", "tests", "bench", "benchmark", "benchmarks") or f.endswith("_tests") for f in folders
+    )
+
+
+def is_in_test_case(module: ModuleFacts, node: ir.Node) -> bool:
+    """Whether a node stands in a class of test cases, wherever its file is and whatever that is called."""
+    return any(
+        cls.start <= node.start < cls.end and any(ir.last_name(base) == "TestCase" for base in cls.bases)
+        for cls in module.nodes_of(ir.Class)
     )
 
 

@@ -408,3 +408,32 @@ COLLECTS = """
 )
 def test_what_is_emptied_after_each_turn_is_a_rollout_whoever_holds_it(project, given, emptied, found):
     assert len(project(COLLECTS.format(given=given, emptied=emptied)).library) == found
+
+
+@pytest.mark.parametrize(
+    ("base", "found"),
+    [
+        ("absltest.TestCase", []),
+        ("unittest.TestCase", []),
+        ("TestCase", []),
+        ("Agent", ["Table"]),
+        ("Tested", ["Table"]),
+    ],
+)
+def test_a_case_for_tests_learns_from_no_table(project, base, found):
+    graph = project(
+        copied=f"""
+        import unittest
+        from unittest import TestCase
+        from absl.testing import absltest
+        import reverb
+
+        class Copies({base}):
+            def test_copy(self):
+                rows = reverb.Table(
+                    "rows", reverb.selectors.Uniform(), reverb.selectors.Fifo(), 9, reverb.rate_limiters.MinSize(1)
+                )
+                self.same(reverb.Server(tables=[rows]), rows.info)
+        """
+    )
+    assert [buffer.name for buffer in graph.library] == found
