@@ -28,6 +28,7 @@ from per_audit.graph.interpret.values import (
     roles_in,
 )
 from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.liveness.memories.exchanged import is_exchanged
 from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGraph
 from per_audit.graph.recognise.draws.choices import is_table
 from per_audit.graph.recognise.draws.counted import is_counted
@@ -41,7 +42,7 @@ from per_audit.graph.recognise.learning.consumed import Consumed
 from per_audit.graph.recognise.learning.on_policy import compares_policies
 from per_audit.graph.recognise.rows.declared import declared_roles
 from per_audit.graph.recognise.rows.environments import Environments
-from per_audit.graph.recognise.rows.fields import has_unnamed_reward, names_reward, stored_roles
+from per_audit.graph.recognise.rows.fields import has_unnamed_reward, names_reward, only_sets, stored_roles
 from per_audit.graph.recognise.rows.keyed import keyed_roles
 from per_audit.graph.recognise.rows.stepped import is_stepped
 from per_audit.graph.recognise.rows.trained import holds_trained
@@ -213,7 +214,8 @@ class Evidence:
                     roles |= steps if by_mass or self._is_of_transitions(store) else set()
         buffer.roles = self._together_told(told_by, function)
         if function is not None:
-            buffer.samples = self.graph.callers.get(function, [])
+            asking = self.graph.callers.get(function, [])
+            buffer.samples = [s for s in asking if owner is None or not is_exchanged(self.graph, s, owner)]
         if owner is not None:
             heirs = {owner, *self.graph.interpreter.subclasses.get(owner, ())}
             buffer.instances = [site for cls in heirs for site in self.instances.get(cls, ())]
@@ -281,7 +283,7 @@ class Evidence:
 
     def _fields(self, cls: ir.Class) -> set[str]:
         """The roles of the fields of a class that does nothing but hold them: a data class or the like."""
-        if any(isinstance(s, ir.Function) and not s.name.startswith("__") and not _only_sets(s) for s in cls.body):
+        if any(isinstance(s, ir.Function) and not s.name.startswith("__") and not only_sets(s) for s in cls.body):
             return declared_roles(cls)
         names = {s.targets[0].id for s in cls.body if isinstance(s, ir.Assign) and isinstance(s.targets[0], ir.Name)}
         own = {s for s in cls.body if isinstance(s, ir.Function)}
@@ -391,16 +393,6 @@ def _counts(test: ir.Expr) -> bool:
     """Whether a test asks how many there are, or which comes first: whether there is room, for one."""
     ordered = {"<", "<=", ">", ">="}
     return any(not ordered.isdisjoint(part.ops) for part in ir.walk(test) if isinstance(part, ir.Cmp))
-
-
-def _only_sets(method: ir.Function) -> bool:
-    """Whether a method does nothing but put what it is given into fields."""
-    return all(
-        isinstance(statement, ir.Assign)
-        and isinstance(statement.value, (ir.Name, ir.Const))
-        and all(isinstance(target, ir.Attr) for target in statement.targets)
-        for statement in method.body
-    )
 
 
 def _place(event: ev.Store | ev.Evict) -> tuple[str, int]:

@@ -6,7 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
+from per_audit.graph.interpret.values import External
 from per_audit.graph.libraries.buffers import is_test
+from per_audit.graph.liveness.memories.exchanged import is_exchanged
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
@@ -152,7 +154,12 @@ def is_another(graph: ReplayGraph, path: str, name: ir.Attr, method: ir.Function
         return False
     site = graph.events.calls.get(call)
     if site is not None and site.targets:
-        return all(func.node is not method for func in site.targets)
+        owner = graph.project.class_of.get(method)
+        by_peers = owner is not None and is_exchanged(graph, site, owner)
+        return by_peers or all(func.node is not method for func in site.targets)
+    of = graph.events.value(name.value).atoms
+    if of and all(isinstance(atom, External) for atom in of):
+        return True  # `random.sample`
     if any(argument.star for argument in call.args):
         return False
     taken = method.parameters[1:]

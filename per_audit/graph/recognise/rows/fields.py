@@ -73,3 +73,13 @@ def _is_field(name: str, item: Value) -> bool:
 def _is_observed(item: Value) -> bool:
     """Whether a field that is called nothing known holds nothing that a policy said."""
     return roles_in(item).isdisjoint({POLICY, VALUE})
+
+
+def only_sets(method: ir.Function) -> bool:
+    """Whether a method does nothing but put what it is given into fields."""
+    return all(
+        isinstance(statement, ir.Assign)
+        and isinstance(statement.value, (ir.Name, ir.Const))
+        and all(isinstance(target, ir.Attr) for target in statement.targets)
+        for statement in method.body
+    )

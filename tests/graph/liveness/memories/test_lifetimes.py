@@ -3,6 +3,7 @@
 import pytest
 
 from per_audit.graph import UNIFORM
+from per_audit.graph.liveness.memories.lifetimes import is_another
 
 GOALS = """
     import random
@@ -337,3 +338,29 @@ def test_what_each_pass_has_made_and_filled_by_a_call_is_no_memory(project, kind
     graph = project(PLAYED.replace("{before}", before).replace("{inside}", inside))
     assert kinds(graph) == found
     assert not [store for buffer in graph.buffers for store in graph.growing_stores(buffer)]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("random.sample(rows, 8)", True),
+        ("Replay().sample(8)", False),
+        ("kept.sample(8)", False),
+        ("rng.sample(8)", True),
+    ],
+)
+def test_what_a_library_is_asked_for_is_another_thing(project, text, told):
+    graph = project(
+        f"""
+        import random
+        class Replay:
+            def sample(self, n):
+                return n
+        rng = random
+        def main(kept, rows):
+            {text}
+        """
+    )
+    replay = next(cls for cls in graph.project.classes if cls.name == "Replay")
+    (mention,) = graph.mentions["sample"]
+    assert is_another(graph, mention.path, mention.node, replay.body[0]) == told
