@@ -354,6 +354,15 @@ class ReplayGraph:
         return dict(table)
 
     @cached_property
+    def makers(self) -> dict[ir.Class, list[ev.CallSite]]:
+        """The calls that may make objects of each class itself."""
+        table: dict[ir.Class, list[ev.CallSite]] = defaultdict(list)
+        for site in self.events.calls.values():
+            for cls in site.classes:
+                table[cls].append(site)
+        return dict(table)
+
+    @cached_property
     def callers(self) -> dict[ev.Owner, list[ev.CallSite]]:
         """The calls that may reach each function directly."""
         table: dict[ev.Owner, list[ev.CallSite]] = defaultdict(list)

@@ -166,7 +166,7 @@ def owner_of(graph: ReplayGraph, window: Alloc) -> ir.Class | None:
         for atom in value.atoms:
             if atom == window:
                 return cls
-            if isinstance(atom, Alloc) and window in graph.interpreter.content_of(atom.node).atoms:
+            if isinstance(atom, Alloc) and window in graph.interpreter.content_of(atom).atoms:
                 return cls
     return None
 

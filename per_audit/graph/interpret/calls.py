@@ -149,7 +149,8 @@ class Calls:
     ) -> Value | None:
         if isinstance(atom, Func):
             site.targets.add(atom)
-            return self.project_call(atom, arguments, frame)
+            made = self.project_call(atom, arguments, frame)
+            return self.interpreter.helpers.made(atom.node, made, node, frame.module.path)
         if isinstance(atom, ClassRef):
             return self._instantiate(atom.node, node, arguments, site, frame)
         if isinstance(atom, Instance):
@@ -329,7 +330,7 @@ class Calls:
         return [taint(*(value for _, _, value in arguments))]
 
     def _container_method(self, atom: Alloc, node: ir.Call, name: str, arguments: Arguments, frame: Frame) -> Value:
-        content = self.interpreter.content_of(atom.node)
+        content = self.interpreter.content_of(atom)
         values = [value for _, _, value in arguments]
         known = reference.method(atom, node, name, values, frame, self.interpreter)
         if known is not None:
@@ -367,7 +368,7 @@ class Calls:
     def _asked_for(self, atom: Alloc, name: str, content: Value, values: list[Value]) -> Value:
         """What stands under a key, or a default, which a dict may hold from then on."""
         if name == "setdefault" and atom.kind == "dict":
-            self.interpreter.add_content(atom.node, values[-1] if len(values) > 1 else UNKNOWN)
+            self.interpreter.add_content(atom, values[-1] if len(values) > 1 else UNKNOWN)
         return content.join(taint(*values))
 
     def _pairs(self, node: ir.Call, values: Value) -> Value:

@@ -16,6 +16,7 @@ from per_audit.graph.interpret.calls import Calls
 from per_audit.graph.interpret.entries import Entries, Entry
 from per_audit.graph.interpret.evaluate import Evaluator
 from per_audit.graph.interpret.frame import ALL, Frame
+from per_audit.graph.interpret.helpers import Helpers
 from per_audit.graph.interpret.interactions import Interactions
 from per_audit.graph.interpret.known.draws import Draws
 from per_audit.graph.interpret.known.foreign import Foreign
@@ -91,7 +92,7 @@ class Interpreter:
         self.evaluator = Evaluator(self)
         self.module_envs: dict[str, dict[str, Value]] = {}
         self.attributes: dict[tuple[ir.Class, str], Value] = {}
-        self.content: dict[ir.Node, Value] = {}
+        self.content: dict[ir.Node | Alloc, Value] = {}
         self.places: dict[tuple[ir.Seq, int], Value] = {}
         self.parameters: dict[tuple[ir.Node, str], Value] = {}
         self._built_with: dict[ir.Class, dict[tuple[ir.Node, str], Value]] = {}  # parameters of constructors, by class
@@ -103,6 +104,8 @@ class Interpreter:
         self._bound: dict[object, Value] = {}  # names of scopes that others lie in, by where they stand
         self._free: dict[ir.Lambda, frozenset[str]] = {}
         self.entries = Entries(self)
+        self.helpers = Helpers(self)
+        self._joined: set[ir.Node] = set()  # functions of which some calls were not run one by one
         self._grown: dict[ir.Node, int] = defaultdict(int)  # how often what its parameters may be has grown
         self._active: set[Entry] = set()
         self._runs: dict[ir.Node, int] = {}
@@ -207,7 +210,8 @@ class Interpreter:
     def _run_root(self, function: ir.Function) -> None:
         owner = self.project.class_of.get(function)
         if owner is None:
-            if function not in self.project.outer_of or function in self.closures:
+            is_run = function in self._grown and function not in self._joined and self.helpers.is_tool(function)
+            if not is_run and (function not in self.project.outer_of or function in self.closures):
                 self._run_with_parameters(function, None)
             return
         heirs = [
@@ -364,10 +368,11 @@ class Interpreter:
         self.reruns.note_reads(keys)
         return join_all([self.attributes.get(key, UNKNOWN) for key in keys])
 
-    def content_of(self, container: ir.Node) -> Value:
+    def content_of(self, container: ir.Node | Alloc) -> Value:
         """What a container holds."""
-        self.reruns.note_read(container)
-        return self.content.get(container, UNKNOWN)
+        key = container.node if isinstance(container, Alloc) and not container.leaf else container
+        self.reruns.note_read(key)
+        return self.content.get(key, UNKNOWN)
 
     def write_attribute(self, owner: Instance, name: str, value: Value) -> None:
         """Join a value into an attribute of an object."""
@@ -377,9 +382,10 @@ class Interpreter:
             self.reruns.touch(("holder", owner.node))
         self._grow(self.attributes, (owner.node, name), value)
 
-    def add_content(self, container: ir.Node, value: Value) -> None:
+    def add_content(self, container: ir.Node | Alloc, value: Value) -> None:
         """Join a value into what a container holds."""
-        self._grow(self.content, container, value)
+        key = container.node if isinstance(container, Alloc) and not container.leaf else container
+        self._grow(self.content, key, value)
 
     def add_places(self, display: ir.Seq, values: list[Value]) -> None:
         """Join what stands at the places of a display with one item that spreads to any number: `(*batch, weights)`."""
@@ -445,12 +451,13 @@ class Interpreter:
             return known.result
         runs = self._runs.get(node, 0)
         summary = ("result", node, owner)
-        if isinstance(node, ir.Lambda):
+        if isinstance(node, ir.Lambda) or self.helpers.is_tool(node):
             most = _LAMBDA_RUNS
         else:
             most = self._most_runs if root or entry.carries else _PLAIN_RUNS
         if entry in self._active or depth > _MAX_CALL_DEPTH or (runs >= most and not root):
             self.reruns.note_read(summary)
+            self._joined.add(node)
             return self.results.get(summary, UNKNOWN)
         self._runs[node] = runs + 1
         self._active.add(entry)

@@ -62,7 +62,7 @@ class Parts:
             elif isinstance(atom, Alloc):
                 if drawn and not is_slice:
                     self.gather(atom, drawn, node, frame)
-                content = self.interpreter.content_of(atom.node)
+                content = self.interpreter.content_of(atom)
                 found.append(of(atom) if is_slice else content)
                 reads_items = reads_items or not is_slice
             elif atom == Ints() and drawn:
@@ -174,11 +174,11 @@ class Parts:
         tags: set[Tag] = set(value.tags)
         for atom in value.atoms:
             if isinstance(atom, Alloc):
-                found.append(self.interpreter.content_of(atom.node))
+                found.append(self.interpreter.content_of(atom))
             elif isinstance(atom, Drawn):
                 draw = self.interpreter.events.draws.get(atom.draw)
                 self.interpreter.reruns.note_read(("drawn", atom.draw))
-                found += [self.interpreter.content_of(c.node) for c in (draw.containers if draw else ())]
+                found += [self.interpreter.content_of(c) for c in (draw.containers if draw else ())]
                 found.append(of(Item(atom.draw)))
                 tags.add(("draw", atom.draw))
             elif isinstance(atom, (TupleOf, Record)):
@@ -196,7 +196,8 @@ class Parts:
         for atom in value.atoms:
             is_list_display = isinstance(atom, TupleOf) and is_list(atom)
             if is_list_display or (isinstance(atom, Alloc) and atom.kind in ("list", "deque", "array")):
-                tags = sharing.union(tags, self.interpreter.content_of(atom.node).tags)  # type: ignore[union-attr]
+                held = atom if isinstance(atom, Alloc) else atom.node  # type: ignore[union-attr]
+                tags = sharing.union(tags, self.interpreter.content_of(held).tags)
         return value.with_all(tags)
 
     def spread(self, value: Value, tags: frozenset[Tag]) -> Value:

@@ -190,7 +190,7 @@ class Targets:
         if known is not None:
             roles |= known.roles
         stores[key] = ev.Store(container, node, frame.function, frame.module.path, how, joined, source, index, roles)
-        self.interpreter.add_content(container.node, value)
+        self.interpreter.add_content(container, value)
 
     def grown(self, node: ir.Assign, frame: Frame) -> Alloc | None:
         """The array that an attribute holds once more is joined to it: `self.rows = np.vstack((self.rows, row))`.

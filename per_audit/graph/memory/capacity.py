@@ -86,17 +86,17 @@ def capacity_of(
     of: a ring that it makes is as long as it makes it, however long those are that others make of the class.
     """
     found: list[int | None] = []
+    known: dict[Term, list[int | None]] = {}  # one expression may make many containers, all of that size
     for container in containers:
         path = graph.path_of(container.node)
         if path is not None:
             owner = class_around(graph, path, container.node)
-            made, kept = (
-                [number for term in sizes for number in _numbers(graph, term, _For(owner, by_name, calls, holder))]
-                for sizes in (
-                    _declared(graph, container, path),
-                    [*_compared(graph, container), *_roomy(graph, container), *_last(graph, container)],
-                )
-            )
+            asked = _For(owner, by_name, calls, holder)
+            sizes = _declared(graph, container, path)
+            known |= {term: _numbers(graph, term, asked) for term in sizes if term not in known}
+            made = [number for term in sizes for number in known[term]]
+            limits = (*_compared(graph, container), *_roomy(graph, container), *_last(graph, container))
+            kept = [number for term in limits for number in _numbers(graph, term, asked)]
             # A deque holds no more than it is made for: a larger limit that is kept by hand is never come to.
             is_limited = container.kind == "deque" and any(made) and None not in made
             found += made if is_limited else [*made, *kept]

@@ -185,9 +185,7 @@ def _assigned(graph: ReplayGraph, term: Term) -> list[Term]:
     written = graph.symbols.written(term)
     writes = [write for _, write, _ in written if write is not None and not _is_of_constructor(write)]
     owners = {write.owner.node for write in writes}
-    made = [
-        site for site in graph.events.calls.values() if not owners.isdisjoint(site.classes) and not is_test(site.path)
-    ]
+    made = [site for owner in owners for site in graph.makers.get(owner, ()) if not is_test(site.path)]
     if not made or not all(any(_is_set_beside(graph, write, site) for write in writes) for site in made):
         return [value for value, _, _ in written]
     return [value for value, write, _ in written if write is not None and not _is_of_constructor(write)]

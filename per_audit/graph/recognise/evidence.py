@@ -209,7 +209,7 @@ class Evidence:
                 elif isinstance(atom, Alloc) and (by_mass or of_episodes) and store.path == path:
                     # Several steps in a row are stored as one item, where the memory is kept: not what agents hold
                     # of several environments. Models of an environment learn from episodes without next states.
-                    steps = roles_in(self.graph.interpreter.content_of(atom.node), 3)
+                    steps = roles_in(self.graph.interpreter.content_of(atom), 3)
                     steps = steps.union(*(roles_in(inner.value) | inner.roles for inner in self.stores.get(atom, ())))
                     roles |= steps if by_mass or self._is_of_transitions(store) else set()
         buffer.roles = self._together_told(told_by, function)

@@ -46,7 +46,7 @@ def _rows(node: ir.Call, held: Value, drawn: frozenset[ir.Node], frame: Frame, i
     for atom in interpreter.ordered(held.atoms):
         if isinstance(atom, Alloc):
             interpreter.parts.gather(atom, drawn, node, frame)
-            found.append(interpreter.content_of(atom.node))
+            found.append(interpreter.content_of(atom))
         elif isinstance(atom, Instance) and (getter := interpreter.find_method(atom.node, "__getitem__")) is not None:
             found.append(interpreter.calls.project_call(Func(getter, atom), [(None, "", index)], frame))
     return join_all(found)

@@ -49,7 +49,7 @@ def _values(interpreter: Interpreter, atom: object) -> Value:
     """What a container holds as values: of pairs the second of each."""
     if not isinstance(atom, Alloc):
         return UNKNOWN
-    content = interpreter.content_of(atom.node)
+    content = interpreter.content_of(atom)
     if atom.kind == DICT:
         return content
     return join_all(each.items[1] for each in content.atoms if isinstance(each, TupleOf) and len(each.items) == 2)

@@ -202,7 +202,7 @@ def _is_level(graph: ReplayGraph, summed: Term) -> bool:
         return False
     interpreter = graph.interpreter
     held = interpreter.attributes.get(summed.args[0].data, UNKNOWN)
-    inside = [interpreter.content.get(atom.node, UNKNOWN) for atom in held.atoms if isinstance(atom, Alloc)]
+    inside = [interpreter.content_of(atom) for atom in held.atoms if isinstance(atom, Alloc)]
     inside += [item for atom in held.atoms if isinstance(atom, TupleOf) for item in atom.items]
     return any(isinstance(atom, (Alloc, TupleOf)) for value in inside for atom in value.atoms)
 

@@ -89,7 +89,7 @@ def allocs_of(graph: ReplayGraph, term: Term) -> set[Alloc]:
             if isinstance(atom, TupleOf):  # the levels of a tree
                 found |= {inner for item in atom.items for inner in item.atoms if isinstance(inner, Alloc)}
     for alloc in [alloc for alloc in found if alloc.kind != "array"]:  # an array holds copies of numbers
-        content = interpreter.content.get(alloc.node, UNKNOWN)
+        content = interpreter.content_of(alloc)
         found |= {atom for atom in content.atoms if isinstance(atom, Alloc)}
     return found
 

@@ -22,7 +22,7 @@ def is_of_batch(evidence: Evidence, buffer: ReplayBuffer) -> bool:
         return False
     stored = {store.container for store in buffer.stores}
     values = [store.value for store in buffer.stores]
-    values += [graph.interpreter.content_of(container.node) for container in buffer.containers - stored]
+    values += [graph.interpreter.content_of(container) for container in buffer.containers - stored]
     if not all(_is_drawn(evidence, value, buffer) for value in values):
         return False
     own = graph.reachable(buffer.function, 2)
