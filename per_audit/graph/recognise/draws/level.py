@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _LEVEL = {"ones", "ones_like", "full", "full_like"}
 _NUMBERS = {"len", "float", "int"}
+_SIZES = ("field", "param", "global")
 _FORMS = {"detach", "reshape", "unsqueeze", "squeeze", "cumsum"}
 
 
@@ -68,7 +69,7 @@ def _is_total(graph: ReplayGraph, term: Term) -> bool:
 
 def _is_length(term: Term) -> bool:
     """Whether a number is how many steps there are in an episode, or how many windows of a size begin in it."""
-    while term.op in ("add", "sub"):
+    while term.op in ("add", "sub") and (term.args[1].is_number or (term.op == "sub" and term.args[1].op in _SIZES)):
         term = term.args[0]
     is_shape = term.op == "item" and term.data == 0 and term.args[0].op == "item" and term.args[0].data == "shape"
     return term.op == "len" or is_shape

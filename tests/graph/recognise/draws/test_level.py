@@ -160,6 +160,8 @@ KEPT = {
         ({"length": "length = actions.shape[0] - self.window"}, UNIFORM),
         ({"rate": "self.lengths[k] = abs(error)"}, PRIORITISED),
         ({"length": "length = sum(rewards)"}, PRIORITISED),
+        ({"length": "length = len(actions) + abs(sum(rewards))"}, PRIORITISED),
+        ({"length": "length = len(actions) - rewards.min()"}, PRIORITISED),
         ({"begin": "begin = [0] * n"}, PRIORITISED),
         ({"mass": "mass = np.array(self.lengths) ** 0.5"}, PRIORITISED),
     ],
