@@ -16,7 +16,8 @@ _OFF = {"no_grad", "inference_mode"}
 def is_unrecorded(graph: ReplayGraph, path: str, change: ir.Aug) -> bool:
     """Whether a value is changed under `no_grad` that was made outside of it, before the backward pass of its function.
 
-    What is made under `no_grad` itself, targets or priorities, is another matter: it has no gradient to begin with.
+    What is made under `no_grad` itself, targets or priorities, is another matter: it has no gradient to begin with. Nor
+    has what a loss is multiplied by afterwards, ones that become weights, which does its part as it is then.
     """
     function = graph.symbols.function_of(path, change)
     around = next((node for node in graph.ancestors(path, change) if _is_off(node)), None)
@@ -27,12 +28,27 @@ def is_unrecorded(graph: ReplayGraph, path: str, change: ir.Aug) -> bool:
     of_name = [node for node in made if any(getattr(part, "id", None) == target.id for part in node.targets)]
     return (
         bool(of_name)
+        and not any(_is_factor(node, target.id) for node in ir.walk_scope(function.body) if node.start > change.end)
         and of_name[-1].end <= around.start
         and any(
             isinstance(node, ir.Call) and name_of(node.func) == "backward" and node.start > around.end
             for node in ir.walk_scope(function.body)
         )
     )
+
+
+def _is_factor(node: ir.Node, name: str) -> bool:
+    """Whether a node multiplies something but a number by what has a name."""
+    if isinstance(node, ir.Aug) and node.op == "*":
+        return _reads(node.value, name)
+    if not isinstance(node, ir.Bin) or node.op != "*":
+        return False
+    sides = (node.left, node.right)
+    return any(_reads(one, name) and not isinstance(other, ir.Const) for one, other in (sides, sides[::-1]))
+
+
+def _reads(node: ir.Expr, name: str) -> bool:
+    return any(isinstance(part, ir.Name) and part.id == name for part in ir.walk(node))
 
 
 def _is_off(node: ir.Node) -> bool:

@@ -19,6 +19,8 @@ from per_audit.graph.gradients.unrecorded import is_unrecorded
         ("loss = f(x)\nwith tf.GradientTape():\n    loss *= w\nloss.mean().backward()", False),
         ("loss = f(x)\nwith torch.no_grad():\n    goal = g(x)\n    goal *= w\n(loss - goal).backward()", False),
         ("loss = f(x)\nloss.backward()\nstep = x.grad\nwith torch.no_grad():\n    step *= w", False),
+        ("loss = f(x)\nwith torch.no_grad():\n    loss *= w\n(0.5 * loss.sum()).backward()", True),
+        ("part = torch.ones(9)\nwith torch.no_grad():\n    part *= w\n(part * f(x)).mean().backward()", False),
         ("with torch.no_grad():\n    loss *= w\nloss.mean().backward()", False),
     ],
 )
