@@ -95,6 +95,8 @@ def capacity_of(
             sizes = _declared(graph, container, path)
             known |= {term: _numbers(graph, term, asked) for term in sizes if term not in known}
             made = [number for term in sizes for number in known[term]]
+            if container.kind == "array" and set(made) == {1}:
+                continue  # a number in the form of an array, among what the memory may be: no batch is drawn of it
             limits = (*_compared(graph, container), *_roomy(graph, container), *_last(graph, container))
             kept = [number for term in limits for number in _numbers(graph, term, asked)]
             # A deque holds no more than it is made for: a larger limit that is kept by hand is never come to.

@@ -18,6 +18,8 @@ def capacity(graph):
         ("deque([], LIMIT)", "m.append(1)", 2000, True),
         ("deque(maxlen=size)", "m.append(1)", None, False),
         ("np.zeros((300, 4))", "m[0] = 1", 300, True),
+        ("np.zeros(2)", "m[0] = 1", 2, True),
+        ("np.zeros(1)", "m[0] = 1", None, False),  # a number, and no memory of one transition
         ("[None] * 70", "m[0] = 1", 70, True),
         ("np.array([0] * 70, dtype=float)", "m[0] = 1", 70, True),
         ("np.array([0] * size)", "m[0] = 1", None, False),
