@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from per_audit.facts import ir
 from per_audit.findings import Evidence, Finding, FixOffer, Severity
+from per_audit.graph.prioritised.weights.alone import raised_alone
 from per_audit.graph.prioritised.weights.alphas import is_made_before_alpha, raised_otherwise
 from per_audit.graph.prioritised.weights.whole import rounded
 from per_audit.graph.symbolic import strip
@@ -16,7 +18,6 @@ from per_audit.rule import Example, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from per_audit.facts import ir
     from per_audit.graph import ReplayGraph
     from per_audit.graph.interpret.events import AttributeWrite
     from per_audit.graph.prioritised.weights.weights import Division, Weight, Weights
@@ -177,17 +178,56 @@ def train(env, net, target_net, optimizer, steps=100_000):
 """
 
 
+_SLIPPED = """import numpy as np
+
+
+class Shares:
+    def __init__(self, capacity):
+        self.rows, self.mass = [None] * capacity, np.zeros(capacity)
+        self.added, self.top = 0, 1.0
+
+    def add(self, row):
+        slot = self.added % len(self.rows)
+        self.rows[slot], self.mass[slot] = row, self.top
+        self.added += 1
+
+    def sample(self, n, beta):
+        p = self.mass / self.mass.sum()
+        slots = np.random.choice(len(self.rows), n, p=p)
+        weights = p[slots] * len(self.rows) ** -beta  # <- PER104
+        return [self.rows[i] for i in slots], slots, weights / weights.max()
+
+    def update(self, slots, errors):
+        self.mass[slots] = (errors + 1e-6) ** 0.6
+        self.top = max(self.top, self.mass[slots].max())
+
+
+def train(env, net, optimizer, steps):
+    memory, state = Shares(1000), env.reset()
+    for step in range(steps):
+        next_state, reward, done, _ = env.step(net.act(state))
+        memory.add((state, net.last, reward, next_state, done))
+        state = env.reset() if done else next_state
+        rows, slots, weights = memory.sample(32, min(1.0, 0.4 + 0.6 * step / steps))
+        errors = net.errors(rows)
+        (weights * errors**2).mean().backward()
+        optimizer.step()
+        memory.update(slots, errors.detach().abs().numpy())
+"""
+
+
 class WeightsFormulaWrong(Rule):
     """The importance-sampling weights are not (N P)^-beta, so that they correct for another distribution.
 
     ## What it does
 
     Writes the base of each weight as a product of powers: of the priority, the sum of priorities, the number of
-    transitions, the smallest priority. Reports weights that grow with the priority (an exponent of the wrong sign, or
-    a fraction turned over); a priority in place of a probability, or a missing N, where no division by a maximum
-    cancels the missing factor; priorities without alpha where the draw uses priority^alpha, and the reverse; a
-    smallest priority or a maximum that is on another scale than what it normalises; weights over the smallest of them,
-    so that none is below 1, be it written as a division by the largest priority; weights that are made whole numbers.
+    transitions, the smallest priority. Reports weights that grow with the priority (an exponent of the wrong sign, a
+    fraction turned over, or an exponent of the number of transitions alone, as in `p * n ** -beta`); a priority in
+    place of a probability, or a missing N, where no division by a maximum cancels the missing factor; priorities
+    without alpha where the draw uses priority^alpha, and the reverse; a smallest priority or a maximum that is on
+    another scale than what it normalises; weights over the smallest of them, so that none is below 1, be it written as
+    a division by the largest priority; weights that are made whole numbers.
 
     ## Why is this bad
 
@@ -236,6 +276,8 @@ class WeightsFormulaWrong(Rule):
             for weight in weights.all:
                 if is_made_before_alpha(weights, weight):
                     defects = [_without_alpha(graph, weight)]
+                elif (product := raised_alone(weights, weight)) is not None:
+                    defects = [_of_number_alone(graph, weight, product)]
                 elif not weight.is_of_transitions or weights.is_drawn_by(weight):
                     continue
                 else:
@@ -769,6 +811,7 @@ def run(env, steps):
             "a smallest priority from a tree beside that of sums, the exponent's sign turned over",
             {"per.py": _SIDE_BY_SIDE.replace("** -beta\n", "** beta  # <- PER104\n")},
         ),
+        Example("a power that binds closer than the product with the share", {"memory.py": _SLIPPED}),
     )
     good = (
         Example(
@@ -952,17 +995,17 @@ def train(env, net, optimizer, schedule, steps):
         Example(
             "a raw smallest priority that a constant of the file lets the division by the largest cancel",
             {
-                "replay.py": bad[-4]
+                "replay.py": bad[-5]
                 .plain["replay.py"]
                 .replace("class Replay", "NORMALISE = True\n\n\nclass Replay")
                 .replace(", normalise=False):\n        self.normalise = normalise", "):")
                 .replace("self.normalise", "NORMALISE"),
-                "train.py": bad[-4].plain["train.py"],
+                "train.py": bad[-5].plain["train.py"],
             },
         ),
         Example(
             "N as a number that probabilities are divided by",
-            {"linear_q.py": bad[-5].plain["linear_q.py"].replace("p[slots] ** -beta", "(p[slots] / 5e-4) ** -beta")},
+            {"linear_q.py": bad[-6].plain["linear_q.py"].replace("p[slots] ** -beta", "(p[slots] / 5e-4) ** -beta")},
         ),
         Example(
             "alpha in both, the sum apart from the positions",
@@ -975,7 +1018,7 @@ def train(env, net, optimizer, schedule, steps):
         Example(
             "weights that are computed by logarithms",
             {
-                "agent.py": bad[-2]
+                "agent.py": bad[-3]
                 .plain["agent.py"]
                 .replace("np.exp(beta * (np", "np.exp(-beta * (np")
                 .replace("  # <- PER104", "")
@@ -1030,6 +1073,14 @@ def train(env, net, optimizer, steps):
         Example(
             "1 / (N P), which no exponent is written for",
             {"agent.py": plain[0].plain["agent.py"].replace("(1 / (filled * p[at])) ** -beta", "1 / (filled * p[at])")},
+        ),
+        Example(
+            "the number of transitions and the share are raised apart",
+            {
+                "memory.py": _SLIPPED.replace(
+                    "p[slots] * len(self.rows) ** -beta  # <- PER104", "p[slots] ** -beta * len(self.rows) ** -beta"
+                )
+            },
         ),
     )
 
@@ -1091,6 +1142,22 @@ def _without_alpha(graph: ReplayGraph, weight: Weight, what: str = "priorities w
     text = graph.source(path, node)
     message = f"the importance-sampling weights `{text}` use {what}, so that they are not those of the draw"
     return _Defect(node, path, message, "another distribution than the draw's")
+
+
+def _of_number_alone(graph: ReplayGraph, weight: Weight, product: ir.Bin) -> _Defect:
+    """The exponent is that of the number of transitions alone, which is the same for all that are drawn."""
+    path = weight.formula.path
+    message = (
+        f"the importance-sampling weights `{graph.source(path, product)}` grow with the priority: `**` binds closer "
+        f"than `*`, and raises `{graph.source(path, _raised(weight))}` alone"
+    )
+    return _Defect(product, path, message, "larger for what is drawn more often")
+
+
+def _raised(weight: Weight) -> ir.Node:
+    """What is raised, where the power is written with an operator; else the power."""
+    node = weight.formula.node
+    return node.left if isinstance(node, ir.Bin) else node
 
 
 def _scale(graph: ReplayGraph, weights: Weights, weight: Weight, divisions: list[Division]) -> Iterator[_Defect]:
