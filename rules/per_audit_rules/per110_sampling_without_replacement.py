@@ -12,6 +12,7 @@ from per_audit.graph.interpret.known.draws import batch_argument, replacement
 from per_audit.graph.liveness.memories.usage import is_named_unread
 from per_audit.graph.memory.capacity import capacity_of, number_of
 from per_audit.graph.memory.ranges import turns
+from per_audit.graph.prioritised.draws.redrawn import redrawn
 from per_audit.graph.symbolic import strip
 from per_audit.rule import Example, Rule
 
@@ -31,7 +32,8 @@ class SamplingWithoutReplacement(Rule):
     ## What it does
 
     Reports draws by priority that give no transition twice (`replace=False`, `torch.multinomial` without
-    `replacement=True`, leaves set to zero while a batch is drawn) where importance-sampling weights (N P)^-beta are
+    `replacement=True`, leaves set to zero while a batch is drawn, draws made again while the batch holds what they
+    give) where importance-sampling weights (N P)^-beta are
     computed for them. Silent where numbers in the code say that a batch is less than 2 % of the buffer.
 
     ## Why is this bad
@@ -290,6 +292,21 @@ def train(env, net, target_net, optimizer, steps):
                 for name, text in plain[1].plain.items()
             },
         ),
+        Example(
+            "a draw that is made again while the batch holds what it gives",
+            {
+                "tree.py": plain[2]
+                .plain["tree.py"]
+                .replace("            self.tree.update(slot, 0.0)\n", "")
+                .replace(
+                    "            slots.append(slot)\n",
+                    "            while slot in slots:  # <- PER110\n"
+                    "                slot = self.tree.find(random.uniform(0, self.tree.sums[1]))\n"
+                    "            slots.append(slot)\n",
+                ),
+                "train.py": plain[2].plain["train.py"],
+            },
+        ),
     )
     good = (
         Example(
@@ -376,7 +393,7 @@ if __name__ == "__main__":
                 if draw is not None and source not in seen and (found := self._drawn(graph, buffer, draw)) is not None:
                     seen.add(source)
                     yield found
-            for node, path, source in _zeroed(graph, buffer):
+            for node, path, source in (*_zeroed(graph, buffer), *redrawn(graph, buffer)):
                 if node not in seen and (found := self._emptied(graph, buffer, node, path, source)) is not None:
                     seen.add(node)
                     yield found
@@ -399,7 +416,7 @@ if __name__ == "__main__":
         self, graph: ReplayGraph, buffer: ReplayBuffer, node: ir.Node, path: str, source: ir.Node
     ) -> Finding | None:
         loops = (each for each in graph.ancestors(path, node) if isinstance(each, (ir.For, ir.While)))
-        loop = next(loops, None)
+        loop = next((each for each in loops if not _is_test_of(each, node)), None)
         batch = turns(graph, path, loop) if isinstance(loop, ir.For) else None
         share = _share(graph, buffer, batch)
         if share is not None and share < HARMLESS:
@@ -466,6 +483,11 @@ if __name__ == "__main__":
             f"three quarters of the mass get {shares[0]:.2f} of the batch with replacement, {shares[1]:.2f} without"
             f" where a batch is half of the buffer, {shares[2]:.2f} where it is 2 %"
         )
+
+
+def _is_test_of(loop: ir.For | ir.While, node: ir.Node) -> bool:
+    """Whether a node is what decides that a loop goes on."""
+    return isinstance(loop, ir.While) and any(part is node for part in ir.walk(loop.test))
 
 
 def _may_be_false(graph: ReplayGraph, path: str, node: ir.Expr) -> bool:
