@@ -8,14 +8,13 @@ from per_audit.facts import ir
 from per_audit.graph.interpret.roles import ACTION, NEXT, REWARD, STATE, role_of
 from per_audit.graph.recognise.learning.bootstrapped import is_discounted, is_running_sum
 from per_audit.graph.recognise.learning.on_policy import compares_policies
-from per_audit.graph.recognise.rows.imitated import read_of, reads
+from per_audit.graph.recognise.rows.imitated import reads, roles_read_at
 
 if TYPE_CHECKING:
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
     from per_audit.graph.recognise.evidence import Evidence
 
-_FEWEST = 4  # parts of a batch, of which one is left out
 _FAR = 1  # calls from where a batch is taken apart to where rewards are summed up
 
 
@@ -30,7 +29,7 @@ def is_summed_up(evidence: Evidence, buffer: ReplayBuffer) -> bool:
     gives = any(isinstance(node, ir.Return) and node.value is not None for node in ir.walk_scope(function.body))
     if gives:
         takers = [(site.path, site.function) for site in buffer.samples]
-        taken = [_parts_read_by(evidence, site) for site in buffer.samples]
+        taken = [roles_read_at(evidence, site) for site in buffer.samples]
     else:
         takers, taken = [(buffer.path, function)], [_parts_drawn(evidence, buffer, function)]
     if not takers or not all({REWARD, ACTION} <= read and NEXT not in read for read in taken):
@@ -40,15 +39,6 @@ def is_summed_up(evidence: Evidence, buffer: ReplayBuffer) -> bool:
     return not evidence.consumed.is_bootstrapped(buffer.draws) or all(
         compares_policies(graph.module(path)) for path, _ in takers
     )
-
-
-def _parts_read_by(evidence: Evidence, site: ev.CallSite) -> set[str | None]:
-    """The roles of the parts that are read of a batch which is taken apart where it was asked for."""
-    statement = evidence.graph.statement(site.path, site.node)
-    target = statement.targets[0] if isinstance(statement, ir.Assign) and statement.value is site.node else None
-    if not isinstance(target, ir.Seq) or len(target.items) < _FEWEST:
-        return set()
-    return {role_of(item) for item in read_of(evidence, site.path, site.function, target)}
 
 
 def _parts_drawn(evidence: Evidence, buffer: ReplayBuffer, function: ir.Function) -> set[str | None]:

@@ -60,25 +60,28 @@ def is_foretold(evidence: Evidence, buffer: ReplayBuffer) -> bool:
 
 
 def _foretells(evidence: Evidence, site: ev.CallSite) -> bool:
-    statement = evidence.graph.statement(site.path, site.node)
-    target = statement.targets[0] if isinstance(statement, ir.Assign) and statement.value is site.node else None
-    if not isinstance(target, ir.Seq) or len(target.items) < _FEWEST:
-        return False
-    read = {role_of(item) for item in read_of(evidence, site.path, site.function, target)}
-    if not {ACTION, NEXT} <= read <= {STATE, ACTION, NEXT}:
+    if not {ACTION, NEXT} <= roles_read_at(evidence, site) <= {STATE, ACTION, NEXT}:
         return False
     around = [site.function] if site.function is not None else evidence.graph.module(site.path).body
     named = (ir.last_name(node) for node in ir.walk(*around))
     return all(_DISCOUNTS.isdisjoint(words(name)) for name in named)
 
 
+def roles_read_at(evidence: Evidence, site: ev.CallSite) -> set[str | None]:
+    """The roles of the parts that are read of a batch which is taken apart where it was asked for."""
+    statement = evidence.graph.statement(site.path, site.node)
+    target = statement.targets[0] if isinstance(statement, ir.Assign) and statement.value is site.node else None
+    if not isinstance(target, ir.Seq) or len(target.items) < _FEWEST:
+        return set()
+    return {role_of(item) for item in _read_of(evidence, site.path, site.function, target)}
+
+
 def _read(evidence: Evidence, unpack: ev.Unpack) -> Iterator[ir.Expr]:
     """The targets of an unpacking that are read, or may be."""
-    return read_of(evidence, unpack.path, unpack.function, unpack.node)
+    return _read_of(evidence, unpack.path, unpack.function, unpack.node)
 
 
-def read_of(evidence: Evidence, path: str, function: ev.Owner, row: ir.Seq) -> Iterator[ir.Expr]:
-    """The targets in a display that a function, or the top level of a file, reads, or may."""
+def _read_of(evidence: Evidence, path: str, function: ev.Owner, row: ir.Seq) -> Iterator[ir.Expr]:
     names = [node.id for node in reads(evidence, path, function)]
     for item in row.items:
         target = item.value if isinstance(item, ir.Star) else item
