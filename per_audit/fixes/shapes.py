@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.pipelines import training_modules
 from per_audit.graph.recognise.aside import DATA_SET, RECENT, SEQUENCES, SWITCHED
+from per_audit.graph.recognise.draws.windows import begins_windows
 from per_audit.graph.recognise.rows.sequences import sequence_in
 
 if TYPE_CHECKING:
@@ -49,6 +50,12 @@ TWO_POSITIONS = Shape(
 )
 _OF_SEQUENCE = "0.9 times the largest |TD error| of its steps and 0.1 times their mean (R2D2)"
 _WEIGH_STEPS = "multiply the losses of all steps of a sequence by its weight, before the mean"
+_BY_SEQUENCE = (
+    "give each sequence one priority, a PrioritizedSampler over the positions at which one may begin:"
+    f" {_OF_SEQUENCE}; where a model of the environment is learnt and no TD error is computed, leave it uniform",
+    _WEIGH_STEPS,
+    _CHECK,
+)
 STEPS_IN_A_ROW = Shape(
     "each item is many steps in a row, such as an episode",
     (
@@ -69,6 +76,7 @@ TENSORFLOW_1 = Shape(
     ),
 )
 
+WINDOWS = Shape("windows of several steps", _BY_SEQUENCE)
 
 _ASIDE = {
     SWITCHED: Shape("uniform draws that a setting chooses", ()),
@@ -80,16 +88,7 @@ _ASIDE = {
             *ANY.steps,
         ),
     ),
-    SEQUENCES: Shape(
-        "sequences of steps are drawn, not transitions: fix does not convert it",
-        (
-            "give each sequence one priority, a PrioritizedSampler over the positions at which one may begin:"
-            f" {_OF_SEQUENCE}; where a model of the environment is learnt and no TD error is computed, leave it"
-            " uniform",
-            _WEIGH_STEPS,
-            _CHECK,
-        ),
-    ),
+    SEQUENCES: Shape("sequences of steps are drawn, not transitions: fix does not convert it", _BY_SEQUENCE),
     DATA_SET: Shape(
         "a data set draws by itself, for a DataLoader or its worker processes: fix does not convert it",
         (
@@ -120,6 +119,8 @@ def shape_of(graph: ReplayGraph, buffer: ReplayBuffer) -> Shape:
         return TENSORFLOW_1
     if any(sequence_in(graph, buffer, container) for container in buffer.containers):
         return STEPS_IN_A_ROW
+    if any(begins_windows(graph, buffer.path, draw) for draw in buffer.draws):
+        return WINDOWS
     return TWO_POSITIONS if _takes_two(graph, buffer) else ANY
 
 

@@ -909,6 +909,42 @@ def train(env, net, optimizer):
 """
             },
         ),
+        Example(
+            "a window that begins at a drawn place",
+            {
+                "past.py": """import random
+
+
+class Past:
+    def __init__(self, limit):
+        self.rows, self.limit = [], limit
+
+    def keep(self, state, action, reward, next_state, done):
+        if len(self.rows) >= self.limit:
+            self.rows.pop(0)
+        self.rows.append((state, action, reward, next_state, done))
+
+    def some(self, n):
+        start = random.randrange(len(self.rows) - n)  # <- PER001
+        return zip(*self.rows[start : start + n])
+
+
+def train(env, net, optimizer):
+    past, state = Past(10_000), env.reset()
+    for step in range(100_000):
+        action = net.act(state)
+        next_state, reward, done, _ = env.step(action)
+        past.keep(state, action, reward, next_state, done)
+        state = env.reset() if done else next_state
+        if step > 1_000:
+            states, actions, rewards, following, ends = past.some(32)
+            loss = net.loss(states, actions, rewards, following, ends)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+"""
+            },
+        ),
     )
     good = (
         Example(

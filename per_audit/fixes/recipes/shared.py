@@ -20,6 +20,7 @@ from per_audit.fixes.recipes.schedule.budget import schedule
 from per_audit.graph import UNIFORM
 from per_audit.graph.episodes.environments import is_dense
 from per_audit.graph.recognise.draws.level import is_of_episodes
+from per_audit.graph.recognise.draws.windows import begins_windows
 
 if TYPE_CHECKING:
     from per_audit.fixes.recipes.batch.travel import Consumer
@@ -164,6 +165,8 @@ def positions(draft: Draft, path: str, draw: ir.Call) -> str:
     site = draft.graph.events.draws[draw]
     if is_of_episodes(draft.graph, site):
         raise Refused(f"the draw at {where} is of whole episodes, by their lengths")
+    if begins_windows(draft.graph, path, draw):
+        raise Refused(f"what is drawn at {where} is where windows of several steps begin")
     if site.method in ("randint", "integers", "random_integers"):
         low, high = draw.argument(0, "low"), draw.argument(1, "high")
         torch_form = draft.text(path, draw.func).startswith("torch.")

@@ -348,6 +348,8 @@ class Calls:
         if name in _TAKE and not (name == "get" and atom.kind == "dict"):
             self.interpreter.statements.evict(of(atom), node, frame, _TAKE[name])
             return content if atom.kind == "dict" else content.join(self._taken(atom, node, values, frame))
+        if name == "__getitem__" and (draws := frozenset(taint(*values).tagged("index"))):
+            return self.interpreter.parts.item_at(atom, draws, node, frame)
         if name in ("get", "setdefault", "__getitem__"):
             return self._asked_for(atom, name, content, values)
         if name == "items":

@@ -158,7 +158,7 @@ class Evaluator:
                 found.append(atom.items[atom.type.fields.index(name)])
             elif isinstance(atom, Record) and atom.type.name == OPEN:
                 found.append(Value(tags=frozenset((("draw", atom.node),))))
-            elif isinstance(atom, Alloc) and reference.has_part(atom, name):
+            elif isinstance(atom, Alloc) and (reference.has_part(atom, name) or _is_of_queue(atom, name)):
                 found.append(of(atom))
         result = join_all(found)
         if not found or name in ("T", "data", "values", "real"):
@@ -291,6 +291,7 @@ class Evaluator:
         if node.key is not None:
             self.eval(node.key, inner)
         value = self.eval(node.elt, inner)
+        self.interpreter.views.note_listed(node)
         roles = value.roles or (frozenset((role,)) if (role := role_of(node.elt)) else frozenset())
         return self.listed(node, value, "dict" if node.kind == "dict" else "list")._replace(roles=roles)
 
@@ -352,6 +353,11 @@ class Evaluator:
 def replace_env(frame: Frame) -> Frame:
     """The frame of a comprehension: its own names over those around it."""
     return replace(frame, env={}, parent=frame, globals=set(), comprehension=True)
+
+
+def _is_of_queue(made: Alloc, name: str) -> bool:
+    """Whether it is what a queue between threads keeps its items in: `tasks.queue`, which no deque has."""
+    return name == "queue" and made.kind == "deque"
 
 
 def _says_nothing(method: ir.Function) -> bool:

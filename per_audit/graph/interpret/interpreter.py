@@ -21,6 +21,7 @@ from per_audit.graph.interpret.interactions import Interactions
 from per_audit.graph.interpret.known.draws import Draws
 from per_audit.graph.interpret.known.foreign import Foreign
 from per_audit.graph.interpret.known.library import Library
+from per_audit.graph.interpret.known.views import Views
 from per_audit.graph.interpret.operators import Operators
 from per_audit.graph.interpret.parts import Parts
 from per_audit.graph.interpret.redefined import Redefined
@@ -88,6 +89,7 @@ class Interpreter:
         self.calls = Calls(self)
         self.library = Library(self)
         self.draws = Draws(self)
+        self.views = Views(self)
         self.foreign = Foreign(self)
         self.evaluator = Evaluator(self)
         self.module_envs: dict[str, dict[str, Value]] = {}

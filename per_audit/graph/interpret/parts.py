@@ -53,11 +53,12 @@ class Parts:
         found: list[Value] = []
         is_slice = isinstance(node.index, ir.Slice)
         drawn = frozenset(index.tagged("index") | self.element(index).tagged("index"))
+        is_window = isinstance(node.index, ir.Slice) and self._is_window(node.index) and not value.tagged("draw")
         reads_items = False
-        copied = self._copied(node.value) if drawn else frozenset()
+        copied = self.copied(node.value) if drawn else frozenset()
         value = logarithms.read(value, node) if drawn else value
         for atom in self.interpreter.ordered(value.atoms | copied):
-            if isinstance(atom, Alloc) and atom in copied:
+            if isinstance(atom, Alloc) and (atom in copied or is_window):
                 found.append(self._rows(atom, drawn, node, frame))
             elif isinstance(atom, Alloc):
                 if drawn and not is_slice:
@@ -90,6 +91,25 @@ class Parts:
         made = Value(result.atoms, sharing.union(result.tags, tags), roles, result.reduction)
         return made.with_role(role or role_of(node.value))
 
+    def item_at(self, atom: Alloc, draws: frozenset[ir.Node], node: ir.Node, frame: Frame) -> Value:
+        """One item of a container, at a drawn position."""
+        self.gather(atom, draws, node, frame)
+        found = join_all([self.interpreter.content_of(atom.node), *(of(Item(draw)) for draw in draws)])
+        return self.spread(found, frozenset(("draw", draw) for draw in draws))
+
+    def rows_at(self, held: Value, draws: frozenset[ir.Node], node: ir.Node, frame: Frame) -> Value | None:
+        """The rows of containers at drawn positions, all at once; None of what is no container."""
+        found = [self._rows(atom, draws, node, frame) for atom in held.atoms if isinstance(atom, Alloc)]
+        return join_all(found).with_tags(*(("draw", draw) for draw in draws)) if found else None
+
+    def _is_window(self, part: ir.Slice) -> bool:
+        """Whether a slice begins at a drawn place and ends so far from it, or goes on from there in steps.
+
+        All that comes before or after a drawn place is no batch.
+        """
+        starts, *others = (self.interpreter.events.value(each).tagged("index") for each in (part.lower, part.upper))
+        return bool(starts) and (part.step is not None or any(starts & ends for ends in others))
+
     def _rows(self, atom: Alloc, draws: frozenset[ir.Node], node: ir.Node, frame: Frame) -> Value:
         """The rows of a list at drawn positions, all at once."""
         self.gather(atom, draws, node, frame)
@@ -98,7 +118,7 @@ class Parts:
             self.interpreter.draws.add_containers(self.interpreter.events.draws[draw], {atom})
         return join_all([of(atom), *(of(Drawn(draw)) for draw in known)])
 
-    def _copied(self, expression: ir.Expr) -> frozenset[Alloc]:
+    def copied(self, expression: ir.Expr) -> frozenset[Alloc]:
         """The lists and deques that the expression makes an array of: `np.array(self.rows)[drawn]` reads them."""
         if not isinstance(expression, ir.Call) or not isinstance(expression.func, ir.Attr) or not expression.args:
             return frozenset()

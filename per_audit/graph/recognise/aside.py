@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
 
 SWITCHED, RECENT, SEQUENCES, DATA_SET = "switched", "recent", "sequences", "data set"
-_RANGES = {"arange", "range"}
 _DATA_SETS = {"torch.utils.data.Dataset", "torch.utils.data.IterableDataset"}
 _FEWEST = 4  # names that a stored step is taken apart into
 
@@ -77,14 +76,13 @@ def _nearest(others: list[ReplayBuffer], twin: ReplayBuffer) -> ReplayBuffer | N
 
 
 def _of_sequences(graph: ReplayGraph, known: set[ir.Class]) -> Iterator[Aside]:
-    """Draws of several steps in a row: each item is gone through step by step, or positions are counted on from."""
+    """Draws of several steps in a row, each of which is gone through step by step."""
     steps = _steps(graph)
     for draw in graph.events.draws.values():
         owner = _owner(graph, draw.function)
         if draw.weighted or owner is None or owner in known or is_test(draw.path):
             continue
-        is_run = draw.items and bool(draw.containers) and draw.node in steps
-        if is_run or (not draw.items and _counts_on(graph, draw) and _stores_steps(owner)):
+        if draw.items and draw.containers and draw.node in steps:
             yield Aside(SEQUENCES, graph.project.qualified(owner), draw.path, draw.node)
 
 
@@ -109,29 +107,6 @@ def _goes_through(inner: ir.For, outer: ir.For) -> bool:
     """Whether one loop is over what each turn of the other one gives."""
     given = {part.id for part in ir.walk(outer.target) if isinstance(part, ir.Name)}
     return any(isinstance(part, ir.Name) and part.id in given for part in ir.walk(inner.iter))
-
-
-def _counts_on(graph: ReplayGraph, draw: ev.Draw) -> bool:
-    """Whether the function that draws a position goes on from there: `arange(at, at + length)`."""
-    for site in graph.calls_of(draw.function):
-        func = site.node.func
-        name = ir.last_name(func)
-        if name in _RANGES and len(site.node.args) > 1:
-            ends = [graph.events.value(argument.value).tagged("index") for argument in site.node.args[:2]]
-            if all(draw.node in end for end in ends):
-                return True
-    return False
-
-
-def _stores_steps(owner: ir.Class) -> bool:
-    """Whether methods of a class write the parts of a transition to attributes at a position."""
-    roles: set[str] = set()
-    for method in owner.body:
-        for node in ir.walk_scope(method.body) if isinstance(method, ir.Function) else ():
-            for target in node.targets if isinstance(node, ir.Assign) else ():
-                if isinstance(target, ir.Sub) and isinstance(target.value, ir.Attr):
-                    roles |= {role} if (role := role_of_name(target.value.attr)) else set()
-    return looks_like_transition(roles) and {STATE, ACTION} <= roles
 
 
 # ---------------------------------------------------------------- the newest transitions

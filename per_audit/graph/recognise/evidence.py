@@ -332,6 +332,7 @@ class Evidence:
     def gathered(self, draw: ev.Draw | ev.Mass) -> set[Alloc]:
         """What is drawn from; nothing where that is the tables in which is looked up what an action does."""
         found = self.gathers.get(draw.node, set()) | (draw.containers if isinstance(draw, ev.Draw) else set())
+        found = self.graph.interpreter.views.behind(found, self.stores)
         if found and not any(map(self.roles_stored, found)):
             found = self._put_aside.meant(draw, found)
         return set() if all(map(self._is_model, found)) else found

@@ -117,31 +117,6 @@ def test_a_loop_from_another_place_is_not_the_newest_ones(aside):
     assert aside(COUNTED.replace("range(count - n + 1, count)", "range(count - n, n)"))[0] == []
 
 
-RUNS = """
-import numpy as np
-
-
-class Replay:
-    def __init__(self, size):
-        self.observations, self.actions = np.empty((size, 3)), np.empty((size, 2))
-        self.rewards, self.dones = np.empty(size), np.empty(size)
-        self.size, self.at = size, 0
-
-    def append(self, observation, action, reward, done):
-        self.observations[self.at] = observation
-        self.actions[self.at] = action
-        self.rewards[self.at] = reward
-        self.dones[self.at] = done
-        self.at = (self.at + 1) % self.size
-
-    def _one(self, length):
-        at = np.random.randint(0, self.at - length)
-        return np.arange(at, at + length) % self.size
-
-    def sample(self, n, length):
-        slots = np.asarray([self._one(length) for _ in range(n)]).transpose().reshape(-1)
-        return self.observations[slots], self.actions[slots], self.rewards[slots], self.dones[slots]
-"""
 ITEMS = """
 import random
 from collections import deque
@@ -168,7 +143,6 @@ class Replay:
 
 
 def test_sequences_of_steps(aside):
-    assert aside(RUNS)[0] == [(SEQUENCES, "Replay", 19)]
     assert aside(ITEMS)[0] == [(SEQUENCES, "Replay", 15)]
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _CLASSES = {"per": "PrioritizedReplayBuffer", "combined": "CombinedReplayBuffer", "lap": "LapReplayBuffer"}
 _METHODS = {"append", "extend", "clear"}
+_COPIES = {"list", "tuple", "sorted"}
 _READERS = {
     "len", "enumerate", "list", "tuple", "iter", "bool", "sum", "print", "str", "map", "filter", "zip", "any", "all",
     "sorted", "min", "max",
@@ -67,6 +68,7 @@ def convert(draft: Draft, buffer: ReplayBuffer) -> None:
     is_actor_critic = False
     for each, draw in draws.items():
         consumers, handle = _draw(draft, each, draw)
+        _refuse_copies(draft, each, handle, container)
         is_actor_critic |= shared.learn_from(draft, each, consumers)
         if each.owner is not None and any(consumer.function is not each.function for consumer in consumers):
             shared.add_update_method(draft, each, f"{_of_object(draft, each, handle, container)}.update_priorities")
@@ -148,7 +150,8 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]
         raise Refused(f"the draw at {draft.where(path, draw)} has no population")
     population = _bare(population)
     handle = draft.text(path, population)
-    if not isinstance(population, (ir.Name, ir.Attr)):
+    is_itself = not draft.graph.events.value(population).atoms.isdisjoint(buffer.containers)
+    if not isinstance(population, (ir.Name, ir.Attr)) or not is_itself:
         raise Refused(f"the draw at {draft.where(path, draw)} is from {handle}, not from the container itself")
     size = shared.batch_size(draft, path, draw, 1, "k", "size") + how_drawn(draft.graph, buffer, draw, "k", "size", 1)
     travel = Travel(draft, buffer)
@@ -169,6 +172,20 @@ def _draw(draft: Draft, buffer: ReplayBuffer, draw: ir.Call) -> tuple[list, str]
             consumer.others.extend([other] if other is not None else [])
         return consumers, handle
     raise Refused(f"what is drawn at {draft.where(path, draw)} is used in the same expression")
+
+
+def _refuse_copies(draft: Draft, buffer: ReplayBuffer, handle: str, container: Alloc) -> None:
+    """Refuse what is drawn from a name for a copy or a part of the container, which has no method to draw."""
+    body = buffer.function.body if isinstance(buffer.function, ir.Function) else draft.graph.module(buffer.path).body
+    for statement in (node for node in ir.walk_scope(body) if isinstance(node, ir.Assign)):
+        made = statement.value
+        if made is None or made is container.node or container not in draft.graph.events.value(made).atoms:
+            continue
+        is_part = isinstance(made, ir.Sub) and isinstance(made.index, ir.Slice)
+        is_copy = isinstance(made, ir.Call) and isinstance(made.func, ir.Name) and made.func.id in _COPIES and made.args
+        if (is_part or is_copy) and any(draft.text(buffer.path, target) == handle for target in statement.targets):
+            where = draft.where(buffer.path, statement)
+            raise Refused(f"what is drawn from at {where} is a copy or a part of the container")
 
 
 def _is_evaluated_once(draft: Draft, path: str, draw: ir.Call, statement: ir.Stmt) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from per_audit.facts import ir
 from per_audit.graph.interpret.known import externals as ext
+from per_audit.graph.interpret.known.views import joins_lists
 from per_audit.graph.interpret.roles import EARNED, role_of, role_of_name
 from per_audit.graph.interpret.values import (
     UNKNOWN,
@@ -47,6 +48,7 @@ class BuiltIn:
         if name == "zip":
             return self._zip(node, arguments)
         if name == "enumerate":
+            self.interpreter.views.note(node, first)
             return self._iterable(
                 node, of(TupleOf(node, (of(Ints()), self.interpreter.parts.element(first)))), taint(*values)
             )
@@ -70,7 +72,7 @@ class BuiltIn:
             )
         if name in ("setattr", "getattr"):
             return self._by_string(name, node, values, frame)
-        if f"builtins.{name}" in ext.CONTAINERS or name == "pow":
+        if f"builtins.{name}" in ext.CONTAINERS or name == "pow" or joins_lists(f"builtins.{name}", node):
             return None  # told with those of libraries
         if name == "sum" and self.interpreter.operators.is_earned(first):
             return Value(tags=taint(*values).tags, roles=EARNED)  # of several steps
@@ -82,6 +84,7 @@ class BuiltIn:
         first = values[0] if values else UNKNOWN
         if len(arguments) == 1 and arguments[0][1] == "*":
             return Value(frozenset((Columns(first),)), first.tags)
+        self.interpreter.views.note(node, *values)
         rows = tuple(
             self.interpreter.parts.element(value).with_role(min(value.roles, default=None) or role_of(given.value))
             for given, value in zip(node.args, values, strict=False)
@@ -113,6 +116,13 @@ class BuiltIn:
 
     def _map(self, node: ir.Call, function: Value, iterable: Value, frame: Frame) -> Value:
         results: list[Value] = []
+        read = node.args[0].value
+        if isinstance(read, ir.Attr) and read.attr == "__getitem__":
+            draws = frozenset(self.interpreter.parts.element(iterable).tagged("index"))
+            for held in self.interpreter.events.value(read.value).atoms if draws else ():
+                if isinstance(held, Alloc):
+                    item = self.interpreter.parts.item_at(held, draws, node, frame)
+                    results.append(self.interpreter.evaluator.listed(node, item))
         for atom in self.interpreter.ordered(function.atoms):
             if isinstance(atom, Func):
                 results += [of(row) for row in iterable.atoms if isinstance(row, Columns)]

@@ -132,6 +132,8 @@ class Draws:
             return UNKNOWN
         probabilities = _probabilities(node, method)
         population = values[0]
+        if node.args:
+            population = population.join(Value(self.interpreter.parts.copied(node.args[0].value)))
         containers = {a for a in population.atoms if isinstance(a, Alloc)}
         objects = [a for a in self.interpreter.ordered(population.atoms) if isinstance(a, Instance)]
         positions = not items or not (containers or objects)

@@ -84,6 +84,7 @@ class Library:
         if name.startswith("builtins.") and (found := self._built_in.call(method, node, arguments, frame)) is not None:
             return found
         known = reference.call(name, node, values, frame, self.interpreter)
+        known = known or self.interpreter.views.call(name, node, arguments, frame)
         known = known or conditionals.chosen(self.interpreter, name, arguments, site, frame)
         if (known := known or trees.mapped(self.interpreter, name, arguments, frame)) is not None:
             return known
@@ -91,7 +92,7 @@ class Library:
             return _sampled(shape, name, node)
         if name in ext.RANDOM_OBJECTS or name == _GETTER:
             return of(Result(name, node))  # a seed that was drawn makes no draw of what the generator draws
-        drawn = self.interpreter.draws.cut.get(node) or _positions(name, values)
+        drawn = self.interpreter.draws.cut.get(node) or _positions(name, node, values)
         if (drawn := drawn or self._random(name, method, node, values, frame)) is not None:
             return drawn
         if name in ext.CONTAINERS or (name in _ARRAYS and values and self._is_filled(node, values[0])):
@@ -356,10 +357,11 @@ def _is_blank(node: ir.Expr) -> bool:
     return isinstance(node, ir.Const) or (isinstance(node, ir.Map) and not node.values)
 
 
-def _positions(name: str, values: list[Value]) -> Value | None:
-    """All positions that there are, or those where something holds."""
+def _positions(name: str, node: ir.Call, values: list[Value]) -> Value | None:
+    """All positions that there are, those where something holds, or some in a row: from where is as drawn as they."""
     if name in _POSITIONS:
-        return of(Ints())
+        is_begun = len([each for each in node.args if each.keyword is None]) > 1
+        return of(Ints()).with_tags(*(("index", draw) for draw in values[0].tagged("index") if is_begun))
     if name in _ORDERED:
         return Value(frozenset((Ints(),)), taint(*values).tags)
     return Value(frozenset((Ints(),)), taint(*values).tags) if name in _WHERE and len(values) == 1 else None

@@ -609,3 +609,19 @@ def test_annotations_and_data_classes():
         ("self.items = P", "self.items: PrioritizedReplayBuffer = P"),
     )
     check_fixed(before, after)
+
+
+@pytest.mark.parametrize(
+    "copy",
+    ["list(self.memory)", "sorted(self.memory)", "list(self.memory)[-500:]"],
+)
+def test_draws_from_a_copy_that_has_a_name_are_refused(copy):
+    lines = f"copy = {copy}\n        batch = random.sample(copy, 32)"
+    check_refused(changed(agent(LEARN), ("batch = random.sample(self.memory, 32)", lines)), "is a copy or a part of")
+
+
+def test_draws_from_a_view_that_has_a_name_are_refused():
+    lines = "copy = [row for row in self.memory]\n        batch = random.sample(copy, 32)"
+    check_refused(
+        changed(agent(LEARN), ("batch = random.sample(self.memory, 32)", lines)), "not from the container itself"
+    )

@@ -425,6 +425,7 @@ def test_positions_with_a_type_of_their_own(typed):
 
 
 LINES = RING.split("\n")
+WINDOWS = "at = np.random.randint(0, self.size - 8, size=9)\n        ind = (at[:, None] + np.arange(8)).reshape(-1)"
 
 
 @pytest.mark.parametrize(
@@ -432,6 +433,7 @@ LINES = RING.split("\n")
     [
         ([("ind = " + DRAW, "self.ind = " + DRAW), ("[ind]", "[self.ind]")], "have no name"),
         ([(DRAW, "np.random.randint(1, self.size, size=batch_size)")], "does not begin at the first slot"),
+        ([("ind = " + DRAW, WINDOWS)], "where windows of several steps begin"),
         ([(DRAW, "np.random.randint(0, self.size, size=(batch_size, 2))")], "is not a number"),
         ([("np.zeros((max_size, 1))\n\n", "np.zeros((max_size + 1, 1))\n\n")], "is not a plain name"),
         ([("np.zeros((max_size, 1))\n\n", "np.zeros((action_dim, 1))\n\n")], "have different lengths"),

@@ -253,7 +253,7 @@ WINDOW = "at = np.random.randint(0, self.size)\n            return np.arange(at,
     ("start", "asked", "found"),
     [
         (ONE, "[self._start(length) for _ in range(n)]", [UNIFORM]),
-        (WINDOW, "[self._start(length) for _ in range(n)]", []),  # sequences, which are set aside
+        (WINDOW, "[self._start(length) for _ in range(n)]", [UNIFORM]),
         (ONE, "[self._start(length) for _ in self.seen]", []),
         ("return np.arange(self.size - length, self.size)", "[self._start(length) for _ in range(n)]", []),
     ],
