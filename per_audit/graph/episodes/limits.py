@@ -79,7 +79,7 @@ def rounds(
     call.
     """
     counted = turns(graph, path, loop, calls) if isinstance(loop, ir.For) else None
-    known = [most for most in (counted, _longest(graph, loop, unlimited)) if most is not None]
+    known = [most for most in (counted, longest(graph, loop, unlimited)) if most is not None]
     return min(known, default=None)
 
 
@@ -162,7 +162,7 @@ def breaks(node: ir.If) -> bool:
     return any(isinstance(part, ir.Jump) and part.kind == "break" for part in node.body)
 
 
-def _longest(graph: ReplayGraph, loop: ir.For | ir.While, unlimited: float | None) -> float | None:
+def longest(graph: ReplayGraph, loop: ir.For | ir.While, unlimited: float | None = None) -> float | None:
     """The steps of the longest episode, for a loop that goes on until an environment says that it has ended."""
     limits = graph.usual_time_limits
     most = unlimited if not limits or max(limits) == math.inf else max(limits)

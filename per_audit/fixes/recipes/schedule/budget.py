@@ -6,13 +6,16 @@ import itertools
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from per_audit.facts import ir
 from per_audit.fixes.recipes.containers.branches import drawn_at
 from per_audit.fixes.recipes.schedule.counters import Loop, counted, counts, is_endless, is_range, loop_around
 from per_audit.fixes.recipes.schedule.frequency import Frequency
-from per_audit.fixes.recipes.schedule.numbers import number
+from per_audit.fixes.recipes.schedule.numbers import difference, number
+from per_audit.graph.episodes.limits import conjuncts, longest
+from per_audit.graph.interpret.values import Result
 from per_audit.graph.liveness.frequency.lives import Lives, names_in
 
 if TYPE_CHECKING:
@@ -171,7 +174,7 @@ def _around(graph: ReplayGraph, path: str, loop: Loop, levels: list[_Level]) -> 
     if bound is None or inner is None:
         return levels
     inner.passes, inner.source = bound.passes, graph.module(path).where(loop.start)
-    inner.is_early = _ends_early(graph, path, loop)
+    inner.is_early = bound.is_early or _ends_early(graph, path, loop)
     return levels[: levels.index(inner) + 1]
 
 
@@ -212,10 +215,11 @@ def _ends_early(graph: ReplayGraph, path: str, loop: Loop) -> bool:
 
 
 class _Bound(NamedTuple):
-    """How many passes a loop makes at most; of `turn`, which may lie inside of it."""
+    """How many passes a loop makes at most; of `turn`, which may lie inside of it. `is_early`: it may be fewer."""
 
     passes: int
     turn: Loop
+    is_early: bool = False
 
 
 def _length(graph: ReplayGraph, path: str, loop: Loop) -> int | None:
@@ -225,8 +229,23 @@ def _length(graph: ReplayGraph, path: str, loop: Loop) -> int | None:
 
 
 def _bound(graph: ReplayGraph, path: str, loop: Loop) -> _Bound | None:
+    """What the code says of the end of a loop, else after how many steps an environment ends each episode."""
+    found = _written(graph, path, loop)
+    most = longest(graph, loop) if found is None and _plays(graph, loop) else None
+    return found if most is None or most == inf else _Bound(int(most), loop, is_early=True)
+
+
+def _plays(graph: ReplayGraph, loop: Loop) -> bool:
+    """Whether all that a loop steps is an environment that a library makes."""
+    sites = [graph.events.calls.get(node) for node in ir.walk_scope(loop.body) if isinstance(node, ir.Call)]
+    steps = [s for s in sites if s is not None and isinstance(s.node.func, ir.Attr) and s.node.func.attr == "step"]
+    played = [site.receiver.atoms for site in steps if site.node.args]
+    return bool(played) and all(atoms and all(isinstance(atom, Result) for atom in atoms) for atoms in played)
+
+
+def _written(graph: ReplayGraph, path: str, loop: Loop) -> _Bound | None:
     if isinstance(loop, ir.While) and not _is_true(loop.test):
-        return _counted(graph, path, loop, loop.test)
+        return _conjunct(graph, path, loop)
     row = counted(graph.symbols.term(path, loop.iter)) if isinstance(loop, ir.For) else None
     if row is None or is_endless(row):
         end = _end(graph, path, loop)
@@ -235,10 +254,9 @@ def _bound(graph: ReplayGraph, path: str, loop: Loop) -> _Bound | None:
     if not is_range(row) or not isinstance(iterated, ir.Call):
         return None
     ends = [arg.value for arg in iterated.args if arg.keyword is None]
-    first = 0 if len(ends) < 2 or _is_zero(ends[0]) else number(graph, row.path, ends[0])
-    last = number(graph, row.path, ends[min(len(ends), 2) - 1]) if ends else None
+    length = difference(graph, row.path, *ends[:2]) if ends else None
     stride = number(graph, row.path, ends[2]) if len(ends) > 2 else 1
-    return None if first is None or last is None or stride is None else _Bound(max((last - first) // stride, 1), loop)
+    return None if length is None or stride is None else _Bound(max(length // stride, 1), loop)
 
 
 def _end(graph: ReplayGraph, path: str, loop: Loop) -> tuple[ir.If, _Bound, bool] | None:
@@ -283,6 +301,27 @@ def _is_true(test: ir.Expr) -> bool:
     return isinstance(test, ir.Const) and bool(test.value)
 
 
+def _conjunct(graph: ReplayGraph, path: str, loop: ir.While) -> _Bound | None:
+    """The least passes that one of the conditions allows which have to hold: `not done and step < 200`."""
+    tests = list(conjuncts(loop.test))
+    if len(tests) > 1:  # one of several may only be there to end the whole training
+        tests = [test for test in tests if _begins_with(graph, path, loop, test)]
+    found = [bound for test in tests if (bound := _counted(graph, path, loop, test)) is not None]
+    least = min(found, key=lambda bound: bound.passes, default=None)
+    return least._replace(is_early=isinstance(loop.test, ir.Logic)) if least is not None else None
+
+
+def _begins_with(graph: ReplayGraph, path: str, loop: ir.While, test: ir.Expr) -> bool:
+    """Whether what a test counts is set anew each time before the loop, where another loop is around it."""
+    outer = next((node for node in graph.ancestors(path, loop) if isinstance(node, (Loop, ir.Function))), None)
+    if not isinstance(test, ir.Cmp) or not isinstance(outer, Loop):
+        return isinstance(test, ir.Cmp)
+    text = graph.module(path).source
+    parts = (node for node in ir.walk_scope(outer.body) if isinstance(node, ir.Assign) and node.start < loop.start)
+    given = (item for node in parts for t in node.targets for item in (t.items if isinstance(t, ir.Seq) else [t]))
+    return any(text(item) == text(test.left) for item in given)
+
+
 def _counted(graph: ReplayGraph, path: str, loop: ir.While, test: ir.Expr) -> _Bound | None:
     """The passes that a condition allows: `count < last`, where one known number is added in one loop."""
     if not isinstance(test, ir.Cmp) or test.ops not in (["<"], ["<="], ["!="]):
@@ -316,7 +355,3 @@ def _set_again(graph: ReplayGraph, path: str, loop: Loop) -> list[ir.Expr]:
         if isinstance(node, ir.Assign) and node.value is not None
         if any(graph.module(path).source(target) == text for target in node.targets)
     ]
-
-
-def _is_zero(node: ir.Expr) -> bool:
-    return isinstance(node, ir.Const) and node.value == 0

@@ -171,7 +171,8 @@ def _kept(graph: ReplayGraph, field: Term, depth: int) -> list[Count]:
         for option in alternatives(value):
             cut = option.op == "mod"
             last = option.args[0] if cut else option
-            last = next((a for a in last.args if not a.is_number), last) if last.op in ("minimum", "min") else last
+            if last.op in ("minimum", "min"):  # what stops at a limit
+                last = next((arg for arg in last.args if arg.contains(field)), last)
             if last.op == "add" and last.args[0] == field:
                 found[Count(known(graph, last.args[1]), cut=cut)] = None
             elif option != field:

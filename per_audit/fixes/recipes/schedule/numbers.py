@@ -28,6 +28,28 @@ def number(graph: ReplayGraph, path: str, node: ir.Expr) -> int | None:
     return int(value) if value is not None and 0 < value < _MOST else None
 
 
+def difference(graph: ReplayGraph, path: str, first: ir.Expr, last: ir.Expr | None = None) -> int | None:
+    """How far it is from `first` to `last`, or from 0 to `first`: `count` from `begin + 1` to `begin + 1 + count`."""
+    if last is None:
+        return number(graph, path, first)
+    begun, ended = (_summands(each) for each in (first, last))
+    source = graph.module(path).source
+    for part in list(begun):
+        same = next((each for each in ended if source(each) == source(part)), None)
+        if same is not None:
+            begun.remove(part)
+            ended.remove(same)
+    sums = [[_value(graph, path, part, 0) for part in side] for side in (begun, ended)]
+    low, high = (None if None in each else sum(part for part in each if part is not None) for each in sums)
+    return None if low is None or high is None or not low < high < _MOST else int(high - low)
+
+
+def _summands(node: ir.Expr) -> list[ir.Expr]:
+    if isinstance(node, ir.Bin) and node.op == "+":
+        return [*_summands(node.left), *_summands(node.right)]
+    return [node]
+
+
 def _value(graph: ReplayGraph, path: str, node: ir.Expr, depth: int) -> float | None:
     if depth > _MAX_DEPTH:
         return None

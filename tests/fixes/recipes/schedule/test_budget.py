@@ -111,6 +111,20 @@ main(None, None, None)
         ("for step in tqdm.trange(3000, desc=''): STEP", "3000"),
         ("for step in tqdm.tqdm(range(0, 9000, 3), desc=''): STEP", "3000"),
         ("for turn, step in enumerate(range(3000)): STEP", "3000"),
+        ("for episode in range(300):\n        over, at = False, 0\n        while not over and at < length:\n"
+         "            at += 1\n            STEP", "30_000"),
+        ("for episode in range(300):\n        at = 0\n        while at <= 40 and env.is_on() and at < length:\n"
+         "            at += 1\n            STEP", "12_000"),
+        ("while env.is_on() and count < 8000:\n        count += 2\n        STEP", "4000"),
+        ("for step in range(count, 9000): STEP", "9000"),
+        ("for step in range(len(env), 9000 + len(env)): STEP", "9000"),
+        ("for step in range(1 + len(env), len(env) + 9000 + 1): STEP", "9000"),
+        # Not known: a count that goes on from one episode to the next, or one of two ends.
+        ("for episode in range(300):\n        while env.is_on() and count < 8000:\n"
+         "            count += 1\n            STEP", None),
+        ("while env.is_on() or count < 8000:\n        count += 1\n        STEP", None),
+        ("for step in range(len(env), 9000): STEP", None),
+        ("for step in range(len(env), 9000 - len(env)): STEP", None),
         # Not known: what only a run tells about a test.
         ("for step in range(9000):\n        if args.every and step % args.every == 0: STEP", None),
         ("for step in range(9000):\n        if step % len(env) == 0: STEP", None),
@@ -496,3 +510,112 @@ def main(env, network, target_network):
     (step,) = (step for step in plan.steps if step.startswith("beta rises to 1 over 2,500,000 draws"))
     assert ("may end sooner and leave beta below 1" in step) == bool(early)
     assert f"{early} may end" in step or not early
+
+
+EPISODES = """
+import gym
+
+{cls}
+def main(network, target_network):
+    env = {env}
+    agent = Agent(network, target_network)
+    for episode in range(300):
+        state = env.reset()
+        {loop}
+            action = network(state).argmax()
+            next_state, reward, done, _ = env.step(action)
+            STORE
+            LEARN
+            {end}
+
+
+main(None, None)
+"""
+CARTPOLE, BREAKS = 'gym.make("CartPole-v1")', "if done: break"
+OWN = """
+class Track:
+    def reset(self):
+        return [0.0]
+
+    def step(self, action):
+        return [0.0], 1.0, self.is_over(), {}
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("env", "loop", "end", "expected"),
+    [
+        (CARTPOLE, "done = False\n        while not done:", "state = next_state", "150_000"),
+        (CARTPOLE, "while True:", BREAKS, "150_000"),
+        (CARTPOLE, "for step in itertools.count():", BREAKS, "150_000"),
+        ('gym.wrappers.RecordEpisodeStatistics(gym.make("CartPole-v0"))', "while True:", BREAKS, "60_000"),
+        (CARTPOLE, "while True:", "state = next_state", None),
+        (CARTPOLE, "while True:", "if done: state = env.reset()", None),
+        (CARTPOLE + ".unwrapped", "while True:", BREAKS, None),
+        ('gym.make("Cellar-v3")', "while True:", BREAKS, None),
+        ('gym.make("FlappyBird-v0")', "while True:", BREAKS, None),
+        ("Track()", "while True:", BREAKS, None),
+        ("Track() if network else " + CARTPOLE, "while True:", BREAKS, None),
+    ],
+)
+def test_an_episode_is_no_longer_than_the_limit_of_its_environment(env, loop, end, expected):
+    cls = OWN if "Track" in env else "import itertools\n\n"
+    assert steps(EPISODES.format(cls=cls, env=env, loop=loop, end=end)) == expected
+
+
+@pytest.mark.parametrize("loop", ["while not done:", "while not done and turn < 500:", "while True:"])
+def test_an_episode_may_end_before_its_limit(loop: str) -> None:
+    head, _, _ = agent(LEARN)["agent.py"].partition("def main")
+    main = f"""
+def main(network, target_network):
+    env = gym.make("CartPole-v1")
+    agent = Agent(network, target_network)
+    for episode in range(5000):
+        state, done, turn = env.reset(), False, 0
+        {loop}
+            next_state, reward, done, _ = env.step(action)
+            turn += 1
+            agent.memory.append((state, action, reward, next_state, done))
+            agent.learn()
+            if done:
+                break
+"""
+    result, _ = run({"agent.py": "import gym\n" + head + main.lstrip()}, unsafe=True)
+    (plan,) = result.applied
+    (step,) = (step for step in plan.steps if step.startswith("beta rises to 1 over 2,500,000 draws"))
+    assert "agent.py:35 may end sooner and leave beta below 1" in step
+
+
+def test_a_game_of_the_project_is_not_the_one_that_another_script_plays():
+    other = "import gym\n\nenv = gym.make('CartPole-v1')\nenv.reset()\n"
+    program = EPISODES.format(cls=OWN, env="Track()", loop="while True:", end=BREAKS)
+    assert steps(program, other=other) is None
+
+
+@pytest.mark.parametrize(
+    ("least", "expected"),
+    [("min(self.limit, self.filled + 1)", "9000"), ("min(self.filled + 1, 500)", "9000"), ("env.filled()", None)],
+)
+def test_a_count_that_stops_at_a_limit_is_one(least, expected):
+    main = f"""
+    class Meter:
+        def __init__(self, limit):
+            self.limit, self.filled = limit, 0
+
+        def tick(self, env):
+            self.filled = {least}
+
+
+    def main(env, network, target_network):
+        agent, meter = Agent(network, target_network), Meter(1000)
+        for step in range(9000):
+            state, reward, done = env.step(0)
+            action = next_state = state
+            STORE
+            meter.tick(env)
+            if meter.filled > 64:
+                LEARN
+    """
+    assert steps(main) == expected
