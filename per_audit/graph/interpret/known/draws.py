@@ -23,6 +23,7 @@ _WHOLE = {"randint", "randrange", "integers", "random_integers", "choice", "samp
 _BOUNDS = (None, "high")
 _UNREACHED = 10**9  # positions that no memory has
 FIRST, LAST = "first", "last"  # so many of what was shuffled
+_MOST_AXES = 2  # of numbers that are searched for: batches, and the rows of each
 FRACTION = "fraction"  # a random number up to 1 times a size, cut off: a position
 _COPIES = ("list", "tuple")
 _Seen = TypeVar("_Seen")
@@ -39,8 +40,14 @@ class Draws:
         self.cut: dict[ir.Node, Value] = {}  # what the first or last items are of what has been shuffled
 
     def mass(self, node: ir.Call, values: list[Value], frame: Frame) -> Value:
-        """Record a continuous random number; what it gives, which is none of the numbers that its bounds come from."""
+        """Record a continuous random number; what it gives, which is none of the numbers that its bounds come from.
+
+        A table of random numbers is what something begins with, such as odds of what states lead to: not a number that
+        is searched for, of which there is one for each row of a batch, and at most for each of several batches.
+        """
         masses = self.interpreter.events.masses
+        if _axes(node) > _MOST_AXES:
+            return taint(*values).without("mass")
         if node not in masses:
             masses[node] = ev.Mass(node, frame.function, frame.module.path)
             self._masses_in.setdefault(frame.function, []).append(node)
@@ -333,6 +340,18 @@ def is_repeated(node: ir.Call, around: ir.Node | None) -> bool:
         return False
     counted = around.generators[0].iter
     return isinstance(counted, ir.Call) and ir.last_name(counted.func) == "range"
+
+
+def _axes(node: ir.Call) -> int:
+    """How many axes the array has that a call of continuous random numbers makes, as it is written there.
+
+    Axes of one row are not counted.
+    """
+    sizes = [arg.value for arg in node.args if arg.keyword in (None, "size", "shape")]
+    shapes = [size for size in sizes if isinstance(size, ir.Seq)]
+    if not shapes and ext.last(name_of(node.func) or "") != "rand":
+        return 0
+    return sum(not _is_one(size) for size in (shapes[0].items if shapes else sizes))
 
 
 def _is_one(count: ir.Expr | None) -> bool:

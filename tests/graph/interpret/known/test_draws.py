@@ -637,3 +637,79 @@ def test_whole_numbers_are_searched_for_among_sums(project, kinds, drawn):
 )
 def test_whole_numbers_that_are_positions_are_no_sums(project, kinds, drawn, found):
     assert kinds(project(SUM_TREE.replace("{drawn}", drawn))) == found
+
+
+@pytest.mark.parametrize(
+    "made", ["np.random.rand(states, actions, atoms)", "np.random.uniform(size=(states, actions, atoms))"]
+)
+def test_a_table_of_random_numbers_is_none_that_is_searched_for(project, made):
+    graph = project(f"""
+    import random
+
+    import numpy as np
+
+
+    class Returns:
+        def __init__(self, states, actions, atoms, past):
+            self.odds, self.past = {made}, past
+            self.odds = self.odds / self.odds.sum(axis=-1)[..., None]
+
+        def worst(self, state, level):
+            below = np.cumsum(self.odds[state], axis=-1)
+            return np.argmax(below > np.random.uniform(0, level), axis=-1)
+
+        def learn(self):
+            for state, action, reward, ahead, done in self.past.some(32):
+                goal = self.goal(reward, ahead, done)
+                while goal[0] < self.odds[state, action, 0]:
+                    self.odds[state, action] -= 0.1 * (self.odds[state, action] - goal)
+
+        def goal(self, reward, ahead, done):
+            return reward + (1 - done) * 0.99 * self.odds[ahead].max(axis=0)
+
+
+    class Past:
+        def __init__(self):
+            self.rows = []
+
+        def add(self, state, action, reward, ahead, done):
+            self.rows.append((state, action, reward, ahead, done))
+
+        def some(self, n):
+            return random.sample(self.rows, n)
+
+
+    def play(env, steps):
+        past = Past()
+        returns = Returns(40, 4, 51, past)
+        state = env.reset()
+        for _ in range(steps):
+            action = returns.worst(state, 0.25)
+            ahead, reward, done, _ = env.step(action)
+            past.add(state, action, reward, ahead, done)
+            returns.learn()
+            state = env.reset() if done else ahead
+    """)
+    assert [buffer.kind for buffer in graph.buffers] == [UNIFORM]
+
+
+@pytest.mark.parametrize("drawn", ["rand(n)", "rand(n, 1, 1)", "rand(lanes, n)", "uniform(0, 1, (lanes, n))"])
+def test_batches_of_random_numbers_are_searched_for(project, drawn):
+    graph = project(f"""
+    import numpy as np
+
+
+    class Past:
+        def __init__(self, size):
+            self.rows, self.ratings = [], []
+
+        def add(self, state, action, reward, ahead, done):
+            self.rows.append((state, action, reward, ahead, done))
+            self.ratings.append(1.0)
+
+        def some(self, n, lanes):
+            sums = np.cumsum(self.ratings)
+            found = np.searchsorted(sums, np.random.{drawn} * sums[-1]).reshape(-1)
+            return [self.rows[at] for at in found]
+    """)
+    assert [buffer.kind for buffer in graph.buffers] == [PRIORITISED]
