@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from per_audit.graph import ReplayBuffer, ReplayGraph
     from per_audit.graph.interpret.events import Draw
+    from per_audit.graph.symbolic import Term
 
 HARMLESS = 0.02
 """The share of the buffer that a batch may be for the draw to be as good as one with replacement."""
@@ -32,8 +33,8 @@ class SamplingWithoutReplacement(Rule):
     ## What it does
 
     Reports draws by priority that give no transition twice (`replace=False`, `torch.multinomial` without
-    `replacement=True`, leaves set to zero while a batch is drawn, draws made again while the batch holds what they
-    give) where importance-sampling weights (N P)^-beta are
+    `replacement=True`, `replace=` a test that holds only as long as few are stored, leaves set to zero while a batch is
+    drawn, draws made again while the batch holds what they give) where importance-sampling weights (N P)^-beta are
     computed for them. Silent where numbers in the code say that a batch is less than 2 % of the buffer.
 
     ## Why is this bad
@@ -307,6 +308,14 @@ def train(env, net, target_net, optimizer, steps):
                 "train.py": plain[2].plain["train.py"],
             },
         ),
+        Example(
+            "with replacement only as long as fewer are held than a batch takes",
+            {
+                "per.py": plain[0]
+                .plain["per.py"]
+                .replace("replace=False, p=p)", "replace=len(p) < n, p=p)  # <- PER110")
+            },
+        ),
     )
     good = (
         Example(
@@ -380,6 +389,10 @@ if __name__ == "__main__":
                 "train.py": plain[2].plain["train.py"],
             },
         ),
+        Example(
+            "without replacement only as long as fewer are held than a batch takes",
+            {"per.py": plain[0].plain["per.py"].replace("replace=False, p=p)", "replace=len(p) > n, p=p)")},
+        ),
     )
 
     def check(self, graph: ReplayGraph) -> Iterable[Finding]:
@@ -402,7 +415,7 @@ if __name__ == "__main__":
         if not draw.weighted:
             return None
         put_back = replacement(draw.node, draw.method)
-        if not (put_back is False or (isinstance(put_back, ir.Expr) and _may_be_false(graph, draw.path, put_back))):
+        if not (put_back is False or (isinstance(put_back, ir.Expr) and _may_be_false(graph, draw, put_back))):
             return None
         size = batch_argument(draw.node, draw.method)
         # Of several sizes the least: what a batch is cut to while fewer are held is one of them.
@@ -490,13 +503,27 @@ def _is_test_of(loop: ir.For | ir.While, node: ir.Node) -> bool:
     return isinstance(loop, ir.While) and any(part is node for part in ir.walk(loop.test))
 
 
-def _may_be_false(graph: ReplayGraph, path: str, node: ir.Expr) -> bool:
+def _may_be_false(graph: ReplayGraph, draw: Draw, node: ir.Expr) -> bool:
     """Whether the argument is False, at times at least."""
     if isinstance(node, ir.Un) and node.op == "not":
         return True
-    term = graph.symbols.term(path, node)
+    term = graph.symbols.term(draw.path, node)
     options = [term, *graph.symbols.options(term)] if term.op in ("param", "field") else [term]
-    return any(option.op == "const" and option.data is False for option in options)
+    return any(
+        (option.op == "const" and option.data is False) or _asks_for_few(graph, draw, option) for option in options
+    )
+
+
+def _asks_for_few(graph: ReplayGraph, draw: Draw, test: Term) -> bool:
+    """Whether a test holds as long as few are there to draw from, `len(rows) < batch_size`: not once there are many."""
+    if test.op != "cmp" or len(test.args) != 2 or test.data not in (("<",), ("<=",), (">",), (">=",)):
+        return False
+    fewer, more = test.args if test.data[0] in ("<", "<=") else reversed(test.args)
+    of = draw.node.argument(0)
+    if of is None or more.op == "len":
+        return False
+    whole = graph.symbols.term(draw.path, of)
+    return fewer.op == "len" or fewer in (whole, *whole.args)
 
 
 def _share(graph: ReplayGraph, buffer: ReplayBuffer, batch: int | None) -> float | None:
