@@ -9,6 +9,8 @@ from per_audit.graph.interpret.known.draws import takes_many
 from per_audit.graph.interpret.roles import name_of, words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
 
@@ -30,9 +32,24 @@ def is_choice(draw: ev.Draw) -> bool:
 
 
 def is_table(made: ir.Node) -> bool:
-    """Whether a container is written out in constants alone: where a move leads, what a card counts."""
-    items = made.values if isinstance(made, ir.Map) else made.items if isinstance(made, ir.Seq) else []
-    return bool(items) and all(_is_constant(item) or is_table(item) for item in items)
+    """Whether a container is written out in constants alone: where a move leads, what a card counts.
+
+    One constant, once or again and again, holds the place of what comes later: `[None, None]`.
+    """
+    parts = list(_innermost(made))
+    return all(map(_is_constant, parts)) and len({_spelt(part) for part in parts}) > 1
+
+
+def _innermost(made: ir.Node) -> Iterator[ir.Expr]:
+    """What is in a display, and in those inside of it."""
+    for item in made.values if isinstance(made, ir.Map) else made.items if isinstance(made, ir.Seq) else []:
+        inside = list(_innermost(item))
+        yield from inside or [item]
+
+
+def _spelt(part: ir.Expr) -> tuple[bool, str]:
+    constant = part.operand if isinstance(part, ir.Un) else part
+    return isinstance(part, ir.Un), repr(constant.value if isinstance(constant, ir.Const) else None)
 
 
 def is_explored(graph: ReplayGraph, draw: ev.Draw) -> bool:

@@ -126,6 +126,9 @@ def test_what_a_move_means_is_looked_up_in_a_table_and_not_in_a_memory(project, 
         ("{'rows': []}", False),
         ("[first, 2]", False),
         ("[0] * n", False),
+        ("[None, None]", False),
+        ("{0: [0, 0], 1: [0, 0]}", False),
+        ("{0: [], 1: [1, 2]}", False),
     ],
 )
 def test_a_table_is_written_out_in_constants(written, expected):
