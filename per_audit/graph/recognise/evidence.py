@@ -33,7 +33,7 @@ from per_audit.graph.model import PRIORITISED, UNIFORM, ReplayBuffer, ReplayGrap
 from per_audit.graph.recognise.draws.choices import is_table
 from per_audit.graph.recognise.draws.counted import is_counted
 from per_audit.graph.recognise.draws.left_out import is_left_out, is_left_out_of
-from per_audit.graph.recognise.draws.level import is_level
+from per_audit.graph.recognise.draws.level import is_level, is_up_to_count
 from per_audit.graph.recognise.draws.positions import Positions
 from per_audit.graph.recognise.draws.put_aside import PutAside
 from per_audit.graph.recognise.draws.strata import of_strata
@@ -159,7 +159,7 @@ class Evidence:
     def by_sums(self) -> list[ev.Mass]:
         """The numbers that pick a position by cumulative priority, other than those of environments."""
         descending = (mass for mass in self.events.masses.values() if mass.descends and mass.node not in self._level)
-        return [mass for mass in descending if not self._serves_environments(mass)]
+        return [m for m in descending if not (is_up_to_count(self.graph, m) or self._serves_environments(m))]
 
     def buffer(
         self,

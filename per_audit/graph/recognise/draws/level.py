@@ -35,6 +35,27 @@ def is_of_episodes(graph: ReplayGraph, drawn: ev.Draw | ev.Mass) -> bool:
     return bool(options) and all(_is_of_lengths(graph, option) for option in options) and _draws_again(graph, drawn)
 
 
+def is_up_to_count(graph: ReplayGraph, mass: ev.Mass) -> bool:
+    """Whether a whole number is drawn up to how many steps are held, be that called a total: a position, and no sum.
+
+    It is counted one by one, or by the lengths of episodes.
+    """
+    if mass.node not in graph.events.draws:
+        return False
+    terms = [graph.symbols.term(mass.path, argument.value) for argument in mass.node.args]
+    fields = {part for term in terms for part in term.walk() if part.op == "field"}
+    return bool(fields) and all(_is_counted(field, graph.symbols.options(field)) for field in fields)
+
+
+def _is_counted(field: Term, options: list[Term]) -> bool:
+    """Whether nothing but 1 or lengths is added to what a field was, or taken off."""
+    steps = [option for option in options if not option.is_number]
+    return bool(steps) and all(
+        step.op in ("add", "sub") and step.args[0] == field and (step.args[1].is_number or _is_length(step.args[1]))
+        for step in steps
+    )
+
+
 def _draws_again(graph: ReplayGraph, drawn: ev.Draw | ev.Mass) -> bool:
     """Whether the function makes another random number, which no probabilities decide: a position, or a share."""
     draws, masses = graph.events.draws.values(), graph.events.masses.values()

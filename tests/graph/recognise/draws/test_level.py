@@ -169,3 +169,63 @@ KEPT = {
 def test_steps_of_episodes_that_are_drawn_by_lengths_kept_beside_them_are_drawn_uniformly(project, other, kind):
     (buffer,) = project(KEEPING.format(**KEPT | other)).buffers
     assert buffer.kind == kind
+
+
+COUNTED = """
+    import random
+
+    class Episodes:
+        def __init__(self):
+            self.episodes, self.masses, self.episode, self.total = [], [], [], 0
+
+        def add(self, state, action, reward, next_state, done):
+            self.episode.append((state, action, reward, next_state, done))
+            if done:
+                {count}
+                self.episodes.append(self.episode)
+                self.masses.append(len(self.episode) + abs(reward))
+                self.episode = []
+
+        def sample(self, n):
+            rows = []
+            for _ in range(n):
+                at = random.randrange(self.total)
+                {step}
+            return zip(*rows)
+
+    def train(env, net, optimizer):
+        held, state = Episodes(), env.reset()
+        while True:
+            action = net.act(state)
+            next_state, reward, done, _ = env.step(action)
+            held.add(state, action, reward, next_state, done)
+            state = env.reset() if done else next_state
+            states, actions, rewards, next_states, dones = held.sample(32)
+            loss = net.loss(states, actions, rewards, next_states, dones)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+"""
+BY_LENGTH = """for episode in self.episodes:
+                    if at < len(episode):
+                        rows.append(episode[at])
+                        break
+                    at -= len(episode)"""
+BY_MASS = """for k in range(len(self.episodes)):
+                    if at < self.masses[k]:
+                        rows += self.episodes[k]
+                        break
+                    at -= self.masses[k]"""
+
+
+@pytest.mark.parametrize(
+    ("count", "step", "kind"),
+    [
+        ("self.total += len(self.episode)", BY_LENGTH, UNIFORM),
+        ("self.total = self.total + len(self.episode)", BY_LENGTH, UNIFORM),
+        ("self.total += len(self.episode) + abs(reward)", BY_MASS, PRIORITISED),
+    ],
+)
+def test_a_total_that_counts_steps_is_no_sum_of_priorities(project, count, step, kind):
+    (buffer,) = project(COUNTED.format(count=count, step=step)).buffers
+    assert buffer.kind == kind
