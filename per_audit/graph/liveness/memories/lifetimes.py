@@ -158,8 +158,8 @@ def is_another(graph: ReplayGraph, path: str, name: ir.Attr, method: ir.Function
         by_peers = owner is not None and is_exchanged(graph, site, owner)
         return by_peers or all(func.node is not method for func in site.targets)
     of = graph.events.value(name.value).atoms
-    if of and all(isinstance(atom, External) for atom in of):
-        return True  # `random.sample`
+    if call in graph.events.draws and of and all(isinstance(atom, External) for atom in of):
+        return True  # `random.sample`: what else is imported may be a file of the project that was not found
     if any(argument.star for argument in call.args):
         return False
     taken = method.parameters[1:]

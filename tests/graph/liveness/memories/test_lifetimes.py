@@ -346,13 +346,15 @@ def test_what_each_pass_has_made_and_filled_by_a_call_is_no_memory(project, kind
         ("random.sample(rows, 8)", True),
         ("Replay().sample(8)", False),
         ("kept.sample(8)", False),
-        ("rng.sample(8)", True),
+        ("rng.sample(rows, 8)", True),
+        ("unseen.sample(8)", False),
     ],
 )
 def test_what_a_library_is_asked_for_is_another_thing(project, text, told):
     graph = project(
         f"""
         import random
+        from parts.memories import unseen
         class Replay:
             def sample(self, n):
                 return n
