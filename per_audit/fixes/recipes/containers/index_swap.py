@@ -90,13 +90,24 @@ def _arrays(draft: Draft, buffer: ReplayBuffer) -> tuple[ir.Stmt, str]:
     if len(lengths) != 1:
         written = ", ".join(sorted(lengths.values()))
         raise Refused(f"the arrays of {draft.graph.name_of(buffer)} have different lengths: {written}")
-    last = max(statements, key=lambda statement: statement.start)
-    block = draft.block(buffer.path, last)
-    if any(statement not in block for statement in statements):
-        raise Refused(f"the arrays of {draft.graph.name_of(buffer)} are made in different places")
+    last = _last_made(draft, buffer, statements)
     while isinstance(loop := draft.graph.parents(buffer.path).get(last), ir.For):
         last = loop  # several arrays, one after the other
     return last, next(iter(lengths.values()))
+
+
+def _last_made(draft: Draft, buffer: ReplayBuffer, statements: list[ir.Stmt]) -> ir.Stmt:
+    """The statement behind which all arrays are there; the branches of an `if` may make some of them in two ways."""
+    graph, path = draft.graph, buffer.path
+    first = min(statements, key=lambda statement: (sum(1 for _ in graph.ancestors(path, statement)), statement.start))
+    block, made = draft.block(path, first), []
+    for statement in statements:
+        while statement not in block and isinstance(around := graph.parents(path).get(statement), ir.If):
+            statement = around
+        made.append(statement)
+    if any(statement not in block for statement in made):
+        raise Refused(f"the arrays of {graph.name_of(buffer)} are made in different places")
+    return max(made, key=lambda statement: statement.start)
 
 
 def _given(draft: Draft, path: str, length: ir.Expr) -> str:

@@ -628,3 +628,48 @@ def test_a_row_of_all_parts_is_no_reward(old: str, new: str, told: str) -> None:
     files = {"main.py": ROWS.replace(old, new, 1) if old else ROWS}
     _, fixed = run(files)
     assert f"        self.priorities.add(index{', ' if told != ')' else ''}{told}\n" in fixed["main.py"]
+
+
+DISCRETE = """\
+        if action_dim:
+            self.action = np.zeros((max_size, action_dim))
+        elif max_size > 1:
+            self.action = np.zeros(max_size, dtype=np.int64)
+        else:
+            self.action = np.zeros((max_size, 1))
+"""
+PLAIN, LAST = (
+    "        self.action = np.zeros((max_size, action_dim))\n",
+    "        self.not_done = np.zeros((max_size, 1))\n",
+)
+
+
+def test_arrays_that_the_branches_of_a_test_make():
+    pair = (PLAIN, DISCRETE)
+    check_fixed(changed(FILES, pair), changed(FIXED, pair))
+
+
+def test_an_array_that_is_made_in_some_programs_only():
+    extra = "        if action_dim > 1:\n            self.hidden = np.zeros((max_size, 8))\n"
+    store = "        if self.action.shape[1] > 1:\n            self.hidden[self.ptr] = 0.5\n"
+    read = "        if batch_size > 512:\n            print(self.hidden[ind].mean())\n"
+    made = (LAST, LAST + extra)
+    stored = ("1.0 - done\n", "1.0 - done\n" + store)
+    drawn = ("size=batch_size)\n", "size=batch_size)\n" + read)
+    after = (LAST + SAMPLER, LAST + extra + SAMPLER)
+    told = ("1.0 - done\n        self.priorities", "1.0 - done\n" + store + "        self.priorities")
+    taken = ("sample(batch_size)\n        return", "sample(batch_size)\n" + read + "        return")
+    check_fixed(changed(FILES, made, stored, drawn), changed(FIXED, after, told, taken))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "        self.make(max_size, action_dim)\n\n    def make(self, max_size, action_dim):\n" + PLAIN + LAST,
+        "        try:\n            self.action = np.zeros((max_size, action_dim))\n        except MemoryError:\n"
+        "            self.action = np.zeros((max_size, action_dim), dtype=np.float16)\n" + LAST,
+    ],
+    ids=["another method", "a handler"],
+)
+def test_arrays_that_are_made_in_different_places(made):
+    check_refused(changed(FILES, (PLAIN, ""), (LAST, made)), "the arrays of Ring are made in different places")
