@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret import events as ev
 from per_audit.graph.interpret.known.draws import replacement
-from per_audit.graph.interpret.known.externals import IN_PLACE, LOADER
+from per_audit.graph.interpret.known.externals import EVEN_SAMPLER, IN_PLACE, LOADER
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.targets import BUILDERS
 from per_audit.graph.libraries.buffers import is_test
@@ -77,7 +77,8 @@ class Uniform:
                 or is_summed_up(self.evidence, buffer)
             ):
                 continue
-            if isinstance(draw, ev.Draw) and draw.method == LOADER and not any(map(self._is_called, buffer.stores)):
+            is_loaded = isinstance(draw, ev.Draw) and draw.method in (LOADER, EVEN_SAMPLER)
+            if is_loaded and not any(map(self._is_called, buffer.stores)):
                 continue  # a data set
             if draw.node in self.events.draws and self._is_shuffled_rollout(buffer):
                 continue

@@ -313,7 +313,7 @@ def takes_many(node: ir.Call, method: str) -> bool:
 
     A matrix is none: one of actions, one for each row.
     """
-    if method in ("permutation", "randperm", ext.IN_PLACE, ext.LOADER):
+    if method in ("permutation", "randperm", ext.IN_PLACE, ext.LOADER, ext.EVEN_SAMPLER):
         return True
     if method == FRACTION:
         sizes = [arg.value for arg in node.args if arg.keyword in (None, "size")]

@@ -110,7 +110,8 @@ _ITEM_DRAWS = {"sample", "choice", "choices"}
 IN_PLACE = "shuffle"  # of a list or array, so that any part of it is drawn
 SAMPLER = "WeightedRandomSampler"  # of torch, which is iterated over for positions
 _SAMPLERS = {f"torch.utils.data.{SAMPLER}", f"torch.utils.data.sampler.{SAMPLER}"}
-EVEN_SAMPLERS = {"torch.utils.data.RandomSampler", "torch.utils.data.sampler.RandomSampler"}
+EVEN_SAMPLER = "RandomSampler"  # of torch as well, where all have the same chance
+_EVEN_SAMPLERS = {f"torch.utils.data.{EVEN_SAMPLER}", f"torch.utils.data.sampler.{EVEN_SAMPLER}"}
 LOADER = "DataLoader"
 LOADERS = {f"torch.utils.data.{LOADER}", f"torch.utils.data.dataloader.{LOADER}"}
 _INDEX_DRAWS = {"randint", "random_integers", "integers", "randrange", "randperm", "permutation"}
@@ -148,8 +149,8 @@ def draw_call(name: str) -> DrawCall | None:
         return DrawCall("uniform", False)
     if name in ("tensorflow.random.shuffle", "tensorflow.random_shuffle"):
         return DrawCall("permutation", True)
-    if name in _SAMPLERS:
-        return DrawCall(SAMPLER, False)
+    if name in _SAMPLERS or name in _EVEN_SAMPLERS:
+        return DrawCall(SAMPLER if name in _SAMPLERS else EVEN_SAMPLER, False)
     if not (name.startswith(_RANDOM_MODULES) or owner in RANDOM_OBJECTS):
         return None
     if name.startswith("torch.") and method not in ("randint", "randperm", "multinomial"):

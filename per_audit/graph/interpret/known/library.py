@@ -156,7 +156,7 @@ class Library:
             return UNKNOWN
         if draw.method == "uniform" and not _is_integral(node):
             return self.interpreter.draws.mass(node, values, frame)
-        if draw.method in ("uniform", ext.SAMPLER):
+        if draw.method in ("uniform", ext.SAMPLER, ext.EVEN_SAMPLER):
             values = [UNKNOWN]  # a shape is nothing to draw from, nor are the weights
         return self.interpreter.draws.draw(node, draw.method, draw.items, values, frame)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
-from per_audit.facts import ir
 from per_audit.graph.interpret.known import externals as ext
-from per_audit.graph.interpret.values import UNKNOWN, Alloc, Func, Instance, Ints, Result, Value, join_all, of
+from per_audit.graph.interpret.values import UNKNOWN, Alloc, Func, Instance, Ints, Value, join_all, of
 
 if TYPE_CHECKING:
+    from per_audit.facts import ir
     from per_audit.graph.interpret.frame import Frame
     from per_audit.graph.interpret.interpreter import Interpreter
 
@@ -18,9 +17,9 @@ def batches(node: ir.Call, frame: Frame, interpreter: Interpreter) -> Value | No
     """What a loader that is told to shuffle, or given a sampler that draws, is iterated over for; None for others."""
     value = interpreter.events.value
     sampler = node.argument(3, "sampler") or node.argument(4, "batch_sampler")
-    if sampler is not None and not _is_even(value(sampler), interpreter):
+    if sampler is not None:
         drawn = frozenset(value(sampler).tagged("index"))
-    elif sampler is not None or value(node.argument(2, "shuffle")).literal() is True:
+    elif value(node.argument(2, "shuffle")).literal() is True:
         drawn = frozenset(interpreter.draws.draw(node, ext.LOADER, False, [of(Ints())], frame).tagged("index"))
     else:
         return None
@@ -29,14 +28,6 @@ def batches(node: ir.Call, frame: Frame, interpreter: Interpreter) -> Value | No
         return None
     interpreter.add_content(node, interpreter.parts.spread(rows, frozenset(("draw", draw) for draw in drawn)))
     return of(Alloc(node, "list"))
-
-
-def _is_even(sampler: Value, interpreter: Interpreter) -> bool:
-    """Whether a sampler gives all positions the same chance, by itself or in one that makes batches of them."""
-    made = [atom for atom in sampler.atoms if isinstance(atom, Result)]
-    given = (arg.value for atom in made if isinstance(atom.call, ir.Call) for arg in atom.call.args)
-    held = (interpreter.events.value(part).atoms for part in given)
-    return any(isinstance(atom, Result) and atom.name in ext.EVEN_SAMPLERS for atom in [*made, *chain(*held)])
 
 
 def _rows(node: ir.Call, held: Value, drawn: frozenset[ir.Node], frame: Frame, interpreter: Interpreter) -> Value:

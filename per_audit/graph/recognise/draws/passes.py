@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.definitions import Definitions, positions_of
 from per_audit.graph.interpret.known.draws import part_of
-from per_audit.graph.interpret.known.externals import LOADER
+from per_audit.graph.interpret.known.externals import EVEN_SAMPLER, LOADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from per_audit.graph.interpret import events as ev
     from per_audit.graph.model import ReplayGraph
+
+_BATCHING = {"BatchSampler", LOADER}
 
 
 def is_pass(graph: ReplayGraph, draw: ev.Draw) -> bool:
@@ -29,8 +31,8 @@ def is_pass(graph: ReplayGraph, draw: ev.Draw) -> bool:
         is_whole = isinstance(again, ir.Const) and again.value is False
         sizes = size.items if isinstance(size, ir.Seq) else [size] if is_whole else []
         return any(_counted(graph, draw.path, item) == everything for item in sizes)
-    if draw.method == LOADER:
-        return not _is_begun(graph, draw)
+    if draw.method in (LOADER, EVEN_SAMPLER):
+        return not _is_of_few(graph, draw) and not _is_begun(graph, draw)
     if draw.method not in ("permutation", "randperm") and not _is_of_all(graph, draw):
         return False
     parent = graph.parents(draw.path).get(draw.node)
@@ -38,6 +40,15 @@ def is_pass(graph: ReplayGraph, draw: ev.Draw) -> bool:
         return not _is_cut(graph, draw, parent.targets[0].id)
     part = None if parent is None else part_of(parent)
     return part is None or part[1] is None
+
+
+def _is_of_few(graph: ReplayGraph, draw: ev.Draw) -> bool:
+    """Whether a sampler is told how many to draw, and that is another number than all."""
+    told = draw.node.argument(2, "num_samples") if draw.method == EVEN_SAMPLER else None
+    source = draw.node.argument(0, "data_source")
+    if told is None or source is None or (isinstance(told, ir.Const) and told.value is None):
+        return False
+    return _counted(graph, draw.path, told) != f"len({graph.source(draw.path, source, limit=200)})"
 
 
 def _is_of_all(graph: ReplayGraph, draw: ev.Draw) -> bool:
@@ -153,12 +164,25 @@ def _is_begun(graph: ReplayGraph, draw: ev.Draw) -> bool:
     if isinstance(parent, ir.Assign):
         written |= set(map(text, parent.targets))
     module = graph.module(draw.path)
+    if draw.method == EVEN_SAMPLER:
+        _add_given(graph, draw.path, written)
     if _is_begun_in(graph, draw.path, [*module.nodes_of(ir.Call), *module.nodes_of(ir.For)], written):
         return True
     return any(
         _is_begun_in(graph, path, ir.walk_scope(function.body), names)
         for function, path, names in _given(graph, draw.path, written)
     )
+
+
+def _add_given(graph: ReplayGraph, path: str, written: set[str]) -> None:
+    """Add what makes batches of what a sampler draws, and the names for it, to what is written for that."""
+    text = partial(graph.source, path, limit=200)
+    for call in sorted(graph.module(path).nodes_of(ir.Call), key=lambda call: (call.end, -call.start)):
+        if ir.last_name(call.func) not in _BATCHING or not any(text(given.value) in written for given in call.args):
+            continue
+        parent = graph.parents(path).get(call)
+        written.add(text(call))
+        written |= set(map(text, parent.targets)) if isinstance(parent, ir.Assign) else set()
 
 
 def _is_begun_in(graph: ReplayGraph, path: str, nodes: Iterable[ir.Node], written: set[str]) -> bool:

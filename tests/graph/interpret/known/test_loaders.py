@@ -56,6 +56,29 @@ TAKEN = "state, action, reward, next_state, done"
             [UNIFORM],
         ),
         (f"for {TAKEN} in DataLoader(past, 32, sampler=RandomSampler(past)):\n            print(state)", []),
+        (
+            f"for {TAKEN} in DataLoader(past, 32, sampler=RandomSampler(past, num_samples=32)):\n            pass",
+            [UNIFORM],
+        ),
+        (
+            f"for {TAKEN} in DataLoader(past, 32, sampler=RandomSampler(past, True, len(past))):\n            pass",
+            [],
+        ),
+        (
+            f"rows = [past.rows[i] for i in RandomSampler(past, num_samples=32)]\n        {TAKEN} = zip(*rows)",
+            [UNIFORM],
+        ),
+        (f"rows = [past.rows[i] for i in RandomSampler(past)]\n        {TAKEN} = zip(*rows)", []),
+        (
+            f"some = BatchSampler(RandomSampler(past), 32, True)\n"
+            f"        {TAKEN} = zip(*[past.rows[i] for i in next(iter(some))])",
+            [UNIFORM],
+        ),
+        (
+            f"for some in BatchSampler(RandomSampler(past), 32, True):\n"
+            f"            {TAKEN} = zip(*[past.rows[i] for i in some])",
+            [],
+        ),
         (f"{TAKEN} = next(iter(DataLoader(past, 32, sampler=range(32))))", []),
         (f"for {TAKEN} in DataLoader(past, 32, shuffle=True):\n            print(state)", []),
         (f"for {TAKEN} in DataLoader(past, 32, shuffle=True):\n            print(state)\n            break", []),
