@@ -57,7 +57,8 @@ TESTED_WITH = {
     "graph/recognise/test_uniform": "graph/recognise/draws/merged graph/recognise/rows/returns",
     "graph/storage/test_walk": "graph/storage/expressions graph/storage/values",
     "graph/symbolic/test_run": (
-        "graph/symbolic/calls graph/symbolic/options graph/symbolic/put graph/symbolic/repeated graph/symbolic/settled"
+        "graph/symbolic/calls graph/symbolic/numeric graph/symbolic/options graph/symbolic/put"
+        " graph/symbolic/repeated graph/symbolic/settled"
     ),
     "report/test_plan": "report/documents report/plan_json report/plan_markdown report/plan_text",
     "report/test_text": "report/frame report/styled",
