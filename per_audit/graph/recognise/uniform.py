@@ -216,6 +216,8 @@ class Uniform:
         loop = next(loops(self.graph, draw.path, draw.node), None)
         if loop is None or not draw.items or not draw.node.args:
             return False
+        if self.events.value(draw.node.args[0].value).tagged("draw"):
+            return False  # one of each episode that was drawn
         names = counters(loop)
         population: list[ir.Node] = [draw.node.args[0].value]
         if isinstance(population[0], ir.Name):

@@ -146,3 +146,9 @@ def test_positions_counted_on_from_a_drawn_one_are_drawn(project, kinds, library
     drawn = "int(torch.randint(0, len(self.s) - n, (1,)))"
     assert kinds(project(code.format(start=drawn, library=library))) == ["uniform"]
     assert kinds(project(code.format(start="len(self.s) - n", library=library))) == []
+
+
+def test_one_step_of_each_episode_that_was_drawn(found):
+    drawn = "batch = [random.choice(part) for part in random.choices(self.parts, k=n)]"
+    assert found(drawn, PARTS, IN_PARTS) == ["uniform"]
+    assert found("batch = [random.choice(part) for part in self.parts]", PARTS, IN_PARTS) == []  # the same of each
