@@ -13,6 +13,7 @@ from per_audit.graph.interpret.values import (
     ClassRef,
     Columns,
     Drawn,
+    External,
     Func,
     Item,
     Record,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _Defaults = tuple[tuple[ir.Expr, "Value | None"], ...]
 _FIRST = itemgetter(0)
+_COMMAND_LINE = ("argparse.", "configargparse.")
 _CARRIERS = (Alloc, Drawn, Item, Columns, Step, Func, ClassRef)
 
 
@@ -143,12 +145,24 @@ class Entries:
             elif parameter.name not in env:
                 default = parameter.default
                 env[parameter.name] = self.interpreter.events.value(default) if default is not None else UNKNOWN
+            elif isinstance(parameter.default, (ir.Name, ir.Attr)) and _is_chosen(env[parameter.name]):
+                env[parameter.name] = self._or_class(env[parameter.name], parameter.default)
         names = {p.name: p for p in parameters}
         return {
             name: shallow(value).with_role(role_of_name(name) if not names[name].kind else None)
             for name, value in env.items()
             if name in names
         }
+
+    def _or_class(self, given: Value, default: ir.Expr) -> Value:
+        """What a caller gives, which is not known, or the class that is the default: a choice that is left open."""
+        value = self.interpreter.events.value(default)
+        return given.join(value) if any(isinstance(atom, ClassRef) for atom in value.atoms) else given
+
+
+def _is_chosen(value: Value) -> bool:
+    """Whether nothing is known to be a value, or it is what a command line says."""
+    return all(isinstance(atom, External) and atom.name.startswith(_COMMAND_LINE) for atom in value.atoms)
 
 
 def _carries(value: Value) -> bool:

@@ -1,6 +1,9 @@
 """What functions are called with, and what of it is remembered."""
 
+import pytest
+
 from per_audit.graph.interpret.entries import Entries
+from per_audit.graph.interpret.values import Instance
 
 
 def test_a_call_that_repeats_an_earlier_one_is_bound_once(project, monkeypatch):
@@ -46,3 +49,36 @@ def test_a_lambda_is_known_by_what_stands_around_it(project, value_of):
     """)
     assert value_of(graph, "scaled(3)").literal() == 6
     assert value_of(graph, "scaled(5)").literal() == 10
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ("maker=args.maker", {"Few"}),  # whichever the command line says: it may be the default
+        ("maker=chosen", {"Few"}),
+        ("", {"Few"}),
+        ("maker=Many", {"Many"}),
+        ("maker=deque", set()),
+    ],
+)
+def test_a_class_that_is_chosen_elsewhere_may_be_the_default(project, value_of, given, made):
+    graph = project(f"""
+        import argparse
+        from collections import deque
+
+        class Few:
+            pass
+
+        class Many:
+            pass
+
+        def play(steps, maker=Few):
+            memory = maker()
+            return memory
+
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--maker", default=Few)
+        args = parser.parse_args()
+        held = play(10, {given})
+    """)
+    assert {atom.node.name for atom in value_of(graph, "maker()").atoms if isinstance(atom, Instance)} == made
