@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from per_audit.facts import ir
 from per_audit.graph.interpret.roles import name_of
 from per_audit.graph.interpret.targets import BUILDERS
+from per_audit.graph.interpret.values import Alloc
 
 if TYPE_CHECKING:
     from per_audit.graph.model import ReplayBuffer, ReplayGraph
@@ -46,6 +47,10 @@ def _is_of_given(graph: ReplayGraph, buffer: ReplayBuffer, draw: ir.Node) -> boo
         return False
     if any(getattr(write.function, "name", "") not in BUILDERS for write in writes):
         return False
+    held = {atom for each in read for atom in value(each).atoms if isinstance(atom, Alloc)}
+    stores = (store for store in graph.events.stores.values() if store.container in held)
+    if any(getattr(store.function, "name", "") not in BUILDERS for store in stores):
+        return False  # under another name as well
     methods = (part for cls in kin for part in cls.body if isinstance(part, ir.Function) and part.name not in BUILDERS)
     return not any(_changes(node, names) for method in methods for node in ir.walk_scope(method.body))
 

@@ -50,3 +50,12 @@ def test_what_nothing_is_added_to_has_a_share_of_each_batch(project, other, is_b
     graph = project(MEMORY.format(**PLAIN | other))
     assert any(is_beside_given(graph, buffer) for buffer in graph.buffers) is is_beside
     assert graph.buffers
+
+
+@pytest.mark.parametrize(
+    ("more", "is_beside"), [("pass", True), ("for kept, new in [(self.shown_states, state)]: kept[0] = new", False)]
+)
+def test_what_is_written_under_another_name_is_not_given(project, more, is_beside):
+    memory = MEMORY.format(**PLAIN | {"more": more}).replace('shown["states"]', "np.zeros((99, width))")
+    graph = project(memory)
+    assert any(is_beside_given(graph, buffer) for buffer in graph.buffers) is is_beside
